@@ -1,0 +1,48 @@
+# Every target makes its own .venv when needed; a fresh machine needs Python 3.11+, pip, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEEDS ?= 300
+ARGS ?= --help
+
+.PHONY: run test check sim bench fuzz lock clean
+
+run: $(VENV)/.ready  ## run lanline: make run ARGS="peer --help"
+	$(BIN)/lanline $(ARGS)
+
+test: $(VENV)/.ready  ## every test
+	$(BIN)/pytest
+
+check: $(VENV)/.ready  ## style, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+sim: $(VENV)/.ready  ## the simulated network over many seeds: make sim SEEDS=10000
+	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
+
+bench: $(VENV)/.bench  ## the tables of docs/benchmarks.md
+	$(BIN)/python bench/run.py
+
+fuzz: $(VENV)/.fuzz  ## every parser of remote input: make fuzz SECONDS=600
+	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS),60)
+
+lock: $(VENV)/.ready  ## pin every dependency anew, with hashes and without addresses
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra dev --extra bench --extra fuzz -c requirements.lock pyproject.toml -o requirements-bench.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.bench $(VENV)/.fuzz: requirements-bench.lock $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	touch $(VENV)/.bench $(VENV)/.fuzz

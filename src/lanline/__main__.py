@@ -1,0 +1,3 @@
+from lanline.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Identity, handshake and sealing: thin, over well-kept libraries."""

@@ -1,0 +1,88 @@
+"""A long-lived Ed25519 key, the self-signed certificate that shows it to a peer, and its fingerprint.
+
+The fingerprint is the SHA-256 of the public key (SubjectPublicKeyInfo), so a certificate made anew keeps it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.x509.oid import NameOID
+
+from lanline.errors import IdentityProblem
+
+FINGERPRINT_BYTES = 32
+_VALID_FROM = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+_VALID_UNTIL = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+"""RFC 5280, 4.1.2.5: a certificate with no good end. Trust comes from the pinned key, and clocks at sea are wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    private_key: Ed25519PrivateKey
+    certificate: x509.Certificate
+    fingerprint: bytes
+
+    @classmethod
+    def generate(cls) -> Identity:
+        return cls.from_private_key(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_private_key(cls, key: Ed25519PrivateKey) -> Identity:
+        return cls(key, _self_signed(key), fingerprint_of(key.public_key().public_bytes(*_SPKI)))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Identity:
+        try:
+            key = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as cause:
+            raise IdentityProblem("The key file holds no key that can be read.") from cause
+        if not isinstance(key, Ed25519PrivateKey):
+            raise IdentityProblem("The key file holds a key of another kind than Ed25519.")
+        return cls.from_private_key(key)
+
+    def to_pem(self) -> bytes:
+        return self.private_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """32 bytes that only this identity can make, the same after every restart."""
+        seed = self.private_key.private_bytes_raw()
+        return HKDFExpand(SHA256(), 32, b"lanline " + purpose).derive(hashlib.sha256(seed).digest())
+
+
+_SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def fingerprint_of(public_key_info: bytes) -> bytes:
+    return hashlib.sha256(public_key_info).digest()
+
+
+def fingerprint_of_certificate(certificate: x509.Certificate) -> bytes:
+    try:
+        return fingerprint_of(certificate.public_key().public_bytes(*_SPKI))
+    except (ValueError, UnsupportedAlgorithm) as cause:
+        raise IdentityProblem("The peer's certificate holds no key that can be read.") from cause
+
+
+def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lanline")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(_VALID_FROM)
+        .not_valid_after(_VALID_UNTIL)
+        .sign(key, None)
+    )

@@ -1,0 +1,80 @@
+"""Every error that Lanline raises on purpose.
+
+    LanlineError
+    ├── InvalidInput            what a person typed cannot be used
+    ├── AddressUnavailable      a local port is taken, a host name is unknown
+    ├── IdentityProblem         a key file that cannot be read or written
+    ├── LinkError               the way to the peer
+    │   ├── LinkNotOpen         it is closed, or closing
+    │   ├── SendBufferFull      wait until it is writable again
+    │   └── MessageTooLarge     over what one message may hold
+    └── RemoteInputError        bytes from the network that are not the protocol
+        ├── MalformedPacket     dropped: anybody can send garbage
+        └── ProtocolViolation   authenticated, and still wrong: the link is closed
+
+The text of an error is one sentence for the person; the private cause travels as `__cause__`. `CloseCode` is what links
+tell each other, stable on the wire.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    DONE = 0
+    PROTOCOL_VIOLATION = 1
+    UNREACHABLE = 2
+    IDENTITY_REJECTED = 3
+    INCOMPATIBLE_VERSION = 4
+    BUSY = 5
+    REPLACED = 6
+    RESET = 7
+    HANDSHAKE_FAILED = 8
+    GOING_AWAY = 9
+
+
+class LanlineError(Exception):
+    """The root: whatever reaches the command line as one of these is printed as its sentence, without a traceback."""
+
+    exit_status = 1
+
+
+class InvalidInput(LanlineError):
+    exit_status = 64
+
+
+class AddressUnavailable(LanlineError):
+    pass
+
+
+class IdentityProblem(LanlineError):
+    pass
+
+
+class LinkError(LanlineError):
+    pass
+
+
+class LinkNotOpen(LinkError):
+    pass
+
+
+class SendBufferFull(LinkError):
+    pass
+
+
+class MessageTooLarge(LinkError):
+    pass
+
+
+class RemoteInputError(LanlineError):
+    pass
+
+
+class MalformedPacket(RemoteInputError):
+    pass
+
+
+class ProtocolViolation(RemoteInputError):
+    pass

@@ -1,0 +1,34 @@
+"""The few calls that both links offer upwards. Who is written to this cannot tell UDP from WebSocket."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lanline.errors import CloseCode
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkEvent
+
+
+class MessageLink(Protocol):
+    def send_message(self, channel: Channel, payload: bytes) -> int:
+        """Queue a message; return its number, counted from 1 in its channel.
+
+        Raises LinkNotOpen, SendBufferFull or MessageTooLarge, and then nothing was queued.
+        """
+
+    def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
+        """Queue `count` messages already framed by `frame_messages`; return the number of the last."""
+
+    def is_writable(self, channel: Channel) -> bool: ...
+
+    def release(self, channel: Channel, size_bytes: int) -> None:
+        """A received message has been dealt with; its room is the peer's again."""
+
+    def close(self, code: CloseCode, reason: str, now: float) -> None:
+        """Say goodbye. What is queued and not yet delivered is given up."""
+
+    def handle_timer(self, now: float) -> None: ...
+
+    def next_event(self) -> LinkEvent | None: ...
+
+    def next_deadline(self) -> float | None: ...
