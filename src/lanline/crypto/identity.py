@@ -1,6 +1,7 @@
-"""A long-lived Ed25519 key, the self-signed certificate that shows it to a peer, and its fingerprint.
+"""A long-lived P-256 key, the self-signed certificate that shows it to a peer, and its fingerprint.
 
 The fingerprint is the SHA-256 of the public key (SubjectPublicKeyInfo), so a certificate made anew keeps it.
+P-256 and not Ed25519, because OpenSSL offers no DTLS 1.2 cipher to a server whose certificate is Ed25519.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
 
 from lanline.errors import IdentityProblem
@@ -27,16 +28,16 @@ _VALID_UNTIL = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    private_key: Ed25519PrivateKey
+    private_key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
     fingerprint: bytes
 
     @classmethod
     def generate(cls) -> Identity:
-        return cls.from_private_key(Ed25519PrivateKey.generate())
+        return cls.from_private_key(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
-    def from_private_key(cls, key: Ed25519PrivateKey) -> Identity:
+    def from_private_key(cls, key: ec.EllipticCurvePrivateKey) -> Identity:
         return cls(key, _self_signed(key), fingerprint_of(key.public_key().public_bytes(*_SPKI)))
 
     @classmethod
@@ -45,8 +46,8 @@ class Identity:
             key = serialization.load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as cause:
             raise IdentityProblem("The key file holds no key that can be read.") from cause
-        if not isinstance(key, Ed25519PrivateKey):
-            raise IdentityProblem("The key file holds a key of another kind than Ed25519.")
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise IdentityProblem("The key file holds a key of another kind than P-256.")
         return cls.from_private_key(key)
 
     def to_pem(self) -> bytes:
@@ -56,8 +57,8 @@ class Identity:
 
     def derive_key(self, purpose: bytes) -> bytes:
         """32 bytes that only this identity can make, the same after every restart."""
-        seed = self.private_key.private_bytes_raw()
-        return HKDFExpand(SHA256(), 32, b"lanline " + purpose).derive(hashlib.sha256(seed).digest())
+        seed = self.private_key.private_numbers().private_value.to_bytes(32, "big")
+        return HKDF(SHA256(), 32, salt=None, info=b"lanline " + purpose).derive(seed)
 
 
 _SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -74,7 +75,7 @@ def fingerprint_of_certificate(certificate: x509.Certificate) -> bytes:
         raise IdentityProblem("The peer's certificate holds no key that can be read.") from cause
 
 
-def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
+def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lanline")])
     return (
         x509.CertificateBuilder()
@@ -84,5 +85,5 @@ def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
         .serial_number(1)
         .not_valid_before(_VALID_FROM)
         .not_valid_after(_VALID_UNTIL)
-        .sign(key, None)
+        .sign(key, SHA256())
     )

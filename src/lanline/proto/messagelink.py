@@ -6,7 +6,6 @@ from typing import Protocol
 
 from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
-from lanline.proto.events import LinkEvent
 
 
 class MessageLink(Protocol):
@@ -26,9 +25,3 @@ class MessageLink(Protocol):
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:
         """Say goodbye. What is queued and not yet delivered is given up."""
-
-    def handle_timer(self, now: float) -> None: ...
-
-    def next_event(self) -> LinkEvent | None: ...
-
-    def next_deadline(self) -> float | None: ...

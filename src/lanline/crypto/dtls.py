@@ -1,0 +1,105 @@
+"""The DTLS 1.2 handshake of a link, by OpenSSL, in memory: records in, records out, then exported secrets.
+
+It proves both keys and agrees on secrets; sending, repeating and timing are the link's. OpenSSL's own retransmission
+reads the real clock, and is never asked.
+"""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from OpenSSL import SSL
+
+from lanline.crypto.identity import Identity, fingerprint_of_certificate
+from lanline.crypto.sealing import Suite
+from lanline.errors import IdentityProblem, MalformedPacket
+
+_CIPHERS = b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+_SUITES: dict[str, Suite] = {
+    "ECDHE-ECDSA-AES256-GCM-SHA384": AESGCM,
+    "ECDHE-ECDSA-CHACHA20-POLY1305": ChaCha20Poly1305,
+}
+_RECORD_HEADER_BYTES = 13
+_RECORD_LIMIT_BYTES = 480
+"""Small records, so that a flight can be packed anew into smaller datagrams when larger ones vanish."""
+_READ_BYTES = 65536
+
+
+def _accept_any_certificate(*_: object) -> bool:
+    """The handshake proves possession of the key; whether the key is trusted is decided by its fingerprint."""
+    return True
+
+
+class DtlsKeys:
+    """What a host needs for all its handshakes; made once."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, identity: Identity) -> None:
+        context = SSL.Context(SSL.DTLS_METHOD)
+        context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_cipher_list(_CIPHERS)
+        context.use_privatekey(identity.private_key)
+        context.use_certificate(identity.certificate)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _accept_any_certificate)
+        self._context = context
+
+    def start_handshake(self, is_client: bool) -> DtlsHandshake:
+        return DtlsHandshake(self._context, is_client)
+
+
+class DtlsHandshake:
+    __slots__ = ("_connection", "is_complete")
+
+    def __init__(self, context: SSL.Context, is_client: bool) -> None:
+        self._connection = SSL.Connection(context, None)
+        self._connection.set_ciphertext_mtu(_RECORD_LIMIT_BYTES)
+        if is_client:
+            self._connection.set_connect_state()
+        else:
+            self._connection.set_accept_state()
+        self.is_complete = False
+
+    def advance(self, records: bytes) -> list[bytes]:
+        """Take the peer's records (none at the start); return ours, one by one, when it is our turn."""
+        if records:
+            self._connection.bio_write(records)
+        try:
+            self._connection.do_handshake()
+            self.is_complete = True
+        except SSL.WantReadError:
+            pass
+        except SSL.Error as cause:
+            raise MalformedPacket("the handshake does not follow the protocol") from cause
+        return _cut_records(self._read())
+
+    def _read(self) -> bytes:
+        parts: list[bytes] = []
+        while True:
+            try:
+                parts.append(self._connection.bio_read(_READ_BYTES))
+            except SSL.WantReadError:
+                return b"".join(parts)
+
+    @property
+    def suite(self) -> Suite:
+        return _SUITES[self._connection.get_cipher_name() or ""]
+
+    @property
+    def peer_fingerprint(self) -> bytes:
+        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        if certificate is None:
+            raise IdentityProblem("The peer showed no certificate.")
+        return fingerprint_of_certificate(certificate)
+
+    def export(self, label: bytes, context: bytes, size_bytes: int) -> bytes:
+        return self._connection.export_keying_material(label, size_bytes, context)
+
+
+def _cut_records(data: bytes) -> list[bytes]:
+    records: list[bytes] = []
+    while data:
+        size = _RECORD_HEADER_BYTES + int.from_bytes(data[11:13], "big")
+        records.append(data[:size])
+        data = data[size:]
+    return records

@@ -1,0 +1,254 @@
+"""All links of one UDP port: tells datagrams apart, proves addresses before it keeps anything, and watches the clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+from lanline.crypto.tokens import AddressProof, ResetTokens
+from lanline.errors import CloseCode, MalformedPacket
+from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
+from lanline.proto.link.handshake import ClientHandshake, KeyExchanges, ServerHandshake
+from lanline.proto.link.link import Address, Link, LinkState
+from lanline.proto.link.outgoing import SEALED_OVERHEAD_BYTES
+from lanline.proto.link.preamble import (
+    CONNECTION_ID_BYTES,
+    VERSION,
+    ClientRecords,
+    Hello,
+    OtherVersion,
+    Preamble,
+    Refused,
+    Reset,
+    Retry,
+    Versions,
+    decode_preamble,
+    encode_preamble,
+)
+from lanline.proto.link.profile import LinkProfile
+
+Burst = tuple[Address, list[bytes]]
+MAX_HALF_OPEN = 1024
+MAX_LINKS = 100_000
+
+
+class Endpoint:
+    def __init__(
+        self,
+        *,
+        exchanges: KeyExchanges,
+        reset_key: bytes,
+        entropy: Callable[[int], bytes],
+        profile: LinkProfile | None = None,
+        accepts: bool = True,
+        max_links: int = MAX_LINKS,
+    ) -> None:
+        self._exchanges = exchanges
+        self._entropy = entropy
+        self._profile = profile or LinkProfile()
+        self._accepts = accepts
+        self._max_links = max_links
+        self._proof = AddressProof(entropy(32))
+        self._resets = ResetTokens(reset_key)
+        self._links: dict[bytes, Link] = {}
+        self._by_remote_id: dict[bytes, Link] = {}
+        self._half_open: dict[bytes, Link] = {}
+        self._calls: dict[Link, None] = {}
+        self._pending: dict[Link, None] = {}
+        self._replies: list[Burst] = []
+        self._events: deque[tuple[Link, LinkEvent]] = deque()
+        self._timers: list[tuple[float, int, Link]] = []
+        self._order = count()
+
+    @property
+    def links(self) -> list[Link]:
+        return list(self._links.values())
+
+    def connect(self, address: Address, now: float, expected_fingerprint: bytes | None = None) -> Link:
+        local_id = self._new_id()
+        exchange = self._exchanges.start_handshake(is_client=True)
+        handshake = ClientHandshake(local_id, exchange, self._profile, now)
+        link = self._add(local_id, b"", address, handshake, expected_fingerprint)
+        self._calls[link] = None
+        return link
+
+    def _new_id(self) -> bytes:
+        """The high bit sets sealed packets apart from the preamble."""
+        while True:
+            random = self._entropy(CONNECTION_ID_BYTES)
+            new_id = bytes([random[0] | 0x80]) + random[1:]
+            if new_id not in self._links:
+                return new_id
+
+    def _add(
+        self,
+        local_id: bytes,
+        remote_id: bytes,
+        address: Address,
+        handshake: ClientHandshake | ServerHandshake,
+        expected_fingerprint: bytes | None = None,
+    ) -> Link:
+        link = Link(
+            local_id=local_id,
+            remote_id=remote_id,
+            address=address,
+            handshake=handshake,
+            profile=self._profile,
+            reset_token=self._resets.token_for(local_id),
+            expected_fingerprint=expected_fingerprint,
+            emit=self._on_event,
+            wake=self._wake,
+        )
+        self._links[local_id] = link
+        self._wake(link)
+        return link
+
+    def _wake(self, link: Link) -> None:
+        self._pending[link] = None
+
+    def _on_event(self, link: Link, event: LinkEvent) -> None:
+        if type(event) is LinkEstablished:
+            self._by_remote_id[link.remote_id] = link
+            self._calls.pop(link, None)
+        elif type(event) is LinkClosed and not link.is_client and not link.peer_fingerprint:
+            # A handshake that others began and did not finish is not worth telling.
+            return
+        self._events.append((link, event))
+
+    def next_event(self) -> tuple[Link, LinkEvent] | None:
+        return self._events.popleft() if self._events else None
+
+    # Datagrams.
+
+    def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
+        if data and data[0] & 0x80:
+            link = self._links.get(data[:CONNECTION_ID_BYTES])
+            if link is not None:
+                link.receive_sealed(data, address, now)
+                if self._half_open and link.is_confirmed:
+                    self._half_open.pop(link.remote_id, None)
+            elif len(data) > SEALED_OVERHEAD_BYTES:
+                self._reset(data[:CONNECTION_ID_BYTES], address)
+            return
+        try:
+            packet = decode_preamble(data)
+        except MalformedPacket:
+            return
+        self._on_preamble(packet, address, now)
+
+    def _on_preamble(self, packet: Preamble, address: Address, now: float) -> None:
+        match packet:
+            case Hello(client_id):
+                if self._accepts and not self._prefers_own_call(client_id, address):
+                    self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
+            case ClientRecords():
+                self._on_client_records(packet, address, now)
+            case OtherVersion(client_id, _, is_hello):
+                if is_hello and self._accepts:
+                    self._reply(Versions(client_id, bytes([VERSION])), address)
+            case Reset(connection_id, token):
+                link = self._by_remote_id.get(connection_id)
+                if link is not None:
+                    link.receive_reset(token)
+            case _:
+                link = self._links.get(packet.client_id)
+                if link is not None and link.address == address:
+                    link.receive_preamble(packet, address, now)
+
+    def _reply(self, packet: Preamble, address: Address) -> None:
+        self._replies.append((address, [encode_preamble(packet)]))
+
+    def _reset(self, connection_id: bytes, address: Address) -> None:
+        self._reply(Reset(connection_id, self._resets.token_for(connection_id)), address)
+
+    def _prefers_own_call(self, client_id: bytes, address: Address) -> bool:
+        """Two hosts that call each other at the same moment need one link: the greater id is the client's."""
+        return any(link.address == address and link.local_id > client_id for link in self._calls)
+
+    def _on_client_records(self, packet: ClientRecords, address: Address, now: float) -> None:
+        client_id = packet.client_id
+        link = self._half_open.get(client_id)
+        if link is None and not self._accepts:
+            return
+        if not self._proof.check(packet.token, address, client_id, now):
+            self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
+            return
+        if link is None:
+            if len(self._half_open) >= MAX_HALF_OPEN:
+                # The client asks again, and by then others are done.
+                return
+            if len(self._links) >= self._max_links:
+                self._reply(Refused(client_id, CloseCode.BUSY), address)
+                return
+            link = self._accept(client_id, address, now)
+        link.receive_preamble(packet, address, now)
+        if link.state is LinkState.CLOSED:
+            self._reply(Refused(client_id, CloseCode.HANDSHAKE_FAILED), address)
+        elif link.state is LinkState.ESTABLISHED:
+            self._drop_call_to(address, now)
+
+    def _drop_call_to(self, address: Address, now: float) -> None:
+        """The peer called too, and its call came through."""
+        for call in [call for call in self._calls if call.address == address]:
+            call.close(CloseCode.REPLACED, "The other side called at the same moment.", now)
+
+    def _accept(self, client_id: bytes, address: Address, now: float) -> Link:
+        local_id = self._new_id()
+        exchange = self._exchanges.start_handshake(is_client=False)
+        link = self._add(
+            local_id, client_id, address, ServerHandshake(client_id, local_id, exchange, self._profile, now)
+        )
+        self._half_open[client_id] = link
+        return link
+
+    def datagrams_to_send(self, now: float) -> list[Burst]:
+        """What every link has to say, one burst a link. To be called until it returns nothing."""
+        bursts = self._replies
+        self._replies = []
+        pending = self._pending
+        self._pending = {}
+        for link in pending:
+            datagrams = link.datagrams_to_send(now)
+            if datagrams:
+                bursts.append((link.address, datagrams))
+            if link.state is LinkState.CLOSED:
+                self._forget(link)
+            else:
+                self._schedule(link)
+        return bursts
+
+    def _forget(self, link: Link) -> None:
+        self._links.pop(link.local_id, None)
+        self._by_remote_id.pop(link.remote_id, None)
+        self._half_open.pop(link.remote_id, None)
+        self._calls.pop(link, None)
+
+    # Time.
+
+    def _schedule(self, link: Link) -> None:
+        """A link's entries are a stack, the soonest on top; one that is already soon enough serves."""
+        deadline = link.next_deadline()
+        scheduled = link.scheduled
+        if deadline is not None and (not scheduled or deadline < scheduled[-1]):
+            scheduled.append(deadline)
+            heappush(self._timers, (deadline, next(self._order), link))
+
+    def next_deadline(self) -> float | None:
+        return self._timers[0][0] if self._timers else None
+
+    def handle_timer(self, now: float) -> None:
+        """Deadlines mostly move on before they come, so a timer that comes too early is only set again."""
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            link = heappop(timers)[2]
+            link.scheduled.pop()
+            deadline = link.next_deadline()
+            if deadline is None:
+                continue
+            if deadline <= now:
+                link.handle_timer(now)
+                self._wake(link)
+            else:
+                self._schedule(link)

@@ -1,0 +1,117 @@
+"""The receiving half of an established link: opens packets, and hands on what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanline.crypto.sealing import Opener
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkEvent, MessageReceived
+from lanline.proto.link.frames import (
+    AckFrame,
+    CloseFrame,
+    DatagramFrame,
+    Frame,
+    MaxDataFrame,
+    ResetTokenFrame,
+    StreamFrame,
+    decode_frames,
+)
+from lanline.proto.link.outbox import INITIAL_LIMIT_BYTES
+from lanline.proto.link.outgoing import HEADER_BYTES, Outgoing
+from lanline.proto.link.preamble import CONNECTION_ID_BYTES
+from lanline.proto.link.profile import LinkProfile
+from lanline.proto.link.received import ReceivedPackets
+from lanline.proto.link.receivestream import ReceiveStream
+
+
+class Incoming:
+    __slots__ = (
+        "_emit",
+        "_opener",
+        "_outgoing",
+        "_profile",
+        "_received",
+        "_streams",
+        "close_frame",
+        "peer_reset_token",
+    )
+
+    def __init__(
+        self, profile: LinkProfile, received: ReceivedPackets, outgoing: Outgoing, emit: Callable[[LinkEvent], None]
+    ) -> None:
+        self._profile = profile
+        self._received = received
+        self._outgoing = outgoing
+        self._emit = emit
+        self._opener: Opener | None = None
+        self._streams: dict[Channel, ReceiveStream] = {}
+        self.peer_reset_token: bytes | None = None
+        self.close_frame: CloseFrame | None = None
+
+    def start(self, opener: Opener) -> None:
+        self._opener = opener
+
+    def receive(self, packet: bytes, now: float) -> int | None:
+        """Act on a packet; return its number, or None for a replay. Raises only what RemoteInputError covers."""
+        assert self._opener is not None
+        number = int.from_bytes(packet[CONNECTION_ID_BYTES:HEADER_BYTES], "big")
+        if not self._received.is_new(number):
+            return None
+        payload = self._opener.open(packet[:HEADER_BYTES], number, packet[HEADER_BYTES:])
+        is_eliciting = False
+        for frame in decode_frames(payload):
+            if type(frame) is StreamFrame:
+                is_eliciting = True
+                self._on_stream(frame)
+            elif type(frame) is AckFrame:
+                self._outgoing.on_ack(frame, now)
+            else:
+                is_eliciting = True
+                self._on_other(frame)
+        self._received.record(number, now, is_eliciting)
+        return number
+
+    @property
+    def largest_received(self) -> int:
+        return self._received.largest
+
+    def _on_stream(self, frame: StreamFrame) -> None:
+        channel = frame.channel
+        stream = self._streams.get(channel)
+        if stream is None:
+            stream = self._open_stream(channel)
+        for message in stream.receive(frame.offset, frame.data):
+            self._emit(MessageReceived(channel, message))
+        self._offer_limit(channel, stream)
+
+    def _open_stream(self, channel: Channel) -> ReceiveStream:
+        profile = self._profile
+        window = profile.bulk_receive_window_bytes if channel is Channel.BULK else profile.receive_window_bytes
+        stream = self._streams[channel] = ReceiveStream(window, profile.max_message_bytes, INITIAL_LIMIT_BYTES)
+        return stream
+
+    def _on_other(self, frame: Frame) -> None:
+        match frame:
+            case DatagramFrame(channel, data):
+                self._emit(MessageReceived(channel, data))
+            case MaxDataFrame(channel, limit):
+                stream = self._outgoing.outbox.stream(channel)
+                stream.limit = max(stream.limit, limit)
+            case ResetTokenFrame(token):
+                self.peer_reset_token = token
+            case CloseFrame():
+                self.close_frame = frame
+            case _:
+                pass
+
+    def release(self, channel: Channel, size_bytes: int) -> None:
+        stream = self._streams.get(channel)
+        if stream is not None:
+            stream.release(size_bytes)
+            self._offer_limit(channel, stream)
+
+    def _offer_limit(self, channel: Channel, stream: ReceiveStream) -> None:
+        limit = stream.take_limit()
+        if limit is not None:
+            self._outgoing.offer_limit(channel, limit)

@@ -1,0 +1,338 @@
+"""One UDP link: its life from the handshake to the close, and the address its peer has now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from lanline.crypto.sealing import Opener, Sealer
+from lanline.errors import CloseCode, LinkNotOpen, MalformedPacket, MessageTooLarge, ProtocolViolation
+from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
+from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, PeerMoved
+from lanline.proto.framing import frame_message
+from lanline.proto.link.frames import ENCODED_PING, CloseFrame, encode_reset_token
+from lanline.proto.link.handshake import Agreement, ClientHandshake, Handshake, HandshakeState
+from lanline.proto.link.incoming import Incoming
+from lanline.proto.link.outgoing import Outgoing
+from lanline.proto.link.preamble import ClientRecords, Refused, Retry, ServerRecords, Versions
+from lanline.proto.link.profile import LinkProfile
+from lanline.proto.link.received import ReceivedPackets
+
+Address = tuple[str, int]
+_LINGER_PROBE_TIMEOUTS = 3
+
+
+class LinkState(Enum):
+    HANDSHAKING = auto()
+    ESTABLISHED = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+_MAY_FOLLOW = {
+    LinkState.HANDSHAKING: {LinkState.ESTABLISHED, LinkState.CLOSED},
+    LinkState.ESTABLISHED: {LinkState.CLOSING, LinkState.CLOSED},
+    LinkState.CLOSING: {LinkState.CLOSED},
+    LinkState.CLOSED: set(),
+}
+
+
+class Link:
+    """Made by an `Endpoint`, which brings it datagrams and the time, and takes away what it has to send."""
+
+    __slots__ = (
+        "_close_due",
+        "_close_text",
+        "_emit",
+        "_expected_fingerprint",
+        "_handshake",
+        "_incoming",
+        "_last_received_at",
+        "_linger_until",
+        "_outgoing",
+        "_profile",
+        "_reset_token",
+        "_silent_since",
+        "_wake",
+        "address",
+        "binding",
+        "is_client",
+        "local_id",
+        "peer_fingerprint",
+        "remote_id",
+        "scheduled",
+        "state",
+    )
+
+    def __init__(  # noqa: PLR0913 -- all of it is the endpoint's, which alone makes links
+        self,
+        *,
+        local_id: bytes,
+        remote_id: bytes,
+        address: Address,
+        handshake: Handshake,
+        profile: LinkProfile,
+        reset_token: bytes,
+        expected_fingerprint: bytes | None,
+        emit: Callable[[Link, LinkEvent], None],
+        wake: Callable[[Link], None],
+    ) -> None:
+        self.local_id = local_id
+        self.remote_id = remote_id
+        self.address = address
+        self.state = LinkState.HANDSHAKING
+        self.is_client = isinstance(handshake, ClientHandshake)
+        self.peer_fingerprint = b""
+        self.binding = b""
+        self.scheduled: list[float] = []
+        self._handshake: Handshake | None = handshake
+        self._profile = profile
+        self._reset_token = reset_token
+        self._expected_fingerprint = expected_fingerprint
+        self._emit = emit
+        self._wake = wake
+        received = ReceivedPackets(profile.ack_every, profile.ack_delay_s)
+        self._outgoing = Outgoing(profile, received, self._emit_own)
+        self._incoming = Incoming(profile, received, self._outgoing, self._emit_own)
+        self._last_received_at = 0.0
+        self._silent_since: float | None = None
+        self._close_text: tuple[int, str] = (0, "")
+        self._close_due = False
+        self._linger_until = 0.0
+
+    def _emit_own(self, event: LinkEvent) -> None:
+        self._emit(self, event)
+
+    def _enter(self, state: LinkState) -> None:
+        assert state in _MAY_FOLLOW[self.state], f"{self.state} -> {state}"
+        self.state = state
+
+    # What a session asks for: the calls of MessageLink.
+
+    def send_message(self, channel: Channel, payload: bytes) -> int:
+        self._check_open()
+        if len(payload) > self._profile.max_message_bytes:
+            raise MessageTooLarge(
+                f"A message holds at most {self._profile.max_message_bytes} bytes; this one has {len(payload)}."
+            )
+        if channel in UNRELIABLE_CHANNELS:
+            return self._send_datagram(channel, payload)
+        number = self._outgoing.outbox.write(channel, frame_message(payload), 1)
+        self._wake(self)
+        return number
+
+    def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
+        self._check_open()
+        number = self._outgoing.outbox.write(channel, framed, count)
+        self._wake(self)
+        return number
+
+    def _send_datagram(self, channel: Channel, payload: bytes) -> int:
+        most = self._outgoing.largest_datagram_bytes
+        if len(payload) > most:
+            raise MessageTooLarge(f"A datagram holds at most {most} bytes on this path; this one has {len(payload)}.")
+        self._outgoing.outbox.write_datagram(channel, payload)
+        self._wake(self)
+        return 0
+
+    def _check_open(self) -> None:
+        if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
+            raise LinkNotOpen("The link is closed.")
+
+    def is_writable(self, channel: Channel) -> bool:
+        if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
+            return False
+        return self._outgoing.outbox.stream(channel).buffered_bytes < self._profile.send_buffer_bytes
+
+    @property
+    def is_confirmed(self) -> bool:
+        """The peer has shown that it has keys too."""
+        return self._handshake is None
+
+    @property
+    def is_all_delivered(self) -> bool:
+        return self._outgoing.outbox.is_all_delivered
+
+    @property
+    def largest_datagram_bytes(self) -> int:
+        return self._outgoing.largest_datagram_bytes
+
+    @property
+    def round_trip_s(self) -> float:
+        return self._outgoing.recovery.round_trip.smoothed_s
+
+    @property
+    def loss_rate(self) -> float:
+        return self._outgoing.recovery.loss.rate
+
+    def release(self, channel: Channel, size_bytes: int) -> None:
+        if self.state is LinkState.ESTABLISHED:
+            self._incoming.release(channel, size_bytes)
+            self._wake(self)
+
+    def close(self, code: CloseCode, reason: str, now: float) -> None:
+        if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
+            return
+        if self.state is LinkState.HANDSHAKING:
+            self._finish(code, reason, by_peer=False)
+            return
+        self._enter(LinkState.CLOSING)
+        self._close_text = (code, reason)
+        self._close_due = True
+        recovery = self._outgoing.recovery
+        self._linger_until = now + _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s(0.0)
+        self._emit_own(LinkClosed(code, reason, by_peer=False))
+        self._wake(self)
+
+    def _finish(self, code: CloseCode, reason: str, *, by_peer: bool) -> None:
+        self._enter(LinkState.CLOSED)
+        self._handshake = None
+        self._emit_own(LinkClosed(code, reason, by_peer=by_peer))
+        self._wake(self)
+
+    # The handshake.
+
+    def receive_preamble(
+        self, packet: Retry | ServerRecords | Versions | Refused | ClientRecords, address: Address, now: float
+    ) -> None:
+        handshake = self._handshake
+        if handshake is None:
+            return
+        if isinstance(handshake, ClientHandshake):
+            if not isinstance(packet, ClientRecords):
+                handshake.receive(packet, now)
+        elif isinstance(packet, ClientRecords):
+            self.address = address
+            handshake.receive(packet, now)
+        self._follow_handshake(handshake, now)
+        self._wake(self)
+
+    def _follow_handshake(self, handshake: Handshake, now: float) -> None:
+        if self.state is not LinkState.HANDSHAKING:
+            return
+        if handshake.state is HandshakeState.FAILED:
+            assert handshake.failure is not None
+            self._finish(*handshake.failure, by_peer=False)
+        elif handshake.state is HandshakeState.COMPLETE:
+            assert handshake.agreement is not None
+            self._establish(handshake.agreement, now)
+
+    def _establish(self, agreement: Agreement, now: float) -> None:
+        self.remote_id = agreement.remote_id
+        self.peer_fingerprint = agreement.peer_fingerprint
+        self.binding = agreement.binding
+        self._last_received_at = now
+        sealer = Sealer(agreement.suite, agreement.sending_secret)
+        self._outgoing.start(self.remote_id, sealer, agreement.round_trip_s, agreement.was_lossy, now)
+        self._incoming.start(Opener(agreement.suite, agreement.receiving_secret))
+        self._enter(LinkState.ESTABLISHED)
+        if self.is_client:
+            # A server keeps its last flight until the client is heard to have keys.
+            self._handshake = None
+        if self._expected_fingerprint is not None and self._expected_fingerprint != self.peer_fingerprint:
+            self.close(CloseCode.IDENTITY_REJECTED, "The other side has another key than the one that is known.", now)
+            return
+        self._outgoing.outbox.write_control(encode_reset_token(self._reset_token))
+        self._emit_own(LinkEstablished(self.peer_fingerprint, self.binding))
+
+    # Packets.
+
+    def receive_sealed(self, packet: bytes, address: Address, now: float) -> None:
+        if self.state is LinkState.CLOSING:
+            # The peer has not heard our goodbye: say it again, once for each packet of its.
+            self._close_due = True
+            self._wake(self)
+            return
+        if self.state is not LinkState.ESTABLISHED:
+            return
+        largest = self._incoming.largest_received
+        try:
+            number = self._incoming.receive(packet, now)
+        except MalformedPacket:
+            return
+        except ProtocolViolation as violation:
+            self.close(CloseCode.PROTOCOL_VIOLATION, str(violation), now)
+            return
+        if number is None:
+            return
+        self._handshake = None
+        self._last_received_at = now
+        self._silent_since = now if self._outgoing.recovery.in_flight else None
+        if address == self.address:
+            self._outgoing.credit(len(packet))
+        elif number > largest:
+            self._move(address, len(packet))
+        if self._incoming.close_frame is not None:
+            self._on_close(self._incoming.close_frame)
+        self._wake(self)
+
+    def _move(self, address: Address, received_bytes: int) -> None:
+        self.address = address
+        self._outgoing.path_changed()
+        self._outgoing.credit(received_bytes)
+        self._emit_own(PeerMoved(address))
+
+    def _on_close(self, frame: CloseFrame) -> None:
+        if self.state is LinkState.ESTABLISHED:
+            code = CloseCode(frame.code) if frame.code in set(CloseCode) else CloseCode.DONE
+            self._finish(code, frame.reason, by_peer=True)
+
+    def receive_reset(self, token: bytes) -> None:
+        if self.state is LinkState.ESTABLISHED and token == self._incoming.peer_reset_token:
+            self._finish(CloseCode.RESET, "The other side was restarted and no longer knows this link.", by_peer=True)
+
+    def datagrams_to_send(self, now: float) -> list[bytes]:
+        handshake = self._handshake
+        datagrams = handshake.datagrams_to_send(now) if handshake is not None else []
+        if self.state is LinkState.ESTABLISHED:
+            outgoing = self._outgoing
+            packets = outgoing.packets_to_send(now)
+            if self._silent_since is None and outgoing.recovery.in_flight:
+                self._silent_since = now
+            return datagrams + packets if datagrams else packets
+        if self._close_due and self.state is LinkState.CLOSING:
+            self._close_due = False
+            datagrams.append(self._outgoing.seal_close(*self._close_text))
+        return datagrams
+
+    # Time.
+
+    def handle_timer(self, now: float) -> None:
+        handshake = self._handshake
+        if handshake is not None:
+            handshake.handle_timer(now)
+            self._follow_handshake(handshake, now)
+        if self.state is LinkState.ESTABLISHED:
+            self._handle_established_timer(now)
+        elif self.state is LinkState.CLOSING and now >= self._linger_until:
+            self._enter(LinkState.CLOSED)
+
+    def _handle_established_timer(self, now: float) -> None:
+        profile = self._profile
+        self._outgoing.handle_timer(now)
+        tries = self._outgoing.recovery.timeouts
+        if now >= self._dead_at() or (profile.max_tries is not None and tries >= profile.max_tries):
+            self._finish(CloseCode.UNREACHABLE, "The other side does not answer any more.", by_peer=False)
+        elif now >= self._last_received_at + profile.keepalive_s and not self._outgoing.recovery.in_flight:
+            self._outgoing.outbox.write_control(ENCODED_PING)
+
+    def _dead_at(self) -> float:
+        """Something waits for an answer for too long; or, whatever we could not send, nothing came for very long."""
+        profile = self._profile
+        last_resort = self._last_received_at + 2 * profile.keepalive_s + profile.dead_after_s
+        if self._silent_since is None:
+            return last_resort
+        return min(last_resort, self._silent_since + profile.dead_after_s)
+
+    def next_deadline(self) -> float | None:
+        if self.state is LinkState.ESTABLISHED:
+            soonest = self._dead_at()
+            outgoing = self._outgoing
+            if not outgoing.recovery.in_flight and not outgoing.outbox.is_pending:
+                soonest = min(soonest, self._last_received_at + self._profile.keepalive_s)
+            packets_at = outgoing.next_deadline()
+            return soonest if packets_at is None else min(soonest, packets_at)
+        if self.state is LinkState.HANDSHAKING:
+            assert self._handshake is not None
+            return self._handshake.next_deadline()
+        return self._linger_until if self.state is LinkState.CLOSING else None

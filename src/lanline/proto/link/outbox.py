@@ -1,0 +1,114 @@
+"""What waits to be sent on a link: streams, datagrams and control frames, and the order in which they leave."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from lanline.errors import SendBufferFull
+from lanline.proto.channels import Channel
+from lanline.proto.link import frames
+from lanline.proto.link.frames import STREAM_OVERHEAD_BYTES
+from lanline.proto.link.profile import LinkProfile
+from lanline.proto.link.sendstream import Chunk, SendStream
+
+INITIAL_LIMIT_BYTES = 256 * 1024
+"""What may be sent on a reliable channel before its receiver has said anything. Part of the protocol."""
+
+WORTHWHILE_ROOM = 32
+
+
+class Outbox:
+    __slots__ = ("_control", "_datagram_bytes", "_datagrams", "_profile", "streams")
+
+    def __init__(self, profile: LinkProfile) -> None:
+        self._profile = profile
+        self.streams: list[SendStream] = []
+        self._datagrams: deque[bytes] | None = None
+        self._datagram_bytes = 0
+        self._control: list[bytes] = []
+
+    def stream(self, channel: Channel) -> SendStream:
+        for stream in self.streams:
+            if stream.channel is channel:
+                return stream
+        stream = SendStream(channel, INITIAL_LIMIT_BYTES)
+        self.streams.append(stream)
+        self.streams.sort(key=lambda each: each.channel)
+        return stream
+
+    def write(self, channel: Channel, framed: bytes, count: int) -> int:
+        stream = self.stream(channel)
+        if not stream.has_room(len(framed), self._profile.send_buffer_bytes):
+            raise SendBufferFull("The link is slower than what is sent on it.")
+        return stream.write(framed, count)
+
+    def write_datagram(self, channel: Channel, payload: bytes) -> None:
+        if self._datagrams is None:
+            self._datagrams = deque()
+        encoded = frames.encode_datagram(channel, payload)
+        self._datagrams.append(encoded)
+        self._datagram_bytes += len(encoded)
+        while self._datagram_bytes > self._profile.datagram_buffer_bytes:
+            self._datagram_bytes -= len(self._datagrams.popleft())
+
+    def write_control(self, frame: bytes) -> None:
+        if frame not in self._control:
+            self._control.append(frame)
+
+    @property
+    def is_pending(self) -> bool:
+        if self._control or self._datagrams:
+            return True
+        for stream in self.streams:  # noqa: SIM110 -- any() with a generator costs three times as much on the hot path
+            if stream.is_pending:
+                return True
+        return False
+
+    @property
+    def is_all_delivered(self) -> bool:
+        return all(stream.is_idle for stream in self.streams)
+
+    def take_control(self, parts: list[bytes], room: int) -> tuple[tuple[bytes, ...], int]:
+        if not self._control:
+            return (), room
+        taken: list[bytes] = []
+        while self._control and len(self._control[0]) <= room:
+            frame = self._control.pop(0)
+            room -= len(frame)
+            taken.append(frame)
+        parts.extend(taken)
+        return tuple(taken), room
+
+    def take_data(self, parts: list[bytes], chunks: list[Chunk], room: int) -> tuple[int, bool]:
+        """Fill a packet in the order of the channels; tell the room left, and whether datagrams went in."""
+        has_datagrams = False
+        for stream in self.streams:
+            if self._datagrams and stream.channel > Channel.MEDIA:
+                room, has_datagrams = self._take_datagrams(parts, room)
+            while room > WORTHWHILE_ROOM and stream.is_pending:
+                chunk = stream.take(room - STREAM_OVERHEAD_BYTES)
+                if chunk is None:
+                    break
+                parts.append(frames.encode_stream(stream.channel, chunk.offset, chunk.data))
+                chunks.append(chunk)
+                room -= STREAM_OVERHEAD_BYTES + len(chunk.data)
+        if self._datagrams and not has_datagrams:
+            room, has_datagrams = self._take_datagrams(parts, room)
+        return room, has_datagrams
+
+    def _take_datagrams(self, parts: list[bytes], room: int) -> tuple[int, bool]:
+        queue = self._datagrams
+        added = False
+        while queue and len(queue[0]) <= room:
+            frame = queue.popleft()
+            self._datagram_bytes -= len(frame)
+            room -= len(frame)
+            parts.append(frame)
+            added = True
+        return room, added
+
+    def drop_datagrams_over(self, size_bytes: int) -> None:
+        """They were queued before the path turned out to be narrower."""
+        if self._datagrams:
+            self._datagrams = deque(frame for frame in self._datagrams if len(frame) <= size_bytes)
+            self._datagram_bytes = sum(map(len, self._datagrams))

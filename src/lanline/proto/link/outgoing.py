@@ -1,0 +1,284 @@
+"""The sending half of an established link: packs and seals what waits, at the pace of the path, until it has arrived.
+
+It knows neither addresses nor the life of the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanline.crypto.sealing import TAG_BYTES, Sealer
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkEvent, MessagesDelivered, SendBufferDrained
+from lanline.proto.link import frames
+from lanline.proto.link.congestion import Congestion, Pacer, pacing_rate
+from lanline.proto.link.frames import DATAGRAM_OVERHEAD_BYTES, STREAM_OVERHEAD_BYTES, AckFrame
+from lanline.proto.link.outbox import WORTHWHILE_ROOM, Outbox
+from lanline.proto.link.path import PathMtu
+from lanline.proto.link.preamble import CONNECTION_ID_BYTES
+from lanline.proto.link.profile import LinkProfile
+from lanline.proto.link.received import ReceivedPackets
+from lanline.proto.link.recovery import Recovery, SentPacket
+from lanline.proto.link.sendstream import Chunk
+
+HEADER_BYTES = CONNECTION_ID_BYTES + 8
+SEALED_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
+_PERSISTENT_TIMEOUTS = 3
+_AMPLIFICATION = 3
+
+
+class Outgoing:
+    __slots__ = (
+        "_allowance",
+        "_congestion",
+        "_emit",
+        "_limit_frames",
+        "_mtu",
+        "_next_number",
+        "_paced_until",
+        "_pacer",
+        "_probes",
+        "_profile",
+        "_proven_from",
+        "_received",
+        "_remote_id",
+        "_sealer",
+        "outbox",
+        "recovery",
+    )
+
+    def __init__(self, profile: LinkProfile, received: ReceivedPackets, emit: Callable[[LinkEvent], None]) -> None:
+        self._profile = profile
+        self._received = received
+        self._emit = emit
+        self.outbox = Outbox(profile)
+        self.recovery = Recovery(profile, profile.initial_rtt_s)
+        self._congestion = self._fresh_congestion()
+        self._pacer = Pacer(profile.initial_window_packets * profile.mtu_bytes)
+        self._paced_until: float | None = None
+        self._mtu = PathMtu(profile.mtu_bytes, profile.floor_mtu_bytes)
+        self._limit_frames: dict[int, bytes] = {}
+        self._next_number = 0
+        self._probes = 0
+        self._allowance: int | None = None
+        self._proven_from = 0
+        self._sealer: Sealer | None = None
+        self._remote_id = b""
+
+    def _fresh_congestion(self) -> Congestion:
+        profile = self._profile
+        return Congestion(profile.mtu_bytes, profile.initial_window_packets, profile.minimum_window_packets)
+
+    def start(self, remote_id: bytes, sealer: Sealer, round_trip_s: float, was_lossy: bool, now: float) -> None:
+        self._remote_id = remote_id
+        self._sealer = sealer
+        self.recovery.start(round_trip_s, was_lossy, now)
+
+    @property
+    def largest_datagram_bytes(self) -> int:
+        return self._mtu.current - SEALED_OVERHEAD_BYTES - DATAGRAM_OVERHEAD_BYTES
+
+    def offer_limit(self, channel: Channel, limit: int) -> None:
+        frame = frames.encode_max_data(channel, limit)
+        self._limit_frames[channel] = frame
+        self.outbox.write_control(frame)
+
+    # Packing.
+
+    def packets_to_send(self, now: float) -> list[bytes]:
+        packets: list[bytes] = []
+        while (packet := self._next_packet(now)) is not None:
+            packets.append(packet)
+        return packets
+
+    def _next_packet(self, now: float) -> bytes | None:
+        self._paced_until = None
+        received = self._received
+        may_send = (self._probes or self.outbox.is_pending or self._mtu.wants_probe(now)) and self._may_send(now)
+        if not may_send and not received.is_ack_due(now):
+            return None
+        room = self._mtu.current - SEALED_OVERHEAD_BYTES
+        if self._allowance is not None:
+            room = min(room, self._allowance - SEALED_OVERHEAD_BYTES)
+            if room < WORTHWHILE_ROOM:
+                received.postpone_ack()
+                return None
+        parts: list[bytes] = []
+        if received.has_unacknowledged:
+            ack = received.take_ack(now, room)
+            parts.append(ack)
+            room -= len(ack)
+        if may_send:
+            return self._pack(parts, room, now)
+        return self._seal(parts[0])
+
+    def _may_send(self, now: float) -> bool:
+        if self._probes:
+            return True
+        recovery = self.recovery
+        if self._profile.window_packets is not None:
+            return len(recovery.in_flight) < self._profile.window_packets
+        if recovery.in_flight_bytes >= self._congestion.window_bytes:
+            return False
+        rate = pacing_rate(self._congestion, recovery.round_trip)
+        if self._pacer.refill(now, rate):
+            return True
+        self._paced_until = self._pacer.ready_at(rate)
+        return False
+
+    def _pack(self, parts: list[bytes], room: int, now: float) -> bytes:
+        chunks: list[Chunk] = []
+        outbox = self.outbox
+        control, room = outbox.take_control(parts, room)
+        if self._probes:
+            self._probes -= 1
+            room = self._add_unacknowledged(parts, chunks, room, oldest_first=True)
+        room, has_datagrams = outbox.take_data(parts, chunks, room)
+        if chunks and room > WORTHWHILE_ROOM and self._repeats_now:
+            self._add_unacknowledged(parts, chunks, room, oldest_first=False)
+        if not chunks and not control and not has_datagrams:
+            self._add_ping(parts, now)
+        payload = parts[0] if len(parts) == 1 else b"".join(parts)
+        number = self._next_number
+        sealed = self._seal(payload)
+        size = len(sealed)
+        recovery = self.recovery
+        is_limited = 2 * (recovery.in_flight_bytes + size) >= self._congestion.window_bytes
+        recovery.on_sent(SentPacket(number, now, size, chunks, control, is_limited))
+        self._pacer.spend(size)
+        return sealed
+
+    def _add_unacknowledged(self, parts: list[bytes], chunks: list[Chunk], room: int, *, oldest_first: bool) -> int:
+        """Say again what is in flight, as far as it fits: the oldest as a probe, the latest as insurance."""
+        in_flight = self.recovery.in_flight.values()
+        for packet in in_flight if oldest_first else reversed(in_flight):
+            for chunk in packet.chunks:
+                size = STREAM_OVERHEAD_BYTES + len(chunk.data)
+                if size > room or chunk.stream.is_acked(chunk) or any(each is chunk for each in chunks):
+                    continue
+                if not oldest_first and chunk.stream.channel is Channel.BULK:
+                    continue
+                parts.append(frames.encode_stream(chunk.stream.channel, chunk.offset, chunk.data))
+                chunks.append(chunk)
+                room -= size
+            if room <= WORTHWHILE_ROOM:
+                break
+        return room
+
+    @property
+    def _repeats_now(self) -> bool:
+        recovery = self.recovery
+        return self._profile.repeats_on_lossy_links and recovery.loss.is_lossy and recovery.is_thin
+
+    def _add_ping(self, parts: list[bytes], now: float) -> None:
+        parts.append(frames.ENCODED_PING)
+        if self._mtu.wants_probe(now) and self._allowance is None:
+            size = self._mtu.on_probe_sent(self._next_number, now) - SEALED_OVERHEAD_BYTES
+            parts.append(bytes(size - sum(map(len, parts))))
+
+    def _seal(self, payload: bytes) -> bytes:
+        assert self._sealer is not None
+        number = self._next_number
+        self._next_number = number + 1
+        sealed = self._sealer.seal(self._remote_id, number, payload)
+        if self._allowance is not None:
+            self._allowance -= len(sealed)
+        return sealed
+
+    def seal_close(self, code: int, reason: str) -> bytes:
+        return self._seal(frames.encode_close(code, reason))
+
+    # What becomes of it.
+
+    def on_ack(self, frame: AckFrame, now: float) -> None:
+        arrived, lost = self.recovery.on_ack(frame.ranges, frame.delay_s, self._next_number, now)
+        if not arrived:
+            return
+        self._probes = 0
+        if self._allowance is not None and arrived[0].number >= self._proven_from:
+            self._allowance = None
+        has_advanced = self._settle(arrived)
+        limited_bytes = sum(packet.size_bytes for packet in arrived if packet.was_limited)
+        if limited_bytes:
+            self._congestion.on_ack(limited_bytes, arrived[0].sent_at, now, self.recovery.round_trip)
+        if lost:
+            self._on_lost(lost, now)
+        if has_advanced:
+            self._report_progress()
+
+    def _settle(self, arrived: list[SentPacket]) -> bool:
+        has_advanced = False
+        for packet in reversed(arrived):
+            for chunk in packet.chunks:
+                if chunk.stream.acknowledge(chunk):
+                    has_advanced = True
+            if self._mtu.is_probe(packet.number):
+                self._mtu.on_probe_arrived()
+        return has_advanced
+
+    def _report_progress(self) -> None:
+        for stream in self.outbox.streams:
+            through = stream.take_delivered()
+            if through is not None:
+                self._emit(MessagesDelivered(stream.channel, through))
+            if stream.take_drained(self._profile.send_buffer_bytes):
+                self._emit(SendBufferDrained(stream.channel))
+
+    def _on_lost(self, lost: list[SentPacket], now: float) -> None:
+        for packet in lost:
+            for chunk in packet.chunks:
+                if not chunk.stream.is_acked(chunk):
+                    chunk.stream.resend(chunk)
+            for frame in packet.control:
+                if self._is_worth_repeating(frame):
+                    self.outbox.write_control(frame)
+        latest = lost[-1]
+        if latest.was_limited and not self._mtu.is_probe(latest.number):
+            recovery = self.recovery
+            self._congestion.on_loss(latest.sent_at, now, recovery.round_trip, recovery.loss)
+
+    def _is_worth_repeating(self, frame: bytes) -> bool:
+        if frame[0] == frames.MAX_DATA:
+            return self._limit_frames.get(frame[1]) == frame
+        return frame[0] != frames.PING
+
+    def handle_timer(self, now: float) -> None:
+        recovery = self.recovery
+        deadline = recovery.deadline
+        if deadline is None or now < deadline:
+            return
+        lost, probes = recovery.on_deadline(now)
+        self._probes = max(self._probes, probes)
+        if lost:
+            self._on_lost(lost, now)
+        if probes and recovery.timeouts >= _PERSISTENT_TIMEOUTS:
+            self._congestion.on_persistent_timeout()
+            largest = max(packet.size_bytes for packet in recovery.in_flight.values())
+            if self._mtu.on_timeouts(recovery.timeouts, largest, now):
+                self.outbox.drop_datagrams_over(self._mtu.current - SEALED_OVERHEAD_BYTES)
+                self._on_lost(recovery.take_all_lost(), now)
+
+    def next_deadline(self) -> float | None:
+        soonest = self.recovery.deadline
+        ack_at = self._received.deadline
+        if ack_at is not None and (soonest is None or ack_at < soonest):
+            soonest = ack_at
+        paced = self._paced_until
+        if paced is not None and (soonest is None or paced < soonest):
+            soonest = paced
+        return soonest
+
+    # A new path.
+
+    def path_changed(self) -> None:
+        """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven."""
+        self.recovery.path_changed()
+        self._congestion = self._fresh_congestion()
+        self._proven_from = self._next_number
+        self._allowance = 0
+        self._probes = max(self._probes, 1)
+
+    def credit(self, received_bytes: int) -> None:
+        """Before an address is proven it gets no more than three times what came from it (RFC 9000, 8)."""
+        if self._allowance is not None:
+            self._allowance += _AMPLIFICATION * received_bytes

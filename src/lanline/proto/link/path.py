@@ -1,0 +1,137 @@
+"""What is known of the way to the peer: round trip, loss, and the datagram size that passes. Made anew after a move."""
+
+from __future__ import annotations
+
+MINIMUM_WINDOW_S = 10.0
+TIMER_GRANULARITY_S = 0.001
+LOSSY_RATE = 0.005
+_LOSS_MEMORY_PACKETS = 64
+
+
+class WindowedMinimum:
+    """The least value of the last 10 to 20 seconds."""
+
+    __slots__ = ("_current", "_previous", "_turn_at")
+
+    def __init__(self, value: float, now: float) -> None:
+        self._current = self._previous = value
+        self._turn_at = now + MINIMUM_WINDOW_S
+
+    def update(self, value: float, now: float) -> None:
+        if now >= self._turn_at:
+            self._previous, self._current = self._current, value
+            self._turn_at = now + MINIMUM_WINDOW_S
+        elif value < self._current:
+            self._current = value
+
+    @property
+    def value(self) -> float:
+        return min(self._current, self._previous)
+
+
+class RoundTrip:
+    """RFC 9002, section 5."""
+
+    __slots__ = ("_least", "latest_s", "smoothed_s", "variation_s")
+
+    def __init__(self, initial_s: float) -> None:
+        self.latest_s = self.smoothed_s = initial_s
+        self.variation_s = initial_s / 2
+        self._least: WindowedMinimum | None = None
+
+    def update(self, sample_s: float, ack_delay_s: float, now: float) -> None:
+        if self._least is None:
+            self._least = WindowedMinimum(sample_s, now)
+            self.latest_s = self.smoothed_s = sample_s
+            self.variation_s = sample_s / 2
+            return
+        self._least.update(sample_s, now)
+        if sample_s >= self._least.value + ack_delay_s:
+            sample_s -= ack_delay_s
+        self.latest_s = sample_s
+        self.variation_s += (abs(self.smoothed_s - sample_s) - self.variation_s) / 4
+        self.smoothed_s += (sample_s - self.smoothed_s) / 8
+
+    @property
+    def least_s(self) -> float:
+        return self._least.value if self._least is not None else self.smoothed_s
+
+    @property
+    def is_queueing(self) -> bool:
+        """The latest round trip was clearly longer than the shortest: packets stand in a queue."""
+        least = self.least_s
+        return self.latest_s > least + max(0.005, least / 4)
+
+    def probe_timeout_s(self, peer_ack_delay_s: float) -> float:
+        return self.smoothed_s + max(4 * self.variation_s, TIMER_GRANULARITY_S) + peer_ack_delay_s
+
+
+class LossRate:
+    """Smoothed over about 64 packets, beside the least it has been: what this path loses however little is sent."""
+
+    __slots__ = ("_least", "rate")
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        self._least: WindowedMinimum | None = None
+
+    def update(self, arrived: int, lost: int, now: float) -> None:
+        if not lost and not self.rate:
+            return
+        total = arrived + lost
+        self.rate += (lost / total - self.rate) * min(1.0, total / _LOSS_MEMORY_PACKETS)
+        if self._least is None:
+            self._least = WindowedMinimum(0.0, now)
+        self._least.update(self.rate, now)
+
+    @property
+    def is_lossy(self) -> bool:
+        return self.rate > LOSSY_RATE
+
+    @property
+    def above_usual(self) -> float:
+        return self.rate - (self._least.value if self._least is not None else 0.0)
+
+
+PROBE_UP_AFTER_S = 30.0
+_TIMEOUTS_TO_SHRINK = 3
+
+
+class PathMtu:
+    """Falls back when only small datagrams pass (a black hole, RFC 8899), and tries the full size again later."""
+
+    __slots__ = ("_floor", "_full", "_probe", "_probe_at", "current")
+
+    def __init__(self, full: int, floor: int) -> None:
+        self.current = self._full = full
+        self._floor = min(full, floor)
+        self._probe: int | None = None
+        self._probe_at = 0.0
+
+    def on_timeouts(self, in_a_row: int, largest_in_flight: int, now: float) -> bool:
+        """True when the size was lowered: whatever is larger has to be sent anew in smaller packets."""
+        if in_a_row < _TIMEOUTS_TO_SHRINK or largest_in_flight <= self._floor or self.current == self._floor:
+            return False
+        self.current = self._floor
+        self._probe_at = now + PROBE_UP_AFTER_S
+        self._probe = None
+        return True
+
+    def wants_probe(self, now: float) -> bool:
+        return self.current < self._full and now >= self._probe_at
+
+    def on_probe_sent(self, number: int, now: float) -> int:
+        self._probe = number
+        self._probe_at = now + PROBE_UP_AFTER_S
+        return self._full
+
+    @property
+    def probe_size(self) -> int:
+        return self._full
+
+    def is_probe(self, number: int) -> bool:
+        return number == self._probe
+
+    def on_probe_arrived(self) -> None:
+        self._probe = None
+        self.current = self._full

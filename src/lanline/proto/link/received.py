@@ -1,0 +1,77 @@
+"""Which packets arrived: refuses replays, and decides when and what to acknowledge."""
+
+from __future__ import annotations
+
+from lanline.proto.link.frames import ACK_BYTES, ACK_RANGE_BYTES, MAX_ACK_RANGES, encode_ack
+from lanline.proto.link.ranges import RangeSet
+
+MAX_RANGES = 64
+"""Gaps remembered. A packet that was overtaken by more gaps than this counts as lost, and is sent again."""
+
+
+class ReceivedPackets:
+    __slots__ = (
+        "_ack_delay_s",
+        "_ack_every",
+        "_floor",
+        "_immediate",
+        "_largest_at",
+        "_numbers",
+        "_waiting",
+        "deadline",
+    )
+
+    def __init__(self, ack_every: int, ack_delay_s: float) -> None:
+        self._numbers = RangeSet()
+        self._floor = 0
+        self._largest_at = 0.0
+        self._ack_every = ack_every
+        self._ack_delay_s = ack_delay_s
+        self._waiting = 0
+        self._immediate = False
+        self.deadline: float | None = None
+
+    def is_new(self, number: int) -> bool:
+        numbers = self._numbers
+        if not numbers or number > numbers.largest:
+            return number >= self._floor
+        return number >= self._floor and number not in numbers
+
+    @property
+    def largest(self) -> int:
+        return self._numbers.largest if self._numbers else -1
+
+    def record(self, number: int, now: float, ack_eliciting: bool) -> None:
+        numbers = self._numbers
+        previous = numbers.largest if numbers else -1
+        numbers.add(number, number)
+        if number > previous:
+            self._largest_at = now
+        if len(numbers) > MAX_RANGES:
+            self._floor = numbers.drop_lowest() + 1
+        if ack_eliciting:
+            self._waiting += 1
+            # A gap or a late packet is news that the sender's loss detection waits for (RFC 9000, 13.2.1).
+            if number != previous + 1 or self._waiting >= self._ack_every:
+                self._immediate = True
+            elif self.deadline is None:
+                self.deadline = now + self._ack_delay_s
+
+    def is_ack_due(self, now: float) -> bool:
+        return self._immediate or (self.deadline is not None and now >= self.deadline)
+
+    @property
+    def has_unacknowledged(self) -> bool:
+        return self._waiting > 0
+
+    def postpone_ack(self) -> None:
+        """It may not be sent now; it goes along with whatever may."""
+        self._immediate = False
+        self.deadline = None
+
+    def take_ack(self, now: float, room: int) -> bytes:
+        self._waiting = 0
+        self._immediate = False
+        self.deadline = None
+        most = min(MAX_ACK_RANGES, 1 + (room - ACK_BYTES) // ACK_RANGE_BYTES)
+        return encode_ack(self._numbers.descending(most), max(0.0, now - self._largest_at))

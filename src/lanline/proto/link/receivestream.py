@@ -1,0 +1,90 @@
+"""The receiving half of a reliable channel: orders chunks, cuts messages out, says how much may still come."""
+
+from __future__ import annotations
+
+from lanline.errors import ProtocolViolation
+from lanline.proto.framing import MessageParser
+
+_CHUNK_COST_BYTES = 64
+
+
+class ReceiveStream:
+    __slots__ = ("_held_bytes", "_limit", "_next", "_parser", "_pending", "_pending_cost", "_window")
+
+    def __init__(self, window_bytes: int, max_message_bytes: int, initial_limit: int) -> None:
+        self._window = window_bytes
+        self._limit = initial_limit
+        self._parser = MessageParser(max_message_bytes)
+        self._next = 0
+        self._held_bytes = 0
+        self._pending: dict[int, bytes] | None = None
+        self._pending_cost = 0
+
+    def receive(self, offset: int, data: bytes) -> list[bytes]:
+        """The messages that this chunk completes, in order."""
+        end = offset + len(data)
+        if end > self._limit:
+            raise ProtocolViolation("more was sent on a channel than its receiver allowed")
+        following = self._next
+        if offset > following:
+            self._keep(offset, data)
+            return []
+        if end <= following:
+            return []
+        if offset < following:
+            data = data[following - offset :]
+        if self._pending:
+            data, end = self._join_pending(data, end)
+        self._next = end
+        messages = self._parser.feed(data)
+        for message in messages:
+            self._held_bytes += len(message)
+        return messages
+
+    def _keep(self, offset: int, data: bytes) -> None:
+        if self._pending is None:
+            self._pending = {}
+        known = self._pending.get(offset)
+        if known is not None:
+            if len(known) >= len(data):
+                return
+            self._pending_cost -= len(known) + _CHUNK_COST_BYTES
+        self._pending[offset] = data
+        self._pending_cost += len(data) + _CHUNK_COST_BYTES
+        # An honest sender cuts a window into chunks that do not overlap; twice the window leaves room for cuts anew.
+        if self._pending_cost > 2 * max(self._window, self._limit - self._next):
+            raise ProtocolViolation("a channel was sent in overlapping shreds")
+
+    def _join_pending(self, data: bytes, end: int) -> tuple[bytes, int]:
+        pending = self._pending
+        assert pending is not None
+        parts = [data]
+        while pending:
+            offset = end
+            following = pending.pop(end, None)
+            if following is None:
+                # A chunk that was cut anew need not start where the last one ended.
+                offset = min(pending)
+                if offset > end:
+                    break
+                following = pending.pop(offset)
+            self._pending_cost -= len(following) + _CHUNK_COST_BYTES
+            if offset + len(following) > end:
+                parts.append(following[end - offset :])
+                end = offset + len(following)
+        return b"".join(parts), end
+
+    def release(self, size_bytes: int) -> None:
+        self._held_bytes = max(0, self._held_bytes - size_bytes)
+
+    def take_limit(self) -> int | None:
+        """A new limit to tell the sender, once it is worth a frame. A half message counts as taken."""
+        limit = self._next - self._held_bytes + self._window
+        if limit - self._limit < self._window // 4:
+            return None
+        self._limit = limit
+        return limit
+
+    @property
+    def limit(self) -> int:
+        return self._limit

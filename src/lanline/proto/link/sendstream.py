@@ -1,0 +1,181 @@
+"""The sending half of a reliable channel: a byte stream of framed messages, cut into chunks, acknowledged by offset."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from lanline.proto.channels import Channel
+from lanline.proto.link.ranges import RangeSet
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """A piece of the stream that travelled in a packet, kept until it is acknowledged."""
+
+    stream: SendStream
+    offset: int
+    data: bytes
+
+
+class SendStream:
+    __slots__ = (
+        "_acked",
+        "_acked_to",
+        "_delivered",
+        "_lost",
+        "_marks",
+        "_position",
+        "_queue",
+        "_reported",
+        "_sent_to",
+        "_was_full",
+        "buffered_bytes",
+        "channel",
+        "limit",
+        "written",
+    )
+
+    def __init__(self, channel: Channel, limit: int) -> None:
+        self.channel = channel
+        self.limit = limit
+        self.written = 0
+        self.buffered_bytes = 0
+        self._queue: deque[bytes] = deque()
+        self._position = 0
+        self._sent_to = 0
+        self._lost: deque[Chunk] | None = None
+        self._acked_to = 0
+        self._acked: RangeSet | None = None
+        self._marks: deque[tuple[int, int]] = deque()
+        self._delivered = 0
+        self._reported = 0
+        self._was_full = False
+
+    def write(self, framed: bytes, count: int) -> int:
+        self._queue.append(framed)
+        self.written += count
+        self.buffered_bytes += len(framed)
+        self._marks.append((self._acked_to + self.buffered_bytes, self.written))
+        return self.written
+
+    def has_room(self, size_bytes: int, buffer_bytes: int) -> bool:
+        if self.buffered_bytes == 0 or self.buffered_bytes + size_bytes <= buffer_bytes:
+            return True
+        self._was_full = True
+        return False
+
+    @property
+    def is_pending(self) -> bool:
+        """There is something that may be sent now."""
+        return bool(self._lost) or (bool(self._queue) and self._sent_to < self.limit)
+
+    @property
+    def is_idle(self) -> bool:
+        return self.buffered_bytes == 0
+
+    def take(self, room: int) -> Chunk | None:
+        """The next chunk of at most `room` bytes: first what was lost, then what is new."""
+        if self._lost:
+            chunk = self._take_lost(room)
+            if chunk is not None:
+                return chunk
+        room = min(room, self.limit - self._sent_to)
+        queue = self._queue
+        if room <= 0 or not queue:
+            return None
+        head = queue[0]
+        position = self._position
+        if position or len(head) > room:
+            data = head[position : position + room]
+            position += len(data)
+            if position == len(head):
+                queue.popleft()
+                position = 0
+            self._position = position
+        else:
+            queue.popleft()
+            data = head
+        if len(data) < room and queue and len(queue[0]) <= room - len(data):
+            data = self._join_following(data, room)
+        offset = self._sent_to
+        self._sent_to = offset + len(data)
+        return Chunk(self, offset, data)
+
+    def _join_following(self, data: bytes, room: int) -> bytes:
+        parts = [data]
+        room -= len(data)
+        queue = self._queue
+        while queue and len(queue[0]) <= room:
+            part = queue.popleft()
+            room -= len(part)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _take_lost(self, room: int) -> Chunk | None:
+        lost = self._lost
+        while lost:
+            chunk = lost.popleft()
+            if self.is_acked(chunk):
+                continue
+            if len(chunk.data) <= room:
+                return chunk
+            lost.appendleft(Chunk(self, chunk.offset + room, chunk.data[room:]))
+            return Chunk(self, chunk.offset, chunk.data[:room])
+        self._lost = None
+        return None
+
+    def resend(self, chunk: Chunk) -> None:
+        if self._lost is None:
+            self._lost = deque()
+        self._lost.append(chunk)
+
+    def is_acked(self, chunk: Chunk) -> bool:
+        end = chunk.offset + len(chunk.data)
+        if end <= self._acked_to:
+            return True
+        return self._acked is not None and self._acked.covers(chunk.offset, end - 1)
+
+    def acknowledge(self, chunk: Chunk) -> bool:
+        """Settle a chunk; True when the stream is known to have arrived further than before."""
+        end = chunk.offset + len(chunk.data)
+        if end <= self._acked_to:
+            return False
+        acked = self._acked
+        if acked is None:
+            if chunk.offset > self._acked_to:
+                self._acked = acked = RangeSet()
+                acked.add(chunk.offset, end - 1)
+                return False
+            self._advance(end)
+            return True
+        acked.add(chunk.offset, end - 1)
+        first, last = acked.lowest
+        if first > self._acked_to:
+            return False
+        self._advance(last + 1)
+        acked.drop_lowest()
+        if not acked:
+            self._acked = None
+        return True
+
+    def _advance(self, end: int) -> None:
+        self.buffered_bytes -= end - self._acked_to
+        self._acked_to = end
+        marks = self._marks
+        while marks and marks[0][0] <= end:
+            self._delivered = marks.popleft()[1]
+
+    def take_delivered(self) -> int | None:
+        """The number of the last message that has arrived, when that is news."""
+        if self._delivered == self._reported:
+            return None
+        self._reported = self._delivered
+        return self._delivered
+
+    def take_drained(self, buffer_bytes: int) -> bool:
+        """A writer was refused, and by now there is room again."""
+        if not self._was_full or self.buffered_bytes > buffer_bytes // 2:
+            return False
+        self._was_full = False
+        return True
