@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -45,15 +44,15 @@ class TraceRecord(NamedTuple):
 
 
 class Trace:
-    __slots__ = ("_hash", "counts", "records")
+    __slots__ = ("_counts", "_hash", "records")
 
     def __init__(self, *, keep_records: bool = False) -> None:
         self._hash = hashlib.sha256()
-        self.counts: Counter[Fate] = Counter()
+        self._counts = [0] * len(Fate)
         self.records: list[TraceRecord] | None = [] if keep_records else None
 
     def record(self, fate: Fate, now: float, serial: int, route: tuple[Address, Address], data: bytes) -> None:
-        self.counts[fate] += 1
+        self._counts[fate] += 1
         self._hash.update(_HEAD.pack(now, serial, fate, len(data)))
         # The serial number stands for route and content from here on; only what is new has to be hashed in full.
         if fate is Fate.SENT:
@@ -63,6 +62,9 @@ class Trace:
         if self.records is not None:
             digest = hashlib.sha256(data).hexdigest()
             self.records.append(TraceRecord(now, fate, serial, *route, len(data), digest))
+
+    def count(self, fate: Fate) -> int:
+        return self._counts[fate]
 
     def digest(self) -> str:
         return self._hash.hexdigest()
