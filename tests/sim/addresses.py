@@ -28,6 +28,7 @@ class Translation:
 
     def owner(self, public_address: Address) -> Address | None:
         """The own address of the host that is reached there; none when the address was given up."""
+        # Asked first: an address that one host gave up may have become another's.
         owner = self._owner_of.get(public_address)
         if owner is None and public_address not in self._dead:
             return public_address
@@ -42,6 +43,5 @@ class Translation:
         given_up = self._public_of.get(own, own)
         self._owner_of.pop(given_up, None)
         self._dead.add(given_up)
-        self._dead.discard(new_address)
         self._public_of[own] = new_address
         self._owner_of[new_address] = own

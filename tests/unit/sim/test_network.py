@@ -112,6 +112,14 @@ def test_conditions_hold_for_hosts_that_have_not_spoken_yet_and_the_newest_wins(
     }  # fmt: skip
 
 
+def test_conditions_that_are_set_again_are_the_newest() -> None:
+    network = SimNetwork(1, QUIET)
+    network.set_conditions(A[0], None, DEAD)
+    network.set_conditions(None, B[0], QUIET)
+    network.set_conditions(A[0], None, DEAD)
+    assert (A[0], B[0]) not in crossing(network, 0.0)
+
+
 def test_nothing_crosses_a_partition_that_was_sent_in_it_or_would_arrive_in_it() -> None:
     network = SimNetwork(1, QUIET)
     network.partition(10.0, 20.0)
@@ -188,6 +196,17 @@ def test_address_that_was_given_up_may_go_to_another_host() -> None:
     network.send(b"for whoever is there", B, A, 0.0)
     network.send(b"from there", C, B, 0.0)
     assert network.deliver_due(1.0) == [(b"for whoever is there", B, C), (b"from there", A, B)]
+
+
+def test_own_address_means_its_host_even_while_another_one_shows_it() -> None:
+    network = SimNetwork(1, QUIET)
+    network.send(b"", A, B, 0.0)
+    network.rebind(A, MOVED)
+    network.rebind(C, A)
+    network.rebind(A, ("192.0.2.10", 1))
+    network.send(b"from A", A, B, 0.0)
+    network.send(b"from C", C, B, 0.0)
+    assert [delivery.source for delivery in network.deliver_due(1.0)] == [A, ("192.0.2.10", 1), A]
 
 
 def test_address_in_use_is_not_given_to_a_second_host() -> None:

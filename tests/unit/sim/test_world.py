@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,6 +78,14 @@ def test_timer_fires_at_its_deadline_also_after_it_was_moved() -> None:
     assert pair.a.calls == [("timer", 3.0)]
     assert pair.b.calls == []
     assert pair.world.now == 100.0
+
+
+def test_deadline_that_comes_closer_overtakes_that_of_another_node() -> None:
+    pair = Pair()
+    pair.a.deadline, pair.b.deadline = 10.0, 7.0
+    pair.world.at(1.0, lambda: setattr(pair.a, "deadline", 5.0))
+    pair.world.run_for(100.0)
+    assert (pair.a.calls, pair.b.calls) == ([("timer", 5.0)], [("timer", 7.0)])
 
 
 def test_later_deadline_replaces_an_earlier_one() -> None:
@@ -218,10 +227,14 @@ def test_drain_that_never_ends_is_caught(endless: str) -> None:
         pair.world.drain()
 
 
+def echo(node: Node, data: bytes, address: Address, now: float) -> None:
+    node.outgoing.append((data, address))
+
+
 def test_ping_pong_without_any_delay_runs_into_the_cap_on_steps() -> None:
     pair = Pair(Conditions(latency_s=0.0), max_steps=1_000)
     for node in (pair.a, pair.b):
-        node.on_datagram = lambda data, address, _, node=node: node.outgoing.append((data, address))
+        node.on_datagram = partial(echo, node)
     pair.a.outgoing.append((b"ping", B))
     with pytest.raises(SimulationStuck, match="more than 1000 steps"):
         pair.world.run_for(1.0)
@@ -238,8 +251,8 @@ def chatter(seed: int) -> tuple[str, float, int]:
         node.deadline = now + 0.2
 
     for (address, node), peer in zip(nodes.items(), (B, A), strict=True):
-        node.on_datagram = lambda data, source, _, node=node: node.outgoing.append((data[-20:] + b".", source))
-        node.on_timer = lambda now, node=node, peer=peer: restart(node, peer, now)
+        node.on_datagram = partial(echo, node)
+        node.on_timer = partial(restart, node, peer)
         node.deadline = 0.0
         world.add(str(address), node, address)
     world.at(2.0, lambda: network.rebind(A, ("192.0.2.1", 1)))
