@@ -1,4 +1,4 @@
-"""All links of one UDP port: tells datagrams apart, proves addresses before it keeps anything, and watches the clock."""
+"""All links of one UDP port: tells datagrams apart, proves addresses before it keeps anything, watches the clock."""
 
 from __future__ import annotations
 
