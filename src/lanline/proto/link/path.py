@@ -76,9 +76,9 @@ class LossRate:
         self._least: WindowedMinimum | None = None
 
     def update(self, arrived: int, lost: int, now: float) -> None:
-        if not lost and not self.rate:
-            return
         total = arrived + lost
+        if not total or not (lost or self.rate):
+            return
         self.rate += (lost / total - self.rate) * min(1.0, total / _LOSS_MEMORY_PACKETS)
         if self._least is None:
             self._least = WindowedMinimum(0.0, now)
