@@ -142,7 +142,7 @@ class Link:
     def is_writable(self, channel: Channel) -> bool:
         if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
             return False
-        return self._outgoing.outbox.stream(channel).buffered_bytes < self._profile.send_buffer_bytes
+        return self._outgoing.outbox.stream(channel).has_room(self._profile.send_buffer_bytes)
 
     @property
     def is_confirmed(self) -> bool:

@@ -38,7 +38,7 @@ class Outbox:
 
     def write(self, channel: Channel, framed: bytes, count: int) -> int:
         stream = self.stream(channel)
-        if not stream.has_room(len(framed), self._profile.send_buffer_bytes):
+        if not stream.has_room(self._profile.send_buffer_bytes):
             raise SendBufferFull("The link is slower than what is sent on it.")
         return stream.write(framed, count)
 

@@ -59,8 +59,9 @@ class SendStream:
         self._marks.append((self._acked_to + self.buffered_bytes, self.written))
         return self.written
 
-    def has_room(self, size_bytes: int, buffer_bytes: int) -> bool:
-        if self.buffered_bytes == 0 or self.buffered_bytes + size_bytes <= buffer_bytes:
+    def has_room(self, buffer_bytes: int) -> bool:
+        """Whether a message may be written, of whatever size: the last one may reach over the edge."""
+        if self.buffered_bytes < buffer_bytes:
             return True
         self._was_full = True
         return False
