@@ -21,7 +21,7 @@ class LinkProfile:
     max_tries: int | None = None
     """Give the link up after so many timeouts in a row. None: only `dead_after_s` counts."""
 
-    ack_every: int = 2
+    ack_every: int = 8
     ack_delay_s: float = 0.010
     initial_rtt_s: float = 0.100
     repeats_on_lossy_links: bool = True

@@ -81,9 +81,11 @@ class SendStream:
             chunk = self._take_lost(room)
             if chunk is not None:
                 return chunk
-        room = min(room, self.limit - self._sent_to)
         queue = self._queue
-        if room <= 0 or not queue:
+        if not queue:
+            return None
+        room = min(room, self.limit - self._sent_to)
+        if room <= 0:
             return None
         head = queue[0]
         position = self._position
