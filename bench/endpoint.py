@@ -21,6 +21,8 @@ import uvloop
 from contenders import Contender, Link, Place, load_contender
 from workload import CREDIT, HEADER, Workload, read_stamp, stamp
 
+ASK_LIMIT_S = 0.1
+
 
 def _say(**line: object) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
@@ -173,7 +175,19 @@ async def _send(contender: Contender, place: Place, workload: Workload) -> None:
         failure = sending.exception()
         _say(event="failed" if failure else "sent", reason=str(failure or ""))
         await stop  # what is still on its way is repeated until the receiver has it
-    _say(event="result", started_ns=started_ns, cpu_s=_cpu_s() - cpu_at_start)
+    _say(event="result", started_ns=started_ns, cpu_s=_cpu_s() - cpu_at_start, failure=await _failure_of(link))
+
+
+async def _failure_of(link: Link) -> str:
+    """A link may fail long after it took the last message, and says so when it is asked for room."""
+    try:
+        async with asyncio.timeout(ASK_LIMIT_S):
+            await link.drain()
+    except TimeoutError:
+        return ""  # full, and still trying
+    except ConnectionError as failure:
+        return str(failure)
+    return ""
 
 
 def main() -> None:

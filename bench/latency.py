@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from certificate import Certificate, temporary_certificate
@@ -49,20 +50,20 @@ class Cell:
     failure: str
 
     @classmethod
-    def of(cls, run: RunResult) -> Cell:
-        sent = len(run.latency_ns)
-        ordered = sorted(math.inf if ns is None else ns / 1e6 for ns in run.latency_ns)
+    def of(cls, runs: Sequence[RunResult]) -> Cell:
+        ordered = sorted(math.inf if ns is None else ns / 1e6 for run in runs for ns in run.latency_ns)
+        sent = len(ordered)
         return cls(
             p50_ms=percentile(ordered, 0.50),
             p99_ms=percentile(ordered, 0.99),
             max_ms=ordered[-1],
             sent=sent,
-            undelivered=sent - run.received,
-            out_of_order=run.out_of_order + run.damaged,
-            wire_bytes_per_message=run.wire.size_bytes / sent,
-            wire_packets_per_message=run.wire.packets / sent,
-            lost_packets=run.wire.lost_packets,
-            failure=run.failure,
+            undelivered=sent - sum(run.received for run in runs),
+            out_of_order=sum(run.out_of_order + run.damaged for run in runs),
+            wire_bytes_per_message=sum(run.wire.size_bytes for run in runs) / sent,
+            wire_packets_per_message=sum(run.wire.packets for run in runs) / sent,
+            lost_packets=sum(run.wire.lost_packets for run in runs),
+            failure=", ".join(sorted({run.failure for run in runs if run.failure})),
         )
 
     @property
@@ -102,6 +103,8 @@ async def measure(options: Options) -> Section:
         figures={
             "interval_s": INTERVAL_S,
             "seconds": options.seconds,
+            "runs": options.runs,
+            "seed": options.seed,
             "results": {
                 title_of(c): {name: _data(cell) for name, cell in cells.items()} for c, cells in results.items()
             },
@@ -122,25 +125,28 @@ async def _cell(contender: str, impairment: Impairment, options: Options, certif
     workload = Workload(round(options.seconds / INTERVAL_S), MESSAGE_BYTES, INTERVAL_S)
     grace_s = QUICK_GRACE_S if options.quick else GRACE_S
     try:
-        async with network(impairment, options.seed) as way:
-            return Cell.of(await run_pair(contender, "latency", way, workload, certificate, grace_s))
+        runs: list[RunResult] = []
+        for seed in range(options.seed, options.seed + options.runs):
+            async with network(impairment, seed) as way:
+                runs.append(await run_pair(contender, "latency", way, workload, certificate, grace_s))
+        return Cell.of(runs)
     except (ChildFailed, OSError) as failure:
         return f"failed: {failure}"
 
 
 def _setting(options: Options) -> str:
-    messages = round(options.seconds / INTERVAL_S)
+    messages = options.runs * round(options.seconds / INTERVAL_S)
     grace_s = QUICK_GRACE_S if options.quick else GRACE_S
     way = "All go" if options.all_ip else "UDP goes through the proxy by way of loopback, TCP"
     return (
-        f"{MESSAGE_BYTES}-byte messages, {1 / INTERVAL_S:.0f} a second for {options.seconds:g} s ({messages} in each "
-        f"cell), reliable and in order, {DELAY_S * 2e3:.0f} ms round trip. The given share of packets is lost in each "
-        f"direction, acknowledgements too. Sender, proxy and receiver are processes of their own. {way} between two "
-        "network namespaces whose packets the same proxy moves with the same loss model. Time counts from the moment "
-        "at which a message was due at the sender to the receiver's callback. A message that had not arrived "
-        f"{grace_s:g} s after the last was due is missing, and counts as infinitely late. Bytes on the wire are those "
-        "of both directions, repeats and acknowledgements included, with IP and UDP or TCP headers, without the "
-        "handshake."
+        f"{MESSAGE_BYTES}-byte messages, {1 / INTERVAL_S:.0f} a second, {options.runs} x {options.seconds:g} s "
+        f"({messages} in each cell), reliable and in order, {DELAY_S * 2e3:.0f} ms round trip. The given share of "
+        "packets is lost in each direction, acknowledgements too. Sender, proxy and receiver are processes of their "
+        f"own. {way} between two network namespaces whose packets the same proxy moves with the same loss model. Time "
+        "counts from the moment at which a message was due at the sender to the receiver's callback. A message that "
+        f"had not arrived {grace_s:g} s after the last was due is missing, and counts as infinitely late. Bytes on the "
+        "wire are those of both directions, repeats and acknowledgements included, with IP and UDP or TCP headers, "
+        "without the handshake."
     )
 
 

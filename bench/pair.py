@@ -71,7 +71,7 @@ async def _measure(receiver: Child, sender: Child, network: Network, limit_s: fl
         receiver_cpu_s=received["cpu_s"],
         latency_ns=received["latency_ns"],
         wire=wire_after.since(wire_before),
-        failure=failure,
+        failure=failure or sent["failure"],
     )
 
 

@@ -27,7 +27,8 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     latency.NAME: latency.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
-SECONDS = 30.0
+SECONDS = 10.0
+RUNS = 3
 QUICK_SECONDS = 2.0
 
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = Options(
         contenders=wanted.contenders,
         seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
+        runs=wanted.runs or (1 if wanted.quick else RUNS),
         quick=wanted.quick,
         all_ip=wanted.all_ip,
         seed=wanted.seed,
@@ -73,12 +75,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure, print the tables, and write docs/benchmarks.*")
     parser.add_argument("--only", type=_names(tuple(PARTS)), default=list(PARTS), help=",".join(PARTS))
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
-    parser.add_argument("--seconds", type=float, help=f"length of one latency cell (default {SECONDS:g})")
+    parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g})")
+    parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(
         "--quick", action="store_true", help="a look at everything in about a minute; writes no documents"
     )
     parser.add_argument("--all-ip", action="store_true", help="UDP, too, through the network namespaces")
-    parser.add_argument("--seed", type=int, default=1, help="of the losses")
+    parser.add_argument("--seed", type=int, default=1, help="of the losses; the runs count up from it")
     parser.add_argument("--out", type=Path, help="folder for the documents instead of docs/")
     return parser.parse_args(arguments)
 

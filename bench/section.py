@@ -12,7 +12,9 @@ from typing import Any
 class Options:
     contenders: Sequence[str]
     seconds: float
-    """How long one latency cell sends."""
+    """How long one latency run sends."""
+    runs: int
+    """How many such runs, each with its own seed, make one cell: the tails differ from one to the next."""
     quick: bool
     all_ip: bool
     """Take every contender through the network namespaces, not only those that need them."""

@@ -20,18 +20,24 @@ def run_with(latency_ns: list[int | None], failure: str = "") -> RunResult:
 
 
 def test_cell_tells_percentiles_in_milliseconds() -> None:
-    cell = Cell.of(run_with([number * 1_000_000 for number in range(100, 0, -1)]))
+    cell = Cell.of([run_with([number * 1_000_000 for number in range(100, 0, -1)])])
     assert (cell.p50_ms, cell.p99_ms, cell.max_ms) == (50.0, 99.0, 100.0)
     assert cell.text == "50.0 / 99.0 / 100"
     assert cell.wire_bytes_per_message == 300
 
 
 def test_missing_messages_count_as_infinitely_late() -> None:
-    cell = Cell.of(run_with([10_000_000] * 90 + [None] * 10))
+    cell = Cell.of([run_with([10_000_000] * 90 + [None] * 10)])
     assert cell.undelivered == 10
     assert math.isinf(cell.p99_ms)
     assert cell.text == "10.0 / never / never; 10 of 100 missing"
 
 
 def test_failed_link_is_named_in_the_cell() -> None:
-    assert Cell.of(run_with([10_000_000, None], "peer given up")).text.endswith("(peer given up)")
+    assert Cell.of([run_with([10_000_000, None], "peer given up")]).text.endswith("(peer given up)")
+
+
+def test_runs_are_pooled() -> None:
+    cell = Cell.of([run_with([10_000_000] * 100), run_with([50_000_000] * 100)])
+    assert (cell.sent, cell.p50_ms, cell.p99_ms) == (200, 10.0, 50.0)
+    assert cell.lost_packets == 20
