@@ -69,6 +69,7 @@ async def child(script: str, arguments: Sequence[str], prefix: Sequence[str] = (
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE_BYTES,
+        start_new_session=True,  # Ctrl+C is for the parent; it ends its children in good order
     )
     running = Child(process)
     try:

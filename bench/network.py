@@ -90,7 +90,7 @@ async def udp_network(impairment: Impairment, seed: int) -> AsyncIterator[Networ
     target = _free_port()
     arguments = ["udp", "--target-port", str(target), *_proxy_arguments(impairment, seed)]
     async with child("proxy.py", arguments) as proxy:
-        ready = await proxy.next_line(PROXY_LIMIT_S)
+        ready = await proxy.expect("ready", PROXY_LIMIT_S)
         yield Network(("127.0.0.1", target), ("127.0.0.1", ready["port"]), proxy=proxy)
 
 
@@ -100,7 +100,7 @@ async def ip_network(impairment: Impairment, seed: int) -> AsyncIterator[Network
     near, far = f"{name}n", f"{name}f"
     try:
         async with child("proxy.py", ["ip", "--devices", near, far, *_proxy_arguments(impairment, seed)]) as proxy:
-            await proxy.next_line(PROXY_LIMIT_S)
+            await proxy.expect("ready", PROXY_LIMIT_S)
             await _furnish(near, SENDER_HOST, RECEIVER_HOST)
             await _furnish(far, RECEIVER_HOST, SENDER_HOST)
             place = (RECEIVER_HOST, NAMESPACE_PORT)

@@ -163,8 +163,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A bad network between two programs.")
     parser.add_argument("carrier", choices=("udp", "ip"))
     parser.add_argument("--listen-port", type=int, default=0, help="udp: where the client connects")
-    parser.add_argument("--target-port", type=int, help="udp: where the server listens")
-    parser.add_argument("--devices", nargs=2, metavar="NAME", help="ip: the two TUN devices to create")
+    parser.add_argument("--target-port", type=int, default=7000, help="udp: where the server listens")
+    parser.add_argument(
+        "--devices", nargs=2, metavar="NAME", default=("near0", "far0"), help="ip: the two TUN devices to create"
+    )
     parser.add_argument("--delay-ms", type=float, default=0.0, help="one way")
     parser.add_argument("--loss", type=float, default=0.0, help="share of packets, each way: 0.05 is 5 %%")
     parser.add_argument("--burst", type=float, default=1.0, help="mean length of a run of lost packets")
@@ -187,17 +189,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         rate_bps=wanted.rate_mbit * 1e6,
         queue_bytes=round(wanted.queue_kb * 1024),
     )
-    near: End
-    far: End
+    try:
+        near, far = _open_ends(wanted)
+    except OSError as refused:
+        _say({"event": "failed", "reason": str(refused)})
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        Proxy(near, far, impairment, wanted.seed).run(sys.stdin.fileno())
+
+
+def _open_ends(wanted: argparse.Namespace) -> tuple[End, End]:
     if wanted.carrier == "udp":
         near = UdpEnd(("127.0.0.1", wanted.listen_port), None)
         far = UdpEnd(("127.0.0.1", 0), ("127.0.0.1", wanted.target_port))
-        _say({"ready": True, "port": near.port})
-    else:
-        near, far = (TunEnd(device) for device in wanted.devices)
-        _say({"ready": True})
-    with contextlib.suppress(KeyboardInterrupt):
-        Proxy(near, far, impairment, wanted.seed).run(sys.stdin.fileno())
+        _say({"event": "ready", "port": near.port})
+        return near, far
+    tun_near, tun_far = (TunEnd(device) for device in wanted.devices)
+    _say({"event": "ready"})
+    return tun_near, tun_far
 
 
 if __name__ == "__main__":
