@@ -77,20 +77,25 @@ def loss_model(impairment: Impairment, rng: random.Random) -> LossModel:
 class Line:
     """One direction of the way: says of each packet when it comes out, or that it does not."""
 
-    def __init__(self, impairment: Impairment, seed: str) -> None:
+    def __init__(self, impairment: Impairment, seed: str, *, calm: bool = False) -> None:
         self.counters = Counters()
+        self._calm = calm
         self._impairment = impairment
         self._rng = random.Random(seed)
         # Its own generator: which packets are lost depends on their number only, not on jitter being asked for.
         self._loss = loss_model(impairment, random.Random(f"{seed} loss"))
         self._pipe_free_at = 0.0
 
+    def begin_loss(self) -> None:
+        """A calm line lost nothing so far, and asked no chance: the fates of what follows depend on the seed only."""
+        self._calm = False
+
     def admit(self, size_bytes: int, now: float) -> float | None:
         """The time at which the packet leaves, or None where it is dropped."""
         counters = self.counters
         counters.offered_packets += 1
         counters.offered_bytes += size_bytes
-        if self._loss.loses_next():
+        if not self._calm and self._loss.loses_next():
             counters.lost_packets += 1
             return None
         through_pipe = self._queue(size_bytes, now)

@@ -49,6 +49,11 @@ class Network:
     sender_prefix: Sequence[str] = ()
     proxy: Child | None = None
 
+    def begin_loss(self) -> None:
+        """Called once the two have connected: which handshake is lucky is not what is measured."""
+        if self.proxy is not None:
+            self.proxy.tell("begin")
+
     async def wire_count(self) -> WireCount:
         if self.proxy is None:
             return WireCount()
@@ -142,4 +147,4 @@ def _proxy_arguments(impairment: Impairment, seed: int) -> list[str]:
         "--queue-kb": impairment.queue_bytes / 1024,
         "--seed": seed,
     }
-    return [word for name, value in settings.items() for word in (name, str(value))]
+    return ["--calm", *(word for name, value in settings.items() for word in (name, str(value)))]

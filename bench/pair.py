@@ -56,6 +56,7 @@ async def run_pair(
 
 
 async def _measure(receiver: Child, sender: Child, network: Network, limit_s: float) -> RunResult:
+    network.begin_loss()
     wire_before = await network.wire_count()
     sender.tell("go")
     failure, received = await _until_received(receiver, sender, limit_s)

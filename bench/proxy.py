@@ -4,8 +4,8 @@
     python bench/proxy.py ip --devices near0 far0 --delay-ms 10 --loss 0.05
 
 `udp` stands between one UDP client and a server. `ip` creates two TUN devices and moves IP packets between them, so
-that TCP meets the same losses. It prints one JSON line when it is ready, one with its counters for every line on
-its standard input, and ends when that closes.
+that TCP meets the same losses. It prints one JSON line when it is ready. On its standard input it takes `report`, which
+it answers with its counters, and `begin`, before which `--calm` loses nothing; it ends when that closes.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class TunEnd:
 class Proxy:
     """The loop. It waits with `select`, whose timeout counts microseconds where that of `epoll` counts milliseconds."""
 
-    def __init__(self, near: End, far: End, impairment: Impairment, seed: int) -> None:
-        self._lines = {"up": Line(impairment, f"{seed} up"), "down": Line(impairment, f"{seed} down")}
+    def __init__(self, near: End, far: End, lines: tuple[Line, Line]) -> None:
+        self._lines = dict(zip(("up", "down"), lines, strict=True))
         self._ends = {end.fileno(): end for end in (near, far)}
         self._routes = {near: (self._lines["up"], far), far: (self._lines["down"], near)}
         self._waiting: list[tuple[float, int, End, bytes]] = []
@@ -114,11 +114,19 @@ class Proxy:
             for descriptor in ready:
                 if descriptor != commands:
                     self._take_in(self._ends[descriptor])
-                elif os.read(commands, 4096):
-                    _say(self.report())
+                elif words := os.read(commands, 4096).split():
+                    self._obey(words)
                 else:
                     return
             self._let_out()
+
+    def _obey(self, words: list[bytes]) -> None:
+        for word in words:
+            if word == b"begin":
+                for line in self._lines.values():
+                    line.begin_loss()
+            elif word == b"report":
+                _say(self.report())
 
     def report(self) -> dict[str, dict[str, int]]:
         return {direction: asdict(line.counters) for direction, line in self._lines.items()}
@@ -175,6 +183,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate-mbit", type=float, default=0.0, help="each way; 0 is unlimited")
     parser.add_argument("--queue-kb", type=float, default=256.0, help="what may wait for the rate")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calm", action="store_true", help="lose nothing until `begin` stands on standard input")
     return parser.parse_args(argv)
 
 
@@ -195,7 +204,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         _say({"event": "failed", "reason": str(refused)})
         return
     with contextlib.suppress(KeyboardInterrupt):
-        Proxy(near, far, impairment, wanted.seed).run(sys.stdin.fileno())
+        up, down = (Line(impairment, f"{wanted.seed} {way}", calm=wanted.calm) for way in ("up", "down"))
+        Proxy(near, far, (up, down)).run(sys.stdin.fileno())
 
 
 def _open_ends(wanted: argparse.Namespace) -> tuple[End, End]:

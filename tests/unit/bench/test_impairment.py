@@ -62,6 +62,14 @@ def test_reordered_packet_is_overtaken_by_its_successor() -> None:
     assert {round(leaves - number / 1000, 6) for number, leaves in enumerate(due)} == {0.01, 0.02}
 
 
+def test_calm_line_loses_nothing_until_it_is_told_and_then_what_its_seed_says() -> None:
+    calm = Line(Impairment(loss=0.5), "1", calm=True)
+    assert all(calm.admit(SIZE_BYTES, 0.0) is not None for _ in range(100))
+    calm.begin_loss()
+    stormy = Line(Impairment(loss=0.5), "1")
+    assert [calm.admit(SIZE_BYTES, 0.0) for _ in range(100)] == [stormy.admit(SIZE_BYTES, 0.0) for _ in range(100)]
+
+
 def test_narrow_pipe_spaces_packets_out() -> None:
     line = Line(Impairment(rate_bps=8e6), "1")
     assert [line.admit(SIZE_BYTES, 0.0) for _ in range(3)] == pytest.approx([0.001, 0.002, 0.003])
