@@ -20,8 +20,8 @@ def plot_latency(figures: dict[str, Any], path: Path) -> None:
     names: list[str] = []
     for title, cells in figures["results"].items():
         names = list(cells)
-        (line,) = axes.plot(names, _points(cells, "p99_ms"), marker="o", label=title)
-        axes.plot(names, _points(cells, "p50_ms"), marker=".", linestyle=":", color=line.get_color())
+        (line,) = axes.plot(*_points(cells, "p99_ms"), marker="o", label=title)
+        axes.plot(*_points(cells, "p50_ms"), marker=".", linestyle=":", color=line.get_color())
     axes.set_yscale("log")
     axes.set_ylabel("ms from application to application")
     axes.set_xlabel("packets lost in each direction (solid: p99, dotted: p50)")
@@ -33,7 +33,15 @@ def plot_latency(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def _points(cells: dict[str, dict[str, float | None]], name: str) -> list[float]:
-    """Nothing is drawn where more messages are missing than the percentile leaves out."""
-    values = (cell.get(name) for cell in cells.values())
-    return [float("nan") if value is None else value for value in values]
+def _points(cells: dict[str, dict[str, float | None]], figure: str) -> tuple[list[float], list[float]]:
+    """Nothing is drawn where more messages are missing than the percentile leaves out, and no line leads to bursts."""
+    places: list[float] = []
+    values: list[float] = []
+    for place, (name, cell) in enumerate(cells.items()):
+        if "bursts" in name:
+            places.append(place - 0.5)
+            values.append(float("nan"))
+        value = cell.get(figure)
+        places.append(place)
+        values.append(float("nan") if value is None else value)
+    return places, values
