@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 
 from contenders import Contender, Link, Place, load_contender
+from lanline.errors import LanlineError
 from workload import CREDIT, HEADER, Workload, read_stamp, stamp
 
 ASK_LIMIT_S = 0.1
@@ -185,7 +186,7 @@ async def _failure_of(link: Link) -> str:
             await link.drain()
     except TimeoutError:
         return ""  # full, and still trying
-    except ConnectionError as failure:
+    except (ConnectionError, LanlineError) as failure:
         return str(failure)
     return ""
 
@@ -197,7 +198,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(side(load_contender(spec["contender"]), place, Workload(**spec["workload"])))
-        except (ConnectionError, TimeoutError, OSError) as failure:
+        except (OSError, LanlineError) as failure:
             _say(event="failed", reason=str(failure) or type(failure).__name__)
 
 

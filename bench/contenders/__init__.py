@@ -23,10 +23,10 @@ CONTENDERS = ("aioquic_stream", "enet_reliable", "tcp_tls")
 
 class Link(Protocol):
     def send(self, message: bytes) -> None:
-        """Queue it, to leave in this turn of the loop. Raises ConnectionError when the link has failed."""
+        """Queue it, to leave in this turn of the loop. Raises ConnectionError or LanlineError when it failed."""
 
     async def drain(self) -> None:
-        """Return when the link would take another message. Raises ConnectionError when it has failed."""
+        """Return when the link would take another message. Raises as `send` does."""
 
 
 OnMessage = Callable[[Link, bytes], None]
