@@ -9,6 +9,11 @@ import random
 from dataclasses import dataclass
 from typing import Protocol
 
+BURST_STEP_S = 0.015
+"""Longer than the interval of the latency bench, so that its steady stream steps once a packet."""
+MOST_STEPS = 1000
+"""After so many the chain has long forgotten where it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Impairment:
@@ -34,7 +39,7 @@ class Counters:
 
 
 class LossModel(Protocol):
-    def loses_next(self) -> bool: ...
+    def loses_next(self, now: float) -> bool: ...
 
 
 class IndependentLoss:
@@ -44,7 +49,8 @@ class IndependentLoss:
         self._share = share
         self._rng = rng
 
-    def loses_next(self) -> bool:
+    def loses_next(self, now: float) -> bool:
+        del now
         return self._rng.random() < self._share
 
 
@@ -52,7 +58,8 @@ class BurstLoss:
     """Gilbert-Elliott with a good state that loses nothing and a bad one that loses everything.
 
     The bad state ends with probability 1 / mean burst after each packet; it is entered as often as makes `share` of
-    all packets fall into it.
+    all packets fall into it. Silence counts as a packet every `BURST_STEP_S`: a fade passes whether or not anybody
+    sends, and without that the one packet of a sender that backs off would meet the same burst for seconds.
     """
 
     def __init__(self, share: float, mean_burst: float, rng: random.Random) -> None:
@@ -60,12 +67,19 @@ class BurstLoss:
         self._leave_bad = 1.0 / mean_burst
         self._enter_bad = self._leave_bad * share / (1.0 - share)
         self._bad = rng.random() < share
+        self._last_packet_at: float | None = None
 
-    def loses_next(self) -> bool:
-        change = self._leave_bad if self._bad else self._enter_bad
-        if self._rng.random() < change:
-            self._bad = not self._bad
+    def loses_next(self, now: float) -> bool:
+        for _ in range(self._steps_until(now)):
+            change = self._leave_bad if self._bad else self._enter_bad
+            if self._rng.random() < change:
+                self._bad = not self._bad
         return self._bad
+
+    def _steps_until(self, now: float) -> int:
+        silence_s = 0.0 if self._last_packet_at is None else now - self._last_packet_at
+        self._last_packet_at = now
+        return min(max(1, int(silence_s / BURST_STEP_S)), MOST_STEPS)
 
 
 def loss_model(impairment: Impairment, rng: random.Random) -> LossModel:
@@ -95,7 +109,7 @@ class Line:
         counters = self.counters
         counters.offered_packets += 1
         counters.offered_bytes += size_bytes
-        if not self._calm and self._loss.loses_next():
+        if not self._calm and self._loss.loses_next(now):
             counters.lost_packets += 1
             return None
         through_pipe = self._queue(size_bytes, now)

@@ -142,7 +142,7 @@ def _setting(options: Options) -> str:
         f"{MESSAGE_BYTES}-byte messages, {1 / INTERVAL_S:.0f} a second, {options.runs} x {options.seconds:g} s "
         f"({messages} in each cell), reliable and in order, {DELAY_S * 2e3:.0f} ms round trip. The given share of "
         "packets is lost in each direction, acknowledgements too, from the end of the handshake on; bursts are counted "
-        "in packets, so they last as long as a sender is silent. Sender, proxy and receiver are processes of their "
+        "in packets, and pass also while a sender is silent. Sender, proxy and receiver are processes of their "
         f"own. {way} between two network namespaces whose packets the same proxy moves with the same loss model. Time "
         "counts from the moment at which a message was due at the sender to the receiver's callback. A message that "
         f"had not arrived {grace_s:g} s after the last was due is missing, and counts as infinitely late. Bytes on the "

@@ -10,7 +10,7 @@ SIZE_BYTES = 1000
 
 
 def losses(model: IndependentLoss | BurstLoss) -> list[bool]:
-    return [model.loses_next() for _ in range(PACKETS)]
+    return [model.loses_next(0.0) for _ in range(PACKETS)]
 
 
 def mean_burst(lost: list[bool]) -> float:
@@ -28,6 +28,13 @@ def test_burst_loss_keeps_to_its_share_and_its_mean_length() -> None:
     lost = losses(BurstLoss(0.05, 4.0, random.Random(1)))
     assert sum(lost) / PACKETS == pytest.approx(0.05, rel=0.1)
     assert mean_burst(lost) == pytest.approx(4.0, rel=0.1)
+
+
+def test_burst_passes_while_nobody_sends() -> None:
+    model = BurstLoss(0.05, 4.0, random.Random(1))
+    lost = [model.loses_next(float(second)) for second in range(PACKETS // 10)]
+    assert sum(lost) / len(lost) == pytest.approx(0.05, rel=0.2)
+    assert mean_burst(lost) < 1.2
 
 
 def test_independent_loss_has_no_long_bursts() -> None:
