@@ -121,7 +121,11 @@ class TlsSession:
         return records
 
     def send_plaintext(self, data: bytes) -> None:
-        self._connection.sendall(data)
+        if self.failure is None:
+            try:
+                self._connection.sendall(data)
+            except SSL.Error as cause:
+                self.failure = cause
 
     def end(self) -> None:
         """Send close_notify: what was sent is all there is (RFC 8446, 6.1)."""

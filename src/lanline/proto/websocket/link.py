@@ -147,7 +147,8 @@ class WebSocketLink:
     def send_message(self, channel: Channel, payload: bytes) -> int:
         self._require_open()
         if channel is Channel.MEDIA:
-            return self._send_unreliable(payload)
+            _require_unit_size(len(payload))
+            return self._media.append(payload)
         if len(payload) > self._profile.max_message_bytes:
             raise MessageTooLarge(f"A message holds at most {self._profile.max_message_bytes} bytes.")
         return self._outgoing[channel].append(frame_message(payload), 1)
@@ -156,9 +157,11 @@ class WebSocketLink:
         self._require_open()
         if channel is not Channel.MEDIA:
             return self._outgoing[channel].append(framed, count)
-        payloads = MessageParser(self._profile.max_message_bytes).feed(framed)
-        _require_unit_size(max(map(len, payloads)))
-        return [self._media.append(payload) for payload in payloads][-1]
+        payloads = MessageParser(len(framed)).feed(framed)
+        _require_unit_size(max(map(len, payloads), default=0))
+        for payload in payloads:
+            self._media.append(payload)
+        return self._media.last_number
 
     def is_writable(self, channel: Channel) -> bool:
         if self._state in ENDED_STATES:
@@ -239,10 +242,6 @@ class WebSocketLink:
             self._stack.send_unit(UNRELIABLE_HEADERS[Channel.MEDIA] + payload)
             spent += len(payload) + WIRE_OVERHEAD_BYTES
         return spent
-
-    def _send_unreliable(self, payload: bytes) -> int:
-        _require_unit_size(len(payload))
-        return self._media.append(payload)
 
     def _require_open(self) -> None:
         if self._state in ENDED_STATES:

@@ -86,15 +86,13 @@ class ReliableOutgoing:
 class UnreliableOutgoing:
     """Messages that are worth sending only soon: the oldest makes room for the newest."""
 
-    __slots__ = ("_bound_bytes", "_last_number", "_payloads", "_queued_bytes")
-
-    is_full = False
+    __slots__ = ("_bound_bytes", "_payloads", "_queued_bytes", "last_number")
 
     def __init__(self, bound_bytes: int) -> None:
         self._bound_bytes = bound_bytes
         self._payloads: deque[bytes] = deque()
         self._queued_bytes = 0
-        self._last_number = 0
+        self.last_number = 0
 
     @property
     def is_ready(self) -> bool:
@@ -105,8 +103,8 @@ class UnreliableOutgoing:
         self._queued_bytes += len(payload)
         while self._queued_bytes > self._bound_bytes:
             self._queued_bytes -= len(self._payloads.popleft())
-        self._last_number += 1
-        return self._last_number
+        self.last_number += 1
+        return self.last_number
 
     def take(self) -> bytes:
         payload = self._payloads.popleft()
