@@ -16,7 +16,7 @@ class ReliableIncoming:
     """
 
     __slots__ = ("_channel", "_confirmed", "_granted_bytes", "_messages", "_parser", "_received_bytes",
-                 "_released_bytes", "_window_bytes")  # fmt: skip
+                 "_released_bytes", "_window_bytes", "has_news")  # fmt: skip
 
     def __init__(self, channel: Channel, window_bytes: int, max_message_bytes: int) -> None:
         self._channel = channel
@@ -27,6 +27,7 @@ class ReliableIncoming:
         self._granted_bytes = INITIAL_CREDIT_BYTES
         self._messages = 0
         self._confirmed = 0
+        self.has_news = True
 
     def receive(self, piece: bytes) -> list[bytes]:
         self._received_bytes += len(piece)
@@ -36,10 +37,12 @@ class ReliableIncoming:
         # The length prefix costs no memory once it is read, and nobody above knows of it.
         self._released_bytes += PREFIX_BYTES * len(messages)
         self._messages += len(messages)
+        self.has_news = True
         return messages
 
     def release(self, size_bytes: int) -> None:
         self._released_bytes += size_bytes
+        self.has_news = True
         assert self._released_bytes + self._parser.partial_bytes <= self._received_bytes, "released twice"
 
     def count_to_confirm(self) -> int | None:
@@ -51,6 +54,7 @@ class ReliableIncoming:
     def credit_to_grant(self) -> int | None:
         """A new limit, when it is worth a message: a quarter of the window more than the peer knows of."""
         limit = self._released_bytes + self._window_bytes + self._parser.partial_bytes
+        self.has_news = False
         if limit - self._granted_bytes < max(self._window_bytes // 4, 1):
             return None
         self._granted_bytes = limit

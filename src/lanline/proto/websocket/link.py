@@ -42,6 +42,7 @@ from lanline.proto.websocket.units import (
     encode_delivered,
 )
 
+_BY_PRIORITY = tuple(Channel)
 _DEFAULT_PROFILE = WebSocketProfile()
 
 
@@ -216,13 +217,17 @@ class WebSocketLink:
 
     def _fill(self, room_bytes: int) -> None:
         for channel, incoming in self._incoming.items():
-            if (through := incoming.count_to_confirm()) is not None:
-                self._stack.send_unit(encode_delivered(channel, through))
-            if (limit := incoming.credit_to_grant()) is not None:
-                self._stack.send_unit(encode_credit(channel, limit))
-        for channel in Channel:
+            if incoming.has_news:
+                self._tell_news(channel, incoming)
+        for channel in _BY_PRIORITY:
             room_bytes -= self._send_media(room_bytes) if channel is Channel.MEDIA else self._send(channel, room_bytes)
         self._stack.flush()
+
+    def _tell_news(self, channel: Channel, incoming: ReliableIncoming) -> None:
+        if (through := incoming.count_to_confirm()) is not None:
+            self._stack.send_unit(encode_delivered(channel, through))
+        if (limit := incoming.credit_to_grant()) is not None:
+            self._stack.send_unit(encode_credit(channel, limit))
 
     def _send(self, channel: Channel, room_bytes: int) -> int:
         outgoing = self._outgoing[channel]
