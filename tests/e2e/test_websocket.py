@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -19,7 +19,14 @@ from lanline.crypto.identity import Identity
 from lanline.crypto.tls import client_context, server_context
 from lanline.errors import AddressUnavailable, CloseCode, LinkError
 from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered
+from lanline.proto.events import (
+    LinkClosed,
+    LinkEstablished,
+    LinkEvent,
+    MessageReceived,
+    MessagesDelivered,
+    SendBufferDrained,
+)
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.transport.websocket import WebSocketTransport, connect, listen
 
@@ -130,6 +137,34 @@ async def linked(listener: Listener, expected_fingerprint: bytes | None = None) 
         await client.wait_disconnected()
 
 
+@asynccontextmanager
+async def hole_in_the_wire(port: int) -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """A way to the port that passes everything on, until it is cut: then it takes nothing more and says nothing."""
+    cut, over = asyncio.Event(), asyncio.Event()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not cut.is_set() and (data := await reader.read(16_384)):
+            if not cut.is_set():
+                writer.write(data)
+        if cut.is_set():
+            await over.wait()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        for end in (writer, far_writer):
+            end.transport.abort()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], cut
+    finally:
+        over.set()
+        server.close()
+        await server.wait_closed()
+
+
 def run(
     runner: Callable[[Coroutine[Any, Any, T]], T],
     scenario: Callable[[Listener], Coroutine[Any, Any, T]],
@@ -207,6 +242,55 @@ def test_a_connection_that_breaks_is_reported_on_both_sides() -> None:
                 assert end.closed.code is CloseCode.RESET
 
     run(asyncio.run, scenario)
+
+
+def test_a_connection_that_goes_silent_is_given_up_with_bytes_still_waiting() -> None:
+    profile = WebSocketProfile(keepalive_s=0.1, dead_after_s=0.3, close_timeout_s=0.1)
+
+    async def scenario(listener: Listener) -> None:
+        async with hole_in_the_wire(listener.port) as (port, cut):
+            client = End()
+            client.transport = await connect("127.0.0.1", port, client_context(CLIENT), client.see, profile=profile)
+            await client.wait_until(lambda: client.established)
+            cut.set()
+            while client.link.is_writable(Channel.BULK):
+                client.send(Channel.BULK, bytes(100_000))
+            await client.wait_until(lambda: client.closed)
+            assert client.closed is not None
+            assert client.closed.code is CloseCode.UNREACHABLE
+            await client.wait_disconnected()
+
+    run(asyncio.run, scenario)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit on unsent bytes")
+def test_the_kernel_holds_little_that_chat_cannot_overtake() -> None:
+    async def scenario(listener: Listener) -> int:
+        async with linked(listener) as (_, server):
+            tcp = server.transport._transport.get_extra_info("socket")  # type: ignore[union-attr]
+            return tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+    assert run(asyncio.run, scenario) == WebSocketProfile().max_ahead_bytes
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_goodbye_said_when_room_is_reported_goes_out_at_once(runner: Any) -> None:
+    async def scenario(listener: Listener) -> None:
+        async with linked(listener) as (client, server):
+            assert client.transport is not None
+            see = client.see
+
+            def leave_when_drained(event: LinkEvent) -> None:
+                see(event)
+                if isinstance(event, SendBufferDrained):
+                    client.close(CloseCode.GOING_AWAY)
+
+            client.transport.on_event = leave_when_drained
+            client.send(Channel.BULK, bytes(2_000_000))
+            await server.wait_until(lambda: server.closed)
+            assert server.closed == LinkClosed(CloseCode.GOING_AWAY, "", by_peer=True)
+
+    run(runner, scenario, close_timeout_s=60.0)
 
 
 def test_a_caller_that_says_nothing_is_hung_up_on() -> None:

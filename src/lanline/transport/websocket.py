@@ -36,6 +36,7 @@ class WebSocketTransport(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._has_written_eof = False
         self._is_in_turn = False
+        self._is_turn_due = False
 
     def turn(self) -> None:
         """One full drain. Inside an event handler there is no need for it: the drain goes on after the handler."""
@@ -45,13 +46,15 @@ class WebSocketTransport(asyncio.Protocol):
         try:
             self._report_events()
             self._write()
-            self._report_events()
+            while self._report_events():  # writing makes room, and who waited for it may say more
+                self._write()
             self._set_timer()
         finally:
             self._is_in_turn = False
-        if self.is_connected and self.link.has_more_to_send and self._room() > 0:
+        if not self._is_turn_due and self.is_connected and self.link.has_more_to_send and self._room() > 0:
             # The kernel took everything: let the other connections have their turn before the next piece.
-            self._loop.call_soon(self.turn)
+            self._is_turn_due = True
+            self._loop.call_soon(self._take_due_turn)
 
     # What asyncio calls.
 
@@ -81,9 +84,16 @@ class WebSocketTransport(asyncio.Protocol):
 
     # The drain.
 
-    def _report_events(self) -> None:
+    def _take_due_turn(self) -> None:
+        self._is_turn_due = False
+        self.turn()
+
+    def _report_events(self) -> bool:
+        had_any = False
         while (event := self.link.next_event()) is not None:
+            had_any = True
             self.on_event(event)
+        return had_any
 
     def _room(self) -> int:
         assert self._transport is not None
