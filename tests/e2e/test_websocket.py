@@ -120,7 +120,9 @@ async def listening(profile: WebSocketProfile | None = None) -> AsyncIterator[Li
 
 
 @asynccontextmanager
-async def linked(listener: Listener, expected_fingerprint: bytes | None = None) -> AsyncIterator[tuple[End, End]]:
+async def linked(
+    listener: Listener, expected_fingerprint: bytes | None = None, **settings: Any
+) -> AsyncIterator[tuple[End, End]]:
     client = End()
     client.transport = await connect(
         "127.0.0.1",
@@ -128,6 +130,7 @@ async def linked(listener: Listener, expected_fingerprint: bytes | None = None) 
         client_context(CLIENT),
         client.see,
         expected_fingerprint=expected_fingerprint,
+        profile=WebSocketProfile(**settings),
     )
     try:
         await client.wait_until(lambda: client.established or client.closed)
@@ -187,7 +190,7 @@ def stranger_context() -> ssl.SSLContext:
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_two_links_talk_and_part(runner: Any) -> None:
     async def scenario(listener: Listener) -> None:
-        async with linked(listener, SERVER.fingerprint) as (client, server):
+        async with linked(listener, SERVER.fingerprint, close_timeout_s=60.0) as (client, server):
             assert client.established
             client.send(Channel.CHAT, b"hello")
             await server.wait_until(lambda: server.received[Channel.CHAT])
@@ -200,8 +203,10 @@ def test_two_links_talk_and_part(runner: Any) -> None:
             await server.wait_until(lambda: server.closed)
             assert server.closed == LinkClosed(CloseCode.DONE, "good night", by_peer=True)
             await server.wait_disconnected()
+            await client.wait_disconnected()
 
-    run(runner, scenario)
+    # Nobody waits for a timeout in an orderly parting.
+    run(runner, scenario, close_timeout_s=60.0)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

@@ -166,3 +166,12 @@ def test_closing_gives_up_what_is_queued() -> None:
     pair.settle()
     assert pair.transferred - before < 500
     assert pair.server.closed is not None
+    assert not pair.client.link._outgoing[Channel.BULK].is_ready
+
+
+def test_empty_messages_use_up_no_credit() -> None:
+    pair = Pair(WebSocketProfile(receive_window_bytes=INITIAL_CREDIT_BYTES)).establish()
+    for _ in range(40_000):
+        pair.client.link.send_message(Channel.CHAT, b"")
+    pair.settle()
+    assert len(pair.server.received[Channel.CHAT]) == 40_000

@@ -42,8 +42,8 @@ VIOLATIONS = {
     "delivered of nothing": encode_delivered(Channel.CHAT, 1),
     "delivered zero": encode_delivered(Channel.CHAT, 0),
     "delivered for media": b"\x01\x02" + bytes(8),
-    "short number": b"\x03\x01" + bytes(7),
-    "long number": b"\x01\x01" + bytes(9),
+    "short number": b"\x03\x01" + b"\x01" * 7,
+    "long number": b"\x03\x01" + b"\x01" * 9,
     "credit taken back": encode_credit(Channel.CHAT, INITIAL_CREDIT_BYTES - 1),
     "over the unit size": b"\x00\x01" + bytes(MAX_UNIT_BYTES - 1),
 }
@@ -72,7 +72,7 @@ def test_a_server_that_sends_a_wrong_unit_is_left(unit: bytes) -> None:
 
 FRAMES = {
     "text": b"\x81\x81\x00\x00\x00\x00x",
-    "first fragment": b"\x02\x81\x00\x00\x00\x00x",
+    "first fragment": b"\x02\x87\x00\x00\x00\x00" + b"\x00\x01\x00\x00\x00\x01x",
     "continuation": b"\x80\x81\x00\x00\x00\x00x",
     "not masked": b"\x82\x01x",
     "reserved bit": b"\xc2\x81\x00\x00\x00\x00x",
