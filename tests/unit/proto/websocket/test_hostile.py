@@ -120,6 +120,19 @@ def test_confirming_the_same_twice_is_a_violation() -> None:
     assert code_of(server) is CloseCode.PROTOCOL_VIOLATION
 
 
+@pytest.mark.parametrize(("is_open", "code"), [(True, CloseCode.RESET), (False, CloseCode.HANDSHAKE_FAILED)])
+def test_tls_that_ends_without_a_goodbye_is_the_end(is_open: bool, code: CloseCode) -> None:
+    server = make_server()
+    puppet = PuppetClient(server)
+    if is_open:
+        puppet.open()
+    else:
+        puppet.secure()
+    puppet.tls.end()
+    puppet.exchange()
+    assert code_of(server) is code
+
+
 def test_pings_without_end_do_not_fill_the_memory() -> None:
     server, puppet = opened_server()
     for _ in range(MAX_WAITING_PONGS + 1):
