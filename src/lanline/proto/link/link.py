@@ -266,7 +266,8 @@ class Link:
             self._move(address, len(packet))
         if self._incoming.close_frame is not None:
             self._on_close(self._incoming.close_frame)
-        self._wake(self)
+        if self._outgoing.has_work:
+            self._wake(self)
 
     def _move(self, address: Address, received_bytes: int) -> None:
         self.address = address
