@@ -73,8 +73,8 @@ class RoundTrip:
 
 
 class LossRate:
-    """`rate` follows quickly what happens now, over about 64 packets; `above_usual` asks a longer memory, in which chance
-    evens out, how far it is above the least that it has been: what this path loses however little is sent.
+    """`rate` follows what happens now, over about 64 packets. `above_usual` asks a longer memory, in which chance evens
+    out, how far it is above the least that it has been: what this path loses however little is sent.
     """
 
     __slots__ = ("_least", "_steady", "rate")
