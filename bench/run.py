@@ -14,6 +14,10 @@ from typing import Any
 
 import bulk
 import fanout
+import flood
+import goodput
+import handshakes
+import idle
 import latency
 from conditions import conditions
 from contenders import CONTENDERS
@@ -24,7 +28,11 @@ from section import Options, Section
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     fanout.NAME: fanout.measure,
     bulk.NAME: bulk.measure,
+    goodput.NAME: goodput.measure,
     latency.NAME: latency.measure,
+    idle.NAME: idle.measure,
+    handshakes.NAME: handshakes.measure,
+    flood.NAME: flood.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 10.0
