@@ -109,9 +109,8 @@ class Outgoing:
             if len(packet) < full and not self._probes and not outbox.has_datagrams:
                 # Whatever else waited would have found room.
                 break
-        if len(packets) >= _MUCH_PACKETS:
-            self._is_searching = True
-        if self._is_searching and self._allowance is None and not self._mtu.is_probing:
+        is_searching = self._is_searching or len(packets) >= _MUCH_PACKETS
+        if is_searching and self._allowance is None and not self._mtu.is_probing:
             probe = self._pack_mtu_probe(now)
             if probe is not None:
                 packets.append(probe)
