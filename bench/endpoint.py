@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import threading
 import time
@@ -19,16 +18,12 @@ from typing import Any
 import uvloop
 
 from contenders import Contender, Link, Place, load_contender
-from jsonlines import commands, say
 from lanline.errors import LanlineError
+from parent import commands, say
+from process import cpu_s
 from workload import CREDIT, HEADER, Workload, read_stamp, stamp
 
 ASK_LIMIT_S = 0.1
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 class Receiver:
@@ -47,7 +42,7 @@ class Receiver:
     def on_message(self, link: Link, message: bytes) -> None:
         self._last_ns = time.monotonic_ns()
         if not self._received:
-            self._cpu_at_start = _cpu_s()
+            self._cpu_at_start = cpu_s()
         index, due_ns = read_stamp(message)
         self._out_of_order += index != self._expected
         self._damaged += len(message) != self._workload.size_bytes
@@ -71,7 +66,7 @@ class Receiver:
             "out_of_order": self._out_of_order,
             "damaged": self._damaged,
             "last_ns": self._last_ns,
-            "cpu_s": _cpu_s() - self._cpu_at_start,
+            "cpu_s": cpu_s() - self._cpu_at_start,
             "latency_ns": self._latency_ns if self._workload.interval_s else [],
         }
 
@@ -159,7 +154,7 @@ async def _send(contender: Contender, place: Place, workload: Workload) -> None:
     link = await contender.connect(place, sender.on_message)
     say(event="connected")
     await lines.readline()
-    cpu_at_start, started_ns = _cpu_s(), time.monotonic_ns()
+    cpu_at_start, started_ns = cpu_s(), time.monotonic_ns()
     sending = asyncio.ensure_future(sender.run(link))
     stop = asyncio.ensure_future(lines.readline())
     await asyncio.wait((sending, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -169,7 +164,7 @@ async def _send(contender: Contender, place: Place, workload: Workload) -> None:
         await stop  # what is still on its way is repeated until the receiver has it
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
-    say(event="result", started_ns=started_ns, cpu_s=_cpu_s() - cpu_at_start, failure=await _failure_of(link))
+    say(event="result", started_ns=started_ns, cpu_s=cpu_s() - cpu_at_start, failure=await _failure_of(link))
 
 
 async def _failure_of(link: Link) -> str:

@@ -37,11 +37,13 @@ async def measure(options: Options) -> Section:
         setting=(
             f"One sender hands {MESSAGE_BYTES}-byte messages to {PEERS} peers on loopback; a batch is what is there at "
             "once for every peer. µs of the sending process's CPU time (user and system) for one message to one peer; "
-            f"median of {ROUNDS} rounds of {round_cpu_s:g} s CPU each. Lanline's peers are {PEERS} links at {PEERS} "
-            "addresses in another process; a batch is framed once and goes out on the chat channel, and the figure holds "
-            "framing, sealing, sending, and the receipt of every acknowledgement. With 8 batches under way to each "
-            "peer one acknowledgement serves several; with 2 it seldom does. On loopback a link with much to send "
-            "finds that 65,000-byte datagrams pass, so a batch of 50 leaves as one; the last row forbids that."
+            f"median of {ROUNDS} rounds of {round_cpu_s:g} s CPU each. Lanline's peers are {PEERS} links at as many "
+            "addresses in another process; a batch is framed once and goes out on the chat channel, and the figure "
+            "holds framing, sealing, sending, and the receipt of every acknowledgement. With 8 batches under way to "
+            "each peer one acknowledgement serves several. With 2, single messages are acknowledged two by two after "
+            "the delay for acknowledgements, and the sender is woken from sleep for nearly every one: what a quiet "
+            "room costs. On loopback a link with much to send finds that 65,000-byte datagrams pass, so a batch of 50 "
+            "leaves as one; the last row forbids that."
         ),
         tables=(table(["µs a delivery, batches of", *map(str, BATCHES)], rows),),
         figures={load_fan_out(name).TITLE: result for name, result in results.items()},

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
 import random
 import socket
 import sys
@@ -19,7 +18,6 @@ from dataclasses import asdict, dataclass
 
 from certificate import Certificate, temporary_certificate
 from child import Child, ChildFailed, Line, child
-from jsonlines import say
 from lanline.proto.link.preamble import (
     CONNECTION_ID_BYTES,
     TOKEN_BYTES,
@@ -28,8 +26,10 @@ from lanline.proto.link.preamble import (
     OtherVersion,
     encode_preamble,
 )
-from linkserver import Server, link_server, pin_to
+from linkserver import Server, link_server
 from pair import endpoint_arguments
+from parent import say
+from process import pin_to
 from section import Options, Section, percentile, table
 from workload import Workload
 
@@ -90,7 +90,7 @@ async def measure(options: Options) -> Section:
     seconds = QUICK_SECONDS if options.quick else SECONDS
     try:
         with temporary_certificate() as certificate:
-            effects = await _measure(seconds, certificate)
+            effects = await _measure(seconds, (None,) if options.quick else RATES, certificate)
     except ChildFailed as failure:
         tables, figures = [f"failed: {failure}"], [{"failure": str(failure)}]
     else:
@@ -101,26 +101,27 @@ async def measure(options: Options) -> Section:
         title="A flood of strangers",
         setting=(
             f"One process sends datagrams from {SOURCES} addresses of 127.0.0.0/8 to a server for {seconds:g} s each, "
-            "and reads no answer, as if the addresses were forged: at two rates, and as fast as it can. What the "
-            "kernel's buffer did not hold is sent and not taken. Bytes out / in compares payloads of what the server "
-            f"took and answered. The latency is that of {MESSAGE_BYTES}-byte messages, {1 / INTERVAL_S:.0f} a second, on a "
-            "link that was established before, from the moment they were due to the server's callback. Server and "
-            "strangers have a core each."
+            "and reads no answer, as if the addresses were forged: at given rates, and as fast as it can. What the "
+            "kernel's buffer had no room for is sent and not taken. Bytes out / in compares payloads of what the "
+            f"server took and answered. The latency is that of {MESSAGE_BYTES}-byte messages, {1 / INTERVAL_S:.0f} a "
+            "second, on a link that was established before, from the moment they were due to the server's callback. "
+            "Server and strangers have a core each. At full speed the kernel drops the link's own packets with those "
+            "of the strangers, whatever the server does: they are sent again, and come late."
         ),
         tables=tables,
         figures=figures,
     )
 
 
-async def _measure(seconds: float, certificate: Certificate) -> list[Effect]:
-    duration_s = (len(KINDS) * len(RATES) + 1) * (seconds + 2 * SETTLE_S + 2.0)
+async def _measure(seconds: float, rates: Sequence[int | None], certificate: Certificate) -> list[Effect]:
+    duration_s = (len(KINDS) * len(rates) + 1) * (seconds + 2 * SETTLE_S + 2.0)
     workload = Workload(round(duration_s / INTERVAL_S), MESSAGE_BYTES, INTERVAL_S)
     async with (
         link_server(core=SERVER_CORE, key=certificate.key) as server,
         _steady_link(server, workload, certificate),
     ):
         effects = [await _effect(server, "nothing", 0, seconds)]
-        effects += [await _effect(server, kind, rate, seconds) for kind in KINDS for rate in RATES]
+        effects += [await _effect(server, kind, rate, seconds) for kind in KINDS for rate in rates]
     return effects
 
 
@@ -204,7 +205,7 @@ def _send(
 
 def main() -> None:
     wanted = json.loads(sys.argv[1])
-    pin_to(SERVER_CORE + 1 if (os.cpu_count() or 1) > 1 else SERVER_CORE)
+    pin_to(SERVER_CORE + 1)
     rng = random.Random(wanted["kind"])
     datagrams = [KINDS[wanted["kind"]](rng) for _ in range(DATAGRAMS)]
     strangers = _strangers()

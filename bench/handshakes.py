@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -15,11 +14,12 @@ from dataclasses import asdict, dataclass
 import uvloop
 
 from child import ChildFailed, Line, child
-from jsonlines import commands, say
 from lanline.crypto.identity import Identity
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
-from linkserver import link_server, pin_to
+from linkserver import link_server
+from parent import commands, say
+from process import cpu_s, pin_to
 from section import Options, Section, table
 
 NAME = "handshakes"
@@ -108,17 +108,17 @@ async def _run(port: int, seconds: float) -> None:
     lines = await commands()
     identity = Identity.generate()
     hosts = [LinkHost(await UdpSocket.bind("127.0.0.1", 0), identity) for _ in range(AT_ONCE)]
-    cpu_before, started = time.process_time(), time.monotonic()
+    cpu_before_s, started = cpu_s(), time.monotonic()
     counts = await asyncio.gather(*(_open_and_close(host, port, started + seconds) for host in hosts))
-    elapsed_s, cpu_s = time.monotonic() - started, time.process_time() - cpu_before
-    say(event="result", handshakes=sum(counts), elapsed_s=elapsed_s, cpu_s=cpu_s)
+    elapsed_s, used_s = time.monotonic() - started, cpu_s() - cpu_before_s
+    say(event="result", handshakes=sum(counts), elapsed_s=elapsed_s, cpu_s=used_s)
     await lines.read()
     for host in hosts:
         host.close()
 
 
 def main() -> None:
-    pin_to(SERVER_CORE + 1 if (os.cpu_count() or 1) > 1 else SERVER_CORE)
+    pin_to(SERVER_CORE + 1)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(**json.loads(sys.argv[1])))
 

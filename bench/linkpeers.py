@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 import uvloop
 
 from child import Child, child
-from jsonlines import commands, say
 from lanline.crypto.identity import Identity
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkEvent, MessageReceived
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
+from parent import commands, say
 
 CONNECT_LIMIT_S = 60.0
 AT_ONCE = 32

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
-import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,7 +18,6 @@ from pathlib import Path
 import uvloop
 
 from child import Child, Line, child
-from jsonlines import commands, say
 from lanline.crypto.identity import Identity
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
@@ -29,7 +26,8 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
-from memory import resident_bytes
+from parent import commands, say
+from process import cpu_s, pin_to, resident_bytes
 from workload import HEADER, read_stamp
 
 START_LIMIT_S = 20.0
@@ -121,11 +119,10 @@ class Accepted:
 def _report(accepted: Accepted, sock: CountingSocket) -> None:
     gc.collect()
     links = [found for found in gc.get_objects() if type(found) is Link]
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     say(
         event="report",
         resident_bytes=resident_bytes(),
-        cpu_s=usage.ru_utime + usage.ru_stime,
+        cpu_s=cpu_s(),
         accepted=accepted.ever,
         links=len(accepted.connections),
         half_open=len(links) - len(accepted.connections),
@@ -151,12 +148,6 @@ async def _run(identity: Identity) -> None:
             for connection in accepted.connections:
                 connection.send_nowait(Channel.CHAT, MESSAGE)
     host.close()
-
-
-def pin_to(core: int) -> None:
-    """Only the calling process, and where the system knows how; on others the scheduler decides."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
 
 
 def main() -> None:
