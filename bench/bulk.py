@@ -56,11 +56,11 @@ async def measure(options: Options) -> Section:
         setting=(
             f"Two processes on loopback, no proxy; {total / 1e6:.0f} MB of messages as fast as they go, reliable and "
             f"in order, at most {workload.window_bytes // 2**20} MiB on their way (the receiver gives credit: some of "
-            f"these libraries have send queues without a bound), for at most {LIMIT_S:g} s. The median of {runs}. TCP's "
-            "work is done by the kernel and by OpenSSL, ENet's by C; each runs as its Python binding is used. Every one "
-            "sends datagrams of the size that it chooses by itself; loopback lets 65,000 bytes pass, the internet about "
-            "1200, so the row with 1200 is what a path through it may expect. CPU is user and system time of the "
-            "process."
+            f"these libraries have send queues without a bound), for at most {LIMIT_S:g} s. The median of {runs}. "
+            "TCP's work is done by the kernel and by OpenSSL, ENet's by C; each runs as its Python binding is used. "
+            "Every one sends datagrams of the size that it chooses by itself; loopback lets 65,000 bytes pass, the "
+            "internet about 1200, so the row with 1200 is what a path through it may expect. CPU is user and system "
+            "time of the process."
         ),
         tables=(table(["", "datagram", "message B", "MB/s", "sender CPU s/GB", "receiver CPU s/GB"], rows),),
         figures=figures,
