@@ -118,6 +118,7 @@ class ClientHandshake:
         "_round_trip_s",
         "_send_at",
         "_sent_at",
+        "_server_id",
         "_token",
         "_tries",
         "agreement",
@@ -131,6 +132,7 @@ class ClientHandshake:
         self._profile = profile
         self._flight: list[bytes] = []
         self._token = b""
+        self._server_id: bytes | None = None
         self._round_trip_s: float | None = None
         self._repeated = False
         self._tries = 0
@@ -168,6 +170,11 @@ class ClientHandshake:
             self._is_due = True
 
     def _on_records(self, server_id: bytes, records: bytes, now: float) -> None:
+        if self._server_id is None:
+            self._server_id = server_id
+        elif server_id != self._server_id:
+            # Damaged, or of another run: keys agreed under this id would not be the server's.
+            return
         try:
             flight = self._exchange.advance(records)
             if self._exchange.is_complete:
@@ -219,8 +226,9 @@ class ClientHandshake:
         self._tries = 0
         self._is_due = True
         self._send_at = now
-        known = self._round_trip_s
-        self._interval_s = max(_LEAST_INTERVAL_S, 2 * known) if known is not None else _FIRST_INTERVAL_S
+        if self._round_trip_s is not None:
+            self._interval_s = max(_LEAST_INTERVAL_S, 2 * self._round_trip_s)
+        # Not measured, because the last flight had to be repeated: the path may be slow, so the interval stays grown.
 
     def handle_timer(self, now: float) -> None:
         if self.state not in {HandshakeState.PROVING_ADDRESS, HandshakeState.EXCHANGING}:
