@@ -90,7 +90,11 @@ class Recovery:
         self._largest_acked = max(self._largest_acked, largest)
         self.timeouts = 0
         self._early_probes = 0
-        lost = self._take_lost(now) if self.in_flight else []
+        if self.in_flight:
+            lost = self._take_lost(now)
+        else:
+            lost = []
+            self._loss_at = None
         self.loss.update(len(arrived), len(lost), now)
         return arrived, lost
 
@@ -194,7 +198,8 @@ class Recovery:
         """What is lost by now, and how many probes to send."""
         if self._loss_at is not None:
             lost = self._take_lost(now)
-            self.loss.update(0, len(lost), now)
+            if lost:
+                self.loss.update(0, len(lost), now)
             return lost, 0
         self._timer_from = now
         if self._probes_early:
