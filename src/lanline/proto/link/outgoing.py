@@ -94,7 +94,7 @@ class Outgoing:
     def _next_packet(self, now: float) -> bytes | None:
         self._paced_until = None
         received = self._received
-        may_send = (self._probes or self.outbox.is_pending or self._mtu.wants_probe(now)) and self._may_send(now)
+        may_send = (self._probes or self.outbox.is_pending or self._probes_mtu(now)) and self._may_send(now)
         if not may_send and not received.is_ack_due(now):
             return None
         room = self._mtu.current - SEALED_OVERHEAD_BYTES
@@ -112,6 +112,9 @@ class Outgoing:
             return self._pack(parts, room, now)
         return self._seal(parts[0])
 
+    def _probes_mtu(self, now: float) -> bool:
+        return self._mtu.wants_probe(now) and self._allowance is None
+
     def _may_send(self, now: float) -> bool:
         if self._probes:
             return True
@@ -126,17 +129,21 @@ class Outgoing:
         self._paced_until = self._pacer.ready_at(rate)
         return False
 
-    def _pack(self, parts: list[bytes], room: int, now: float) -> bytes:
+    def _pack(self, parts: list[bytes], room: int, now: float) -> bytes | None:
         chunks: list[Chunk] = []
         outbox = self.outbox
         control, room = outbox.take_control(parts, room)
-        if self._probes:
-            self._probes -= 1
+        probes = self._probes
+        if probes:
+            self._probes = probes - 1
             room = self._add_unacknowledged(parts, chunks, room, oldest_first=True)
         room, has_datagrams = outbox.take_data(parts, chunks, room)
         if chunks and room > WORTHWHILE_ROOM and self._repeats_now:
             self._add_unacknowledged(parts, chunks, room, oldest_first=False)
         if not chunks and not control and not has_datagrams:
+            if not probes and not self._probes_mtu(now):
+                # A datagram waits that does not fit beside the acknowledgement, or not yet.
+                return self._seal(parts[0]) if parts else None
             self._add_ping(parts, now)
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
         number = self._next_number
@@ -172,7 +179,7 @@ class Outgoing:
 
     def _add_ping(self, parts: list[bytes], now: float) -> None:
         parts.append(frames.ENCODED_PING)
-        if self._mtu.wants_probe(now) and self._allowance is None:
+        if self._probes_mtu(now):
             size = self._mtu.on_probe_sent(self._next_number, now) - SEALED_OVERHEAD_BYTES
             parts.append(bytes(size - sum(map(len, parts))))
 

@@ -159,7 +159,7 @@ def test_lost_last_flight_of_the_server_is_repeated_for_a_client_with_something_
 
 def assert_one_link_that_works_after_early(pair: Pair) -> None:
     assert pair.client.link.state is pair.server.link.state is LinkState.ESTABLISHED
-    assert pair.client.delivered() == 1 or pair.run_for(1.0) is None and pair.client.delivered() == 1
+    assert pair.client.delivered() == 1 or (pair.run_for(1.0) is None and pair.client.delivered() == 1)
 
 
 def test_data_that_overtakes_the_last_flight_is_not_lost() -> None:
