@@ -118,6 +118,15 @@ def test_flight_falls_back_to_small_datagrams() -> None:
     assert_one_link_that_works(pair)
 
 
+def test_last_flight_that_arrives_without_its_head_is_understood_once_it_is_repeated() -> None:
+    pair = Pair(LinkProfile(mtu_bytes=510, floor_mtu_bytes=510))
+    # The change of keys, in the second datagram of the flight, comes before what it concludes.
+    pair.client.script = drop(3)
+    pair.connect()
+    pair.run_until(lambda: bool(pair.client.of(LinkEstablished)), 3.0)
+    assert_one_link_that_works(pair)
+
+
 def test_slow_path_is_not_flooded_with_repeats() -> None:
     pair = Pair(delay_s=0.5)
     pair.connect()
