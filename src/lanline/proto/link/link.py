@@ -144,6 +144,9 @@ class Link:
             return False
         return self._outgoing.outbox.stream(channel).buffered_bytes < self._profile.send_buffer_bytes
 
+    def may_be_with(self, fingerprint: bytes) -> bool:
+        return self._expected_fingerprint is None or self._expected_fingerprint == fingerprint
+
     @property
     def is_confirmed(self) -> bool:
         """The peer has shown that it has keys too."""
@@ -183,6 +186,10 @@ class Link:
         self._linger_until = now + _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s(0.0)
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
+
+    def abandon(self) -> None:
+        """Give up a handshake that another link has made needless."""
+        self._finish(CloseCode.REPLACED, "The other side called at the same moment.", by_peer=False)
 
     def _finish(self, code: CloseCode, reason: str, *, by_peer: bool) -> None:
         self._enter(LinkState.CLOSED)
@@ -229,7 +236,7 @@ class Link:
         if self.is_client:
             # A server keeps its last flight until the client is heard to have keys.
             self._handshake = None
-        if self._expected_fingerprint is not None and self._expected_fingerprint != self.peer_fingerprint:
+        if not self.may_be_with(self.peer_fingerprint):
             self.close(CloseCode.IDENTITY_REJECTED, "The other side has another key than the one that is known.", now)
             return
         self._outgoing.outbox.write_control(encode_reset_token(self._reset_token))

@@ -83,7 +83,7 @@ class Host:
         self.endpoint = Endpoint(
             exchanges=keys(self.name),
             reset_key=identity(self.name).derive_key(b"reset"),
-            entropy=random.Random(f"{self.name} {life}").randbytes,
+            entropy=random.Random(f"{self.name} {self.address} {life}").randbytes,
             **self.settings,  # type: ignore[arg-type]
         )
 
