@@ -87,27 +87,27 @@ class Congestion:
 class Pacer:
     """Spreads a window over its round trip, in bursts small enough for the queues on the way."""
 
-    __slots__ = ("_at", "_budget", "_burst")
+    __slots__ = ("_at", "_burst", "budget")
 
     def __init__(self, burst_bytes: int) -> None:
         self._burst = burst_bytes
-        self._budget = float(burst_bytes)
+        self.budget = float(burst_bytes)
         self._at = 0.0
 
     def refill(self, now: float, rate: float) -> bool:
-        """Add what `rate`, in bytes a second, gave since last time; True when something may be sent."""
+        """Add what `rate`, in bytes a second, gave since the last time; True when something may be sent.
+
+        To be called when the budget is used up, and not before: so a link that is far from its rate pays nothing.
+        """
         if now > self._at:
             # Timers are coarse: a fast link gets what it would have sent in a few milliseconds.
             most = max(self._burst, rate * _BURST_S)
-            self._budget = min(most, self._budget + (now - self._at) * rate)
+            self.budget = min(most, self.budget + (now - self._at) * rate)
             self._at = now
-        return self._budget > 0
-
-    def spend(self, size_bytes: int) -> None:
-        self._budget -= size_bytes
+        return self.budget > 0
 
     def ready_at(self, rate: float) -> float:
-        return self._at + max(0.0, -self._budget + 1) / rate
+        return self._at + max(0.0, 1 - self.budget) / rate
 
 
 def pacing_rate(congestion: Congestion, round_trip: RoundTrip) -> float:

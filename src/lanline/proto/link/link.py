@@ -136,13 +136,14 @@ class Link:
         return 0
 
     def _check_open(self) -> None:
-        if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
+        state = self.state
+        if state is LinkState.CLOSING or state is LinkState.CLOSED:
             raise LinkNotOpen("The link is closed.")
 
     def is_writable(self, channel: Channel) -> bool:
         if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
             return False
-        return self._outgoing.outbox.stream(channel).buffered_bytes < self._profile.send_buffer_bytes
+        return self._outgoing.outbox.stream(channel).has_room(self._profile.send_buffer_bytes)
 
     def may_be_with(self, fingerprint: bytes) -> bool:
         return self._expected_fingerprint is None or self._expected_fingerprint == fingerprint
@@ -183,7 +184,7 @@ class Link:
         self._close_text = (code, reason)
         self._close_due = True
         recovery = self._outgoing.recovery
-        self._linger_until = now + _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s(0.0)
+        self._linger_until = now + _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 
@@ -254,7 +255,8 @@ class Link:
             return
         if self.state is not LinkState.ESTABLISHED:
             return
-        largest = self._incoming.largest_received
+        has_moved = address != self.address
+        largest = self._incoming.largest_received if has_moved else 0
         try:
             number = self._incoming.receive(packet, now)
         except MalformedPacket:
@@ -267,7 +269,7 @@ class Link:
         self._handshake = None
         self._last_received_at = now
         self._silent_since = now if self._outgoing.recovery.in_flight else None
-        if address == self.address:
+        if not has_moved:
             self._outgoing.credit(len(packet))
         elif number > largest:
             self._move(address, len(packet))
@@ -335,12 +337,11 @@ class Link:
 
     def next_deadline(self) -> float | None:
         if self.state is LinkState.ESTABLISHED:
-            soonest = self._dead_at()
-            outgoing = self._outgoing
-            if not outgoing.recovery.in_flight and not outgoing.outbox.is_pending:
-                soonest = min(soonest, self._last_received_at + self._profile.keepalive_s)
-            packets_at = outgoing.next_deadline()
-            return soonest if packets_at is None else min(soonest, packets_at)
+            packets_at = self._outgoing.next_deadline()
+            if packets_at is not None:
+                # It comes before the link is given up, and then comes again.
+                return packets_at
+            return min(self._dead_at(), self._last_received_at + self._profile.keepalive_s)
         if self.state is LinkState.HANDSHAKING:
             assert self._handshake is not None
             return self._handshake.next_deadline()

@@ -38,7 +38,7 @@ class Outbox:
 
     def write(self, channel: Channel, framed: bytes, count: int) -> int:
         stream = self.stream(channel)
-        if not stream.has_room(len(framed), self._profile.send_buffer_bytes):
+        if not stream.has_room(self._profile.send_buffer_bytes):
             raise SendBufferFull("The link is slower than what is sent on it.")
         return stream.write(framed, count)
 
@@ -79,33 +79,28 @@ class Outbox:
         parts.extend(taken)
         return tuple(taken), room
 
-    def take_data(self, parts: list[bytes], chunks: list[Chunk], room: int) -> tuple[int, bool]:
-        """Fill a packet in the order of the channels; tell the room left, and whether datagrams went in."""
-        has_datagrams = False
+    def take_data(self, parts: list[bytes], chunks: list[Chunk], room: int) -> int:
+        """Fill a packet in the order of the channels; return the room left."""
         for stream in self.streams:
             if self._datagrams and stream.channel > Channel.MEDIA:
-                room, has_datagrams = self._take_datagrams(parts, room)
-            while room > WORTHWHILE_ROOM and stream.is_pending:
+                room = self._take_datagrams(parts, room)
+            while room > WORTHWHILE_ROOM:
                 chunk = stream.take(room - STREAM_OVERHEAD_BYTES)
                 if chunk is None:
                     break
                 parts.append(frames.encode_stream(stream.channel, chunk.offset, chunk.data))
                 chunks.append(chunk)
                 room -= STREAM_OVERHEAD_BYTES + len(chunk.data)
-        if self._datagrams and not has_datagrams:
-            room, has_datagrams = self._take_datagrams(parts, room)
-        return room, has_datagrams
+        return self._take_datagrams(parts, room) if self._datagrams else room
 
-    def _take_datagrams(self, parts: list[bytes], room: int) -> tuple[int, bool]:
+    def _take_datagrams(self, parts: list[bytes], room: int) -> int:
         queue = self._datagrams
-        added = False
         while queue and len(queue[0]) <= room:
             frame = queue.popleft()
             self._datagram_bytes -= len(frame)
             room -= len(frame)
             parts.append(frame)
-            added = True
-        return room, added
+        return room
 
     def drop_datagrams_over(self, size_bytes: int) -> None:
         """They were queued before the path turned out to be narrower."""

@@ -87,30 +87,23 @@ class Outgoing:
 
     def packets_to_send(self, now: float) -> list[bytes]:
         packets: list[bytes] = []
-        while (packet := self._next_packet(now)) is not None:
+        self._paced_until = None
+        while self._may_send(now):
+            packet = self._pack(self._room(), now)
+            if packet is None:
+                break
             packets.append(packet)
+        if self._received.is_ack_due(now):
+            room = self._room()
+            if room < WORTHWHILE_ROOM:
+                self._received.postpone_ack()
+            else:
+                packets.append(self._seal(self._received.take_ack(now, room)))
         return packets
 
-    def _next_packet(self, now: float) -> bytes | None:
-        self._paced_until = None
-        received = self._received
-        may_send = (self._probes or self.outbox.is_pending or self._probes_mtu(now)) and self._may_send(now)
-        if not may_send and not received.is_ack_due(now):
-            return None
+    def _room(self) -> int:
         room = self._mtu.current - SEALED_OVERHEAD_BYTES
-        if self._allowance is not None:
-            room = min(room, self._allowance - SEALED_OVERHEAD_BYTES)
-            if room < WORTHWHILE_ROOM:
-                received.postpone_ack()
-                return None
-        parts: list[bytes] = []
-        if received.has_unacknowledged:
-            ack = received.take_ack(now, room)
-            parts.append(ack)
-            room -= len(ack)
-        if may_send:
-            return self._pack(parts, room, now)
-        return self._seal(parts[0])
+        return room if self._allowance is None else min(room, self._allowance - SEALED_OVERHEAD_BYTES)
 
     def _probes_mtu(self, now: float) -> bool:
         return self._mtu.wants_probe(now) and self._allowance is None
@@ -123,28 +116,40 @@ class Outgoing:
             return len(recovery.in_flight) < self._profile.window_packets
         if recovery.in_flight_bytes >= self._congestion.window_bytes:
             return False
-        rate = pacing_rate(self._congestion, recovery.round_trip)
-        if self._pacer.refill(now, rate):
+        pacer = self._pacer
+        if pacer.budget > 0:
             return True
-        self._paced_until = self._pacer.ready_at(rate)
+        rate = pacing_rate(self._congestion, recovery.round_trip)
+        if pacer.refill(now, rate):
+            return True
+        if self.outbox.is_pending:
+            self._paced_until = pacer.ready_at(rate)
         return False
 
-    def _pack(self, parts: list[bytes], room: int, now: float) -> bytes | None:
+    def _pack(self, room: int, now: float) -> bytes | None:
+        """A packet of what waits, with an acknowledgement when there is one; None when nothing waits."""
+        if room < WORTHWHILE_ROOM:
+            return None
+        full_room = room
+        ack_bytes = self._received.ack_bytes
+        room -= ack_bytes
+        parts: list[bytes] = []
         chunks: list[Chunk] = []
         outbox = self.outbox
         control, room = outbox.take_control(parts, room)
-        probes = self._probes
-        if probes:
-            self._probes = probes - 1
+        is_probe = self._probes > 0
+        if is_probe:
+            self._probes -= 1
             room = self._add_unacknowledged(parts, chunks, room, oldest_first=True)
-        room, has_datagrams = outbox.take_data(parts, chunks, room)
-        if chunks and room > WORTHWHILE_ROOM and self._repeats_now:
+        room = outbox.take_data(parts, chunks, room)
+        if chunks and room > WORTHWHILE_ROOM and self.recovery.loss.rate and self._repeats_now:
             self._add_unacknowledged(parts, chunks, room, oldest_first=False)
-        if not chunks and not control and not has_datagrams:
-            if not probes and not self._probes_mtu(now):
-                # A datagram waits that does not fit beside the acknowledgement, or not yet.
-                return self._seal(parts[0]) if parts else None
-            self._add_ping(parts, now)
+        if not parts:
+            if not is_probe and not self._probes_mtu(now):
+                return None
+            self._add_ping(parts, full_room - ack_bytes, now)
+        if ack_bytes:
+            parts.append(self._received.take_ack(now, full_room))
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
         number = self._next_number
         sealed = self._seal(payload)
@@ -152,7 +157,7 @@ class Outgoing:
         recovery = self.recovery
         is_limited = 2 * (recovery.in_flight_bytes + size) >= self._congestion.window_bytes
         recovery.on_sent(SentPacket(number, now, size, chunks, control, is_limited))
-        self._pacer.spend(size)
+        self._pacer.budget -= size
         return sealed
 
     def _add_unacknowledged(self, parts: list[bytes], chunks: list[Chunk], room: int, *, oldest_first: bool) -> int:
@@ -177,11 +182,12 @@ class Outgoing:
         recovery = self.recovery
         return self._profile.repeats_on_lossy_links and recovery.loss.is_lossy and recovery.is_thin
 
-    def _add_ping(self, parts: list[bytes], now: float) -> None:
-        parts.append(frames.ENCODED_PING)
+    def _add_ping(self, parts: list[bytes], room: int, now: float) -> None:
         if self._probes_mtu(now):
-            size = self._mtu.on_probe_sent(self._next_number, now) - SEALED_OVERHEAD_BYTES
-            parts.append(bytes(size - sum(map(len, parts))))
+            room += self._mtu.on_probe_sent(self._next_number, now) - self._mtu.current
+            parts.append(frames.ENCODED_PING.ljust(room, bytes([frames.PING])))
+        else:
+            parts.append(frames.ENCODED_PING)
 
     def _seal(self, payload: bytes) -> bytes:
         assert self._sealer is not None
@@ -266,6 +272,7 @@ class Outgoing:
                 self._on_lost(recovery.take_all_lost(), now)
 
     def next_deadline(self) -> float | None:
+        """The soonest of the timers that packets have; None when the link is quiet."""
         soonest = self.recovery.deadline
         ack_at = self._received.deadline
         if ack_at is not None and (soonest is None or ack_at < soonest):

@@ -32,18 +32,25 @@ class WindowedMinimum:
 class RoundTrip:
     """RFC 9002, section 5."""
 
-    __slots__ = ("_least", "latest_s", "smoothed_s", "variation_s")
+    __slots__ = ("_least", "_peer_ack_delay_s", "latest_s", "probe_timeout_s", "smoothed_s", "variation_s")
 
-    def __init__(self, initial_s: float) -> None:
-        self.latest_s = self.smoothed_s = initial_s
-        self.variation_s = initial_s / 2
+    def __init__(self, initial_s: float, peer_ack_delay_s: float) -> None:
+        self._peer_ack_delay_s = peer_ack_delay_s
         self._least: WindowedMinimum | None = None
+        self._begin(initial_s)
+
+    def _begin(self, sample_s: float) -> None:
+        self.latest_s = self.smoothed_s = sample_s
+        self.variation_s = sample_s / 2
+        self._set_probe_timeout()
+
+    def _set_probe_timeout(self) -> None:
+        self.probe_timeout_s = self.smoothed_s + max(4 * self.variation_s, TIMER_GRANULARITY_S) + self._peer_ack_delay_s
 
     def update(self, sample_s: float, ack_delay_s: float, now: float) -> None:
         if self._least is None:
             self._least = WindowedMinimum(sample_s, now)
-            self.latest_s = self.smoothed_s = sample_s
-            self.variation_s = sample_s / 2
+            self._begin(sample_s)
             return
         self._least.update(sample_s, now)
         if sample_s >= self._least.value + ack_delay_s:
@@ -51,6 +58,7 @@ class RoundTrip:
         self.latest_s = sample_s
         self.variation_s += (abs(self.smoothed_s - sample_s) - self.variation_s) / 4
         self.smoothed_s += (sample_s - self.smoothed_s) / 8
+        self._set_probe_timeout()
 
     @property
     def least_s(self) -> float:
@@ -61,9 +69,6 @@ class RoundTrip:
         """The latest round trip was clearly longer than the shortest: packets stand in a queue."""
         least = self.least_s
         return self.latest_s > least + max(0.005, least / 4)
-
-    def probe_timeout_s(self, peer_ack_delay_s: float) -> float:
-        return self.smoothed_s + max(4 * self.variation_s, TIMER_GRANULARITY_S) + peer_ack_delay_s
 
 
 class LossRate:
@@ -76,9 +81,9 @@ class LossRate:
         self._least: WindowedMinimum | None = None
 
     def update(self, arrived: int, lost: int, now: float) -> None:
-        if not lost and not self.rate:
-            return
         total = arrived + lost
+        if not total or not (lost or self.rate):
+            return
         self.rate += (lost / total - self.rate) * min(1.0, total / _LOSS_MEMORY_PACKETS)
         if self._least is None:
             self._least = WindowedMinimum(0.0, now)
@@ -100,33 +105,29 @@ _TIMEOUTS_TO_SHRINK = 3
 class PathMtu:
     """Falls back when only small datagrams pass (a black hole, RFC 8899), and tries the full size again later."""
 
-    __slots__ = ("_floor", "_full", "_probe", "_probe_at", "current")
+    __slots__ = ("_floor", "_full", "_probe", "current", "probe_at")
 
     def __init__(self, full: int, floor: int) -> None:
         self.current = self._full = full
         self._floor = min(full, floor)
         self._probe: int | None = None
-        self._probe_at = 0.0
+        self.probe_at: float | None = None
 
     def on_timeouts(self, in_a_row: int, largest_in_flight: int, now: float) -> bool:
         """True when the size was lowered: whatever is larger has to be sent anew in smaller packets."""
         if in_a_row < _TIMEOUTS_TO_SHRINK or largest_in_flight <= self._floor or self.current == self._floor:
             return False
         self.current = self._floor
-        self._probe_at = now + PROBE_UP_AFTER_S
+        self.probe_at = now + PROBE_UP_AFTER_S
         self._probe = None
         return True
 
     def wants_probe(self, now: float) -> bool:
-        return self.current < self._full and now >= self._probe_at
+        return self.probe_at is not None and now >= self.probe_at
 
     def on_probe_sent(self, number: int, now: float) -> int:
         self._probe = number
-        self._probe_at = now + PROBE_UP_AFTER_S
-        return self._full
-
-    @property
-    def probe_size(self) -> int:
+        self.probe_at = now + PROBE_UP_AFTER_S
         return self._full
 
     def is_probe(self, number: int) -> bool:
@@ -134,4 +135,5 @@ class PathMtu:
 
     def on_probe_arrived(self) -> None:
         self._probe = None
+        self.probe_at = None
         self.current = self._full

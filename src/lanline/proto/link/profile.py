@@ -21,7 +21,7 @@ class LinkProfile:
     max_tries: int | None = None
     """Give the link up after so many timeouts in a row. None: only `dead_after_s` counts."""
 
-    ack_every: int = 2
+    ack_every: int = 8
     ack_delay_s: float = 0.010
     initial_rtt_s: float = 0.100
     repeats_on_lossy_links: bool = True
@@ -33,7 +33,7 @@ class LinkProfile:
 
     max_message_bytes: int = 16 * 1024 * 1024
     send_buffer_bytes: int = 4 * 1024 * 1024
-    """For each reliable channel. One message may exceed it when the buffer is empty."""
+    """For each reliable channel; when as much waits, no more is taken. The last message may reach over the edge."""
     datagram_buffer_bytes: int = 256 * 1024
     """For each unreliable channel; when it is full the oldest datagram goes."""
     receive_window_bytes: int = 1024 * 1024

@@ -8,11 +8,14 @@ from lanline.proto.link.ranges import RangeSet
 MAX_RANGES = 64
 """Gaps remembered. A packet that was overtaken by more gaps than this counts as lost, and is sent again."""
 
+_ALERT_PACKETS = 4
+
 
 class ReceivedPackets:
     __slots__ = (
         "_ack_delay_s",
         "_ack_every",
+        "_alert",
         "_floor",
         "_immediate",
         "_largest_at",
@@ -29,6 +32,7 @@ class ReceivedPackets:
         self._ack_delay_s = ack_delay_s
         self._waiting = 0
         self._immediate = False
+        self._alert = 0
         self.deadline: float | None = None
 
     def is_new(self, number: int) -> bool:
@@ -51,8 +55,13 @@ class ReceivedPackets:
             self._floor = numbers.drop_lowest() + 1
         if ack_eliciting:
             self._waiting += 1
-            # A gap or a late packet is news that the sender's loss detection waits for (RFC 9000, 13.2.1).
-            if number != previous + 1 or self._waiting >= self._ack_every:
+            if number != previous + 1:
+                # A gap or a late packet, and what follows it, is news that the sender's loss detection waits for.
+                self._alert = _ALERT_PACKETS
+            if self._alert:
+                self._alert -= 1
+                self._immediate = True
+            elif self._waiting >= self._ack_every:
                 self._immediate = True
             elif self.deadline is None:
                 self.deadline = now + self._ack_delay_s
@@ -61,8 +70,11 @@ class ReceivedPackets:
         return self._immediate or (self.deadline is not None and now >= self.deadline)
 
     @property
-    def has_unacknowledged(self) -> bool:
-        return self._waiting > 0
+    def ack_bytes(self) -> int:
+        """What an acknowledgement would take now; 0 when nothing has come since the last one."""
+        if not self._waiting:
+            return 0
+        return ACK_BYTES + ACK_RANGE_BYTES * (min(len(self._numbers), MAX_ACK_RANGES) - 1)
 
     def postpone_ack(self) -> None:
         """It may not be sent now; it goes along with whatever may."""

@@ -38,7 +38,6 @@ class Recovery:
         "_largest_acked",
         "_loss_at",
         "_packet_threshold",
-        "_peer_ack_delay_s",
         "_profile",
         "_time_threshold",
         "_timer_from",
@@ -51,10 +50,9 @@ class Recovery:
 
     def __init__(self, profile: LinkProfile, initial_rtt_s: float) -> None:
         self._profile = profile
-        self._peer_ack_delay_s = 0.010
         self.in_flight: dict[int, SentPacket] = {}
         self.in_flight_bytes = 0
-        self.round_trip = RoundTrip(initial_rtt_s)
+        self.round_trip = RoundTrip(initial_rtt_s, profile.ack_delay_s)
         self.loss = LossRate()
         self.timeouts = 0
         self._largest_acked = -1
@@ -86,7 +84,7 @@ class Recovery:
         for packet in arrived:
             self.in_flight_bytes -= packet.size_bytes
         if newest.number == largest:
-            self.round_trip.update(max(0.0, now - newest.sent_at), min(delay_s, self._peer_ack_delay_s), now)
+            self.round_trip.update(max(0.0, now - newest.sent_at), min(delay_s, self._profile.ack_delay_s), now)
         self._largest_acked = max(self._largest_acked, largest)
         self.timeouts = 0
         self._early_probes = 0
@@ -175,9 +173,11 @@ class Recovery:
         if self._profile.fixed_timeout_s is not None:
             return self._profile.fixed_timeout_s
         round_trip = self.round_trip
-        if self._probes_early:
+        if self.loss.rate and self._probes_early:
             return max(_LEAST_EARLY_PROBE_S, round_trip.smoothed_s / 2)
-        interval = round_trip.probe_timeout_s(self._peer_ack_delay_s) * 2.0 ** min(self.timeouts, 16)
+        if not self.timeouts:
+            return round_trip.probe_timeout_s
+        interval = round_trip.probe_timeout_s * 2.0 ** min(self.timeouts, 16)
         return min(interval, max(_MOST_PROBE_INTERVAL_S, 2 * round_trip.smoothed_s))
 
     @property
@@ -210,10 +210,10 @@ class Recovery:
 
     def start(self, round_trip_s: float, was_lossy: bool, now: float) -> None:
         """What the handshake has shown of the path."""
-        self.round_trip = RoundTrip(round_trip_s)
+        self.round_trip = RoundTrip(round_trip_s, self._profile.ack_delay_s)
         if was_lossy:
             self.loss.update(63, 1, now)
 
     def path_changed(self) -> None:
-        self.round_trip = RoundTrip(self.round_trip.smoothed_s)
+        self.round_trip = RoundTrip(self.round_trip.smoothed_s, self._profile.ack_delay_s)
         self.loss = LossRate()

@@ -59,8 +59,9 @@ class SendStream:
         self._marks.append((self._acked_to + self.buffered_bytes, self.written))
         return self.written
 
-    def has_room(self, size_bytes: int, buffer_bytes: int) -> bool:
-        if self.buffered_bytes == 0 or self.buffered_bytes + size_bytes <= buffer_bytes:
+    def has_room(self, buffer_bytes: int) -> bool:
+        """Whether a message may be written, of whatever size: the last one may reach over the edge."""
+        if self.buffered_bytes < buffer_bytes:
             return True
         self._was_full = True
         return False
@@ -80,9 +81,11 @@ class SendStream:
             chunk = self._take_lost(room)
             if chunk is not None:
                 return chunk
-        room = min(room, self.limit - self._sent_to)
         queue = self._queue
-        if room <= 0 or not queue:
+        if not queue:
+            return None
+        room = min(room, self.limit - self._sent_to)
+        if room <= 0:
             return None
         head = queue[0]
         position = self._position

@@ -1,0 +1,1 @@
+"""Sockets and timers, and nothing else: moves bytes between the network and the machines of `proto`."""

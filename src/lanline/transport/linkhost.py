@@ -1,0 +1,101 @@
+"""All UDP links of one socket, under one driver: calls out, and hands in those who call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from lanline.crypto.dtls import DtlsKeys
+from lanline.crypto.identity import Identity
+from lanline.errors import CloseCode, LinkError
+from lanline.proto.events import LinkClosed, LinkEstablished
+from lanline.proto.link.endpoint import Endpoint
+from lanline.proto.link.link import Link
+from lanline.proto.link.profile import LinkProfile
+from lanline.transport.connection import Connection
+from lanline.transport.datagrams import Address, DatagramSocket
+from lanline.transport.driver import Driver
+
+_RESET_PURPOSE = b"reset tokens"
+
+
+class LinkHost:
+    def __init__(
+        self,
+        sock: DatagramSocket,
+        identity: Identity,
+        *,
+        profile: LinkProfile | None = None,
+        on_accept: Callable[[Connection, Address], None] | None = None,
+    ) -> None:
+        self._socket = sock
+        self._endpoint = Endpoint(
+            exchanges=DtlsKeys(identity),
+            reset_key=identity.derive_key(_RESET_PURPOSE),
+            entropy=os.urandom,
+            profile=profile,
+            accepts=on_accept is not None,
+        )
+        self._on_accept = on_accept
+        self._connections: dict[Link, Connection] = {}
+        self._driver = Driver(self._endpoint, deliver=self._deliver, transmit=self._transmit)
+        sock.start(self._on_readable)
+
+    @property
+    def address(self) -> Address:
+        return self._socket.address
+
+    async def connect(self, address: Address, expected_fingerprint: bytes | None = None) -> Connection:
+        """Call a host; a handshake that fails raises LinkError with the reason."""
+        connection = self.connect_nowait(address, expected_fingerprint)
+        event = await connection.receive()
+        if isinstance(event, LinkClosed):
+            raise LinkError(event.reason)
+        return connection
+
+    def connect_nowait(self, address: Address, expected_fingerprint: bytes | None = None) -> Connection:
+        """Begin to call a host; `LinkEstablished` or `LinkClosed` follows."""
+        link = self._endpoint.connect(address, self._driver.now(), expected_fingerprint)
+        connection = self._connections[link] = Connection(link, self._driver)
+        self._driver.request_turn()
+        return connection
+
+    def _on_readable(self) -> None:
+        self._driver.turn(self._receive)
+
+    def _receive(self, now: float) -> None:
+        receive = self._endpoint.receive_datagram
+        for data, address in self._socket.receive():
+            receive(data, address, now)
+
+    def _deliver(self) -> bool:
+        had_any = False
+        while (item := self._endpoint.next_event()) is not None:
+            had_any = True
+            link, event = item
+            connection = self._connections.get(link)
+            if connection is None:
+                if type(event) is not LinkEstablished or self._on_accept is None:
+                    continue
+                connection = self._connections[link] = Connection(link, self._driver)
+                connection.handle_event(event)
+                self._on_accept(connection, link.address)
+            else:
+                connection.handle_event(event)
+            if type(event) is LinkClosed:
+                del self._connections[link]
+        return had_any
+
+    def _transmit(self, now: float) -> bool:
+        bursts = self._endpoint.datagrams_to_send(now)
+        send = self._socket.send
+        for address, datagrams in bursts:
+            send(address, datagrams)
+        return bool(bursts)
+
+    def close(self, reason: str = "") -> None:
+        """Say goodbye on every link, once, and let the port go."""
+        for connection in list(self._connections.values()):
+            connection.close(CloseCode.GOING_AWAY, reason)
+        self._driver.stop()
+        self._socket.close()

@@ -1,0 +1,173 @@
+"""A UDP socket: bursts in and out, by the kernel's segmentation offload where it exists."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from lanline.errors import AddressUnavailable
+from lanline.transport.datagrams import Address
+
+_SOL_UDP = 17
+_UDP_SEGMENT = 103
+_UDP_GRO = 104
+_GSO_MAX_SEGMENTS = 64
+_GSO_MAX_BYTES = 65_000
+_RECEIVE_BYTES = 65_536
+_ANCILLARY_BYTES = 64
+_READS_IN_ONE_TURN = 64
+_SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
+_GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
+
+
+async def resolve(host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> tuple[int, Address]:
+    """The family and the numeric address of a host."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as cause:
+        raise AddressUnavailable(
+            f"The host '{host}' is not known here. Check the name, or give its address."
+        ) from cause
+    found_family, _, _, _, address = found[0]
+    return found_family, (str(address[0]), int(address[1]))
+
+
+class UdpSocket:
+    def __init__(self, sock: socket.socket, *, offload: bool = True) -> None:
+        self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._segments = offload and hasattr(socket, "CMSG_SPACE")
+        self._coalesces = self._segments and _enable_gro(sock)
+        name = sock.getsockname()
+        self._address: Address = (name[0], name[1])
+        self._is_open = True
+
+    @classmethod
+    async def bind(cls, host: str, port: int, *, offload: bool = True) -> UdpSocket:
+        family, address = await resolve(host, port)
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                with suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+            sock.bind(address)
+        except (OSError, OverflowError) as cause:
+            sock.close()
+            raise AddressUnavailable(_why_not(host, port, cause)) from cause
+        return cls(sock, offload=offload)
+
+    @property
+    def address(self) -> Address:
+        return self._address
+
+    def start(self, on_readable: Callable[[], None]) -> None:
+        self._loop.add_reader(self._socket.fileno(), on_readable)
+
+    def receive(self) -> list[tuple[bytes, Address]]:
+        return self._receive_coalesced() if self._coalesces else self._receive_plain()
+
+    def _receive_plain(self) -> list[tuple[bytes, Address]]:
+        received: list[tuple[bytes, Address]] = []
+        receive = self._socket.recvfrom
+        for _ in range(_READS_IN_ONE_TURN):
+            try:
+                data, address = receive(_RECEIVE_BYTES)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                # An ICMP error of something sent earlier; the link notices by itself.
+                continue
+            received.append((data, address[:2]))
+        return received
+
+    def _receive_coalesced(self) -> list[tuple[bytes, Address]]:
+        received: list[tuple[bytes, Address]] = []
+        receive = self._socket.recvmsg
+        for _ in range(_READS_IN_ONE_TURN):
+            try:
+                data, ancillary, _, address = receive(_RECEIVE_BYTES, _ANCILLARY_BYTES)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                continue
+            address = address[:2]
+            if ancillary:
+                size = int.from_bytes(ancillary[0][2], sys.byteorder)
+                if 0 < size < len(data):
+                    received += [(data[start : start + size], address) for start in range(0, len(data), size)]
+                    continue
+            received.append((data, address))
+        return received
+
+    def send(self, address: Address, datagrams: list[bytes]) -> None:
+        if len(datagrams) == 1 or not self._segments:
+            for datagram in datagrams:
+                self._send_one(address, datagram)
+            return
+        start = 0
+        while start < len(datagrams):
+            stop = _equal_run(datagrams, start)
+            if stop - start == 1:
+                self._send_one(address, datagrams[start])
+            else:
+                self._send_run(address, datagrams[start:stop])
+            start = stop
+
+    def _send_one(self, address: Address, datagram: bytes) -> None:
+        # A full buffer or an unreachable host is loss, which the link is there for.
+        with suppress(OSError):
+            self._socket.sendto(datagram, address)
+
+    def _send_run(self, address: Address, datagrams: list[bytes]) -> None:
+        size = len(datagrams[0]).to_bytes(2, sys.byteorder)
+        try:
+            self._socket.sendmsg(datagrams, [(_SOL_UDP, _UDP_SEGMENT, size)], 0, address)
+        except BlockingIOError:
+            pass
+        except OSError as problem:
+            if problem.errno in _GSO_REFUSED:
+                self._segments = False
+            for datagram in datagrams:
+                self._send_one(address, datagram)
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+
+
+def _equal_run(datagrams: list[bytes], start: int) -> int:
+    """Where the run ends that one call may send: equal sizes, the last one may be shorter."""
+    size = len(datagrams[start])
+    stop = min(len(datagrams), start + min(_GSO_MAX_SEGMENTS, max(1, _GSO_MAX_BYTES // max(1, size))))
+    for index in range(start + 1, stop):
+        length = len(datagrams[index])
+        if length != size:
+            return index + 1 if length < size else index
+    return stop
+
+
+def _enable_gro(sock: socket.socket) -> bool:
+    try:
+        sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _why_not(host: str, port: int, cause: Exception) -> str:
+    number = getattr(cause, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken by another program. Stop it, or choose another port."
+    if number == errno.EACCES:
+        return f"Port {port} may not be opened by this user. Choose one above 1023."
+    if number == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine. Use one of its own, or 0.0.0.0 for all."
+    return f"Port {port} on {host} cannot be opened: {getattr(cause, 'strerror', None) or cause}."
