@@ -338,10 +338,10 @@ class Link:
     def next_deadline(self) -> float | None:
         if self.state is LinkState.ESTABLISHED:
             packets_at = self._outgoing.next_deadline()
-            if packets_at is not None:
-                # It comes before the link is given up, and then comes again.
-                return packets_at
-            return min(self._dead_at(), self._last_received_at + self._profile.keepalive_s)
+            if packets_at is None:
+                return min(self._dead_at(), self._last_received_at + self._profile.keepalive_s)
+            # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.
+            return min(packets_at, self._dead_at())
         if self.state is LinkState.HANDSHAKING:
             assert self._handshake is not None
             return self._handshake.next_deadline()
