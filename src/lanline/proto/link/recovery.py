@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from lanline.errors import ProtocolViolation
@@ -17,6 +19,7 @@ _MOST_PROBE_INTERVAL_S = 2.0
 _LOST_REMEMBERED = 256
 _THIN_PACKETS = 8
 _EARLY_PROBES = 2
+_WIDE_RANGE = 1024
 _LEAST_EARLY_PROBE_S = 0.005
 
 
@@ -105,7 +108,11 @@ class Recovery:
         for first, last in ranges:
             if last < oldest:
                 break
-            for number in range(last, max(first, oldest) - 1, -1):
+            numbers: Iterable[int] = range(last, max(first, oldest) - 1, -1)
+            if last - first > _WIDE_RANGE:
+                # The most of it are packets that were not in flight: a peer shall not make us count through them.
+                numbers = [number for number in reversed(in_flight) if first <= number <= last]
+            for number in numbers:
                 packet = in_flight.pop(number, None)
                 if packet is not None:
                     arrived.append(packet)
