@@ -130,7 +130,6 @@ class Outgoing:
         """A packet of what waits, with an acknowledgement when there is one; None when nothing waits."""
         if room < WORTHWHILE_ROOM:
             return None
-        full_room = room
         ack_bytes = self._received.ack_bytes
         room -= ack_bytes
         parts: list[bytes] = []
@@ -147,9 +146,10 @@ class Outgoing:
         if not parts:
             if not is_probe and not self._probes_mtu(now):
                 return None
-            self._add_ping(parts, full_room - ack_bytes, now)
+            self._add_ping(parts, room, now)
+            room -= 1
         if ack_bytes:
-            parts.append(self._received.take_ack(now, full_room))
+            parts.append(self._received.take_ack(now, room + ack_bytes))
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
         number = self._next_number
         sealed = self._seal(payload)

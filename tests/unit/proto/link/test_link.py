@@ -843,3 +843,20 @@ def test_late_loss_timer_after_everything_arrived_is_harmless() -> None:
     pair.run_until(lambda: client.is_all_delivered)
     assert len(pair.server.messages()) == 1500
     assert len(pair.server.of(LinkEstablished)) == 1
+
+
+@pytest.mark.parametrize("size", range(33, 150, 3))
+def test_answer_to_an_unproven_address_stays_within_its_credit_with_many_gaps_to_tell(size: int) -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    for _ in range(40):
+        client._outgoing._next_number += 1
+        server.receive_sealed(seal(client, bytes([PING])), CLIENT, pair.now)
+    pair.drain(pair.server)
+    pair.client.script = pair.server.script = drop_all
+    server.send_message(CHAT, bytes(100))
+    packet = seal(client, bytes([PING]).ljust(size - 32, b"\0"))
+    answers = pair.inject(packet, STRANGER, pair.server)
+    before = pair.server.sent_bytes
+    pair.run_for(20.0)
+    assert sum(len(data) for _, data in answers) + pair.server.sent_bytes - before <= 3 * len(packet)
