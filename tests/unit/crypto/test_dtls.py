@@ -190,7 +190,7 @@ def test_key_of_another_kind_is_refused() -> None:
         complete(client, server)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.booleans())
 def test_garbage_is_dropped_or_refused(data: bytes, to_client: bool) -> None:
     client, server = begin()
@@ -204,7 +204,7 @@ def test_garbage_is_dropped_or_refused(data: bytes, to_client: bool) -> None:
     del hello
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2000), st.integers(1, 255), st.integers(0, 2))
 def test_flipped_byte_never_makes_ends_that_disagree(position: int, mask: int, flight: int) -> None:
     client, server = begin()

@@ -17,7 +17,7 @@ def stream(window: int = 10_000, initial_limit: int | None = None) -> ReceiveStr
     return ReceiveStream(window, 5_000, window if initial_limit is None else initial_limit)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=60), max_size=20), st.data())
 def test_messages_come_out_once_and_in_order_however_the_stream_is_cut(
     messages: list[bytes], data: st.DataObject
@@ -37,7 +37,7 @@ def test_messages_come_out_once_and_in_order_however_the_stream_is_cut(
     assert receiver._pending_cost == receiver._held_bytes == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 11_000), st.binary(min_size=1, max_size=300)), max_size=200))
 def test_anything_on_a_stream_is_taken_or_a_violation(chunks: list[tuple[int, bytes]]) -> None:
     receiver = stream()

@@ -175,7 +175,7 @@ def test_wide_acknowledgement_costs_no_more_than_what_is_in_flight() -> None:
     assert time.process_time() - start < 0.5
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60), st.integers(0, 5)), max_size=80))
 def test_every_packet_ends_once_and_bytes_add_up(steps: list[tuple[int, int, int]]) -> None:
     target, now, ended, next_number = Recovery(LinkProfile(), RTT_S), 0.0, set(), 0

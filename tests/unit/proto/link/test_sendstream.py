@@ -89,7 +89,7 @@ class SendStreamModel(RuleBasedStateMachine):
 
 
 TestSendStreamModel = SendStreamModel.TestCase
-TestSendStreamModel.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestSendStreamModel.settings = settings(max_examples=100, stateful_step_count=50)
 
 
 def test_small_messages_share_a_chunk() -> None:
