@@ -61,6 +61,19 @@ class Sealer:
         header = head + number_bytes
         return header + self._aead.encrypt(self._salt + number_bytes, payload, header)
 
+    def seal_run(self, head: bytes, number: int, payloads: list[bytes]) -> list[bytes]:
+        """As `seal`, for payloads that take consecutive numbers."""
+        if number + len(payloads) >= self._ends_at:
+            return [self.seal(head, number + index, payload) for index, payload in enumerate(payloads)]
+        encrypt, salt = self._aead.encrypt, self._salt
+        sealed: list[bytes] = []
+        for payload in payloads:
+            number_bytes = number.to_bytes(8, "big")
+            header = head + number_bytes
+            sealed.append(header + encrypt(salt + number_bytes, payload, header))
+            number += 1
+        return sealed
+
 
 class Opener:
     __slots__ = ("_current", "_following", "_previous", "_suite")

@@ -19,7 +19,7 @@ _GSO_MAX_SEGMENTS = 64
 _GSO_MAX_BYTES = 65_000
 _RECEIVE_BYTES = 65_536
 _ANCILLARY_BYTES = 64
-_READS_IN_ONE_TURN = 64
+_MOST_READS = 64
 _SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 _GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 
@@ -46,6 +46,9 @@ class UdpSocket:
         name = sock.getsockname()
         self._address: Address = (name[0], name[1])
         self._is_open = True
+        self._reads = 1
+        """How many datagrams one turn asks for: no more than there were last time, so that a quiet socket is not asked
+        in vain; twice as many when there were as many as asked for."""
 
     @classmethod
     async def bind(cls, host: str, port: int, *, offload: bool = True) -> UdpSocket:
@@ -75,25 +78,28 @@ class UdpSocket:
     def _receive_plain(self) -> list[tuple[bytes, Address]]:
         received: list[tuple[bytes, Address]] = []
         receive = self._socket.recvfrom
-        for _ in range(_READS_IN_ONE_TURN):
+        for _ in range(self._reads):
             try:
                 data, address = receive(_RECEIVE_BYTES)
             except (BlockingIOError, InterruptedError):
-                break
+                self._reads = max(1, len(received))
+                return received
             except OSError:
                 # An ICMP error of something sent earlier; the link notices by itself.
                 continue
             received.append((data, address[:2]))
+        self._reads = min(2 * self._reads, _MOST_READS)
         return received
 
     def _receive_coalesced(self) -> list[tuple[bytes, Address]]:
         received: list[tuple[bytes, Address]] = []
         receive = self._socket.recvmsg
-        for _ in range(_READS_IN_ONE_TURN):
+        for _ in range(self._reads):
             try:
                 data, ancillary, _, address = receive(_RECEIVE_BYTES, _ANCILLARY_BYTES)
             except (BlockingIOError, InterruptedError):
-                break
+                self._reads = max(1, len(received))
+                return received
             except OSError:
                 continue
             address = address[:2]
@@ -103,10 +109,14 @@ class UdpSocket:
                     received += [(data[start : start + size], address) for start in range(0, len(data), size)]
                     continue
             received.append((data, address))
+        self._reads = min(2 * self._reads, _MOST_READS)
         return received
 
     def send(self, address: Address, datagrams: list[bytes]) -> None:
-        if len(datagrams) == 1 or not self._segments:
+        if len(datagrams) == 1:
+            self._send_one(address, datagrams[0])
+            return
+        if not self._segments:
             for datagram in datagrams:
                 self._send_one(address, datagram)
             return
@@ -120,9 +130,11 @@ class UdpSocket:
             start = stop
 
     def _send_one(self, address: Address, datagram: bytes) -> None:
-        # A full buffer or an unreachable host is loss, which the link is there for.
-        with suppress(OSError):
+        try:  # noqa: SIM105 -- suppress() costs as much again as the check of an address
             self._socket.sendto(datagram, address)
+        except OSError:
+            # A full buffer or an unreachable host is loss, which the link is there for.
+            pass
 
     def _send_run(self, address: Address, datagrams: list[bytes]) -> None:
         size = len(datagrams[0]).to_bytes(2, sys.byteorder)

@@ -15,10 +15,11 @@ INITIAL_LIMIT_BYTES = 256 * 1024
 """What may be sent on a reliable channel before its receiver has said anything. Part of the protocol."""
 
 WORTHWHILE_ROOM = 32
+_LONG_WRITE_BYTES = 2048
 
 
 class Outbox:
-    __slots__ = ("_control", "_datagram_bytes", "_datagrams", "_profile", "streams")
+    __slots__ = ("_control", "_datagram_bytes", "_datagrams", "_profile", "has_long_write", "streams")
 
     def __init__(self, profile: LinkProfile) -> None:
         self._profile = profile
@@ -26,6 +27,7 @@ class Outbox:
         self._datagrams: deque[bytes] | None = None
         self._datagram_bytes = 0
         self._control: list[bytes] = []
+        self.has_long_write = False
 
     def stream(self, channel: Channel) -> SendStream:
         for stream in self.streams:
@@ -40,6 +42,8 @@ class Outbox:
         stream = self.stream(channel)
         if not stream.has_room(self._profile.send_buffer_bytes):
             raise SendBufferFull("The link is slower than what is sent on it.")
+        if len(framed) > _LONG_WRITE_BYTES:
+            self.has_long_write = True
         return stream.write(framed, count)
 
     def write_datagram(self, channel: Channel, payload: bytes) -> None:
@@ -65,8 +69,24 @@ class Outbox:
         return False
 
     @property
+    def has_datagrams(self) -> bool:
+        return bool(self._datagrams)
+
+    @property
     def is_all_delivered(self) -> bool:
         return all(stream.is_idle for stream in self.streams)
+
+    def take_run(self, size: int, most: int) -> tuple[SendStream | None, int, list[bytes]]:
+        """When nothing waits but one long write: its stream, the offset, and pieces of equal size."""
+        if self._control or self._datagrams:
+            return None, 0, []
+        busy = [stream for stream in self.streams if stream.is_pending]
+        if len(busy) != 1:
+            self.has_long_write = any(stream.has_unsent for stream in self.streams)
+            return None, 0, []
+        offset, pieces = busy[0].take_run(size, most)
+        self.has_long_write = busy[0].has_unsent
+        return busy[0], offset, pieces
 
     def take_control(self, parts: list[bytes], room: int) -> tuple[tuple[bytes, ...], int]:
         if not self._control:

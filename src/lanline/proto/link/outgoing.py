@@ -86,13 +86,18 @@ class Outgoing:
     # Packing.
 
     def packets_to_send(self, now: float) -> list[bytes]:
-        packets: list[bytes] = []
         self._paced_until = None
+        outbox = self.outbox
+        packets = self._pack_run(now) if outbox.has_long_write and self._is_plain else []
+        full = self._mtu.current - WORTHWHILE_ROOM
         while self._may_send(now):
             packet = self._pack(self._room(), now)
             if packet is None:
                 break
             packets.append(packet)
+            if len(packet) < full and not self._probes and not outbox.has_datagrams:
+                # Whatever else waited would have found room.
+                break
         if self._received.is_ack_due(now):
             room = self._room()
             if room < WORTHWHILE_ROOM:
@@ -125,6 +130,45 @@ class Outgoing:
         if self.outbox.is_pending:
             self._paced_until = pacer.ready_at(rate)
         return False
+
+    @property
+    def _is_plain(self) -> bool:
+        """Nothing is lost, probed, limited or waiting for an acknowledgement: packets are all alike."""
+        return not (
+            self._probes
+            or self.recovery.loss.rate
+            or self._allowance is not None
+            or self._received.ack_bytes
+            or self._profile.window_packets is not None
+        )
+
+    def _pack_run(self, now: float) -> list[bytes]:
+        """Equal full packets of one stream, as many as may leave now: the bulk of all work, so without detours."""
+        recovery = self.recovery
+        window = self._congestion.window_bytes
+        mtu = self._mtu.current
+        most = int(min(window - recovery.in_flight_bytes, self._pacer.budget)) // mtu
+        if most <= 1:
+            return []
+        stream, offset, pieces = self.outbox.take_run(mtu - SEALED_OVERHEAD_BYTES - STREAM_OVERHEAD_BYTES, most)
+        if stream is None or not pieces:
+            return []
+        payloads: list[bytes] = []
+        number = self._next_number
+        in_flight = recovery.in_flight
+        is_limited = 2 * (recovery.in_flight_bytes + len(pieces) * mtu) >= window
+        channel = stream.channel
+        for piece in pieces:
+            payloads.append(frames.encode_stream(channel, offset, piece))
+            in_flight[number] = SentPacket(number, now, mtu, [Chunk(stream, offset, piece)], (), is_limited)
+            offset += len(piece)
+            number += 1
+        assert self._sealer is not None
+        packets = self._sealer.seal_run(self._remote_id, self._next_number, payloads)
+        self._next_number = number
+        recovery.on_run_sent(len(pieces) * mtu, now)
+        self._pacer.budget -= len(pieces) * mtu
+        return packets
 
     def _pack(self, room: int, now: float) -> bytes | None:
         """A packet of what waits, with an acknowledgement when there is one; None when nothing waits."""
@@ -211,7 +255,7 @@ class Outgoing:
         if self._allowance is not None and arrived[0].number >= self._proven_from:
             self._allowance = None
         has_advanced = self._settle(arrived)
-        limited_bytes = sum(packet.size_bytes for packet in arrived if packet.was_limited)
+        limited_bytes = sum([packet.size_bytes for packet in arrived if packet.was_limited])
         if limited_bytes:
             self._congestion.on_ack(limited_bytes, arrived[0].sent_at, now, self.recovery.round_trip)
         if lost:
@@ -225,8 +269,8 @@ class Outgoing:
             for chunk in packet.chunks:
                 if chunk.stream.acknowledge(chunk):
                     has_advanced = True
-            if self._mtu.is_probe(packet.number):
-                self._mtu.on_probe_arrived()
+        if self._mtu.is_probing and any(self._mtu.is_probe(packet.number) for packet in arrived):
+            self._mtu.on_probe_arrived()
         return has_advanced
 
     def _report_progress(self) -> None:

@@ -130,6 +130,10 @@ class PathMtu:
         self.probe_at = now + PROBE_UP_AFTER_S
         return self._full
 
+    @property
+    def is_probing(self) -> bool:
+        return self._probe is not None
+
     def is_probe(self, number: int) -> bool:
         return number == self._probe
 

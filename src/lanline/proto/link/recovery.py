@@ -38,6 +38,7 @@ class Recovery:
     __slots__ = (
         "_declared_lost",
         "_early_probes",
+        "_is_steady",
         "_largest_acked",
         "_loss_at",
         "_packet_threshold",
@@ -53,6 +54,7 @@ class Recovery:
 
     def __init__(self, profile: LinkProfile, initial_rtt_s: float) -> None:
         self._profile = profile
+        self._is_steady = profile.fixed_timeout_s is None
         self.in_flight: dict[int, SentPacket] = {}
         self.in_flight_bytes = 0
         self.round_trip = RoundTrip(initial_rtt_s, profile.ack_delay_s)
@@ -71,6 +73,11 @@ class Recovery:
         self.in_flight_bytes += packet.size_bytes
         self._timer_from = packet.sent_at
 
+    def on_run_sent(self, size_bytes: int, now: float) -> None:
+        """Packets that stand in `in_flight` already."""
+        self.in_flight_bytes += size_bytes
+        self._timer_from = now
+
     def on_ack(
         self, ranges: list[tuple[int, int]], delay_s: float, next_number: int, now: float
     ) -> tuple[list[SentPacket], list[SentPacket]]:
@@ -84,8 +91,7 @@ class Recovery:
         if not arrived:
             return arrived, []
         newest = arrived[0]
-        for packet in arrived:
-            self.in_flight_bytes -= packet.size_bytes
+        self.in_flight_bytes -= sum([packet.size_bytes for packet in arrived])
         if newest.number == largest:
             self.round_trip.update(max(0.0, now - newest.sent_at), min(delay_s, self._profile.ack_delay_s), now)
         self._largest_acked = max(self._largest_acked, largest)
@@ -174,16 +180,16 @@ class Recovery:
             return None
         if self._loss_at is not None:
             return self._loss_at
+        if self._is_steady and not self.timeouts and not self.loss.rate:
+            return self._timer_from + self.round_trip.probe_timeout_s
         return self._timer_from + self._probe_interval_s()
 
     def _probe_interval_s(self) -> float:
         if self._profile.fixed_timeout_s is not None:
             return self._profile.fixed_timeout_s
         round_trip = self.round_trip
-        if self.loss.rate and self._probes_early:
+        if self._probes_early:
             return max(_LEAST_EARLY_PROBE_S, round_trip.smoothed_s / 2)
-        if not self.timeouts:
-            return round_trip.probe_timeout_s
         interval = round_trip.probe_timeout_s * 2.0 ** min(self.timeouts, 16)
         return min(interval, max(_MOST_PROBE_INTERVAL_S, 2 * round_trip.smoothed_s))
 

@@ -27,10 +27,10 @@ class SendStream:
         "_marks",
         "_position",
         "_queue",
+        "_queued_to",
         "_reported",
         "_sent_to",
         "_was_full",
-        "buffered_bytes",
         "channel",
         "limit",
         "written",
@@ -40,9 +40,9 @@ class SendStream:
         self.channel = channel
         self.limit = limit
         self.written = 0
-        self.buffered_bytes = 0
         self._queue: deque[bytes] = deque()
         self._position = 0
+        self._queued_to = 0
         self._sent_to = 0
         self._lost: deque[Chunk] | None = None
         self._acked_to = 0
@@ -55,9 +55,13 @@ class SendStream:
     def write(self, framed: bytes, count: int) -> int:
         self._queue.append(framed)
         self.written += count
-        self.buffered_bytes += len(framed)
-        self._marks.append((self._acked_to + self.buffered_bytes, self.written))
+        self._queued_to += len(framed)
+        self._marks.append((self._queued_to, self.written))
         return self.written
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._queued_to - self._acked_to
 
     def has_room(self, buffer_bytes: int) -> bool:
         """Whether a message may be written, of whatever size: the last one may reach over the edge."""
@@ -72,8 +76,12 @@ class SendStream:
         return bool(self._lost) or (bool(self._queue) and self._sent_to < self.limit)
 
     @property
+    def has_unsent(self) -> bool:
+        return bool(self._queue)
+
+    @property
     def is_idle(self) -> bool:
-        return self.buffered_bytes == 0
+        return self._queued_to == self._acked_to
 
     def take(self, room: int) -> Chunk | None:
         """The next chunk of at most `room` bytes: first what was lost, then what is new."""
@@ -104,6 +112,22 @@ class SendStream:
         offset = self._sent_to
         self._sent_to = offset + len(data)
         return Chunk(self, offset, data)
+
+    def take_run(self, size: int, most: int) -> tuple[int, list[bytes]]:
+        """Pieces of `size` bytes each, at most `most`, when one write holds several and nothing was lost."""
+        queue = self._queue
+        if self._lost or not queue:
+            return 0, []
+        head = queue[0]
+        start = self._position
+        most = min(most, (len(head) - start - 1) // size, (self.limit - self._sent_to) // size)
+        if most <= 1:
+            return 0, []
+        stop = start + most * size
+        self._position = stop
+        offset = self._sent_to
+        self._sent_to = offset + most * size
+        return offset, [head[at : at + size] for at in range(start, stop, size)]
 
     def _join_following(self, data: bytes, room: int) -> bytes:
         parts = [data]
@@ -142,35 +166,29 @@ class SendStream:
     def acknowledge(self, chunk: Chunk) -> bool:
         """Settle a chunk; True when the stream is known to have arrived further than before."""
         end = chunk.offset + len(chunk.data)
+        acked = self._acked
+        if acked is None and chunk.offset == self._acked_to:
+            self._acked_to = end
+            return True
         if end <= self._acked_to:
             return False
-        acked = self._acked
         if acked is None:
-            if chunk.offset > self._acked_to:
-                self._acked = acked = RangeSet()
-                acked.add(chunk.offset, end - 1)
-                return False
-            self._advance(end)
-            return True
+            self._acked = acked = RangeSet()
         acked.add(chunk.offset, end - 1)
         first, last = acked.lowest
         if first > self._acked_to:
             return False
-        self._advance(last + 1)
+        self._acked_to = last + 1
         acked.drop_lowest()
         if not acked:
             self._acked = None
         return True
 
-    def _advance(self, end: int) -> None:
-        self.buffered_bytes -= end - self._acked_to
-        self._acked_to = end
-        marks = self._marks
-        while marks and marks[0][0] <= end:
-            self._delivered = marks.popleft()[1]
-
     def take_delivered(self) -> int | None:
         """The number of the last message that has arrived, when that is news."""
+        marks = self._marks
+        while marks and marks[0][0] <= self._acked_to:
+            self._delivered = marks.popleft()[1]
         if self._delivered == self._reported:
             return None
         self._reported = self._delivered

@@ -1,0 +1,93 @@
+"""Runs the benchmark and writes its tables: `make bench`, or `python bench/run.py --only latency --quick`.
+
+A part is a module with a NAME and `async def measure(options) -> Section`, listed in PARTS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import bulk
+import fanout
+import latency
+from conditions import conditions
+from contenders import CONTENDERS
+from plot import plot_latency
+from report import section_text, write_document, write_figures
+from section import Options, Section
+
+PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
+    fanout.NAME: fanout.measure,
+    bulk.NAME: bulk.measure,
+    latency.NAME: latency.measure,
+}
+DOCS = Path(__file__).parent.parent / "docs"
+SECONDS = 10.0
+RUNS = 3
+QUICK_SECONDS = 2.0
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    wanted = _parse(arguments)
+    options = Options(
+        contenders=wanted.contenders,
+        seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
+        runs=wanted.runs or (1 if wanted.quick else RUNS),
+        quick=wanted.quick,
+        all_ip=wanted.all_ip,
+        seed=wanted.seed,
+    )
+    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
+    folder = wanted.out or (None if wanted.quick else DOCS)
+    facts = conditions(arguments)
+    for name in wanted.only:
+        section = asyncio.run(PARTS[name](options))
+        print(section_text(section, facts), end="\n\n", flush=True)
+        if folder is not None:
+            _write(section, facts, folder)
+
+
+def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_document(folder / "benchmarks.md", section, facts)
+    write_figures(folder / "benchmarks.json", section, facts)
+    if section.name == latency.NAME:
+        plot_latency(section.figures, folder / "benchmarks-latency.svg")
+
+
+def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := set(names) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure, print the tables, and write docs/benchmarks.*")
+    parser.add_argument("--only", type=_names(tuple(PARTS)), default=list(PARTS), help=",".join(PARTS))
+    parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
+    parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g})")
+    parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
+    parser.add_argument(
+        "--quick", action="store_true", help="a look at everything in about a minute; writes no documents"
+    )
+    parser.add_argument("--all-ip", action="store_true", help="UDP, too, through the network namespaces")
+    parser.add_argument("--seed", type=int, default=1, help="of the losses; the runs count up from it")
+    parser.add_argument("--out", type=Path, help="folder for the documents instead of docs/")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
