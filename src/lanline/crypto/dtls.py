@@ -7,9 +7,9 @@ reads the real clock; what it repeats is dropped.
 from __future__ import annotations
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 
-from lanline.crypto.identity import Identity, fingerprint_of
+from lanline.crypto.identity import Identity, fingerprint_of_certificate
 from lanline.crypto.sealing import Suite
 from lanline.errors import IdentityProblem, MalformedPacket
 
@@ -109,14 +109,10 @@ class DtlsHandshake:
 
     @property
     def peer_fingerprint(self) -> bytes:
-        # By OpenSSL alone: it takes certificates that a second, stricter parser would stumble over.
         certificate = self._connection.get_peer_certificate()
         if certificate is None:
             raise IdentityProblem("The peer showed no certificate.")
-        try:
-            return fingerprint_of(crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey()))
-        except crypto.Error as cause:
-            raise IdentityProblem("The peer's certificate holds no key that can be read.") from cause
+        return fingerprint_of_certificate(certificate)
 
     def export(self, label: bytes, context: bytes, size_bytes: int) -> bytes:
         return self._connection.export_keying_material(label, size_bytes, context)

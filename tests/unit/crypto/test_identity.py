@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL import crypto
 
 from lanline.crypto.identity import Identity, fingerprint_of_certificate
 from lanline.errors import IdentityProblem
@@ -30,12 +31,32 @@ def test_identity_comes_back_from_its_pem() -> None:
 def test_certificate_made_anew_keeps_the_fingerprint() -> None:
     again = Identity.from_private_key(SOMEBODY.private_key)
     assert again.certificate.signature != SOMEBODY.certificate.signature
-    assert fingerprint_of_certificate(again.certificate) == SOMEBODY.fingerprint == again.fingerprint
+    assert (
+        fingerprint_of_certificate(crypto.X509.from_cryptography(again.certificate))
+        == SOMEBODY.fingerprint
+        == again.fingerprint
+    )
     assert len(SOMEBODY.fingerprint) == 32
 
 
 def test_two_identities_differ() -> None:
     assert Identity.generate().fingerprint != SOMEBODY.fingerprint
+
+
+DER = SOMEBODY.certificate.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize("changed", [(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"), (b"200101", b"209901")])
+def test_odd_certificate_has_the_fingerprint_of_its_key(changed: tuple[bytes, bytes]) -> None:
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, DER.replace(*changed, 1))
+    assert fingerprint_of_certificate(certificate) == SOMEBODY.fingerprint
+
+
+def test_certificate_without_a_key_that_can_be_read_is_a_problem() -> None:
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, DER.replace(curve, curve[:-1] + b"\x63", 1))
+    with pytest.raises(IdentityProblem):
+        fingerprint_of_certificate(certificate)
 
 
 def test_certificate_is_signed_by_its_own_key() -> None:
