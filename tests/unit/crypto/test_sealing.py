@@ -63,6 +63,20 @@ def test_keys_change_with_the_epoch_and_old_packets_of_the_last_one_still_open()
 
 
 @pytest.mark.usefixtures("short_epochs")
+def test_run_is_sealed_as_its_packets_would_be_one_by_one() -> None:
+    for first in range(20):
+        for size in range(20):
+            one_by_one, run = Sealer(AESGCM, SECRET), Sealer(AESGCM, SECRET)
+            for number in range(first):
+                assert one_by_one.seal(HEAD, number, b"") == run.seal(HEAD, number, b"")
+            payloads = [bytes([each]) for each in range(size)]
+            expected = [one_by_one.seal(HEAD, first + each, payload) for each, payload in enumerate(payloads)]
+            assert run.seal_run(HEAD, first, payloads) == expected
+            following = first + size
+            assert one_by_one.seal(HEAD, following, b"x") == run.seal(HEAD, following, b"x")
+
+
+@pytest.mark.usefixtures("short_epochs")
 def test_epochs_far_away_are_refused_without_a_new_key() -> None:
     sealer, opener = Sealer(AESGCM, SECRET), Opener(AESGCM, SECRET)
     packets = [sealer.seal(HEAD, number, b"x") for number in range(40)]

@@ -90,6 +90,8 @@ class Outgoing:
         outbox = self.outbox
         packets = self._pack_run(now) if outbox.has_long_write and self._is_plain else []
         full = self._mtu.current - WORTHWHILE_ROOM
+        if self._mtu.wants_probe(now) and self._allowance is None and self._may_send(now):
+            packets.append(self._pack_mtu_probe(now))
         while self._may_send(now):
             packet = self._pack(self._room(), now)
             if packet is None:
@@ -109,9 +111,6 @@ class Outgoing:
     def _room(self) -> int:
         room = self._mtu.current - SEALED_OVERHEAD_BYTES
         return room if self._allowance is None else min(room, self._allowance - SEALED_OVERHEAD_BYTES)
-
-    def _probes_mtu(self, now: float) -> bool:
-        return self._mtu.wants_probe(now) and self._allowance is None
 
     def _may_send(self, now: float) -> bool:
         if self._probes:
@@ -188,9 +187,9 @@ class Outgoing:
         if chunks and room > WORTHWHILE_ROOM and self.recovery.loss.rate and self._repeats_now:
             self._add_unacknowledged(parts, chunks, room, oldest_first=False)
         if not parts:
-            if not is_probe and not self._probes_mtu(now):
+            if not is_probe:
                 return None
-            self._add_ping(parts, room, now)
+            parts.append(frames.ENCODED_PING)
             room -= 1
         if ack_bytes:
             parts.append(self._received.take_ack(now, room + ack_bytes))
@@ -226,12 +225,13 @@ class Outgoing:
         recovery = self.recovery
         return self._profile.repeats_on_lossy_links and recovery.loss.is_lossy and recovery.is_thin
 
-    def _add_ping(self, parts: list[bytes], room: int, now: float) -> None:
-        if self._probes_mtu(now):
-            room += self._mtu.on_probe_sent(self._next_number, now) - self._mtu.current
-            parts.append(frames.ENCODED_PING.ljust(room, bytes([frames.PING])))
-        else:
-            parts.append(frames.ENCODED_PING)
+    def _pack_mtu_probe(self, now: float) -> bytes:
+        number = self._next_number
+        size = self._mtu.on_probe_sent(number, now)
+        sealed = self._seal(frames.ENCODED_PING * (size - SEALED_OVERHEAD_BYTES))
+        self.recovery.on_sent(SentPacket(number, now, size, [], (), was_limited=False))
+        self._pacer.budget -= size
+        return sealed
 
     def _seal(self, payload: bytes) -> bytes:
         assert self._sealer is not None

@@ -770,6 +770,18 @@ def test_black_hole_for_large_datagrams_is_passed_with_small_ones_and_probed_lat
     pair.run_until(lambda: pair.server.messages(MEDIA) == [bytes(1000)], 1.0)
 
 
+def test_large_size_is_probed_while_there_is_always_something_to_send() -> None:
+    pair = Pair(LinkProfile(window_packets=4), delay_s=0.2)
+    client, _ = pair.establish()
+    pair.client.script = drop_all
+    client.send_message(BULK, bytes(1_000_000))
+    pair.run_until(lambda: client._outgoing._mtu.current == LinkProfile().floor_mtu_bytes)
+    pair.client.script = pair.server.script = pass_all
+    pair.run_for(35.0)
+    assert client._outgoing.outbox.stream(BULK).has_unsent
+    assert client._outgoing._mtu.current == LinkProfile().mtu_bytes
+
+
 def test_black_hole_that_stays_is_probed_with_a_packet_now_and_then() -> None:
     pair = Pair()
     client, server = pair.establish()

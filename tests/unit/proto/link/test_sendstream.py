@@ -40,6 +40,17 @@ class SendStreamModel(RuleBasedStateMachine):
         assert chunk.offset + len(chunk.data) <= self.stream.limit
         self.in_flight.append(chunk)
 
+    @rule(size=st.integers(1, 40), most=st.integers(0, 5))
+    def take_run(self, size: int, most: int) -> None:
+        offset, pieces = self.stream.take_run(size, most)
+        assert len(pieces) <= most
+        for piece in pieces:
+            assert len(piece) == size
+            assert piece == self.wire[offset : offset + size]
+            self.in_flight.append(Chunk(self.stream, offset, piece))
+            offset += size
+        assert not pieces or offset <= self.stream.limit
+
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
