@@ -31,6 +31,7 @@ from lanline.proto.link.profile import LinkProfile
 
 Burst = tuple[Address, list[bytes]]
 MAX_HALF_OPEN = 1024
+MAX_HALF_OPEN_OF_HOST = 128
 MAX_LINKS = 100_000
 
 
@@ -189,7 +190,7 @@ class Endpoint:
         if (link is None or link.state is LinkState.HANDSHAKING) and self._prefers_own_call(client_id, address):
             return
         if link is None:
-            if len(self._half_open) >= MAX_HALF_OPEN:
+            if not self._has_half_open_room(address[0]):
                 # The client asks again, and by then others are done.
                 return
             if len(self._links) >= self._max_links:
@@ -201,6 +202,15 @@ class Endpoint:
             self._reply(Refused(client_id, CloseCode.HANDSHAKE_FAILED), address)
         elif link.state is LinkState.ESTABLISHED:
             self._drop_calls_to(address, link.peer_fingerprint)
+
+    def _has_half_open_room(self, host: str) -> bool:
+        """One host must not take all of it, and keep the others out."""
+        half_open = self._half_open
+        if len(half_open) < MAX_HALF_OPEN_OF_HOST:
+            return True
+        if len(half_open) >= MAX_HALF_OPEN:
+            return False
+        return sum(link.address[0] == host for link in half_open.values()) < MAX_HALF_OPEN_OF_HOST
 
     def _drop_calls_to(self, address: Address, fingerprint: bytes) -> None:
         """The peer called too, and its call came through. A call that expects another key is not answered by it."""

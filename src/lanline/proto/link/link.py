@@ -341,7 +341,8 @@ class Link:
             if packets_at is None:
                 return min(self._dead_at(), self._last_received_at + self._profile.keepalive_s)
             # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.
-            return min(packets_at, self._dead_at())
+            silent_since = self._silent_since
+            return packets_at if silent_since is None else min(packets_at, silent_since + self._profile.dead_after_s)
         if self.state is LinkState.HANDSHAKING:
             assert self._handshake is not None
             return self._handshake.next_deadline()

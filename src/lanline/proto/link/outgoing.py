@@ -89,8 +89,9 @@ class Outgoing:
         self._paced_until = None
         outbox = self.outbox
         packets = self._pack_run(now) if outbox.has_long_write and self._is_plain else []
-        full = self._mtu.current - WORTHWHILE_ROOM
-        if self._mtu.wants_probe(now) and self._allowance is None and self._may_send(now):
+        mtu = self._mtu
+        full = mtu.current - WORTHWHILE_ROOM
+        if mtu.probe_at is not None and self._allowance is None and mtu.wants_probe(now) and self._may_send(now):
             packets.append(self._pack_mtu_probe(now))
         while self._may_send(now):
             packet = self._pack(self._room(), now)

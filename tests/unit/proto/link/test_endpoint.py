@@ -189,6 +189,7 @@ def test_client_is_refused_when_all_links_are_taken() -> None:
 
 def test_half_open_links_are_limited_and_make_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanline.proto.link.endpoint, "MAX_HALF_OPEN", 3)
+    monkeypatch.setattr(lanline.proto.link.endpoint, "MAX_HALF_OPEN_OF_HOST", 3)
     pair = Pair(server_profile=LinkProfile(handshake_timeout_s=3.0))
     for number in range(6):
         host = pair.add("stopper", (f"10.1.0.{number}", 1))
@@ -198,6 +199,19 @@ def test_half_open_links_are_limited_and_make_room_again(monkeypatch: pytest.Mon
     assert len(pair.server.endpoint.links) == 3
     pair.connect()
     pair.run_until(lambda: bool(pair.client.of(LinkEstablished)), 9.0)
+
+
+def test_one_host_cannot_keep_the_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanline.proto.link.endpoint, "MAX_HALF_OPEN_OF_HOST", 3)
+    pair = Pair()
+    for number in range(20):
+        host = pair.add("stopper", (STRANGER[0], number + 1))
+        host.script = lambda each, data: [(0.0, data)] if each <= 2 else []
+        host.endpoint.connect(SERVER, pair.now)
+    pair.run_for(1.0)
+    assert len(pair.server.endpoint.links) == 3
+    pair.connect()
+    pair.run_until(lambda: bool(pair.client.of(LinkEstablished)), 0.1)
 
 
 def test_many_links_of_one_endpoint_are_kept_apart() -> None:
