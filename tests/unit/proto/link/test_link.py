@@ -697,6 +697,22 @@ def test_unproven_address_gets_at_most_three_times_what_came_from_it() -> None:
     assert 0 < pair.server.sent_bytes - before <= 3 * len(packet)
 
 
+def test_acknowledgement_of_what_went_to_the_old_address_proves_nothing() -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    pair.client.script = drop_all
+    before = len(pair.client.sent)
+    for _ in range(8):
+        server.send_message(CHAT, b"to the old address")
+        pair.run_for(0.012)
+    first, *_, second = [data for _, data in pair.client.sent[before:]]
+    # Caught on the way and sent on: the first moves the link, the second acknowledges packets from before.
+    for data in (first, second):
+        pair.inject(data, STRANGER, pair.server)
+    assert server.address == STRANGER
+    assert server._outgoing._allowance is not None
+
+
 def test_moved_peer_gets_full_speed_once_it_answers() -> None:
     pair = Pair()
     client, server = pair.establish()
