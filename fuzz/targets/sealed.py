@@ -8,7 +8,7 @@ from lanline.proto.link import frames
 from lanline.proto.link.link import LinkState
 from targets._peers import CLIENT, Peers, join, pieces
 
-_MTU_BYTES = 1200
+_MTU_BYTES = 65_000
 _CHANNELS = tuple(Channel)
 
 

@@ -12,6 +12,10 @@ class DatagramSocket(Protocol):
     @property
     def address(self) -> Address: ...
 
+    @property
+    def forbids_fragmentation(self) -> bool:
+        """A datagram that is too large for the path vanishes; it is not cut up."""
+
     def start(self, on_readable: Callable[[], None]) -> None:
         """Call `on_readable` whenever there is something to receive."""
 

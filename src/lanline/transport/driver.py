@@ -18,7 +18,7 @@ class Machine(Protocol):
 
 
 class Driver:
-    """`deliver` hands out events and `transmit` sends; each says whether there was anything."""
+    """`deliver` hands out all events and says whether there were any; `transmit` sends all that is to be sent."""
 
     __slots__ = (
         "_armed_for",
@@ -32,7 +32,7 @@ class Driver:
         "_transmit",
     )
 
-    def __init__(self, machine: Machine, *, deliver: Callable[[], bool], transmit: Callable[[float], bool]) -> None:
+    def __init__(self, machine: Machine, *, deliver: Callable[[], bool], transmit: Callable[[float], None]) -> None:
         self._machine = machine
         self._deliver = deliver
         self._transmit = transmit
@@ -70,10 +70,11 @@ class Driver:
         self.turn(_nothing)
 
     def _drain(self) -> None:
-        has_more = True
-        while has_more:
-            has_more = self._deliver()
-            has_more = self._transmit(self.now()) or has_more
+        self._deliver()
+        self._transmit(self.now())
+        # What was sent seldom makes events; when it did, their handlers may have more to send.
+        while self._deliver():
+            self._transmit(self.now())
         self._arm()
 
     def _arm(self) -> None:

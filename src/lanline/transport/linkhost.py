@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 
@@ -19,6 +20,13 @@ from lanline.transport.driver import Driver
 _RESET_PURPOSE = b"reset tokens"
 
 
+def _within_reach(profile: LinkProfile, sock: DatagramSocket) -> LinkProfile:
+    """Where datagrams may be cut up on the way, a large one that arrives proves nothing, so larger ones are not tried."""
+    if sock.forbids_fragmentation:
+        return profile
+    return dataclasses.replace(profile, most_mtu_bytes=profile.mtu_bytes)
+
+
 class LinkHost:
     def __init__(
         self,
@@ -33,7 +41,7 @@ class LinkHost:
             exchanges=DtlsKeys(identity),
             reset_key=identity.derive_key(_RESET_PURPOSE),
             entropy=os.urandom,
-            profile=profile,
+            profile=_within_reach(profile or LinkProfile(), sock),
             accepts=on_accept is not None,
         )
         self._on_accept = on_accept
@@ -86,12 +94,10 @@ class LinkHost:
                 del self._connections[link]
         return had_any
 
-    def _transmit(self, now: float) -> bool:
-        bursts = self._endpoint.datagrams_to_send(now)
+    def _transmit(self, now: float) -> None:
         send = self._socket.send
-        for address, datagrams in bursts:
+        for address, datagrams in self._endpoint.datagrams_to_send(now):
             send(address, datagrams)
-        return bool(bursts)
 
     def close(self, reason: str = "") -> None:
         """Say goodbye on every link, once, and let the port go."""

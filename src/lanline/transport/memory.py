@@ -35,6 +35,7 @@ class MemorySocket:
         self._arrived: list[tuple[bytes, Address]] = []
         self._on_readable: Callable[[], None] | None = None
         self.address = address
+        self.forbids_fragmentation = True
 
     def start(self, on_readable: Callable[[], None]) -> None:
         self._on_readable = on_readable

@@ -15,6 +15,9 @@ from lanline.transport.datagrams import Address
 _SOL_UDP = 17
 _UDP_SEGMENT = 103
 _UDP_GRO = 104
+_IP_MTU_DISCOVER = 10
+_IPV6_MTU_DISCOVER = 23
+_PMTUDISC_PROBE = 3
 _GSO_MAX_SEGMENTS = 64
 _GSO_MAX_BYTES = 65_000
 _RECEIVE_BYTES = 65_536
@@ -43,6 +46,7 @@ class UdpSocket:
         self._loop = asyncio.get_running_loop()
         self._segments = offload and hasattr(socket, "CMSG_SPACE")
         self._coalesces = self._segments and _enable_gro(sock)
+        self._forbids_fragmentation = _forbid_fragmentation(sock)
         name = sock.getsockname()
         self._address: Address = (name[0], name[1])
         self._is_open = True
@@ -68,6 +72,10 @@ class UdpSocket:
     @property
     def address(self) -> Address:
         return self._address
+
+    @property
+    def forbids_fragmentation(self) -> bool:
+        return self._forbids_fragmentation
 
     def start(self, on_readable: Callable[[], None]) -> None:
         self._loop.add_reader(self._socket.fileno(), on_readable)
@@ -169,6 +177,20 @@ def _equal_run(datagrams: list[bytes], start: int) -> int:
 def _enable_gro(sock: socket.socket) -> bool:
     try:
         sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+    except OSError:
+        return False
+    return True
+
+
+def _forbid_fragmentation(sock: socket.socket) -> bool:
+    """Set the DF bit, and let datagrams of any size try their luck (RFC 8899, 4.4)."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
     except OSError:
         return False
     return True

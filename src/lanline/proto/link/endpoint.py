@@ -135,6 +135,8 @@ class Endpoint:
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         if data and data[0] & 0x80:
+            if len(data) < SEALED_OVERHEAD_BYTES:
+                return
             link = self._links.get(data[:CONNECTION_ID_BYTES])
             if link is not None:
                 link.receive_sealed(data, address, now)

@@ -69,7 +69,7 @@ class Incoming:
             else:
                 is_eliciting = True
                 self._on_other(frame)
-        self._received.record(number, now, is_eliciting)
+        self._received.record(number, now, len(packet), is_eliciting)
         return number
 
     @property

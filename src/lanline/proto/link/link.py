@@ -13,7 +13,7 @@ from lanline.proto.framing import frame_message
 from lanline.proto.link.frames import ENCODED_PING, CloseFrame, encode_reset_token
 from lanline.proto.link.handshake import Agreement, ClientHandshake, Handshake, HandshakeState
 from lanline.proto.link.incoming import Incoming
-from lanline.proto.link.outgoing import SEALED_OVERHEAD_BYTES, Outgoing
+from lanline.proto.link.outgoing import Outgoing
 from lanline.proto.link.preamble import ClientRecords, Refused, Retry, ServerRecords, Versions
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.link.received import ReceivedPackets
@@ -246,8 +246,6 @@ class Link:
     # Packets.
 
     def receive_sealed(self, packet: bytes, address: Address, now: float) -> None:
-        if len(packet) < SEALED_OVERHEAD_BYTES:
-            return
         if self.state is LinkState.CLOSING:
             # The peer has not heard our goodbye: say it again, once for each packet of its.
             self._close_due = True
@@ -275,7 +273,8 @@ class Link:
             self._move(address, len(packet))
         if self._incoming.close_frame is not None:
             self._on_close(self._incoming.close_frame)
-        self._wake(self)
+        if self._outgoing.has_work:
+            self._wake(self)
 
     def _move(self, address: Address, received_bytes: int) -> None:
         self.address = address

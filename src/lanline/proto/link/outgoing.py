@@ -13,8 +13,8 @@ from lanline.proto.events import LinkEvent, MessagesDelivered, SendBufferDrained
 from lanline.proto.link import frames
 from lanline.proto.link.congestion import Congestion, Pacer, pacing_rate
 from lanline.proto.link.frames import DATAGRAM_OVERHEAD_BYTES, STREAM_OVERHEAD_BYTES, AckFrame
+from lanline.proto.link.mtu import PathMtu
 from lanline.proto.link.outbox import WORTHWHILE_ROOM, Outbox
-from lanline.proto.link.path import PathMtu
 from lanline.proto.link.preamble import CONNECTION_ID_BYTES
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.link.received import ReceivedPackets
@@ -32,6 +32,7 @@ class Outgoing:
         "_allowance",
         "_congestion",
         "_emit",
+        "_is_searching",
         "_limit_frames",
         "_mtu",
         "_next_number",
@@ -56,7 +57,8 @@ class Outgoing:
         self._congestion = self._fresh_congestion()
         self._pacer = Pacer(profile.initial_window_packets * profile.mtu_bytes)
         self._paced_until: float | None = None
-        self._mtu = PathMtu(profile.mtu_bytes, profile.floor_mtu_bytes)
+        self._mtu = self._fresh_mtu()
+        self._is_searching = False
         self._limit_frames: dict[int, bytes] = {}
         self._next_number = 0
         self._probes = 0
@@ -68,6 +70,9 @@ class Outgoing:
     def _fresh_congestion(self) -> Congestion:
         profile = self._profile
         return Congestion(profile.mtu_bytes, profile.initial_window_packets, profile.minimum_window_packets)
+
+    def _fresh_mtu(self) -> PathMtu:
+        return PathMtu(self._profile.mtu_bytes, self._profile.floor_mtu_bytes, self._profile.most_mtu_bytes)
 
     def start(self, remote_id: bytes, sealer: Sealer, round_trip_s: float, was_lossy: bool, now: float) -> None:
         self._remote_id = remote_id
@@ -88,11 +93,12 @@ class Outgoing:
     def packets_to_send(self, now: float) -> list[bytes]:
         self._paced_until = None
         outbox = self.outbox
-        packets = self._pack_run(now) if outbox.has_long_write and self._is_plain else []
-        mtu = self._mtu
-        full = mtu.current - WORTHWHILE_ROOM
-        if mtu.probe_at is not None and self._allowance is None and mtu.wants_probe(now) and self._may_send(now):
-            packets.append(self._pack_mtu_probe(now))
+        packets: list[bytes] = []
+        if outbox.has_long_write:
+            self._is_searching = True
+            if self._is_plain:
+                packets = self._pack_run(now)
+        full = self._mtu.current - WORTHWHILE_ROOM
         while self._may_send(now):
             packet = self._pack(self._room(), now)
             if packet is None:
@@ -101,6 +107,10 @@ class Outgoing:
             if len(packet) < full and not self._probes and not outbox.has_datagrams:
                 # Whatever else waited would have found room.
                 break
+        if self._is_searching and self._allowance is None and not self._mtu.is_probing and self._has_room_for_probe:
+            probe = self._pack_mtu_probe(now)
+            if probe is not None:
+                packets.append(probe)
         if self._received.is_ack_due(now):
             room = self._room()
             if room < WORTHWHILE_ROOM:
@@ -112,6 +122,11 @@ class Outgoing:
     def _room(self) -> int:
         room = self._mtu.current - SEALED_OVERHEAD_BYTES
         return room if self._allowance is None else min(room, self._allowance - SEALED_OVERHEAD_BYTES)
+
+    @property
+    def _has_room_for_probe(self) -> bool:
+        """A fixed window is a promise, also for probes."""
+        return self._profile.window_packets is None or not self.recovery.in_flight
 
     def _may_send(self, now: float) -> bool:
         if self._probes:
@@ -226,12 +241,16 @@ class Outgoing:
         recovery = self.recovery
         return self._profile.repeats_on_lossy_links and recovery.loss.is_lossy and recovery.is_thin
 
-    def _pack_mtu_probe(self, now: float) -> bytes:
+    def _pack_mtu_probe(self, now: float) -> bytes | None:
+        """A padded packet of the next size. Its loss says nothing about congestion."""
+        size = self._mtu.next_probe_bytes(now)
+        if size is None:
+            self._is_searching = False
+            return None
         number = self._next_number
-        size = self._mtu.on_probe_sent(number, now)
-        sealed = self._seal(frames.ENCODED_PING * (size - SEALED_OVERHEAD_BYTES))
+        self._mtu.on_probe_sent(number, size)
+        sealed = self._seal(frames.ENCODED_PING.ljust(size - SEALED_OVERHEAD_BYTES, bytes([frames.PADDING])))
         self.recovery.on_sent(SentPacket(number, now, size, [], (), was_limited=False))
-        self._pacer.budget -= size
         return sealed
 
     def _seal(self, payload: bytes) -> bytes:
@@ -245,6 +264,17 @@ class Outgoing:
 
     def seal_close(self, code: int, reason: str) -> bytes:
         return self._seal(frames.encode_close(code, reason))
+
+    @property
+    def has_work(self) -> bool:
+        """There may be something to send, or a timer to set."""
+        return bool(
+            self._received.ack_bytes
+            or self._probes
+            or self.outbox.is_pending
+            or self._is_searching
+            or self.recovery.suspects_loss
+        )
 
     # What becomes of it.
 
@@ -290,10 +320,12 @@ class Outgoing:
             for frame in packet.control:
                 if self._is_worth_repeating(frame):
                     self.outbox.write_control(frame)
-        latest = lost[-1]
-        if latest.was_limited and not self._mtu.is_probe(latest.number):
+            if self._mtu.is_probe(packet.number):
+                self._mtu.on_probe_lost(now)
+        limited = [packet for packet in lost if packet.was_limited]
+        if limited:
             recovery = self.recovery
-            self._congestion.on_loss(latest.sent_at, now, recovery.round_trip, recovery.loss)
+            self._congestion.on_loss(limited[-1].sent_at, now, recovery.round_trip, recovery.loss)
 
     def _is_worth_repeating(self, frame: bytes) -> bool:
         if frame[0] == frames.MAX_DATA:
@@ -313,6 +345,7 @@ class Outgoing:
             self._congestion.on_persistent_timeout()
             largest = max(packet.size_bytes for packet in recovery.in_flight.values())
             if self._mtu.on_timeouts(recovery.timeouts, largest, now):
+                self._is_searching = True
                 self.outbox.drop_datagrams_over(self._mtu.current - SEALED_OVERHEAD_BYTES)
                 self._on_lost(recovery.take_all_lost(), now)
 
@@ -333,6 +366,7 @@ class Outgoing:
         """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven."""
         self.recovery.path_changed()
         self._congestion = self._fresh_congestion()
+        self._mtu = self._fresh_mtu()
         self._proven_from = self._next_number
         self._allowance = 0
         self._probes = max(self._probes, 1)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class LinkProfile:
     mtu_bytes: int = 1200
     """Largest datagram, all of our bytes counted. 1200 passes nearly everywhere (RFC 9000, 14)."""
+    most_mtu_bytes: int = 65_000
+    """A link with much to send looks for larger datagrams that pass, up to this; jumbo frames, the loopback."""
     floor_mtu_bytes: int = 548
     """What a link falls back to when larger datagrams vanish: 576 (RFC 1122, 3.3.2) less the IP and UDP headers."""
 
@@ -22,7 +24,7 @@ class LinkProfile:
     """Give the link up after so many timeouts in a row. None: only `dead_after_s` counts."""
 
     ack_every: int = 8
-    ack_delay_s: float = 0.010
+    ack_delay_s: float = 0.025
     initial_rtt_s: float = 0.100
     repeats_on_lossy_links: bool = True
     """On a link that loses, thin traffic carries its latest unacknowledged messages again in each packet."""
@@ -46,6 +48,7 @@ class LinkProfile:
             window_packets=1,
             fixed_timeout_s=0.5,
             max_tries=5,
+            most_mtu_bytes=1200,
             ack_every=1,
             ack_delay_s=0.0,
             repeats_on_lossy_links=False,

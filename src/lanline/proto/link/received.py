@@ -9,6 +9,8 @@ MAX_RANGES = 64
 """Gaps remembered. A packet that was overtaken by more gaps than this counts as lost, and is sent again."""
 
 _ALERT_PACKETS = 4
+_ACK_BYTES_AT_MOST = 9600
+"""Large datagrams are acknowledged sooner: a window may hold only a few."""
 
 
 class ReceivedPackets:
@@ -21,6 +23,7 @@ class ReceivedPackets:
         "_largest_at",
         "_numbers",
         "_waiting",
+        "_waiting_bytes",
         "deadline",
     )
 
@@ -31,6 +34,7 @@ class ReceivedPackets:
         self._ack_every = ack_every
         self._ack_delay_s = ack_delay_s
         self._waiting = 0
+        self._waiting_bytes = 0
         self._immediate = False
         self._alert = 0
         self.deadline: float | None = None
@@ -45,7 +49,7 @@ class ReceivedPackets:
     def largest(self) -> int:
         return self._numbers.largest if self._numbers else -1
 
-    def record(self, number: int, now: float, ack_eliciting: bool) -> None:
+    def record(self, number: int, now: float, size_bytes: int, ack_eliciting: bool) -> None:
         numbers = self._numbers
         previous = numbers.largest if numbers else -1
         numbers.add(number, number)
@@ -55,13 +59,14 @@ class ReceivedPackets:
             self._floor = numbers.drop_lowest() + 1
         if ack_eliciting:
             self._waiting += 1
+            self._waiting_bytes += size_bytes
             if number != previous + 1:
                 # A gap or a late packet, and what follows it, is news that the sender's loss detection waits for.
                 self._alert = _ALERT_PACKETS
             if self._alert:
                 self._alert -= 1
                 self._immediate = True
-            elif self._waiting >= self._ack_every:
+            elif self._waiting >= self._ack_every or self._waiting_bytes >= _ACK_BYTES_AT_MOST:
                 self._immediate = True
             elif self.deadline is None:
                 self.deadline = now + self._ack_delay_s
@@ -83,6 +88,7 @@ class ReceivedPackets:
 
     def take_ack(self, now: float, room: int) -> bytes:
         self._waiting = 0
+        self._waiting_bytes = 0
         self._immediate = False
         self.deadline = None
         most = min(MAX_ACK_RANGES, 1 + (room - ACK_BYTES) // ACK_RANGE_BYTES)

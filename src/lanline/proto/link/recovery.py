@@ -166,6 +166,10 @@ class Recovery:
             elif sent_at < forgotten_before:
                 del declared[number]
 
+    @property
+    def suspects_loss(self) -> bool:
+        return self._loss_at is not None
+
     def take_all_lost(self) -> list[SentPacket]:
         """Give up everything in flight at once: the datagrams were too large for the path."""
         lost = list(self.in_flight.values())

@@ -109,6 +109,14 @@ def test_datagrams_of_a_flight_in_reverse_order_make_one_link() -> None:
     assert_one_link_that_works(pair)
 
 
+def test_twin_that_comes_at_once_is_not_answered_twice() -> None:
+    pair = Pair()
+    pair.client.script = lambda _, data: [(0.0, data), (0.005, data)]
+    pair.connect()
+    pair.run_for(0.065)
+    assert sum(isinstance(decode_preamble(data), ServerRecords) for _, data in pair.server.sent if data[0] < 0x80) == 2
+
+
 def test_flight_falls_back_to_small_datagrams() -> None:
     pair = Pair()
     for host in pair.hosts:

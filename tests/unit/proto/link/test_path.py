@@ -1,4 +1,4 @@
-"""What is known of a path: round trip, loss, and the size that passes."""
+"""What is known of a path: round trip and loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanline.proto.link.path import MINIMUM_WINDOW_S, PROBE_UP_AFTER_S, LossRate, PathMtu, RoundTrip, WindowedMinimum
+from lanline.proto.link.path import MINIMUM_WINDOW_S, LossRate, RoundTrip, WindowedMinimum
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 100)), min_size=1, max_size=50))
@@ -87,35 +87,3 @@ def test_path_that_loses_nothing_is_not_lossy_and_no_packets_say_nothing() -> No
     rate = loss.rate
     loss.update(0, 0, 0.0)
     assert loss.rate == rate > 0
-
-
-def test_size_falls_after_three_timeouts_of_large_packets_only() -> None:
-    mtu = PathMtu(1200, 548)
-    assert not mtu.on_timeouts(2, 1200, 0.0)
-    assert not mtu.on_timeouts(9, 548, 0.0)
-    assert mtu.on_timeouts(3, 1200, 0.0)
-    assert mtu.current == 548
-    assert not mtu.on_timeouts(4, 1200, 0.0)
-
-
-def test_full_size_is_probed_again_and_again_until_it_arrives() -> None:
-    mtu = PathMtu(1200, 548)
-    assert not mtu.wants_probe(1e9)
-    mtu.on_timeouts(3, 1200, 0.0)
-    assert not mtu.wants_probe(PROBE_UP_AFTER_S - 0.1)
-    for attempt in range(1, 4):
-        now = attempt * PROBE_UP_AFTER_S
-        assert mtu.wants_probe(now)
-        assert mtu.on_probe_sent(attempt, now) == 1200
-        assert not mtu.wants_probe(now + 1.0)
-        assert mtu.is_probe(attempt)
-        assert not mtu.is_probe(attempt - 1)
-    mtu.on_probe_arrived()
-    assert mtu.current == 1200
-    assert not mtu.wants_probe(1e9)
-
-
-def test_setting_below_the_floor_never_shrinks() -> None:
-    mtu = PathMtu(500, 548)
-    assert not mtu.on_timeouts(5, 500, 0.0)
-    assert mtu.current == 500

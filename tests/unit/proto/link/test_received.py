@@ -26,7 +26,7 @@ def test_no_number_is_new_twice(arrivals: list[int]) -> None:
         if target.is_new(number):
             assert number not in seen
             seen.add(number)
-            target.record(number, 0.0, ack_eliciting=True)
+            target.record(number, 0.0, 100, ack_eliciting=True)
         assert not target.is_new(number)
         assert target.is_new(max(seen) + 1)
         assert target.largest == max(seen)
@@ -38,7 +38,7 @@ def test_no_number_is_new_twice(arrivals: list[int]) -> None:
 def test_memory_of_gaps_is_bounded_and_what_is_below_counts_as_seen() -> None:
     target = received()
     for number in range(0, 100_000, 2):
-        target.record(number, 0.0, ack_eliciting=True)
+        target.record(number, 0.0, 100, ack_eliciting=True)
     assert len(target._numbers) <= MAX_RANGES
     assert not any(target.is_new(number) for number in range(100_000 - 2 * MAX_RANGES - 2))
     assert target.is_new(99_997)
@@ -46,7 +46,7 @@ def test_memory_of_gaps_is_bounded_and_what_is_below_counts_as_seen() -> None:
 
 def test_single_packet_is_acknowledged_after_a_short_wait() -> None:
     target = received()
-    target.record(0, 5.0, ack_eliciting=True)
+    target.record(0, 5.0, 100, ack_eliciting=True)
     assert not target.is_ack_due(5.0)
     assert target.deadline == 5.010
     assert target.is_ack_due(5.010)
@@ -58,7 +58,7 @@ def test_single_packet_is_acknowledged_after_a_short_wait() -> None:
 def test_second_packet_is_acknowledged_at_once() -> None:
     target = received()
     for number in range(2):
-        target.record(number, 5.0, ack_eliciting=True)
+        target.record(number, 5.0, 100, ack_eliciting=True)
     assert target.is_ack_due(5.0)
     assert take(target, 5.0).ranges == [(0, 1)]
 
@@ -68,16 +68,16 @@ def test_gap_and_late_packet_are_acknowledged_at_once() -> None:
         target = received(ack_every=100)
         for number in range(6):
             if number != late:
-                target.record(number, 5.0, ack_eliciting=True)
+                target.record(number, 5.0, 100, ack_eliciting=True)
         take(target, 5.0)
-        target.record(late, 5.0, ack_eliciting=True)
+        target.record(late, 5.0, 100, ack_eliciting=True)
         assert target.is_ack_due(5.0)
 
 
 def test_what_asks_for_no_acknowledgement_gets_none() -> None:
     target = received()
     for number in range(10):
-        target.record(number, 5.0, ack_eliciting=False)
+        target.record(number, 5.0, 100, ack_eliciting=False)
     assert not target.is_ack_due(99.0)
     assert target.deadline is None
     assert target.ack_bytes == 0
@@ -86,7 +86,7 @@ def test_what_asks_for_no_acknowledgement_gets_none() -> None:
 def test_small_room_takes_the_highest_ranges() -> None:
     target = received()
     for number in range(0, 40, 2):
-        target.record(number, 0.0, ack_eliciting=True)
+        target.record(number, 0.0, 100, ack_eliciting=True)
     encoded = target.take_ack(0.0, 40)
     assert len(encoded) <= 40
     (frame,) = decode_frames(encoded)
@@ -97,7 +97,7 @@ def test_small_room_takes_the_highest_ranges() -> None:
 def test_size_is_known_beforehand() -> None:
     target = received()
     for number in range(0, 200, 2):
-        target.record(number, 0.0, ack_eliciting=True)
+        target.record(number, 0.0, 100, ack_eliciting=True)
         expected = target.ack_bytes
         assert len(target.take_ack(0.0, 1000)) == expected
 
@@ -105,7 +105,7 @@ def test_size_is_known_beforehand() -> None:
 def test_postponed_acknowledgement_goes_with_the_next() -> None:
     target = received()
     for number in range(2):
-        target.record(number, 5.0, ack_eliciting=True)
+        target.record(number, 5.0, 100, ack_eliciting=True)
     target.postpone_ack()
     assert not target.is_ack_due(99.0)
     assert target.ack_bytes > 0

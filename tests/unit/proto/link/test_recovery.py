@@ -152,11 +152,11 @@ def test_last_words_on_a_lossy_path_are_asked_about_early_and_only_twice() -> No
 
 
 def test_acknowledgement_delay_is_not_taken_for_the_path() -> None:
-    target = recovery(50, gap_s=0.1)
+    target = recovery(50, gap_s=0.1, profile=LinkProfile(ack_delay_s=0.010))
     for number in range(1, 51):
         target.on_ack([(number, number)], 0.010, 51, number * 0.1 + RTT_S + 0.012)
     assert target.round_trip.smoothed_s == pytest.approx(RTT_S + 0.002, rel=0.01)
-    target = recovery(50, gap_s=0.1)
+    target = recovery(50, gap_s=0.1, profile=LinkProfile(ack_delay_s=0.010))
     for number in range(1, 51):
         # Nobody may claim more than is agreed, and shrink our timeouts by it.
         target.on_ack([(number, number)], 5.0, 51, number * 0.1 + RTT_S + 0.012)

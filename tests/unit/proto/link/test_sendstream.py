@@ -112,6 +112,22 @@ def test_small_messages_share_a_chunk() -> None:
     assert chunk.data == frame_message(b"word") * 5
 
 
+def test_lost_chunk_that_arrived_after_all_is_not_sent_again() -> None:
+    stream = SendStream(Channel.CHAT, 1000)
+    stream.write(bytes(100), 1)
+    stream.write(bytes(100), 1)
+    first, second = stream.take(100), stream.take(100)
+    assert first is not None
+    assert second is not None
+    stream.resend(first)
+    stream.resend(second)
+    stream.acknowledge(first)
+    again = stream.take(100)
+    assert again is not None
+    assert again.offset == second.offset
+    assert stream.take(100) is None
+
+
 def test_drained_is_told_once_and_only_after_a_refusal() -> None:
     stream = SendStream(Channel.CHAT, 1000)
     stream.write(bytes(100), 1)
