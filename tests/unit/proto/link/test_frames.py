@@ -133,6 +133,14 @@ def test_channels_of_the_other_kind_are_refused() -> None:
             decode_frames(payload)
 
 
+@pytest.mark.parametrize("gap", [0, 1])
+def test_ranges_that_touch_or_overlap_are_refused(gap: int) -> None:
+    good = frames.encode_ack([(20, 22), (10, 12)], 0.0)
+    assert decode_frames(good) == [AckFrame(0.0, [(20, 22), (10, 12)])]
+    with pytest.raises(ProtocolViolation):
+        decode_frames(good[:-8] + gap.to_bytes(4, "big") + good[-4:])
+
+
 def test_more_ranges_than_allowed_are_refused() -> None:
     payload = frames.encode_ack([(number * 3, number * 3) for number in range(40, 8, -1)], 0.0)
     assert len(decode_frames(payload)) == 1

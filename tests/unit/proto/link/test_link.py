@@ -323,6 +323,18 @@ def test_stop_and_wait_has_one_packet_in_flight() -> None:
     assert len(pair.client.sent) - before == pytest.approx(50_000 / 1150, abs=3)
 
 
+def test_fixed_window_holds_for_probes_of_larger_datagrams_too() -> None:
+    pair = Pair(LinkProfile(window_packets=1))
+    client, _ = pair.establish()
+    client.send_message(CHAT, bytes(50_000))
+
+    def is_done() -> bool:
+        assert len(client._outgoing.recovery.in_flight) <= 1
+        return client.is_all_delivered
+
+    pair.run_until(is_done)
+
+
 def test_stop_and_wait_tries_five_times_and_fails_after_two_and_a_half_seconds() -> None:
     pair = Pair(LinkProfile.stop_and_wait())
     client, _ = pair.establish()
