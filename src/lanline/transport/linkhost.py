@@ -21,7 +21,7 @@ _RESET_PURPOSE = b"reset tokens"
 
 
 def _within_reach(profile: LinkProfile, sock: DatagramSocket) -> LinkProfile:
-    """Where datagrams may be cut up on the way, a large one that arrives proves nothing, so larger ones are not tried."""
+    """Where datagrams may be cut up on the way, a large one that arrives proves nothing: none is tried."""
     if sock.forbids_fragmentation:
         return profile
     return dataclasses.replace(profile, most_mtu_bytes=profile.mtu_bytes)

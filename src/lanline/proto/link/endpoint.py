@@ -32,6 +32,8 @@ from lanline.proto.link.profile import LinkProfile
 Burst = tuple[Address, list[bytes]]
 MAX_HALF_OPEN = 1024
 MAX_HALF_OPEN_OF_HOST = 128
+_TICKS_PER_S = 512
+"""Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
 
 
@@ -258,6 +260,7 @@ class Endpoint:
         deadline = link.next_deadline()
         scheduled = link.scheduled
         if deadline is not None and (not scheduled or deadline < scheduled[-1]):
+            deadline = (int(deadline * _TICKS_PER_S) + 1) / _TICKS_PER_S
             scheduled.append(deadline)
             heappush(self._timers, (deadline, next(self._order), link))
 

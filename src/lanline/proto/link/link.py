@@ -20,6 +20,7 @@ from lanline.proto.link.received import ReceivedPackets
 
 Address = tuple[str, int]
 _LINGER_PROBE_TIMEOUTS = 3
+_PATIENCE_OF_SERVER = 1.2
 
 
 class LinkState(Enum):
@@ -47,6 +48,7 @@ class Link:
         "_expected_fingerprint",
         "_handshake",
         "_incoming",
+        "_keepalive_s",
         "_last_received_at",
         "_linger_until",
         "_outgoing",
@@ -95,6 +97,8 @@ class Link:
         self._outgoing = Outgoing(profile, received, self._emit_own)
         self._incoming = Incoming(profile, received, self._outgoing, self._emit_own)
         self._last_received_at = 0.0
+        # One ping is enough for both; the client's also keeps the way through its NAT open.
+        self._keepalive_s = profile.keepalive_s * (1.0 if self.is_client else _PATIENCE_OF_SERVER)
         self._silent_since: float | None = None
         self._close_text: tuple[int, str] = (0, "")
         self._close_due = False
@@ -323,7 +327,7 @@ class Link:
         tries = self._outgoing.recovery.timeouts
         if now >= self._dead_at() or (profile.max_tries is not None and tries >= profile.max_tries):
             self._finish(CloseCode.UNREACHABLE, "The other side does not answer any more.", by_peer=False)
-        elif now >= self._last_received_at + profile.keepalive_s and not self._outgoing.recovery.in_flight:
+        elif now >= self._last_received_at + self._keepalive_s and not self._outgoing.recovery.in_flight:
             self._outgoing.outbox.write_control(ENCODED_PING)
 
     def _dead_at(self) -> float:
@@ -338,7 +342,7 @@ class Link:
         if self.state is LinkState.ESTABLISHED:
             packets_at = self._outgoing.next_deadline()
             if packets_at is None:
-                return min(self._dead_at(), self._last_received_at + self._profile.keepalive_s)
+                return min(self._dead_at(), self._last_received_at + self._keepalive_s)
             # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.
             silent_since = self._silent_since
             return packets_at if silent_since is None else min(packets_at, silent_since + self._profile.dead_after_s)

@@ -17,6 +17,9 @@ from lanline.proto.link.link import Link, LinkState
 from lanline.proto.link.profile import LinkProfile
 from unit.proto.link.pair import CLIENT, MOVED, SERVER, STRANGER, Host, Pair, drop, drop_all, lose, pass_all
 
+_TICKS_S = 0.012
+"""Timers of an endpoint ring together, each a little late."""
+
 CHAT, BULK, MEDIA, CONTROL = Channel.CHAT, Channel.BULK, Channel.MEDIA, Channel.CONTROL
 
 
@@ -343,9 +346,9 @@ def test_stop_and_wait_tries_five_times_and_fails_after_two_and_a_half_seconds()
     client.send_message(CHAT, b"anybody?")
     pair.run_for(10.0)
     tries = [time - start for time, _ in pair.client.sent[before:]]
-    assert tries == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
+    assert tries == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0], abs=_TICKS_S)
     assert pair.client.closed.code is CloseCode.UNREACHABLE
-    assert pair.client.time_of(LinkClosed) - start == pytest.approx(2.5)
+    assert pair.client.time_of(LinkClosed) - start == pytest.approx(2.5, abs=_TICKS_S)
 
 
 def test_stop_and_wait_fails_on_time_with_a_large_message_too() -> None:
@@ -355,8 +358,10 @@ def test_stop_and_wait_fails_on_time_with_a_large_message_too() -> None:
     before, start = len(pair.client.sent), pair.now
     client.send_message(CHAT, bytes(5000))
     pair.run_for(10.0)
-    assert [time - start for time, _ in pair.client.sent[before:]] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
-    assert pair.client.time_of(LinkClosed) - start == pytest.approx(2.5)
+    assert [time - start for time, _ in pair.client.sent[before:]] == pytest.approx(
+        [0.0, 0.5, 1.0, 1.5, 2.0], abs=_TICKS_S
+    )
+    assert pair.client.time_of(LinkClosed) - start == pytest.approx(2.5, abs=_TICKS_S)
 
 
 def test_stop_and_wait_fourth_repeat_that_arrives_saves_the_link() -> None:
@@ -377,7 +382,7 @@ def test_stop_and_wait_lost_acknowledgement_delivers_once() -> None:
     start = pair.now
     client.send_message(CHAT, b"one")
     pair.run_until(lambda: pair.client.delivered() == 1, 3.0)
-    assert pair.now - start == pytest.approx(0.52)
+    assert pair.now - start == pytest.approx(0.52, abs=_TICKS_S)
     assert pair.server.messages() == [b"one"]
 
 
@@ -404,7 +409,7 @@ def test_peer_that_vanished_is_noticed_by_an_idle_link() -> None:
     pair.run_for(200.0)
     for host in pair.hosts:
         assert host.closed.code is CloseCode.UNREACHABLE
-        assert 25.0 < host.time_of(LinkClosed) - start <= 15.0 + 30.0 + 0.2
+        assert 25.0 < host.time_of(LinkClosed) - start <= 18.0 + 30.0 + 0.2
     assert client.state is server.state is LinkState.CLOSED
     assert not pair.client.endpoint.links
 
