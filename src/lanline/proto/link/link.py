@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -9,7 +10,7 @@ from lanline.crypto.sealing import Opener, Sealer
 from lanline.errors import CloseCode, LinkNotOpen, MalformedPacket, MessageTooLarge, ProtocolViolation
 from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, PeerMoved
-from lanline.proto.framing import frame_message
+from lanline.proto.framing import MessageParser, frame_message
 from lanline.proto.link.frames import ENCODED_PING, CloseFrame, encode_reset_token
 from lanline.proto.link.handshake import Agreement, ClientHandshake, Handshake, HandshakeState
 from lanline.proto.link.incoming import Incoming
@@ -127,6 +128,10 @@ class Link:
 
     def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
         self._check_open()
+        if channel in UNRELIABLE_CHANNELS:
+            for payload in MessageParser(len(framed)).feed(framed):
+                self._send_datagram(channel, payload)
+            return 0
         number = self._outgoing.outbox.write(channel, framed, count)
         self._wake(self)
         return number
@@ -147,6 +152,8 @@ class Link:
     def is_writable(self, channel: Channel) -> bool:
         if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
             return False
+        if channel in UNRELIABLE_CHANNELS:
+            return True
         return self._outgoing.outbox.stream(channel).has_room(self._profile.send_buffer_bytes)
 
     def may_be_with(self, fingerprint: bytes) -> bool:
@@ -292,7 +299,8 @@ class Link:
             self._finish(code, frame.reason, by_peer=True)
 
     def receive_reset(self, token: bytes) -> None:
-        if self.state is LinkState.ESTABLISHED and token == self._incoming.peer_reset_token:
+        known = self._incoming.peer_reset_token
+        if self.state is LinkState.ESTABLISHED and known is not None and hmac.compare_digest(token, known):
             self._finish(CloseCode.RESET, "The other side was restarted and no longer knows this link.", by_peer=True)
 
     def datagrams_to_send(self, now: float) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from lanline.errors import ProtocolViolation
-from lanline.proto.framing import MessageParser
+from lanline.proto.framing import PREFIX_BYTES, MessageParser
 
 _CHUNK_COST_BYTES = 64
 
@@ -41,7 +41,7 @@ class ReceiveStream:
         self._next = end
         messages = self._parser.feed(data)
         for message in messages:
-            self._held_bytes += len(message)
+            self._held_bytes += PREFIX_BYTES + len(message)
         return messages
 
     def _keep(self, offset: int, data: bytes) -> None:
@@ -76,7 +76,8 @@ class ReceiveStream:
         return b"".join(parts), end
 
     def release(self, size_bytes: int) -> None:
-        self._held_bytes = max(0, self._held_bytes - size_bytes)
+        """A message of this size has been dealt with. Its prefix counts too, or empty ones would cost nothing."""
+        self._held_bytes = max(0, self._held_bytes - PREFIX_BYTES - size_bytes)
 
     def take_limit(self) -> int | None:
         """A new limit to tell the sender, once it is worth a frame. A half message counts as taken."""
