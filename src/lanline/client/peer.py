@@ -99,6 +99,7 @@ class PeerChat:
         self._undelivered: deque[Text] = deque()
         self._on_link: deque[tuple[int, Text]] = deque()
         self._events: asyncio.Queue[PeerEvent] = asyncio.Queue()
+        self._has_progressed = asyncio.Event()
         self._recall: asyncio.TimerHandle | None = None
 
     @property
@@ -108,6 +109,11 @@ class PeerChat:
     @property
     def undelivered(self) -> list[str]:
         return [text.text for text in self._undelivered]
+
+    async def wait_undelivered_below(self, count: int) -> None:
+        while len(self._undelivered) >= count:
+            self._has_progressed.clear()
+            await self._has_progressed.wait()
 
     @property
     def is_connected(self) -> bool:
@@ -172,6 +178,7 @@ class PeerChat:
             _, text = self._on_link.popleft()
             self._undelivered.popleft()
             self._emit(TextDelivered(text.number, text.text))
+        self._has_progressed.set()
 
     # Links.
 
