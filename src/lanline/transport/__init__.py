@@ -1,0 +1,1 @@
+"""Sockets, and nothing else: what goes over them is decided elsewhere."""
