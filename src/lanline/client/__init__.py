@@ -1,0 +1,1 @@
+"""What a person's own machine does and keeps. Faces and commands stand on it."""
