@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from lanline.cli.peer import peer
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -25,6 +26,9 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     """Chat, mail and video for a group that runs its own wire."""
+
+
+app.command()(peer)
 
 
 def main() -> None:

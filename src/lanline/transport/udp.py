@@ -27,7 +27,7 @@ _SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 _GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 
 
-async def resolve(host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> tuple[int, Address]:
+async def resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> tuple[int, Address]:
     """The family and the numeric address of a host."""
     loop = asyncio.get_running_loop()
     try:
@@ -72,6 +72,10 @@ class UdpSocket:
     @property
     def address(self) -> Address:
         return self._address
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return self._socket.family
 
     @property
     def forbids_fragmentation(self) -> bool:
