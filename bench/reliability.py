@@ -21,7 +21,6 @@ from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, Message
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.link import Address, Link
 from lanline.proto.link.profile import LinkProfile
-from report import replaced
 from section import percentile, table
 from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss
 from sim.exchange import SeededExchanges
@@ -242,6 +241,15 @@ def partition_table(seed: int) -> str:
     return table(header, rows)
 
 
+def replaced(page: str, name: str, text: str) -> str:
+    begin, end = f"<!-- {name}: written by bench/reliability.py -->", f"<!-- {name}: end -->"
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"the page has no place for {name!r}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Print the tables of docs/reliability.md")
     parser.add_argument("--seed", type=int, default=1)
@@ -251,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(text, end="\n\n", flush=True)
         if options.write:
             page = PAGE.read_text(encoding="utf-8")
-            PAGE.write_text(replaced(page, f"reliability-{name}", text), encoding="utf-8")
+            PAGE.write_text(replaced(page, name, text), encoding="utf-8")
 
 
 if __name__ == "__main__":
