@@ -1,0 +1,44 @@
+"""The `lanline` command: joins the command groups, and turns every error into its sentence and an exit status."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from lanline.cli.peer import peer
+from lanline.cli.smtp.group import app as smtp
+from lanline.errors import LanlineError
+
+USAGE_STATUS = 64
+"""sysexits.h EX_USAGE, for whatever was typed wrong."""
+
+app = typer.Typer(
+    name="lanline",
+    help="Chat, mail and video for a group that runs its own wire.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(peer)
+app.add_typer(smtp, name="smtp")
+
+
+@app.callback()
+def _root() -> None:
+    """Chat, mail and video for a group that runs its own wire."""
+
+
+def main() -> None:
+    try:
+        app()
+    except LanlineError as error:
+        sys.stderr.write(f"lanline: {error}\n")
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except SystemExit as stop:
+        sys.exit(USAGE_STATUS if stop.code == 2 else stop.code)
