@@ -11,14 +11,18 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from OpenSSL import SSL
-
+from lanline.crypto.identity import Identity
+from lanline.crypto.tls import client_context, server_context
 from lanline.errors import AddressUnavailable, LinkError
-from lanline.proto.events import LinkEvent
+from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
 from lanline.proto.websocket.link import WebSocketLink
 from lanline.proto.websocket.profile import WebSocketProfile
+from lanline.transport.connection import Connection
+from lanline.transport.datagrams import Address
+from lanline.transport.driver import Driver
 
 EventHandler = Callable[[LinkEvent], None]
+AcceptHandler = Callable[[Connection, Address], None]
 _DEFAULT_PROFILE = WebSocketProfile()
 
 
@@ -27,34 +31,24 @@ class WebSocketTransport(asyncio.Protocol):
 
     def __init__(self, link: WebSocketLink, max_ahead_bytes: int) -> None:
         self.link = link
-        self.on_event: EventHandler = lambda _event: None
+        self.driver = Driver(link, deliver=self._report_events, transmit=self._write)
+        self.on_event: EventHandler = _ignore
         self.is_connected = False
         self.disconnected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._max_ahead_bytes = max_ahead_bytes
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._has_written_eof = False
-        self._is_in_turn = False
         self._is_turn_due = False
 
     def turn(self) -> None:
-        """One full drain. Inside an event handler there is no need for it: the drain goes on after the handler."""
-        if self._is_in_turn:
-            return
-        self._is_in_turn = True
-        try:
-            self._report_events()
-            self._write()
-            while self._report_events():  # writing makes room, and who waited for it may say more
-                self._write()
-            self._set_timer()
-        finally:
-            self._is_in_turn = False
-        if not self._is_turn_due and self.is_connected and self.link.has_more_to_send and self._room() > 0:
-            # The kernel took everything: let the other connections have their turn before the next piece.
-            self._is_turn_due = True
-            self._loop.call_soon(self._take_due_turn)
+        self.driver.turn(_nothing)
+
+    @property
+    def peer_address(self) -> Address:
+        assert self._transport is not None
+        name = self._transport.get_extra_info("peername") or ("", 0)
+        return name[0], name[1]
 
     # What asyncio calls.
 
@@ -66,17 +60,15 @@ class WebSocketTransport(asyncio.Protocol):
         self.turn()
 
     def data_received(self, data: bytes) -> None:
-        self.link.receive_bytes(data, self._loop.time())
-        self.turn()
+        self.driver.turn(lambda now: self.link.receive_bytes(data, now))
 
     def eof_received(self) -> None:
-        self.link.receive_eof(self._loop.time())
-        self.turn()
+        self.driver.turn(self.link.receive_eof)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name; the link knows the reason
         self.is_connected = False
-        self.link.receive_eof(self._loop.time())
-        self.turn()
+        self.driver.turn(self.link.receive_eof)
+        self.driver.stop()
         self.disconnected.set()
 
     def resume_writing(self) -> None:
@@ -99,10 +91,10 @@ class WebSocketTransport(asyncio.Protocol):
         assert self._transport is not None
         return self._max_ahead_bytes - self._transport.get_write_buffer_size()
 
-    def _write(self) -> None:
+    def _write(self, now: float) -> None:
         if self._transport is None or not self.is_connected:
             return
-        data = self.link.bytes_to_send(self._loop.time(), self._room())
+        data = self.link.bytes_to_send(now, self._room())
         if data and not self._has_written_eof:
             self._transport.write(data)
         if self.link.is_closed:
@@ -112,6 +104,10 @@ class WebSocketTransport(asyncio.Protocol):
             self._has_written_eof = True
             with contextlib.suppress(OSError):
                 self._transport.write_eof()
+        if not self._is_turn_due and self.link.has_more_to_send and self._room() > 0:
+            # The kernel took everything: let the other connections have their turn before the next piece.
+            self._is_turn_due = True
+            self._loop.call_soon(self._take_due_turn)
 
     def _close_connection(self, transport: asyncio.Transport) -> None:
         # What still waits at the end waits for a peer that has stopped reading, or has left.
@@ -120,78 +116,82 @@ class WebSocketTransport(asyncio.Protocol):
         else:
             transport.close()
 
-    def _set_timer(self) -> None:
-        """A timer that is early is left alone: it finds nothing to do and is set again. Deadlines mostly move away."""
-        deadline = self.link.next_deadline()
-        if deadline is None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        elif self._timer is None or self._timer.when() > deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._on_timer)
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        self.link.handle_timer(self._loop.time())
-        self.turn()
+def _nothing(_now: float) -> None:
+    pass
+
+
+def _ignore(_event: LinkEvent) -> None:
+    pass
 
 
 async def connect(
-    host: str,
-    port: int,
-    context: SSL.Context,
-    on_event: EventHandler,
+    address: Address,
+    identity: Identity,
     *,
     expected_fingerprint: bytes | None = None,
     profile: WebSocketProfile = _DEFAULT_PROFILE,
-) -> WebSocketTransport:
-    """Returns when TCP is connected; the link reports by events how it goes on."""
-    loop = asyncio.get_running_loop()
+) -> Connection:
+    """Call a host; a connection or a handshake that fails raises AddressUnavailable or LinkError with the reason."""
+    host, port = address
+    context = client_context(identity)
 
     def make() -> WebSocketTransport:
         link = WebSocketLink.connect(
-            context, (host, port), loop.time(), expected_fingerprint=expected_fingerprint, profile=profile
+            context, (host, port), Driver.now(), expected_fingerprint=expected_fingerprint, profile=profile
         )
-        transport = WebSocketTransport(link, profile.max_ahead_bytes)
-        transport.on_event = on_event
-        return transport
+        return WebSocketTransport(link, profile.max_ahead_bytes)
 
     try:
         async with asyncio.timeout(profile.handshake_timeout_s):
-            _, transport = await loop.create_connection(make, host, port)
-    except socket.gaierror as cause:
-        raise AddressUnavailable(f"The host name {host!r} is unknown.") from cause
+            _, transport = await asyncio.get_running_loop().create_connection(make, host, port)
+    except (socket.gaierror, UnicodeError) as cause:
+        raise AddressUnavailable(
+            f"The host '{host}' is not known here. Check the name, or give its address."
+        ) from cause
     except OSError as cause:
         raise LinkError(f"Nothing answers at {host} port {port} over TCP.") from cause
-    return transport
+    connection = Connection(transport.link, transport.driver)
+    transport.on_event = connection.handle_event
+    event = await connection.receive()
+    if isinstance(event, LinkClosed):
+        raise LinkError(event.reason)
+    return connection
 
 
 async def listen(
     host: str,
     port: int,
-    context: SSL.Context,
-    on_connection: Callable[[WebSocketTransport], EventHandler],
+    identity: Identity,
+    on_accept: AcceptHandler,
     *,
     profile: WebSocketProfile = _DEFAULT_PROFILE,
 ) -> asyncio.Server:
-    """`on_connection` is told of every caller, also of those that turn out to be no link."""
-    loop = asyncio.get_running_loop()
+    """`on_accept` is told of every link once it is established."""
+    context = server_context(identity)
 
     def make() -> WebSocketTransport:
-        transport = WebSocketTransport(
-            WebSocketLink.accept(context, loop.time(), profile=profile), profile.max_ahead_bytes
-        )
-        transport.on_event = on_connection(transport)
+        link = WebSocketLink.accept(context, Driver.now(), profile=profile)
+        transport = WebSocketTransport(link, profile.max_ahead_bytes)
+        transport.on_event = lambda event: _introduce(transport, event, on_accept)
         return transport
 
     try:
-        return await loop.create_server(make, host, port)
-    except socket.gaierror as cause:
-        raise AddressUnavailable(f"The host name {host!r} is unknown.") from cause
+        return await asyncio.get_running_loop().create_server(make, host, port)
+    except (socket.gaierror, UnicodeError) as cause:
+        raise AddressUnavailable(
+            f"The host '{host}' is not known here. Check the name, or give its address."
+        ) from cause
     except OSError as cause:
-        raise AddressUnavailable(f"TCP port {port} at {host} cannot be used: {cause.strerror or cause}.") from cause
+        raise AddressUnavailable(f"TCP port {port} on {host} cannot be opened: {cause.strerror or cause}.") from cause
+
+
+def _introduce(transport: WebSocketTransport, event: LinkEvent, on_accept: AcceptHandler) -> None:
+    if isinstance(event, LinkEstablished):
+        connection = Connection(transport.link, transport.driver)
+        connection.handle_event(event)
+        transport.on_event = connection.handle_event
+        on_accept(connection, transport.peer_address)
 
 
 def _tune(tcp: socket.socket, max_ahead_bytes: int) -> None:

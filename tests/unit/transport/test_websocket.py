@@ -169,9 +169,9 @@ def test_a_goodbye_ends_the_stream_once_and_then_the_connection(peer_reads: bool
 def test_a_lost_connection_leaves_no_timer_behind() -> None:
     async def scenario(stand_in: Connection) -> None:
         client = await _ready(stand_in)
-        assert client.transport._timer is not None
+        assert client.transport.driver._timer is not None
         client.transport.connection_lost(ConnectionResetError())
-        assert client.transport._timer is None
+        assert client.transport.driver._timer is None
         client.transport.turn()
 
     with connection() as stand_in:
