@@ -1,4 +1,4 @@
-"""TCP under a WebSocket link: moves bytes between one connection and one state machine.
+"""TCP under a WebSocket link: moves bytes between one connection and one state machine; calls out, and is called.
 
 What is TCP's own: the socket options, how much still waits in the connection, the end of the stream in each direction.
 """
@@ -13,17 +13,18 @@ from typing import cast
 
 from lanline.crypto.identity import Identity
 from lanline.crypto.tls import client_context, server_context
-from lanline.errors import AddressUnavailable, LinkError
-from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
+from lanline.errors import AddressUnavailable, CloseCode, LinkError
+from lanline.proto.events import LinkEstablished, LinkEvent
 from lanline.proto.websocket.link import WebSocketLink
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.transport.connection import Connection
+from lanline.transport.addresses import port_unavailable, resolve
+from lanline.transport.connection import AcceptHandler, Connection, EventHandler
 from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver
 
-EventHandler = Callable[[LinkEvent], None]
-AcceptHandler = Callable[[Connection, Address], None]
 _DEFAULT_PROFILE = WebSocketProfile()
+_BACKLOG = 1024
+"""Callers the kernel lets wait. When a host comes back, all its clients call at once."""
 
 
 class WebSocketTransport(asyncio.Protocol):
@@ -32,7 +33,9 @@ class WebSocketTransport(asyncio.Protocol):
     def __init__(self, link: WebSocketLink, max_ahead_bytes: int) -> None:
         self.link = link
         self.driver = Driver(link, deliver=self._report_events, transmit=self._write)
-        self.on_event: EventHandler = _ignore
+        self.connection = Connection(link, self.driver)
+        self.on_event: EventHandler = self.connection.handle_event
+        self.on_lost: Callable[[WebSocketTransport], None] = _ignore
         self.is_connected = False
         self.disconnected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -40,6 +43,32 @@ class WebSocketTransport(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._has_written_eof = False
         self._is_turn_due = False
+
+    @classmethod
+    async def call(
+        cls, address: Address, identity: Identity, expected_fingerprint: bytes | None, profile: WebSocketProfile
+    ) -> WebSocketTransport:
+        """Connect to a host; the handshake has begun and its outcome will be an event of the connection."""
+        host, port = address
+        context = client_context(identity)
+        called_at = Driver.now()
+
+        def make() -> WebSocketTransport:
+            link = WebSocketLink.connect(
+                context, address, called_at, expected_fingerprint=expected_fingerprint, profile=profile
+            )
+            return cls(link, profile.max_ahead_bytes)
+
+        try:
+            async with asyncio.timeout(profile.handshake_timeout_s):
+                _, transport = await asyncio.get_running_loop().create_connection(make, host, port)
+        except (socket.gaierror, UnicodeError) as cause:
+            raise AddressUnavailable(
+                f"The host '{host}' is not known here. Check the name, or give its address."
+            ) from cause
+        except OSError as cause:
+            raise LinkError(f"Nothing answers at {host} port {port} over TCP.") from cause
+        return transport
 
     def turn(self) -> None:
         self.driver.turn(_nothing)
@@ -70,6 +99,7 @@ class WebSocketTransport(asyncio.Protocol):
         self.driver.turn(self.link.receive_eof)
         self.driver.stop()
         self.disconnected.set()
+        self.on_lost(self)
 
     def resume_writing(self) -> None:
         self.turn()
@@ -121,7 +151,7 @@ def _nothing(_now: float) -> None:
     pass
 
 
-def _ignore(_event: LinkEvent) -> None:
+def _ignore(_transport: WebSocketTransport) -> None:
     pass
 
 
@@ -133,30 +163,61 @@ async def connect(
     profile: WebSocketProfile = _DEFAULT_PROFILE,
 ) -> Connection:
     """Call a host; a connection or a handshake that fails raises AddressUnavailable or LinkError with the reason."""
-    host, port = address
-    context = client_context(identity)
+    transport = await WebSocketTransport.call(address, identity, expected_fingerprint, profile)
+    return await transport.connection.wait_established()
 
-    def make() -> WebSocketTransport:
-        link = WebSocketLink.connect(
-            context, (host, port), Driver.now(), expected_fingerprint=expected_fingerprint, profile=profile
-        )
-        return WebSocketTransport(link, profile.max_ahead_bytes)
 
-    try:
-        async with asyncio.timeout(profile.handshake_timeout_s):
-            _, transport = await asyncio.get_running_loop().create_connection(make, host, port)
-    except (socket.gaierror, UnicodeError) as cause:
-        raise AddressUnavailable(
-            f"The host '{host}' is not known here. Check the name, or give its address."
-        ) from cause
-    except OSError as cause:
-        raise LinkError(f"Nothing answers at {host} port {port} over TCP.") from cause
-    connection = Connection(transport.link, transport.driver)
-    transport.on_event = connection.handle_event
-    event = await connection.receive()
-    if isinstance(event, LinkClosed):
-        raise LinkError(event.reason)
-    return connection
+class WebSocketHost:
+    """All links that callers have opened to one TCP port."""
+
+    def __init__(self, identity: Identity, on_accept: AcceptHandler, profile: WebSocketProfile) -> None:
+        self._context = server_context(identity)
+        self._on_accept = on_accept
+        self._profile = profile
+        self._transports: set[WebSocketTransport] = set()
+        self._server: asyncio.Server | None = None
+        self.address: Address = ("", 0)
+
+    async def open(self, host: str, port: int) -> None:
+        family, address = await resolve(host, port)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+            self._server = await asyncio.get_running_loop().create_server(self._make, sock=sock, backlog=_BACKLOG)
+        except OSError as cause:
+            sock.close()
+            raise port_unavailable("TCP", host, port, cause) from cause
+        self.address = sock.getsockname()[:2]
+
+    def _make(self) -> WebSocketTransport:
+        link = WebSocketLink.accept(self._context, Driver.now(), profile=self._profile)
+        transport = WebSocketTransport(link, self._profile.max_ahead_bytes)
+        transport.on_event = lambda event: self._introduce(transport, event)
+        transport.on_lost = self._transports.discard
+        self._transports.add(transport)
+        return transport
+
+    def _introduce(self, transport: WebSocketTransport, event: LinkEvent) -> None:
+        """The first event: an established link, or a caller that was none and is not worth telling."""
+        transport.on_event = transport.connection.handle_event
+        transport.connection.handle_event(event)
+        if type(event) is LinkEstablished:
+            transport.connection.introduce(self._on_accept, transport.peer_address)
+
+    def close(self, reason: str = "") -> None:
+        """Say goodbye on every link, once, and let the port go."""
+        if self._server is not None:
+            self._server.close()
+        for transport in list(self._transports):
+            transport.connection.close(CloseCode.GOING_AWAY, reason)
+
+    async def wait_closed(self) -> None:
+        """Until no connection is left; each has a time limit for its goodbye."""
+        for transport in list(self._transports):
+            await transport.disconnected.wait()
+        if self._server is not None:
+            await self._server.wait_closed()
 
 
 async def listen(
@@ -166,37 +227,18 @@ async def listen(
     on_accept: AcceptHandler,
     *,
     profile: WebSocketProfile = _DEFAULT_PROFILE,
-) -> asyncio.Server:
+) -> WebSocketHost:
     """`on_accept` is told of every link once it is established."""
-    context = server_context(identity)
-
-    def make() -> WebSocketTransport:
-        link = WebSocketLink.accept(context, Driver.now(), profile=profile)
-        transport = WebSocketTransport(link, profile.max_ahead_bytes)
-        transport.on_event = lambda event: _introduce(transport, event, on_accept)
-        return transport
-
-    try:
-        return await asyncio.get_running_loop().create_server(make, host, port)
-    except (socket.gaierror, UnicodeError) as cause:
-        raise AddressUnavailable(
-            f"The host '{host}' is not known here. Check the name, or give its address."
-        ) from cause
-    except OSError as cause:
-        raise AddressUnavailable(f"TCP port {port} on {host} cannot be opened: {cause.strerror or cause}.") from cause
-
-
-def _introduce(transport: WebSocketTransport, event: LinkEvent, on_accept: AcceptHandler) -> None:
-    if isinstance(event, LinkEstablished):
-        connection = Connection(transport.link, transport.driver)
-        connection.handle_event(event)
-        transport.on_event = connection.handle_event
-        on_accept(connection, transport.peer_address)
+    websocket_host = WebSocketHost(identity, on_accept, profile)
+    await websocket_host.open(host, port)
+    return websocket_host
 
 
 def _tune(tcp: socket.socket, max_ahead_bytes: int) -> None:
-    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # Without it the kernel swallows megabytes of bulk that no chat message can overtake (tcp(7); Linux and macOS).
+    # Without a limit the kernel swallows megabytes of bulk that no chat message can overtake (tcp(7); Linux and macOS).
     unsent_limit = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if unsent_limit is not None:
-        tcp.setsockopt(socket.IPPROTO_TCP, unsent_limit, max_ahead_bytes)
+    # macOS refuses options of a connection that the peer has already broken off.
+    with contextlib.suppress(OSError):
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if unsent_limit is not None:
+            tcp.setsockopt(socket.IPPROTO_TCP, unsent_limit, max_ahead_bytes)

@@ -137,6 +137,7 @@ def test_room_that_writing_makes_is_reported_in_the_same_turn() -> None:
     async def scenario(stand_in: Connection) -> None:
         client = await _ready(stand_in, send_buffer_bytes=10_000)
         client.transport.link.send_message(Channel.CHAT, bytes(20_000))
+        assert not client.transport.link.is_writable(Channel.CHAT)
         client.transport.turn()
         assert SendBufferDrained(Channel.CHAT) in client.events
         client.transport.connection_lost(None)
