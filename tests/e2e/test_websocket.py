@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
@@ -15,50 +14,20 @@ import uvloop
 from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import InvalidStatus
 
+from e2e.end import LIMIT_S, End
 from lanline.crypto.identity import Identity
 from lanline.errors import AddressUnavailable, CloseCode, LinkError
 from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.proto.events import LinkClosed, LinkEvent, SendBufferDrained
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.websocket import WebSocketHost, WebSocketTransport, connect, listen
 
 SERVER, CLIENT = Identity.generate(), Identity.generate()
-LIMIT_S = 20.0
 T = TypeVar("T")
 
 RUNNERS = [asyncio.run, uvloop.run]
-
-
-class End:
-    """What one side of a link has seen."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.received: dict[Channel, list[bytes]] = defaultdict(list)
-        self.order: list[Channel] = []
-        self.delivered: dict[Channel, int] = defaultdict(int)
-        self.changed = asyncio.Event()
-        connection.set_handler(self.see)
-
-    @property
-    def closed(self) -> LinkClosed | None:
-        return self.connection.closed
-
-    def see(self, event: LinkEvent) -> None:
-        if isinstance(event, MessageReceived):
-            self.received[event.channel].append(event.payload)
-            self.order.append(event.channel)
-        elif isinstance(event, MessagesDelivered):
-            self.delivered[event.channel] = event.through
-        self.changed.set()
-
-    async def wait_until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
 
 
 class Listener:
