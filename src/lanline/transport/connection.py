@@ -148,11 +148,8 @@ class Connection:
             if self._unread_media_bytes + size > _UNREAD_MEDIA_BYTES:
                 return
             self._unread_media_bytes += size
-        elif type(event) is MessagesDelivered and waiting:
-            last = waiting[-1]
-            if type(last) is MessagesDelivered and last.channel is event.channel:
-                # The later number says all that the earlier one did.
-                waiting.pop()
+        elif type(event) is MessagesDelivered:
+            _drop_outdated(waiting, event.channel)
         waiting.append(event)
 
     def _take_waiting(self, waiting: deque[LinkEvent]) -> LinkEvent:
@@ -187,3 +184,14 @@ class Connection:
         while self.closed is None:
             await self._wait_for_event()
         return self.closed
+
+
+def _drop_outdated(waiting: deque[LinkEvent], channel: Channel) -> None:
+    """The later number says all that the earlier one did. Only the latest events are looked at: one a channel."""
+    for index in range(len(waiting) - 1, -1, -1):
+        event = waiting[index]
+        if type(event) is not MessagesDelivered:
+            return
+        if event.channel is channel:
+            del waiting[index]
+            return

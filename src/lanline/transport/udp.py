@@ -151,13 +151,15 @@ class UdpSocket:
 
 
 def _equal_run(datagrams: list[bytes], start: int) -> int:
-    """Where the run ends that one call may send: equal sizes, the last one may be shorter."""
+    """Where the run ends that one call may send: equal sizes, the last one may be shorter; none is empty."""
     size = len(datagrams[start])
-    stop = min(len(datagrams), start + min(_GSO_MAX_SEGMENTS, max(1, _GSO_MAX_BYTES // max(1, size))))
+    if not size:
+        return start + 1
+    stop = min(len(datagrams), start + min(_GSO_MAX_SEGMENTS, max(1, _GSO_MAX_BYTES // size)))
     for index in range(start + 1, stop):
         length = len(datagrams[index])
         if length != size:
-            return index + 1 if length < size else index
+            return index + 1 if 0 < length < size else index
     return stop
 
 
