@@ -26,7 +26,7 @@ class MessageLink(Protocol):
         """What a message on an unreliable channel may hold, on this path and now."""
 
     def release(self, channel: Channel, size_bytes: int) -> None:
-        """A received message has been dealt with; its room is the peer's again."""
+        """One received message has been dealt with; its room is the peer's again."""
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:
         """Say goodbye. What is queued and not yet delivered is given up."""

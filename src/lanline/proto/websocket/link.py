@@ -177,7 +177,7 @@ class WebSocketLink:
         return MAX_BODY_BYTES
 
     def release(self, channel: Channel, size_bytes: int) -> None:
-        if channel is not Channel.MEDIA:
+        if channel is not Channel.MEDIA and self._state not in ENDED_STATES:
             self._incoming[channel].release(size_bytes)
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lanline.errors import SendBufferFull
 from lanline.proto.channels import RELIABLE_CHANNELS, Channel
 from lanline.proto.events import SendBufferDrained
-from lanline.proto.framing import frame_messages
+from lanline.proto.framing import PREFIX_BYTES, frame_messages
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.proto.websocket.units import INITIAL_CREDIT_BYTES
 from unit.proto.websocket.pair import End, Pair
@@ -111,11 +111,34 @@ def test_a_reader_that_does_not_release_holds_the_sender_back(channel: Channel) 
     assert not pair.client.link.is_writable(channel)
 
     pair.server.releases = True
-    pair.server.link.release(channel, held)
+    for payload in list(pair.server.received[channel]):
+        pair.server.link.release(channel, len(payload))
     pair.settle()
     assert pair.client.link.is_writable(channel)
     assert len(pair.server.received[channel]) == pair.client.delivered[channel]
     assert sum(map(len, pair.server.received[channel])) > held
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_tiny_messages_that_nobody_takes_do_not_pile_up_without_end(size: int) -> None:
+    window, cost = 200_000, PREFIX_BYTES + size
+    pair = Pair(WebSocketProfile(receive_window_bytes=window, send_buffer_bytes=100_000)).establish()
+    pair.server.releases = False
+    many = frame_messages([bytes(size)] * 10_000)
+    for _ in range(20):
+        if pair.client.link.is_writable(Channel.CHAT):
+            pair.client.link.send_framed(Channel.CHAT, many, 10_000)
+        pair.settle()
+    held = pair.server.received[Channel.CHAT]
+    assert len(held) <= window // cost + 1
+    assert not pair.client.link.is_writable(Channel.CHAT)
+
+    pair.server.releases = True
+    for payload in list(held):
+        pair.server.link.release(Channel.CHAT, len(payload))
+    pair.settle()
+    assert pair.client.link.is_writable(Channel.CHAT)
+    assert len(held) == pair.client.delivered[Channel.CHAT]
 
 
 def test_a_channel_without_credit_does_not_stop_the_others() -> None:
