@@ -364,3 +364,21 @@ def test_closing_the_host_says_goodbye_to_all() -> None:
             await connect(listener.host.address, CLIENT)
 
     run(asyncio.run, scenario, close_timeout_s=60.0)
+
+
+def test_closing_the_host_hangs_up_on_callers_in_the_middle_of_a_handshake() -> None:
+    async def scenario(listener: Listener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"\x16")
+        # A link that was called later is established: so the host has seen this caller too.
+        await linked(listener)
+        assert len(listener.host._transports) == 2
+        listener.host.close()
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.read() == b""
+            await listener.host.wait_closed()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    run(asyncio.run, scenario, close_timeout_s=0.05, handshake_timeout_s=60.0)
