@@ -20,9 +20,10 @@ from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved
 from lanline.proto.link.profile import LinkProfile
+from lanline.transport.addresses import resolve
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
-from lanline.transport.udp import UdpSocket, resolve
+from lanline.transport.udp import UdpSocket
 from lanline.wire.peer import Introduction, Text, decode_peer_message, encode_peer_message
 
 PROFILE = LinkProfile(keepalive_s=5.0, dead_after_s=15.0)

@@ -6,7 +6,8 @@ import asyncio
 
 from lanline.errors import InvalidInput
 from lanline.model.text import safe_line
-from lanline.transport.udp import UdpSocket, resolve
+from lanline.transport.addresses import resolve
+from lanline.transport.udp import UdpSocket
 
 MAX_DATAGRAM_BYTES = 65_507
 
