@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
@@ -15,129 +14,67 @@ import uvloop
 from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import InvalidStatus
 
+from e2e.end import LIMIT_S, End
 from lanline.crypto.identity import Identity
-from lanline.crypto.tls import client_context, server_context
 from lanline.errors import AddressUnavailable, CloseCode, LinkError
 from lanline.proto.channels import Channel
-from lanline.proto.events import (
-    LinkClosed,
-    LinkEstablished,
-    LinkEvent,
-    MessageReceived,
-    MessagesDelivered,
-    SendBufferDrained,
-)
+from lanline.proto.events import LinkClosed, LinkEvent, SendBufferDrained
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.transport.websocket import WebSocketTransport, connect, listen
+from lanline.transport.connection import Connection
+from lanline.transport.datagrams import Address
+from lanline.transport.websocket import WebSocketHost, WebSocketTransport, connect, listen
 
 SERVER, CLIENT = Identity.generate(), Identity.generate()
-LIMIT_S = 20.0
 T = TypeVar("T")
 
 RUNNERS = [asyncio.run, uvloop.run]
 
 
-class End:
-    """What one side of a link has seen."""
+class Listener:
+    """A listening host with what its callers have sent. It keeps the transports of both sides to look at."""
 
-    def __init__(self) -> None:
-        self.transport: WebSocketTransport | None = None
-        self.established: LinkEstablished | None = None
-        self.closed: LinkClosed | None = None
-        self.received: dict[Channel, list[bytes]] = defaultdict(list)
-        self.order: list[Channel] = []
-        self.delivered: dict[Channel, int] = defaultdict(int)
-        self.changed = asyncio.Event()
+    def __init__(self, profile: WebSocketProfile) -> None:
+        self.host = WebSocketHost(SERVER, self.accept, profile)
+        self.ends: list[End] = []
+        self.callers: list[WebSocketTransport] = []
 
     @property
-    def link(self) -> Any:
-        assert self.transport is not None
-        return self.transport.link
+    def port(self) -> int:
+        return self.host.address[1]
 
-    def see(self, event: LinkEvent) -> None:
-        if isinstance(event, LinkEstablished):
-            self.established = event
-        elif isinstance(event, LinkClosed):
-            self.closed = event
-        elif isinstance(event, MessageReceived):
-            self.received[event.channel].append(event.payload)
-            self.order.append(event.channel)
-            if self.transport is not None:
-                self.link.release(event.channel, len(event.payload))
-        elif isinstance(event, MessagesDelivered):
-            self.delivered[event.channel] = event.through
-        self.changed.set()
+    def accept(self, connection: Connection, _address: Address) -> None:
+        self.ends.append(End(connection))
 
-    def send(self, channel: Channel, payload: bytes) -> None:
-        self.link.send_message(channel, payload)
-        assert self.transport is not None
-        self.transport.turn()
-
-    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
-        assert self.transport is not None
-        self.link.close(code, reason, asyncio.get_running_loop().time())
-        self.transport.turn()
-
-    async def wait_until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
-
-    async def wait_disconnected(self) -> None:
-        assert self.transport is not None
-        async with asyncio.timeout(LIMIT_S):
-            await self.transport.disconnected.wait()
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.ends: list[End] = []
-        self.port = 0
-
-    def accept(self, transport: WebSocketTransport) -> Callable[[LinkEvent], None]:
-        end = End()
-        end.transport = transport
-        self.ends.append(end)
-        return end.see
+    async def call(
+        self, port: int | None = None, expected_fingerprint: bytes | None = None, **settings: Any
+    ) -> WebSocketTransport:
+        address = ("127.0.0.1", port or self.port)
+        transport = await WebSocketTransport.call(address, CLIENT, expected_fingerprint, WebSocketProfile(**settings))
+        self.callers.append(transport)
+        return transport
 
 
 @asynccontextmanager
 async def listening(profile: WebSocketProfile | None = None) -> AsyncIterator[Listener]:
-    listener = Listener()
-    server = await listen(
-        "127.0.0.1", 0, server_context(SERVER), listener.accept, profile=profile or WebSocketProfile()
-    )
-    listener.port = server.sockets[0].getsockname()[1]
+    listener = Listener(profile or WebSocketProfile())
+    await listener.host.open("127.0.0.1", 0)
     try:
         yield listener
     finally:
-        server.close()
-        for end in listener.ends:
-            end.close(CloseCode.GOING_AWAY)
-            await end.wait_disconnected()
-        await server.wait_closed()
+        for caller in listener.callers:
+            caller.connection.close()
+        listener.host.close()
+        async with asyncio.timeout(LIMIT_S):
+            await listener.host.wait_closed()
+            for caller in listener.callers:
+                await caller.disconnected.wait()
 
 
-@asynccontextmanager
-async def linked(
-    listener: Listener, expected_fingerprint: bytes | None = None, **settings: Any
-) -> AsyncIterator[tuple[End, End]]:
-    client = End()
-    client.transport = await connect(
-        "127.0.0.1",
-        listener.port,
-        client_context(CLIENT),
-        client.see,
-        expected_fingerprint=expected_fingerprint,
-        profile=WebSocketProfile(**settings),
-    )
-    try:
-        await client.wait_until(lambda: client.established or client.closed)
-        yield client, listener.ends[-1]
-    finally:
-        client.close()
-        await client.wait_disconnected()
+async def linked(listener: Listener, expected_fingerprint: bytes | None = None, **settings: Any) -> tuple[End, End]:
+    async with asyncio.timeout(LIMIT_S):
+        transport = await listener.call(expected_fingerprint=expected_fingerprint, **settings)
+        await transport.connection.wait_established()
+    return End(transport.connection), listener.ends[-1]
 
 
 @asynccontextmanager
@@ -190,20 +127,16 @@ def stranger_context() -> ssl.SSLContext:
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_two_links_talk_and_part(runner: Any) -> None:
     async def scenario(listener: Listener) -> None:
-        async with linked(listener, SERVER.fingerprint, close_timeout_s=60.0) as (client, server):
-            assert client.established
-            client.send(Channel.CHAT, b"hello")
-            await server.wait_until(lambda: server.received[Channel.CHAT])
-            server.send(Channel.CHAT, b"hello yourself")
-            await client.wait_until(lambda: client.received[Channel.CHAT] and client.delivered[Channel.CHAT] == 1)
-            assert server.established is not None
-            assert client.established.binding == server.established.binding
-            assert server.established.peer_fingerprint == CLIENT.fingerprint
-            client.close(CloseCode.DONE, "good night")
-            await server.wait_until(lambda: server.closed)
-            assert server.closed == LinkClosed(CloseCode.DONE, "good night", by_peer=True)
-            await server.wait_disconnected()
-            await client.wait_disconnected()
+        client, server = await linked(listener, SERVER.fingerprint, close_timeout_s=60.0)
+        client.connection.send_nowait(Channel.CHAT, b"hello")
+        await server.wait_until(lambda: server.received[Channel.CHAT])
+        server.connection.send_nowait(Channel.CHAT, b"hello yourself")
+        await client.wait_until(lambda: client.received[Channel.CHAT] and client.delivered[Channel.CHAT] == 1)
+        assert client.connection.binding == server.connection.binding
+        assert server.connection.peer_fingerprint == CLIENT.fingerprint
+        client.connection.close(CloseCode.DONE, "good night")
+        await server.wait_until(lambda: server.closed)
+        assert server.closed == LinkClosed(CloseCode.DONE, "good night", by_peer=True)
 
     # Nobody waits for a timeout in an orderly parting.
     run(runner, scenario, close_timeout_s=60.0)
@@ -212,88 +145,85 @@ def test_two_links_talk_and_part(runner: Any) -> None:
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_chat_arrives_while_bulk_is_under_way(runner: Any) -> None:
     async def scenario(listener: Listener) -> None:
-        async with linked(listener) as (client, server):
-            for _ in range(3):
-                payload = bytes(16 * 1024 * 1024)
-                client.send(Channel.BULK, payload)
-                client.send(Channel.CHAT, b"me first")
-                await server.wait_until(lambda: server.received[Channel.BULK])
-                assert server.order[-2:] == [Channel.CHAT, Channel.BULK]
-                assert server.received[Channel.BULK].pop() == payload
+        client, server = await linked(listener)
+        for _ in range(3):
+            payload = bytes(16 * 1024 * 1024)
+            client.connection.send_nowait(Channel.BULK, payload)
+            client.connection.send_nowait(Channel.CHAT, b"me first")
+            await server.wait_until(lambda: server.received[Channel.BULK])
+            assert server.order[-2:] == [Channel.CHAT, Channel.BULK]
+            assert server.received[Channel.BULK].pop() == payload
 
     run(runner, scenario)
 
 
 def test_a_wrong_server_is_rejected() -> None:
     async def scenario(listener: Listener) -> None:
-        async with linked(listener, CLIENT.fingerprint) as (client, server):
-            assert client.closed is not None
-            assert client.closed.code is CloseCode.IDENTITY_REJECTED
-            await server.wait_until(lambda: server.closed)
-            assert server.established is None
+        transport = await listener.call(expected_fingerprint=CLIENT.fingerprint)
+        closed = await transport.connection.receive()
+        assert isinstance(closed, LinkClosed)
+        assert closed.code is CloseCode.IDENTITY_REJECTED
+        async with asyncio.timeout(LIMIT_S):
+            await transport.disconnected.wait()
+        assert not listener.ends
 
     run(asyncio.run, scenario)
 
 
 def test_a_connection_that_breaks_is_reported_on_both_sides() -> None:
     async def scenario(listener: Listener) -> None:
-        async with linked(listener) as (client, server):
-            await server.wait_until(lambda: server.established)
-            client.transport._transport.abort()  # type: ignore[union-attr]
-            await server.wait_until(lambda: server.closed)
-            await client.wait_until(lambda: client.closed)
-            for end in (client, server):
-                assert end.closed is not None
-                assert end.closed.code is CloseCode.RESET
+        client, server = await linked(listener)
+        listener.callers[0]._transport.abort()  # type: ignore[union-attr]
+        for end in (client, server):
+            await end.wait_until(lambda end=end: end.closed)  # type: ignore[misc]
+            assert end.closed is not None
+            assert end.closed.code is CloseCode.RESET
 
     run(asyncio.run, scenario)
 
 
 def test_a_connection_that_goes_silent_is_given_up_with_bytes_still_waiting() -> None:
-    profile = WebSocketProfile(keepalive_s=0.1, dead_after_s=0.3, close_timeout_s=0.1)
-
     async def scenario(listener: Listener) -> None:
         async with hole_in_the_wire(listener.port) as (port, cut):
-            client = End()
-            client.transport = await connect("127.0.0.1", port, client_context(CLIENT), client.see, profile=profile)
-            await client.wait_until(lambda: client.established)
+            transport = await listener.call(port, keepalive_s=0.1, dead_after_s=0.3, close_timeout_s=0.1)
+            client = End(await transport.connection.wait_established())
             cut.set()
-            while client.link.is_writable(Channel.BULK):
-                client.send(Channel.BULK, bytes(100_000))
+            while client.connection.is_writable(Channel.BULK):
+                client.connection.send_nowait(Channel.BULK, bytes(100_000))
             await client.wait_until(lambda: client.closed)
             assert client.closed is not None
             assert client.closed.code is CloseCode.UNREACHABLE
-            await client.wait_disconnected()
+            async with asyncio.timeout(LIMIT_S):
+                await transport.disconnected.wait()
 
     run(asyncio.run, scenario)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit on unsent bytes")
 def test_the_kernel_holds_little_that_chat_cannot_overtake() -> None:
-    async def scenario(listener: Listener) -> int:
-        async with linked(listener) as (_, server):
-            tcp = server.transport._transport.get_extra_info("socket")  # type: ignore[union-attr]
-            return tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    async def scenario(listener: Listener) -> list[int]:
+        await linked(listener)
+        ends = [*listener.callers, *listener.host._transports]
+        tcp = [end._transport.get_extra_info("socket") for end in ends]  # type: ignore[union-attr]
+        return [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) for each in tcp]
 
-    assert run(asyncio.run, scenario) == WebSocketProfile().max_ahead_bytes
+    assert run(asyncio.run, scenario) == 2 * [WebSocketProfile().max_ahead_bytes]
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_a_goodbye_said_when_room_is_reported_goes_out_at_once(runner: Any) -> None:
     async def scenario(listener: Listener) -> None:
-        async with linked(listener) as (client, server):
-            assert client.transport is not None
-            see = client.see
+        client, server = await linked(listener)
 
-            def leave_when_drained(event: LinkEvent) -> None:
-                see(event)
-                if isinstance(event, SendBufferDrained):
-                    client.close(CloseCode.GOING_AWAY)
+        def leave_when_drained(event: LinkEvent) -> None:
+            if isinstance(event, SendBufferDrained):
+                client.connection.close(CloseCode.GOING_AWAY)
 
-            client.transport.on_event = leave_when_drained
-            client.send(Channel.BULK, bytes(2_000_000))
-            await server.wait_until(lambda: server.closed)
-            assert server.closed == LinkClosed(CloseCode.GOING_AWAY, "", by_peer=True)
+        client.connection.set_handler(leave_when_drained)
+        client.connection.send_nowait(Channel.BULK, bytes(2_000_000))
+        assert not client.connection.is_writable(Channel.BULK)
+        await server.wait_until(lambda: server.closed)
+        assert server.closed == LinkClosed(CloseCode.GOING_AWAY, "", by_peer=True)
 
     run(runner, scenario, close_timeout_s=60.0)
 
@@ -352,16 +282,16 @@ def test_garbage_is_hung_up_on_and_the_next_caller_is_served(garbage: bytes) -> 
             assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
-        async with linked(listener) as (client, _):
-            assert client.established
+        client, _ = await linked(listener)
+        assert client.connection.peer_fingerprint == SERVER.fingerprint
 
     run(asyncio.run, scenario)
 
 
 def test_a_port_that_is_taken_is_named() -> None:
     async def scenario(listener: Listener) -> None:
-        with pytest.raises(AddressUnavailable, match=str(listener.port)):
-            await listen("127.0.0.1", listener.port, server_context(SERVER), listener.accept)
+        with pytest.raises(AddressUnavailable, match=f"TCP port {listener.port} on 127.0.0.1 is taken"):
+            await listen("127.0.0.1", listener.port, SERVER, listener.accept)
 
     run(asyncio.run, scenario)
 
@@ -371,9 +301,84 @@ def test_nobody_there_is_a_clear_error() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         with pytest.raises(LinkError, match="Nothing answers"):
-            asyncio.run(connect("127.0.0.1", port, client_context(CLIENT), lambda _event: None))
+            asyncio.run(connect(("127.0.0.1", port), CLIENT))
 
 
 def test_an_unknown_host_is_a_clear_error() -> None:
-    with pytest.raises(AddressUnavailable, match="unknown"):
-        asyncio.run(connect("nobody.invalid", 1, client_context(CLIENT), lambda _event: None))
+    with pytest.raises(AddressUnavailable, match=r"'nobody\.invalid' is not known"):
+        asyncio.run(connect(("nobody.invalid", 1), CLIENT))
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_host_that_hangs_up_at_once_is_a_clear_error(runner: Any) -> None:
+    """Its goodbye may arrive before the caller has begun to listen for it."""
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0)
+        async with server, asyncio.timeout(LIMIT_S):
+            with pytest.raises(LinkError, match=r"ended during the handshake|Nothing answers"):
+                await connect(server.sockets[0].getsockname()[:2], CLIENT)
+
+    runner(scenario())
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_host_that_accepts_and_is_silent_is_given_up_in_time(runner: Any) -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            async with asyncio.timeout(LIMIT_S):
+                with pytest.raises(LinkError, match="too long"):
+                    await connect(silent.getsockname(), CLIENT, profile=WebSocketProfile(handshake_timeout_s=0.1))
+
+    runner(scenario())
+
+
+def test_a_call_that_is_cancelled_leaves_no_connection() -> None:
+    async def scenario() -> bytes:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            silent.setblocking(False)
+            call = asyncio.create_task(connect(silent.getsockname(), CLIENT, profile=WebSocketProfile()))
+            loop = asyncio.get_running_loop()
+            caller, _ = await loop.sock_accept(silent)
+            with caller:
+                assert await loop.sock_recv(caller, 65_536)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+                async with asyncio.timeout(LIMIT_S):
+                    return await loop.sock_recv(caller, 65_536)
+
+    assert asyncio.run(scenario()) == b""
+
+
+def test_closing_the_host_says_goodbye_to_all() -> None:
+    async def scenario(listener: Listener) -> None:
+        first, second = (await linked(listener))[0], (await linked(listener))[0]
+        listener.host.close("back at noon")
+        for end in (first, second):
+            await end.wait_until(lambda end=end: end.closed)  # type: ignore[misc]
+            assert end.closed == LinkClosed(CloseCode.GOING_AWAY, "back at noon", by_peer=True)
+        await listener.host.wait_closed()
+        assert not listener.host._transports
+        with pytest.raises(LinkError, match="Nothing answers"):
+            await connect(listener.host.address, CLIENT)
+
+    run(asyncio.run, scenario, close_timeout_s=60.0)
+
+
+def test_closing_the_host_hangs_up_on_callers_in_the_middle_of_a_handshake() -> None:
+    async def scenario(listener: Listener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"\x16")
+        # A link that was called later is established: so the host has seen this caller too.
+        await linked(listener)
+        assert len(listener.host._transports) == 2
+        listener.host.close()
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.read() == b""
+            await listener.host.wait_closed()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    run(asyncio.run, scenario, close_timeout_s=0.05, handshake_timeout_s=60.0)

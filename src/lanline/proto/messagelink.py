@@ -10,7 +10,7 @@ from lanline.proto.channels import Channel
 
 class MessageLink(Protocol):
     def send_message(self, channel: Channel, payload: bytes) -> int:
-        """Queue a message; return its number, counted from 1 in its channel.
+        """Queue a message; return its number, counted from 1 in its channel. On an unreliable channel all are 0.
 
         Raises LinkNotOpen, SendBufferFull or MessageTooLarge, and then nothing was queued.
         """
@@ -18,10 +18,15 @@ class MessageLink(Protocol):
     def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
         """Queue `count` messages already framed by `frame_messages`; return the number of the last."""
 
-    def is_writable(self, channel: Channel) -> bool: ...
+    def is_writable(self, channel: Channel) -> bool:
+        """After a False, `SendBufferDrained` or `LinkClosed` will come."""
+
+    @property
+    def largest_datagram_bytes(self) -> int:
+        """What a message on an unreliable channel may hold, on this path and now."""
 
     def release(self, channel: Channel, size_bytes: int) -> None:
-        """A received message has been dealt with; its room is the peer's again."""
+        """One received message has been dealt with; its room is the peer's again."""
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:
         """Say goodbye. What is queued and not yet delivered is given up."""

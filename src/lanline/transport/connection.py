@@ -6,19 +6,41 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from lanline.errors import CloseCode, LinkNotOpen
-from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, SendBufferDrained
+from lanline.errors import CloseCode, LinkError, LinkNotOpen
+from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
+from lanline.proto.events import (
+    LinkClosed,
+    LinkEstablished,
+    LinkEvent,
+    MessageReceived,
+    MessagesDelivered,
+    SendBufferDrained,
+)
 from lanline.proto.messagelink import MessageLink
+from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver
 
 EventHandler = Callable[[LinkEvent], None]
+AcceptHandler = Callable[["Connection", Address], None]
+_UNREAD_MEDIA_BYTES = 256 * 1024
+"""Media has no flow control: what nobody reads has to end somewhere."""
+_EVENT_COST_BYTES = 128
 
 
 class Connection:
     """Events go to the handler, in the turn they happen in; without a handler they wait for `receive`."""
 
-    __slots__ = ("_driver", "_handler", "_link", "_waiting", "_wakers", "binding", "closed", "peer_fingerprint")
+    __slots__ = (
+        "_driver",
+        "_handler",
+        "_link",
+        "_unread_media_bytes",
+        "_waiting",
+        "_wakers",
+        "binding",
+        "closed",
+        "peer_fingerprint",
+    )
 
     def __init__(self, link: MessageLink, driver: Driver) -> None:
         self._link = link
@@ -26,6 +48,7 @@ class Connection:
         self._handler: EventHandler | None = None
         self._waiting: deque[LinkEvent] | None = None
         self._wakers: list[asyncio.Future[None]] | None = None
+        self._unread_media_bytes = 0
         self.peer_fingerprint = b""
         self.binding = b""
         self.closed: LinkClosed | None = None
@@ -33,7 +56,25 @@ class Connection:
     def set_handler(self, handler: EventHandler) -> None:
         self._handler = handler
         while self._waiting:
-            self._hand_over(self._waiting.popleft(), handler)
+            self._hand_over(self._take_waiting(self._waiting), handler)
+
+    async def wait_established(self) -> Connection:
+        """For the transport: the outcome of a call. Whoever stops waiting for it has hung up."""
+        try:
+            event = await self.receive()
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        if isinstance(event, LinkClosed):
+            raise LinkError(event.reason)
+        return self
+
+    def introduce(self, on_accept: AcceptHandler, address: Address) -> None:
+        """For the transport: hand a caller in."""
+        try:
+            on_accept(self, address)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is one session's and no other link's
+            self._report(error)
 
     # Sending.
 
@@ -51,6 +92,10 @@ class Connection:
     def is_writable(self, channel: Channel) -> bool:
         return self._link.is_writable(channel)
 
+    @property
+    def largest_datagram_bytes(self) -> int:
+        return self._link.largest_datagram_bytes
+
     async def wait_writable(self, channel: Channel) -> None:
         while not self._link.is_writable(channel):
             if self.closed is not None:
@@ -65,7 +110,7 @@ class Connection:
             if self.closed is not None:
                 raise LinkNotOpen(self.closed.reason)
             await self._wait_for_event()
-        event = self._waiting.popleft()
+        event = self._take_waiting(self._waiting)
         self._release(event)
         return event
 
@@ -86,18 +131,44 @@ class Connection:
         if self._handler is not None:
             self._hand_over(event, self._handler)
         elif type(event) is not SendBufferDrained:
-            if self._waiting is None:
-                self._waiting = deque()
-            self._waiting.append(event)
+            self._keep(event)
         if self._wakers:
             wakers, self._wakers = self._wakers, None
             for waker in wakers:
                 if not waker.done():
                     waker.set_result(None)
 
+    def _keep(self, event: LinkEvent) -> None:
+        """Until somebody asks. The window of a channel bounds reliable messages; the rest is bounded here."""
+        if self._waiting is None:
+            self._waiting = deque()
+        waiting = self._waiting
+        if type(event) is MessageReceived and event.channel in UNRELIABLE_CHANNELS:
+            size = len(event.payload) + _EVENT_COST_BYTES
+            if self._unread_media_bytes + size > _UNREAD_MEDIA_BYTES:
+                return
+            self._unread_media_bytes += size
+        elif type(event) is MessagesDelivered:
+            _drop_outdated(waiting, event.channel)
+        waiting.append(event)
+
+    def _take_waiting(self, waiting: deque[LinkEvent]) -> LinkEvent:
+        event = waiting.popleft()
+        if type(event) is MessageReceived and event.channel in UNRELIABLE_CHANNELS:
+            self._unread_media_bytes -= len(event.payload) + _EVENT_COST_BYTES
+        return event
+
     def _hand_over(self, event: LinkEvent, handler: EventHandler) -> None:
-        handler(event)
+        try:
+            handler(event)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is one session's and no other link's
+            self._report(error)
         self._release(event)
+
+    def _report(self, error: Exception) -> None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a session failed at an event of its link", "exception": error}
+        )
 
     def _release(self, event: LinkEvent) -> None:
         if type(event) is MessageReceived:
@@ -113,3 +184,14 @@ class Connection:
         while self.closed is None:
             await self._wait_for_event()
         return self.closed
+
+
+def _drop_outdated(waiting: deque[LinkEvent], channel: Channel) -> None:
+    """The later number says all that the earlier one did. Only the latest events are looked at: one a channel."""
+    for index in range(len(waiting) - 1, -1, -1):
+        event = waiting[index]
+        if type(event) is not MessagesDelivered:
+            return
+        if event.channel is channel:
+            del waiting[index]
+            return

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
 
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity
-from lanline.errors import CloseCode, LinkError
+from lanline.errors import CloseCode
 from lanline.proto.events import LinkClosed, LinkEstablished
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.link import Link
 from lanline.proto.link.profile import LinkProfile
-from lanline.transport.connection import Connection
+from lanline.transport.connection import AcceptHandler, Connection
 from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.driver import Driver
 
@@ -34,7 +33,7 @@ class LinkHost:
         identity: Identity,
         *,
         profile: LinkProfile | None = None,
-        on_accept: Callable[[Connection, Address], None] | None = None,
+        on_accept: AcceptHandler | None = None,
     ) -> None:
         self._socket = sock
         self._endpoint = Endpoint(
@@ -55,11 +54,7 @@ class LinkHost:
 
     async def connect(self, address: Address, expected_fingerprint: bytes | None = None) -> Connection:
         """Call a host; a handshake that fails raises LinkError with the reason."""
-        connection = self.connect_nowait(address, expected_fingerprint)
-        event = await connection.receive()
-        if isinstance(event, LinkClosed):
-            raise LinkError(event.reason)
-        return connection
+        return await self.connect_nowait(address, expected_fingerprint).wait_established()
 
     def connect_nowait(self, address: Address, expected_fingerprint: bytes | None = None) -> Connection:
         """Begin to call a host; `LinkEstablished` or `LinkClosed` follows."""
@@ -87,7 +82,7 @@ class LinkHost:
                     continue
                 connection = self._connections[link] = Connection(link, self._driver)
                 connection.handle_event(event)
-                self._on_accept(connection, link.address)
+                connection.introduce(self._on_accept, link.address)
             else:
                 connection.handle_event(event)
             if type(event) is LinkClosed:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from lanline.errors import AddressUnavailable
+from lanline.transport.addresses import port_unavailable, resolve
 from lanline.transport.datagrams import Address
 
 _SOL_UDP = 17
@@ -25,19 +25,6 @@ _ANCILLARY_BYTES = 64
 _MOST_READS = 64
 _SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 _GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
-
-
-async def resolve(host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> tuple[int, Address]:
-    """The family and the numeric address of a host."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as cause:
-        raise AddressUnavailable(
-            f"The host '{host}' is not known here. Check the name, or give its address."
-        ) from cause
-    found_family, _, _, _, address = found[0]
-    return found_family, (str(address[0]), int(address[1]))
 
 
 class UdpSocket:
@@ -64,14 +51,18 @@ class UdpSocket:
                 with suppress(OSError):
                     sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
             sock.bind(address)
-        except (OSError, OverflowError) as cause:
+        except OSError as cause:
             sock.close()
-            raise AddressUnavailable(_why_not(host, port, cause)) from cause
+            raise port_unavailable("UDP", host, port, cause) from cause
         return cls(sock, offload=offload)
 
     @property
     def address(self) -> Address:
         return self._address
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return self._socket.family
 
     @property
     def forbids_fragmentation(self) -> bool:
@@ -164,13 +155,15 @@ class UdpSocket:
 
 
 def _equal_run(datagrams: list[bytes], start: int) -> int:
-    """Where the run ends that one call may send: equal sizes, the last one may be shorter."""
+    """Where the run ends that one call may send: equal sizes, the last one may be shorter; none is empty."""
     size = len(datagrams[start])
-    stop = min(len(datagrams), start + min(_GSO_MAX_SEGMENTS, max(1, _GSO_MAX_BYTES // max(1, size))))
+    if not size:
+        return start + 1
+    stop = min(len(datagrams), start + min(_GSO_MAX_SEGMENTS, max(1, _GSO_MAX_BYTES // size)))
     for index in range(start + 1, stop):
         length = len(datagrams[index])
         if length != size:
-            return index + 1 if length < size else index
+            return index + 1 if 0 < length < size else index
     return stop
 
 
@@ -194,14 +187,3 @@ def _forbid_fragmentation(sock: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def _why_not(host: str, port: int, cause: Exception) -> str:
-    number = getattr(cause, "errno", None)
-    if number == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken by another program. Stop it, or choose another port."
-    if number == errno.EACCES:
-        return f"Port {port} may not be opened by this user. Choose one above 1023."
-    if number == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this machine. Use one of its own, or 0.0.0.0 for all."
-    return f"Port {port} on {host} cannot be opened: {getattr(cause, 'strerror', None) or cause}."

@@ -1,4 +1,4 @@
-"""TCP under a WebSocket link: moves bytes between one connection and one state machine.
+"""TCP under a WebSocket link: moves bytes between one connection and one state machine; calls out, and is called.
 
 What is TCP's own: the socket options, how much still waits in the connection, the end of the stream in each direction.
 """
@@ -11,15 +11,20 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from OpenSSL import SSL
-
-from lanline.errors import AddressUnavailable, LinkError
-from lanline.proto.events import LinkEvent
+from lanline.crypto.identity import Identity
+from lanline.crypto.tls import client_context, server_context
+from lanline.errors import AddressUnavailable, CloseCode, LinkError
+from lanline.proto.events import LinkEstablished, LinkEvent
 from lanline.proto.websocket.link import WebSocketLink
 from lanline.proto.websocket.profile import WebSocketProfile
+from lanline.transport.addresses import port_unavailable, resolve
+from lanline.transport.connection import AcceptHandler, Connection, EventHandler
+from lanline.transport.datagrams import Address
+from lanline.transport.driver import Driver
 
-EventHandler = Callable[[LinkEvent], None]
 _DEFAULT_PROFILE = WebSocketProfile()
+_BACKLOG = 1024
+"""Callers the kernel lets wait. When a host comes back, all its clients call at once."""
 
 
 class WebSocketTransport(asyncio.Protocol):
@@ -27,34 +32,52 @@ class WebSocketTransport(asyncio.Protocol):
 
     def __init__(self, link: WebSocketLink, max_ahead_bytes: int) -> None:
         self.link = link
-        self.on_event: EventHandler = lambda _event: None
+        self.driver = Driver(link, deliver=self._report_events, transmit=self._write)
+        self.connection = Connection(link, self.driver)
+        self.on_event: EventHandler = self.connection.handle_event
+        self.on_lost: Callable[[WebSocketTransport], None] = _ignore
         self.is_connected = False
         self.disconnected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._max_ahead_bytes = max_ahead_bytes
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._has_written_eof = False
-        self._is_in_turn = False
         self._is_turn_due = False
 
-    def turn(self) -> None:
-        """One full drain. Inside an event handler there is no need for it: the drain goes on after the handler."""
-        if self._is_in_turn:
-            return
-        self._is_in_turn = True
+    @classmethod
+    async def call(
+        cls, address: Address, identity: Identity, expected_fingerprint: bytes | None, profile: WebSocketProfile
+    ) -> WebSocketTransport:
+        """Connect to a host; the handshake has begun and its outcome will be an event of the connection."""
+        host, port = address
+        context = client_context(identity)
+        called_at = Driver.now()
+
+        def make() -> WebSocketTransport:
+            link = WebSocketLink.connect(
+                context, address, called_at, expected_fingerprint=expected_fingerprint, profile=profile
+            )
+            return cls(link, profile.max_ahead_bytes)
+
         try:
-            self._report_events()
-            self._write()
-            while self._report_events():  # writing makes room, and who waited for it may say more
-                self._write()
-            self._set_timer()
-        finally:
-            self._is_in_turn = False
-        if not self._is_turn_due and self.is_connected and self.link.has_more_to_send and self._room() > 0:
-            # The kernel took everything: let the other connections have their turn before the next piece.
-            self._is_turn_due = True
-            self._loop.call_soon(self._take_due_turn)
+            async with asyncio.timeout(profile.handshake_timeout_s):
+                _, transport = await asyncio.get_running_loop().create_connection(make, host, port)
+        except (socket.gaierror, UnicodeError) as cause:
+            raise AddressUnavailable(
+                f"The host '{host}' is not known here. Check the name, or give its address."
+            ) from cause
+        except OSError as cause:
+            raise LinkError(f"Nothing answers at {host} port {port} over TCP.") from cause
+        return transport
+
+    def turn(self) -> None:
+        self.driver.turn(_nothing)
+
+    @property
+    def peer_address(self) -> Address:
+        assert self._transport is not None
+        name = self._transport.get_extra_info("peername") or ("", 0)
+        return name[0], name[1]
 
     # What asyncio calls.
 
@@ -66,18 +89,17 @@ class WebSocketTransport(asyncio.Protocol):
         self.turn()
 
     def data_received(self, data: bytes) -> None:
-        self.link.receive_bytes(data, self._loop.time())
-        self.turn()
+        self.driver.turn(lambda now: self.link.receive_bytes(data, now))
 
     def eof_received(self) -> None:
-        self.link.receive_eof(self._loop.time())
-        self.turn()
+        self.driver.turn(self.link.receive_eof)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name; the link knows the reason
         self.is_connected = False
-        self.link.receive_eof(self._loop.time())
-        self.turn()
+        self.driver.turn(self.link.receive_eof)
+        self.driver.stop()
         self.disconnected.set()
+        self.on_lost(self)
 
     def resume_writing(self) -> None:
         self.turn()
@@ -99,10 +121,10 @@ class WebSocketTransport(asyncio.Protocol):
         assert self._transport is not None
         return self._max_ahead_bytes - self._transport.get_write_buffer_size()
 
-    def _write(self) -> None:
+    def _write(self, now: float) -> None:
         if self._transport is None or not self.is_connected:
             return
-        data = self.link.bytes_to_send(self._loop.time(), self._room())
+        data = self.link.bytes_to_send(now, self._room())
         if data and not self._has_written_eof:
             self._transport.write(data)
         if self.link.is_closed:
@@ -112,6 +134,10 @@ class WebSocketTransport(asyncio.Protocol):
             self._has_written_eof = True
             with contextlib.suppress(OSError):
                 self._transport.write_eof()
+        if not self._is_turn_due and self.link.has_more_to_send and self._room() > 0:
+            # The kernel took everything: let the other connections have their turn before the next piece.
+            self._is_turn_due = True
+            self._loop.call_soon(self._take_due_turn)
 
     def _close_connection(self, transport: asyncio.Transport) -> None:
         # What still waits at the end waits for a peer that has stopped reading, or has left.
@@ -120,83 +146,99 @@ class WebSocketTransport(asyncio.Protocol):
         else:
             transport.close()
 
-    def _set_timer(self) -> None:
-        """A timer that is early is left alone: it finds nothing to do and is set again. Deadlines mostly move away."""
-        deadline = self.link.next_deadline()
-        if deadline is None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        elif self._timer is None or self._timer.when() > deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._on_timer)
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        self.link.handle_timer(self._loop.time())
-        self.turn()
+def _nothing(_now: float) -> None:
+    pass
+
+
+def _ignore(_transport: WebSocketTransport) -> None:
+    pass
 
 
 async def connect(
-    host: str,
-    port: int,
-    context: SSL.Context,
-    on_event: EventHandler,
+    address: Address,
+    identity: Identity,
     *,
     expected_fingerprint: bytes | None = None,
     profile: WebSocketProfile = _DEFAULT_PROFILE,
-) -> WebSocketTransport:
-    """Returns when TCP is connected; the link reports by events how it goes on."""
-    loop = asyncio.get_running_loop()
+) -> Connection:
+    """Call a host; a connection or a handshake that fails raises AddressUnavailable or LinkError with the reason."""
+    transport = await WebSocketTransport.call(address, identity, expected_fingerprint, profile)
+    return await transport.connection.wait_established()
 
-    def make() -> WebSocketTransport:
-        link = WebSocketLink.connect(
-            context, (host, port), loop.time(), expected_fingerprint=expected_fingerprint, profile=profile
-        )
-        transport = WebSocketTransport(link, profile.max_ahead_bytes)
-        transport.on_event = on_event
+
+class WebSocketHost:
+    """All links that callers have opened to one TCP port."""
+
+    def __init__(self, identity: Identity, on_accept: AcceptHandler, profile: WebSocketProfile) -> None:
+        self._context = server_context(identity)
+        self._on_accept = on_accept
+        self._profile = profile
+        self._transports: set[WebSocketTransport] = set()
+        self._server: asyncio.Server | None = None
+        self.address: Address = ("", 0)
+
+    async def open(self, host: str, port: int) -> None:
+        family, address = await resolve(host, port)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+            self._server = await asyncio.get_running_loop().create_server(self._make, sock=sock, backlog=_BACKLOG)
+        except OSError as cause:
+            sock.close()
+            raise port_unavailable("TCP", host, port, cause) from cause
+        self.address = sock.getsockname()[:2]
+
+    def _make(self) -> WebSocketTransport:
+        link = WebSocketLink.accept(self._context, Driver.now(), profile=self._profile)
+        transport = WebSocketTransport(link, self._profile.max_ahead_bytes)
+        transport.on_event = lambda event: self._introduce(transport, event)
+        transport.on_lost = self._transports.discard
+        self._transports.add(transport)
         return transport
 
-    try:
-        async with asyncio.timeout(profile.handshake_timeout_s):
-            _, transport = await loop.create_connection(make, host, port)
-    except socket.gaierror as cause:
-        raise AddressUnavailable(f"The host name {host!r} is unknown.") from cause
-    except OSError as cause:
-        raise LinkError(f"Nothing answers at {host} port {port} over TCP.") from cause
-    return transport
+    def _introduce(self, transport: WebSocketTransport, event: LinkEvent) -> None:
+        """The first event: an established link, or a caller that was none and is not worth telling."""
+        transport.on_event = transport.connection.handle_event
+        transport.connection.handle_event(event)
+        if type(event) is LinkEstablished:
+            transport.connection.introduce(self._on_accept, transport.peer_address)
+
+    def close(self, reason: str = "") -> None:
+        """Say goodbye on every link, once, and let the port go."""
+        if self._server is not None:
+            self._server.close()
+        for transport in list(self._transports):
+            transport.connection.close(CloseCode.GOING_AWAY, reason)
+
+    async def wait_closed(self) -> None:
+        """Until no connection is left; each has a time limit for its goodbye."""
+        for transport in list(self._transports):
+            await transport.disconnected.wait()
+        if self._server is not None:
+            await self._server.wait_closed()
 
 
 async def listen(
     host: str,
     port: int,
-    context: SSL.Context,
-    on_connection: Callable[[WebSocketTransport], EventHandler],
+    identity: Identity,
+    on_accept: AcceptHandler,
     *,
     profile: WebSocketProfile = _DEFAULT_PROFILE,
-) -> asyncio.Server:
-    """`on_connection` is told of every caller, also of those that turn out to be no link."""
-    loop = asyncio.get_running_loop()
-
-    def make() -> WebSocketTransport:
-        transport = WebSocketTransport(
-            WebSocketLink.accept(context, loop.time(), profile=profile), profile.max_ahead_bytes
-        )
-        transport.on_event = on_connection(transport)
-        return transport
-
-    try:
-        return await loop.create_server(make, host, port)
-    except socket.gaierror as cause:
-        raise AddressUnavailable(f"The host name {host!r} is unknown.") from cause
-    except OSError as cause:
-        raise AddressUnavailable(f"TCP port {port} at {host} cannot be used: {cause.strerror or cause}.") from cause
+) -> WebSocketHost:
+    """`on_accept` is told of every link once it is established."""
+    websocket_host = WebSocketHost(identity, on_accept, profile)
+    await websocket_host.open(host, port)
+    return websocket_host
 
 
 def _tune(tcp: socket.socket, max_ahead_bytes: int) -> None:
-    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # Without it the kernel swallows megabytes of bulk that no chat message can overtake (tcp(7); Linux and macOS).
+    # Without a limit the kernel swallows megabytes of bulk that no chat message can overtake (tcp(7); Linux and macOS).
     unsent_limit = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if unsent_limit is not None:
-        tcp.setsockopt(socket.IPPROTO_TCP, unsent_limit, max_ahead_bytes)
+    # macOS refuses options of a connection that the peer has already broken off.
+    with contextlib.suppress(OSError):
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if unsent_limit is not None:
+            tcp.setsockopt(socket.IPPROTO_TCP, unsent_limit, max_ahead_bytes)

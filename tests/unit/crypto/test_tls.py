@@ -3,7 +3,6 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from OpenSSL import SSL
 
 from lanline.crypto.identity import Identity
@@ -77,9 +76,9 @@ def test_another_peer_is_rejected_and_never_sees_our_certificate() -> None:
 
 
 def test_a_certificate_made_anew_keeps_its_fingerprint() -> None:
-    key = Ed25519PrivateKey.generate()
+    key = SERVER.private_key
     context = server_context(Identity.from_private_key(key))
-    expected = Identity.from_private_key(key).fingerprint
+    expected = SERVER.fingerprint
     client = TlsSession(CLIENT_CONTEXT, is_server=False, expected_fingerprint=expected)
     assert shake_hands(client, TlsSession(context, is_server=True))[0].established
 

@@ -137,6 +137,7 @@ def test_room_that_writing_makes_is_reported_in_the_same_turn() -> None:
     async def scenario(stand_in: Connection) -> None:
         client = await _ready(stand_in, send_buffer_bytes=10_000)
         client.transport.link.send_message(Channel.CHAT, bytes(20_000))
+        assert not client.transport.link.is_writable(Channel.CHAT)
         client.transport.turn()
         assert SendBufferDrained(Channel.CHAT) in client.events
         client.transport.connection_lost(None)
@@ -169,9 +170,9 @@ def test_a_goodbye_ends_the_stream_once_and_then_the_connection(peer_reads: bool
 def test_a_lost_connection_leaves_no_timer_behind() -> None:
     async def scenario(stand_in: Connection) -> None:
         client = await _ready(stand_in)
-        assert client.transport._timer is not None
+        assert client.transport.driver._timer is not None
         client.transport.connection_lost(ConnectionResetError())
-        assert client.transport._timer is None
+        assert client.transport.driver._timer is None
         client.transport.turn()
 
     with connection() as stand_in:

@@ -34,14 +34,13 @@ class ReliableIncoming:
         if not piece or self._received_bytes > self._granted_bytes:
             raise ProtocolViolation(f"{len(piece)} bytes on {self._channel.name} that it had no credit for")
         messages = self._parser.feed(piece)
-        # The length prefix costs no memory once it is read, and nobody above knows of it.
-        self._released_bytes += PREFIX_BYTES * len(messages)
         self._messages += len(messages)
         self.has_news = True
         return messages
 
     def release(self, size_bytes: int) -> None:
-        self._released_bytes += size_bytes
+        """One message is dealt with. It has cost its prefix too: else empty messages could pile up without end."""
+        self._released_bytes += PREFIX_BYTES + size_bytes
         self.has_news = True
         assert self._released_bytes + self._parser.partial_bytes <= self._received_bytes, "released twice"
 

@@ -149,9 +149,12 @@ class WebSocketLink:
         self._require_open()
         if channel is Channel.MEDIA:
             _require_unit_size(len(payload))
-            return self._media.append(payload)
+            self._media.append(payload)
+            return 0
         if len(payload) > self._profile.max_message_bytes:
-            raise MessageTooLarge(f"A message holds at most {self._profile.max_message_bytes} bytes.")
+            raise MessageTooLarge(
+                f"A message holds at most {self._profile.max_message_bytes} bytes; this one has {len(payload)}."
+            )
         return self._outgoing[channel].append(frame_message(payload), 1)
 
     def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
@@ -162,15 +165,19 @@ class WebSocketLink:
         _require_unit_size(max(map(len, payloads), default=0))
         for payload in payloads:
             self._media.append(payload)
-        return self._media.last_number
+        return 0
 
     def is_writable(self, channel: Channel) -> bool:
         if self._state in ENDED_STATES:
             return False
-        return channel is Channel.MEDIA or not self._outgoing[channel].is_full
+        return channel is Channel.MEDIA or self._outgoing[channel].has_room()
+
+    @property
+    def largest_datagram_bytes(self) -> int:
+        return MAX_BODY_BYTES
 
     def release(self, channel: Channel, size_bytes: int) -> None:
-        if channel is not Channel.MEDIA:
+        if channel is not Channel.MEDIA and self._state not in ENDED_STATES:
             self._incoming[channel].release(size_bytes)
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:
@@ -236,7 +243,7 @@ class WebSocketLink:
             piece = outgoing.take(min(PIECE_BYTES, room_bytes - spent))
             self._stack.send_unit(DATA_HEADERS[channel] + piece)
             spent += len(piece) + WIRE_OVERHEAD_BYTES
-        if outgoing.is_full and outgoing.drained():
+        if outgoing.is_full and outgoing.take_drained():
             self._events.append(SendBufferDrained(channel))
         return spent
 
@@ -270,4 +277,4 @@ class WebSocketLink:
 
 def _require_unit_size(size_bytes: int) -> None:
     if size_bytes > MAX_BODY_BYTES:
-        raise MessageTooLarge(f"A message on an unreliable channel holds at most {MAX_BODY_BYTES} bytes.")
+        raise MessageTooLarge(f"A datagram holds at most {MAX_BODY_BYTES} bytes; this one has {size_bytes}.")

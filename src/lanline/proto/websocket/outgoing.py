@@ -14,7 +14,7 @@ class ReliableOutgoing:
 
     __slots__ = (
         "_bound_bytes", "_channel", "_credit_bytes", "_delivered", "_head_offset", "_last_number", "_parts",
-        "_queued_bytes", "_sent_bytes", "is_full",
+        "_queued_bytes", "_sent_bytes", "_was_refused", "is_full",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, bound_bytes: int) -> None:
@@ -27,15 +27,21 @@ class ReliableOutgoing:
         self._credit_bytes = INITIAL_CREDIT_BYTES
         self._last_number = 0
         self._delivered = 0
+        self._was_refused = False
         self.is_full = False
 
     @property
     def is_ready(self) -> bool:
         return self._queued_bytes > 0 and self._sent_bytes < self._credit_bytes
 
+    def has_room(self) -> bool:
+        """Whoever hears that there is none is told when there is."""
+        self._was_refused = self._was_refused or self.is_full
+        return not self.is_full
+
     def append(self, framed: bytes, count: int) -> int:
-        if self.is_full:
-            raise SendBufferFull(f"The send buffer of channel {self._channel.name} is full.")
+        if not self.has_room():
+            raise SendBufferFull("The link is slower than what is sent on it.")
         self._parts.append(framed)
         self._queued_bytes += len(framed)
         self._last_number += count
@@ -59,12 +65,12 @@ class ReliableOutgoing:
         self._sent_bytes += size
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
-    def drained(self) -> bool:
-        """Whether a full buffer has room again, told once. Half empty, so that the writer comes back for more."""
-        if self.is_full and self._queued_bytes <= self._bound_bytes // 2:
-            self.is_full = False
-            return True
-        return False
+    def take_drained(self) -> bool:
+        """A writer was refused, and by now the buffer is half empty: it comes back for more than one message."""
+        if not self.is_full or self._queued_bytes > self._bound_bytes // 2:
+            return False
+        was_refused, self._was_refused, self.is_full = self._was_refused, False, False
+        return was_refused
 
     def confirm(self, through: int) -> None:
         if not self._delivered < through <= self._last_number:
@@ -86,25 +92,22 @@ class ReliableOutgoing:
 class UnreliableOutgoing:
     """Messages that are worth sending only soon: the oldest makes room for the newest."""
 
-    __slots__ = ("_bound_bytes", "_payloads", "_queued_bytes", "last_number")
+    __slots__ = ("_bound_bytes", "_payloads", "_queued_bytes")
 
     def __init__(self, bound_bytes: int) -> None:
         self._bound_bytes = bound_bytes
         self._payloads: deque[bytes] = deque()
         self._queued_bytes = 0
-        self.last_number = 0
 
     @property
     def is_ready(self) -> bool:
         return bool(self._payloads)
 
-    def append(self, payload: bytes) -> int:
+    def append(self, payload: bytes) -> None:
         self._payloads.append(payload)
         self._queued_bytes += len(payload)
         while self._queued_bytes > self._bound_bytes:
             self._queued_bytes -= len(self._payloads.popleft())
-        self.last_number += 1
-        return self.last_number
 
     def take(self) -> bytes:
         payload = self._payloads.popleft()

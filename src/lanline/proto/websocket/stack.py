@@ -191,7 +191,7 @@ class WebSocketStack:
 
     def _tls_failed(self) -> StackEnded:
         if self._tls.peer_was_rejected:
-            return StackEnded(CloseCode.IDENTITY_REJECTED, "The server showed another key than the expected one.")
+            return StackEnded(CloseCode.IDENTITY_REJECTED, "The other side has another key than the one that is known.")
         if self._is_open:
             return StackEnded(CloseCode.RESET, "The connection was damaged on its way.")
         return StackEnded(CloseCode.HANDSHAKE_FAILED, "The other side did not agree to TLS 1.3 with a certificate.")

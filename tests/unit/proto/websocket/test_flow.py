@@ -9,7 +9,7 @@ import pytest
 from lanline.errors import SendBufferFull
 from lanline.proto.channels import RELIABLE_CHANNELS, Channel
 from lanline.proto.events import SendBufferDrained
-from lanline.proto.framing import frame_messages
+from lanline.proto.framing import PREFIX_BYTES, frame_messages
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.proto.websocket.units import INITIAL_CREDIT_BYTES
 from unit.proto.websocket.pair import End, Pair
@@ -81,6 +81,14 @@ def test_a_full_buffer_refuses_and_then_reports_room() -> None:
     assert len(pair.server.received[Channel.CHAT]) == 11
 
 
+def test_room_is_not_reported_to_a_writer_that_was_never_refused() -> None:
+    pair = Pair(WebSocketProfile(send_buffer_bytes=10_000)).establish()
+    pair.client.link.send_message(Channel.CHAT, bytes(50_000))
+    pair.settle()
+    assert SendBufferDrained(Channel.CHAT) not in pair.client.events
+    assert pair.client.link.is_writable(Channel.CHAT)
+
+
 def test_one_message_may_be_larger_than_the_buffer() -> None:
     pair = Pair(WebSocketProfile(send_buffer_bytes=1000)).establish()
     pair.client.link.send_message(Channel.BULK, bytes(500_000))
@@ -103,11 +111,34 @@ def test_a_reader_that_does_not_release_holds_the_sender_back(channel: Channel) 
     assert not pair.client.link.is_writable(channel)
 
     pair.server.releases = True
-    pair.server.link.release(channel, held)
+    for payload in list(pair.server.received[channel]):
+        pair.server.link.release(channel, len(payload))
     pair.settle()
     assert pair.client.link.is_writable(channel)
     assert len(pair.server.received[channel]) == pair.client.delivered[channel]
     assert sum(map(len, pair.server.received[channel])) > held
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_tiny_messages_that_nobody_takes_do_not_pile_up_without_end(size: int) -> None:
+    window, cost = 200_000, PREFIX_BYTES + size
+    pair = Pair(WebSocketProfile(receive_window_bytes=window, send_buffer_bytes=100_000)).establish()
+    pair.server.releases = False
+    many = frame_messages([bytes(size)] * 10_000)
+    for _ in range(20):
+        if pair.client.link.is_writable(Channel.CHAT):
+            pair.client.link.send_framed(Channel.CHAT, many, 10_000)
+        pair.settle()
+    held = pair.server.received[Channel.CHAT]
+    assert len(held) <= window // cost + 1
+    assert not pair.client.link.is_writable(Channel.CHAT)
+
+    pair.server.releases = True
+    for payload in list(held):
+        pair.server.link.release(Channel.CHAT, len(payload))
+    pair.settle()
+    assert pair.client.link.is_writable(Channel.CHAT)
+    assert len(held) == pair.client.delivered[Channel.CHAT]
 
 
 def test_a_channel_without_credit_does_not_stop_the_others() -> None:
@@ -141,7 +172,7 @@ def test_credit_flows_for_a_long_time_with_odd_sizes() -> None:
 def test_media_that_nobody_takes_is_dropped_oldest_first() -> None:
     pair = Pair(WebSocketProfile(unreliable_buffer_bytes=10_000)).establish()
     for number in range(100):
-        assert pair.client.link.send_message(Channel.MEDIA, bytes([number]) * 1000) == number + 1
+        assert pair.client.link.send_message(Channel.MEDIA, bytes([number]) * 1000) == 0
     assert pair.client.link.is_writable(Channel.MEDIA)
     pair.settle()
     assert [payload[0] for payload in pair.server.received[Channel.MEDIA]] == list(range(90, 100))

@@ -1,0 +1,162 @@
+"""The import contracts of pyproject.toml catch what they are for: each is broken on purpose, in a copy."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "lanline"
+CONTRACTS = {
+    contract["id"]: contract
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+}
+SANS_IO_LAYERS = ("proto", "crypto", "wire", "model", "errors", "ids", "clock")
+
+ALLOWED = {
+    "cli.planted": "lanline.faces.tui",
+    "faces.tui": "lanline.client.rooms",
+    "faces.web": "lanline.model.content",
+    "server.app": "lanline.services.mail",
+    "services.mail": "lanline.storage.api",
+    "client.node": "lanline.transport.udp",
+    "storage.engine": "lanline.storage.api",
+}
+"""What the rules allow; these files are also the targets of what they forbid."""
+
+UPWARDS = {
+    "faces.upwards": "lanline.cli.planted",
+    "faces.sideways": "lanline.server.app",
+    "config": "lanline.server.app",
+    "services.upwards": "lanline.config",
+    "client.upwards": "lanline.config",
+    "media.sideways": "lanline.transport.udp",
+    "storage.upwards": "lanline.services.mail",
+    "transport.upwards": "lanline.client.node",
+    "proto.upwards": "lanline.transport.udp",
+    "crypto.upwards": "lanline.proto.framing",
+    "wire.upwards": "lanline.crypto.sealing",
+    "model.upwards": "lanline.wire.planted",
+    "clock": "lanline.model.content",
+}
+OTHERS = {
+    "faces": {
+        "faces.with_transport": "lanline.transport.udp",
+        "faces.with_crypto": "lanline.crypto.identity",
+        "faces.with_storage": "lanline.storage.api",
+        "faces.with_config": "lanline.config",
+    },
+    "client": {
+        "client.with_storage": "lanline.storage.api",
+        "client.with_services": "lanline.services.mail",
+    },
+    "services-apart": {"services.talkative": "lanline.services.rooms"},
+    "services-pure": {
+        "services.with_engine": "lanline.storage.engine",
+        "services.with_udp": "lanline.transport.udp",
+        "services.with_socket": "socket",
+        "services.with_sql": "sqlite3",
+    },
+    "sans-io": {f"proto.with_{name}": name for name in CONTRACTS["sans-io"]["forbidden_modules"]},
+}
+EMPTY = ("client.rooms", "model.content", "services.rooms", "storage.api", "wire.planted")
+
+
+def plant(package: Path, module: str, imported: str | None) -> None:
+    path = package.joinpath(*module.split(".")).with_suffix(".py")
+    path.parent.mkdir(exist_ok=True)
+    (path.parent / "__init__.py").touch()
+    path.write_text("" if imported is None else f"import {imported}\n")
+
+
+def lint(copy: Path) -> tuple[int, dict[str, str]]:
+    """The exit status, and for each broken contract what is said about it, by its name."""
+    script = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--no-cache"],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy / "src"), "COLUMNS": "300", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    _, _, report = done.stdout.partition("Broken contracts")
+    names = {contract["name"]: name for name, contract in CONTRACTS.items()}
+    said: dict[str, str] = {}
+    current = ""
+    for line in report.splitlines():
+        current = names.get(line.strip(), current)
+        said[current] = said.get(current, "") + line + "\n"
+    said.pop("", None)
+    if not said and done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
+    return done.returncode, said
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources with what the rules allow planted in."""
+    folder = tmp_path_factory.mktemp("copy")
+    package = folder / "src" / "lanline"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for module in EMPTY:
+        plant(package, module, None)
+    for module, imported in ALLOWED.items():
+        plant(package, module, imported)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def said(copy: Path) -> dict[str, str]:
+    """What is said of a copy in which every rule is broken."""
+    status, nothing = lint(copy)
+    assert (status, nothing) == (0, {}), "what is allowed is refused"
+    package = copy / "src" / "lanline"
+    for planted in (UPWARDS, *OTHERS.values(), {"stray.folder": None}):
+        for module, imported in planted.items():
+            plant(package, module, imported)
+    status, said = lint(copy)
+    assert status == 1
+    return said
+
+
+def test_every_contract_is_broken_by_something_planted(said: dict[str, str]) -> None:
+    assert set(said) == set(CONTRACTS) == {"layers", *OTHERS}
+
+
+@pytest.mark.parametrize(("module", "imported"), UPWARDS.items())
+def test_a_layer_that_imports_upwards_or_sideways_is_caught(said: dict[str, str], module: str, imported: str) -> None:
+    assert f"lanline.{module} -> {imported} " in said["layers"]
+
+
+def test_a_stray_folder_is_caught(said: dict[str, str]) -> None:
+    assert "stray" in said["layers"]
+
+
+@pytest.mark.parametrize(
+    ("contract", "module", "imported"),
+    [(contract, *planted) for contract, rows in OTHERS.items() for planted in rows.items()],
+)
+def test_what_a_contract_forbids_is_caught(said: dict[str, str], contract: str, module: str, imported: str) -> None:
+    assert f"lanline.{module} -> {imported} " in said[contract]
+
+
+def test_every_layer_that_must_do_no_io_is_under_that_contract() -> None:
+    present = {layer for layer in SANS_IO_LAYERS if (PACKAGE / layer).is_dir() or (PACKAGE / f"{layer}.py").is_file()}
+    assert set(CONTRACTS["sans-io"]["source_modules"]) == {f"lanline.{layer}" for layer in present}
+
+
+def test_no_package_imports_anything_itself() -> None:
+    """The contracts look at modules inside packages; and a package that hands names on hides where they are."""
+    for path in PACKAGE.rglob("__init__.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes), path
