@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-WIDTH_IN, HEIGHT_IN = 7.0, 4.0
+WIDTH_IN, HEIGHT_IN = 7.0, 4.4
 
 
 def plot_latency(figures: dict[str, Any], path: Path) -> None:
@@ -28,7 +28,7 @@ def plot_latency(figures: dict[str, Any], path: Path) -> None:
     axes.set_xticks(range(len(names)), [name.replace(" in ", "\nin ") for name in names])
     axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(visible=True, which="both", alpha=0.25)
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=3)  # no corner is free of lines
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
