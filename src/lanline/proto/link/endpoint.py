@@ -101,6 +101,7 @@ class Endpoint:
             profile=self._profile,
             reset_token=self._resets.token_for(local_id),
             expected_fingerprint=expected_fingerprint,
+            entropy=self._entropy,
             emit=self._on_event,
             wake=self._wake,
         )
@@ -142,8 +143,8 @@ class Endpoint:
             link = self._links.get(data[:CONNECTION_ID_BYTES])
             if link is not None:
                 link.receive_sealed(data, address, now)
-                if self._half_open and link.is_confirmed:
-                    self._half_open.pop(link.remote_id, None)
+                if self._half_open and link.is_confirmed and self._half_open.pop(link.remote_id, None) is not None:
+                    self._drop_calls_to(link.address, link.peer_fingerprint)
             elif len(data) > SEALED_OVERHEAD_BYTES:
                 self._reset(data[:CONNECTION_ID_BYTES], address)
             return
@@ -204,8 +205,6 @@ class Endpoint:
         link.receive_preamble(packet, address, now)
         if link.state is LinkState.CLOSED:
             self._reply(Refused(client_id, CloseCode.HANDSHAKE_FAILED), address)
-        elif link.state is LinkState.ESTABLISHED:
-            self._drop_calls_to(address, link.peer_fingerprint)
 
     def _has_half_open_room(self, host: str) -> bool:
         """One host must not take all of it, and keep the others out."""
