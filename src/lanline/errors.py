@@ -8,6 +8,13 @@
     │   ├── LinkNotOpen         it is closed, or closing
     │   ├── SendBufferFull      wait until it is writable again
     │   └── MessageTooLarge     over what one message may hold
+    ├── MailProblem             mail that was not handed over for certain
+    │   ├── MailRefused         for good: the same again would fail again
+    │   │   └── ServerUntrusted its certificate is not believed
+    │   ├── MailDeferred        for now: the server is away, or asks to come back later
+    │   ├── MailUncertain       the answer to a complete message never came: nobody can know
+    │   └── MailInterrupted     stopped by the person
+    ├── OutboxProblem           the folder of waiting mail cannot be read or written
     └── RemoteInputError        bytes from the network that are not the protocol
         ├── MalformedPacket     dropped: anybody can send garbage
         └── ProtocolViolation   authenticated, and still wrong: the link is closed
@@ -65,6 +72,34 @@ class SendBufferFull(LinkError):
 
 
 class MessageTooLarge(LinkError):
+    pass
+
+
+class MailProblem(LanlineError):
+    pass
+
+
+class MailRefused(MailProblem):
+    pass
+
+
+class ServerUntrusted(MailRefused):
+    pass
+
+
+class MailDeferred(MailProblem):
+    exit_status = 75
+
+
+class MailUncertain(MailProblem):
+    """Exits as a refusal does: a script that tries again by itself would send the message twice."""
+
+
+class MailInterrupted(MailProblem):
+    exit_status = 130
+
+
+class OutboxProblem(LanlineError):
     pass
 
 

@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from lanline.cli.peer import peer
+from lanline.cli.smtp.group import app as smtp
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -20,6 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command()(peer)
+app.add_typer(smtp, name="smtp")
 
 
 @app.callback()

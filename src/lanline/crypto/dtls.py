@@ -1,7 +1,7 @@
 """The DTLS 1.2 handshake of a link, by OpenSSL, in memory: records in, records out, then exported secrets.
 
 It proves both keys and agrees on secrets; sending, repeating and timing are the link's. OpenSSL's own retransmission
-reads the real clock, and is never asked.
+reads the real clock; what it repeats is dropped.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _SUITES: dict[str, Suite] = {
     "ECDHE-ECDSA-CHACHA20-POLY1305": ChaCha20Poly1305,
 }
 _RECORD_HEADER_BYTES = 13
+_ALERT, _HANDSHAKE = 21, 22
+_EPOCH = slice(3, 5)
+_IN_CLEAR = b"\0\0"
+_MESSAGE_SEQUENCE = slice(17, 19)
 _RECORD_LIMIT_BYTES = 480
 """Small records, so that a flight can be packed anew into smaller datagrams when larger ones vanish."""
 _READ_BYTES = 65536
@@ -49,7 +53,7 @@ class DtlsKeys:
 
 
 class DtlsHandshake:
-    __slots__ = ("_connection", "is_complete")
+    __slots__ = ("_connection", "_has_changed_keys", "_last_sequence", "is_complete")
 
     def __init__(self, context: SSL.Context, is_client: bool) -> None:
         self._connection = SSL.Connection(context, None)
@@ -58,6 +62,8 @@ class DtlsHandshake:
             self._connection.set_connect_state()
         else:
             self._connection.set_accept_state()
+        self._last_sequence = b""
+        self._has_changed_keys = False
         self.is_complete = False
 
     def advance(self, records: bytes) -> list[bytes]:
@@ -71,7 +77,23 @@ class DtlsHandshake:
             pass
         except SSL.Error as cause:
             raise MalformedPacket("the handshake does not follow the protocol") from cause
-        return _cut_records(self._read())
+        return self._without_repeats(_cut_records(self._read()))
+
+    def _without_repeats(self, records: list[bytes]) -> list[bytes]:
+        last_sequence, has_changed_keys = self._last_sequence, self._has_changed_keys
+        new: list[bytes] = []
+        for record in records:
+            if record[0] == _HANDSHAKE and record[_EPOCH] == _IN_CLEAR:
+                if record[_MESSAGE_SEQUENCE] <= last_sequence:
+                    continue
+                self._last_sequence = max(self._last_sequence, record[_MESSAGE_SEQUENCE])
+            elif record[0] != _ALERT:
+                # The change of keys and what is sealed with them; each side says it once.
+                if has_changed_keys:
+                    continue
+                self._has_changed_keys = True
+            new.append(record)
+        return new
 
     def _read(self) -> bytes:
         parts: list[bytes] = []
@@ -87,13 +109,23 @@ class DtlsHandshake:
 
     @property
     def peer_fingerprint(self) -> bytes:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        certificate = self._connection.get_peer_certificate()
         if certificate is None:
             raise IdentityProblem("The peer showed no certificate.")
         return fingerprint_of_certificate(certificate)
 
     def export(self, label: bytes, context: bytes, size_bytes: int) -> bytes:
         return self._connection.export_keying_material(label, size_bytes, context)
+
+
+def with_fresh_numbers(records: list[bytes], first: int) -> list[bytes]:
+    """For every time that a flight is sent. OpenSSL drops a record whose number it has seen, also when the record came
+    before its turn and was of no use then. The numbers of records in clear are not authenticated (RFC 6347, 4.1).
+    """
+    return [
+        record[:5] + number.to_bytes(6, "big") + record[11:] if record[_EPOCH] == _IN_CLEAR else record
+        for number, record in enumerate(records, first)
+    ]
 
 
 def _cut_records(data: bytes) -> list[bytes]:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
+from OpenSSL import crypto
 
 from lanline.errors import IdentityProblem
 
@@ -68,10 +69,11 @@ def fingerprint_of(public_key_info: bytes) -> bytes:
     return hashlib.sha256(public_key_info).digest()
 
 
-def fingerprint_of_certificate(certificate: x509.Certificate) -> bytes:
+def fingerprint_of_certificate(certificate: crypto.X509) -> bytes:
+    """By OpenSSL alone: it takes certificates from peers that a second, stricter parser would stumble over."""
     try:
-        return fingerprint_of(certificate.public_key().public_bytes(*_SPKI))
-    except (ValueError, UnsupportedAlgorithm) as cause:
+        return fingerprint_of(crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey()))
+    except crypto.Error as cause:
         raise IdentityProblem("The peer's certificate holds no key that can be read.") from cause
 
 

@@ -7,7 +7,6 @@ lets a caller without a certificate through the handshake: it has to be able to 
 
 from __future__ import annotations
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
@@ -70,8 +69,8 @@ class _PinnedPeer:
 
 def _fingerprint(certificate: X509) -> bytes | None:
     try:
-        return fingerprint_of_certificate(certificate.to_cryptography())
-    except (IdentityProblem, ValueError, UnsupportedAlgorithm):
+        return fingerprint_of_certificate(certificate)
+    except IdentityProblem:
         return None
 
 

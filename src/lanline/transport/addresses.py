@@ -12,7 +12,7 @@ from lanline.transport.datagrams import Address
 _MAX_PORT = 65_535
 
 
-async def resolve(host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> tuple[int, Address]:
+async def resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> tuple[int, Address]:
     """The family and the numeric address of a host."""
     if not 0 <= port <= _MAX_PORT:
         raise AddressUnavailable(f"There is no port {port}. Ports go from 1 to {_MAX_PORT}; 0 takes any that is free.")

@@ -61,6 +61,10 @@ class UdpSocket:
         return self._address
 
     @property
+    def family(self) -> socket.AddressFamily:
+        return self._socket.family
+
+    @property
     def forbids_fragmentation(self) -> bool:
         return self._forbids_fragmentation
 

@@ -31,6 +31,7 @@ from lanline.proto.link.profile import LinkProfile
 
 Burst = tuple[Address, list[bytes]]
 MAX_HALF_OPEN = 1024
+MAX_HALF_OPEN_OF_HOST = 128
 _TICKS_PER_S = 512
 """Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
@@ -113,11 +114,21 @@ class Endpoint:
     def _on_event(self, link: Link, event: LinkEvent) -> None:
         if type(event) is LinkEstablished:
             self._by_remote_id[link.remote_id] = link
+            if link.is_client:
+                del self._calls[link]
+                self._drop_answers_to(link)
+        elif type(event) is LinkClosed:
             self._calls.pop(link, None)
-        elif type(event) is LinkClosed and not link.is_client and not link.peer_fingerprint:
-            # A handshake that others began and did not finish is not worth telling.
-            return
+            if not link.is_client and not link.peer_fingerprint:
+                # A handshake that others began and did not finish is not worth telling.
+                return
         self._events.append((link, event))
+
+    def _drop_answers_to(self, call: Link) -> None:
+        """Our call came through first, so the peer has given up its own, which we had begun to answer."""
+        for link in list(self._half_open.values()):
+            if link.address == call.address and link.state is LinkState.HANDSHAKING and link.remote_id < call.local_id:
+                link.abandon()
 
     def next_event(self) -> tuple[Link, LinkEvent] | None:
         return self._events.popleft() if self._events else None
@@ -126,6 +137,8 @@ class Endpoint:
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         if data and data[0] & 0x80:
+            if len(data) < SEALED_OVERHEAD_BYTES:
+                return
             link = self._links.get(data[:CONNECTION_ID_BYTES])
             if link is not None:
                 link.receive_sealed(data, address, now)
@@ -172,13 +185,16 @@ class Endpoint:
     def _on_client_records(self, packet: ClientRecords, address: Address, now: float) -> None:
         client_id = packet.client_id
         link = self._half_open.get(client_id)
-        if link is None and not self._accepts:
+        if link is None and (not self._accepts or client_id in self._by_remote_id):
+            # A late twin of a packet that has long led to a link.
             return
         if not self._proof.check(packet.token, address, client_id, now):
             self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
             return
+        if (link is None or link.state is LinkState.HANDSHAKING) and self._prefers_own_call(client_id, address):
+            return
         if link is None:
-            if len(self._half_open) >= MAX_HALF_OPEN:
+            if not self._has_half_open_room(address[0]):
                 # The client asks again, and by then others are done.
                 return
             if len(self._links) >= self._max_links:
@@ -189,12 +205,21 @@ class Endpoint:
         if link.state is LinkState.CLOSED:
             self._reply(Refused(client_id, CloseCode.HANDSHAKE_FAILED), address)
         elif link.state is LinkState.ESTABLISHED:
-            self._drop_call_to(address, now)
+            self._drop_calls_to(address, link.peer_fingerprint)
 
-    def _drop_call_to(self, address: Address, now: float) -> None:
-        """The peer called too, and its call came through."""
-        for call in [call for call in self._calls if call.address == address]:
-            call.close(CloseCode.REPLACED, "The other side called at the same moment.", now)
+    def _has_half_open_room(self, host: str) -> bool:
+        """One host must not take all of it, and keep the others out."""
+        half_open = self._half_open
+        if len(half_open) < MAX_HALF_OPEN_OF_HOST:
+            return True
+        if len(half_open) >= MAX_HALF_OPEN:
+            return False
+        return sum(link.address[0] == host for link in half_open.values()) < MAX_HALF_OPEN_OF_HOST
+
+    def _drop_calls_to(self, address: Address, fingerprint: bytes) -> None:
+        """The peer called too, and its call came through. A call that expects another key is not answered by it."""
+        for call in [call for call in self._calls if call.address == address and call.may_be_with(fingerprint)]:
+            call.abandon()
 
     def _accept(self, client_id: bytes, address: Address, now: float) -> Link:
         local_id = self._new_id()
@@ -223,9 +248,10 @@ class Endpoint:
 
     def _forget(self, link: Link) -> None:
         self._links.pop(link.local_id, None)
-        self._by_remote_id.pop(link.remote_id, None)
-        self._half_open.pop(link.remote_id, None)
-        self._calls.pop(link, None)
+        for links in (self._by_remote_id, self._half_open):
+            # The peer chose this id, and may have chosen it twice.
+            if links.get(link.remote_id) is link:
+                del links[link.remote_id]
 
     # Time.
 

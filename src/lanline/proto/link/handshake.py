@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from lanline.crypto.dtls import with_fresh_numbers
 from lanline.crypto.sealing import SECRET_BYTES, Suite
 from lanline.errors import CloseCode, IdentityProblem, MalformedPacket
 from lanline.proto.link.preamble import (
@@ -114,10 +115,12 @@ class ClientHandshake:
         "_interval_s",
         "_is_due",
         "_profile",
+        "_records_sent",
         "_repeated",
         "_round_trip_s",
         "_send_at",
         "_sent_at",
+        "_server_id",
         "_token",
         "_tries",
         "agreement",
@@ -130,7 +133,9 @@ class ClientHandshake:
         self._exchange = exchange
         self._profile = profile
         self._flight: list[bytes] = []
+        self._records_sent = 0
         self._token = b""
+        self._server_id: bytes | None = None
         self._round_trip_s: float | None = None
         self._repeated = False
         self._tries = 0
@@ -168,6 +173,11 @@ class ClientHandshake:
             self._is_due = True
 
     def _on_records(self, server_id: bytes, records: bytes, now: float) -> None:
+        if self._server_id is None:
+            self._server_id = server_id
+        elif server_id != self._server_id:
+            # Damaged, or of another run: keys agreed under this id would not be the server's.
+            return
         try:
             flight = self._exchange.advance(records)
             if self._exchange.is_complete:
@@ -219,8 +229,9 @@ class ClientHandshake:
         self._tries = 0
         self._is_due = True
         self._send_at = now
-        known = self._round_trip_s
-        self._interval_s = max(_LEAST_INTERVAL_S, 2 * known) if known is not None else _FIRST_INTERVAL_S
+        if self._round_trip_s is not None:
+            self._interval_s = max(_LEAST_INTERVAL_S, 2 * self._round_trip_s)
+        # Not measured, because the last flight had to be repeated: the path may be slow, so the interval stays grown.
 
     def handle_timer(self, now: float) -> None:
         if self.state not in {HandshakeState.PROVING_ADDRESS, HandshakeState.EXCHANGING}:
@@ -246,7 +257,9 @@ class ClientHandshake:
             return [encode_preamble(Hello(self._client_id))]
         profile = self._profile
         size = profile.mtu_bytes if self._tries <= _TRIES_AT_FULL_SIZE else profile.floor_mtu_bytes
-        packed = _pack_records(self._flight, size - RECORDS_OVERHEAD_BYTES)
+        records = with_fresh_numbers(self._flight, self._records_sent)
+        self._records_sent += len(records)
+        packed = _pack_records(records, size - RECORDS_OVERHEAD_BYTES)
         return [encode_preamble(ClientRecords(self._client_id, self._token, records)) for records in packed]
 
 
@@ -258,6 +271,7 @@ class ServerHandshake:
         "_flight",
         "_is_due",
         "_profile",
+        "_records_sent",
         "_repeats",
         "_sent_at",
         "_server_id",
@@ -274,6 +288,7 @@ class ServerHandshake:
         self._exchange: KeyExchange | None = exchange
         self._profile = profile
         self._flight: list[bytes] = []
+        self._records_sent = 0
         self._repeats = 0
         self._is_due = False
         self._sent_at = now
@@ -334,7 +349,9 @@ class ServerHandshake:
         self._sent_at = now
         profile = self._profile
         size = profile.mtu_bytes if self._repeats < _TRIES_AT_FULL_SIZE else profile.floor_mtu_bytes
-        packed = _pack_records(self._flight, size - RECORDS_OVERHEAD_BYTES)
+        records = with_fresh_numbers(self._flight, self._records_sent)
+        self._records_sent += len(records)
+        packed = _pack_records(records, size - RECORDS_OVERHEAD_BYTES)
         return [encode_preamble(ServerRecords(self._client_id, self._server_id, records)) for records in packed]
 
 

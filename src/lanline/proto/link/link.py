@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -9,7 +10,7 @@ from lanline.crypto.sealing import Opener, Sealer
 from lanline.errors import CloseCode, LinkNotOpen, MalformedPacket, MessageTooLarge, ProtocolViolation
 from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, PeerMoved
-from lanline.proto.framing import frame_message
+from lanline.proto.framing import MessageParser, frame_message
 from lanline.proto.link.frames import ENCODED_PING, CloseFrame, encode_reset_token
 from lanline.proto.link.handshake import Agreement, ClientHandshake, Handshake, HandshakeState
 from lanline.proto.link.incoming import Incoming
@@ -20,6 +21,7 @@ from lanline.proto.link.received import ReceivedPackets
 
 Address = tuple[str, int]
 _LINGER_PROBE_TIMEOUTS = 3
+_PATIENCE_OF_SERVER = 1.2
 
 
 class LinkState(Enum):
@@ -47,6 +49,7 @@ class Link:
         "_expected_fingerprint",
         "_handshake",
         "_incoming",
+        "_keepalive_s",
         "_last_received_at",
         "_linger_until",
         "_outgoing",
@@ -95,6 +98,8 @@ class Link:
         self._outgoing = Outgoing(profile, received, self._emit_own)
         self._incoming = Incoming(profile, received, self._outgoing, self._emit_own)
         self._last_received_at = 0.0
+        # One ping is enough for both; the client's also keeps the way through its NAT open.
+        self._keepalive_s = profile.keepalive_s * (1.0 if self.is_client else _PATIENCE_OF_SERVER)
         self._silent_since: float | None = None
         self._close_text: tuple[int, str] = (0, "")
         self._close_due = False
@@ -123,6 +128,10 @@ class Link:
 
     def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
         self._check_open()
+        if channel in UNRELIABLE_CHANNELS:
+            for payload in MessageParser(len(framed)).feed(framed):
+                self._send_datagram(channel, payload)
+            return 0
         number = self._outgoing.outbox.write(channel, framed, count)
         self._wake(self)
         return number
@@ -143,7 +152,12 @@ class Link:
     def is_writable(self, channel: Channel) -> bool:
         if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
             return False
+        if channel in UNRELIABLE_CHANNELS:
+            return True
         return self._outgoing.outbox.stream(channel).has_room(self._profile.send_buffer_bytes)
+
+    def may_be_with(self, fingerprint: bytes) -> bool:
+        return self._expected_fingerprint is None or self._expected_fingerprint == fingerprint
 
     @property
     def is_confirmed(self) -> bool:
@@ -184,6 +198,10 @@ class Link:
         self._linger_until = now + _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
+
+    def abandon(self) -> None:
+        """Give up a handshake that another link has made needless."""
+        self._finish(CloseCode.REPLACED, "The other side called at the same moment.", by_peer=False)
 
     def _finish(self, code: CloseCode, reason: str, *, by_peer: bool) -> None:
         self._enter(LinkState.CLOSED)
@@ -230,7 +248,7 @@ class Link:
         if self.is_client:
             # A server keeps its last flight until the client is heard to have keys.
             self._handshake = None
-        if self._expected_fingerprint is not None and self._expected_fingerprint != self.peer_fingerprint:
+        if not self.may_be_with(self.peer_fingerprint):
             self.close(CloseCode.IDENTITY_REJECTED, "The other side has another key than the one that is known.", now)
             return
         self._outgoing.outbox.write_control(encode_reset_token(self._reset_token))
@@ -281,7 +299,8 @@ class Link:
             self._finish(code, frame.reason, by_peer=True)
 
     def receive_reset(self, token: bytes) -> None:
-        if self.state is LinkState.ESTABLISHED and token == self._incoming.peer_reset_token:
+        known = self._incoming.peer_reset_token
+        if self.state is LinkState.ESTABLISHED and known is not None and hmac.compare_digest(token, known):
             self._finish(CloseCode.RESET, "The other side was restarted and no longer knows this link.", by_peer=True)
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
@@ -316,7 +335,7 @@ class Link:
         tries = self._outgoing.recovery.timeouts
         if now >= self._dead_at() or (profile.max_tries is not None and tries >= profile.max_tries):
             self._finish(CloseCode.UNREACHABLE, "The other side does not answer any more.", by_peer=False)
-        elif now >= self._last_received_at + profile.keepalive_s and not self._outgoing.recovery.in_flight:
+        elif now >= self._last_received_at + self._keepalive_s and not self._outgoing.recovery.in_flight:
             self._outgoing.outbox.write_control(ENCODED_PING)
 
     def _dead_at(self) -> float:
@@ -330,10 +349,11 @@ class Link:
     def next_deadline(self) -> float | None:
         if self.state is LinkState.ESTABLISHED:
             packets_at = self._outgoing.next_deadline()
-            if packets_at is not None:
-                # It comes before the link is given up, and then comes again.
-                return packets_at
-            return min(self._dead_at(), self._last_received_at + self._profile.keepalive_s)
+            if packets_at is None:
+                return min(self._dead_at(), self._last_received_at + self._keepalive_s)
+            # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.
+            silent_since = self._silent_since
+            return packets_at if silent_since is None else min(packets_at, silent_since + self._profile.dead_after_s)
         if self.state is LinkState.HANDSHAKING:
             assert self._handshake is not None
             return self._handshake.next_deadline()

@@ -107,7 +107,7 @@ class Outgoing:
             if len(packet) < full and not self._probes and not outbox.has_datagrams:
                 # Whatever else waited would have found room.
                 break
-        if self._is_searching and self._allowance is None and not self._mtu.is_probing:
+        if self._is_searching and self._allowance is None and not self._mtu.is_probing and self._has_room_for_probe:
             probe = self._pack_mtu_probe(now)
             if probe is not None:
                 packets.append(probe)
@@ -122,6 +122,11 @@ class Outgoing:
     def _room(self) -> int:
         room = self._mtu.current - SEALED_OVERHEAD_BYTES
         return room if self._allowance is None else min(room, self._allowance - SEALED_OVERHEAD_BYTES)
+
+    @property
+    def _has_room_for_probe(self) -> bool:
+        """A fixed window is a promise, also for probes."""
+        return self._profile.window_packets is None or not self.recovery.in_flight
 
     def _may_send(self, now: float) -> bool:
         if self._probes:
@@ -184,7 +189,6 @@ class Outgoing:
         """A packet of what waits, with an acknowledgement when there is one; None when nothing waits."""
         if room < WORTHWHILE_ROOM:
             return None
-        full_room = room
         ack_bytes = self._received.ack_bytes
         room -= ack_bytes
         parts: list[bytes] = []
@@ -202,8 +206,9 @@ class Outgoing:
             if not is_probe:
                 return None
             parts.append(frames.ENCODED_PING)
+            room -= 1
         if ack_bytes:
-            parts.append(self._received.take_ack(now, full_room))
+            parts.append(self._received.take_ack(now, room + ack_bytes))
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
         number = self._next_number
         sealed = self._seal(payload)

@@ -48,6 +48,7 @@ class LinkProfile:
             window_packets=1,
             fixed_timeout_s=0.5,
             max_tries=5,
+            most_mtu_bytes=1200,
             ack_every=1,
             ack_delay_s=0.0,
             repeats_on_lossy_links=False,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from lanline.errors import ProtocolViolation
-from lanline.proto.framing import MessageParser
+from lanline.proto.framing import PREFIX_BYTES, MessageParser
 
 _CHUNK_COST_BYTES = 64
 
 
 class ReceiveStream:
-    __slots__ = ("_held_bytes", "_limit", "_next", "_parser", "_pending", "_pending_cost", "_window")
+    __slots__ = ("_held_bytes", "_limit", "_next", "_offsets", "_parser", "_pending", "_pending_cost", "_window")
 
     def __init__(self, window_bytes: int, max_message_bytes: int, initial_limit: int) -> None:
         self._window = window_bytes
@@ -18,6 +20,7 @@ class ReceiveStream:
         self._next = 0
         self._held_bytes = 0
         self._pending: dict[int, bytes] | None = None
+        self._offsets: list[int] = []
         self._pending_cost = 0
 
     def receive(self, offset: int, data: bytes) -> list[bytes]:
@@ -38,7 +41,7 @@ class ReceiveStream:
         self._next = end
         messages = self._parser.feed(data)
         for message in messages:
-            self._held_bytes += len(message)
+            self._held_bytes += PREFIX_BYTES + len(message)
         return messages
 
     def _keep(self, offset: int, data: bytes) -> None:
@@ -49,6 +52,8 @@ class ReceiveStream:
             if len(known) >= len(data):
                 return
             self._pending_cost -= len(known) + _CHUNK_COST_BYTES
+        else:
+            heappush(self._offsets, offset)
         self._pending[offset] = data
         self._pending_cost += len(data) + _CHUNK_COST_BYTES
         # An honest sender cuts a window into chunks that do not overlap; twice the window leaves room for cuts anew.
@@ -59,15 +64,11 @@ class ReceiveStream:
         pending = self._pending
         assert pending is not None
         parts = [data]
-        while pending:
-            offset = end
-            following = pending.pop(end, None)
-            if following is None:
-                # A chunk that was cut anew need not start where the last one ended.
-                offset = min(pending)
-                if offset > end:
-                    break
-                following = pending.pop(offset)
+        offsets = self._offsets
+        # A chunk that was cut anew need not start where the last one ended.
+        while offsets and offsets[0] <= end:
+            offset = heappop(offsets)
+            following = pending.pop(offset)
             self._pending_cost -= len(following) + _CHUNK_COST_BYTES
             if offset + len(following) > end:
                 parts.append(following[end - offset :])
@@ -75,7 +76,8 @@ class ReceiveStream:
         return b"".join(parts), end
 
     def release(self, size_bytes: int) -> None:
-        self._held_bytes = max(0, self._held_bytes - size_bytes)
+        """A message of this size has been dealt with. Its prefix counts too, or empty ones would cost nothing."""
+        self._held_bytes = max(0, self._held_bytes - PREFIX_BYTES - size_bytes)
 
     def take_limit(self) -> int | None:
         """A new limit to tell the sender, once it is worth a frame. A half message counts as taken."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from lanline.errors import ProtocolViolation
@@ -17,6 +19,7 @@ _MOST_PROBE_INTERVAL_S = 2.0
 _LOST_REMEMBERED = 256
 _THIN_PACKETS = 8
 _EARLY_PROBES = 2
+_WIDE_RANGE = 1024
 _LEAST_EARLY_PROBE_S = 0.005
 
 
@@ -94,7 +97,11 @@ class Recovery:
         self._largest_acked = max(self._largest_acked, largest)
         self.timeouts = 0
         self._early_probes = 0
-        lost = self._take_lost(now) if self.in_flight else []
+        if self.in_flight:
+            lost = self._take_lost(now)
+        else:
+            lost = []
+            self._loss_at = None
         self.loss.update(len(arrived), len(lost), now)
         return arrived, lost
 
@@ -107,7 +114,11 @@ class Recovery:
         for first, last in ranges:
             if last < oldest:
                 break
-            for number in range(last, max(first, oldest) - 1, -1):
+            numbers: Iterable[int] = range(last, max(first, oldest) - 1, -1)
+            if last - first > _WIDE_RANGE:
+                # The most of it are packets that were not in flight: a peer shall not make us count through them.
+                numbers = [number for number in reversed(in_flight) if first <= number <= last]
+            for number in numbers:
                 packet = in_flight.pop(number, None)
                 if packet is not None:
                     arrived.append(packet)
@@ -204,7 +215,8 @@ class Recovery:
         """What is lost by now, and how many probes to send."""
         if self._loss_at is not None:
             lost = self._take_lost(now)
-            self.loss.update(0, len(lost), now)
+            if lost:
+                self.loss.update(0, len(lost), now)
             return lost, 0
         self._timer_from = now
         if self._probes_early:

@@ -1,0 +1,112 @@
+"""`lanline peer`."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.running import DEFAULT_HOME, run
+
+if TYPE_CHECKING:
+    from lanline.client.peer import PeerChat
+
+DEFAULT_PORT = 5265
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 -- a peer is there to be called
+
+
+def peer(
+    listen_host: Annotated[str, typer.Option(help="Address to listen on; the default is all.")] = ALL_ADDRESSES,
+    listen_port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port to listen on; 0 takes a free one.")] = (
+        DEFAULT_PORT
+    ),
+    peer_host: Annotated[
+        str | None, typer.Option(help="Name or address of the other host. Without it you wait to be called.")
+    ] = None,
+    peer_port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the other host.")] = DEFAULT_PORT,
+    name: Annotated[str | None, typer.Option(help="What the other side calls you; by default your login name.")] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Bare UTF-8 datagrams, as netcat speaks them: not encrypted, not reliable.")
+    ] = False,
+    accept_new_key: Annotated[
+        bool, typer.Option("--accept-new-key", help="The other side has a new key, and you have made sure of it.")
+    ] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Go on receiving after the end of piped input.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0.0, help="Seconds that piped input may take to be delivered after its end.")
+    ] = 30.0,
+    home: Annotated[
+        Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
+    ] = DEFAULT_HOME,
+) -> None:
+    r"""Chat between two hosts, without a server, over UDP.
+
+    Both sides run this; either may start first, start again, or change its address. Encrypted: on the first meeting
+    compare the key words by another way; later meetings check the key by themselves.
+
+    \b
+    One side waits:       lanline peer
+    The other calls:      lanline peer --peer-host 192.168.1.20
+    On one machine:       lanline peer --listen-port 6001
+                          lanline peer --listen-port 6002 --peer-host 127.0.0.1 --peer-port 6001
+    From a script:        echo "backup done" | lanline peer --peer-host 192.168.1.20
+    With netcat:          nc -u -l -p 6000        and        lanline peer --plain --peer-host HOST --peer-port 6000
+    """
+    if plain:
+        run(_plain(listen_host, listen_port, peer_host, peer_port, stay))
+        return
+
+    from lanline.client.home import Home
+    from lanline.client.peer import PeerChat
+
+    chat = PeerChat(Home(home.expanduser()), name or _login_name(), accepts_new_key=accept_new_key)
+    run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
+
+
+async def _sealed(
+    chat: PeerChat, listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, stay: bool, wait: float
+) -> None:
+    await chat.start(listen_host, listen_port, peer_host, peer_port)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from lanline.faces.terminalpeer import TerminalPeerFace
+
+        await TerminalPeerFace(chat).run()
+    else:
+        from lanline.faces.pipedpeer import PipedPeerFace
+
+        await PipedPeerFace(chat, stays=stay, wait_s=wait).run()
+
+
+async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, stay: bool) -> None:
+    from lanline.client.plainpeer import PlainPeer
+    from lanline.faces.plainpeer import run_plain
+
+    plain_peer = PlainPeer()
+    await plain_peer.start(listen_host, listen_port, peer_host, peer_port)
+    if not sys.stdin.isatty():
+        from lanline.faces.lines import InputLines
+
+        await run_plain(plain_peer, InputLines(), stays=stay)
+        return
+
+    from prompt_toolkit.patch_stdout import patch_stdout
+
+    from lanline.faces.prompt import TypedLines
+
+    with patch_stdout():
+        _tell("Plain datagrams: not encrypted, and nobody knows what arrives. Ctrl+D or Ctrl+C leaves.")
+        await run_plain(plain_peer, TypedLines(_tell), stays=False)
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"* {line}\n")
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

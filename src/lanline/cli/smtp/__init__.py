@@ -1,0 +1,1 @@
+"""`lanline smtp`: ordinary mail from the command line."""

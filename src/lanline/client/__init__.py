@@ -1,0 +1,1 @@
+"""The client: keys, conversations, and what a face shows of them."""

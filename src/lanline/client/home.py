@@ -1,0 +1,104 @@
+"""The client's folder: its identity, and the keys of those it has met."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from lanline.crypto.identity import Identity
+from lanline.errors import IdentityProblem
+
+_IDENTITY_FILE = "identity.pem"
+_PEERS_FILE = "known_peers.json"
+
+
+class KnownPeer(msgspec.Struct, frozen=True):
+    fingerprint: str
+    name: str
+    first_met: str
+
+
+class Home:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as cause:
+            raise IdentityProblem(
+                f"The folder {folder} cannot be used: {cause.strerror}. Choose one with --home."
+            ) from cause
+
+    def identity(self) -> Identity:
+        """The identity that lives here, made at first use."""
+        path = self._folder / _IDENTITY_FILE
+        try:
+            if path.exists():
+                return Identity.from_pem(path.read_bytes())
+            identity = Identity.generate()
+            if _create(path, identity.to_pem()):
+                return identity
+            # Another process was quicker; its key is the one.
+            return Identity.from_pem(path.read_bytes())
+        except IdentityProblem as problem:
+            raise IdentityProblem(
+                f"{problem} Restore {path} from a backup, or remove it to begin with a new key."
+            ) from problem
+        except OSError as cause:
+            raise IdentityProblem(f"The key file {path} cannot be used: {cause.strerror}.") from cause
+
+    def known_peer(self, label: str) -> KnownPeer | None:
+        return self._read_peers().get(label)
+
+    def remember_peer(self, label: str, fingerprint: bytes, name: str) -> None:
+        peers = self._read_peers()
+        known = peers.get(label)
+        if known is not None and known.fingerprint == fingerprint.hex():
+            return
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        peers[label] = KnownPeer(fingerprint.hex(), name, today)
+        path = self._folder / _PEERS_FILE
+        try:
+            _replace(path, msgspec.json.format(msgspec.json.encode(peers), indent=1))
+        except OSError as cause:
+            raise IdentityProblem(f"The peer's key cannot be kept in {path}: {cause.strerror}.") from cause
+
+    def _read_peers(self) -> dict[str, KnownPeer]:
+        path = self._folder / _PEERS_FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, KnownPeer])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as cause:
+            raise IdentityProblem(
+                f"The known keys in {path} cannot be read. Restore the file, or remove it to meet everybody anew."
+            ) from cause
+
+
+def _create(path: Path, data: bytes) -> bool:
+    """Write a file that was not there; false when somebody else has just done so."""
+    temporary = _write_beside(path, data)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    return True
+
+
+def _replace(path: Path, data: bytes) -> None:
+    _write_beside(path, data).replace(path)
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    """On the disk and whole before it gets its name; mkstemp makes it readable for the owner alone."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(temporary)

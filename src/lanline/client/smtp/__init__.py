@@ -1,0 +1,1 @@
+"""Sending ordinary mail from this machine: drafts, accounts, passwords, the courier, and the outbox."""

@@ -1,0 +1,267 @@
+"""Mail that waits on this machine's disk: one folder, two files a message.
+
+`TOKEN.eml` holds the message's bytes and never changes; `TOKEN.json` holds everything else and is replaced as a whole.
+An entry exists once its record does. Who works on an entry holds a lock on its `.eml`, which the system lets go of when
+the process dies: a record that says SENDING and is not locked was left by a process that died between the final dot and
+the reply. No secret is ever in here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+import time
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from lanline.errors import OutboxProblem
+from lanline.model.mail.message import Envelope, Parcel
+from lanline.model.mail.server import Server, SignIn
+
+_CHUNK_BYTES = 64 * 1024
+_SWEPT_AFTER_S = 3600
+
+
+class State(Enum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNCERTAIN = "uncertain"
+    REFUSED = "refused"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """The way a message takes, without the password: where to, as whom, and where to ask for the password again."""
+
+    server: Server
+    username: str | None = None
+    auth: SignIn = SignIn.AUTO
+    config: str | None = None
+    account: str | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    message_id: str
+    envelope: Envelope
+    size_bytes: int
+    route: Route
+    state: State
+    written_at: dt.datetime
+    reason: str = ""
+
+
+class Entry:
+    """A claimed message: nobody else works on it until `release`."""
+
+    __slots__ = ("_lock", "_outbox", "record", "token")
+
+    def __init__(self, outbox: Outbox, token: str, lock: int, record: Record) -> None:
+        self._outbox = outbox
+        self._lock = lock
+        self.token = token
+        self.record = record
+
+    def parcel(self) -> Parcel:
+        record = self.record
+        return Parcel(record.message_id, record.envelope, record.size_bytes, self._chunks)
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            with self._outbox.content_path(self.token).open("rb") as stream:
+                while chunk := stream.read(_CHUNK_BYTES):
+                    yield chunk
+        except OSError as cause:
+            raise _problem(self._outbox.folder, cause) from cause
+
+    def mark(self, state: State, reason: str = "") -> None:
+        self._replace(msgspec.structs.replace(self.record, state=state, reason=reason))
+
+    def keep_for(self, recipients: tuple[str, ...], state: State, reason: str) -> None:
+        """The others have it, or never will."""
+        envelope = msgspec.structs.replace(self.record.envelope, recipients=recipients)
+        self._replace(msgspec.structs.replace(self.record, envelope=envelope, state=state, reason=reason))
+
+    def _replace(self, record: Record) -> None:
+        self._outbox.write_record(self.token, record)
+        self.record = record
+
+    def remove(self) -> None:
+        """The record first: without it what is left is no entry."""
+        with _explained(self._outbox.folder):
+            self._outbox.record_path(self.token).unlink(missing_ok=True)
+            _sync_folder(self._outbox.folder)
+            self._outbox.content_path(self.token).unlink(missing_ok=True)
+
+    def release(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+class Outbox:
+    __slots__ = ("folder",)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def content_path(self, token: str) -> Path:
+        return self.folder / f"{token}.eml"
+
+    def record_path(self, token: str) -> Path:
+        return self.folder / f"{token}.json"
+
+    def put(self, parcel: Parcel, route: Route, state: State, reason: str = "") -> Entry:
+        """On the disk, for certain, when this returns; and claimed."""
+        token = parcel.message_id[1:].partition("@")[0]
+        record = Record(
+            message_id=parcel.message_id,
+            envelope=parcel.envelope,
+            size_bytes=parcel.size_bytes,
+            route=route,
+            state=state,
+            written_at=dt.datetime.now(dt.UTC),
+            reason=reason,
+        )
+        with _explained(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = self._write_content(token, parcel.chunks())
+        entry = Entry(self, token, lock, record)
+        try:
+            self.write_record(token, record)
+        except OutboxProblem:
+            self._discard_content(token, lock)
+            raise
+        return entry
+
+    def _write_content(self, token: str, chunks: Iterable[bytes]) -> int:
+        with _explained(self.folder):
+            lock = os.open(self.content_path(token), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            with _explained(self.folder):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for chunk in chunks:
+                    _write_all(lock, chunk)
+                os.fsync(lock)
+        except BaseException:
+            self._discard_content(token, lock)
+            raise
+        return lock
+
+    def _discard_content(self, token: str, lock: int) -> None:
+        with contextlib.suppress(OSError):
+            self.content_path(token).unlink()
+        os.close(lock)
+
+    def write_record(self, token: str, record: Record) -> None:
+        path = self.record_path(token)
+        temporary = path.with_suffix(".json.new")
+        with _explained(self.folder):
+            descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            try:
+                _write_all(descriptor, msgspec.json.format(msgspec.json.encode(record)))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            temporary.replace(path)
+            _sync_folder(self.folder)
+
+    def tokens(self) -> list[str]:
+        """The oldest first."""
+        return sorted(name.removesuffix(".json") for name in self._names() if name.endswith(".json"))
+
+    def _names(self) -> list[str]:
+        try:
+            return [path.name for path in self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as cause:
+            raise _problem(self.folder, cause) from cause
+
+    def peek(self, token: str) -> Record | None:
+        """As it is now, without claiming it; None when it is gone."""
+        try:
+            return msgspec.json.decode(self.record_path(token).read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        except OSError as cause:
+            raise _problem(self.folder, cause) from cause
+        except msgspec.DecodeError as cause:
+            raise OutboxProblem(
+                f"The record {self.record_path(token)} is damaged; the message itself is in the .eml next to it."
+            ) from cause
+
+    def claim(self, token: str) -> Entry | None:
+        """None when another process works on it, or has just finished. A SENDING record comes back as UNCERTAIN."""
+        try:
+            lock = os.open(self.content_path(token), os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        except OSError as cause:
+            raise _problem(self.folder, cause) from cause
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            record = self.peek(token)
+        except BlockingIOError:
+            record = None
+        except BaseException:
+            os.close(lock)
+            raise
+        if record is None:
+            os.close(lock)
+            return None
+        entry = Entry(self, token, lock, record)
+        if record.state is State.SENDING:
+            entry.mark(State.UNCERTAIN, "The sending process was stopped after the final dot, before the reply.")
+        return entry
+
+    def sweep(self) -> None:
+        """Drop what never got a record: its writer died, and never said that the message was kept."""
+        with _explained(self.folder):
+            for path in [self.folder / name for name in self._names()]:
+                half_written = path.suffix == ".eml" and not self.record_path(path.stem).exists()
+                if half_written or path.suffix == ".new":
+                    _sweep_one(path)
+
+
+def _sweep_one(path: Path) -> None:
+    """Unless somebody writes it now, or so lately that the lock may not be taken yet."""
+    with contextlib.suppress(FileNotFoundError, BlockingIOError):
+        if time.time() - path.stat().st_mtime < _SWEPT_AFTER_S:
+            return
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename or a new name is on the disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise _problem(folder, cause) from cause
+
+
+def _problem(folder: Path, cause: OSError) -> OutboxProblem:
+    return OutboxProblem(f"The outbox {folder} cannot be used: {cause.strerror or cause}.")

@@ -1,0 +1,128 @@
+"""Header fields on the wire: folding (RFC 5322, 2.2.3), words outside ASCII (RFC 2047), parameters (RFC 2231).
+
+Own code and not the `email` package's, because what a reader unfolds must be what was typed, to the last blank.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from lanline.errors import InvalidInput
+from lanline.model.mail.address import Mailbox
+
+_LINE_CHARS = 76
+"""RFC 2047, section 2: the limit of a line that holds an encoded word. Used for all."""
+_LONGEST_WORD_CHARS = 900
+"""A word cannot be folded, and a line ends at 998 (RFC 5322, 2.1.1)."""
+_MAX_FIELD_BYTES = 100_000
+_WORD_FRAME = len("=?utf-8?b??=")
+_LONE_SPACE = re.compile(r"(?<=[^ \t]) (?=[^ \t])")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.()+-][A-Za-z0-9_.()+ -]{0,59}")
+_PARAMETER_CHARS = 60
+
+
+def text_field(name: str, value: str) -> bytes:
+    """A field whose value is free text."""
+    if _is_plain(value):
+        return _folded(name, _LONE_SPACE.split(value))
+    return _folded(name, encoded_words(value, len(name) + 2))
+
+
+def token_field(name: str, value: str) -> bytes:
+    """A field whose value is ASCII with a grammar of its own: folded, never encoded."""
+    return _folded(name, _LONE_SPACE.split(value))
+
+
+def mailbox_field(name: str, mailboxes: Iterable[Mailbox]) -> bytes:
+    words: list[str] = []
+    for mailbox in mailboxes:
+        if words:
+            words[-1] += ","
+        words += [*_phrase(mailbox.display_name), f"<{mailbox.address}>" if mailbox.display_name else mailbox.address]
+    return _folded(name, words)
+
+
+def parameter(name: str, value: str) -> str:
+    """`; name=value`, each piece on a line of its own; outside ASCII, or long, as RFC 2231 has it."""
+    if _PLAIN_NAME.fullmatch(value):
+        return f';\r\n {name}="{value}"'
+    pieces = _percent_pieces(value)
+    if len(pieces) == 1:
+        return f";\r\n {name}*=utf-8''{pieces[0]}"
+    starts = ["utf-8''", *[""] * (len(pieces) - 1)]
+    return "".join(
+        f";\r\n {name}*{number}*={start}{piece}"
+        for number, (start, piece) in enumerate(zip(starts, pieces, strict=True))
+    )
+
+
+def encoded_words(text: str, used_chars: int) -> list[str]:
+    """RFC 2047 words; the first leaves room for `used_chars` on its line. No character is cut in two."""
+    words: list[str] = []
+    room = _room(used_chars)
+    piece = b""
+    for character in text:
+        encoded = character.encode()
+        if len(piece) + len(encoded) > room:
+            words.append(_encoded_word(piece))
+            piece, room = b"", _room(1)
+        piece += encoded
+    return [*words, _encoded_word(piece)] if piece else words
+
+
+def _room(used_chars: int) -> int:
+    room = (_LINE_CHARS - used_chars - _WORD_FRAME) // 4 * 3
+    return room if room >= 12 else (_LINE_CHARS - 1 - _WORD_FRAME) // 4 * 3
+
+
+def _encoded_word(piece: bytes) -> str:
+    return f"=?utf-8?b?{binascii.b2a_base64(piece, newline=False).decode()}?="
+
+
+def _is_plain(value: str) -> bool:
+    return (
+        value.isascii()
+        and "=?" not in value
+        and value == value.strip()
+        and all(len(word) <= _LONGEST_WORD_CHARS for word in _LONE_SPACE.split(value))
+    )
+
+
+def _phrase(name: str) -> list[str]:
+    """RFC 5322, 3.2.5: atoms as they are, other ASCII in quotes, everything else in encoded words."""
+    if not name:
+        return []
+    if not name.isascii() or "=?" in name or "\t" in name or len(name) > _LINE_CHARS - 16:
+        return encoded_words(name, 1)
+    if _ATOMS.fullmatch(name):
+        return [name]
+    return ['"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"']
+
+
+def _percent_pieces(value: str) -> list[str]:
+    pieces = [""]
+    for character in value:
+        encoded = quote(character, safe="")
+        if len(pieces[-1]) + len(encoded) > _PARAMETER_CHARS:
+            pieces.append("")
+        pieces[-1] += encoded
+    return pieces
+
+
+def _folded(name: str, words: list[str]) -> bytes:
+    lines = [" ".join([f"{name}:", *words[:1]])]  # a fold right after the colon would become part of the value
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) > _LINE_CHARS:
+            lines.append("")
+        lines[-1] += f" {word}"
+    field = "\r\n".join(lines).encode() + b"\r\n"
+    if len(field) > _MAX_FIELD_BYTES:
+        raise InvalidInput(
+            f"The header field {name} would be {len(field)} bytes long, and servers cut it off at {_MAX_FIELD_BYTES};"
+            " shorten it (many recipients go into Bcc)."
+        )
+    return field

@@ -1,0 +1,45 @@
+"""What a person typed, checked before it comes near a header field, a command of the wire or a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from lanline.errors import InvalidInput
+
+MAX_FIELD_CHARS = 16_000
+"""Postfix cuts a header field off at 102,400 bytes without a word, and this many characters may take 86,000."""
+
+_LINE_ENDING = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_PRINTABLE_ASCII = re.compile(r"[ -~]*")
+
+
+def checked_line(text: str, what: str) -> str:
+    """`text`, if it is one line that can stand in a header field; `what` names it to the person."""
+    if len(text) > MAX_FIELD_CHARS:
+        raise InvalidInput(f"{what} is {len(text)} characters long; {MAX_FIELD_CHARS} are the limit.")
+    if _PRINTABLE_ASCII.fullmatch(text):
+        return text
+    for character in text:
+        if character in _LINE_ENDING:
+            raise InvalidInput(f"{what} must be a single line: {shown(text)} has a line break in it.")
+        if character != "\t" and unicodedata.category(character) == "Cc":
+            raise InvalidInput(f"{what} has a control character in it (U+{ord(character):04X}): {shown(text)}.")
+    return checked_unicode(text, what)
+
+
+def checked_unicode(text: str, what: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise InvalidInput(f"{what} is not valid UTF-8 text.") from cause
+    return text
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """For a sentence: quoted, short, with every character that could move a cursor written as an escape."""
+    return f'"{terminal_safe(text if len(text) <= limit else text[:limit] + "…")}"'
+
+
+def terminal_safe(text: str) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

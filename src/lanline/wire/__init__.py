@@ -1,0 +1,1 @@
+"""Messages <-> bytes: MessagePack, each message tagged with its name."""

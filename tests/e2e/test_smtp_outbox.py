@@ -1,0 +1,166 @@
+"""`--queue` and `lanline smtp flush`: nothing lost, nothing sent twice without a word."""
+
+from __future__ import annotations
+
+import random
+import resource
+import signal
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailhouse.moody import CUT, SILENCE
+from mailhouse.person import ENVELOPE, Person, is_a_sentence
+from mailhouse.postfix import wait_until
+
+
+def test_what_cannot_go_now_is_kept_and_flushed(person: Person, moody: Any) -> None:
+    server, port = moody({"GREETING": [b"421 not now\r\n", b"220 ready\r\n"]})
+    person.environment |= {"SMTP_USER": "ann", "SMTP_PASS": "secret-word"}
+    run = person.send(port, *ENVELOPE, "--body", "hi", "--queue")
+    assert run.returncode == 0
+    assert "kept in the outbox" in run.stdout
+    kept = list(person.outbox.iterdir())
+    assert stat.S_IMODE(person.outbox.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    assert not any(b"secret-word" in path.read_bytes() for path in kept)
+    assert "queued" in person.run("flush", "--list").stdout
+    run = person.run("flush")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(server.messages) == 1
+    assert list(person.outbox.iterdir()) == []
+    assert "empty" in person.run("flush", "--list").stdout
+
+
+def test_an_uncertain_message_is_sent_again_only_when_told(person: Person, moody: Any) -> None:
+    server, port = moody({"CONTENT": [CUT, b"250 ok\r\n"]})
+    assert person.send(port, *ENVELOPE, "--body", "hi", "--queue").returncode == 1
+    (record,) = person.records()
+    run = person.run("flush")
+    assert run.returncode == 0
+    assert record["message_id"] in run.stderr
+    assert len(server.messages) == 1
+    run = person.run("flush", "--resend", record["message_id"])
+    assert run.returncode == 0
+    assert len(server.messages) == 2
+    assert server.messages[0] == server.messages[1]
+    assert person.records() == []
+
+
+@pytest.mark.parametrize("outbox", ["/etc/passwd", "/dev/null", ""])
+def test_an_outbox_that_is_no_folder_is_a_sentence(person: Person, outbox: str) -> None:
+    for words in (["flush"], ["flush", "--list"]):
+        assert is_a_sentence(person.run(*words, "--outbox", outbox), 64 if not outbox else 1)
+
+
+def test_an_uncertain_message_can_be_discarded(person: Person, moody: Any) -> None:
+    _, port = moody({"CONTENT": CUT})
+    person.send(port, *ENVELOPE, "--body", "hi")
+    (record,) = person.records()
+    assert is_a_sentence(person.run("flush", "--discard", "<nothing@like.it>"), 64)
+    assert person.run("flush", "--discard", record["message_id"]).returncode == 0
+    assert list(person.outbox.iterdir()) == []
+
+
+def test_a_refused_message_stays_in_the_outbox_with_its_reason(person: Person, moody: Any) -> None:
+    _, port = moody({"RCPT": [b"450 later\r\n", b"550 5.1.1 unknown\r\n"]})
+    person.send(port, *ENVELOPE, "--body", "hi", "--queue")
+    run = person.run("flush")
+    assert run.returncode == 1
+    assert "no such mailbox" in run.stderr
+    assert "no such mailbox" in person.run("flush", "--list").stdout
+
+
+def test_a_flush_killed_after_the_dot_leaves_the_message_uncertain(person: Person, moody: Any) -> None:
+    server, port = moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"], "CONTENT": [SILENCE, b"250 ok\r\n"]})
+    person.send(port, *ENVELOPE, "--body", "hi", "--queue")
+    flush = person.start("flush")
+    assert server.reached["CONTENT"].wait(20)
+    other = person.run("flush")
+    assert (other.returncode, other.stdout) == (0, "")
+    flush.kill()
+    flush.communicate()
+    run = person.run("flush")
+    assert is_a_sentence(run, 1)
+    assert "may have been sent" in run.stderr
+    assert len(server.messages) == 1
+
+
+def test_a_flush_killed_before_the_dot_loses_and_doubles_nothing(person: Person, moody: Any) -> None:
+    server, port = moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"], "DATA": [SILENCE, b"354 go\r\n"]})
+    person.send(port, *ENVELOPE, "--body", "hi", "--queue")
+    flush = person.start("flush")
+    assert server.reached["DATA"].wait(20)
+    flush.kill()
+    flush.communicate()
+    run = person.run("flush")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(server.messages) == 1
+
+
+def test_one_servers_password_never_goes_to_another(person: Person, moody: Any) -> None:
+    person.environment |= {"SMTP_USER": "ann", "SMTP_PASS": "secret"}
+    servers = [moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"]}) for _ in range(2)]
+    for host, (_, port) in zip(["localhost", "127.0.0.1"], servers, strict=True):
+        person.run(
+            "send", "--smtp-host", host, "--smtp-port", str(port), *person.ca, *ENVELOPE, "--body", "hi", "--queue"
+        )
+    run = person.run("flush")
+    assert run.returncode == 64
+    assert "several sign-ins" in run.stderr
+    assert [server.count(b"AUTH") for server, _ in servers] == [0, 0]
+    assert person.run("flush", "--smtp-host", "localhost").returncode == 0
+    assert [server.count(b"AUTH") for server, _ in servers] == [1, 0]
+
+
+def test_a_full_disk_is_a_sentence_and_nothing_is_half_kept(person: Person, moody: Any, tmp_path: Path) -> None:
+    server, port = moody()
+    (tmp_path / "large").write_bytes(bytes(500_000))
+
+    def small_disk() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    run = person.send(
+        port, *ENVELOPE, "--body", "hi", "--attach", str(tmp_path / "large"), "--queue", preexec_fn=small_disk
+    )
+    assert is_a_sentence(run, 1)
+    assert "outbox" in run.stderr
+    assert list(person.outbox.iterdir()) == []
+    assert server.messages == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_flushes_killed_again_and_again_lose_nothing_and_double_nothing(
+    person: Person, moody: Any, tmp_path: Path, seed: int
+) -> None:
+    server, port = moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"]})
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text("".join(f'{{"to": "n{number}@x.org", "body": "n{number}"}}\n' for number in range(40)))
+    person.send(port, "--from-addr", "ann@x.org", "--batch", str(batch), "--queue")
+    chance = random.Random(seed)
+    while any(record["state"] in {"queued", "sending"} for record in person.records()):
+        enough = server.count(chance.choice([b"MAIL", b"RCPT", b"DATA"])) + chance.randint(1, 6)
+        flush = person.start("flush")
+        wait_until(lambda enough=enough, flush=flush: server.count(b"DATA") >= enough or flush.poll() is not None)
+        flush.kill()
+        flush.communicate()
+    arrived = [message.split(b"\r\n\r\n")[1].strip().decode() for message in server.messages]
+    uncertain = {record["envelope"]["recipients"][0].partition("@")[0] for record in person.records()}
+    assert len(arrived) == len(set(arrived))
+    assert set(arrived) | uncertain == {f"n{number}" for number in range(40)}
+
+
+def test_two_flushes_at_once_send_everything_once(person: Person, moody: Any, tmp_path: Path) -> None:
+    server, port = moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"]})
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text("".join(f'{{"to": "n{number}@x.org"}}\n' for number in range(30)))
+    person.send(port, "--from-addr", "ann@x.org", "--batch", str(batch), "--queue")
+    flushes = [person.start("flush") for _ in range(2)]
+    for flush in flushes:
+        flush.communicate(timeout=60)
+    wait_until(lambda: not list(person.outbox.iterdir()))
+    assert [flush.returncode for flush in flushes] == [0, 0]
+    assert len(server.messages) == 30

@@ -1,0 +1,286 @@
+"""What becomes of a message when the server, the network or the person misbehaves: told truly, and never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanline.client.smtp.courier import Courier, Passage
+from lanline.client.smtp.dispatch import Dispatch, Outcome, Verdict
+from lanline.client.smtp.draft import Draft, compose
+from lanline.client.smtp.outbox import Outbox, Route, State
+from lanline.model.mail.message import Attachment, Message, Parcel
+from lanline.model.mail.server import Credentials, Security, Server
+from lanline.transport.smtp.session import Patience
+from mailhouse.certificates import Authority
+from mailhouse.moody import CUT, EHLO, SILENCE, Moody
+from mailhouse.stage import Stage
+
+BIG_BYTES = 6_000_000
+
+
+class Office:
+    """A sender with an outbox, and one moody server."""
+
+    def __init__(self, stage: Stage, authority: Authority, folder: Path, answers: dict[str, Any]) -> None:
+        self.moody = Moody(answers, authority.good.server_context())
+        port = stage.serve_streams(self.moody)
+        self.route = Route(Server("localhost", port, Security.STARTTLS, str(authority.ca_file)), "ann")
+        self.outbox = Outbox(folder)
+
+    def send(self, parcel: Parcel, *, queue: bool = False) -> Outcome:
+        return asyncio.run(self.sending(parcel, queue=queue))
+
+    async def sending(self, parcel: Parcel, *, queue: bool = False) -> Outcome:
+        courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), patience=Patience(0.7, 0.7)))
+        try:
+            return await Dispatch(courier, self.outbox).send(parcel, self.route, queue=queue)
+        finally:
+            await courier.close()
+
+    def states(self) -> list[State]:
+        records = [self.outbox.peek(token) for token in self.outbox.tokens()]
+        return [record.state for record in records if record is not None]
+
+    def recipients(self) -> tuple[str, ...]:
+        record = self.outbox.peek(self.outbox.tokens()[0])
+        assert record is not None
+        return record.envelope.recipients
+
+
+@pytest.fixture
+def office(stage: Stage, authority: Authority, outbox_folder: Path) -> Any:
+    return lambda answers=None: Office(stage, authority, outbox_folder, answers or {})
+
+
+def letter(*to: str, text: str = "hi\n", attachments: tuple[str, ...] = ()) -> Parcel:
+    draft = Draft(sender="ann@example.org", to=to or ("bob@example.org",), text=text, attachments=attachments)
+    return compose(draft).parcel()
+
+
+def big_letter() -> Parcel:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(BIG_BYTES // 60_000):
+            yield bytes(60_000)
+
+    attachment = Attachment("big", "application/octet-stream", BIG_BYTES, chunks)
+    small = compose(Draft(sender="ann@example.org", to=("bob@example.org",), text="hi"))
+    fields = {name: getattr(small, name) for name in small.__struct_fields__}
+    return Message(**(fields | {"attachments": (attachment,)})).parcel()
+
+
+BEFORE = ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
+
+
+@pytest.mark.parametrize("how", [CUT, SILENCE], ids=["cut", "silence"])
+@pytest.mark.parametrize("step", BEFORE)
+@pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
+def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how: object, queue: bool) -> None:
+    place = office({step: how})
+    outcome = place.send(letter(), queue=queue)
+    assert outcome.verdict is (Verdict.QUEUED if queue else Verdict.DEFERRED)
+    assert outcome.exit_status == (0 if queue else 75)
+    assert place.states() == ([State.QUEUED] if queue else [])
+    assert place.moody.messages == []
+
+
+@pytest.mark.parametrize("how", [CUT, SILENCE, b"what?\r\n", b"354 more\r\n", b"\xff\xfe\r\n", b"777 x\r\n"])
+@pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
+def test_no_proper_reply_to_the_dot_is_uncertain_and_kept(office: Any, how: object, queue: bool) -> None:
+    place = office({"CONTENT": how})
+    parcel = letter()
+    outcome = place.send(parcel, queue=queue)
+    assert outcome.verdict is Verdict.UNCERTAIN
+    assert outcome.exit_status == 1
+    assert parcel.message_id in outcome.text
+    assert place.states() == [State.UNCERTAIN]
+    assert len(place.moody.messages) == 1
+
+
+@pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
+def test_a_connection_cut_in_the_middle_of_a_large_message_is_certain(office: Any, queue: bool) -> None:
+    place = office({"HALF": CUT})
+    outcome = place.send(big_letter(), queue=queue)
+    assert outcome.verdict is (Verdict.QUEUED if queue else Verdict.DEFERRED)
+    assert place.states() == ([State.QUEUED] if queue else [])
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (b"552 5.3.4 too big\r\n", Verdict.REFUSED),
+        (b"451 4.3.0 disk\r\n", Verdict.DEFERRED),
+        (b"250 sent\r\n", Verdict.REFUSED),
+        (b"rubbish\r\n", Verdict.REFUSED),
+        (b"000 zero\r\n", Verdict.REFUSED),
+    ],
+)
+def test_a_reply_in_the_middle_of_a_large_message_ends_it(office: Any, said: bytes, verdict: Verdict) -> None:
+    place = office({"HALF": said})
+    outcome = place.send(big_letter())
+    assert outcome.verdict is verdict
+    assert place.states() == []
+
+
+def test_a_server_that_stops_reading_is_not_waited_for_for_ever(office: Any) -> None:
+    place = office({"HALF": SILENCE})
+    outcome = place.send(big_letter())
+    assert outcome.verdict is Verdict.DEFERRED
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "CONTENT"])
+@pytest.mark.parametrize(
+    ("code", "verdict"), [(b"450 4.2.0 wait\r\n", Verdict.DEFERRED), (b"550 5.0.0 no\r\n", Verdict.REFUSED)]
+)
+def test_a_refusal_at_each_step_is_told_by_kind(office: Any, step: str, code: bytes, verdict: Verdict) -> None:
+    place = office({step: code})
+    outcome = place.send(letter())
+    assert outcome.verdict is verdict
+    assert code.decode().split()[0] in outcome.text
+    assert place.states() == []
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "CONTENT"])
+def test_a_final_refusal_of_a_queued_message_is_told_and_not_kept(office: Any, step: str) -> None:
+    place = office({step: b"550 5.0.0 no\r\n"})
+    assert place.send(letter(), queue=True).verdict is Verdict.REFUSED
+    assert place.states() == []
+
+
+def test_put_off_and_then_accepted_it_arrives_once(office: Any) -> None:
+    place = office({"RCPT": [b"450 4.2.0 greylisted\r\n", b"250 ok\r\n"]})
+    parcel = letter()
+    assert place.send(parcel, queue=True).verdict is Verdict.QUEUED
+
+    async def again() -> Outcome:
+        entry = place.outbox.claim(place.outbox.tokens()[0])
+        courier = Courier(Passage(place.route.server))
+        try:
+            return await Dispatch(courier, place.outbox).resend(entry)
+        finally:
+            entry.release()
+            await courier.close()
+
+    assert asyncio.run(again()).verdict is Verdict.SENT
+    assert place.states() == []
+    assert len(place.moody.messages) == 1
+    assert place.moody.messages[0] == b"".join(parcel.chunks())
+
+
+def test_one_refused_recipient_does_not_keep_it_from_the_others(office: Any) -> None:
+    place = office({"RCPT": [b"250 ok\r\n", b"550 5.1.1 unknown\r\n", b"250 ok\r\n"]})
+    outcome = place.send(letter("a@x.org", "b@x.org", "c@x.org"))
+    assert outcome.verdict is Verdict.PARTLY_SENT
+    assert outcome.exit_status == 1
+    assert "b@x.org" in outcome.text
+    assert len(place.moody.messages) == 1
+
+
+@pytest.mark.parametrize(("queue", "status"), [(False, 75), (True, 0)])
+def test_a_recipient_put_off_is_kept_alone(office: Any, queue: bool, status: int) -> None:
+    place = office({"RCPT": [b"250 ok\r\n", b"450 4.2.0 later\r\n"]})
+    outcome = place.send(letter("a@x.org", "b@x.org"), queue=queue)
+    assert outcome.verdict is Verdict.PARTLY_SENT
+    assert outcome.exit_status == status
+    if queue:
+        assert place.recipients() == ("b@x.org",)
+        assert place.states() == [State.QUEUED]
+
+
+def test_of_all_refused_those_put_off_are_worth_another_try(office: Any) -> None:
+    place = office({"RCPT": [b"450 4.2.0 later\r\n", b"550 5.1.1 unknown\r\n"]})
+    assert place.send(letter("a@x.org", "b@x.org"), queue=True).verdict is Verdict.QUEUED
+    assert place.states() == [State.QUEUED]
+
+
+def test_a_message_over_the_limit_is_not_even_started(office: Any) -> None:
+    place = office({"EHLO": EHLO.replace(b"50000000", b"200")})
+    outcome = place.send(letter(text="x" * 500))
+    assert outcome.verdict is Verdict.REFUSED
+    assert "at most 200 bytes" in outcome.text
+    assert place.moody.count(b"MAIL") == 0
+
+
+def test_an_international_address_is_refused_where_it_is_not_offered(office: Any) -> None:
+    place = office({"EHLO": EHLO.replace(b"250-SMTPUTF8\r\n", b"")})
+    outcome = place.send(letter("jörg@example.org"))
+    assert outcome.verdict is Verdict.REFUSED
+    assert "SMTPUTF8" in outcome.text
+    assert place.moody.count(b"MAIL") == 0
+
+
+def test_an_international_address_is_sent_where_it_is_offered(office: Any) -> None:
+    place = office()
+    assert place.send(letter("jörg@bücher.example")).verdict is Verdict.SENT
+    assert "RCPT TO:<jörg@xn--bcher-kva.example>".encode() in place.moody.commands
+    mail = next(command for command in place.moody.commands if command.startswith(b"MAIL"))
+    assert mail.endswith(b"BODY=8BITMIME SMTPUTF8")
+
+
+def interrupted(place: Office, step: str, parcel: Parcel, *, queue: bool, times: int = 1) -> Outcome:
+    async def work() -> Outcome:
+        sending = asyncio.ensure_future(place.sending(parcel, queue=queue))
+        await asyncio.to_thread(place.moody.reached[step].wait, 10)
+        for _ in range(times):
+            sending.cancel()
+            await asyncio.sleep(0)
+        return await sending
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
+@pytest.mark.parametrize("step", ["GREETING", "EHLO", "AUTH", "RCPT", "DATA"])
+def test_an_interruption_before_the_dot_says_not_sent(office: Any, step: str, queue: bool) -> None:
+    place = office({step: SILENCE})
+    outcome = interrupted(place, step, letter(), queue=queue)
+    assert outcome.verdict is Verdict.INTERRUPTED
+    assert outcome.exit_status == 130
+    assert "not sent" in outcome.text
+    assert place.states() == ([State.QUEUED] if queue else [])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interruption_after_the_dot_says_that_nobody_knows(
+    office: Any, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lanline.transport.smtp.delivery._INTERRUPTED_WAIT_S", 0.1)
+    place = office({"CONTENT": SILENCE})
+    outcome = interrupted(place, "CONTENT", letter(), queue=False, times=times)
+    assert outcome.verdict is Verdict.UNCERTAIN
+    assert "you interrupted it" in outcome.text
+    assert place.states() == [State.UNCERTAIN]
+
+
+def test_a_reply_that_comes_just_after_an_interruption_counts(office: Any) -> None:
+    place = office({"CONTENT": SILENCE})
+
+    async def work() -> Outcome:
+        sending = asyncio.ensure_future(place.sending(letter()))
+        await asyncio.to_thread(place.moody.reached["CONTENT"].wait, 10)
+        sending.cancel()
+        await asyncio.sleep(0)
+        place.moody.late_reply(b"250 kept\r\n")
+        return await sending
+
+    outcome = asyncio.run(work())
+    assert outcome.verdict is Verdict.SENT
+    assert "too late" in outcome.text
+
+
+def test_an_attachment_that_changes_on_the_way_is_not_sent(office: Any, tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
+    path.write_bytes(b"x" * 100)
+    parcel = letter(attachments=(str(path),))
+    path.write_bytes(b"x" * 101)
+    place = office()
+    with pytest.raises(Exception, match="changed while"):
+        place.send(parcel)
+    assert place.moody.messages == []
+    with pytest.raises(Exception, match="changed while"):
+        place.send(parcel, queue=True)
+    assert list(place.outbox.folder.iterdir()) == []

@@ -1,0 +1,97 @@
+"""A host's key: kept as PEM, shown as a certificate, known by its fingerprint."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+from OpenSSL import crypto
+
+from lanline.crypto.identity import Identity, fingerprint_of_certificate
+from lanline.errors import IdentityProblem
+
+SOMEBODY = Identity.generate()
+
+
+def pem(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey, password: bytes = b""
+) -> bytes:
+    protection = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+
+
+def test_identity_comes_back_from_its_pem() -> None:
+    again = Identity.from_pem(SOMEBODY.to_pem())
+    assert again.fingerprint == SOMEBODY.fingerprint
+    assert again.private_key.private_numbers() == SOMEBODY.private_key.private_numbers()
+
+
+def test_certificate_made_anew_keeps_the_fingerprint() -> None:
+    again = Identity.from_private_key(SOMEBODY.private_key)
+    assert again.certificate.signature != SOMEBODY.certificate.signature
+    assert (
+        fingerprint_of_certificate(crypto.X509.from_cryptography(again.certificate))
+        == SOMEBODY.fingerprint
+        == again.fingerprint
+    )
+    assert len(SOMEBODY.fingerprint) == 32
+
+
+def test_two_identities_differ() -> None:
+    assert Identity.generate().fingerprint != SOMEBODY.fingerprint
+
+
+DER = SOMEBODY.certificate.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize("changed", [(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"), (b"200101", b"209901")])
+def test_odd_certificate_has_the_fingerprint_of_its_key(changed: tuple[bytes, bytes]) -> None:
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, DER.replace(*changed, 1))
+    assert fingerprint_of_certificate(certificate) == SOMEBODY.fingerprint
+
+
+def test_certificate_without_a_key_that_can_be_read_is_a_problem() -> None:
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, DER.replace(curve, curve[:-1] + b"\x63", 1))
+    with pytest.raises(IdentityProblem):
+        fingerprint_of_certificate(certificate)
+
+
+def test_certificate_is_signed_by_its_own_key() -> None:
+    SOMEBODY.certificate.verify_directly_issued_by(SOMEBODY.certificate)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"not a key",
+        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        SOMEBODY.to_pem()[:100],
+        pem(SOMEBODY.private_key, b"secret"),
+        pem(ec.generate_private_key(ec.SECP384R1())),
+        pem(rsa.generate_private_key(65537, 2048)),
+        pem(ed25519.Ed25519PrivateKey.generate()),
+        SOMEBODY.certificate.public_bytes(serialization.Encoding.PEM),
+    ],
+)
+def test_file_that_holds_no_such_key_is_a_problem(text: bytes) -> None:
+    with pytest.raises(IdentityProblem, match="The key file holds"):
+        Identity.from_pem(text)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_problem_and_nothing_worse(text: bytes) -> None:
+    with pytest.raises(IdentityProblem):
+        Identity.from_pem(text)
+
+
+def test_derived_keys_are_the_same_after_a_restart_and_one_for_each_purpose() -> None:
+    again = Identity.from_pem(SOMEBODY.to_pem())
+    assert again.derive_key(b"reset") == SOMEBODY.derive_key(b"reset")
+    assert (
+        len({SOMEBODY.derive_key(b"reset"), SOMEBODY.derive_key(b"other"), Identity.generate().derive_key(b"reset")})
+        == 3
+    )
