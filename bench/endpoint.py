@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import threading
 import time
@@ -20,19 +19,11 @@ import uvloop
 
 from contenders import Contender, Link, Place, load_contender
 from lanline.errors import LanlineError
+from parent import commands, say
+from process import cpu_s
 from workload import CREDIT, HEADER, Workload, read_stamp, stamp
 
 ASK_LIMIT_S = 0.1
-
-
-def _say(**line: object) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 class Receiver:
@@ -51,7 +42,7 @@ class Receiver:
     def on_message(self, link: Link, message: bytes) -> None:
         self._last_ns = time.monotonic_ns()
         if not self._received:
-            self._cpu_at_start = _cpu_s()
+            self._cpu_at_start = cpu_s()
         index, due_ns = read_stamp(message)
         self._out_of_order += index != self._expected
         self._damaged += len(message) != self._workload.size_bytes
@@ -75,7 +66,7 @@ class Receiver:
             "out_of_order": self._out_of_order,
             "damaged": self._damaged,
             "last_ns": self._last_ns,
-            "cpu_s": _cpu_s() - self._cpu_at_start,
+            "cpu_s": cpu_s() - self._cpu_at_start,
             "latency_ns": self._latency_ns if self._workload.interval_s else [],
         }
 
@@ -143,40 +134,37 @@ class Pacer(threading.Thread):
                 return
 
 
-async def _commands() -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader
-
-
 async def _receive(contender: Contender, place: Place, workload: Workload) -> None:
     receiver = Receiver(workload)
-    commands = await _commands()
+    lines = await commands()
     listener = await contender.listen(place, receiver.on_message)
-    _say(event="listening")
-    stop = asyncio.ensure_future(commands.readline())
+    say(event="listening")
+    stop = asyncio.ensure_future(lines.readline())
     done = asyncio.ensure_future(receiver.complete.wait())
     await asyncio.wait((stop, done), return_when=asyncio.FIRST_COMPLETED)
-    _say(event="result", **receiver.result())
-    await stop  # it goes on answering until the sender has finished
+    say(event="result", **receiver.result())
+    await stop
+    await lines.read()  # it goes on answering until the sender has finished
     del listener
 
 
 async def _send(contender: Contender, place: Place, workload: Workload) -> None:
     sender = Sender(workload)
-    commands = await _commands()
+    lines = await commands()
     link = await contender.connect(place, sender.on_message)
-    _say(event="connected")
-    await commands.readline()
-    cpu_at_start, started_ns = _cpu_s(), time.monotonic_ns()
+    say(event="connected")
+    await lines.readline()
+    cpu_at_start, started_ns = cpu_s(), time.monotonic_ns()
     sending = asyncio.ensure_future(sender.run(link))
-    stop = asyncio.ensure_future(commands.readline())
+    stop = asyncio.ensure_future(lines.readline())
     await asyncio.wait((sending, stop), return_when=asyncio.FIRST_COMPLETED)
     if not stop.done():
         failure = sending.exception()
-        _say(event="failed" if failure else "sent", reason=str(failure or ""))
+        say(event="failed" if failure else "sent", reason=str(failure or ""))
         await stop  # what is still on its way is repeated until the receiver has it
-    _say(event="result", started_ns=started_ns, cpu_s=_cpu_s() - cpu_at_start, failure=await _failure_of(link))
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    say(event="result", started_ns=started_ns, cpu_s=cpu_s() - cpu_at_start, failure=await _failure_of(link))
 
 
 async def _failure_of(link: Link) -> str:
@@ -199,7 +187,7 @@ def main() -> None:
         try:
             runner.run(side(load_contender(spec["contender"]), place, Workload(**spec["workload"])))
         except (OSError, LanlineError) as failure:
-            _say(event="failed", reason=str(failure) or type(failure).__name__)
+            say(event="failed", reason=str(failure) or type(failure).__name__)
 
 
 if __name__ == "__main__":

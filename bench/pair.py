@@ -19,6 +19,7 @@ AFTER_FAILURE_S = 1.0
 """What was on its way when the sender's link failed may still arrive."""
 
 Purpose = Literal["latency", "bulk"]
+Side = Literal["receiver", "sender"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,25 @@ async def run_pair(
 ) -> RunResult:
     """Wait for what is late until `grace_s` after the end. Raises ChildFailed where the two never connected."""
 
-    def spec(side: str, host: str, port: int) -> list[str]:
-        place = {"host": host, "port": port, "purpose": purpose}
-        files = {"certificate": str(certificate.certificate), "key": str(certificate.key)}
-        described = {"side": side, "contender": contender, "place": place, "workload": asdict(workload), **files}
-        return [json.dumps(described)]
+    def arguments(side: Side, at: tuple[str, int]) -> list[str]:
+        return endpoint_arguments(side, contender, purpose, at, workload, certificate)
 
-    receiving = child("endpoint.py", spec("receiver", *network.listen_at), network.receiver_prefix)
+    receiving = child("endpoint.py", arguments("receiver", network.listen_at), network.receiver_prefix)
     async with receiving as receiver:
         await receiver.expect("listening", START_LIMIT_S)
-        sending = child("endpoint.py", spec("sender", *network.connect_to), network.sender_prefix)
+        sending = child("endpoint.py", arguments("sender", network.connect_to), network.sender_prefix)
         async with sending as sender:
             await sender.expect("connected", START_LIMIT_S)
             return await _measure(receiver, sender, network, workload.duration_s + grace_s)
+
+
+def endpoint_arguments(
+    side: Side, contender: str, purpose: Purpose, at: tuple[str, int], workload: Workload, certificate: Certificate
+) -> list[str]:
+    place = {"host": at[0], "port": at[1], "purpose": purpose}
+    files = {"certificate": str(certificate.certificate), "key": str(certificate.key)}
+    described = {"side": side, "contender": contender, "place": place, "workload": asdict(workload), **files}
+    return [json.dumps(described)]
 
 
 async def _measure(receiver: Child, sender: Child, network: Network, limit_s: float) -> RunResult:

@@ -14,6 +14,10 @@ from typing import Any
 
 import bulk
 import fanout
+import flood
+import goodput
+import handshakes
+import idle
 import latency
 from conditions import conditions
 from contenders import CONTENDERS
@@ -24,11 +28,15 @@ from section import Options, Section
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     fanout.NAME: fanout.measure,
     bulk.NAME: bulk.measure,
+    goodput.NAME: goodput.measure,
     latency.NAME: latency.measure,
+    idle.NAME: idle.measure,
+    handshakes.NAME: handshakes.measure,
+    flood.NAME: flood.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
-SECONDS = 10.0
-RUNS = 3
+SECONDS = 7.5
+RUNS = 2
 QUICK_SECONDS = 2.0
 
 
@@ -78,7 +86,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g})")
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(
-        "--quick", action="store_true", help="a look at everything in about a minute; writes no documents"
+        "--quick", action="store_true", help="a look at everything in about two minutes; writes no documents"
     )
     parser.add_argument("--all-ip", action="store_true", help="UDP, too, through the network namespaces")
     parser.add_argument("--seed", type=int, default=1, help="of the losses; the runs count up from it")

@@ -1,7 +1,9 @@
-"""Who is measured. A contender is one module here, named in `CONTENDERS`, with four names in it:
+"""Who is measured. A contender is one module here, named in `CONTENDERS`, with six names in it:
 
     TITLE = "…"          its row in the tables
     CARRIER = "udp"      or "ip" where it needs a real network path to lose packets on
+    PARTS = ("bulk", …)  the parts of the benchmark that it takes part in
+    DATAGRAM = "1200 B"  the largest datagram that it sends
     async def listen(place, on_message) -> object           accept links at `place`; keep what it returns alive
     async def connect(place, on_message) -> Link            return when messages may be sent
 
@@ -12,12 +14,19 @@ The harness does the rest: processes, network, load, clock, tables.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-CONTENDERS = ("aioquic_stream", "enet_reliable", "tcp_tls")
+CONTENDERS = (
+    "lanline_default",
+    "lanline_1200",
+    "lanline_stop_and_wait",
+    "aioquic_stream",
+    "enet_reliable",
+    "tcp_tls",
+)
 """In the order of the tables."""
 
 
@@ -46,6 +55,8 @@ class Place:
 class Contender(Protocol):
     TITLE: str
     CARRIER: Literal["udp", "ip"]
+    PARTS: Sequence[str]
+    DATAGRAM: str
 
     listen: Callable[[Place, OnMessage], Awaitable[object]]
     connect: Callable[[Place, OnMessage], Awaitable[Link]]
@@ -65,5 +76,14 @@ def why_not_installed(name: str) -> str | None:
     return None
 
 
+def taking_part(names: Sequence[str], part: str) -> list[str]:
+    """Those of the contenders that this part measures; one whose library is missing has a row that says so."""
+    return [name for name in names if why_not_installed(name) or part in load_contender(name).PARTS]
+
+
 def title_of(name: str) -> str:
     return name if why_not_installed(name) else load_contender(name).TITLE
+
+
+def datagram_of(name: str) -> str:
+    return "" if why_not_installed(name) else load_contender(name).DATAGRAM

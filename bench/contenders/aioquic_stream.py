@@ -18,6 +18,8 @@ from lanline.proto.framing import MessageParser, frame_message
 
 TITLE = "QUIC (aioquic), one stream"
 CARRIER = "udp"
+PARTS = ("latency", "bulk", "goodput")
+DATAGRAM = "1200 B"
 LONGEST_MESSAGE_BYTES = 1 << 20
 STREAM = 0
 """The first bidirectional stream that a client opens; RFC 9000 section 2.1."""

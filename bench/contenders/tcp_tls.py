@@ -12,6 +12,10 @@ from lanline.proto.framing import MessageParser, frame_message
 
 TITLE = "TCP + TLS 1.3"
 CARRIER = "ip"
+PARTS = ("latency", "bulk", "goodput")
+DATAGRAM = "the device's MTU"
+"""64 KiB on loopback, 1500 B on a TUN device."""
+
 LONGEST_MESSAGE_BYTES = 1 << 20
 
 

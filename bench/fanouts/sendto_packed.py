@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
-from fanouts.sendto import Sendto
+from fanouts.sendto import Sendto, open_sendto
 
 TITLE = "bare `sendto`, packed to 1200 B"
 DATAGRAM_BYTES = 1200
 
 
-class PackedSendto(Sendto):
-    def send_batch(self, messages: Sequence[bytes]) -> None:
-        joined = b"".join(messages)
-        super().send_batch([joined[start : start + DATAGRAM_BYTES] for start in range(0, len(joined), DATAGRAM_BYTES)])
+def _packed(messages: Sequence[bytes]) -> Sequence[bytes]:
+    joined = b"".join(messages)
+    return [joined[start : start + DATAGRAM_BYTES] for start in range(0, len(joined), DATAGRAM_BYTES)]
 
 
-def open_fan_out(peers: int) -> PackedSendto:
-    return PackedSendto(peers)
+def open_fan_out(peers: int) -> AbstractAsyncContextManager[Sendto]:
+    return open_sendto(peers, _packed)

@@ -22,6 +22,7 @@ class Congestion:
         "_minimum",
         "_origin_s",
         "_packet_bytes",
+        "_queueing_from",
         "_recovery_at",
         "_threshold",
         "_window_max",
@@ -37,6 +38,7 @@ class Congestion:
         self._epoch_at: float | None = None
         self._origin_s = 0.0
         self._recovery_at = -1.0
+        self._queueing_from: float | None = None
 
     @property
     def is_slow_start(self) -> bool:
@@ -47,10 +49,7 @@ class Congestion:
         if sent_at <= self._recovery_at:
             return
         if self.is_slow_start:
-            if round_trip.is_queueing:
-                self._threshold = self.window_bytes
-            else:
-                self.window_bytes += acked_bytes
+            self._grow_fast(acked_bytes, now, round_trip)
             return
         if self._epoch_at is None:
             self._epoch_at = now
@@ -63,6 +62,16 @@ class Congestion:
         reno = 3 * (1 - _BETA) / (1 + _BETA) * acked_bytes * self._packet_bytes / self.window_bytes
         cubic = (min(target, 1.5 * self.window_bytes) - self.window_bytes) * acked_bytes / self.window_bytes
         self.window_bytes += max(reno, cubic)
+
+    def _grow_fast(self, acked_bytes: int, now: float, round_trip: RoundTrip) -> None:
+        """A queue that our own first burst made is gone a round trip later; one that stays ends the slow start."""
+        if not round_trip.is_queueing:
+            self._queueing_from = None
+            self.window_bytes += acked_bytes
+        elif self._queueing_from is None:
+            self._queueing_from = now
+        elif now - self._queueing_from > round_trip.smoothed_s:
+            self._threshold = self.window_bytes
 
     def on_loss(self, latest_sent_at: float, now: float, round_trip: RoundTrip, loss: LossRate) -> None:
         """Call only when what was lost had filled the window, as `on_ack`."""

@@ -25,6 +25,8 @@ HEADER_BYTES = CONNECTION_ID_BYTES + 8
 SEALED_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
 _PERSISTENT_TIMEOUTS = 3
 _AMPLIFICATION = 3
+_MUCH_PACKETS = 8
+"""So many in one turn are worth a search for larger ones."""
 
 
 class Outgoing:
@@ -107,7 +109,8 @@ class Outgoing:
             if len(packet) < full and not self._probes and not outbox.has_datagrams:
                 # Whatever else waited would have found room.
                 break
-        if self._is_searching and self._allowance is None and not self._mtu.is_probing and self._has_room_for_probe:
+        is_searching = self._is_searching or len(packets) >= _MUCH_PACKETS
+        if is_searching and self._allowance is None and not self._mtu.is_probing and self._has_room_for_probe:
             probe = self._pack_mtu_probe(now)
             if probe is not None:
                 packets.append(probe)

@@ -6,6 +6,7 @@ MINIMUM_WINDOW_S = 10.0
 TIMER_GRANULARITY_S = 0.001
 LOSSY_RATE = 0.005
 _LOSS_MEMORY_PACKETS = 64
+_STEADY_MEMORY_PACKETS = 256
 
 
 class WindowedMinimum:
@@ -72,22 +73,27 @@ class RoundTrip:
 
 
 class LossRate:
-    """Smoothed over about 64 packets, beside the least it has been: what this path loses however little is sent."""
+    """`rate` follows what happens now, over about 64 packets. `above_usual` asks a longer memory, in which chance evens
+    out, how far it is above the least that it has been: what this path loses however little is sent.
+    """
 
-    __slots__ = ("_least", "rate")
+    __slots__ = ("_least", "_steady", "rate")
 
     def __init__(self) -> None:
         self.rate = 0.0
+        self._steady = 0.0
         self._least: WindowedMinimum | None = None
 
     def update(self, arrived: int, lost: int, now: float) -> None:
         total = arrived + lost
         if not total or not (lost or self.rate):
             return
-        self.rate += (lost / total - self.rate) * min(1.0, total / _LOSS_MEMORY_PACKETS)
+        share = lost / total
+        self.rate += (share - self.rate) * min(1.0, total / _LOSS_MEMORY_PACKETS)
+        self._steady += (share - self._steady) * min(1.0, total / _STEADY_MEMORY_PACKETS)
         if self._least is None:
             self._least = WindowedMinimum(0.0, now)
-        self._least.update(self.rate, now)
+        self._least.update(self._steady, now)
 
     @property
     def is_lossy(self) -> bool:
@@ -95,4 +101,4 @@ class LossRate:
 
     @property
     def above_usual(self) -> float:
-        return self.rate - (self._least.value if self._least is not None else 0.0)
+        return self._steady - (self._least.value if self._least is not None else 0.0)

@@ -1,0 +1,30 @@
+"""The process that asks: what it uses, as the system counts it, and the core that it is bound to."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+STATM = Path("/proc/self/statm")
+
+
+def resident_bytes() -> int:
+    """Where there is no /proc it is the most that it ever was."""
+    if STATM.exists():
+        return int(STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cpu_s() -> float:
+    """User and system time."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def pin_to(core: int) -> None:
+    """Where the system knows how, and has so many cores; elsewhere the scheduler decides."""
+    if hasattr(os, "sched_setaffinity") and core in os.sched_getaffinity(0):
+        os.sched_setaffinity(0, {core})
