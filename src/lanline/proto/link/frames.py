@@ -168,7 +168,7 @@ def decode_frames(payload: bytes) -> list[Frame]:
     return frames
 
 
-def _decode_other(kind: int, payload: bytes, position: int) -> tuple[Frame, int]:
+def _decode_other(kind: int, payload: bytes, position: int) -> tuple[Frame, int]:  # noqa: PLR0911 -- one for each frame
     if kind == ACK:
         return _decode_ack(payload, position)
     if kind == PING:

@@ -202,10 +202,6 @@ class Link:
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 
-    def abandon(self) -> None:
-        """Give up a handshake that another link has made needless."""
-        self._finish(CloseCode.REPLACED, "The other side called at the same moment.", by_peer=False)
-
     def _finish(self, code: CloseCode, reason: str, *, by_peer: bool) -> None:
         self._enter(LinkState.CLOSED)
         self._handshake = None
@@ -260,13 +256,8 @@ class Link:
     # Packets.
 
     def receive_sealed(self, packet: bytes, address: Address, now: float) -> None:
-        if self.state is LinkState.CLOSING:
-            # The peer has not heard our goodbye: say it again, once for each packet of its.
-            if self._incoming.is_genuine(packet):
-                self._close_due = True
-                self._wake(self)
-            return
         if self.state is not LinkState.ESTABLISHED:
+            self._repeat_goodbye(packet)
             return
         has_moved = address != self.address
         largest = self._incoming.largest_received if has_moved else 0
@@ -279,13 +270,22 @@ class Link:
             return
         if number is None:
             return
-        self._handshake = None
-        self._last_received_at = now
-        self._silent_since = now if self._outgoing.recovery.in_flight else None
         if not has_moved:
             self._outgoing.credit(len(packet))
         elif number > largest:
             self._move(address, len(packet))
+        self._on_heard(now)
+
+    def _repeat_goodbye(self, packet: bytes) -> None:
+        """The peer has not heard it yet: once for each packet of its."""
+        if self.state is LinkState.CLOSING and self._incoming.is_genuine(packet):
+            self._close_due = True
+            self._wake(self)
+
+    def _on_heard(self, now: float) -> None:
+        self._handshake = None
+        self._last_received_at = now
+        self._silent_since = now if self._outgoing.recovery.in_flight else None
         if self._incoming.close_frame is not None:
             self._on_close(self._incoming.close_frame)
         if self._outgoing.has_work:

@@ -531,11 +531,11 @@ def test_long_reason_is_cut_and_still_fits() -> None:
     assert all(len(data) <= 548 for _, data in pair.client.sent)
 
 
-def test_unknown_close_code_is_taken_for_a_plain_close() -> None:
+def test_unknown_close_code_is_taken_for_a_reset() -> None:
     pair = Pair()
     client, _ = pair.establish()
     pair.inject(seal(client, encode_close(60_000, "new")), CLIENT, pair.server)
-    assert pair.server.closed == LinkClosed(CloseCode.DONE, "new", by_peer=True)
+    assert pair.server.closed == LinkClosed(CloseCode.RESET, "new", by_peer=True)
 
 
 def test_both_close_at_the_same_moment() -> None:
