@@ -19,7 +19,7 @@ MESSAGE_BYTES = (1_000, 16_384)
 TOTAL_BYTES = 100_000_000
 QUICK_TOTAL_BYTES = 10_000_000
 RUNS = 3
-LIMIT_S = 60.0
+LIMIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Rate:
 
     @classmethod
     def of(cls, run: RunResult, workload: Workload) -> Rate:
-        gigabytes = workload.total_bytes / 1e9
+        gigabytes = run.received * workload.size_bytes / 1e9
         return cls(gigabytes * 1e3 / run.elapsed_s, run.sender_cpu_s / gigabytes, run.receiver_cpu_s / gigabytes)
 
     @property
@@ -56,10 +56,11 @@ async def measure(options: Options) -> Section:
         setting=(
             f"Two processes on loopback, no proxy; {total / 1e6:.0f} MB of messages as fast as they go, reliable and "
             f"in order, at most {workload.window_bytes // 2**20} MiB on their way (the receiver gives credit: some of "
-            f"these libraries have send queues without a bound). The median of {runs}. TCP's work is done by the "
-            "kernel and by OpenSSL, ENet's by C; each runs as its Python binding is used. Every one sends datagrams of "
-            "the size that it chooses by itself; loopback lets 65,000 bytes pass, the internet about 1200, so the row "
-            "with 1200 is what a path through it may expect. CPU is user and system time of the process."
+            f"these libraries have send queues without a bound), for at most {LIMIT_S:g} s. The median of {runs}. "
+            "TCP's work is done by the kernel and by OpenSSL, ENet's by C; each runs as its Python binding is used. "
+            "Every one sends datagrams of the size that it chooses by itself; loopback lets 65,000 bytes pass, the "
+            "internet about 1200, so the row with 1200 is what a path through it may expect. CPU is user and system "
+            "time of the process."
         ),
         tables=(table(["", "datagram", "message B", "MB/s", "sender CPU s/GB", "receiver CPU s/GB"], rows),),
         figures=figures,
@@ -81,8 +82,8 @@ async def _rate(contender: str, workload: Workload, certificate: Certificate, ru
 async def _one_run(contender: str, workload: Workload, certificate: Certificate) -> Rate:
     async with loopback() as way:
         run = await run_pair(contender, "bulk", way, workload, certificate, LIMIT_S)
-    if run.received != workload.messages:
-        raise ChildFailed(run.failure or f"{run.received} of {workload.messages} messages within {LIMIT_S:g} s")
+    if run.failure or not run.received:
+        raise ChildFailed(run.failure or f"nothing arrived within {LIMIT_S:g} s")
     if run.out_of_order or run.damaged:
         raise ChildFailed(f"{run.out_of_order} messages out of order, {run.damaged} damaged")
     return Rate.of(run, workload)

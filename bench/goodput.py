@@ -49,7 +49,8 @@ async def measure(options: Options) -> Section:
             f"{DELAY_S * 2e3:.0f} ms round trip, the given share of packets lost at random in each direction. Mbit/s "
             f"of messages that reached the receiver's application, the mean of {runs} with the slowest and the fastest "
             "behind it. A perfect protocol would reach about 47 without loss and 45 at 5 %. UDP goes by way of "
-            "loopback, TCP between two network namespaces with an MTU of 1500, as under loss above."
+            "loopback, TCP between two network namespaces with an MTU of 1500, under the system's congestion control "
+            "(below)."
         ),
         tables=(table(["Mbit/s", "datagram", *(f"{loss:.0%} lost" for loss in LOSSES)], rows),),
         figures={

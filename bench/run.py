@@ -28,8 +28,8 @@ from section import Options, Section
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     fanout.NAME: fanout.measure,
     bulk.NAME: bulk.measure,
-    goodput.NAME: goodput.measure,
     latency.NAME: latency.measure,
+    goodput.NAME: goodput.measure,
     idle.NAME: idle.measure,
     handshakes.NAME: handshakes.measure,
     flood.NAME: flood.measure,

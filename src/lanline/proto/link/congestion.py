@@ -91,6 +91,7 @@ class Congestion:
         self._threshold = max(self._minimum, self.window_bytes * _BETA)
         self.window_bytes = float(self._minimum)
         self._epoch_at = None
+        self._queueing_from = None
 
 
 class Pacer:

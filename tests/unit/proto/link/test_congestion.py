@@ -39,11 +39,24 @@ def test_window_doubles_in_each_round_trip_at_first() -> None:
     assert window.window_bytes == 20 * PACKET
 
 
-def test_slow_start_ends_where_packets_begin_to_queue() -> None:
+def test_slow_start_ends_where_packets_queue_for_a_round_trip() -> None:
     window = congestion()
-    window.on_ack(10 * PACKET, 0.0, 0.1, trip(0.1, queueing_s=0.1))
+    for now in (0.1, 0.15):
+        window.on_ack(10 * PACKET, 0.0, now, trip(0.1, queueing_s=0.1))
+        assert window.window_bytes == 10 * PACKET
+        assert window.is_slow_start
+    window.on_ack(10 * PACKET, 0.0, 0.3, trip(0.1, queueing_s=0.1))
     assert window.window_bytes == 10 * PACKET
     assert not window.is_slow_start
+
+
+def test_queue_that_was_only_a_burst_of_our_own_does_not_end_slow_start() -> None:
+    window = congestion()
+    window.on_ack(10 * PACKET, 0.0, 0.1, trip(0.1, queueing_s=0.1))
+    window.on_ack(10 * PACKET, 0.0, 0.2, trip(0.1))
+    assert window.window_bytes == 20 * PACKET
+    window.on_ack(10 * PACKET, 0.0, 0.4, trip(0.1, queueing_s=0.1))
+    assert window.is_slow_start
 
 
 def test_loss_with_a_queue_shrinks_the_window_once_in_a_round_trip() -> None:

@@ -816,6 +816,17 @@ def test_larger_datagrams_are_used_once_they_pass_and_given_up_when_they_do_not(
     assert client._outgoing._mtu.current == LinkProfile().mtu_bytes
 
 
+def test_larger_datagrams_are_looked_for_when_many_small_messages_wait_but_not_for_a_few() -> None:
+    pair = Pair()
+    client, _ = pair.establish()
+    for few_or_many, finds_more in ((5, False), (2000, True)):
+        for _ in range(20):
+            for _ in range(few_or_many):
+                client.send_message(CHAT, bytes(200))
+            pair.run_until(lambda: client.is_all_delivered, 20.0)
+        assert (client._outgoing._mtu.current > LinkProfile().mtu_bytes) is finds_more
+
+
 def test_black_hole_that_stays_is_probed_with_a_packet_now_and_then() -> None:
     pair = Pair()
     client, server = pair.establish()

@@ -71,6 +71,14 @@ def test_loss_rate_comes_near_the_true_one() -> None:
     assert loss.above_usual < 0.1
 
 
+def test_five_percent_at_random_is_never_taken_for_a_tenth_more_than_usual() -> None:
+    luck, loss = random.Random(1), LossRate()
+    for step in range(20_000):
+        is_lost = luck.random() < 0.05
+        loss.update(0 if is_lost else 1, 1 if is_lost else 0, step * 0.01)
+        assert loss.above_usual < 0.1
+
+
 def test_sudden_loss_is_above_the_usual() -> None:
     loss = LossRate()
     for step in range(30):
