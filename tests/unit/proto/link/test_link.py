@@ -742,6 +742,22 @@ def test_moved_peer_gets_full_speed_once_it_answers() -> None:
     assert pair.client.messages(BULK) == [bytes(500_000)]
 
 
+def test_peer_that_pretends_to_have_moved_cannot_aim_the_stream_at_a_victim() -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    pair.client.script = drop_all
+    server.send_message(BULK, bytes(1_000_000))
+    spent = aimed = 0
+    for _ in range(200):
+        guess = encode_ack([(0, server._outgoing._next_number - 1)], 0.0)
+        packet = seal(client, bytes([PING]) + guess)
+        spent += len(packet)
+        answers = pair.inject(packet, STRANGER, pair.server)
+        aimed += sum(len(data) for address, data in answers if address == STRANGER)
+        pair.now += 0.01
+    assert 0 < aimed <= 3 * spent
+
+
 def test_old_packet_from_another_address_moves_nothing() -> None:
     pair = Pair()
     client, server = pair.establish()
