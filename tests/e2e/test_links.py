@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from e2e.end import End
-from e2e.wires import CALLER_IDENTITY, HOST_IDENTITY, KINDS, WEBSOCKET_KINDS, Wire, run
+from e2e.wires import CALLER_IDENTITY, HOST_IDENTITY, KINDS, Wire, run
 from lanline.errors import CloseCode, LinkError, LinkNotOpen, MessageTooLarge, SendBufferFull
 from lanline.proto.channels import RELIABLE_CHANNELS, Channel
 from lanline.proto.events import (
@@ -23,13 +23,6 @@ from lanline.proto.events import (
 from lanline.proto.framing import frame_messages
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def every_kind_but_datagrams(why: str) -> pytest.MarkDecorator:
-    expected = pytest.mark.xfail(reason=why)
-    return pytest.mark.parametrize(
-        "kind", [*(pytest.param(kind, marks=expected) for kind in ("udp", "memory")), *WEBSOCKET_KINDS]
-    )
 
 
 @every_kind
@@ -89,7 +82,7 @@ def test_a_batch_framed_once_goes_to_many(kind: str) -> None:
     run(kind, scenario)
 
 
-@every_kind_but_datagrams("the UDP link sends a batch of datagrams as a stream")
+@every_kind
 def test_a_batch_of_datagrams_goes_to_many(kind: str) -> None:
     async def scenario(wire: Wire) -> None:
         caller, host = await wire.link()
@@ -221,7 +214,7 @@ def test_who_does_not_read_holds_up_its_own_sender_and_nobody_else(kind: str) ->
     run(kind, scenario, receive_window_bytes=window, send_buffer_bytes=buffer)
 
 
-@every_kind_but_datagrams("the UDP link does not count the cost of empty messages")
+@every_kind
 def test_empty_messages_that_nobody_reads_do_not_pile_up_without_end(kind: str) -> None:
     window = 300_000
     batch = frame_messages([b""] * 5000)

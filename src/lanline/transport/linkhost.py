@@ -16,7 +16,8 @@ from lanline.transport.connection import AcceptHandler, Connection
 from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.driver import Driver
 
-_RESET_PURPOSE = b"reset tokens"
+_RESET_PURPOSE = b"reset tokens of %b"
+"""Of one port, or another program of the same identity could be asked for the tokens of this one's links."""
 
 
 def _within_reach(profile: LinkProfile, sock: DatagramSocket) -> LinkProfile:
@@ -24,6 +25,11 @@ def _within_reach(profile: LinkProfile, sock: DatagramSocket) -> LinkProfile:
     if sock.forbids_fragmentation:
         return profile
     return dataclasses.replace(profile, most_mtu_bytes=profile.mtu_bytes)
+
+
+def _own_name(sock: DatagramSocket) -> bytes:
+    host, port = sock.address
+    return f"{host} {port}".encode()
 
 
 class LinkHost:
@@ -38,7 +44,7 @@ class LinkHost:
         self._socket = sock
         self._endpoint = Endpoint(
             exchanges=DtlsKeys(identity),
-            reset_key=identity.derive_key(_RESET_PURPOSE),
+            reset_key=identity.derive_key(_RESET_PURPOSE % _own_name(sock)),
             entropy=os.urandom,
             profile=_within_reach(profile or LinkProfile(), sock),
             accepts=on_accept is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -30,8 +31,10 @@ from lanline.proto.link.preamble import (
 from lanline.proto.link.profile import LinkProfile
 
 Burst = tuple[Address, list[bytes]]
+_CROSSED = "The other side called at the same moment."
 MAX_HALF_OPEN = 1024
 MAX_HALF_OPEN_OF_HOST = 128
+_CROSSING_S = 2.0
 _TICKS_PER_S = 512
 """Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
@@ -58,7 +61,7 @@ class Endpoint:
         self._links: dict[bytes, Link] = {}
         self._by_remote_id: dict[bytes, Link] = {}
         self._half_open: dict[bytes, Link] = {}
-        self._calls: dict[Link, None] = {}
+        self._calls: dict[Link, float] = {}
         self._pending: dict[Link, None] = {}
         self._replies: list[Burst] = []
         self._events: deque[tuple[Link, LinkEvent]] = deque()
@@ -74,7 +77,7 @@ class Endpoint:
         exchange = self._exchanges.start_handshake(is_client=True)
         handshake = ClientHandshake(local_id, exchange, self._profile, now)
         link = self._add(local_id, b"", address, handshake, expected_fingerprint)
-        self._calls[link] = None
+        self._calls[link] = math.inf
         return link
 
     def _new_id(self) -> bytes:
@@ -101,6 +104,7 @@ class Endpoint:
             profile=self._profile,
             reset_token=self._resets.token_for(local_id),
             expected_fingerprint=expected_fingerprint,
+            entropy=self._entropy,
             emit=self._on_event,
             wake=self._wake,
         )
@@ -114,21 +118,12 @@ class Endpoint:
     def _on_event(self, link: Link, event: LinkEvent) -> None:
         if type(event) is LinkEstablished:
             self._by_remote_id[link.remote_id] = link
-            if link.is_client:
-                del self._calls[link]
-                self._drop_answers_to(link)
         elif type(event) is LinkClosed:
             self._calls.pop(link, None)
             if not link.is_client and not link.peer_fingerprint:
                 # A handshake that others began and did not finish is not worth telling.
                 return
         self._events.append((link, event))
-
-    def _drop_answers_to(self, call: Link) -> None:
-        """Our call came through first, so the peer has given up its own, which we had begun to answer."""
-        for link in list(self._half_open.values()):
-            if link.address == call.address and link.state is LinkState.HANDSHAKING and link.remote_id < call.local_id:
-                link.abandon()
 
     def next_event(self) -> tuple[Link, LinkEvent] | None:
         return self._events.popleft() if self._events else None
@@ -142,8 +137,8 @@ class Endpoint:
             link = self._links.get(data[:CONNECTION_ID_BYTES])
             if link is not None:
                 link.receive_sealed(data, address, now)
-                if self._half_open and link.is_confirmed:
-                    self._half_open.pop(link.remote_id, None)
+                if link.is_confirmed:
+                    self._on_confirmed(link, now)
             elif len(data) > SEALED_OVERHEAD_BYTES:
                 self._reset(data[:CONNECTION_ID_BYTES], address)
             return
@@ -156,7 +151,7 @@ class Endpoint:
     def _on_preamble(self, packet: Preamble, address: Address, now: float) -> None:
         match packet:
             case Hello(client_id):
-                if self._accepts and not self._prefers_own_call(client_id, address):
+                if self._accepts and not self._prefers_own_call(client_id, address, now):
                     self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
             case ClientRecords():
                 self._on_client_records(packet, address, now)
@@ -171,16 +166,15 @@ class Endpoint:
                 link = self._links.get(packet.client_id)
                 if link is not None and link.address == address:
                     link.receive_preamble(packet, address, now)
+                    if link.state is LinkState.ESTABLISHED and link in self._calls:
+                        self._calls[link] = now + _CROSSING_S
+                        self._drop_answers_to(link, now)
 
     def _reply(self, packet: Preamble, address: Address) -> None:
         self._replies.append((address, [encode_preamble(packet)]))
 
     def _reset(self, connection_id: bytes, address: Address) -> None:
         self._reply(Reset(connection_id, self._resets.token_for(connection_id)), address)
-
-    def _prefers_own_call(self, client_id: bytes, address: Address) -> bool:
-        """Two hosts that call each other at the same moment need one link: the greater id is the client's."""
-        return any(link.address == address and link.local_id > client_id for link in self._calls)
 
     def _on_client_records(self, packet: ClientRecords, address: Address, now: float) -> None:
         client_id = packet.client_id
@@ -191,7 +185,7 @@ class Endpoint:
         if not self._proof.check(packet.token, address, client_id, now):
             self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
             return
-        if (link is None or link.state is LinkState.HANDSHAKING) and self._prefers_own_call(client_id, address):
+        if (link is None or link.state is LinkState.HANDSHAKING) and self._prefers_own_call(client_id, address, now):
             return
         if link is None:
             if not self._has_half_open_room(address[0]):
@@ -204,8 +198,6 @@ class Endpoint:
         link.receive_preamble(packet, address, now)
         if link.state is LinkState.CLOSED:
             self._reply(Refused(client_id, CloseCode.HANDSHAKE_FAILED), address)
-        elif link.state is LinkState.ESTABLISHED:
-            self._drop_calls_to(address, link.peer_fingerprint)
 
     def _has_half_open_room(self, host: str) -> bool:
         """One host must not take all of it, and keep the others out."""
@@ -216,10 +208,32 @@ class Endpoint:
             return False
         return sum(link.address[0] == host for link in half_open.values()) < MAX_HALF_OPEN_OF_HOST
 
-    def _drop_calls_to(self, address: Address, fingerprint: bytes) -> None:
-        """The peer called too, and its call came through. A call that expects another key is not answered by it."""
-        for call in [call for call in self._calls if call.address == address and call.may_be_with(fingerprint)]:
-            call.abandon()
+    # Crossing calls: two hosts that call each other need one link, that of the greater client id. A call stays in
+    # `_calls` until late packets of another can no longer come, an answer in `_half_open` until its caller is heard.
+
+    def _calls_to(self, address: Address, now: float) -> list[Link]:
+        for call in [call for call, until in self._calls.items() if now >= until]:
+            del self._calls[call]
+        return [call for call in self._calls if call.address == address]
+
+    def _prefers_own_call(self, client_id: bytes, address: Address, now: float) -> bool:
+        return bool(self._calls) and any(call.local_id > client_id for call in self._calls_to(address, now))
+
+    def _drop_answers_to(self, call: Link, now: float) -> None:
+        for answer in [answer for answer in self._half_open.values() if answer.address == call.address]:
+            if answer.remote_id < call.local_id:
+                answer.close(CloseCode.REPLACED, _CROSSED, now)
+
+    def _on_confirmed(self, link: Link, now: float) -> None:
+        if not self._half_open or self._half_open.pop(link.remote_id, None) is None:
+            return
+        # A call that expects another key is not answered by this one.
+        for call in self._calls_to(link.address, now):
+            if call.may_be_with(link.peer_fingerprint):
+                if call.local_id < link.remote_id:
+                    call.close(CloseCode.REPLACED, _CROSSED, now)
+                elif call.state is LinkState.ESTABLISHED:
+                    link.close(CloseCode.REPLACED, _CROSSED, now)
 
     def _accept(self, client_id: bytes, address: Address, now: float) -> Link:
         local_id = self._new_id()

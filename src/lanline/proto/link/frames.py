@@ -13,7 +13,7 @@ import msgspec
 from lanline.errors import ProtocolViolation
 from lanline.proto.channels import RELIABLE_CHANNELS, UNRELIABLE_CHANNELS, Channel
 
-PADDING, PING, ACK, STREAM, DATAGRAM, MAX_DATA, RESET_TOKEN, CLOSE = range(8)
+PADDING, PING, ACK, STREAM, DATAGRAM, MAX_DATA, RESET_TOKEN, CLOSE, CHALLENGE, RESPONSE = range(10)
 
 _ACK_HEAD = Struct("!BBIQI")
 _ACK_RANGE = Struct("!II")
@@ -26,6 +26,7 @@ ACK_BYTES, ACK_RANGE_BYTES = _ACK_HEAD.size, _ACK_RANGE.size
 STREAM_OVERHEAD_BYTES = _STREAM_HEAD.size
 DATAGRAM_OVERHEAD_BYTES = _DATAGRAM_HEAD.size
 RESET_TOKEN_BYTES = 16
+CHALLENGE_BYTES = 8
 MAX_ACK_RANGES = 32
 _MAX_RANGE_SPAN = 0xFFFFFFFF
 _MAX_OFFSET = 2**62
@@ -61,6 +62,16 @@ class ResetTokenFrame(msgspec.Struct, frozen=True, gc=False):
     token: bytes
 
 
+class ChallengeFrame(msgspec.Struct, frozen=True, gc=False):
+    """To be sent back from where it arrived: it proves that the peer receives at that address."""
+
+    data: bytes
+
+
+class ResponseFrame(msgspec.Struct, frozen=True, gc=False):
+    data: bytes
+
+
 class CloseFrame(msgspec.Struct, frozen=True, gc=False):
     code: int
     reason: str
@@ -70,7 +81,17 @@ class PingFrame(msgspec.Struct, frozen=True, gc=False):
     pass
 
 
-Frame = AckFrame | StreamFrame | DatagramFrame | MaxDataFrame | ResetTokenFrame | CloseFrame | PingFrame
+Frame = (
+    AckFrame
+    | StreamFrame
+    | DatagramFrame
+    | MaxDataFrame
+    | ResetTokenFrame
+    | ChallengeFrame
+    | ResponseFrame
+    | CloseFrame
+    | PingFrame
+)
 
 _PING_FRAME = PingFrame()
 _RELIABLE = {int(channel): channel for channel in RELIABLE_CHANNELS}
@@ -111,6 +132,14 @@ def encode_reset_token(token: bytes) -> bytes:
     return bytes([RESET_TOKEN]) + token
 
 
+def encode_challenge(data: bytes) -> bytes:
+    return bytes([CHALLENGE]) + data
+
+
+def encode_response(data: bytes) -> bytes:
+    return bytes([RESPONSE]) + data
+
+
 def encode_close(code: int, reason: str) -> bytes:
     text = reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES]
     return _CLOSE_HEAD.pack(CLOSE, code, len(text)) + text
@@ -139,7 +168,7 @@ def decode_frames(payload: bytes) -> list[Frame]:
     return frames
 
 
-def _decode_other(kind: int, payload: bytes, position: int) -> tuple[Frame, int]:
+def _decode_other(kind: int, payload: bytes, position: int) -> tuple[Frame, int]:  # noqa: PLR0911 -- one for each frame
     if kind == ACK:
         return _decode_ack(payload, position)
     if kind == PING:
@@ -154,6 +183,10 @@ def _decode_other(kind: int, payload: bytes, position: int) -> tuple[Frame, int]
     if kind == RESET_TOKEN:
         start = position + 1
         return ResetTokenFrame(_exactly(payload, start, RESET_TOKEN_BYTES)), start + RESET_TOKEN_BYTES
+    if kind in {CHALLENGE, RESPONSE}:
+        start = position + 1
+        data = _exactly(payload, start, CHALLENGE_BYTES)
+        return ChallengeFrame(data) if kind == CHALLENGE else ResponseFrame(data), start + CHALLENGE_BYTES
     if kind == CLOSE:
         _, code, size = _CLOSE_HEAD.unpack_from(payload, position)
         start = position + _CLOSE_HEAD.size

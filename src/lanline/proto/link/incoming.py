@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanline.crypto.sealing import Opener
+from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkEvent, MessageReceived
 from lanline.proto.link.frames import (
     AckFrame,
+    ChallengeFrame,
     CloseFrame,
     DatagramFrame,
     Frame,
     MaxDataFrame,
     ResetTokenFrame,
+    ResponseFrame,
     StreamFrame,
     decode_frames,
+    encode_response,
 )
 from lanline.proto.link.outbox import INITIAL_LIMIT_BYTES
 from lanline.proto.link.outgoing import HEADER_BYTES, Outgoing
@@ -55,7 +59,7 @@ class Incoming:
     def receive(self, packet: bytes, now: float) -> int | None:
         """Act on a packet; return its number, or None for a replay. Raises only what RemoteInputError covers."""
         assert self._opener is not None
-        number = int.from_bytes(packet[CONNECTION_ID_BYTES:HEADER_BYTES], "big")
+        number = _number_of(packet)
         if not self._received.is_new(number):
             return None
         payload = self._opener.open(packet[:HEADER_BYTES], number, packet[HEADER_BYTES:])
@@ -71,6 +75,15 @@ class Incoming:
                 self._on_other(frame)
         self._received.record(number, now, len(packet), is_eliciting)
         return number
+
+    def is_genuine(self, packet: bytes) -> bool:
+        """Whether the peer has sealed it; nothing is done about what it says."""
+        assert self._opener is not None
+        try:
+            self._opener.open(packet[:HEADER_BYTES], _number_of(packet), packet[HEADER_BYTES:])
+        except MalformedPacket:
+            return False
+        return True
 
     @property
     def largest_received(self) -> int:
@@ -100,6 +113,10 @@ class Incoming:
                 stream.limit = max(stream.limit, limit)
             case ResetTokenFrame(token):
                 self.peer_reset_token = token
+            case ChallengeFrame(data):
+                self._outgoing.outbox.write_control(encode_response(data))
+            case ResponseFrame(data):
+                self._outgoing.on_response(data)
             case CloseFrame():
                 self.close_frame = frame
             case _:
@@ -115,3 +132,7 @@ class Incoming:
         limit = stream.take_limit()
         if limit is not None:
             self._outgoing.offer_limit(channel, limit)
+
+
+def _number_of(packet: bytes) -> int:
+    return int.from_bytes(packet[CONNECTION_ID_BYTES:HEADER_BYTES], "big")

@@ -11,7 +11,7 @@ from lanline.errors import CloseCode, LinkNotOpen, MalformedPacket, MessageTooLa
 from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, PeerMoved
 from lanline.proto.framing import MessageParser, frame_message
-from lanline.proto.link.frames import ENCODED_PING, CloseFrame, encode_reset_token
+from lanline.proto.link.frames import CHALLENGE_BYTES, ENCODED_PING, CloseFrame, encode_reset_token
 from lanline.proto.link.handshake import Agreement, ClientHandshake, Handshake, HandshakeState
 from lanline.proto.link.incoming import Incoming
 from lanline.proto.link.outgoing import Outgoing
@@ -46,6 +46,7 @@ class Link:
         "_close_due",
         "_close_text",
         "_emit",
+        "_entropy",
         "_expected_fingerprint",
         "_handshake",
         "_incoming",
@@ -77,6 +78,7 @@ class Link:
         profile: LinkProfile,
         reset_token: bytes,
         expected_fingerprint: bytes | None,
+        entropy: Callable[[int], bytes],
         emit: Callable[[Link, LinkEvent], None],
         wake: Callable[[Link], None],
     ) -> None:
@@ -92,6 +94,7 @@ class Link:
         self._profile = profile
         self._reset_token = reset_token
         self._expected_fingerprint = expected_fingerprint
+        self._entropy = entropy
         self._emit = emit
         self._wake = wake
         received = ReceivedPackets(profile.ack_every, profile.ack_delay_s)
@@ -199,10 +202,6 @@ class Link:
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 
-    def abandon(self) -> None:
-        """Give up a handshake that another link has made needless."""
-        self._finish(CloseCode.REPLACED, "The other side called at the same moment.", by_peer=False)
-
     def _finish(self, code: CloseCode, reason: str, *, by_peer: bool) -> None:
         self._enter(LinkState.CLOSED)
         self._handshake = None
@@ -257,12 +256,8 @@ class Link:
     # Packets.
 
     def receive_sealed(self, packet: bytes, address: Address, now: float) -> None:
-        if self.state is LinkState.CLOSING:
-            # The peer has not heard our goodbye: say it again, once for each packet of its.
-            self._close_due = True
-            self._wake(self)
-            return
         if self.state is not LinkState.ESTABLISHED:
+            self._repeat_goodbye(packet)
             return
         has_moved = address != self.address
         largest = self._incoming.largest_received if has_moved else 0
@@ -275,13 +270,22 @@ class Link:
             return
         if number is None:
             return
-        self._handshake = None
-        self._last_received_at = now
-        self._silent_since = now if self._outgoing.recovery.in_flight else None
         if not has_moved:
             self._outgoing.credit(len(packet))
         elif number > largest:
             self._move(address, len(packet))
+        self._on_heard(now)
+
+    def _repeat_goodbye(self, packet: bytes) -> None:
+        """The peer has not heard it yet: once for each packet of its."""
+        if self.state is LinkState.CLOSING and self._incoming.is_genuine(packet):
+            self._close_due = True
+            self._wake(self)
+
+    def _on_heard(self, now: float) -> None:
+        self._handshake = None
+        self._last_received_at = now
+        self._silent_since = now if self._outgoing.recovery.in_flight else None
         if self._incoming.close_frame is not None:
             self._on_close(self._incoming.close_frame)
         if self._outgoing.has_work:
@@ -289,13 +293,13 @@ class Link:
 
     def _move(self, address: Address, received_bytes: int) -> None:
         self.address = address
-        self._outgoing.path_changed()
+        self._outgoing.path_changed(self._entropy(CHALLENGE_BYTES))
         self._outgoing.credit(received_bytes)
         self._emit_own(PeerMoved(address))
 
     def _on_close(self, frame: CloseFrame) -> None:
         if self.state is LinkState.ESTABLISHED:
-            code = CloseCode(frame.code) if frame.code in set(CloseCode) else CloseCode.DONE
+            code = CloseCode(frame.code) if frame.code in set(CloseCode) else CloseCode.RESET
             self._finish(code, frame.reason, by_peer=True)
 
     def receive_reset(self, token: bytes) -> None:

@@ -32,6 +32,7 @@ _MUCH_PACKETS = 8
 class Outgoing:
     __slots__ = (
         "_allowance",
+        "_challenge",
         "_congestion",
         "_emit",
         "_is_searching",
@@ -42,7 +43,6 @@ class Outgoing:
         "_pacer",
         "_probes",
         "_profile",
-        "_proven_from",
         "_received",
         "_remote_id",
         "_sealer",
@@ -65,7 +65,7 @@ class Outgoing:
         self._next_number = 0
         self._probes = 0
         self._allowance: int | None = None
-        self._proven_from = 0
+        self._challenge = b""
         self._sealer: Sealer | None = None
         self._remote_id = b""
 
@@ -253,7 +253,7 @@ class Outgoing:
         number = self._next_number
         self._mtu.on_probe_sent(number, size)
         sealed = self._seal(frames.ENCODED_PING.ljust(size - SEALED_OVERHEAD_BYTES, bytes([frames.PADDING])))
-        self.recovery.on_sent(SentPacket(number, now, size, [], (), was_limited=False))
+        self.recovery.on_sent(SentPacket(number, now, size, [], (), was_limited=False, is_mtu_probe=True))
         return sealed
 
     def _seal(self, payload: bytes) -> bytes:
@@ -286,8 +286,6 @@ class Outgoing:
         if not arrived:
             return
         self._probes = 0
-        if self._allowance is not None and arrived[0].number >= self._proven_from:
-            self._allowance = None
         has_advanced = self._settle(arrived)
         limited_bytes = sum([packet.size_bytes for packet in arrived if packet.was_limited])
         if limited_bytes:
@@ -333,7 +331,10 @@ class Outgoing:
     def _is_worth_repeating(self, frame: bytes) -> bool:
         if frame[0] == frames.MAX_DATA:
             return self._limit_frames.get(frame[1]) == frame
-        return frame[0] != frames.PING
+        if frame[0] == frames.CHALLENGE:
+            return frame[1:] == self._challenge
+        # Who asks for a response asks again.
+        return frame[0] not in {frames.PING, frames.RESPONSE}
 
     def handle_timer(self, now: float) -> None:
         recovery = self.recovery
@@ -365,14 +366,24 @@ class Outgoing:
 
     # A new path.
 
-    def path_changed(self) -> None:
-        """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven."""
+    def path_changed(self, challenge: bytes) -> None:
+        """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven.
+
+        An acknowledgement would be no proof: packet numbers can be guessed, the challenge cannot (RFC 9000, 8.2).
+        """
         self.recovery.path_changed()
         self._congestion = self._fresh_congestion()
         self._mtu = self._fresh_mtu()
-        self._proven_from = self._next_number
+        self.outbox.drop_datagrams_over(self._mtu.current - SEALED_OVERHEAD_BYTES)
         self._allowance = 0
+        self._challenge = challenge
+        self.outbox.write_control(frames.encode_challenge(challenge))
         self._probes = max(self._probes, 1)
+
+    def on_response(self, data: bytes) -> None:
+        if data == self._challenge:
+            self._challenge = b""
+            self._allowance = None
 
     def credit(self, received_bytes: int) -> None:
         """Before an address is proven it gets no more than three times what came from it (RFC 9000, 8)."""

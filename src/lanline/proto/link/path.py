@@ -5,6 +5,7 @@ from __future__ import annotations
 MINIMUM_WINDOW_S = 10.0
 TIMER_GRANULARITY_S = 0.001
 LOSSY_RATE = 0.005
+_NEGLIGIBLE_RATE = 0.0005
 _LOSS_MEMORY_PACKETS = 64
 _STEADY_MEMORY_PACKETS = 256
 
@@ -90,6 +91,8 @@ class LossRate:
             return
         share = lost / total
         self.rate += (share - self.rate) * min(1.0, total / _LOSS_MEMORY_PACKETS)
+        if self.rate < _NEGLIGIBLE_RATE:
+            self.rate = 0.0
         self._steady += (share - self._steady) * min(1.0, total / _STEADY_MEMORY_PACKETS)
         if self._least is None:
             self._least = WindowedMinimum(0.0, now)

@@ -8,6 +8,8 @@ from lanline.proto.link.ranges import RangeSet
 MAX_RANGES = 64
 """Gaps remembered. A packet that was overtaken by more gaps than this counts as lost, and is sent again."""
 
+_MEMORY_S = 3.0
+"""A gap is forgotten after 3 to 6 seconds."""
 _ALERT_PACKETS = 4
 _ACK_BYTES_AT_MOST = 9600
 """Large datagrams are acknowledged sooner: a window may hold only a few."""
@@ -22,6 +24,8 @@ class ReceivedPackets:
         "_immediate",
         "_largest_at",
         "_numbers",
+        "_old_below",
+        "_turn_at",
         "_waiting",
         "_waiting_bytes",
         "deadline",
@@ -31,6 +35,8 @@ class ReceivedPackets:
         self._numbers = RangeSet()
         self._floor = 0
         self._largest_at = 0.0
+        self._old_below = 0
+        self._turn_at = 0.0
         self._ack_every = ack_every
         self._ack_delay_s = ack_delay_s
         self._waiting = 0
@@ -55,8 +61,8 @@ class ReceivedPackets:
         numbers.add(number, number)
         if number > previous:
             self._largest_at = now
-        if len(numbers) > MAX_RANGES:
-            self._floor = numbers.drop_lowest() + 1
+        if len(numbers) > 1:
+            self._forget_old(now)
         if ack_eliciting:
             self._waiting += 1
             self._waiting_bytes += size_bytes
@@ -70,6 +76,17 @@ class ReceivedPackets:
                 self._immediate = True
             elif self.deadline is None:
                 self.deadline = now + self._ack_delay_s
+
+    def _forget_old(self, now: float) -> None:
+        """The sender has long settled what lies below an old gap; telling it again and again would only take room."""
+        numbers = self._numbers
+        if now >= self._turn_at:
+            while len(numbers) > 1 and numbers.lowest[1] < self._old_below:
+                self._floor = numbers.drop_lowest() + 1
+            self._old_below = numbers.largest
+            self._turn_at = now + _MEMORY_S
+        if len(numbers) > MAX_RANGES:
+            self._floor = numbers.drop_lowest() + 1
 
     def is_ack_due(self, now: float) -> bool:
         return self._immediate or (self.deadline is not None and now >= self.deadline)

@@ -32,6 +32,7 @@ class SentPacket(msgspec.Struct, gc=False):
     chunks: list[Chunk]
     control: tuple[bytes, ...]
     was_limited: bool
+    is_mtu_probe: bool = False
 
 
 class Recovery:
@@ -102,8 +103,12 @@ class Recovery:
         else:
             lost = []
             self._loss_at = None
-        self.loss.update(len(arrived), len(lost), now)
+        self._count(len(arrived), lost, now)
         return arrived, lost
+
+    def _count(self, arrived: int, lost: list[SentPacket], now: float) -> None:
+        """A large probe that did not pass says nothing about the others."""
+        self.loss.update(arrived, sum(not packet.is_mtu_probe for packet in lost) if lost else 0, now)
 
     def _take_arrived(self, ranges: list[tuple[int, int]]) -> list[SentPacket]:
         in_flight = self.in_flight
@@ -216,7 +221,7 @@ class Recovery:
         if self._loss_at is not None:
             lost = self._take_lost(now)
             if lost:
-                self.loss.update(0, len(lost), now)
+                self._count(0, lost, now)
             return lost, 0
         self._timer_from = now
         if self._probes_early:

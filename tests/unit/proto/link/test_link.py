@@ -531,11 +531,11 @@ def test_long_reason_is_cut_and_still_fits() -> None:
     assert all(len(data) <= 548 for _, data in pair.client.sent)
 
 
-def test_unknown_close_code_is_taken_for_a_plain_close() -> None:
+def test_unknown_close_code_is_taken_for_a_reset() -> None:
     pair = Pair()
     client, _ = pair.establish()
     pair.inject(seal(client, encode_close(60_000, "new")), CLIENT, pair.server)
-    assert pair.server.closed == LinkClosed(CloseCode.DONE, "new", by_peer=True)
+    assert pair.server.closed == LinkClosed(CloseCode.RESET, "new", by_peer=True)
 
 
 def test_both_close_at_the_same_moment() -> None:
@@ -740,6 +740,22 @@ def test_moved_peer_gets_full_speed_once_it_answers() -> None:
     pair.run_until(lambda: server.is_all_delivered, 10.0)
     assert server._outgoing._allowance is None
     assert pair.client.messages(BULK) == [bytes(500_000)]
+
+
+def test_peer_that_pretends_to_have_moved_cannot_aim_the_stream_at_a_victim() -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    pair.client.script = drop_all
+    server.send_message(BULK, bytes(1_000_000))
+    spent = aimed = 0
+    for _ in range(200):
+        guess = encode_ack([(0, server._outgoing._next_number - 1)], 0.0)
+        packet = seal(client, bytes([PING]) + guess)
+        spent += len(packet)
+        answers = pair.inject(packet, STRANGER, pair.server)
+        aimed += sum(len(data) for address, data in answers if address == STRANGER)
+        pair.now += 0.01
+    assert 0 < aimed <= 3 * spent
 
 
 def test_old_packet_from_another_address_moves_nothing() -> None:
