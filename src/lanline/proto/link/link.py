@@ -43,6 +43,7 @@ class Link:
     """Made by an `Endpoint`, which brings it datagrams and the time, and takes away what it has to send."""
 
     __slots__ = (
+        "_asked_at",
         "_close_due",
         "_close_text",
         "_emit",
@@ -101,6 +102,7 @@ class Link:
         self._outgoing = Outgoing(profile, received, self._emit_own)
         self._incoming = Incoming(profile, received, self._outgoing, self._emit_own)
         self._last_received_at = 0.0
+        self._asked_at = 0.0
         # One ping is enough for both; the client's also keeps the way through its NAT open.
         self._keepalive_s = profile.keepalive_s * (1.0 if self.is_client else _PATIENCE_OF_SERVER)
         self._silent_since: float | None = None
@@ -339,8 +341,13 @@ class Link:
         tries = self._outgoing.recovery.timeouts
         if now >= self._dead_at() or (profile.max_tries is not None and tries >= profile.max_tries):
             self._finish(CloseCode.UNREACHABLE, "The other side does not answer any more.", by_peer=False)
-        elif now >= self._last_received_at + self._keepalive_s and not self._outgoing.recovery.in_flight:
+        elif now >= self._ask_at() and not self._outgoing.recovery.in_flight:
+            self._asked_at = now
             self._outgoing.outbox.write_control(ENCODED_PING)
+
+    def _ask_at(self) -> float:
+        """A ping that may not leave, to an address that is not proven, is no reason to try at once again."""
+        return max(self._last_received_at, self._asked_at) + self._keepalive_s
 
     def _dead_at(self) -> float:
         """Something waits for an answer for too long; or, whatever we could not send, nothing came for very long."""
@@ -354,7 +361,7 @@ class Link:
         if self.state is LinkState.ESTABLISHED:
             packets_at = self._outgoing.next_deadline()
             if packets_at is None:
-                return min(self._dead_at(), self._last_received_at + self._keepalive_s)
+                return min(self._dead_at(), self._ask_at())
             # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.
             silent_since = self._silent_since
             return packets_at if silent_since is None else min(packets_at, silent_since + self._profile.dead_after_s)

@@ -333,8 +333,7 @@ class Outgoing:
             return self._limit_frames.get(frame[1]) == frame
         if frame[0] == frames.CHALLENGE:
             return frame[1:] == self._challenge
-        # Who asks for a response asks again.
-        return frame[0] not in {frames.PING, frames.RESPONSE}
+        return frame[0] != frames.PING
 
     def handle_timer(self, now: float) -> None:
         recovery = self.recovery

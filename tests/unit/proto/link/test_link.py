@@ -758,6 +758,36 @@ def test_peer_that_pretends_to_have_moved_cannot_aim_the_stream_at_a_victim() ->
     assert 0 < aimed <= 3 * spent
 
 
+@pytest.mark.parametrize("lost", range(4))
+def test_moved_peer_is_proven_whatever_answer_is_lost(lost: int) -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    pair.move_client()
+    client.send_message(CHAT, b"moved")
+    drop_next(pair.client, lost + 1)
+    pair.run_for(10.0)
+    assert pair.server.messages() == [b"moved"]
+    assert server._outgoing._allowance is None
+
+
+def test_ping_that_may_not_leave_is_tried_again_only_later() -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    pair.run_for(1.0)
+    pair.client.script = drop_all
+    pair.inject(seal(client, bytes([PING])), STRANGER, pair.server)
+    server._outgoing._allowance = 0
+    rings = 0
+    while server.state is LinkState.ESTABLISHED:
+        deadline = pair.server.endpoint.next_deadline()
+        assert deadline is not None
+        pair.now = max(pair.now, deadline)
+        pair.server.endpoint.handle_timer(pair.now)
+        pair.drain(pair.server)
+        rings += 1
+        assert rings < 200
+
+
 def test_old_packet_from_another_address_moves_nothing() -> None:
     pair = Pair()
     client, server = pair.establish()
