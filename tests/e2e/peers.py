@@ -56,11 +56,19 @@ class Peer:
     def __init__(self, home: Path, *options: str, at_terminal: bool = False, **settings: Any) -> None:
         command = [*COMMAND, "peer", "--home", str(home), "--listen-host", "127.0.0.1", "--name", home.name, *options]
         self._terminal = -1
+        self._answered = 0
         if at_terminal:
             self._terminal, inner = pty.openpty()
             fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
             self.process = subprocess.Popen(
-                command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, **settings
+                command,
+                stdin=inner,
+                stdout=inner,
+                stderr=inner,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                env=os.environ | {"TERM": "xterm"},
+                **settings,
             )
             os.close(inner)
             self.out = self.aside = Watched(self._terminal)
@@ -88,8 +96,25 @@ class Peer:
             for each in self._watched():
                 if each.descriptor in ready:
                     each.take()
+                    self._answer_for_terminal()
             if writable:
                 writes = writes[os.write(self._input, writes[:4096]) :]
+
+    def take_ready(self) -> bool:
+        """Read what is there now."""
+        watched = self._watched()
+        ready, _, _ = select.select([each.descriptor for each in watched], [], [], 0) if watched else ([], [], [])
+        for each in watched:
+            if each.descriptor in ready:
+                each.take()
+        return bool(ready)
+
+    def _answer_for_terminal(self) -> None:
+        """Where the cursor is: a terminal that does not say so is shown less."""
+        asked = self.out.data.count(b"\x1b[6n")
+        if self._terminal >= 0 and asked > self._answered:
+            self._answered = asked
+            os.write(self._terminal, b"\x1b[1;1R")
 
     def wait_out(self, pattern: str) -> re.Match[str]:
         return self._wait(lambda: self.out, pattern)
@@ -112,13 +137,8 @@ class Peer:
 
     def wait_end(self) -> int:
         self.pump(lambda: self.process.poll() is not None, "end")
-        while self._watched():
-            ready, _, _ = select.select([each.descriptor for each in self._watched()], [], [], 0)
-            if not ready:
-                break
-            for each in self._watched():
-                if each.descriptor in ready:
-                    each.take()
+        while self.take_ready():
+            pass
         assert "Traceback" not in self.aside.text
         return self.process.returncode
 

@@ -114,6 +114,7 @@ async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer
         from lanline.faces.lines import InputLines, OutputLines
         from lanline.faces.pipedpeer import tell_aside
 
+        tell_aside(f"Plain datagrams, not encrypted, on UDP port {plain_peer.port}.")
         await PlainFace(plain_peer, InputLines(), OutputLines().write, tell_aside).run(stays=stay)
         return
 

@@ -73,6 +73,7 @@ class PeerChat:
         self._peer_address: Address | None = None
         self._call: Connection | None = None
         self._connection: Connection | None = None
+        self._was_called = False
         self._address = ""
         self._peer_name = ""
         self._partner = (b"", "")
@@ -202,7 +203,7 @@ class PeerChat:
             return
         if self._connection is not None:
             self._connection.close(CloseCode.REPLACED, "The peer has called anew.")
-        self._connection = connection
+        self._connection, self._was_called = connection, was_called
         self._address = address_text(address)
         self._backlog.begin_link()
         _send(connection, Introduction(self.name, self._instance))
@@ -330,11 +331,14 @@ class PeerChat:
         self._connection = None
         self._backlog.begin_link()
         name, self._peer_name = self._peer_name, ""
-        if name:
-            self._emit(Left(name, _why_left(event), event.code is not CloseCode.DONE))
-        elif event.code in {CloseCode.BUSY, CloseCode.IDENTITY_REJECTED} and event.by_peer:
+        is_refusal = event.by_peer and event.code in {CloseCode.BUSY, CloseCode.IDENTITY_REJECTED}
+        if is_refusal and not self._was_called:
             self._emit(Ended(LinkError(f"The other side refuses to talk: {safe_line(event.reason)}")))
             return
+        if name:
+            self._emit(Left(name, _why_left(event), event.code is not CloseCode.DONE))
+        elif event.by_peer:
+            self._refuse(f"Somebody at {self._address} called and hung up: {safe_line(event.reason)}")
         self._call_again()
 
     async def close(self) -> None:

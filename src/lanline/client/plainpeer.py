@@ -7,7 +7,7 @@ import contextlib
 
 from lanline.client.port import address_text, open_port
 from lanline.errors import InvalidInput
-from lanline.model.text import safe_line
+from lanline.model.text import safe_text
 from lanline.transport.datagrams import Address
 from lanline.transport.udp import UdpSocket
 
@@ -39,11 +39,11 @@ class PlainPeer:
         for data, address in self._socket.receive():
             if not self._has_fixed_peer:
                 self._peer = address
-            text = data.decode("utf-8", "replace").rstrip("\r\n")
-            for line in text.split("\n"):
+            text = safe_text(data.decode("utf-8", "replace"))
+            for line in text.removesuffix("\n").split("\n"):
                 # Whoever reads too slowly loses what the socket would have lost next.
                 with contextlib.suppress(asyncio.QueueFull):
-                    self._received.put_nowait((address_text(address), safe_line(line)))
+                    self._received.put_nowait((address_text(address), line))
 
     async def receive(self) -> tuple[str, str]:
         """Who said it, and a line that is safe to show."""
