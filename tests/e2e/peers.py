@@ -66,7 +66,7 @@ class Peer:
                 stdout=inner,
                 stderr=inner,
                 start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 -- one system call
                 env=os.environ | {"TERM": "xterm"},
                 **settings,
             )

@@ -117,30 +117,24 @@ def test_nothing_reported_delivered_is_missing_after_a_kill_on_a_bad_way(seats: 
     try:
         with (tmp_path / "first").open("wb") as first, (tmp_path / "second").open("wb") as second:
             ann = seats.seat("ann", stdout=first)
-            bob = seats.seat("bob", "--stay", calls=way.port)
-            bob.write("\n".join(said["bob"]) + "\n")
+            bob = seats.seat("bob", calls=way.port)
+            bob.write("\n".join(said["bob"][:-1]) + "\n")
             ann.write("\n".join(said["ann"][: count // 2]) + "\n")
             bob.wait_out("ann: a200\n")
             ann.kill()
-            bob.end_input()
             again = seats.seat("ann", stdout=second)
             again.write("\n".join(said["ann"][count // 2 :]) + "\n")
             again.end_input()
             assert again.wait_end() == 0
-            last = f"bob: {said['bob'][-1]}\n"
             bob.wait_out(f"ann: {said['ann'][-1]}\n")
-            # `again` may leave once its own texts were shown; what bob still holds goes to the next life.
-            if last not in (tmp_path / "second").read_text():
-                final = seats.seat("ann")
-                final.wait_out(last)
-                third = final.out.text
-            else:
-                third = ""
-            bob.signal(signal.SIGINT)
+            final = seats.seat("ann")
+            bob.write(said["bob"][-1] + "\n")
+            bob.end_input()
             assert bob.wait_end() == 0
+            final.wait_out(f"bob: {said['bob'][-1]}\n")
     finally:
         way.close()
-    lives = [(tmp_path / "first").read_text(), (tmp_path / "second").read_text(), third]
+    lives = [(tmp_path / "first").read_text(), (tmp_path / "second").read_text(), final.out.text]
     for life in lives:
         # One life: a run without a gap, in order, nothing twice.
         shown = [int(number) for number in re.findall(r"^bob: b(\d+)$", life, re.MULTILINE)]
@@ -247,8 +241,7 @@ def test_a_typed_line_gets_its_mark_when_it_was_shown(seats: Table) -> None:
 @pytest.mark.parametrize("how", ["half a line\x03", "\x04", signal.SIGTERM, signal.SIGINT])
 def test_a_terminal_is_left_at_once(seats: Table, how: str | int) -> None:
     ann = seats.seat("ann", at_terminal=True)
-    ann.wait_out("leaves")
-    ann.wait_out(">")
+    ann.wait_out("leaves[^>]*>")
     if isinstance(how, str):
         ann.write(how)
     else:
