@@ -7,6 +7,7 @@ and the receiver knows it by its number.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 
@@ -30,7 +31,7 @@ from lanline.crypto.words import fingerprint_words
 from lanline.errors import CloseCode, LanlineError, LinkError, MalformedPacket
 from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_line, safe_text
 from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, PeerMoved
+from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved
 from lanline.proto.link.profile import LinkProfile
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address, DatagramSocket
@@ -51,6 +52,7 @@ _CALL_AGAIN_S = (0.5, 1.5)
 """Drawn anew each time, so that two hosts that keep missing each other fall out of step."""
 _MOST_UNSHOWN_BYTES = WINDOW_BYTES + MAX_TEXT_BYTES
 _MOST_LIVES = 64
+_LAST_WORDS_S = 1.0
 
 
 class _Life(msgspec.Struct):
@@ -82,6 +84,8 @@ class PeerChat:
         self._backlog = Backlog()
         self._events: asyncio.Queue[tuple[PeerEvent, _Life, int]] = asyncio.Queue()
         self._being_shown: tuple[PeerEvent, _Life, int] | None = None
+        self._sent = self._arrived = 0
+        self._has_arrived = asyncio.Event()
         self._recall: asyncio.TimerHandle | None = None
         self._has_told_silence = False
         self._last_refusal = ""
@@ -154,11 +158,16 @@ class PeerChat:
         if connection is None or not self._peer_name:
             return
         while self._backlog.has_sendable() and connection.is_writable(Channel.CHAT):
-            _send(connection, self._backlog.take_sendable())
+            self._send(connection, self._backlog.take_sendable())
 
     def _send_receipt(self) -> None:
         if self._connection is not None and self._peer_name:
-            _send(self._connection, Receipt(self._life.shown))
+            self._send(self._connection, Receipt(self._life.shown))
+
+    def _send(self, connection: Connection, message: PeerMessage) -> None:
+        """A link that has just closed takes nothing any more; the event that says so is on its way."""
+        if connection.is_writable(Channel.CHAT):
+            self._sent = connection.send_nowait(Channel.CHAT, encode_peer_message(message))
 
     # Links.
 
@@ -206,7 +215,8 @@ class PeerChat:
         self._connection, self._was_called = connection, was_called
         self._address = address_text(address)
         self._backlog.begin_link()
-        _send(connection, Introduction(self.name, self._instance))
+        self._sent = self._arrived = 0
+        self._send(connection, Introduction(self.name, self._instance))
 
     def _is_engaged(self, connection: Connection, address: Address) -> bool:
         """Two are talking, or one of them is away and texts wait for that one: nobody else may have those."""
@@ -255,6 +265,10 @@ class PeerChat:
         match event:
             case MessageReceived(_, payload):
                 self._on_message(connection, payload)
+            case MessagesDelivered(_, through):
+                self._arrived = through
+                self._has_arrived.set()
+                self._send_waiting()
             case PeerMoved(address):
                 self._address = address_text(address)
             case LinkClosed():
@@ -329,6 +343,7 @@ class PeerChat:
 
     def _on_lost(self, event: LinkClosed) -> None:
         self._connection = None
+        self._has_arrived.set()
         self._backlog.begin_link()
         name, self._peer_name = self._peer_name, ""
         is_refusal = event.by_peer and event.code in {CloseCode.BUSY, CloseCode.IDENTITY_REJECTED}
@@ -342,18 +357,18 @@ class PeerChat:
         self._call_again()
 
     async def close(self) -> None:
+        """A goodbye gives up what is under way: first let the receipts arrive, or texts that were shown seem lost."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                while self._connection is not None and self._arrived < self._sent:
+                    self._has_arrived.clear()
+                    await self._has_arrived.wait()
         if self._recall is not None:
             self._recall.cancel()
         if self._connection is not None:
             self._connection.close(CloseCode.DONE, "left")
         if self._host is not None:
             self._host.close()
-
-
-def _send(connection: Connection, message: PeerMessage) -> None:
-    """A link that has just closed takes nothing any more; the event that says so is on its way."""
-    if connection.is_writable(Channel.CHAT):
-        connection.send_nowait(Channel.CHAT, encode_peer_message(message))
 
 
 def _host_text(address: Address) -> str:

@@ -117,6 +117,22 @@ def test_delivered_means_shown_and_not_merely_arrived(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_who_shows_a_text_and_leaves_at_once_still_confirms_it(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        ann, bob = house.enter("ann"), house.enter("bob", calls="ann")
+        await meanwhile(wait_for(ann, Joined), wait_for(bob, Joined))
+        bob.say("hello")
+        await wait_for(ann, TextReceived)
+        showing = asyncio.create_task(ann.next_event())
+        await asyncio.sleep(0)
+        await ann.close()
+        showing.cancel()
+        house.chats.remove(ann)
+        await wait_for(bob, TextDelivered)
+
+    run(tmp_path, scenario)
+
+
 def test_what_was_not_shown_before_a_crash_comes_again_after_it(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         ann, bob = house.enter("ann"), house.enter("bob", calls="ann")
