@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 import typer
@@ -33,12 +35,25 @@ def _root() -> None:
 
 
 def main() -> None:
+    _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may know fewer characters than people write
     try:
         app()
     except LanlineError as error:
-        sys.stderr.write(f"lanline: {error}\n")
+        if sys.stderr is not None:  # closed by who started this
+            sys.stderr.write(f"lanline: {error}\n")
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
     except SystemExit as stop:
         sys.exit(USAGE_STATUS if stop.code == 2 else stop.code)
+
+
+def _open_closed_streams() -> None:
+    """Or the next socket takes the number of a standard stream that whoever started this had closed."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.running import DEFAULT_HOME, run
+from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.client.peer import PeerChat
@@ -19,7 +21,7 @@ ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 -- a peer is there to be called
 
 
 def peer(
-    listen_host: Annotated[str, typer.Option(help="Address to listen on; the default is all.")] = ALL_ADDRESSES,
+    listen_host: Annotated[str, typer.Option(help="Address to listen on; :: for IPv6 as well.")] = ALL_ADDRESSES,
     listen_port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port to listen on; 0 takes a free one.")] = (
         DEFAULT_PORT
     ),
@@ -42,35 +44,57 @@ def peer(
         Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
     ] = DEFAULT_HOME,
 ) -> None:
-    r"""Chat between two hosts, without a server, over UDP.
+    """Chat between two hosts, without a server, over UDP.
 
-    Both sides run this; either may start first, start again, or change its address. Encrypted: on the first meeting
-    compare the key words by another way; later meetings check the key by themselves.
+    Both sides run this; either may start first, start again, or change its
+    address. Encrypted: on the first meeting compare the key words by another
+    way; later meetings check the key by themselves.
 
     \b
-    One side waits:       lanline peer
-    The other calls:      lanline peer --peer-host 192.168.1.20
-    On one machine:       lanline peer --listen-port 6001
-                          lanline peer --listen-port 6002 --peer-host 127.0.0.1 --peer-port 6001
-    From a script:        echo "backup done" | lanline peer --peer-host 192.168.1.20
-    With netcat:          nc -u -l -p 6000        and        lanline peer --plain --peer-host HOST --peer-port 6000
-    """
-    if plain:
-        run(_plain(listen_host, listen_port, peer_host, peer_port, stay))
-        return
+    One side waits:     lanline peer
+    The other calls:    lanline peer --peer-host 192.168.1.20
+    On one machine:     lanline peer --listen-port 6001
+                        lanline peer --listen-port 6002 \\
+                          --peer-host 127.0.0.1 --peer-port 6001
+    From a script:      echo "backup done" | \\
+                          lanline peer --listen-port 0 --peer-host 192.168.1.20
+    Into a file:        lanline peer --stay < /dev/null >> log
+    With netcat:        nc -u -l 6000
+                        lanline peer --plain --peer-host HOST --peer-port 6000
 
-    from lanline.client.home import Home
-    from lanline.client.peer import PeerChat
+    \b
+    Exit status: 0 when you leave and all was delivered, 1 when something was
+    not or it cannot go on, 64 for wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    # However a person leaves a chat, it is no failure; what was not delivered is.
+    with contextlib.suppress(KeyboardInterrupt):
+        if plain:
+            run(_plain(listen_host, listen_port, peer_host, peer_port, stay))
+            return
 
-    chat = PeerChat(Home(home.expanduser()), name or _login_name(), accepts_new_key=accept_new_key)
-    run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
+        from lanline.client.home import Home
+        from lanline.client.peer import PeerChat
+
+        chat = PeerChat(Home(_expanded(home)), name or _login_name(), accepts_new_key=accept_new_key)
+        run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
+
+
+def _expanded(home: Path) -> Path:
+    try:
+        return home.expanduser()
+    except RuntimeError as cause:
+        raise InvalidInput("There is no home folder to keep your key in. Choose one with --home.") from cause
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 async def _sealed(
     chat: PeerChat, listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, stay: bool, wait: float
 ) -> None:
     await chat.start(listen_host, listen_port, peer_host, peer_port)
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if _is_terminal():
         from lanline.faces.terminalpeer import TerminalPeerFace
 
         await TerminalPeerFace(chat).run()
@@ -82,14 +106,16 @@ async def _sealed(
 
 async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, stay: bool) -> None:
     from lanline.client.plainpeer import PlainPeer
-    from lanline.faces.plainpeer import run_plain
+    from lanline.faces.plainpeer import PlainFace
 
     plain_peer = PlainPeer()
     await plain_peer.start(listen_host, listen_port, peer_host, peer_port)
-    if not sys.stdin.isatty():
-        from lanline.faces.lines import InputLines
+    if not _is_terminal():
+        from lanline.faces.lines import InputLines, OutputLines
+        from lanline.faces.pipedpeer import tell_aside
 
-        await run_plain(plain_peer, InputLines(), stays=stay)
+        tell_aside(f"Plain datagrams, not encrypted, on UDP port {plain_peer.port}.")
+        await PlainFace(plain_peer, InputLines(), OutputLines().write, tell_aside).run(stays=stay)
         return
 
     from prompt_toolkit.patch_stdout import patch_stdout
@@ -97,8 +123,13 @@ async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer
     from lanline.faces.prompt import TypedLines
 
     with patch_stdout():
-        _tell("Plain datagrams: not encrypted, and nobody knows what arrives. Ctrl+D or Ctrl+C leaves.")
-        await run_plain(plain_peer, TypedLines(_tell), stays=False)
+        _tell("Plain datagrams: not encrypted, and nobody knows what arrives.")
+        _tell(f"You are on UDP port {plain_peer.port}. Ctrl+D or Ctrl+C leaves.")
+        await PlainFace(plain_peer, TypedLines(_tell), _write, _tell).run(stays=False)
+
+
+async def _write(text: str) -> None:
+    sys.stdout.write(text)
 
 
 def _tell(line: str) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -17,7 +18,7 @@ _PEERS_FILE = "known_peers.json"
 
 
 class KnownPeer(msgspec.Struct, frozen=True):
-    fingerprint: str
+    fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     name: str
     first_met: str
 
@@ -31,6 +32,8 @@ class Home:
             raise IdentityProblem(
                 f"The folder {folder} cannot be used: {cause.strerror}. Choose one with --home."
             ) from cause
+        # A damaged file is told at the start, not when somebody calls.
+        self._read_peers()
 
     def identity(self) -> Identity:
         """The identity that lives here, made at first use."""
@@ -97,8 +100,12 @@ def _replace(path: Path, data: bytes) -> None:
 def _write_beside(path: Path, data: bytes) -> Path:
     """On the disk and whole before it gets its name; mkstemp makes it readable for the owner alone."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        Path(temporary).unlink()
+        raise
     return Path(temporary)

@@ -1,81 +1,66 @@
-"""A conversation of two hosts without a server: calls or waits, introduces itself, and keeps texts until they arrived.
+"""A conversation of two hosts without a server: calls or waits, introduces itself, keeps texts until they are shown.
 
-The link may break, and either side may start again: what is not yet known to have arrived is sent again on the next
-link, and the receiver knows it by its number.
+The link may break, and either side may start again: what is not yet known to be shown is sent again on the next link,
+and the receiver knows it by its number.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
-from collections import deque
 
 import msgspec
 
+from lanline.client.backlog import WINDOW_BYTES, Backlog
 from lanline.client.home import Home
+from lanline.client.peerevents import (
+    Ended,
+    Joined,
+    Left,
+    NotReached,
+    PeerEvent,
+    Refused,
+    TextDelivered,
+    TextReceived,
+    Waiting,
+)
+from lanline.client.port import address_text, open_port
 from lanline.crypto.words import fingerprint_words
-from lanline.errors import CloseCode, InvalidInput, LanlineError, LinkError, MalformedPacket
-from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_text
+from lanline.errors import CloseCode, LanlineError, LinkError, MalformedPacket
+from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_line, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved
 from lanline.proto.link.profile import LinkProfile
-from lanline.transport.addresses import resolve
 from lanline.transport.connection import Connection
+from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.linkhost import LinkHost
-from lanline.transport.udp import UdpSocket
-from lanline.wire.peer import Introduction, Text, decode_peer_message, encode_peer_message
+from lanline.wire.peer import (
+    INSTANCE_BYTES,
+    Introduction,
+    PeerMessage,
+    Receipt,
+    Text,
+    decode_peer_message,
+    encode_peer_message,
+)
 
-PROFILE = LinkProfile(keepalive_s=5.0, dead_after_s=15.0)
+_OVERHEAD_BYTES = 64
+PROFILE = LinkProfile(keepalive_s=5.0, dead_after_s=15.0, max_message_bytes=MAX_TEXT_BYTES + _OVERHEAD_BYTES)
 _CALL_AGAIN_S = (0.5, 1.5)
 """Drawn anew each time, so that two hosts that keep missing each other fall out of step."""
-_MAX_WAITING_TEXTS = 10_000
+_MOST_UNSHOWN_BYTES = WINDOW_BYTES + MAX_TEXT_BYTES
+_MOST_LIVES = 64
+_LAST_WORDS_S = 1.0
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """Nobody is there yet."""
+class _Life(msgspec.Struct):
+    """What came from one start of a peer's program."""
 
-    calls: str | None
-
-
-class Joined(msgspec.Struct, frozen=True):
-    """`first_met` is empty when this key was never seen before: then the words are to be compared."""
-
-    name: str
-    address: str
-    words: list[str]
-    first_met: str
-
-
-class Left(msgspec.Struct, frozen=True):
-    name: str
-    reason: str
-    will_return: bool
-
-
-class TextReceived(msgspec.Struct, frozen=True):
-    name: str
-    text: str
-
-
-class TextDelivered(msgspec.Struct, frozen=True):
-    number: int
-    text: str
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """Somebody called who is not let in."""
-
-    reason: str
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """It cannot go on; the error says why."""
-
-    error: LanlineError
-
-
-PeerEvent = Waiting | Joined | Left | TextReceived | TextDelivered | Refused | Ended
+    received: int = 0
+    shown: int = 0
+    unshown_bytes: int = 0
 
 
 class PeerChat:
@@ -84,24 +69,26 @@ class PeerChat:
         self._home = home
         self._identity = home.identity()
         self._accepts_new_key = accepts_new_key
-        self._instance = os.urandom(8)
+        self._instance = os.urandom(INSTANCE_BYTES)
         self._host: LinkHost | None = None
-        self._peer_host: str | None = None
-        self._peer_port = 0
-        self._peer_address: tuple[str, int] | None = None
-        self._peer_family = 0
+        self._label: str | None = None
+        self._peer_address: Address | None = None
         self._call: Connection | None = None
         self._connection: Connection | None = None
-        self._connection_address = ""
+        self._was_called = False
+        self._address = ""
         self._peer_name = ""
-        self._peer_instance = b""
-        self._last_received = 0
-        self._last_number = 0
-        self._undelivered: deque[Text] = deque()
-        self._on_link: deque[tuple[int, Text]] = deque()
-        self._events: asyncio.Queue[PeerEvent] = asyncio.Queue()
-        self._has_progressed = asyncio.Event()
+        self._partner = (b"", "")
+        self._lives: dict[tuple[bytes, bytes], _Life] = {}
+        self._life = _Life()
+        self._backlog = Backlog()
+        self._events: asyncio.Queue[tuple[PeerEvent, _Life, int]] = asyncio.Queue()
+        self._being_shown: tuple[PeerEvent, _Life, int] | None = None
+        self._sent = self._arrived = 0
+        self._has_arrived = asyncio.Event()
         self._recall: asyncio.TimerHandle | None = None
+        self._has_told_silence = False
+        self._last_refusal = ""
 
     @property
     def words(self) -> list[str]:
@@ -109,77 +96,78 @@ class PeerChat:
 
     @property
     def undelivered(self) -> list[str]:
-        return [text.text for text in self._undelivered]
+        return self._backlog.texts
 
     async def wait_undelivered_below(self, count: int) -> None:
-        while len(self._undelivered) >= count:
-            self._has_progressed.clear()
-            await self._has_progressed.wait()
+        await self._backlog.wait_below(count)
 
     @property
     def is_connected(self) -> bool:
-        return self._connection is not None and bool(self._peer_name)
+        return bool(self._peer_name)
 
     @property
     def port(self) -> int:
         assert self._host is not None
         return self._host.address[1]
 
-    async def next_event(self) -> PeerEvent:
-        return await self._events.get()
-
     async def start(self, listen_host: str, listen_port: int, peer_host: str | None, peer_port: int) -> None:
-        sock = await UdpSocket.bind(listen_host, listen_port)
-        try:
-            if peer_host is not None:
-                _, self._peer_address = await resolve(peer_host, peer_port, sock.family)
-                self._peer_host, self._peer_port = peer_host, peer_port
-        except LanlineError:
-            sock.close()
-            raise
+        sock, address = await open_port(listen_host, listen_port, peer_host, peer_port)
+        self.start_on(sock, address, None if peer_host is None else address_text((peer_host, peer_port)))
+
+    def start_on(self, sock: DatagramSocket, peer_address: Address | None, label: str | None) -> None:
+        """`label` is what the person calls the peer's address, and under which its key is remembered."""
+        self._peer_address, self._label = peer_address, label
         self._host = LinkHost(sock, self._identity, profile=PROFILE, on_accept=self._on_accept)
-        self._emit(Waiting(self._label_by_address()))
+        self._emit(Waiting(label))
         self._call_peer()
 
-    def _label_by_address(self) -> str | None:
-        return f"{self._peer_host}:{self._peer_port}" if self._peer_host is not None else None
+    # Events.
 
-    def _emit(self, event: PeerEvent) -> None:
-        self._events.put_nowait(event)
+    def _emit(self, event: PeerEvent, number: int = 0) -> None:
+        self._events.put_nowait((event, self._life, number))
+
+    async def next_event(self) -> PeerEvent:
+        """Asking again says that the event before was shown: only then does the other side learn of its delivery."""
+        if self._being_shown is not None:
+            self._on_shown(*self._being_shown)
+            self._being_shown = None
+        self._being_shown = await self._events.get()
+        return self._being_shown[0]
+
+    def _on_shown(self, event: PeerEvent, life: _Life, number: int) -> None:
+        if isinstance(event, TextReceived):
+            life.shown = number
+            life.unshown_bytes -= len(event.text)
+            if life is self._life:
+                self._send_receipt()
 
     # Texts.
 
     def say(self, text: str) -> int:
-        """Keep a text until it has arrived; return its number."""
-        size = len(text.encode("utf-8", "replace"))
-        if size > MAX_TEXT_BYTES:
-            raise InvalidInput(f"Not sent: the text has {size:,} bytes, and one message holds {MAX_TEXT_BYTES:,}.")
-        if len(self._undelivered) >= _MAX_WAITING_TEXTS:
-            raise InvalidInput(f"Not sent: {_MAX_WAITING_TEXTS:,} messages wait to be delivered already.")
-        self._last_number += 1
-        message = Text(self._last_number, text.encode("utf-8", "replace").decode())
-        self._undelivered.append(message)
+        """Keep a text until it was shown at the other side; return its number."""
+        number = self._backlog.add(text)
         self._send_waiting()
-        return message.number
+        return number
 
     def _send_waiting(self) -> None:
-        """Hand the link what it has not had yet, as far as it takes it; the rest follows when it has room."""
-        connection = self._connection
-        if connection is None:
-            return
-        sent = len(self._on_link)
-        while sent < len(self._undelivered) and connection.is_writable(Channel.CHAT):
-            text = self._undelivered[sent]
-            number = connection.send_nowait(Channel.CHAT, encode_peer_message(text))
-            self._on_link.append((number, text))
-            sent += 1
+        """Hand the link what it has not had yet, as far as it takes it; the rest follows when it has room.
 
-    def _on_delivered(self, through: int) -> None:
-        while self._on_link and self._on_link[0][0] <= through:
-            _, text = self._on_link.popleft()
-            self._undelivered.popleft()
-            self._emit(TextDelivered(text.number, text.text))
-        self._has_progressed.set()
+        Nothing before the introduction: until then nobody knows who would read it.
+        """
+        connection = self._connection
+        if connection is None or not self._peer_name:
+            return
+        while self._backlog.has_sendable() and connection.is_writable(Channel.CHAT):
+            self._send(connection, self._backlog.take_sendable())
+
+    def _send_receipt(self) -> None:
+        if self._connection is not None and self._peer_name:
+            self._send(self._connection, Receipt(self._life.shown))
+
+    def _send(self, connection: Connection, message: PeerMessage) -> None:
+        """A link that has just closed takes nothing any more; the event that says so is on its way."""
+        if connection.is_writable(Channel.CHAT):
+            self._sent = connection.send_nowait(Channel.CHAT, encode_peer_message(message))
 
     # Links.
 
@@ -197,9 +185,12 @@ class PeerChat:
         elif isinstance(event, LinkClosed):
             self._call = None
             if event.code in {CloseCode.INCOMPATIBLE_VERSION, CloseCode.IDENTITY_REJECTED}:
-                self._emit(Ended(LinkError(event.reason)))
-            else:
-                self._call_again()
+                self._emit(Ended(LinkError(safe_line(event.reason))))
+                return
+            if event.code is not CloseCode.REPLACED and self._label is not None and not self._has_told_silence:
+                self._has_told_silence = True
+                self._emit(NotReached(self._label, safe_line(event.reason)))
+            self._call_again()
 
     def _call_again(self) -> None:
         if self._recall is not None:
@@ -207,30 +198,43 @@ class PeerChat:
         delay = random.uniform(*_CALL_AGAIN_S)  # noqa: S311 -- not a secret
         self._recall = asyncio.get_running_loop().call_later(delay, self._call_peer)
 
-    def _on_accept(self, connection: Connection, address: tuple[str, int]) -> None:
+    def _on_accept(self, connection: Connection, address: Address) -> None:
         self._adopt(connection, address, was_called=True)
 
-    def _adopt(self, connection: Connection, address: tuple[str, int], *, was_called: bool) -> None:
+    def _adopt(self, connection: Connection, address: Address, *, was_called: bool) -> None:
         """Make this the link of the conversation, if it is with the right one."""
         connection.set_handler(lambda event: self._on_link_event(connection, event))
-        current = self._connection
-        if current is not None and current.peer_fingerprint != connection.peer_fingerprint:
-            connection.close(CloseCode.BUSY, "Two are talking here already.")
+        try:
+            if self._is_engaged(connection, address) or not self._is_trusted(connection, address, was_called):
+                return
+        except LanlineError as problem:
+            self._emit(Ended(problem))
             return
-        if not self._is_trusted(connection, address, was_called):
-            return
-        if current is not None:
-            current.close(CloseCode.REPLACED, "The peer has called anew.")
-        self._connection = connection
-        self._connection_address = f"{address[0]}:{address[1]}"
-        self._on_link.clear()
-        introduction = Introduction(self.name, self._instance)
-        connection.send_nowait(Channel.CHAT, encode_peer_message(introduction))
-        self._send_waiting()
+        if self._connection is not None:
+            self._connection.close(CloseCode.REPLACED, "The peer has called anew.")
+        self._connection, self._was_called = connection, was_called
+        self._address = address_text(address)
+        self._backlog.begin_link()
+        self._sent = self._arrived = 0
+        self._send(connection, Introduction(self.name, self._instance))
 
-    def _is_trusted(self, connection: Connection, address: tuple[str, int], was_called: bool) -> bool:
+    def _is_engaged(self, connection: Connection, address: Address) -> bool:
+        """Two are talking, or one of them is away and texts wait for that one: nobody else may have those."""
+        caller = connection.peer_fingerprint
+        if self._connection is not None:
+            engaged = self._connection.peer_fingerprint != caller
+        else:
+            partner, name = self._partner
+            engaged = bool(self._backlog) and partner not in {b"", caller} and not self._accepts_new_key
+            if engaged:
+                self._refuse(f"Somebody else called from {_host_text(address)}, but messages for {name} wait here.")
+        if engaged:
+            connection.close(CloseCode.BUSY, "Two are talking here already.")
+        return engaged
+
+    def _is_trusted(self, connection: Connection, address: Address, was_called: bool) -> bool:
         """With a peer's address given: the key that was met there before, or the first one."""
-        label = self._label_by_address()
+        label = self._label
         if label is None:
             return True
         known = self._home.known_peer(label)
@@ -238,17 +242,22 @@ class PeerChat:
         if known is None or self._accepts_new_key:
             if was_called and self._peer_address is not None and address[0] != self._peer_address[0]:
                 connection.close(CloseCode.BUSY, "Somebody else is awaited here.")
-                self._emit(Refused(f"Somebody called from {address[0]}, but {label} is awaited."))
+                self._refuse(f"Somebody called from {_host_text(address)}, but {label} is awaited.")
                 return False
             return True
         if known.fingerprint == fingerprint.hex():
             return True
         connection.close(CloseCode.IDENTITY_REJECTED, "This is not the key that is known here.")
         if was_called:
-            self._emit(Refused(f"Somebody called from {address[0]} with another key than that of {label}."))
+            self._refuse(f"Somebody called from {_host_text(address)} with another key than that of {label}.")
         else:
             self._emit(Ended(_changed_key(label, known.name, known.fingerprint, fingerprint)))
         return False
+
+    def _refuse(self, reason: str) -> None:
+        if reason != self._last_refusal:
+            self._last_refusal = reason
+            self._emit(Refused(reason))
 
     def _on_link_event(self, connection: Connection, event: LinkEvent) -> None:
         if connection is not self._connection:
@@ -257,14 +266,17 @@ class PeerChat:
             case MessageReceived(_, payload):
                 self._on_message(connection, payload)
             case MessagesDelivered(_, through):
-                self._on_delivered(through)
+                self._arrived = through
+                self._has_arrived.set()
                 self._send_waiting()
             case PeerMoved(address):
-                self._connection_address = f"{address[0]}:{address[1]}"
+                self._address = address_text(address)
             case LinkClosed():
                 self._on_lost(event)
             case _:
                 self._send_waiting()
+
+    # What the peer says.
 
     def _on_message(self, connection: Connection, payload: bytes) -> None:
         try:
@@ -272,47 +284,85 @@ class PeerChat:
         except MalformedPacket:
             connection.close(CloseCode.PROTOCOL_VIOLATION, "A message cannot be read.")
             return
-        if isinstance(message, Introduction):
-            self._on_introduction(connection, message)
-        elif message.number > self._last_received and self._peer_name:
-            self._last_received = message.number
-            self._emit(TextReceived(self._peer_name, safe_text(message.text)))
+        match message:
+            case Introduction():
+                self._on_introduction(connection, message)
+            case _ if not self._peer_name:
+                connection.close(CloseCode.PROTOCOL_VIOLATION, "The introduction is missing.")
+            case Text():
+                self._on_text(connection, message)
+            case Receipt(through):
+                for text in self._backlog.settle(through):
+                    self._emit(TextDelivered(text.number, text.text))
+                self._send_waiting()
+
+    def _on_text(self, connection: Connection, message: Text) -> None:
+        life = self._life
+        if message.number <= life.received:
+            return
+        text = safe_text(message.text)
+        if life.unshown_bytes + len(text) > _MOST_UNSHOWN_BYTES:
+            connection.close(CloseCode.PROTOCOL_VIOLATION, "More was sent than may wait here to be shown.")
+            return
+        life.received = message.number
+        life.unshown_bytes += len(text)
+        self._emit(TextReceived(self._peer_name, text), message.number)
 
     def _on_introduction(self, connection: Connection, message: Introduction) -> None:
         name = display_name(message.name)
-        label = self._label_by_address() or f"name {name}"
+        label = self._label or f"name {name}"
         fingerprint = connection.peer_fingerprint
         try:
             known = self._home.known_peer(label)
             if known is not None and known.fingerprint != fingerprint.hex() and not self._accepts_new_key:
                 # Only a name was claimed: anybody can do that, so it must not end our waiting.
                 connection.close(CloseCode.IDENTITY_REJECTED, f"The name {name} belongs to another key here.")
-                self._emit(Refused(str(_changed_key(name, known.name, known.fingerprint, fingerprint))))
+                self._refuse(str(_changed_key(name, known.name, known.fingerprint, fingerprint)))
                 return
             self._home.remember_peer(label, fingerprint, name)
         except LanlineError as problem:
             self._emit(Ended(problem))
             return
-        if message.instance != self._peer_instance:
-            self._peer_instance = message.instance
-            self._last_received = 0
+        self._life = self._life_of(fingerprint, message.instance)
         self._peer_name = name
+        self._partner = (fingerprint, name)
+        self._has_told_silence = False
         is_known = known is not None and known.fingerprint == fingerprint.hex()
         first_met = known.first_met if known is not None and is_known else ""
-        self._emit(Joined(name, self._connection_address, fingerprint_words(fingerprint), first_met))
+        self._emit(Joined(name, self._address, fingerprint_words(fingerprint), first_met))
+        self._send_receipt()
+        self._send_waiting()
+
+    def _life_of(self, fingerprint: bytes, instance: bytes) -> _Life:
+        key = (fingerprint, instance)
+        life = self._lives.pop(key, None) or _Life()
+        self._lives[key] = life
+        if len(self._lives) > _MOST_LIVES:
+            del self._lives[next(iter(self._lives))]
+        return life
 
     def _on_lost(self, event: LinkClosed) -> None:
         self._connection = None
-        self._on_link.clear()
+        self._has_arrived.set()
+        self._backlog.begin_link()
         name, self._peer_name = self._peer_name, ""
+        is_refusal = event.by_peer and event.code in {CloseCode.BUSY, CloseCode.IDENTITY_REJECTED}
+        if is_refusal and not self._was_called:
+            self._emit(Ended(LinkError(f"The other side refuses to talk: {safe_line(event.reason)}")))
+            return
         if name:
             self._emit(Left(name, _why_left(event), event.code is not CloseCode.DONE))
-        elif event.code in {CloseCode.BUSY, CloseCode.IDENTITY_REJECTED} and event.by_peer:
-            self._emit(Ended(LinkError(f"The other side refuses to talk: {safe_text(event.reason)}")))
-            return
+        elif event.by_peer:
+            self._refuse(f"Somebody at {self._address} called and hung up: {safe_line(event.reason)}")
         self._call_again()
 
     async def close(self) -> None:
+        """A goodbye gives up what is under way: first let the receipts arrive, or texts that were shown seem lost."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                while self._connection is not None and self._arrived < self._sent:
+                    self._has_arrived.clear()
+                    await self._has_arrived.wait()
         if self._recall is not None:
             self._recall.cancel()
         if self._connection is not None:
@@ -321,10 +371,14 @@ class PeerChat:
             self._host.close()
 
 
+def _host_text(address: Address) -> str:
+    return address_text(address).rpartition(":")[0]
+
+
 def _why_left(event: LinkClosed) -> str:
     if event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}:
         return "left"
-    return safe_text(event.reason)
+    return safe_line(event.reason)
 
 
 def _changed_key(label: str, name: str, known: str, shown: bytes) -> LinkError:

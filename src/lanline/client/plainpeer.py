@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from lanline.client.port import address_text, open_port
 from lanline.errors import InvalidInput
-from lanline.model.text import safe_line
-from lanline.transport.addresses import resolve
+from lanline.model.text import safe_text
+from lanline.transport.datagrams import Address
 from lanline.transport.udp import UdpSocket
 
 MAX_DATAGRAM_BYTES = 65_507
+_MOST_UNREAD_LINES = 10_000
 
 
 class PlainPeer:
@@ -17,8 +20,9 @@ class PlainPeer:
 
     def __init__(self) -> None:
         self._socket: UdpSocket | None = None
-        self._peer: tuple[str, int] | None = None
-        self._received: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._peer: Address | None = None
+        self._has_fixed_peer = False
+        self._received: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_MOST_UNREAD_LINES)
 
     @property
     def port(self) -> int:
@@ -26,25 +30,20 @@ class PlainPeer:
         return self._socket.address[1]
 
     async def start(self, listen_host: str, listen_port: int, peer_host: str | None, peer_port: int) -> None:
-        sock = await UdpSocket.bind(listen_host, listen_port)
-        if peer_host is not None:
-            try:
-                _, self._peer = await resolve(peer_host, peer_port, sock.family)
-            except InvalidInput:
-                sock.close()
-                raise
-        self._socket = sock
-        sock.start(self._on_readable)
+        self._socket, self._peer = await open_port(listen_host, listen_port, peer_host, peer_port, may_fragment=True)
         self._has_fixed_peer = peer_host is not None
+        self._socket.start(self._on_readable)
 
     def _on_readable(self) -> None:
         assert self._socket is not None
         for data, address in self._socket.receive():
             if not self._has_fixed_peer:
                 self._peer = address
-            text = data.decode("utf-8", "replace").rstrip("\r\n")
-            for line in text.split("\n"):
-                self._received.put_nowait((f"{address[0]}:{address[1]}", safe_line(line)))
+            text = safe_text(data.decode("utf-8", "replace"))
+            for line in text.removesuffix("\n").split("\n"):
+                # Whoever reads too slowly loses what the socket would have lost next.
+                with contextlib.suppress(asyncio.QueueFull):
+                    self._received.put_nowait((address_text(address), line))
 
     async def receive(self) -> tuple[str, str]:
         """Who said it, and a line that is safe to show."""

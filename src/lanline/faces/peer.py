@@ -8,11 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any
 
-from lanline.client.peer import (
+from lanline.client.peer import PeerChat
+from lanline.client.peerevents import (
     Ended,
     Joined,
     Left,
-    PeerChat,
+    NotReached,
     PeerEvent,
     Refused,
     TextDelivered,
@@ -23,10 +24,15 @@ from lanline.errors import LanlineError
 from lanline.model.text import safe_line
 
 SHOWN_CHARACTERS = 60
+_WORDS_IN_LINE = 6
 
 
 class NotDelivered(LanlineError):
     pass
+
+
+def _in_lines(words: list[str]) -> list[str]:
+    return ["    " + " ".join(words[start : start + _WORDS_IN_LINE]) for start in range(0, len(words), _WORDS_IN_LINE)]
 
 
 def _describe(event: PeerEvent) -> list[str]:
@@ -34,18 +40,23 @@ def _describe(event: PeerEvent) -> list[str]:
     lines: list[str] = []
     match event:
         case Waiting(calls):
-            lines.append(f"Calling {calls} …" if calls else "Waiting to be called …")
+            lines = [f"Calling {calls} …" if calls else "Waiting to be called …"]
+        case NotReached(calls, reason):
+            lines = [f"{reason} Still calling {calls} …"]
         case Joined(name, address, _, first_met) if first_met:
-            lines.append(f"{name} is here, at {address}, with the key known since {first_met}.")
+            lines = [f"{name} is here, at {address}, with the key known since {first_met}."]
         case Joined(name, address, words, _):
-            lines.append(f"{name} is here, at {address}. You have not met before: ask {name} by another way")
-            lines.append(f"whether this is the key shown there: {' '.join(words)}")
+            lines = [
+                f"{name} is here, at {address}. You have not met before.",
+                f"Ask {name} by another way whether these are the key words there:",
+                *_in_lines(words),
+            ]
         case Left(name, reason, will_return) if will_return:
-            lines.append(f"{name} is gone: {reason.rstrip('.')}. Waiting for {name} to come back.")
+            lines = [f"{name} is gone: {reason.rstrip('.')}. Waiting for {name} to come back."]
         case Left(name, _, _):
-            lines.append(f"{name} has left.")
+            lines = [f"{name} has left, and may come back."]
         case Refused(reason):
-            lines.append(reason)
+            lines = [reason]
         case _:
             pass
     return lines
@@ -57,25 +68,30 @@ class PeerFace(ABC):
 
     async def run(self) -> None:
         """Until the person leaves, or the conversation cannot go on, which raises the reason."""
-        self._tell(f"You are {self._chat.name}, on port {self._chat.port}. Your key: {' '.join(self._chat.words)}")
-        showing = asyncio.create_task(self._show_events())
+        self._tell(f"You are {self._chat.name}, on UDP port {self._chat.port}. Your key words:")
+        for line in _in_lines(self._chat.words):
+            self._tell(line)
         try:
-            await _first_of(showing, self._take_input())
+            await first_of(self._show_events(), self._take_input())
+        except asyncio.CancelledError:
+            self._check_delivered()
+            raise
         finally:
-            showing.cancel()
             await self._chat.close()
 
     async def _show_events(self) -> None:
         while True:
             event = await self._chat.next_event()
             if isinstance(event, Ended):
+                if missing := self._not_delivered():
+                    self._tell(missing)
                 raise event.error
-            self._show(event)
+            await self._show(event)
 
-    def _show(self, event: PeerEvent) -> None:
+    async def _show(self, event: PeerEvent) -> None:
         match event:
             case TextReceived(name, text):
-                self._show_text(name, text)
+                await self._show_text(name, text)
             case TextDelivered(_, text):
                 self._show_delivered(text)
             case _:
@@ -86,7 +102,7 @@ class PeerFace(ABC):
     def _tell(self, line: str) -> None: ...
 
     @abstractmethod
-    def _show_text(self, name: str, text: str) -> None: ...
+    async def _show_text(self, name: str, text: str) -> None: ...
 
     @abstractmethod
     def _show_delivered(self, text: str) -> None: ...
@@ -98,23 +114,37 @@ class PeerFace(ABC):
         """Give what waits some time; then say what did not make it."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._chat.wait_undelivered_below(1), limit_s)
+        self._check_delivered()
+
+    def _check_delivered(self) -> None:
+        if missing := self._not_delivered():
+            raise NotDelivered(missing)
+
+    def _not_delivered(self) -> str:
         missing = self._chat.undelivered
-        if missing:
-            shown = "; ".join(safe_line(text)[:SHOWN_CHARACTERS] for text in missing[:3])
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            raise NotDelivered(f"{count_messages(len(missing))} not delivered: {shown}{more}")
+        if not missing:
+            return ""
+        shown = "; ".join(shorten(text) for text in missing[:3])
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        return f"{count_messages(len(missing))} not delivered: {shown}{more}"
+
+
+def shorten(text: str) -> str:
+    line = safe_line(text[: SHOWN_CHARACTERS + 1])
+    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def count_messages(number: int) -> str:
-    return "1 message was" if number == 1 else f"{number} messages were"
+    return "1 message was" if number == 1 else f"{number:,} messages were"
 
 
-async def _first_of(task: asyncio.Task[None], coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run both until one ends or fails."""
-    other = asyncio.create_task(coroutine)
+async def first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Run all until one ends or fails."""
+    tasks = [asyncio.create_task(work) for work in works]
     try:
-        done, _ = await asyncio.wait({task, other}, return_when=asyncio.FIRST_COMPLETED)
-        for each in done:
-            await each
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
     finally:
-        other.cancel()
+        for task in tasks:
+            task.cancel()

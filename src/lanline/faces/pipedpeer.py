@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
 from lanline.client.peer import PeerChat
 from lanline.errors import InvalidInput
-from lanline.faces.lines import InputLines
-from lanline.faces.peer import NotDelivered, PeerFace, count_messages
+from lanline.faces.lines import InputLines, OutputLines
+from lanline.faces.peer import PeerFace, count_messages
 
 _AHEAD_TEXTS = 1000
+
+
+def tell_aside(line: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"* {line}\n")
+            sys.stderr.flush()
 
 
 class PipedPeerFace(PeerFace):
@@ -18,37 +26,38 @@ class PipedPeerFace(PeerFace):
         super().__init__(chat)
         self._stays = stays
         self._wait_s = wait_s
+        self._input = InputLines()
+        self._output = OutputLines()
+        self._refused = 0
 
     def _tell(self, line: str) -> None:
-        sys.stderr.write(f"* {line}\n")
-        sys.stderr.flush()
+        tell_aside(line)
 
-    def _show_text(self, name: str, text: str) -> None:
-        for line in text.split("\n"):
-            sys.stdout.write(f"{name}: {line}\n")
-        sys.stdout.flush()
+    async def _show_text(self, name: str, text: str) -> None:
+        await self._output.write("".join(f"{name}: {line}\n" for line in text.split("\n")))
 
     def _show_delivered(self, text: str) -> None:
         pass
 
     async def _take_input(self) -> None:
-        refused = await self._send_all(InputLines())
+        while True:
+            try:
+                line = await self._input.next_line()
+                if line is None:
+                    break
+                await self._chat.wait_undelivered_below(_AHEAD_TEXTS)
+                self._chat.say(line)
+            except InvalidInput as problem:
+                self._refused += 1
+                self._tell(str(problem))
         if self._stays:
             await asyncio.Event().wait()
         await self._wait_delivered(self._wait_s)
-        if refused:
-            raise NotDelivered(f"{count_messages(refused)} not sent, being too long.")
 
-    async def _send_all(self, lines: InputLines) -> int:
-        refused = 0
-        while True:
-            try:
-                line = await lines.next_line()
-                if line is None:
-                    return refused
-                if line:
-                    await self._chat.wait_undelivered_below(_AHEAD_TEXTS)
-                    self._chat.say(line)
-            except InvalidInput as problem:
-                refused += 1
-                self._tell(str(problem))
+    def _not_delivered(self) -> str:
+        sentences = [
+            super()._not_delivered(),
+            f"{count_messages(self._refused)} not sent, being too long." if self._refused else "",
+            "The input was not read to its end." if self._input.has_unread else "",
+        ]
+        return " ".join(filter(None, sentences))

@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from lanline.client.plainpeer import PlainPeer
 from lanline.errors import InvalidInput
+from lanline.faces.peer import NotDelivered, count_messages, first_of
 
 
 class Lines(Protocol):
     async def next_line(self) -> str | None: ...
 
 
-async def run_plain(peer: PlainPeer, lines: Lines, *, stays: bool) -> None:
-    showing = asyncio.create_task(_show(peer))
-    try:
-        refused = await _send_all(peer, lines)
+class PlainFace:
+    def __init__(
+        self, peer: PlainPeer, lines: Lines, write: Callable[[str], Awaitable[None]], tell: Callable[[str], None]
+    ) -> None:
+        self._peer = peer
+        self._lines = lines
+        self._write = write
+        self._tell = tell
+
+    async def run(self, *, stays: bool) -> None:
+        try:
+            await first_of(self._show(), self._take_input(stays=stays))
+        finally:
+            self._peer.close()
+
+    async def _show(self) -> None:
+        while True:
+            sender, line = await self._peer.receive()
+            await self._write(f"{sender}: {line}\n")
+
+    async def _take_input(self, *, stays: bool) -> None:
+        refused = 0
+        while True:
+            try:
+                line = await self._lines.next_line()
+                if line is None:
+                    break
+                self._peer.say(line)
+            except InvalidInput as problem:
+                refused += 1
+                self._tell(str(problem))
         if stays:
             await asyncio.Event().wait()
-    finally:
-        showing.cancel()
-        peer.close()
-    if refused:
-        raise InvalidInput("Not every line could be sent.")
-
-
-async def _show(peer: PlainPeer) -> None:
-    while True:
-        sender, line = await peer.receive()
-        sys.stdout.write(f"{sender}: {line}\n")
-        sys.stdout.flush()
-
-
-async def _send_all(peer: PlainPeer, lines: Lines) -> int:
-    refused = 0
-    while True:
-        try:
-            line = await lines.next_line()
-            if line is None:
-                return refused
-            peer.say(line)
-        except InvalidInput as problem:
-            refused += 1
-            sys.stderr.write(f"* {problem}\n")
+        if refused:
+            raise NotDelivered(f"{count_messages(refused)} not sent.")

@@ -34,7 +34,7 @@ class TypedLines:
     async def next_line(self) -> str | None:
         """None when the person leaves, by Ctrl+C or Ctrl+D."""
         try:
-            return await self._session.prompt_async("> ")
+            return await self._session.prompt_async("> ", handle_sigint=False)
         except (EOFError, KeyboardInterrupt):
             return None
 

@@ -1,7 +1,7 @@
 """A conversation of two at a terminal.
 
-A typed line shows up in the conversation when it has arrived at the other side, with a mark; until then it stands below
-the prompt as not delivered.
+A typed line shows up in the conversation when the other side has shown it, with a mark; until then it stands below the
+prompt as not delivered.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from lanline.client.peer import PeerChat
 from lanline.errors import InvalidInput
-from lanline.faces.peer import SHOWN_CHARACTERS, PeerFace
+from lanline.faces.peer import PeerFace, shorten
 from lanline.faces.prompt import TypedLines
-from lanline.model.text import safe_line, safe_text
+from lanline.model.text import safe_text
 
 _GOODBYE_S = 3.0
 
@@ -32,21 +32,24 @@ class TerminalPeerFace(PeerFace):
         waiting = self._chat.undelivered
         if not waiting:
             return ""
-        return f"not delivered yet ({len(waiting)}): {safe_line(waiting[0])[:SHOWN_CHARACTERS]}"
+        return f"not delivered yet ({len(waiting):,}): {shorten(waiting[0])}"
 
     def _tell(self, line: str) -> None:
         sys.stdout.write(f"* {line}\n")
 
-    def _show_text(self, name: str, text: str) -> None:
+    async def _show_text(self, name: str, text: str) -> None:
+        self._write_text(name, text)
+
+    def _write_text(self, name: str, text: str) -> None:
         indented = text.replace("\n", "\n" + " " * (len(name) + 2))
         sys.stdout.write(f"{name}: {indented}\n")
 
     def _show_delivered(self, text: str) -> None:
-        self._show_text(self._chat.name, safe_text(text) + " ✓")
+        self._write_text(self._chat.name, safe_text(text) + " ✓")
         self._lines.refresh()
 
     async def _take_input(self) -> None:
-        self._tell("Type, and press Enter to send; ✓ means it has arrived. Ctrl+D or Ctrl+C leaves.")
+        self._tell("Type, and press Enter to send; ✓ means it was shown there. Ctrl+D or Ctrl+C leaves.")
         while (line := await self._lines.next_line()) is not None:
             if line.strip():
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MAX_NAME_LENGTH = 32
@@ -10,12 +11,14 @@ MAX_TEXT_BYTES = 1024 * 1024
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSAFE_CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
 _BIDI_CONTROLS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 _LINE_BREAKS = "\u0085\u2028\u2029\v\f"
 
 
 def safe_text(text: str) -> str:
     """Escape sequences, control characters and direction overrides become visible; line breaks and tabs stay."""
-    return "".join(_safe_character(character) for character in text.replace("\r\n", "\n").replace("\r", "\n"))
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _NOT_PLAIN.sub(lambda found: _safe_character(found.group()), unified)
 
 
 def _safe_character(character: str) -> str:

@@ -28,12 +28,12 @@ _GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, er
 
 
 class UdpSocket:
-    def __init__(self, sock: socket.socket, *, offload: bool = True) -> None:
+    def __init__(self, sock: socket.socket, *, offload: bool = True, may_fragment: bool = False) -> None:
         self._socket = sock
         self._loop = asyncio.get_running_loop()
         self._segments = offload and hasattr(socket, "CMSG_SPACE")
         self._coalesces = self._segments and _enable_gro(sock)
-        self._forbids_fragmentation = _forbid_fragmentation(sock)
+        self._forbids_fragmentation = not may_fragment and _forbid_fragmentation(sock)
         name = sock.getsockname()
         self._address: Address = (name[0], name[1])
         self._is_open = True
@@ -42,7 +42,7 @@ class UdpSocket:
         in vain; twice as many when there were as many as asked for."""
 
     @classmethod
-    async def bind(cls, host: str, port: int, *, offload: bool = True) -> UdpSocket:
+    async def bind(cls, host: str, port: int, *, offload: bool = True, may_fragment: bool = False) -> UdpSocket:
         family, address = await resolve(host, port)
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -54,7 +54,7 @@ class UdpSocket:
         except OSError as cause:
             sock.close()
             raise port_unavailable("UDP", host, port, cause) from cause
-        return cls(sock, offload=offload)
+        return cls(sock, offload=offload, may_fragment=may_fragment)
 
     @property
     def address(self) -> Address:
