@@ -8,6 +8,18 @@
     │   ├── LinkNotOpen         it is closed, or closing
     │   ├── SendBufferFull      wait until it is writable again
     │   └── MessageTooLarge     over what one message may hold
+    ├── StorageError            the server's folder, and what is kept in it
+    │   ├── StorageUnusable     it cannot be opened, read or written
+    │   ├── StorageInUse        another program has it
+    │   ├── StorageFull         no room: what failed was not kept, and may be tried again
+    │   ├── StorageDamaged      not what was once written
+    │   ├── StorageNewer        written by a newer Lanline
+    │   └── StorageClosed       closed, or closing
+    ├── RecordProblem           what was asked does not fit what is kept; nothing was changed
+    │   ├── RecordMissing       there is no such account, log, invite …
+    │   ├── RecordExists        there is one already
+    │   │   └── NameTaken       or one whose name looks the same
+    │   └── InviteUnusable      used up, expired, or never made
     └── RemoteInputError        bytes from the network that are not the protocol
         ├── MalformedPacket     dropped: anybody can send garbage
         └── ProtocolViolation   authenticated, and still wrong: the link is closed
@@ -65,6 +77,54 @@ class SendBufferFull(LinkError):
 
 
 class MessageTooLarge(LinkError):
+    pass
+
+
+class StorageError(LanlineError):
+    pass
+
+
+class StorageUnusable(StorageError):
+    pass
+
+
+class StorageInUse(StorageError):
+    pass
+
+
+class StorageFull(StorageError):
+    pass
+
+
+class StorageDamaged(StorageError):
+    pass
+
+
+class StorageNewer(StorageError):
+    pass
+
+
+class StorageClosed(StorageError):
+    pass
+
+
+class RecordProblem(LanlineError):
+    pass
+
+
+class RecordMissing(RecordProblem):
+    pass
+
+
+class RecordExists(RecordProblem):
+    pass
+
+
+class NameTaken(RecordExists):
+    pass
+
+
+class InviteUnusable(RecordProblem):
     pass
 
 
