@@ -74,9 +74,9 @@ def test_view_sees_one_state_while_others_commit(shelf: Shelf, log: LogId) -> No
     seen: list[int] = []
 
     def look(view: object) -> None:
-        seen.append(len(view.logs.after(log, 0, 10)))  # type: ignore[attr-defined]
+        seen.append(len(view.logs.after(log, 0, 10)))
         shelf.append([new_entry(log, 2)])
-        seen.append(len(view.logs.after(log, 0, 10)))  # type: ignore[attr-defined]
+        seen.append(len(view.logs.after(log, 0, 10)))
 
     shelf.read(look)
     assert seen == [1, 1]
@@ -175,7 +175,7 @@ def test_writer_thread_commits_together_what_came_while_it_was_busy(
     gate, started = threading.Event(), threading.Event()
 
     def hand_over(deliver: Callable[[], None]) -> None:
-        batches.append(len(deliver.__self__))  # type: ignore[attr-defined]
+        batches.append(len(deliver.__self__))
         deliver()
 
     def block(transaction: Transaction) -> None:

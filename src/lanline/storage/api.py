@@ -2,7 +2,7 @@
 
 A view reads; a transaction reads, what it has itself written included, and writes. Writing never waits for the disk
 where it is called: the work is handed to `Store.write`, runs in the next transaction, and its ticket is settled after
-the commit. A work touches nothing but its transaction, for it may be undone after it has returned.
+the commit. A work touches nothing but its transaction, for it may be undone after it has returned, and run again.
 """
 
 from __future__ import annotations

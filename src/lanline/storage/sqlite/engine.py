@@ -27,6 +27,18 @@ from lanline.storage.sqlite.schema import REVISION
 
 T = TypeVar("T")
 
+_TRIES = 4
+"""A disk that is full for everybody fails everybody after so many."""
+
+
+class _TransactionLost(Exception):
+    """With no room for one work SQLite undoes the whole transaction. The others get another one, without it."""
+
+    def __init__(self, place: int, problem: Exception) -> None:
+        super().__init__(place, problem)
+        self.place = place
+        self.problem = problem
+
 
 class SqliteView:
     def __init__(self, connection: Connection) -> None:
@@ -88,6 +100,8 @@ class SqliteEngine:
                 migrate(writer)
             if revision is None:
                 _sync_folder(folder)
+            # SQLite opens a file that may only be read all the same. That is to be told now, not with a message.
+            driver_of(writer).execute("DELETE FROM settings WHERE FALSE")
         except BaseException:
             writer.close()
             raise
@@ -96,33 +110,49 @@ class SqliteEngine:
     def transact(self, works: Sequence[Callable[[Transaction], object]]) -> list[object]:
         if self._is_closed:
             raise StorageClosed("The store is closed.")
+        outcomes: list[object] = [None] * len(works)
+        places = list(range(len(works)))
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._run(works, places, outcomes)
+            except _TransactionLost as loss:
+                if not tries_left:
+                    raise loss.problem from loss
+                outcomes[loss.place] = loss.problem
+                places.remove(loss.place)
+            else:
+                break
+        return outcomes
+
+    def _run(self, works: Sequence[Callable[[Transaction], object]], places: list[int], outcomes: list[object]) -> None:
+        driver = self._driver
         try:
-            self._driver.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(work) for work in works]
-            self._driver.execute("COMMIT")
+            driver.execute("BEGIN IMMEDIATE")
+            for place in places:
+                outcomes[place] = self._attempt(works[place], place)
+            driver.execute("COMMIT")
         except Exception as cause:
-            if self._driver.in_transaction:
-                self._driver.execute("ROLLBACK")
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
             problem = storage_problem(cause, self._folder)
             if problem is cause:
                 raise
             raise problem from cause
-        return outcomes
 
-    def _attempt(self, work: Callable[[Transaction], object]) -> object:
+    def _attempt(self, work: Callable[[Transaction], object], place: int) -> object:
         driver = self._driver
         driver.execute("SAVEPOINT work")
         outcome: object
         try:
             outcome = work(self._transaction)
         except Exception as cause:
-            if not driver.in_transaction:
-                # SQLite undid the whole transaction by itself, as it does when a disk fails: no other work is left.
-                raise
-            driver.execute("ROLLBACK TO work")
             outcome = storage_problem(cause, self._folder)
+            if not driver.in_transaction:
+                raise _TransactionLost(place, outcome) from cause
+            driver.execute("ROLLBACK TO work")
         if not driver.in_transaction:
-            raise StorageUnusable(f"The database in {self._folder} gave up a transaction. Nothing of it was kept.")
+            problem = StorageUnusable(f"The database in {self._folder} gave up. Nothing was kept of this; try again.")
+            raise _TransactionLost(place, problem)
         driver.execute("RELEASE work")
         return outcome
 

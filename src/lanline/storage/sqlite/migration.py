@@ -23,7 +23,10 @@ def stored_revision(folder: Path) -> str | None:
     path = folder / FILE_NAME
     if not path.exists() or path.stat().st_size == 0:
         return None
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
+    # A server that was stopped leaves no WAL. To look at the file as it lies then makes none either.
+    how = "mode=ro" if path.with_name(f"{FILE_NAME}-wal").exists() else "mode=ro&immutable=1"
+    uri = f"{path.absolute().as_uri()}?{how}"
+    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as database:
         revision = _revision(database, path)
     if revision is not None and revision > REVISION:
         raise StorageNewer(
