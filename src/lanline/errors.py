@@ -15,6 +15,18 @@
     │   ├── MailUncertain       the answer to a complete message never came: nobody can know
     │   └── MailInterrupted     stopped by the person
     ├── OutboxProblem           the folder of waiting mail cannot be read or written
+    ├── StorageError            the server's folder, and what is kept in it
+    │   ├── StorageUnusable     it cannot be opened, read or written
+    │   ├── StorageInUse        another program has it
+    │   ├── StorageFull         no room: what failed was not kept, and may be tried again
+    │   ├── StorageDamaged      not what was once written
+    │   ├── StorageNewer        written by a newer Lanline
+    │   └── StorageClosed       closed, or closing
+    ├── RecordProblem           what was asked does not fit what is kept; nothing was changed
+    │   ├── RecordMissing       there is no such account, log, invite …
+    │   ├── RecordExists        there is one already
+    │   │   └── NameTaken       or one whose name looks the same
+    │   └── InviteUnusable      used up, expired, or never made
     └── RemoteInputError        bytes from the network that are not the protocol
         ├── MalformedPacket     dropped: anybody can send garbage
         └── ProtocolViolation   authenticated, and still wrong: the link is closed
@@ -100,6 +112,54 @@ class MailInterrupted(MailProblem):
 
 
 class OutboxProblem(LanlineError):
+    pass
+
+
+class StorageError(LanlineError):
+    pass
+
+
+class StorageUnusable(StorageError):
+    pass
+
+
+class StorageInUse(StorageError):
+    pass
+
+
+class StorageFull(StorageError):
+    pass
+
+
+class StorageDamaged(StorageError):
+    pass
+
+
+class StorageNewer(StorageError):
+    pass
+
+
+class StorageClosed(StorageError):
+    pass
+
+
+class RecordProblem(LanlineError):
+    pass
+
+
+class RecordMissing(RecordProblem):
+    pass
+
+
+class RecordExists(RecordProblem):
+    pass
+
+
+class NameTaken(RecordExists):
+    pass
+
+
+class InviteUnusable(RecordProblem):
     pass
 
 

@@ -1,0 +1,35 @@
+"""Accounts and their devices, as everybody on a server may know them. Passwords' hashes are no part of them."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import msgspec
+
+AccountId = NewType("AccountId", int)
+DeviceId = NewType("DeviceId", int)
+
+FINGERPRINT_BYTES = 32
+
+
+class Account(msgspec.Struct, frozen=True):
+    id: AccountId
+    name: str
+    created_ms: int
+    is_admin: bool = False
+    is_banned: bool = False
+
+
+class Device(msgspec.Struct, frozen=True):
+    """One key of an account. It is never forgotten, only revoked: entries name it as their sender."""
+
+    id: DeviceId
+    account: AccountId
+    fingerprint: bytes
+    label: str
+    added_ms: int
+    revoked_ms: int | None = None
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_ms is not None

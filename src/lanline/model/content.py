@@ -1,0 +1,114 @@
+"""What an entry says once its seal is open: the kinds, and their limits. Only clients see these.
+
+A target is the id of the entry that is meant, not its sequence number: an id is known before the server has answered.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from lanline.errors import InvalidInput
+from lanline.model.blobs import BLOB_ID_BYTES, MAX_BLOB_BYTES
+from lanline.model.logs import ENTRY_ID_BYTES
+
+MAX_SAID_BYTES = 60 * 1024
+MAX_REACTION_CHARS = 16
+"""The longest emoji sequences, flags and families, have fewer; it is no text."""
+MAX_FILE_NAME_BYTES = 255
+MAX_MEDIA_TYPE_LENGTH = 127
+FILE_KEY_BYTES = 32
+MAX_FILE_PARTS = 1024
+MAX_FILE_BYTES = MAX_FILE_PARTS * MAX_BLOB_BYTES
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    text: str
+
+
+class Reply(msgspec.Struct, frozen=True, tag="reply"):
+    target: bytes
+    text: str
+
+
+class Edit(msgspec.Struct, frozen=True, tag="edit"):
+    target: bytes
+    text: str
+
+
+class Delete(msgspec.Struct, frozen=True, tag="delete"):
+    """A wish that clients honour: the entry itself stays where it is, or sequence numbers would have holes."""
+
+    target: bytes
+
+
+class Reaction(msgspec.Struct, frozen=True, tag="reaction"):
+    target: bytes
+    symbol: str
+    is_withdrawn: bool = False
+
+
+class Notice(msgspec.Struct, frozen=True, tag="notice"):
+    """Said by a program: shown apart, and no program answers one."""
+
+    text: str
+
+
+class FileReference(msgspec.Struct, frozen=True, tag="file"):
+    name: str
+    size_bytes: int
+    media_type: str
+    key: bytes
+    parts: tuple[bytes, ...]
+    """The ids of the blobs that hold it, sealed under the key, in order."""
+
+
+Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference
+
+
+def check_content(content: Content) -> None:
+    """Raises InvalidInput; for what a person is about to say, and for what came from elsewhere."""
+    match content:
+        case Text(text) | Notice(text):
+            _check_text(text)
+        case Reply(target, text) | Edit(target, text):
+            _check_target(target)
+            _check_text(text)
+        case Delete(target):
+            _check_target(target)
+        case Reaction(target, symbol):
+            _check_target(target)
+            _check_symbol(symbol)
+        case FileReference():
+            _check_file(content)
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise InvalidInput("There is nothing in the message.")
+    size_bytes = len(text.encode(errors="surrogatepass"))
+    if size_bytes > MAX_SAID_BYTES:
+        raise InvalidInput(
+            f"A message holds at most {MAX_SAID_BYTES // 1024} kB; this one has {-(-size_bytes // 1024)} kB. "
+            "Send it as a file."
+        )
+
+
+def _check_target(target: bytes) -> None:
+    if len(target) != ENTRY_ID_BYTES:
+        raise InvalidInput("The message that is meant is not named by its id.")
+
+
+def _check_symbol(symbol: str) -> None:
+    if not 0 < len(symbol) <= MAX_REACTION_CHARS or any(character.isspace() for character in symbol):
+        raise InvalidInput(f"A reaction is one symbol or a short word, at most {MAX_REACTION_CHARS} characters.")
+
+
+def _check_file(file: FileReference) -> None:
+    if not 0 < len(file.name.encode(errors="surrogatepass")) <= MAX_FILE_NAME_BYTES or "/" in file.name:
+        raise InvalidInput(f"The name of a file has 1 to {MAX_FILE_NAME_BYTES} bytes and no '/'.")
+    if len(file.media_type) > MAX_MEDIA_TYPE_LENGTH or not file.media_type.isascii():
+        raise InvalidInput("The type of a file is a short word such as 'image/png'.")
+    if not 0 <= file.size_bytes <= MAX_FILE_BYTES or len(file.parts) > MAX_FILE_PARTS:
+        raise InvalidInput(f"A file has at most {MAX_FILE_BYTES // 1024**2} MB.")
+    if len(file.key) != FILE_KEY_BYTES or any(len(part) != BLOB_ID_BYTES for part in file.parts):
+        raise InvalidInput("The keys of the file cannot be read.")

@@ -1,0 +1,97 @@
+"""Rooms, who is in them with what rights, and conversations of two."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+import msgspec
+
+from lanline.errors import InvalidInput
+from lanline.model.accounts import AccountId
+from lanline.model.logs import LogId
+from lanline.model.text import safe_line
+
+MAX_TOPIC_LENGTH = 300
+
+
+class Access(Enum):
+    OPEN = "open"
+    INVITE_ONLY = "invite-only"
+
+
+class Room(msgspec.Struct, frozen=True):
+    log: LogId
+    name: str
+    topic: str
+    access: Access
+    creator: AccountId
+    created_ms: int
+
+
+class Role(IntEnum):
+    """In the order of rights."""
+
+    MEMBER = 1
+    MODERATOR = 2
+    OWNER = 3
+
+
+class Standing(Enum):
+    INVITED = "invited"
+    JOINED = "joined"
+    BANNED = "banned"
+
+
+class Membership(msgspec.Struct, frozen=True):
+    log: LogId
+    account: AccountId
+    role: Role = Role.MEMBER
+    standing: Standing = Standing.JOINED
+    is_muted: bool = False
+
+    @property
+    def is_banned(self) -> bool:
+        return self.standing is Standing.BANNED
+
+    @property
+    def may_read(self) -> bool:
+        return self.standing is Standing.JOINED
+
+    @property
+    def may_speak(self) -> bool:
+        return self.may_read and not self.is_muted
+
+    def may_moderate(self, other: Membership) -> bool:
+        """Mute, ban or let go: only who stands lower, and nobody oneself."""
+        return self.may_read and self.role >= Role.MODERATOR and self.role > other.role
+
+    def may_give(self, role: Role, other: Membership) -> bool:
+        """Only an owner makes owners and moderators, and only of those who are in the room."""
+        return self.may_read and self.role is Role.OWNER and other.may_read and role is not other.role
+
+
+class Direct(msgspec.Struct, frozen=True):
+    """A conversation of two; of one, for notes to oneself."""
+
+    log: LogId
+    lower: AccountId
+    higher: AccountId
+
+    def other(self, account: AccountId) -> AccountId:
+        return self.higher if account == self.lower else self.lower
+
+
+def ordered_pair(one: AccountId, other: AccountId) -> tuple[AccountId, AccountId]:
+    return (one, other) if one <= other else (other, one)
+
+
+def may_join(room: Room, membership: Membership | None) -> bool:
+    if membership is None:
+        return room.access is Access.OPEN
+    return not membership.is_banned
+
+
+def checked_topic(text: str) -> str:
+    if len(text) > MAX_TOPIC_LENGTH:
+        raise InvalidInput(f"A topic has at most {MAX_TOPIC_LENGTH} characters; this one has {len(text)}.")
+    return safe_line(text).strip()

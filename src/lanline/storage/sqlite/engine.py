@@ -1,0 +1,220 @@
+"""The engine: one connection that writes, some that read, and the lock on the folder."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import DBAPIError
+
+from lanline.errors import StorageClosed, StorageUnusable
+from lanline.storage.api import Transaction, View
+from lanline.storage.sqlite.accounts import SqliteAccounts, SqliteAccountsView
+from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSettings, SqliteSettingsView
+from lanline.storage.sqlite.connection import connect_reader, connect_writer, database_at, driver_of
+from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
+from lanline.storage.sqlite.lock import FolderLock
+from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
+from lanline.storage.sqlite.migration import migrate, stored_revision
+from lanline.storage.sqlite.problems import storage_problem
+from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
+from lanline.storage.sqlite.schema import REVISION
+
+T = TypeVar("T")
+
+_TRIES = 4
+"""A disk that is full for everybody fails everybody after so many."""
+
+
+class _TransactionLost(Exception):
+    """With no room for one work SQLite undoes the whole transaction. The others get another one, without it."""
+
+    def __init__(self, place: int, problem: Exception) -> None:
+        super().__init__(place, problem)
+        self.place = place
+        self.problem = problem
+
+
+class SqliteView:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.driver = driver_of(connection)
+        self.accounts = SqliteAccountsView(connection)
+        self.logs = SqliteLogsView(connection)
+        self.rooms = SqliteRoomsView(connection)
+        self.invites = SqliteInvitesView(connection)
+        self.blobs = SqliteBlobsView(connection)
+        self.settings = SqliteSettingsView(connection)
+
+
+class SqliteTransaction:
+    def __init__(self, connection: Connection) -> None:
+        self.accounts = SqliteAccounts(connection)
+        self.logs = SqliteLogs(connection)
+        self.rooms = SqliteRooms(connection)
+        self.invites = SqliteInvites(connection)
+        self.blobs = SqliteBlobs(connection)
+        self.settings = SqliteSettings(connection)
+
+
+class SqliteEngine:
+    def __init__(self, folder: Path, lock: FolderLock, database: Database, writer: Connection) -> None:
+        """Use `open`."""
+        self._folder = folder
+        self._lock = lock
+        self._database = database
+        self._writer = writer
+        self._driver = driver_of(writer)
+        self._transaction = SqliteTransaction(writer)
+        self._idle_views: list[SqliteView] = []
+        self._is_closed = False
+
+    @classmethod
+    def open(cls, folder: Path) -> SqliteEngine:
+        """Makes the folder and the tables, or brings them up to date. Raises StorageError."""
+        try:
+            _make_folder(folder)
+            lock = FolderLock(folder)
+        except (OSError, sqlite3.Error) as cause:
+            raise _opening_problem(cause, folder) from cause
+        try:
+            return cls._open_locked(folder, lock)
+        except BaseException as cause:
+            lock.release()
+            if isinstance(cause, OSError | sqlite3.Error | DBAPIError):
+                raise _opening_problem(cause, folder) from cause
+            raise
+
+    @classmethod
+    def _open_locked(cls, folder: Path, lock: FolderLock) -> SqliteEngine:
+        revision = stored_revision(folder)
+        database = database_at(folder)
+        writer = connect_writer(database)
+        try:
+            if revision != REVISION:
+                migrate(writer)
+            if revision is None:
+                _sync_folder(folder)
+            # SQLite opens a file that may only be read all the same. That is to be told now, not with a message.
+            driver_of(writer).execute("DELETE FROM settings WHERE FALSE")
+        except BaseException:
+            writer.close()
+            raise
+        return cls(folder, lock, database, writer)
+
+    def transact(self, works: Sequence[Callable[[Transaction], object]]) -> list[object]:
+        if self._is_closed:
+            raise StorageClosed("The store is closed.")
+        outcomes: list[object] = [None] * len(works)
+        places = list(range(len(works)))
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._run(works, places, outcomes)
+            except _TransactionLost as loss:
+                if not tries_left:
+                    raise loss.problem from loss
+                outcomes[loss.place] = loss.problem
+                places.remove(loss.place)
+            else:
+                break
+        return outcomes
+
+    def _run(self, works: Sequence[Callable[[Transaction], object]], places: list[int], outcomes: list[object]) -> None:
+        driver = self._driver
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            for place in places:
+                outcomes[place] = self._attempt(works[place], place)
+            driver.execute("COMMIT")
+        except Exception as cause:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            problem = storage_problem(cause, self._folder)
+            if problem is cause:
+                raise
+            raise problem from cause
+
+    def _attempt(self, work: Callable[[Transaction], object], place: int) -> object:
+        driver = self._driver
+        driver.execute("SAVEPOINT work")
+        outcome: object
+        try:
+            outcome = work(self._transaction)
+        except Exception as cause:
+            outcome = storage_problem(cause, self._folder)
+            if not driver.in_transaction:
+                raise _TransactionLost(place, outcome) from cause
+            driver.execute("ROLLBACK TO work")
+        if not driver.in_transaction:
+            problem = StorageUnusable(f"The database in {self._folder} gave up. Nothing was kept of this; try again.")
+            raise _TransactionLost(place, problem)
+        driver.execute("RELEASE work")
+        return outcome
+
+    def read(self, work: Callable[[View], T]) -> T:
+        try:
+            view = self._take_view()
+            try:
+                view.driver.execute("BEGIN")
+                return work(view)
+            finally:
+                if view.driver.in_transaction:
+                    view.driver.execute("ROLLBACK")
+                self._put_back(view)
+        except (sqlite3.Error, DBAPIError) as cause:
+            raise storage_problem(cause, self._folder) from cause
+
+    def _take_view(self) -> SqliteView:
+        """Any thread may ask; taking from a list and adding to it are atomic."""
+        if self._is_closed:
+            raise StorageClosed("The store is closed.")
+        try:
+            return self._idle_views.pop()
+        except IndexError:
+            return SqliteView(connect_reader(self._database))
+
+    def _put_back(self, view: SqliteView) -> None:
+        self._idle_views.append(view)
+        if self._is_closed:
+            self._close_idle_views()
+
+    def _close_idle_views(self) -> None:
+        while self._idle_views:
+            self._idle_views.pop().connection.close()
+
+    def close(self) -> None:
+        """Reads that still run end undisturbed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._close_idle_views()
+        self._writer.close()
+        self._lock.release()
+
+
+def _opening_problem(cause: Exception, folder: Path) -> Exception:
+    if isinstance(cause, OSError):
+        return StorageUnusable(f"The folder {folder} cannot be used: {cause.strerror}.")
+    return storage_problem(cause, folder)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file is on the disk only when its name is. SQLite sees to the WAL's, nobody to the database's."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,121 @@
+"""The rows of logs, entries and cursors.
+
+Entries and cursors are written and read for every message, so they go to the driver in plain SQL: to run one statement
+through SQLAlchemy costs several times as much as the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import starmap
+
+from sqlalchemy import Connection, select
+
+from lanline.errors import RecordMissing
+from lanline.model.accounts import AccountId, DeviceId
+from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
+from lanline.storage.sqlite import schema
+from lanline.storage.sqlite.connection import driver_of
+
+_ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
+_AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+_BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
+_FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
+_HEAD = "SELECT head FROM logs WHERE id = ?"
+_MOVE_HEAD = "UPDATE logs SET head = ? WHERE id = ?"
+# Only a repeat is passed over; were a sequence number taken, that must be heard.
+_APPEND = (
+    "INSERT INTO entries (log, sequence, entry_id, account, device, time_ms, suite, content) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log, account, entry_id) DO NOTHING"
+)
+_FIRST = "SELECT sequence, time_ms FROM entries WHERE log = ? AND account = ? AND entry_id = ?"
+_CURSOR = "SELECT delivered, read FROM cursors WHERE log = ? AND device = ?"
+_CURSORS = "SELECT device, delivered, read FROM cursors WHERE log = ?"
+_DEVICE_CURSORS = "SELECT log, delivered, read FROM cursors WHERE device = ?"
+_PUT_CURSOR = (
+    "INSERT INTO cursors (log, device, delivered, read) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (log, device) DO UPDATE SET delivered = excluded.delivered, read = excluded.read"
+)
+
+
+class SqliteLogsView:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._driver = driver_of(connection)
+
+    def log(self, log: LogId) -> Log | None:
+        found = select(schema.logs.c.kind, schema.logs.c.head).where(schema.logs.c.id == log)
+        row = self._connection.execute(found).one_or_none()
+        return Log(log, LogKind(row.kind), row.head) if row else None
+
+    def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
+        found = ((log, self._driver.execute(_HEAD, (log,)).fetchone()) for log in logs)
+        return {log: row[0] for log, row in found if row}
+
+    def after(self, log: LogId, sequence: int, limit: int) -> list[Entry]:
+        return list(starmap(Entry, self._driver.execute(_AFTER, (log, sequence, max(limit, 0))).fetchall()))
+
+    def before(self, log: LogId, sequence: int, limit: int) -> list[Entry]:
+        rows = self._driver.execute(_BEFORE, (log, sequence, max(limit, 0))).fetchall()
+        rows.reverse()
+        return list(starmap(Entry, rows))
+
+    def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None:
+        row = self._driver.execute(_FIND, (log, account, entry_id)).fetchone()
+        return Entry(*row) if row else None
+
+    def cursor(self, log: LogId, device: DeviceId) -> Cursor:
+        row = self._driver.execute(_CURSOR, (log, device)).fetchone()
+        return Cursor(*row) if row else Cursor()
+
+    def cursors(self, log: LogId) -> dict[DeviceId, Cursor]:
+        return {device: Cursor(*row) for device, *row in self._driver.execute(_CURSORS, (log,))}
+
+    def device_cursors(self, device: DeviceId) -> dict[LogId, Cursor]:
+        return {log: Cursor(*row) for log, *row in self._driver.execute(_DEVICE_CURSORS, (device,))}
+
+
+class SqliteLogs(SqliteLogsView):
+    def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
+        heads: dict[LogId, int] = {}
+        try:
+            return [self._append(entry, heads) for entry in entries]
+        finally:
+            # Also when one was refused: a work may go on after that, and those before it stand.
+            for log, head in heads.items():
+                self._driver.execute(_MOVE_HEAD, (head, log))
+
+    def _append(self, entry: NewEntry, heads: dict[LogId, int]) -> Appended:
+        check_entry(entry)
+        log = entry.log
+        head = heads[log] if log in heads else self._head(log)
+        row = (
+            log,
+            head + 1,
+            entry.entry_id,
+            entry.account,
+            entry.device,
+            entry.time_ms,
+            entry.suite,
+            entry.content,
+        )
+        if self._driver.execute(_APPEND, row).rowcount:
+            heads[log] = head + 1
+            return Appended(head + 1, entry.time_ms)
+        sequence, time_ms = self._driver.execute(_FIRST, (log, entry.account, entry.entry_id)).fetchone()
+        return Appended(sequence, time_ms, is_repeat=True)
+
+    def _head(self, log: LogId) -> int:
+        row = self._driver.execute(_HEAD, (log,)).fetchone()
+        if row is None:
+            raise RecordMissing("There is no such conversation.")
+        head: int = row[0]
+        return head
+
+    def advance(self, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
+        head = self._head(log)
+        stands = self.cursor(log, device)
+        moved = stands.advanced(min(cursor.delivered, head), min(cursor.read, head))
+        if moved != stands:
+            self._driver.execute(_PUT_CURSOR, (log, device, moved.delivered, moved.read))
+        return moved

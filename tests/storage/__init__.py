@@ -1,0 +1,1 @@
+"""One suite for every engine, and what only one of them has."""

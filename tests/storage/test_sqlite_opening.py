@@ -1,0 +1,214 @@
+"""Opening what stands there: new, old, newer, damaged, somebody else's, in use, not allowed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from lanline.errors import (
+    StorageDamaged,
+    StorageInUse,
+    StorageNewer,
+    StorageUnusable,
+)
+from lanline.model.logs import LogId
+from lanline.storage.sqlite import connection, migration
+from lanline.storage.sqlite.connection import FILE_NAME
+from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.storage.sqlite.schema import APPLICATION_ID, REVISION, metadata
+from storage.shelf import Shelf, new_entry
+
+
+def make(folder: Path) -> None:
+    shelf = Shelf(SqliteEngine.open, folder)
+    shelf.create_room("#lab", shelf.add_account("ann").id)
+    shelf.append([new_entry(1, number) for number in range(200)])
+    shelf.store.close()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name.startswith(FILE_NAME)}
+
+
+def change(folder: Path, words: str) -> None:
+    with closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as database:
+        database.execute(words)
+
+
+def test_migrations_end_in_the_tables_that_the_code_knows(tmp_path: Path) -> None:
+    make(tmp_path)
+    database = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
+    with database.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        for table, kind in connection.exec_driver_sql("SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"):
+            if table in metadata.tables:
+                assert kind == (metadata.tables[table].dialect_options["sqlite"]["with_rowid"] is False), table
+        (application,) = connection.exec_driver_sql("PRAGMA application_id").one()
+        assert application == APPLICATION_ID
+    database.dispose()
+
+
+def test_newest_migration_is_the_one_the_code_names() -> None:
+    script = ScriptDirectory(str(migration._MIGRATIONS))
+    assert script.get_heads() == [REVISION]
+
+
+def test_ordinary_start_does_not_load_alembic(tmp_path: Path) -> None:
+    make(tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from lanline.storage.sqlite.engine import SqliteEngine\n"
+        "SqliteEngine.open(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, tmp_path], check=False).returncode == 0
+
+
+def test_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migration, "_MIGRATIONS", tmp_path / "nowhere")
+    with pytest.raises(Exception, match="nowhere"):
+        SqliteEngine.open(tmp_path / "data")
+    monkeypatch.undo()
+    make(tmp_path / "data")
+
+
+def test_newer_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    make(tmp_path)
+    change(tmp_path, "UPDATE alembic_version SET version_num = '0999'")
+    before = contents(tmp_path)
+    with pytest.raises(StorageNewer, match="newer Lanline"):
+        SqliteEngine.open(tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("words", ["DELETE FROM alembic_version", "UPDATE alembic_version SET version_num = 'x'"])
+def test_database_without_a_version_is_damaged(tmp_path: Path, words: str) -> None:
+    make(tmp_path)
+    change(tmp_path, words)
+    with pytest.raises(StorageDamaged):
+        SqliteEngine.open(tmp_path)
+
+
+def test_database_of_another_program_is_refused_and_not_touched(tmp_path: Path) -> None:
+    change(tmp_path, "CREATE TABLE cookies (name TEXT)")
+    before = contents(tmp_path)
+    with pytest.raises(StorageUnusable, match="another program"):
+        SqliteEngine.open(tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("garbage", [b"no database at all\n" * 500, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_file_that_is_no_database_is_damaged_and_not_touched(tmp_path: Path, garbage: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(garbage)
+    with pytest.raises(StorageDamaged, match="Restore it from a backup"):
+        SqliteEngine.open(tmp_path)
+    assert contents(tmp_path) == {FILE_NAME: garbage}
+
+
+def test_damage_inside_is_told_when_it_is_met(tmp_path: Path) -> None:
+    make(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entries'").fetchone()
+        (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
+    with (tmp_path / FILE_NAME).open("r+b") as file:
+        file.seek((page - 1) * page_bytes)
+        file.write(b"\xa5" * page_bytes)
+    shelf = Shelf(SqliteEngine.open, tmp_path)
+    with pytest.raises(StorageDamaged):
+        shelf.entries(LogId(1))
+    with pytest.raises(StorageDamaged):
+        shelf.append([new_entry(1, 500)])
+    assert len(shelf.read(lambda v: v.accounts.all())) == 1
+    shelf.store.close()
+
+
+def test_second_server_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    engine = SqliteEngine.open(tmp_path)
+    with pytest.raises(StorageInUse, match="Another Lanline server"):
+        SqliteEngine.open(tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from lanline.errors import StorageInUse\n"
+        "from lanline.storage.sqlite.engine import SqliteEngine\n"
+        "try:\n    SqliteEngine.open(Path(sys.argv[1]))\nexcept StorageInUse:\n    sys.exit(7)"
+    )
+    words = [sys.executable, "-c", script, tmp_path]
+    assert subprocess.run(words, check=False).returncode == 7
+    engine.close()
+    engine.close()
+    assert subprocess.run(words, check=False).returncode == 0
+
+
+def test_writes_fail_while_another_program_has_the_file_locked_and_work_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.0)
+    shelf = Shelf(SqliteEngine.open, tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageInUse, match="Another program"):
+            shelf.append([new_entry(1, 500)])
+        assert len(shelf.entries(LogId(1))) == 200
+        other.execute("ROLLBACK")
+    assert shelf.append([new_entry(1, 500)])[0].sequence == 201
+    shelf.store.close()
+
+
+def test_place_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StorageUnusable, match="cannot be"):
+            SqliteEngine.open(place)
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """The superuser may write anywhere, so act as somebody who is not."""
+    if os.name != "posix":
+        pytest.skip("there are no such permissions here")
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.fixture
+def open_to_all(tmp_path: Path) -> Path:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    return tmp_path
+
+
+def test_read_only_folder_is_refused(open_to_all: Path, request: pytest.FixtureRequest) -> None:
+    folder = open_to_all / "data"
+    make(folder)
+    for path in (*folder.iterdir(), folder):
+        path.chmod(0o555 if path == folder else 0o444)
+    before = contents(folder)
+    request.getfixturevalue("nobody")
+    with pytest.raises(StorageUnusable, match="Whom does the folder belong to"):
+        SqliteEngine.open(folder)
+    with pytest.raises(StorageUnusable, match="Permission denied"):
+        SqliteEngine.open(folder / "below")
+    assert contents(folder) == before
+
+
+def test_read_only_file_in_a_folder_of_ones_own_is_refused(open_to_all: Path, request: pytest.FixtureRequest) -> None:
+    folder = open_to_all / "data"
+    make(folder)
+    (folder / "in-use").unlink()
+    folder.chmod(0o777)
+    (folder / FILE_NAME).chmod(0o444)
+    request.getfixturevalue("nobody")
+    with pytest.raises(StorageUnusable):
+        SqliteEngine.open(folder)
