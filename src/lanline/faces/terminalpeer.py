@@ -49,7 +49,7 @@ class TerminalPeerFace(PeerFace):
         self._lines.refresh()
 
     async def _take_input(self) -> None:
-        self._tell("Type, and press Enter to send; ✓ means it was shown there. Ctrl+D or Ctrl+C leaves.")
+        self._tell("Type, and press Enter. ✓ means it was shown there. Ctrl+D or Ctrl+C leaves.")
         while (line := await self._lines.next_line()) is not None:
             if line.strip():
                 try:
