@@ -11,10 +11,9 @@ import contextlib
 import os
 import random
 
-import msgspec
-
-from lanline.client.backlog import WINDOW_BYTES, Backlog
+from lanline.client.backlog import Backlog
 from lanline.client.home import Home
+from lanline.client.lives import Life, Lives
 from lanline.client.peerevents import (
     Ended,
     Joined,
@@ -50,17 +49,7 @@ _OVERHEAD_BYTES = 64
 PROFILE = LinkProfile(keepalive_s=5.0, dead_after_s=15.0, max_message_bytes=MAX_TEXT_BYTES + _OVERHEAD_BYTES)
 _CALL_AGAIN_S = (0.5, 1.5)
 """Drawn anew each time, so that two hosts that keep missing each other fall out of step."""
-_MOST_UNSHOWN_BYTES = WINDOW_BYTES + MAX_TEXT_BYTES
-_MOST_LIVES = 64
 _LAST_WORDS_S = 1.0
-
-
-class _Life(msgspec.Struct):
-    """What came from one start of a peer's program."""
-
-    received: int = 0
-    shown: int = 0
-    unshown_bytes: int = 0
 
 
 class PeerChat:
@@ -79,11 +68,11 @@ class PeerChat:
         self._address = ""
         self._peer_name = ""
         self._partner = (b"", "")
-        self._lives: dict[tuple[bytes, bytes], _Life] = {}
-        self._life = _Life()
+        self._lives = Lives()
+        self._life = Life()
         self._backlog = Backlog()
-        self._events: asyncio.Queue[tuple[PeerEvent, _Life, int]] = asyncio.Queue()
-        self._being_shown: tuple[PeerEvent, _Life, int] | None = None
+        self._events: asyncio.Queue[tuple[PeerEvent, Life, int]] = asyncio.Queue()
+        self._being_shown: tuple[PeerEvent, Life, int] | None = None
         self._sent = self._arrived = 0
         self._has_arrived = asyncio.Event()
         self._recall: asyncio.TimerHandle | None = None
@@ -134,10 +123,9 @@ class PeerChat:
         self._being_shown = await self._events.get()
         return self._being_shown[0]
 
-    def _on_shown(self, event: PeerEvent, life: _Life, number: int) -> None:
+    def _on_shown(self, event: PeerEvent, life: Life, number: int) -> None:
         if isinstance(event, TextReceived):
-            life.shown = number
-            life.unshown_bytes -= len(event.text)
+            life.on_shown(number, event.text)
             if life is self._life:
                 self._send_receipt()
 
@@ -298,14 +286,13 @@ class PeerChat:
 
     def _on_text(self, connection: Connection, message: Text) -> None:
         life = self._life
-        if message.number <= life.received:
+        if life.has(message.number):
             return
         text = safe_text(message.text)
-        if life.unshown_bytes + len(text) > _MOST_UNSHOWN_BYTES:
+        if not life.has_room(text):
             connection.close(CloseCode.PROTOCOL_VIOLATION, "More was sent than may wait here to be shown.")
             return
-        life.received = message.number
-        life.unshown_bytes += len(text)
+        life.on_received(message.number, text)
         self._emit(TextReceived(self._peer_name, text), message.number)
 
     def _on_introduction(self, connection: Connection, message: Introduction) -> None:
@@ -323,7 +310,7 @@ class PeerChat:
         except LanlineError as problem:
             self._emit(Ended(problem))
             return
-        self._life = self._life_of(fingerprint, message.instance)
+        self._life = self._lives.life_of(fingerprint, message.instance)
         self._peer_name = name
         self._partner = (fingerprint, name)
         self._has_told_silence = False
@@ -332,14 +319,6 @@ class PeerChat:
         self._emit(Joined(name, self._address, fingerprint_words(fingerprint), first_met))
         self._send_receipt()
         self._send_waiting()
-
-    def _life_of(self, fingerprint: bytes, instance: bytes) -> _Life:
-        key = (fingerprint, instance)
-        life = self._lives.pop(key, None) or _Life()
-        self._lives[key] = life
-        if len(self._lives) > _MOST_LIVES:
-            del self._lives[next(iter(self._lives))]
-        return life
 
     def _on_lost(self, event: LinkClosed) -> None:
         self._connection = None

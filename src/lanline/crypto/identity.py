@@ -21,7 +21,6 @@ from OpenSSL import crypto
 
 from lanline.errors import IdentityProblem
 
-FINGERPRINT_BYTES = 32
 _VALID_FROM = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _VALID_UNTIL = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
 """RFC 5280, 4.1.2.5: a certificate with no good end. Trust comes from the pinned key, and clocks at sea are wrong."""

@@ -27,6 +27,7 @@ CLIENT_ID = bytes.fromhex("8001020304050607")
 SERVER_ID = bytes.fromhex("9011121314151617")
 TOKEN = bytes(range(0x40, 0x54))
 RESET_TOKEN = bytes(range(0x60, 0x70))
+CHALLENGE = bytes(range(0x70, 0x78))
 RECORDS = bytes.fromhex("16fefd00010000000000000001aa")
 SUITES: dict[str, Suite] = {"aes": AESGCM, "chacha": ChaCha20Poly1305}
 PING = b"\x01"
@@ -58,6 +59,8 @@ def _computed() -> dict[str, bytes]:
         "max data": frames.encode_max_data(Channel.BULK, 4_194_304),
         "reset token": frames.encode_reset_token(RESET_TOKEN),
         "close": frames.encode_close(CloseCode.GOING_AWAY, "bye"),
+        "challenge": frames.encode_challenge(CHALLENGE),
+        "response": frames.encode_response(CHALLENGE),
         "key, epoch 0": _expand(SECRET, b"lanline link key", 32),
         "salt, epoch 0": _expand(SECRET, b"lanline link salt", 4),
         "secret, epoch 1": following,

@@ -11,8 +11,9 @@ from itertools import count
 from lanline.crypto.tokens import AddressProof, ResetTokens
 from lanline.errors import CloseCode, MalformedPacket
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
-from lanline.proto.link.handshake import ClientHandshake, KeyExchanges, ServerHandshake
-from lanline.proto.link.link import Address, Link, LinkState
+from lanline.proto.link.clienthandshake import ClientHandshake
+from lanline.proto.link.handshake import KeyExchanges
+from lanline.proto.link.link import Address, Handshake, Link, LinkState
 from lanline.proto.link.outgoing import SEALED_OVERHEAD_BYTES
 from lanline.proto.link.preamble import (
     CONNECTION_ID_BYTES,
@@ -29,6 +30,7 @@ from lanline.proto.link.preamble import (
     encode_preamble,
 )
 from lanline.proto.link.profile import LinkProfile
+from lanline.proto.link.serverhandshake import ServerHandshake
 
 Burst = tuple[Address, list[bytes]]
 _CROSSED = "The other side called at the same moment."
@@ -93,7 +95,7 @@ class Endpoint:
         local_id: bytes,
         remote_id: bytes,
         address: Address,
-        handshake: ClientHandshake | ServerHandshake,
+        handshake: Handshake,
         expected_fingerprint: bytes | None = None,
     ) -> Link:
         link = Link(

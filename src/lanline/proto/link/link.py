@@ -11,15 +11,18 @@ from lanline.errors import CloseCode, LinkNotOpen, MalformedPacket, MessageTooLa
 from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, PeerMoved
 from lanline.proto.framing import MessageParser, frame_message
+from lanline.proto.link.clienthandshake import ClientHandshake
 from lanline.proto.link.frames import CHALLENGE_BYTES, ENCODED_PING, CloseFrame, encode_reset_token
-from lanline.proto.link.handshake import Agreement, ClientHandshake, Handshake, HandshakeState
+from lanline.proto.link.handshake import Agreement, HandshakeState
 from lanline.proto.link.incoming import Incoming
 from lanline.proto.link.outgoing import Outgoing
 from lanline.proto.link.preamble import ClientRecords, Refused, Retry, ServerRecords, Versions
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.link.received import ReceivedPackets
+from lanline.proto.link.serverhandshake import ServerHandshake
 
 Address = tuple[str, int]
+Handshake = ClientHandshake | ServerHandshake
 _LINGER_PROBE_TIMEOUTS = 3
 _PATIENCE_OF_SERVER = 1.2
 

@@ -14,6 +14,7 @@ from lanline.proto.link import frames
 from lanline.proto.link.congestion import Congestion, Pacer, pacing_rate
 from lanline.proto.link.frames import DATAGRAM_OVERHEAD_BYTES, STREAM_OVERHEAD_BYTES, AckFrame
 from lanline.proto.link.mtu import PathMtu
+from lanline.proto.link.newaddress import NewAddress
 from lanline.proto.link.outbox import WORTHWHILE_ROOM, Outbox
 from lanline.proto.link.preamble import CONNECTION_ID_BYTES
 from lanline.proto.link.profile import LinkProfile
@@ -24,20 +25,18 @@ from lanline.proto.link.sendstream import Chunk
 HEADER_BYTES = CONNECTION_ID_BYTES + 8
 SEALED_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
 _PERSISTENT_TIMEOUTS = 3
-_AMPLIFICATION = 3
 _MUCH_PACKETS = 8
 """So many in one turn are worth a search for larger ones."""
 
 
 class Outgoing:
     __slots__ = (
-        "_allowance",
-        "_challenge",
         "_congestion",
         "_emit",
         "_is_searching",
         "_limit_frames",
         "_mtu",
+        "_new_address",
         "_next_number",
         "_paced_until",
         "_pacer",
@@ -64,8 +63,7 @@ class Outgoing:
         self._limit_frames: dict[int, bytes] = {}
         self._next_number = 0
         self._probes = 0
-        self._allowance: int | None = None
-        self._challenge = b""
+        self._new_address: NewAddress | None = None
         self._sealer: Sealer | None = None
         self._remote_id = b""
 
@@ -110,7 +108,7 @@ class Outgoing:
                 # Whatever else waited would have found room.
                 break
         is_searching = self._is_searching or len(packets) >= _MUCH_PACKETS
-        if is_searching and self._allowance is None and not self._mtu.is_probing and self._has_room_for_probe:
+        if is_searching and self._new_address is None and not self._mtu.is_probing and self._has_room_for_probe:
             probe = self._pack_mtu_probe(now)
             if probe is not None:
                 packets.append(probe)
@@ -124,7 +122,8 @@ class Outgoing:
 
     def _room(self) -> int:
         room = self._mtu.current - SEALED_OVERHEAD_BYTES
-        return room if self._allowance is None else min(room, self._allowance - SEALED_OVERHEAD_BYTES)
+        new_address = self._new_address
+        return room if new_address is None else min(room, new_address.allowance_bytes - SEALED_OVERHEAD_BYTES)
 
     @property
     def _has_room_for_probe(self) -> bool:
@@ -155,7 +154,7 @@ class Outgoing:
         return not (
             self._probes
             or self.recovery.loss.rate
-            or self._allowance is not None
+            or self._new_address is not None
             or self._received.ack_bytes
             or self._profile.window_packets is not None
         )
@@ -261,8 +260,8 @@ class Outgoing:
         number = self._next_number
         self._next_number = number + 1
         sealed = self._sealer.seal(self._remote_id, number, payload)
-        if self._allowance is not None:
-            self._allowance -= len(sealed)
+        if self._new_address is not None:
+            self._new_address.allowance_bytes -= len(sealed)
         return sealed
 
     def seal_close(self, code: int, reason: str) -> bytes:
@@ -332,7 +331,7 @@ class Outgoing:
         if frame[0] == frames.MAX_DATA:
             return self._limit_frames.get(frame[1]) == frame
         if frame[0] == frames.CHALLENGE:
-            return frame[1:] == self._challenge
+            return self._new_address is not None and self._new_address.is_asked(frame[1:])
         return frame[0] != frames.PING
 
     def handle_timer(self, now: float) -> None:
@@ -366,25 +365,19 @@ class Outgoing:
     # A new path.
 
     def path_changed(self, challenge: bytes) -> None:
-        """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven.
-
-        An acknowledgement would be no proof: packet numbers can be guessed, the challenge cannot (RFC 9000, 8.2).
-        """
+        """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven."""
         self.recovery.path_changed()
         self._congestion = self._fresh_congestion()
         self._mtu = self._fresh_mtu()
         self.outbox.drop_datagrams_over(self._mtu.current - SEALED_OVERHEAD_BYTES)
-        self._allowance = 0
-        self._challenge = challenge
+        self._new_address = NewAddress(challenge)
         self.outbox.write_control(frames.encode_challenge(challenge))
         self._probes = max(self._probes, 1)
 
-    def on_response(self, data: bytes) -> None:
-        if data == self._challenge:
-            self._challenge = b""
-            self._allowance = None
+    def on_response(self, response: bytes) -> None:
+        if self._new_address is not None and self._new_address.is_asked(response):
+            self._new_address = None
 
     def credit(self, received_bytes: int) -> None:
-        """Before an address is proven it gets no more than three times what came from it (RFC 9000, 8)."""
-        if self._allowance is not None:
-            self._allowance += _AMPLIFICATION * received_bytes
+        if self._new_address is not None:
+            self._new_address.credit(received_bytes)

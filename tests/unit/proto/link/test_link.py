@@ -727,7 +727,7 @@ def test_acknowledgement_of_what_went_to_the_old_address_proves_nothing() -> Non
     for data in (first, second):
         pair.inject(data, STRANGER, pair.server)
     assert server.address == STRANGER
-    assert server._outgoing._allowance is not None
+    assert server._outgoing._new_address is not None
 
 
 def test_moved_peer_gets_full_speed_once_it_answers() -> None:
@@ -738,7 +738,7 @@ def test_moved_peer_gets_full_speed_once_it_answers() -> None:
     pair.move_client()
     client.send_message(CHAT, b"moved")
     pair.run_until(lambda: server.is_all_delivered, 10.0)
-    assert server._outgoing._allowance is None
+    assert server._outgoing._new_address is None
     assert pair.client.messages(BULK) == [bytes(500_000)]
 
 
@@ -767,7 +767,7 @@ def test_moved_peer_is_proven_whatever_answer_is_lost(lost: int) -> None:
     drop_next(pair.client, lost + 1)
     pair.run_for(10.0)
     assert pair.server.messages() == [b"moved"]
-    assert server._outgoing._allowance is None
+    assert server._outgoing._new_address is None
 
 
 def test_ping_that_may_not_leave_is_tried_again_only_later() -> None:
@@ -776,7 +776,8 @@ def test_ping_that_may_not_leave_is_tried_again_only_later() -> None:
     pair.run_for(1.0)
     pair.client.script = drop_all
     pair.inject(seal(client, bytes([PING])), STRANGER, pair.server)
-    server._outgoing._allowance = 0
+    assert server._outgoing._new_address is not None
+    server._outgoing._new_address.allowance_bytes = 0
     rings = 0
     while server.state is LinkState.ESTABLISHED:
         deadline = pair.server.endpoint.next_deadline()

@@ -1,0 +1,177 @@
+"""The calling end of a handshake: proves its address, then DTLS in our own packets, repeated on our own clock.
+
+It drives: only it has a timer.
+"""
+
+from __future__ import annotations
+
+from lanline.errors import CloseCode, IdentityProblem, MalformedPacket
+from lanline.proto.link.handshake import Agreement, Flight, HandshakeState, KeyExchange, agree
+from lanline.proto.link.preamble import (
+    VERSION,
+    ClientRecords,
+    Hello,
+    Refused,
+    Retry,
+    ServerRecords,
+    Versions,
+    encode_preamble,
+)
+from lanline.proto.link.profile import LinkProfile
+
+_FIRST_INTERVAL_S = 0.2
+_LEAST_INTERVAL_S = 0.03
+_MOST_INTERVAL_S = 1.0
+_BACKOFF = 1.5
+
+
+class ClientHandshake:
+    __slots__ = (
+        "_client_id",
+        "_exchange",
+        "_expires_at",
+        "_flight",
+        "_interval_s",
+        "_is_due",
+        "_profile",
+        "_repeated",
+        "_round_trip_s",
+        "_send_at",
+        "_sent_at",
+        "_server_id",
+        "_token",
+        "_tries",
+        "agreement",
+        "failure",
+        "state",
+    )
+
+    def __init__(self, client_id: bytes, exchange: KeyExchange, profile: LinkProfile, now: float) -> None:
+        self._client_id = client_id
+        self._exchange = exchange
+        self._profile = profile
+        self._flight = Flight(profile)
+        self._token = b""
+        self._server_id: bytes | None = None
+        self._round_trip_s: float | None = None
+        self._repeated = False
+        self._tries = 0
+        self._interval_s = _FIRST_INTERVAL_S
+        self._sent_at = now
+        self._send_at = now
+        self._is_due = True
+        self._expires_at = now + profile.handshake_timeout_s
+        self.state = HandshakeState.PROVING_ADDRESS
+        self.agreement: Agreement | None = None
+        self.failure: tuple[CloseCode, str] | None = None
+
+    def receive(self, packet: Retry | ServerRecords | Versions | Refused, now: float) -> None:
+        match packet:
+            case Retry(_, token):
+                self._on_retry(token, now)
+            case ServerRecords(_, server_id, records) if self.state is HandshakeState.EXCHANGING:
+                self._on_records(server_id, records, now)
+            case Versions(_, versions) if VERSION not in versions and self.state is HandshakeState.PROVING_ADDRESS:
+                self._on_other_version(max(versions))
+            case Refused(_, code):
+                self._on_refused(code)
+            case _:
+                pass
+
+    def _on_retry(self, token: bytes, now: float) -> None:
+        if self.state is HandshakeState.PROVING_ADDRESS:
+            self._measure(now)
+            self.state = HandshakeState.EXCHANGING
+            self._token = token
+            self._start_flight(self._exchange.advance(b""), now)
+        elif self.state is HandshakeState.EXCHANGING and token != self._token:
+            # The old one has expired, or the address has changed: the same flight goes out under the new one.
+            self._token = token
+            self._is_due = True
+
+    def _on_records(self, server_id: bytes, records: bytes, now: float) -> None:
+        if self._server_id is None:
+            self._server_id = server_id
+        elif server_id != self._server_id:
+            # Damaged, or of another run: keys agreed under this id would not be the server's.
+            return
+        try:
+            flight = self._exchange.advance(records)
+            if self._exchange.is_complete:
+                self._complete(server_id, now)
+                return
+        except (MalformedPacket, IdentityProblem) as problem:
+            self._fail(CloseCode.HANDSHAKE_FAILED, f"The handshake failed: {problem}.")
+            return
+        if flight:
+            self._measure(now)
+            self._start_flight(flight, now)
+
+    def _complete(self, server_id: bytes, now: float) -> None:
+        self._measure(now)
+        self.agreement = agree(
+            self._exchange,
+            self._client_id,
+            server_id,
+            is_client=True,
+            round_trip_s=self._round_trip_s or self._profile.initial_rtt_s,
+            was_lossy=self._repeated,
+        )
+        self.state = HandshakeState.COMPLETE
+
+    def _on_other_version(self, newest: int) -> None:
+        older = "This program is" if newest > VERSION else "The program on the other side is"
+        self._fail(
+            CloseCode.INCOMPATIBLE_VERSION,
+            f"{older} too old: here link version {VERSION} is spoken, there {newest}. Please upgrade it.",
+        )
+
+    def _on_refused(self, code: int) -> None:
+        if code == CloseCode.BUSY:
+            self._fail(CloseCode.BUSY, "The other side accepts no more links at the moment.")
+        else:
+            self._fail(CloseCode.HANDSHAKE_FAILED, "The other side broke the handshake off.")
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self.state = HandshakeState.FAILED
+        self.failure = (code, reason)
+
+    def _measure(self, now: float) -> None:
+        if self._tries <= 1:
+            sample = now - self._sent_at
+            self._round_trip_s = min(self._round_trip_s or sample, sample)
+
+    def _start_flight(self, records: list[bytes], now: float) -> None:
+        self._flight.replace(records)
+        self._tries = 0
+        self._is_due = True
+        self._send_at = now
+        if self._round_trip_s is not None:
+            self._interval_s = max(_LEAST_INTERVAL_S, 2 * self._round_trip_s)
+        # Not measured, because the last flight had to be repeated: the path may be slow, so the interval stays grown.
+
+    def handle_timer(self, now: float) -> None:
+        if self.state not in {HandshakeState.PROVING_ADDRESS, HandshakeState.EXCHANGING}:
+            return
+        if now >= self._expires_at:
+            self._fail(CloseCode.UNREACHABLE, "Nobody answers at this address.")
+        elif not self._is_due and now >= self._send_at:
+            self._repeated = True
+            self._is_due = True
+
+    def next_deadline(self) -> float:
+        return min(self._send_at, self._expires_at)
+
+    def datagrams_to_send(self, now: float) -> list[bytes]:
+        if not self._is_due or self.state in {HandshakeState.COMPLETE, HandshakeState.FAILED}:
+            return []
+        self._is_due = False
+        self._tries += 1
+        self._sent_at = now
+        self._send_at = now + self._interval_s
+        self._interval_s = min(self._interval_s * _BACKOFF, _MOST_INTERVAL_S)
+        if self.state is HandshakeState.PROVING_ADDRESS:
+            return [encode_preamble(Hello(self._client_id))]
+        return [
+            encode_preamble(ClientRecords(self._client_id, self._token, body)) for body in self._flight.next_bodies()
+        ]
