@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,36 @@ def test_a_refused_message_stays_in_the_outbox_with_its_reason(person: Person, m
     assert "no such mailbox" in person.run("flush", "--list").stdout
 
 
+def test_a_damaged_message_is_told_of_and_the_next_is_sent(person: Person, moody: Any) -> None:
+    server, port = moody({"GREETING": [b"421 no\r\n"] * 3 + [b"220 ok\r\n"]})
+    for body in ("gone", "cut", "whole"):
+        person.send(port, *ENVELOPE, "--body", body, "--queue")
+    gone, cut, _ = sorted(person.outbox.glob("*.eml"))
+    gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-20])
+    run = person.run("flush")
+    assert is_a_sentence(run, 1)
+    assert "is gone" in run.stderr
+    assert "was changed" in run.stderr
+    assert [message.split(b"\r\n\r\n")[1] for message in server.messages] == [b"whole\r\n"]
+    assert len(person.records()) == 2
+
+
+@pytest.mark.parametrize("state_home", [None, "state"])
+def test_without_a_home_folder_an_outbox_has_to_be_named(
+    person: Person, tmp_path: Path, state_home: str | None
+) -> None:
+    """A relative folder in XDG_STATE_HOME counts for nothing, says the specification."""
+    del person.environment["LANLINE_OUTBOX"]
+    person.environment |= {"XDG_STATE_HOME": state_home} if state_home else {}
+    homeless = "import os, pathlib\ndef nowhere(): raise RuntimeError\npathlib.Path.home = nowhere"
+    command = person.bootstrapped(homeless, "flush")
+    run = subprocess.run(command, env=person.environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert is_a_sentence(run, 64)
+    assert "--outbox" in run.stderr
+    assert person.run("flush", "--outbox", str(tmp_path)).returncode == 0
+
+
 def test_a_flush_killed_after_the_dot_leaves_the_message_uncertain(person: Person, moody: Any) -> None:
     server, port = moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"], "CONTENT": [SILENCE, b"250 ok\r\n"]})
     person.send(port, *ENVELOPE, "--body", "hi", "--queue")
@@ -126,8 +157,9 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_kept(person: Person, mood
     run = person.send(
         port, *ENVELOPE, "--body", "hi", "--attach", str(tmp_path / "large"), "--queue", preexec_fn=small_disk
     )
-    assert is_a_sentence(run, 1)
+    assert is_a_sentence(run, 75)
     assert "outbox" in run.stderr
+    assert "Nothing was sent" in run.stderr
     assert list(person.outbox.iterdir()) == []
     assert server.messages == []
 

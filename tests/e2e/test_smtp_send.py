@@ -219,7 +219,7 @@ def test_an_interruption_of_the_goodbye_does_not_unsend(person: Person, moody: A
 
 
 @pytest.mark.parametrize(("step", "words"), [("RCPT", "was not sent"), ("CONTENT", "Nobody can know")])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_says_whether_it_was_sent(
     person: Person, moody: Any, step: str, words: str, number: signal.Signals
 ) -> None:

@@ -16,8 +16,11 @@ from mailhouse.certificates import Authority
 ENVELOPE = ["--from-addr", "ann@example.org", "--to-addr", "bob@example.org"]
 
 
-# Tests may run where Ctrl+C is ignored, as jobs in the background are, and their children would ignore it too.
-_LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+# Tests may run where Ctrl+C or a hang-up is ignored, as in the background; their children would ignore it too.
+_LISTENING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+)
 _AT_TERMINAL = f"import fcntl, os, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); {_LISTENING}"
 
 

@@ -1,28 +1,38 @@
-"""How a command runs asynchronous work: on uvloop where it exists, ended in order by Ctrl+C, hang-up or kill."""
+"""How a command runs asynchronous work: ended in order by Ctrl+C, hang-up or kill, and on uvloop where that exists."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 DEFAULT_HOME = Path("~/.lanline")
 
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """KeyboardInterrupt comes out of it after the work has tidied up."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_until_told(work))
-    else:
-        uvloop.run(_until_told(work))
+_Result = TypeVar("_Result")
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, _Result], *, on_uvloop: bool = True) -> _Result:
+    """KeyboardInterrupt comes out of it after the work has tidied up, unless the work has a result all the same."""
+    runner = _runner(on_uvloop)
+    return runner(_until_told(work))
+
+
+def _runner(on_uvloop: bool) -> Callable[[Coroutine[Any, Any, _Result]], _Result]:
+    if on_uvloop:
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            return uvloop.run
+    import asyncio
+
+    return asyncio.run
+
+
+async def _until_told(work: Coroutine[Any, Any, _Result]) -> _Result:
+    import asyncio
+
     task = asyncio.create_task(work)
     told: list[int] = []
     loop = asyncio.get_running_loop()
@@ -32,10 +42,12 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
         task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:  # a job in the background, say, or under nohup
+            continue
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop, number)
     try:
-        await task
+        return await task
     except asyncio.CancelledError:
         if not told:
             raise

@@ -28,7 +28,10 @@ def check(
     timeout: options.Timeout = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Tell what a server offers: TLS versions, certificates, expiry, ways to sign in, limits. Sends nothing."""
+    """Tell what a server offers, and send nothing.
+
+    TLS versions, each certificate and its expiry, ways to sign in, limits, and whether mail would be sent there.
+    """
     from lanline.client.smtp.survey import in_words, survey
     from lanline.transport.smtp.transcript import Transcript
 

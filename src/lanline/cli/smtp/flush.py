@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def flush(
-    smtp_host: Annotated[str | None, typer.Option("--smtp-host", help="Only what waits for this server.")] = None,
+    smtp_host: Annotated[
+        str | None, typer.Option("--smtp-host", metavar="HOST", help="Only what waits for this server.")
+    ] = None,
     password_command: options.PasswordCommand = None,
     outbox: options.OutboxFolder = None,
     list_: Annotated[bool, typer.Option("--list", help="Show what is in the outbox, and send nothing.")] = False,

@@ -23,27 +23,43 @@ if TYPE_CHECKING:
     from lanline.client.smtp.outbox import Outbox, Route
     from lanline.transport.smtp.session import Patience
 
-_SERVER = "Server and sign-in"
-Host = Annotated[str | None, typer.Option("--smtp-host", help="The mail server's name or address.", show_default=False)]
-Port = Annotated[int | None, typer.Option("--smtp-port", help="587 for STARTTLS, 465 with --smtps, 25 with --no-tls.")]
+Host = Annotated[
+    str | None,
+    typer.Option("--smtp-host", metavar="HOST", help="The mail server's name or address.", show_default=False),
+]
+Port = Annotated[
+    int | None,
+    typer.Option("--smtp-port", metavar="PORT", help="587 for STARTTLS, 465 with --smtps, 25 with --no-tls."),
+]
 Smtps = Annotated[bool, typer.Option("--smtps", help="TLS from the first byte, in place of STARTTLS.")]
 NoTls = Annotated[bool, typer.Option("--no-tls", help="In clear, for a relay on the own wire. Never with a password.")]
 CaFile = Annotated[
-    str | None, typer.Option("--ca-file", help="Trust the certificates in this PEM file, and no others.")
+    str | None,
+    typer.Option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, and no others."),
 ]
-Username = Annotated[str | None, typer.Option("--username", help="Sign in as this user. Default: SMTP_USER.")]
-Password = Annotated[str | None, typer.Option("--password", help="Works, but others can see it: better SMTP_PASS.")]
+Username = Annotated[
+    str | None, typer.Option("--username", metavar="NAME", help="Sign in as this user. Default: SMTP_USER.")
+]
+Password = Annotated[
+    str | None, typer.Option("--password", metavar="TEXT", help="Works, but others can see it: better SMTP_PASS.")
+]
 PasswordCommand = Annotated[
-    str | None, typer.Option("--password-command", help="A command whose first line of output is the password.")
+    str | None,
+    typer.Option("--password-command", metavar="COMMAND", help="A command whose first line of output is the password."),
 ]
-Auth = Annotated[SignIn, typer.Option("--auth", help="How to sign in; with xoauth2 the password is an access token.")]
-Config = Annotated[str | None, typer.Option("--config", help="A file of named accounts (docs/smtp.md).")]
-AccountName = Annotated[str | None, typer.Option("--account", help="The account of --config to use.")]
+Auth = Annotated[
+    SignIn, typer.Option("--auth", metavar="WAY", help="auto, plain, login, cram-md5, or xoauth2 with an access token.")
+]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="A file of named accounts (docs/smtp.md).")
+]
+AccountName = Annotated[str | None, typer.Option("--account", metavar="NAME", help="The account of --config to use.")]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", help="Seconds to wait for each reply. Default: 60, at the end 600.")
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", help="Seconds to wait for each reply. Default: 60, at the end 600."),
 ]
 OutboxFolder = Annotated[
-    str | None, typer.Option("--outbox", help="The folder of waiting mail.", envvar="LANLINE_OUTBOX")
+    str | None, typer.Option("--outbox", metavar="FOLDER", help="The folder of waiting mail.", envvar="LANLINE_OUTBOX")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the dialogue, secrets masked.")]
 
@@ -187,5 +203,12 @@ def outbox(folder: str | None) -> Outbox:
         if not folder or "\0" in folder:
             raise InvalidInput("The path of --outbox is empty.")
         return Outbox(Path(folder))
-    state = os.environ.get("XDG_STATE_HOME")
-    return Outbox((Path(state) if state else Path.home() / ".local" / "state") / "lanline" / "outbox")
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return Outbox((state if state.is_absolute() else _home() / ".local" / "state") / "lanline" / "outbox")
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as cause:
+        raise InvalidInput("There is no home folder to keep the outbox in; name a folder with --outbox.") from cause

@@ -1,16 +1,16 @@
-"""What the person sees while mail goes out, and Ctrl+C, which ends the work in order and not in mid-sentence."""
+"""What the person sees while mail goes out, and what Ctrl+C means before any of it is on its way."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
+from lanline.cli import running
 from lanline.errors import MailInterrupted
 
 if TYPE_CHECKING:
@@ -20,24 +20,10 @@ _Result = TypeVar("_Result")
 _BAR_FROM_BYTES = 500_000
 
 
-def run(work: Coroutine[None, None, _Result]) -> _Result:
-    """Ctrl+C and a polite kill cancel the work, which then says what became of the message."""
-    import asyncio
-
-    async def supervised() -> _Result:
-        task = asyncio.current_task()
-        assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is signal.SIG_IGN:  # a job in the background, say
-                continue
-            with contextlib.suppress(NotImplementedError):  # Windows
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await work
-
-    try:
-        return asyncio.run(supervised())
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise MailInterrupted("Interrupted: nothing was sent.") from None
+def run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Work that is interrupted says itself what became of its message; what did not even begin sent nothing."""
+    with preparing():
+        return running.run(work, on_uvloop=False)  # whose STARTTLS hangs now and then
 
 
 @contextlib.contextmanager

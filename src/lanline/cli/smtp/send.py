@@ -37,18 +37,28 @@ def send(
     config: options.Config = None,
     account: options.AccountName = None,
     from_addr: Annotated[
-        str | None, typer.Option("--from-addr", help="Default: the account's, or the user name.")
+        str | None, typer.Option("--from-addr", metavar="ADDRESS", help="Default: the account's, or the user name.")
     ] = None,
-    to_addr: Annotated[list[str] | None, typer.Option("--to-addr", help="A recipient; repeatable.")] = None,
-    cc: Annotated[list[str] | None, typer.Option("--cc", help="Gets a copy, and all see it; repeatable.")] = None,
-    bcc: Annotated[list[str] | None, typer.Option("--bcc", help="Gets a copy, and nobody sees it; repeatable.")] = None,
-    subject: Annotated[str, typer.Option("--subject")] = "",
-    body: Annotated[str | None, typer.Option("--body", help="The text. Without any, it is read from stdin.")] = None,
+    to_addr: Annotated[
+        list[str] | None, typer.Option("--to-addr", metavar="ADDRESS", help="A recipient; repeatable.")
+    ] = None,
+    cc: Annotated[
+        list[str] | None, typer.Option("--cc", metavar="ADDRESS", help="Gets a copy, and all see it; repeatable.")
+    ] = None,
+    bcc: Annotated[
+        list[str] | None, typer.Option("--bcc", metavar="ADDRESS", help="Gets a copy, and nobody sees it; repeatable.")
+    ] = None,
+    subject: Annotated[str, typer.Option("--subject", metavar="TEXT", help="Any letters, one line.")] = "",
+    body: Annotated[
+        str | None, typer.Option("--body", metavar="TEXT", help="The text. Without any, it is read from stdin.")
+    ] = None,
     body_file: Annotated[
-        str | None, typer.Option("--body-file", help="The text from a UTF-8 file; - is stdin.")
+        str | None, typer.Option("--body-file", metavar="FILE", help="The text from a UTF-8 file; - is stdin.")
     ] = None,
-    html: Annotated[str | None, typer.Option("--html", help="The same in HTML.")] = None,
-    html_file: Annotated[str | None, typer.Option("--html-file", help="HTML from a UTF-8 file.")] = None,
+    html: Annotated[str | None, typer.Option("--html", metavar="TEXT", help="The same in HTML.")] = None,
+    html_file: Annotated[
+        str | None, typer.Option("--html-file", metavar="FILE", help="HTML from a UTF-8 file.")
+    ] = None,
     attach: Annotated[
         list[str] | None, typer.Option("--attach", metavar="FILE", help="A file to go along; repeatable.")
     ] = None,
@@ -56,7 +66,9 @@ def send(
         list[str] | None, typer.Option("--header", metavar="'NAME: VALUE'", help="Another header field; repeatable.")
     ] = None,
     batch: Batch = None,
-    start_line: Annotated[int, typer.Option("--start-line", min=1, help="Where in the batch to begin.")] = 1,
+    start_line: Annotated[
+        int, typer.Option("--start-line", metavar="NUMBER", min=1, help="Where in the batch to begin.")
+    ] = 1,
     queue: Annotated[bool, typer.Option("--queue", help="Keep it on this machine when it cannot go now.")] = False,
     outbox: options.OutboxFolder = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the message, and send nothing.")] = False,
@@ -65,7 +77,8 @@ def send(
 ) -> None:
     """Send a message, over verified TLS or not at all.
 
-    Exit status: 0 sent (or kept by --queue), 1 refused or uncertain, 75 try later, 64 wrong usage.
+    Exit status: 0 sent (or kept by --queue), 1 refused or uncertain, 75 try later, 64 wrong usage, 130 interrupted and
+    not sent.
     """
     from lanline.client.smtp.draft import Draft
 

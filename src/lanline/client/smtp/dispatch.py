@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from enum import Enum
 
@@ -51,7 +52,10 @@ class Dispatch:
         """A message that nobody has tried to send before."""
         if not queue:
             return await self._send_unqueued(parcel, route, progress)
-        entry = self._outbox.put(parcel, route, State.QUEUED)
+        try:
+            entry = self._outbox.put(parcel, route, State.QUEUED)
+        except OutboxProblem as problem:
+            raise MailDeferred(f"{problem} Nothing was sent, and nothing is kept.") from problem
         try:
             return await self._send_entry(entry, progress, fresh=True)
         finally:
@@ -82,7 +86,8 @@ class Dispatch:
         try:
             delivery = await self._courier.carry(parcel, Watch(progress, lambda: entry.mark(State.SENDING)))
         except DeliveryUncertain as error:
-            entry.mark(State.UNCERTAIN, str(error))
+            with contextlib.suppress(OutboxProblem):  # the record says SENDING, which is found to be the same later
+                entry.mark(State.UNCERTAIN, str(error))
             return _uncertain(error, _kept_sentence(parcel))
         except MailDeferred as error:
             entry.mark(State.QUEUED, str(error))
@@ -99,7 +104,11 @@ class Dispatch:
             else:
                 entry.mark(State.REFUSED, str(error))
             return _unsent(error)
-        return self._settle(entry, parcel, delivery, fresh=fresh)
+        try:
+            return self._settle(entry, parcel, delivery, fresh=fresh)
+        except OutboxProblem as problem:
+            text = f"{_sent(parcel, delivery, queued=()).text}. But the outbox does not know: {problem}"
+            return Outcome(Verdict.SENT, text, problem.exit_status)
 
     def _settle(self, entry: Entry, parcel: Parcel, delivery: Delivery, *, fresh: bool) -> Outcome:
         """The accepted recipients are done with. The others stay where trying again, or a person, can do something."""

@@ -11,7 +11,7 @@ import msgspec
 from lanline.client.smtp.courier import Courier, Passage
 from lanline.client.smtp.dispatch import Dispatch, Outcome, Verdict
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.errors import InvalidInput, LanlineError, MailDeferred, MailInterrupted, MailUncertain
+from lanline.errors import InvalidInput, LanlineError, MailDeferred, MailInterrupted, MailUncertain, OutboxProblem
 from lanline.model.mail.text import shown
 
 
@@ -65,7 +65,10 @@ class Flush:
                 text = f"Interrupted. {_stay(tokens[place:], route)}"
                 self._report(Outcome(Verdict.INTERRUPTED, text, MailInterrupted.exit_status))
                 return False
-            outcome = await self._carry(dispatch, token)
+            try:
+                outcome = await self._carry(dispatch, token)
+            except OutboxProblem as problem:  # of this message; the next may be well
+                outcome = Outcome(Verdict.DEFERRED, str(problem), problem.exit_status)
             if outcome is not None:
                 self._report(outcome)
             if outcome is not None and outcome.verdict is Verdict.INTERRUPTED:
@@ -92,7 +95,11 @@ def settle_interrupted(outbox: Outbox, report: Callable[[Outcome], None]) -> Non
     """Messages whose sender died after the final dot become uncertain, and are told of."""
     for token, record in entries(outbox, report):
         if record.state is State.SENDING:
-            entry = outbox.claim(token)
+            try:
+                entry = outbox.claim(token)
+            except OutboxProblem as problem:
+                report(Outcome(Verdict.DEFERRED, str(problem), problem.exit_status))
+                continue
             if entry is not None:
                 report(Outcome(Verdict.UNCERTAIN, uncertain_sentence(entry.record), MailUncertain.exit_status))
                 entry.release()

@@ -70,12 +70,17 @@ class Entry:
         return Parcel(record.message_id, record.envelope, record.size_bytes, self._chunks)
 
     def _chunks(self) -> Iterator[bytes]:
+        """All that was put in, or an error before the end: half a message must not go out as a whole one."""
+        path, left = self._outbox.content_path(self.token), self.record.size_bytes
         try:
-            with self._outbox.content_path(self.token).open("rb") as stream:
+            with path.open("rb") as stream:
                 while chunk := stream.read(_CHUNK_BYTES):
+                    left -= len(chunk)
                     yield chunk
         except OSError as cause:
             raise _problem(self._outbox.folder, cause) from cause
+        if left != 0:
+            raise OutboxProblem(f"The file {path} was changed since it was put there.")
 
     def mark(self, state: State, reason: str = "") -> None:
         self._replace(msgspec.structs.replace(self.record, state=state, reason=reason))
@@ -198,7 +203,12 @@ class Outbox:
         """None when another process works on it, or has just finished. A SENDING record comes back as UNCERTAIN."""
         try:
             lock = os.open(self.content_path(token), os.O_RDWR)
-        except FileNotFoundError:
+        except FileNotFoundError as cause:
+            if self.record_path(token).exists():  # what is done with loses its record first
+                raise OutboxProblem(
+                    f"The message of {self.record_path(token)} is gone, so it cannot be sent; remove the record, or put"
+                    " the .eml back."
+                ) from cause
             return None
         except OSError as cause:
             raise _problem(self.folder, cause) from cause

@@ -12,7 +12,8 @@ import pytest
 from lanline.client.smtp.courier import Courier, Passage
 from lanline.client.smtp.dispatch import Dispatch, Outcome, Verdict
 from lanline.client.smtp.draft import Draft, compose
-from lanline.client.smtp.outbox import Outbox, Route, State
+from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
+from lanline.errors import OutboxProblem
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
 from lanline.transport.smtp.session import Patience
@@ -149,6 +150,37 @@ def test_a_final_refusal_of_a_queued_message_is_told_and_not_kept(office: Any, s
     place = office({step: b"550 5.0.0 no\r\n"})
     assert place.send(letter(), queue=True).verdict is Verdict.REFUSED
     assert place.states() == []
+
+
+def test_what_was_sent_is_told_as_sent_although_the_outbox_fails(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(entry: Entry) -> None:
+        raise OutboxProblem("The outbox cannot be used: Read-only file system.")
+
+    monkeypatch.setattr(Entry, "remove", fail)
+    place = office()
+    outcome = place.send(letter(), queue=True)
+    assert (outcome.verdict, outcome.exit_status) == (Verdict.SENT, 1)
+    assert outcome.text.startswith("Sent <")
+    assert "Read-only" in outcome.text
+    assert place.states() == [State.SENDING]
+
+
+@pytest.mark.parametrize("queue", [False, True])
+def test_uncertain_is_told_as_uncertain_although_the_outbox_fails(
+    office: Any, monkeypatch: pytest.MonkeyPatch, queue: bool
+) -> None:
+    write = Outbox.write_record
+
+    def fail(outbox: Outbox, token: str, record: Record) -> None:
+        if record.state is State.UNCERTAIN:
+            raise OutboxProblem("The outbox cannot be used: No space left on device.")
+        write(outbox, token, record)
+
+    monkeypatch.setattr(Outbox, "write_record", fail)
+    place = office({"CONTENT": CUT})
+    outcome = place.send(letter(), queue=queue)
+    assert (outcome.verdict, outcome.exit_status) == (Verdict.UNCERTAIN, 1)
+    assert place.states() == ([State.SENDING] if queue else [])
 
 
 def test_put_off_and_then_accepted_it_arrives_once(office: Any) -> None:

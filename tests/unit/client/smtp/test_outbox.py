@@ -108,6 +108,26 @@ def test_a_damaged_record_is_told_of(box: Outbox) -> None:
         box.claim(box.tokens()[0])
 
 
+def test_half_a_message_does_not_come_out_as_a_whole_one(box: Outbox) -> None:
+    put(box)
+    entry = claimed(box)
+    with box.content_path(entry.token).open("r+b") as stream:
+        stream.truncate(10)
+    with pytest.raises(OutboxProblem, match="was changed"):
+        list(entry.parcel().chunks())
+    entry.release()
+
+
+def test_a_record_without_its_message_is_told_of(box: Outbox) -> None:
+    put(box)
+    (token,) = box.tokens()
+    box.content_path(token).unlink()
+    with pytest.raises(OutboxProblem, match="is gone"):
+        box.claim(token)
+    box.record_path(token).unlink()
+    assert box.claim(token) is None
+
+
 def test_only_what_never_became_an_entry_is_swept(box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     put(box)
     kept = {path.name for path in box.folder.iterdir()}
