@@ -6,11 +6,11 @@ What is typed wins over the account of the accounts file, and the account over t
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import Struct
 
 from lanline.cli.smtp.screen import complain
 from lanline.errors import InvalidInput
@@ -64,7 +64,8 @@ OutboxFolder = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the dialogue, secrets masked.")]
 
 
-class ServerOptions(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
     host: str | None
     port: int | None
     smtps: bool
@@ -81,7 +82,8 @@ class ServerOptions(Struct, frozen=True, kw_only=True):
         return f"ServerOptions({self.host!r}, ***)"
 
 
-class Way(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Way:
     """`route` is what may be written down; `source` is where the password comes from."""
 
     route: Route

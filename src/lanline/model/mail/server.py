@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from enum import Enum
-
-import msgspec
 
 from lanline.errors import InvalidInput
 from lanline.model.mail.text import shown
@@ -25,7 +24,8 @@ class Security(Enum):
 DEFAULT_PORTS = {Security.STARTTLS: 587, Security.SMTPS: 465, Security.NONE: 25}
 
 
-class Server(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Server:
     host: str
     port: int
     security: Security
@@ -45,7 +45,8 @@ class SignIn(Enum):
     XOAUTH2 = "xoauth2"
 
 
-class Credentials(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Credentials:
     username: str
     password: str
 
