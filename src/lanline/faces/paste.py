@@ -5,6 +5,7 @@ prompt_toolkit searches all that was pasted so far at every read, which takes ha
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from prompt_toolkit.input import Input, create_input
@@ -61,11 +62,14 @@ class PasteParser(Vt100Parser):
 
 
 def input_with_pastes(limit_bytes: int) -> tuple[Input, PasteParser | None]:
-    """The terminal's input; where it has no such parser, as on Windows, pastes stay the library's."""
+    """The terminal's input; where it has no such parser, as on Windows, it stays the library's."""
     terminal = create_input()
     base = getattr(terminal, "vt100_parser", None)
     if not isinstance(base, Vt100Parser):
         return terminal, None
     parser = PasteParser(base.feed_key_callback, limit_bytes)
     terminal.vt100_parser = parser  # type: ignore[attr-defined]
+    # While something is printed above the line, the library lets the terminal handle keys by itself, and a Ctrl+D of
+    # that moment is lost. Nothing here needs that: printing works in raw mode too.
+    terminal.cooked_mode = contextlib.nullcontext  # type: ignore[method-assign]
     return terminal, parser
