@@ -56,4 +56,6 @@ class TerminalPeerFace(PeerFace):
                     self._chat.say(line)
                 except InvalidInput as problem:
                     self._tell(str(problem))
+        if self._chat.undelivered and self._chat.is_connected:
+            self._tell(f"Waiting {_GOODBYE_S:.0f} s for what is not delivered yet. Ctrl+C leaves at once.")
         await self._wait_delivered(_GOODBYE_S if self._chat.is_connected else 0.0)
