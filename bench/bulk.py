@@ -14,7 +14,7 @@ from section import Options, Section, table
 from workload import Workload
 
 NAME = "bulk"
-MESSAGE_BYTES = (1_000, 16_384)
+MESSAGE_BYTES = (1_000, 16_384, 65_536)
 """One that fits a packet, and one that has to be cut up."""
 TOTAL_BYTES = 100_000_000
 QUICK_TOTAL_BYTES = 10_000_000

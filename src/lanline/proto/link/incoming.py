@@ -122,16 +122,20 @@ class Incoming:
             case _:
                 pass
 
-    def release(self, channel: Channel, size_bytes: int) -> None:
+    def release(self, channel: Channel, size_bytes: int) -> bool:
+        """True when the peer is to be told of a new limit."""
         stream = self._streams.get(channel)
-        if stream is not None:
-            stream.release(size_bytes)
-            self._offer_limit(channel, stream)
+        if stream is None:
+            return False
+        stream.release(size_bytes)
+        return self._offer_limit(channel, stream)
 
-    def _offer_limit(self, channel: Channel, stream: ReceiveStream) -> None:
+    def _offer_limit(self, channel: Channel, stream: ReceiveStream) -> bool:
         limit = stream.take_limit()
-        if limit is not None:
-            self._outgoing.offer_limit(channel, limit)
+        if limit is None:
+            return False
+        self._outgoing.offer_limit(channel, limit)
+        return True
 
 
 def _number_of(packet: bytes) -> int:

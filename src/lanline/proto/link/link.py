@@ -189,8 +189,7 @@ class Link:
         return self._outgoing.recovery.loss.rate
 
     def release(self, channel: Channel, size_bytes: int) -> None:
-        if self.state is LinkState.ESTABLISHED:
-            self._incoming.release(channel, size_bytes)
+        if self.state is LinkState.ESTABLISHED and self._incoming.release(channel, size_bytes):
             self._wake(self)
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:
