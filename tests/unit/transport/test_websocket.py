@@ -29,6 +29,7 @@ class Connection:
         self.waiting = b""
         self.said_eof = 0
         self.end = ""
+        self.ended = asyncio.Event()
 
     def get_extra_info(self, name: str) -> Any:
         assert name == "socket"
@@ -49,9 +50,11 @@ class Connection:
 
     def close(self) -> None:
         self.end = self.end or "closed"
+        self.ended.set()
 
     def abort(self) -> None:
         self.end = self.end or "aborted"
+        self.ended.set()
 
 
 class Client:
@@ -158,7 +161,7 @@ def test_a_goodbye_ends_the_stream_once_and_then_the_connection(peer_reads: bool
         if peer_reads:
             client.carry()
             assert client.server.closed is not None
-        await asyncio.sleep(0.01)
+        await asyncio.wait_for(stand_in.ended.wait(), 5.0)
         assert stand_in.end == ("closed" if peer_reads else "aborted")
         client.transport.connection_lost(None)
         assert client.transport.disconnected.is_set()

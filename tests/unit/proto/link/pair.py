@@ -238,3 +238,22 @@ class Pair:
         for extra_s, copy in host.script(len(host.sent), data):
             self._order += 1
             heappush(self._under_way, (self.now + self.delay_s + extra_s, self._order, copy, host.address, destination))
+
+
+TICKS_S = 0.012
+"""Timers of an endpoint ring together, each a little late."""
+
+CHAT, BULK, MEDIA, CONTROL = Channel.CHAT, Channel.BULK, Channel.MEDIA, Channel.CONTROL
+
+
+def seal(link: Link, payload: bytes) -> bytes:
+    """A packet as this end would send it, with whatever in it."""
+    return link._outgoing._seal(payload)
+
+
+def numbered(count: int, size: int = 20) -> list[bytes]:
+    return [number.to_bytes(4, "big").ljust(size, b".") for number in range(count)]
+
+
+def drop_next(host: Host, *ahead: int) -> None:
+    host.script = drop(*(len(host.sent) + each for each in ahead))
