@@ -280,7 +280,7 @@ def test_round_trip_and_loss_are_measured() -> None:
         client.send_message(CHAT, b"tick")
         pair.run_for(0.01)
     assert client.round_trip_s == pytest.approx(0.100, rel=0.2)
-    assert 0.03 < client.loss_rate < 0.25
+    assert 0.03 < client._outgoing.recovery.loss.rate < 0.25
 
 
 def test_late_loss_timer_after_everything_arrived_is_harmless() -> None:
