@@ -27,6 +27,7 @@
     │   ├── RecordExists        there is one already
     │   │   └── NameTaken       or one whose name looks the same
     │   └── InviteUnusable      used up, expired, or never made
+    ├── RequestRefused          the server understood, and says no: with a code, and what to do
     └── RemoteInputError        bytes from the network that are not the protocol
         ├── MalformedPacket     dropped: anybody can send garbage
         └── ProtocolViolation   authenticated, and still wrong: the link is closed
@@ -51,6 +52,28 @@ class CloseCode(IntEnum):
     RESET = 7
     HANDSHAKE_FAILED = 8
     GOING_AWAY = 9
+
+
+class RefusalCode(IntEnum):
+    """Why a server refuses a request; what a client program may act upon."""
+
+    SERVER_PROBLEM = 0
+    INVALID = 1
+    NOT_SIGNED_IN = 2
+    BAD_CREDENTIALS = 3
+    INVITE_UNUSABLE = 4
+    NAME_TAKEN = 5
+    BANNED = 6
+    NOT_ALLOWED = 7
+    UNKNOWN_CONVERSATION = 8
+    UNKNOWN_PERSON = 9
+    MUTED = 10
+    TOO_LARGE = 11
+    SLOW_DOWN = 12
+    QUOTA_EXCEEDED = 13
+    STORAGE_FULL = 14
+    NOT_FOUND = 15
+    UNKNOWN_DEVICE = 16
 
 
 class LanlineError(Exception):
@@ -161,6 +184,14 @@ class NameTaken(RecordExists):
 
 class InviteUnusable(RecordProblem):
     pass
+
+
+class RequestRefused(LanlineError):
+    def __init__(self, code: RefusalCode, text: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.code = code
+        self.retry_after_s = retry_after_s
+        """Not 0: the same again will do, after so long."""
 
 
 class RemoteInputError(LanlineError):

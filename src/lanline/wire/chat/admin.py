@@ -1,0 +1,111 @@
+"""What only an admin may ask, or the operator, whose key lies beside the server's data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from lanline.wire.chat.limits import Id, LongText, Request, Secret, ShortText
+
+
+class MakeInvite(msgspec.Struct, frozen=True, array_like=True, tag=26):
+    request: Request
+    uses: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
+    expires_in_s: Annotated[int, msgspec.Meta(ge=1, le=10 * 366 * 24 * 3600)] | None = None
+    grants_admin: bool = False
+
+
+class InviteMade(msgspec.Struct, frozen=True, array_like=True, tag=83):
+    request: Request
+    token: bytes
+
+
+class InviteInfo(msgspec.Struct, frozen=True, array_like=True):
+    token_hash: bytes
+    uses_left: int
+    expires_ms: int | None
+    grants_admin: bool
+    creator: Id | None
+    created_ms: int
+
+
+class ListInvites(msgspec.Struct, frozen=True, array_like=True, tag=27):
+    request: Request
+
+
+class Invites(msgspec.Struct, frozen=True, array_like=True, tag=84):
+    request: Request
+    invites: tuple[InviteInfo, ...]
+
+
+class DropInvite(msgspec.Struct, frozen=True, array_like=True, tag=28):
+    request: Request
+    token_hash: Annotated[bytes, msgspec.Meta(max_length=32)]
+
+
+class DeviceInfo(msgspec.Struct, frozen=True, array_like=True):
+    device: Id
+    label: ShortText
+    fingerprint: bytes
+    added_ms: int
+    is_revoked: bool
+    is_online: bool
+
+
+class UserInfo(msgspec.Struct, frozen=True, array_like=True):
+    account: Id
+    name: ShortText
+    created_ms: int
+    is_admin: bool
+    is_banned: bool
+    blob_bytes: int
+    devices: tuple[DeviceInfo, ...]
+
+
+class ListUsers(msgspec.Struct, frozen=True, array_like=True, tag=29):
+    request: Request
+
+
+class Users(msgspec.Struct, frozen=True, array_like=True, tag=85):
+    request: Request
+    users: tuple[UserInfo, ...]
+
+
+class SetBanned(msgspec.Struct, frozen=True, array_like=True, tag=30):
+    """From the server: every link of the account ends at once."""
+
+    request: Request
+    account: Id
+    is_banned: bool
+    reason: LongText = ""
+
+
+class SetAdmin(msgspec.Struct, frozen=True, array_like=True, tag=31):
+    request: Request
+    account: Id
+    is_admin: bool
+
+
+class SetPassword(msgspec.Struct, frozen=True, array_like=True, tag=32):
+    request: Request
+    account: Id
+    password: Secret
+
+
+class RevokeDevice(msgspec.Struct, frozen=True, array_like=True, tag=33):
+    """An admin's right, and that of the device's owner."""
+
+    request: Request
+    device: Id
+
+
+class AskStatus(msgspec.Struct, frozen=True, array_like=True, tag=34):
+    request: Request
+
+
+class ServerStatus(msgspec.Struct, frozen=True, array_like=True, tag=86):
+    """Names and figures, as the metrics have them."""
+
+    request: Request
+    figures: dict[str, float]

@@ -1,0 +1,101 @@
+"""All messages, as the union that each side decodes. MessagePack; an array that begins with the message's number."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from lanline.errors import ProtocolViolation
+from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, signin
+
+ClientMessage = (
+    signin.Hello
+    | signin.SignIn
+    | signin.Join
+    | signin.ChangePassword
+    | signin.Deregister
+    | conversations.CreateRoom
+    | conversations.JoinRoom
+    | conversations.LeaveRoom
+    | conversations.OpenDirect
+    | conversations.SetTopic
+    | conversations.SetAccess
+    | conversations.InviteToRoom
+    | conversations.SetRole
+    | conversations.SetMuted
+    | conversations.SendAway
+    | conversations.SetBannedFromRoom
+    | conversations.ListRooms
+    | conversations.ListMembers
+    | entries.Append
+    | entries.Follow
+    | entries.Unfollow
+    | entries.ReadBefore
+    | entries.Advance
+    | blobs.PutBlob
+    | blobs.GetBlob
+    | admin.MakeInvite
+    | admin.ListInvites
+    | admin.DropInvite
+    | admin.ListUsers
+    | admin.SetBanned
+    | admin.SetAdmin
+    | admin.SetPassword
+    | admin.RevokeDevice
+    | admin.AskStatus
+)
+
+ServerMessage = (
+    signin.Welcome
+    | signin.NoCommonVersion
+    | signin.SignedIn
+    | directory.People
+    | directory.PeopleChanged
+    | conversations.Conversations
+    | conversations.ConversationChanged
+    | conversations.ConversationGone
+    | conversations.Opened
+    | conversations.Rooms
+    | conversations.Members
+    | conversations.MemberChanged
+    | conversations.InvitedToRoom
+    | entries.Committed
+    | entries.Entries
+    | entries.EarlierEntries
+    | entries.CursorMoved
+    | blobs.BlobStored
+    | blobs.BlobFound
+    | admin.InviteMade
+    | admin.Invites
+    | admin.Users
+    | admin.ServerStatus
+    | answers.Done
+    | answers.Refused
+    | answers.ServerSays
+)
+
+T = TypeVar("T")
+
+_encoder = msgspec.msgpack.Encoder()
+_from_client: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
+_from_server: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
+
+
+def encode_message(message: ClientMessage | ServerMessage) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_client_message(data: bytes) -> ClientMessage:
+    return _decode(_from_client, data)
+
+
+def decode_server_message(data: bytes) -> ServerMessage:
+    return _decode(_from_server, data)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
+        raise ProtocolViolation("a message cannot be read") from cause
