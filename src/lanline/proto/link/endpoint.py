@@ -37,7 +37,7 @@ _CROSSED = "The other side called at the same moment."
 MAX_HALF_OPEN = 1024
 MAX_HALF_OPEN_OF_HOST = 128
 _CROSSING_S = 2.0
-_TICKS_PER_S = 512
+_TICKS_PER_S = 500
 """Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
 _RESETS_AT_ONCE = 100
