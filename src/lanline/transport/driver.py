@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-
 _SLACK_MS = 1e-3
 
 
