@@ -297,7 +297,10 @@ class Outgoing:
             return
         self._probes = 0
         has_advanced = self._settle(arrived)
-        limited_bytes = sum([packet.size_bytes for packet in arrived if packet.was_limited])
+        limited_bytes = 0
+        for packet in arrived:
+            if packet.was_limited:
+                limited_bytes += packet.size_bytes
         if limited_bytes:
             self._congestion.on_ack(limited_bytes, arrived[0].sent_at, now, self.recovery.round_trip)
         if lost:
