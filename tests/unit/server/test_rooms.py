@@ -361,3 +361,14 @@ def test_requests_of_one_account_are_paced(open_house: OpenHouse) -> None:
     assert done == [None] * 5 + [RefusalCode.SLOW_DOWN] * 2
     house.pass_time(ann.last(answers.Refused).retry_after_ms / 1000)
     assert do(ann, conversations.ListRooms) is None
+
+
+def test_requests_that_wait_for_the_disk_are_bounded(house: House) -> None:
+    ann = house.join("ann")
+    messages = [conversations.OpenDirect(ann.number(), ann.account) for _ in range(70)]
+    for message in messages:
+        ann.say(message, settles=False)
+    house.settle()
+    kinds = [type(ann.answer(message.request)) for message in messages]
+    assert kinds == [conversations.Opened] * 64 + [answers.Refused] * 6
+    assert ann.ask(conversations.OpenDirect(ann.number(), ann.account), conversations.Opened)
