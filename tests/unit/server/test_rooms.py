@@ -174,7 +174,7 @@ def test_an_empty_room_belongs_to_who_comes_first(three: Three) -> None:
     assert me(bob, log).role is Role.OWNER
 
 
-def test_who_is_muted_reads_and_does_not_speak_nor_by_coming_back(three: Three) -> None:
+def test_who_is_muted_reads_and_does_not_speak_nor_by_coming_back(house: House, three: Three) -> None:
     ann, bob, _ = three
     log = create(ann)
     enter(bob)
@@ -185,6 +185,7 @@ def test_who_is_muted_reads_and_does_not_speak_nor_by_coming_back(three: Three) 
     ann.append(log, 1)
     assert len(bob.entries(log)) == 1
     assert do(bob, conversations.LeaveRoom, log) is None
+    assert not house.sign_in("bob").all(conversations.InvitedToRoom), "nobody has invited them"
     enter(bob)
     assert do(bob, entries.Append, log, bytes(16), "plain", b"hi") is RefusalCode.MUTED
     assert do(ann, conversations.SetMuted, log, bob.account, is_muted=False) is None
