@@ -16,7 +16,7 @@ class Notices:
     def __init__(self, state: ServerState) -> None:
         self._state = state
         self._table: dict[AccountId, Person] = {}
-        """As it was told last: to make it anew for everybody who signs in would cost more than the rest of signing in."""
+        """As it was told last. Made anew for everybody who signs in, it would cost more than all the rest of that."""
         self._is_due = False
         self._next_at = 0.0
 
