@@ -13,7 +13,7 @@ from typing import IO
 import msgspec
 
 from lanline.crypto.identity import Identity
-from lanline.errors import IdentityProblem, StorageDamaged, StorageError, StorageInUse, StorageNewer, StorageUnusable
+from lanline.errors import IdentityProblem, StorageDamaged, StorageInUse, StorageNewer, StorageUnusable
 from lanline.server.backup import FORMAT, MANIFEST, MEMBERS, REQUIRED, Manifest
 from lanline.server.datafolder import IDENTITY_FILE, UNFINISHED_FILE, folder_problem
 from lanline.server.wholefile import sync_folder
@@ -105,14 +105,17 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _refuse(folder: Path, present: set[str]) -> None:
-    if DATABASE_FILE in present:
-        with contextlib.suppress(StorageError):
-            FolderLock(folder).release()
-            raise StorageUnusable(
-                f"There is a server's data in {folder} already. A restore overwrites nothing; choose an empty folder."
-            )
-        raise StorageInUse(f"A server runs on {folder}. A restore overwrites nothing; choose an empty folder.")
-    raise StorageUnusable(f"The folder {folder} is not empty. A restore overwrites nothing; choose another folder.")
+    if DATABASE_FILE not in present:
+        raise StorageUnusable(f"The folder {folder} is not empty. A restore overwrites nothing; choose another folder.")
+    try:
+        FolderLock(folder).release()
+    except StorageInUse as cause:
+        raise StorageInUse(
+            f"A server runs on {folder}. A restore overwrites nothing; choose an empty folder."
+        ) from cause
+    raise StorageUnusable(
+        f"There is a server's data in {folder} already. A restore overwrites nothing; choose an empty folder."
+    )
 
 
 def _write_members(tar: tarfile.TarFile, manifest: Manifest, backup: Path, folder: Path) -> None:

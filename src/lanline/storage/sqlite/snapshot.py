@@ -31,6 +31,9 @@ def reading(folder: Path) -> Iterator[View]:
         try:
             view = SqliteView(connection)
             view.driver.execute("BEGIN")
+            view.driver.execute(
+                "SELECT 1 FROM alembic_version"
+            )  # with the first read, and not before, the moment is fixed
             yield view
         finally:
             connection.close()
