@@ -23,7 +23,7 @@ from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
 from lanline.server.healthport import HealthPort
 from lanline.server.loopclock import LoopClock
-from lanline.server.passwords import Argon2Passwords
+from lanline.server.hasher import Argon2Hasher
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.storage.writer import WriterStore
 from lanline.transport.datagrams import Address
@@ -64,12 +64,12 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         # The folder's lock comes first: of two servers that begin at once, one makes the keys.
         store = WriterStore(SqliteEngine.open(path), asyncio.get_running_loop().call_soon_threadsafe)
         undo.push_async_callback(asyncio.to_thread, store.close)
-        passwords = Argon2Passwords()
-        undo.callback(passwords.close)
+        hasher = Argon2Hasher()
+        undo.callback(hasher.close)
         chat = ChatServer(
             store,
             LoopClock(),
-            passwords,
+            hasher,
             os.urandom,
             config.chat_settings(platform.node() or "lanline"),
             folder.operator().fingerprint,

@@ -1,103 +1,66 @@
-"""Hashes passwords by Argon2id, on threads of their own: it is slow on purpose, and the event loop must not wait."""
+"""Looking at passwords: off the loop, so many at once, and so many wrong ones in a time."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-import unicodedata
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:
-    import argon2
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.server.refusals import slow_down
+from lanline.server.state import ServerState
+from lanline.services.limits import Buckets
 
-T = TypeVar("T")
-
-_LOG = logging.getLogger(__name__)
-
-# The first of the settings that the OWASP Password Storage Cheat Sheet calls equally strong. A password is asked for
-# when a device is added, not at each sign-in, so that 30 ms and 46 MiB at a time cost a small machine little.
-_TIME_COST = 1
-_MEMORY_KIB = 46 * 1024
-_PARALLELISM = 1
-_MOST_WORKERS = 2
-_MOST_WAITING = 100
+_MOST_AT_ONCE = 64
 
 
-class Argon2Passwords:
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        workers = min(_MOST_WORKERS, os.cpu_count() or 1)
-        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
-        self._waiting = 0
-        self._hasher: argon2.PasswordHasher | None = None
-        self._nobodys_hash = ""
-        # Before anybody asks, or the first unknown name would take longer to refuse than the next.
-        self._prepared = self._workers.submit(self._prepare)
+class Passwords:
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        per_s = 1.0 / state.settings.password_wait_s
+        self._tries_of_name: Buckets[str] = Buckets(per_s, state.settings.passwords_per_account)
+        self._tries_of_host: Buckets[str] = Buckets(per_s, state.settings.passwords_per_address)
+        self._under_way = 0
+
+    def begin_try(self, host: str, name: str) -> None:
+        """Before anything is looked at, and for names that nobody has as for others. Raises RequestRefused."""
+        if self._under_way >= _MOST_AT_ONCE:
+            raise slow_down(1.0)
+        now = self._state.clock.now()
+        wait_s = self._tries_of_host.take(host, now)
+        if not wait_s:
+            wait_s = self._tries_of_name.take(name, now)
+            if wait_s:
+                self._tries_of_host.give_back(host)
+        if wait_s:
+            text = f"Too many wrong passwords. Try again in {max(1, round(wait_s))} s."
+            raise RequestRefused(RefusalCode.SLOW_DOWN, text, wait_s)
+
+    def forgive(self, host: str, name: str) -> None:
+        """It was no wrong password."""
+        self._tries_of_host.give_back(host)
+        self._tries_of_name.give_back(name)
+
+    def verify(self, password: str, account: AccountId | None, when_done: Callable[[bool | None], None]) -> None:
+        """None: nobody. That takes as long as somebody, reading from the disk included."""
+        asked = AccountId(0) if account is None else account
+        known = self._state.store.read(lambda view: view.accounts.password_hash(asked))
+        self._under_way += 1
+
+        def done(is_right: bool | None) -> None:
+            self._under_way -= 1
+            when_done(is_right)
+
+        self._state.passwords.verify(password, known, done)
 
     def hash(self, password: str, when_done: Callable[[str | None], None]) -> None:
-        self._hand_out(partial(self._hash, _normalized(password)), when_done)
+        self._under_way += 1
 
-    def verify(self, password: str, password_hash: str | None, when_done: Callable[[bool | None], None]) -> None:
-        self._hand_out(partial(self._verify, _normalized(password), password_hash), when_done)
+        def done(password_hash: str | None) -> None:
+            self._under_way -= 1
+            when_done(password_hash)
 
-    def close(self) -> None:
-        """What was not begun is not done, and nobody is told: there is nobody left."""
-        self._workers.shutdown(wait=False, cancel_futures=True)
-
-    def _hand_out(self, work: Callable[[], T], when_done: Callable[[T | None], None]) -> None:
-        if self._waiting >= _MOST_WAITING:
-            when_done(None)
-            return
-        self._waiting += 1
-
-        def settle(outcome: T | None) -> None:
-            self._waiting -= 1
-            when_done(outcome)
-
-        def run() -> None:
-            outcome = _attempt(work)
-            self._loop.call_soon_threadsafe(settle, outcome)
-
-        self._workers.submit(run)
-
-    def _prepare(self) -> None:
-        import argon2  # noqa: PLC0415 -- it takes a moment to load, which nobody waits for here
-
-        self._hasher = argon2.PasswordHasher(_TIME_COST, _MEMORY_KIB, _PARALLELISM)
-        self._nobodys_hash = self._hasher.hash(os.urandom(16))
-
-    def _ready(self) -> argon2.PasswordHasher:
-        self._prepared.result()
-        assert self._hasher is not None
-        return self._hasher
-
-    def _hash(self, password: str) -> str:
-        return self._ready().hash(password)
-
-    def _verify(self, password: str, password_hash: str | None) -> bool:
-        from argon2.exceptions import VerifyMismatchError  # noqa: PLC0415 -- as above
-
-        hasher = self._ready()
-        try:
-            hasher.verify(password_hash or self._nobodys_hash, password)
-        except VerifyMismatchError:
-            return False
-        return password_hash is not None
+        self._state.passwords.hash(password, done)
 
 
-def _normalized(password: str) -> str:
-    """The same password has other code points from one keyboard to the next (RFC 8265, 4.2.2)."""
-    return unicodedata.normalize("NFC", password)
-
-
-def _attempt(work: Callable[[], T]) -> T | None:
-    try:
-        return work()
-    except Exception as problem:  # noqa: BLE001 -- whoever asked has to get an answer
-        # Without the traceback: no local variable of it may ever reach a log.
-        _LOG.error("A password could not be hashed or checked: %s", problem)
-        return None
+def not_done() -> RequestRefused:
+    return RequestRefused(RefusalCode.SERVER_PROBLEM, "The server could not look at the password. Try again.", 1.0)

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lanline.server import passwords as module
-from lanline.server.passwords import Argon2Passwords
+from lanline.server import hasher as module
+from lanline.server.hasher import Argon2Hasher
 
 LIMIT_S = 20.0
 
 
-def run(scenario: Callable[[Argon2Passwords], Awaitable[None]]) -> None:
+def run(scenario: Callable[[Argon2Hasher], Awaitable[None]]) -> None:
     async def within() -> None:
-        hasher = Argon2Passwords()
+        hasher = Argon2Hasher()
         try:
             async with asyncio.timeout(LIMIT_S):
                 await scenario(hasher)
@@ -24,20 +24,20 @@ def run(scenario: Callable[[Argon2Passwords], Awaitable[None]]) -> None:
     asyncio.run(within())
 
 
-def hashed(hasher: Argon2Passwords, password: str) -> asyncio.Future[str | None]:
+def hashed(hasher: Argon2Hasher, password: str) -> asyncio.Future[str | None]:
     done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     hasher.hash(password, done.set_result)
     return done
 
 
-def verified(hasher: Argon2Passwords, password: str, password_hash: str | None) -> asyncio.Future[bool | None]:
+def verified(hasher: Argon2Hasher, password: str, password_hash: str | None) -> asyncio.Future[bool | None]:
     done: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
     hasher.verify(password, password_hash, done.set_result)
     return done
 
 
 def test_the_right_password_is_known_and_no_other() -> None:
-    async def scenario(hasher: Argon2Passwords) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
         kept = await hashed(hasher, "correct horse")
         assert kept is not None
         assert kept.startswith("$argon2id$")
@@ -49,7 +49,7 @@ def test_the_right_password_is_known_and_no_other() -> None:
 
 
 def test_a_password_is_the_same_from_every_keyboard() -> None:
-    async def scenario(hasher: Argon2Passwords) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
         kept = await hashed(hasher, "caf\u00e9 caf\u00e9")
         assert await verified(hasher, "cafe\u0301 cafe\u0301", kept) is True
 
@@ -57,7 +57,7 @@ def test_a_password_is_the_same_from_every_keyboard() -> None:
 
 
 def test_no_hash_is_worked_on_as_any_other_and_never_right() -> None:
-    async def scenario(hasher: Argon2Passwords) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
         checked: list[str] = []
         await verified(hasher, "x", None)
         really = hasher._hasher
@@ -78,7 +78,7 @@ def test_no_hash_is_worked_on_as_any_other_and_never_right() -> None:
 
 
 def test_what_cannot_be_checked_is_answered_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(hasher: Argon2Passwords) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
         assert await verified(hasher, "secret word", "no hash at all") is None
 
     run(scenario)
@@ -87,7 +87,7 @@ def test_what_cannot_be_checked_is_answered_all_the_same(caplog: pytest.LogCaptu
 
 
 def test_it_works_beside_the_loop_and_answers_on_it() -> None:
-    async def scenario(hasher: Argon2Passwords) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
         where: list[threading.Thread] = []
         turns = 0
         done = asyncio.Event()
@@ -108,7 +108,7 @@ def test_it_works_beside_the_loop_and_answers_on_it() -> None:
 
 
 def test_who_asks_when_too_many_wait_is_turned_away_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(hasher: Argon2Passwords) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
         monkeypatch.setattr(module, "_MOST_WAITING", 3)
         first = [hashed(hasher, "correct horse") for _ in range(3)]
         turned_away = hashed(hasher, "correct horse")
