@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lanline.clock import Clock
 from lanline.errors import StorageError
 from lanline.ids import Entropy
-from lanline.model.accounts import Account, AccountId
+from lanline.model.accounts import AccountId
 from lanline.model.settings import ServerSettings
 from lanline.proto.framing import frame_message
 from lanline.server.ports import PasswordHasher
@@ -20,7 +20,6 @@ from lanline.services.limits import Buckets
 from lanline.services.presence import Presence
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
-from lanline.wire.chat.directory import Person
 from lanline.wire.chat.messages import ServerMessage, encode_message
 
 if TYPE_CHECKING:
@@ -70,19 +69,6 @@ class ServerState:
         framed = frame_message(encode_message(message))
         for session in list(self.signed_in):
             session.send_framed(framed)
-
-    def person(self, account: Account) -> Person:
-        seen = self.presence.of(account.id)
-        address = seen.address if self.settings.tells_addresses else ""
-        return Person(
-            account.id,
-            account.name,
-            seen.is_online,
-            address,
-            seen.seen_ms or account.created_ms,
-            account.is_admin,
-            account.is_banned,
-        )
 
     # Writing.
 
