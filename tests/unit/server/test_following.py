@@ -301,3 +301,19 @@ def test_a_piece_holds_a_bounded_number_of_entries(
     say(ann, log, range(1, 6))
     bob.follow(log)
     assert [len(message.entries) for message in bob.all(entries.Entries)] == [2, 2, 1]
+
+
+def test_who_asks_faster_than_it_reads_is_slowed_down_and_not_sent_off(pair: tuple[Client, Client, int]) -> None:
+    ann, _, log = pair
+    house = ann.house
+    say(ann, log, range(1, 4), size_bytes=80 * KB)
+    eager = house.join("eager", buffer_bytes=512 * KB)
+    eager.link.is_reading = False
+    requests = [eager.number() for _ in range(10)]
+    for request in requests:
+        eager.say(entries.ReadBefore(request, log, 4, 1000))
+    eager.link.is_reading = True
+    house.settle()
+    kinds = [type(eager.answer(request)) for request in requests]
+    assert eager.link.closed is None
+    assert kinds == [entries.EarlierEntries] * 4 + [answers.Refused] * 6
