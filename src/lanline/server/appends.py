@@ -136,6 +136,7 @@ class Appends:
             ticket = self._state.store.write(batch.append)
         except LanlineError as problem:  # it is closed
             self._is_writing = False
+            self._under_way = []
             self._fail(batch, problem)
             return
         ticket.when_settled(lambda settled: self._settled(batch, settled))
