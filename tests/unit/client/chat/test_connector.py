@@ -76,7 +76,7 @@ class Scene:
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(LIMIT_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 -- turns of the loop, not time
                 await asyncio.sleep(0)
 
     async def signed_in(self, count: int) -> MetLink:
