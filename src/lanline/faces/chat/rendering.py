@@ -41,6 +41,12 @@ def when_text(time_ms: int, now_ms: int) -> str:
     return at.strftime("%H:%M") if at.date() == now.date() else at.strftime("%Y-%m-%d %H:%M")
 
 
+def utc_text(time_ms: int) -> str | None:
+    """For programs."""
+    at = moment(time_ms)
+    return at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
 def shorten(text: str, most_columns: int = _QUOTE_CHARACTERS) -> str:
     """One line of at most so many columns; wide characters count twice."""
     line = safe_line(text[: 4 * most_columns])
@@ -58,16 +64,18 @@ class Speech:
         self._paint = paint
         self.columns = columns
 
-    def line(self, time_ms: int, name: str, text: str, *, mark: str = "", where: str = "", front: str = "") -> str:
+    def line(
+        self, time_ms: int, name: str, text: str, *, mark: str = "", where: str = "", front: str = "", number: str = ""
+    ) -> str:
         """`where` names another conversation than the open one; `front` stands between the name and the text."""
         shown = display_name(name)
-        stamp = f"{clock_text(time_ms)} {safe_line(where) + ' ' if where else ''}"
+        stamp = "".join(f"{part} " for part in (number, clock_text(time_ms), safe_line(where)) if part)
         if text.startswith(_ACTION):
             opening, painted = f"* {shown} ", f"* {self._paint.name(shown)} "
             text = text.removeprefix(_ACTION)
         else:
             opening, painted = f"{shown}: ", f"{self._paint.name(shown)}: "
-        body = self._indented(front + safe_text(text), get_cwidth(stamp + opening))
+        body = self._indented(safe_line(front) + safe_text(text), get_cwidth(stamp + opening))
         ending = self._paint.faint(f" {mark}") if mark else ""
         return f"{self._paint.faint(stamp)}{painted}{body}{ending}\n"
 
