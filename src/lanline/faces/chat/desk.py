@@ -137,6 +137,7 @@ class Desk:
 
     async def _deregister(self, _: Order) -> None:
         await self._client.rooms.deregister()
+        self._transcript.tell("You are offline now. What is said meanwhile is kept for you; lanline chat comes back.")
         raise Leaving
 
     async def _quit(self, _: Order) -> None:

@@ -91,12 +91,12 @@ def _check_password(text: str) -> None:
         raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARACTERS} characters.")
 
 
+_OF_THE_PERSON = {RefusalCode.NAME_TAKEN, RefusalCode.BAD_CREDENTIALS, RefusalCode.BANNED, RefusalCode.INVALID}
+
+
 def _drop_wrong(answers: Answers, problem: LanlineError) -> None:
     """What is to be asked again: only what may be the fault."""
-    code = problem.code if isinstance(problem, RequestRefused) else None
-    if code in {RefusalCode.NAME_TAKEN, RefusalCode.BAD_CREDENTIALS, RefusalCode.BANNED}:
-        answers.name = answers.password = ""
-    elif code is RefusalCode.INVALID:
+    if isinstance(problem, RequestRefused) and problem.code in _OF_THE_PERSON:
         answers.name = answers.password = ""
     else:
         answers.server = ""
