@@ -54,7 +54,7 @@ class Desk:
         """Raises Leaving; what goes wrong is told."""
         try:
             if isinstance(parsed, Saying):
-                self._node.say(self._places.here, Text(parsed.text))
+                self._say_here(parsed.text)
             else:
                 await self._actions[parsed.command.name](parsed)
         except LinkNotOpen:
@@ -73,11 +73,17 @@ class Desk:
 
     # Saying.
 
+    def _say_here(self, text: str) -> None:
+        conversation = self._places.conversation
+        if conversation is not None and not conversation.is_open:
+            raise InvalidInput(f"You are no longer in {conversation.title}: nothing was said. /switch goes elsewhere.")
+        self._node.say(self._places.here, Text(text))
+
     async def _say(self, order: Order) -> None:
-        self._node.say(self._places.here, Text(order.get(Kind.TEXT)))
+        self._say_here(order.get(Kind.TEXT))
 
     async def _act(self, order: Order) -> None:
-        self._node.say(self._places.here, Text(action_text(order.get(Kind.TEXT))))
+        self._say_here(action_text(order.get(Kind.TEXT)))
 
     async def _message(self, order: Order) -> None:
         name = order.get(Kind.PLACE)
@@ -95,7 +101,7 @@ class Desk:
         nick, text = order.get(Kind.NICK), order.get(Kind.TEXT)
         self.go(self._places.person_named(nick) if nick else self._places.room_before())
         if text:
-            self._node.say(self._places.here, Text(text))
+            self._say_here(text)
 
     async def _switch(self, order: Order) -> None:
         wanted = order.get(Kind.TAB)

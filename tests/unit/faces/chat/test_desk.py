@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage
 
 from lanline.client.chat.values import MemberListing, MessageState, RoomListing
 from lanline.errors import LinkNotOpen, RefusalCode, RequestRefused
@@ -12,6 +11,7 @@ from lanline.faces.chat.desk import Desk, Leaving
 from lanline.faces.chat.grammar import parse_line
 from lanline.model.content import Delete, Edit, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role
+from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage
 
 
 @pytest.fixture(name="stage")
@@ -229,4 +229,12 @@ def test_leaving(stage: Stage, line: str) -> None:
 
 def test_too_much_at_once_is_told_and_not_said(stage: Stage) -> None:
     assert "at most 60 kB" in types(stage, "x" * 70_000)
+    assert said(stage) == []
+
+
+def test_words_for_a_room_one_was_sent_out_of_go_nowhere_else(stage: Stage) -> None:
+    types(stage, "/switch #lab")
+    stage.node.drop(11)
+    stage.places.refresh()
+    assert "You are no longer in #lab: nothing was said." in types(stage, "for the lab only")
     assert said(stage) == []

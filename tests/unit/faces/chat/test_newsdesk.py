@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage, person, room
 
 from lanline.client.chat.events import (
     CallFailed,
@@ -25,6 +24,7 @@ from lanline.client.chat.values import Message, MessageState
 from lanline.faces.chat.newsdesk import NewsDesk
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Role
+from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage, person, room
 
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from prompt_toolkit.formatted_text import to_plain_text
 from prompt_toolkit.utils import get_cwidth
-from unit.faces.chat.standin import ANA, ME, Stage, room
 
 from lanline.client.chat.session import NodeState
 from lanline.client.chat.values import MessageState
 from lanline.faces.chat.statusbar import StatusBar
 from lanline.model.content import Text
+from unit.faces.chat.standin import ANA, ME, Stage, room
 
 
 @pytest.fixture(name="stage")
