@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.folders import expanded
+from lanline.cli.chathome import HomeOption, home_folder
+from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.joining import Joined
 
 _AT_TERMINAL_S = 15.0
 """How long somebody is kept waiting for a place that this device does not know yet."""
@@ -34,9 +36,7 @@ def chat(
     wait: Annotated[
         float, typer.Option(min=0.0, help="At a pipe: seconds that the last lines may take to reach the server.")
     ] = 30.0,
-    home: Annotated[
-        Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and what was said.")
-    ] = DEFAULT_HOME,
+    home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Chat: in rooms and in private, with all that was said while you were away.
 
@@ -59,7 +59,7 @@ def chat(
     is kept, and sent next time), 64 for wrong usage, 1 for anything else.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     # However a person leaves a chat, it is no failure; what was not sent is.
-    folder = expanded(home, "--home")
+    folder = home_folder(home)
     with contextlib.suppress(KeyboardInterrupt):
         if _is_terminal():
             run(_at_terminal(folder, place or "", server or "", name or ""))
@@ -81,6 +81,55 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> None
 
         here = await _opened(client, place, _AT_TERMINAL_S)
         await TerminalChat(client, here).run()
+
+
+async def _has_joined(folder: Path, server: str, name: str) -> bool:
+    """Asks whoever sits there when this home is nobody yet; false when they give up."""
+    from lanline.client.chat.joining import check_joinable
+    from lanline.client.chat.pin import read_pin
+
+    pin = read_pin(folder)
+    if pin is None:
+        return await _enrol(folder, server, name)
+    if server or name:
+        check_joinable(folder, server or pin.place, name or pin.nick)
+    return True
+
+
+async def _enrol(folder: Path, server: str, name: str) -> bool:
+    from lanline.client.chat.joining import join_server
+    from lanline.client.chat.pin import parse_server
+    from lanline.faces.chat.enrolling import Answers, Enrolling
+    from lanline.faces.chat.terminalchat import screen
+    from lanline.faces.prompt import TypedLines
+
+    async def join(server: str, name: str, password: str) -> None:
+        joined = await join_server(folder, server, name, password, label=platform.node(), limit_s=_AT_TERMINAL_S)
+        for line in _told(joined):
+            _tell(line)
+
+    answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
+    with screen():
+        _tell("Welcome to Lanline. This folder has joined no server yet; Ctrl+D leaves.")
+        return await Enrolling(TypedLines(_tell), _tell, join, parse_server).run(answers)
+
+
+def _told(joined: Joined) -> list[str]:
+    title = joined.server.name or joined.server.place
+    lines = [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
+    if joined.is_first_trusted and joined.server.fingerprint is not None:
+        from lanline.crypto.words import fingerprint_words
+
+        lines += [
+            "No invite named the server's key, so the one it showed is trusted from now on.",
+            "Compare its words, by another way, with those that the server shows:",
+            "  " + " ".join(fingerprint_words(joined.server.fingerprint)),
+        ]
+    return lines
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"* {line}\n")
 
 
 async def _at_pipe(folder: Path, place: str, as_json: bool, stays: bool, wait_s: float) -> None:

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from lanline.cli.chat import chat
 from lanline.cli.clients import clients, dereg
 from lanline.cli.invite import invite
 from lanline.cli.join import join
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(invite)
 app.command()(join)
+app.command()(chat)
 app.command()(send)
 app.command()(log)
 app.command()(clients)

@@ -13,8 +13,7 @@ from unit.faces.chat.standin import ANA, BO, ME, Stage
 from lanline.client.chat.events import CallFailed, EntriesReceived, MessageStateChanged
 from lanline.client.chat.session import NodeState
 from lanline.client.chat.values import Message, MessageState
-from lanline.errors import RefusalCode, RequestRefused
-from lanline.faces.chat.goodbye import StillQueued
+from lanline.errors import RefusalCode, RequestRefused, StillQueued
 from lanline.faces.chat.pipedchat import NotSaid, PipedChat
 from lanline.model.content import Content, Edit, Reaction, Text
 
@@ -29,8 +28,7 @@ class Pipe(Stage):
         inside, self.input = os.pipe()
         self._output, outside = os.pipe()
         self._streams = [os.fdopen(inside, "rb"), os.fdopen(outside, "wb")]
-        monkeypatch.setattr("sys.stdin", self._streams[0])
-        monkeypatch.setattr("sys.stdout", _Encoded(self._streams[1]))
+        self._monkeypatch = monkeypatch
         self.printed = ""
         self.is_away = False
         self.refuses = ""
@@ -62,6 +60,9 @@ class Pipe(Stage):
         options = {"as_json": False, "stays": False, "wait_s": 0.01 if self.is_away else LIMIT_S} | options
         if script is None:
             self.ends()
+        # Not earlier: between the phases of a test the runner puts its own streams there.
+        self._monkeypatch.setattr("sys.stdin", self._streams[0])
+        self._monkeypatch.setattr("sys.stdout", _Encoded(self._streams[1]))
 
         async def work() -> None:
             chat = PipedChat(self.client, "#lobby", **options)
