@@ -184,7 +184,7 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (member(BO, "bo", BO), "* bo has joined #lobby.\n"),
+        (member(BO, "bo", BO), ""),
         (member(BO, "bo", BO, role=None), "* bo has left #lobby.\n"),
         (member(BO, "bo", ANA, role=None), "* ana has sent bo out of #lobby.\n"),
         (member(BO, "bo", ANA, is_banned=True), "* ana has banned bo from #lobby.\n"),
@@ -199,6 +199,11 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
 )
 def test_what_happens_in_rooms_is_told(news: News, event: NodeEvent, told: str) -> None:
     assert news.tell(event) == told
+
+
+def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
+    news.stage.places.go("#lab")
+    assert news.tell(member(BO, "bo", BO, log=11)) == "* bo has joined #lab.\n"
 
 
 def test_earlier_messages_follow_with_their_numbers(news: News) -> None:
