@@ -96,6 +96,16 @@ def test_words_here_are_shown_and_elsewhere_counted(news: News) -> None:
     assert news.live(news.stage.hears(20, ANA, "psst"))[6:] == "(private) ana: psst\n"
 
 
+def test_private_words_shown_elsewhere_stand_again_where_they_belong(news: News) -> None:
+    news.comes_in()
+    news.live(news.stage.hears(20, ANA, "psst"))
+    conversation = news.stage.node.conversation(20)
+    news.stage.transcript.show_first(conversation)
+    assert news.stage.taken_screen()[6:] == "ana: psst\n"
+    news.stage.transcript.show_first(conversation)
+    assert not news.stage.taken_screen()
+
+
 def test_being_named_elsewhere_is_told(news: News) -> None:
     news.comes_in()
     assert "ana names you in #lab: Me, come" in news.live(news.stage.hears(11, ANA, "Me, come"))
