@@ -51,7 +51,7 @@ class ChatServer:
         self._admin = AdminDesk(state, self._notices, guard)
         self._door = Door(state, self._let_in)
         self._door.operator_fingerprint = operator_fingerprint
-        joining = Joining(state, self._door, guard, self._news.apply)
+        joining = Joining(state, self._door, guard, self._notices, self._news)
         self._handlers: dict[type, Handler] = {
             Hello: self._door.greet,
             SignIn: self._door.sign_in,
@@ -73,6 +73,7 @@ class ChatServer:
     def open(self) -> None:
         """Reads what is kept. Raises StorageError."""
         self._state.load()
+        self._notices.load()
 
     @property
     def has_accounts(self) -> bool:
@@ -103,7 +104,7 @@ class ChatServer:
             link.close(CloseCode.BUSY, "The server takes no more links now.")
             return
         session = Session(link, address, self._handlers, self)
-        state.sessions.add(session)
+        state.sessions[session] = None
         session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
         link.set_handler(session.handle_event)
 
@@ -158,7 +159,7 @@ class ChatServer:
         if session.timer is not None:
             session.timer.cancel()
             session.timer = None
-        self._state.sessions.discard(session)
+        self._state.sessions.pop(session, None)
         self.left(session)
 
     # The end.

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import pytest
 
 from lanline.errors import RefusalCode, StorageFull, StorageUnusable
-from lanline.model.logs import MAX_SEALED_BYTES
+from lanline.model.accounts import AccountId
+from lanline.model.logs import MAX_SEALED_BYTES, LogId
 from lanline.storage.api import Engine, Transaction, View
 from lanline.wire.chat import answers, conversations, entries
 from serverhouse.house import Client, House
@@ -160,10 +161,8 @@ def test_a_repeat_in_the_same_write_is_one_entry(house: House, pair: tuple[Clien
     assert ids(bob, log) == [1]
 
 
-def test_the_times_of_a_log_never_go_back_though_the_clock_does(
-    house: House, pair: tuple[Client, Client, int]
-) -> None:
-    ann, bob, log = pair
+def test_the_times_of_a_log_never_go_back_though_the_clock_does(house: House, pair: tuple[Client, Client, int]) -> None:
+    ann, _, log = pair
     ann.append(log, 1)
     house.clock.offset_ms -= 3_600_000
     ann.append(log, 2)
@@ -239,7 +238,7 @@ def test_too_many_at_once_are_slowed_down_and_the_first_refused_comes_first(
 
 
 def test_a_byte_limit_holds_as_well(house: House, pair: tuple[Client, Client, int]) -> None:
-    ann, bob, log = pair
+    ann, _, log = pair
     requests = [ann.append(log, number, b"x" * 100_000, settles=False) for number in range(20)]
     house.settle()
     accepted = [number for number, request in enumerate(requests) if ann.place(request)]
@@ -277,6 +276,46 @@ def test_a_refusal_for_good_of_what_was_held_lets_the_others_pass(open_house: Op
     assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.MUTED
     bob.append(lobby, 3)
     assert ids(ann, lobby) == [3]
+
+
+def test_what_stands_in_the_log_is_not_refused_when_it_comes_again(house: House) -> None:
+    """Its sender did not hear the answer, and was muted or sent away meanwhile."""
+    ann, bob = house.join("ann"), house.join("bob")
+    log = ann.ask(conversations.CreateRoom(ann.number(), "#lab"), conversations.Opened).log
+    bob.ask(conversations.JoinRoom(bob.number(), "#lab"), conversations.Opened)
+    ann.follow(log)
+    first = bob.place(bob.append(log, 1))
+    ann.ask(conversations.SetMuted(ann.number(), log, bob.account, is_muted=True), answers.Done)
+    assert first is not None
+    repeat = bob.place(bob.append(log, 1))
+    assert repeat is not None
+    assert (repeat.sequence, repeat.time_ms) == (first.sequence, first.time_ms)
+    ann.ask(conversations.SendAway(ann.number(), log, bob.account), answers.Done)
+    again = bob.place(bob.append(log, 1))
+    assert again is not None
+    assert again.sequence == 1
+    assert ids(ann, log) == [1]
+    assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.UNKNOWN_CONVERSATION
+
+
+def test_what_is_being_written_is_not_refused_when_it_comes_again(
+    house: House, pair: tuple[Client, Client, int]
+) -> None:
+    ann, bob, log = pair
+    first = bob.append(log, 1, settles=False)
+    house.clock.run_due()
+    batch = house.store.collect()
+    assert batch is not None
+    conversation = house.server._state.conversations.get(LogId(log))
+    assert conversation is not None
+    conversation.drop(AccountId(bob.account))
+    second = bob.append(log, 1, settles=False)
+    batch.commit()
+    batch.deliver()
+    house.settle()
+    places = [bob.place(first), bob.place(second)]
+    assert [place.sequence for place in places if place is not None] == [1, 1]
+    assert ids(ann, log) == [1]
 
 
 # A store that fails.
@@ -341,7 +380,9 @@ def test_a_commit_that_failed_and_was_written_all_the_same_is_told_once(house: H
 # A client that goes.
 
 
-def test_who_hangs_up_before_the_commit_is_not_lost_what_they_said(house: House, pair: tuple[Client, Client, int]) -> None:
+def test_who_hangs_up_before_the_commit_is_not_lost_what_they_said(
+    house: House, pair: tuple[Client, Client, int]
+) -> None:
     ann, bob, log = pair
     ann.append(log, 1, settles=False)
     house.clock.run_due()
@@ -362,7 +403,7 @@ def test_a_follower_whose_link_fails_hurts_no_other(house: House, pair: tuple[Cl
     def fail(*_: object) -> int:
         raise RuntimeError("a bug in the link")
 
-    house.server._state.feeds._live[0 + log][next(s for s in house.server._state.sessions if s.link is bob.link)] = fail
+    house.server._state.feeds._live[log][next(s for s in house.server._state.sessions if s.link is bob.link)] = fail
     place = ann.place(ann.append(log, 1))
     assert place is not None
     assert ids(cyd, log) == [1]
