@@ -104,7 +104,9 @@ class PublisherNode:
 
 
 class ViewerNode:
-    def __init__(self, viewer: Viewer, clock_offset_s: float = 0.0, *, mutilate: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(
+        self, viewer: Viewer, clock_offset_s: float = 0.0, *, mutilate: Callable[[bytes], bytes] | None = None
+    ) -> None:
         self.viewer = viewer
         self.offset_s = clock_offset_s
         self.shown: list[tuple[int, int, float]] = []
@@ -187,7 +189,9 @@ class Broadcast:
     def latencies(self, start: float, stop: float, viewer: int = 0) -> list[float]:
         captured = self.publisher.captured
         return sorted(
-            at - captured[frame_id] for frame_id, _, at in self.viewers[viewer].shown if start <= captured[frame_id] < stop
+            at - captured[frame_id]
+            for frame_id, _, at in self.viewers[viewer].shown
+            if start <= captured[frame_id] < stop
         )
 
     def longest_freeze(self, start: float, stop: float, viewer: int = 0) -> float:

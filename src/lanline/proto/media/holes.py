@@ -140,6 +140,10 @@ class Holes:
         for number in range(gap.first, gap.end):
             self.asked.pop(number, None)
 
+    def is_past(self, end_number: int) -> bool:
+        """Whether something of a later frame than the one with this end has arrived."""
+        return self.highest is not None and self.highest >= end_number
+
     def begin_anew(self) -> None:
         """What was sent while nobody listened is not missing."""
         self.highest = None

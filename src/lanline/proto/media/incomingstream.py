@@ -7,6 +7,7 @@ from lanline.errors import MalformedPacket
 from lanline.proto.media.frame import ReceivedFrame
 from lanline.proto.media.holes import Arrival, Gap, Holes
 from lanline.proto.media.nack import NackPlanner
+from lanline.proto.media.pacing import UsualSize, expected_packets
 from lanline.proto.media.packet import StreamPacket, decode_stream_packet
 from lanline.proto.media.reassembler import ClosedFrame, OpenFrame, Reassembler
 from lanline.proto.media.reports import LossLedger
@@ -18,14 +19,14 @@ class Turns:
     """Which rung brought the newest frame. One that takes over from another has not lost what it sent meanwhile."""
 
     def __init__(self) -> None:
-        self._frame_id = -1
+        self.newest_frame_id = -1
         self._stream_id = b""
 
     def begins_anew(self, stream_id: bytes, frame_id: int) -> bool:
-        if frame_id <= self._frame_id:
+        if frame_id < self.newest_frame_id:
             return False
         took_over = stream_id != self._stream_id
-        self._frame_id, self._stream_id = frame_id, stream_id
+        self.newest_frame_id, self._stream_id = frame_id, stream_id
         return took_over
 
 
@@ -38,7 +39,8 @@ class IncomingStream:
         self._turns = turns
         self._reassembler = Reassembler(offer.stream_id)
         self._holes = Holes()
-        self._planner = NackPlanner(self._holes, 1.0 / fps)
+        self._planner = NackPlanner(self._holes, 1.0 / fps, UsualSize(expected_packets(offer.bits_per_s, fps)))
+        self._newest_frame_id = -1
         self._previous: tuple[int, int, float] = (-1, -1, 0.0)
 
     def renew(self, offer: StreamOffer) -> None:
@@ -55,8 +57,10 @@ class IncomingStream:
         packet = decode_stream_packet(payload)
         if packet.codec is not self.offer.codec or number < packet.chunk_index:
             raise MalformedPacket("a stream packet is not of its stream")
-        if self._turns.begins_anew(self.offer.stream_id, packet.frame_id):
-            self._holes.begin_anew()
+        if packet.frame_id > self._newest_frame_id:
+            self._newest_frame_id = packet.frame_id
+            if self._turns.begins_anew(self.offer.stream_id, packet.frame_id):
+                self._holes.begin_anew()
         arrival = self._holes.on_packet(number, packet, now, round_trip_s=round_trip_s)
         excess_s = self._learn(number, packet, arrival, now)
         received = self._reassembler.receive(number, packet, now)
@@ -98,17 +102,25 @@ class IncomingStream:
         return [(gap, gap.since + patience_s) for gap in self._holes.gaps]
 
     def give_up_late(self, patience_s: float, shown_id: int, now: float) -> None:
-        """What is past its deadline, or older than what is shown already, will not be waited for."""
+        """What is past its deadline, or older than what is shown already, will not be waited for.
+
+        A frame that is still arriving is not late, however long it stood in a queue: there is nothing newer to show.
+        """
         for partial, deadline in self._open_frames(patience_s):
-            if now >= deadline or partial.head.frame_id <= shown_id:
+            is_late = now >= deadline and self._is_overtaken(partial)
+            if is_late or partial.head.frame_id < shown_id:
                 self._reassembler.give_up(partial.head.frame_id)
         for gap, deadline in self._open_gaps(patience_s):
-            if now >= deadline or gap.frame_id <= shown_id:
+            if now >= deadline or gap.frame_id < shown_id:
                 self._holes.forget_gap(gap)
                 size = gap.end - gap.first
                 numbers = list(range(gap.first, gap.end))
                 self._ledger.on_closed(ClosedFrame(False, gap.first, size, 0, numbers), now)
         self._settle_closed(now)
+
+    def _is_overtaken(self, partial: OpenFrame) -> bool:
+        """By a later frame, of this stream or of the rung that took over."""
+        return self._holes.is_past(partial.end_number) or partial.head.frame_id < self._turns.newest_frame_id
 
     def oldest_awaited(self) -> float:
         """The id of the oldest frame that may still become complete; infinity when nothing is missing."""
@@ -116,7 +128,8 @@ class IncomingStream:
         return min(ids, default=float("inf"))
 
     def next_deadline(self, patience_s: float) -> float:
-        times = [deadline for _, deadline in self._open_frames(patience_s)]
+        frames = self._open_frames(patience_s)
+        times = [deadline for partial, deadline in frames if self._is_overtaken(partial)]
         times += [deadline for _, deadline in self._open_gaps(patience_s)]
         return min([self._planner.next_look, *times])
 

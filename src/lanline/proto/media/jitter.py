@@ -59,18 +59,23 @@ class JitterBuffer:
     def last_shown_id(self) -> int:
         return -1 if self._last is None else self._last.frame.frame_id
 
-    def is_of_use(self, frame_id: int) -> bool:
-        return frame_id > self.last_shown_id
-
     def add(self, received: ReceivedFrame) -> None:
         frame_id = received.frame.frame_id
-        if not self.is_of_use(frame_id) or frame_id in self._complete:
+        if not self._is_of_use(received) or frame_id in self._complete:
             self.skipped += 1
             return
         self._complete[frame_id] = received
         if len(self._complete) > _MOST_WAITING:
             del self._complete[min(self._complete)]
             self.skipped += 1
+
+    def _is_of_use(self, received: ReceivedFrame) -> bool:
+        frame, last = received.frame, self._last
+        if last is None or frame.frame_id > last.frame.frame_id:
+            return True
+        # The same picture on another rung, where the next ones will depend on it.
+        is_beginning = frame.is_key and not frame.codec.is_intra_only
+        return is_beginning and frame.frame_id == last.frame.frame_id and received.stream_id != last.stream_id
 
     def take(self, oldest_awaited: float) -> list[ReceivedFrame]:
         """What is to be shown now, in order. `oldest_awaited` is the id of the oldest frame that may still come whole,

@@ -9,7 +9,7 @@ from collections import deque
 
 from lanline.proto.media.fec import block_count, block_of
 from lanline.proto.media.holes import Gap, Holes
-from lanline.proto.media.pacing import step_s
+from lanline.proto.media.pacing import UsualSize
 from lanline.proto.media.reassembler import ClosedFrame, OpenFrame
 
 _RETRY_AFTER_ROUND_TRIPS = 1.25
@@ -20,9 +20,10 @@ _MOST_SPACING_S = 0.050
 
 
 class NackPlanner:
-    def __init__(self, holes: Holes, frame_interval_s: float) -> None:
+    def __init__(self, holes: Holes, frame_interval_s: float, usual: UsualSize) -> None:
         self._holes = holes
         self._frame_interval_s = frame_interval_s
+        self._usual = usual
         self._parity_shares: deque[float] = deque([0.0], maxlen=_FRAMES_REMEMBERED)
         self._spacing_s = 0.0
         self._next_look = math.inf
@@ -32,7 +33,8 @@ class NackPlanner:
         self._spacing_s = max(self._spacing_s * _FADING, min(_MOST_SPACING_S, spacing_s))
 
     def on_closed(self, closed: ClosedFrame) -> None:
-        """How much parity this viewer is sent, judged by what came."""
+        """How large frames are, and how much parity this viewer is sent, judged by what came."""
+        self._usual.on_frame(closed.total_chunks + closed.parity_received)
         self._parity_shares.append(closed.parity_received / closed.total_chunks)
 
     @property
@@ -67,7 +69,7 @@ class NackPlanner:
 
     def _of_frame(self, partial: OpenFrame, now: float, rtt: float) -> list[int]:
         tail_due = partial.last_arrival + self._holes.wait_s + self._longest_pause_s(partial)
-        is_over = self._is_due(tail_due, now) or self._is_overtaken(partial)
+        is_over = self._is_due(tail_due, now) or self._holes.is_past(partial.end_number)
         total = partial.head.total_chunks
         wanted = list(partial.wanted)
         due: list[list[int]] = [[] for _ in wanted]
@@ -85,11 +87,7 @@ class NackPlanner:
     def _longest_pause_s(self, partial: OpenFrame) -> float:
         """Between two packets of this frame: the line's own, or that between two slices of a paced frame."""
         packets = partial.head.total_chunks + partial.head.parity_chunks
-        return max(2 * self._spacing_s, step_s(packets, self._frame_interval_s))
-
-    def _is_overtaken(self, partial: OpenFrame) -> bool:
-        highest = self._holes.highest
-        return highest is not None and highest >= partial.end_number
+        return max(2 * self._spacing_s, self._usual.step_s(packets, self._frame_interval_s))
 
     def _parity_to_come(self, partial: OpenFrame) -> int:
         """For each block."""

@@ -8,7 +8,7 @@ import msgspec
 
 from lanline.crypto.streams import SEALED_OVERHEAD_BYTES, StreamSealer
 from lanline.proto.media.frame import Frame
-from lanline.proto.media.pacing import Slice, departures_us, slices_of
+from lanline.proto.media.pacing import Pacing, Slice, departures_us, expected_packets
 from lanline.proto.media.packetiser import Packetiser
 from lanline.wire.video import StreamCodec, StreamOffer
 
@@ -35,11 +35,12 @@ class SealedFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class OutgoingStream:
-    def __init__(self, plan: StreamPlan, stream_id: bytes, secret: bytes, mtu_bytes: int) -> None:
+    def __init__(self, plan: StreamPlan, fps: float, stream_id: bytes, secret: bytes, mtu_bytes: int) -> None:
         self.plan = plan
         self.bits_per_s = float(plan.bits_per_s)
         self._sealer = StreamSealer(stream_id, secret)
         self._packetiser = Packetiser(mtu_bytes - SEALED_OVERHEAD_BYTES)
+        self._pacing = Pacing(expected_packets(plan.bits_per_s, fps))
         self._sent: dict[int, bytes] = {}
         self._sent_bytes = 0
         self._last_frame_at: float | None = None
@@ -63,11 +64,9 @@ class OutgoingStream:
 
     def seal(self, frame: Frame, parity_chunks: int, frame_interval_s: float, now: float) -> SealedFrame:
         total = self.chunks_of(frame)
-        slices = slices_of(total + parity_chunks, frame_interval_s)
+        slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now)
         first_number = self._sealer.next_number
-        packets = self._sealer.seal(
-            self._packetiser.packetise(frame, parity_chunks, departures_us(slices, round(now * 1e6)))
-        )
+        packets = self._sealer.seal(self._packetiser.packetise(frame, parity_chunks, departures_us(slices)))
         self._remember(first_number, packets)
         self._measure(sum(map(len, packets[:total])), now, frame_interval_s)
         return SealedFrame(packets, total, slices)

@@ -78,8 +78,12 @@ class Publisher:
         max_viewers: int = MOST_VIEWERS,
         title: str = "",
     ) -> None:
-        self._rungs = [self._stream(plan, entropy, mtu_bytes) for plan in rungs]
-        self._audio = None if audio is None else self._stream(audio, entropy, mtu_bytes)
+        def stream(plan: StreamPlan) -> OutgoingStream:
+            stream_id, secret = new_stream_id(entropy(STREAM_ID_BYTES)), entropy(STREAM_SECRET_BYTES)
+            return OutgoingStream(plan, fps, stream_id, secret, mtu_bytes)
+
+        self._rungs = [stream(plan) for plan in rungs]
+        self._audio = None if audio is None else stream(audio)
         self._by_id = {stream.stream_id: stream for stream in [*self._rungs, *([self._audio] if self._audio else [])]}
         self._fps = fps
         self._title = title
@@ -95,10 +99,6 @@ class Publisher:
         self._order = count()
         self._events: deque[PublisherEvent] = deque()
         self._next_silence_check: float | None = None
-
-    @staticmethod
-    def _stream(plan: StreamPlan, entropy: Callable[[int], bytes], mtu_bytes: int) -> OutgoingStream:
-        return OutgoingStream(plan, new_stream_id(entropy(STREAM_ID_BYTES)), entropy(STREAM_SECRET_BYTES), mtu_bytes)
 
     @property
     def wanted_rungs(self) -> frozenset[int]:
@@ -311,7 +311,7 @@ class Publisher:
                 for sent, viewers in groups.items()
                 if part.start < sent
             ]
-            self._send_at(now + part.delay_s, bursts, now)
+            self._send_at(part.leaves_at, bursts, now)
 
     def _send_at(self, at: float, bursts: list[Burst], now: float) -> None:
         if at <= now:

@@ -16,7 +16,7 @@ _RISING_S = 0.010
 _LOSS_OF_A_FULL_LINK = 0.25
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
-_SETTLING_S = 0.3
+_SETTLING_S = 0.25
 _CLEAN_REPORTS = 8
 _TRIAL_STEP = 1.5
 _TRIAL_ABOVE = 1.1
@@ -39,7 +39,7 @@ class RateChoice:
         self._trial_reports = 0
         self._pause_s = _FIRST_PAUSE_S
         self._next_trial_at = 0.0
-        self._settled_at = 0.0
+        self._decided_at = -1e9
         self._went_up_at = -1e9
 
     @property
@@ -88,16 +88,19 @@ class RateChoice:
         self._next_trial_at = now + self._pause_s
         usable = received * _USABLE_SHARE
         fitting = max((rung for rung, rate in enumerate(rates) if rate <= usable), default=0)
-        if fitting < self.rung:
-            # A trial sends more than the rung does: that it was too much says nothing about the rung.
-            if not was_trial or rates[self.rung] > received:
-                self._go_down(fitting, now, queue_s)
-        elif self.rung and now >= self._settled_at and not was_trial:
-            self._go_down(self.rung - 1, now, queue_s)
+        # What stands in the queue was sent before the last decision, and says nothing about it.
+        is_settled = now >= self._decided_at + _SETTLING_S + queue_s
+        if was_trial and received > rates[self.rung]:
+            # More was sent than the rung takes: that it was too much says nothing about the rung.
+            self._decided_at = now
+        elif fitting < self.rung and (is_settled or received < rates[self.rung]):
+            self._go_down(fitting, now)
+        elif self.rung and is_settled:
+            self._go_down(self.rung - 1, now)
 
-    def _go_down(self, rung: int, now: float, queue_s: float) -> None:
+    def _go_down(self, rung: int, now: float) -> None:
         self.rung = rung
-        self._settled_at = now + _SETTLING_S + queue_s
+        self._decided_at = now
 
     def _go_on_trying(self, rates: Sequence[float], now: float) -> None:
         goal = rates[self.rung + 1] * _TRIAL_ABOVE
