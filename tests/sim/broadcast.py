@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from lanline.errors import MalformedPacket
@@ -104,9 +105,7 @@ class PublisherNode:
 
 
 class ViewerNode:
-    def __init__(
-        self, viewer: Viewer, clock_offset_s: float = 0.0, *, mutilate: Callable[[bytes], bytes] | None = None
-    ) -> None:
+    def __init__(self, viewer: Viewer, clock_offset_s: float = 0.0) -> None:
         self.viewer = viewer
         self.offset_s = clock_offset_s
         self.shown: list[tuple[int, int, float]] = []
@@ -197,7 +196,7 @@ class Broadcast:
     def longest_freeze(self, start: float, stop: float, viewer: int = 0) -> float:
         times = [at for _, _, at in self.viewers[viewer].shown if start <= at < stop]
         edges = [start, *times, stop]
-        return max(later - earlier for earlier, later in zip(edges, edges[1:], strict=False))
+        return max(later - earlier for earlier, later in pairwise(edges))
 
     def rungs_shown(self, start: float, stop: float, viewer: int = 0) -> list[tuple[float, int]]:
         """Each change of rung, as it was seen."""

@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     lost_before_repair: Count
     lost_after_repair: Count
     queue_us: Count
-    """How long the quickest packet of the later half of the interval took, beyond the quickest of the last 10 to 20 s."""
+    """What the quickest packet of the interval's later half took beyond the quickest of the last 10 to 20 s."""
     trend_us: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
     """By how much that is more than in the interval before."""
 

@@ -115,7 +115,7 @@ class Holes:
             self._answered.popitem(last=False)
 
     def _on_second_copy(self, number: int) -> None:
-        """What came first was not the repair but the packet itself: it only was late, and should have been waited for."""
+        """What came first was not the repair but the packet itself: it was only late, and worth waiting for."""
         late_s = self._answered.pop(number, None)
         if late_s is not None:
             self._lateness_s = max(self._lateness_s, late_s)

@@ -1,7 +1,7 @@
 """When the packets of a frame leave: small frames at once, large ones in slices over half a frame interval.
 
 A slice is what a path swallows at once without harm, and what one call of the kernel sends cheaply. A frame that is
-larger than usual, as key frames are, takes proportionally longer; so the path never sees more than twice the usual rate.
+larger than usual, as key frames are, takes longer in proportion: the path never sees more than twice the usual rate.
 """
 
 from __future__ import annotations
