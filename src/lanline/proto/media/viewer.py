@@ -119,6 +119,10 @@ class Viewer:
     def unsubscribe(self) -> None:
         self._request(Channel.CONTROL, Unsubscribe())
 
+    def request_key(self, now: float) -> None:
+        """What was shown cannot be decoded; said to the publisher as often as a lost frame would be."""
+        self._ask_for_key(now)
+
     def _request(self, channel: Channel, request: VideoRequest) -> None:
         self._messages.append((channel, encode_video(request)))
 
