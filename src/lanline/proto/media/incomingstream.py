@@ -41,6 +41,8 @@ class IncomingStream:
         self._holes = Holes()
         self._planner = NackPlanner(self._holes, 1.0 / fps, UsualSize(expected_packets(offer.bits_per_s, fps)))
         self._newest_frame_id = -1
+        self.is_repeat = False
+        """Whether the latest packet was of a frame that was done with."""
         self._previous: tuple[int, int, float] = (-1, -1, 0.0)
 
     def renew(self, offer: StreamOffer) -> None:
@@ -71,6 +73,7 @@ class IncomingStream:
         if arrival is Arrival.REPAIR:
             self._ledger.on_repair(number)
             return None
+        self.is_repeat = arrival is Arrival.OTHER and self._reassembler.is_closed(packet.frame_id)
         if arrival is Arrival.OTHER:
             self._ledger.on_straggler(number)
             return None

@@ -18,6 +18,7 @@ from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
+from lanline.proto.media.parity import parity_for
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
 from lanline.wire.video import (
     STREAM_SECRET_BYTES,
@@ -86,6 +87,8 @@ class Publisher:
         self._audio = None if audio is None else stream(audio)
         self._by_id = {stream.stream_id: stream for stream in [*self._rungs, *([self._audio] if self._audio else [])]}
         self._fps = fps
+        self.parity_policy: Callable[[int, float], int] = parity_for
+        """How many parity chunks so many data chunks get at such a loss."""
         self._title = title
         self._max_viewers = max_viewers
         self._subscriptions: dict[Viewer, Subscription] = {}
@@ -284,7 +287,7 @@ class Publisher:
         groups: dict[int, list[Viewer]] = {}
         trials: list[tuple[Viewer, Subscription]] = []
         for viewer, subscription in to.items():
-            groups.setdefault(total + subscription.choice.parity_for(total), []).append(viewer)
+            groups.setdefault(total + self.parity_policy(total, subscription.choice.loss), []).append(viewer)
             if subscription.choice.trial_bits_per_s:
                 trials.append((viewer, subscription))
         epoch = stream.epoch

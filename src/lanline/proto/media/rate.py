@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lanline.proto.media.parity import LossEstimate, parity_for
+from lanline.proto.media.parity import LossEstimate
 from lanline.wire.video import Report
 
 _QUEUE_S = 0.025
@@ -17,7 +17,7 @@ _LOSS_OF_A_FULL_LINK = 0.25
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
 _SETTLING_S = 0.25
-_CLEAN_REPORTS = 8
+_CLEAN_S = 0.8
 _TRIAL_STEP = 1.5
 _TRIAL_ABOVE = 1.1
 _FIRST_PAUSE_S = 1.0
@@ -35,7 +35,7 @@ class RateChoice:
         self.top_rung = top_rung
         self.trial_bits_per_s = 0.0
         self._loss = LossEstimate()
-        self._clean_reports = 0
+        self._clean_s = 0.0
         self._trial_reports = 0
         self._pause_s = _FIRST_PAUSE_S
         self._next_trial_at = 0.0
@@ -45,9 +45,6 @@ class RateChoice:
     @property
     def loss(self) -> float:
         return self._loss.rate
-
-    def parity_for(self, total_chunks: int) -> int:
-        return parity_for(total_chunks, self._loss.rate)
 
     def limit(self, top_rung: int) -> None:
         self.top_rung = top_rung
@@ -61,14 +58,14 @@ class RateChoice:
             self._on_overload(received, rates, now, queue_s=report.queue_us / 1e6)
             return
         self._loss.on_report(report.chunks, report.lost_before_repair)
-        self._clean_reports += 1
+        self._clean_s += interval_s
         if now - self._went_up_at > 2 * _LONGEST_PAUSE_S:
             self._pause_s = _FIRST_PAUSE_S
         if self.rung >= self.top_rung:
             self.trial_bits_per_s = 0.0
         elif self.trial_bits_per_s:
             self._go_on_trying(rates, now)
-        elif self._clean_reports >= _CLEAN_REPORTS and now >= self._next_trial_at:
+        elif self._clean_s >= _CLEAN_S and now >= self._next_trial_at:
             self.trial_bits_per_s = max(received, rates[self.rung]) * _TRIAL_STEP
 
     def _is_overloaded(self, report: Report, sent_bytes: int) -> bool:
@@ -81,7 +78,7 @@ class RateChoice:
         return lost > self._loss.rate + _LOSS_OF_A_FULL_LINK
 
     def _on_overload(self, received: float, rates: Sequence[float], now: float, queue_s: float) -> None:
-        self._clean_reports = 0
+        self._clean_s = 0.0
         if self.trial_bits_per_s or now - self._went_up_at < 2.0:
             self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
         was_trial, self.trial_bits_per_s = bool(self.trial_bits_per_s), 0.0
@@ -114,5 +111,5 @@ class RateChoice:
         self.rung += 1
         self.trial_bits_per_s = 0.0
         self._trial_reports = 0
-        self._clean_reports = 0
+        self._clean_s = 0.0
         self._went_up_at = now

@@ -25,6 +25,7 @@ from lanline.wire.video import (
     Nack,
     Offer,
     Refused,
+    Report,
     StreamOffer,
     Subscribe,
     Unsubscribe,
@@ -174,6 +175,8 @@ class Viewer:
         self.statistics.received_bytes += len(data)
         if excess_s is not None:
             self._reports.on_transit(excess_s, now)
+        elif stream.is_repeat:
+            self._reports.on_repeat()
         sample = stream.take_round_trip_sample()
         if sample is not None:
             self._round_trip_s += (max(_LEAST_ROUND_TRIP_S, sample) - self._round_trip_s) / 4
@@ -184,13 +187,13 @@ class Viewer:
         self._go_on(now)
 
     def handle_timer(self, now: float) -> None:
-        report_at = self._reports.next_report_at
-        if report_at is not None and now >= report_at:
-            self._report(now)
+        look_at = self._reports.next_look_at
+        if look_at is not None and now >= look_at:
+            for report in self._reports.look(now):
+                self._report(report)
         self._go_on(now)
 
-    def _report(self, now: float) -> None:
-        report = self._reports.write(now)
+    def _report(self, report: Report) -> None:
         statistics = self.statistics
         statistics.chunks += report.chunks
         statistics.lost_before_repair += report.lost_before_repair
@@ -248,7 +251,7 @@ class Viewer:
     def next_deadline(self) -> float | None:
         patience = self.patience_s
         times = [stream.next_deadline(patience) for stream in self._streams.values()]
-        if self._reports.next_report_at is not None:
-            times.append(self._reports.next_report_at)
+        if self._reports.next_look_at is not None:
+            times.append(self._reports.next_look_at)
         earliest = min(times, default=float("inf"))
         return None if earliest == float("inf") else earliest
