@@ -33,8 +33,10 @@ class UdpSocket:
         self, sock: socket.socket, *, offload: bool = True, may_fragment: bool = False, hears_refusals: bool = False
     ) -> None:
         self._socket = sock
-        self._hears_refusals = hears_refusals and hear_refusals(sock)
         self._loop = asyncio.get_running_loop()
+        # libuv stops watching a descriptor that has an error to tell.
+        can_hear = not type(self._loop).__module__.startswith("uvloop")
+        self._hears_refusals = hears_refusals and can_hear and hear_refusals(sock)
         self._segments = offload and hasattr(socket, "CMSG_SPACE")
         self._coalesces = self._segments and _enable_gro(sock)
         self._forbids_fragmentation = not may_fragment and _forbid_fragmentation(sock)

@@ -82,7 +82,7 @@ def serve(
 
         wanted = Wanted(source, camera_index, parse_size(size), fps)
         with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
-            run(_serve_plain(wanted, codec.value, quality, host, port, mtu, stats))
+            run(_serve_plain(wanted, codec.value, quality, host, port, mtu, stats), on_uvloop=False)
 
 
 async def _serve_plain(

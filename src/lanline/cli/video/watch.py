@@ -63,7 +63,8 @@ def watch(
             _watch_plain(
                 server_host, server_port, listen_host, listen_port, timeout, max_buffer_frames, open_stage, notice,
                 stats=stats or sink == "window",
-            )
+            ),
+            on_uvloop=False,  # which cannot hear who refuses
         )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class Viewing:
         self._timeout_s = timeout_s
         self._statistics = statistics
         self._thread = ThreadPoolExecutor(1, "viewing")
-        self._notice = ""
+        self._notice: str | None = None
         self._has_begun = False
         self.frames_shown = 0
 
@@ -90,8 +90,8 @@ class Viewing:
     async def _notify(self, stage: Stage, notice: str) -> None:
         if notice == self._notice:
             return
-        was, self._notice = self._notice, notice
-        self._say(notice or ("The video is back." if self._has_begun and was else "The video begins."))
+        self._notice = notice
+        self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
         await self._apart(partial(stage.notify, notice))
 
     async def _await_quit(self, stage: Stage) -> None:
