@@ -6,6 +6,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lanline.errors import InvalidInput
@@ -47,6 +48,13 @@ def parse_size(text: str | None) -> Size | None:
     if not all(_SMALLEST <= side <= _LARGEST for side in (size.width, size.height)):
         raise InvalidInput(f"A picture has {_SMALLEST} to {_LARGEST} pixels on each side; {size} is out of that.")
     return size
+
+
+def expanded(home: Path) -> Path:
+    try:
+        return home.expanduser()
+    except RuntimeError as cause:
+        raise InvalidInput("There is no home folder to keep your key in. Choose one with --home.") from cause
 
 
 def say(line: str) -> None:

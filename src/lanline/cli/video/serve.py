@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import time
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lanline.cli.running import run
+from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import (
     ALL_ADDRESSES,
     DEFAULT_PORT,
     LEAST_DATAGRAM_BYTES,
     MOST_DATAGRAM_BYTES,
     check_range,
+    expanded,
     needs_libraries,
     parse_size,
     say,
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from lanline.media.sources.choice import Wanted
 
 _STATISTICS_EVERY_S = 1.0
+LEAST_SEALED_BYTES = 256
 
 
 class CodecName(StrEnum):
@@ -54,17 +61,24 @@ def serve(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Of the pictures. Default: as they come.")] = None,
     codec: Annotated[CodecName, typer.Option(help="How pictures are encoded.")] = CodecName.JPEG,
     stats: Annotated[bool, typer.Option("--stats", help="A line of figures each second.")] = False,
+    home: Annotated[
+        Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
+    ] = DEFAULT_HOME,
     plain: Annotated[
         bool, typer.Option("--plain", help="The plain format, for any program: not encrypted, JPEG, no repair.")
     ] = False,
 ) -> None:
-    """Live video to everybody who asks for it.
+    """Live video to everybody who has its watch link.
+
+    Encrypted, repaired where the network loses, each viewer at the size that
+    its way carries. The server shows a watch link with the fingerprint of its
+    key.
 
     \b
-    A camera:       lanline video serve --plain
-    Without one:    lanline video serve --plain --source test
-    A file:         lanline video serve --plain --source film.mp4
-    The viewer:     lanline video watch --plain --server-host HOST
+    A camera:       lanline video serve
+    Without one:    lanline video serve --source test
+    A file:         lanline video serve --source film.mp4 --codec h264
+    For others:     lanline video serve --plain
 
     \b
     Exit status: 0 when you end it, 1 when the picture or the port cannot be
@@ -73,16 +87,70 @@ def serve(
     check_range("--fps", fps, 1, 240)
     check_range("--quality", quality, 10, 95)
     check_range("--mtu", mtu, LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES)
-    if not plain:
-        raise InvalidInput("Video over the encrypted link is not there yet. Add --plain, on a wire of your own.")
-    if codec is not CodecName.JPEG:
+    if plain and codec is not CodecName.JPEG:
         raise InvalidInput("The plain format carries JPEG only: leave out --codec, or --plain.")
+    if not plain and mtu < LEAST_SEALED_BYTES:
+        raise InvalidInput(
+            f"Encrypted, --mtu goes from {LEAST_SEALED_BYTES} to {MOST_DATAGRAM_BYTES:,}; {mtu} is out of that."
+        )
     with needs_libraries():
         from lanline.media.sources.choice import Wanted
 
         wanted = Wanted(source, camera_index, parse_size(size), fps)
         with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
-            run(_serve_plain(wanted, codec.value, quality, host, port, mtu, stats), on_uvloop=False)
+            if plain:
+                # uvloop cannot hear who refuses.
+                run(_serve_plain(wanted, codec.value, quality, host, port, mtu, stats), on_uvloop=False)
+            else:
+                run(_serve_sealed(wanted, codec.value, quality, host, port, mtu, stats, expanded(home)))
+
+
+async def _serve_sealed(
+    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool, home: Path
+) -> None:
+    from lanline.client.home import Home
+    from lanline.client.video.sealedserver import SealedServer
+    from lanline.crypto.words import fingerprint_words
+    from lanline.media.api import Codec
+    from lanline.media.sources.choice import open_source
+
+    server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside)
+    try:
+        link = await server.start(partial(open_source, wanted), host, port)
+        say(f"Serving {wanted.name}, {server.size} at {server.fps:g} fps, on UDP port {link.port}. Ctrl+C ends it.")
+        say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
+        _show_code(str(link))
+        say(f"Watch with: lanline video watch '{link}'")
+        await _with_figures(server.run(), server.figures if stats else None)
+    finally:
+        await server.close()
+
+
+def _show_code(link: str) -> None:
+    """For a telephone or a second machine with a camera; a log has no use for it."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        import segno
+
+        with contextlib.suppress(UnicodeEncodeError):
+            segno.make(link).terminal(compact=True)
+
+
+async def _with_figures(work: Coroutine[Any, Any, None], figures: Callable[[], str] | None) -> None:
+    """Do the work, and say the figures each second meanwhile."""
+    if figures is None:
+        await work
+        return
+    ticking = asyncio.create_task(_tick(figures))
+    try:
+        await work
+    finally:
+        ticking.cancel()
+
+
+async def _tick(figures: Callable[[], str]) -> None:
+    while True:
+        await asyncio.sleep(_STATISTICS_EVERY_S)
+        say_aside(figures())
 
 
 async def _serve_plain(
@@ -99,12 +167,7 @@ async def _serve_plain(
             f"Serving {wanted.name}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
             " Plain: not encrypted. Ctrl+C ends it."
         )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.run())
-            if stats:
-                tasks.create_task(_count(server, capture))
-    except* Exception as problems:  # noqa: BLE001 -- the first one is what happened
-        raise problems.exceptions[0] from None
+        await _with_figures(server.run(), _plain_figures(server, capture) if stats else None)
     finally:
         await server.close()
 
@@ -122,15 +185,16 @@ def _capture(wanted: Wanted, codec_name: str, quality: int) -> Capture:
     )
 
 
-async def _count(server: PlainServer, capture: Capture) -> None:
-    loop = asyncio.get_running_loop()
-    last_frames, last_bytes, last_at = 0, 0, loop.time()
-    while True:
-        await asyncio.sleep(_STATISTICS_EVERY_S)
-        now = loop.time()
-        frames, size_bytes, elapsed_s = server.frames_sent - last_frames, server.bytes_sent - last_bytes, now - last_at
-        say_aside(
+def _plain_figures(server: PlainServer, capture: Capture) -> Callable[[], str]:
+    last = [0, 0, time.monotonic()]
+
+    def figures() -> str:
+        now = time.monotonic()
+        frames, size_bytes, elapsed_s = server.frames_sent - last[0], server.bytes_sent - last[1], now - last[2]
+        last[:] = server.frames_sent, server.bytes_sent, now
+        return (
             f"viewers {server.viewers}, {frames / elapsed_s:.1f} fps, {size_bytes * 8 / elapsed_s / 1e6:.1f} Mbit/s, "
             f"{capture.frames_missed} missed"
         )
-        last_frames, last_bytes, last_at = server.frames_sent, server.bytes_sent, now
+
+    return figures

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.running import run
-from lanline.cli.video.options import ALL_ADDRESSES, DEFAULT_PORT, check_range, needs_libraries, say, say_aside
+from lanline.cli.running import DEFAULT_HOME, run
+from lanline.cli.video.options import (
+    ALL_ADDRESSES,
+    DEFAULT_PORT,
+    check_range,
+    expanded,
+    needs_libraries,
+    say,
+    say_aside,
+)
 from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -31,6 +40,12 @@ def watch(
     max_buffer_frames: Annotated[int, typer.Option(help="Pictures that may wait for their missing parts.")] = 5,
     sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mkv, .mp4, .webm.")] = "window",
     stats: Annotated[bool, typer.Option("--stats", help="Show figures each second.")] = False,
+    accept_new_key: Annotated[
+        bool, typer.Option("--accept-new-key", help="The server has a new key, and you have made sure of it.")
+    ] = False,
+    home: Annotated[
+        Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
+    ] = DEFAULT_HOME,
     plain: Annotated[bool, typer.Option("--plain", help="The plain format, not encrypted.")] = False,
 ) -> None:
     """Watch live video.
@@ -39,11 +54,11 @@ def watch(
     figures.
 
     \b
-    In a window:    lanline video watch --plain --server-host HOST
-    Over ssh:       lanline video watch --plain --server-host HOST \\
-                      --sink terminal
-    Into a file:    lanline video watch --plain --server-host HOST \\
-                      --sink film.mkv
+    With a link:    lanline video watch 'lanline-video://HOST:PORT/#KEY'
+    Without one:    lanline video watch --server-host HOST
+    Over ssh:       lanline video watch --server-host HOST --sink terminal
+    Into a file:    lanline video watch --server-host HOST --sink film.mkv
+    Plain:          lanline video watch --plain --server-host HOST
 
     \b
     Exit status: 0 when you leave, 1 when it cannot be shown or recorded, 64
@@ -51,56 +66,88 @@ def watch(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     check_range("--timeout", timeout, 0.1, 3600)
     check_range("--max-buffer-frames", max_buffer_frames, 1, 1000)
-    if not plain:
-        raise InvalidInput("Video over the encrypted link is not there yet. Add --plain, on a wire of your own.")
-    if link is not None:
-        raise InvalidInput("A watch link is for the encrypted way: leave out --plain, or name --server-host.")
-    if server_host is None:
-        raise InvalidInput("Name the server with --server-host.")
     with needs_libraries(), contextlib.suppress(KeyboardInterrupt):
-        open_stage, notice = _stage(sink, f"{server_host}:{server_port}", stats=stats)
-        run(
-            _watch_plain(
-                server_host, server_port, listen_host, listen_port, timeout, max_buffer_frames, open_stage, notice,
-                stats=stats or sink == "window",
-            ),
-            on_uvloop=False,  # which cannot hear who refuses
-        )  # fmt: skip
+        if plain:
+            if link is not None:
+                raise InvalidInput("A watch link is for the encrypted way: leave out --plain, or name --server-host.")
+            if server_host is None:
+                raise InvalidInput("Name the server with --server-host.")
+            stage = _stage(sink, f"{server_host}:{server_port}", stats=stats)
+            view = Viewed(stage, timeout, stats or sink == "window")
+            # uvloop cannot hear who refuses.
+            run(
+                _watch_plain(server_host, server_port, listen_host, listen_port, max_buffer_frames, view),
+                on_uvloop=False,
+            )
+            return
+        place = _place(link, server_host, server_port)
+        view = Viewed(_stage(sink, f"{place[0]}:{place[1]}", stats=stats), timeout, stats or sink == "window")
+        own = None if listen_host == ALL_ADDRESSES else listen_host
+        run(_watch_sealed(place, own, listen_port, expanded(home), accept_new_key, view))
+
+
+def _place(link: str | None, host: str | None, port: int) -> tuple[str, int, bytes | None]:
+    """The server, and the fingerprint of its key where that is known."""
+    from lanline.model.watchlinks import WatchLink
+
+    if link is None and host is None:
+        raise InvalidInput("Give the watch link that the server shows, or name the server with --server-host.")
+    if link is None:
+        assert host is not None
+        return host, port, None
+    if host is not None:
+        raise InvalidInput("The watch link names the server already: leave out --server-host.")
+    parsed = WatchLink.parse(link)
+    return parsed.host, parsed.port, parsed.fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """How what comes in is shown."""
+
+    stage: tuple[Callable[[Feed], Stage], Callable[[str], None]]
+    timeout_s: float
+    statistics: bool
+
+
+async def _watch_sealed(
+    place: tuple[str, int, bytes | None],
+    listen_host: str | None,
+    listen_port: int,
+    home: Path,
+    accepts_new_key: bool,
+    view: Viewed,
+) -> None:
+    from lanline.client.home import Home
+    from lanline.client.video.sealedwatch import SealedWatch
+
+    feed = SealedWatch(Home(home), *place, say_aside, accepts_new_key=accepts_new_key)
+    try:
+        await feed.start(listen_host, listen_port)
+        await _view(feed, view)
+    finally:
+        feed.close()
 
 
 async def _watch_plain(
-    server_host: str,
-    server_port: int,
-    listen_host: str,
-    listen_port: int,
-    timeout_s: float,
-    max_buffer_frames: int,
-    open_stage: Callable[[Feed], Stage],
-    notice: Callable[[str], None],
-    *,
-    stats: bool,
+    server_host: str, server_port: int, listen_host: str, listen_port: int, max_buffer_frames: int, view: Viewed
 ) -> None:
     from lanline.client.video.plainwatch import PlainWatch
 
     feed = PlainWatch(max_buffer_frames)
     try:
         await feed.start(server_host, server_port, listen_host, listen_port)
-        await _view(feed, open_stage, notice, timeout_s, stats=stats)
+        await _view(feed, view)
     finally:
         feed.close()
 
 
-async def _view(
-    feed: Feed,
-    open_stage: Callable[[Feed], Stage],
-    notice: Callable[[str], None],
-    timeout_s: float,
-    *,
-    stats: bool,
-) -> None:
+async def _view(feed: Feed, view: Viewed) -> None:
     from lanline.client.video.viewing import Viewing
 
-    await Viewing(feed, partial(open_stage, feed), notice, timeout_s=timeout_s, statistics=stats).run()
+    open_stage, notice = view.stage
+    opener = partial(open_stage, feed)
+    await Viewing(feed, opener, notice, timeout_s=view.timeout_s, statistics=view.statistics).run()
 
 
 def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stage], Callable[[str], None]]:

@@ -13,8 +13,9 @@ class Counts(msgspec.Struct, frozen=True):
     """Since the start."""
 
     frames_complete: int = 0
-    frames_incomplete: int = 0
     bytes_received: int = 0
+    loss: str = ""
+    """In the words of the format."""
 
 
 class Feed(Protocol):

@@ -70,7 +70,7 @@ class PlainWatch:
 
     def counts(self) -> Counts:
         known = self._reassembler
-        return Counts(known.frames_completed, known.frames_dropped, self._bytes_received)
+        return Counts(known.frames_completed, self._bytes_received, f"{known.frames_dropped} incomplete")
 
     async def take(self, timeout_s: float) -> list[EncodedFrame]:
         if not self._frames:

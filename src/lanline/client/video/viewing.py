@@ -95,8 +95,8 @@ class Viewing:
         await self._apart(partial(stage.notify, notice))
 
     async def _await_quit(self, stage: Stage) -> None:
-        while QUIT not in await self._apart(stage.keys):
-            # Neither windows nor terminals tell by themselves, on all systems.
+        # Neither windows nor terminals tell by themselves, on all systems.
+        while QUIT not in await self._apart(stage.keys):  # noqa: ASYNC110
             await asyncio.sleep(_KEYS_EVERY_S)
 
     async def _count(self, stage: Stage) -> None:
@@ -113,6 +113,6 @@ class Viewing:
 def statistics_line(last: Counts, counts: Counts, shown: int, shown_in_all: int, elapsed_s: float) -> str:
     megabits = (counts.bytes_received - last.bytes_received) * 8 / elapsed_s / 1e6
     return (
-        f"{shown / elapsed_s:.1f} fps, {megabits:.1f} Mbit/s, {counts.frames_incomplete} incomplete, "
+        f"{shown / elapsed_s:.1f} fps, {megabits:.1f} Mbit/s, {counts.loss}, "
         f"{max(0, counts.frames_complete - shown_in_all)} passed over, {shown_in_all} shown"
     )

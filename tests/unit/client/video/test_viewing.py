@@ -163,5 +163,5 @@ def test_damage_shows_nothing_and_asks_for_a_key_frame() -> None:
 
 
 def test_figures_are_of_the_last_second_and_of_all() -> None:
-    line = statistics_line(Counts(10, 1, 0), Counts(32, 3, 250_000), 20, 30, 2.0)
+    line = statistics_line(Counts(10, 0), Counts(32, 250_000, "3 incomplete"), 20, 30, 2.0)
     assert line == "10.0 fps, 1.0 Mbit/s, 3 incomplete, 2 passed over, 30 shown"
