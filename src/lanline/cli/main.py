@@ -10,6 +10,7 @@ import typer
 
 from lanline.cli.peer import peer
 from lanline.cli.smtp.group import app as smtp
+from lanline.cli.video.group import app as video
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 app.command()(peer)
 app.add_typer(smtp, name="smtp")
+app.add_typer(video, name="video")
 
 
 @app.callback()

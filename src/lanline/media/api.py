@@ -127,7 +127,10 @@ class PictureSink(Protocol):
     def show(self, picture: Picture) -> None: ...
 
     def tell(self, line: str) -> None:
-        """A line of statistics or a notice over the picture; empty takes it away."""
+        """A line of statistics, which takes the place of the last one."""
+
+    def notify(self, line: str) -> None:
+        """Something to know about the picture, or about there being none; empty takes it away."""
 
     def keys(self) -> list[str]:
         """What was pressed since the last call, as characters; a closed window reports `q`. Also keeps it alive."""

@@ -29,7 +29,12 @@ def as_picture(
     """Of even width and height, which the halved planes of colour need."""
     size = size or even(Size(frame.width, frame.height))
     changed = (reformatter or VideoReformatter()).reformat(
-        frame, width=size.width, height=size.height, format=layout.value, interpolation=Interpolation.BILINEAR
+        frame,
+        width=size.width,
+        height=size.height,
+        format=layout.value,
+        interpolation=Interpolation.BILINEAR,
+        dst_color_range=ColorRange.MPEG if layout is Layout.YUV else ColorRange.JPEG,
     )
     return Picture(cast("Pixels", changed.to_ndarray()), layout, captured_at_us)
 

@@ -107,7 +107,7 @@ class MovingEncoder:
     def _opened(self, size: Size) -> av.VideoCodecContext:
         try:
             context = av.CodecContext.create(self._engine.encoder, "w")
-        except av.error.FFmpegError as cause:
+        except ValueError as cause:
             raise MediaProblem(f"{self.codec.value} cannot be encoded here: the library of codecs lacks it.") from cause
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = size.width, size.height, Layout.YUV.value

@@ -17,6 +17,9 @@ class Blank:
         """The decoder has done its work; that is all there is to it."""
 
     def tell(self, line: str) -> None:
+        self._say(line)
+
+    def notify(self, line: str) -> None:
         if line:
             self._say(line)
 

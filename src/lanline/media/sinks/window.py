@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from lanline.media.sinks.snapshot import save_picture
 
 _LARGEST_PART = 0.9
 """Of the screen, at first."""
+_SAVED_S = 3.0
 _FULL_RANGE, _VIDEO_RANGE = 0, 1
 """SDL_YUV_CONVERSION_MODE, which the binding does not name."""
 
@@ -35,6 +37,7 @@ class Window:
         self._shows_line = statistics
         self._line = ""
         self._notice = ""
+        self._notice_ends = 0.0
         self._is_full = False
         self._picture: Picture | None = None
         self._texture: object = None
@@ -128,12 +131,11 @@ class Window:
         return Size(max(1, width.value), max(1, height.value))
 
     def tell(self, line: str) -> None:
-        self._line, self._notice = line, ""
+        self._line = line
         self._redraw()
 
     def notify(self, line: str) -> None:
-        """Over the picture until the next line of statistics, whether those are shown or not."""
-        self._notice = line
+        self._notice, self._notice_ends = line, float("inf")
         self._redraw()
 
     def _redraw(self) -> None:
@@ -141,6 +143,8 @@ class Window:
             self._draw()
 
     def keys(self) -> list[str]:
+        if self._notice and time.monotonic() > self._notice_ends:
+            self.notify("")
         pressed: list[str] = []
         event = sdl2.SDL_Event()
         while sdl2.SDL_PollEvent(ctypes.byref(event)):
@@ -174,6 +178,7 @@ class Window:
             self.notify(f"Saved as {save_picture(picture, self._folder).name}")
         except MediaProblem as problem:
             self.notify(str(problem))
+        self._notice_ends = time.monotonic() + _SAVED_S
 
     def close(self) -> None:
         sdl2.SDL_DestroyRenderer(self._renderer)  # and its textures

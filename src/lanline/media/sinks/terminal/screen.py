@@ -37,6 +37,7 @@ class TerminalScreen:
         self._room: Room | None = None
         self._fitted = Size(0, 0)
         self._line = ""
+        self._notice = ""
 
     def show(self, picture: Picture) -> None:
         room, cleared = self._measured()
@@ -64,9 +65,13 @@ class TerminalScreen:
         self._line = line
         self._tty.write(self._status())
 
+    def notify(self, line: str) -> None:
+        self._notice = line
+        self._tty.write(self._status())
+
     def _status(self) -> bytes:
         cells, _ = self._tty.cells()
-        text = self._line.encode("ascii", "replace")[: cells.width - 1]
+        text = (self._notice or self._line).encode("ascii", "replace")[: cells.width - 1]
         return b"\x1b[%d;1H\x1b[0m%b\x1b[K" % (cells.height, text)
 
     def keys(self) -> list[str]:
