@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from child import Child, ChildFailed, child
 from impairment import Impairment
@@ -26,7 +25,7 @@ NAME = "video"
 LIMIT_S = 20.0
 DELAY_S = 0.010
 WARM_UP_FRAMES = 15
-"""What is shown of the first half second depends on who was ready first."""
+"""What is shown of the first half second depends on who was ready first. A receiver that needs longer is waited for."""
 LAST_FRAMES = 6
 OWN_MODES = {
     "plain format": "plain",
@@ -92,8 +91,8 @@ async def measure(options: Options) -> Section:
 
 def _setting(seconds: float) -> str:
     return (
-        f"720p at {FPS:g} pictures a second, JPEG of about 20 packets a picture, 10 ms one way, losses in both "
-        f"directions, {seconds:g} s a cell. A cell says how many of the captured pictures were shown, and the median and "
+        f"720p at {FPS:g} pictures a second, JPEG of about 28 packets a picture, 10 ms one way, losses in both "
+        f"directions, {seconds:g} s a cell. A cell says how many of the captured pictures were shown, the median and "
         "the 95th percentile of the time from capture to the decoded picture, in ms, by the number painted into it; "
         "encoding and decoding are part of it. FFmpeg encodes H.264 at 3 Mbit/s with a key frame a second, for the "
         "lowest delay that it offers; a damaged picture counts as shown when its number can be read. The second table "
@@ -132,7 +131,9 @@ async def _ffmpeg_cell(carrier: str, network: Network, seconds: float) -> Cell:
         async with child("videoreceiver.py", ["ffmpeg", "--ffmpeg", json.dumps(receives)]) as receiving:
             await receiving.expect("ready", LIMIT_S)
             await asyncio.sleep(0.5)  # until it listens; it does not say when
-            async with child("videosender.py", ["ffmpeg", "--seconds", str(seconds), "--ffmpeg", json.dumps(sends)]) as sending:
+            async with child(
+                "videosender.py", ["ffmpeg", "--seconds", str(seconds), "--ffmpeg", json.dumps(sends)]
+            ) as sending:
                 await sending.expect("ready", LIMIT_S)
                 return await _run(network, sending, receiving, seconds)
 
@@ -150,7 +151,8 @@ async def _run(network: Network, sending: Child, receiving: Child, seconds: floa
 
 
 def _evaluate(captured: dict[str, int], shown: dict[str, int], wire_bytes: int) -> Cell:
-    counted = list(captured)[WARM_UP_FRAMES:-LAST_FRAMES]
+    first = max(WARM_UP_FRAMES, min(map(int, shown), default=0))
+    counted = list(captured)[first:-LAST_FRAMES]
     latencies = sorted((shown[number] - captured[number]) / 1e3 for number in counted if number in shown)
     if not latencies:
         return Cell(0.0, 0.0, 0.0, wire_bytes, 0)
@@ -185,9 +187,9 @@ async def _narrow_and_widen(network: Network, sending: Child, receiving: Child, 
     await sending.expect("sent", phase_s + LIMIT_S)
     receiving.tell("end")
     received = await receiving.expect("received", LIMIT_S)
-    times = sorted(received["shown"].values())
     rungs = [(at, rung) for at, rung in received["rungs"]]
     narrowed, widened = changed_at
+    times = [at for at, _ in rungs]
     freezes = [later - earlier for earlier, later in pairwise(times) if later > narrowed]
     before = [rung for at, rung in rungs if at < narrowed]
     top = before[-1] if before else -1
@@ -211,14 +213,15 @@ async def _cost(viewers: int) -> float | str:
         return f"failed: {failed}"
 
 
-def _figures(cell: Cell | str) -> Any:
+def _figures(cell: Cell | str) -> dict[str, float] | str:
     return cell if isinstance(cell, str) else asdict(cell)
 
 
 def _shown_table(cells: dict[str, dict[str, Cell | str]]) -> str:
     names = list(next(iter(cells.values())))
     rows = [
-        [title, *(cell if isinstance(cell, str) else cell.text for cell in row.values())] for title, row in cells.items()
+        [title, *(cell if isinstance(cell, str) else cell.text for cell in row.values())]
+        for title, row in cells.items()
     ]
     return table(["shown, p50 / p95 ms, at a loss of", *names], rows)
 
@@ -228,7 +231,13 @@ def _bytes_table(cells: dict[str, dict[str, Cell | str]]) -> str:
     plain = cells["plain format"]["0 %"]
     least = 0 if isinstance(plain, str) else plain.wire_bytes
     rows = [
-        [title, *("" if isinstance(cell, str) or not least else f"{cell.wire_bytes / least * 100 - 100:+.0f} %" for cell in row.values())]
+        [
+            title,
+            *(
+                "" if isinstance(cell, str) or not least else f"{cell.wire_bytes / least * 100 - 100:+.0f} %"
+                for cell in row.values()
+            ),
+        ]
         for title, row in cells.items()
         if title in OWN_MODES
     ]
@@ -244,6 +253,7 @@ def _ladder_table(ladder: dict[str, float] | str) -> str:
 
 def _cost_table(costs: dict[int, float | str]) -> str:
     head = ["viewers", *(f"{viewers:,}" for viewers in costs)]
-    return table(head, [["µs a picture and viewer", *(cost if isinstance(cost, str) else f"{cost:.1f}" for cost in costs.values())]])
-
-
+    return table(
+        head,
+        [["µs a picture and viewer", *(cost if isinstance(cost, str) else f"{cost:.1f}" for cost in costs.values())]],
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from videofeed import FPS, SIZE
-
 from lanline.media.framenumber import square_size
+from videofeed import FPS, SIZE
 
 KEY_EVERY = 30
 RATE = "3M"

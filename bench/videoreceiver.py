@@ -12,8 +12,6 @@ import socket
 from collections.abc import Sequence
 
 import numpy as np
-from parent import commands, say
-from videofeed import SIZE, NumberReader, now_us
 
 from lanline.client.video.viewer import VideoViewer
 from lanline.crypto.identity import Identity
@@ -25,6 +23,8 @@ from lanline.proto.media.viewer import Viewer
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
+from parent import commands, say
+from videofeed import SIZE, NumberReader, now_us
 
 TOP_ROW_BYTES = SIZE.width * framenumber.square_size(SIZE.width)
 SQUARES = framenumber.square_size(SIZE.width)

@@ -13,9 +13,6 @@ import os
 import socket
 from collections.abc import Sequence
 
-from parent import commands, say
-from videofeed import FPS, QUALITY, SIZE, Pictures, jpeg_encoder, now_us
-
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders
 from lanline.crypto.identity import Identity
@@ -27,6 +24,8 @@ from lanline.proto.media.publisher import Publisher
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
 from lanline.wire.video import StreamCodec
+from parent import commands, say
+from videofeed import FPS, QUALITY, SIZE, Pictures, jpeg_encoder, now_us
 
 FIXED_PARITY = 0.2
 LADDER = ((240, 400_000), (480, 1_100_000), (720, 2_600_000), (1080, 5_500_000))
@@ -97,7 +96,7 @@ async def send_sealed(port: int, seconds: float, mode: str) -> dict[int, int]:
 async def send_ladder(port: int, seconds: float) -> dict[int, int]:
     """Each rung keeps to a rate of its own, so that the link has something to choose from."""
     source = Size(1920, 1080)
-    plans = [StreamPlan(StreamCodec.JPEG, height * 16 // 9, height, rate) for height, rate in LADDER]
+    plans = [StreamPlan(StreamCodec.JPEG, height * 16 // 9 & ~1, height, rate) for height, rate in LADDER]
 
     def make_encoder(rung: int) -> JpegEncoder:
         encoder = JpegEncoder(QUALITY, FPS)
