@@ -17,7 +17,6 @@ from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders
 from lanline.crypto.identity import Identity
 from lanline.media.api import Codec, EncodedFrame, Layout, Size
-from lanline.media.codecs.jpeg import JpegEncoder
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.plain import PlainPacketiser, is_hello
 from lanline.proto.media.publisher import Publisher
@@ -25,11 +24,11 @@ from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
 from lanline.wire.video import StreamCodec
 from parent import commands, say
-from videofeed import FPS, QUALITY, SIZE, Pictures, jpeg_encoder, now_us
+from videofeed import FPS, SIZE, Pictures, jpeg_encoder, now_us
 
 FIXED_PARITY = 0.2
 LADDER = ((240, 400_000), (480, 1_100_000), (720, 2_600_000), (1080, 5_500_000))
-"""Heights, and the bits a second that their JPEG quality is kept to."""
+"""Heights, and bits a second."""
 
 
 async def pictures(seconds: float, pictures: Pictures):  # noqa: ANN201 -- an async generator of numbers and pictures
@@ -94,22 +93,17 @@ async def send_sealed(port: int, seconds: float, mode: str) -> dict[int, int]:
 
 
 async def send_ladder(port: int, seconds: float) -> dict[int, int]:
-    """Each rung keeps to a rate of its own, so that the link has something to choose from."""
+    """Empty pictures, filled up to the rate of their rung."""
     source = Size(1920, 1080)
     plans = [StreamPlan(StreamCodec.JPEG, height * 16 // 9 & ~1, height, rate) for height, rate in LADDER]
 
-    def make_encoder(rung: int) -> JpegEncoder:
-        encoder = JpegEncoder(QUALITY, FPS)
-        encoder.set_bitrate(plans[rung].bits_per_s)
-        return encoder
-
-    encoders = RungEncoders(plans, make_encoder, Layout.FULL_YUV)
+    encoders = RungEncoders(plans, lambda _rung: jpeg_encoder(), Layout.FULL_YUV)
     publisher = VideoPublisher(Publisher(plans, fps=FPS, entropy=os.urandom), encoders)
     host = LinkHost(await UdpSocket.bind("127.0.0.1", port), Identity.generate(), on_accept=publisher.accept)
     say(event="ready")
     await (await commands()).readline()
     captured: dict[int, int] = {}
-    async for number, picture in pictures(seconds, Pictures(source)):
+    async for number, picture in pictures(seconds, Pictures(source, is_empty=True)):
         captured[number] = picture.captured_at_us
         for rung, frame in await asyncio.to_thread(encoders.encode, picture):
             publisher.publish(rung, _padded(frame, plans[rung].bits_per_s))

@@ -13,6 +13,7 @@ from lanline.wire.video import Report
 
 _QUEUE_S = 0.025
 _RISING_S = 0.010
+_PATIENCE_IN_TRIALS = 0.5
 _LOSS_OF_A_FULL_LINK = 0.25
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
@@ -74,8 +75,9 @@ class RateChoice:
             self.trial_bits_per_s = max(received, rates[self.rung]) * _TRIAL_STEP
 
     def _is_overloaded(self, report: Report, sent_bytes: int) -> bool:
-        queue_s, trend_s = report.queue_us / 1e6, report.trend_us / 1e6
-        if queue_s > _QUEUE_S and trend_s > _RISING_S:
+        # A trial is given up at the first sign: it is on purpose that it may be too much.
+        patience = _PATIENCE_IN_TRIALS if self.trial_bits_per_s else 1.0
+        if report.queue_us / 1e6 > patience * _QUEUE_S and report.trend_us / 1e6 > patience * _RISING_S:
             return True
         if sent_bytes and not report.received_bytes:
             return True
