@@ -106,6 +106,14 @@ def test_a_link_that_narrows_is_followed_without_a_freeze_and_back_up(
     assert up_at <= 30.0
 
 
+def test_a_link_that_carries_a_little_too_little_is_noticed_and_not_flooded_with_repairs() -> None:
+    broadcast = Broadcast(1, Conditions(rate_bytes_per_s=5_300_000 / 8, queue_bytes=64_000), plans=LADDER)
+    broadcast.run(8.0)
+    assert broadcast.rungs_shown(3.0, 8.0)[0][1] < 3
+    assert broadcast.longest_freeze(0.5, 8.0) <= 0.5
+    assert broadcast.publisher.sent_bytes[("viewer0", 1)] < 1.2 * 5_500_000 / 8 * 8.0
+
+
 def test_a_viewer_on_a_bad_link_takes_nothing_from_one_on_a_good_link() -> None:
     broadcast = Broadcast(1, Conditions(), plans=LADDER, viewers=2)
     broadcast.network.set_conditions("publisher", "viewer1", Conditions(rate_bytes_per_s=125_000, queue_bytes=30_000))

@@ -196,8 +196,9 @@ class Publisher:
         self, viewer: Viewer, subscription: Subscription, stream_id: bytes, numbers: list[int], now: float
     ) -> None:
         stream = self._by_id.get(stream_id)
-        if stream is None or stream in self._rungs[subscription.choice.rung + 1 :]:
-            # A link that was too slow for that rung is not helped by more of it.
+        choice = subscription.choice
+        if stream is None or choice.was_full(now) or stream in self._rungs[choice.rung + 1 :]:
+            # A link that is too slow for what it is sent is not helped by more of it.
             return
         packets_per_s = stream.bits_per_s / 8 / DEFAULT_MTU_BYTES
         allowed = subscription.repairs_allowed(len(numbers), packets_per_s, now)

@@ -6,6 +6,7 @@ docs/protocol/media.md, 7.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from lanline.proto.media.parity import NO_LOSS, LossEstimate
@@ -14,6 +15,9 @@ from lanline.wire.video import Report
 _QUEUE_S = 0.025
 _RISING_S = 0.010
 _PATIENCE_IN_TRIALS = 0.5
+_REPORTS_OF_A_RISE = 4
+_STANDING_REPORTS = 5
+_FULL_S = 0.3
 _LOSS_OF_A_FULL_LINK = 0.25
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
@@ -41,6 +45,9 @@ class RateChoice:
         self._pause_s = _FIRST_PAUSE_S
         self._next_trial_at = 0.0
         self._decided_at = -1e9
+        self._full_at = -1e9
+        self._queues: deque[float] = deque(maxlen=_REPORTS_OF_A_RISE)
+        self._standing = 0
         self._went_up_at = -1e9
 
     @property
@@ -60,7 +67,7 @@ class RateChoice:
         """`rates` are the bits per second of the rungs; `sent_bytes` is what went out since the last report."""
         interval_s = max(0.001, report.interval_us / 1e6)
         received = report.received_bytes * 8 / interval_s
-        if self._is_overloaded(report, sent_bytes):
+        if self._is_overloaded(report, sent_bytes, now):
             self._on_overload(received, rates, now, queue_s=report.queue_us / 1e6)
             return
         self._loss.on_report(report.chunks, report.lost_before_repair)
@@ -74,15 +81,31 @@ class RateChoice:
         elif self._clean_s >= _CLEAN_S and now >= self._next_trial_at:
             self.trial_bits_per_s = max(received, rates[self.rung]) * _TRIAL_STEP
 
-    def _is_overloaded(self, report: Report, sent_bytes: int) -> bool:
+    def _is_overloaded(self, report: Report, sent_bytes: int, now: float) -> bool:
+        if self._is_queueing(report.queue_us / 1e6, report.lost_before_repair):
+            self._full_at = now
+            return True
+        return bool(sent_bytes and not report.received_bytes) or self._loses_more_than_usual(report)
+
+    def _is_queueing(self, queue_s: float, lost: int) -> bool:
+        """A queue that has grown within the last few reports, or one that stands there and is full."""
+        grown_s = queue_s - min(self._queues, default=0.0)
+        self._queues.append(queue_s)
         # A trial is given up at the first sign: it is on purpose that it may be too much.
         patience = _PATIENCE_IN_TRIALS if self.trial_bits_per_s else 1.0
-        if report.queue_us / 1e6 > patience * _QUEUE_S and report.trend_us / 1e6 > patience * _RISING_S:
-            return True
-        if sent_bytes and not report.received_bytes:
-            return True
+        if queue_s <= patience * _QUEUE_S:
+            self._standing = 0
+            return False
+        self._standing += 1
+        return grown_s > patience * _RISING_S or (self._standing >= _STANDING_REPORTS and lost > 0)
+
+    def _loses_more_than_usual(self, report: Report) -> bool:
         lost = report.lost_before_repair / report.chunks if report.chunks >= _USUAL_CHUNKS else 0.0
         return lost > self._loss.rate + _LOSS_OF_A_FULL_LINK
+
+    def was_full(self, now: float) -> bool:
+        """Lately: then repairs would only stand in the same queue."""
+        return now - self._full_at < _FULL_S
 
     def _on_overload(self, received: float, rates: Sequence[float], now: float, queue_s: float) -> None:
         self._clean_s = 0.0
