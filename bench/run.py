@@ -19,6 +19,7 @@ import goodput
 import handshakes
 import idle
 import latency
+import video
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     idle.NAME: idle.measure,
     handshakes.NAME: handshakes.measure,
     flood.NAME: flood.measure,
+    video.NAME: video.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5

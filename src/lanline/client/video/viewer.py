@@ -46,9 +46,12 @@ class WatchEnd(msgspec.Struct, frozen=True):
 class VideoViewer:
     """Frames wait for `take`; when nobody takes them, the oldest go."""
 
-    def __init__(self, call: Call, wants: Subscribe | None = None) -> None:
+    def __init__(
+        self, call: Call, wants: Subscribe | None = None, *, make_core: Callable[[Subscribe], Viewer] = Viewer
+    ) -> None:
         self._call = call
         self._wants = wants or Subscribe()
+        self._make_core = make_core
         self._session: _Session | None = None
         self._frames: deque[EncodedFrame] = deque(maxlen=_MOST_WAITING_FRAMES)
         self._has_news = asyncio.Event()
@@ -71,7 +74,7 @@ class VideoViewer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
                 continue
-            session = self._session = _Session(connection, self._wants, self._on_event)
+            session = self._session = _Session(connection, self._make_core(self._wants), self._on_event)
             try:
                 closed = await session.wait_closed()
             finally:
@@ -152,11 +155,11 @@ class _Session:
     def __init__(
         self,
         connection: Connection,
-        wants: Subscribe,
+        core: Viewer,
         on_event: Callable[[StreamOffered | WatchRefused | BroadcastEnded | FrameArrived], None],
     ) -> None:
         self._connection = connection
-        self._core = Viewer(wants)
+        self._core = core
         self._on_event = on_event
         self._closed: asyncio.Future[LinkClosed] = asyncio.get_running_loop().create_future()
         self._stream_ids: set[bytes] = set()

@@ -75,10 +75,12 @@ class NackPlanner:
         due: list[list[int]] = [[] for _ in wanted]
         for index in partial.missing_indexes():
             number, block = partial.first_number + index, block_of(index, total)
-            if self._is_asked(number, now, rtt):
-                wanted[block] -= 1
-            elif self._is_missing(number, now) or now >= tail_due:
+            is_due = self._is_missing(number, now) or now >= tail_due
+            if is_due and not self._is_asked(number, now, rtt):
                 due[block].append(number)
+            else:
+                # It is on its way, by itself or as a repair.
+                wanted[block] -= 1
         parity_to_come = 0 if is_over else self._parity_to_come(partial)
         return [
             number for block, numbers in enumerate(due) for number in numbers[: max(0, wanted[block] - parity_to_come)]

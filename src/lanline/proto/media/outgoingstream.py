@@ -62,9 +62,11 @@ class OutgoingStream:
     def chunks_of(self, frame: Frame) -> int:
         return self._packetiser.chunks_of(len(frame.payload))
 
-    def seal(self, frame: Frame, parity_chunks: int, frame_interval_s: float, now: float) -> SealedFrame:
+    def seal(
+        self, frame: Frame, parity_chunks: int, frame_interval_s: float, now: float, *, is_calm: bool
+    ) -> SealedFrame:
         total = self.chunks_of(frame)
-        slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now)
+        slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now, is_calm=is_calm)
         first_number = self._sealer.next_number
         packets = self._sealer.seal(self._packetiser.packetise(frame, parity_chunks, departures_us(slices)))
         self._remember(first_number, packets)

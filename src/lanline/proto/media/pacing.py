@@ -9,6 +9,8 @@ from __future__ import annotations
 import msgspec
 
 SLICE_PACKETS = 16
+CALM_SLICE_PACKETS = 32
+"""Where nobody has lost anything of late."""
 _SHARE_OF_INTERVAL = 0.5
 _LONGEST_INTERVALS = 3.0
 _AVERAGED_FRAMES = 30
@@ -33,9 +35,9 @@ class UsualSize:
     def on_frame(self, packets: int) -> None:
         self._packets += (packets - self._packets) / _AVERAGED_FRAMES
 
-    def step_s(self, packets: int, frame_interval_s: float) -> float:
+    def step_s(self, packets: int, frame_interval_s: float, slice_packets: int = SLICE_PACKETS) -> float:
         """The time between two slices of a frame; none when there is one."""
-        count = -(-packets // SLICE_PACKETS)
+        count = -(-packets // slice_packets)
         if count <= 1:
             return 0.0
         times_usual = packets / max(1.0, self._packets)
@@ -56,9 +58,10 @@ class Pacing:
         self._usual = UsualSize(expected_packets)
         self._free_at = 0.0
 
-    def slices_of(self, packets: int, frame_interval_s: float, now: float) -> list[Slice]:
-        count = max(1, -(-packets // SLICE_PACKETS))
-        step = self._usual.step_s(packets, frame_interval_s)
+    def slices_of(self, packets: int, frame_interval_s: float, now: float, *, is_calm: bool = False) -> list[Slice]:
+        slice_packets = CALM_SLICE_PACKETS if is_calm else SLICE_PACKETS
+        count = max(1, -(-packets // slice_packets))
+        step = self._usual.step_s(packets, frame_interval_s, slice_packets)
         begin = max(now, self._free_at)
         self._usual.on_frame(packets)
         self._free_at = begin + step * (count - 1)

@@ -10,7 +10,7 @@ from lanline.proto.media.fec import block_count
 MOST_SHARE = 0.3
 _UNREPAIRED = 0.02
 """The share of blocks that may need a repair by request in spite of it."""
-_NO_LOSS = 0.002
+NO_LOSS = 0.002
 
 
 @lru_cache(4096)
@@ -27,7 +27,7 @@ def _parity_of_block(data_chunks: int, loss_percent_tenths: int) -> int:
 
 def parity_for(total_chunks: int, loss: float) -> int:
     """The fewest parity chunks with which hardly a block fails, if losses are independent; at most 30 %."""
-    if loss < _NO_LOSS:
+    if loss < NO_LOSS:
         return 0
     blocks = block_count(total_chunks)
     return blocks * _parity_of_block(-(-total_chunks // blocks), min(500, round(loss * 1000)))

@@ -291,7 +291,9 @@ class Publisher:
             if subscription.choice.trial_bits_per_s:
                 trials.append((viewer, subscription))
         epoch = stream.epoch
-        sealed = stream.seal(frame, max(groups) - total, 1.0 / self._fps, now)
+        parity = max(groups) - total
+        is_calm = all(subscription.choice.is_calm for subscription in to.values())
+        sealed = stream.seal(frame, parity, 1.0 / self._fps, now, is_calm=is_calm)
         if stream.epoch != epoch:
             self._offer_anew()
         packet_bytes = len(sealed.packets[0])

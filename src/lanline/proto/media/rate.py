@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lanline.proto.media.parity import LossEstimate
+from lanline.proto.media.parity import NO_LOSS, LossEstimate
 from lanline.wire.video import Report
 
 _QUEUE_S = 0.025
@@ -45,6 +45,11 @@ class RateChoice:
     @property
     def loss(self) -> float:
         return self._loss.rate
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing was lost of late, and the link was not full."""
+        return self._loss.rate < NO_LOSS and self._clean_s >= _CLEAN_S
 
     def limit(self, top_rung: int) -> None:
         self.top_rung = top_rung

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from unit.client.video.stage import JPEG, LADDER, PUBLISHER_ADDRESS, VIEWER, Stage, frame, run
 
 from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed
 from lanline.transport.linkhost import LinkHost
 from lanline.wire.video import Subscribe
+from unit.client.video.stage import JPEG, LADDER, PUBLISHER_ADDRESS, VIEWER, Stage, frame, run
 
 
 def test_what_is_published_is_seen() -> None:
