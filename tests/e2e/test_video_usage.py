@@ -116,6 +116,18 @@ def test_a_terminal_without_colour_is_sent_letters(house: Cinema) -> None:
     assert not re.search(r"\x1b\[[34]8;", viewer.out.text)
 
 
+def test_what_is_to_be_known_of_the_key_is_told_when_the_terminal_is_free_again(house: Cinema, tmp_path: Path) -> None:
+    _, port = house.serve("--size", "320x240", "--home", str(tmp_path / "ann"))
+    viewer = house.run(
+        "watch", "--server-host", "127.0.0.1", "--server-port", str(port), "--sink", "terminal",
+        "--home", str(tmp_path / "bob"), terminal=(24, 80), TERM="vt100", LC_ALL="C.UTF-8",
+    )  # fmt: skip
+    viewer.wait_out(r"\+\+\+")
+    viewer.press(b"q")
+    assert viewer.wait_end() == 0
+    assert "First time at" in viewer.out.text.partition("\x1b[?1049l")[2]
+
+
 def test_silence_is_shown_in_the_terminal(house: Cinema) -> None:
     viewer = house.watch(
         free_port(), "--sink", "terminal", "--timeout", "0.2", terminal=(24, 80), TERM="vt100", LC_ALL="C.UTF-8"
