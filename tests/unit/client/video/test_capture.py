@@ -96,6 +96,7 @@ def test_nothing_is_encoded_while_nobody_watches_and_who_begins_gets_a_key_frame
             reel.let.release()
         await until(lambda: reel.given >= 3)
         assert stamp.asked == []
+        assert not stamp.encoded.acquire(blocking=False)
         capture.want(True)
         capture.set_bitrate(9000)
         reel.let.release()
