@@ -6,8 +6,8 @@ import math
 
 from lanline.proto.media.holes import Arrival, Holes
 from lanline.proto.media.nack import NackPlanner
-from lanline.proto.media.packet import StreamPacket
 from lanline.proto.media.pacing import UsualSize
+from lanline.proto.media.packet import StreamPacket
 from lanline.proto.media.reassembler import ClosedFrame, OpenFrame
 from lanline.wire.video import StreamCodec
 
