@@ -1,5 +1,5 @@
-"""`lanline video` as a person runs it: processes at pipes or at a terminal, read with a limit; and a viewer and a server
-of the plain format made of nothing but `struct` and a socket, as somebody else would write them.
+"""`lanline video` as a person runs it: processes at pipes or at a terminal, read with a limit; the plain format made
+of nothing but `struct` and a socket, as somebody else would write it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
+import numpy as np
+import simplejpeg
+
 from e2e.peers import COMMAND, LIMIT_S, Watched
+from lanline.media import framenumber
+from lanline.media.api import Layout, Picture
+from lanline.media.colours import as_picture
 
 HEADER = struct.Struct("!IHHI")
 
@@ -167,32 +174,16 @@ def cut(frame_id: int, picture: bytes, room: int = 1000) -> list[bytes]:
 
 
 def painted_picture(number: int, width: int = 640, height: int = 360) -> bytes:
-    import numpy as np
-    import simplejpeg
-
-    from lanline.media import framenumber
-
     pixels = np.full((height, width, 3), 90, dtype=np.uint8)
     framenumber.paint(pixels, number)
     return bytes(simplejpeg.encode_jpeg(pixels, quality=80))
 
 
 def painted_number(jpeg: bytes) -> int:
-    import simplejpeg
-
-    from lanline.media import framenumber
-    from lanline.media.api import Layout, Picture
-
     return framenumber.read(Picture(simplejpeg.decode_jpeg(jpeg), Layout.RGB, 0))
 
 
 def numbers_in(film: Path) -> list[int]:
-    import av
-
-    from lanline.media import framenumber
-    from lanline.media.api import Layout
-    from lanline.media.colours import as_picture
-
     with av.open(str(film)) as container:
         return [framenumber.read(as_picture(frame, Layout.YUV, 0)) for frame in container.decode(video=0)]
 

@@ -28,8 +28,7 @@ class Pace:
     def is_due(self) -> bool:
         """For what brings its own beat, which may be faster: whether to take what is there now."""
         now = time.monotonic()
-        # A picture that comes a little early is taken, or two clocks that nearly agree would drop every other one.
-        if now < self._due - self._interval_s / 4:
+        if now < self._due:
             return False
         self._due = max(self._due, now - self._interval_s) + self._interval_s
         return True

@@ -5,10 +5,25 @@ import sys
 
 import pytest
 
-HEAVY = {"cryptography", "OpenSSL", "prompt_toolkit", "uvloop", "msgspec", "websockets"}
+HEAVY = {
+    "cryptography",
+    "OpenSSL",
+    "prompt_toolkit",
+    "uvloop",
+    "msgspec",
+    "websockets",
+    "numpy",
+    "av",
+    "simplejpeg",
+    "sdl2",
+    "segno",
+}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["peer", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["peer", "--help"], ["video", "--help"], ["video", "serve", "-h"], ["video", "watch", "-h"]],
+)
 def test_help_fits_a_terminal(arguments: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-m", "lanline", *arguments], capture_output=True, text=True, check=True)
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())

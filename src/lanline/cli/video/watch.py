@@ -81,7 +81,8 @@ def watch(
             )
             return
         place = _place(link, server_host, server_port)
-        view = Viewed(_stage(sink, f"{place[0]}:{place[1]}", stats=stats), timeout, stats or sink == "window")
+        stage = _stage(sink, f"{place[0]}:{place[1]}", stats=stats)
+        view = Viewed(stage, timeout, stats or sink == "window", sink == "terminal")
         own = None if listen_host == ALL_ADDRESSES else listen_host
         run(_watch_sealed(place, own, listen_port, expanded(home), accept_new_key, view))
 
@@ -103,11 +104,12 @@ def _place(link: str | None, host: str | None, port: int) -> tuple[str, int, byt
 
 @dataclass(frozen=True, slots=True)
 class Viewed:
-    """How what comes in is shown."""
+    """How what comes in is shown. `fills_terminal`: what is said meanwhile has to wait until the end."""
 
     stage: tuple[Callable[[Feed], Stage], Callable[[str], None]]
     timeout_s: float
     statistics: bool
+    fills_terminal: bool = False
 
 
 async def _watch_sealed(
@@ -121,12 +123,16 @@ async def _watch_sealed(
     from lanline.client.home import Home
     from lanline.client.video.sealedwatch import SealedWatch
 
-    feed = SealedWatch(Home(home), *place, say_aside, accepts_new_key=accepts_new_key)
+    unsaid: list[str] = []
+    tell = unsaid.append if view.fills_terminal else say_aside
+    feed = SealedWatch(Home(home), *place, tell, accepts_new_key=accepts_new_key)
     try:
         await feed.start(listen_host, listen_port)
         await _view(feed, view)
     finally:
         feed.close()
+        for line in unsaid:
+            say_aside(line)
 
 
 async def _watch_plain(

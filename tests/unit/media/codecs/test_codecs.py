@@ -80,6 +80,18 @@ def test_key_frames_come_first_when_asked_for_and_not_otherwise(codec: Codec, no
     assert keys == [0, 12]
 
 
+def test_a_key_frame_of_h264_is_one_from_which_everything_begins_anew() -> None:
+    encoder = make_encoder(Codec.H264, 60, 20)
+    for number in range(3):
+        picture = TestPattern(SMALL, 1000, Layout.YUV).read()
+        assert picture is not None
+        encoder.request_key()
+        payload = encoder.encode(picture)[0].payload
+        units = {payload[at + 3] & 31 for at in range(len(payload) - 3) if payload[at : at + 3] == b"\0\0\1"}
+        assert {5, 7, 8} <= units, f"IDR, SPS and PPS (H.264, table 7-1) in picture {number}"
+    encoder.close()
+
+
 @pytest.mark.parametrize("codec", MOVING)
 def test_a_decoder_that_joins_late_begins_at_a_key_frame(codec: Codec) -> None:
     source = TestPattern(SMALL, 1000, Layout.YUV)

@@ -18,6 +18,8 @@ from lanline.media.sinks.window import Window, sdl2
 from lanline.media.sources.screen import open_screen
 from lanline.media.sources.testpattern import TestPattern
 
+SMALL = Size(640, 360)
+
 
 @pytest.fixture(name="window")
 def _window(on_display: str, tmp_path: Path) -> Iterator[Window]:
@@ -26,7 +28,7 @@ def _window(on_display: str, tmp_path: Path) -> Iterator[Window]:
     made.close()
 
 
-def pattern(layout: Layout = Layout.YUV, size: Size = Size(640, 360)) -> Picture:
+def pattern(layout: Layout = Layout.YUV, size: Size = SMALL) -> Picture:
     picture = TestPattern(size, 1000, Layout.YUV).read()
     assert picture is not None
     return Colours().change(picture, layout)

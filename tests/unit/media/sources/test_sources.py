@@ -20,8 +20,10 @@ from lanline.media.sources.imagefolder import ImageFolder
 from lanline.media.sources.moviefile import MovieFile
 from lanline.media.sources.testpattern import TestPattern
 
+SMALL = Size(320, 240)
 
-def film(path: Path, count: int = 10, fps: int = 50, size: Size = Size(320, 240)) -> Path:
+
+def film(path: Path, count: int = 10, fps: int = 50, size: Size = SMALL) -> Path:
     """Its pictures carry their numbers."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})

@@ -129,7 +129,7 @@ def decoded_sixels(data: bytes) -> np.ndarray:
                 for row in range(6):
                     if bits >> row & 1:
                         pixels[y + row, x] = colour
-                x += 1
+                x += 1  # noqa: SIM113 -- it goes on over the runs
     return pixels
 
 
