@@ -88,7 +88,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g})")
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(
-        "--quick", action="store_true", help="a look at everything in about two minutes; writes no documents"
+        "--quick", action="store_true", help="a look at everything in about four minutes; writes no documents"
     )
     parser.add_argument("--all-ip", action="store_true", help="UDP, too, through the network namespaces")
     parser.add_argument("--seed", type=int, default=1, help="of the losses; the runs count up from it")

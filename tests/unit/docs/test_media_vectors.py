@@ -1,4 +1,4 @@
-"""The test vectors of docs/protocol/media.md are what the code makes, byte for byte; its limits are those of the code."""
+"""The test vectors of docs/protocol/media.md are what the code makes; its limits are those of the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from lanline.crypto.sealing import EPOCH_BITS
 from lanline.crypto.streams import StreamOpener, StreamSealer
-from lanline.proto.media import jitter, packet, pacing, parity, plain, reassembler, reports, subscription
+from lanline.proto.media import jitter, pacing, packet, parity, plain, reassembler, reports, subscription
 from lanline.proto.media.fec import parity_of
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.packetiser import Packetiser
