@@ -41,6 +41,10 @@ COMMANDS = {
         "Go offline everywhere: every program that is signed in as you is signed out.",
     ),
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
+    "video": (
+        "lanline.cli.video.group:app",
+        "Live video from one host to others: a camera, a screen, a file; in a window, a terminal, a file.",
+    ),
     "peer": ("lanline.cli.peer:peer", "Chat between two hosts, without a server, over UDP."),
     "smtp": ("lanline.cli.smtp.group:app", "Send ordinary mail: TLS required, certificates verified."),
 }
