@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanline.errors import LinkNotOpen, RequestRefused
+from lanline.model.text import safe_text
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.messages import ServerMessage
 
@@ -26,6 +27,10 @@ class Requests:
         self._waiting[number] = on_answer
         return number
 
+    def forget(self, number: int) -> None:
+        """It was not sent."""
+        del self._waiting[number]
+
     def answer(self, number: int, message: ServerMessage) -> bool:
         """False when nobody waits for it, or not any more."""
         on_answer = self._waiting.pop(number, None)
@@ -41,4 +46,5 @@ class Requests:
 
 
 def refusal(message: Refused) -> RequestRefused:
-    return RequestRefused(message.known_code, message.text, message.retry_after_ms / 1000)
+    """Its text is shown as it is, so nothing of it may steer a terminal."""
+    return RequestRefused(message.known_code, safe_text(message.text), message.retry_after_ms / 1000)

@@ -14,7 +14,15 @@ import msgspec
 
 from lanline.client.chat.link import ChatLink
 from lanline.client.chat.requests import Answer, OnAnswer, Requests
-from lanline.errors import CloseCode, HistoryProblem, LinkError, LinkNotOpen, ProtocolViolation, RequestRefused
+from lanline.errors import (
+    CloseCode,
+    HistoryProblem,
+    InvalidInput,
+    LinkError,
+    LinkNotOpen,
+    ProtocolViolation,
+    RequestRefused,
+)
 from lanline.model.text import safe_line
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
@@ -109,7 +117,11 @@ class Session:
 
     def _request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
         number = self.requests.expect(on_answer)
-        self.send(msgspec.structs.replace(message, request=number))
+        try:
+            self.send(msgspec.structs.replace(message, request=number))
+        except InvalidInput:
+            self.requests.forget(number)
+            raise
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Once the server's end of the link holds all that was sent until now; also when the link ends before."""

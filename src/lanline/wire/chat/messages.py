@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from lanline.errors import ProtocolViolation
+from lanline.errors import InvalidInput, ProtocolViolation
 from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, signin
 
 ClientMessage = (
@@ -83,7 +83,11 @@ _from_server: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(S
 
 
 def encode_message(message: ClientMessage | ServerMessage) -> bytes:
-    return _encoder.encode(message)
+    """Raises InvalidInput for text that is none, such as an argument of a command that was not UTF-8."""
+    try:
+        return _encoder.encode(message)
+    except UnicodeEncodeError as cause:
+        raise InvalidInput("The text holds half a character, which nobody could read.") from cause
 
 
 def decode_client_message(data: bytes) -> ClientMessage:

@@ -6,8 +6,9 @@ import pytest
 
 from lanline.client.chat import events
 from lanline.client.chat.session import AsNewcomer, NodeState
-from lanline.errors import CloseCode, LinkNotOpen, RefusalCode
+from lanline.errors import CloseCode, InvalidInput, LinkNotOpen, RefusalCode
 from lanline.proto.channels import Channel
+from lanline.wire.chat.admin import SetBanned
 from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.blobs import GetBlob
 from lanline.wire.chat.conversations import Conversations, ListRooms
@@ -180,3 +181,23 @@ def test_a_home_never_becomes_somebody_elses() -> None:
     assert "ann" in stage.heard(events.SignInRefused)[0].text
     assert stage.node.account == ANN
     assert link.closed is not None
+
+
+def test_a_request_with_half_a_character_is_not_made_and_leaves_nobody_waiting() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    with pytest.raises(InvalidInput, match="half a character"):
+        stage.node.request(SetBanned(1, BEN, is_banned=True, reason="\udcff"), answers.append)
+    link.die()
+    assert answers == []
+
+
+def test_nothing_in_the_text_of_a_refusal_can_steer_a_terminal() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    stage.node.request(ListRooms(1), answers.append)
+    (asked,) = link.take(ListRooms)
+    link.say(Refused(asked.request, RefusalCode.NOT_ALLOWED, "No.\x1b]0;owned\x07"))
+    assert str(answers[0]) == "No.\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}"
