@@ -19,7 +19,7 @@ def read_password(name: str, command: str | None) -> str:
     if command is not None:
         return _from_command(command)
     if PASSWORD_VARIABLE in os.environ:
-        return os.environ[PASSWORD_VARIABLE]
+        return _checked(os.environ[PASSWORD_VARIABLE])
     return _from_terminal(f"Password for {name} (yours, or at least 8 characters for a new account): ")
 
 
@@ -55,12 +55,21 @@ def _from_command(command: str) -> str:
     return first_line
 
 
+def _checked(password: str) -> str:
+    """Python lets bytes that are no text through from where this one is from."""
+    try:
+        password.encode()
+    except UnicodeEncodeError as cause:
+        raise InvalidInput("The password is not UTF-8 text.") from cause
+    return password
+
+
 def _from_terminal(question: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)  # better no password than one that is seen
             os.close(os.open("/dev/tty", os.O_RDWR))
-            return getpass.getpass(question)
+            return _checked(getpass.getpass(question))
     except (OSError, EOFError, getpass.GetPassWarning) as cause:
         raise InvalidInput(
             f"There is nobody to ask for the password: set {PASSWORD_VARIABLE}, or give --password-command."
