@@ -212,3 +212,13 @@ def test_read_only_file_in_a_folder_of_ones_own_is_refused(open_to_all: Path, re
     request.getfixturevalue("nobody")
     with pytest.raises(StorageUnusable):
         SqliteEngine.open(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_database_is_readable_for_its_owner_alone_also_in_a_folder_that_others_may_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    store = SqliteEngine.open(tmp_path)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob(f"{FILE_NAME}*")}
+    store.close()
+    assert FILE_NAME in modes
+    assert set(modes.values()) == {0o600}, modes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import cast
@@ -31,6 +32,9 @@ def database_at(folder: Path) -> Database:
     path = folder / FILE_NAME
 
     def connect() -> sqlite3.Connection:
+        if not path.exists():
+            # What stands in it is nobody else's business, so it is made before SQLite would.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
 
     return create_engine("sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT")
