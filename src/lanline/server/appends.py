@@ -57,6 +57,7 @@ class Appends:
         if session.held is not None and session.held != entry_id:
             raise slow_down(_LEAST_WAIT_S)
         session.held = None  # also when it is refused for good now: the others may pass
+        self._check_pace(session, entry_id)  # before anything is looked up: what is refused is not for nothing
         log = LogId(message.log)
         conversation = self._speakable(session, log, entry_id)
         entry = NewEntry(
@@ -69,7 +70,6 @@ class Appends:
             message.content,
         )
         check_entry(entry)
-        self._check_pace(session, entry)
         session.uncommitted += 1
         session.uncommitted_bytes += len(entry.content)
         self._waiting.entries.append(entry)
@@ -95,13 +95,13 @@ class Appends:
                 return True
         return self._state.store.read(lambda view: view.logs.find(log, account, entry_id)) is not None
 
-    def _check_pace(self, session: Session, entry: NewEntry) -> None:
+    def _check_pace(self, session: Session, entry_id: bytes) -> None:
         if session.uncommitted >= MOST_UNCOMMITTED or session.uncommitted_bytes >= MOST_UNCOMMITTED_BYTES:
             wait_s = _LEAST_WAIT_S
         else:
             wait_s = self._buckets.take(session.account, self._state.clock.now())
         if wait_s or self._state.is_closing:
-            session.held = entry.entry_id
+            session.held = entry_id
             raise slow_down(max(wait_s, _LEAST_WAIT_S))
 
     # Writing.

@@ -274,6 +274,7 @@ def test_a_refusal_for_good_of_what_was_held_lets_the_others_pass(open_house: Op
     ann.ask(conversations.SetMuted(ann.number(), log, bob.account, is_muted=True), answers.Done)
     house.pass_time(1)
     assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.MUTED
+    house.pass_time(1)
     bob.append(lobby, 3)
     assert ids(ann, lobby) == [3]
 
@@ -408,3 +409,11 @@ def test_a_follower_whose_link_fails_hurts_no_other(house: House, pair: tuple[Cl
     assert place is not None
     assert ids(cyd, log) == [1]
     assert ids(bob, log) == [1], "it reads what it missed"
+
+
+def test_appends_that_are_refused_for_good_count_as_well(open_house: OpenHouse) -> None:
+    house = open_house(messages_per_s=1.0, messages_burst=3)
+    bob = house.join("bob")
+    unknown = bob.log("#lobby") + 1000
+    codes = [refusal(bob, bob.append(unknown, number)).known_code for number in range(4)]
+    assert codes == [RefusalCode.UNKNOWN_CONVERSATION] * 3 + [RefusalCode.SLOW_DOWN]
