@@ -113,7 +113,7 @@ class Session:
         self._messages_before_sign_in = 0
         self._requests = 0
         self._blob_bytes = 0
-        self._farewell: tuple[int, CloseCode, str] | None = None
+        self._farewell: tuple[CloseCode, str] | None = None
 
     @property
     def actor(self) -> Actor:
@@ -184,8 +184,8 @@ class Session:
             return
         if self.outlet.confirm(event.through) and self.behind:
             self._host.go_on(self)
-        if self._farewell is not None and event.through >= self._farewell[0]:
-            self.close(*self._farewell[1:])
+        if self._farewell is not None and not self.outlet.is_stopped and event.through >= self.outlet.last_number:
+            self.close(*self._farewell)
 
     def _resume(self, channel: Channel) -> None:
         if channel is Channel.CHAT:
@@ -250,7 +250,7 @@ class Session:
     def close_after_this(self, code: CloseCode, reason: str, clock: Clock) -> None:
         """A link that closes gives up what is under way; hence only when the last word has arrived, or time is up."""
         self.state = State.ENDING
-        self._farewell = (self.outlet.last_number, code, reason)
+        self._farewell = (code, reason)
         self._host.left(self)
         if self.timer is not None:
             self.timer.cancel()

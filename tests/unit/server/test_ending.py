@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lanline.errors import CloseCode, RefusalCode, StorageFull
+from lanline.proto.channels import Channel
 from lanline.wire.chat import answers, conversations, entries, signin
 from serverhouse.house import PASSWORD, House
 
@@ -100,3 +101,18 @@ def test_a_failure_within_one_session_is_its_own(house: House) -> None:
     assert bob.link.closed is None
     log = bob.log("#lobby")
     assert bob.place(bob.append(log, 1))
+
+
+def test_the_last_word_is_waited_for_also_when_the_link_was_full(house: House) -> None:
+    ann, bob = house.join("ann", buffer_bytes=600), house.join("bob")
+    ann.link.is_reading = False
+    while ann.link.is_writable(Channel.CHAT):
+        bob.ask(conversations.CreateRoom(bob.number(), f"#r{bob.number()}"), conversations.Opened)
+        ann.say(conversations.ListRooms(ann.number()))
+    request = ann.number()
+    ann.say(signin.Deregister(request))
+    ann.link.arrive()
+    assert ann.link.closed is None
+    ann.link.arrive()
+    assert ann.answer(request) == answers.Done(request)
+    assert ann.link.closed is not None
