@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -13,6 +14,7 @@ from lanline.server.state import ServerState
 from lanline.services.limits import Buckets
 
 T = TypeVar("T")
+_LINE_BITS = 64
 _MOST_AT_ONCE = 64
 """Looked at or waiting for it; each takes memory and a thread's time."""
 
@@ -27,6 +29,7 @@ class Passwords:
 
     def begin_try(self, host: str, name: str) -> None:
         """Before anything is looked at, and for names that nobody has as for others. Raises RequestRefused."""
+        host = network_of(host)
         now = self._state.clock.now()
         wait_s = self._tries_of_host.take(host, now)
         if not wait_s:
@@ -39,7 +42,7 @@ class Passwords:
 
     def forgive(self, host: str, name: str) -> None:
         """It was no wrong password."""
-        self._tries_of_host.give_back(host)
+        self._tries_of_host.give_back(network_of(host))
         self._tries_of_name.give_back(name)
 
     def known_hash(self, account: AccountId | None) -> str | None:
@@ -63,6 +66,17 @@ class Passwords:
     def _done(self, when_done: Callable[[T], None], answer: T) -> None:
         self._under_way -= 1
         when_done(answer)
+
+
+def network_of(host: str) -> str:
+    """Who counts as one asker: an IPv6 line has at least 2**64 addresses to itself (RFC 6177, 2), an IPv4 line one."""
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, _LINE_BITS), strict=False))
 
 
 def not_done() -> RequestRefused:
