@@ -45,7 +45,10 @@ def _json(person: Person) -> str:
     import datetime as dt
     import json
 
-    seen = dt.datetime.fromtimestamp(person.seen_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")
+    from lanline.client.moments import moment
+
+    at = moment(person.seen_ms)
+    seen = None if at is None else at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
     value = {"name": person.name, "online": person.is_online, "seen": seen, "address": person.address}
     return json.dumps({**value, "admin": person.is_admin, "banned": person.is_banned})
 

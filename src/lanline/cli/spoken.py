@@ -7,6 +7,7 @@ import json
 
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Message, MessageState, Unreadable
+from lanline.client.moments import moment
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.text import safe_line, safe_text
 
@@ -53,10 +54,7 @@ def _name(message: Message, node: ChatNode) -> str:
 
 
 def _moment(time_ms: int) -> dt.datetime:
-    try:
-        return dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).astimezone()
-    except (OverflowError, OSError, ValueError):  # a server may say anything
-        return dt.datetime.fromtimestamp(0, dt.UTC)
+    return moment(time_ms) or dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 def _said(message: Message, name: str) -> str:

@@ -138,9 +138,10 @@ def _plain(value: object) -> object:
 
 
 def day(time_ms: int) -> str:
-    import datetime as dt
+    from lanline.client.moments import moment
 
-    return f"{dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).astimezone():%Y-%m-%d %H:%M}"
+    at = moment(time_ms)
+    return "some day" if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
 def size(size_bytes: int) -> str:

@@ -7,6 +7,7 @@ import textwrap
 
 from prompt_toolkit.utils import get_cwidth
 
+from lanline.client.moments import moment
 from lanline.faces.chat.paint import Paint
 from lanline.model.text import display_name, safe_line, safe_text
 
@@ -14,14 +15,6 @@ NARROW_COLUMNS = 50
 _QUOTE_CHARACTERS = 40
 _ACTION = "/me "
 """How an action is said on the wire: as text that begins so, as in XEP-0245; who does not know it still understands."""
-
-
-def moment(time_ms: int) -> dt.datetime | None:
-    """Local time; None for what is none: a server may say anything."""
-    try:
-        return dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).astimezone()
-    except (OverflowError, OSError, ValueError):
-        return None
 
 
 def clock_text(time_ms: int) -> str:
