@@ -111,8 +111,7 @@ async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer
     plain_peer = PlainPeer()
     await plain_peer.start(listen_host, listen_port, peer_host, peer_port)
     if not _is_terminal():
-        from lanline.faces.lines import InputLines, OutputLines
-        from lanline.faces.peer.piped import tell_aside
+        from lanline.faces.lines import InputLines, OutputLines, tell_aside
 
         tell_aside(f"Plain datagrams, not encrypted, on UDP port {plain_peer.port}.")
         await PlainFace(plain_peer, InputLines(), OutputLines().write, tell_aside).run(stays=stay)

@@ -24,6 +24,14 @@ class OutputLost(LanlineError):
     pass
 
 
+def tell_aside(line: str) -> None:
+    """Beside the conversation, to standard error, which may be closed."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"* {line}\n")
+            sys.stderr.flush()
+
+
 class InputLines:
     """`next_line` gives each line without its end, None at the end, and InvalidInput for one that was skipped."""
 

@@ -14,9 +14,8 @@ from lanline.faces.chat.listings import unread_of
 from lanline.faces.chat.rendering import utc_text
 from lanline.faces.chat.tidings import Tidings
 from lanline.faces.chat.utterances import name_of, words_of
-from lanline.faces.lines import InputLines, OutputLines
-from lanline.faces.peer.face import first_of
-from lanline.faces.peer.piped import tell_aside
+from lanline.faces.firstof import first_of
+from lanline.faces.lines import InputLines, OutputLines, tell_aside
 from lanline.model.content import Reaction, Text
 from lanline.model.text import safe_text
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
-from typing import Any
 
 from lanline.client.peer.chat import PeerChat
 from lanline.client.peer.events import (
@@ -21,6 +19,7 @@ from lanline.client.peer.events import (
     Waiting,
 )
 from lanline.errors import LanlineError
+from lanline.faces.firstof import first_of
 from lanline.model.text import safe_line
 
 SHOWN_CHARACTERS = 60
@@ -136,15 +135,3 @@ def shorten(text: str) -> str:
 
 def count_messages(number: int) -> str:
     return "1 message was" if number == 1 else f"{number:,} messages were"
-
-
-async def first_of(*works: Coroutine[Any, Any, None]) -> None:
-    """Run all until one ends or fails."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 
 from lanline.client.peer.chat import PeerChat
 from lanline.errors import InvalidInput
-from lanline.faces.lines import InputLines, OutputLines
+from lanline.faces.lines import InputLines, OutputLines, tell_aside
 from lanline.faces.peer.face import PeerFace, count_messages
 
 _AHEAD_TEXTS = 1000
-
-
-def tell_aside(line: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"* {line}\n")
-            sys.stderr.flush()
 
 
 class PipedPeerFace(PeerFace):

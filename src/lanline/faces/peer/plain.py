@@ -8,7 +8,8 @@ from typing import Protocol
 
 from lanline.client.peer.plain import PlainPeer
 from lanline.errors import InvalidInput
-from lanline.faces.peer.face import NotDelivered, count_messages, first_of
+from lanline.faces.firstof import first_of
+from lanline.faces.peer.face import NotDelivered, count_messages
 
 
 class Lines(Protocol):
