@@ -159,6 +159,18 @@ class InvitedToRoom(msgspec.Struct, frozen=True):
     by_name: str
 
 
+class ServerRestored(msgspec.Struct, frozen=True):
+    """The server runs on an older state of its data, and this device holds what that does not have: set aside.
+
+    Once, when all that is followed has caught up. From `SignedIn` until then conversations begin anew where the two
+    agree, so what follows in `EntriesReceived` need not follow on what was reported last.
+    """
+
+    text: str
+    """A sentence for the person, which says where to find it."""
+    count: int
+
+
 class ServerSaid(msgspec.Struct, frozen=True):
     text: str
 
@@ -183,5 +195,6 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | ServerRestored
     | HistoryFailed
 )
