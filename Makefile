@@ -30,9 +30,9 @@ fuzz: $(VENV)/.fuzz  ## every parser of remote input: make fuzz SECONDS=600
 
 lock: $(VENV)/.ready  ## pin every dependency anew, with hashes and without addresses
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra dev pyproject.toml -o requirements.lock
+		--extra dev --extra video pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra dev --extra bench --extra fuzz -c requirements.lock pyproject.toml -o requirements-bench.lock
+		--extra dev --extra video --extra bench --extra fuzz -c requirements.lock pyproject.toml -o requirements-bench.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

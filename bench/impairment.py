@@ -6,7 +6,7 @@ Pure arithmetic on a seeded generator. The proxy moves the packets, for UDP and 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 BURST_STEP_S = 0.015
@@ -103,6 +103,10 @@ class Line:
     def begin_loss(self) -> None:
         """A calm line lost nothing so far, and asked no chance: the fates of what follows depend on the seed only."""
         self._calm = False
+
+    def set_rate(self, rate_bps: float) -> None:
+        """For what comes from now on; what waits leaves at the old rate."""
+        self._impairment = replace(self._impairment, rate_bps=rate_bps)
 
     def admit(self, size_bytes: int, now: float) -> float | None:
         """The time at which the packet leaves, or None where it is dropped."""

@@ -5,7 +5,8 @@
 
 `udp` stands between one UDP client and a server. `ip` creates two TUN devices and moves IP packets between them, so
 that TCP meets the same losses. It prints one JSON line when it is ready. On its standard input it takes `report`, which
-it answers with its counters, and `begin`, before which `--calm` loses nothing; it ends when that closes.
+it answers with its counters, `rate=2`, which sets the Mbit/s anew, and `begin`, before which `--calm` loses nothing; it
+ends when that closes.
 """
 
 from __future__ import annotations
@@ -127,6 +128,9 @@ class Proxy:
                     line.begin_loss()
             elif word == b"report":
                 _say(self.report())
+            elif word.startswith(b"rate="):
+                for line in self._lines.values():
+                    line.set_rate(float(word.removeprefix(b"rate=")) * 1e6)
 
     def report(self) -> dict[str, dict[str, int]]:
         return {direction: asdict(line.counters) for direction, line in self._lines.items()}

@@ -19,6 +19,7 @@ import goodput
 import handshakes
 import idle
 import latency
+import video
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     idle.NAME: idle.measure,
     handshakes.NAME: handshakes.measure,
     flood.NAME: flood.measure,
+    video.NAME: video.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
@@ -86,7 +88,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g})")
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(
-        "--quick", action="store_true", help="a look at everything in about two minutes; writes no documents"
+        "--quick", action="store_true", help="a look at everything in about four minutes; writes no documents"
     )
     parser.add_argument("--all-ip", action="store_true", help="UDP, too, through the network namespaces")
     parser.add_argument("--seed", type=int, default=1, help="of the losses; the runs count up from it")

@@ -14,6 +14,8 @@
     │   ├── MailDeferred        for now: the server is away, or asks to come back later
     │   ├── MailUncertain       the answer to a complete message never came: nobody can know
     │   └── MailInterrupted     stopped by the person
+    ├── MediaProblem            a camera, file, codec, window or terminal that does not do what is asked
+    │   └── DamagedFrame        bytes that are no frame: dropped, and a key frame asked for
     ├── OutboxProblem           the folder of waiting mail cannot be read or written
     ├── HistoryProblem          the client's own memory cannot be opened, read or written
     ├── NotJoined               this home has joined no server yet, or another one
@@ -141,6 +143,14 @@ class MailUncertain(MailProblem):
 
 class MailInterrupted(MailProblem):
     exit_status = 130
+
+
+class MediaProblem(LanlineError):
+    pass
+
+
+class DamagedFrame(MediaProblem):
+    pass
 
 
 class OutboxProblem(LanlineError):

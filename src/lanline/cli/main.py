@@ -28,6 +28,10 @@ COMMANDS = {
     "serve": ("lanline.cli.serve:serve", "Run a server for your group: chat that loses nothing, on one port."),
     "invite": ("lanline.cli.invite:invite", "Make an invite: a link with which people join the server."),
     "join": ("lanline.cli.join:join", "Join a server: make an account there, or add this device to yours."),
+    "chat": (
+        "lanline.cli.chat:chat",
+        "Chat: in rooms and in private, with all that was said while you were away.",
+    ),
     "send": ("lanline.cli.send:send", "Say something to a room or a person, and end."),
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
     "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),
@@ -37,6 +41,10 @@ COMMANDS = {
         "Go offline everywhere: every program that is signed in as you is signed out.",
     ),
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
+    "video": (
+        "lanline.cli.video.group:app",
+        "Live video from one host to others: a camera, a screen, a file; in a window, a terminal, a file.",
+    ),
     "peer": ("lanline.cli.peer:peer", "Chat between two hosts, without a server, over UDP."),
     "smtp": ("lanline.cli.smtp.group:app", "Send ordinary mail: TLS required, certificates verified."),
 }

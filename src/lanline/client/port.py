@@ -12,9 +12,15 @@ from lanline.transport.udp import UdpSocket
 
 
 async def open_port(
-    listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, *, may_fragment: bool = False
+    listen_host: str,
+    listen_port: int,
+    peer_host: str | None,
+    peer_port: int,
+    *,
+    may_fragment: bool = False,
+    hears_refusals: bool = False,
 ) -> tuple[UdpSocket, Address | None]:
-    sock = await UdpSocket.bind(listen_host, listen_port, may_fragment=may_fragment)
+    sock = await UdpSocket.bind(listen_host, listen_port, may_fragment=may_fragment, hears_refusals=hears_refusals)
     try:
         peer = None if peer_host is None else await _reachable(peer_host, peer_port, sock.family)
     except BaseException:

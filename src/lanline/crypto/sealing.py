@@ -47,6 +47,15 @@ class Sealer:
         self._suite = suite
         self._use(_Epoch(suite, secret, 0))
 
+    @property
+    def epoch(self) -> int:
+        return self._epoch.number
+
+    @property
+    def secret(self) -> bytes:
+        """That of the epoch: who has it can open this epoch and every later one, and no earlier one."""
+        return self._epoch.secret
+
     def _use(self, epoch: _Epoch) -> None:
         self._epoch = epoch
         self._aead = epoch.aead
@@ -78,9 +87,9 @@ class Sealer:
 class Opener:
     __slots__ = ("_current", "_following", "_previous", "_suite")
 
-    def __init__(self, suite: Suite, secret: bytes) -> None:
+    def __init__(self, suite: Suite, secret: bytes, epoch: int = 0) -> None:
         self._suite = suite
-        self._current = _Epoch(suite, secret, 0)
+        self._current = _Epoch(suite, secret, epoch)
         self._previous: _Epoch | None = None
         self._following: _Epoch | None = None
 

@@ -19,6 +19,7 @@ from lanline.proto.events import (
 from lanline.proto.messagelink import MessageLink
 from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver
+from lanline.transport.streams import MessageStreams, PacketHandler, StreamWay
 
 EventHandler = Callable[[LinkEvent], None]
 AcceptHandler = Callable[["Connection", Address], None]
@@ -34,6 +35,7 @@ class Connection:
         "_driver",
         "_handler",
         "_link",
+        "_streams",
         "_unread_media_bytes",
         "_waiting",
         "_wakers",
@@ -42,8 +44,9 @@ class Connection:
         "peer_fingerprint",
     )
 
-    def __init__(self, link: MessageLink, driver: Driver) -> None:
+    def __init__(self, link: MessageLink, driver: Driver, streams: StreamWay | None = None) -> None:
         self._link = link
+        self._streams = streams or MessageStreams(link, driver)
         self._driver = driver
         self._handler: EventHandler | None = None
         self._waiting: deque[LinkEvent] | None = None
@@ -123,6 +126,8 @@ class Connection:
 
     def handle_event(self, event: LinkEvent) -> None:
         """For the transport: an event of this link."""
+        if type(event) is MessageReceived and event.channel is Channel.MEDIA and self._streams.take(event.payload):
+            return
         if type(event) is LinkEstablished:
             self.peer_fingerprint = event.peer_fingerprint
             self.binding = event.binding
@@ -177,6 +182,19 @@ class Connection:
         if type(event) is MessageReceived:
             self._link.release(event.channel, len(event.payload))
             self._driver.request_turn()
+
+    # Streams of packets that were sealed once for many, beside the channels. docs/protocol/media.md, 2.
+
+    def send_stream(self, packets: list[bytes]) -> None:
+        """A burst, at once. What cannot be sent now is lost."""
+        self._streams.send(packets)
+
+    def receive_stream(self, stream_id: bytes, handler: PacketHandler) -> None:
+        """Packets with this id that come from the peer go to the handler, whatever else happens on the link."""
+        self._streams.open(stream_id, handler)
+
+    def stop_stream(self, stream_id: bytes) -> None:
+        self._streams.close(stream_id)
 
     # The end.
 

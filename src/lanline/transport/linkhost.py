@@ -15,6 +15,7 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.transport.connection import AcceptHandler, Connection
 from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.driver import Driver
+from lanline.transport.streams import LinkStreams
 
 _RESET_PURPOSE = b"reset tokens of %b"
 """Of one port, or another program of the same identity could be asked for the tokens of this one's links."""
@@ -66,9 +67,12 @@ class LinkHost:
     def connect_nowait(self, address: Address, expected_fingerprint: bytes | None = None) -> Connection:
         """Begin to call a host; `LinkEstablished` or `LinkClosed` follows."""
         link = self._endpoint.connect(address, self._driver.now(), expected_fingerprint)
-        connection = self._connections[link] = Connection(link, self._driver)
+        connection = self._connections[link] = Connection(link, self._driver, self._streams_of(link))
         self._driver.request_turn()
         return connection
+
+    def _streams_of(self, link: Link) -> LinkStreams:
+        return LinkStreams(link, self._endpoint, self._socket)
 
     def _on_readable(self) -> None:
         self._driver.turn(self._receive)
@@ -87,7 +91,7 @@ class LinkHost:
             if connection is None:
                 if type(event) is not LinkEstablished or self._on_accept is None:
                     continue
-                connection = self._connections[link] = Connection(link, self._driver)
+                connection = self._connections[link] = Connection(link, self._driver, self._streams_of(link))
                 connection.handle_event(event)
                 connection.introduce(self._on_accept, link.address)
             else:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from lanline.transport.addresses import port_unavailable, resolve
 from lanline.transport.datagrams import Address
+from lanline.transport.refusals import Refusal, hear_refusals, refusals_of
 
 _SOL_UDP = 17
 _UDP_SEGMENT = 103
@@ -37,9 +38,13 @@ class UdpSocket:
         offload: bool = True,
         may_fragment: bool = False,
         most_reads: int = _MOST_READS,
+        hears_refusals: bool = False,
     ) -> None:
         self._socket = sock
         self._loop = asyncio.get_running_loop()
+        # libuv stops watching a descriptor that has an error to tell.
+        can_hear = not type(self._loop).__module__.startswith("uvloop")
+        self._hears_refusals = hears_refusals and can_hear and hear_refusals(sock)
         self._segments = offload and hasattr(socket, "CMSG_SPACE")
         self._coalesces = self._segments and _enable_gro(sock)
         self._forbids_fragmentation = not may_fragment and _forbid_fragmentation(sock)
@@ -52,9 +57,11 @@ class UdpSocket:
         in vain; twice as many when there were as many as asked for."""
 
     @classmethod
-    async def bind(cls, host: str, port: int, *, offload: bool = True, may_fragment: bool = False) -> UdpSocket:
+    async def bind(
+        cls, host: str, port: int, *, offload: bool = True, may_fragment: bool = False, hears_refusals: bool = False
+    ) -> UdpSocket:
         sock = await open_socket(host, port)
-        return cls(sock, offload=offload, may_fragment=may_fragment)
+        return cls(sock, offload=offload, may_fragment=may_fragment, hears_refusals=hears_refusals)
 
     @property
     def address(self) -> Address:
@@ -111,6 +118,12 @@ class UdpSocket:
         self._reads = min(2 * self._reads, self._most_reads)
         return received
 
+    def refusals(self) -> list[Refusal]:
+        """Who has answered since the last call that nothing there listens; they must be asked for after each `receive`,
+        or the socket stays readable.
+        """
+        return refusals_of(self._socket) if self._hears_refusals else []
+
     def send(self, address: Address, datagrams: list[bytes]) -> None:
         if len(datagrams) == 1:
             self._send_one(address, datagrams[0])
@@ -129,11 +142,14 @@ class UdpSocket:
             start = stop
 
     def _send_one(self, address: Address, datagram: bytes) -> None:
-        try:  # noqa: SIM105 -- suppress() costs as much again as the check of an address
+        try:
             self._socket.sendto(datagram, address)
-        except OSError:
-            # A full buffer or an unreachable host is loss, which the link is there for.
-            pass
+        except OSError as problem:
+            # A full buffer or an unreachable host is loss, which the link is there for. But what is heard of one
+            # address is told at the next call, whomever that is for.
+            if self._hears_refusals and not isinstance(problem, BlockingIOError):
+                with suppress(OSError):
+                    self._socket.sendto(datagram, address)
 
     def _send_run(self, address: Address, datagrams: list[bytes]) -> None:
         size = len(datagrams[0]).to_bytes(2, sys.byteorder)

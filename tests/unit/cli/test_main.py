@@ -25,11 +25,26 @@ HEAVY = {
     "uvloop",
     "msgspec",
     "websockets",
+    "numpy",
+    "av",
+    "simplejpeg",
+    "sdl2",
 }
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["peer", "--help"], ["serve", "--help"], ["invite", "--help"], *ADMIN]
+    "arguments",
+    [
+        ["--help"],
+        ["peer", "--help"],
+        ["chat", "--help"],
+        ["serve", "--help"],
+        ["invite", "--help"],
+        ["video", "--help"],
+        ["video", "serve", "-h"],
+        ["video", "watch", "-h"],
+        *ADMIN,
+    ],
 )
 def test_help_fits_a_terminal(arguments: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-m", "lanline", *arguments], capture_output=True, text=True, check=True)

@@ -33,6 +33,8 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.link.serverhandshake import ServerHandshake
 
 Burst = tuple[Address, list[bytes]]
+StreamHandler = Callable[[bytes, Address, float], None]
+"""Takes a stream packet, which is sealed once for many and not by a link (docs/protocol/media.md)."""
 _CROSSED = "The other side called at the same moment."
 MAX_HALF_OPEN = 1024
 MAX_HALF_OPEN_OF_HOST = 128
@@ -75,6 +77,7 @@ class Endpoint:
         self._pending: dict[Link, None] = {}
         self._replies: list[Burst] = []
         self._events: deque[tuple[Link, LinkEvent]] = deque()
+        self._streams: dict[bytes, StreamHandler] = {}
         self._timers: list[tuple[float, int, Link]] = []
         self._order = count()
 
@@ -139,6 +142,13 @@ class Endpoint:
     def next_event(self) -> tuple[Link, LinkEvent] | None:
         return self._events.popleft() if self._events else None
 
+    def open_stream(self, stream_id: bytes, handler: StreamHandler) -> None:
+        """Packets that begin with this id, and are of no link, go to the handler."""
+        self._streams[stream_id] = handler
+
+    def close_stream(self, stream_id: bytes) -> None:
+        self._streams.pop(stream_id, None)
+
     # Datagrams.
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
@@ -150,6 +160,8 @@ class Endpoint:
                 link.receive_sealed(data, address, now)
                 if link.is_confirmed:
                     self._on_confirmed(link, now)
+            elif data[:CONNECTION_ID_BYTES] in self._streams:
+                self._streams[data[:CONNECTION_ID_BYTES]](data, address, now)
             elif len(data) > SEALED_OVERHEAD_BYTES:
                 self._reset(data[:CONNECTION_ID_BYTES], address, now)
             return

@@ -176,6 +176,13 @@ class Link:
         return self._outgoing.outbox.is_all_delivered
 
     @property
+    def proven_address(self) -> Address | None:
+        """Where the peer has shown that it receives; none while it moves, and when the link is not open."""
+        if self.state is LinkState.ESTABLISHED and self._outgoing.is_address_proven:
+            return self.address
+        return None
+
+    @property
     def largest_datagram_bytes(self) -> int:
         return self._outgoing.largest_datagram_bytes
 

@@ -80,6 +80,10 @@ class Outgoing:
         self.recovery.start(round_trip_s, was_lossy, now)
 
     @property
+    def is_address_proven(self) -> bool:
+        return self._new_address is None
+
+    @property
     def largest_datagram_bytes(self) -> int:
         return self._mtu.current - SEALED_OVERHEAD_BYTES - DATAGRAM_OVERHEAD_BYTES
 

@@ -1,0 +1,1 @@
+"""`lanline video`: live video from the command line."""

@@ -1,0 +1,106 @@
+"""What `lanline video serve` does once it knows what is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import segno
+
+from lanline.cli.video.options import say, say_aside
+from lanline.client.home import Home
+from lanline.client.video.capture import Capture
+from lanline.client.video.plainserver import PlainServer
+from lanline.client.video.sealedserver import SealedServer
+from lanline.crypto.words import fingerprint_words
+from lanline.media.api import Codec
+from lanline.media.codecs.choice import layout_for, make_encoder
+from lanline.media.sources.choice import Wanted, open_source
+
+_STATISTICS_EVERY_S = 1.0
+
+
+async def serve_sealed(
+    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool, home: Path
+) -> None:
+    server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside)
+    try:
+        link = await server.start(partial(open_source, wanted), host, port)
+        say(f"Serving {wanted.name}, {server.size} at {server.fps:g} fps, on UDP port {link.port}. Ctrl+C ends it.")
+        say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
+        _show_code(str(link))
+        say(f"Watch with: lanline video watch '{link}'")
+        await _with_figures(server.run(), server.figures if stats else None)
+    finally:
+        await server.close()
+
+
+def _show_code(link: str) -> None:
+    """For a telephone or a second machine with a camera; a log has no use for it."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        with contextlib.suppress(UnicodeEncodeError):
+            segno.make(link).terminal(compact=True)
+
+
+async def _with_figures(work: Coroutine[Any, Any, None], figures: Callable[[], str] | None) -> None:
+    """Do the work, and say the figures each second meanwhile."""
+    if figures is None:
+        await work
+        return
+    ticking = asyncio.create_task(_tick(figures))
+    try:
+        await work
+    finally:
+        ticking.cancel()
+
+
+async def _tick(figures: Callable[[], str]) -> None:
+    while True:
+        await asyncio.sleep(_STATISTICS_EVERY_S)
+        say_aside(figures())
+
+
+async def serve_plain(
+    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool
+) -> None:
+    capture = _capture(wanted, codec_name, quality)
+    server = PlainServer(capture, mtu, say_aside)
+    try:
+        await server.start(host, port)
+        await capture.start()
+        say(
+            f"Serving {wanted.name}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
+            " Plain: not encrypted. Ctrl+C ends it."
+        )
+        await _with_figures(server.run(), _plain_figures(server, capture) if stats else None)
+    finally:
+        await server.close()
+
+
+def _capture(wanted: Wanted, codec_name: str, quality: int) -> Capture:
+    codec = Codec(codec_name)
+    return Capture(
+        lambda: open_source(wanted, layout_for(codec)),
+        lambda opened: make_encoder(codec, quality, opened.fps),
+    )
+
+
+def _plain_figures(server: PlainServer, capture: Capture) -> Callable[[], str]:
+    last = [0, 0, time.monotonic()]
+
+    def figures() -> str:
+        now = time.monotonic()
+        frames, size_bytes, elapsed_s = server.frames_sent - last[0], server.bytes_sent - last[1], now - last[2]
+        last[:] = server.frames_sent, server.bytes_sent, now
+        return (
+            f"viewers {server.viewers}, {frames / elapsed_s:.1f} fps, {size_bytes * 8 / elapsed_s / 1e6:.1f} Mbit/s, "
+            f"{capture.frames_missed} missed"
+        )
+
+    return figures

@@ -1,0 +1,71 @@
+"""What the commands of `lanline video` share: ports, sizes, and the words for libraries that are not there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lanline.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from lanline.media.api import Size
+
+DEFAULT_PORT = 6000
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 -- a viewer may come from anywhere
+LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES = 64, 65_507
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})", re.IGNORECASE)
+_SMALLEST, _LARGEST = 16, 8192
+
+
+def check_range(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:  # also when it is no number
+        raise InvalidInput(f"{name} goes from {least:,g} to {most:,}; {value:g} is out of that.")
+
+
+@contextlib.contextmanager
+def needs_libraries() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as cause:
+        raise InvalidInput(
+            f"Video needs libraries that are not installed ({cause.name}): pip install 'lanline[video]'"
+        ) from cause
+
+
+def parse_size(text: str | None) -> Size | None:
+    from lanline.media.api import Size
+
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInput(f"A size is written as 1280x720, and {text!r} is not.")
+    size = Size(int(found[1]), int(found[2]))
+    if not all(_SMALLEST <= side <= _LARGEST for side in (size.width, size.height)):
+        raise InvalidInput(f"A picture has {_SMALLEST} to {_LARGEST} pixels on each side; {size} is out of that.")
+    return size
+
+
+def expanded(home: Path) -> Path:
+    try:
+        return home.expanduser()
+    except RuntimeError as cause:
+        raise InvalidInput("There is no home folder to keep your key in. Choose one with --home.") from cause
+
+
+def say(line: str) -> None:
+    """At once, also into a pipe. That nobody reads it is no reason to stop the picture."""
+    _write(sys.stdout, line)
+
+
+def say_aside(line: str) -> None:
+    _write(sys.stderr, line)
+
+
+def _write(stream: object, line: str) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(line, file=stream, flush=True)  # type: ignore[call-overload]

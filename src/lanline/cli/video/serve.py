@@ -1,0 +1,93 @@
+"""`lanline video serve`."""
+
+from __future__ import annotations
+
+import contextlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lanline.cli.running import DEFAULT_HOME, run
+from lanline.cli.video.options import (
+    ALL_ADDRESSES,
+    DEFAULT_PORT,
+    LEAST_DATAGRAM_BYTES,
+    MOST_DATAGRAM_BYTES,
+    check_range,
+    expanded,
+    needs_libraries,
+    parse_size,
+)
+from lanline.errors import InvalidInput
+
+LEAST_SEALED_BYTES = 256
+
+
+class CodecName(StrEnum):
+    JPEG = "jpeg"
+    H264 = "h264"
+    VP8 = "vp8"
+    AV1 = "av1"
+
+
+def serve(
+    source: Annotated[
+        str, typer.Option(help="camera, screen, test, a video file, or a folder of pictures.")
+    ] = "camera",
+    camera_index: Annotated[int, typer.Option(min=0, max=99, help="Which camera.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to serve on; :: for IPv6 as well.")] = ALL_ADDRESSES,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port; 0 takes a free one.")] = DEFAULT_PORT,
+    mtu: Annotated[int, typer.Option(help="Bytes of a datagram, its header included: 64 to 65507.")] = 1200,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Pictures a second, 1 to 240. Default: 20; a file keeps its own.", show_default=False),
+    ] = None,
+    quality: Annotated[int, typer.Option(help="Of the pictures, 10 to 95.")] = 60,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Of the pictures. Default: as they come.")] = None,
+    codec: Annotated[CodecName, typer.Option(help="How pictures are encoded.")] = CodecName.JPEG,
+    stats: Annotated[bool, typer.Option("--stats", help="A line of figures each second.")] = False,
+    home: Annotated[
+        Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
+    ] = DEFAULT_HOME,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="The plain format, for any program: not encrypted, JPEG, no repair.")
+    ] = False,
+) -> None:
+    """Live video to everybody who has its watch link.
+
+    Encrypted, repaired where the network loses, each viewer at the size that
+    its way carries. The server shows a watch link with the fingerprint of its
+    key.
+
+    \b
+    A camera:       lanline video serve
+    Without one:    lanline video serve --source test
+    A file:         lanline video serve --source film.mp4 --codec h264
+    For others:     lanline video serve --plain
+
+    \b
+    Exit status: 0 when you end it, 1 when the picture or the port cannot be
+    had, 64 for wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    check_range("--fps", fps, 1, 240)
+    check_range("--quality", quality, 10, 95)
+    check_range("--mtu", mtu, LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES)
+    if plain and codec is not CodecName.JPEG:
+        raise InvalidInput("The plain format carries JPEG only: leave out --codec, or --plain.")
+    if not plain and mtu < LEAST_SEALED_BYTES:
+        raise InvalidInput(
+            f"Encrypted, --mtu goes from {LEAST_SEALED_BYTES} to {MOST_DATAGRAM_BYTES:,}; {mtu} is out of that."
+        )
+    with needs_libraries():
+        from lanline.cli.video.onair import serve_plain, serve_sealed
+        from lanline.media.sources.choice import Wanted
+
+        wanted = Wanted(source, camera_index, parse_size(size), fps)
+        with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
+            if plain:
+                # uvloop cannot hear who refuses.
+                run(serve_plain(wanted, codec.value, quality, host, port, mtu, stats), on_uvloop=False)
+            else:
+                run(serve_sealed(wanted, codec.value, quality, host, port, mtu, stats, expanded(home)))

@@ -1,0 +1,188 @@
+"""`lanline video watch`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.running import DEFAULT_HOME, run
+from lanline.cli.video.options import (
+    ALL_ADDRESSES,
+    DEFAULT_PORT,
+    check_range,
+    expanded,
+    needs_libraries,
+    say,
+    say_aside,
+)
+from lanline.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from lanline.client.video.feed import Feed
+    from lanline.client.video.stage import Stage
+
+
+def watch(
+    link: Annotated[
+        str | None, typer.Argument(help="The watch link that the server shows.", show_default=False)
+    ] = None,
+    server_host: Annotated[str | None, typer.Option(help="The server's name or address.", show_default=False)] = None,
+    server_port: Annotated[int, typer.Option(min=1, max=65535, help="The server's UDP port.")] = DEFAULT_PORT,
+    listen_host: Annotated[str, typer.Option(help="Own address to receive on.")] = ALL_ADDRESSES,
+    listen_port: Annotated[int, typer.Option(min=0, max=65535, help="Own UDP port; 0 takes a free one.")] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds without a picture before it is said.")] = 2.0,
+    max_buffer_frames: Annotated[int, typer.Option(help="Pictures that may wait for their missing parts.")] = 5,
+    sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mkv, .mp4, .webm.")] = "window",
+    stats: Annotated[bool, typer.Option("--stats", help="Show figures each second.")] = False,
+    accept_new_key: Annotated[
+        bool, typer.Option("--accept-new-key", help="The server has a new key, and you have made sure of it.")
+    ] = False,
+    home: Annotated[
+        Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
+    ] = DEFAULT_HOME,
+    plain: Annotated[bool, typer.Option("--plain", help="The plain format, not encrypted.")] = False,
+) -> None:
+    """Watch live video.
+
+    q leaves. In a window: f fills the screen, s saves a picture, i shows
+    figures.
+
+    \b
+    With a link:    lanline video watch 'lanline-video://HOST:PORT/#KEY'
+    Without one:    lanline video watch --server-host HOST
+    Over ssh:       lanline video watch --server-host HOST --sink terminal
+    Into a file:    lanline video watch --server-host HOST --sink film.mkv
+    Plain:          lanline video watch --plain --server-host HOST
+
+    \b
+    Exit status: 0 when you leave, 1 when it cannot be shown or recorded, 64
+    for wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    check_range("--timeout", timeout, 0.1, 3600)
+    check_range("--max-buffer-frames", max_buffer_frames, 1, 1000)
+    with needs_libraries(), contextlib.suppress(KeyboardInterrupt):
+        if plain:
+            if link is not None:
+                raise InvalidInput("A watch link is for the encrypted way: leave out --plain, or name --server-host.")
+            if server_host is None:
+                raise InvalidInput("Name the server with --server-host.")
+            stage = _stage(sink, f"{server_host}:{server_port}", stats=stats)
+            view = Viewed(stage, timeout, stats or sink == "window")
+            # uvloop cannot hear who refuses.
+            run(
+                _watch_plain(server_host, server_port, listen_host, listen_port, max_buffer_frames, view),
+                on_uvloop=False,
+            )
+            return
+        place = _place(link, server_host, server_port)
+        stage = _stage(sink, f"{place[0]}:{place[1]}", stats=stats)
+        view = Viewed(stage, timeout, stats or sink == "window", sink == "terminal")
+        own = None if listen_host == ALL_ADDRESSES else listen_host
+        run(_watch_sealed(place, own, listen_port, expanded(home), accept_new_key, view))
+
+
+def _place(link: str | None, host: str | None, port: int) -> tuple[str, int, bytes | None]:
+    """The server, and the fingerprint of its key where that is known."""
+    from lanline.model.watchlinks import WatchLink
+
+    if link is None and host is None:
+        raise InvalidInput("Give the watch link that the server shows, or name the server with --server-host.")
+    if link is None:
+        assert host is not None
+        return host, port, None
+    if host is not None:
+        raise InvalidInput("The watch link names the server already: leave out --server-host.")
+    parsed = WatchLink.parse(link)
+    return parsed.host, parsed.port, parsed.fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """How what comes in is shown. `fills_terminal`: what is said meanwhile has to wait until the end."""
+
+    stage: tuple[Callable[[Feed], Stage], Callable[[str], None]]
+    timeout_s: float
+    statistics: bool
+    fills_terminal: bool = False
+
+
+async def _watch_sealed(
+    place: tuple[str, int, bytes | None],
+    listen_host: str | None,
+    listen_port: int,
+    home: Path,
+    accepts_new_key: bool,
+    view: Viewed,
+) -> None:
+    from lanline.client.home import Home
+    from lanline.client.video.sealedwatch import SealedWatch
+
+    unsaid: list[str] = []
+    tell = unsaid.append if view.fills_terminal else say_aside
+    feed = SealedWatch(Home(home), *place, tell, accepts_new_key=accepts_new_key)
+    try:
+        await feed.start(listen_host, listen_port)
+        await _view(feed, view)
+    finally:
+        feed.close()
+        for line in unsaid:
+            say_aside(line)
+
+
+async def _watch_plain(
+    server_host: str, server_port: int, listen_host: str, listen_port: int, max_buffer_frames: int, view: Viewed
+) -> None:
+    from lanline.client.video.plainwatch import PlainWatch
+
+    feed = PlainWatch(max_buffer_frames)
+    try:
+        await feed.start(server_host, server_port, listen_host, listen_port)
+        await _view(feed, view)
+    finally:
+        feed.close()
+
+
+async def _view(feed: Feed, view: Viewed) -> None:
+    from lanline.client.video.viewing import Viewing
+
+    open_stage, notice = view.stage
+    opener = partial(open_stage, feed)
+    await Viewing(feed, opener, notice, timeout_s=view.timeout_s, statistics=view.statistics).run()
+
+
+def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stage], Callable[[str], None]]:
+    """How to open it, and who is told of what happens: nobody, where the sink itself shows that."""
+    from lanline.client.video.stage import PictureStage, RecordingStage
+    from lanline.media.codecs.choice import make_decoder
+
+    match sink:
+        case "window":
+            from lanline.media.sinks.window import Window
+
+            def open_window(feed: Feed) -> Stage:
+                return PictureStage(Window(f"lanline {title}", statistics=stats), make_decoder, feed.request_key)
+
+            return open_window, say_aside
+        case "terminal":
+            from lanline.media.sinks.terminal.screen import TerminalScreen
+
+            return lambda feed: PictureStage(TerminalScreen(), make_decoder, feed.request_key), _nobody
+        case "null":
+            from lanline.media.sinks.blank import Blank
+
+            return lambda feed: PictureStage(Blank(say), make_decoder, feed.request_key), _nobody
+    from lanline.media.sinks.recording import Recording, check_recording
+
+    path = Path(sink)
+    check_recording(path)
+    return lambda feed: RecordingStage(Recording(path), say_aside, feed.request_key), say_aside
+
+
+def _nobody(_: str) -> None:
+    """The sink has shown it already."""

@@ -1,0 +1,1 @@
+"""Live video: captured here and sent, or received and shown."""

@@ -1,0 +1,130 @@
+"""The thread in which pictures are captured and encoded. What it makes is taken from the loop; what nobody takes in
+time is dropped, and nothing is encoded while nobody watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from lanline.errors import LanlineError, MediaProblem
+from lanline.media.api import EncodedFrame, Encoder, Size, Source
+
+_MOST_WAITING = 8
+_FAREWELL_S = 2.0
+"""A camera may take a moment to let go; longer than this nobody waits for it."""
+
+
+class Capture:
+    def __init__(self, open_source: Callable[[], Source], open_encoder: Callable[[Source], Encoder]) -> None:
+        self._open_source = open_source
+        self._open_encoder = open_encoder
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[tuple[Size, float]] = self._loop.create_future()
+        self._wanted = threading.Event()
+        self._stopped = threading.Event()
+        self._wishes: deque[Callable[[Encoder], None]] = deque()
+        self._frames: deque[EncodedFrame] = deque()
+        self._has_news = asyncio.Event()
+        self._end: LanlineError | None = None
+        self._thread = threading.Thread(target=self._work, name="capture", daemon=True)
+        self.size = Size(0, 0)
+        self.fps = 0.0
+        self.frames_missed = 0
+        """Captured and encoded, and not taken before the next one was there."""
+
+    async def start(self) -> None:
+        """Raises MediaProblem when the source cannot be opened."""
+        self._thread.start()
+        self.size, self.fps = await self._opened
+
+    def want(self, wanted: bool) -> None:
+        """Whether anybody watches; whoever begins to is given a key frame."""
+        if wanted and not self._wanted.is_set():
+            self.request_key()
+            self._wanted.set()
+        elif not wanted:
+            self._wanted.clear()
+
+    def request_key(self) -> None:
+        self._wishes.append(lambda encoder: encoder.request_key())
+
+    def set_bitrate(self, bits_per_s: int) -> None:
+        self._wishes.append(lambda encoder: encoder.set_bitrate(bits_per_s))
+
+    async def next_frame(self) -> EncodedFrame:
+        """Raises MediaProblem when there are no more."""
+        while not self._frames:
+            if self._end is not None:
+                raise self._end
+            self._has_news.clear()
+            await self._has_news.wait()
+        return self._frames.popleft()
+
+    async def close(self) -> None:
+        self._stopped.set()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join, _FAREWELL_S)
+
+    # In the thread.
+
+    def _work(self) -> None:
+        try:
+            source = self._open_source()
+            try:
+                self._run(source)
+            finally:
+                source.close()
+        except LanlineError as problem:
+            self._tell(self._finish, problem)
+        except Exception as cause:  # noqa: BLE001 -- a thread's traceback is for nobody; the sentence is for the person
+            end = MediaProblem(f"The picture stopped: {type(cause).__name__}: {cause}.")
+            end.__cause__ = cause
+            self._tell(self._finish, end)
+
+    def _run(self, source: Source) -> None:
+        encoder = self._open_encoder(source)
+        self._tell(self._begin, source.size, source.fps)
+        try:
+            while not self._stopped.is_set():
+                picture = source.read()
+                if picture is None:
+                    raise MediaProblem("The source has no more pictures.")
+                if not self._wanted.is_set():
+                    continue
+                while self._wishes:
+                    self._wishes.popleft()(encoder)
+                for frame in encoder.encode(picture):
+                    self._tell(self._take, frame)
+        finally:
+            encoder.close()
+
+    def _tell(self, method: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the camera let go
+            self._loop.call_soon_threadsafe(method, *arguments)
+
+    # In the loop.
+
+    def _begin(self, size: Size, fps: float) -> None:
+        if not self._opened.done():
+            self._opened.set_result((size, fps))
+
+    def _take(self, frame: EncodedFrame) -> None:
+        if frame.codec.is_intra_only:
+            self.frames_missed += len(self._frames)
+            self._frames.clear()
+        elif len(self._frames) >= _MOST_WAITING:
+            self.frames_missed += len(self._frames)
+            self._frames.clear()
+            self.request_key()
+        self._frames.append(frame)
+        self._has_news.set()
+
+    def _finish(self, problem: LanlineError) -> None:
+        self._end = problem
+        if not self._opened.done():
+            self._opened.set_exception(problem)
+        self._has_news.set()

@@ -1,0 +1,38 @@
+"""What a viewer needs of whatever receives video for it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from lanline.media.api import EncodedFrame
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Since the start."""
+
+    frames_complete: int = 0
+    bytes_received: int = 0
+    loss: str = ""
+    """In the words of the format."""
+
+
+class Feed(Protocol):
+    @property
+    def source(self) -> str:
+        """Where it comes from, for people."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Its host answers that nothing serves video there."""
+
+    def counts(self) -> Counts: ...
+
+    async def take(self, timeout_s: float) -> list[EncodedFrame]:
+        """The frames that are complete and were not taken yet, in order; none when there was none for so long."""
+
+    def request_key(self) -> None:
+        """The picture is broken, and a key frame would heal it."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,117 @@
+"""Who watches in the plain format: who said hello from where, and for how long that holds. No socket, no clock.
+
+A hello is five bytes that anybody can send in anybody's name, and what it asks for is megabits. So one is enough only
+where the sender's own wire is: from loopback, private and link-local addresses. From any other it holds for ten seconds
+and has to be repeated. How many may watch is bounded, and how many of them on one host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import Enum
+
+Address = tuple[str, int]
+
+LEASE_S = 10.0
+MOST_VIEWERS = 500
+MOST_PER_HOST = 32
+_NEAR = [
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+]
+
+
+class Answer(Enum):
+    WELCOME = "is new"
+    KNOWN = "watches already"
+    FULL = "there is no room for more"
+    HOST_FULL = "there are enough on that host"
+
+
+@dataclass(slots=True)
+class _Viewer:
+    is_near: bool
+    since: float
+    last_hello: float
+    unreachable_since: float = 0.0
+    last_unreachable: float = float("-inf")
+
+    def is_overdue(self, now: float) -> bool:
+        """Who has repeated its hello for as long as it holds is one that repeats, also near by: its silence tells."""
+        repeats = not self.is_near or self.last_hello - self.since >= LEASE_S
+        return repeats and now - self.last_hello > LEASE_S
+
+
+class PlainViewers:
+    def __init__(self, most: int = MOST_VIEWERS, most_per_host: int = MOST_PER_HOST) -> None:
+        self._most = most
+        self._most_per_host = most_per_host
+        self._viewers: dict[Address, _Viewer] = {}
+        self._on_host: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._viewers)
+
+    def addresses(self) -> list[Address]:
+        return list(self._viewers)
+
+    def hello(self, address: Address, now: float) -> Answer:
+        viewer = self._viewers.get(address)
+        if viewer is not None:
+            viewer.last_hello = now
+            return Answer.KNOWN
+        if len(self._viewers) >= self._most:
+            return Answer.FULL
+        if self._on_host.get(address[0], 0) >= self._most_per_host:
+            return Answer.HOST_FULL
+        self._viewers[address] = _Viewer(is_near(address[0]), now, now)
+        self._on_host[address[0]] = self._on_host.get(address[0], 0) + 1
+        return Answer.WELCOME
+
+    def refused(self, address: Address, now: float, *, is_certain: bool) -> bool:
+        """Nothing listens there, or there is no way to it; True when it is forgotten for that. A way may be gone for a
+        moment: it has to stay so for as long as a hello holds.
+        """
+        viewer = self._viewers.get(address)
+        if viewer is None:
+            return False
+        if now - viewer.last_unreachable > LEASE_S / 2:
+            viewer.unreachable_since = now
+        viewer.last_unreachable = now
+        if not is_certain and now - viewer.unreachable_since < LEASE_S:
+            return False
+        self._forget(address)
+        return True
+
+    def expire(self, now: float) -> list[Address]:
+        """Forget whose time is over."""
+        over = [address for address, viewer in self._viewers.items() if viewer.is_overdue(now)]
+        for address in over:
+            self._forget(address)
+        return over
+
+    def _forget(self, address: Address) -> None:
+        del self._viewers[address]
+        self._on_host[address[0]] -= 1
+        if not self._on_host[address[0]]:
+            del self._on_host[address[0]]
+
+
+def is_near(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in _NEAR)

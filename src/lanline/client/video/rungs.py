@@ -1,0 +1,72 @@
+"""One picture, encoded once for each rung that somebody watches. Opens an encoder when a rung is wanted, and lets it go
+when nobody watches it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lanline.client.video.codecs import to_wire
+from lanline.media.api import Codec, EncodedFrame, Encoder, Layout, Picture, Size
+from lanline.media.colours import Colours, even
+from lanline.proto.media.outgoingstream import StreamPlan
+
+HEIGHTS = (240, 480, 720, 1080)
+_BITS_PER_PIXEL = {Codec.JPEG: 0.45, Codec.H264: 0.09, Codec.VP8: 0.10, Codec.AV1: 0.06}
+"""What looks well and still moves smoothly; of the test pattern and of a face at 30 pictures a second."""
+
+MakeEncoder = Callable[[int], Encoder]
+"""For the rung with this number."""
+
+
+def plan_rungs(codec: Codec, source: Size, fps: float) -> list[StreamPlan]:
+    """The usual heights that are smaller than the source, and its own."""
+    heights = [height for height in HEIGHTS if height < source.height] + [source.height]
+    sizes = [even(Size(round(source.width * height / source.height), height)) for height in heights]
+    return [StreamPlan(to_wire(codec), size.width, size.height, _bits_per_s(codec, size, fps)) for size in sizes]
+
+
+def _bits_per_s(codec: Codec, size: Size, fps: float) -> int:
+    return round(_BITS_PER_PIXEL[codec] * size.width * size.height * fps)
+
+
+class RungEncoders:
+    """Of one thread, except for `want` and `request_key`, which any may call."""
+
+    def __init__(self, plans: Sequence[StreamPlan], make_encoder: MakeEncoder, layout: Layout) -> None:
+        self._sizes = [Size(plan.width, plan.height) for plan in plans]
+        self._make_encoder = make_encoder
+        self._layout = layout
+        self._wanted: frozenset[int] = frozenset()
+        self._keys: set[int] = set()
+        self._encoders: dict[int, Encoder] = {}
+        self._colours: dict[int, Colours] = {}
+
+    def want(self, rungs: frozenset[int]) -> None:
+        self._wanted = rungs
+
+    def request_key(self, rung: int) -> None:
+        self._keys.add(rung)
+
+    def encode(self, picture: Picture) -> list[tuple[int, EncodedFrame]]:
+        wanted = self._wanted
+        for rung in set(self._encoders) - wanted:
+            self._encoders.pop(rung).close()
+        return [(rung, frame) for rung in sorted(wanted) for frame in self._encode(rung, picture)]
+
+    def _encode(self, rung: int, picture: Picture) -> list[EncodedFrame]:
+        encoder = self._encoders.get(rung)
+        if encoder is None:
+            encoder = self._encoders[rung] = self._make_encoder(rung)
+        elif rung in self._keys:
+            encoder.request_key()
+        self._keys.discard(rung)
+        size = self._sizes[rung]
+        if picture.size != size:
+            picture = self._colours.setdefault(rung, Colours()).change(picture, self._layout, size)
+        return encoder.encode(picture)
+
+    def close(self) -> None:
+        for encoder in self._encoders.values():
+            encoder.close()
+        self._encoders.clear()

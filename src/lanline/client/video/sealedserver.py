@@ -1,0 +1,109 @@
+"""Live video over encrypted links, each viewer at the rung that its link carries."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+import msgspec
+
+from lanline.client.home import Home
+from lanline.client.video.broadcast import Broadcast
+from lanline.client.video.publisher import VideoPublisher
+from lanline.client.video.rungs import RungEncoders, plan_rungs
+from lanline.media.api import Codec, Encoder, Layout, Size, Source
+from lanline.media.codecs.choice import layout_for, make_encoder
+from lanline.media.codecs.moving import bitrate_of
+from lanline.model.watchlinks import WatchLink
+from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.proto.media.publisher import Publisher
+from lanline.transport.listener import Listener
+
+_ALL = {"0.0.0.0", "::"}  # noqa: S104 -- to be recognised, not to listen on
+_ANYWHERE = ("192.0.2.1", 9)
+"""RFC 5737: an address of nobody. Nothing is sent there; it is asked which of ours would be used."""
+
+
+class SealedServer:
+    def __init__(self, home: Home, codec: Codec, quality: int, mtu_bytes: int, tell: Callable[[str], None]) -> None:
+        self._identity = home.identity()
+        self._codec = codec
+        self._quality = quality
+        self._mtu_bytes = mtu_bytes
+        self._tell = tell
+        self._listener: Listener | None = None
+        self._publisher: VideoPublisher | None = None
+        self._broadcast: Broadcast | None = None
+        self._heights: list[int] = []
+        self.size = Size(0, 0)
+        self.fps = 0.0
+
+    async def start(self, open_source: Callable[[Layout], Source], host: str, port: int) -> WatchLink:
+        """Raises MediaProblem when there is no picture, and AddressUnavailable when the port cannot be had."""
+        layout = layout_for(self._codec)
+        source = await asyncio.to_thread(open_source, layout)
+        try:
+            self._prepare(source, layout)
+            assert self._publisher is not None
+            self._listener = await Listener.open(host, port, self._identity, self._publisher.accept)
+        except BaseException:
+            source.close()
+            raise
+        return WatchLink(_seen_from_outside(host), self._listener.address[1], self._identity.fingerprint)
+
+    def _prepare(self, source: Source, layout: Layout) -> None:
+        self.size, self.fps = source.size, source.fps
+        plans = self._plans(source)
+        self._heights = [plan.height for plan in plans]
+        encoders = RungEncoders(plans, lambda rung: self._encoder(plans, rung), layout)
+        core = Publisher(plans, fps=source.fps, entropy=os.urandom, mtu_bytes=self._mtu_bytes)
+        self._publisher = VideoPublisher(core, encoders, lambda count: self._tell(f"Viewers: {count}."))
+        self._broadcast = Broadcast(source, encoders, self._publisher)
+
+    def _plans(self, source: Source) -> list[StreamPlan]:
+        plans = plan_rungs(self._codec, source.size, source.fps)
+        if self._codec is Codec.JPEG:
+            return plans
+        return [
+            msgspec.structs.replace(
+                plan, bits_per_s=bitrate_of(self._quality, Size(plan.width, plan.height), source.fps)
+            )
+            for plan in plans
+        ]
+
+    def _encoder(self, plans: Sequence[StreamPlan], rung: int) -> Encoder:
+        encoder = make_encoder(self._codec, self._quality, self.fps)
+        if self._codec is not Codec.JPEG:
+            encoder.set_bitrate(plans[rung].bits_per_s)
+        return encoder
+
+    async def run(self) -> None:
+        """Until the source ends, or breaks with a MediaProblem."""
+        assert self._broadcast is not None
+        await self._broadcast.run()
+
+    def figures(self) -> str:
+        assert self._publisher is not None
+        heights = ", ".join(f"{self._heights[rung]}p" for rung in sorted(self._publisher.wanted_rungs))
+        return f"viewers {self._publisher.viewer_count}, encoding {heights or 'nothing'}"
+
+    async def close(self) -> None:
+        """Without a word of an end: who comes back finds its viewers waiting."""
+        if self._listener is not None:
+            self._listener.close("The video server stops.")
+            await self._listener.wait_closed()
+
+
+def _seen_from_outside(host: str) -> str:
+    """For the link: an address of this host that others can call."""
+    if host not in _ALL:
+        return host
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.connect(_ANYWHERE)
+        except OSError:
+            return socket.gethostname()
+        return str(probe.getsockname()[0])

@@ -1,0 +1,135 @@
+"""Receives video over an encrypted link: calls the server, knows it by its key, and calls again when it was gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lanline.client.home import Home
+from lanline.client.port import address_text, open_port
+from lanline.client.video.feed import Counts
+from lanline.client.video.viewer import VideoViewer
+from lanline.crypto.words import fingerprint_words
+from lanline.errors import CloseCode, IdentityProblem, LinkError
+from lanline.media.api import EncodedFrame
+from lanline.model.text import safe_line
+from lanline.transport.addresses import resolve
+from lanline.transport.connection import Connection
+from lanline.transport.datagrams import Address
+from lanline.transport.dialer import Dialer
+from lanline.transport.linkhost import LinkHost
+
+
+class SealedWatch:
+    """`fingerprint` is that of the watch link; without one, the key that was met there first is the right one."""
+
+    is_refused = False
+
+    def __init__(
+        self,
+        home: Home,
+        host: str,
+        port: int,
+        fingerprint: bytes | None,
+        tell: Callable[[str], None],
+        *,
+        accepts_new_key: bool,
+    ) -> None:
+        self._home = home
+        self._host, self._port = host, port
+        self._expected = fingerprint
+        self._accepts_new_key = accepts_new_key
+        self._tell = tell
+        self._identity = home.identity()
+        self._dialer = Dialer(self._identity)
+        self._own_port: tuple[LinkHost, Address] | None = None
+        self._viewer = VideoViewer(self._call)
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def source(self) -> str:
+        return address_text((self._host, self._port))
+
+    async def start(self, listen_host: str | None, listen_port: int) -> None:
+        """Raises AddressUnavailable for a host that nobody knows. With an own address given: UDP from there only."""
+        if listen_host is None and not listen_port:
+            await resolve(self._host, self._port)
+        else:
+            sock, address = await open_port(listen_host or "0.0.0.0", listen_port, self._host, self._port)  # noqa: S104
+            assert address is not None
+            self._own_port = LinkHost(sock, self._identity), address
+        self._life = asyncio.create_task(self._viewer.run())
+
+    async def _call(self) -> Connection:
+        if self._own_port is None:
+            connection = await self._dialer.connect(self._host, self._port)
+        else:
+            link_host, address = self._own_port
+            connection = await link_host.connect(address)
+        try:
+            self._check(connection.peer_fingerprint)
+        except IdentityProblem:
+            connection.close(CloseCode.IDENTITY_REJECTED, "This is not the key that is known here.")
+            raise
+        return connection
+
+    def _check(self, shown: bytes) -> None:
+        """Before anything is said to it."""
+        label = f"video {self.source}"
+        known = self._home.known_peer(label)
+        if self._expected is not None:
+            if shown != self._expected:
+                raise IdentityProblem(
+                    f"{self.source} shows another key than the watch link names. Ask for a new link, by another way."
+                )
+        elif known is None:
+            self._tell(
+                f"First time at {self.source}. Its key is '{_words(shown)}', remembered from now on: compare it with"
+                " what the server shows."
+            )
+        elif known.fingerprint != shown.hex() and not self._accepts_new_key:
+            raise IdentityProblem(
+                f"The key of {self.source} has changed: it was '{_words(bytes.fromhex(known.fingerprint))}', and is"
+                f" '{_words(shown)}' now. Somebody may be in between. Ask by another way; if the server does have a"
+                " new key, use its new watch link, or --accept-new-key."
+            )
+        self._home.remember_peer(label, shown, "video")
+        self._expected = shown
+
+    def counts(self) -> Counts:
+        known = self._viewer.statistics
+        lost, left = (
+            100 * count / max(1, known.chunks) for count in (known.lost_before_repair, known.lost_after_repair)
+        )
+        return Counts(known.frames, known.received_bytes, f"{lost:.1f} % lost, {left:.1f} % after repair")
+
+    async def take(self, timeout_s: float) -> list[EncodedFrame]:
+        """Raises what ended the broadcast, if something did."""
+        assert self._life is not None
+        taking = asyncio.create_task(self._viewer.take(timeout_s))
+        try:
+            await asyncio.wait({taking, self._life}, return_when=asyncio.FIRST_COMPLETED)
+            if self._life.done():
+                self._raise_end(self._life)
+            return [frame for frame in await taking if frame.codec.is_video]
+        finally:
+            taking.cancel()
+
+    def _raise_end(self, life: asyncio.Task[None]) -> None:
+        life.result()
+        end = self._viewer.end
+        raise LinkError(safe_line(end.reason) if end is not None else "The broadcast has ended.")
+
+    def request_key(self) -> None:
+        self._viewer.request_key()
+
+    def close(self) -> None:
+        if self._life is not None:
+            self._life.cancel()
+        self._dialer.close()
+        if self._own_port is not None:
+            self._own_port[0].close()
+
+
+def _words(fingerprint: bytes) -> str:
+    return " ".join(fingerprint_words(fingerprint))

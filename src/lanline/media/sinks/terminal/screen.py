@@ -1,0 +1,102 @@
+"""A terminal as a sink: pictures in the best way that it knows, a line of statistics below them, `q` leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lanline.media.api import Layout, Picture, Size
+from lanline.media.colours import Colours
+from lanline.media.sinks.terminal.ability import ASK_S, Ability, ability, is_answered
+from lanline.media.sinks.terminal.canvas import Canvas, Room
+from lanline.media.sinks.terminal.cells import HalfBlocks, Letters
+from lanline.media.sinks.terminal.kitty import Kitty
+from lanline.media.sinks.terminal.sixel import Sixel
+from lanline.media.sinks.terminal.tty import Tty
+
+_WIDEST, _WIDEST_FAR = 640, 320
+"""Pixels of a picture that is sent as one; less over ssh, where it would be late."""
+_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
+"""What stands between is shown at once; terminals that do not know it pass over it."""
+
+
+class TerminalScreen:
+    def __init__(self) -> None:
+        self._tty = Tty()
+        try:
+            self.ability = ability(
+                os.environ,
+                is_utf8=(sys.stdout.encoding or "").lower().replace("-", "") == "utf8",
+                ask=lambda question: self._tty.ask(question, ASK_S, is_answered),
+            )
+        except BaseException:
+            self._tty.close()
+            raise
+        self._canvas = _canvas(self.ability)
+        self._colours = Colours()
+        self._room: Room | None = None
+        self._fitted = Size(0, 0)
+        self._line = ""
+        self._notice = ""
+
+    def show(self, picture: Picture) -> None:
+        room, cleared = self._measured()
+        size = _fitted(picture.size, *self._canvas.grid(room))
+        if size != self._fitted:
+            self._fitted = size
+            cleared = cleared or self._cleared()
+        rgb = self._colours.change(picture, Layout.RGB, size)
+        self._tty.write(_BEGIN + cleared + self._canvas.draw(rgb.pixels, room) + _END)
+
+    def _measured(self) -> tuple[Room, bytes]:
+        """The last row is for the statistics."""
+        cells, cell = self._tty.cells()
+        room = Room(Size(cells.width, max(1, cells.height - 1)), cell)
+        if room == self._room:
+            return room, b""
+        self._room = room
+        return room, self._cleared()
+
+    def _cleared(self) -> bytes:
+        self._canvas.forget()
+        return self._canvas.erase() + b"\x1b[0m\x1b[2J" + self._status()
+
+    def tell(self, line: str) -> None:
+        self._line = line
+        self._tty.write(self._status())
+
+    def notify(self, line: str) -> None:
+        self._notice = line
+        self._tty.write(self._status())
+
+    def _status(self) -> bytes:
+        cells, _ = self._tty.cells()
+        text = (self._notice or self._line).encode("ascii", "replace")[: cells.width - 1]
+        return b"\x1b[%d;1H\x1b[0m%b\x1b[K" % (cells.height, text)
+
+    def keys(self) -> list[str]:
+        return list(self._tty.keys().decode("ascii", "replace"))
+
+    def close(self) -> None:
+        self._tty.write(self._canvas.erase())
+        self._tty.close()
+
+
+def _canvas(known: Ability) -> Canvas:
+    widest = _WIDEST_FAR if os.environ.get("SSH_CONNECTION") else _WIDEST
+    match known:
+        case Ability.KITTY:
+            return Kitty(widest)
+        case Ability.SIXEL:
+            return Sixel(widest)
+        case Ability.TRUE_COLOUR | Ability.COLOURS_256:
+            return HalfBlocks(true_colour=known is Ability.TRUE_COLOUR)
+        case Ability.LETTERS:
+            return Letters()
+
+
+def _fitted(size: Size, grid: Size, square: float) -> Size:
+    """As large as the grid allows, in the proportion of the picture, though the pixels of the grid may be oblong."""
+    scale = min(grid.width * square / size.width, grid.height / size.height)
+    width = min(grid.width, max(2, round(size.width * scale / square)))
+    return Size(width, min(grid.height, max(2, round(size.height * scale)) & ~1))

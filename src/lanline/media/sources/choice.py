@@ -1,0 +1,44 @@
+"""What was asked for, opened: `camera`, `screen`, `test`, a video file, or a folder of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lanline.errors import MediaProblem
+from lanline.media.api import Layout, Size, Source
+from lanline.media.sources.camera import open_camera
+from lanline.media.sources.imagefolder import ImageFolder
+from lanline.media.sources.moviefile import MovieFile
+from lanline.media.sources.screen import open_screen
+from lanline.media.sources.testpattern import DEFAULT_SIZE, TestPattern
+
+DEFAULT_FPS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    name: str
+    camera_index: int = 0
+    size: Size | None = None
+    """None: as it comes."""
+    fps: float | None = None
+    """None: 20, and a file at its own speed."""
+
+
+def open_source(wanted: Wanted, layout: Layout) -> Source:
+    """Raises MediaProblem, with the sentence for the person."""
+    fps = wanted.fps or DEFAULT_FPS
+    match wanted.name:
+        case "camera":
+            return open_camera(wanted.camera_index, wanted.size, fps, layout)
+        case "screen":
+            return open_screen(wanted.size, fps, layout)
+        case "test":
+            return TestPattern(wanted.size or DEFAULT_SIZE, fps, layout)
+    path = Path(wanted.name)
+    if path.is_dir():
+        return ImageFolder(path, wanted.size, fps, layout)
+    if not path.exists():
+        raise MediaProblem(f"There is no file {path}. Sources are camera, screen, test, a video file, or a folder.")
+    return MovieFile(path, wanted.size, wanted.fps, layout)

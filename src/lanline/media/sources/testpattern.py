@@ -1,0 +1,87 @@
+"""A moving picture that needs no camera, with its number and the time of day painted in."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+from lanline.media import framenumber, lettering
+from lanline.media.api import Layout, Picture, Pixels, Size
+from lanline.media.colours import even
+from lanline.media.pace import Pace, now_us
+
+DEFAULT_SIZE = Size(1280, 720)
+_DOTS_PER_PICTURE = 4
+_BARS = ((180, 128, 128), (168, 44, 136), (145, 147, 44), (133, 63, 52), (63, 193, 204), (51, 109, 212), (28, 212, 120))
+"""White, yellow, cyan, green, magenta, red, blue as Y, U, V (ITU-R BT.601, three quarters of full)."""
+
+
+class TestPattern:
+    __test__ = False  # the name is no test's
+
+    def __init__(self, size: Size = DEFAULT_SIZE, fps: float = 20.0, layout: Layout = Layout.YUV) -> None:
+        self._size = even(size)
+        self._fps = fps
+        self._layout = Layout.FULL_YUV if layout is Layout.FULL_YUV else Layout.YUV
+        self._pace = Pace(fps)
+        self._number = 0
+        self._background = _bars(self._size)
+        self._band = _texture(self._size)
+
+    @property
+    def size(self) -> Size:
+        return self._size
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    def read(self) -> Picture | None:
+        self._pace.wait()
+        captured_at_us = now_us()
+        pixels = self._background.copy()
+        self._move(pixels)
+        framenumber.paint(pixels, self._number % framenumber.MODULUS)
+        self._write(pixels)
+        self._number += 1
+        return Picture(pixels, self._layout, captured_at_us)
+
+    def _move(self, pixels: Pixels) -> None:
+        """A band that runs to the left across the middle: what stutters is seen at once."""
+        height, width = self._band.shape[0], self._size.width
+        top = self._size.height // 2
+        start = self._number * _DOTS_PER_PICTURE % width
+        pixels[top : top + height, :width] = self._band[:, start : start + width]
+
+    def _write(self, pixels: Pixels) -> None:
+        scale = max(1, self._size.width // 160)
+        top = self._size.height * 3 // 4
+        time_of_day = dt.datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
+        for row, text in enumerate((time_of_day, f"{self._number:08d}")):
+            place = top + row * lettering.height_of(scale)
+            lettering.write(pixels, text, 2 * scale, place, scale, height=self._size.height)
+
+    def close(self) -> None:
+        self._pace.stop()
+
+
+def _bars(size: Size) -> Pixels:
+    width, height = size.width, size.height
+    bar = np.arange(width) * len(_BARS) // width
+    planes = np.array(_BARS, dtype=np.uint8)[bar]
+    luma = np.broadcast_to(planes[:, 0], (height, width)).reshape(-1)
+    chroma = [np.broadcast_to(planes[::2, plane], (height // 2, width // 2)).reshape(-1) for plane in (1, 2)]
+    # All three planes, one after another, seen as rows of the full width.
+    return np.concatenate([luma, *chroma]).reshape(height * 3 // 2, width)
+
+
+def _texture(size: Size) -> Pixels:
+    """Twice as wide as the picture, so that any part of it is one piece."""
+    height = max(2, size.height // 5)
+    x, y = np.arange(size.width)[None, :], np.arange(height)[:, None]
+    waves = (
+        126 + 60 * np.sin(x / size.width * 12 * np.pi + y / height * 2 * np.pi) + 40 * np.cos(y / height * 6 * np.pi)
+    )
+    once = waves.astype(np.uint8)
+    return np.hstack([once, once])

@@ -1,0 +1,141 @@
+"""One stream as a viewer receives it: opens packets, puts frames together, finds what is missing and asks for it."""
+
+from __future__ import annotations
+
+from lanline.crypto.streams import StreamOpener
+from lanline.errors import MalformedPacket
+from lanline.proto.media.frame import ReceivedFrame
+from lanline.proto.media.holes import Arrival, Gap, Holes
+from lanline.proto.media.nack import NackPlanner
+from lanline.proto.media.pacing import UsualSize, expected_packets
+from lanline.proto.media.packet import StreamPacket, decode_stream_packet
+from lanline.proto.media.reassembler import ClosedFrame, OpenFrame, Reassembler
+from lanline.proto.media.reports import LossLedger
+from lanline.proto.media.transit import TransitTimes
+from lanline.wire.video import StreamOffer
+
+
+class Turns:
+    """Which rung brought the newest frame. One that takes over from another has not lost what it sent meanwhile."""
+
+    def __init__(self) -> None:
+        self.newest_frame_id = -1
+        self._stream_id = b""
+
+    def begins_anew(self, stream_id: bytes, frame_id: int) -> bool:
+        if frame_id < self.newest_frame_id:
+            return False
+        took_over = stream_id != self._stream_id
+        self.newest_frame_id, self._stream_id = frame_id, stream_id
+        return took_over
+
+
+class IncomingStream:
+    def __init__(self, offer: StreamOffer, fps: float, transit: TransitTimes, ledger: LossLedger, turns: Turns) -> None:
+        self.offer = offer
+        self._opener = StreamOpener(offer.secret, offer.epoch)
+        self._transit = transit
+        self._ledger = ledger
+        self._turns = turns
+        self._reassembler = Reassembler(offer.stream_id)
+        self._holes = Holes()
+        self._planner = NackPlanner(self._holes, 1.0 / fps, UsualSize(expected_packets(offer.bits_per_s, fps)))
+        self._newest_frame_id = -1
+        self.is_repeat = False
+        """Whether the latest packet was of a frame that was done with."""
+        self._previous: tuple[int, int, float] = (-1, -1, 0.0)
+
+    def renew(self, offer: StreamOffer) -> None:
+        """The same stream in a later epoch."""
+        if offer.epoch > self.offer.epoch:
+            self.offer = offer
+            self._opener = StreamOpener(offer.secret, offer.epoch)
+
+    def receive(self, data: bytes, now: float, round_trip_s: float) -> tuple[ReceivedFrame | None, float | None]:
+        """A frame that is complete now, and how much slower than the quickest the packet was, where that says
+        something. Raises MalformedPacket.
+        """
+        number, payload = self._opener.open(data)
+        packet = decode_stream_packet(payload)
+        if packet.codec is not self.offer.codec or number < packet.chunk_index:
+            raise MalformedPacket("a stream packet is not of its stream")
+        if packet.frame_id > self._newest_frame_id:
+            self._newest_frame_id = packet.frame_id
+            if self._turns.begins_anew(self.offer.stream_id, packet.frame_id):
+                self._holes.begin_anew()
+        arrival = self._holes.on_packet(number, packet, now, round_trip_s=round_trip_s)
+        excess_s = self._learn(number, packet, arrival, now)
+        received = self._reassembler.receive(number, packet, now)
+        self._settle_closed(now)
+        return received, excess_s
+
+    def _learn(self, number: int, packet: StreamPacket, arrival: Arrival, now: float) -> float | None:
+        if arrival is Arrival.REPAIR:
+            self._ledger.on_repair(number)
+            return None
+        self.is_repeat = arrival is Arrival.OTHER and self._reassembler.is_closed(packet.frame_id)
+        if arrival is Arrival.OTHER:
+            self._ledger.on_straggler(number)
+            return None
+        previous_number, frame_id, at = self._previous
+        if number == previous_number + 1 and packet.frame_id == frame_id:
+            self._planner.on_spacing(now - at)
+        self._previous = (number, packet.frame_id, now)
+        return self._transit.measure(packet.sent_at_us, now)
+
+    def _settle_closed(self, now: float) -> None:
+        for closed in self._reassembler.take_closed():
+            self._holes.forget(closed.first_number, closed.first_number + closed.total_chunks)
+            self._planner.on_closed(closed)
+            self._ledger.on_closed(closed, now)
+
+    def take_round_trip_sample(self) -> float | None:
+        sample, self._holes.round_trip_sample_s = self._holes.round_trip_sample_s, None
+        return sample
+
+    # What is not complete.
+
+    def _open_frames(self, patience_s: float) -> list[tuple[OpenFrame, float]]:
+        return [
+            (partial, self._transit.quickest_arrival(partial.head.sent_at_us) + patience_s)
+            for _, partial in sorted(self._reassembler.open_frames.items())
+        ]
+
+    def _open_gaps(self, patience_s: float) -> list[tuple[Gap, float]]:
+        return [(gap, gap.since + patience_s) for gap in self._holes.gaps]
+
+    def give_up_late(self, patience_s: float, shown_id: int, now: float) -> None:
+        """What is past its deadline, or older than what is shown already, will not be waited for.
+
+        A frame that is still arriving is not late, however long it stood in a queue: there is nothing newer to show.
+        """
+        for partial, deadline in self._open_frames(patience_s):
+            is_late = now >= deadline and self._is_overtaken(partial)
+            if is_late or partial.head.frame_id < shown_id:
+                self._reassembler.give_up(partial.head.frame_id)
+        for gap, deadline in self._open_gaps(patience_s):
+            if now >= deadline or gap.frame_id < shown_id:
+                self._holes.forget_gap(gap)
+                size = gap.end - gap.first
+                numbers = list(range(gap.first, gap.end))
+                self._ledger.on_closed(ClosedFrame(False, gap.first, size, 0, numbers), now)
+        self._settle_closed(now)
+
+    def _is_overtaken(self, partial: OpenFrame) -> bool:
+        """By a later frame, of this stream or of the rung that took over."""
+        return self._holes.is_past(partial.end_number) or partial.head.frame_id < self._turns.newest_frame_id
+
+    def oldest_awaited(self) -> float:
+        """The id of the oldest frame that may still become complete; infinity when nothing is missing."""
+        ids = [*self._reassembler.open_frames, *(gap.frame_id for gap in self._holes.gaps)]
+        return min(ids, default=float("inf"))
+
+    def next_deadline(self, patience_s: float) -> float:
+        frames = self._open_frames(patience_s)
+        times = [deadline for partial, deadline in frames if self._is_overtaken(partial)]
+        times += [deadline for _, deadline in self._open_gaps(patience_s)]
+        return min([self._planner.next_look, *times])
+
+    def numbers_to_ask_for(self, patience_s: float, round_trip_s: float, now: float) -> list[int]:
+        frames, gaps = self._open_frames(patience_s), self._open_gaps(patience_s)
+        return self._planner.plan(frames, gaps, now, round_trip_s)

@@ -1,0 +1,95 @@
+"""One stream of a publisher, a rung or the sound: cuts, seals once, remembers what was sent for repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from lanline.crypto.streams import SEALED_OVERHEAD_BYTES, StreamSealer
+from lanline.proto.media.frame import Frame
+from lanline.proto.media.pacing import Pacing, Slice, departures_us, expected_packets
+from lanline.proto.media.packetiser import Packetiser
+from lanline.wire.video import StreamCodec, StreamOffer
+
+_REMEMBERED_PACKETS = 2048
+_REMEMBERED_BYTES = 4 * 1024 * 1024
+_AVERAGED_S = 1.0
+
+
+class StreamPlan(msgspec.Struct, frozen=True):
+    """What a stream will be. `bits_per_s` is what it will take, until it is known by measuring."""
+
+    codec: StreamCodec
+    width: int = 0
+    height: int = 0
+    bits_per_s: int = 0
+
+
+class SealedFrame(msgspec.Struct, frozen=True, gc=False):
+    """Data packets first, then parity: a viewer is sent as long a beginning of it as its loss calls for."""
+
+    packets: list[bytes]
+    total_chunks: int
+    slices: list[Slice]
+
+
+class OutgoingStream:
+    def __init__(self, plan: StreamPlan, fps: float, stream_id: bytes, secret: bytes, mtu_bytes: int) -> None:
+        self.plan = plan
+        self.bits_per_s = float(plan.bits_per_s)
+        self._sealer = StreamSealer(stream_id, secret)
+        self._packetiser = Packetiser(mtu_bytes - SEALED_OVERHEAD_BYTES)
+        self._pacing = Pacing(expected_packets(plan.bits_per_s, fps))
+        self._sent: dict[int, bytes] = {}
+        self._sent_bytes = 0
+        self._last_frame_at: float | None = None
+
+    @property
+    def stream_id(self) -> bytes:
+        return self._sealer.stream_id
+
+    @property
+    def epoch(self) -> int:
+        return self._sealer.epoch
+
+    def offer(self) -> StreamOffer:
+        plan, sealer = self.plan, self._sealer
+        return StreamOffer(
+            sealer.stream_id, sealer.secret, sealer.epoch, plan.codec, plan.width, plan.height, round(self.bits_per_s)
+        )
+
+    def chunks_of(self, frame: Frame) -> int:
+        return self._packetiser.chunks_of(len(frame.payload))
+
+    def seal(
+        self, frame: Frame, parity_chunks: int, frame_interval_s: float, now: float, *, is_calm: bool
+    ) -> SealedFrame:
+        total = self.chunks_of(frame)
+        slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now, is_calm=is_calm)
+        first_number = self._sealer.next_number
+        packets = self._sealer.seal(self._packetiser.packetise(frame, parity_chunks, departures_us(slices)))
+        self._remember(first_number, packets)
+        self._measure(sum(map(len, packets[:total])), now, frame_interval_s)
+        return SealedFrame(packets, total, slices)
+
+    def _remember(self, first_number: int, packets: list[bytes]) -> None:
+        sent = self._sent
+        for number, packet in enumerate(packets, first_number):
+            sent[number] = packet
+            self._sent_bytes += len(packet)
+        while len(sent) > _REMEMBERED_PACKETS or self._sent_bytes > _REMEMBERED_BYTES:
+            self._sent_bytes -= len(sent.pop(next(iter(sent))))
+
+    def _measure(self, size_bytes: int, now: float, frame_interval_s: float) -> None:
+        """A smoothed rate over about a second. A pause is no slow frame."""
+        last, self._last_frame_at = self._last_frame_at, now
+        elapsed = frame_interval_s if last is None else min(now - last, 4 * frame_interval_s)
+        if elapsed <= 0:
+            return
+        rate = size_bytes * 8 / elapsed
+        self.bits_per_s += (rate - self.bits_per_s) * min(1.0, elapsed / _AVERAGED_S)
+
+    def sent_again(self, numbers: Iterable[int]) -> list[bytes]:
+        """The same sealed bytes: a number stands for one content, for ever."""
+        return [self._sent[number] for number in numbers if number in self._sent]

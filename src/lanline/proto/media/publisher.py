@@ -1,0 +1,370 @@
+"""The sending side of live video, without I/O: who watches which rung, what is sent to whom, and when.
+
+In: frames that were encoded, requests of viewers, the time. Out: bursts for viewers, answers, what is to be encoded.
+A viewer is whatever its owner names it by. How packets reach one, and whether it may watch, is not known here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from heapq import heappop, heappush
+from itertools import count
+
+import msgspec
+
+from lanline.crypto.streams import STREAM_ID_BYTES, new_stream_id
+from lanline.errors import MalformedPacket
+from lanline.proto.channels import Channel
+from lanline.proto.media.frame import Frame
+from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
+from lanline.proto.media.parity import parity_for
+from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
+from lanline.wire.video import (
+    STREAM_SECRET_BYTES,
+    Ended,
+    KeyFrameWanted,
+    Nack,
+    Offer,
+    Refused,
+    Report,
+    Subscribe,
+    Unsubscribe,
+    VideoAnswer,
+    VideoRequest,
+    decode_request,
+    encode_video,
+)
+
+MOST_VIEWERS = 2048
+DEFAULT_MTU_BYTES = 1200
+_KEY_FRAMES_APART_S = 0.25
+_SILENCE_CHECK_S = 0.5
+_FULL = "There are as many viewers as this broadcast takes. Try again later."
+
+Viewer = Hashable
+Burst = tuple[list[bytes], list[Viewer]]
+
+
+class RungsWanted(msgspec.Struct, frozen=True):
+    """These are to be encoded from the next picture on, and no others."""
+
+    rungs: frozenset[int]
+
+
+class KeyFrameNeeded(msgspec.Struct, frozen=True):
+    rung: int
+
+
+class ViewerJoined(msgspec.Struct, frozen=True):
+    viewer: Viewer
+
+
+class ViewerLeft(msgspec.Struct, frozen=True):
+    viewer: Viewer
+
+
+PublisherEvent = RungsWanted | KeyFrameNeeded | ViewerJoined | ViewerLeft
+
+
+class Publisher:
+    def __init__(
+        self,
+        rungs: Sequence[StreamPlan],
+        *,
+        fps: float,
+        entropy: Callable[[int], bytes],
+        audio: StreamPlan | None = None,
+        mtu_bytes: int = DEFAULT_MTU_BYTES,
+        max_viewers: int = MOST_VIEWERS,
+        title: str = "",
+    ) -> None:
+        def stream(plan: StreamPlan) -> OutgoingStream:
+            stream_id, secret = new_stream_id(entropy(STREAM_ID_BYTES)), entropy(STREAM_SECRET_BYTES)
+            return OutgoingStream(plan, fps, stream_id, secret, mtu_bytes)
+
+        self._rungs = [stream(plan) for plan in rungs]
+        self._audio = None if audio is None else stream(audio)
+        self._by_id = {stream.stream_id: stream for stream in [*self._rungs, *([self._audio] if self._audio else [])]}
+        self._fps = fps
+        self.parity_policy: Callable[[int, float], int] = parity_for
+        """How many parity chunks so many data chunks get at such a loss."""
+        self._title = title
+        self._max_viewers = max_viewers
+        self._subscriptions: dict[Viewer, Subscription] = {}
+        self._watchers: list[dict[Viewer, Subscription]] = [{} for _ in rungs]
+        self._waiting: list[dict[Viewer, Subscription]] = [{} for _ in rungs]
+        self._wanted: frozenset[int] = frozenset()
+        self._key_asked_at: dict[int, float] = {}
+        self._messages: deque[tuple[Viewer, Channel, bytes]] = deque()
+        self._bursts: list[Burst] = []
+        self._paced: list[tuple[float, int, list[Burst]]] = []
+        self._order = count()
+        self._events: deque[PublisherEvent] = deque()
+        self._next_silence_check: float | None = None
+
+    @property
+    def wanted_rungs(self) -> frozenset[int]:
+        return self._wanted
+
+    @property
+    def viewers(self) -> list[Viewer]:
+        return list(self._subscriptions)
+
+    def subscription(self, viewer: Viewer) -> Subscription | None:
+        return self._subscriptions.get(viewer)
+
+    # What viewers say.
+
+    def receive_message(self, viewer: Viewer, payload: bytes, now: float) -> None:
+        """Raises MalformedPacket for what is no request."""
+        request = decode_request(payload)
+        if isinstance(request, Subscribe):
+            self._on_subscribe(viewer, request, now)
+            return
+        subscription = self._subscriptions.get(viewer)
+        if subscription is None:
+            return
+        if isinstance(request, Unsubscribe):
+            self.remove_viewer(viewer)
+            return
+        subscription.heard_at = now
+        if subscription.is_silent:
+            subscription.begin_anew(now)
+            self._seat(viewer, subscription, now)
+        self._on_request(viewer, subscription, request, now)
+
+    def _on_subscribe(self, viewer: Viewer, request: Subscribe, now: float) -> None:
+        subscription = self._subscriptions.get(viewer)
+        top_rung = self._top_rung(request)
+        if subscription is None:
+            if len(self._subscriptions) >= self._max_viewers:
+                self._answer(viewer, Refused(_FULL))
+                return
+            subscription = self._subscriptions[viewer] = Subscription(request, top_rung, now)
+            self._events.append(ViewerJoined(viewer))
+        else:
+            subscription.wants = request
+            subscription.choice.limit(top_rung)
+            subscription.follow_choice()
+        self._answer(viewer, self._offer())
+        self._seat(viewer, subscription, now)
+        if self._next_silence_check is None:
+            self._next_silence_check = now + _SILENCE_CHECK_S
+
+    def _top_rung(self, request: Subscribe) -> int:
+        """The largest one within what is wanted; the smallest when even that is more."""
+        fitting = [
+            rung
+            for rung, stream in enumerate(self._rungs)
+            if (not request.max_height or stream.plan.height <= request.max_height)
+            and (not request.max_bits_per_s or stream.bits_per_s <= request.max_bits_per_s)
+        ]
+        return max(fitting, default=0)
+
+    def _offer(self) -> Offer:
+        audio = None if self._audio is None else self._audio.offer()
+        return Offer(self._fps, [stream.offer() for stream in self._rungs], audio, self._title)
+
+    def _answer(self, viewer: Viewer, answer: VideoAnswer) -> None:
+        self._messages.append((viewer, Channel.CONTROL, encode_video(answer)))
+
+    def _on_request(self, viewer: Viewer, subscription: Subscription, request: VideoRequest, now: float) -> None:
+        match request:
+            case Report():
+                self._on_report(viewer, subscription, request, now)
+            case Nack(stream_id, numbers):
+                self._repair(viewer, subscription, stream_id, numbers, now)
+            case KeyFrameWanted(stream_id):
+                for rung in subscription.rungs:
+                    if self._rungs[rung].stream_id == stream_id:
+                        # On its way to another rung, it needs the key frame there.
+                        self._need_key(rung if subscription.next_rung is None else subscription.next_rung, now)
+            case _:
+                raise MalformedPacket("a request of a viewer is out of place")
+
+    def _on_report(self, viewer: Viewer, subscription: Subscription, report: Report, now: float) -> None:
+        rates = [stream.bits_per_s for stream in self._rungs]
+        subscription.choice.on_report(report, subscription.sent_bytes, rates, now)
+        subscription.sent_bytes = subscription.sent_packets = 0
+        before = subscription.next_rung
+        subscription.follow_choice()
+        if subscription.next_rung != before:
+            self._seat(viewer, subscription, now)
+
+    def _repair(
+        self, viewer: Viewer, subscription: Subscription, stream_id: bytes, numbers: list[int], now: float
+    ) -> None:
+        stream = self._by_id.get(stream_id)
+        choice = subscription.choice
+        if stream is None or choice.was_full(now) or stream in self._rungs[choice.rung + 1 :]:
+            # A link that is too slow for what it is sent is not helped by more of it.
+            return
+        packets_per_s = stream.bits_per_s / 8 / DEFAULT_MTU_BYTES
+        allowed = subscription.repairs_allowed(len(numbers), packets_per_s, now)
+        packets = stream.sent_again(numbers[:allowed])
+        if packets:
+            subscription.sent_bytes += sum(map(len, packets))
+            self._bursts.append((packets, [viewer]))
+
+    def remove_viewer(self, viewer: Viewer) -> None:
+        """Its link is closed, or it has had enough."""
+        if self._subscriptions.pop(viewer, None) is not None:
+            self._unseat(viewer)
+            self._update_wanted()
+            self._events.append(ViewerLeft(viewer))
+
+    def close(self) -> None:
+        for viewer in list(self._subscriptions):
+            self._answer(viewer, Ended())
+            self.remove_viewer(viewer)
+
+    # Who is sent which rung.
+
+    def _seat(self, viewer: Viewer, subscription: Subscription, now: float) -> None:
+        self._unseat(viewer)
+        if subscription.is_silent:
+            return
+        if subscription.rung is not None:
+            self._watchers[subscription.rung][viewer] = subscription
+        if subscription.next_rung is not None:
+            self._waiting[subscription.next_rung][viewer] = subscription
+            self._need_key(subscription.next_rung, now)
+        self._update_wanted()
+
+    def _unseat(self, viewer: Viewer) -> None:
+        for seats in (*self._watchers, *self._waiting):
+            seats.pop(viewer, None)
+
+    def _update_wanted(self) -> None:
+        wanted = frozenset(rung for rung in range(len(self._rungs)) if self._watchers[rung] or self._waiting[rung])
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._events.append(RungsWanted(wanted))
+
+    def _need_key(self, rung: int, now: float) -> None:
+        if self._rungs[rung].plan.codec.is_intra_only:
+            return
+        if now - self._key_asked_at.get(rung, -1.0) >= _KEY_FRAMES_APART_S:
+            self._key_asked_at[rung] = now
+            self._events.append(KeyFrameNeeded(rung))
+
+    # Frames.
+
+    def publish(self, frame: Frame, now: float) -> None:
+        """A frame of the rung it names. Raises MessageTooLarge."""
+        if frame.is_key or frame.codec.is_intra_only:
+            self._let_in(frame.rung)
+        watchers = self._watchers[frame.rung]
+        if not watchers:
+            return
+        self._spread(self._rungs[frame.rung], frame, watchers, now)
+
+    def _let_in(self, rung: int) -> None:
+        """Those who wait for this rung: here is a frame to begin with."""
+        waiting = self._waiting[rung]
+        if not waiting:
+            return
+        for viewer, subscription in waiting.items():
+            if subscription.rung is not None:
+                self._watchers[subscription.rung].pop(viewer, None)
+            subscription.rung, subscription.next_rung = rung, None
+            self._watchers[rung][viewer] = subscription
+        waiting.clear()
+        self._update_wanted()
+
+    def publish_audio(self, frame: Frame, now: float) -> None:
+        assert self._audio is not None
+        listeners = {
+            viewer: subscription
+            for viewer, subscription in self._subscriptions.items()
+            if subscription.wants.wants_audio and not subscription.is_silent
+        }
+        if listeners:
+            self._spread(self._audio, frame, listeners, now)
+
+    def _spread(self, stream: OutgoingStream, frame: Frame, to: dict[Viewer, Subscription], now: float) -> None:
+        total = stream.chunks_of(frame)
+        groups: dict[int, list[Viewer]] = {}
+        trials: list[tuple[Viewer, Subscription]] = []
+        for viewer, subscription in to.items():
+            groups.setdefault(total + self.parity_policy(total, subscription.choice.loss), []).append(viewer)
+            if subscription.choice.trial_bits_per_s:
+                trials.append((viewer, subscription))
+        epoch = stream.epoch
+        parity = max(groups) - total
+        is_calm = all(subscription.choice.is_calm for subscription in to.values())
+        sealed = stream.seal(frame, parity, 1.0 / self._fps, now, is_calm=is_calm)
+        if stream.epoch != epoch:
+            self._offer_anew()
+        packet_bytes = len(sealed.packets[0])
+        for sent, viewers in groups.items():
+            for viewer in viewers:
+                to[viewer].sent_bytes += sent * packet_bytes
+        self._schedule(sealed, groups, now)
+        for viewer, subscription in trials:
+            self._send_trial(viewer, subscription, sealed, now)
+
+    def _offer_anew(self) -> None:
+        offer = self._offer()
+        for viewer in self._subscriptions:
+            self._answer(viewer, offer)
+
+    def _schedule(self, sealed: SealedFrame, groups: dict[int, list[Viewer]], now: float) -> None:
+        for part in sealed.slices:
+            bursts: list[Burst] = [
+                (sealed.packets[part.start : min(part.stop, sent)], viewers)
+                for sent, viewers in groups.items()
+                if part.start < sent
+            ]
+            self._send_at(part.leaves_at, bursts, now)
+
+    def _send_at(self, at: float, bursts: list[Burst], now: float) -> None:
+        if at <= now:
+            self._bursts += bursts
+        elif bursts:
+            heappush(self._paced, (at, next(self._order), bursts))
+
+    def _send_trial(self, viewer: Viewer, subscription: Subscription, sealed: SealedFrame, now: float) -> None:
+        """Repeats, so that the rate is the one to be tried; spread out, as a frame of that rate would be."""
+        total = sealed.total_chunks
+        packet_bytes = len(sealed.packets[0])
+        frame_bytes = subscription.choice.trial_bits_per_s / 8 / self._fps
+        repeats = min(4 * total + 16, int(frame_bytes / packet_bytes) - total)
+        if repeats <= 0:
+            return
+        subscription.sent_bytes += repeats * packet_bytes
+        interval_s = 1.0 / self._fps
+        for start in range(0, repeats, total):
+            packets = sealed.packets[: min(total, repeats - start)]
+            self._send_at(now + interval_s * (0.25 + 0.5 * start / repeats), [(packets, [viewer])], now)
+
+    # Out.
+
+    def bursts_to_send(self, now: float) -> list[Burst]:
+        while self._paced and self._paced[0][0] <= now:
+            self._bursts += heappop(self._paced)[2]
+        bursts, self._bursts = self._bursts, []
+        return bursts
+
+    def messages_to_send(self) -> list[tuple[Viewer, Channel, bytes]]:
+        messages = list(self._messages)
+        self._messages.clear()
+        return messages
+
+    def next_event(self) -> PublisherEvent | None:
+        return self._events.popleft() if self._events else None
+
+    def next_deadline(self) -> float | None:
+        times = [at for at in (self._next_silence_check, self._paced[0][0] if self._paced else None) if at is not None]
+        return min(times, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        if self._next_silence_check is None or now < self._next_silence_check:
+            return
+        self._next_silence_check = now + _SILENCE_CHECK_S if self._subscriptions else None
+        for viewer, subscription in self._subscriptions.items():
+            if not subscription.is_silent and now - subscription.heard_at > SILENT_AFTER_S:
+                subscription.is_silent = True
+                self._unseat(viewer)
+                self._update_wanted()

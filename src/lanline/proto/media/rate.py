@@ -1,0 +1,145 @@
+"""Which rung a viewer is sent: down at once when its link is full, up when a trial at the higher rate went well.
+
+Loss alone does not say that a link is full: radio links lose all the time. A queue that grows does.
+docs/protocol/media.md, 7.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from lanline.proto.media.parity import NO_LOSS, LossEstimate
+from lanline.wire.video import Report
+
+_QUEUE_S = 0.025
+_RISING_S = 0.010
+_PATIENCE_IN_TRIALS = 0.5
+_REPORTS_OF_A_RISE = 4
+_STANDING_REPORTS = 5
+_FULL_S = 0.3
+_LOSS_OF_A_FULL_LINK = 0.25
+_USABLE_SHARE = 0.85
+"""Of what arrived while the link was full: the queue has to drain, too."""
+_SETTLING_S = 0.25
+_CLEAN_S = 0.8
+_TRIAL_STEP = 1.5
+_TRIAL_ABOVE = 1.1
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 4.0
+_USUAL_CHUNKS = 20
+
+
+class RateChoice:
+    """`trial_bits_per_s` is what to send altogether while a higher rate is tried, else 0. What goes beyond the rung's
+    own packets is repeats: when the trial fails, nothing is lost by it.
+    """
+
+    def __init__(self, rung: int, top_rung: int) -> None:
+        self.rung = rung
+        self.top_rung = top_rung
+        self.trial_bits_per_s = 0.0
+        self._loss = LossEstimate()
+        self._clean_s = 0.0
+        self._trial_reports = 0
+        self._pause_s = _FIRST_PAUSE_S
+        self._next_trial_at = 0.0
+        self._decided_at = -1e9
+        self._full_at = -1e9
+        self._queues: deque[float] = deque(maxlen=_REPORTS_OF_A_RISE)
+        self._standing = 0
+        self._went_up_at = -1e9
+
+    @property
+    def loss(self) -> float:
+        return self._loss.rate
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing was lost of late, and the link was not full."""
+        return self._loss.rate < NO_LOSS and self._clean_s >= _CLEAN_S
+
+    def limit(self, top_rung: int) -> None:
+        self.top_rung = top_rung
+        self.rung = min(self.rung, top_rung)
+
+    def on_report(self, report: Report, sent_bytes: int, rates: Sequence[float], now: float) -> None:
+        """`rates` are the bits per second of the rungs; `sent_bytes` is what went out since the last report."""
+        interval_s = max(0.001, report.interval_us / 1e6)
+        received = report.received_bytes * 8 / interval_s
+        if self._is_overloaded(report, sent_bytes, now):
+            self._on_overload(received, rates, now, queue_s=report.queue_us / 1e6)
+            return
+        self._loss.on_report(report.chunks, report.lost_before_repair)
+        self._clean_s += interval_s
+        if now - self._went_up_at > 2 * _LONGEST_PAUSE_S:
+            self._pause_s = _FIRST_PAUSE_S
+        if self.rung >= self.top_rung:
+            self.trial_bits_per_s = 0.0
+        elif self.trial_bits_per_s:
+            self._go_on_trying(rates, now)
+        elif self._clean_s >= _CLEAN_S and now >= self._next_trial_at:
+            self.trial_bits_per_s = max(received, rates[self.rung]) * _TRIAL_STEP
+
+    def _is_overloaded(self, report: Report, sent_bytes: int, now: float) -> bool:
+        if self._is_queueing(report.queue_us / 1e6, report.lost_before_repair):
+            self._full_at = now
+            return True
+        return bool(sent_bytes and not report.received_bytes) or self._loses_more_than_usual(report)
+
+    def _is_queueing(self, queue_s: float, lost: int) -> bool:
+        """A queue that has grown within the last few reports, or one that stands there and is full."""
+        grown_s = queue_s - min(self._queues, default=0.0)
+        self._queues.append(queue_s)
+        # A trial is given up at the first sign: it is on purpose that it may be too much.
+        patience = _PATIENCE_IN_TRIALS if self.trial_bits_per_s else 1.0
+        if queue_s <= patience * _QUEUE_S:
+            self._standing = 0
+            return False
+        self._standing += 1
+        return grown_s > patience * _RISING_S or (self._standing >= _STANDING_REPORTS and lost > 0)
+
+    def _loses_more_than_usual(self, report: Report) -> bool:
+        lost = report.lost_before_repair / report.chunks if report.chunks >= _USUAL_CHUNKS else 0.0
+        return lost > self._loss.rate + _LOSS_OF_A_FULL_LINK
+
+    def was_full(self, now: float) -> bool:
+        """Lately: then repairs would only stand in the same queue."""
+        return now - self._full_at < _FULL_S
+
+    def _on_overload(self, received: float, rates: Sequence[float], now: float, queue_s: float) -> None:
+        self._clean_s = 0.0
+        if self.trial_bits_per_s or now - self._went_up_at < 2.0:
+            self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
+        was_trial, self.trial_bits_per_s = bool(self.trial_bits_per_s), 0.0
+        self._next_trial_at = now + self._pause_s
+        usable = received * _USABLE_SHARE
+        fitting = max((rung for rung, rate in enumerate(rates) if rate <= usable), default=0)
+        # What stands in the queue was sent before the last decision, and says nothing about it.
+        is_settled = now >= self._decided_at + _SETTLING_S + queue_s
+        if was_trial and received > rates[self.rung]:
+            # More was sent than the rung takes: that it was too much says nothing about the rung.
+            self._decided_at = now
+        elif fitting < self.rung and (is_settled or received < rates[self.rung]):
+            self._go_down(fitting, now)
+        elif self.rung and is_settled:
+            self._go_down(self.rung - 1, now)
+
+    def _go_down(self, rung: int, now: float) -> None:
+        self.rung = rung
+        self._decided_at = now
+
+    def _go_on_trying(self, rates: Sequence[float], now: float) -> None:
+        goal = rates[self.rung + 1] * _TRIAL_ABOVE
+        if self.trial_bits_per_s < goal:
+            self.trial_bits_per_s = min(goal, self.trial_bits_per_s * _TRIAL_STEP)
+            self._trial_reports = 0
+            return
+        self._trial_reports += 1
+        if self._trial_reports < 2:
+            return
+        self.rung += 1
+        self.trial_bits_per_s = 0.0
+        self._trial_reports = 0
+        self._clean_s = 0.0
+        self._went_up_at = now

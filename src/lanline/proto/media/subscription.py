@@ -1,0 +1,64 @@
+"""What a publisher knows of one viewer: what it wants, what its link carries, and what it has been sent."""
+
+from __future__ import annotations
+
+from lanline.proto.media.rate import RateChoice
+from lanline.wire.video import Subscribe
+
+SILENT_AFTER_S = 3.0
+_REPAIR_SHARE = 0.5
+_LEAST_REPAIRS_PER_S = 100.0
+_REPAIR_BURST_PACKETS = 128.0
+
+
+class Subscription:
+    __slots__ = (
+        "_repair_credit",
+        "_repair_credit_at",
+        "choice",
+        "heard_at",
+        "is_silent",
+        "next_rung",
+        "rung",
+        "sent_bytes",
+        "sent_packets",
+        "wants",
+    )
+
+    def __init__(self, wants: Subscribe, top_rung: int, now: float) -> None:
+        self.wants = wants
+        self.choice = RateChoice(top_rung, top_rung)
+        self.rung: int | None = None
+        """The one it is sent now; none before its first frame."""
+        self.next_rung: int | None = top_rung
+        """The one that it will be sent from the next frame on that can be a beginning."""
+        self.heard_at = now
+        self.is_silent = False
+        self.sent_bytes = 0
+        self.sent_packets = 0
+        self._repair_credit = _REPAIR_BURST_PACKETS
+        self._repair_credit_at = now
+
+    @property
+    def rungs(self) -> set[int]:
+        """Those that have to be encoded for it."""
+        return set() if self.is_silent else {rung for rung in (self.rung, self.next_rung) if rung is not None}
+
+    def follow_choice(self) -> None:
+        self.next_rung = None if self.choice.rung == self.rung else self.choice.rung
+
+    def begin_anew(self, now: float) -> None:
+        """It was silent, and is there again: it has missed what the next frames depend on."""
+        self.is_silent = False
+        self.heard_at = now
+        self.rung, self.next_rung = None, self.choice.rung
+
+    def repairs_allowed(self, wanted: int, packets_per_s: float, now: float) -> int:
+        """A viewer that asks for everything twice does not get a second stream."""
+        rate = max(_LEAST_REPAIRS_PER_S, _REPAIR_SHARE * packets_per_s)
+        earned = (now - self._repair_credit_at) * rate
+        self._repair_credit = min(_REPAIR_BURST_PACKETS, self._repair_credit + earned)
+        self._repair_credit_at = now
+        allowed = min(wanted, int(self._repair_credit))
+        self._repair_credit -= allowed
+        return allowed

@@ -1,0 +1,81 @@
+"""How long packets take, as far as one clock at each end can tell: longer or shorter than the quickest of late.
+
+The clocks of the two ends are not the same, so only differences count. Owns the baseline, its forgetting, the jitter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from lanline.proto.media.serial import MODULUS, distance
+
+_BASELINE_S = 10.0
+_SAMPLES = 256
+_SHARE = 0.95
+
+
+class TransitTimes:
+    __slots__ = (
+        "_excess",
+        "_measured_at",
+        "_minimum",
+        "_next_minimum",
+        "_p95",
+        "_reference_us",
+        "_switch_at",
+        "latest_excess_s",
+    )
+
+    def __init__(self) -> None:
+        self._reference_us: int | None = None
+        self._minimum = 0.0
+        self._next_minimum = 0.0
+        self._switch_at = 0.0
+        self._measured_at = 0.0
+        self.latest_excess_s = 0.0
+        """What stands in a queue on the way now, or jitter."""
+        self._excess: deque[float] = deque(maxlen=_SAMPLES)
+        self._p95: float | None = None
+
+    def measure(self, sent_at_us: int, now: float) -> float:
+        """Take a sample; return by how much it was slower than the quickest, in seconds."""
+        transit = self._transit(sent_at_us, now)
+        self._measured_at = now
+        if not self._excess:
+            self._minimum = self._next_minimum = transit
+            self._switch_at = now + _BASELINE_S
+        elif now >= self._switch_at:
+            # The clocks drift and routes change: what was quickest long ago is forgotten, in two steps.
+            self._minimum, self._next_minimum = min(self._next_minimum, transit), transit
+            self._switch_at = now + _BASELINE_S
+        self._minimum = min(self._minimum, transit)
+        self._next_minimum = min(self._next_minimum, transit)
+        self.latest_excess_s = excess = transit - self._minimum
+        self._excess.append(excess)
+        self._p95 = None
+        return excess
+
+    def _transit(self, sent_at_us: int, now: float) -> float:
+        """Against the first sample, so that the 32 bits may wrap around."""
+        now_us = round(now * 1e6)
+        offset = (now_us - sent_at_us) % MODULUS
+        if self._reference_us is None:
+            self._reference_us = offset
+        return distance(self._reference_us, offset) / 1e6
+
+    @property
+    def has_samples(self) -> bool:
+        return bool(self._excess)
+
+    def quickest_arrival(self, sent_at_us: int) -> float:
+        """When a packet that left then would have been here, had it been as quick as the quickest."""
+        return self._measured_at - (self._transit(sent_at_us, self._measured_at) - self._minimum)
+
+    @property
+    def p95_jitter_s(self) -> float:
+        if not self._excess:
+            return 0.0
+        if self._p95 is None:
+            ordered = sorted(self._excess)
+            self._p95 = ordered[int(_SHARE * (len(ordered) - 1))]
+        return self._p95

@@ -1,0 +1,257 @@
+"""The receiving side of live video, without I/O: from packets to frames in the order and at the time to show them.
+
+In: stream packets, answers of the publisher, the time. Out: frames, and requests to the publisher. Whether a packet
+came from where the publisher is has been looked at before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from lanline.crypto.streams import STREAM_ID_BYTES
+from lanline.errors import MalformedPacket
+from lanline.proto.channels import Channel
+from lanline.proto.media.frame import Frame, ReceivedFrame
+from lanline.proto.media.incomingstream import IncomingStream, Turns
+from lanline.proto.media.jitter import DEPENDENT, INTRA_ONLY, DelayPolicy, JitterBuffer, patience_s
+from lanline.proto.media.reports import ReportWriter
+from lanline.proto.media.transit import TransitTimes
+from lanline.wire.video import (
+    MOST_NACKED,
+    Ended,
+    KeyFrameWanted,
+    Nack,
+    Offer,
+    Refused,
+    Report,
+    StreamOffer,
+    Subscribe,
+    Unsubscribe,
+    VideoRequest,
+    decode_answer,
+    encode_video,
+)
+
+_FIRST_ROUND_TRIP_S = 0.1
+_KEY_ASKED_APART_S = 0.25
+_LEAST_ROUND_TRIP_S = 0.001
+
+
+class StreamOffered(msgspec.Struct, frozen=True):
+    offer: Offer
+
+
+class WatchRefused(msgspec.Struct, frozen=True):
+    reason: str
+
+
+class BroadcastEnded(msgspec.Struct, frozen=True):
+    pass
+
+
+class FrameArrived(msgspec.Struct, frozen=True, gc=False):
+    """To be shown now. Sound arrives the same way."""
+
+    frame: Frame
+
+
+ViewerEvent = StreamOffered | WatchRefused | BroadcastEnded | FrameArrived
+
+
+class ViewerStatistics(msgspec.Struct):
+    frames: int = 0
+    received_bytes: int = 0
+    asked_for: int = 0
+    lost_before_repair: int = 0
+    lost_after_repair: int = 0
+    chunks: int = 0
+    queue_s: float = 0.0
+    rung: int | None = None
+
+
+class Viewer:
+    def __init__(self, wants: Subscribe | None = None, *, repairs: bool = True) -> None:
+        self._wants = wants or Subscribe()
+        self._repairs = repairs
+        self._streams: dict[bytes, IncomingStream] = {}
+        self._audio_id = b""
+        self._transit = TransitTimes()
+        self._turns = Turns()
+        self._reports = ReportWriter()
+        self._picture = JitterBuffer()
+        self._sound = JitterBuffer()
+        self._policy: DelayPolicy = INTRA_ONLY
+        self._subscribed_at: float | None = None
+        self._round_trip_s = _FIRST_ROUND_TRIP_S
+        self._current: IncomingStream | None = None
+        self._key_asked_at = -1.0
+        self._messages: deque[tuple[Channel, bytes]] = deque()
+        self._events: deque[ViewerEvent] = deque()
+        self.statistics = ViewerStatistics()
+
+    @property
+    def stream_ids(self) -> list[bytes]:
+        return list(self._streams)
+
+    @property
+    def round_trip_s(self) -> float:
+        return self._round_trip_s
+
+    @property
+    def _repair_takes_s(self) -> float:
+        """A repair waits in the same queue as everything else."""
+        return self._round_trip_s + self._transit.latest_excess_s
+
+    @property
+    def patience_s(self) -> float:
+        return patience_s(self._policy, self._round_trip_s, self._transit.p95_jitter_s)
+
+    # Commands.
+
+    def subscribe(self, now: float, wants: Subscribe | None = None) -> None:
+        """Again with other wishes at any time."""
+        self._wants = wants or self._wants
+        if not self._streams:
+            self._subscribed_at = now
+        self._request(Channel.CONTROL, self._wants)
+
+    def unsubscribe(self) -> None:
+        self._request(Channel.CONTROL, Unsubscribe())
+
+    def request_key(self, now: float) -> None:
+        """What was shown cannot be decoded; said to the publisher as often as a lost frame would be."""
+        self._ask_for_key(now)
+
+    def _request(self, channel: Channel, request: VideoRequest) -> None:
+        self._messages.append((channel, encode_video(request)))
+
+    # In.
+
+    def receive_message(self, payload: bytes, now: float) -> None:
+        """Raises MalformedPacket for what is no answer."""
+        match decode_answer(payload):
+            case Offer() as offer:
+                self._on_offer(offer, now)
+            case Refused(reason):
+                self._events.append(WatchRefused(reason))
+            case Ended():
+                self._events.append(BroadcastEnded())
+
+    def _on_offer(self, offer: Offer, now: float) -> None:
+        if self._subscribed_at is not None:
+            self._round_trip_s = max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at)
+            self._subscribed_at = None
+        for rung in offer.rungs:
+            self._on_stream_offer(rung, offer.fps, self._turns)
+        if offer.audio is not None:
+            self._audio_id = offer.audio.stream_id
+            self._on_stream_offer(offer.audio, offer.fps, Turns())
+        self._policy = INTRA_ONLY if all(rung.codec.is_intra_only for rung in offer.rungs) else DEPENDENT
+        self._reports.start(now)
+        self._events.append(StreamOffered(offer))
+
+    def _on_stream_offer(self, offer: StreamOffer, fps: float, turns: Turns) -> None:
+        stream = self._streams.get(offer.stream_id)
+        if stream is None:
+            self._streams[offer.stream_id] = IncomingStream(
+                offer, fps, self._transit, self._reports.add_stream(), turns
+            )
+        else:
+            stream.renew(offer)
+
+    def receive_packet(self, data: bytes, now: float) -> None:
+        """What is not of these streams, or does not open, is dropped."""
+        stream_id = data[:STREAM_ID_BYTES]
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return
+        try:
+            received, excess_s = stream.receive(data, now, self._round_trip_s)
+        except MalformedPacket:
+            return
+        self._reports.on_packet(len(data))
+        self.statistics.received_bytes += len(data)
+        if excess_s is not None:
+            self._reports.on_transit(excess_s, now)
+        elif stream.is_repeat:
+            self._reports.on_repeat()
+        sample = stream.take_round_trip_sample()
+        if sample is not None:
+            self._round_trip_s += (max(_LEAST_ROUND_TRIP_S, sample) - self._round_trip_s) / 4
+        if received is not None:
+            (self._sound if stream_id == self._audio_id else self._picture).add(received)
+            if stream_id != self._audio_id:
+                self._current = stream
+        self._go_on(now)
+
+    def handle_timer(self, now: float) -> None:
+        look_at = self._reports.next_look_at
+        if look_at is not None and now >= look_at:
+            for report in self._reports.look(now):
+                self._report(report)
+        self._go_on(now)
+
+    def _report(self, report: Report) -> None:
+        statistics = self.statistics
+        statistics.chunks += report.chunks
+        statistics.lost_before_repair += report.lost_before_repair
+        statistics.lost_after_repair += report.lost_after_repair
+        statistics.queue_s = report.queue_us / 1e6
+        self._request(Channel.MEDIA, report)
+
+    # From frames that are complete, or cannot become so, to what is shown and asked for.
+
+    def _go_on(self, now: float) -> None:
+        patience = self.patience_s
+        for stream in self._streams.values():
+            shown = self._sound if stream.offer.stream_id == self._audio_id else self._picture
+            stream.give_up_late(patience, shown.last_shown_id, now)
+        pictures = [stream for stream_id, stream in self._streams.items() if stream_id != self._audio_id]
+        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=float("inf"))))
+        audio = self._streams.get(self._audio_id)
+        if audio is not None:
+            self._show(self._sound.take(audio.oldest_awaited()))
+        if self._picture.needs_key:
+            self._ask_for_key(now)
+        if self._repairs:
+            self._ask_for_repairs(patience, now)
+
+    def _show(self, frames: list[ReceivedFrame]) -> None:
+        for received in frames:
+            if received.stream_id != self._audio_id:
+                self.statistics.frames += 1
+                self.statistics.rung = received.frame.rung
+            self._events.append(FrameArrived(received.frame))
+
+    def _ask_for_key(self, now: float) -> None:
+        apart_s = max(_KEY_ASKED_APART_S, self._repair_takes_s + self.patience_s)
+        if self._current is not None and now - self._key_asked_at >= apart_s:
+            self._key_asked_at = now
+            self._request(Channel.MEDIA, KeyFrameWanted(self._current.offer.stream_id))
+
+    def _ask_for_repairs(self, patience: float, now: float) -> None:
+        for stream_id, stream in self._streams.items():
+            numbers = stream.numbers_to_ask_for(patience, self._repair_takes_s, now)
+            self.statistics.asked_for += len(numbers)
+            for start in range(0, len(numbers), MOST_NACKED):
+                self._request(Channel.MEDIA, Nack(stream_id, numbers[start : start + MOST_NACKED]))
+
+    # Out.
+
+    def messages_to_send(self) -> list[tuple[Channel, bytes]]:
+        messages = list(self._messages)
+        self._messages.clear()
+        return messages
+
+    def next_event(self) -> ViewerEvent | None:
+        return self._events.popleft() if self._events else None
+
+    def next_deadline(self) -> float | None:
+        patience = self.patience_s
+        times = [stream.next_deadline(patience) for stream in self._streams.values()]
+        if self._reports.next_look_at is not None:
+            times.append(self._reports.next_look_at)
+        earliest = min(times, default=float("inf"))
+        return None if earliest == float("inf") else earliest

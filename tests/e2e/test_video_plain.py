@@ -1,0 +1,159 @@
+"""The plain format between real processes, and with programs that know of it only what stands in the documentation."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cinema import (
+    HEADER,
+    LINUX,
+    Cinema,
+    cinema,
+    cut,
+    numbers_in,
+    painted_number,
+    painted_picture,
+    udp_socket,
+    whole_frames,
+)
+from e2e.peers import free_port
+
+
+@pytest.fixture(name="house")
+def _house() -> Iterator[Cinema]:
+    with cinema() as made:
+        yield made
+
+
+def test_a_program_made_of_struct_and_a_socket_watches_after_one_hello(house: Cinema) -> None:
+    _, port = house.serve("--plain")
+    with udp_socket() as viewer:
+        viewer.sendto(b"hello", ("127.0.0.1", port))
+        frames = list(itertools.islice(whole_frames(viewer), 30))
+    ids = [frame_id for frame_id, _, _ in frames]
+    numbers = [painted_number(picture) for _, picture, _ in frames]
+    assert ids == list(range(ids[0], ids[0] + 30))
+    assert numbers == list(range(numbers[0], numbers[0] + 30))
+    for _, _, sizes in frames:
+        assert set(sizes[:-1]) == {1200}
+        assert sizes[-1] <= 1200
+
+
+def test_the_size_of_datagrams_pictures_and_their_rate_are_as_asked(house: Cinema) -> None:
+    program, port = house.serve("--plain", "--mtu", "500", "--size", "320x240", "--fps", "50", "--quality", "10")
+    program.wait_out("320x240 at 50 fps")
+    with udp_socket() as viewer:
+        viewer.sendto(b"hello", ("127.0.0.1", port))
+        _, picture, sizes = next(whole_frames(viewer))
+    assert max(sizes) == 500
+    assert b"\x00\xf0\x01\x40" in picture  # 240 x 320 in its header
+
+
+def test_a_server_made_of_struct_and_a_socket_is_watched(house: Cinema, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    with udp_socket() as server:
+        watch = house.watch(server.getsockname()[1], "--sink", str(film))
+        hello, viewer = server.recvfrom(100)
+        assert hello == b"hello"
+        for number in range(20):
+            for datagram in reversed(cut(number, painted_picture(number))):
+                server.sendto(datagram, viewer)
+        assert server.recv(100) == b"hello", "it is repeated"
+        watch.wait_aside("The video begins")
+        assert watch.end() == 0
+    assert numbers_in(film) == list(range(20))
+
+
+def test_what_a_lying_server_sends_is_passed_over(house: Cinema, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    lies = [
+        b"",
+        b"\0" * 11,
+        HEADER.pack(5, 65_535, 0, 65_535) + b"x",
+        HEADER.pack(5, 0, 0, 1) + b"x",
+        HEADER.pack(5, 3, 3, 1) + b"x",
+        *(HEADER.pack(number, 65_535, number, 1000) + bytes(1000) for number in range(6, 2000, 7)),
+        *cut(3000, b"this is no JPEG"),
+    ]
+    with udp_socket() as server:
+        watch = house.watch(server.getsockname()[1], "--sink", str(film), "--stats")
+        _, viewer = server.recvfrom(100)
+        for datagram in lies:
+            server.sendto(datagram, viewer)
+        assert server.recv(100) == b"hello"
+        for datagram in cut(3001, painted_picture(77)):
+            server.sendto(datagram, viewer)
+        watch.wait_aside(r", 1 shown")
+        assert watch.end() == 0
+    assert numbers_in(film) == [77]
+
+
+def test_viewers_go_on_when_the_server_comes_back(house: Cinema, tmp_path: Path) -> None:
+    port = free_port()
+    watch = house.watch(port, "--sink", str(tmp_path / "film.mkv"), "--timeout", "0.3")
+    watch.wait_aside("(Nothing serves video at|No answer from) 127.0.0.1:")
+    first, _ = house.serve("--plain", port=port)
+    watch.wait_aside("The video begins")
+    assert first.end() == 0
+    watch.wait_aside(r"No video for 0\.3 s|Nothing serves")
+    house.serve("--plain", port=port)
+    watch.wait_aside("The video is back")
+    assert watch.end(signal.SIGTERM) in {0, 130}
+
+
+def test_a_thousand_hellos_from_one_address_make_one_viewer(house: Cinema) -> None:
+    program, port = house.serve("--plain", "--stats")
+    with udp_socket() as viewer:
+        for _ in range(1000):
+            viewer.sendto(b"hello", ("127.0.0.1", port))
+        program.wait_aside("viewers 1,")
+    assert program.aside.text.count("watches") == 1
+
+
+def test_only_hello_is_a_hello(house: Cinema) -> None:
+    program, port = house.serve("--plain", "--stats")
+    with udp_socket() as viewer:
+        for word in (b"", b"hell", b"hello\n", b"HELLO", b"hello" * 200):
+            viewer.sendto(word, ("127.0.0.1", port))
+        program.wait_aside("(?s)viewers 0.*viewers 0")
+    assert "watches" not in program.aside.text
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux tells a socket of many who it was that refused")
+def test_a_viewer_that_left_without_a_word_is_dropped_and_the_others_lose_nothing(house: Cinema) -> None:
+    program, port = house.serve("--plain")
+    with udp_socket() as stays:
+        stays.sendto(b"hello", ("127.0.0.1", port))
+        frames = whole_frames(stays)
+        first = next(frames)[0]
+        with udp_socket() as leaves:
+            leaves.sendto(b"hello", ("127.0.0.1", port))
+            gone = f"127.0.0.1:{leaves.getsockname()[1]}"
+            leaves.recv(2000)
+        ids = [next(frames)[0] for _ in range(20)]
+        program.wait_aside(f"{gone} is gone")
+    assert ids == list(range(first + 1, first + 21))
+
+
+def test_a_port_that_is_taken_is_said(house: Cinema) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        program = house.run("serve", "--plain", "--source", "test", "--host", "127.0.0.1", "--port", str(port))
+        assert program.wait_end() == 1
+    assert program.aside.text == (
+        f"lanline: UDP port {port} on 127.0.0.1 is taken by another program. Stop it, or choose another port.\n"
+    )
+
+
+def test_the_figures_of_a_viewer_without_a_screen(house: Cinema) -> None:
+    _, port = house.serve("--plain")
+    watch = house.watch(port, "--sink", "null", "--stats")
+    watch.wait_out(r"(1\d|2\d)\.\d fps, \d+\.\d Mbit/s, 0 incomplete")
+    assert watch.end() == 0

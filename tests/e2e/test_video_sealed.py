@@ -1,0 +1,100 @@
+"""Video over encrypted links between real processes: the watch link, the first meeting, a changed key, a restart."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cinema import Cinema, Program, cinema, numbers_in
+from e2e.peers import free_port
+
+
+@pytest.fixture(name="house")
+def _house() -> Iterator[Cinema]:
+    with cinema() as made:
+        yield made
+
+
+def serve(house: Cinema, home: Path, *options: str, port: int = 0) -> tuple[Program, str, int]:
+    """The watch link besides."""
+    program, port = house.serve("--home", str(home), *options, port=port)
+    return program, program.wait_out(r"'(lanline-video://[^']+)'")[1], port
+
+
+def watch(house: Cinema, home: Path, *options: str) -> Program:
+    return house.run("watch", "--home", str(home), *options)
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "h264", "vp8", "av1"])
+def test_every_codec_arrives_whole_and_in_order(house: Cinema, tmp_path: Path, codec: str) -> None:
+    _, link, _ = serve(house, tmp_path / "ann", "--codec", codec, "--size", "640x360")
+    film = tmp_path / "film.mkv"
+    viewer = watch(house, tmp_path / "bob", link, "--sink", str(film), "--stats")
+    viewer.wait_aside(r"[345]\d shown")
+    assert viewer.end() == 0
+    numbers = numbers_in(film)
+    assert len(numbers) >= 20
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinema, tmp_path: Path) -> None:
+    port = free_port()
+    first, link, _ = serve(house, tmp_path / "ann", port=port)
+    words = first.wait_out(r"Key words: ([a-z ]+)")[1]
+    place = ["--server-host", "127.0.0.1", "--server-port", str(port), "--sink", "null", "--stats"]
+    meeting = watch(house, tmp_path / "bob", *place)
+    meeting.wait_aside(f"First time at 127.0.0.1:{port}. Its key is '{words}'")
+    meeting.wait_out("fps")
+    assert meeting.end() == 0
+    again = watch(house, tmp_path / "bob", *place)
+    again.wait_out("fps")
+    assert "First time" not in again.aside.text
+    assert again.end() == 0
+    assert first.end() == 0
+
+    shutil.rmtree(tmp_path / "ann")
+    _, new_link, _ = serve(house, tmp_path / "ann", port=port)
+    assert new_link != link
+    stopped = watch(house, tmp_path / "bob", *place)
+    assert stopped.wait_end() == 1
+    assert f"The key of 127.0.0.1:{port} has changed" in stopped.aside.text
+    fooled = watch(house, tmp_path / "carl", link, "--sink", "null")
+    assert fooled.wait_end() == 1
+    assert "another key than the watch link names" in fooled.aside.text
+    made_sure = watch(house, tmp_path / "bob", *place, "--accept-new-key")
+    made_sure.wait_out("fps")
+    assert made_sure.end() == 0
+
+
+def test_viewers_go_on_when_the_server_comes_back(house: Cinema, tmp_path: Path) -> None:
+    first, link, port = serve(house, tmp_path / "ann")
+    viewer = watch(house, tmp_path / "bob", link, "--sink", str(tmp_path / "film.mkv"), "--timeout", "0.5")
+    viewer.wait_aside("The video begins")
+    assert first.end() == 0
+    viewer.wait_aside(r"No video for 0\.5 s")
+    serve(house, tmp_path / "ann", port=port)
+    viewer.wait_aside("The video is back")
+    assert viewer.end() == 0
+
+
+def test_a_viewer_that_was_killed_is_missed(house: Cinema, tmp_path: Path) -> None:
+    server, link, _ = serve(house, tmp_path / "ann")
+    viewer = watch(house, tmp_path / "bob", link, "--sink", "null", "--stats")
+    viewer.wait_out("fps")
+    assert viewer.end() == 0
+    server.wait_aside(r"(?s)Viewers: 1\..*Viewers: 0\.")
+
+
+def test_an_own_port_is_used(house: Cinema, tmp_path: Path) -> None:
+    _, link, _ = serve(house, tmp_path / "ann")
+    own = free_port()
+    options = ["--listen-host", "127.0.0.1", "--listen-port", str(own), "--sink", "null", "--stats"]
+    first = watch(house, tmp_path / "bob", link, *options)
+    first.wait_out("fps")
+    second = watch(house, tmp_path / "bob", link, *options)
+    assert second.wait_end() == 1
+    assert f"UDP port {own} on 127.0.0.1 is taken" in second.aside.text
+    assert first.end() == 0

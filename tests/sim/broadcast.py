@@ -1,0 +1,211 @@
+"""A publisher and its viewers in the simulated world: the two state machines of live video as nodes of it.
+
+The link is left out: what is said on CONTROL is repeated until it is answered, and MEDIA may be lost like any packet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from lanline.errors import MalformedPacket
+from lanline.proto.media.frame import Frame
+from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.proto.media.publisher import KeyFrameNeeded, Publisher, RungsWanted
+from lanline.proto.media.viewer import FrameArrived, StreamOffered, Viewer
+from lanline.wire.video import StreamCodec, Subscribe
+from sim.conditions import Conditions
+from sim.network import SimNetwork
+from sim.trace import Address
+from sim.world import SimWorld
+
+PUBLISHER: Address = ("publisher", 6000)
+_MESSAGE = b"\x01"
+_SUBSCRIBE_AGAIN_S = 0.2
+KEY_EVERY_FRAMES = 300
+
+
+def content(frame_id: int, rung: int, size_bytes: int) -> bytes:
+    """What nobody can mistake for another frame."""
+    block = hashlib.blake2b(f"{frame_id} {rung}".encode()).digest()
+    return (block * (size_bytes // len(block) + 1))[:size_bytes]
+
+
+class PublisherNode:
+    """Encodes a frame for each rung that is wanted, at each tick."""
+
+    def __init__(self, publisher: Publisher, plans: Sequence[StreamPlan], fps: float, rng: random.Random) -> None:
+        self.publisher = publisher
+        self.captured: dict[int, float] = {}
+        self.sent_bytes: Counter[Address] = Counter()
+        self.encoded: Counter[int] = Counter()
+        self._plans = plans
+        self._fps = fps
+        self._random = rng
+        self._next_frame_at = 0.0
+        self._key_wanted: set[int] = set()
+        self._since_key: Counter[int] = Counter()
+        self._out: list[tuple[bytes, Address]] = []
+        self._wanted: frozenset[int] = frozenset()
+
+    def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
+        if data[:1] == _MESSAGE:
+            self.publisher.receive_message(address, data[1:], now)
+
+    def handle_timer(self, now: float) -> None:
+        self.publisher.handle_timer(now)
+        if now < self._next_frame_at:
+            return
+        frame_id = len(self.captured)
+        self.captured[frame_id] = now
+        self._next_frame_at += 1.0 / self._fps
+        for rung in sorted(self._wanted):
+            self._encode(rung, frame_id, now)
+
+    def _encode(self, rung: int, frame_id: int, now: float) -> None:
+        plan = self._plans[rung]
+        is_intra = plan.codec.is_intra_only
+        is_key = is_intra or rung in self._key_wanted or self._since_key[rung] % KEY_EVERY_FRAMES == 0
+        self._key_wanted.discard(rung)
+        self._since_key[rung] = 1 if is_key else self._since_key[rung] + 1
+        factor = self._random.uniform(0.85, 1.15) * (3 if is_key and not is_intra else 1)
+        size = max(40, int(plan.bits_per_s / 8 / self._fps * factor))
+        self.encoded[rung] += 1
+        frame = Frame(frame_id, plan.codec, is_key, int(now * 1e6), content(frame_id, rung, size), rung)
+        self.publisher.publish(frame, now)
+
+    def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]:
+        out: list[tuple[bytes, Address]] = []
+        for viewer, _, payload in self.publisher.messages_to_send():
+            out.append((_MESSAGE + payload, viewer))  # type: ignore[arg-type]
+        for packets, viewers in self.publisher.bursts_to_send(now):
+            for viewer in viewers:
+                out += [(packet, viewer) for packet in packets]  # type: ignore[misc]
+        for data, address in out:
+            self.sent_bytes[address] += len(data)
+        return out
+
+    def next_event(self) -> Any:
+        event = self.publisher.next_event()
+        if isinstance(event, RungsWanted):
+            for rung in event.rungs - self._wanted:
+                self._since_key[rung] = 0
+            self._wanted = event.rungs
+        elif isinstance(event, KeyFrameNeeded):
+            self._key_wanted.add(event.rung)
+        return event
+
+    def next_deadline(self) -> float:
+        deadline = self.publisher.next_deadline()
+        return self._next_frame_at if deadline is None else min(deadline, self._next_frame_at)
+
+
+class ViewerNode:
+    def __init__(self, viewer: Viewer, clock_offset_s: float = 0.0) -> None:
+        self.viewer = viewer
+        self.offset_s = clock_offset_s
+        self.shown: list[tuple[int, int, float]] = []
+        self.damaged: list[int] = []
+        self._subscribe_at: float | None = 0.0
+
+    def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
+        local = now + self.offset_s
+        if data[:1] != _MESSAGE:
+            self.viewer.receive_packet(data, local)
+            return
+        try:
+            self.viewer.receive_message(data[1:], local)
+        except MalformedPacket:
+            return
+
+    def handle_timer(self, now: float) -> None:
+        if self._subscribe_at is not None and now >= self._subscribe_at:
+            self._subscribe_at = now + _SUBSCRIBE_AGAIN_S
+            self.viewer.subscribe(now + self.offset_s)
+        self.viewer.handle_timer(now + self.offset_s)
+
+    def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]:
+        return [(_MESSAGE + payload, PUBLISHER) for _, payload in self.viewer.messages_to_send()]
+
+    def next_event(self) -> Any:
+        event = self.viewer.next_event()
+        if isinstance(event, StreamOffered):
+            self._subscribe_at = None
+        return event
+
+    def on_event(self, event: Any, now: float) -> None:
+        if isinstance(event, FrameArrived):
+            frame = event.frame
+            self.shown.append((frame.frame_id, frame.rung, now))
+            if frame.payload != content(frame.frame_id, frame.rung, len(frame.payload)):
+                self.damaged.append(frame.frame_id)
+
+    def next_deadline(self) -> float | None:
+        deadline = self.viewer.next_deadline()
+        # A clock far from zero rounds: woken a little too early, it would be asked again in the same instant.
+        local = None if deadline is None else deadline - self.offset_s + 1e-9 * (1.0 + self.offset_s)
+        times = [at for at in (local, self._subscribe_at) if at is not None]
+        return min(times, default=None)
+
+
+class Broadcast:
+    def __init__(
+        self,
+        seed: int,
+        conditions: Conditions,
+        *,
+        plans: Sequence[StreamPlan] = (StreamPlan(StreamCodec.JPEG, 1280, 720, 2_500_000),),
+        fps: float = 30.0,
+        viewers: int = 1,
+        wants: Subscribe | None = None,
+        repairs: bool = True,
+    ) -> None:
+        rng = random.Random(f"{seed}|broadcast")
+        self.network = SimNetwork(seed, conditions)
+        self.world = SimWorld(self.network)
+        self.publisher = PublisherNode(Publisher(plans, fps=fps, entropy=rng.randbytes), plans, fps, rng)
+        self.world.add("publisher", self.publisher, PUBLISHER)
+        self.viewers = [self._add_viewer(number, wants, repairs, rng) for number in range(viewers)]
+
+    def _add_viewer(self, number: int, wants: Subscribe | None, repairs: bool, rng: random.Random) -> ViewerNode:
+        node = ViewerNode(Viewer(wants, repairs=repairs), rng.uniform(0.0, 1e5))
+        self.world.add(f"viewer {number}", node, (f"viewer{number}", 1), node.on_event)
+        return node
+
+    def run(self, duration_s: float) -> None:
+        self.world.run_for(duration_s)
+
+    # What a person at the first viewer would have seen.
+
+    def share_shown(self, start: float, stop: float, viewer: int = 0) -> float:
+        wanted = {frame_id for frame_id, at in self.publisher.captured.items() if start <= at < stop}
+        return len(wanted & {frame_id for frame_id, _, _ in self.viewers[viewer].shown}) / len(wanted)
+
+    def latencies(self, start: float, stop: float, viewer: int = 0) -> list[float]:
+        captured = self.publisher.captured
+        return sorted(
+            at - captured[frame_id]
+            for frame_id, _, at in self.viewers[viewer].shown
+            if start <= captured[frame_id] < stop
+        )
+
+    def longest_freeze(self, start: float, stop: float, viewer: int = 0) -> float:
+        times = [at for _, _, at in self.viewers[viewer].shown if start <= at < stop]
+        edges = [start, *times, stop]
+        return max(later - earlier for earlier, later in pairwise(edges))
+
+    def rungs_shown(self, start: float, stop: float, viewer: int = 0) -> list[tuple[float, int]]:
+        """Each change of rung, as it was seen."""
+        changes: list[tuple[float, int]] = []
+        for _, rung, at in self.viewers[viewer].shown:
+            if start <= at < stop and (not changes or changes[-1][1] != rung):
+                changes.append((at, rung))
+        return changes
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    return ordered[int(share * (len(ordered) - 1))]

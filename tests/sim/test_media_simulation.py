@@ -1,0 +1,172 @@
+"""Live video over bad networks in virtual time: what is shown, how late, and what a link that narrows does to it.
+
+The bounds are the promises of docs/protocol/media.md, 8: 720p at 30 pictures a second, 10 ms one way.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.wire.video import StreamCodec, Subscribe
+from sim.broadcast import PUBLISHER, Broadcast, percentile
+from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, UniformJitter
+from sim.weather import random_conditions
+
+SECONDS = 30.0
+LADDER = [
+    StreamPlan(StreamCodec.JPEG, height * 16 // 9, height, rate)
+    for height, rate in ((240, 300_000), (480, 900_000), (720, 2_200_000), (1080, 5_500_000))
+]
+RIGHT_RUNG = 1
+"""The greatest of the ladder that leaves room on 2 Mbit/s."""
+
+
+def watch(seed: int, conditions: Conditions, **settings: object) -> Broadcast:
+    broadcast = Broadcast(seed, conditions, **settings)  # type: ignore[arg-type]
+    broadcast.run(SECONDS)
+    assert broadcast.viewers[0].damaged == []
+    return broadcast
+
+
+@pytest.mark.parametrize(
+    ("loss", "least_shown", "most_p95_s"),
+    [
+        (None, 1.0, 0.012),
+        (BernoulliLoss(0.01), 1.0, 0.045),
+        (BernoulliLoss(0.02), 0.999, 0.045),
+        (BernoulliLoss(0.05), 0.999, 0.045),
+        (BernoulliLoss(0.10), 0.995, 0.080),
+        (GilbertElliottLoss.from_mean(0.05, 4.0), 0.995, 0.080),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_frames_are_shown_in_time_though_packets_are_lost(
+    seed: int, loss: BernoulliLoss | GilbertElliottLoss | None, least_shown: float, most_p95_s: float
+) -> None:
+    broadcast = watch(seed, Conditions(loss=loss))
+    assert broadcast.share_shown(1.0, SECONDS - 1) >= least_shown
+    assert percentile(broadcast.latencies(1.0, SECONDS - 1), 0.95) <= most_p95_s
+
+
+def test_without_loss_nothing_is_asked_for_and_nothing_sent_in_excess() -> None:
+    broadcast = watch(1, Conditions())
+    assert broadcast.viewers[0].viewer.statistics.asked_for == 0
+    first = broadcast.publisher.sent_bytes[("viewer0", 1)]
+    assert first < 1.06 * 2_500_000 / 8 * SECONDS
+
+
+def test_reordering_and_duplicates_cost_neither_frames_nor_bandwidth() -> None:
+    broadcast = watch(1, Conditions(reordering=0.1, reordering_delay_s=0.02, duplication=0.05))
+    assert broadcast.share_shown(1.0, SECONDS - 1) == 1.0
+    assert broadcast.viewers[0].viewer.statistics.asked_for < 20
+
+
+def test_jitter_costs_no_frames() -> None:
+    assert watch(1, Conditions(jitter=UniformJitter(0.03))).share_shown(1.0, SECONDS - 1) == 1.0
+
+
+def test_frames_that_depend_on_each_other_are_shown_in_order_without_a_break() -> None:
+    plans = [StreamPlan(StreamCodec.H264, 1280, 720, 2_500_000)]
+    broadcast = watch(1, Conditions(loss=BernoulliLoss(0.05)), plans=plans)
+    ids = [frame_id for frame_id, _, _ in broadcast.viewers[0].shown]
+    assert ids == sorted(set(ids))
+    assert broadcast.share_shown(1.0, SECONDS - 1) >= 0.995
+
+
+@pytest.mark.parametrize("repairs", [True, False])
+def test_repairs_and_parity_each_do_their_part(repairs: bool) -> None:
+    broadcast = watch(3, Conditions(loss=BernoulliLoss(0.05)), repairs=repairs)
+    share = broadcast.share_shown(1.0, SECONDS - 1)
+    assert share > 0.9
+    assert (share > 0.9985) is repairs
+
+
+@pytest.mark.parametrize("loss", [None, BernoulliLoss(0.05)])
+@pytest.mark.parametrize("queue_bytes", [20_000, 64_000, 256_000])
+def test_a_link_that_narrows_is_followed_without_a_freeze_and_back_up(
+    queue_bytes: int, loss: BernoulliLoss | None
+) -> None:
+    def link(mbit: float) -> Conditions:
+        return Conditions(rate_bytes_per_s=mbit * 125_000, queue_bytes=queue_bytes, loss=loss)
+
+    broadcast = Broadcast(1, link(8.0), plans=LADDER)
+    broadcast.run(10.0)
+    broadcast.network.set_conditions("publisher", None, link(2.0))
+    broadcast.run(10.0)
+    broadcast.network.set_conditions("publisher", None, link(8.0))
+    broadcast.run(12.0)
+    assert broadcast.rungs_shown(9.0, 10.0)[-1][1] == 3
+    down_at = next(at for at, rung in broadcast.rungs_shown(10.0, 20.0) if rung <= RIGHT_RUNG)
+    assert down_at <= 11.0
+    assert broadcast.longest_freeze(10.0, 32.0) <= 0.5
+    up_at = next(at for at, rung in broadcast.rungs_shown(20.0, 32.0) if rung == 3)
+    assert up_at <= 30.0
+
+
+def test_a_link_that_carries_a_little_too_little_is_noticed_and_not_flooded_with_repairs() -> None:
+    broadcast = Broadcast(1, Conditions(rate_bytes_per_s=5_300_000 / 8, queue_bytes=64_000), plans=LADDER)
+    broadcast.run(8.0)
+    assert broadcast.rungs_shown(3.0, 8.0)[0][1] < 3
+    assert broadcast.longest_freeze(0.5, 8.0) <= 0.5
+    assert broadcast.publisher.sent_bytes[("viewer0", 1)] < 1.2 * 5_500_000 / 8 * 8.0
+
+
+def test_a_viewer_on_a_bad_link_takes_nothing_from_one_on_a_good_link() -> None:
+    broadcast = Broadcast(1, Conditions(), plans=LADDER, viewers=2)
+    broadcast.network.set_conditions("publisher", "viewer1", Conditions(rate_bytes_per_s=125_000, queue_bytes=30_000))
+    broadcast.run(15.0)
+    assert broadcast.rungs_shown(5.0, 15.0, viewer=0) == [(broadcast.rungs_shown(5.0, 15.0, viewer=0)[0][0], 3)]
+    assert {rung for _, rung in broadcast.rungs_shown(5.0, 15.0, viewer=1)} <= {0, 1}
+    assert broadcast.share_shown(1.0, 14.0, viewer=0) == 1.0
+
+
+def test_a_rung_that_nobody_watches_is_not_encoded() -> None:
+    broadcast = Broadcast(1, Conditions(), plans=LADDER, wants=Subscribe(max_height=480))
+    broadcast.run(5.0)
+    assert set(broadcast.publisher.encoded) == {1}
+
+
+def test_a_viewer_that_vanishes_is_sent_nothing_after_a_while_and_again_when_it_is_back() -> None:
+    broadcast = Broadcast(1, Conditions())
+    broadcast.run(5.0)
+    broadcast.network.partition(5.0, 15.0)
+    broadcast.run(4.0)
+    before = broadcast.publisher.sent_bytes[("viewer0", 1)]
+    broadcast.run(5.0)
+    assert broadcast.publisher.sent_bytes[("viewer0", 1)] == before
+    broadcast.run(6.0)
+    assert broadcast.share_shown(16.0, 19.0) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_any_weather_nothing_is_damaged_and_memory_stays_bounded(seed: int) -> None:
+    rng = random.Random(seed)
+    codec = rng.choice([StreamCodec.JPEG, StreamCodec.H264])
+    plans = [StreamPlan(codec, plan.width, plan.height, plan.bits_per_s) for plan in LADDER]
+    broadcast = Broadcast(seed, random_conditions(rng), plans=plans, viewers=2)
+    broadcast.network.set_conditions(None, PUBLISHER[0], random_conditions(rng))
+    broadcast.run(6.0)
+    broadcast.network.set_conditions("publisher", None, random_conditions(rng))
+    broadcast.run(6.0)
+    for node in broadcast.viewers:
+        assert node.damaged == []
+        ids = [frame_id for frame_id, _, _ in node.shown]
+        assert ids == sorted(ids)
+        for stream in node.viewer._streams.values():
+            assert len(stream._reassembler.open_frames) <= 32
+            assert len(stream._holes.missing) <= 3 * 4096
+
+
+def test_what_a_rung_sent_to_others_meanwhile_is_not_lost() -> None:
+    broadcast = Broadcast(1, Conditions(), plans=LADDER, viewers=2)
+    node = broadcast.viewers[0]
+    for height in (720, 1080):
+        broadcast.run(2.0)
+        node.viewer.subscribe(broadcast.world.now + node.offset_s, Subscribe(max_height=height))
+    broadcast.run(4.0)
+    assert [rung for _, rung in broadcast.rungs_shown(0.0, 8.0)] == [3, 2, 3]
+    statistics = node.viewer.statistics
+    assert (statistics.lost_before_repair, statistics.asked_for) == (0, 0)

@@ -1,0 +1,200 @@
+"""Sources that need no device; and what is said of devices and files that are not there or not right."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import simplejpeg
+
+from lanline.errors import MediaProblem
+from lanline.media import framenumber
+from lanline.media.api import Layout, Size
+from lanline.media.sources import camera, device
+from lanline.media.sources.choice import Wanted, open_source
+from lanline.media.sources.imagefolder import ImageFolder
+from lanline.media.sources.moviefile import MovieFile
+from lanline.media.sources.testpattern import TestPattern
+
+SMALL = Size(320, 240)
+
+
+def film(path: Path, count: int = 10, fps: int = 50, size: Size = SMALL) -> Path:
+    """Its pictures carry their numbers."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = size.width, size.height, "yuv420p"
+        for number in range(count):
+            pixels = np.full((size.height, size.width, 3), 128, dtype=np.uint8)
+            framenumber.paint(pixels, number)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_the_pattern_counts_moves_and_keeps_its_beat() -> None:
+    source = TestPattern(Size(640, 360), 100, Layout.YUV)
+    begun = time.monotonic()
+    pictures = [source.read() for _ in range(20)]
+    took = time.monotonic() - begun
+    assert all(picture is not None for picture in pictures)
+    assert [framenumber.read(picture) for picture in pictures if picture] == list(range(20))
+    times = [picture.captured_at_us for picture in pictures if picture]
+    assert times == sorted(times)
+    assert 0.18 < took < 2
+    first, second = (picture.pixels[180:250] for picture in pictures[:2] if picture)
+    assert (first != second).any()
+
+
+def test_an_odd_size_becomes_even() -> None:
+    assert TestPattern(Size(333, 251)).size == Size(332, 250)
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_a_film_is_played_in_its_own_time_and_over_again(tmp_path: Path, layout: Layout) -> None:
+    source = MovieFile(film(tmp_path / "film.mp4"), None, None, layout)
+    assert (source.size, source.fps) == (Size(320, 240), 50)
+    begun = time.monotonic()
+    pictures = [source.read() for _ in range(25)]
+    took = time.monotonic() - begun
+    source.close()
+    assert [framenumber.read(picture) for picture in pictures if picture] == [*range(10), *range(10), *range(5)]
+    assert {picture.layout for picture in pictures if picture} == {layout}
+    assert 0.46 < took < 3
+
+
+def test_a_film_that_is_faster_than_wanted_is_thinned_out_and_not_slowed_down(tmp_path: Path) -> None:
+    source = MovieFile(film(tmp_path / "film.mkv", 50), Size(160, 120), 10, Layout.YUV)
+    pictures = [source.read() for _ in range(6)]
+    source.close()
+    assert source.fps == 10
+    numbers = [framenumber.read(picture) for picture in pictures if picture]
+    assert {picture.size for picture in pictures if picture} == {Size(160, 120)}
+    assert numbers == pytest.approx([0, 5, 10, 15, 20, 25], abs=2)
+
+
+def test_of_a_film_that_is_cut_off_the_good_part_is_played(tmp_path: Path) -> None:
+    whole = film(tmp_path / "film.mkv", 40).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    source = MovieFile(cut, None, None, Layout.YUV)
+    numbers = [framenumber.read(picture) for picture in (source.read() for _ in range(60)) if picture]
+    source.close()
+    good = numbers.index(0, 1)
+    assert 5 < good < 40
+    assert numbers[:good] == list(range(good))
+
+
+def test_of_a_film_without_one_good_picture_that_is_said(tmp_path: Path) -> None:
+    whole = film(tmp_path / "film.mp4").read_bytes()
+    start, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(whole[:start] + bytes(end - start) + whole[end:])
+    with pytest.raises(MediaProblem, match=r"No picture can be read from .*broken\.mp4"):
+        MovieFile(broken, None, None, Layout.YUV).read()
+
+
+def test_the_pictures_of_a_folder_come_in_order_at_one_size_and_over_again(tmp_path: Path) -> None:
+    for number, side in ((2, 320), (1, 160), (3, 640)):
+        pixels = np.full((side, side, 3), 128, dtype=np.uint8)
+        pixels[: side // 2] = number * 60
+        (tmp_path / f"{number}.jpg").write_bytes(simplejpeg.encode_jpeg(pixels))
+    (tmp_path / "2b.jpg").write_bytes(b"damaged")
+    (tmp_path / "notes.txt").write_text("no picture")
+    source = ImageFolder(tmp_path, None, 200, Layout.RGB)
+    pictures = [source.read() for _ in range(5)]
+    source.close()
+    assert {picture.size for picture in pictures if picture} == {Size(160, 160)}
+    tops = [int(picture.pixels[10, 10, 0]) for picture in pictures if picture]
+    assert tops == pytest.approx([60, 120, 180, 60, 120], abs=5)
+
+
+def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MediaProblem, match="no picture in the folder"):
+        open_source(Wanted(str(tmp_path)), Layout.YUV)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "is no video file"), (b"just words\n" * 100, "is no video file"), (None, "There is no file")],
+)
+def test_what_is_no_film_is_said(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    path = tmp_path / "film.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MediaProblem, match=sentence):
+        open_source(Wanted(str(path)), Layout.YUV)
+
+
+def test_a_film_with_sound_alone_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "song.mka"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48_000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1920), np.int16), format="s16", layout="stereo")
+        frame.sample_rate = 48_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(MediaProblem, match="There is no picture in"):
+        open_source(Wanted(str(path)), Layout.YUV)
+
+
+def test_no_camera_and_a_wrong_number_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera, "_DEVICES", tmp_path)
+    monkeypatch.setattr(camera.sys, "platform", "linux")
+    with pytest.raises(MediaProblem, match=r"no camera here\. .*--source test"):
+        open_source(Wanted("camera"), Layout.YUV)
+    for name in ("video0", "video10", "video2", "video-codec"):
+        (tmp_path / name).touch()
+    with pytest.raises(MediaProblem, match=r"no camera 7 here.*: 0, 2, 10\."):
+        open_source(Wanted("camera", 7), Layout.YUV)
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        (OSError(16, "busy"), "in use by another program"),
+        (OSError(13, "denied"), "group 'video'"),
+        (OSError(22, "invalid"), "cannot be opened"),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: OSError, sentence: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(camera, "_DEVICES", tmp_path)
+    monkeypatch.setattr(camera.sys, "platform", "linux")
+    monkeypatch.setattr(device.av, "open", refuse)
+    (tmp_path / "video0").touch()
+    with pytest.raises(MediaProblem, match=sentence):
+        open_source(Wanted("camera"), Layout.YUV)
+
+
+def test_a_live_source_is_thinned_out_scaled_and_its_end_is_said(tmp_path: Path) -> None:
+    container = av.open(str(film(tmp_path / "film.mkv", 30, 30)))
+    source = device.Device(container, "Camera 0", Size(160, 120), 1000, Layout.FULL_YUV)
+    assert source.fps == 30
+    picture = source.read()
+    assert picture is not None
+    assert (picture.size, picture.layout) == (Size(160, 120), Layout.FULL_YUV)
+    while source.read() is not None:
+        pass
+    source.close()
+
+
+def test_without_a_display_the_screen_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera.sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(MediaProblem, match="DISPLAY is not set"):
+        open_source(Wanted("screen"), Layout.YUV)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    with pytest.raises(MediaProblem, match="Wayland"):
+        open_source(Wanted("screen"), Layout.YUV)

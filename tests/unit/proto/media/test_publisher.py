@@ -1,0 +1,222 @@
+"""The publisher alone: what it answers, what it repeats, and what it does not let viewers do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from lanline.crypto.sealing import EPOCH_BITS
+from lanline.crypto.streams import StreamOpener
+from lanline.errors import MalformedPacket
+from lanline.proto.media.frame import Frame
+from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.proto.media.publisher import KeyFrameNeeded, Publisher, RungsWanted, ViewerJoined, ViewerLeft
+from lanline.wire.video import (
+    KeyFrameWanted,
+    Nack,
+    Offer,
+    Report,
+    StreamCodec,
+    Subscribe,
+    Unsubscribe,
+    VideoRequest,
+    decode_answer,
+    encode_video,
+)
+
+FPS = 30.0
+LADDER = [StreamPlan(StreamCodec.H264, 426, 240, 400_000), StreamPlan(StreamCodec.H264, 1280, 720, 2_500_000)]
+JPEG = [StreamPlan(StreamCodec.JPEG, 1280, 720, 2_500_000)]
+QUIET = Report(100_000, 30_000, 27, 0, 0, 0, 0)
+
+
+def publisher(plans: Sequence[StreamPlan] = JPEG, **settings: int) -> Publisher:
+    return Publisher(plans, fps=FPS, entropy=random.Random(1).randbytes, **settings)
+
+
+def say(core: Publisher, request: VideoRequest, now: float = 0.0, viewer: str = "ann") -> None:
+    core.receive_message(viewer, encode_video(request), now)
+
+
+def offer_of(core: Publisher) -> Offer:
+    answer = decode_answer(core.messages_to_send()[-1][2])
+    assert isinstance(answer, Offer)
+    return answer
+
+
+def events(core: Publisher) -> list[object]:
+    found = []
+    while (event := core.next_event()) is not None:
+        found.append(event)
+    return found
+
+
+def frame(frame_id: int, size: int = 9 * 1144, rung: int = 0, *, is_key: bool = True) -> Frame:
+    codec = StreamCodec.JPEG if is_key else StreamCodec.H264
+    return Frame(frame_id, codec, is_key, 0, bytes(size), rung)
+
+
+def sent(core: Publisher, now: float = 0.0) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for packets, viewers in core.bursts_to_send(now):
+        for viewer in viewers:
+            found.setdefault(str(viewer), []).extend(packets)
+    return found
+
+
+def test_all_viewers_of_a_rung_are_sent_the_same_bytes() -> None:
+    core = publisher()
+    for viewer in ("ann", "bob"):
+        say(core, Subscribe(), viewer=viewer)
+    core.publish(frame(0), 0.0)
+    packets = sent(core)
+    assert len(packets["ann"]) == 9
+    assert all(one is other for one, other in zip(packets["ann"], packets["bob"], strict=True))
+    assert {len(packet) for packet in packets["ann"]} == {1200}
+
+
+def test_each_viewer_is_sent_as_much_parity_as_its_own_loss_calls_for() -> None:
+    core = publisher()
+    for viewer in ("ann", "bob"):
+        say(core, Subscribe(), viewer=viewer)
+    for tick in range(20):
+        say(core, Report(100_000, 30_000, 27, 2, 0, 0, 0), tick / 10, "bob")
+    core.publish(frame(0), 2.0)
+    packets = sent(core, 2.0)
+    assert len(packets["ann"]) == 9
+    assert len(packets["bob"]) > 10
+    assert packets["bob"][:9] == packets["ann"]
+
+
+def test_what_is_sent_again_is_the_same_packet() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[0].stream_id
+    core.publish(frame(0), 0.0)
+    first = sent(core)["ann"]
+    say(core, Nack(stream_id, [2, 5, 99_999]))
+    assert sent(core)["ann"] == [first[2], first[5]]
+
+
+def test_a_viewer_that_asks_for_everything_again_is_not_sent_everything() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[0].stream_id
+    for frame_id in range(30):
+        core.publish(frame(frame_id), frame_id / FPS)
+    sent(core, 1.0)
+    for _ in range(100):
+        say(core, Nack(stream_id, list(range(256))), 1.0)
+    assert len(sent(core, 1.0)["ann"]) <= 128
+
+
+def test_no_number_is_used_twice_and_all_open_with_what_was_offered() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    rung = offer_of(core).rungs[0]
+    opener = StreamOpener(rung.secret, rung.epoch)
+    for frame_id in range(5):
+        core.publish(frame(frame_id), frame_id / FPS)
+    numbers = [opener.open(packet)[0] for packet in sent(core, 1.0)["ann"]]
+    assert numbers == list(range(45))
+
+
+def test_a_new_epoch_is_offered_to_all() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    core.messages_to_send()
+    core._rungs[0]._sealer.next_number = (1 << EPOCH_BITS) - 4
+    core.publish(frame(0), 0.0)
+    rung = offer_of(core).rungs[0]
+    assert rung.epoch == 1
+    StreamOpener(rung.secret, rung.epoch).open(sent(core)["ann"][-1])
+
+
+def test_a_rung_is_wanted_while_somebody_watches_it() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe(max_height=240))
+    say(core, Subscribe(), viewer="bob")
+    assert core.wanted_rungs == {0, 1}
+    say(core, Unsubscribe(), viewer="bob")
+    assert core.wanted_rungs == {0}
+    core.remove_viewer("ann")
+    assert core.wanted_rungs == frozenset()
+    kinds = [type(event) for event in events(core)]
+    assert kinds.count(ViewerJoined) == kinds.count(ViewerLeft) == 2
+    assert kinds.count(RungsWanted) == 4
+
+
+def test_a_viewer_begins_with_a_key_frame_which_is_asked_for() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    assert KeyFrameNeeded(1) in events(core)
+    core.publish(frame(0, rung=1, is_key=False), 0.0)
+    assert sent(core) == {}
+    core.publish(Frame(1, StreamCodec.H264, True, 0, bytes(100), 1), 0.03)
+    core.publish(frame(2, rung=1, is_key=False), 0.06)
+    assert len(sent(core, 0.1)["ann"]) > 1
+
+
+def test_many_wishes_for_a_key_frame_make_one() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[1].stream_id
+    core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(100), 1), 0.0)
+    events(core)
+    for tick in range(10):
+        say(core, KeyFrameWanted(stream_id), 1.0 + tick / 1000)
+    assert events(core) == [KeyFrameNeeded(1)]
+
+
+def test_the_old_rung_is_sent_until_the_new_one_has_a_beginning() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(100), 1), 0.0)
+    sent(core)
+    say(core, Report(100_000, 5_000, 27, 0, 0, 80_000, 80_000), 0.5)
+    assert core.wanted_rungs == {0, 1}
+    core.publish(frame(1, 100, 1, is_key=False), 0.5)
+    assert len(sent(core, 0.5)["ann"]) == 1
+    core.publish(Frame(2, StreamCodec.H264, True, 0, bytes(100), 0), 0.6)
+    assert core.wanted_rungs == {0}
+    core.publish(frame(3, 100, 1, is_key=False), 0.7)
+    assert len(sent(core, 0.7)["ann"]) == 1
+
+
+def test_a_viewer_that_is_silent_is_sent_nothing_until_it_speaks_again() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    core.publish(frame(0), 0.0)
+    sent(core)
+    core.handle_timer(3.1)
+    assert core.wanted_rungs == frozenset()
+    core.publish(frame(1), 3.2)
+    assert sent(core, 3.2) == {}
+    say(core, QUIET, 5.0)
+    core.publish(frame(2), 5.0)
+    assert len(sent(core, 5.0)["ann"]) == 9
+
+
+def test_requests_of_somebody_who_did_not_subscribe_do_nothing() -> None:
+    core = publisher()
+    say(core, QUIET)
+    say(core, Nack(b"\x80" * 8, [1]))
+    core.publish(frame(0), 0.0)
+    assert (sent(core), core.messages_to_send(), core.viewers) == ({}, [], [])
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xc1", b"\x81\xa4type\xa5offer", b"x"])
+def test_garbage_raises_only_what_is_documented(garbage: bytes) -> None:
+    with pytest.raises(MalformedPacket):
+        publisher().receive_message("ann", garbage, 0.0)
+
+
+def test_sound_goes_to_those_who_want_it() -> None:
+    audio = StreamPlan(StreamCodec.OPUS, bits_per_s=64_000)
+    core = Publisher(JPEG, fps=FPS, entropy=random.Random(1).randbytes, audio=audio)
+    say(core, Subscribe())
+    say(core, Subscribe(wants_audio=False), viewer="bob")
+    core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 0.0)
+    assert list(sent(core)) == ["ann"]

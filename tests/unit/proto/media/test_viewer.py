@@ -1,0 +1,172 @@
+"""The viewer alone, opposite a publisher whose packets a test holds back as it likes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lanline.errors import MalformedPacket
+from lanline.proto.channels import Channel
+from lanline.proto.media.frame import Frame
+from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.proto.media.publisher import Publisher
+from lanline.proto.media.viewer import BroadcastEnded, FrameArrived, StreamOffered, Viewer, WatchRefused
+from lanline.wire.video import (
+    Ended,
+    KeyFrameWanted,
+    Nack,
+    Refused,
+    Report,
+    StreamCodec,
+    Subscribe,
+    Unsubscribe,
+    VideoRequest,
+    decode_request,
+    encode_video,
+)
+
+FPS = 30.0
+ONE_WAY_S = 0.010
+
+
+class Pair:
+    def __init__(self, codec: StreamCodec = StreamCodec.JPEG) -> None:
+        self.codec = codec
+        plan = StreamPlan(codec, 1280, 720, 2_500_000)
+        self.publisher = Publisher([plan], fps=FPS, entropy=random.Random(1).randbytes)
+        self.viewer = Viewer()
+        self.viewer.subscribe(0.0)
+        self.relay_requests(ONE_WAY_S)
+        self.answer(2 * ONE_WAY_S)
+        self.said: list[VideoRequest] = []
+
+    def relay_requests(self, now: float) -> list[VideoRequest]:
+        requests = []
+        for _, payload in self.viewer.messages_to_send():
+            requests.append(decode_request(payload))
+            self.publisher.receive_message("ann", payload, now)
+        return requests
+
+    def answer(self, now: float) -> None:
+        for _, _, payload in self.publisher.messages_to_send():
+            self.viewer.receive_message(payload, now)
+
+    def packets(self, frame_id: int, *, is_key: bool = True) -> list[bytes]:
+        now = frame_id / FPS
+        frame = Frame(frame_id, self.codec, is_key, frame_id * 33_333, bytes([frame_id]) * 10_000)
+        self.publisher.publish(frame, now)
+        return [packet for packets, _ in self.publisher.bursts_to_send(now + 0.02) for packet in packets]
+
+    def arrive(self, packets: list[bytes], now: float) -> list[int]:
+        for packet in packets:
+            self.viewer.receive_packet(packet, now)
+        return self.frames()
+
+    def frames(self) -> list[int]:
+        found = []
+        while (event := self.viewer.next_event()) is not None:
+            if isinstance(event, FrameArrived):
+                found.append(event.frame.frame_id)
+        return found
+
+    def wait_until(self, now: float) -> list[VideoRequest]:
+        """Let the viewer's timers ring; return what it has to say."""
+        while (deadline := self.viewer.next_deadline()) is not None and deadline <= now:
+            self.viewer.handle_timer(deadline)
+        self.said += [decode_request(payload) for _, payload in self.viewer.messages_to_send()]
+        return self.said
+
+
+def test_subscribing_is_answered_by_an_offer_and_measures_the_round_trip() -> None:
+    pair = Pair()
+    assert isinstance(pair.viewer.next_event(), StreamOffered)
+    assert pair.viewer.round_trip_s == pytest.approx(0.02)
+
+
+def test_what_is_to_be_reliable_goes_over_control_and_the_rest_over_media() -> None:
+    pair = Pair()
+    pair.viewer.subscribe(1.0, Subscribe(max_height=240))
+    pair.viewer.unsubscribe()
+    pair.viewer.request_key(1.0)
+    kinds = [(channel, type(decode_request(payload))) for channel, payload in pair.viewer.messages_to_send()]
+    assert kinds == [(Channel.CONTROL, Subscribe), (Channel.CONTROL, Unsubscribe)]
+
+
+def test_a_frame_is_shown_when_its_last_packet_is_there() -> None:
+    pair = Pair()
+    packets = pair.packets(0)
+    assert pair.arrive(packets[:-1], 0.010) == []
+    assert pair.arrive(packets[-1:], 0.011) == [0]
+
+
+def test_a_lost_packet_is_asked_for_and_its_repair_completes_the_frame() -> None:
+    pair = Pair()
+    packets = pair.packets(0)
+    pair.arrive(packets[:3] + packets[4:], 0.010)
+    nacks = [said for said in pair.wait_until(0.020) if isinstance(said, Nack)]
+    assert [nack.numbers for nack in nacks] == [[3]]
+    pair.publisher.receive_message("ann", encode_video(nacks[0]), 0.025)
+    repair = [packet for burst, _ in pair.publisher.bursts_to_send(0.025) for packet in burst]
+    assert pair.arrive(repair, 0.035) == [0]
+
+
+def test_a_frame_that_is_not_repaired_in_time_makes_way_for_the_next() -> None:
+    pair = Pair()
+    first, second = pair.packets(0), pair.packets(1)
+    pair.arrive(first[1:], 0.010)
+    assert pair.arrive(second, 0.044) == []
+    pair.wait_until(0.2)
+    assert pair.frames() == [1]
+
+
+def test_what_was_sealed_by_nobody_is_dropped() -> None:
+    pair = Pair()
+    packet = bytearray(pair.packets(0)[0])
+    packet[40] ^= 1
+    assert pair.arrive([bytes(packet), b"", b"\x80" * 40, bytes(packet[:8])], 0.01) == []
+    assert pair.viewer.statistics.received_bytes == 0
+
+
+def test_a_packet_that_comes_twice_shows_nothing_twice() -> None:
+    pair = Pair()
+    packets = pair.packets(0)
+    assert pair.arrive(packets + packets, 0.01) == [0]
+
+
+def test_a_hole_in_dependent_frames_leads_to_a_wish_for_a_key_frame() -> None:
+    pair = Pair(StreamCodec.H264)
+    assert pair.arrive(pair.packets(0), 0.010) == [0]
+    pair.packets(1, is_key=False)
+    pair.arrive(pair.packets(2, is_key=False), 0.077)
+    said = pair.wait_until(1.0)
+    assert any(isinstance(request, KeyFrameWanted) for request in said)
+    assert pair.frames() == []
+
+
+def test_reports_tell_of_loss() -> None:
+    pair = Pair()
+    # The last one is still waited for, as long as nothing newer has come.
+    for frame_id in range(11):
+        packets = pair.packets(frame_id)
+        pair.arrive(packets[1:], frame_id / FPS + ONE_WAY_S)
+        pair.wait_until((frame_id + 1) / FPS)
+    pair.wait_until(1.0)
+    reports = [said for said in pair.said if isinstance(said, Report)]
+    assert sum(report.lost_before_repair for report in reports) == 10
+    assert sum(report.lost_after_repair for report in reports) == 10
+    assert sum(report.chunks for report in reports) == 90
+
+
+def test_an_end_and_a_refusal_are_told() -> None:
+    viewer = Viewer()
+    viewer.receive_message(encode_video(Refused("full")), 0.0)
+    viewer.receive_message(encode_video(Ended()), 0.0)
+    assert viewer.next_event() == WatchRefused("full")
+    assert viewer.next_event() == BroadcastEnded()
+    assert viewer.next_event() is None
+
+
+def test_garbage_raises_only_what_is_documented() -> None:
+    with pytest.raises(MalformedPacket):
+        Viewer().receive_message(b"\xc1", 0.0)
