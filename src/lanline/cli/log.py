@@ -67,6 +67,8 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
     title = checked_destination(of)
     async with ChatClient.at_home(folder, follows_all=False) as client:
         client.subscribe(_tell_restored)
+        before: list[NodeEvent] = []
+        end_watching = client.subscribe(before.append)
         is_online = await _is_connected(client, limit_s, waits=follows)
         conversation = client.node.conversation_titled(title)
         if conversation is None:
@@ -76,12 +78,13 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
         shown = _Shown(client, json)
         for message in client.node.messages(conversation.log, last=last) if last else []:
             shown.show(message)
+        end_watching()
         if is_online:
             shown.mark_read(conversation.log)
         if follows and not conversation.is_open:
             tell_aside(f"You are no longer in {conversation.title}, so nothing more comes.")
         elif follows:
-            await _go_on(client, conversation.log, shown)
+            await _go_on(client, conversation.log, shown, before)
 
 
 async def _show_aside(folder: Path, of: str, json: bool, limit_s: float) -> None:
@@ -177,17 +180,24 @@ class _Shown:
         self._through = max(self._through, message.sequence)
         show_line(self._write(message, self._client.node))
 
+    def forget_after(self, through: int) -> None:
+        """A restored server gives these numbers to others."""
+        self._through = min(self._through, through)
+
     def mark_read(self, log: int) -> None:
         self._client.node.mark_read(log, self._through)
 
 
-async def _go_on(client: ChatClient, log: int, shown: _Shown) -> None:
+async def _go_on(client: ChatClient, log: int, shown: _Shown, before: list[NodeEvent]) -> None:
+    """What happened before the first lines were shown is in them."""
     import sys
 
-    from lanline.client.chat.events import ConnectionLost, ConversationClosed, EntriesReceived
+    from lanline.client.chat.events import ConnectionLost, ConversationClosed, CopyParted, EntriesReceived
 
     client.node.follow(log)
     sys.stdout.flush()
+    for _ in before:
+        await client.next_event()
     while True:
         match await client.next_event_or_end():
             case EntriesReceived(of, messages) if of == log:
@@ -195,6 +205,8 @@ async def _go_on(client: ChatClient, log: int, shown: _Shown) -> None:
                     shown.show(message)
                 sys.stdout.flush()
                 shown.mark_read(log)
+            case CopyParted(of, through) if of == log:
+                shown.forget_after(through)
             case ConnectionLost(reason):
                 tell_aside(f"Connection lost ({reason.rstrip('.')}); calling again.")
             case ConversationClosed(of, title, reason) if of == log:

@@ -48,6 +48,7 @@ class Track(msgspec.Struct):
 class Conversations:
     def __init__(self, history: History) -> None:
         self._history = history
+        self.on_parted: Callable[[Track], None] = _nothing
         self._tracks = self._kept()
         self._unwritten: set[int] = set()
         self._arriving: set[int] = set()
@@ -74,6 +75,7 @@ class Conversations:
         track.away_count = track.away_first_ms = track.away_last_ms = 0
         shown = msgspec.structs.replace(shown, first=min(shown.first, agreed), delivered=agreed)
         track.shown = self._recounted(track, shown)
+        self.on_parted(track)
 
     def begin_link(self, own: int) -> None:
         self.own = own
@@ -290,6 +292,10 @@ class Conversations:
                 track.reported = now
                 told.append(LogCursor(shown.log, now[0], min(now[1], shown.delivered)))
         return told
+
+
+def _nothing(_track: Track) -> None:
+    pass
 
 
 def _description(said: wire.Conversation, names: Names) -> tuple[str, str, Access, int, Role, bool]:

@@ -82,6 +82,7 @@ class ChatNode:
             self._listeners.tell,
         )
         self._arrivals.is_comparing = lambda: self._comparison.is_under_way
+        self._conversations.on_parted = self._on_parted
         self._arrivals.follow = self._follow_if_wanted
         self._arrivals.on_synchronized = self._on_synchronized
 
@@ -343,8 +344,11 @@ class ChatNode:
         if track.is_caught_up:
             self._listeners.tell(events.CaughtUp(track.shown.log))
 
-    def _on_proven(self, track: Track) -> None:
+    def _on_parted(self, track: Track) -> None:
         self._arrivals.news.note_parted()
+        self._listeners.tell(events.CopyParted(track.shown.log, track.shown.delivered))
+
+    def _on_proven(self, track: Track) -> None:
         self._listeners.tell(events.ConversationChanged(track.shown))
         self._follow_if_wanted(track)
         self._arrivals.tell_waiting()
