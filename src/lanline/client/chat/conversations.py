@@ -71,15 +71,24 @@ class Conversations:
         """The copies agree up to there; what is beyond is set aside."""
         shown = track.shown
         self._history.aside.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read)
+        self._cut(track, agreed)
+
+    def _cut(self, track: Track, through: int) -> None:
+        """From there on it is read anew, and told of anew."""
+        shown = track.shown
         track.is_proven = True
         track.away_count = track.away_first_ms = track.away_last_ms = 0
-        shown = msgspec.structs.replace(shown, first=min(shown.first, agreed), delivered=agreed)
+        shown = msgspec.structs.replace(shown, first=min(shown.first, through), delivered=through)
         track.shown = self._recounted(track, shown)
         self.on_parted(track)
 
     def begin_link(self, own: int) -> None:
         self.own = own
         self._arriving = set()
+        for log, through in self._history.aside.parted_by_others():
+            if (parted := self._tracks.get(log)) is not None and parted.shown.delivered > through:
+                parted.shown = _marks_within(parted.shown, through)
+                self._cut(parted, through)
         for track in self._tracks.values():
             track.is_followed = track.is_caught_up = False
 
@@ -292,6 +301,15 @@ class Conversations:
                 track.reported = now
                 told.append(LogCursor(shown.log, now[0], min(now[1], shown.delivered)))
         return told
+
+
+def _marks_within(shown: Conversation, through: int) -> Conversation:
+    return msgspec.structs.replace(
+        shown,
+        read=min(shown.read, through),
+        others_delivered=min(shown.others_delivered, through),
+        others_read=min(shown.others_read, through),
+    )
 
 
 def _nothing(_track: Track) -> None:

@@ -40,6 +40,8 @@ class AsideEntry(msgspec.Struct, frozen=True):
 class SetAside:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._own_versions: set[int] = set()
+        self._seen_version = max([version for version, *_ in self._parted_since(0)], default=0)
 
     @property
     def epoch(self) -> str:
@@ -79,6 +81,18 @@ class SetAside:
             writer.execute("DELETE FROM entries WHERE log = ? AND sequence > ?", (log, agreed))
             writer.execute(_PUT_CURSORS, (log, agreed, read, others_delivered, others_read))
             writer.execute("DELETE FROM unproven WHERE log = ?", (log,))
+            done = writer.execute("INSERT INTO parted (log, through) VALUES (?, ?)", (log, agreed))
+            self._own_versions.add(done.lastrowid or 0)
+
+    def parted_by_others(self) -> list[tuple[int, int]]:
+        """Since the last call: of which logs, and where, another process of this home has set aside the rest."""
+        parted = self._parted_since(self._seen_version)
+        self._seen_version = max([self._seen_version, *(version for version, *_ in parted)])
+        return [(log, through) for version, log, through in parted if version not in self._own_versions]
+
+    def _parted_since(self, version: int) -> list[tuple[int, int, int]]:
+        rows = self._database.read("SELECT version, log, through FROM parted WHERE version > ?", (version,))
+        return cast("list[tuple[int, int, int]]", rows)
 
     def take_untold(self, *, also_told: bool) -> tuple[int, list[str]]:
         """How many were set aside under this epoch, and where; `also_told` by another process of this home."""
