@@ -41,13 +41,14 @@ def after(sequence: int) -> LogEntry:
     return entry(sequence, BEN, f"after {sequence}", sequence.to_bytes(16, "little"))
 
 
-def holding(count: int, *, history: History | None = None) -> Stage:
+def holding(count: int, *, history: History | None = None, has_read: bool = True) -> Stage:
     """A device with so many entries of the lab, of a server in its first epoch."""
     stage = Stage(history=history)
     stage.epoch = OLD
     link = stage.connect(lab(head=count))
     link.say(said(LAB, *range(1, count + 1)))
-    stage.node.mark_read(LAB, count)
+    if has_read:
+        stage.node.mark_read(LAB, count)
     stage.clock.turn(1)
     link.die()
     stage.told = []
@@ -228,7 +229,7 @@ def test_a_crash_at_any_step_hides_nothing(point: str, crash_after: int) -> None
 
 def test_every_program_of_a_home_notices(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
-    here = holding(8, history=History.open(path))
+    here = holding(8, history=History.open(path), has_read=False)
     there = Stage(history=History.open(path))
     there.epoch = OLD
     there.connect(lab(head=8, delivered=8, read=5)).die()
