@@ -1,0 +1,140 @@
+"""A process of the simulation: its place in the network, its clock, its life, and the moments at which it can be killed.
+
+All that happens in a process goes through `run`. A process that is to die does so at its next step: before it, after it
+and before what it wanted to send has left, or (`disk` makes use of it) while that step was being written. What it had in
+memory is gone, its timers never ring, and only its folder stays.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from lanline.clock import Timer
+from lanline.proto.link.endpoint import Endpoint
+from lanline.proto.link.handshake import KeyExchanges
+from lanline.proto.link.profile import LinkProfile
+from lanline.transport.connection import AcceptHandler
+from sim.scenario import FlatEndpoint
+from sim.system.links import SimHost
+from sim.trace import Address
+from sim.world import SimNode, SimWorld
+
+START_MS = 1_750_000_000_000
+
+
+class Death(Enum):
+    BEFORE_STEP = auto()
+    AFTER_STEP = auto()
+    WHILE_WRITING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Computer:
+    """What outlives the process: the machine's name, its key, and the settings of its links."""
+
+    name: str
+    exchanges: KeyExchanges
+    reset_key: bytes
+    profile: LinkProfile
+
+
+class SimTimer:
+    __slots__ = ("is_cancelled",)
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class SimClock:
+    """`Clock` of one process. `jump_ms` is what the wall clock was set forward, or back."""
+
+    def __init__(self, process: SimProcess) -> None:
+        self._process = process
+        self.jump_ms = 0
+
+    def now(self) -> float:
+        return self._process.world.now
+
+    def now_ms(self) -> int:
+        return START_MS + int(self._process.world.now * 1000) + self.jump_ms
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        timer = SimTimer()
+        self._process.at(delay_s, lambda: None if timer.is_cancelled else callback())
+        return timer
+
+
+class SimProcess:
+    def __init__(
+        self,
+        world: SimWorld,
+        computer: Computer,
+        port: int,
+        rng: random.Random,
+        on_accept: AcceptHandler | None = None,
+    ) -> None:
+        self.world = world
+        self.computer = computer
+        self.rng = rng
+        self.is_alive = True
+        self.clock = SimClock(self)
+        self.doom: Death | None = None
+        self.steps_to_doom = 0
+        self.on_death: Callable[[Death], None] = lambda death: None
+        self.before_step: Callable[[], None] = lambda: None
+        self.delay_s = 0.0
+        """What the process takes for each message that it reads. Not 0: a slow reader."""
+        endpoint = Endpoint(
+            exchanges=computer.exchanges,
+            reset_key=computer.reset_key,
+            entropy=rng.randbytes,
+            profile=computer.profile,
+            accepts=on_accept is not None,
+        )
+        self.host = SimHost(endpoint, self, on_accept)
+        self.node: SimNode = world.add(computer.name, FlatEndpoint(endpoint), (computer.name, port))
+        self.node.on_event = lambda item, now: self.run(lambda: self.host.handle_event(item))
+
+    @property
+    def address(self) -> Address:
+        return self.node.address
+
+    def run(self, work: Callable[[], object]) -> None:
+        """One step. What it hands to the link leaves afterwards, unless the process dies first."""
+        if not self.is_alive:
+            return
+        death = self._due_death()
+        if death is Death.BEFORE_STEP:
+            self.die(death)
+            return
+        if death is not None:
+            self.before_step()
+        work()
+        if death is not None and self.is_alive:
+            self.die(death)
+
+    def _due_death(self) -> Death | None:
+        if self.doom is None:
+            return None
+        self.steps_to_doom -= 1
+        return self.doom if self.steps_to_doom < 0 else None
+
+    def condemn(self, death: Death, steps: int = 0) -> None:
+        """To die at one of its next steps."""
+        self.doom = death
+        self.steps_to_doom = steps
+
+    def die(self, death: Death = Death.BEFORE_STEP) -> None:
+        self.is_alive = False
+        self.world.remove(self.node)
+        self.on_death(death)
+
+    def at(self, delay_s: float, work: Callable[[], object]) -> None:
+        """Do this here, later; not when the process has died by then."""
+        self.world.at(self.world.now + max(0.0, delay_s), lambda: self.run(work), self.node)
