@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 _WAL_HEADER_BYTES = 32
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 -- a place where a sync costs nothing; the folder made in it has its own name
+_IN_MEMORY = Path("/dev/shm")
+"""Where a sync costs nothing."""
 
 
 class Disk:

@@ -1,7 +1,7 @@
-"""What was typed, what became of it as its author was told, and what stands where: and whether that is what was promised.
+"""What was typed, what became of it as its author was told, what stands where, and whether that is what was promised.
 
-Plain data, so that the simulation and the kill harness are judged by the same words. A key names what was typed once and
-for ever: the entry's id, or a text that is never the same.
+Plain data, so that the simulation and the kill harness are judged by the same words. A key names for ever what was
+typed once: the entry's id, or a text that is never the same.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Typed:
     was_sent: bool = False
     """Acknowledged, once at least."""
     was_refused: bool = False
+    may_vanish: bool = False
+    """Its program was killed, perhaps before it had heard of it."""
 
 
 @dataclass(slots=True)
@@ -123,7 +125,8 @@ def _problems_of_typed(ledger: Ledger) -> Iterator[str]:
             yield f"{words} was acknowledged and is lost"
         if typed.was_refused and key in present:
             yield f"{words} was refused and stands there all the same"
-        if key not in present and not typed.was_refused and key not in ledger.queued:
+        is_known = typed.was_refused or typed.may_vanish or key in ledger.queued
+        if key not in present and not is_known:
             yield f"{words} has vanished: neither in the log, nor refused, nor queued"
         if key in ledger.queued and typed.device not in ledger.blocked:
             yield f"{words} is still queued, although nothing stands in the way"

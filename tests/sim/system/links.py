@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SimDriver:
-    """A change from outside a turn is drained of its events at once, as the real driver does; the world sends after it."""
+    """As the real driver does, it hands out the events of a change from outside a turn at once; the world sends."""
 
     def __init__(self, host: SimHost) -> None:
         self._host = host

@@ -1,8 +1,8 @@
-"""A process of the simulation: its place in the network, its clock, its life, and the moments at which it can be killed.
+"""A process of the simulation: its place in the network, its clock, its life, and the moments when it can be killed.
 
-All that happens in a process goes through `run`. A process that is to die does so at its next step: before it, after it
-and before what it wanted to send has left, or (`disk` makes use of it) while that step was being written. What it had in
-memory is gone, its timers never ring, and only its folder stays.
+All that happens in a process goes through `run`. One that is to die does so at its next step: before it, after it and
+before what it wanted to send has left, or while that step was being written. What it had in memory is gone, its timers
+never ring, and only its folder stays.
 """
 
 from __future__ import annotations

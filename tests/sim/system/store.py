@@ -1,7 +1,7 @@
 """The server's store: the real engine and the real group commit, with the disk's time in between, stepped by the world.
 
-As `storage.writer` does it: one commit at a time; what is handed in meanwhile goes into the next; the answers of one come
-while the next is being written.
+As `storage.writer` does it: one commit at a time; what is handed in meanwhile goes into the next; the answers of one
+come while the next is being written.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from sim.system.ledger import Ledger, Marks, PromiseBroken, Stands, check
 
 
 def ledger_of(*texts: str) -> Ledger:
-    """ann has typed these, they stand in #lobby, and bob has read them."""
+    """Ann has typed these, they stand in #lobby, and bob has read them."""
     ledger = Ledger()
     for text in texts:
         ledger.type("ann", "ann", "#lobby", text).was_sent = True
@@ -113,7 +113,7 @@ def test_an_entry_that_nobody_typed() -> None:
 
 def test_a_log_that_is_another_after_a_crash() -> None:
     ledger = ledger_of("one", "two")
-    with pytest.raises(PromiseBroken, match="was .* and now is"):
+    with pytest.raises(PromiseBroken, match=r"was .* and now is"):
         ledger.commit("#lobby", [Stands(2, "ann", "three")])
     with pytest.raises(PromiseBroken, match="goes from 2 to 4"):
         ledger.commit("#lobby", [Stands(4, "ann", "four")])
