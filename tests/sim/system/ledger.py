@@ -45,8 +45,10 @@ class Typed:
 @dataclass(slots=True)
 class Ledger:
     typed: dict[Key, Typed] = field(default_factory=dict)
+    count: int = 0
     logs: dict[str, list[Stands]] = field(default_factory=lambda: defaultdict(list))
     """The server's, as committed."""
+    present: set[Key] = field(default_factory=set)
     histories: dict[tuple[str, str], list[Stands]] = field(default_factory=dict)
     """By reader and log. One of who may read the log to its head at the end stands in `current`."""
     current: set[tuple[str, str]] = field(default_factory=set)
@@ -58,8 +60,15 @@ class Ledger:
     def type(self, author: str, device: str, log: str, key: Key) -> Typed:
         if key in self.typed:
             raise PromiseBroken(f"{author} was given the id {show(key)} twice")
-        typed = self.typed[key] = Typed(len(self.typed), author, device, log, key)
+        self.count += 1
+        typed = self.typed[key] = Typed(self.count, author, device, log, key)
         return typed
+
+    def type_again(self, key: Key) -> None:
+        """What was refused is said anew, after all that was said meanwhile."""
+        self.count += 1
+        self.typed[key].number = self.count
+        self.typed[key].was_refused = False
 
     def commit(self, log: str, entries: Iterable[Stands]) -> None:
         """The server's log as it is on the disk, from somewhere on: what is known of it must still be there."""
@@ -70,6 +79,7 @@ class Ledger:
                     raise PromiseBroken(f"{log} {entry.sequence} was {known[entry.sequence - 1]}, and now is {entry}")
             elif entry.sequence == len(known) + 1:
                 known.append(entry)
+                self.present.add(entry.key)
             else:
                 raise PromiseBroken(f"{log} goes from {len(known)} to {entry.sequence}")
 
@@ -118,7 +128,7 @@ def _problems_of_log(ledger: Ledger, log: str, entries: Sequence[Stands]) -> Ite
 
 
 def _problems_of_typed(ledger: Ledger) -> Iterator[str]:
-    present = {entry.key for entries in ledger.logs.values() for entry in entries}
+    present = ledger.present
     for key, typed in ledger.typed.items():
         words = f"{show(key)} of {typed.device} in {typed.log}"
         if typed.was_sent and key not in present:
@@ -151,6 +161,9 @@ class Marks:
 
     def __init__(self) -> None:
         self._marks: dict[object, int] = {}
+
+    def of(self, what: object) -> int:
+        return self._marks.get(what, 0)
 
     def see(self, what: object, value: int) -> None:
         before = self._marks.get(what, 0)

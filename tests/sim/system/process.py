@@ -1,8 +1,7 @@
 """A process of the simulation: its place in the network, its clock, its life, and the moments when it can be killed.
 
-All that happens in a process goes through `run`. One that is to die does so at its next step: before it, after it and
-before what it wanted to send has left, or while that step was being written. What it had in memory is gone, its timers
-never ring, and only its folder stays.
+All that happens in a process goes through `run`. One that is to die does so at one of its next steps: before it, after
+it, or in it, around a commit. What it had in memory is gone, its timers never ring, and only its folder stays.
 """
 
 from __future__ import annotations
@@ -25,10 +24,27 @@ from sim.world import SimNode, SimWorld
 START_MS = 1_750_000_000_000
 
 
+class Crash(BaseException):
+    """From the midst of a step."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(death)
+        self.death = death
+
+
 class Death(Enum):
     BEFORE_STEP = auto()
     AFTER_STEP = auto()
+    """And before anything that the step wanted to send has left."""
+    BEFORE_COMMIT = auto()
     WHILE_WRITING = auto()
+    """Any part of the commit may be on the disk."""
+    AFTER_COMMIT = auto()
+    """And nobody was told."""
+
+
+IN_A_STEP = (Death.BEFORE_COMMIT, Death.WHILE_WRITING, Death.AFTER_COMMIT)
+"""Whoever writes sees to these, with `is_due`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class Computer:
 
     name: str
     exchanges: KeyExchanges
+    fingerprint: bytes
     reset_key: bytes
     profile: LinkProfile
 
@@ -84,10 +101,9 @@ class SimProcess:
         self.rng = rng
         self.is_alive = True
         self.clock = SimClock(self)
-        self.doom: Death | None = None
-        self.steps_to_doom = 0
-        self.on_death: Callable[[Death], None] = lambda death: None
-        self.before_step: Callable[[], None] = lambda: None
+        self._doom: Death | None = None
+        self._steps_to_doom = 0
+        self.on_death: list[Callable[[Death], object]] = []
         self.delay_s = 0.0
         """What the process takes for each message that it reads. Not 0: a slow reader."""
         endpoint = Endpoint(
@@ -109,31 +125,35 @@ class SimProcess:
         """One step. What it hands to the link leaves afterwards, unless the process dies first."""
         if not self.is_alive:
             return
-        death = self._due_death()
-        if death is Death.BEFORE_STEP:
-            self.die(death)
+        self._steps_to_doom -= 1
+        if self.is_due(Death.BEFORE_STEP):
+            self.die(Death.BEFORE_STEP)
             return
-        if death is not None:
-            self.before_step()
-        work()
-        if death is not None and self.is_alive:
-            self.die(death)
+        try:
+            work()
+        except Crash as crash:
+            self.die(crash.death)
+        if self.is_due(Death.AFTER_STEP):
+            self.die(Death.AFTER_STEP)
 
-    def _due_death(self) -> Death | None:
-        if self.doom is None:
-            return None
-        self.steps_to_doom -= 1
-        return self.doom if self.steps_to_doom < 0 else None
+    def is_due(self, death: Death) -> bool:
+        return self._doom is death and self._steps_to_doom < 0
 
     def condemn(self, death: Death, steps: int = 0) -> None:
         """To die at one of its next steps."""
-        self.doom = death
-        self.steps_to_doom = steps
+        self._doom = death
+        self._steps_to_doom = steps
+
+    def pardon(self) -> None:
+        self._doom = None
 
     def die(self, death: Death = Death.BEFORE_STEP) -> None:
+        if not self.is_alive:
+            return
         self.is_alive = False
         self.world.remove(self.node)
-        self.on_death(death)
+        for callback in self.on_death:
+            callback(death)
 
     def at(self, delay_s: float, work: Callable[[], object]) -> None:
         """Do this here, later; not when the process has died by then."""

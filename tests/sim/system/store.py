@@ -17,7 +17,7 @@ from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.storage.ticket import Ticket
 from sim.system.disk import Database
-from sim.system.process import Death, SimProcess
+from sim.system.process import Crash, Death, SimProcess
 
 T = TypeVar("T")
 _STALL_CHANCE = 0.02
@@ -58,11 +58,15 @@ class SimStore:
         self._process.at(self._disk_s * stall * self._rng.uniform(0.5, 2.0), lambda: self._commit(batch))
 
     def _commit(self, batch: Batch) -> None:
+        process = self._process
+        if process.is_due(Death.BEFORE_COMMIT):
+            raise Crash(Death.BEFORE_COMMIT)
         self.database.note_synced()
         batch.commit()
-        if self._process.doom is Death.WHILE_WRITING:
-            self._process.die(Death.WHILE_WRITING)
-            return
+        if process.is_due(Death.WHILE_WRITING):
+            raise Crash(Death.WHILE_WRITING)
         self.on_commit()
-        self._process.at(self._rng.uniform(0.0, 0.001), batch.deliver)
-        self._process.at(0.0, self._collect)
+        if process.is_due(Death.AFTER_COMMIT):
+            raise Crash(Death.AFTER_COMMIT)
+        process.at(self._rng.uniform(0.0, 0.001), batch.deliver)
+        process.at(0.0, self._collect)

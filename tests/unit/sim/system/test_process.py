@@ -37,8 +37,9 @@ class Hall:
         self.world.run_for(1.0)
 
     def computer(self, name: str) -> Computer:
+        exchanges = SeededExchanges(self.rng)
         return Computer(
-            name, SeededExchanges(self.rng), self.rng.randbytes(32), LinkProfile(receive_window_bytes=16_384)
+            name, exchanges, exchanges.fingerprint, self.rng.randbytes(32), LinkProfile(receive_window_bytes=16_384)
         )
 
     def on_accept(self, connection: Connection, address: Address) -> None:

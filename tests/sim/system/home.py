@@ -1,0 +1,241 @@
+"""A home: one device of one person, its folder, the programs that run on it, and what they were told.
+
+Every event is looked at as it comes: what is acknowledged stands on the server's disk already; what is received is dense
+and is what stands there; no mark goes back, over crashes too.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from lanline.client.chat import events
+from lanline.client.chat.history import History
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.requests import Answer
+from lanline.client.chat.session import AsDevice, AsNewcomer, NodeState
+from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.errors import InvalidInput, LinkNotOpen, RequestRefused
+from lanline.model.content import Text
+from lanline.wire.chat.messages import ClientMessage
+from sim.system.connector import SimConnector
+from sim.system.disk import Database, Disk
+from sim.system.ledger import Ledger, Marks, PromiseBroken, Stands
+from sim.system.machine import ServerMachine
+from sim.system.process import Computer, Crash, Death, SimProcess
+from sim.world import SimWorld
+
+FILE_NAME = "chat.db"
+_IN_THE_LOG = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageState.READ})
+
+
+@dataclass(slots=True)
+class Place:
+    """What a home needs of the world around it."""
+
+    world: SimWorld
+    server: ServerMachine
+    disk: Disk
+    rng: random.Random
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.server.ledger
+
+
+@dataclass(slots=True, eq=False)
+class Program:
+    process: SimProcess
+    history: History
+    node: ChatNode
+    connector: SimConnector
+    reported: dict[int, int] = field(default_factory=dict)
+    """By log, the last sequence number that it was told of."""
+    unanswered: int = 0
+
+
+class Home:
+    def __init__(self, place: Place, person: str, computer: Computer, token: bytes | None) -> None:
+        self.place = place
+        self.person = person
+        self.computer = computer
+        self.token = token
+        self.programs: list[Program] = []
+        self.texts: dict[bytes, str] = {}
+        """What was said, by the ids that the node gave."""
+        self.refusals: list[tuple[str, str]] = []
+        """Where, and why."""
+        self._folder = place.disk.new_folder()
+        self._database = Database(self._folder / FILE_NAME)
+        self._marks = Marks()
+        self._port = 40_000
+
+    # ---- programs ----
+
+    def start(self) -> Program:
+        place, self._port = self.place, self._port + 1
+        process = SimProcess(place.world, self.computer, self._port, place.rng)
+        history = History.open(self._database.path)
+        node = self._node(process, history)
+        server = place.server
+        connector = SimConnector(process, node, server.address, server.fingerprint, place.rng)
+        program = Program(process, history, node, connector)
+        self.programs.append(program)
+        self.texts |= {message.entry_id: _text_of(message) for message in node.outbox}
+        node.subscribe(lambda event: self._on_event(program, event))
+        history.crash_point = lambda moment: self._crash_point(program, moment)
+        process.on_death.append(lambda death: self._on_death(program, death))
+        process.at(0.0, connector.call)
+        return program
+
+    def _node(self, process: SimProcess, history: History) -> ChatNode:
+        node = ChatNode(process.clock, self.place.rng.randbytes, history, AsDevice())
+        if node.account:
+            return node
+        way = AsNewcomer(self.person, f"password of {self.person}", self.computer.name, self.token)
+        return ChatNode(process.clock, self.place.rng.randbytes, history, way)
+
+    def start_again(self) -> None:
+        if not self.programs:
+            self.start()
+
+    def end(self, program: Program) -> None:
+        """As a program does that was asked to."""
+        program.process.at(0.0, lambda: program.node.disconnect("bye"))
+        program.process.condemn(Death.BEFORE_STEP, self.place.rng.randrange(2, 6))
+
+    def _crash_point(self, program: Program, moment: str) -> None:
+        """The file is written between "commit" and "committed": who dies there may leave any part of it."""
+        is_due = program.process.is_due
+        if moment == "commit":
+            if is_due(Death.BEFORE_COMMIT):
+                raise Crash(Death.BEFORE_COMMIT)
+            self._database.note_synced()
+        elif moment == "committed":
+            for death in (Death.WHILE_WRITING, Death.AFTER_COMMIT):
+                if is_due(death):
+                    raise Crash(death)
+
+    def _on_death(self, program: Program, death: Death) -> None:
+        """With the last program the machine itself may have lost its power; one of two is only killed."""
+        self.programs.remove(program)
+        if not self.programs:
+            folder = self.place.disk.new_folder()
+            self._database.survive(folder, self.place.rng if death is Death.WHILE_WRITING else None)
+            old, self._folder = self._folder, folder
+            self._database = Database(folder / FILE_NAME)
+            shutil.rmtree(old)
+        program.history.close()
+
+    # ---- what a person does ----
+
+    def say(self, program: Program, target: int | str, where: str, text: str) -> None:
+        typed = self.place.ledger.type(self.person, self.computer.name, where, text)
+        try:
+            message = program.node.say(target, Text(text))
+        except InvalidInput:
+            typed.was_refused = True
+        except Crash:
+            typed.may_vanish = True
+            raise
+        else:
+            self.texts[message.entry_id] = text
+
+    def ask(self, program: Program, message: ClientMessage, on_answer: Callable[[Answer], None] | None = None) -> None:
+        """Exactly one answer has to come, unless the program dies first."""
+        answers: list[Answer] = []
+        program.unanswered += 1
+
+        def take(answer: Answer) -> None:
+            answers.append(answer)
+            if len(answers) > 1:
+                raise PromiseBroken(f"{self.computer.name} was answered twice: {answers}")
+            program.unanswered -= 1
+            if on_answer is not None and not isinstance(answer, RequestRefused | LinkNotOpen):
+                on_answer(answer)
+
+        program.node.request(message, take)
+
+    # ---- what it is told ----
+
+    def _on_event(self, program: Program, event: events.NodeEvent) -> None:
+        match event:
+            case events.MessageStateChanged():
+                self._on_state(event)
+            case events.EntriesReceived(log, messages):
+                self._on_entries(program, log, messages)
+            case events.ConversationOpened(conversation) | events.ConversationChanged(conversation):
+                self._on_conversation(conversation)
+            case _:
+                pass
+
+    def _on_state(self, event: events.MessageStateChanged) -> None:
+        text = self.texts.get(event.entry_id)
+        if text is None:
+            return
+        ledger = self.place.ledger
+        typed = ledger.typed[text]
+        if event.state in _IN_THE_LOG:
+            typed.was_sent = True
+            place = ledger.logs[typed.log][event.sequence - 1 : event.sequence]
+            if [stands.key for stands in place] != [text]:
+                raise PromiseBroken(f"{text!r} is said to be {typed.log} {event.sequence}, and there is {place}")
+        elif event.state is MessageState.REFUSED:
+            typed.was_refused = True
+            self.refusals.append((typed.log, event.problem))
+
+    def _on_entries(self, program: Program, log: int, messages: Sequence[Message]) -> None:
+        where = self.place.server.auditor.wheres[log]
+        kept = self.place.ledger.logs[where]
+        for message in messages:
+            before = program.reported.get(log)
+            if before is not None and message.sequence != before + 1:
+                raise PromiseBroken(f"{self.computer.name} is told of {where} {message.sequence} after {before}")
+            program.reported[log] = message.sequence
+            stands = self._stands(message)
+            if kept[message.sequence - 1 : message.sequence] != [stands]:
+                raise PromiseBroken(f"{self.computer.name} is told {stands} of {where}, which the server does not have")
+
+    def _on_conversation(self, conversation: Conversation) -> None:
+        for name in ("delivered", "read", "others_delivered", "others_read"):
+            self._marks.see((self.computer.name, conversation.title, name), getattr(conversation, name))
+
+    def _stands(self, message: Message) -> Stands:
+        return Stands(message.sequence, self.place.server.auditor.names[message.account], _text_of(message))
+
+    # ---- at the end ----
+
+    def unfinished(self, program: Program) -> list[str]:
+        name, node = self.computer.name, program.node
+        found = []
+        if node.state is not NodeState.SYNCHRONIZED:
+            found.append(f"{name} is {node.state.value}")
+        if program.unanswered:
+            found.append(f"{name} waits for {program.unanswered} answers")
+        queued = [message for message in node.outbox if message.state is MessageState.QUEUED]
+        if queued:
+            found.append(f"{name} has {len(queued)} messages queued")
+        for conversation in node.conversations:
+            if conversation.is_open and conversation.delivered != conversation.head:
+                found.append(f"{name} has {conversation.title} to {conversation.delivered} of {conversation.head}")
+        return found
+
+    def history(self) -> dict[str, list[Stands]]:
+        """By log, what this device holds."""
+        node = self.programs[0].node
+        found = {}
+        for conversation in node.conversations:
+            messages = node.messages(conversation.log, last=1_000_000)
+            where = self.place.server.auditor.wheres[conversation.log]
+            found[where] = [self._stands(message) for message in messages if message.sequence]
+        return found
+
+    def queued(self) -> set[str]:
+        outbox = self.programs[0].node.outbox
+        return {_text_of(message) for message in outbox if message.state is MessageState.QUEUED}
+
+
+def _text_of(message: Message) -> str:
+    return getattr(message.content, "text", "")
