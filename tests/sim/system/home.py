@@ -1,7 +1,7 @@
 """A home: one device of one person, its folder, the programs that run on it, and what they were told.
 
-Every event is looked at as it comes: what is acknowledged stands on the server's disk already; what is received is dense
-and is what stands there; no mark goes back, over crashes too.
+Every event is looked at as it comes: what is acknowledged stands on the server's disk already; what is received is
+dense and is what stands there; no mark goes back, over crashes too.
 """
 
 from __future__ import annotations
@@ -70,13 +70,14 @@ class Home:
         self._folder = place.disk.new_folder()
         self._database = Database(self._folder / FILE_NAME)
         self._marks = Marks()
-        self._port = 40_000
+        self.starts = 0
 
     # ---- programs ----
 
     def start(self) -> Program:
-        place, self._port = self.place, self._port + 1
-        process = SimProcess(place.world, self.computer, self._port, place.rng)
+        self.starts += 1
+        place, port = self.place, 40_000 + self.starts
+        process = SimProcess(place.world, self.computer, port, place.rng)
         history = History.open(self._database.path)
         node = self._node(process, history)
         server = place.server
@@ -217,9 +218,11 @@ class Home:
         queued = [message for message in node.outbox if message.state is MessageState.QUEUED]
         if queued:
             found.append(f"{name} has {len(queued)} messages queued")
-        for conversation in node.conversations:
-            if conversation.is_open and conversation.delivered != conversation.head:
-                found.append(f"{name} has {conversation.title} to {conversation.delivered} of {conversation.head}")
+        found += [
+            f"{name} has {conversation.title} to {conversation.delivered} of {conversation.head}"
+            for conversation in node.conversations
+            if conversation.is_open and conversation.delivered != conversation.head
+        ]
         return found
 
     def history(self) -> dict[str, list[Stands]]:

@@ -191,5 +191,6 @@ class SystemScenario:
         self.disk.remove()
 
     @property
-    def committed(self) -> int:
-        return sum(len(entries) for entries in self.place.ledger.logs.values())
+    def figures(self) -> tuple[int, ...]:
+        committed = sum(len(entries) for entries in self.place.ledger.logs.values())
+        return committed, self.server.starts, sum(home.starts for home in self.homes)
