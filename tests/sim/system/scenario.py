@@ -23,6 +23,7 @@ from sim.system.ledger import PromiseBroken, check
 from sim.system.machine import PORT, ServerMachine
 from sim.system.process import Computer
 from sim.system.story import Story
+from sim.system.stranger import Stranger
 from sim.weather import random_conditions, random_events, schedule
 from sim.world import SimWorld
 
@@ -49,6 +50,7 @@ class SystemScenario:
         self.place = Place(self.world, self.server, self.disk, rng)
         self.homes = self._draw_homes()
         self.story = Story(self.place, self.homes)
+        self.stranger = self._draw_stranger()
 
     # ---- what is there ----
 
@@ -95,6 +97,12 @@ class SystemScenario:
             ]
         return homes
 
+    def _draw_stranger(self) -> Stranger | None:
+        if self.rng.random() < 0.7:
+            return None
+        computer = self._computer("stranger")
+        return Stranger(self.world, self.server, computer, self._invite(is_admin=False), self.rng)
+
     def _invite(self, *, is_admin: bool) -> bytes:
         ticket = self.server.chat.make_invite(5, grants_admin=is_admin)
         self.world.run_until(lambda: ticket.is_settled, 5.0)
@@ -122,6 +130,8 @@ class SystemScenario:
         schedule(world, random_events(rng, self.duration_s, addresses[1:]))
         for home in self.homes:
             world.at(world.now + rng.uniform(0.0, 2.0), home.start_again)
+        if self.stranger is not None:
+            self.stranger.process.at(rng.uniform(0.0, self.duration_s), self.stranger.call)
         for _ in range(rng.randint(20, 150)):
             world.at(world.now + rng.uniform(0.0, self.duration_s), self.story.next)
         for _ in range(rng.choice([0, 1, 1, 2, 4])):
@@ -130,6 +140,8 @@ class SystemScenario:
     def _clear_up(self) -> None:
         self.network.heal()
         self.network.set_conditions(None, None, _CALM)
+        if self.stranger is not None:
+            self.stranger.process.die()
         self.server.start_again()
         self.server.process.pardon()
         for home in self.homes:
