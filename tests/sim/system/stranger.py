@@ -1,6 +1,6 @@
 """A program that is not ours: it joins as it should, and then says far too much at once, never listens, or raves.
 
-It can hurt nobody but itself: what others do must go on, and what is taken of it stands in the order in which it was said.
+It can hurt nobody but itself: what others do must go on, and what is taken of it stands in the order it was said in.
 """
 
 from __future__ import annotations
