@@ -41,7 +41,7 @@ class VersionRefused(msgspec.Struct, frozen=True):
 
 
 class ConnectionLost(msgspec.Struct, frozen=True):
-    """Once for every link that was handed to the node and has ended, except when the next one has taken over."""
+    """There is no link to the server any more, and what was under way on it is open: the outbox has it."""
 
     reason: str
 
@@ -98,6 +98,14 @@ class MessageStateChanged(msgspec.Struct, frozen=True):
     sequence: int = 0
     time_ms: int = 0
     problem: str = ""
+    code: RefusalCode | None = None
+    """Why, when it was refused."""
+
+
+class HistoryFailed(msgspec.Struct, frozen=True):
+    """The disk takes nothing, so nothing is taken in either; it goes on by itself when there is room again."""
+
+    text: str
 
 
 class EntriesReceived(msgspec.Struct, frozen=True):
@@ -120,7 +128,7 @@ class EarlierReceived(msgspec.Struct, frozen=True):
 
 
 class CaughtUp(msgspec.Struct, frozen=True):
-    """This device holds all that was in the log when it began to follow it on this link."""
+    """The device holds all that was in the log when it began to follow it on this link."""
 
     log: int
 
@@ -175,4 +183,5 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | HistoryFailed
 )
