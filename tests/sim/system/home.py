@@ -54,6 +54,7 @@ class Program:
     reported: dict[int, int] = field(default_factory=dict)
     """By log, the last sequence number that it was told of."""
     unanswered: int = 0
+    marks: Marks = field(default_factory=Marks)
 
 
 class Home:
@@ -83,6 +84,7 @@ class Home:
         server = place.server
         connector = SimConnector(process, node, server.address, server.fingerprint, place.rng)
         program = Program(process, history, node, connector)
+        self._check_kept(node)
         self.programs.append(program)
         self.texts |= {message.entry_id: _text_of(message) for message in node.outbox}
         node.subscribe(lambda event: self._on_event(program, event))
@@ -105,7 +107,7 @@ class Home:
     def end(self, program: Program) -> None:
         """As a program does that was asked to."""
         program.process.at(0.0, lambda: program.node.disconnect("bye"))
-        program.process.condemn(Death.BEFORE_STEP, self.place.rng.randrange(2, 6))
+        program.process.at(self.place.rng.uniform(0.0, 0.2), program.process.die)
 
     def _crash_point(self, program: Program, moment: str) -> None:
         """The file is written between "commit" and "committed": who dies there may leave any part of it."""
@@ -168,7 +170,7 @@ class Home:
             case events.EntriesReceived(log, messages):
                 self._on_entries(program, log, messages)
             case events.ConversationOpened(conversation) | events.ConversationChanged(conversation):
-                self._on_conversation(conversation)
+                self._on_conversation(program, conversation)
             case _:
                 pass
 
@@ -195,13 +197,20 @@ class Home:
             if before is not None and message.sequence != before + 1:
                 raise PromiseBroken(f"{self.computer.name} is told of {where} {message.sequence} after {before}")
             program.reported[log] = message.sequence
+            self._marks.see((self.computer.name, "holds", log), max(message.sequence, self._marks.of((self.computer.name, "holds", log))))
             stands = self._stands(message)
             if kept[message.sequence - 1 : message.sequence] != [stands]:
                 raise PromiseBroken(f"{self.computer.name} is told {stands} of {where}, which the server does not have")
 
-    def _on_conversation(self, conversation: Conversation) -> None:
+    def _on_conversation(self, program: Program, conversation: Conversation) -> None:
+        """What was read is written a few times a second: a program that is killed may forget the last of it."""
         for name in ("delivered", "read", "others_delivered", "others_read"):
-            self._marks.see((self.computer.name, conversation.title, name), getattr(conversation, name))
+            program.marks.see((self.computer.name, conversation.title, name), getattr(conversation, name))
+
+    def _check_kept(self, node: ChatNode) -> None:
+        """All that any program of this home was told of."""
+        for conversation in node.conversations:
+            self._marks.see((self.computer.name, "holds", conversation.log), conversation.delivered)
 
     def _stands(self, message: Message) -> Stands:
         return Stands(message.sequence, self.place.server.auditor.names[message.account], _text_of(message))

@@ -30,6 +30,8 @@ from sim.world import SimWorld
 _NAMES = ("ann", "bob", "cat", "dan")
 _REAL_DTLS_EVERY = 16
 _CALM_LIMIT_S = 300.0
+_LAST_WORDS_S = 0.5
+"""In which a program that was asked to end does."""
 _CALM = Conditions(latency_s=0.005)
 
 _identities: list[Identity] = []
@@ -142,13 +144,15 @@ class SystemScenario:
         self.network.set_conditions(None, None, _CALM)
         if self.stranger is not None:
             self.stranger.process.die()
-        self.server.start_again()
         self.server.process.pardon()
+        self.server.start_again()
         for home in self.homes:
-            home.start_again()
             for program in home.programs:
                 program.process.pardon()
                 program.process.delay_s = 0.0
+        self.world.run_for(_LAST_WORDS_S)
+        for home in self.homes:
+            home.start_again()
 
     # ---- the end ----
 

@@ -137,9 +137,14 @@ class Conversations:
     # Following.
 
     def begin_following(self, track: Track) -> int:
-        """After which sequence number to follow."""
+        """After which sequence number to follow.
+
+        Where this process stands, not where the disk does: another process of this home may have fetched what this one
+        has not told yet.
+        """
         shown = track.shown
-        first, delivered = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
+        first, _ = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
+        delivered = max(first, shown.delivered)
         track.is_followed = True
         track.shown = msgspec.structs.replace(shown, first=first, delivered=delivered)
         track.target = track.shown.head
