@@ -14,7 +14,7 @@ from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.logs import Appended, LogId, NewEntry, check_entry
 from lanline.server.catchup import CatchUp
-from lanline.server.refusals import as_refusal, refused, slow_down
+from lanline.server.refusals import RETRY_STORAGE_S, as_refusal, refused, slow_down
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.services.conversations import Conversation
@@ -55,9 +55,11 @@ class Appends:
         entry_id = message.entry_id
         if session.held is not None and session.held != entry_id:
             raise slow_down(_LEAST_WAIT_S)
-        conversation = self._checked(session, message.log)
+        session.held = None  # also when it is refused for good now: the others may pass
+        log = LogId(message.log)
+        conversation = self._speakable(session, log)
         entry = NewEntry(
-            message.log,  # type: ignore[arg-type]
+            log,
             entry_id,
             session.account,
             session.device,
@@ -67,7 +69,6 @@ class Appends:
         )
         check_entry(entry)
         self._check_pace(session, entry)
-        session.held = None
         session.uncommitted += 1
         session.uncommitted_bytes += len(entry.content)
         self._waiting.entries.append(entry)
@@ -76,15 +77,10 @@ class Appends:
             self._is_due = True
             self._state.clock.call_later(0.0, self._turn)
 
-    def _checked(self, session: Session, log: int) -> Conversation:
-        """A refusal for good of the entry that was held back lets the others pass."""
-        try:
-            conversation = self._state.conversations.readable(LogId(log), session.account)
-            if not conversation.may_speak(session.account):
-                raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
-        except RequestRefused:
-            session.held = None
-            raise
+    def _speakable(self, session: Session, log: LogId) -> Conversation:
+        conversation = self._state.conversations.readable(log, session.account)
+        if not conversation.may_speak(session.account):
+            raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
         return conversation
 
     def _check_pace(self, session: Session, entry: NewEntry) -> None:
@@ -141,15 +137,15 @@ class Appends:
     def _fail(self, batch: Batch, problem: BaseException) -> None:
         """What came after it from the same clients goes with it: they send all of it again, in order."""
         refusal = as_refusal(problem)
-        first: dict[Session, bytes] = {}
+        refusal.retry_after_s = refusal.retry_after_s or RETRY_STORAGE_S  # nothing was wrong with the entries
+        held: dict[Session, bytes] = {}
         for entry, (session, request) in zip(batch.entries, batch.senders, strict=True):
-            first.setdefault(session, entry.entry_id)
+            held.setdefault(session, entry.entry_id)
             self._release(session, entry)
             session.send(refused(request, refusal))
-        if refusal.retry_after_s:
-            for session, entry_id in first.items():
-                session.held = entry_id
-            self._refuse_waiting(first)
+        for session, entry_id in held.items():
+            session.held = entry_id
+        self._refuse_waiting(held)
 
     def _refuse_waiting(self, held: dict[Session, bytes]) -> None:
         waiting, self._waiting = self._waiting, Batch([], [])

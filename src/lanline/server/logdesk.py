@@ -15,6 +15,7 @@ from lanline.server.state import ServerState
 from lanline.services.blobs import find_blob, put_blob
 from lanline.services.delivery import CHUNK_BYTES, as_log_entries
 from lanline.wire.chat import blobs, entries
+from lanline.wire.chat.conversations import ConversationGone
 
 
 class LogDesk:
@@ -36,8 +37,10 @@ class LogDesk:
         }
 
     def _follow(self, session: Session, message: entries.Follow) -> None:
-        """Of what one may not read there is nothing; the client hears that by `ConversationGone`, or knows it."""
-        self._catch_up.follow(session, LogId(message.log), message.after)
+        try:
+            self._catch_up.follow(session, LogId(message.log), message.after)
+        except RequestRefused as refusal:
+            session.send(ConversationGone(message.log, str(refusal)))
 
     def _unfollow(self, session: Session, message: entries.Unfollow) -> None:
         self._catch_up.unfollow(session, LogId(message.log))

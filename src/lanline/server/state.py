@@ -47,7 +47,7 @@ class ServerState:
         self.sessions: set[Session] = set()
         self.sessions_of: dict[AccountId, list[Session]] = {}
         self.signed_in: dict[Session, None] = {}
-        self.counts = dict.fromkeys(("appends", "repeats", "commits", "refusals", "sign_ins"), 0)
+        self.counts = dict.fromkeys(("appends", "repeats", "commits", "sign_ins"), 0)
         self.is_closing = False
 
     def load(self) -> None:
@@ -101,10 +101,7 @@ class ServerState:
             session.end_request()
             if finally_do is not None:
                 finally_do()
-            try:
-                then(ticket.result())
-            except Exception as problem:  # noqa: BLE001 -- answered, and logged where it is ours
-                session.refuse(request, problem)
+            session.attempt(request, lambda: then(ticket.result()))
 
         try:
             ticket = self.store.write(work)
