@@ -101,7 +101,10 @@ class IdentityProblem(LanlineError):
 
 
 class LinkError(LanlineError):
-    pass
+    def __init__(self, text: str = "", code: CloseCode | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        """How the link ended, where there was one."""
 
 
 class LinkNotOpen(LinkError):
