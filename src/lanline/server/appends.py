@@ -44,6 +44,7 @@ class Appends:
         self._catch_up = catch_up
         self._buckets: Buckets[AccountId] = Buckets(state.settings.messages_per_s, state.settings.messages_burst)
         self._waiting = Batch([], [])
+        self._under_way: list[NewEntry] = []
         self._is_writing = False
         self._is_due = False
 
@@ -57,7 +58,7 @@ class Appends:
             raise slow_down(_LEAST_WAIT_S)
         session.held = None  # also when it is refused for good now: the others may pass
         log = LogId(message.log)
-        conversation = self._speakable(session, log)
+        conversation = self._speakable(session, log, entry_id)
         entry = NewEntry(
             log,
             entry_id,
@@ -77,11 +78,27 @@ class Appends:
             self._is_due = True
             self._state.clock.call_later(0.0, self._turn)
 
-    def _speakable(self, session: Session, log: LogId) -> Conversation:
-        conversation = self._state.conversations.readable(log, session.account)
-        if not conversation.may_speak(session.account):
-            raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+    def _speakable(self, session: Session, log: LogId, entry_id: bytes) -> Conversation:
+        """What was taken once is not refused when it comes again, though its sender may not speak any more: it stands
+        in the log, and the answer to it was lost.
+        """
+        conversations = self._state.conversations
+        try:
+            conversation = conversations.readable(log, session.account)
+            if not conversation.may_speak(session.account):
+                raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+        except RequestRefused:
+            known = conversations.get(log)
+            if known is None or not self._was_taken(log, session.account, entry_id):
+                raise
+            return known
         return conversation
+
+    def _was_taken(self, log: LogId, account: AccountId, entry_id: bytes) -> bool:
+        for entry in (*self._under_way, *self._waiting.entries):
+            if entry.entry_id == entry_id and entry.log == log and entry.account == account:
+                return True
+        return self._state.store.read(lambda view: view.logs.find(log, account, entry_id)) is not None
 
     def _check_pace(self, session: Session, entry: NewEntry) -> None:
         if session.uncommitted >= MOST_UNCOMMITTED or session.uncommitted_bytes >= MOST_UNCOMMITTED_BYTES:
@@ -114,6 +131,7 @@ class Appends:
     def _hand_in(self) -> None:
         batch, self._waiting = self._waiting, Batch([], [])
         self._is_writing = True
+        self._under_way = batch.entries
         try:
             ticket = self._state.store.write(batch.append)
         except LanlineError as problem:  # it is closed
@@ -124,6 +142,7 @@ class Appends:
 
     def _settled(self, batch: Batch, ticket: Ticket[list[Appended]]) -> None:
         self._is_writing = False
+        self._under_way = []
         problem = ticket.problem
         if problem is not None:
             self._fail(batch, problem)

@@ -235,13 +235,16 @@ class Home:
         return found
 
     def history(self) -> dict[str, list[Stands]]:
-        """By log, what this device holds."""
+        """By log, what this device holds without a gap. One's own beyond that stand at their places, or it is wrong."""
         node = self.programs[0].node
         found = {}
         for conversation in node.conversations:
-            messages = node.messages(conversation.log, last=1_000_000)
             where = self.place.server.auditor.wheres[conversation.log]
-            found[where] = [self._stands(message) for message in messages if message.sequence]
+            messages = [self._stands(each) for each in node.messages(conversation.log, last=1_000_000) if each.sequence]
+            found[where] = [stands for stands in messages if stands.sequence <= conversation.delivered]
+            for stands in messages[len(found[where]) :]:
+                if stands.author != self.person or stands not in self.place.ledger.logs[where]:
+                    raise PromiseBroken(f"{self.computer.name} has {stands} in {where}, which it was not told")
         return found
 
     def queued(self) -> set[str]:

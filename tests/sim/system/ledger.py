@@ -89,7 +89,7 @@ class Ledger:
 
 
 def show(key: Key) -> str:
-    return key.hex()[-12:] if isinstance(key, bytes) else repr(key)
+    return key.hex()[-12:] if isinstance(key, bytes) else repr(key[:30])
 
 
 def check(ledger: Ledger) -> None:
