@@ -46,7 +46,7 @@ class RoomNews:
             self._state.tell([account], wire.InvitedToRoom(room_info(conversation), by))
         member = None if after is None else member_info(after)
         others = [reader for reader in conversation.readers() if reader != account]
-        self._state.tell(others, wire.MemberChanged(log, account, member, by))
+        self._state.tell(others, wire.MemberChanged(log, account, member, by, conversation.size))
 
     def _end_follows(self, log: LogId, account: AccountId) -> None:
         for session in self._state.sessions_of.get(account, ()):

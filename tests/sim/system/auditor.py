@@ -5,6 +5,8 @@ Logs go by the names that people know: a room's own, or those of the two who tal
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import msgspec
 
 from lanline.model.content import Content, Text
@@ -13,6 +15,11 @@ from sim.system.ledger import Ledger, Marks, PromiseBroken, Stands
 
 _ENTRIES = "SELECT sequence, account, time_ms, content FROM entries WHERE log = ? AND sequence > ? ORDER BY sequence"
 _JOINED = "SELECT account FROM memberships WHERE log = ? AND standing = 'joined'"
+_SPEAKERS = "SELECT log, account FROM memberships WHERE standing = 'joined' AND NOT is_muted"
+_DELIVERED = """
+    SELECT cursors.log, account, max(delivered), max(read) FROM cursors JOIN devices ON devices.id = device
+    GROUP BY cursors.log, account
+"""
 _sealed: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
 
 
@@ -20,11 +27,29 @@ def between(one: str, other: str) -> str:
     return " and ".join(sorted((one, other)))
 
 
+@dataclass(slots=True)
+class Truth:
+    """How things stand on the server's disk."""
+
+    readers: dict[str, set[str]] = field(default_factory=dict)
+    """By log, who may read it."""
+    barred: set[str] = field(default_factory=set)
+    """Whom the server does not let in any more."""
+    cursors: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """By log and person: delivered and read, on whichever device."""
+    delivered: dict[tuple[bytes, str], int] = field(default_factory=dict)
+    """By the key of the device, and log."""
+    topics: dict[str, str] = field(default_factory=dict)
+
+
 class Auditor:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.names: dict[int, str] = {}
         self.wheres: dict[int, str] = {}
+        self.barred: set[tuple[str, str]] = set()
+        """Who once could not speak any more where they could before."""
+        self._speakers: dict[str, set[str]] = {}
         self._marks = Marks()
 
     def audit(self, engine: SqliteEngine) -> None:
@@ -49,6 +74,16 @@ class Auditor:
         for log, device, delivered, read in execute("SELECT log, device, delivered, read FROM cursors").fetchall():
             self._marks.see(("the server's delivered of", log, device), delivered)
             self._marks.see(("the server's read of", log, device), read)
+
+        self._note_speakers(view)
+
+    def _note_speakers(self, view: SqliteView) -> None:
+        speakers: dict[str, set[str]] = {where: set() for where in self._speakers}
+        for log, account in view.driver.execute(_SPEAKERS).fetchall():
+            speakers.setdefault(self._where(view, log), set()).add(self._name(view, account))
+        for where, names in self._speakers.items():
+            self.barred.update((where, name) for name in names - speakers[where])
+        self._speakers = speakers
 
     def _take(self, view: SqliteView, log: int, after: int) -> None:
         entries = []
@@ -81,34 +116,23 @@ class Auditor:
 
     # ---- at the end ----
 
-    def readers(self, engine: SqliteEngine) -> dict[str, set[str]]:
-        """By log, who may read it now."""
+    def truth(self, engine: SqliteEngine) -> Truth:
+        return engine.read(self._truth)
 
-        def look(view: SqliteView) -> dict[str, set[str]]:
-            found: dict[str, set[str]] = {}
-            for log, where in self.wheres.items():
-                pair = view.driver.execute("SELECT lower, higher FROM directs WHERE log = ?", (log,)).fetchone()
-                accounts = pair or [row[0] for row in view.driver.execute(_JOINED, (log,)).fetchall()]
-                found[where] = {self._name(view, account) for account in accounts}
-            return found
-
-        return engine.read(look)
-
-    def banned(self, engine: SqliteEngine) -> set[str]:
-        def look(view: SqliteView) -> set[str]:
-            return {name for (name,) in view.driver.execute("SELECT name FROM accounts WHERE is_banned").fetchall()}
-
-        return engine.read(look)
-
-    def cursors(self, engine: SqliteEngine) -> dict[tuple[bytes, str], tuple[int, int]]:
-        """By the key of the device and the log: delivered and read."""
-
-        def look(view: SqliteView) -> dict[tuple[bytes, str], tuple[int, int]]:
-            rows = view.driver.execute(
-                "SELECT fingerprint, log, delivered, read FROM cursors JOIN devices ON devices.id = device"
-            ).fetchall()
-            return {
-                (fingerprint, self._where(view, log)): (delivered, read) for fingerprint, log, delivered, read in rows
-            }
-
-        return engine.read(look)
+    def _truth(self, view: SqliteView) -> Truth:
+        execute = view.driver.execute
+        truth = Truth()
+        for log, where in self.wheres.items():
+            pair = execute("SELECT lower, higher FROM directs WHERE log = ?", (log,)).fetchone()
+            accounts = pair or [row[0] for row in execute(_JOINED, (log,)).fetchall()]
+            truth.readers[where] = {self._name(view, account) for account in accounts}
+        truth.barred = {name for (name,) in execute("SELECT name FROM accounts WHERE is_banned").fetchall()}
+        for log, account, delivered, read in execute(_DELIVERED).fetchall():
+            truth.cursors[self._where(view, log), self._name(view, account)] = delivered, read
+        for fingerprint, log, delivered in execute(
+            "SELECT fingerprint, log, delivered FROM cursors JOIN devices ON devices.id = device"
+        ).fetchall():
+            truth.delivered[fingerprint, self._where(view, log)] = delivered
+        for log, topic in execute("SELECT log, topic FROM rooms").fetchall():
+            truth.topics[self._where(view, log)] = topic
+        return truth

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lanline.client.chat import events
@@ -17,9 +17,10 @@ from lanline.client.chat.node import ChatNode
 from lanline.client.chat.requests import Answer
 from lanline.client.chat.session import AsDevice, AsNewcomer, NodeState
 from lanline.client.chat.values import Conversation, Message, MessageState
-from lanline.errors import InvalidInput, LinkNotOpen, RequestRefused
+from lanline.errors import InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.model.content import Text
 from lanline.wire.chat.messages import ClientMessage
+from sim.system.auditor import Truth
 from sim.system.connector import SimConnector
 from sim.system.disk import Database, Disk
 from sim.system.ledger import Ledger, Marks, PromiseBroken, Stands
@@ -66,8 +67,6 @@ class Home:
         self.programs: list[Program] = []
         self.texts: dict[bytes, str] = {}
         """What was said, by the ids that the node gave."""
-        self.refusals: list[tuple[str, str]] = []
-        """Where, and why."""
         self._folder = place.disk.new_folder()
         self._database = Database(self._folder / FILE_NAME)
         self._marks = Marks()
@@ -187,7 +186,13 @@ class Home:
                 raise PromiseBroken(f"{text!r} is said to be {typed.log} {event.sequence}, and there is {place}")
         elif event.state is MessageState.REFUSED:
             typed.was_refused = True
-            self.refusals.append((typed.log, event.problem))
+            self._check_refusal(typed.log, event)
+
+    def _check_refusal(self, where: str, event: events.MessageStateChanged) -> None:
+        """Only who was muted or is not there any more."""
+        is_barred = (where, self.person) in self.place.server.auditor.barred
+        if not is_barred or event.code not in {RefusalCode.MUTED, RefusalCode.UNKNOWN_CONVERSATION}:
+            raise PromiseBroken(f"{self.computer.name} is refused in {where} without a reason: {event.problem}")
 
     def _on_entries(self, program: Program, log: int, messages: Sequence[Message]) -> None:
         where = self.place.server.auditor.wheres[log]
@@ -197,7 +202,10 @@ class Home:
             if before is not None and message.sequence != before + 1:
                 raise PromiseBroken(f"{self.computer.name} is told of {where} {message.sequence} after {before}")
             program.reported[log] = message.sequence
-            self._marks.see((self.computer.name, "holds", log), max(message.sequence, self._marks.of((self.computer.name, "holds", log))))
+            self._marks.see(
+                (self.computer.name, "holds", log),
+                max(message.sequence, self._marks.of((self.computer.name, "holds", log))),
+            )
             stands = self._stands(message)
             if kept[message.sequence - 1 : message.sequence] != [stands]:
                 raise PromiseBroken(f"{self.computer.name} is told {stands} of {where}, which the server does not have")
@@ -227,12 +235,46 @@ class Home:
         queued = [message for message in node.outbox if message.state is MessageState.QUEUED]
         if queued:
             found.append(f"{name} has {len(queued)} messages queued")
-        found += [
-            f"{name} has {conversation.title} to {conversation.delivered} of {conversation.head}"
-            for conversation in node.conversations
-            if conversation.is_open and conversation.delivered != conversation.head
-        ]
+        for conversation in node.conversations:
+            shown, head = (conversation.delivered, conversation.head), len(self._log(conversation.log))
+            if conversation.is_open and shown != (head, head):
+                found.append(f"{name} has {conversation.title} to {shown} of {head}")
         return found
+
+    def _log(self, log: int) -> list[Stands]:
+        return self.place.ledger.logs[self.place.server.auditor.wheres[log]]
+
+    def disagreements(self, program: Program, truth: Truth, there: set[str]) -> list[str]:
+        """Where what is shown here is not as it is. `there`: who is online."""
+        name, node = self.computer.name, program.node
+        shown = {person.name for person in node.people if person.is_online}
+        found = [] if shown == there else [f"{name} sees {sorted(shown)} online, and it is {sorted(there)}"]
+        opened = {self.where(each): each for each in node.conversations if each.is_open}
+        readable = {where for where, names in truth.readers.items() if self.person in names}
+        if set(opened) != readable:
+            found.append(f"{name} is in {sorted(readable)}, and is shown {sorted(opened)}")
+        for where in set(opened) & readable:
+            found += [f"{name} is shown {words}" for words in self._wrong(opened[where], where, truth)]
+        return found
+
+    def _wrong(self, shown: Conversation, where: str, truth: Truth) -> Iterator[str]:
+        """What everybody has done who is in it counts; who is gone has left no mark that must be shown."""
+        _, read = truth.cursors.get((where, self.person), (0, 0))
+        if shown.read != read:
+            yield f"{where} read to {shown.read}, and it is {read}"
+        if shown.is_room:
+            if shown.topic != truth.topics[where]:
+                yield f"the topic of {where} as {shown.topic!r}, and it is {truth.topics[where]!r}"
+            if shown.members != len(truth.readers[where]):
+                yield f"{shown.members} members of {where}, and there are {len(truth.readers[where])}"
+            return
+        (other,) = truth.readers[where] - {self.person} or {self.person}
+        theirs = truth.cursors.get((where, other), (0, 0))
+        if other != self.person and (shown.others_delivered, shown.others_read) != theirs:
+            yield f"{other} to have {shown.others_delivered} and read {shown.others_read} of {where}, not {theirs}"
+
+    def where(self, conversation: Conversation) -> str:
+        return self.place.server.auditor.wheres[conversation.log]
 
     def history(self) -> dict[str, list[Stands]]:
         """By log, what this device holds without a gap. One's own beyond that stand at their places, or it is wrong."""

@@ -14,7 +14,7 @@ from lanline.model.settings import ServerSettings
 from lanline.server.chatserver import ChatServer
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.transport.connection import Connection
-from sim.system.auditor import Auditor
+from sim.system.auditor import Auditor, Truth
 from sim.system.disk import Disk
 from sim.system.ledger import Ledger
 from sim.system.process import Computer, Death, SimProcess
@@ -99,3 +99,15 @@ class ServerMachine:
     def start_again(self) -> None:
         if not self.is_up:
             self.start()
+
+    def stop(self, reason: str) -> None:
+        """As an admin does: all that was taken is written, everybody is told, then the program ends."""
+        process = self.process
+
+        def ask() -> None:
+            self.chat.shut_down(reason).when_settled(lambda ticket: process.at(0.1, process.die))
+
+        process.at(0.0, ask)
+
+    def truth(self) -> Truth:
+        return self.auditor.truth(self.store.engine)

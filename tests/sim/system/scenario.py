@@ -21,6 +21,7 @@ from sim.system.disk import Disk
 from sim.system.home import Home, Place
 from sim.system.ledger import PromiseBroken, check
 from sim.system.machine import PORT, ServerMachine
+from sim.system.overheard import Overheard
 from sim.system.process import Computer
 from sim.system.story import Story
 from sim.system.stranger import Stranger
@@ -114,11 +115,13 @@ class SystemScenario:
 
     def run(self) -> SystemScenario:
         try:
-            self._plan()
-            self.world.run_for(self.duration_s)
-            self._clear_up()
-            self.world.run_until(self._is_settled, _CALM_LIMIT_S)
-            self._check()
+            with Overheard() as overheard:
+                self._plan()
+                self.world.run_for(self.duration_s)
+                self._clear_up()
+                self.world.run_until(self._is_settled, _CALM_LIMIT_S)
+                overheard.check()
+                self._check()
         except PromiseBroken as broken:
             raise PromiseBroken(f"seed {self.seed}, at {self.world.now:.3f} s: {broken}") from broken
         finally:
@@ -138,6 +141,8 @@ class SystemScenario:
             world.at(world.now + rng.uniform(0.0, self.duration_s), self.story.next)
         for _ in range(rng.choice([0, 1, 1, 2, 4])):
             world.at(world.now + rng.uniform(0.0, self.duration_s), self.story.crash_server)
+        if rng.random() < 0.2:
+            world.at(world.now + rng.uniform(0.0, self.duration_s), self.story.fill_disk)
 
     def _clear_up(self) -> None:
         self.network.heal()
@@ -146,6 +151,7 @@ class SystemScenario:
             self.stranger.process.die()
         self.server.process.pardon()
         self.server.start_again()
+        self.server.store.is_full = False
         for home in self.homes:
             for program in home.programs:
                 program.process.pardon()
@@ -164,18 +170,18 @@ class SystemScenario:
         return not self._unsettled()
 
     def _unsettled(self) -> list[str]:
-        readers = self.server.auditor.readers(self.server.store.engine)
-        cursors = self.server.auditor.cursors(self.server.store.engine)
-        banned = self.server.auditor.banned(self.server.store.engine)
+        truth = self.server.truth()
+        there = {home.person for home in self.homes} - truth.barred
         found = []
         for home in self.homes:
-            if home.person in banned:
+            if home.person in truth.barred:
                 continue
             for program in home.programs:
                 found += home.unfinished(program)
-            for where in (where for where, names in readers.items() if home.person in names):
+                found += home.disagreements(program, truth, there)
+            for where in (where for where, names in truth.readers.items() if home.person in names):
                 head = len(self.place.ledger.logs[where])
-                delivered, _ = cursors.get((home.computer.fingerprint, where), (0, 0))
+                delivered = truth.delivered.get((home.computer.fingerprint, where), 0)
                 if delivered != head:
                     found.append(f"the server knows {home.computer.name} to have {where} to {delivered} of {head}")
         return found
@@ -186,16 +192,15 @@ class SystemScenario:
             raise PromiseBroken(f"{_CALM_LIMIT_S:.0f} s after the weather has cleared: {'; '.join(unsettled[:5])}")
         ledger = self.place.ledger
         self.server.auditor.audit_whole(self.server.store.engine)
-        readers = self.server.auditor.readers(self.server.store.engine)
-        banned = self.server.auditor.banned(self.server.store.engine)
+        truth = self.server.truth()
         for home in self.homes:
             name = home.computer.name
             ledger.histories |= {(name, where): entries for where, entries in home.history().items()}
             ledger.queued |= home.queued()
-            if home.person in banned:
+            if home.person in truth.barred:
                 ledger.blocked.add(name)
             else:
-                ledger.current |= {(name, where) for where, names in readers.items() if home.person in names}
+                ledger.current |= {(name, where) for where, names in truth.readers.items() if home.person in names}
         check(ledger)
 
     def _close(self) -> None:

@@ -7,10 +7,11 @@ come while the next is being written.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lanline.errors import StorageFull
 from lanline.storage.api import Transaction, View
 from lanline.storage.groupcommit import Batch, GroupCommit
 from lanline.storage.sqlite.connection import FILE_NAME
@@ -33,6 +34,7 @@ class SimStore:
         self._commits = GroupCommit(self.engine)
         self._process = process
         self._rng = rng
+        self.is_full = False
         self._is_busy = False
         self._disk_s = rng.choice([0.0002, 0.002, 0.02])
 
@@ -62,7 +64,7 @@ class SimStore:
         if process.is_due(Death.BEFORE_COMMIT):
             raise Crash(Death.BEFORE_COMMIT)
         self.database.note_synced()
-        batch.commit()
+        self._attempt(batch)
         if process.is_due(Death.WHILE_WRITING):
             raise Crash(Death.WHILE_WRITING)
         self.on_commit()
@@ -70,3 +72,18 @@ class SimStore:
             raise Crash(Death.AFTER_COMMIT)
         process.at(self._rng.uniform(0.0, 0.001), batch.deliver)
         process.at(0.0, self._collect)
+
+    def _attempt(self, batch: Batch) -> None:
+        if not self.is_full:
+            batch.commit()
+            return
+        transact = self.engine.transact
+        self.engine.transact = self._fail  # type: ignore[method-assign]
+        try:
+            batch.commit()
+        finally:
+            self.engine.transact = transact  # type: ignore[method-assign]
+
+    @staticmethod
+    def _fail(works: Sequence[Callable[[Transaction], object]]) -> list[object]:
+        raise StorageFull("The disk is full.")

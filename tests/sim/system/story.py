@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from lanline.client.chat.requests import Answer
 from lanline.client.chat.values import Conversation, MessageState
@@ -74,8 +75,16 @@ class Story:
     def crash_server(self) -> None:
         server = self.place.server
         if server.is_up:
-            server.process.condemn(self.rng.choice(list(Death)), self.rng.choice([0, 0, 1, 5]))
+            if self.rng.random() < 0.2:
+                server.stop("new cables")
+            else:
+                server.process.condemn(self.rng.choice(list(Death)), self.rng.choice([0, 0, 1, 5]))
             self.place.world.at(self.place.world.now + self.rng.uniform(0.1, 8.0), self._power_server)
+
+    def fill_disk(self) -> None:
+        store, world = self.place.server.store, self.place.world
+        store.is_full = True
+        world.at(world.now + self.rng.uniform(0.1, 5.0), partial(setattr, store, "is_full", False))
 
     def _power_server(self) -> None:
         if self.place.server.is_up:

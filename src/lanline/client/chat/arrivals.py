@@ -133,6 +133,9 @@ class Arrivals:
                 name_of(message.by),
             )
         )
+        track = self._conversations.count_members(message.log, message.members)
+        if track is not None:
+            self._tell(events.ConversationChanged(track.shown))
 
     def _on_invited(self, message: rooms.InvitedToRoom) -> None:
         name = "#" + display_name(message.room.name.removeprefix("#"))

@@ -97,6 +97,15 @@ class Conversations:
         self._write()
         return is_new
 
+    def count_members(self, log: int, members: int) -> Track | None:
+        """None: nothing new."""
+        track = self._tracks.get(log)
+        if track is None or not members or track.shown.members == members:
+            return None
+        track.shown = msgspec.structs.replace(track.shown, members=members)
+        self._history.put_conversations([track.shown])
+        return track
+
     def on_gone(self, log: int) -> Conversation | None:
         track = self._tracks.get(log)
         if track is None or not track.shown.is_open:

@@ -197,7 +197,7 @@ def _conversation(row: tuple[object, ...]) -> Conversation:
         cast("int", members),
         Role(cast("int", role)),
         bool(is_muted),
-        cast("int", head),
+        max(cast("int", head), delivered),
         first,
         delivered,
         read,
