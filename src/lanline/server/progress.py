@@ -92,10 +92,12 @@ class Progress:
                 self._tell(conversation, CursorMoved(log, account, moved.delivered, moved.read), device)
 
     def _tell(self, conversation: Conversation, moved: CursorMoved, device: int) -> None:
-        """Not back to the device itself."""
+        """Not back to the device itself, unless several of its programs are here: which of them it was is not known."""
         state = self._state
         is_told_to_all = conversation.size <= MOST_MEMBERS_TOLD
         for account in list(conversation.readers()) if is_told_to_all else [AccountId(moved.account)]:
-            for session in tuple(state.sessions_of.get(account, ())):
-                if session.device != device:
+            sessions = tuple(state.sessions_of.get(account, ()))
+            is_alone = sum(session.device == device for session in sessions) == 1
+            for session in sessions:
+                if session.device != device or not is_alone:
                     session.send(moved)
