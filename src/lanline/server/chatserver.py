@@ -103,7 +103,7 @@ class ChatServer:
             link.close(CloseCode.BUSY, "The server takes no more links now.")
             return
         session = Session(link, address, self._handlers, self)
-        state.sessions.add(session)
+        state.sessions[session] = None
         session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
         link.set_handler(session.handle_event)
 
@@ -158,7 +158,7 @@ class ChatServer:
         if session.timer is not None:
             session.timer.cancel()
             session.timer = None
-        self._state.sessions.discard(session)
+        self._state.sessions.pop(session, None)
         self.left(session)
 
     # The end.

@@ -44,7 +44,7 @@ class ServerState:
         self.cursors = Cursors()
         self.feeds: Feeds[Session] = Feeds()
         self.request_buckets: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, None] = {}  # in the order of their calls: a set has none that could be repeated
         self.sessions_of: dict[AccountId, list[Session]] = {}
         self.signed_in: dict[Session, None] = {}
         self.counts = dict.fromkeys(("appends", "repeats", "commits", "sign_ins"), 0)

@@ -278,9 +278,9 @@ class Home:
 
     def history(self) -> dict[str, list[Stands]]:
         """By log, what this device holds without a gap. One's own beyond that stand at their places, or it is wrong."""
-        node = self.programs[0].node
+        node, disk = self.programs[0].node, self.programs[0].history
         found = {}
-        for conversation in node.conversations:
+        for conversation in disk.conversations():
             where = self.place.server.auditor.wheres[conversation.log]
             messages = [self._stands(each) for each in node.messages(conversation.log, last=1_000_000) if each.sequence]
             found[where] = [stands for stands in messages if stands.sequence <= conversation.delivered]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Self
 
 from lanline.errors import StorageFull
 from sim.system.ledger import PromiseBroken
@@ -20,7 +21,7 @@ class Overheard(logging.Handler):
         if not isinstance(cause, StorageFull):
             self.complaints.append(f"{record.getMessage()} {cause!r}")
 
-    def __enter__(self) -> Overheard:
+    def __enter__(self) -> Self:
         logger = logging.getLogger("lanline")
         logger.addHandler(self)
         logger.propagate = False
