@@ -186,6 +186,7 @@ class Appends:
     def _tell(self, batch: Batch, appended: list[Appended]) -> None:
         places: dict[Session, list[Place]] = {}
         logs: dict[LogId, list[LogEntry]] = {}
+        repeats: list[tuple[LogId, int]] = []
         for entry, (session, request), at in zip(batch.entries, batch.senders, appended, strict=True):
             session.uncommitted -= 1
             session.uncommitted_bytes -= len(entry.content)
@@ -195,7 +196,7 @@ class Appends:
             else:
                 places[session] = [place]
             if at.is_repeat:
-                self._state.counts["repeats"] += 1
+                repeats.append((entry.log, at.sequence))
                 continue
             published = LogEntry(
                 at.sequence, entry.entry_id, entry.account, entry.device, at.time_ms, entry.suite, entry.content
@@ -205,24 +206,36 @@ class Appends:
             else:
                 logs[entry.log] = [published]
         self._state.counts["commits"] += 1
-        self._state.counts["appends"] += len(appended)
+        self._state.counts["appends"] += len(appended) - len(repeats)
+        self._state.counts["repeats"] += len(repeats)
         for session, mine in places.items():
             session.send(Committed(tuple(mine)))
         for log, entries in logs.items():
             self._publish(log, entries)
+        for log, sequence in repeats:
+            self._check_known(log, sequence)
 
     def _publish(self, log: LogId, entries: list[LogEntry]) -> None:
         conversation = self._state.conversations.get(log)
         assert conversation is not None
         before, conversation.head = conversation.head, entries[-1].sequence
-        if entries[0].sequence != before + 1:
-            # Nobody else writes here; were it so all the same, followers read what they miss from the store.
-            stragglers = self._state.feeds.take_all(log)
+        if entries[0].sequence == before + 1:
+            self._read_on(self._state.feeds.publish(log, entries), log, before)
         else:
-            stragglers = self._state.feeds.publish(log, entries)
+            # A commit that failed had been written after all. Followers read what they miss from the store.
+            self._read_on(self._state.feeds.take_all(log), log, before)
+
+    def _check_known(self, log: LogId, sequence: int) -> None:
+        """As above: what is a repeat to the store may be news to everybody."""
+        conversation = self._state.conversations.get(log)
+        if conversation is not None and sequence > conversation.head:
+            before, conversation.head = conversation.head, sequence
+            self._read_on(self._state.feeds.take_all(log), log, before)
+
+    def _read_on(self, stragglers: list[Session], log: LogId, position: int) -> None:
         for session in stragglers:
             if session.state is State.SIGNED_IN:
-                self._catch_up.straggle(session, log, before)
+                self._catch_up.straggle(session, log, position)
 
 
 def _nothing(_transaction: Transaction) -> None:
