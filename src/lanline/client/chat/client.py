@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lanline.client.chat import events
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.history import History
@@ -112,6 +111,18 @@ class ChatClient:
             async with asyncio.timeout(_LAST_WORDS_S):
                 await is_delivered.wait()
 
+    # How the calling goes.
+
+    @property
+    def last_problem(self) -> str:
+        """Why there is no connection; a sentence."""
+        problem = "" if self._connector is None else self._connector.last_problem
+        return problem or f"The server at {self.server.place} does not answer."
+
+    @property
+    def failed_calls(self) -> int:
+        return 0 if self._connector is None else self._connector.failed_calls
+
     # Waiting.
 
     async def wait_signed_in(self, limit_s: float | None = None) -> None:
@@ -124,10 +135,9 @@ class ChatClient:
 
     async def _wait_connected(self, condition: Callable[[], bool], limit_s: float | None) -> None:
         if not await self.wait_until(condition, limit_s):
-            assert self._connector is not None
-            problem = self._connector.last_problem or "Nothing answers there."
             raise ServerUnreachable(
-                f"The server at {self.server.place} could not be reached within {limit_s:g} seconds: {problem}"
+                f"The server at {self.server.place} could not be reached within {limit_s:g} seconds: "
+                f"{self.last_problem}"
             )
 
     async def wait_until(self, condition: Callable[[], bool], limit_s: float | None = None) -> bool:
@@ -203,8 +213,16 @@ class ChatClient:
         """For faces that prefer to wait; every event since this client was made comes here once."""
         return await self._events.get()
 
+    async def next_event_or_end(self) -> NodeEvent:
+        """As next_event, and raises what ends the client for good."""
+        await self.wait_until(lambda: not self._events.empty())
+        return self._events.get_nowait()
+
+    def is_refused(self, message: Message) -> bool:
+        """By the server, for good; it is kept on show until it is forgotten or said again."""
+        return any(
+            each.entry_id == message.entry_id and each.state is MessageState.REFUSED for each in self.node.outbox
+        )
+
     def subscribe(self, listener: Callable[[NodeEvent], None]) -> Callable[[], None]:
         return self.node.subscribe(listener)
-
-
-

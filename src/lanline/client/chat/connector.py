@@ -59,6 +59,7 @@ class Connector:
         self.server = server
         """With the key that it showed, where none was known."""
         self.last_problem = ""
+        self.failed_calls = 0
         self._node = node
         self._caller = caller
         self._tell = tell
@@ -138,6 +139,7 @@ class Connector:
         pause_s = max(self._pause_s * random.uniform(0.5, 1.0), self._least_pause_s)  # noqa: S311 -- not a secret
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         self._least_pause_s = 0.0
+        self.failed_calls += 1
         self._tell(events.CallFailed(self.last_problem, pause_s))
         await asyncio.sleep(pause_s)
 

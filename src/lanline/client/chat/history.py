@@ -17,7 +17,8 @@ from lanline.wire.chat.entries import LogEntry
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _BEFORE = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
-    "WHERE log = ? AND sequence < ? AND sequence > coalesce((SELECT first FROM cursors c WHERE c.log = entries.log), 0) "
+    "WHERE log = ? AND sequence < ? AND sequence > "
+    "coalesce((SELECT first FROM cursors c WHERE c.log = entries.log), 0) "
     "ORDER BY sequence DESC LIMIT ?"
 )
 _CONVERSATION = (

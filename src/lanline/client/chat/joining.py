@@ -32,12 +32,9 @@ async def join_server(
     Raises InvalidInput, NotJoined (this home is somebody else already), RequestRefused, ServerKeyChanged,
     VersionMismatch, ServerUnreachable.
     """
-    server, token = parse_server(server_text)
+    server, token = _checked(folder, server_text, name)
     nick = checked_name(name)
     identity = Home(folder).identity()
-    known = read_pin(folder)
-    if known is not None:
-        server = _same(folder, known, server, nick)
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
@@ -52,6 +49,18 @@ async def join_server(
         pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
         write_pin(folder, pin)
     return Joined(pin, event.name, event.is_new, server.fingerprint is None)
+
+
+def check_joinable(folder: Path, server_text: str, name: str) -> None:
+    """What can be known before a password is asked for; raises as join_server does."""
+    _checked(folder, server_text, name)
+
+
+def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:
+    server, token = parse_server(server_text)
+    nick = checked_name(name)
+    known = read_pin(folder)
+    return (server if known is None else _same(folder, known, server, nick)), token
 
 
 def _same(folder: Path, known: KnownServer, wanted: KnownServer, nick: str) -> KnownServer:
