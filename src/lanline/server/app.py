@@ -80,7 +80,6 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         undo.push_async_callback(_close, listener, chat)
         metrics_port = await _open_health(undo, config, chat, store)
         yield await _introduce(undo, folder, config, chat, listener, identity, metrics_port)
-        _LOG.info("stopping")
 
 
 async def _open_health(
@@ -128,6 +127,7 @@ async def _introduce(
 
 async def _close(listener: Listener, chat: ChatServer) -> None:
     """The acknowledgements of the last commit leave before the goodbye."""
+    _LOG.info("stopping")
     try:
         async with asyncio.timeout(_LAST_COMMITS_S):
             await chat.shut_down("The server is stopping.")
