@@ -1,26 +1,15 @@
-"""`lanline peer` as a person or a script runs it: a process at pipes or at a terminal, read with a limit."""
+"""`lanline peer` as a person or a script runs it."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import pty
-import re
-import select
 import signal
 import socket
-import struct
-import subprocess
-import sys
-import termios
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 20.0
-COMMAND = [sys.executable, "-m", "lanline"]
+from e2e.program import Program
 
 
 def free_port() -> int:
@@ -29,139 +18,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Watched:
-    """What a descriptor gives, kept as it comes."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.data = b""
-        self.is_over = False
-
-    def take(self) -> None:
-        try:
-            piece = os.read(self.descriptor, 65_536)
-        except OSError:  # a terminal whose program has ended
-            piece = b""
-        self.data += piece
-        self.is_over = not piece
-
-    @property
-    def text(self) -> str:
-        return self.data.decode("utf-8", "replace")
-
-
-class Peer:
-    """`out` is what the peer said, `aside` what the program tells; at a terminal both are the screen."""
-
-    def __init__(self, home: Path, *options: str, at_terminal: bool = False, **settings: Any) -> None:
-        command = [*COMMAND, "peer", "--home", str(home), "--listen-host", "127.0.0.1", "--name", home.name, *options]
-        self._terminal = -1
-        self._answered = 0
-        if at_terminal:
-            self._terminal, inner = pty.openpty()
-            fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-            self.process = subprocess.Popen(
-                command,
-                stdin=inner,
-                stdout=inner,
-                stderr=inner,
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 -- one system call
-                env=os.environ | {"TERM": "xterm"},
-                **settings,
-            )
-            os.close(inner)
-            self.out = self.aside = Watched(self._terminal)
-            self._input = self._terminal
-        else:
-            settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
-            self.process = subprocess.Popen(command, bufsize=0, **settings)
-            self.out, self.aside = (
-                Watched(stream.fileno() if stream else -1) for stream in (self.process.stdout, self.process.stderr)
-            )
-            self._input = self.process.stdin.fileno() if self.process.stdin else -1
-
-    def _watched(self) -> list[Watched]:
-        return [each for each in {self.out, self.aside} if each.descriptor >= 0 and not each.is_over]
-
-    def pump(self, until: Callable[[], object], what: str = "", writes: bytes = b"") -> None:
-        """Read, and write meanwhile, until the condition holds."""
-        limit = time.monotonic() + LIMIT_S
-        while writes or not until():
-            remaining = limit - time.monotonic()
-            assert remaining > 0, f"no {what} in {self.out.text[-2000:]!r} / {self.aside.text[-2000:]!r}"
-            ready, writable, _ = select.select(
-                [each.descriptor for each in self._watched()], [self._input] if writes else [], [], min(remaining, 0.05)
-            )
-            for each in self._watched():
-                if each.descriptor in ready:
-                    each.take()
-                    self._answer_for_terminal()
-            if writable:
-                writes = writes[os.write(self._input, writes[:4096]) :]
-
-    def take_ready(self) -> bool:
-        """Read what is there now."""
-        watched = self._watched()
-        ready, _, _ = select.select([each.descriptor for each in watched], [], [], 0) if watched else ([], [], [])
-        for each in watched:
-            if each.descriptor in ready:
-                each.take()
-        return bool(ready)
-
-    def _answer_for_terminal(self) -> None:
-        """Where the cursor is: a terminal that does not say so is shown less."""
-        asked = self.out.data.count(b"\x1b[6n")
-        if self._terminal >= 0 and asked > self._answered:
-            self._answered = asked
-            os.write(self._terminal, b"\x1b[1;1R")
-
-    def wait_out(self, pattern: str) -> re.Match[str]:
-        return self._wait(lambda: self.out, pattern)
-
-    def wait_aside(self, pattern: str) -> re.Match[str]:
-        return self._wait(lambda: self.aside, pattern)
-
-    def _wait(self, where: Callable[[], Watched], pattern: str) -> re.Match[str]:
-        self.pump(lambda: re.search(pattern, where().text), pattern)
-        found = re.search(pattern, where().text)
-        assert found
-        return found
-
-    def write(self, text: str | bytes) -> None:
-        self.pump(lambda: True, writes=text.encode() if isinstance(text, str) else text)
-
-    def end_input(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-
-    def wait_end(self) -> int:
-        self.pump(lambda: self.process.poll() is not None, "end")
-        while self.take_ready():
-            pass
-        assert "Traceback" not in self.aside.text
-        return self.process.returncode
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def close_terminal(self) -> None:
-        os.close(self._terminal)
-        self._terminal = -1
-        self.out.is_over = True
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-
-    def dispose(self) -> None:
-        self.kill()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
-        if self._terminal >= 0:
-            os.close(self._terminal)
+class Peer(Program):
+    def __init__(self, home: Path, *options: str, **settings: Any) -> None:
+        super().__init__(
+            "peer", "--home", str(home), "--listen-host", "127.0.0.1", "--name", home.name, *options, **settings
+        )
 
 
 class Table:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.peers import LIMIT_S, Peer, Table, lines_of, table
+from e2e.peers import Peer, Table, lines_of, table
+from e2e.program import LIMIT_S
 from e2e.roughway import RoughWay
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.peers import LIMIT_S, Table, free_port, table
+from e2e.peers import Table, free_port, table
+from e2e.program import LIMIT_S
 
 NETCAT = shutil.which("nc.openbsd") or shutil.which("nc")
 pytestmark = pytest.mark.skipif(NETCAT is None, reason="netcat is not installed (Debian: netcat-openbsd)")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.formatted_text import AnyFormattedText
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
 
 from lanline.faces.paste import input_with_pastes
@@ -13,11 +15,27 @@ from lanline.model.text import MAX_TEXT_BYTES
 
 
 class TypedLines:
-    def __init__(self, tell: Callable[[str], None], toolbar: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        toolbar: Callable[[], AnyFormattedText] | None = None,
+        *,
+        prompt: Callable[[], str] = lambda: "> ",
+        completer: Completer | None = None,
+        bindings: KeyBindingsBase | None = None,
+        limit_bytes: int = MAX_TEXT_BYTES,
+    ) -> None:
         self._tell = tell
-        terminal, self._pastes = input_with_pastes(MAX_TEXT_BYTES)
+        self._prompt = prompt
+        self._limit_bytes = limit_bytes
+        self._terminal, self._pastes = input_with_pastes(limit_bytes)
         self._session: PromptSession[str] = PromptSession(
-            erase_when_done=True, bottom_toolbar=toolbar, key_bindings=self._bindings(), input=terminal
+            erase_when_done=True,
+            bottom_toolbar=toolbar,
+            key_bindings=merge_key_bindings([self._bindings(), bindings or KeyBindings()]),
+            input=self._terminal,
+            completer=completer,
+            complete_while_typing=False,
         )
 
     def _bindings(self) -> KeyBindings:
@@ -28,8 +46,8 @@ class TypedLines:
             size = (
                 self._pastes.refused_bytes if self._pastes is not None else len(event.data.encode("utf-8", "replace"))
             )
-            if size > MAX_TEXT_BYTES:
-                self._tell(f"Not taken: the paste has {size:,} bytes, and one message holds {MAX_TEXT_BYTES:,}.")
+            if size > self._limit_bytes:
+                self._tell(f"Not taken: the paste has {size:,} bytes, and one message holds {self._limit_bytes:,}.")
             else:
                 event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -38,7 +56,17 @@ class TypedLines:
     async def next_line(self) -> str | None:
         """None when the person leaves, by Ctrl+C or Ctrl+D."""
         try:
-            return await self._session.prompt_async("> ", handle_sigint=False)
+            return await self._session.prompt_async(self._prompt, handle_sigint=False)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    async def ask(self, question: str, *, is_secret: bool = False) -> str | None:
+        """The answer to one question, which is no line of the conversation and is not offered again."""
+        session: PromptSession[str] = PromptSession(
+            is_password=is_secret, key_bindings=self._bindings(), input=self._terminal
+        )
+        try:
+            return await session.prompt_async(question, handle_sigint=False)
         except (EOFError, KeyboardInterrupt):
             return None
 

@@ -1,0 +1,176 @@
+"""The commands of the chat: their names, what follows each, and what they are for. What they do is the desk's."""
+
+from __future__ import annotations
+
+import difflib
+from enum import Enum
+
+import msgspec
+
+_NEAREST = 3
+
+
+class Kind(Enum):
+    """What a parameter names; the value is how help writes it."""
+
+    NICK = "NICK"
+    ROOM = "#ROOM"
+    PLACE = "#ROOM|NICK"
+    TAB = "#ROOM|NICK|NUMBER"
+    MEANT = "^NUMBER"
+    COUNT = "N"
+    ACCESS = "open|private"
+    SYMBOL = "SYMBOL"
+    COMMAND = "COMMAND"
+    TEXT = "TEXT"
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    kind: Kind
+    is_optional: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.kind.value}]" if self.is_optional else self.kind.value
+
+
+class Command(msgspec.Struct, frozen=True):
+    name: str
+    tells: str
+    parameters: tuple[Parameter, ...] = ()
+    aliases: tuple[str, ...] = ()
+    more: str = ""
+
+    @property
+    def form(self) -> str:
+        return " ".join([f"/{self.name}", *map(str, self.parameters)])
+
+
+def _needs(*kinds: Kind) -> tuple[Parameter, ...]:
+    return tuple(Parameter(kind) for kind in kinds)
+
+
+def _may(kind: Kind) -> Parameter:
+    return Parameter(kind, is_optional=True)
+
+
+_MEANT = "Without a number the latest is meant; /history shows the numbers."
+_WHERE = "In the room you are in."
+
+COMMANDS = (
+    Command("say", "Say the text as it stands, whatever it begins with.", _needs(Kind.TEXT)),
+    Command("me", "Tell what you do: '* ana waves'.", _needs(Kind.TEXT)),
+    Command(
+        "msg",
+        "Say something elsewhere, without going there.",
+        _needs(Kind.PLACE, Kind.TEXT),
+        ("send", "m"),
+        "'send NICK TEXT' does the same.",
+    ),
+    Command(
+        "query",
+        "Go to the conversation with one person.",
+        (_may(Kind.NICK), _may(Kind.TEXT)),
+        ("q",),
+        "Without a name: back to the room before.",
+    ),
+    Command("join", "Join a room and go there.", _needs(Kind.ROOM), ("j",)),
+    Command("part", "Leave a room for good.", (_may(Kind.ROOM),), ("leave",), "Without a name: the one you are in."),
+    Command(
+        "switch",
+        "Go to another conversation.",
+        (_may(Kind.TAB),),
+        ("s",),
+        "Alt+1 to Alt+9 do the same. Without a name: to the next with something unread.",
+    ),
+    Command("unread", "What is unread, and where.", ()),
+    Command("history", "Show the latest messages here, with their numbers.", (_may(Kind.COUNT),), ("h",)),
+    Command(
+        "reply", "Answer one message.", (_may(Kind.MEANT), Parameter(Kind.TEXT)), ("r",), f"{_MEANT} '/reply ^12 yes'"
+    ),
+    Command("edit", "Replace what you said.", (_may(Kind.MEANT), Parameter(Kind.TEXT)), (), _MEANT),
+    Command("delete", "Take back what you said.", (_may(Kind.MEANT),), ("del",), _MEANT),
+    Command(
+        "react",
+        "Put a symbol on a message; '-' before it takes it off again.",
+        (_may(Kind.MEANT), Parameter(Kind.SYMBOL)),
+        (),
+        _MEANT,
+    ),
+    Command("who", "Who there is, who is online, and where.", (_may(Kind.NICK),), ("clients", "whois")),
+    Command("names", "Who is in this room.", (_may(Kind.ROOM),)),
+    Command("list", "The rooms there are.", (), ("rooms",)),
+    Command("topic", "Show the topic of this room, or set it.", (_may(Kind.TEXT),)),
+    Command(
+        "create",
+        "Make a room and go there.",
+        (Parameter(Kind.ROOM), _may(Kind.ACCESS)),
+        (),
+        "'private': only who is invited comes in.",
+    ),
+    Command("access", "Open this room to all, or only to the invited.", _needs(Kind.ACCESS), (), _WHERE),
+    Command("invite", "Ask somebody into this room.", _needs(Kind.NICK), (), _WHERE),
+    Command("kick", "Send somebody out; they may come back.", _needs(Kind.NICK), (), _WHERE),
+    Command("ban", "Send somebody out for good.", _needs(Kind.NICK), (), _WHERE),
+    Command("unban", "Let somebody come back.", _needs(Kind.NICK), (), _WHERE),
+    Command("mute", "Let somebody read but not speak.", _needs(Kind.NICK), (), _WHERE),
+    Command("unmute", "Let somebody speak again.", _needs(Kind.NICK), (), _WHERE),
+    Command("op", "Make somebody a moderator.", _needs(Kind.NICK), (), _WHERE),
+    Command("deop", "Make a moderator an ordinary member.", _needs(Kind.NICK), (), _WHERE),
+    Command("nick", "Names are for good: says why.", (_may(Kind.NICK),)),
+    Command("dereg", "Go offline. What is said meanwhile is kept for you.", (), (), "'dereg' does the same."),
+    Command("quit", "Leave.", (), ("exit", "bye"), "'!q', Ctrl+C and Ctrl+D do the same."),
+    Command("help", "This list, or one command.", (_may(Kind.COMMAND),), ("?",)),
+)
+
+_BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
+
+WORDS = tuple(sorted(_BY_WORD))
+
+
+def command_named(word: str) -> Command | None:
+    return _BY_WORD.get(word.removeprefix("/").lower())
+
+
+def nearest_commands(word: str) -> list[str]:
+    """As the person would type them, the best first."""
+    wanted = word.removeprefix("/").lower()
+    begun = [known for known in WORDS if wanted and known.startswith(wanted)]
+    alike = difflib.get_close_matches(wanted, WORDS, n=_NEAREST, cutoff=0.5)
+    return [f"/{known}" for known in dict.fromkeys(begun + alike)][:_NEAREST]
+
+
+def nearest_names(name: str, names: list[str]) -> list[str]:
+    by_small = {known.casefold(): known for known in names}
+    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.5)
+    return [by_small[each] for each in found]
+
+
+def help_lines(word: str = "") -> list[str]:
+    """Of one command, or of all; raises nothing: a word that is none is answered as such."""
+    if not word:
+        return _overview()
+    command = command_named(word)
+    if command is None:
+        return [unknown_command(word)]
+    lines = [command.form, f"    {command.tells}"]
+    if command.more:
+        lines.append(f"    {command.more}")
+    if command.aliases:
+        lines.append(f"    Also: {', '.join(f'/{alias}' for alias in command.aliases)}")
+    return lines
+
+
+def _overview() -> list[str]:
+    width = max(len(command.form) for command in COMMANDS)
+    return [
+        "What you type is said here. These are commands:",
+        *[f"    {command.form:{width}}  {command.tells}" for command in COMMANDS],
+        "Also, as whole lines: clients · send NICK TEXT · dereg · !q. A space in front makes any line plain text.",
+        "Tab completes. Alt+1 … Alt+9 go to a conversation. Esc, then Enter begins a new line.",
+    ]
+
+
+def unknown_command(word: str) -> str:
+    near = nearest_commands(word)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "/help lists them."
+    return f"There is no command '/{word.removeprefix('/')}'. {hint} To say it as it is, put a space in front."

@@ -1,0 +1,102 @@
+"""The first start: asks which server, which name, which password, until it works or the person gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
+from lanline.model.names import checked_name
+
+MIN_PASSWORD_CHARACTERS = 8
+
+
+class Asks(Protocol):
+    async def ask(self, question: str, *, is_secret: bool = False) -> str | None: ...
+
+
+class Answers(msgspec.Struct):
+    """Empty: to be asked for."""
+
+    server: str = ""
+    name: str = ""
+    password: str = ""
+
+
+Join = Callable[[str, str, str], Awaitable[None]]
+"""With the server as it was typed, the name and the password; raises LanlineError."""
+
+
+class GaveUp(Exception):
+    pass
+
+
+class Enrolling:
+    def __init__(
+        self, asks: Asks, tell: Callable[[str], None], join: Join, check_server: Callable[[str], None]
+    ) -> None:
+        """`check_server` raises InvalidInput for what names no server."""
+        self._asks = asks
+        self._tell = tell
+        self._join = join
+        self._check_server = check_server
+
+    async def run(self, answers: Answers) -> bool:
+        """False when the person gave up."""
+        try:
+            while True:
+                await self._complete(answers)
+                self._tell("Calling the server …")
+                try:
+                    await self._join(answers.server, answers.name, answers.password)
+                except LanlineError as problem:
+                    self._tell(str(problem))
+                    _drop_wrong(answers, problem)
+                else:
+                    return True
+        except GaveUp:
+            return False
+
+    async def _complete(self, answers: Answers) -> None:
+        answers.server = answers.server or await self._asked(
+            "Server (an invite, or HOST or HOST:PORT): ", self._check_server
+        )
+        answers.name = answers.name or await self._asked("Nickname: ", checked_name)
+        answers.password = answers.password or await self._asked(
+            "Password (for an account you have, or at least 8 characters for a new one): ",
+            _check_password,
+            is_secret=True,
+        )
+
+    async def _asked(self, question: str, check: Callable[[str], object], *, is_secret: bool = False) -> str:
+        while True:
+            answer = await self._asks.ask(question, is_secret=is_secret)
+            if answer is None:
+                raise GaveUp
+            answer = answer if is_secret else answer.strip()
+            if not answer:
+                continue
+            try:
+                check(answer)
+            except InvalidInput as problem:
+                self._tell(str(problem))
+            else:
+                return answer
+
+
+def _check_password(text: str) -> None:
+    if len(text) < MIN_PASSWORD_CHARACTERS:
+        raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARACTERS} characters.")
+
+
+_OF_THE_PERSON = {RefusalCode.NAME_TAKEN, RefusalCode.BAD_CREDENTIALS, RefusalCode.BANNED, RefusalCode.INVALID}
+
+
+def _drop_wrong(answers: Answers, problem: LanlineError) -> None:
+    """What is to be asked again: only what may be the fault."""
+    if isinstance(problem, RequestRefused) and problem.code in _OF_THE_PERSON:
+        answers.name = answers.password = ""
+    else:
+        answers.server = ""

@@ -1,0 +1,122 @@
+"""Tables for a person: who there is, which rooms, who is in one, what is unread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prompt_toolkit.utils import get_cwidth
+
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.values import Conversation, MemberListing, Message, Person, RoomListing
+from lanline.faces.chat.rendering import when_text
+from lanline.faces.chat.utterances import name_of, words_of
+from lanline.model.rooms import Access, Role
+from lanline.model.text import safe_line
+
+_MOST_TIMES = 5
+_MOST_UNREAD = 1000
+_MOST_SENDERS = 6
+
+
+def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned, whatever width the letters have, and indented."""
+    widths = [max(get_cwidth(cell) for cell in column) for column in zip(*rows, strict=True)] if rows else []
+    return [
+        "    "
+        + "  ".join(cell + " " * (width - get_cwidth(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def people_lines(people: Iterable[Person], own: int, now_ms: int) -> list[str]:
+    rows = [
+        (
+            person.name + (" (you)" if person.account == own else ""),
+            "online" if person.is_online else f"offline since {when_text(person.seen_ms, now_ms)}",
+            safe_line(person.address),
+            " ".join(_titles(person)),
+        )
+        for person in sorted(people, key=lambda person: (not person.is_online, person.name.casefold()))
+    ]
+    return columns_of(rows) or ["    Nobody is known yet."]
+
+
+def _titles(person: Person) -> list[str]:
+    return [word for word, holds in (("admin", person.is_admin), ("banned", person.is_banned)) if holds]
+
+
+def room_lines(rooms: Iterable[RoomListing], mine: set[str]) -> list[str]:
+    rows = [
+        (
+            f"{'*' if room.name in mine else ' '} {room.name}",
+            f"{room.members:,}",
+            "private" if room.access is Access.INVITE_ONLY else "",
+            safe_line(room.topic),
+        )
+        for room in rooms
+    ]
+    lines = columns_of(rows)
+    return [*lines, "    * You are in it."] if lines else ["    There are no rooms you may see."]
+
+
+_ROLES = {Role.OWNER: "owner", Role.MODERATOR: "moderator", Role.MEMBER: ""}
+
+
+def member_lines(members: Iterable[MemberListing], node: ChatNode) -> list[str]:
+    rows = []
+    for member in members:
+        person = node.person(member.account)
+        states = (("muted", member.is_muted), ("invited", member.is_invited), ("banned", member.is_banned))
+        rows.append(
+            (
+                member.name,
+                "online" if person is not None and person.is_online else "offline",
+                " ".join(filter(None, [_ROLES[member.role], *(word for word, holds in states if holds)])),
+            )
+        )
+    return columns_of(rows)
+
+
+def unread_lines(node: ChatNode, now_ms: int) -> list[str]:
+    waiting = [each for each in node.conversations if each.unread]
+    if not waiting:
+        return ["    Nothing is unread."]
+    return columns_of([(each.title, f"{each.unread:,}", _times(unread_of(node, each), now_ms)) for each in waiting])
+
+
+def unread_of(node: ChatNode, conversation: Conversation) -> list[Message]:
+    last = min(conversation.head - conversation.read, _MOST_UNREAD)
+    return [
+        message
+        for message in node.messages(conversation.log, last=max(last, 1))
+        if message.sequence > conversation.read and not message.is_own and words_of(message)
+    ]
+
+
+def waiting_lines(node: ChatNode, now_ms: int) -> list[str]:
+    """The notice for who comes back: how many from whom, where, and when each was sent."""
+    waiting = [(each, unread_of(node, each)) for each in node.conversations if each.unread and each.is_open]
+    count = sum(conversation.unread for conversation, _ in waiting)
+    if not count:
+        return []
+    senders = list(dict.fromkeys(name_of(node, each) for _, messages in waiting for each in messages))
+    rooms = sum(conversation.is_room for conversation, _ in waiting)
+    opening = (
+        f"You have {'1 message' if count == 1 else f'{count:,} messages'} from {_named(senders)}"
+        + (f" ({'1 room' if rooms == 1 else f'{rooms} rooms'})" if rooms else "")
+        + "."
+    )
+    rows = [(each.title, f"{each.unread:,}", _times(messages, now_ms)) for each, messages in waiting]
+    return [f"* {opening}", *columns_of(rows)]
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _MOST_SENDERS
+    return ", ".join(names[:_MOST_SENDERS]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _times(messages: list[Message], now_ms: int) -> str:
+    times = [when_text(message.time_ms, now_ms) for message in messages]
+    if len(times) <= _MOST_TIMES:
+        return f"sent {', '.join(times)}" if times else ""
+    return f"sent {times[0]} to {times[-1]}"

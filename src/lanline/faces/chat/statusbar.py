@@ -1,0 +1,81 @@
+"""The lines below the prompt: what waits to be sent, the conversations with what is unread, and the latest own mark."""
+
+from __future__ import annotations
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.utils import get_cwidth
+
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.session import NodeState
+from lanline.client.chat.values import MessageState
+from lanline.faces.chat.places import Places
+from lanline.faces.chat.rendering import shorten
+from lanline.faces.chat.utterances import MARKS, words_of
+
+_OWN_COLUMNS = 16
+_SEPARATOR = "  "
+
+
+class StatusBar:
+    """Read from the node at `refresh`, so that drawing it touches no disk."""
+
+    def __init__(self, node: ChatNode, places: Places) -> None:
+        self._node = node
+        self._places = places
+        self._queued: list[str] = []
+        self._tabs: list[tuple[str, str]] = []
+        self._own = ""
+        self.refresh()
+        self.refresh_queue()
+
+    def refresh(self) -> None:
+        self._places.refresh()
+        self._tabs = [self._tab(number, title) for number, title in enumerate(self._places.titles, start=1)]
+        self._own = self._own_mark()
+
+    def refresh_queue(self) -> None:
+        self._queued = [words_of(each) for each in self._node.outbox if each.state is MessageState.QUEUED]
+
+    def _tab(self, number: int, title: str) -> tuple[str, str]:
+        conversation = self._node.conversation_titled(title)
+        unread = conversation.unread if conversation is not None else 0
+        is_here = title == self._places.here
+        text = f"{number} {title}" + (f" ({unread:,})" if unread and not is_here else "")
+        return ("bold" if is_here or unread else ""), text
+
+    def _own_mark(self) -> str:
+        conversation = self._places.conversation
+        if conversation is None:
+            return ""
+        own = [each for each in self._node.messages(conversation.log, last=20) if each.is_own and words_of(each)]
+        return f"{MARKS[own[-1].state]} {shorten(words_of(own[-1]), _OWN_COLUMNS)}" if own else ""
+
+    def fragments(self, columns: int) -> StyleAndTextTuples:
+        lines: StyleAndTextTuples = []
+        if self._queued:
+            text = f"… not sent yet ({len(self._queued):,}): {self._queued[0]}"
+            lines += [("", shorten(text, columns - 1)), ("", "\n")]
+        return lines + self._tab_line(columns)
+
+    def _tab_line(self, columns: int) -> StyleAndTextTuples:
+        right = self._own if self._node.state is NodeState.SYNCHRONIZED else "not connected"
+        room = columns - 1 - get_cwidth(right)
+        shown = _fitting(self._tabs, room - 2, self._places.titles.index(self._places.here))
+        line: StyleAndTextTuples = []
+        for style, text in shown:
+            line += [(style, text), ("", _SEPARATOR)]
+        used = sum(get_cwidth(text) + len(_SEPARATOR) for _, text in shown)
+        return [*line, ("", " " * max(0, room - used)), ("", right)]
+
+
+def _fitting(tabs: list[tuple[str, str]], columns: int, here: int) -> list[tuple[str, str]]:
+    """As many as the width takes: the open one surely, then those with something unread, then the others."""
+    order = sorted(range(len(tabs)), key=lambda at: (at != here, not tabs[at][0], at))
+    taken: set[int] = set()
+    for at in order:
+        needed = get_cwidth(tabs[at][1]) + len(_SEPARATOR)
+        if needed <= columns or not taken:
+            taken.add(at)
+            columns -= needed
+    kept = [tab for at, tab in enumerate(tabs) if at in taken]
+    return kept if len(kept) == len(tabs) else [*kept, ("", "…")]

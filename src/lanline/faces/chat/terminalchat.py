@@ -1,0 +1,186 @@
+"""The chat at a terminal: what happens is written above the line being typed, and what is typed is carried out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+
+from prompt_toolkit.formatted_text import AnyFormattedText
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from lanline.client.chat.client import ChatClient
+from lanline.client.chat.events import MessageQueued, MessageStateChanged, NodeEvent
+from lanline.client.chat.values import MessageState
+from lanline.errors import InvalidInput, LanlineError
+from lanline.faces.chat.completion import ChatCompleter
+from lanline.faces.chat.desk import Desk, Leaving
+from lanline.faces.chat.goodbye import Unsent, check_sent, is_connected, queued
+from lanline.faces.chat.grammar import Order, parse_line
+from lanline.faces.chat.newsdesk import NewsDesk
+from lanline.faces.chat.paint import Paint, has_colours
+from lanline.faces.chat.places import Places
+from lanline.faces.chat.rendering import Speech
+from lanline.faces.chat.statusbar import StatusBar
+from lanline.faces.chat.transcript import Transcript
+from lanline.faces.peer import first_of
+from lanline.faces.prompt import TypedLines
+from lanline.model.content import MAX_SAID_BYTES
+
+_GOODBYE_S = 3.0
+_ANSWER_S = 10.0
+"""What is typed behind a command that goes elsewhere waits for it; not for ever."""
+_MOVES = {"join", "create", "part", "query", "switch"}
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
+@contextlib.contextmanager
+def screen() -> Iterator[None]:
+    """Raw, because the colours are ours: what others wrote was made safe before."""
+    with patch_stdout(raw=True):
+        yield
+
+
+class TerminalChat:
+    def __init__(self, client: ChatClient, here: str) -> None:
+        self._client = client
+        self._node = client.node
+        self._speech = Speech(Paint(has_colours=has_colours(sys.stdout)), columns())
+        self._transcript = Transcript(self._node, self._speech, self._write, now_ms)
+        self._places = Places(self._node, here)
+        self._bar = StatusBar(self._node, self._places)
+        self._desk = Desk(client, self._places, self._transcript, now_ms)
+        self._news = NewsDesk(self._node, self._places, self._transcript, now_ms)
+        self._lines = TypedLines(
+            self._transcript.tell,
+            self._toolbar,
+            prompt=lambda: f"{self._places.here}> ",
+            completer=ChatCompleter(
+                lambda: [person.name for person in self._node.people],
+                lambda: [title for title in self._places.titles if title.startswith("#")],
+            ),
+            bindings=self._keys(),
+            limit_bytes=MAX_SAID_BYTES,
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""
+        try:
+            await self._talk()
+        except asyncio.CancelledError:
+            check_sent(queued(self._node))
+            raise
+        check_sent(queued(self._node))
+
+    async def _talk(self) -> None:
+        with screen():
+            self._transcript.tell("What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves.")
+            self._desk.go(self._places.here)
+            try:
+                await first_of(self._show_events(), self._take_input(), self._client.wait_ended())
+                await self._say_goodbye()
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+
+    def _write(self, text: str) -> None:
+        if text:
+            sys.stdout.write(text)
+
+    # What is shown.
+
+    def _toolbar(self) -> AnyFormattedText:
+        self._speech.columns = columns()
+        return self._bar.fragments(self._speech.columns)
+
+    async def _show_events(self) -> None:
+        while True:
+            event = await self._client.next_event()
+            self._news.on_event(event)
+            self._refresh(event)
+
+    def _refresh(self, event: NodeEvent | None = None) -> None:
+        if isinstance(event, MessageQueued | MessageStateChanged):
+            self._bar.refresh_queue()
+            if isinstance(event, MessageStateChanged) and event.state is MessageState.REFUSED:
+                self._transcript.trouble(self._news.refusal(event))
+        self._bar.refresh()
+        self._lines.refresh()
+
+    # What is typed.
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        for number in range(1, 10):
+            keys.add("escape", str(number))(lambda _, number=number: self._go_to(number))
+
+        @keys.add("escape", "enter")
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        return keys
+
+    def _go_to(self, number: int) -> None:
+        try:
+            self._desk.go(self._places.numbered(number))
+        except InvalidInput as problem:
+            self._transcript.trouble(str(problem))
+        self._refresh()
+
+    async def _take_input(self) -> None:
+        """Typing goes on while a command waits for its answer; what was typed behind one that moves waits for it."""
+        typed: asyncio.Queue[str | None] = asyncio.Queue()
+        await first_of(self._type(typed), self._carry_out(typed))
+
+    async def _type(self, typed: asyncio.Queue[str | None]) -> None:
+        while (line := await self._lines.next_line()) is not None:
+            typed.put_nowait(line)
+        typed.put_nowait(None)
+        await asyncio.Event().wait()
+
+    async def _carry_out(self, typed: asyncio.Queue[str | None]) -> None:
+        with contextlib.suppress(Leaving):
+            while (line := await typed.get()) is not None:
+                try:
+                    await self._on_line(line)
+                except LanlineError as problem:
+                    self._transcript.trouble(str(problem))
+                self._refresh()
+
+    async def _on_line(self, line: str) -> None:
+        parsed = parse_line(line, self._node.name)
+        if parsed is None:
+            return
+        if not isinstance(parsed, Order) or parsed.command.name in {"quit", "dereg"}:
+            await self._desk.carry_out(parsed)
+            return
+        task = asyncio.create_task(self._desk.carry_out(parsed))
+        self._tasks.add(task)
+        task.add_done_callback(self._on_carried_out)
+        if parsed.command.name in _MOVES:
+            await asyncio.wait([task], timeout=_ANSWER_S)
+
+    def _on_carried_out(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler({"message": "A command failed.", "exception": problem})
+        self._refresh()
+
+    async def _say_goodbye(self) -> None:
+        if waiting := queued(self._node):
+            if not is_connected(self._node):
+                return
+            self._transcript.tell(f"Waiting {_GOODBYE_S:.0f} s to send {len(waiting):,}. Ctrl+C leaves at once.")
+            await Unsent(self._client, waiting).wait_below(1, _GOODBYE_S)

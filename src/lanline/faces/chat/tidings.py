@@ -1,0 +1,95 @@
+"""What is told of an event that is nothing somebody said: who comes and goes, the state of the link, the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanline.client.chat.events import (
+    CallFailed,
+    ConnectionLost,
+    ConversationClosed,
+    InvitedToRoom,
+    MemberChanged,
+    NodeEvent,
+    PeopleChanged,
+    ServerSaid,
+    SignedIn,
+)
+from lanline.client.chat.node import ChatNode
+from lanline.model.rooms import Role
+
+_MOST_NAMED = 8
+
+
+class Tidings:
+    """Remembers the state of the link, to tell each change once however often a call fails."""
+
+    def __init__(self, node: ChatNode) -> None:
+        self._node = node
+        self._was_signed_in = False
+        self._told_away = False
+
+    def of(self, event: NodeEvent) -> list[str]:
+        match event:
+            case SignedIn(name=name, server_name=server):
+                return self._signed_in(name, server)
+            case ConnectionLost(reason):
+                return self._away(reason)
+            case CallFailed(reason):
+                return self._away(reason)
+            case PeopleChanged(_, came, went):
+                return [
+                    *_together([person.name for person in came if person.account != self._node.account], "here"),
+                    *_together([person.name for person in went if person.account != self._node.account], "gone"),
+                ]
+            case ServerSaid(text):
+                return [f"The server says: {text}"]
+            case _:
+                return self._of_rooms(event)
+
+    def _of_rooms(self, event: NodeEvent) -> list[str]:
+        match event:
+            case ConversationClosed(_, title, reason):
+                return [f"You are no longer in {title}{f': {reason}' if reason else '.'}"]
+            case InvitedToRoom(room, topic, _, by_name):
+                about = f" ({topic})" if topic else ""
+                return [f"{by_name} asks you into {room}{about}. /join {room} goes there."]
+            case MemberChanged():
+                return self._member(event)
+            case _:
+                return []
+
+    def _signed_in(self, name: str, server: str) -> list[str]:
+        again, self._was_signed_in, self._told_away = self._was_signed_in, True, False
+        return ["Connected again."] if again else [f"Connected to {server or 'the server'} as {name}."]
+
+    def _away(self, reason: str) -> list[str]:
+        if self._told_away:
+            return []
+        self._told_away = True
+        what = "Connection lost" if self._was_signed_in else "Not connected"
+        return [f"{what}: {reason.rstrip('.')}. Your words are kept and sent when it is back."]
+
+    def _member(self, event: MemberChanged) -> list[str]:
+        """Own changes of standing come as changed conversations; that somebody is new or gone, here."""
+        conversation = self._node.conversation(event.log)
+        where = conversation.title if conversation is not None else "a room"
+        name, by = event.name, event.by_name
+        is_own_doing = event.by in {event.account, 0}
+        if event.is_banned:
+            return [f"{by} has banned {name} from {where}."]
+        if event.role is None:
+            return [f"{name} has left {where}." if is_own_doing else f"{by} has sent {name} out of {where}."]
+        if is_own_doing:
+            return [f"{name} has joined {where}."]
+        standing = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}[event.role]
+        return [f"{by}: {name} is {standing} of {where} now{', and muted' if event.is_muted else ''}."]
+
+
+def _together(names: Iterable[str], state: str) -> list[str]:
+    """One line each, unless half the school comes at once."""
+    named = list(names)
+    verb = {"here": ("is here", "are here"), "gone": ("has left", "have left")}[state]
+    if len(named) <= _MOST_NAMED:
+        return [f"{name} {verb[0]}" for name in named]
+    return [f"{', '.join(named[:_MOST_NAMED])} and {len(named) - _MOST_NAMED:,} more {verb[1]}"]

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from lanline.errors import AddressUnavailable, InvalidInput, LanlineError, RefusalCode, RequestRefused
+from lanline.faces.chat.enrolling import Answers, Enrolling
+
+TAKEN = RequestRefused(RefusalCode.NAME_TAKEN, "ana is taken; give its password or choose another name.")
+USED_UP = RequestRefused(RefusalCode.INVITE_UNUSABLE, "The invite is used up.")
+
+
+class Person:
+    """Types one answer after another, and has to be asked the right questions."""
+
+    def __init__(self, *answers: tuple[str, str | None], outcomes: Sequence[LanlineError | None] = (None,)) -> None:
+        self._answers = list(answers)
+        self._outcomes = list(outcomes)
+        self.secrets: list[str] = []
+        self.told: list[str] = []
+        self.joins: list[tuple[str, str, str]] = []
+
+    async def ask(self, question: str, *, is_secret: bool = False) -> str | None:
+        expected, answer = self._answers.pop(0)
+        assert question.startswith(expected)
+        if is_secret and answer:
+            self.secrets.append(answer)
+        return answer
+
+    async def join(self, server: str, name: str, password: str) -> None:
+        self.joins.append((server, name, password))
+        if (outcome := self._outcomes.pop(0)) is not None:
+            raise outcome
+
+    def enrols(self, answers: Answers | None = None) -> bool:
+        enrolling = Enrolling(self, self.told.append, self.join, _check_server)
+        done = asyncio.run(enrolling.run(answers or Answers()))
+        assert not self._answers
+        return done
+
+
+def _check_server(text: str) -> None:
+    if " " in text:
+        raise InvalidInput("That names no server.")
+
+
+def test_server_name_and_password_are_asked_for() -> None:
+    person = Person(("Server", " ship:5265 "), ("Nickname", "ana "), ("Password", " long secret "))
+    assert person.enrols()
+    assert person.joins == [("ship:5265", "ana", " long secret ")]
+    assert person.secrets == [" long secret "]
+
+
+def test_what_is_known_is_not_asked() -> None:
+    person = Person(("Nickname", "ana"))
+    assert person.enrols(Answers(server="ship", password="long secret"))
+
+
+def test_nonsense_is_answered_and_asked_again() -> None:
+    person = Person(
+        ("Server", ""),
+        ("Server", "no such place"),
+        ("Server", "ship"),
+        ("Nickname", "a b"),
+        ("Nickname", "\x1b[31m"),
+        ("Nickname", "ana"),
+        ("Password", "short"),
+        ("Password", "long enough"),
+    )
+    assert person.enrols()
+    assert person.told[0] == "That names no server."
+    assert "letters, digits" in person.told[1]
+    assert person.told[3] == "A password has at least 8 characters."
+    assert not any("\x1b" in line for line in person.told)
+
+
+@pytest.mark.parametrize(
+    ("problem", "again"),
+    [
+        (TAKEN, [("Nickname", "bo"), ("Password", "long enough")]),
+        (USED_UP, [("Server", "other")]),
+        (AddressUnavailable("There is no host called ship."), [("Server", "other")]),
+    ],
+)
+def test_only_what_was_wrong_is_asked_again(problem: LanlineError, again: list[tuple[str, str | None]]) -> None:
+    first: list[tuple[str, str | None]] = [("Server", "ship"), ("Nickname", "ana"), ("Password", "long enough")]
+    person = Person(*first, *again, outcomes=[problem, None])
+    assert person.enrols()
+    assert str(problem) in person.told
+    assert len(person.joins) == 2
+
+
+@pytest.mark.parametrize("so_far", [[], [("Server", "ship")], [("Server", "ship"), ("Nickname", "ana")]])
+def test_giving_up_at_any_question_is_no_error(so_far: list[tuple[str, str | None]]) -> None:
+    question = ["Server", "Nickname", "Password"][len(so_far)]
+    person = Person(*so_far, (question, None))
+    assert not person.enrols()
+    assert person.joins == []

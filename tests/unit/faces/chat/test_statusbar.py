@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from prompt_toolkit.formatted_text import to_plain_text
+from prompt_toolkit.utils import get_cwidth
+
+from lanline.client.chat.session import NodeState
+from lanline.client.chat.values import MessageState
+from lanline.faces.chat.statusbar import StatusBar
+from lanline.model.content import Text
+from unit.faces.chat.standin import ANA, ME, Stage, room
+
+
+@pytest.fixture(name="stage")
+def _stage() -> Stage:
+    return Stage()
+
+
+def shown(stage: Stage, columns: int = 80) -> str:
+    return to_plain_text(StatusBar(stage.node, stage.places).fragments(columns))
+
+
+def test_conversations_have_numbers_and_what_is_unread(stage: Stage) -> None:
+    stage.hears(11, ANA, "hi")
+    stage.hears(20, ANA, "hi")
+    stage.hears(10, ANA, "here")
+    assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 #lab (1)", "3 ana (1)"]
+
+
+def test_a_number_stays_when_others_come_and_go(stage: Stage) -> None:
+    stage.node.add(room(5, "#aaa"))
+    stage.node.drop(11)
+    assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 ana", "3 #aaa"]
+
+
+@pytest.mark.parametrize(
+    ("state", "mark"), [(MessageState.SENT, "✓ "), (MessageState.DELIVERED, "✓✓ "), (MessageState.READ, "✓✓ read ")]
+)
+def test_the_latest_own_message_has_its_mark(stage: Stage, state: MessageState, mark: str) -> None:
+    stage.hears(10, ME, "earlier")
+    stage.hears(10, ME, "a rather long message of mine", state)
+    stage.hears(10, ANA, "hers")
+    assert shown(stage).endswith(f" {mark}a rather long m…")
+
+
+def test_what_is_not_sent_stands_below(stage: Stage) -> None:
+    stage.node.say("#lobby", Text("first\nline"))
+    stage.node.say("#lobby", Text("second"))
+    assert shown(stage).startswith("… not sent yet (2): first line\n")
+
+
+def test_no_connection_is_seen(stage: Stage) -> None:
+    stage.node.state = NodeState.OFFLINE
+    assert shown(stage).endswith("not connected")
+
+
+@pytest.mark.parametrize("columns", [10, 20, 39, 80, 200])
+def test_it_fits_any_width_with_the_open_one_and_the_unread_first(stage: Stage, columns: int) -> None:
+    for number in range(40):
+        stage.node.add(room(100 + number, f"#世界{number}"))
+    stage.hears(120, ANA, "hi")
+    stage.node.say("#lobby", Text("界" * 300))
+    text = shown(stage, columns)
+    assert "1 #lobby" in text
+    assert columns < 39 or "#世界20 (1)" in text
+    assert all(get_cwidth(line) <= max(columns, 25) for line in text.split("\n"))
