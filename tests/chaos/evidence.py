@@ -7,12 +7,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from chaos.people import ROOM, Follower, Person
+from lanline.model.content import Content, Text
 from lanline.storage.api import View
 from lanline.storage.sqlite.engine import SqliteEngine
 from sim.system.ledger import Ledger, Stands
 
 _ALL = "1000000"
+_content: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
 
 
 def add_server_log(ledger: Ledger, data: Path) -> None:
@@ -33,7 +37,9 @@ def _entries_of_room(view: View) -> list[Stands]:
 
 
 def text_of(sealed: bytes) -> str:
-    raise NotImplementedError
+    said = _content.decode(sealed)
+    assert isinstance(said, Text)
+    return said.text
 
 
 def add_histories(ledger: Ledger, people: Iterable[Person]) -> None:
@@ -42,11 +48,14 @@ def add_histories(ledger: Ledger, people: Iterable[Person]) -> None:
         if program.wait(60) != 0:
             person.problems.append(f"{person.name} cannot read the log: {program.complaints()}")
             continue
-        ledger.histories[person.name, ROOM] = [stands(line) for line in program.printed()]
+        ledger.histories[person.name, ROOM] = [
+            stands for stands in map(stands_of, program.printed()) if stands.sequence
+        ]
         ledger.current.add((person.name, ROOM))
 
 
-def stands(line: str) -> Stands:
+def stands_of(line: str) -> Stands:
+    """Without a place while it is queued."""
     entry: dict[str, Any] = json.loads(line)
     return Stands(entry["sequence"], entry["from"], entry["text"])
 
@@ -56,8 +65,8 @@ def check_follower(ledger: Ledger, follower: Follower) -> list[str]:
     kept = ledger.logs[ROOM]
     problems = []
     for number, run in enumerate(follower.runs):
-        entries = [stands(line) for line in run]
-        if entries != kept[entries[0].sequence - 1 :][: len(entries)] if entries else False:
+        entries = [stands for stands in map(stands_of, run) if stands.sequence]
+        if entries and entries != kept[entries[0].sequence - 1 :][: len(entries)]:
             problems.append(f"run {number} of {follower.name} printed {_first_wrong(entries, kept)}")
     return problems
 

@@ -5,7 +5,6 @@ Each has a home of its own, and notes in the ledger what it typed before it type
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from pathlib import Path
@@ -127,6 +126,3 @@ class Follower(Person):
             program.wait(_PATIENCE_S)
             program.kill()
         self.runs.append(program.printed())
-
-    def entries(self) -> list[list[dict[str, object]]]:
-        return [[json.loads(line) for line in run] for run in self.runs]
