@@ -25,8 +25,8 @@ from sim.system.ledger import Ledger, PromiseBroken, problems_of
 
 _START_LIMIT_S = 30.0
 _DRAIN_LIMIT_S = 120.0
-_KINDS: tuple[type[Person], ...] = (Sender, Sender, Follower)
-_NAMES = ("ann", "bob", "cat")
+_KINDS: tuple[type[Person], ...] = (Sender, Chatter, Follower, Chatter)
+_NAMES = ("ann", "bob", "cat", "dan")
 
 
 class Chaos:
@@ -78,7 +78,7 @@ class Chaos:
         for person in self.people:
             person.start()
         while time.monotonic() < self.ends_at:
-            time.sleep(min(self.rng.uniform(0.05, 1.5), max(0.0, self.ends_at - time.monotonic())))
+            time.sleep(min(self.rng.uniform(0.05, 0.8), max(0.0, self.ends_at - time.monotonic())))
             self._strike()
         for person in self.people:
             person.end()
@@ -107,7 +107,7 @@ class Chaos:
             self.strikes[f"{what} killed"] += victim.kill()
         elif victim.stop():
             self.strikes[f"{what} frozen"] += 1
-            time.sleep(self.rng.choice([0.1, 1.0, self.rng.uniform(0.0, 5.0)]))
+            time.sleep(self.rng.choice([0.1, 0.5, self.rng.uniform(0.0, 4.0)]))
             victim.go_on()
 
     # ---- afterwards ----

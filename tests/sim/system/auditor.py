@@ -35,6 +35,8 @@ class Truth:
     """By log, who may read it."""
     barred: set[str] = field(default_factory=set)
     """Whom the server does not let in any more."""
+    revoked: set[bytes] = field(default_factory=set)
+    """The keys of devices that it does not know any more."""
     cursors: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """By log and person: delivered and read, on whichever device."""
     delivered: dict[tuple[bytes, str], int] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class Auditor:
             "SELECT fingerprint, log, delivered FROM cursors JOIN devices ON devices.id = device"
         ).fetchall():
             truth.delivered[fingerprint, self._where(view, log)] = delivered
+        truth.revoked = {row[0] for row in execute("SELECT fingerprint FROM devices WHERE revoked_ms IS NOT NULL")}
         for log, topic in execute("SELECT log, topic FROM rooms").fetchall():
             truth.topics[self._where(view, log)] = topic
         return truth

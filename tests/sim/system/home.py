@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from lanline.client.chat.node import ChatNode
 from lanline.client.chat.requests import Answer
 from lanline.client.chat.session import AsDevice, AsNewcomer, NodeState
 from lanline.client.chat.values import Conversation, Message, MessageState
-from lanline.errors import InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.errors import HistoryProblem, InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.model.content import Text
 from lanline.wire.chat.messages import ClientMessage
 from sim.system.auditor import Truth
@@ -55,6 +56,7 @@ class Program:
     reported: dict[int, int] = field(default_factory=dict)
     """By log, the last sequence number that it was told of."""
     unanswered: int = 0
+    is_disk_full: bool = False
     marks: Marks = field(default_factory=Marks)
 
 
@@ -111,6 +113,8 @@ class Home:
     def _crash_point(self, program: Program, moment: str) -> None:
         """The file is written between "commit" and "committed": who dies there may leave any part of it."""
         is_due = program.process.is_due
+        if program.is_disk_full and moment == "begin":
+            raise sqlite3.OperationalError("database or disk is full")
         if moment == "commit":
             if is_due(Death.BEFORE_COMMIT):
                 raise Crash(Death.BEFORE_COMMIT)
@@ -137,7 +141,7 @@ class Home:
         typed = self.place.ledger.type(self.person, self.computer.name, where, text)
         try:
             message = program.node.say(target, Text(text))
-        except InvalidInput:
+        except (InvalidInput, HistoryProblem):
             typed.was_refused = True
         except Crash:
             typed.may_vanish = True
@@ -243,6 +247,9 @@ class Home:
 
     def _log(self, log: int) -> list[Stands]:
         return self.place.ledger.logs[self.place.server.auditor.wheres[log]]
+
+    def is_admitted(self, truth: Truth) -> bool:
+        return self.person not in truth.barred and self.computer.fingerprint not in truth.revoked
 
     def disagreements(self, program: Program, truth: Truth, there: set[str]) -> list[str]:
         """Where what is shown here is not as it is. `there`: who is online."""

@@ -109,5 +109,11 @@ class ServerMachine:
 
         process.at(0.0, ask)
 
+    def device_of(self, fingerprint: bytes) -> int | None:
+        if not self.is_up:
+            return None
+        device = self.store.read(lambda view: view.accounts.device_by_fingerprint(fingerprint))
+        return None if device is None else device.id
+
     def truth(self) -> Truth:
         return self.auditor.truth(self.store.engine)

@@ -8,7 +8,9 @@ vanishes; and when the weather clears, all of it arrives by itself.
 from __future__ import annotations
 
 import random
+from unittest.mock import patch
 
+from lanline.client.chat import conversations
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity
 from lanline.model.settings import ServerSettings
@@ -25,7 +27,7 @@ from sim.system.overheard import Overheard
 from sim.system.process import Computer
 from sim.system.story import Story
 from sim.system.stranger import Stranger
-from sim.weather import random_conditions, random_events, schedule
+from sim.weather import log_uniform, random_conditions, random_events, schedule
 from sim.world import SimWorld
 
 _NAMES = ("ann", "bob", "cat", "dan")
@@ -45,8 +47,9 @@ class SystemScenario:
         self.disk = Disk()
         self.network = SimNetwork(seed, _CALM, keep_records=keep_records)
         self.world = SimWorld(self.network)
-        self.duration_s = rng.uniform(3, 30)
+        self.duration_s = log_uniform(rng, 2.0, 30.0)
         self.profile = self._draw_profile()
+        self.fetched_at_first = rng.choice([1, 10, 10_000, 10_000])
         self._computers = 0
         self._next_look = 0.0
         self.server = ServerMachine(self.world, self._computer("server"), self.disk, self._draw_settings(), rng)
@@ -115,7 +118,7 @@ class SystemScenario:
 
     def run(self) -> SystemScenario:
         try:
-            with Overheard() as overheard:
+            with Overheard() as overheard, patch.object(conversations, "FETCHED_AT_FIRST", self.fetched_at_first):
                 self._plan()
                 self.world.run_for(self.duration_s)
                 self._clear_up()
@@ -137,7 +140,7 @@ class SystemScenario:
             world.at(world.now + rng.uniform(0.0, 2.0), home.start_again)
         if self.stranger is not None:
             self.stranger.process.at(rng.uniform(0.0, self.duration_s), self.stranger.call)
-        for _ in range(rng.randint(20, 150)):
+        for _ in range(int(log_uniform(rng, 8.0, 150.0))):
             world.at(world.now + rng.uniform(0.0, self.duration_s), self.story.next)
         for _ in range(rng.choice([0, 1, 1, 2, 4])):
             world.at(world.now + rng.uniform(0.0, self.duration_s), self.story.crash_server)
@@ -156,6 +159,7 @@ class SystemScenario:
             for program in home.programs:
                 program.process.pardon()
                 program.process.delay_s = 0.0
+                program.is_disk_full = False
         self.world.run_for(_LAST_WORDS_S)
         for home in self.homes:
             home.start_again()
@@ -171,11 +175,10 @@ class SystemScenario:
 
     def _unsettled(self) -> list[str]:
         truth = self.server.truth()
-        there = {home.person for home in self.homes} - truth.barred
+        admitted = [home for home in self.homes if home.is_admitted(truth)]
+        there = {home.person for home in admitted}
         found = []
-        for home in self.homes:
-            if home.person in truth.barred:
-                continue
+        for home in admitted:
             for program in home.programs:
                 found += home.unfinished(program)
                 found += home.disagreements(program, truth, there)
@@ -197,7 +200,7 @@ class SystemScenario:
             name = home.computer.name
             ledger.histories |= {(name, where): entries for where, entries in home.history().items()}
             ledger.queued |= home.queued()
-            if home.person in truth.barred:
+            if not home.is_admitted(truth):
                 ledger.blocked.add(name)
             else:
                 ledger.current |= {(name, where) for where, names in truth.readers.items() if home.person in names}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from lanline.client.chat.requests import Answer
 from lanline.client.chat.values import Conversation, MessageState
+from lanline.errors import HistoryProblem
 from lanline.model.rooms import Access, Role
-from lanline.wire.chat.admin import SetBanned
+from lanline.wire.chat.admin import RevokeDevice, SetBanned
+from lanline.wire.chat.blobs import BlobFound, BlobStored, GetBlob, PutBlob
 from lanline.wire.chat.conversations import (
     CreateRoom,
     InviteToRoom,
@@ -28,6 +31,7 @@ from lanline.wire.chat.conversations import (
 from lanline.wire.chat.signin import Deregister
 from sim.system.auditor import between
 from sim.system.home import Home, Place, Program
+from sim.system.ledger import PromiseBroken
 from sim.system.process import Death
 
 _WALL_CLOCK_JUMPS_MS = (-86_400_000, -1_000, 1_000, 3_600_000)
@@ -43,6 +47,7 @@ class Story:
         self.people = sorted({home.person for home in homes})
         self.banned: set[str] = set()
         """By the server, as far as is known."""
+        self.revoked: set[Home] = set()
         self._happenings: list[tuple[Happening, float]] = [
             (self.say_something, 40.0),
             (self.say_much, 2.0),
@@ -60,6 +65,9 @@ class Story:
             (self.slow_down, 1.5),
             (self.jump_the_clock, 1.0),
             (self.ban_somebody, 0.7),
+            (self.revoke_a_device, 0.3),
+            (self.share_a_file, 1.0),
+            (self.fill_own_disk, 0.5),
         ]
 
     def next(self) -> None:
@@ -70,7 +78,12 @@ class Story:
         home = self.rng.choice(self.homes)
         if home.programs:
             program = self.rng.choice(home.programs)
-            program.process.run(lambda: happening(home, program))
+            program.process.run(lambda: self._let_happen(happening, home, program))
+
+    @staticmethod
+    def _let_happen(happening: Happening, home: Home, program: Program) -> None:
+        with suppress(HistoryProblem):  # told to whoever asked for it
+            happening(home, program)
 
     def crash_server(self) -> None:
         server = self.place.server
@@ -234,3 +247,30 @@ class Story:
             (self.banned.add if is_banned else self.banned.discard)(name)
 
         home.ask(program, SetBanned(0, person.account, is_banned), note)
+
+    def revoke_a_device(self, home: Home, program: Program) -> None:
+        """One's own, lost on the way: only where another is left."""
+        mine = [other for other in self.homes if other.person == home.person and other is not home]
+        for other in mine[:1]:
+            device = self.place.server.device_of(other.computer.fingerprint)
+            if device is not None and home not in self.revoked:
+                self.revoked.add(other)
+                home.ask(program, RevokeDevice(0, device))
+
+    def share_a_file(self, home: Home, program: Program) -> None:
+        data = self.rng.randbytes(self.rng.choice([1, 1000, 20_000]))
+
+        def fetch(answer: Answer) -> None:
+            assert isinstance(answer, BlobStored)
+            home.ask(program, GetBlob(0, answer.blob), check)
+
+        def check(answer: Answer) -> None:
+            if not isinstance(answer, BlobFound) or answer.data != data:
+                raise PromiseBroken(f"{home.computer.name} gets back another file than it has put there")
+
+        home.ask(program, PutBlob(0, data), fetch)
+
+    def fill_own_disk(self, home: Home, program: Program) -> None:
+        program.is_disk_full = True
+        world = self.place.world
+        world.at(world.now + self.rng.uniform(0.1, 5.0), partial(setattr, program, "is_disk_full", False))

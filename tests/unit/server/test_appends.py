@@ -160,9 +160,7 @@ def test_a_repeat_in_the_same_write_is_one_entry(house: House, pair: tuple[Clien
     assert ids(bob, log) == [1]
 
 
-def test_the_times_of_a_log_never_go_back_though_the_clock_does(
-    house: House, pair: tuple[Client, Client, int]
-) -> None:
+def test_the_times_of_a_log_never_go_back_though_the_clock_does(house: House, pair: tuple[Client, Client, int]) -> None:
     ann, bob, log = pair
     ann.append(log, 1)
     house.clock.offset_ms -= 3_600_000
@@ -341,7 +339,9 @@ def test_a_commit_that_failed_and_was_written_all_the_same_is_told_once(house: H
 # A client that goes.
 
 
-def test_who_hangs_up_before_the_commit_is_not_lost_what_they_said(house: House, pair: tuple[Client, Client, int]) -> None:
+def test_who_hangs_up_before_the_commit_is_not_lost_what_they_said(
+    house: House, pair: tuple[Client, Client, int]
+) -> None:
     ann, bob, log = pair
     ann.append(log, 1, settles=False)
     house.clock.run_due()

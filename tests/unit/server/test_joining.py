@@ -234,9 +234,7 @@ def test_admins_own_the_lobby_and_others_do_not(open_house: OpenHouse) -> None:
     ann = house.greet("ann")
     ann.join("ann", token=invite(house, grants_admin=True))
     assert ann.signed_in.is_admin
-    roles = [
-        each.me.role for client in (first, ann) for each in client.conversations().values() if each.me is not None
-    ]
+    roles = [each.me.role for client in (first, ann) for each in client.conversations().values() if each.me is not None]
     assert roles == [Role.MEMBER, Role.OWNER]
 
 
