@@ -161,7 +161,7 @@ def test_a_repeat_in_the_same_write_is_one_entry(house: House, pair: tuple[Clien
 
 
 def test_the_times_of_a_log_never_go_back_though_the_clock_does(house: House, pair: tuple[Client, Client, int]) -> None:
-    ann, bob, log = pair
+    ann, _, log = pair
     ann.append(log, 1)
     house.clock.offset_ms -= 3_600_000
     ann.append(log, 2)
@@ -237,7 +237,7 @@ def test_too_many_at_once_are_slowed_down_and_the_first_refused_comes_first(
 
 
 def test_a_byte_limit_holds_as_well(house: House, pair: tuple[Client, Client, int]) -> None:
-    ann, bob, log = pair
+    ann, _, log = pair
     requests = [ann.append(log, number, b"x" * 100_000, settles=False) for number in range(20)]
     house.settle()
     accepted = [number for number, request in enumerate(requests) if ann.place(request)]
@@ -362,7 +362,7 @@ def test_a_follower_whose_link_fails_hurts_no_other(house: House, pair: tuple[Cl
     def fail(*_: object) -> int:
         raise RuntimeError("a bug in the link")
 
-    house.server._state.feeds._live[0 + log][next(s for s in house.server._state.sessions if s.link is bob.link)] = fail
+    house.server._state.feeds._live[log][next(s for s in house.server._state.sessions if s.link is bob.link)] = fail
     place = ann.place(ann.append(log, 1))
     assert place is not None
     assert ids(cyd, log) == [1]
