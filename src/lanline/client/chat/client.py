@@ -114,6 +114,10 @@ class ChatClient:
     # How the calling goes.
 
     @property
+    def is_signed_in(self) -> bool:
+        return self.node.state in _SIGNED_IN
+
+    @property
     def last_problem(self) -> str:
         """Why there is no connection; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
@@ -127,7 +131,7 @@ class ChatClient:
 
     async def wait_signed_in(self, limit_s: float | None = None) -> None:
         """Raises RequestRefused, ServerKeyChanged, VersionMismatch or, after the limit, ServerUnreachable."""
-        await self._wait_connected(lambda: self.node.state in _SIGNED_IN, limit_s)
+        await self._wait_connected(lambda: self.is_signed_in, limit_s)
 
     async def wait_synchronized(self, limit_s: float | None = None) -> None:
         """As wait_signed_in, until people and conversations are here too."""

@@ -1,4 +1,4 @@
-"""Real time, on the event loop."""
+"""Real time, on the event loop that runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from collections.abc import Callable
 
 
 class LoopClock:
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-
     def now(self) -> float:
         return time.monotonic()
 
@@ -18,4 +15,4 @@ class LoopClock:
         return time.time_ns() // 1_000_000
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        return self._loop.call_later(max(0.0, delay_s), callback)
+        return asyncio.get_running_loop().call_later(max(0.0, delay_s), callback)
