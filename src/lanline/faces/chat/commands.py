@@ -135,13 +135,13 @@ def nearest_commands(word: str) -> list[str]:
     """As the person would type them, the best first."""
     wanted = word.removeprefix("/").lower()
     begun = [known for known in WORDS if wanted and known.startswith(wanted)]
-    alike = difflib.get_close_matches(wanted, WORDS, n=_NEAREST, cutoff=0.5)
+    alike = difflib.get_close_matches(wanted, WORDS, n=_NEAREST, cutoff=0.6)
     return [f"/{known}" for known in dict.fromkeys(begun + alike)][:_NEAREST]
 
 
 def nearest_names(name: str, names: list[str]) -> list[str]:
     by_small = {known.casefold(): known for known in names}
-    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.5)
+    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.6)
     return [by_small[each] for each in found]
 
 

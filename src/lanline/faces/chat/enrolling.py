@@ -35,7 +35,7 @@ class GaveUp(Exception):
 
 class Enrolling:
     def __init__(
-        self, asks: Asks, tell: Callable[[str], None], join: Join, check_server: Callable[[str], None]
+        self, asks: Asks, tell: Callable[[str], None], join: Join, check_server: Callable[[str], object]
     ) -> None:
         """`check_server` raises InvalidInput for what names no server."""
         self._asks = asks

@@ -11,19 +11,13 @@ from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.session import NodeState
 from lanline.client.chat.values import Message, MessageState
-from lanline.errors import LanlineError
+from lanline.errors import StillQueued
 from lanline.faces.chat.rendering import shorten
 from lanline.faces.chat.utterances import words_of
 
 _SHOWN = 3
 _LOOK_AGAIN_S = 1.0
 """Another program of this home may have sent it, which is no event here."""
-
-
-class StillQueued(LanlineError):
-    """Nothing is lost: it is kept, and sent by the next command of this home that gets through."""
-
-    exit_status = 75
 
 
 class Unsent:

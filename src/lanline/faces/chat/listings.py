@@ -117,6 +117,12 @@ def _named(names: list[str]) -> str:
 
 def _times(messages: list[Message], now_ms: int) -> str:
     times = [when_text(message.time_ms, now_ms) for message in messages]
-    if len(times) <= _MOST_TIMES:
-        return f"sent {', '.join(times)}" if times else ""
-    return f"sent {times[0]} to {times[-1]}"
+    if len(times) > _MOST_TIMES:
+        return f"sent {times[0]} to {times[-1]}"
+    # A day that was just named is not named again.
+    days = [time.rpartition(" ")[0] for time in times]
+    short = [
+        time.removeprefix(day + " ") if day == before else time
+        for time, day, before in zip(times, days, ["", *days], strict=False)
+    ]
+    return f"sent {', '.join(short)}" if short else ""

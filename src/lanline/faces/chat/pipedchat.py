@@ -8,8 +8,8 @@ import json
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.events import EntriesReceived, MessageStateChanged, NodeEvent
 from lanline.client.chat.values import Conversation, Message, MessageState
-from lanline.errors import InvalidInput, LanlineError
-from lanline.faces.chat.goodbye import StillQueued, Unsent, check_sent, still_queued
+from lanline.errors import InvalidInput, LanlineError, StillQueued
+from lanline.faces.chat.goodbye import Unsent, check_sent, still_queued
 from lanline.faces.chat.listings import unread_of
 from lanline.faces.chat.rendering import utc_text
 from lanline.faces.chat.tidings import Tidings

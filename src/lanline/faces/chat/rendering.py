@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -84,10 +85,15 @@ class Speech:
 
     def aside(self, text: str) -> str:
         """What is told by the program, not by a person."""
-        return self._paint.faint(f"* {safe_line(text)}") + "\n"
+        return self._paint.faint(self._wrapped(text)) + "\n"
 
     def trouble(self, text: str) -> str:
-        return self._paint.trouble(f"* {safe_line(text)}") + "\n"
+        return self._paint.trouble(self._wrapped(text)) + "\n"
+
+    def _wrapped(self, text: str) -> str:
+        """Between words; what people say is left to the terminal, so that it can be copied whole."""
+        width = max(20, self.columns - 1)
+        return textwrap.fill(safe_line(text), width, initial_indent="* ", subsequent_indent="  ") or "*"
 
     def rule(self, text: str) -> str:
         line = f"── {safe_line(text)} "

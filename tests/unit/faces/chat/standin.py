@@ -168,7 +168,7 @@ class Stage:
         self.ana = self.node.add(direct(20, "ana", ANA))
         self.places = Places(self.node, "#lobby")
         self.screen = ""
-        speech = Speech(Paint(has_colours=False))
+        speech = Speech(Paint(has_colours=False), columns=1000)
         self.transcript = Transcript(self.node, speech, self._write, lambda: NOON_MS)
 
     def _write(self, text: str) -> None:

@@ -112,3 +112,8 @@ class Terminal(io.StringIO):
 def test_colours_only_where_they_are_wanted(environment: dict[str, str], expected: bool) -> None:
     assert has_colours(Terminal(), environment) is expected
     assert not has_colours(io.StringIO(), environment)
+
+
+def test_what_the_program_tells_breaks_between_words() -> None:
+    told = Speech(Paint(has_colours=False), 30).aside("a sentence that is longer than the screen")
+    assert told == "* a sentence that is longer\n  than the screen\n"

@@ -1,0 +1,148 @@
+"""`lanline chat`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.chathome import HomeOption, home_folder
+from lanline.cli.password import PASSWORD_VARIABLE
+from lanline.cli.running import DEFAULT_HOME, run
+
+if TYPE_CHECKING:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.joining import Joined
+
+_AT_TERMINAL_S = 15.0
+"""How long somebody is kept waiting for a place that this device does not know yet."""
+
+
+def chat(
+    place: Annotated[
+        str | None, typer.Argument(metavar="[#ROOM|NICK]", help="Where to begin; by default the lobby.")
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(help="At the first start: an invite, or HOST or HOST:PORT.", metavar="SERVER")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="At the first start: the nickname you want.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="At a pipe: print each message as a JSON object.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="At a pipe: go on receiving after the end of input.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0.0, help="At a pipe: seconds that the last lines may take to reach the server.")
+    ] = 30.0,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Chat: in rooms and in private, with all that was said while you were away.
+
+    The first time it asks for the server, a nickname and a password. What you
+    type is kept on your disk until the server has it, so write also while it
+    is away. /help inside lists the commands; docs/chat.md tells them all.
+
+    \b
+    The lobby:              lanline chat
+    Another room:           lanline chat '#lab'
+    One person:             lanline chat ana
+    With an invite:         lanline chat --server 'lanline://...' --name ana
+    From a script:          echo "backup done" | lanline chat '#ops'
+    For a bot:              lanline chat --stay --json < /dev/null
+
+    \b
+    At a pipe every line is said, and what arrives is printed; it ends when
+    all is on the server's disk.
+    Exit status: 0 when all was sent, 75 when something is still queued (it
+    is kept, and sent next time), 64 for wrong usage, 1 for anything else.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    # However a person leaves a chat, it is no failure; what was not sent is.
+    folder = home_folder(home)
+    with contextlib.suppress(KeyboardInterrupt):
+        if _is_terminal():
+            run(_at_terminal(folder, place or "", server or "", name or ""))
+        else:
+            run(_at_pipe(folder, place or "", as_json, stay, wait))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+async def _at_terminal(folder: Path, place: str, server: str, name: str) -> None:
+    from lanline.client.chat.client import ChatClient
+
+    if not await _has_joined(folder, server, name):
+        return
+    async with ChatClient.at_home(folder) as client:
+        from lanline.faces.chat.terminalchat import TerminalChat
+
+        here = await _opened(client, place, _AT_TERMINAL_S)
+        await TerminalChat(client, here).run()
+
+
+async def _has_joined(folder: Path, server: str, name: str) -> bool:
+    """Asks whoever sits there when this home is nobody yet; false when they give up."""
+    from lanline.client.chat.joining import check_joinable
+    from lanline.client.chat.pin import read_pin
+
+    pin = read_pin(folder)
+    if pin is None:
+        return await _enrol(folder, server, name)
+    if server or name:
+        check_joinable(folder, server or pin.place, name or pin.nick)
+    return True
+
+
+async def _enrol(folder: Path, server: str, name: str) -> bool:
+    from lanline.client.chat.joining import join_server
+    from lanline.client.chat.pin import parse_server
+    from lanline.faces.chat.enrolling import Answers, Enrolling
+    from lanline.faces.chat.terminalchat import screen
+    from lanline.faces.prompt import TypedLines
+
+    async def join(server: str, name: str, password: str) -> None:
+        joined = await join_server(folder, server, name, password, label=platform.node(), limit_s=_AT_TERMINAL_S)
+        for line in _told(joined):
+            _tell(line)
+
+    answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
+    with screen():
+        _tell("Welcome to Lanline. This folder has joined no server yet; Ctrl+D leaves.")
+        return await Enrolling(TypedLines(_tell), _tell, join, parse_server).run(answers)
+
+
+def _told(joined: Joined) -> list[str]:
+    title = joined.server.name or joined.server.place
+    lines = [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
+    if joined.is_first_trusted and joined.server.fingerprint is not None:
+        from lanline.crypto.words import fingerprint_words
+
+        lines += [
+            "No invite named the server's key, so the one it showed is trusted from now on.",
+            "Compare its words, by another way, with those that the server shows:",
+            "  " + " ".join(fingerprint_words(joined.server.fingerprint)),
+        ]
+    return lines
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"* {line}\n")
+
+
+async def _at_pipe(folder: Path, place: str, as_json: bool, stays: bool, wait_s: float) -> None:
+    from lanline.client.chat.client import ChatClient
+
+    async with ChatClient.at_home(folder) as client:
+        from lanline.faces.chat.pipedchat import PipedChat
+
+        here = await _opened(client, place, wait_s)
+        await PipedChat(client, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
+
+
+async def _opened(client: ChatClient, place: str, limit_s: float) -> str:
+    from lanline.faces.chat.opening import opened_place
+
+    return await opened_place(client, place, limit_s)
