@@ -76,6 +76,7 @@ class ServerMachine:
 
     def start(self) -> None:
         self.starts += 1
+        self.is_stopping = False
         self.process = SimProcess(self.world, self.computer, PORT, self._rng, self._on_accept)
         self.process.on_death.append(self._on_death)
         self.store = SimStore(self._folder, self.process, self._rng)
@@ -103,6 +104,7 @@ class ServerMachine:
     def stop(self, reason: str) -> None:
         """As an admin does: all that was taken is written, everybody is told, then the program ends."""
         process = self.process
+        self.is_stopping = True
 
         def ask() -> None:
             self.chat.shut_down(reason).when_settled(lambda ticket: process.at(0.1, process.die))

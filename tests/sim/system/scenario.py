@@ -153,6 +153,8 @@ class SystemScenario:
         if self.stranger is not None:
             self.stranger.process.die()
         self.server.process.pardon()
+        if self.server.is_stopping:
+            self.server.process.die()
         self.server.start_again()
         self.server.store.is_full = False
         for home in self.homes:
