@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from chaos.people import ROOM, Follower, Person
+from chaos.people import ROOM, Person
 from lanline.model.content import Content, Text
 from lanline.storage.api import View
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -60,21 +60,18 @@ def stands_of(line: str) -> Stands:
     return Stands(entry["sequence"], entry["from"], entry["text"])
 
 
-def check_follower(ledger: Ledger, follower: Follower) -> list[str]:
-    """Each run of its program has printed a dense part of the log."""
+def problems_of_printed(ledger: Ledger, person: Person) -> Iterator[str]:
+    """Each program has printed a dense part of the log; one need not repeat to its user what that one has said."""
     kept = ledger.logs[ROOM]
-    problems = []
-    for number, run in enumerate(follower.runs):
-        entries = [stands for stands in map(stands_of, run) if stands.sequence]
-        if entries and entries != kept[entries[0].sequence - 1 :][: len(entries)]:
-            problems.append(f"run {number} of {follower.name} printed {_first_wrong(entries, kept)}")
-    return problems
-
-
-def _first_wrong(entries: Sequence[Stands], kept: Sequence[Stands]) -> str:
-    expected = entries[0].sequence
-    for entry in entries:
-        if entry.sequence != expected or entry not in kept[expected - 1 : expected]:
-            return f"{entry}, where {expected} was to come"
-        expected += 1
-    return "what is right"
+    for number, run in enumerate(person.runs):
+        expected: int | None = None
+        for entry in (stands for stands in map(stands_of, run) if stands.sequence):
+            missed = kept[expected - 1 : entry.sequence - 1] if expected is not None else []
+            is_back = expected is not None and entry.sequence < expected
+            if is_back or entry not in kept[entry.sequence - 1 : entry.sequence]:
+                yield f"run {number} of {person.name} printed {entry}, where {expected} was to come"
+                break
+            if any(each.author != person.name for each in missed):
+                yield f"run {number} of {person.name} did not print {missed}, and then {entry}"
+                break
+            expected = entry.sequence + 1

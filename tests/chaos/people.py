@@ -26,6 +26,8 @@ class Person:
         self.ledger = ledger
         self.rng = random.Random(f"{name} {seed}")
         self.problems: list[str] = []
+        self.runs: list[list[str]] = []
+        """What each program printed that shows the log."""
         self._count = 0
         self._is_ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
@@ -89,7 +91,7 @@ class Chatter(Person):
     """`lanline chat` at a pipe: it ends by itself with status 0 when all that it was told is acknowledged."""
 
     def act(self) -> None:
-        program = self.program("chat", ROOM, is_talked_to=True)
+        program = self.program("chat", ROOM, "--json", is_talked_to=True)
         told = []
         for _ in range(self.rng.randint(1, 60)):
             if self.is_ending:
@@ -108,14 +110,11 @@ class Chatter(Person):
         elif status is None:
             program.kill()
             self.problems.append(f"{self.name}: `lanline chat` did not end in {_PATIENCE_S:.0f} s")
+        self.runs.append(program.printed())
 
 
 class Follower(Person):
-    """`lanline log --follow --json`: what one program prints is dense, and is what stands in the log."""
-
-    def __init__(self, name: str, stable: Stable, ledger: Ledger, homes: Path, seed: int) -> None:
-        super().__init__(name, stable, ledger, homes, seed)
-        self.runs: list[list[str]] = []
+    """`lanline log --follow --json`."""
 
     def act(self) -> None:
         program = self.program("log", ROOM, "--follow", "--json")

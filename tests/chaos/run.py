@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chaos.evidence import add_histories, add_server_log, check_follower
+from chaos.evidence import add_histories, add_server_log, problems_of_printed
 from chaos.people import ROOM, Chatter, Follower, Person, Sender
 from chaos.programs import Program, Stable
 from sim.system.ledger import Ledger, PromiseBroken, problems_of
@@ -78,7 +78,7 @@ class Chaos:
         for person in self.people:
             person.start()
         while time.monotonic() < self.ends_at:
-            time.sleep(min(self.rng.uniform(0.05, 0.8), max(0.0, self.ends_at - time.monotonic())))
+            time.sleep(min(self.rng.uniform(0.1, 2.0), max(0.0, self.ends_at - time.monotonic())))
             self._strike()
         for person in self.people:
             person.end()
@@ -87,7 +87,7 @@ class Chaos:
         self._drain()
 
     def _strike(self) -> None:
-        if self.rng.random() < 0.35:
+        if self.rng.random() < 0.5:
             self._strike_server()
             return
         clients = [program for program in self.stable.running() if program is not self.server]
@@ -132,8 +132,7 @@ class Chaos:
         except PromiseBroken as broken:
             problems.append(str(broken))
         for person in self.people:
-            if isinstance(person, Follower):
-                problems += check_follower(self.ledger, person)
+            problems += problems_of_printed(self.ledger, person)
         return problems + list(problems_of(self.ledger))
 
     def close(self, *, keep: bool) -> None:
@@ -178,7 +177,8 @@ def _report(chaos: Chaos, problems: list[str]) -> None:
     acknowledged = sum(each.was_sent for each in typed)
     standing = sum(len(entries) for entries in chaos.ledger.logs.values())
     print(", ".join(f"{count} times {what}" for what, count in sorted(chaos.strikes.items())) or "nothing was struck")
-    print(f"{len(typed)} messages typed, {acknowledged} acknowledged, {standing} in the log")
+    shown = sum(len(run) for person in chaos.people for run in person.runs)
+    print(f"{len(typed)} messages typed, {acknowledged} acknowledged, {standing} in the log, {shown} shown")
     print(f"{len(problems)} promises broken" if problems else "nothing acknowledged was lost, doubled or reordered")
     for problem in problems[:20]:
         print(f"  {problem}")
