@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import pytest
 
 from lanline.errors import RefusalCode, StorageFull, StorageUnusable
-from lanline.model.logs import MAX_SEALED_BYTES
+from lanline.model.accounts import AccountId
+from lanline.model.logs import MAX_SEALED_BYTES, LogId
 from lanline.storage.api import Engine, Transaction, View
 from lanline.wire.chat import answers, conversations, entries
 from serverhouse.house import Client, House
@@ -275,6 +276,46 @@ def test_a_refusal_for_good_of_what_was_held_lets_the_others_pass(open_house: Op
     assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.MUTED
     bob.append(lobby, 3)
     assert ids(ann, lobby) == [3]
+
+
+def test_what_stands_in_the_log_is_not_refused_when_it_comes_again(house: House) -> None:
+    """Its sender did not hear the answer, and was muted or sent away meanwhile."""
+    ann, bob = house.join("ann"), house.join("bob")
+    log = ann.ask(conversations.CreateRoom(ann.number(), "#lab"), conversations.Opened).log
+    bob.ask(conversations.JoinRoom(bob.number(), "#lab"), conversations.Opened)
+    ann.follow(log)
+    first = bob.place(bob.append(log, 1))
+    ann.ask(conversations.SetMuted(ann.number(), log, bob.account, is_muted=True), answers.Done)
+    assert first is not None
+    repeat = bob.place(bob.append(log, 1))
+    assert repeat is not None
+    assert (repeat.sequence, repeat.time_ms) == (first.sequence, first.time_ms)
+    ann.ask(conversations.SendAway(ann.number(), log, bob.account), answers.Done)
+    again = bob.place(bob.append(log, 1))
+    assert again is not None
+    assert again.sequence == 1
+    assert ids(ann, log) == [1]
+    assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.UNKNOWN_CONVERSATION
+
+
+def test_what_is_being_written_is_not_refused_when_it_comes_again(
+    house: House, pair: tuple[Client, Client, int]
+) -> None:
+    ann, bob, log = pair
+    first = bob.append(log, 1, settles=False)
+    house.clock.run_due()
+    batch = house.store.collect()
+    assert batch is not None
+    conversation = house.server._state.conversations.get(LogId(log))
+    assert conversation is not None
+    conversation.drop(AccountId(bob.account))
+    second = bob.append(log, 1, settles=False)
+    batch.commit()
+    batch.deliver()
+    house.settle()
+    places = [bob.place(first), bob.place(second)]
+    assert [place.sequence for place in places if place is not None] == [1, 1]
+    assert ids(ann, log) == [1]
 
 
 # A store that fails.

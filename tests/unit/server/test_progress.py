@@ -42,6 +42,15 @@ def test_the_other_hears_of_it_once_it_is_written(house: House, pair: Pair) -> N
     assert moved(bob) == [], "not back to the device itself"
 
 
+def test_two_programs_of_one_device_hear_of_each_other(house: House, pair: Pair) -> None:
+    """Or the one would go on showing as unread what was read in the other."""
+    _, bob, log = pair
+    other = house.sign_in("bob")
+    advance(bob, log, 3, 2)
+    house.pass_time(1.01)
+    assert moved(other) == [(bob.account, 3, 2)]
+
+
 def test_many_words_are_one_write(house: House, pair: Pair) -> None:
     _, bob, log = pair
     advance(bob, log, 1)

@@ -104,7 +104,7 @@ def test_who_joins_is_told_to_those_inside_and_reads_from_the_beginning(three: T
     ann.append(log, 1)
     assert enter(bob) == log
     told = ann.last(conversations.MemberChanged)
-    assert (told.account, told.by, told.log) == (bob.account, bob.account, log)
+    assert (told.account, told.by, told.log, told.members) == (bob.account, bob.account, log, 2)
     assert not any(message.log == log for message in cyd.all(conversations.MemberChanged))
     bob.follow(log)
     assert len(bob.entries(log)) == 1
