@@ -8,9 +8,7 @@ vanishes; and when the weather clears, all of it arrives by itself.
 from __future__ import annotations
 
 import random
-from unittest.mock import patch
 
-from lanline.client.chat import conversations
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity
 from lanline.model.settings import ServerSettings
@@ -25,6 +23,7 @@ from sim.system.ledger import PromiseBroken, check
 from sim.system.machine import PORT, ServerMachine
 from sim.system.overheard import Overheard
 from sim.system.process import Computer
+from sim.system.squeeze import squeezed
 from sim.system.story import Story
 from sim.system.stranger import Stranger
 from sim.weather import log_uniform, random_conditions, random_events, schedule
@@ -49,7 +48,6 @@ class SystemScenario:
         self.world = SimWorld(self.network)
         self.duration_s = log_uniform(rng, 2.0, 30.0)
         self.profile = self._draw_profile()
-        self.fetched_at_first = rng.choice([1, 10, 10_000, 10_000])
         self._computers = 0
         self._next_look = 0.0
         self.server = ServerMachine(self.world, self._computer("server"), self.disk, self._draw_settings(), rng)
@@ -66,7 +64,7 @@ class SystemScenario:
             dead_after_s=rng.choice([5.0, 15.0, 30.0]),
             keepalive_s=rng.choice([5.0, 15.0]),
             receive_window_bytes=rng.choice([16, 64, 1024]) * 1024,
-            send_buffer_bytes=rng.choice([16, 64, 4096]) * 1024,
+            send_buffer_bytes=rng.choice([2, 16, 4096]) * 1024,
         )
 
     def _draw_settings(self) -> ServerSettings:
@@ -118,7 +116,7 @@ class SystemScenario:
 
     def run(self) -> SystemScenario:
         try:
-            with Overheard() as overheard, patch.object(conversations, "FETCHED_AT_FIRST", self.fetched_at_first):
+            with Overheard() as overheard, squeezed(random.Random(f"squeeze {self.seed}")):
                 self._plan()
                 self.world.run_for(self.duration_s)
                 self._clear_up()
