@@ -14,7 +14,6 @@ from lanline.model.names import folded_name
 from lanline.model.text import safe_line
 from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords, not_done
-from lanline.server.refusals import slow_down
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
 from lanline.services.accounts import check_password
@@ -51,9 +50,7 @@ class AdminDesk:
     def _check(self, session: Session, *, needs_admin: bool = True) -> None:
         if needs_admin and not session.is_admin:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an admin of this server may do that.")
-        wait_s = self._state.request_buckets.take(session.account, self._state.clock.now())
-        if wait_s:
-            raise slow_down(wait_s)
+        self._state.check_pace(session)
 
     # One's own account.
 

@@ -74,9 +74,7 @@ class Appends:
         session.uncommitted_bytes += len(entry.content)
         self._waiting.entries.append(entry)
         self._waiting.senders.append((session, message.request))
-        if not self._is_due and not self._is_writing:
-            self._is_due = True
-            self._state.clock.call_later(0.0, self._turn)
+        self._request_turn()
 
     def _speakable(self, session: Session, log: LogId, entry_id: bytes) -> Conversation:
         """What was taken once is not refused when it comes again, though its sender may not speak any more: it stands
@@ -123,6 +121,11 @@ class Appends:
         else:
             self.finish(when_done)
 
+    def _request_turn(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._state.clock.call_later(0.0, self._turn)
+
     def _turn(self) -> None:
         self._is_due = False
         if not self._is_writing and self._waiting.entries:
@@ -146,10 +149,8 @@ class Appends:
         problem = ticket.problem
         if problem is not None:
             self._fail(batch, problem)
-        if self._waiting.entries and not self._is_due:
-            # In the next turn: what has arrived by now and is not yet read goes with it.
-            self._is_due = True
-            self._state.clock.call_later(0.0, self._turn)
+        if self._waiting.entries:
+            self._request_turn()  # what has arrived by now and is not yet read goes with it
         if problem is None:
             self._tell(batch, ticket.result())
 

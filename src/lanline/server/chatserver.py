@@ -51,7 +51,7 @@ class ChatServer:
         self._admin = AdminDesk(state, self._notices, guard)
         self._door = Door(state, self._let_in)
         self._door.operator_fingerprint = operator_fingerprint
-        joining = Joining(state, self._door, guard, self._news.apply)
+        joining = Joining(state, self._door, guard, self._notices, self._news)
         self._handlers: dict[type, Handler] = {
             Hello: self._door.greet,
             SignIn: self._door.sign_in,
@@ -73,6 +73,7 @@ class ChatServer:
     def open(self) -> None:
         """Reads what is kept. Raises StorageError."""
         self._state.load()
+        self._notices.load()
 
     @property
     def has_accounts(self) -> bool:

@@ -17,7 +17,9 @@ from lanline.model.invites import invite_token_hash
 from lanline.model.names import checked_name, folded_name
 from lanline.model.settings import ServerSettings
 from lanline.server.door import Door, banned
+from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords, not_done
+from lanline.server.roomnews import RoomNews
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.services.accounts import check_password, checked_label
@@ -50,13 +52,12 @@ class Newcomer(msgspec.Struct, frozen=True):
 
 
 class Joining:
-    def __init__(
-        self, state: ServerState, door: Door, passwords: Passwords, apply: Callable[[RoomChange, AccountId], None]
-    ) -> None:
+    def __init__(self, state: ServerState, door: Door, passwords: Passwords, notices: Notices, news: RoomNews) -> None:
         self._state = state
         self._door = door
         self._passwords = passwords
-        self._apply = apply
+        self._notices = notices
+        self._news = news
 
     def join(self, session: Session, message: Join) -> None:
         name, label = checked_name(message.name), checked_label(message.label)
@@ -147,8 +148,8 @@ class Joining:
     def _welcome(self, attempt: Attempt, newcomer: Newcomer) -> None:
         account = newcomer.account
         self._state.directory.put(account)
-        self._state.presence.note_change(account.id)
-        self._apply(newcomer.lobby, account.id)
+        self._notices.tell_new(account.id)
+        self._news.apply(newcomer.lobby, account.id)
         self._enter(attempt, newcomer.device, is_new=True)
 
     def _enter(self, attempt: Attempt, device: Device, *, is_new: bool) -> None:

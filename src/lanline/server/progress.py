@@ -33,7 +33,6 @@ class Progress:
         for cursor in message.cursors:
             conversation = conversations.get(LogId(cursor.log))
             if conversation is not None and conversation.may_read(session.account):
-                self._state.marks(conversation)  # as they were before, or nobody would hear of the move
                 self._state.cursors.advance(
                     conversation.log,
                     session.device,
@@ -85,7 +84,7 @@ class Progress:
         for (log, device), cursor in stands.items():
             account = self._state.directory.account_of(device)
             conversation = self._state.conversations.get(log)
-            if account is None or conversation is None:
+            if account is None or conversation is None or conversation.marks is None:
                 continue
             moved = conversation.move_mark(account, cursor)
             if moved is not None:

@@ -10,7 +10,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access
-from lanline.server.refusals import slow_down
 from lanline.server.roomnews import RoomNews, member_info, room_info
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
@@ -48,11 +47,6 @@ class RoomDesk:
             ),
         }
 
-    def _check_pace(self, session: Session) -> None:
-        wait_s = self._state.request_buckets.take(session.account, self._state.clock.now())
-        if wait_s:
-            raise slow_down(wait_s)
-
     def _rule(self, rule: Callable[[Transaction, rooms.Actor, Any], RoomChange]) -> Handler:
         """A handler of requests that are answered with Done."""
 
@@ -70,7 +64,7 @@ class RoomDesk:
             self._news.apply(change, session.account)
             session.send(Done(request))
 
-        self._check_pace(session)
+        self._state.check_pace(session)
         self._state.write(session, request, work, then)
 
     def _enter(self, session: Session, request: int, work: Callable[[Transaction], RoomChange]) -> None:
@@ -79,7 +73,7 @@ class RoomDesk:
             session.send(wire.Opened(request, change.room.log))
 
         self._check_person(session)
-        self._check_pace(session)
+        self._state.check_pace(session)
         self._state.write(session, request, work, then)
 
     @staticmethod
@@ -115,7 +109,7 @@ class RoomDesk:
 
     def _open_direct(self, session: Session, message: wire.OpenDirect) -> None:
         self._check_person(session)
-        self._check_pace(session)
+        self._state.check_pace(session)
         one, other = session.account, self._state.directory.known(AccountId(message.account)).id
 
         def then(log: LogId) -> None:
@@ -132,7 +126,7 @@ class RoomDesk:
         self._state.write(session, message.request, lambda t: t.rooms.open_direct(one, other).log, then)
 
     def _list_rooms(self, session: Session, message: wire.ListRooms) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         visible = tuple(
             room_info(conversation)
             for conversation in self._state.conversations.rooms()
@@ -141,7 +135,7 @@ class RoomDesk:
         session.send(wire.Rooms(message.request, visible))
 
     def _list_members(self, session: Session, message: wire.ListMembers) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         log = LogId(message.log)
         conversation = self._state.conversations.get(log)
         if conversation is None or not session.is_admin or conversation.room is None:

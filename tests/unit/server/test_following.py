@@ -75,11 +75,40 @@ def test_following_again_begins_again_there(pair: tuple[Client, Client, int]) ->
     assert sequences(bob, log) == [1, 2, 3, 2, 3, 4]
 
 
+def test_while_it_reads_anew_nothing_comes_live(pair: tuple[Client, Client, int]) -> None:
+    ann, bob, log = pair
+    bob.follow(log)
+    say(ann, log, range(1, 4))
+    bob.link.arrived.clear()
+    ann.append(log, 4, settles=False)
+    ann.house.clock.run_due()
+    bob.say(entries.Follow(log, 1), settles=False)
+    ann.house.store.flush()
+    ann.house.settle()
+    assert sequences(bob, log) == [2, 3, 4]
+
+
+def test_whose_link_is_full_is_live_no_more_whatever_filled_it(pair: tuple[Client, Client, int]) -> None:
+    ann, _, log = pair
+    slow = ann.house.join("slow", buffer_bytes=KB)
+    slow.follow(log)
+    slow.link.is_reading = False
+    session = next(each for each in ann.house.server._state.sessions if each.link is slow.link)
+    for _ in range(8):
+        session.send(answers.ServerSays("x" * 200))
+    assert (session.following, session.behind) == (set(), {log: 0})
+    say(ann, log, range(1, 3))
+    slow.link.is_reading = True
+    ann.house.settle()
+    assert [type(message) for message in slow.heard()[-9:]] == [answers.ServerSays] * 8 + [entries.Entries]
+
+
 def test_what_is_committed_and_not_yet_told_comes_once(pair: tuple[Client, Client, int]) -> None:
     """The store knows it before anybody was told: a follower who reads just then must not get it twice."""
     ann, bob, log = pair
     house = ann.house
-    ann.append(log, 1, settles=False)
+    say(ann, log, range(1, 3))
+    ann.append(log, 3, settles=False)
     house.clock.run_due()
     batch = house.store.collect()
     assert batch is not None
@@ -88,7 +117,7 @@ def test_what_is_committed_and_not_yet_told_comes_once(pair: tuple[Client, Clien
     house.clock.run_due()
     batch.deliver()
     house.settle()
-    assert sequences(bob, log) == [1]
+    assert sequences(bob, log) == [1, 2, 3]
 
 
 def test_a_conversation_that_one_may_not_read_is_gone(pair: tuple[Client, Client, int]) -> None:
@@ -272,3 +301,19 @@ def test_a_piece_holds_a_bounded_number_of_entries(
     say(ann, log, range(1, 6))
     bob.follow(log)
     assert [len(message.entries) for message in bob.all(entries.Entries)] == [2, 2, 1]
+
+
+def test_who_asks_faster_than_it_reads_is_slowed_down_and_not_sent_off(pair: tuple[Client, Client, int]) -> None:
+    ann, _, log = pair
+    house = ann.house
+    say(ann, log, range(1, 4), size_bytes=80 * KB)
+    eager = house.join("eager", buffer_bytes=512 * KB)
+    eager.link.is_reading = False
+    requests = [eager.number() for _ in range(10)]
+    for request in requests:
+        eager.say(entries.ReadBefore(request, log, 4, 1000))
+    eager.link.is_reading = True
+    house.settle()
+    kinds = [type(eager.answer(request)) for request in requests]
+    assert eager.link.closed is None
+    assert kinds == [entries.EarlierEntries] * 4 + [answers.Refused] * 6

@@ -146,6 +146,7 @@ def test_who_is_banned_learns_it_by_the_right_password_only(open_house: OpenHous
     client = house.greet("phone")
     assert join(client, "ann", "a wrong password") is RefusalCode.BAD_CREDENTIALS
     assert join(client, "ann") is RefusalCode.BANNED
+    assert len(house.server._state.directory.devices(ann.signed_in.account)) == 1, "nothing is kept of it"  # type: ignore[arg-type]
     again = house.greet("ann")
     assert again.refusal(signin.SignIn(again.number())) is RefusalCode.BANNED
 
@@ -221,6 +222,8 @@ def test_a_device_belongs_to_one_account(house: House) -> None:
     client = house.greet("ann")
     assert join(client, "bob") is RefusalCode.NOT_ALLOWED
     assert "ann" in said(client)
+    house.join("bob")
+    assert join(client, "bob") is RefusalCode.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("fingerprint", [b"", b"short"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lanline.errors import CloseCode
 from lanline.proto.events import PeerMoved
-from lanline.wire.chat import answers, directory, signin
+from lanline.wire.chat import answers, conversations, directory, signin
 from serverhouse.house import Client, House
 
 OpenHouse = Callable[..., House]
@@ -51,10 +51,14 @@ def test_who_has_another_link_is_still_there(house: House) -> None:
 
 def test_changes_are_told_together_and_never_as_the_whole_table(house: House) -> None:
     ann = house.join("ann")
-    house.pass_time(1)
+    guests = ["guest" + letter for letter in "abcdefghjkmnpqrstuvw"]
+    for guest in guests:
+        house.join(guest).hang_up()
+    for _ in range(2):
+        house.pass_time(1)
     before = len(ann.all(directory.PeopleChanged))
-    for number in range(20):
-        house.join("guest" + "abcdefghjkmnpqrstuvwx"[number])
+    for guest in guests:
+        house.sign_in(guest)
     house.pass_time(1)
     told = ann.all(directory.PeopleChanged)[before:]
     assert len(told) == 2, "the first at once, the rest within the interval"
@@ -130,3 +134,24 @@ def test_a_record_of_whereabouts_that_cannot_be_read_is_no_reason_not_to_start(h
     house.stop()
     house.start()
     assert house.sign_in("ann")
+
+
+def test_nobody_hears_of_somebody_they_do_not_know(house: House) -> None:
+    ann, bob = house.join("ann"), house.join("bob")
+    heard = ann.heard()
+    introduced = next(
+        index
+        for index, message in enumerate(heard)
+        if isinstance(message, directory.PeopleChanged) and message.people[-1].account == bob.account
+    )
+    entered = next(index for index, message in enumerate(heard) if isinstance(message, conversations.MemberChanged))
+    assert introduced < entered
+
+
+def test_the_table_is_right_before_the_changes_are_told(open_house: OpenHouse) -> None:
+    house = open_house(presence_interval_s=10.0)
+    house.join("ann")
+    bob = house.join("bob")
+    bob.hang_up()
+    table = {each.name: each.is_online for each in house.join("cyd").last(directory.People).people}
+    assert table == {"ann": True, "bob": False, "cyd": True}

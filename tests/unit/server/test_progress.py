@@ -76,6 +76,7 @@ def test_a_cursor_never_goes_back_nor_beyond_the_head(house: House, pair: Pair) 
     house.pass_time(1.01)
     advance(bob, log, 2, 1)
     advance(bob, log, 10**9, 3)
+    ann.append(log, 6)  # which bob cannot have meant
     house.pass_time(1.01)
     assert moved(ann) == [(bob.account, 4, 2), (bob.account, 5, 3)]
 

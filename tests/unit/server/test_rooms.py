@@ -174,7 +174,7 @@ def test_an_empty_room_belongs_to_who_comes_first(three: Three) -> None:
     assert me(bob, log).role is Role.OWNER
 
 
-def test_who_is_muted_reads_and_does_not_speak_nor_by_coming_back(three: Three) -> None:
+def test_who_is_muted_reads_and_does_not_speak_nor_by_coming_back(house: House, three: Three) -> None:
     ann, bob, _ = three
     log = create(ann)
     enter(bob)
@@ -185,6 +185,7 @@ def test_who_is_muted_reads_and_does_not_speak_nor_by_coming_back(three: Three) 
     ann.append(log, 1)
     assert len(bob.entries(log)) == 1
     assert do(bob, conversations.LeaveRoom, log) is None
+    assert not house.sign_in("bob").all(conversations.InvitedToRoom), "nobody has invited them"
     enter(bob)
     assert do(bob, entries.Append, log, bytes(16), "plain", b"hi") is RefusalCode.MUTED
     assert do(ann, conversations.SetMuted, log, bob.account, is_muted=False) is None
@@ -361,3 +362,14 @@ def test_requests_of_one_account_are_paced(open_house: OpenHouse) -> None:
     assert done == [None] * 5 + [RefusalCode.SLOW_DOWN] * 2
     house.pass_time(ann.last(answers.Refused).retry_after_ms / 1000)
     assert do(ann, conversations.ListRooms) is None
+
+
+def test_requests_that_wait_for_the_disk_are_bounded(house: House) -> None:
+    ann = house.join("ann")
+    messages = [conversations.OpenDirect(ann.number(), ann.account) for _ in range(70)]
+    for message in messages:
+        ann.say(message, settles=False)
+    house.settle()
+    kinds = [type(ann.answer(message.request)) for message in messages]
+    assert kinds == [conversations.Opened] * 64 + [answers.Refused] * 6
+    assert ann.ask(conversations.OpenDirect(ann.number(), ann.account), conversations.Opened)
