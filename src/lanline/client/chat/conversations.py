@@ -146,14 +146,14 @@ class Conversations:
     # Following.
 
     def begin_following(self, track: Track) -> int:
-        """After which sequence number to follow.
+        """After which sequence number to follow: where this process is, though another one may be further on the disk.
 
-        Where this process stands, not where the disk does: another process of this home may have fetched what this one
-        has not told yet.
+        Its listeners are to hear of everything, and what is there already is not written again.
         """
         shown = track.shown
-        first, _ = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
-        delivered = max(first, shown.delivered)
+        first, delivered = shown.first, shown.delivered
+        if not delivered:
+            first = delivered = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
         track.is_followed = True
         track.shown = msgspec.structs.replace(shown, first=first, delivered=delivered)
         track.target = track.shown.head

@@ -437,3 +437,16 @@ def test_the_tables_may_come_in_pieces() -> None:
     stage.sign_in(link)
     link.say(people_table(), Conversations((lab(),), is_last=False), Conversations((direct(),), is_last=True))
     assert set(followed(link)) == {LAB, ANN_AND_BEN}
+
+
+def test_a_process_hears_of_everything_though_another_one_has_it_on_the_disk_already() -> None:
+    here = Stage()
+    link = here.connect(lab(head=2))
+    link.say(said(LAB, 1, 2))
+    link.die()
+    there = Stage(history=here.history)
+    there.connect(lab(head=4)).say(said(LAB, 3, 4))
+    again = here.connect(lab(head=4))
+    assert followed(again) == {LAB: 2}
+    again.say(said(LAB, 3, 4))
+    assert [message.sequence for message in here.node.messages(LAB)] == [1, 2, 3, 4]
