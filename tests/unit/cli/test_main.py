@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from lanline.cli.lazycommand import load_command
 from lanline.cli.main import COMMANDS
 
