@@ -120,10 +120,11 @@ def _told(joined: Joined) -> list[str]:
     if joined.is_first_trusted and joined.server.fingerprint is not None:
         from lanline.crypto.words import fingerprint_words
 
+        words = fingerprint_words(joined.server.fingerprint)
         lines += [
             "No invite named the server's key, so the one it showed is trusted from now on.",
             "Compare its words, by another way, with those that the server shows:",
-            "  " + " ".join(fingerprint_words(joined.server.fingerprint)),
+            *("  " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)),
         ]
     return lines
 

@@ -51,6 +51,10 @@ class PipedChat:
         except asyncio.CancelledError:
             check_sent(self._unsent.messages())
             raise
+        except LanlineError:
+            if waiting := still_queued(self._unsent.messages()):
+                tell_aside(waiting)
+            raise
         self._check_all_sent()
 
     # What arrives.

@@ -19,7 +19,7 @@ from lanline.client.chat.values import MessageState
 from lanline.errors import InvalidInput, LanlineError
 from lanline.faces.chat.completion import ChatCompleter
 from lanline.faces.chat.desk import Desk, Leaving
-from lanline.faces.chat.goodbye import Unsent, check_sent, is_connected, queued
+from lanline.faces.chat.goodbye import Unsent, check_sent, is_connected, queued, still_queued
 from lanline.faces.chat.grammar import Order, parse_line
 from lanline.faces.chat.newsdesk import NewsDesk
 from lanline.faces.chat.paint import Paint, has_colours
@@ -81,6 +81,10 @@ class TerminalChat:
             await self._talk()
         except asyncio.CancelledError:
             check_sent(queued(self._node))
+            raise
+        except LanlineError:
+            if waiting := still_queued(queued(self._node)):
+                sys.stdout.write(f"* {waiting}\n")
             raise
         check_sent(queued(self._node))
 

@@ -16,6 +16,7 @@ from lanline.client.chat.events import (
     SignedIn,
 )
 from lanline.client.chat.node import ChatNode
+from lanline.faces.chat.places import LOBBY
 from lanline.model.rooms import Role
 
 _MOST_NAMED = 8
@@ -81,7 +82,8 @@ class Tidings:
         if event.role is None:
             return [f"{name} has left {where}." if is_own_doing else f"{by} has sent {name} out of {where}."]
         if is_own_doing:
-            return [f"{name} has joined {where}."]
+            # Into the lobby everybody comes who is new; that they are here is told anyhow.
+            return [f"{name} has joined {where}."] if where != LOBBY else []
         standing = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}[event.role]
         return [f"{by}: {name} is {standing} of {where} now{', and muted' if event.is_muted else ''}."]
 

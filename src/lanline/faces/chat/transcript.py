@@ -21,6 +21,7 @@ class Transcript:
         self._write = write
         self._day = day_text(now_ms())
         self._shown: dict[int, int] = {}
+        self._visited: set[int] = set()
 
     def tell(self, text: str) -> None:
         self._write(self._speech.aside(text))
@@ -37,11 +38,12 @@ class Transcript:
 
     def show_first(self, conversation: Conversation) -> None:
         """What is unread, with what was said just before; or on coming back, what was not shown yet."""
-        if conversation.log in self._shown:
+        if conversation.log in self._visited:
             self.show_new(conversation)
             return
         if conversation.head and not conversation.delivered:
             return  # just joined: what was said is on its way
+        self._visited.add(conversation.log)
         unread = min(conversation.unread, _MOST_AT_ONCE if conversation.read else _CONTEXT)
         messages = self._committed(conversation.log, _CONTEXT + unread)
         if conversation.unread > unread:

@@ -87,7 +87,7 @@ class Node:
         said = Message(
             found.log if found else None,
             0,
-            bytes([len(self.outbox)]) * 16,
+            len(self.outbox).to_bytes(16, "big"),
             ME,
             NOON_MS,
             content,

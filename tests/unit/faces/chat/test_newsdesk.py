@@ -96,6 +96,16 @@ def test_words_here_are_shown_and_elsewhere_counted(news: News) -> None:
     assert news.live(news.stage.hears(20, ANA, "psst"))[6:] == "(private) ana: psst\n"
 
 
+def test_private_words_shown_elsewhere_stand_again_where_they_belong(news: News) -> None:
+    news.comes_in()
+    news.live(news.stage.hears(20, ANA, "psst"))
+    conversation = news.stage.node.conversation(20)
+    news.stage.transcript.show_first(conversation)
+    assert news.stage.taken_screen()[6:] == "ana: psst\n"
+    news.stage.transcript.show_first(conversation)
+    assert not news.stage.taken_screen()
+
+
 def test_being_named_elsewhere_is_told(news: News) -> None:
     news.comes_in()
     assert "ana names you in #lab: Me, come" in news.live(news.stage.hears(11, ANA, "Me, come"))
@@ -184,7 +194,7 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (member(BO, "bo", BO), "* bo has joined #lobby.\n"),
+        (member(BO, "bo", BO), ""),
         (member(BO, "bo", BO, role=None), "* bo has left #lobby.\n"),
         (member(BO, "bo", ANA, role=None), "* ana has sent bo out of #lobby.\n"),
         (member(BO, "bo", ANA, is_banned=True), "* ana has banned bo from #lobby.\n"),
@@ -199,6 +209,11 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
 )
 def test_what_happens_in_rooms_is_told(news: News, event: NodeEvent, told: str) -> None:
     assert news.tell(event) == told
+
+
+def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
+    news.stage.places.go("#lab")
+    assert news.tell(member(BO, "bo", BO, log=11)) == "* bo has joined #lab.\n"
 
 
 def test_earlier_messages_follow_with_their_numbers(news: News) -> None:

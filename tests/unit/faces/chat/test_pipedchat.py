@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,14 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.faces.chat.standin import ANA, BO, ME, Stage
 
-from lanline.client.chat.events import CallFailed, EntriesReceived, MessageStateChanged
+from lanline.client.chat.events import EntriesReceived, MessageQueued, MessageStateChanged
 from lanline.client.chat.session import NodeState
 from lanline.client.chat.values import Message, MessageState
 from lanline.errors import RefusalCode, RequestRefused, StillQueued
 from lanline.faces.chat.pipedchat import NotSaid, PipedChat
 from lanline.model.content import Content, Edit, Reaction, Text
+from unit.faces.chat.standin import ANA, BO, ME, Stage
 
 LIMIT_S = 10.0
 
@@ -27,6 +28,7 @@ class Pipe(Stage):
         super().__init__()
         inside, self.input = os.pipe()
         self._output, outside = os.pipe()
+        os.set_blocking(self._output, False)
         self._streams = [os.fdopen(inside, "rb"), os.fdopen(outside, "wb")]
         self._monkeypatch = monkeypatch
         self.printed = ""
@@ -52,7 +54,8 @@ class Pipe(Stage):
         while text not in self.printed:
             await readable.wait()
             readable.clear()
-            self.printed += os.read(self._output, 65_536).decode()
+            with contextlib.suppress(BlockingIOError):
+                self.printed += os.read(self._output, 65_536).decode()
         loop.remove_reader(self._output)
 
     def run(self, script: Callable[[], Awaitable[None]] | None = None, **options: Any) -> str:
@@ -71,6 +74,7 @@ class Pipe(Stage):
 
         asyncio.run(work())
         self._streams[1].close()
+        os.set_blocking(self._output, True)
         while piece := os.read(self._output, 65_536):
             self.printed += piece.decode()
         return self.printed
@@ -82,6 +86,7 @@ class Pipe(Stage):
 
     def _say_and_commit(self, target: int | str, content: Content) -> Message:
         said: Message = self._say(target, content)
+        self.client.happen(MessageQueued(said))
         if not self.is_away:
             asyncio.get_running_loop().call_soon(self._commit, said)
         return said
@@ -214,16 +219,18 @@ def test_a_line_that_is_too_long_is_skipped_and_fails(pipe: Pipe, capsys: pytest
     assert "at most 60 kB" in capsys.readouterr().err
 
 
-def test_the_end_for_good_names_what_is_left(pipe: Pipe) -> None:
+def test_the_end_for_good_names_what_is_left(pipe: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     pipe.is_away = True
     pipe.types("kept\n")
 
     async def end() -> None:
+        is_said = asyncio.Event()
+        pipe.client.subscribe(lambda _: is_said.set())
         while not pipe.node.outbox:
-            await asyncio.sleep(0)
+            await is_said.wait()
         raise RequestRefused(RefusalCode.BANNED, "You are banned.")
 
     pipe.client.wait_ended = end
     with pytest.raises(RequestRefused, match="banned"):
         pipe.run(wait_s=LIMIT_S)
-    assert len(pipe.node.outbox) == 1
+    assert "1 message stays queued" in capsys.readouterr().err

@@ -1,0 +1,299 @@
+"""`lanline chat` as people and scripts use it: real processes, at terminals and at pipes, with a real server."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.program import Program
+from e2e.town import OUTSIDE, PASSWORD, Town
+
+QUEUED = 75
+USAGE = 64
+
+
+class Square(Town):
+    """A town whose people chat."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._chats: list[Program] = []
+
+    def chat(self, name: str, *options: str, **settings: Any) -> Program:
+        environment = settings.pop("environment", {})
+        home = ("--home", str(self.folder / name))
+        program = Program("chat", *home, *options, environment={"NO_COLOR": "1"} | environment, **settings)
+        self._chats.append(program)
+        return program
+
+    def at_terminal(self, name: str, *options: str, **settings: Any) -> Program:
+        program = self.chat(name, *options, at_terminal=True, **settings)
+        program.wait_out(f"Connected to .* as {name}")
+        return program
+
+    def enters(self, name: str) -> Program:
+        """Joined, and sitting there."""
+        return self.at_terminal(
+            name,
+            "--server",
+            f"127.0.0.1:{self.port}",
+            "--name",
+            name,
+            environment={"LANLINE_PASSWORD": PASSWORD},
+        )
+
+    def dispose(self) -> None:
+        for program in self._chats:
+            program.dispose()
+        super().dispose()
+
+
+@pytest.fixture(name="square")
+def _square(tmp_path: Path) -> Iterator[Square]:
+    assert not any(name.startswith("LANLINE_") for name in OUTSIDE)
+    made = Square(tmp_path)
+    try:
+        made.open()
+        yield made
+    finally:
+        made.dispose()
+
+
+def leaves(program: Program, how: str = "\x04") -> int:
+    program.write(how)
+    return program.wait_end()
+
+
+def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> None:
+    ann = square.chat("ann", at_terminal=True)
+    for question, answer in (
+        ("Server", "no such place"),
+        ("names no server.*Server", f"127.0.0.1:{square.port}"),
+        ("Nickname", "a b"),
+        ("none of them.*Nickname", "ann"),
+        ("Password", "short"),
+        ("at least 8 characters\\..*Password", PASSWORD),
+    ):
+        ann.wait_out(f"(?s){question}")
+        ann.write(f"{answer}\r")
+    ann.wait_out("(?s)You are ann.*Compare its words")
+    ann.wait_out("Connected to .* as ann")
+    assert PASSWORD not in ann.out.text
+    ben = square.enters("ben")
+    ann.wait_out(r"\* ben is here")
+    ben.write("hello\r")
+    ann.wait_out(r"\d\d:\d\d ben: hello\r")
+    ben.wait_out(r"\d\d:\d\d ben: hello ✓")
+    ben.wait_out("✓✓.{1,6}read")  # the space may be a move of the cursor
+    assert leaves(ben) == 0
+    ann.wait_out(r"\* ben has left")
+    assert leaves(ann, "!q\r") == 0
+
+
+def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
+    square.enters("ann")
+    thief = square.chat("thief", "--server", f"127.0.0.1:{square.port}", "--name", "ANN", at_terminal=True)
+    thief.wait_out("Password")
+    thief.write("some other password\r")
+    thief.wait_out("(?s)taken.*Nickname")
+    thief.write("cai\r")
+    thief.wait_out("(?s)Nickname: .*Password")
+    thief.write("some other password\r")
+    thief.wait_out("Connected to .* as cai")
+
+
+def test_commands_work_as_bare_words_and_with_a_slash(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    ann.wait_out("ben is here")
+    ann.write("clients\r")
+    ann.wait_out(r"(?s)ann \(you\) +online.*ben +online")
+    ann.write("send ben psst\r")
+    ben.wait_out(r"\(private\) ann: psst")
+    ann.write("send bem for ben only\r")
+    ann.wait_out("(?s)nobody called 'bem'. Did you mean ben")
+    ann.write("/create #lab\r/topic Keys\rin the lab\r")
+    ann.wait_out("ann: in the lab ✓")
+    ben.write("/join #lab\r")
+    ben.wait_out("(?s)── #lab · Keys.*ann: in the lab")
+    ben.write("/reply yes\r")
+    ann.wait_out("ben: .to ann: “in the lab”. yes")
+    ann.write("/kcik ben\r")
+    ann.wait_out("Did you mean /kick")
+    ann.write("/kick ben\r")
+    ben.wait_out("You are no longer in #lab")
+    ben.write("for the lab\r")
+    ben.wait_out("nothing was said")
+    ann.write(" /not a command\r")
+    ann.wait_out("ann: /not a command ✓")
+    assert "for ben only" not in "".join(square.texts("ben", "#lobby"))
+
+
+def test_who_comes_back_is_told_and_shown_what_was_kept(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    assert leaves(ben) == 0
+    ann.wait_out("ben has left")
+    ann.write("for all\rsend ben for you\r")
+    ann.wait_out(r"\(to ben\) ann: for you ✓")
+    ben = square.at_terminal("ben")
+    ben.wait_out(r"You have 2 messages from ann \(1 room\)\.")
+    ben.wait_out(r"\d\d:\d\d ann: for all\r")
+    ben.wait_out(r"\d\d:\d\d \(private\) ann: for you\r")
+
+
+def test_what_is_said_while_the_server_is_dead_is_sent_when_it_is_back(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    square.close(signal.SIGKILL)
+    ann.write("first\rsecond\r")
+    ann.wait_out(r"not sent yet \(2\): first")
+    square.open()
+    ben.wait_out(r"(?s)ann: first\r.*ann: second\r")
+    ann.wait_out("(?s)Connected again.*ann: first ✓.*ann: second ✓")
+    assert leaves(ann) == 0
+    assert square.texts("ben", "#lobby") == ["first", "second"]
+
+
+def test_leaving_with_something_unsent_says_so_and_the_next_start_sends_it(square: Square) -> None:
+    ann = square.enters("ann")
+    square.close()
+    ann.wait_out("Connection lost: The server is stopping")
+    ann.write("kept\r")
+    ann.wait_out(r"not sent yet \(1\)")
+    assert leaves(ann) == QUEUED
+    ann.wait_out("1 message stays queued, and will be sent when you are connected again: kept")
+    square.open()
+    ann = square.at_terminal("ann")
+    ann.wait_out("ann: kept ✓")
+
+
+@pytest.mark.parametrize("how", ["half a line\x03", "\x04", "/quit\r", "dereg\r", signal.SIGTERM, signal.SIGINT])
+def test_a_terminal_is_left_at_once(square: Square, how: str | int) -> None:
+    ann = square.enters("ann")
+    if isinstance(how, str):
+        ann.write(how)
+    else:
+        ann.signal(how)
+    assert ann.wait_end() == 0
+
+
+@pytest.mark.parametrize("question", ["Server", "Nickname"])
+def test_the_questions_can_be_left(square: Square, question: str) -> None:
+    options = ["--server", f"127.0.0.1:{square.port}"] if question == "Nickname" else []
+    ann = square.chat("ann", *options, at_terminal=True)
+    ann.wait_out(question)
+    assert leaves(ann, "\x03") == 0
+
+
+def test_a_closed_terminal_loses_nothing(square: Square) -> None:
+    ann = square.enters("ann")
+    square.close()
+    ann.write("kept\r")
+    ann.wait_out(r"not sent yet \(1\)")
+    ann.close_terminal()
+    ann.process.wait(20)
+    square.open()
+    square.enters("ben").wait_out("Connected")
+    assert square.run("ann", "send", "#lobby", "after").returncode == 0
+    assert square.texts("ben", "#lobby") == ["kept", "after"]
+
+
+def test_a_paste_of_many_lines_is_one_message_and_a_huge_one_is_refused(square: Square) -> None:
+    ann = square.enters("ann")
+    ann.write("\x1b[200~one\rtwo\x1b[201~\r")
+    ann.wait_out("ann: one\r\n +two ✓")
+    ann.write("\x1b[200~" + "x" * 1_000_000 + "\x1b[201~")
+    ann.wait_out("Not taken: the paste has 1,000,000 bytes")
+    ann.write("short\r")
+    ann.wait_out("ann: short ✓")
+    assert square.texts("ann", "#lobby") == ["one\ntwo", "short"]
+
+
+def test_nothing_of_others_reaches_the_terminal_raw(square: Square) -> None:
+    ann = square.enters("ann")
+    square.join("ben")
+    assert square.run("ben", "send", "#lobby", "\x1b]0;owned\x07\x1b[41mred\x9b2J").returncode == 0
+    ann.wait_out("ben: \ufffd]0;owned\ufffd\ufffd\\[41mred\ufffd2J")
+    assert b"\x1b[41m" not in ann.out.data
+    assert b"\x1b]0;owned" not in ann.out.data
+
+
+def test_names_have_colours_unless_they_are_not_wanted(square: Square) -> None:
+    ann = square.enters("ann")
+    coloured = square.chat("ann", at_terminal=True, environment={"NO_COLOR": ""})
+    ann.write("hello\r")
+    coloured.wait_out("\x1b\\[1;\\d\\dmann\x1b\\[0m: hello")
+    assert not re.search("\x1b\\[1;\\d\\dmann", ann.out.text)
+
+
+# At pipes.
+
+
+def test_a_pipe_says_each_line_and_leaves_when_all_is_safe(square: Square) -> None:
+    assert square.join("ann").returncode == 0
+    assert square.join("ben").returncode == 0
+    lines = [f"line {number}" for number in range(1000)]
+    done = square.run("ann", "chat", given="\n".join(lines))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert square.texts("ben", "#lobby") == lines
+
+
+def test_a_pipe_prints_what_arrives(square: Square) -> None:
+    assert square.join("ann").returncode == 0
+    ben = square.enters("ben")
+    ann, bot = square.chat("ann"), square.chat("ann", "--json", "--stay")
+    bot.end_input()
+    for program in (ann, bot):
+        program.wait_aside("Connected to")
+    ben.write("hello\rsend ann one\r")
+    ann.wait_out("#lobby ben: hello\nben ben: one\n")
+    bot.wait_out('"one"')
+    rows = [json.loads(line) for line in bot.out.text.splitlines()]
+    assert [(row["conversation"], row["from"], row["text"]) for row in rows] == [
+        ("#lobby", "ben", "hello"),
+        ("ben", "ben", "one"),
+    ]
+    ann.write("yes\n/quit\n")
+    ben.wait_out("(?s)ann: yes.*ann: /quit")
+    ann.end_input()
+    assert ann.wait_end() == 0
+    bot.signal(signal.SIGTERM)
+    assert bot.wait_end() == 0
+
+
+def test_a_pipe_without_a_server_keeps_the_lines_for_the_next_one(square: Square) -> None:
+    assert square.join("ann").returncode == 0
+    assert square.run("ann", "chat", given="first\n").returncode == 0
+    square.close()
+    done = square.run("ann", "chat", "--wait", "0.5", given="second\nthird\n")
+    assert done.returncode == QUEUED
+    assert "2 messages stay queued" in done.stderr
+    square.open()
+    assert square.run("ann", "chat", given="fourth\n").returncode == 0
+    assert square.texts("ann", "#lobby") == ["first", "second", "third", "fourth"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "told"),
+    [
+        (["nobody"], USAGE, "nobody called"),
+        (["#nowhere"], 1, "#nowhere"),
+        (["#no such"], USAGE, "made of letters"),
+        (["--wait", "-1"], USAGE, ""),
+    ],
+)
+def test_a_place_that_is_none_is_an_error(square: Square, options: list[str], status: int, told: str) -> None:
+    assert square.join("ann").returncode == 0
+    done = square.run("ann", "chat", *options, given="not to be said\n")
+    assert done.returncode == status
+    assert told in done.stderr
+
+
+def test_a_pipe_of_a_home_that_is_nobody_says_how_to_join(square: Square) -> None:
+    done = square.run("ann", "chat", given="hello\n")
+    assert done.returncode == 1
+    assert "lanline join" in done.stderr
