@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "lanline"]
+LANLINE = (sys.executable, "-m", "lanline")
 _PASSWORD = "correct horse battery"
 
 
@@ -19,13 +19,12 @@ class Program:
     """Its standard output goes to a file, which outlives it; the last line may be torn by a kill."""
 
     def __init__(self, words: Sequence[str], output: Path, *, is_talked_to: bool = False) -> None:
-        self.words = list(words)
         self.output = output
         self.was_killed = False
         self._lock = threading.Lock()
         with output.open("ab") as out, output.with_suffix(".err").open("ab") as err:
             self._process = subprocess.Popen(
-                [*COMMAND, *words],
+                list(words),
                 stdin=subprocess.PIPE if is_talked_to else subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -97,8 +96,9 @@ class Program:
 class Stable:
     """All programs that run now, so that somebody may strike one of them, and none outlives the run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = LANLINE) -> None:
         self.folder = folder
+        self._command = command
         self._programs: set[Program] = set()
         self._lock = threading.Lock()
         self._count = 0
@@ -107,7 +107,9 @@ class Stable:
         with self._lock:
             self._count += 1
             number = self._count
-        program = Program(words, self.folder / f"{number:05d}-{words[0]}.out", is_talked_to=is_talked_to)
+        program = Program(
+            [*self._command, *words], self.folder / f"{number:05d}-{words[0]}.out", is_talked_to=is_talked_to
+        )
         with self._lock:
             self._programs = {each for each in self._programs if each.is_running} | {program}
         return program

@@ -14,13 +14,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chaos.evidence import add_histories, add_server_log, problems_of_printed
 from chaos.people import ROOM, Chatter, Follower, Person, Sender
-from chaos.programs import Program, Stable
+from chaos.programs import LANLINE, Program, Stable
 from sim.system.ledger import Ledger, PromiseBroken, problems_of
 
 _START_LIMIT_S = 30.0
@@ -30,7 +31,7 @@ _NAMES = ("ann", "bob", "cat", "dan")
 
 
 class Chaos:
-    def __init__(self, seed: int, minutes: float) -> None:
+    def __init__(self, seed: int, minutes: float, command: Sequence[str] = LANLINE) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lanline-chaos-"))
         self.seed = seed
         self.ends_at = time.monotonic() + 60 * minutes
@@ -41,7 +42,7 @@ class Chaos:
         self.strikes: Counter[str] = Counter()
         outputs = self.folder / "output"
         outputs.mkdir()
-        self.stable = Stable(outputs)
+        self.stable = Stable(outputs, command)
         self.server = self._serve()
         homes = self.folder / "homes"
         self.people = [
@@ -156,10 +157,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--program", type=Path, help="a Python file to run in place of lanline")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}, {options.minutes} minutes")
-    chaos = Chaos(seed, options.minutes)
+    command = (sys.executable, str(options.program)) if options.program else LANLINE
+    chaos = Chaos(seed, options.minutes, command)
     problems = ["it did not come to a verdict"]
     try:
         chaos.run()
