@@ -16,10 +16,7 @@ from sim.system.ledger import Ledger, Marks, PromiseBroken, Stands
 _ENTRIES = "SELECT sequence, account, time_ms, content FROM entries WHERE log = ? AND sequence > ? ORDER BY sequence"
 _JOINED = "SELECT account FROM memberships WHERE log = ? AND standing = 'joined'"
 _SPEAKERS = "SELECT log, account FROM memberships WHERE standing = 'joined' AND NOT is_muted"
-_DELIVERED = """
-    SELECT cursors.log, account, max(delivered), max(read) FROM cursors JOIN devices ON devices.id = device
-    GROUP BY cursors.log, account
-"""
+_CURSORS = "SELECT log, device, account, delivered, read FROM cursors JOIN devices ON devices.id = device"
 _sealed: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
 
 
@@ -51,6 +48,8 @@ class Auditor:
         self.wheres: dict[int, str] = {}
         self.barred: set[tuple[str, str]] = set()
         """Who once could not speak any more where they could before."""
+        self.reached: dict[tuple[str, str], tuple[int, int]] = {}
+        """By log and person: delivered and read, on whichever device."""
         self._speakers: dict[str, set[str]] = {}
         self._marks = Marks()
 
@@ -73,11 +72,16 @@ class Auditor:
                 self._take(view, log, 0 if is_whole else known)
             if len(self.ledger.logs[where]) != head:
                 raise PromiseBroken(f"{where} says that its head is {head}, and has {len(self.ledger.logs[where])}")
-        for log, device, delivered, read in execute("SELECT log, device, delivered, read FROM cursors").fetchall():
+        self._note_cursors(view)
+        self._note_speakers(view)
+
+    def _note_cursors(self, view: SqliteView) -> None:
+        for log, device, account, delivered, read in view.driver.execute(_CURSORS).fetchall():
             self._marks.see(("the server's delivered of", log, device), delivered)
             self._marks.see(("the server's read of", log, device), read)
-
-        self._note_speakers(view)
+            key = self._where(view, log), self._name(view, account)
+            known = self.reached.get(key, (0, 0))
+            self.reached[key] = max(known[0], delivered), max(known[1], read)
 
     def _note_speakers(self, view: SqliteView) -> None:
         speakers: dict[str, set[str]] = {where: set() for where in self._speakers}
@@ -129,8 +133,7 @@ class Auditor:
             accounts = pair or [row[0] for row in execute(_JOINED, (log,)).fetchall()]
             truth.readers[where] = {self._name(view, account) for account in accounts}
         truth.barred = {name for (name,) in execute("SELECT name FROM accounts WHERE is_banned").fetchall()}
-        for log, account, delivered, read in execute(_DELIVERED).fetchall():
-            truth.cursors[self._where(view, log), self._name(view, account)] = delivered, read
+        truth.cursors = dict(self.reached)
         for fingerprint, log, delivered in execute(
             "SELECT fingerprint, log, delivered FROM cursors JOIN devices ON devices.id = device"
         ).fetchall():

@@ -21,7 +21,7 @@ from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.errors import HistoryProblem, InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.model.content import Text
 from lanline.wire.chat.messages import ClientMessage
-from sim.system.auditor import Truth
+from sim.system.auditor import Truth, between
 from sim.system.connector import SimConnector
 from sim.system.disk import Database, Disk
 from sim.system.ledger import Ledger, Marks, PromiseBroken, Stands
@@ -30,7 +30,7 @@ from sim.system.process import Computer, Crash, Death, SimProcess
 from sim.world import SimWorld
 
 FILE_NAME = "chat.db"
-_IN_THE_LOG = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageState.READ})
+_IN_THE_LOG = (MessageState.SENT, MessageState.DELIVERED, MessageState.READ)
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class Home:
     def _on_event(self, program: Program, event: events.NodeEvent) -> None:
         match event:
             case events.MessageStateChanged():
-                self._on_state(event)
+                self._on_state(program, event)
             case events.EntriesReceived(log, messages):
                 self._on_entries(program, log, messages)
             case events.ConversationOpened(conversation) | events.ConversationChanged(conversation):
@@ -177,7 +177,7 @@ class Home:
             case _:
                 pass
 
-    def _on_state(self, event: events.MessageStateChanged) -> None:
+    def _on_state(self, program: Program, event: events.MessageStateChanged) -> None:
         text = self.texts.get(event.entry_id)
         if text is None:
             return
@@ -188,9 +188,22 @@ class Home:
             place = ledger.logs[typed.log][event.sequence - 1 : event.sequence]
             if [stands.key for stands in place] != [text]:
                 raise PromiseBroken(f"{text!r} is said to be {typed.log} {event.sequence}, and there is {place}")
+            program.marks.see((self.computer.name, event.entry_id), _IN_THE_LOG.index(event.state) + 1)
+            self._check_reached(typed.log, event)
         elif event.state is MessageState.REFUSED:
             typed.was_refused = True
             self._check_refusal(typed.log, event)
+
+    def _check_reached(self, where: str, event: events.MessageStateChanged) -> None:
+        """That it was delivered, or read, is said only when somebody else's cursor on the server says so."""
+        rank = _IN_THE_LOG.index(event.state)
+        reached = self.place.server.auditor.reached
+        mine = where == between(self.person, self.person)
+        others = (marks for (log, name), marks in reached.items() if log == where and (mine or name != self.person))
+        if rank and all(marks[rank - 1] < event.sequence for marks in others):
+            raise PromiseBroken(
+                f"{where} {event.sequence} is told to {self.person} to be {event.state.value}, by nobody"
+            )
 
     def _check_refusal(self, where: str, event: events.MessageStateChanged) -> None:
         """Only who was muted or is not there any more."""

@@ -31,7 +31,7 @@ from sim.world import SimWorld
 
 _NAMES = ("ann", "bob", "cat", "dan")
 _REAL_DTLS_EVERY = 16
-_CALM_LIMIT_S = 300.0
+_CALM_LIMIT_S = 120.0
 _LAST_WORDS_S = 0.5
 """In which a program that was asked to end does."""
 _CALM = Conditions(latency_s=0.005)
