@@ -21,6 +21,7 @@ from sim.system.scenario import SystemScenario
 
 Figures = tuple[int, ...]
 Outcome = tuple[int, Figures, str]
+_TELL_EVERY = 500
 _TOLD_IN_FULL = "LANLINE_SIM_TRACEBACK"
 
 
@@ -64,6 +65,8 @@ def report(name: str, words: tuple[str, ...], outcomes: Iterable[Outcome]) -> in
             )
         for place, figure in enumerate(figures):
             sums[place] += figure
+        if count % _TELL_EVERY == 0:
+            print(f"{name}: {count} seeds so far", file=sys.stderr, flush=True)
     told = ", ".join(f"{figure} {word}" for figure, word in zip(sums, words, strict=True))
     elapsed_s = time.monotonic() - started
     print(f"{name}: {count} seeds in {elapsed_s:.0f} s: {told}, {broken} seeds broke a promise", flush=True)
