@@ -80,17 +80,14 @@ class Appends:
         """What was taken once is not refused when it comes again, though its sender may not speak any more: it stands
         in the log, and the answer to it was lost.
         """
-        conversations = self._state.conversations
-        try:
-            conversation = conversations.readable(log, session.account)
-            if not conversation.may_speak(session.account):
-                raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
-        except RequestRefused:
-            known = conversations.get(log)
-            if known is None or not self._was_taken(log, session.account, entry_id):
-                raise
-            return known
-        return conversation
+        known = self._state.conversations.get(log)
+        if known is not None:
+            if known.may_read(session.account) and known.may_speak(session.account):
+                return known
+            if self._was_taken(log, session.account, entry_id):
+                return known
+        self._state.conversations.readable(log, session.account)
+        raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
 
     def _was_taken(self, log: LogId, account: AccountId, entry_id: bytes) -> bool:
         for entry in (*self._under_way, *self._waiting.entries):
@@ -139,6 +136,7 @@ class Appends:
             ticket = self._state.store.write(batch.append)
         except LanlineError as problem:  # it is closed
             self._is_writing = False
+            self._under_way = []
             self._fail(batch, problem)
             return
         ticket.when_settled(lambda settled: self._settled(batch, settled))
