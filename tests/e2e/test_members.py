@@ -195,6 +195,9 @@ def test_rooms_are_made_joined_and_left(town: Town) -> None:
     assert town.run("ben", "send", "#board", "here").returncode == 0
     assert town.run("ben", "rooms", "leave", "#board").returncode == 0
     assert town.run("ben", "send", "#board", "still here?").returncode == 1
+    assert town.texts("ben", "#board") == ["here"]
+    left = town.run("ben", "log", "#board", "--follow")
+    assert (left.returncode, "no longer in #board" in left.stderr) == (0, True)
     assert town.run("ben", "rooms", "create", "lab").returncode == USAGE
 
 

@@ -179,3 +179,15 @@ def test_a_server_starts_on_a_disk_that_is_full_and_tells_what_was_said(home: Ho
     fill(small_disk)
     home.serve(port=port)
     assert "before" in home.heard("ann")
+
+
+def test_a_first_start_without_room_says_so_and_works_with_room(home: House, small_disk: Path) -> None:
+    home.data = small_disk / "data"
+    ballast = fill(small_disk)
+    server = home.start()
+    assert server.process.wait(LIMIT_S) == 1
+    server.end()
+    told = [line for line in server.logged.splitlines() if line.startswith("lanline: ")]
+    assert len(told) == 1, server.logged
+    ballast.unlink()
+    assert home.serve().first_invite is not None

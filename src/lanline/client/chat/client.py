@@ -50,6 +50,7 @@ class ChatClient:
         self._dialer: Dialer | None = None
         self._connector: Connector | None = None
         self._running: asyncio.Task[None] | None = None
+        # None of this needs a loop yet: a command may say something first.
         self._events: asyncio.Queue[NodeEvent] = asyncio.Queue()
         self._news = asyncio.Event()
         self.node.subscribe(self._on_event)

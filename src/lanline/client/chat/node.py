@@ -59,7 +59,8 @@ class ChatNode:
         self._directory = Directory(history)
         self._conversations = Conversations(history)
         self._conversations.own = self.account
-        self._conversations.count_unread()
+        if follows_all:
+            self._conversations.count_unread()
         self._finder = DestinationFinder(self._directory, self._conversations, clock, self.request)
         self._outbox = Outbox(history.outbox, clock, self._finder, self)
         self._finder.waiter = self._outbox

@@ -76,8 +76,8 @@ class Scene:
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(LIMIT_S):
-            while not condition():
-                await asyncio.sleep(0)  # noqa: ASYNC110 -- turns of the loop, not time
+            while not condition():  # noqa: ASYNC110 -- turns of the loop, not time
+                await asyncio.sleep(0)
 
     async def signed_in(self, count: int) -> MetLink:
         """The newest link, once there are so many, signed in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lanline.client.chat import events
@@ -11,7 +12,7 @@ from lanline.errors import CloseCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import ConversationChanged, ConversationGone, Conversations, MemberChanged
-from lanline.wire.chat.directory import PeopleChanged
+from lanline.wire.chat.directory import PeopleChanged, Person
 from lanline.wire.chat.entries import (
     Advance,
     Append,
@@ -450,3 +451,14 @@ def test_a_process_hears_of_everything_though_another_one_has_it_on_the_disk_alr
     assert followed(again) == {LAB: 2}
     again.say(said(LAB, 3, 4))
     assert [message.sequence for message in here.node.messages(LAB)] == [1, 2, 3, 4]
+
+
+def test_numbers_that_no_database_holds_end_the_link_and_nothing_else() -> None:
+    stage = Stage()
+    link = stage.connect(lab(head=1))
+    link.say(PeopleChanged((Person(BEN, "ben", True, "", 2**64 - 1),)))
+    link.say(Entries(LAB, (msgspec.structs.replace(entry(1), time_ms=2**64 - 1),)))
+    assert link.closed is not None
+    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    stage.connect(lab(head=1)).say(said(LAB, 1))
+    assert len(stage.node.messages(LAB)) == 1
