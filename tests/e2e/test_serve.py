@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import stat
@@ -120,6 +121,9 @@ def test_health_and_figures_are_served_on_loopback(home: House) -> None:
     assert "\nlanline_appends_total 1.0\n" in figures
     assert "\nlanline_accounts 1.0\n" in figures
     assert home.admin_json("admin", "status")["appends_total"] == 1
+    page = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
+    for name in re.findall(r"^# TYPE lanline_(\S+)", figures, re.MULTILINE):
+        assert f"`{name}`" in page, name
 
 
 def test_settings_come_from_the_file_in_the_folder(home: House) -> None:
