@@ -230,6 +230,41 @@ def test_names_have_colours_unless_they_are_not_wanted(square: Square) -> None:
     assert not re.search("\x1b\\[1;\\d\\dmann", ann.out.text)
 
 
+def test_a_server_with_another_key_is_a_hard_stop_that_loses_nothing(square: Square) -> None:
+    ann = square.enters("ann")
+    square.close()
+    ann.write("for the old server\r")
+    ann.wait_out(r"not sent yet \(1\)")
+    square.open("another folder")
+    assert ann.wait_end() == 1
+    ann.wait_out(r"\* 1 message stays queued, and will be sent when you are connected again: for the old server")
+    ann.wait_out("shows another key")
+    assert "> * 1 message" not in ann.out.text
+
+
+def test_who_is_banned_is_told_and_out(square: Square) -> None:
+    ann = square.enters("ann")
+    assert square.run("", "admin", "ban", "ann", "--data", str(square.folder / "data")).returncode == 0
+    assert ann.wait_end() == 1
+    ann.wait_out("You are banned")
+
+
+def test_what_a_muted_one_says_is_not_taken_and_can_be_said_again(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    ann.write("/create #lab\r")
+    ann.wait_out("── #lab")
+    ben.write("/join #lab\r")
+    ann.wait_out("ben has joined #lab")
+    ann.write("/mute ben\r")
+    ben.wait_out("You are muted in #lab")
+    ben.write("listen\r")
+    ben.wait_out("(?s)Not taken by the server: “listen” You are muted.*✗ not taken")
+    ann.write("/unmute ben\r")
+    ben.wait_out("You may speak in #lab again")
+    ben.write("/again\r")
+    ben.wait_out("ben: listen ✓")
+
+
 # At pipes.
 
 

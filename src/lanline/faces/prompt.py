@@ -70,5 +70,12 @@ class TypedLines:
         except (EOFError, KeyboardInterrupt):
             return None
 
+    def leave(self) -> bool:
+        """As if the person had left; the line they were typing goes. False when nothing is being typed."""
+        if not self._session.app.is_running:
+            return False
+        self._session.app.exit(exception=EOFError())
+        return True
+
     def refresh(self) -> None:
         self._session.app.invalidate()

@@ -96,6 +96,8 @@ COMMANDS = (
         (),
         _MEANT,
     ),
+    Command("again", "Say again what the server did not take.", (), ("retry",)),
+    Command("forget", "Let go of what the server did not take.", ()),
     Command("who", "Who there is, who is online, and where.", (_may(Kind.NICK),), ("clients", "whois")),
     Command("names", "Who is in this room.", (_may(Kind.ROOM),)),
     Command("list", "The rooms there are.", (), ("rooms",)),

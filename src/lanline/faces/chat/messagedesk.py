@@ -30,6 +30,8 @@ class MessageDesk:
             "edit": self._edit,
             "delete": self._delete,
             "react": self._react,
+            "again": self._again,
+            "forget": self._forget,
         }
 
     def _here(self) -> Conversation:
@@ -101,3 +103,19 @@ class MessageDesk:
         is_withdrawn = symbol.startswith("-") and len(symbol) > 1
         target = self._meant(order, is_own=False).entry_id
         self._say(Reaction(target, symbol.removeprefix("-") if is_withdrawn else symbol, is_withdrawn))
+
+    # What the server did not take.
+
+    def _refused(self) -> list[Message]:
+        refused = [message for message in self._node.outbox if message.state is MessageState.REFUSED]
+        if not refused:
+            raise InvalidInput("There is nothing that the server did not take.")
+        return refused
+
+    async def _again(self, _: Order) -> None:
+        for message in self._refused():
+            self._node.say_again(message.entry_id)
+
+    async def _forget(self, _: Order) -> None:
+        for message in self._refused():
+            self._node.forget(message.entry_id)

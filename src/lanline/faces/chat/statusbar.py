@@ -13,6 +13,7 @@ from lanline.faces.chat.rendering import shorten
 from lanline.faces.chat.utterances import MARKS, words_of
 
 _OWN_COLUMNS = 16
+_SEARCHED = 20
 _SEPARATOR = "  "
 
 
@@ -23,6 +24,7 @@ class StatusBar:
         self._node = node
         self._places = places
         self._queued: list[str] = []
+        self._refused: list[str] = []
         self._tabs: list[tuple[str, str]] = []
         self._own = ""
         self.refresh()
@@ -34,7 +36,9 @@ class StatusBar:
         self._own = self._own_mark()
 
     def refresh_queue(self) -> None:
-        self._queued = [words_of(each) for each in self._node.outbox if each.state is MessageState.QUEUED]
+        outbox = self._node.outbox
+        self._queued = [words_of(each) for each in outbox if each.state is MessageState.QUEUED]
+        self._refused = [words_of(each) for each in outbox if each.state is MessageState.REFUSED]
 
     def _tab(self, number: int, title: str) -> tuple[str, str]:
         conversation = self._node.conversation_titled(title)
@@ -47,14 +51,21 @@ class StatusBar:
         conversation = self._places.conversation
         if conversation is None:
             return ""
-        own = [each for each in self._node.messages(conversation.log, last=20) if each.is_own and words_of(each)]
+        own = [
+            each
+            for each in self._node.messages(conversation.log, last=_SEARCHED)
+            if each.is_own and words_of(each) and each.state is not MessageState.REFUSED
+        ]
         return f"{MARKS[own[-1].state]} {shorten(words_of(own[-1]), _OWN_COLUMNS)}" if own else ""
 
     def fragments(self, columns: int) -> StyleAndTextTuples:
         lines: StyleAndTextTuples = []
-        if self._queued:
-            text = f"… not sent yet ({len(self._queued):,}): {self._queued[0]}"
-            lines += [("", shorten(text, columns - 1)), ("", "\n")]
+        for told, texts in (
+            ("… not sent yet", self._queued),
+            ("✗ not taken by the server, /again or /forget", self._refused),
+        ):
+            if texts:
+                lines += [("", shorten(f"{told} ({len(texts):,}): {texts[0]}", columns - 1)), ("", "\n")]
         return lines + self._tab_line(columns)
 
     def _tab_line(self, columns: int) -> StyleAndTextTuples:

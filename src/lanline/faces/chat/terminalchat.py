@@ -74,6 +74,7 @@ class TerminalChat:
             limit_bytes=MAX_SAID_BYTES,
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self._end: LanlineError | None = None
 
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""
@@ -93,11 +94,22 @@ class TerminalChat:
             self._transcript.tell("What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves.")
             self._desk.go(self._places.here)
             try:
-                await first_of(self._show_events(), self._take_input(), self._client.wait_ended())
+                await first_of(self._show_events(), self._take_input(), self._watch_end())
+                if self._end is not None:
+                    raise self._end
                 await self._say_goodbye()
             finally:
                 for task in self._tasks:
                     task.cancel()
+
+    async def _watch_end(self) -> None:
+        """What ends it for good first takes the prompt off the screen, or the reason would stand behind it."""
+        try:
+            await self._client.wait_ended()
+        except LanlineError as problem:
+            self._end = problem
+            if self._lines.leave():
+                await asyncio.Event().wait()
 
     def _write(self, text: str) -> None:
         if text:
@@ -178,6 +190,7 @@ class TerminalChat:
 
     def _on_carried_out(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._bar.refresh_queue()
         if not task.cancelled() and (problem := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler({"message": "A command failed.", "exception": problem})
         self._refresh()

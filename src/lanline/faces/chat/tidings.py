@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from lanline.client.chat.events import (
     CallFailed,
     ConnectionLost,
+    ConversationChanged,
     ConversationClosed,
+    ConversationOpened,
     InvitedToRoom,
     MemberChanged,
     NodeEvent,
@@ -16,10 +18,12 @@ from lanline.client.chat.events import (
     SignedIn,
 )
 from lanline.client.chat.node import ChatNode
+from lanline.client.chat.values import Conversation
 from lanline.faces.chat.places import LOBBY
 from lanline.model.rooms import Role
 
 _MOST_NAMED = 8
+_STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
 
 
 class Tidings:
@@ -29,6 +33,7 @@ class Tidings:
         self._node = node
         self._was_signed_in = False
         self._told_away = False
+        self._known = {each.log: each for each in node.conversations}
 
     def of(self, event: NodeEvent) -> list[str]:
         match event:
@@ -56,7 +61,11 @@ class Tidings:
                 about = f" ({topic})" if topic else ""
                 return [f"{by_name} asks you into {room}{about}. /join {room} goes there."]
             case MemberChanged():
-                return self._member(event)
+                return self._member(event) if event.account != self._node.account else []
+            case ConversationOpened(conversation) | ConversationChanged(conversation):
+                before = self._known.get(conversation.log)
+                self._known[conversation.log] = conversation
+                return _changes(before, conversation) if before is not None else []
             case _:
                 return []
 
@@ -72,7 +81,7 @@ class Tidings:
         return [f"{what}: {reason.rstrip('.')}. Your words are kept and sent when it is back."]
 
     def _member(self, event: MemberChanged) -> list[str]:
-        """Own changes of standing come as changed conversations; that somebody is new or gone, here."""
+        """Of others; one's own standing comes as a changed conversation."""
         conversation = self._node.conversation(event.log)
         where = conversation.title if conversation is not None else "a room"
         name, by = event.name, event.by_name
@@ -84,8 +93,22 @@ class Tidings:
         if is_own_doing:
             # Into the lobby everybody comes who is new; that they are here is told anyhow.
             return [f"{name} has joined {where}."] if where != LOBBY else []
-        standing = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}[event.role]
-        return [f"{by}: {name} is {standing} of {where} now{', and muted' if event.is_muted else ''}."]
+        if event.by == self._node.account:
+            return []  # the command has answered that
+        if event.is_muted:
+            return [f"{by} has muted {name} in {where}."]
+        return [f"{name} is {_STANDINGS[event.role]} of {where} now, and may speak (by {by})."]
+
+
+def _changes(before: Conversation, now: Conversation) -> list[str]:
+    lines = []
+    if now.role is not before.role:
+        lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
+    if now.is_muted is not before.is_muted:
+        lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
+    if now.topic != before.topic:
+        lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
+    return lines
 
 
 def _together(names: Iterable[str], state: str) -> list[str]:

@@ -79,6 +79,18 @@ class Node:
     def read_earlier(self, log: int, limit: int = 200) -> None:
         self.asked_earlier.append((log, limit))
 
+    def refuse_all(self) -> None:
+        self.outbox = [msgspec.structs.replace(each, state=MessageState.REFUSED) for each in self.outbox]
+
+    def say_again(self, entry_id: bytes) -> None:
+        self.outbox = [
+            msgspec.structs.replace(each, state=MessageState.QUEUED) if each.entry_id == entry_id else each
+            for each in self.outbox
+        ]
+
+    def forget(self, entry_id: bytes) -> None:
+        self.outbox = [each for each in self.outbox if each.entry_id != entry_id]
+
     def say(self, target: int | str, content: Content) -> Message:
         check_content(content)
         found = self.conversation_titled(target) if isinstance(target, str) else self.conversation(target)
@@ -192,8 +204,8 @@ def person(account: int, name: str, *, is_online: bool = True) -> Person:
     return Person(account, name, is_online, f"192.0.2.{account}:4000", NOON_MS)
 
 
-def room(log: int, title: str) -> Conversation:
-    return Conversation(log, title, None)
+def room(log: int, title: str, **more: Any) -> Conversation:
+    return Conversation(log, title, None, **more)
 
 
 def direct(log: int, title: str, other: int) -> Conversation:

@@ -238,3 +238,15 @@ def test_words_for_a_room_one_was_sent_out_of_go_nowhere_else(stage: Stage) -> N
     stage.places.refresh()
     assert "You are no longer in #lab: nothing was said." in types(stage, "for the lab only")
     assert said(stage) == []
+
+
+def test_what_was_not_taken_is_said_again_or_let_go(stage: Stage) -> None:
+    assert "nothing that the server did not take" in types(stage, "/again")
+    types(stage, "one")
+    types(stage, "two")
+    stage.node.refuse_all()
+    types(stage, "/again")
+    assert [each.state for each in stage.node.outbox] == [MessageState.QUEUED] * 2
+    stage.node.refuse_all()
+    types(stage, "/forget")
+    assert stage.node.outbox == []

@@ -7,7 +7,9 @@ from lanline.client.chat.events import (
     CallFailed,
     CaughtUp,
     ConnectionLost,
+    ConversationChanged,
     ConversationClosed,
+    ConversationOpened,
     EarlierReceived,
     EntriesReceived,
     InvitedToRoom,
@@ -198,10 +200,16 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
         (member(BO, "bo", BO, role=None), "* bo has left #lobby.\n"),
         (member(BO, "bo", ANA, role=None), "* ana has sent bo out of #lobby.\n"),
         (member(BO, "bo", ANA, is_banned=True), "* ana has banned bo from #lobby.\n"),
-        (member(BO, "bo", ANA, is_muted=True), "* ana: bo is a member of #lobby now, and muted.\n"),
-        (member(BO, "bo", ANA, role=Role.MODERATOR), "* ana: bo is a moderator of #lobby now.\n"),
+        (member(BO, "bo", ANA, is_muted=True), "* ana has muted bo in #lobby.\n"),
+        (member(BO, "bo", ANA, role=Role.MODERATOR), "* bo is a moderator of #lobby now, and may speak (by ana).\n"),
         (member(BO, "bo", BO, log=11), ""),
-        (member(ME, "me", ANA, log=11, is_muted=True), "* ana: me is a member of #lab now, and muted.\n"),
+        (member(BO, "bo", ME, is_muted=True), ""),
+        (member(ME, "me", ANA, log=11, is_muted=True), ""),
+        (ConversationChanged(room(11, "#lab", is_muted=True)), "* You are muted in #lab.\n"),
+        (ConversationChanged(room(11, "#lab", role=Role.MODERATOR)), "* You are a moderator of #lab now.\n"),
+        (ConversationChanged(room(11, "#lab", topic="Keys")), "* The topic of #lab is: Keys\n"),
+        (ConversationChanged(room(11, "#lab", unread=5)), ""),
+        (ConversationOpened(room(30, "#new", is_muted=True)), ""),
         (ConversationClosed(11, "#lab", "Sent away by ana."), "* You are no longer in #lab: Sent away by ana.\n"),
         (InvitedToRoom("#x", "", ANA, "ana"), "* ana asks you into #x. /join #x goes there.\n"),
         (ServerSaid("\x1b[31mstop\nnow"), "* The server says: \ufffd[31mstop now\n"),
@@ -209,6 +217,12 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
 )
 def test_what_happens_in_rooms_is_told(news: News, event: NodeEvent, told: str) -> None:
     assert news.tell(event) == told
+
+
+def test_each_change_of_ones_own_standing_is_told_once(news: News) -> None:
+    muted = ConversationChanged(room(11, "#lab", is_muted=True))
+    assert news.tell(muted, muted).count("muted") == 1
+    assert news.tell(ConversationChanged(room(11, "#lab"))) == "* You may speak in #lab again.\n"
 
 
 def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:

@@ -49,6 +49,12 @@ def test_what_is_not_sent_stands_below(stage: Stage) -> None:
     assert shown(stage).startswith("… not sent yet (2): first line\n")
 
 
+def test_what_was_not_taken_stands_below_with_what_to_do(stage: Stage) -> None:
+    stage.node.say("#lobby", Text("too loud"))
+    stage.node.refuse_all()
+    assert shown(stage).startswith("✗ not taken by the server, /again or /forget (1): too loud\n")
+
+
 def test_no_connection_is_seen(stage: Stage) -> None:
     stage.node.state = NodeState.OFFLINE
     assert shown(stage).endswith("not connected")
