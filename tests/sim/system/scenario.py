@@ -18,11 +18,13 @@ from sim.conditions import Conditions
 from sim.exchange import SeededExchanges
 from sim.network import SimNetwork
 from sim.system.disk import Disk
-from sim.system.home import Home, Place
+from sim.system.home import Home
+from sim.system.inspection import disagreements, history, queued, unfinished
 from sim.system.ledger import PromiseBroken, check
 from sim.system.machine import PORT, ServerMachine
 from sim.system.overheard import Overheard
 from sim.system.process import Computer
+from sim.system.program import Place
 from sim.system.squeeze import squeezed
 from sim.system.story import Story
 from sim.system.stranger import Stranger
@@ -180,8 +182,8 @@ class SystemScenario:
         found = []
         for home in admitted:
             for program in home.programs:
-                found += home.unfinished(program)
-                found += home.disagreements(program, truth, there)
+                found += unfinished(home, program)
+                found += disagreements(home, program, truth, there)
             for where in (where for where, names in truth.readers.items() if home.person in names):
                 head = len(self.place.ledger.logs[where])
                 delivered = truth.delivered.get((home.computer.fingerprint, where), 0)
@@ -198,8 +200,8 @@ class SystemScenario:
         truth = self.server.truth()
         for home in self.homes:
             name = home.computer.name
-            ledger.histories |= {(name, where): entries for where, entries in home.history().items()}
-            ledger.queued |= home.queued()
+            ledger.histories |= {(name, where): entries for where, entries in history(home).items()}
+            ledger.queued |= queued(home)
             if not home.is_admitted(truth):
                 ledger.blocked.add(name)
             else:

@@ -30,9 +30,10 @@ from lanline.wire.chat.conversations import (
 )
 from lanline.wire.chat.signin import Deregister
 from sim.system.auditor import between
-from sim.system.home import Home, Place, Program
+from sim.system.home import Home
 from sim.system.ledger import PromiseBroken
 from sim.system.process import Death
+from sim.system.program import Place, Program
 
 _WALL_CLOCK_JUMPS_MS = (-86_400_000, -1_000, 1_000, 3_600_000)
 _ROOMS = ("#den", "#lab", "#deck")
@@ -115,7 +116,7 @@ class Story:
             self._say_to_somebody(home, program)
             return
         conversation = self.rng.choice(conversations)
-        where = self.place.server.auditor.wheres[conversation.log]
+        where = self.place.where(conversation.log)
         for _ in range(self.rng.choice([1, 1, 1, 3])):
             home.say(program, conversation.log, where, self._text(home))
 
@@ -130,7 +131,7 @@ class Story:
         conversations = self._open_conversations(program)
         if conversations:
             conversation = self.rng.choice(conversations)
-            where = self.place.server.auditor.wheres[conversation.log]
+            where = self.place.where(conversation.log)
             for _ in range(self.rng.randint(10, 40)):
                 home.say(program, conversation.log, where, self._text(home))
 
@@ -146,7 +147,7 @@ class Story:
 
     def say_refused_again(self, home: Home, program: Program) -> None:
         for message in program.node.outbox:
-            text = home.texts.get(message.entry_id)
+            text = home.witness.texts.get(message.entry_id)
             if message.state is MessageState.REFUSED and text is not None:
                 self.place.ledger.type_again(text)
                 program.node.say_again(message.entry_id)
