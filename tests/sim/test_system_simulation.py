@@ -15,6 +15,7 @@ from lanline.errors import RequestRefused
 from lanline.model.accounts import DeviceId
 from lanline.model.logs import Appended, Cursor, LogId, NewEntry
 from lanline.server.appends import Appends
+from lanline.server.catchup import CatchUp
 from lanline.services.delivery import Feeds
 from lanline.storage.sqlite.logs import SqliteLogs
 from lanline.wire.chat.entries import Committed, LogEntry, Place
@@ -152,8 +153,18 @@ def test_a_cursor_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
     def halve(logs: SqliteLogs, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         moved = advance(logs, log, device, cursor)
-        logs._driver.execute("UPDATE cursors SET delivered = delivered / 2 WHERE log = ?", (log,))
+        logs._driver.execute("UPDATE cursors SET delivered = delivered / 2 WHERE device != ?", (device,))
         return moved
 
     monkeypatch.setattr(SqliteLogs, "advance", halve)
     expect_noticed("went back")
+
+
+def test_a_cursor_that_is_told_before_it_moves_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SqliteLogs, "advance", lambda logs, log, device, cursor: cursor)
+    expect_noticed("by nobody")
+
+
+def test_a_failure_that_nobody_is_told_of_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CatchUp, "_chunk", lambda catch_up, conversation, position: 1 // 0)
+    expect_noticed("complained in its log")
