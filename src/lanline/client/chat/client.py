@@ -13,7 +13,6 @@ from typing import Self
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.history import History
-from lanline.client.chat.loopclock import LoopClock
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer, joined_pin
 from lanline.client.chat.requests import Answer
@@ -24,6 +23,7 @@ from lanline.client.home import Home
 from lanline.crypto.identity import Identity
 from lanline.errors import LanlineError, RefusalCode, RequestRefused, ServerUnreachable
 from lanline.transport.dialer import Dialer
+from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
 
 HISTORY_FILE = "chat.db"

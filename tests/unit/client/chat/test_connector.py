@@ -11,7 +11,6 @@ import pytest
 from lanline.client.chat import connector as module
 from lanline.client.chat import events
 from lanline.client.chat.connector import Connector
-from lanline.client.chat.loopclock import LoopClock
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer
 from lanline.client.chat.session import NodeState
@@ -24,6 +23,7 @@ from lanline.errors import (
     ServerKeyChanged,
     VersionMismatch,
 )
+from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.signin import NoCommonVersion, SignIn
 from unit.client.chat.stage import PlayedLink, Stage
