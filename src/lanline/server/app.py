@@ -98,7 +98,12 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         )
         undo.push_async_callback(_close, listener, chat)
         metrics_port = await _open_health(undo, config, chat, store)
-        yield await _introduce(undo, folder, config, chat, listener, identity, metrics_port)
+        place = _public_place(config, listener.address)
+        first_invite = await _first_invite(chat, place, identity)
+        _announce(undo, folder, listener.address, place)
+        gc.freeze()  # what is there now stays: no collection need look at it again
+        name = config.server_name or platform.node()
+        yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
 
 
 async def _open_health(
@@ -116,31 +121,27 @@ async def _open_health(
     return await port.open(config.metrics_port)
 
 
-async def _introduce(
-    undo: contextlib.AsyncExitStack,
-    folder: DataFolder,
-    config: ServerConfig,
-    chat: ChatServer,
-    listener: Listener,
-    identity: Identity,
-    metrics_port: int | None,
-) -> RunningServer:
-    host, port = listener.address
-    public_host = config.public_host or (lan_address() if config.host in _WILDCARDS else config.host)
-    public_port = config.public_port or port
-    invite = None
-    if not chat.has_accounts:
-        token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
-        invite = InviteLink(public_host, public_port, identity.fingerprint, token)
-    running = Running(_WILDCARDS.get(host, host), port, public_host, public_port, os.getpid())
+def _public_place(config: ServerConfig, address: Address) -> Address:
+    """Where others reach the server, as far as can be known here."""
+    usual = lan_address() if config.host in _WILDCARDS else config.host
+    return config.public_host or usual, config.public_port or address[1]
+
+
+async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
+    if chat.has_accounts:
+        return None
+    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    return InviteLink(*place, identity.fingerprint, token)
+
+
+def _announce(undo: contextlib.AsyncExitStack, folder: DataFolder, address: Address, place: Address) -> None:
+    """To commands on this machine. A disk that is full does not keep the server from telling what was said."""
+    host, port = address
     try:
-        folder.write_running(running)
+        folder.write_running(Running(_WILDCARDS.get(host, host), port, *place, os.getpid()))
     except StorageError as problem:
         _LOG.warning("commands on this machine will not find the server", reason=str(problem))
     undo.callback(folder.remove_running)
-    gc.freeze()  # what is there now stays: no collection need look at it again
-    name = config.server_name or platform.node()
-    return RunningServer(name, listener.address, public_host, public_port, identity.fingerprint, metrics_port, invite)
 
 
 def _check_public_host(host: str | None) -> None:
