@@ -28,7 +28,10 @@ COMMANDS = {
     "serve": ("lanline.cli.serve:serve", "Run a server for your group: chat that loses nothing, on one port."),
     "invite": ("lanline.cli.invite:invite", "Make an invite: a link with which people join the server."),
     "join": ("lanline.cli.join:join", "Join a server: make an account there, or add this device to yours."),
-    "chat": ("lanline.cli.chat:chat", "Talk: everything typed goes to the room you are in."),
+    "chat": (
+        "lanline.cli.chat:chat",
+        "Chat: in rooms and in private, with all that was said while you were away.",
+    ),
     "send": ("lanline.cli.send:send", "Say something to a room or a person, and end."),
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
     "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),

@@ -29,7 +29,7 @@ HEAVY = {
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["peer", "--help"], ["serve", "--help"], ["invite", "--help"], *ADMIN]
+    "arguments", [["--help"], ["peer", "--help"], ["chat", "--help"], ["serve", "--help"], ["invite", "--help"], *ADMIN]
 )
 def test_help_fits_a_terminal(arguments: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-m", "lanline", *arguments], capture_output=True, text=True, check=True)

@@ -47,7 +47,7 @@ class Transcript:
         unread = min(conversation.unread, _MOST_AT_ONCE if conversation.read else _CONTEXT)
         messages = self._committed(conversation.log, _CONTEXT + unread)
         if conversation.unread > unread:
-            self.tell(f"{conversation.unread - unread:,} earlier messages are unread too: /history N shows them.")
+            self.tell(f"{conversation.unread - unread:,} messages were said before these: /history N shows them.")
         self._show(conversation, messages)
 
     def show_new(self, conversation: Conversation, *, is_elsewhere: bool = False) -> None:
