@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -160,7 +161,9 @@ def main() -> int:
     parser.add_argument("--program", type=Path, help="a Python file to run in place of lanline")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}, {options.minutes} minutes")
+    print(f"seed {seed}, {options.minutes} minutes", flush=True)
+    # To be asked to end is no reason to leave servers behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = (sys.executable, str(options.program)) if options.program else LANLINE
     chaos = Chaos(seed, options.minutes, command)
     problems = ["it did not come to a verdict"]

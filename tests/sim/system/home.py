@@ -38,15 +38,15 @@ class Home:
 
     # ---- programs ----
 
-    def start(self) -> Program:
+    def start(self, *, follows_all: bool = True) -> Program:
         self.starts += 1
         place, port = self.place, 40_000 + self.starts
         process = SimProcess(place.world, self.computer, port, place.rng)
         history = History.open(self._database.path)
-        node = self._node(process, history)
+        node = self._node(process, history, follows_all)
         server = place.server
         connector = SimConnector(process, node, server.address, server.fingerprint, place.rng)
-        program = Program(process, history, node, connector)
+        program = Program(process, history, node, connector, follows_all)
         self.programs.append(program)
         self.witness.meet(program)
         history.crash_point = lambda moment: self._crash_point(program, moment)
@@ -54,15 +54,15 @@ class Home:
         process.at(0.0, connector.call)
         return program
 
-    def _node(self, process: SimProcess, history: History) -> ChatNode:
-        node = ChatNode(process.clock, self.place.rng.randbytes, history, AsDevice())
+    def _node(self, process: SimProcess, history: History, follows_all: bool) -> ChatNode:
+        node = ChatNode(process.clock, self.place.rng.randbytes, history, AsDevice(), follows_all=follows_all)
         if node.account:
             return node
         way = AsNewcomer(self.person, f"password of {self.person}", self.computer.name, self.token)
-        return ChatNode(process.clock, self.place.rng.randbytes, history, way)
+        return ChatNode(process.clock, self.place.rng.randbytes, history, way, follows_all=follows_all)
 
     def start_again(self) -> None:
-        if not self.programs:
+        if not any(program.follows_all for program in self.programs):
             self.start()
 
     def end(self, program: Program) -> None:
