@@ -25,12 +25,9 @@ class Disk:
         self.root = Path(tempfile.mkdtemp(prefix="lanline-sim-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None))
         self._numbers = itertools.count()
 
-    def new_folder(self, template: Path | None = None) -> Path:
+    def new_folder(self) -> Path:
         folder = self.root / str(next(self._numbers))
-        if template is None:
-            folder.mkdir()
-        else:
-            shutil.copytree(template, folder)
+        folder.mkdir()
         return folder
 
     def remove(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import random
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from lanline.model.settings import ServerSettings
 from lanline.server.chatserver import ChatServer
+from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.transport.connection import Connection
 from sim.system.auditor import Auditor, Truth
@@ -26,12 +26,11 @@ PORT = 5265
 
 
 @cache
-def migrated_folder() -> Path:
+def migrated_database() -> bytes:
     """To make the tables takes a hundred times as long as to copy them."""
-    folder = Path(tempfile.mkdtemp(prefix="lanline-sim-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    SqliteEngine.open(folder).close()
-    return folder
+    with tempfile.TemporaryDirectory(prefix="lanline-sim-") as folder:
+        SqliteEngine.open(Path(folder)).close()
+        return (Path(folder) / FILE_NAME).read_bytes()
 
 
 class SimPasswords:
@@ -59,7 +58,8 @@ class ServerMachine:
         self.starts = 0
         self._disk = disk
         self._rng = rng
-        self._folder = disk.new_folder(migrated_folder())
+        self._folder = disk.new_folder()
+        (self._folder / FILE_NAME).write_bytes(migrated_database())
         self.start()
 
     @property
