@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import Completer
@@ -69,6 +70,10 @@ class TypedLines:
             return await session.prompt_async(question, handle_sigint=False)
         except (EOFError, KeyboardInterrupt):
             return None
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keeps the keyboard between lines too: a Ctrl+D in the moment before the next prompt would be lost."""
+        return self._terminal.raw_mode()
 
     def leave(self) -> bool:
         """As if the person had left; the line they were typing goes. False when nothing is being typed."""

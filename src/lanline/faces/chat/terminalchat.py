@@ -31,6 +31,7 @@ from lanline.faces.peer import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
 
+_WELCOME = "What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves."
 _GOODBYE_S = 3.0
 _ANSWER_S = 10.0
 """What is typed behind a command that goes elsewhere waits for it; not for ever."""
@@ -91,10 +92,11 @@ class TerminalChat:
 
     async def _talk(self) -> None:
         with screen():
-            self._transcript.tell("What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves.")
-            self._desk.go(self._places.here)
             try:
-                await first_of(self._show_events(), self._take_input(), self._watch_end())
+                with self._lines.held():
+                    self._transcript.tell(_WELCOME)
+                    self._desk.go(self._places.here)
+                    await first_of(self._show_events(), self._take_input(), self._watch_end())
                 if self._end is not None:
                     raise self._end
                 await self._say_goodbye()
