@@ -157,7 +157,7 @@ def test_a_cursor_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
         return moved
 
     monkeypatch.setattr(SqliteLogs, "advance", halve)
-    expect_noticed("went back")
+    expect_noticed("went back|by nobody")
 
 
 def test_a_cursor_that_is_told_before_it_moves_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

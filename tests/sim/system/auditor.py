@@ -63,6 +63,8 @@ class Auditor:
     def _audit(self, view: SqliteView, *, is_whole: bool) -> None:
         execute = view.driver.execute
         heads = execute("SELECT id, head FROM logs").fetchall()
+        for where in set(self.ledger.logs) - {self._where(view, log) for log, _ in heads} if is_whole else ():
+            self.ledger.expect_kept(where, 0)
         for log, head in heads:
             where = self._where(view, log)
             known = len(self.ledger.logs[where])
