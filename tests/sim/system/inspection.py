@@ -70,6 +70,9 @@ def history(home: Home) -> dict[str, list[Stands]]:
             home.place.stands(each) for each in node.messages(conversation.log, last=1_000_000) if each.sequence
         ]
         found[where] = [stands for stands in messages if stands.sequence <= conversation.delivered]
+        count = conversation.delivered - conversation.first
+        if len(found[where]) != count:
+            raise PromiseBroken(f"{home.computer.name} has {len(found[where])} entries of {where}, and says {count}")
         for stands in messages[len(found[where]) :]:
             if stands.author != home.person or stands not in home.place.log(conversation.log):
                 raise PromiseBroken(f"{home.computer.name} has {stands} in {where}, which it was not told")
