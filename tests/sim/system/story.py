@@ -226,13 +226,14 @@ class Story:
             return
         other = home.start(follows_all=self.rng.random() < 0.5)
         world = self.place.world
-        world.at(world.now + self.rng.uniform(0.0, 3.0), lambda: other.process.run(lambda: self._use(home, other)))
+        use = partial(self._let_happen, self._use, home, other)
+        world.at(world.now + self.rng.uniform(0.0, 3.0), lambda: other.process.run(use))
 
     def _use(self, home: Home, program: Program) -> None:
         conversations = self._open_conversations(program)
         if conversations and not program.follows_all and self.rng.random() < 0.5:
             program.node.follow(self.rng.choice(conversations).log)
-        self._let_happen(self.say_something, home, program)
+        self.say_something(home, program)
 
     def slow_down(self, home: Home, program: Program) -> None:
         program.process.delay_s = self.rng.choice([0.0, 0.05, 0.5])
