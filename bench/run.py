@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import bulk
+import chat
 import fanout
 import flood
 import goodput
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     idle.NAME: idle.measure,
     handshakes.NAME: handshakes.measure,
     flood.NAME: flood.measure,
+    chat.NAME: chat.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
