@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from chatcrowd import Wanted, gathered
-from chatservers import SERVERS, ChatServer, Serving, load_server
+from chatcrowd import gathered
+from chatservers import SERVERS, ChatServer, Place, Serving, load_server
 from child import Child, ChildFailed
 from section import Options, Section, table
 
@@ -81,15 +81,13 @@ def _row(title: str, load: Load) -> list[str]:
 
 
 async def _loads(server: ChatServer, members: int, rounds: int, seconds: float) -> list[Load]:
-    with tempfile.TemporaryDirectory() as folder, server.serving(Path(folder), members) as serving:
-        async with gathered(Wanted(server.CROWD, serving.port, members, folder)) as crowd:
+    with tempfile.TemporaryDirectory() as folder, server.serving(Path(folder), members, Place()) as serving:
+        async with gathered(server, serving, members, folder) as crowd:
             await asyncio.sleep(SETTLE_S)
             return [await _load(serving, crowd, members, count, rounds, seconds) for count in IN_FLIGHT]
 
 
-async def _load(
-    serving: Serving, crowd: Child, members: int, in_flight: int, rounds: int, seconds: float
-) -> Load:
+async def _load(serving: Serving, crowd: Child, members: int, in_flight: int, rounds: int, seconds: float) -> Load:
     await _round(serving, crowd, in_flight, WARM_UP_S)
     results = [await _round(serving, crowd, in_flight, seconds) for _ in range(rounds)]
     return Load(members, in_flight, *(statistics.median(column) for column in zip(*results, strict=True)))

@@ -14,6 +14,8 @@ from typing import Any
 
 import bulk
 import chat
+import chatloss
+import chatmembers
 import fanout
 import flood
 import goodput
@@ -35,6 +37,8 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     handshakes.NAME: handshakes.measure,
     flood.NAME: flood.measure,
     chat.NAME: chat.measure,
+    chatmembers.NAME: chatmembers.measure,
+    chatloss.NAME: chatloss.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5

@@ -1,6 +1,6 @@
 """Crowds that fill one room of a chat server and hear what one of them says. A crowd is one module here, with
 
-    async def gather(port, members, folder, on_heard) -> Crowd
+    async def gather(host, port, members, folder, on_heard) -> Crowd
 
 in it, which returns when all are in the room. `on_heard(number)` is called for each message that a member other than
 the speaker receives.
@@ -25,7 +25,7 @@ class Crowd(Protocol):
 
 
 class Gathering(Protocol):
-    async def gather(self, port: int, members: int, folder: Path, on_heard: OnHeard) -> Crowd: ...
+    async def gather(self, host: str, port: int, members: int, folder: Path, on_heard: OnHeard) -> Crowd: ...
 
 
 def load_gathering(name: str) -> Gathering:

@@ -61,14 +61,14 @@ class IrcCrowd:
         self._members[0].send(b"".join(b"PRIVMSG %b :%b\r\n" % (CHANNEL, text_of(number)) for number in numbers))
 
 
-async def gather(port: int, members: int, folder: Path, on_heard: OnHeard) -> IrcCrowd:
+async def gather(host: str, port: int, members: int, folder: Path, on_heard: OnHeard) -> IrcCrowd:
     del folder
     loop = asyncio.get_running_loop()
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def join(number: int) -> Member:
         async with turns:
-            _, member = await loop.create_connection(lambda: Member(b"m%d" % number, on_heard), "127.0.0.1", port)
+            _, member = await loop.create_connection(lambda: Member(b"m%d" % number, on_heard), host, port)
             await asyncio.wait_for(member.joined, JOIN_LIMIT_S)
         return member
 

@@ -79,16 +79,16 @@ class LanlineCrowd:
         self._members[0].say(numbers)
 
 
-async def gather(port: int, members: int, folder: Path, on_heard: OnHeard) -> LanlineCrowd:
+async def gather(host: str, port: int, members: int, folder: Path, on_heard: OnHeard) -> LanlineCrowd:
     turns = asyncio.Semaphore(AT_ONCE)
     hosts: list[LinkHost] = []
 
     async def join(number: int) -> Member:
         async with turns:
             identity = Identity.from_pem(keys_path(folder, number).read_bytes())
-            host = LinkHost(await UdpSocket.bind("127.0.0.1", 0), identity)
-            hosts.append(host)
-            connection = await host.connect(("127.0.0.1", port))
+            link_host = LinkHost(await UdpSocket.bind("0.0.0.0", 0), identity)
+            hosts.append(link_host)
+            connection = await link_host.connect((host, port))
             member = Member(connection, on_heard if number else None)
             await asyncio.wait_for(member.joined, SIGN_IN_LIMIT_S)
         return member

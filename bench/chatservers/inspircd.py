@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chatservers import Serving, free_port, running
+from chatservers import Place, Serving, running
 
 TITLE = "InspIRCd 3 (clear text, keeps nothing)"
 CROWD = "irc"
@@ -17,7 +17,7 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin"
 _SETTINGS = """
 <server name="irc.example.test" description="bench" id="00A" network="bench">
 <admin name="bench" nick="bench" email="bench@example.test">
-<bind address="127.0.0.1" port="{port}" type="clients">
+<bind address="{host}" port="{port}" type="clients">
 <connect allow="*" timeout="60" hardsendq="100M" softsendq="100M" recvq="10M" threshold="1000000000"
  commandrate="1000000000" fakelag="no" localmax="100000" globalmax="100000" resolvehostnames="no" useident="no"
  limit="100000" maxchans="20" pingfreq="600">
@@ -33,13 +33,12 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def serving(folder: Path, members: int) -> Iterator[Serving]:
+def serving(folder: Path, members: int, place: Place) -> Iterator[Serving]:
     del members
-    port = free_port()
     settings = folder / "inspircd.conf"
-    settings.write_text(_SETTINGS.format(port=port, folder=folder), encoding="ascii")
+    settings.write_text(_SETTINGS.format(host=place.host, port=place.port, folder=folder), encoding="ascii")
     program = shutil.which("inspircd", path=PATH)
     assert program is not None, "asked for before"
     command = [program, "--nofork", "--config", str(settings)]
-    with running([*command, "--runasroot"] if os.geteuid() == 0 else command, port) as server:
+    with running([*command, "--runasroot"] if os.geteuid() == 0 else command, place) as server:
         yield server

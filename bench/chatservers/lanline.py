@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatcrowds.lanline import keys_path
-from chatservers import Serving, free_port, running
+from chatservers import Place, Serving, running
 from lanline.crypto.identity import Identity
 from lanline.model.rooms import Access, Membership
 from lanline.storage.api import Transaction
@@ -24,17 +24,16 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def serving(folder: Path, members: int) -> Iterator[Serving]:
-    port = free_port()
+def serving(folder: Path, members: int, place: Place) -> Iterator[Serving]:
     data = folder / "data"
-    _make_accounts(data, folder, members)
+    make_accounts(data, folder, members)
     (data / "lanline.toml").write_text("[limits]\nmessages_per_s = 1000000\nburst = 1000000\n", encoding="ascii")
-    command = [sys.executable, "-m", "lanline", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with running([*command, "--data", str(data)], port) as server:
+    command = [sys.executable, "-m", "lanline", "serve", "--host", place.host, "--port", str(place.port)]
+    with running([*command, "--data", str(data)], place) as server:
         yield server
 
 
-def _make_accounts(data: Path, folder: Path, members: int) -> None:
+def make_accounts(data: Path, folder: Path, members: int) -> None:
     keys_path(folder, 0).parent.mkdir()
     fingerprints: list[bytes] = []
     for number in range(members):

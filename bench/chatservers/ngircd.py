@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chatservers import Serving, free_port, running
+from chatservers import Place, Serving, running
 
 TITLE = "ngIRCd 26 (clear text, keeps nothing)"
 CROWD = "irc"
@@ -17,7 +17,7 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin"
 _SETTINGS = """[Global]
 Name = irc.example.test
 Info = bench
-Listen = 127.0.0.1
+Listen = {host}
 Ports = {port}
 [Limits]
 ConnectRetry = 60
@@ -39,12 +39,11 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def serving(folder: Path, members: int) -> Iterator[Serving]:
+def serving(folder: Path, members: int, place: Place) -> Iterator[Serving]:
     del members
-    port = free_port()
     settings = folder / "ngircd.conf"
-    settings.write_text(_SETTINGS.format(port=port), encoding="ascii")
+    settings.write_text(_SETTINGS.format(host=place.host, port=place.port), encoding="ascii")
     program = shutil.which("ngircd", path=PATH)
     assert program is not None, "asked for before"
-    with running([program, "--nodaemon", "--config", str(settings)], port) as server:
+    with running([program, "--nodaemon", "--config", str(settings)], place) as server:
         yield server
