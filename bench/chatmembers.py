@@ -63,6 +63,7 @@ async def _cost(server: ChatServer, members: int) -> Cost | str:
         return missing
     try:
         with tempfile.TemporaryDirectory() as folder, server.serving(Path(folder), members, Place()) as serving:
+            await asyncio.sleep(SETTLE_S)
             bytes_before, cpu_before = serving.resident_bytes(), serving.cpu_s()
             async with gathered(server, serving, members, folder) as crowd:
                 await asyncio.sleep(SETTLE_S)

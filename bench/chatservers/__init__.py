@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
-SERVERS = ("ngircd", "inspircd")
+SERVERS = ("lanline", "ngircd", "inspircd")
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -27,7 +27,7 @@ def why_not() -> str | None:
 def serving(folder: Path, members: int, place: Place) -> Iterator[Serving]:
     data = folder / "data"
     make_accounts(data, folder, members)
-    (data / "lanline.toml").write_text("[limits]\nmessages_per_s = 1000000\nburst = 1000000\n", encoding="ascii")
+    (data / "lanline.toml").write_text("[limits]\nmessages_per_s = 1000000\nmessages_burst = 1000000\n", encoding="ascii")
     command = [sys.executable, "-m", "lanline", "serve", "--host", place.host, "--port", str(place.port)]
     with running([*command, "--data", str(data)], place) as server:
         yield server
@@ -41,6 +41,7 @@ def make_accounts(data: Path, folder: Path, members: int) -> None:
         keys_path(folder, number).write_bytes(identity.to_pem())
         fingerprints.append(identity.fingerprint)
     engine = SqliteEngine.open(data)
+    (data / "identity.pem").write_bytes(Identity.generate().to_pem())
     try:
         (problem,) = engine.transact([_making(fingerprints)])
     finally:
