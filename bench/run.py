@@ -14,6 +14,7 @@ from typing import Any
 
 import bulk
 import chat
+import chatcatchup
 import chatloss
 import chatmembers
 import fanout
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     flood.NAME: flood.measure,
     chat.NAME: chat.measure,
     chatmembers.NAME: chatmembers.measure,
+    chatcatchup.NAME: chatcatchup.measure,
     chatloss.NAME: chatloss.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"

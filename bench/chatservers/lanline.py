@@ -25,15 +25,26 @@ def why_not() -> str | None:
 
 @contextmanager
 def serving(folder: Path, members: int, place: Place) -> Iterator[Serving]:
-    data = folder / "data"
-    make_accounts(data, folder, members)
-    (data / "lanline.toml").write_text("[limits]\nmessages_per_s = 1000000\nmessages_burst = 1000000\n", encoding="ascii")
+    with serving_prepared(prepared(folder, members), place) as server:
+        yield server
+
+
+@contextmanager
+def serving_prepared(data: Path, place: Place) -> Iterator[Serving]:
     command = [sys.executable, "-m", "lanline", "serve", "--host", place.host, "--port", str(place.port)]
     with running([*command, "--data", str(data)], place) as server:
         yield server
 
 
-def make_accounts(data: Path, folder: Path, members: int) -> None:
+def prepared(folder: Path, members: int) -> Path:
+    """The server's folder: its key, its accounts with their keys, all of them in one room."""
+    data = folder / "data"
+    _make_accounts(data, folder, members)
+    (data / "lanline.toml").write_text("[limits]\nmessages_per_s = 1000000\nmessages_burst = 1000000\n", encoding="ascii")
+    return data
+
+
+def _make_accounts(data: Path, folder: Path, members: int) -> None:
     keys_path(folder, 0).parent.mkdir()
     fingerprints: list[bytes] = []
     for number in range(members):
