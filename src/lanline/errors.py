@@ -15,6 +15,12 @@
     │   ├── MailUncertain       the answer to a complete message never came: nobody can know
     │   └── MailInterrupted     stopped by the person
     ├── OutboxProblem           the folder of waiting mail cannot be read or written
+    ├── HistoryProblem          the client's own memory cannot be opened, read or written
+    ├── NotJoined               this home has joined no server yet, or another one
+    ├── ServerKeyChanged        the server shows another key than the one that was pinned
+    ├── VersionMismatch         client and server speak no version in common
+    ├── ServerUnreachable       it could not be reached in the time given
+    ├── StillQueued             said, kept here, and not yet on the server
     ├── StorageError            the server's folder, and what is kept in it
     │   ├── StorageUnusable     it cannot be opened, read or written
     │   ├── StorageInUse        another program has it
@@ -95,7 +101,10 @@ class IdentityProblem(LanlineError):
 
 
 class LinkError(LanlineError):
-    pass
+    def __init__(self, text: str = "", code: CloseCode | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        """How the link ended, where there was one."""
 
 
 class LinkNotOpen(LinkError):
@@ -136,6 +145,30 @@ class MailInterrupted(MailProblem):
 
 class OutboxProblem(LanlineError):
     pass
+
+
+class HistoryProblem(LanlineError):
+    pass
+
+
+class NotJoined(LanlineError):
+    pass
+
+
+class ServerKeyChanged(LanlineError):
+    pass
+
+
+class VersionMismatch(LanlineError):
+    pass
+
+
+class ServerUnreachable(LanlineError):
+    pass
+
+
+class StillQueued(LanlineError):
+    exit_status = 75
 
 
 class StorageError(LanlineError):

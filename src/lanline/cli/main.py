@@ -8,8 +8,14 @@ import sys
 
 import typer
 
+from lanline.cli.clients import clients, dereg
+from lanline.cli.invite import invite
+from lanline.cli.join import join
+from lanline.cli.lazygroup import lazy_group
+from lanline.cli.log import log
 from lanline.cli.peer import peer
-from lanline.cli.smtp.group import app as smtp
+from lanline.cli.send import send
+from lanline.cli.serve import serve
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -25,8 +31,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command()(serve)
+app.command()(invite)
+app.command()(join)
+app.command()(send)
+app.command()(log)
+app.command()(clients)
+app.add_typer(lazy_group("lanline.cli.rooms", "Show the rooms you may join; make, join and leave them."), name="rooms")
+app.command()(dereg)
+app.add_typer(
+    lazy_group("lanline.cli.admin.group", "Run a server: its people, rooms, invites, figures, backups."), name="admin"
+)
 app.command()(peer)
-app.add_typer(smtp, name="smtp")
+app.add_typer(
+    lazy_group("lanline.cli.smtp.group", "Send ordinary mail: TLS required, certificates verified."), name="smtp"
+)
 
 
 @app.callback()

@@ -65,7 +65,7 @@ class Home:
         peers[label] = KnownPeer(fingerprint.hex(), name, today)
         path = self._folder / _PEERS_FILE
         try:
-            _replace(path, msgspec.json.format(msgspec.json.encode(peers), indent=1))
+            replace_file(path, msgspec.json.format(msgspec.json.encode(peers), indent=1))
         except OSError as cause:
             raise IdentityProblem(f"The peer's key cannot be kept in {path}: {cause.strerror}.") from cause
 
@@ -93,7 +93,7 @@ def _create(path: Path, data: bytes) -> bool:
     return True
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     _write_beside(path, data).replace(path)
 
 

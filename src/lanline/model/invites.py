@@ -56,6 +56,11 @@ class InviteLink(msgspec.Struct, frozen=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{SCHEME}{host}:{self.port}/#{_base32(self.fingerprint)}.{_base32(self.token)}"
 
+    def reached_at(self, place: str) -> InviteLink:
+        """The same invite, for people who reach the server under another HOST or HOST:PORT. Raises InvalidInput."""
+        host, port = _parse_place(place, self.port)
+        return InviteLink(host, port, self.fingerprint, self.token)
+
     @classmethod
     def parse(cls, text: str) -> InviteLink:
         """Raises InvalidInput. The text of the error never holds the token: it may be logged."""
@@ -80,18 +85,18 @@ def invite_token_hash(token: bytes) -> bytes:
     return hashlib.sha256(b"lanline invite\0" + token).digest()
 
 
-def _parse_place(place: str) -> tuple[str, int]:
+def _parse_place(place: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
     if place.startswith("["):
         host, closed, rest = place[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
             raise InvalidInput("The invite's IPv6 address stands in brackets, with the port behind them: [::1]:5265.")
-        return _checked_ipv6(host), _parse_port(rest[1:]) if rest else DEFAULT_PORT
+        return _checked_ipv6(host), _parse_port(rest[1:]) if rest else default_port
     if place.count(":") > 1:
         raise InvalidInput("An IPv6 address in an invite stands in brackets: [::1]:5265.")
     host, colon, port = place.partition(":")
     if not _HOST_NAME.fullmatch(host) or len(host) > _MAX_HOST_LENGTH:
         raise InvalidInput("The invite names no server: after lanline:// stands a host name or an address.")
-    return host.lower(), _parse_port(port) if colon else DEFAULT_PORT
+    return host.lower(), _parse_port(port) if colon else default_port
 
 
 def _checked_ipv6(host: str) -> str:

@@ -30,6 +30,7 @@ class AccountsView(Protocol):
     def device(self, device: DeviceId) -> Device | None: ...
     def device_by_fingerprint(self, fingerprint: bytes) -> Device | None: ...
     def devices(self, account: AccountId) -> list[Device]: ...
+    def all_devices(self) -> list[Device]: ...
 
 
 class Accounts(AccountsView, Protocol):
@@ -51,11 +52,11 @@ class LogsView(Protocol):
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
         """Without those that do not exist."""
 
-    def after(self, log: LogId, sequence: int, limit: int) -> list[Entry]:
-        """The entries that follow a sequence number, oldest first."""
+    def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        """The entries that follow a sequence number, oldest first. At least one, then as their content fits."""
 
-    def before(self, log: LogId, sequence: int, limit: int) -> list[Entry]:
-        """The entries that precede a sequence number, the newest `limit` of them, oldest first."""
+    def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        """The entries that precede a sequence number, the newest of them, oldest first. As many as in `after`."""
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
     def cursor(self, log: LogId, device: DeviceId) -> Cursor: ...

@@ -66,7 +66,7 @@ class Connection:
             self.close()
             raise
         if isinstance(event, LinkClosed):
-            raise LinkError(event.reason)
+            raise LinkError(event.reason, event.code)
         return self
 
     def introduce(self, on_accept: AcceptHandler, address: Address) -> None:

@@ -36,18 +36,25 @@ class Dialer:
 
     async def connect(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection:
         """Raises AddressUnavailable or LinkError. A host that answers over UDP and refuses is not asked again."""
+        over_udp = await self.connect_udp(host, port, expected_fingerprint)
+        return over_udp or await self.connect_websocket(host, port, expected_fingerprint)
+
+    async def connect_udp(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection | None:
+        """None where UDP does not answer in time."""
         family, address = await resolve(host, port)
         link_host = await self._link_host(family, address)
-        connection = link_host.connect_nowait(address, expected_fingerprint)
         try:
             async with asyncio.timeout(self._udp_answers_within_s):
-                return await connection.wait_established()
+                return await link_host.connect(address, expected_fingerprint)
         except TimeoutError:
-            pass
-        except LinkError:
-            assert connection.closed is not None
-            if connection.closed.code is not CloseCode.UNREACHABLE:
+            return None
+        except LinkError as problem:
+            if problem.code is not CloseCode.UNREACHABLE:
                 raise
+            return None
+
+    async def connect_websocket(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection:
+        _, address = await resolve(host, port)
         return await connect(
             address, self._identity, expected_fingerprint=expected_fingerprint, profile=self._websocket_profile
         )

@@ -11,6 +11,7 @@ from lanline.cli.smtp.send import send
 app = typer.Typer(
     help="Send ordinary mail: TLS required, certificates verified, nothing secret on the command line.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 app.command()(send)

@@ -53,6 +53,9 @@ class SqliteAccountsView:
     def devices(self, account: AccountId) -> list[Device]:
         return [Device(*row) for row in self._connection.execute(_DEVICES.where(devices.c.account == account))]
 
+    def all_devices(self) -> list[Device]:
+        return [Device(*row) for row in self._connection.execute(_DEVICES)]
+
 
 class SqliteAccounts(SqliteAccountsView):
     def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:

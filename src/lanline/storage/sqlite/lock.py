@@ -7,15 +7,13 @@ from pathlib import Path
 
 from lanline.errors import StorageInUse
 
-_FILE_NAME = "in-use"
+FILE_NAME = "in-use"
 
 
 class FolderLock:
     def __init__(self, folder: Path) -> None:
         """Raises StorageInUse, sqlite3.Error."""
-        self._connection = sqlite3.connect(
-            folder / _FILE_NAME, timeout=0, check_same_thread=False, isolation_level=None
-        )
+        self._connection = sqlite3.connect(folder / FILE_NAME, timeout=0, check_same_thread=False, isolation_level=None)
         try:
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as cause:

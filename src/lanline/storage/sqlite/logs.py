@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import starmap
+from sqlite3 import Cursor as Found
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -37,6 +39,8 @@ _PUT_CURSOR = (
     "ON CONFLICT (log, device) DO UPDATE SET delivered = excluded.delivered, read = excluded.read"
 )
 
+_Row = tuple[Any, ...]
+
 
 class SqliteLogsView:
     def __init__(self, connection: Connection) -> None:
@@ -52,11 +56,12 @@ class SqliteLogsView:
         found = ((log, self._driver.execute(_HEAD, (log,)).fetchone()) for log in logs)
         return {log: row[0] for log, row in found if row}
 
-    def after(self, log: LogId, sequence: int, limit: int) -> list[Entry]:
-        return list(starmap(Entry, self._driver.execute(_AFTER, (log, sequence, max(limit, 0))).fetchall()))
+    def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        rows = _fetch(self._driver.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
+        return list(starmap(Entry, rows))
 
-    def before(self, log: LogId, sequence: int, limit: int) -> list[Entry]:
-        rows = self._driver.execute(_BEFORE, (log, sequence, max(limit, 0))).fetchall()
+    def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        rows = _fetch(self._driver.execute(_BEFORE, (log, sequence, max(limit, 0))), most_bytes)
         rows.reverse()
         return list(starmap(Entry, rows))
 
@@ -119,3 +124,17 @@ class SqliteLogs(SqliteLogsView):
         if moved != stands:
             self._driver.execute(_PUT_CURSOR, (log, device, moved.delivered, moved.read))
         return moved
+
+
+def _fetch(found: Found, most_bytes: int | None) -> list[_Row]:
+    """Rows are read as they are asked for, so that what does not fit is never in memory."""
+    if most_bytes is None:
+        return found.fetchall()
+    rows: list[_Row] = []
+    for row in found:
+        most_bytes -= len(row[-1])
+        if most_bytes < 0 and rows:
+            break
+        rows.append(row)
+    found.close()
+    return rows

@@ -1,0 +1,1 @@
+"""`lanline admin`: what whoever runs a server may do."""

@@ -1,0 +1,20 @@
+"""Joins the commands of `lanline admin`."""
+
+from __future__ import annotations
+
+import typer
+
+from lanline.cli.admin.invites import invites
+from lanline.cli.admin.keeping import backup, export, restore
+from lanline.cli.admin.people import ban, demote, devices, password, promote, unban, users
+from lanline.cli.admin.rooms import rooms
+from lanline.cli.admin.status import status
+
+app = typer.Typer(
+    help="Run a server: its people, rooms, invites, figures, backups.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for command in (users, ban, unban, promote, demote, password, devices, rooms, invites, status, backup, restore, export):
+    app.command()(command)

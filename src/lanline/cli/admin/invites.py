@@ -1,0 +1,75 @@
+"""`lanline admin invites`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.admin.desk import ask_server, day, say, show_json, show_table, way_to_server
+from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
+from lanline.cli.running import DEFAULT_HOME
+from lanline.errors import InvalidInput, RecordMissing
+
+if TYPE_CHECKING:
+    from lanline.client.operator import Operator
+    from lanline.wire.chat.admin import InviteInfo
+
+_SHOWN_DIGITS = 8
+
+
+def invites(
+    drop: Annotated[str | None, typer.Option(metavar="ID", help="End this invite.")] = None,
+    json: JsonOption = False,
+    data: DataFolderOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """List the invites, or end one. The link of an invite is shown only when it is made.
+
+    \b
+    lanline admin invites
+    lanline admin invites --drop 3f9a02c1
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    way = way_to_server(data, home)
+    if drop is not None:
+        ask_server(way, lambda operator: _drop(operator, drop.lower()))
+        say("This invite is no more.")
+        return
+    found = ask_server(way, _invites)
+    if json:
+        show_json(found)
+        return
+    rows = [
+        (_short(invite), str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else "")
+        for invite in found
+    ]
+    show_table(("ID", "USES LEFT", "UNTIL", "ADMIN"), rows, "There are no invites. Make one: lanline invite")
+
+
+async def _invites(operator: Operator) -> list[InviteInfo]:
+    from lanline.wire.chat.admin import Invites, ListInvites
+
+    return sorted((await operator.ask(ListInvites(1), Invites)).invites, key=lambda invite: invite.created_ms)
+
+
+async def _drop(operator: Operator, start: str) -> None:
+    from lanline.wire.chat.admin import DropInvite
+    from lanline.wire.chat.answers import Done
+
+    found = [invite for invite in await _invites(operator) if invite.token_hash.hex().startswith(start)]
+    if not found:
+        raise RecordMissing(f"There is no invite {start}. See: lanline admin invites")
+    if len(found) > 1:
+        raise InvalidInput(f"Several invites begin with {start}. Give more of it; --json shows all of each.")
+    await operator.ask(DropInvite(1, found[0].token_hash), Done)
+
+
+def _short(invite: InviteInfo) -> str:
+    return invite.token_hash.hex()[:_SHOWN_DIGITS]
+
+
+def _until(invite: InviteInfo) -> str:
+    if invite.expires_ms is None:
+        return "for ever"
+    return "expired" if invite.expires_ms <= time.time() * 1000 else day(invite.expires_ms)

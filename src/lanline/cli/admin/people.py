@@ -1,0 +1,212 @@
+"""`lanline admin users`, `ban`, `unban`, `promote`, `demote`, `password`, `devices`."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.admin.desk import ask_server, day, say, show_json, show_table, size, way_to_server
+from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
+from lanline.cli.running import DEFAULT_HOME
+from lanline.errors import InvalidInput, RecordMissing
+
+if TYPE_CHECKING:
+    from lanline.client.operator import Operator
+    from lanline.wire.chat.admin import UserInfo
+    from lanline.wire.chat.messages import ClientMessage
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
+
+
+def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """List everybody who has an account.
+
+    \b
+    On the server's machine:  lanline admin users --data ~/.lanline-server
+    As an admin, anywhere:    lanline admin users
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    found = ask_server(way_to_server(data, home), _users)
+    if json:
+        show_json(found)
+        return
+    rows = [
+        (user.name, _standing(user), _online(user), str(len(_used(user))), size(user.blob_bytes), day(user.created_ms))
+        for user in found
+    ]
+    show_table(("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED"), rows, "Nobody has joined yet.")
+
+
+def ban(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Told to the one who is banned.")] = "",
+    data: DataFolderOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Keep somebody out, from this moment on. What they said stays.
+
+    \b
+    lanline admin ban mallory --reason "We talked about this."
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import SetBanned
+
+    user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
+    say(f"{user.name} is banned.")
+
+
+def unban(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Let somebody in again.
+
+    \b
+    lanline admin unban mallory
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import SetBanned
+
+    user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=False))
+    say(f"{user.name} may sign in again.")
+
+
+def promote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Make somebody an admin.
+
+    \b
+    lanline admin promote ann
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import SetAdmin
+
+    user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=True))
+    say(f"{user.name} is an admin.")
+
+
+def demote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Make an admin a member like all others.
+
+    \b
+    lanline admin demote ann
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import SetAdmin
+
+    user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
+    say(f"{user.name} is no admin any more.")
+
+
+def password(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Give an account a new password. It is asked for, or read from standard input.
+
+    It is for adding devices; those that are there stay signed in.
+
+    \b
+    lanline admin password ann
+    pwgen 16 1 | lanline admin password ann
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import SetPassword
+
+    secret = _new_password(name)
+    user = _change(data, home, name, lambda user: SetPassword(1, user.account, secret))
+    say(f"{user.name} has a new password.")
+
+
+def devices(
+    name: Name,
+    revoke: Annotated[int | None, typer.Option(metavar="ID", help="End this device's right to sign in.")] = None,
+    json: JsonOption = False,
+    data: DataFolderOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """List somebody's devices, or shut one out that is lost.
+
+    \b
+    lanline admin devices ann
+    lanline admin devices ann --revoke 7
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import RevokeDevice
+
+    if revoke is not None:
+        number = revoke
+        _change(data, home, name, lambda user: RevokeDevice(1, _device_of(user, number)))
+        say(f"Device {number} of {name} may not sign in any more.")
+        return
+    user = _named(ask_server(way_to_server(data, home), _users), name)
+    if json:
+        show_json(user.devices)
+        return
+    rows = [
+        (
+            str(device.device),
+            device.label,
+            "revoked" if device.is_revoked else "online" if device.is_online else "",
+            day(device.added_ms),
+            device.fingerprint.hex()[:16],
+        )
+        for device in user.devices
+    ]
+    show_table(("ID", "LABEL", "STATE", "ADDED", "KEY"), rows, f"{user.name} has no device.")
+
+
+async def _users(operator: Operator) -> list[UserInfo]:
+    from lanline.wire.chat.admin import ListUsers, Users
+
+    return sorted((await operator.ask(ListUsers(1), Users)).users, key=lambda user: user.name.casefold())
+
+
+def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInfo], ClientMessage]) -> UserInfo:
+    """Ask for a change of the account that is called so; it as it was."""
+
+    async def work(operator: Operator) -> UserInfo:
+        from lanline.wire.chat.answers import Done
+
+        user = _named(await _users(operator), name)
+        await operator.ask(message(user), Done)
+        return user
+
+    return ask_server(way_to_server(data, home), work)
+
+
+def _named(found: list[UserInfo], name: str) -> UserInfo:
+    """Whoever is called so, or so alike that nobody else can be."""
+    from lanline.model.names import folded_name
+
+    for user in found:
+        if folded_name(user.name) == folded_name(name):
+            return user
+    alike = difflib.get_close_matches(name, [user.name for user in found], n=1)
+    meant = f" Did you mean {alike[0]}?" if alike else " See: lanline admin users"
+    raise RecordMissing(f"Nobody here is called {name}.{meant}")
+
+
+def _device_of(user: UserInfo, number: int) -> int:
+    if number not in {device.device for device in user.devices}:
+        raise RecordMissing(f"{user.name} has no device {number}. See: lanline admin devices {user.name}")
+    return number
+
+
+def _standing(user: UserInfo) -> str:
+    words = ["admin"] * user.is_admin + ["banned"] * user.is_banned
+    return ", ".join(words) or "member"
+
+
+def _used(user: UserInfo) -> list[object]:
+    return [device for device in user.devices if not device.is_revoked]
+
+
+def _online(user: UserInfo) -> str:
+    return "yes" if any(device.is_online for device in user.devices) else ""
+
+
+def _new_password(name: str) -> str:
+    """Never as an option, where others on this machine would see it."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        secret = (sys.stdin.readline() if sys.stdin is not None else "").rstrip("\r\n")
+    else:
+        import getpass
+
+        secret = getpass.getpass(f"New password for {name}: ")
+        if getpass.getpass("Once more: ") != secret:
+            raise InvalidInput("These are two different passwords. Nothing was changed.")
+    if not secret:
+        raise InvalidInput("The new password is empty. Nothing was changed.")
+    return secret

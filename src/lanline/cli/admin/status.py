@@ -1,0 +1,32 @@
+"""`lanline admin status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanline.cli.admin.desk import ask_server, show_json, show_table, way_to_server
+from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
+from lanline.cli.running import DEFAULT_HOME
+
+if TYPE_CHECKING:
+    from lanline.client.operator import Operator
+
+
+def status(json: JsonOption = False, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Show the figures of the running server, the same as its metrics.
+
+    \b
+    lanline admin status
+    lanline admin status --json
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    figures = ask_server(way_to_server(data, home), _figures)
+    if json:
+        show_json(figures)
+        return
+    show_table(("FIGURE", "VALUE"), [(name, f"{value:g}") for name, value in sorted(figures.items())], "No figures.")
+
+
+async def _figures(operator: Operator) -> dict[str, float]:
+    from lanline.wire.chat.admin import AskStatus, ServerStatus
+
+    return (await operator.ask(AskStatus(1), ServerStatus)).figures

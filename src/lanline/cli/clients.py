@@ -1,0 +1,70 @@
+"""`lanline clients` and `lanline dereg`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, JsonOption, TimeoutOption, at_server, show_line
+from lanline.cli.running import DEFAULT_HOME
+
+if TYPE_CHECKING:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.values import Person
+
+
+def clients(
+    json: JsonOption = False, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME
+) -> None:
+    """Show everybody on the server: who is online, and where.
+
+    \b
+    Everybody:      lanline clients
+    Who is there:   lanline clients --json | jq -r 'select(.online).name'
+
+    \b
+    Exit status: 0, 1 when the server is not reached, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.admin.desk import day, show_table
+
+    async def work(client: ChatClient) -> tuple[Person, ...]:
+        return client.node.people
+
+    people = at_server(home, timeout, work)
+    if json:
+        for person in people:
+            show_line(_json(person))
+        return
+    rows = [
+        (each.name, "online" if each.is_online else f"last seen {day(each.seen_ms)}", each.address)
+        for each in sorted(people, key=lambda each: not each.is_online)
+    ]
+    show_table(("NAME", "", "ADDRESS"), rows, "Nobody is here.")
+
+
+def _json(person: Person) -> str:
+    import datetime as dt
+    import json
+
+    seen = dt.datetime.fromtimestamp(person.seen_ms / 1000, dt.UTC).isoformat(timespec="milliseconds")
+    value = {"name": person.name, "online": person.is_online, "seen": seen, "address": person.address}
+    return json.dumps({**value, "admin": person.is_admin, "banned": person.is_banned})
+
+
+def dereg(timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME) -> None:
+    """Go offline everywhere: every program that is signed in as you is signed out.
+
+    What is said to you meanwhile is kept, and is there when you come back with
+    lanline chat.
+
+    \b
+    Leave:   lanline dereg
+
+    \b
+    Exit status: 0, 1 when the server is not reached, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+
+    async def work(client: ChatClient) -> None:
+        await client.rooms.deregister()
+
+    at_server(home, timeout, work)
+    show_line("You are offline.")

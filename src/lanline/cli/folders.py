@@ -1,0 +1,31 @@
+"""The two folders of the commands: the client's home and the server's data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lanline.errors import InvalidInput
+
+DEFAULT_DATA = Path("~/.lanline-server")
+
+DataFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar="LANLINE_DATA",
+        help="The server's folder, on its own machine.",
+        show_default="none: as the admin of your home",
+    ),
+]
+HomeOption = Annotated[Path, typer.Option("--home", envvar="LANLINE_HOME", help="Your folder, if you are an admin.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+
+def expanded(path: Path, option: str) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as cause:
+        raise InvalidInput(f"There is no home folder here. Choose a folder with {option}.") from cause

@@ -1,0 +1,170 @@
+"""`lanline log`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.chathome import (
+    DEFAULT_TIMEOUT_S,
+    HomeOption,
+    JsonOption,
+    TimeoutOption,
+    checked_timeout,
+    home_folder,
+    show_line,
+    tell_aside,
+)
+from lanline.cli.running import DEFAULT_HOME, run
+from lanline.errors import InvalidInput, LanlineError
+
+if TYPE_CHECKING:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.values import Conversation, Message
+
+_MOST_AT_ONCE = 1000
+
+
+def log(
+    of: Annotated[str, typer.Argument(metavar="'#ROOM'|NICK", help="Which conversation.")],
+    last: Annotated[int, typer.Option("--last", "-n", min=0, max=1_000_000, help="How many messages.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl+C.")] = False,
+    json: JsonOption = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Show what was said in a room or with a person.
+
+    What the server has is fetched first, and counts as read once it is shown.
+    When the server cannot be reached, what this device has kept is shown, and a
+    line on standard error says so.
+
+    \b
+    The last 20:    lanline log '#lab'
+    A watcher:      lanline log '#lab' --last 0 --follow
+    For a script:   lanline log ben --json | jq -r .text
+
+    \b
+    Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    limit_s = checked_timeout(timeout)
+    run(_work(home_folder(home), of, last, follow, json, limit_s), on_uvloop=False)
+
+
+async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, limit_s: float) -> None:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.destinations import checked_destination
+
+    title = checked_destination(of)
+    async with ChatClient.at_home(folder, follows_all=False) as client:
+        is_online = await _is_connected(client, limit_s, waits=follows)
+        conversation = client.node.conversation_titled(title)
+        if conversation is None:
+            raise _nothing_of(client, title, is_online)
+        if is_online:
+            await _catch_up(client, conversation.log, last, limit_s)
+        shown = _Shown(client, json)
+        for message in client.node.messages(conversation.log, last=last) if last else []:
+            shown.show(message)
+        if is_online:
+            shown.mark_read(conversation.log)
+        if follows:
+            await _go_on(client, conversation.log, shown)
+
+
+def _nothing_of(client: ChatClient, title: str, is_online: bool) -> LanlineError:
+    from lanline.errors import RefusalCode, RequestRefused
+
+    if title.startswith("#"):
+        return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"You are not in {title}, or there is no such room.")
+    if client.node.person_named(title) is None and is_online:
+        return RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {title} here.")
+    return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"Nothing was said with {title} yet.")
+
+
+async def _is_connected(client: ChatClient, limit_s: float, *, waits: bool) -> bool:
+    """Otherwise it is told; who only looks does not wait for a second call."""
+    from lanline.client.chat.session import NodeState
+
+    def is_decided() -> bool:
+        return client.node.state is NodeState.SYNCHRONIZED or (bool(client.failed_calls) and not waits)
+
+    await client.wait_until(is_decided, limit_s)
+    if client.node.state is NodeState.SYNCHRONIZED:
+        return True
+    tell_aside(f"Not connected ({client.last_problem.rstrip('.')}): what follows is what this device has kept.")
+    return False
+
+
+async def _catch_up(client: ChatClient, log: int, last: int, limit_s: float) -> None:
+    from lanline.client.chat.events import CaughtUp, EarlierReceived, NodeEvent
+
+    arrived: list[NodeEvent] = []
+
+    def watch(event: NodeEvent) -> None:
+        if isinstance(event, CaughtUp | EarlierReceived) and event.log == log:
+            arrived.append(event)
+
+    end_watching = client.subscribe(watch)
+    client.node.follow(log)
+    await client.wait_until(lambda: bool(arrived), limit_s)
+    while (missing := _missing(client.node.conversation(log), last)) > 0:
+        arrived.clear()
+        client.node.read_earlier(log, min(missing, _MOST_AT_ONCE))
+        if not await client.wait_until(lambda: bool(arrived), limit_s) or not _brought(arrived[0]):
+            break
+    end_watching()
+
+
+def _missing(conversation: Conversation | None, last: int) -> int:
+    """How many that the server has are wanted and not here."""
+    if conversation is None:
+        return 0
+    return min(conversation.first, last - (conversation.delivered - conversation.first))
+
+
+def _brought(event: object) -> bool:
+    return bool(getattr(event, "messages", ()))
+
+
+class _Shown:
+    def __init__(self, client: ChatClient, json: bool) -> None:
+        from lanline.cli.spoken import message_json, message_lines
+
+        self._client = client
+        self._write = message_json if json else message_lines
+        self._through = 0
+
+    def show(self, message: Message) -> None:
+        """Once each: what is queued has no place yet, and is shown for what it is."""
+        if message.sequence and message.sequence <= self._through:
+            return
+        self._through = max(self._through, message.sequence)
+        show_line(self._write(message, self._client.node))
+
+    def mark_read(self, log: int) -> None:
+        self._client.node.mark_read(log, self._through)
+
+
+async def _go_on(client: ChatClient, log: int, shown: _Shown) -> None:
+    import sys
+
+    from lanline.client.chat.events import ConnectionLost, ConversationClosed, EntriesReceived
+
+    client.node.follow(log)
+    sys.stdout.flush()
+    while True:
+        match await client.next_event_or_end():
+            case EntriesReceived(of, messages) if of == log:
+                for message in messages:
+                    shown.show(message)
+                sys.stdout.flush()
+                shown.mark_read(log)
+            case ConnectionLost(reason):
+                tell_aside(f"Connection lost ({reason.rstrip('.')}); calling again.")
+            case ConversationClosed(of, title, reason) if of == log:
+                raise InvalidInput(f"{title} is closed to you: {reason}")
+            case _:
+                pass

@@ -1,0 +1,163 @@
+"""`lanline rooms`: the list, and making, joining and leaving one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, JsonOption, TimeoutOption, at_server, show_line
+from lanline.cli.running import DEFAULT_HOME
+
+if TYPE_CHECKING:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.values import RoomListing
+
+app = typer.Typer(invoke_without_command=True)
+Room = Annotated[str, typer.Argument(metavar="'#ROOM'", help="Its name; quote the '#' for the shell.")]
+
+
+@app.callback()
+def rooms(
+    context: typer.Context,
+    json: JsonOption = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Show the rooms you may join; make, join and leave them.
+
+    \b
+    All rooms:    lanline rooms
+    A new one:    lanline rooms create '#lab' --topic 'glass and wire'
+    For few:      lanline rooms create '#board' --invite-only
+                  lanline rooms invite '#board' ben
+    In and out:   lanline rooms join '#lab'
+                  lanline rooms leave '#lab'
+
+    \b
+    Exit status: 0, 1 refused or not reached, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work(client: ChatClient) -> tuple[list[RoomListing], set[int]]:
+        mine = {each.log for each in client.node.conversations if each.is_open}
+        return await client.rooms.visible(), mine
+
+    listed, mine = at_server(home, timeout, work)
+    if json:
+        for room in listed:
+            show_line(_json(room, room.log in mine))
+    else:
+        _show(listed, mine)
+
+
+def _show(listed: list[RoomListing], mine: set[int]) -> None:
+    from lanline.cli.admin.desk import show_table
+    from lanline.model.rooms import Access
+
+    rows = [
+        (
+            room.name,
+            "yes" if room.log in mine else "",
+            str(room.members),
+            "invite-only" if room.access is Access.INVITE_ONLY else "",
+            room.topic,
+        )
+        for room in listed
+    ]
+    show_table(("ROOM", "JOINED", "PEOPLE", "ACCESS", "TOPIC"), rows, "There are no rooms you may see.")
+
+
+def _json(room: RoomListing, is_joined: bool) -> str:
+    import json
+
+    value = {"name": room.name, "joined": is_joined, "people": room.members, "access": room.access.value}
+    return json.dumps({**value, "topic": room.topic})
+
+
+@app.command()
+def create(
+    room: Room,
+    topic: Annotated[str, typer.Option(help="What it is about.")] = "",
+    invite_only: Annotated[bool, typer.Option("--invite-only", help="Only who is invited sees and joins it.")] = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Make a room; you are its owner.
+
+    \b
+    Open to all:   lanline rooms create '#lab' --topic 'glass and wire'
+    For few:       lanline rooms create '#board' --invite-only
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.model.names import checked_room_name
+    from lanline.model.rooms import Access, checked_topic
+
+    name, about = checked_room_name(room), checked_topic(topic)
+    access = Access.INVITE_ONLY if invite_only else Access.OPEN
+    at_server(home, timeout, lambda client: client.rooms.create(name, about, access))
+    show_line(f"{name} is there, and you are in it.")
+
+
+@app.command()
+def join(room: Room, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME) -> None:
+    """Join a room that is open, or that you are invited to.
+
+    \b
+    Example:   lanline rooms join '#lab'
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.model.names import checked_room_name
+
+    name = checked_room_name(room)
+    at_server(home, timeout, lambda client: client.rooms.join(name))
+    show_line(f"You are in {name}.")
+
+
+@app.command()
+def leave(room: Room, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME) -> None:
+    """Leave a room. What was said stays readable on this device.
+
+    \b
+    Example:   lanline rooms leave '#lab'
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+
+    async def work(client: ChatClient) -> str:
+        conversation = _conversation(client, room)
+        await client.rooms.leave(conversation)
+        return room
+
+    show_line(f"You have left {at_server(home, timeout, work)}.")
+
+
+@app.command()
+def invite(
+    room: Room,
+    nick: Annotated[str, typer.Argument(metavar="NICK", help="Whom.")],
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Invite somebody into a room.
+
+    \b
+    Example:   lanline rooms invite '#board' ben
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.errors import RefusalCode, RequestRefused
+
+    async def work(client: ChatClient) -> str:
+        person = client.node.person_named(nick)
+        if person is None:
+            raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {nick} here.")
+        await client.rooms.invite(_conversation(client, room), person.account)
+        return person.name
+
+    show_line(f"{at_server(home, timeout, work)} is invited to {room}.")
+
+
+def _conversation(client: ChatClient, room: str) -> int:
+    from lanline.errors import RefusalCode, RequestRefused
+    from lanline.model.names import checked_room_name
+
+    found = client.node.conversation_titled(checked_room_name(room))
+    if found is None or not found.is_open:
+        raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"You are not in {room}.")
+    return found.log

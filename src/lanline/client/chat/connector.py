@@ -1,0 +1,177 @@
+"""Keeps the node connected: over UDP, over WebSocket where that is blocked, and back to UDP as soon as it works.
+
+A server that is away is called again for ever, with pauses that grow and differ from client to client; what no second
+try can mend ends the calling with its sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from lanline.client.chat import events
+from lanline.client.chat.events import NodeEvent
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.pin import KnownServer
+from lanline.errors import (
+    AddressUnavailable,
+    CloseCode,
+    LinkError,
+    RefusalCode,
+    RequestRefused,
+    ServerKeyChanged,
+    VersionMismatch,
+)
+from lanline.proto.link.profile import LinkProfile
+from lanline.proto.websocket.profile import WebSocketProfile
+from lanline.transport.connection import Connection
+from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
+
+UDP_PROFILE = LinkProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=MAX_MESSAGE_BYTES)
+"""A half-open link is known as dead after 20 s; while something is typed, as soon as that is not answered."""
+WEBSOCKET_PROFILE = WebSocketProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=MAX_MESSAGE_BYTES)
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+UDP_AGAIN_S = 60.0
+_PASSING = {RefusalCode.SERVER_PROBLEM, RefusalCode.SLOW_DOWN, RefusalCode.STORAGE_FULL}
+
+
+class Caller(Protocol):
+    """`transport.dialer.Dialer`."""
+
+    async def connect_udp(
+        self, host: str, port: int, expected_fingerprint: bytes | None = None
+    ) -> Connection | None: ...
+
+    async def connect_websocket(
+        self, host: str, port: int, expected_fingerprint: bytes | None = None
+    ) -> Connection: ...
+
+
+class Connector:
+    def __init__(
+        self, node: ChatNode, caller: Caller, server: KnownServer, tell: Callable[[NodeEvent], None] = lambda _: None
+    ) -> None:
+        self.server = server
+        """With the key that it showed, where none was known."""
+        self.last_problem = ""
+        self.failed_calls = 0
+        self._node = node
+        self._caller = caller
+        self._tell = tell
+        self._is_over_udp = True
+        self._pause_s = FIRST_PAUSE_S
+        self._least_pause_s = 0.0
+        self._final: Exception | None = None
+        self._has_changed = asyncio.Event()
+        self._is_connected = False
+
+    async def run(self) -> None:
+        """Until it makes no sense to go on; raises RequestRefused, ServerKeyChanged or VersionMismatch."""
+        end_listening = self._node.subscribe(self._on_event)
+        try:
+            while True:
+                await self._connect()
+                await self._stay()
+                if self._final is not None:
+                    raise self._final
+                await self._pause()
+        finally:
+            end_listening()
+
+    # One link.
+
+    async def _connect(self) -> None:
+        """A link in the hands of the node, or a problem that is told."""
+        server = self.server
+        try:
+            connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
+            self._is_over_udp = connection is not None
+            if connection is None:
+                connection = await self._caller.connect_websocket(server.host, server.port, server.fingerprint)
+        except LinkError as problem:
+            self._on_failed(problem)
+        except AddressUnavailable as problem:
+            self.last_problem = str(problem)
+        else:
+            self._adopt(connection)
+
+    def _on_failed(self, problem: LinkError) -> None:
+        self.last_problem = str(problem)
+        if problem.code is CloseCode.IDENTITY_REJECTED:
+            self._final = _key_changed(self.server)
+        elif problem.code is CloseCode.INCOMPATIBLE_VERSION:
+            self._final = VersionMismatch(f"{problem} Bring this Lanline and the server's to the same version.")
+
+    def _adopt(self, connection: Connection) -> None:
+        if self.server.fingerprint is None:
+            self.server = msgspec.structs.replace(self.server, fingerprint=connection.peer_fingerprint)
+        self._is_connected = True
+        self._node.on_connected(connection)
+
+    async def _stay(self) -> None:
+        """Until the node has lost its link. Meanwhile UDP is tried now and then where WebSocket had to do."""
+        while self._is_connected:
+            self._has_changed.clear()
+            try:
+                async with asyncio.timeout(None if self._is_over_udp else UDP_AGAIN_S):
+                    await self._has_changed.wait()
+            except TimeoutError:
+                await self._try_udp_again()
+
+    async def _try_udp_again(self) -> None:
+        server = self.server
+        try:
+            connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
+        except (LinkError, AddressUnavailable):
+            return
+        if connection is not None and self._is_connected:
+            self._is_over_udp = True
+            self._node.on_connected(connection)
+        elif connection is not None:
+            connection.close()
+
+    async def _pause(self) -> None:
+        pause_s = max(self._pause_s * random.uniform(0.5, 1.0), self._least_pause_s)  # noqa: S311 -- not a secret
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._least_pause_s = 0.0
+        self.failed_calls += 1
+        self._tell(events.CallFailed(self.last_problem, pause_s))
+        await asyncio.sleep(pause_s)
+
+    # What the node tells.
+
+    def _on_event(self, event: NodeEvent) -> None:
+        match event:
+            case events.SignedIn():
+                self._pause_s = FIRST_PAUSE_S
+            case events.ConnectionLost(reason):
+                self._is_connected = False
+                self.last_problem = reason
+                self._has_changed.set()
+            case events.SignInRefused(code, text, retry_after_s):
+                self.last_problem = text
+                if retry_after_s or code in _PASSING:
+                    self._least_pause_s = retry_after_s
+                else:
+                    self._final = RequestRefused(code, text)
+            case events.VersionRefused(text):
+                self._final = VersionMismatch(text)
+            case _:
+                pass
+
+
+def _key_changed(server: KnownServer) -> ServerKeyChanged:
+    from lanline.crypto.words import fingerprint_words  # noqa: PLC0415 -- 256 words for a day that may never come
+
+    assert server.fingerprint is not None
+    words = " ".join(fingerprint_words(server.fingerprint))
+    return ServerKeyChanged(
+        f"The server at {server.place} shows another key than the one known here ({words}). Either somebody is in "
+        "between, or the server was set up anew. Nothing was sent. Ask whoever runs it by another way; if its key is "
+        "new, join again with a new invite and another --home."
+    )

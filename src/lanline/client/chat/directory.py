@@ -1,0 +1,102 @@
+"""Who there is, and whether online. On the disk as they were last seen, so that names are known offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanline.client.chat.events import PeopleChanged
+from lanline.client.chat.history import History
+from lanline.client.chat.values import Person
+from lanline.model.names import folded_name
+from lanline.model.text import display_name, safe_line
+from lanline.wire.chat import directory
+
+
+class Directory:
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._people = {person.account: person for person in history.people()}
+        self._by_name = {folded_name(person.name): person.account for person in self._people.values()}
+        self._arriving: list[Person] = []
+        self._unwritten: dict[int, Person] = {}
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        return tuple(sorted(self._people.values(), key=lambda person: (person.name.casefold(), person.account)))
+
+    def person(self, account: int) -> Person | None:
+        return self._people.get(account)
+
+    def named(self, name: str) -> Person | None:
+        account = self._by_name.get(folded_name(name))
+        return None if account is None else self._people[account]
+
+    def name_of(self, account: int) -> str:
+        person = self._people.get(account)
+        return person.name if person is not None else "somebody"
+
+    # What the server says.
+
+    def begin_link(self) -> None:
+        self._arriving = []
+
+    def on_table(self, table: directory.People) -> PeopleChanged | None:
+        """The whole table once its last piece is here. Who is not in it is not online."""
+        self._arriving += map(_person, table.people)
+        if not table.is_last:
+            return None
+        arrived, self._arriving = self._arriving, []
+        present = {person.account for person in arrived}
+        self._put(arrived)
+        self._put(_offline(person) for person in self._people.values() if person.account not in present)
+        self.write()
+        return PeopleChanged(self.people, is_whole=True)
+
+    def on_changed(self, changed: directory.PeopleChanged) -> PeopleChanged:
+        people = tuple(map(_person, changed.people))
+        online = {person.account for person in people if self._is_online(person.account)}
+        self._put(people)
+        return PeopleChanged(
+            people,
+            came=tuple(person for person in people if person.is_online and person.account not in online),
+            went=tuple(person for person in people if not person.is_online and person.account in online),
+        )
+
+    def on_link_lost(self) -> None:
+        self._put([_offline(person) for person in self._people.values() if person.is_online])
+
+    def _is_online(self, account: int) -> bool:
+        person = self._people.get(account)
+        return person is not None and person.is_online
+
+    def _put(self, people: Iterable[Person]) -> None:
+        for person in list(people):
+            known = self._people.get(person.account)
+            if known is not None and known.name != person.name:
+                self._by_name.pop(folded_name(known.name), None)
+            if known is None or _offline(known) != _offline(person):
+                self._unwritten[person.account] = person
+            self._people[person.account] = person
+            self._by_name[folded_name(person.name)] = person.account
+
+    def write(self) -> None:
+        """Comings and goings are written seldom: they are no loss, and each would cost a sync of the disk."""
+        if self._unwritten:
+            self._history.put_people(self._unwritten.values())
+            self._unwritten = {}
+
+
+def _person(person: directory.Person) -> Person:
+    return Person(
+        person.account,
+        display_name(person.name),
+        person.is_online,
+        safe_line(person.address),
+        person.seen_ms,
+        person.is_admin,
+        person.is_banned,
+    )
+
+
+def _offline(person: Person) -> Person:
+    return Person(person.account, person.name, False, person.address, person.seen_ms, person.is_admin, person.is_banned)

@@ -1,0 +1,187 @@
+"""What happens at the node, as every face sees it. A listener gets them in order, each after it is on the disk."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lanline.client.chat.values import Conversation, Message, MessageState, Person, Waiting
+from lanline.errors import RefusalCode
+from lanline.model.rooms import Role
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """Requests are answered from now on. People and conversations follow, and then `Synchronized`."""
+
+    account: int
+    name: str
+    device: int
+    is_admin: bool
+    is_new: bool
+    """This join made the account."""
+    server_name: str
+
+
+class Synchronized(msgspec.Struct, frozen=True):
+    """The tables of people and conversations are whole. What was said meanwhile is still on its way: `CaughtUp`."""
+
+
+class SignInRefused(msgspec.Struct, frozen=True):
+    """It makes no sense to call again with the same: wrong password, name taken, banned, device not known …"""
+
+    code: RefusalCode
+    text: str
+    retry_after_s: float = 0.0
+
+
+class VersionRefused(msgspec.Struct, frozen=True):
+    """The server speaks none of our versions. `text` says who has to upgrade."""
+
+    text: str
+    is_server_newer: bool
+
+
+class ConnectionLost(msgspec.Struct, frozen=True):
+    """There is no link to the server any more, and what was under way on it is open: the outbox has it."""
+
+    reason: str
+
+
+class CallFailed(msgspec.Struct, frozen=True):
+    """The connector could not reach the server, and will try again in so long."""
+
+    reason: str
+    next_try_s: float
+
+
+class PeopleChanged(msgspec.Struct, frozen=True):
+    """`came` and `went` are those of them who are online now and were not, and the other way round.
+
+    After signing in all people come once, `is_whole`, with neither in it: nobody wants thirty "has joined" lines then.
+    """
+
+    people: tuple[Person, ...]
+    came: tuple[Person, ...] = ()
+    went: tuple[Person, ...] = ()
+    is_whole: bool = False
+
+
+class ConversationOpened(msgspec.Struct, frozen=True):
+    """New on this device: joined, created, or somebody has written for the first time."""
+
+    conversation: Conversation
+
+
+class ConversationChanged(msgspec.Struct, frozen=True):
+    """Its topic, access, one's rights, cursors or unread count are others now."""
+
+    conversation: Conversation
+
+
+class ConversationClosed(msgspec.Struct, frozen=True):
+    log: int
+    title: str
+    reason: str
+
+
+class MessageQueued(msgspec.Struct, frozen=True):
+    """One's own, typed in this process, and on the disk."""
+
+    message: Message
+
+
+class MessageStateChanged(msgspec.Struct, frozen=True):
+    """Of one's own message: sent (its place is known now), delivered, read, or refused with the reason."""
+
+    log: int | None
+    entry_id: bytes
+    state: MessageState
+    sequence: int = 0
+    time_ms: int = 0
+    problem: str = ""
+    code: RefusalCode | None = None
+    """Why, when it was refused."""
+
+
+class HistoryFailed(msgspec.Struct, frozen=True):
+    """The disk takes nothing, so nothing is taken in either; it goes on by itself when there is room again."""
+
+    text: str
+
+
+class EntriesReceived(msgspec.Struct, frozen=True):
+    """Dense and in order: the first follows on the last that was reported of this log. One's own are among them.
+
+    `is_live` is false while the log catches up. A message is new to the person when its sequence number is over the
+    conversation's `read`.
+    """
+
+    log: int
+    messages: tuple[Message, ...]
+    is_live: bool
+
+
+class EarlierReceived(msgspec.Struct, frozen=True):
+    """What `read_earlier` brought, oldest first; none when the beginning is reached."""
+
+    log: int
+    messages: tuple[Message, ...]
+
+
+class CaughtUp(msgspec.Struct, frozen=True):
+    """The device holds all that was in the log when it began to follow it on this link."""
+
+    log: int
+
+
+class YouHaveMessages(msgspec.Struct, frozen=True):
+    """After signing in, once everything that came meanwhile is here, and something of it is unread."""
+
+    waiting: tuple[Waiting, ...]
+
+
+class MemberChanged(msgspec.Struct, frozen=True):
+    """In a room. Without a role the account has left."""
+
+    log: int
+    account: int
+    name: str
+    role: Role | None
+    is_muted: bool
+    is_banned: bool
+    by: int
+    by_name: str
+
+
+class InvitedToRoom(msgspec.Struct, frozen=True):
+    room: str
+    topic: str
+    by: int
+    by_name: str
+
+
+class ServerSaid(msgspec.Struct, frozen=True):
+    text: str
+
+
+NodeEvent = (
+    SignedIn
+    | Synchronized
+    | SignInRefused
+    | VersionRefused
+    | ConnectionLost
+    | CallFailed
+    | PeopleChanged
+    | ConversationOpened
+    | ConversationChanged
+    | ConversationClosed
+    | MessageQueued
+    | MessageStateChanged
+    | EntriesReceived
+    | EarlierReceived
+    | CaughtUp
+    | YouHaveMessages
+    | MemberChanged
+    | InvitedToRoom
+    | ServerSaid
+    | HistoryFailed
+)

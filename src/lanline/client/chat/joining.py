@@ -1,0 +1,77 @@
+"""How a home joins a server: signs in there once with a name and a password, and keeps where it is and its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from lanline.client.chat import client as chat
+from lanline.client.chat.events import NodeEvent, SignedIn
+from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.chat.session import AsNewcomer
+from lanline.client.home import Home
+from lanline.errors import NotJoined, ServerKeyChanged
+from lanline.model.names import checked_name, folded_name
+
+
+class Joined(msgspec.Struct, frozen=True):
+    server: KnownServer
+    name: str
+    is_new_account: bool
+    """False: this device was added to an account that there was."""
+    is_first_trusted: bool
+    """The server's key was taken as it came: no invite named it."""
+
+
+async def join_server(
+    folder: Path, server_text: str, name: str, password: str, *, label: str = "", limit_s: float = 30.0
+) -> Joined:
+    """`server_text` is an invite, HOST or HOST:PORT.
+
+    Raises InvalidInput, NotJoined (this home is somebody else already), RequestRefused, ServerKeyChanged,
+    VersionMismatch, ServerUnreachable.
+    """
+    server, token = _checked(folder, server_text, name)
+    nick = checked_name(name)
+    identity = Home(folder).identity()
+    signed_in: list[SignedIn] = []
+
+    def watch(event: NodeEvent) -> None:
+        if isinstance(event, SignedIn):
+            signed_in.append(event)
+
+    way = AsNewcomer(nick, password, label, token)
+    async with chat.ChatClient.with_key(identity, server, way=way) as client:
+        client.subscribe(watch)
+        await client.wait_signed_in(limit_s)
+        event, met = signed_in[0], client.server
+        pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
+        write_pin(folder, pin)
+    return Joined(pin, event.name, event.is_new, server.fingerprint is None)
+
+
+def check_joinable(folder: Path, server_text: str, name: str) -> None:
+    """What can be known before a password is asked for; raises as join_server does."""
+    _checked(folder, server_text, name)
+
+
+def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:
+    server, token = parse_server(server_text)
+    nick = checked_name(name)
+    known = read_pin(folder)
+    return (server if known is None else _same(folder, known, server, nick)), token
+
+
+def _same(folder: Path, known: KnownServer, wanted: KnownServer, nick: str) -> KnownServer:
+    """Joining again is how a server that has moved is found again; a home is never two people, or on two servers."""
+    if folded_name(known.nick) != folded_name(nick):
+        raise NotJoined(
+            f"{folder} is {known.nick} on {known.place} already. Choose another folder with --home to be {nick}."
+        )
+    if wanted.fingerprint is not None and wanted.fingerprint != known.fingerprint:
+        raise ServerKeyChanged(
+            f"{folder} has joined {known.place}, and this invite is of a server with another key. "
+            "Choose another folder with --home for another server."
+        )
+    return msgspec.structs.replace(wanted, fingerprint=known.fingerprint)

@@ -1,0 +1,87 @@
+"""Entries and rows of the outbox as messages, and the states of one's own as others come further."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from lanline.client.chat.events import MessageStateChanged
+from lanline.client.chat.outboxrows import OutboxRow
+from lanline.client.chat.sealing import open_sealed
+from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.model.text import safe_line
+from lanline.wire.chat.entries import LogEntry
+
+_MOST_WATCHED = 1000
+"""Of one's own in a conversation, whose state is still told as it changes; of older ones it can be asked."""
+
+
+def state_at(conversation: Conversation, sequence: int) -> MessageState:
+    if sequence <= conversation.others_read:
+        return MessageState.READ
+    if sequence <= conversation.others_delivered:
+        return MessageState.DELIVERED
+    return MessageState.SENT
+
+
+def message_of_entry(conversation: Conversation, entry: LogEntry, own: int) -> Message:
+    is_own = entry.account == own
+    return Message(
+        conversation.log,
+        entry.sequence,
+        entry.entry_id,
+        entry.account,
+        entry.time_ms,
+        open_sealed(entry.suite, entry.content),
+        state_at(conversation, entry.sequence) if is_own else MessageState.RECEIVED,
+        conversation.title,
+    )
+
+
+def message_of_row(row: OutboxRow, own: int) -> Message:
+    return Message(
+        row.log,
+        0,
+        row.entry_id,
+        own,
+        row.typed_ms,
+        open_sealed(row.suite, row.content),
+        MessageState.QUEUED if row.refused_code is None else MessageState.REFUSED,
+        row.destination,
+        safe_line(row.refused_text or ""),
+    )
+
+
+class OwnMessages:
+    """Those of this process whose life is not over."""
+
+    def __init__(self) -> None:
+        self._queued: set[bytes] = set()
+        self._sent: dict[int, deque[tuple[int, bytes]]] = {}
+
+    def note_queued(self, entry_id: bytes) -> None:
+        self._queued.add(entry_id)
+
+    def note_refused(self, entry_id: bytes) -> None:
+        self._queued.discard(entry_id)
+
+    def note_sent(self, log: int, sequence: int, entry_id: bytes) -> bool:
+        """True when that is news."""
+        sent = self._sent.setdefault(log, deque(maxlen=_MOST_WATCHED))
+        if not sent or sequence > sent[-1][0]:
+            sent.append((sequence, entry_id))
+        if entry_id in self._queued:
+            self._queued.discard(entry_id)
+            return True
+        return False
+
+    def on_moved(self, before: Conversation, after: Conversation) -> Iterator[MessageStateChanged]:
+        sent = self._sent.get(after.log)
+        if not sent:
+            return
+        for sequence, entry_id in list(sent):
+            state = state_at(after, sequence)
+            if state is not state_at(before, sequence):
+                yield MessageStateChanged(after.log, entry_id, state, sequence)
+        while sent and sent[0][0] <= after.others_read:
+            sent.popleft()

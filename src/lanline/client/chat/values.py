@@ -1,0 +1,122 @@
+"""What the node tells of: people, conversations, messages and their states. Frozen, and safe to keep.
+
+Names, topics and reasons are already safe to show in a line; what a message says is not: `model.text.safe_text`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from lanline.model.content import Content
+from lanline.model.rooms import Access, Role
+
+
+class MessageState(Enum):
+    """In the order of a message's life. Of one's own: up to READ, or REFUSED. Of others: RECEIVED."""
+
+    QUEUED = "queued"
+    """On this device's disk. It will be sent; also after a crash."""
+    SENT = "sent"
+    """On the server's disk, for good."""
+    DELIVERED = "delivered"
+    """A device of the other, or of somebody else in the room, has it."""
+    READ = "read"
+    REFUSED = "refused"
+    """The server does not take it, and `problem` says why. It stays on show here."""
+    RECEIVED = "received"
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """An entry that this version cannot open, or that holds nothing sensible."""
+
+    suite: str
+    text: str = "(a message this version cannot read)"
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    log: int | None
+    """None: to somebody with whom there is no conversation yet; `destination` names them."""
+    sequence: int
+    """0 until it is on the server's disk."""
+    entry_id: bytes
+    account: int
+    """Who said it; 0 for oneself before the first sign-in ever."""
+    time_ms: int
+    """The server's, once committed; before that when it was typed."""
+    content: Content | Unreadable
+    state: MessageState
+    destination: str = ""
+    problem: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        return self.state is not MessageState.RECEIVED
+
+
+class Person(msgspec.Struct, frozen=True, gc=False):
+    account: int
+    name: str
+    is_online: bool
+    address: str
+    seen_ms: int
+    is_admin: bool = False
+    is_banned: bool = False
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    log: int
+    title: str
+    """`#lab`, or the other's nickname."""
+    other: int | None
+    """The account on the other side of a conversation of two; None for a room."""
+    topic: str = ""
+    access: Access = Access.OPEN
+    members: int = 2
+    role: Role = Role.MEMBER
+    is_muted: bool = False
+    head: int = 0
+    """The newest sequence number that is known of."""
+    first: int = 0
+    """What this device holds begins after this one; older is fetched with `read_earlier`. 0: it holds all."""
+    delivered: int = 0
+    """How far this device has it, without a gap."""
+    read: int = 0
+    others_delivered: int = 0
+    others_read: int = 0
+    unread: int = 0
+    """Messages of others on this device that were not read."""
+    is_open: bool = True
+    """False: left, or sent away. What was said stays readable here."""
+
+    @property
+    def is_room(self) -> bool:
+        return self.other is None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What came in a conversation while nobody of this account was there."""
+
+    log: int
+    title: str
+    count: int
+    first_ms: int
+    last_ms: int
+
+
+class RoomListing(msgspec.Struct, frozen=True):
+    log: int
+    name: str
+    topic: str
+    access: Access
+    members: int
+
+
+class MemberListing(msgspec.Struct, frozen=True):
+    account: int
+    name: str
+    role: Role
+    is_muted: bool
+    is_invited: bool
+    is_banned: bool

@@ -1,0 +1,39 @@
+"""What whoever runs a server may set, and what holds when nothing is set."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    server_name: str = "Lanline"
+    is_open: bool = False
+    """Anybody may join, without an invite."""
+    lobby: str = "#lobby"
+    """The room that every new account is put into."""
+    members_may_invite: bool = False
+    """Not only admins make invites to the server; none of theirs makes an admin."""
+    tells_addresses: bool = True
+    """The table of clients says where each is."""
+
+    messages_per_s: float = 100.0
+    messages_burst: int = 1000
+    requests_per_s: float = 50.0
+    requests_burst: int = 500
+    """Of one account: what changes something and is no message."""
+    blob_quota_bytes: int = 1024**3
+    """For all files of one account."""
+    most_rooms_created: int = 100
+    most_accounts: int = 10_000
+    most_devices: int = 64
+    """Of one account."""
+    most_links: int = 10_000
+    most_links_of_account: int = 64
+
+    passwords_per_account: int = 10
+    """So many wrong ones in a row, then one more each `password_wait_s`."""
+    passwords_per_address: int = 50
+    password_wait_s: float = 10.0
+    sign_in_timeout_s: float = 15.0
+    presence_interval_s: float = 0.1
+    """Changes of the table of clients within so short a time are told together."""

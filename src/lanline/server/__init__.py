@@ -1,0 +1,1 @@
+"""The only place where the parts of a server are joined."""

@@ -1,0 +1,214 @@
+"""Appends, from the client's message to everybody's screen: one write for all that came while the last one ran.
+
+Never more than one write is under way. So a batch that fails is known before the next is handed in, and what a client
+sent after an entry that failed cannot come before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from lanline.errors import LanlineError, RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.model.logs import Appended, LogId, NewEntry, check_entry
+from lanline.server.catchup import CatchUp
+from lanline.server.refusals import as_refusal, refused, slow_down
+from lanline.server.session import Session, State
+from lanline.server.state import ServerState
+from lanline.services.conversations import Conversation
+from lanline.services.limits import Buckets
+from lanline.storage.api import Transaction
+from lanline.storage.ticket import Ticket
+from lanline.wire.chat.entries import Append, Committed, LogEntry, Place
+
+MOST_UNCOMMITTED = 256
+MOST_UNCOMMITTED_BYTES = 1024 * 1024
+_LEAST_WAIT_S = 0.25
+"""A client that is told to wait for one message comes back with many."""
+
+
+class Batch(msgspec.Struct, gc=False):
+    entries: list[NewEntry]
+    senders: list[tuple[Session, int]]
+    """And the number of the request."""
+
+    def append(self, transaction: Transaction) -> list[Appended]:
+        return transaction.logs.append(self.entries)
+
+
+class Appends:
+    def __init__(self, state: ServerState, catch_up: CatchUp) -> None:
+        self._state = state
+        self._catch_up = catch_up
+        self._buckets: Buckets[AccountId] = Buckets(state.settings.messages_per_s, state.settings.messages_burst)
+        self._waiting = Batch([], [])
+        self._is_writing = False
+        self._is_due = False
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._is_writing and not self._waiting.entries
+
+    def take(self, session: Session, message: Append) -> None:
+        entry_id = message.entry_id
+        if session.held is not None and session.held != entry_id:
+            raise slow_down(_LEAST_WAIT_S)
+        conversation = self._checked(session, message.log)
+        entry = NewEntry(
+            message.log,  # type: ignore[arg-type]
+            entry_id,
+            session.account,
+            session.device,
+            conversation.stamp(self._state.clock.now_ms()),
+            message.suite,
+            message.content,
+        )
+        check_entry(entry)
+        self._check_pace(session, entry)
+        session.held = None
+        session.uncommitted += 1
+        session.uncommitted_bytes += len(entry.content)
+        self._waiting.entries.append(entry)
+        self._waiting.senders.append((session, message.request))
+        if not self._is_due and not self._is_writing:
+            self._is_due = True
+            self._state.clock.call_later(0.0, self._turn)
+
+    def _checked(self, session: Session, log: int) -> Conversation:
+        """A refusal for good of the entry that was held back lets the others pass."""
+        try:
+            conversation = self._state.conversations.readable(LogId(log), session.account)
+            if not conversation.may_speak(session.account):
+                raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+        except RequestRefused:
+            session.held = None
+            raise
+        return conversation
+
+    def _check_pace(self, session: Session, entry: NewEntry) -> None:
+        if session.uncommitted >= MOST_UNCOMMITTED or session.uncommitted_bytes >= MOST_UNCOMMITTED_BYTES:
+            wait_s = _LEAST_WAIT_S
+        else:
+            wait_s = self._buckets.take(session.account, self._state.clock.now())
+        if wait_s or self._state.is_closing:
+            session.held = entry.entry_id
+            raise slow_down(max(wait_s, _LEAST_WAIT_S))
+
+    # Writing.
+
+    def finish(self, when_done: Callable[[Ticket[None]], None]) -> None:
+        """Write what was taken, and all that was handed to the store before; then tell."""
+        if self._waiting.entries and not self._is_writing:
+            self._hand_in()
+        self._state.store.write(_nothing).when_settled(lambda ticket: self._finish_rest(ticket, when_done))
+
+    def _finish_rest(self, ticket: Ticket[None], when_done: Callable[[Ticket[None]], None]) -> None:
+        if self.is_idle or ticket.problem is not None:
+            when_done(ticket)
+        else:
+            self.finish(when_done)
+
+    def _turn(self) -> None:
+        self._is_due = False
+        if not self._is_writing and self._waiting.entries:
+            self._hand_in()
+
+    def _hand_in(self) -> None:
+        batch, self._waiting = self._waiting, Batch([], [])
+        self._is_writing = True
+        try:
+            ticket = self._state.store.write(batch.append)
+        except LanlineError as problem:  # it is closed
+            self._is_writing = False
+            self._fail(batch, problem)
+            return
+        ticket.when_settled(lambda settled: self._settled(batch, settled))
+
+    def _settled(self, batch: Batch, ticket: Ticket[list[Appended]]) -> None:
+        self._is_writing = False
+        problem = ticket.problem
+        if problem is not None:
+            self._fail(batch, problem)
+        if self._waiting.entries and not self._is_due:
+            # In the next turn: what has arrived by now and is not yet read goes with it.
+            self._is_due = True
+            self._state.clock.call_later(0.0, self._turn)
+        if problem is None:
+            self._tell(batch, ticket.result())
+
+    def _fail(self, batch: Batch, problem: BaseException) -> None:
+        """What came after it from the same clients goes with it: they send all of it again, in order."""
+        refusal = as_refusal(problem)
+        first: dict[Session, bytes] = {}
+        for entry, (session, request) in zip(batch.entries, batch.senders, strict=True):
+            first.setdefault(session, entry.entry_id)
+            self._release(session, entry)
+            session.send(refused(request, refusal))
+        if refusal.retry_after_s:
+            for session, entry_id in first.items():
+                session.held = entry_id
+            self._refuse_waiting(first)
+
+    def _refuse_waiting(self, held: dict[Session, bytes]) -> None:
+        waiting, self._waiting = self._waiting, Batch([], [])
+        for entry, sender in zip(waiting.entries, waiting.senders, strict=True):
+            if sender[0] in held:
+                self._release(sender[0], entry)
+                sender[0].send(refused(sender[1], slow_down(_LEAST_WAIT_S)))
+            else:
+                self._waiting.entries.append(entry)
+                self._waiting.senders.append(sender)
+
+    @staticmethod
+    def _release(session: Session, entry: NewEntry) -> None:
+        session.uncommitted -= 1
+        session.uncommitted_bytes -= len(entry.content)
+
+    # Telling.
+
+    def _tell(self, batch: Batch, appended: list[Appended]) -> None:
+        places: dict[Session, list[Place]] = {}
+        logs: dict[LogId, list[LogEntry]] = {}
+        for entry, (session, request), at in zip(batch.entries, batch.senders, appended, strict=True):
+            session.uncommitted -= 1
+            session.uncommitted_bytes -= len(entry.content)
+            place = Place(request, at.sequence, at.time_ms)
+            if session in places:
+                places[session].append(place)
+            else:
+                places[session] = [place]
+            if at.is_repeat:
+                self._state.counts["repeats"] += 1
+                continue
+            published = LogEntry(
+                at.sequence, entry.entry_id, entry.account, entry.device, at.time_ms, entry.suite, entry.content
+            )
+            if entry.log in logs:
+                logs[entry.log].append(published)
+            else:
+                logs[entry.log] = [published]
+        self._state.counts["commits"] += 1
+        self._state.counts["appends"] += len(appended)
+        for session, mine in places.items():
+            session.send(Committed(tuple(mine)))
+        for log, entries in logs.items():
+            self._publish(log, entries)
+
+    def _publish(self, log: LogId, entries: list[LogEntry]) -> None:
+        conversation = self._state.conversations.get(log)
+        assert conversation is not None
+        before, conversation.head = conversation.head, entries[-1].sequence
+        if entries[0].sequence != before + 1:
+            # Nobody else writes here; were it so all the same, followers read what they miss from the store.
+            stragglers = self._state.feeds.take_all(log)
+        else:
+            stragglers = self._state.feeds.publish(log, entries)
+        for session in stragglers:
+            if session.state is State.SIGNED_IN:
+                self._catch_up.straggle(session, log, before)
+
+
+def _nothing(_transaction: Transaction) -> None:
+    """Done when all before it is."""

@@ -1,0 +1,189 @@
+"""The server without its sockets: joins the services, the store and the links that are handed in."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from lanline.clock import Clock
+from lanline.errors import CloseCode, StorageError
+from lanline.ids import Entropy
+from lanline.model.accounts import Account, Device, DeviceId
+from lanline.model.settings import ServerSettings
+from lanline.server.admindesk import AdminDesk
+from lanline.server.catchup import CatchUp
+from lanline.server.door import Door
+from lanline.server.joining import Joining
+from lanline.server.logdesk import LogDesk
+from lanline.server.notices import Notices
+from lanline.server.passwords import Passwords
+from lanline.server.ports import ClientLink, PasswordHasher
+from lanline.server.roomdesk import RoomDesk
+from lanline.server.session import Address, Handler, Session, State
+from lanline.server.state import ServerState
+from lanline.services.invites import make_invite, new_token
+from lanline.storage.api import Store
+from lanline.storage.ticket import Ticket
+from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
+
+_LOG = logging.getLogger(__name__)
+
+
+class ChatServer:
+    """`open` first, once. All calls, and all callbacks of what was handed in, come on one thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        passwords: PasswordHasher,
+        entropy: Entropy,
+        settings: ServerSettings,
+        operator_fingerprint: bytes | None = None,
+    ) -> None:
+        state = self._state = ServerState(store, clock, passwords, entropy, settings)
+        self._catch_up = CatchUp(state)
+        self._notices = Notices(state)
+        guard = Passwords(state)
+        self._rooms = RoomDesk(state, self._catch_up)
+        self._logs = LogDesk(state, self._catch_up)
+        self._admin = AdminDesk(state, self._notices, guard)
+        self._door = Door(state, self._let_in)
+        self._door.operator_fingerprint = operator_fingerprint
+        joining = Joining(state, self._door, guard, self._rooms.apply)
+        self._handlers: dict[type, Handler] = {
+            Hello: self._door.greet,
+            SignIn: self._door.sign_in,
+            Join: joining.join,
+            **self._rooms.handlers(),
+            **self._logs.handlers(),
+            **self._admin.handlers(),
+        }
+
+    @property
+    def operator_fingerprint(self) -> bytes | None:
+        """Whose link has this key is an admin without an account."""
+        return self._door.operator_fingerprint
+
+    @operator_fingerprint.setter
+    def operator_fingerprint(self, fingerprint: bytes | None) -> None:
+        self._door.operator_fingerprint = fingerprint
+
+    def open(self) -> None:
+        """Reads what is kept. Raises StorageError."""
+        self._state.load()
+
+    @property
+    def has_accounts(self) -> bool:
+        """False at a first start: nobody has joined yet."""
+        return len(self._state.directory) > 0
+
+    def make_invite(self, uses: int = 1, expires_in_s: float | None = None, *, grants_admin: bool) -> Ticket[bytes]:
+        """The token of an invite of the server's own; the link around it is the caller's to make."""
+        token = new_token(self._state.entropy)
+        invite = self._admin.new_invite(token, uses, expires_in_s, grants_admin, None)
+
+        def work(transaction: object) -> bytes:
+            make_invite(transaction, invite, is_admin=True)  # type: ignore[arg-type]
+            return token
+
+        return self._state.store.write(work)
+
+    def figures(self) -> dict[str, float]:
+        """For the metrics: `_total` counts up, the rest is as it is now."""
+        return self._state.figures()
+
+    # Links.
+
+    def on_accept(self, link: ClientLink, address: Address) -> None:
+        """A client has called. What it does from here on comes to its session; an exception there is its own."""
+        state = self._state
+        if state.is_closing or len(state.sessions) >= state.settings.most_links:
+            link.close(CloseCode.BUSY, "The server takes no more links now.")
+            return
+        session = Session(link, address, self._handlers)
+        session.wire(on_stopped=self._catch_up.fall_behind, on_room=self._catch_up.add)
+        session.on_closed = self._end
+        session.on_moved = self._move
+        session.on_left = self._leave
+        state.sessions.add(session)
+        session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
+        link.set_handler(session.handle_event)
+
+    def _let_in(self, session: Session, request: int, account: Account, device: Device | None, is_new: bool) -> None:
+        state = self._state
+        if session.timer is not None:
+            session.timer.cancel()
+            session.timer = None
+        session.state = State.SIGNED_IN
+        session.account = account.id
+        session.device = DeviceId(0) if device is None else device.id
+        session.is_admin = account.is_admin
+        session.send(SignedIn(request, account.id, account.name, session.device, account.is_admin, is_new))
+        if device is not None:
+            state.presence.come(account.id, _shown(session.address), state.clock.now_ms())
+            state.sessions_of.setdefault(account.id, []).append(session)
+            self._notices.request_push()
+        state.signed_in[session] = None
+        state.counts["sign_ins"] += 1
+        self._notices.send_table(session)
+        self._rooms.send_all(session)
+
+    def _move(self, session: Session) -> None:
+        if session.state is State.SIGNED_IN and session.account:
+            self._state.presence.move(session.account, _shown(session.address))
+            self._notices.request_push()
+
+    def _leave(self, session: Session) -> None:
+        """It is nobody's any more; the link may live on for its last word."""
+        state = self._state
+        if state.signed_in.pop(session, session) is session:
+            return
+        self._catch_up.forget(session)
+        mine = state.sessions_of.get(session.account)
+        if mine is None:
+            return
+        mine.remove(session)
+        if not mine:
+            del state.sessions_of[session.account]
+        state.presence.go(session.account, state.clock.now_ms())
+        self._notices.request_push()
+        self._logs.progress.request_write()
+
+    def _end(self, session: Session) -> None:
+        if session.timer is not None:
+            session.timer.cancel()
+            session.timer = None
+        self._state.sessions.discard(session)
+        self._leave(session)
+
+    # The end.
+
+    def shut_down(self, reason: str) -> Ticket[None]:
+        """Takes no more; commits what was taken, and then closes all links. The store stays open."""
+        state = self._state
+        state.is_closing = True
+        done: Ticket[None] = Ticket()
+
+        def close_all(_: Ticket[None]) -> None:
+            for session in list(state.sessions):
+                session.close(CloseCode.GOING_AWAY, reason)
+            done.settle(None)
+
+        try:
+            self._logs.progress.write_now()
+            self._logs.appends.finish(close_all)
+        except StorageError:
+            _LOG.exception("What was under way could not be written.")
+            close_all(done)
+        return done
+
+
+def _give_up(session: Session) -> None:
+    session.timer = None
+    session.close(CloseCode.UNREACHABLE, "You did not sign in.")
+
+
+def _shown(address: Address) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

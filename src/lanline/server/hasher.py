@@ -1,0 +1,103 @@
+"""Hashes passwords by Argon2id, on threads of their own: it is slow on purpose, and the event loop must not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import argon2
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+
+# The first of the settings that the OWASP Password Storage Cheat Sheet calls equally strong. A password is asked for
+# when a device is added, not at each sign-in, so that 30 ms and 46 MiB at a time cost a small machine little.
+_TIME_COST = 1
+_MEMORY_KIB = 46 * 1024
+_PARALLELISM = 1
+_MOST_WORKERS = 2
+_MOST_WAITING = 100
+
+
+class Argon2Hasher:
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
+        self._waiting = 0
+        self._hasher: argon2.PasswordHasher | None = None
+        self._nobodys_hash = ""
+        # Before anybody asks, or the first unknown name would take longer to refuse than the next.
+        self._prepared = self._workers.submit(self._prepare)
+
+    def hash(self, password: str, when_done: Callable[[str | None], None]) -> None:
+        self._hand_out(partial(self._hash, _normalized(password)), when_done)
+
+    def verify(self, password: str, password_hash: str | None, when_done: Callable[[bool | None], None]) -> None:
+        self._hand_out(partial(self._verify, _normalized(password), password_hash), when_done)
+
+    def close(self) -> None:
+        """What was not begun is not done, and nobody is told: there is nobody left."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _hand_out(self, work: Callable[[], T], when_done: Callable[[T | None], None]) -> None:
+        if self._waiting >= _MOST_WAITING:
+            when_done(None)
+            return
+        self._waiting += 1
+
+        def settle(outcome: T | None) -> None:
+            self._waiting -= 1
+            when_done(outcome)
+
+        def run() -> None:
+            outcome = _attempt(work)
+            self._loop.call_soon_threadsafe(settle, outcome)
+
+        self._workers.submit(run)
+
+    def _prepare(self) -> None:
+        import argon2  # noqa: PLC0415 -- it takes a moment to load, which nobody waits for here
+
+        self._hasher = argon2.PasswordHasher(_TIME_COST, _MEMORY_KIB, _PARALLELISM)
+        self._nobodys_hash = self._hasher.hash(os.urandom(16))
+
+    def _ready(self) -> argon2.PasswordHasher:
+        self._prepared.result()
+        assert self._hasher is not None
+        return self._hasher
+
+    def _hash(self, password: str) -> str:
+        return self._ready().hash(password)
+
+    def _verify(self, password: str, password_hash: str | None) -> bool:
+        from argon2.exceptions import VerifyMismatchError  # noqa: PLC0415 -- as above
+
+        hasher = self._ready()
+        try:
+            hasher.verify(password_hash or self._nobodys_hash, password)
+        except VerifyMismatchError:
+            return False
+        return password_hash is not None
+
+
+def _normalized(password: str) -> str:
+    """The same password has other code points from one keyboard to the next (RFC 8265, 4.2.2)."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _attempt(work: Callable[[], T]) -> T | None:
+    try:
+        return work()
+    except Exception as problem:  # noqa: BLE001 -- whoever asked has to get an answer
+        # Without the traceback: no local variable of it may ever reach a log.
+        _LOG.error("A password could not be hashed or checked: %s", problem)
+        return None

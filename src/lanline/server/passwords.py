@@ -1,0 +1,66 @@
+"""Looking at passwords: off the loop, so many at once, and so many wrong ones in a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.server.refusals import slow_down
+from lanline.server.state import ServerState
+from lanline.services.limits import Buckets
+
+_MOST_AT_ONCE = 64
+
+
+class Passwords:
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        per_s = 1.0 / state.settings.password_wait_s
+        self._tries_of_name: Buckets[str] = Buckets(per_s, state.settings.passwords_per_account)
+        self._tries_of_host: Buckets[str] = Buckets(per_s, state.settings.passwords_per_address)
+        self._under_way = 0
+
+    def begin_try(self, host: str, name: str) -> None:
+        """Before anything is looked at, and for names that nobody has as for others. Raises RequestRefused."""
+        if self._under_way >= _MOST_AT_ONCE:
+            raise slow_down(1.0)
+        now = self._state.clock.now()
+        wait_s = self._tries_of_host.take(host, now)
+        if not wait_s:
+            wait_s = self._tries_of_name.take(name, now)
+            if wait_s:
+                self._tries_of_host.give_back(host)
+        if wait_s:
+            text = f"Too many wrong passwords. Try again in {max(1, round(wait_s))} s."
+            raise RequestRefused(RefusalCode.SLOW_DOWN, text, wait_s)
+
+    def forgive(self, host: str, name: str) -> None:
+        """It was no wrong password."""
+        self._tries_of_host.give_back(host)
+        self._tries_of_name.give_back(name)
+
+    def verify(self, password: str, account: AccountId | None, when_done: Callable[[bool | None], None]) -> None:
+        """None: nobody. That takes as long as somebody, reading from the disk included."""
+        asked = AccountId(0) if account is None else account
+        known = self._state.store.read(lambda view: view.accounts.password_hash(asked))
+        self._under_way += 1
+
+        def done(is_right: bool | None) -> None:
+            self._under_way -= 1
+            when_done(is_right)
+
+        self._state.passwords.verify(password, known, done)
+
+    def hash(self, password: str, when_done: Callable[[str | None], None]) -> None:
+        self._under_way += 1
+
+        def done(password_hash: str | None) -> None:
+            self._under_way -= 1
+            when_done(password_hash)
+
+        self._state.passwords.hash(password, done)
+
+
+def not_done() -> RequestRefused:
+    return RequestRefused(RefusalCode.SERVER_PROBLEM, "The server could not look at the password. Try again.", 1.0)

@@ -1,0 +1,156 @@
+"""From a backup back to a folder that a server can be started on. Never over another one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from lanline.crypto.identity import Identity
+from lanline.errors import IdentityProblem, StorageDamaged, StorageInUse, StorageNewer, StorageUnusable
+from lanline.server.backup import FORMAT, MANIFEST, MEMBERS, REQUIRED, Manifest
+from lanline.server.datafolder import IDENTITY_FILE, UNFINISHED_FILE, folder_problem
+from lanline.server.wholefile import sync_folder
+from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
+from lanline.storage.sqlite.lock import FILE_NAME as LOCK_FILE
+from lanline.storage.sqlite.lock import FolderLock
+from lanline.storage.sqlite.snapshot import check_database
+
+_MAX_MANIFEST_BYTES = 100_000
+_PIECE_BYTES = 1024 * 1024
+_LEFT_BEHIND = {UNFINISHED_FILE, LOCK_FILE, *MEMBERS}
+"""What a restore that was cut short may have left: it is done again from the beginning."""
+
+
+def restore(backup: Path, folder: Path) -> Manifest:
+    """Raises StorageError; then the folder is as it was."""
+    with _opened(backup) as tar:
+        manifest = _read_manifest(tar, backup)
+        with _held(folder):
+            try:
+                _write_members(tar, manifest, backup, folder)
+                _check(folder)
+            except BaseException:
+                _sweep(folder)
+                raise
+            (folder / UNFINISHED_FILE).unlink()
+            sync_folder(folder)
+    return manifest
+
+
+@contextlib.contextmanager
+def _opened(backup: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(backup, "r:") as tar:
+            yield tar
+    except FileNotFoundError as cause:
+        raise StorageUnusable(f"There is no backup {backup}.") from cause
+    except tarfile.TarError as cause:
+        raise _not_a_backup(backup) from cause
+    except EOFError as cause:
+        raise _cut_short(backup) from cause
+    except OSError as cause:
+        raise StorageUnusable(f"The backup {backup} cannot be read: {cause.strerror}.") from cause
+
+
+def _not_a_backup(backup: Path) -> StorageDamaged:
+    return StorageDamaged(f"{backup} is no backup of a Lanline server, or only a piece of one. Nothing was restored.")
+
+
+def _cut_short(backup: Path) -> StorageDamaged:
+    return StorageDamaged(f"The backup {backup} is cut short or damaged. Nothing was restored; take another one.")
+
+
+def _read_manifest(tar: tarfile.TarFile, backup: Path) -> Manifest:
+    first = tar.next()
+    if first is None or first.name != MANIFEST or not first.isreg() or first.size > _MAX_MANIFEST_BYTES:
+        raise _not_a_backup(backup)
+    stream = tar.extractfile(first)
+    assert stream is not None
+    try:
+        manifest = msgspec.json.decode(stream.read(), type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, tarfile.TarError) as cause:
+        raise _not_a_backup(backup) from cause
+    if manifest.lanline_backup > FORMAT:
+        raise StorageNewer(f"The backup {backup} was made by a newer Lanline. Restore it with that one.")
+    if not set(REQUIRED) <= set(manifest.members) <= set(MEMBERS):
+        raise _not_a_backup(backup)
+    return manifest
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Empty, marked as unfinished, and no other program's."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        present = {path.name for path in folder.iterdir()}
+        if UNFINISHED_FILE not in present and present - {LOCK_FILE}:
+            _refuse(folder, present)
+        lock = FolderLock(folder)
+        try:
+            (folder / UNFINISHED_FILE).touch(mode=0o600)
+            sync_folder(folder)
+            _sweep(folder, keep={UNFINISHED_FILE, LOCK_FILE})
+            yield
+        finally:
+            lock.release()
+    except OSError as cause:
+        raise folder_problem(cause, folder) from cause
+
+
+def _refuse(folder: Path, present: set[str]) -> None:
+    if DATABASE_FILE not in present:
+        raise StorageUnusable(f"The folder {folder} is not empty. A restore overwrites nothing; choose another folder.")
+    try:
+        FolderLock(folder).release()
+    except StorageInUse as cause:
+        raise StorageInUse(
+            f"A server runs on {folder}. A restore overwrites nothing; choose an empty folder."
+        ) from cause
+    raise StorageUnusable(
+        f"There is a server's data in {folder} already. A restore overwrites nothing; choose an empty folder."
+    )
+
+
+def _write_members(tar: tarfile.TarFile, manifest: Manifest, backup: Path, folder: Path) -> None:
+    missing = dict(manifest.members)
+    while (entry := tar.next()) is not None:
+        expected = missing.pop(entry.name, None)
+        stream = tar.extractfile(entry) if expected is not None and entry.isreg() else None
+        if expected is None or stream is None:
+            raise _not_a_backup(backup)
+        if entry.size != expected.size_bytes or _copy(stream, folder / entry.name) != expected.sha256:
+            raise _cut_short(backup)
+    if missing:
+        raise _cut_short(backup)
+
+
+def _copy(stream: IO[bytes], target: Path) -> str:
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        while piece := stream.read(_PIECE_BYTES):
+            digest.update(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def _check(folder: Path) -> None:
+    check_database(folder)
+    try:
+        Identity.from_pem((folder / IDENTITY_FILE).read_bytes())
+    except IdentityProblem as cause:
+        raise StorageDamaged("The key in the backup cannot be read. Nothing was restored.") from cause
+
+
+def _sweep(folder: Path, keep: set[str] | None = None) -> None:
+    for path in folder.iterdir():
+        if path.name in _LEFT_BEHIND - (keep or set()) or path.name.startswith(DATABASE_FILE):
+            path.unlink()

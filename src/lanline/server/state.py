@@ -1,0 +1,130 @@
+"""What the parts of a running server share: the services, the store, and who is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lanline.clock import Clock
+from lanline.errors import StorageError
+from lanline.ids import Entropy
+from lanline.model.accounts import Account, AccountId
+from lanline.model.settings import ServerSettings
+from lanline.proto.framing import frame_message
+from lanline.server.ports import PasswordHasher
+from lanline.services.accounts import Directory
+from lanline.services.conversations import Conversation, Conversations
+from lanline.services.cursors import Cursors
+from lanline.services.delivery import Feeds
+from lanline.services.limits import Buckets
+from lanline.services.presence import Presence
+from lanline.storage.api import Store, Transaction
+from lanline.storage.ticket import Ticket
+from lanline.wire.chat.directory import Person
+from lanline.wire.chat.messages import ServerMessage, encode_message
+
+if TYPE_CHECKING:
+    from lanline.server.session import Session
+
+T = TypeVar("T")
+
+
+class ServerState:
+    def __init__(
+        self, store: Store, clock: Clock, passwords: PasswordHasher, entropy: Entropy, settings: ServerSettings
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.passwords = passwords
+        self.entropy = entropy
+        self.settings = settings
+        self.directory = Directory()
+        self.conversations = Conversations()
+        self.presence = Presence()
+        self.cursors = Cursors()
+        self.feeds: Feeds[Session] = Feeds()
+        self.request_buckets: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
+        self.sessions: set[Session] = set()
+        self.sessions_of: dict[AccountId, list[Session]] = {}
+        self.signed_in: dict[Session, None] = {}
+        self.counts = dict.fromkeys(("appends", "repeats", "commits", "refusals", "sign_ins"), 0)
+        self.is_closing = False
+
+    def load(self) -> None:
+        self.store.read(self.directory.load)
+        self.store.read(self.conversations.load)
+        self.store.read(self.presence.load)
+
+    # Telling.
+
+    def tell(self, accounts: Iterable[AccountId], message: ServerMessage, but: Session | None = None) -> None:
+        """All their sessions, encoded once."""
+        framed: bytes | None = None
+        for account in accounts:
+            for session in tuple(self.sessions_of.get(account, ())):
+                if session is not but:
+                    framed = framed or frame_message(encode_message(message))
+                    session.send_framed(framed)
+
+    def tell_all(self, message: ServerMessage) -> None:
+        framed = frame_message(encode_message(message))
+        for session in list(self.signed_in):
+            session.send_framed(framed)
+
+    def person(self, account: Account) -> Person:
+        seen = self.presence.of(account.id)
+        address = seen.address if self.settings.tells_addresses else ""
+        return Person(
+            account.id,
+            account.name,
+            seen.is_online,
+            address,
+            seen.seen_ms or account.created_ms,
+            account.is_admin,
+            account.is_banned,
+        )
+
+    # Writing.
+
+    def write(
+        self,
+        session: Session,
+        request: int,
+        work: Callable[[Transaction], T],
+        then: Callable[[T], None],
+        finally_do: Callable[[], None] | None = None,
+    ) -> None:
+        """`then` comes with what was committed, also when the client is gone by then; a failure is refused."""
+        session.begin_request()
+
+        def settled(ticket: Ticket[T]) -> None:
+            session.end_request()
+            if finally_do is not None:
+                finally_do()
+            try:
+                then(ticket.result())
+            except Exception as problem:  # noqa: BLE001 -- answered, and logged where it is ours
+                session.refuse(request, problem)
+
+        try:
+            ticket = self.store.write(work)
+        except StorageError:
+            session.end_request()
+            raise
+        ticket.when_settled(settled)
+
+    def marks(self, conversation: Conversation) -> Conversation:
+        if conversation.marks is None:
+            account_of = self.directory.account_of
+            self.store.read(lambda view: self.conversations.load_marks(view, conversation, account_of))
+        return conversation
+
+    def figures(self) -> dict[str, float]:
+        figures: dict[str, Any] = {f"{name}_total": count for name, count in self.counts.items()}
+        figures["deliveries_total"] = self.feeds.deliveries
+        figures["links"] = len(self.sessions)
+        figures["links_signed_in"] = len(self.signed_in)
+        figures["accounts"] = len(self.directory)
+        figures["accounts_online"] = self.presence.online
+        figures["rooms"] = len(self.conversations.rooms())
+        return {name: float(figure) for name, figure in figures.items()}

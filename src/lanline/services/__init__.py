@@ -1,0 +1,1 @@
+"""Rules and state of a server. A service knows neither sockets nor SQL, nor another service."""

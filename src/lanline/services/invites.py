@@ -1,0 +1,45 @@
+"""Invites to the server: the token goes to the guest, and only its hash is kept."""
+
+from __future__ import annotations
+
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.ids import Entropy
+from lanline.model.accounts import AccountId
+from lanline.model.invites import TOKEN_BYTES, Invite, invite_token_hash
+from lanline.storage.api import Transaction, View
+
+MOST_INVITES_OF_MEMBER = 50
+
+
+def new_token(entropy: Entropy) -> bytes:
+    return entropy(TOKEN_BYTES)
+
+
+def make_invite(transaction: Transaction, invite: Invite, *, is_admin: bool) -> None:
+    if not is_admin:
+        if invite.grants_admin:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an admin invites admins.")
+        mine = [each for each in transaction.invites.all() if each.creator == invite.creator]
+        if len(mine) >= MOST_INVITES_OF_MEMBER:
+            raise RequestRefused(
+                RefusalCode.QUOTA_EXCEEDED, "You have made many invites. Drop some that are not needed."
+            )
+    transaction.invites.add(invite)
+
+
+def drop_invite(transaction: Transaction, token_hash: bytes, account: AccountId, *, is_admin: bool) -> None:
+    invite = transaction.invites.by_token_hash(token_hash)
+    if invite is None or not (is_admin or invite.creator == account):
+        raise RequestRefused(RefusalCode.NOT_FOUND, "There is no such invite.")
+    transaction.invites.drop(token_hash)
+
+
+def visible_invites(view: View, account: AccountId, *, is_admin: bool) -> list[Invite]:
+    return [invite for invite in view.invites.all() if is_admin or invite.creator == account]
+
+
+def is_usable(view: View, token: bytes | None, now_ms: int) -> bool:
+    if token is None:
+        return False
+    invite = view.invites.by_token_hash(invite_token_hash(token))
+    return invite is not None and invite.is_usable(now_ms)

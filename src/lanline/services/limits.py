@@ -1,0 +1,42 @@
+"""How much of something each may have in a time: messages of an account, passwords from an address."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_MOST_KEYS = 10_000
+"""Whoever asks under ever new names makes us forget the oldest, not grow."""
+
+
+class Buckets(Generic[K]):
+    """A token bucket for each key, kept as one number: when it will be full again."""
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self._interval_s = 1.0 / per_s
+        self._burst_s = burst * self._interval_s
+        self._full_at: dict[K, float] = {}
+
+    def take(self, key: K, now: float) -> float:
+        """0.0: taken. Otherwise nothing was, and there will be one after so many seconds."""
+        full_at = max(self._full_at.get(key, now), now) + self._interval_s
+        over_s = full_at - now - self._burst_s
+        if over_s > self._interval_s * 1e-6:
+            return over_s
+        if key not in self._full_at and len(self._full_at) >= _MOST_KEYS:
+            self._forget(now)
+        self._full_at[key] = full_at
+        return 0.0
+
+    def give_back(self, key: K) -> None:
+        """One that was taken and, as it turned out, does not count."""
+        if key in self._full_at:
+            self._full_at[key] -= self._interval_s
+
+    def _forget(self, now: float) -> None:
+        for key in [key for key, full_at in self._full_at.items() if full_at <= now]:
+            del self._full_at[key]
+        while len(self._full_at) >= _MOST_KEYS:
+            del self._full_at[next(iter(self._full_at))]

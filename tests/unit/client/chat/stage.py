@@ -1,0 +1,210 @@
+"""A node on a stage: a clock that the test turns, links that the test plays the other end of, and what was told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lanline.client.chat.history import History
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.sealing import seal
+from lanline.client.chat.session import AsDevice, SignInWay
+from lanline.errors import CloseCode, LinkNotOpen
+from lanline.model.content import Text
+from lanline.model.rooms import Access, Role, Standing
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.wire.chat.conversations import Conversation, Conversations, Member, RoomInfo
+from lanline.wire.chat.directory import People, Person
+from lanline.wire.chat.entries import Append, Committed, Entries, LogEntry, Place
+from lanline.wire.chat.messages import ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn, Welcome
+
+ANN, BEN, CAI = 1, 2, 3
+NAMES = {ANN: "ann", BEN: "ben", CAI: "cai"}
+LAB, ANN_AND_BEN = 10, 20
+START_MS = 1_700_000_000_000
+
+T = TypeVar("T")
+
+
+class TurnedClock:
+    """Time passes when the test says so."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._timers: list[TurnedTimer] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def now_ms(self) -> int:
+        return START_MS + int(self._now * 1000)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> TurnedTimer:
+        timer = TurnedTimer(self._now + delay_s, callback)
+        self._timers.append(timer)
+        return timer
+
+    def turn(self, seconds: float) -> None:
+        until = self._now + seconds
+        while due := [timer for timer in self._timers if timer.is_live and timer.when <= until]:
+            first = min(due, key=lambda timer: timer.when)
+            first.is_live = False
+            self._now = max(self._now, first.when)
+            first.callback()
+        self._now = until
+
+
+class TurnedTimer:
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when = when
+        self.callback = callback
+        self.is_live = True
+
+    def cancel(self) -> None:
+        self.is_live = False
+
+
+class PlayedLink:
+    """The client's end of a link; the test is the server."""
+
+    def __init__(self) -> None:
+        self._handler: Callable[[LinkEvent], None] | None = None
+        self.sent: list[Any] = []
+        self.channels: list[Channel] = []
+        self.is_full = False
+        self.closed: tuple[CloseCode, str] | None = None
+
+    # As the node sees it.
+
+    def set_handler(self, handler: Callable[[LinkEvent], None]) -> None:
+        self._handler = handler
+
+    def is_writable(self, channel: Channel) -> bool:
+        return self.closed is None and not self.is_full
+
+    def send_nowait(self, channel: Channel, payload: bytes) -> int:
+        if self.closed is not None:
+            raise LinkNotOpen("closed")
+        self.sent.append(decode_client_message(payload))
+        self.channels.append(channel)
+        return self.channels.count(channel)
+
+    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
+        if self.closed is None:
+            self.closed = (code, reason)
+            self._happen(LinkClosed(code, reason, by_peer=False))
+
+    # As the test plays it.
+
+    def _happen(self, event: LinkEvent) -> None:
+        if self._handler is not None:
+            self._handler(event)
+
+    def say(self, *messages: ServerMessage) -> None:
+        for message in messages:
+            if self.closed is None:
+                self._happen(MessageReceived(Channel.CHAT, encode_message(message)))
+
+    def say_bytes(self, payload: bytes) -> None:
+        self._happen(MessageReceived(Channel.CHAT, payload))
+
+    def die(self, reason: str = "The peer does not answer.") -> None:
+        if self.closed is None:
+            self.closed = (CloseCode.UNREACHABLE, reason)
+            self._happen(LinkClosed(CloseCode.UNREACHABLE, reason, by_peer=False))
+
+    def drain(self) -> None:
+        self.is_full = False
+        self._happen(SendBufferDrained(Channel.CHAT))
+
+    def deliver(self) -> None:
+        self._happen(MessagesDelivered(Channel.CHAT, self.channels.count(Channel.CHAT)))
+
+    def take(self, kind: type[T]) -> list[T]:
+        """What was sent of this kind since the last call."""
+        found = [message for message in self.sent if isinstance(message, kind)]
+        self.sent = [message for message in self.sent if not isinstance(message, kind)]
+        return found
+
+    def commit(self, *appends: Append, after: int, time_ms: int = START_MS) -> None:
+        self.say(Committed(tuple(Place(each.request, after + n, time_ms) for n, each in enumerate(appends, 1))))
+
+
+class Stage:
+    """One home: its history, and the node of the process that runs now."""
+
+    def __init__(
+        self, way: SignInWay | None = None, *, follows_all: bool = True, history: History | None = None
+    ) -> None:
+        self.clock = TurnedClock()
+        self.chance = random.Random(7)
+        self.history = history or History.in_memory()
+        self.told: list[Any] = []
+        self.node = self._start(way or AsDevice(), follows_all)
+
+    def _start(self, way: SignInWay, follows_all: bool) -> ChatNode:
+        node = ChatNode(self.clock, self.chance.randbytes, self.history, way, follows_all=follows_all)
+        node.subscribe(lambda event: self.told.append(event))
+        return node
+
+    def restart(self, *, follows_all: bool = True) -> None:
+        """The process is gone, the disk is as it was after the last commit."""
+        self.history = History.in_memory(self.history.image())
+        self.told = []
+        self.node = self._start(AsDevice(), follows_all)
+
+    def connect(self, *conversations: Conversation, own: int = ANN, is_new: bool = False) -> PlayedLink:
+        """A link on which the node is signed in and synchronized."""
+        link = PlayedLink()
+        self.node.on_connected(link)
+        self.greet(link)
+        self.sign_in(link, own, is_new=is_new)
+        link.say(people_table(), Conversations(conversations, is_last=True))
+        return link
+
+    def greet(self, link: PlayedLink) -> None:
+        assert len(link.take(Hello)) == 1
+        link.say(Welcome(1, "ship", is_open=False, now_ms=START_MS))
+
+    def sign_in(self, link: PlayedLink, own: int = ANN, *, is_new: bool = False) -> None:
+        (asked,) = link.take(SignIn | Join)  # type: ignore[arg-type]
+        link.say(SignedIn(asked.request, own, NAMES[own], own * 100, is_admin=False, is_new=is_new))
+
+    def heard(self, kind: type[T]) -> list[T]:
+        found = [event for event in self.told if isinstance(event, kind)]
+        self.told = [event for event in self.told if not isinstance(event, kind)]
+        return found
+
+
+def people_table(*online: int) -> People:
+    return People(tuple(person(account, is_online=account in online) for account in NAMES), is_last=True)
+
+
+def person(account: int, *, is_online: bool = True) -> Person:
+    return Person(account, NAMES[account], is_online, "192.0.2.1", START_MS)
+
+
+def lab(head: int = 0, delivered: int = 0, read: int = 0, *, is_muted: bool = False) -> Conversation:
+    room = RoomInfo(LAB, "#lab", "glass and wire", Access.OPEN, 3)
+    return Conversation(LAB, head, delivered, read, room, Member(ANN, Role.MEMBER, Standing.JOINED, is_muted))
+
+
+def direct(head: int = 0, delivered: int = 0, read: int = 0, others: tuple[int, int] = (0, 0)) -> Conversation:
+    return Conversation(ANN_AND_BEN, head, delivered, read, None, None, BEN, *others)
+
+
+def entry(sequence: int, account: int = BEN, text: str = "", entry_id: bytes | None = None) -> LogEntry:
+    suite, sealed = seal(Text(text or f"text {sequence}"))
+    name = entry_id or sequence.to_bytes(16, "big")
+    return LogEntry(sequence, name, account, account * 100, START_MS + sequence, suite, sealed)
+
+
+def said(log: int, *sequences: int, account: int = BEN) -> Entries:
+    return Entries(log, tuple(entry(sequence, account) for sequence in sequences))
+
+
+def texts(messages: Any) -> list[str]:
+    return [message.content.text for message in messages]

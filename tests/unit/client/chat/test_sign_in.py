@@ -1,0 +1,182 @@
+"""From a link to a signed-in session, and each way in which that does not come about."""
+
+from __future__ import annotations
+
+import pytest
+
+from lanline.client.chat import events
+from lanline.client.chat.session import AsNewcomer, NodeState
+from lanline.errors import CloseCode, LinkNotOpen, RefusalCode
+from lanline.proto.channels import Channel
+from lanline.wire.chat.answers import Done, Refused
+from lanline.wire.chat.blobs import GetBlob
+from lanline.wire.chat.conversations import Conversations, ListRooms
+from lanline.wire.chat.directory import People
+from lanline.wire.chat.signin import Deregister, Hello, Join, NoCommonVersion, SignIn, Welcome
+from unit.client.chat.stage import ANN, BEN, START_MS, PlayedLink, Stage, lab, people_table
+
+
+def test_hello_comes_first_and_alone() -> None:
+    stage, link = Stage(), PlayedLink()
+    stage.node.on_connected(link)
+    assert [type(message) for message in link.sent] == [Hello]
+    assert stage.node.state is NodeState.GREETING
+
+
+def test_a_device_signs_in_and_is_synchronized_once_both_tables_are_whole() -> None:
+    stage, link = Stage(), PlayedLink()
+    stage.node.on_connected(link)
+    stage.greet(link)
+    stage.sign_in(link)
+    assert stage.node.state is NodeState.SIGNED_IN
+    (event,) = stage.heard(events.SignedIn)
+    assert (event.account, event.name, event.server_name) == (ANN, "ann", "ship")
+    link.say(People((), is_last=False), people_table(), Conversations((), is_last=False))
+    assert not stage.heard(events.Synchronized)
+    link.say(Conversations((lab(),), is_last=True))
+    assert stage.heard(events.Synchronized)
+    assert stage.node.state is NodeState.SYNCHRONIZED
+    assert [person.name for person in stage.node.people] == ["ann", "ben", "cai"]
+
+
+def test_a_newcomer_joins_once_and_signs_in_by_its_key_afterwards() -> None:
+    way = AsNewcomer("ann", "correct horse", "laptop", b"token")
+    stage, link = Stage(way), PlayedLink()
+    stage.node.on_connected(link)
+    link.take(Hello)
+    link.say(Welcome(1, "ship", is_open=False, now_ms=START_MS))
+    (join,) = link.take(Join)
+    assert (join.name, join.password, join.label, join.token) == ("ann", "correct horse", "laptop", b"token")
+    link.sent.append(join)
+    stage.sign_in(link, is_new=True)
+    assert stage.heard(events.SignedIn)[0].is_new
+    link.die()
+    again = PlayedLink()
+    stage.node.on_connected(again)
+    stage.greet(again)
+    assert [type(message) for message in again.sent] == [SignIn]
+
+
+def test_no_password_shows_when_a_way_is_printed() -> None:
+    assert "horse" not in repr(AsNewcomer("ann", "correct horse", "laptop"))
+
+
+def test_a_refused_sign_in_is_told_and_ends_the_link() -> None:
+    stage, link = Stage(), PlayedLink()
+    stage.node.on_connected(link)
+    stage.greet(link)
+    (asked,) = link.take(SignIn)
+    link.say(Refused(asked.request, RefusalCode.BANNED, "You are banned\x1b[2J."))
+    (refused,) = stage.heard(events.SignInRefused)
+    assert refused.code is RefusalCode.BANNED
+    assert "\x1b" not in refused.text
+    assert link.closed is not None
+    assert stage.node.state is NodeState.OFFLINE
+
+
+@pytest.mark.parametrize(("versions", "is_newer"), [((2, 3), True), ((0,), False), ((), False)])
+def test_without_a_common_version_it_is_said_who_has_to_upgrade(versions: tuple[int, ...], is_newer: bool) -> None:
+    stage, link = Stage(), PlayedLink()
+    stage.node.on_connected(link)
+    link.say(NoCommonVersion(versions))
+    (refused,) = stage.heard(events.VersionRefused)
+    assert refused.is_server_newer is is_newer
+    assert "pgrade" in refused.text
+    assert link.closed is not None
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xc1", b"\x93\xcd\xff\xff\x00\x00"])
+def test_what_cannot_be_read_ends_the_link_and_nothing_else(garbage: bytes) -> None:
+    stage = Stage()
+    link = stage.connect()
+    link.say_bytes(garbage)
+    assert link.closed is not None
+    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert len(stage.heard(events.ConnectionLost)) == 1
+    stage.connect()
+    assert stage.node.state is NodeState.SYNCHRONIZED
+
+
+def test_a_server_that_speaks_before_it_has_signed_us_in_loses_the_link() -> None:
+    stage, link = Stage(), PlayedLink()
+    stage.node.on_connected(link)
+    stage.greet(link)
+    link.say(people_table())
+    assert link.closed is not None
+    assert not stage.heard(events.PeopleChanged)
+
+
+def test_a_version_that_was_not_offered_ends_the_link() -> None:
+    stage, link = Stage(), PlayedLink()
+    stage.node.on_connected(link)
+    link.say(Welcome(9, "ship", is_open=False, now_ms=START_MS))
+    assert link.closed is not None
+
+
+def test_a_lost_link_is_told_once_and_fails_what_was_asked() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    stage.node.request(ListRooms(0), answers.append)
+    link.die("Nobody answers.")
+    (answer,) = answers
+    assert isinstance(answer, LinkNotOpen)
+    assert [event.reason for event in stage.heard(events.ConnectionLost)] == ["Nobody answers."]
+    stage.node.request(ListRooms(0), answers.append)
+    assert isinstance(answers[1], LinkNotOpen)
+
+
+def test_answers_find_their_question_whatever_their_order() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[tuple[str, object]] = []
+    stage.node.request(Deregister(0), lambda answer: answers.append(("one", answer)))
+    stage.node.request(Deregister(0), lambda answer: answers.append(("two", answer)))
+    one, two = link.take(Deregister)
+    link.say(Refused(two.request, 7, "No."), Done(one.request), Done(one.request), Done(999))
+    assert [name for name, _ in answers] == ["two", "one"]
+    assert link.closed is None
+
+
+def test_blobs_go_over_the_bulk_channel() -> None:
+    stage = Stage()
+    link = stage.connect()
+    stage.node.request(GetBlob(0, bytes(32)), lambda _: None)
+    assert link.channels[-1] is Channel.BULK
+
+
+def test_the_new_link_takes_over_only_when_it_is_signed_in() -> None:
+    stage = Stage()
+    old = stage.connect(lab())
+    new = PlayedLink()
+    stage.node.on_connected(new)
+    assert old.closed is None
+    stage.greet(new)
+    assert stage.node.state is NodeState.SYNCHRONIZED
+    stage.sign_in(new)
+    assert old.closed == (CloseCode.REPLACED, "Moved to another link.")
+    assert not stage.heard(events.ConnectionLost)
+
+
+def test_a_new_link_that_fails_leaves_the_old_one_at_work() -> None:
+    stage = Stage()
+    stage.connect(lab())
+    new = PlayedLink()
+    stage.node.on_connected(new)
+    new.die()
+    assert stage.node.state is NodeState.SYNCHRONIZED
+    assert not stage.heard(events.ConnectionLost)
+
+
+def test_a_home_never_becomes_somebody_elses() -> None:
+    stage = Stage()
+    stage.connect(lab()).die()
+    stage.heard(events.SignedIn)
+    link = PlayedLink()
+    stage.node.on_connected(link)
+    stage.greet(link)
+    stage.sign_in(link, BEN)
+    assert not stage.heard(events.SignedIn)
+    assert "ann" in stage.heard(events.SignInRefused)[0].text
+    assert stage.node.account == ANN
+    assert link.closed is not None
