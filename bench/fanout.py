@@ -41,9 +41,9 @@ async def measure(options: Options) -> Section:
             "addresses in another process; a batch is framed once and goes out on the chat channel, and the figure "
             "holds framing, sealing, sending, and the receipt of every acknowledgement. With 8 batches under way to "
             "each peer one acknowledgement serves several. With 2, single messages are acknowledged two by two after "
-            "the delay for acknowledgements, and the sender is woken from sleep for nearly every one: what a quiet "
-            "room costs. On loopback a link with much to send finds that 65,000-byte datagrams pass, so a batch of 50 "
-            "leaves as one; the last row forbids that."
+            "the delay for acknowledgements, four times as often, and the sender sleeps in between and finds its "
+            "caches cold: what a quiet room costs. On loopback a link with much to send finds that 65,000-byte "
+            "datagrams pass, so a batch of 50 leaves as one; the last row forbids that."
         ),
         tables=(table(["µs a delivery, batches of", *map(str, BATCHES)], rows),),
         figures={load_fan_out(name).TITLE: result for name, result in results.items()},

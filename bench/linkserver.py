@@ -23,9 +23,9 @@ from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
 from lanline.proto.link.link import Link
 from lanline.transport.connection import Connection
-from lanline.transport.datagrams import Address
+from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.linkhost import LinkHost
-from lanline.transport.udp import UdpSocket
+from lanline.transport.steeredsocket import SteeredSocket
 from parent import commands, say
 from process import cpu_s, pin_to, resident_bytes
 from workload import HEADER, read_stamp
@@ -36,11 +36,12 @@ MESSAGE = b"one message, and then quiet again".ljust(200, b".")
 
 
 class Server:
-    """`start` makes it; then `port` is its own."""
+    """`start` makes it; then `port` is its own, and all its connection ids begin with `id_prefix`."""
 
-    def __init__(self, child_process: Child, port: int) -> None:
+    def __init__(self, child_process: Child, port: int, id_prefix: bytes) -> None:
         self._child = child_process
         self.port = port
+        self.id_prefix = id_prefix
 
     async def report(self) -> Line:
         self._child.tell("report")
@@ -56,13 +57,13 @@ async def link_server(*, core: int | None = None, key: Path | None = None) -> As
     spec = {"core": core, "key": str(key) if key is not None else None}
     async with child("linkserver.py", [json.dumps(spec)]) as process:
         line = await process.expect("listening", START_LIMIT_S)
-        yield Server(process, line["port"])
+        yield Server(process, line["port"], bytes.fromhex(line["id_prefix"]))
 
 
 class CountingSocket:
     """What came in and what went out, in datagrams and in bytes of payload."""
 
-    def __init__(self, sock: UdpSocket) -> None:
+    def __init__(self, sock: DatagramSocket) -> None:
         self._socket = sock
         self.received_datagrams = self.received_bytes = self.sent_datagrams = self.sent_bytes = 0
 
@@ -73,6 +74,10 @@ class CountingSocket:
     @property
     def forbids_fragmentation(self) -> bool:
         return self._socket.forbids_fragmentation
+
+    @property
+    def id_prefix(self) -> bytes:
+        return self._socket.id_prefix
 
     def start(self, on_readable: Callable[[], None]) -> None:
         self._socket.start(on_readable)
@@ -138,9 +143,9 @@ def _report(accepted: Accepted, sock: CountingSocket) -> None:
 async def _run(identity: Identity) -> None:
     lines = await commands()
     accepted = Accepted()
-    sock = CountingSocket(await UdpSocket.bind("127.0.0.1", 0))
+    sock = CountingSocket(await SteeredSocket.bind("127.0.0.1", 0))
     host = LinkHost(sock, identity, on_accept=accepted.on_accept)
-    say(event="listening", port=host.address[1])
+    say(event="listening", port=host.address[1], id_prefix=sock.id_prefix.hex())
     while word := (await lines.readline()).strip():
         if word == b"report":
             _report(accepted, sock)

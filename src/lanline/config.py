@@ -94,10 +94,10 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 def read_config(
     file: Path | None, environment: Mapping[str, str], typed: Mapping[str, object] | None = None
 ) -> ServerConfig:
-    """A file that is given has to be there. Raises InvalidInput."""
+    """A file that is given has to be there. `typed` by names as `log.level`; None is not typed. Raises InvalidInput."""
     table = {} if file is None else _from_file(file)
     _merge(table, _from_environment(environment))
-    _merge(table, {name: value for name, value in (typed or {}).items() if value is not None})
+    _merge(table, _from_options(typed or {}))
     config = msgspec.convert(table, ServerConfig)
     return msgspec.structs.replace(config, lobby=checked_room_name(config.lobby))
 
@@ -209,7 +209,7 @@ def _line_of(text: str, path: tuple[str, ...]) -> str:
     return ""
 
 
-# The environment.
+# The environment, and the options.
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -217,17 +217,31 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for setting in settings():
         text = environment.get(setting.variable, "")
-        if not text:
-            continue
-        try:
-            value = setting.checked(text, is_text=True)
-        except ValueError as cause:
-            raise InvalidInput(f"{setting.variable} is {text!r}; it has to be {cause}.") from cause
-        place = table
-        for name in setting.path[:-1]:
-            place = place.setdefault(name, {})
-        place[setting.path[-1]] = value
+        if text:
+            try:
+                _put(table, setting.path, setting.checked(text, is_text=True))
+            except ValueError as cause:
+                raise InvalidInput(f"{setting.variable} is {text!r}; it has to be {cause}.") from cause
     return table
+
+
+def _from_options(typed: Mapping[str, object]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for setting in settings():
+        name = ".".join(setting.path)
+        value = typed.get(name)
+        if value is not None:
+            try:
+                _put(table, setting.path, setting.checked(value))
+            except ValueError as cause:
+                raise InvalidInput(f"'{name}' has to be {cause}, not {value!r}.") from cause
+    return table
+
+
+def _put(table: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    for name in path[:-1]:
+        table = table.setdefault(name, {})
+    table[path[-1]] = value
 
 
 def _merge(table: dict[str, Any], later: Mapping[str, Any]) -> None:

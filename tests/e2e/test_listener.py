@@ -17,10 +17,11 @@ from lanline.proto.events import LinkClosed
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.transport.connection import Connection
-from lanline.transport.datagrams import Address
+from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.dialer import Dialer
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.listener import Listener
+from lanline.transport.steeredsocket import SteeredSocket
 from lanline.transport.udp import UdpSocket
 from lanline.transport.websocket import connect, listen
 
@@ -99,11 +100,11 @@ def test_a_number_that_is_taken_in_tcp_is_said_to_be_so_and_udp_is_let_go() -> N
 
 
 def test_any_number_means_one_that_is_free_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    bind = UdpSocket.bind
+    bind = SteeredSocket.bind
     taken = socket.create_server(("127.0.0.1", 0))
     wanted = [taken.getsockname()[1], 0]
 
-    async def bind_the_taken_number_first(host: str, port: int) -> UdpSocket:
+    async def bind_the_taken_number_first(host: str, port: int) -> DatagramSocket:
         return await bind(host, wanted.pop(0))
 
     async def scenario() -> None:
@@ -112,7 +113,7 @@ def test_any_number_means_one_that_is_free_in_both(monkeypatch: pytest.MonkeyPat
             assert listener.address[1] != taken.getsockname()[1]
 
     with taken:
-        monkeypatch.setattr(UdpSocket, "bind", bind_the_taken_number_first)
+        monkeypatch.setattr(SteeredSocket, "bind", bind_the_taken_number_first)
         asyncio.run(scenario())
 
 

@@ -75,3 +75,10 @@ def test_device_needs_its_account_and_revoking_a_device(shelf: Shelf) -> None:
         shelf.add_device(AccountId(99), b"x")
     with pytest.raises(RecordMissing):
         shelf.write(lambda t: t.accounts.revoke_device(DeviceId(99), 1))
+
+
+def test_all_devices_are_listed_also_those_that_were_revoked(shelf: Shelf) -> None:
+    devices = [shelf.add_device(shelf.add_account(name).id, name.encode()) for name in ("ann", "bob")]
+    shelf.write(lambda t: t.accounts.revoke_device(devices[0].id, 5))
+    listed = shelf.read(lambda v: v.accounts.all_devices())
+    assert [(device.id, device.is_revoked) for device in listed] == [(devices[0].id, True), (devices[1].id, False)]

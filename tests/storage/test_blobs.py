@@ -44,3 +44,10 @@ def test_setting_is_put_replaced_and_forgotten(shelf: Shelf) -> None:
         assert shelf.read(lambda v: v.settings.get("certificate")) == value
     shelf.write(lambda t: t.settings.put("certificate", None))
     assert shelf.read(lambda v: v.settings.get("certificate")) is None
+
+
+def test_the_sizes_of_all_are_those_of_each(shelf: Shelf) -> None:
+    ann, bob, cyd = (shelf.add_account(name).id for name in ("ann", "bob", "cyd"))
+    for owner, data in ((ann, b"one"), (ann, b"three"), (bob, b"x"), (cyd, b"x")):
+        shelf.write(lambda t, owner=owner, data=data: t.blobs.put(data, owner, 1))  # type: ignore[misc]
+    assert shelf.read(lambda v: v.blobs.sizes()) == {ann: 8, bob: 1}

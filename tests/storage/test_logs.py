@@ -126,3 +126,18 @@ def test_cursor_of_an_unknown_log_or_device_is_refused(shelf: Shelf, log: LogId)
     for where, who in ((99, 1), (log, 99)):
         with pytest.raises(RecordMissing):
             shelf.write(lambda t, where=where, who=who: t.logs.advance(LogId(where), DeviceId(who), Cursor(1)))
+
+
+def test_a_read_in_bytes_stops_before_it_is_too_large_and_gives_at_least_one(shelf: Shelf) -> None:
+    account = shelf.add_account("ann").id
+    log = shelf.create_room("#lab", account).log
+    shelf.append([new_entry(log, number, account, content=b"x" * 100) for number in range(1, 11)])
+
+    def after(most_bytes: int) -> list[int]:
+        return [entry.sequence for entry in shelf.read(lambda v: v.logs.after(log, 2, 5, most_bytes))]
+
+    def before(most_bytes: int) -> list[int]:
+        return [entry.sequence for entry in shelf.read(lambda v: v.logs.before(log, 9, 5, most_bytes))]
+
+    assert [after(size) for size in (0, 299, 300, 10_000)] == [[3], [3, 4], [3, 4, 5], [3, 4, 5, 6, 7]]
+    assert [before(size) for size in (0, 299, 300, 10_000)] == [[8], [7, 8], [6, 7, 8], [4, 5, 6, 7, 8]]

@@ -32,8 +32,9 @@ def test_what_is_typed_wins_over_the_environment_and_that_over_the_file(tmp_path
         tmp_path, 'port = 1\nhost = "127.0.0.1"\nopen = true\n[limits]\nmost_links = 7\nmessages_burst = 5\n'
     )
     variables = {"LANLINE_PORT": "2", "LANLINE_OPEN": "false", "LANLINE_LIMITS_MOST_LINKS": "8", "LANLINE_HOME": "/x"}
-    config = read_config(path, variables, {"port": 3, "server_name": None, "log": {}})
+    config = read_config(path, variables, {"port": 3, "server_name": None, "log.level": "debug"})
     assert (config.port, config.host, config.open, config.server_name) == (3, "127.0.0.1", False, None)
+    assert config.log.level == "debug"
     assert (config.limits.most_links, config.limits.messages_burst) == (8, 5)
 
 
@@ -98,3 +99,8 @@ def test_a_variable_that_cannot_be_used_is_named(name: str, value: str, needed: 
 
 def test_an_empty_variable_is_none() -> None:
     assert read_config(None, {"LANLINE_PORT": ""}).port == 5265
+
+
+def test_what_was_typed_is_checked_too() -> None:
+    with pytest.raises(InvalidInput, match=r"'log.level' has to be debug, info, warning or error, not 'loud'\."):
+        read_config(None, {}, {"log.level": "loud"})

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.desk import ask_server, say, show_json, way_to_server
+from lanline.cli.admin.desk import answer, ask_server, say, show_json, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from lanline.client.operator import Operator
+    from lanline.client.chat.client import ChatClient
     from lanline.model.invites import InviteLink
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
@@ -53,7 +53,7 @@ def invite(
     place = InviteLink(way.public_host, way.public_port, way.fingerprint, b"")
     if host is not None:
         place = place.reached_at(host)
-    token = ask_server(way, lambda operator: _make(operator, uses, lifetime_s, admin))
+    token = ask_server(way, lambda client: _make(client, uses, lifetime_s, admin))
     link = InviteLink(place.host, place.port, place.fingerprint, token)
     if json:
         show_json({"link": str(link), "uses": uses, "expires_in_s": lifetime_s, "grants_admin": admin})
@@ -67,10 +67,10 @@ def invite(
         _explain(link, uses, expires)
 
 
-async def _make(operator: Operator, uses: int, lifetime_s: int | None, admin: bool) -> bytes:
+async def _make(client: ChatClient, uses: int, lifetime_s: int | None, admin: bool) -> bytes:
     from lanline.wire.chat.admin import InviteMade, MakeInvite
 
-    return (await operator.ask(MakeInvite(1, uses, lifetime_s, admin), InviteMade)).token
+    return (await answer(client, MakeInvite(1, uses, lifetime_s, admin), InviteMade)).token
 
 
 def _explain(link: InviteLink, uses: int, expires: str) -> None:

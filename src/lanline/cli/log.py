@@ -63,14 +63,16 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
         conversation = client.node.conversation_titled(title)
         if conversation is None:
             raise _nothing_of(client, title, is_online)
-        if is_online:
+        if is_online and conversation.is_open:
             await _catch_up(client, conversation.log, last, limit_s)
         shown = _Shown(client, json)
         for message in client.node.messages(conversation.log, last=last) if last else []:
             shown.show(message)
         if is_online:
             shown.mark_read(conversation.log)
-        if follows:
+        if follows and not conversation.is_open:
+            tell_aside(f"You are no longer in {conversation.title}, so nothing more comes.")
+        elif follows:
             await _go_on(client, conversation.log, shown)
 
 

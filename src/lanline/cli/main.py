@@ -8,14 +8,7 @@ import sys
 
 import typer
 
-from lanline.cli.clients import clients, dereg
-from lanline.cli.invite import invite
-from lanline.cli.join import join
-from lanline.cli.lazygroup import lazy_group
-from lanline.cli.log import log
-from lanline.cli.peer import peer
-from lanline.cli.send import send
-from lanline.cli.serve import serve
+from lanline.cli.lazycommand import lazy_command
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -31,21 +24,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(serve)
-app.command()(invite)
-app.command()(join)
-app.command()(send)
-app.command()(log)
-app.command()(clients)
-app.add_typer(lazy_group("lanline.cli.rooms", "Show the rooms you may join; make, join and leave them."), name="rooms")
-app.command()(dereg)
-app.add_typer(
-    lazy_group("lanline.cli.admin.group", "Run a server: its people, rooms, invites, figures, backups."), name="admin"
-)
-app.command()(peer)
-app.add_typer(
-    lazy_group("lanline.cli.smtp.group", "Send ordinary mail: TLS required, certificates verified."), name="smtp"
-)
+COMMANDS = {
+    "serve": ("lanline.cli.serve:serve", "Run a server for your group: chat that loses nothing, on one port."),
+    "invite": ("lanline.cli.invite:invite", "Make an invite: a link with which people join the server."),
+    "join": ("lanline.cli.join:join", "Join a server: make an account there, or add this device to yours."),
+    "send": ("lanline.cli.send:send", "Say something to a room or a person, and end."),
+    "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
+    "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),
+    "rooms": ("lanline.cli.rooms:app", "Show the rooms you may join; make, join and leave them."),
+    "dereg": (
+        "lanline.cli.clients:dereg",
+        "Go offline everywhere: every program that is signed in as you is signed out.",
+    ),
+    "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
+    "peer": ("lanline.cli.peer:peer", "Chat between two hosts, without a server, over UDP."),
+    "smtp": ("lanline.cli.smtp.group:app", "Send ordinary mail: TLS required, certificates verified."),
+}
+"""Where each command is, and its line in the help: the first of its own."""
+
+for name, (place, text) in COMMANDS.items():
+    app.add_typer(lazy_command(place, text), name=name)
 
 
 @app.callback()

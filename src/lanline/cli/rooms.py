@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.client.chat.values import RoomListing
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
 Room = Annotated[str, typer.Argument(metavar="'#ROOM'", help="Its name; quote the '#' for the shell.")]
 
 

@@ -56,17 +56,18 @@ def send(
     limit_s = checked_timeout(timeout)
     content = Text(_text(text or []))
 
-    async def work() -> None:
-        client = ChatClient.at_home(home_folder(home), follows_all=False)
-        message = client.node.say(to, content)
-        try:
-            async with client:
-                await _wait_sent(client, message, limit_s, json)
-        except KeyboardInterrupt:
-            tell_aside("lanline: the message stays queued here.")
-            raise
+    client = ChatClient.at_home(home_folder(home), follows_all=False)
+    message = client.node.say(to, content)  # from here on it is not lost
+    try:
+        run(_send(client, message, limit_s, json), on_uvloop=False)
+    except KeyboardInterrupt:
+        tell_aside("lanline: if it was not sent yet, the message stays queued here.")
+        raise
 
-    run(work(), on_uvloop=False)
+
+async def _send(client: ChatClient, message: Message, limit_s: float, json: bool) -> None:
+    async with client:
+        await _wait_sent(client, message, limit_s, json)
 
 
 async def _wait_sent(client: ChatClient, message: Message, limit_s: float, json: bool) -> None:

@@ -80,7 +80,6 @@ def serve(
 
     folder = expanded(data, "--data")
     file = config or (folder / FILE_NAME if (folder / FILE_NAME).exists() else None)
-    log = {"level": log_level, "format": log_format}
     typed = {
         "host": host,
         "port": port,
@@ -88,7 +87,8 @@ def serve(
         "public_host": public_host,
         "open": open_,
         "metrics_port": metrics_port,
-        "log": {key: value for key, value in log.items() if value is not None},
+        "log.level": log_level,
+        "log.format": log_format,
     }
     settings = read_config(file, os.environ, typed)
     with contextlib.suppress(KeyboardInterrupt):  # the way to stop a server, and no failure

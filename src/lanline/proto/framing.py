@@ -6,10 +6,12 @@ A batch is framed once and the same bytes go to every peer.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from struct import Struct
 
 from lanline.errors import ProtocolViolation
 
-PREFIX_BYTES = 4
+_PREFIX = Struct("!I")
+PREFIX_BYTES = _PREFIX.size
 
 
 def frame_message(payload: bytes) -> bytes:
@@ -27,11 +29,13 @@ def frame_messages(payloads: Iterable[bytes]) -> bytes:
 class MessageParser:
     """Takes a stream in pieces of any size and returns the messages that each piece completes."""
 
-    __slots__ = ("_max_message_bytes", "_partial")
+    __slots__ = ("_max_message_bytes", "_partial", "_wanted_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
         self._max_message_bytes = max_message_bytes
         self._partial: bytearray | None = None
+        self._wanted_bytes = PREFIX_BYTES
+        """How long the partial message has to be before it is worth another look."""
 
     @property
     def partial_bytes(self) -> int:
@@ -41,25 +45,25 @@ class MessageParser:
         partial = self._partial
         if partial is not None:
             partial += data
-            if len(partial) >= PREFIX_BYTES and len(partial) < PREFIX_BYTES + self._length_at(partial, 0):
+            if len(partial) < self._wanted_bytes:
                 return []
             data = bytes(partial)
             self._partial = None
         messages: list[bytes] = []
         position, end = 0, len(data)
-        while end - position >= PREFIX_BYTES:
-            length = self._length_at(data, position)
-            start = position + PREFIX_BYTES
-            if start + length > end:
+        most = self._max_message_bytes
+        start = following = PREFIX_BYTES
+        while start <= end:
+            (length,) = _PREFIX.unpack_from(data, position)
+            if length > most:
+                raise ProtocolViolation(f"a message of {length} bytes is over the limit of {most}")
+            following = start + length
+            if following > end:
                 break
-            position = start + length
-            messages.append(data[start:position])
+            messages.append(data[start:following])
+            position = following
+            start = following = position + PREFIX_BYTES
         if position < end:
             self._partial = bytearray(data[position:])
+            self._wanted_bytes = following - position
         return messages
-
-    def _length_at(self, data: bytes | bytearray, position: int) -> int:
-        length = int.from_bytes(data[position : position + PREFIX_BYTES], "big")
-        if length > self._max_message_bytes:
-            raise ProtocolViolation(f"a message of {length} bytes is over the limit of {self._max_message_bytes}")
-        return length

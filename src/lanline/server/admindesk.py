@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -13,7 +14,6 @@ from lanline.model.names import folded_name
 from lanline.model.text import safe_line
 from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords, not_done
-from lanline.server.refusals import slow_down
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
 from lanline.services.accounts import check_password
@@ -50,9 +50,7 @@ class AdminDesk:
     def _check(self, session: Session, *, needs_admin: bool = True) -> None:
         if needs_admin and not session.is_admin:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an admin of this server may do that.")
-        wait_s = self._state.request_buckets.take(session.account, self._state.clock.now())
-        if wait_s:
-            raise slow_down(wait_s)
+        self._state.check_pace(session)
 
     # One's own account.
 
@@ -63,21 +61,21 @@ class AdminDesk:
         host, name, request = session.address[0], folded_name(account.name), message.request
         self._passwords.begin_try(host, name)
 
-        def verified(is_right: bool | None) -> None:
-            if is_right:
-                self._passwords.forgive(host, name)
-                self._put_password(session, request, account.id, message.new)
-                return
-            wrong = RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
-            session.refuse(request, not_done() if is_right is None else wrong)
+        def judge(is_right: bool | None) -> None:
+            if is_right is None:
+                raise not_done()
+            if not is_right:
+                raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
+            self._passwords.forgive(host, name)
+            self._put_password(session, request, account.id, message.new)
 
-        self._passwords.verify(message.old, account.id, verified)
+        known = self._passwords.known_hash(account.id)
+        self._passwords.verify(message.old, known, lambda answer: session.attempt(request, lambda: judge(answer)))
 
     def _put_password(self, session: Session, request: int, account: AccountId, password: str) -> None:
-        def hashed(password_hash: str | None) -> None:
+        def put(password_hash: str | None) -> None:
             if password_hash is None:
-                session.refuse(request, not_done())
-                return
+                raise not_done()
             self._state.write(
                 session,
                 request,
@@ -85,16 +83,14 @@ class AdminDesk:
                 lambda _: session.send(Done(request)),
             )
 
-        self._passwords.hash(password, hashed)
+        self._passwords.hash(password, lambda answer: session.attempt(request, lambda: put(answer)))
 
     def _deregister(self, session: Session, message: Deregister) -> None:
         for other in tuple(self._state.sessions_of.get(session.account, ())):
             if other is not session:
                 other.close(CloseCode.DONE, "This account went offline.")
         session.send(Done(message.request))
-        close = session.close_after_this(CloseCode.DONE, "This account went offline.")
-        session.on_left(session)
-        self._state.clock.call_later(2.0, close)
+        session.close_after_this(CloseCode.DONE, "This account went offline.", self._state.clock)
 
     def _revoke_device(self, session: Session, message: admin.RevokeDevice) -> None:
         device = self._state.directory.device(DeviceId(message.device))
@@ -165,10 +161,8 @@ class AdminDesk:
     def _list_users(self, session: Session, message: admin.ListUsers) -> None:
         self._check(session)
         accounts = self._state.directory.all()
-        sizes = self._state.store.read(
-            lambda view: {account.id: view.blobs.size_bytes(account.id) for account in accounts}
-        )
-        users = tuple(self._user(account, sizes[account.id]) for account in accounts)
+        sizes = self._state.store.read(lambda view: view.blobs.sizes())
+        users = tuple(self._user(account, sizes.get(account.id, 0)) for account in accounts)
         session.send(admin.Users(message.request, users))
 
     def _user(self, account: Account, blob_bytes: int) -> admin.UserInfo:
@@ -213,7 +207,9 @@ class AdminDesk:
 
         self._alter(session, message.request, AccountId(message.account), then, is_admin=message.is_admin)
 
-    def _alter(self, session, request, account, then, **flags) -> None:  # type: ignore[no-untyped-def]
+    def _alter(
+        self, session: Session, request: int, account: AccountId, then: Callable[[Account], None], **flags: bool
+    ) -> None:
         self._state.directory.known(account)
 
         def work(transaction: Transaction) -> Account:

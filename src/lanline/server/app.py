@@ -17,22 +17,33 @@ import structlog
 
 from lanline.config import ServerConfig
 from lanline.crypto.identity import Identity
-from lanline.errors import LanlineError, StorageError
+from lanline.errors import InvalidInput, LanlineError, StorageError
 from lanline.model.invites import InviteLink
+from lanline.proto.link.profile import LinkProfile
+from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
-from lanline.server.healthport import HealthPort
-from lanline.server.loopclock import LoopClock
 from lanline.server.hasher import Argon2Hasher
+from lanline.server.healthport import HealthPort
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.storage.writer import WriterStore
 from lanline.transport.datagrams import Address
 from lanline.transport.lanaddress import LOOPBACK, lan_address
 from lanline.transport.listener import Listener
+from lanline.transport.loopclock import LoopClock
+from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
 
 _LOG = structlog.get_logger(__name__)
 
 FIRST_INVITE_LIVES_S = 7 * 24 * 3600
+_SEND_BUFFER_BYTES = 256 * 1024
+"""All that one slow reader may cost, for each channel; it reads on from the disk."""
+UDP_PROFILE = LinkProfile(
+    keepalive_s=10.0, dead_after_s=25.0, max_message_bytes=MAX_MESSAGE_BYTES, send_buffer_bytes=_SEND_BUFFER_BYTES
+)
+WEBSOCKET_PROFILE = WebSocketProfile(
+    keepalive_s=10.0, dead_after_s=25.0, max_message_bytes=MAX_MESSAGE_BYTES, send_buffer_bytes=_SEND_BUFFER_BYTES
+)
 _LAST_COMMITS_S = 20.0
 _LAST_WORDS_S = 2.0
 _HEALTH_ANSWERS_WITHIN_S = 4.0
@@ -56,6 +67,7 @@ class RunningServer(msgspec.Struct, frozen=True):
 @contextlib.asynccontextmanager
 async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) -> AsyncIterator[RunningServer]:
     """Raises LanlineError where it cannot begin. At the end all that was taken is written, and everybody is told."""
+    _check_public_host(config.public_host)
     folder = DataFolder(path)
     folder.check()
     asyncio.get_running_loop().set_exception_handler(_log_failure)
@@ -76,11 +88,22 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         )
         chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)
-        listener = await Listener.open(config.host, config.port, identity, chat.on_accept)
+        listener = await Listener.open(
+            config.host,
+            config.port,
+            identity,
+            chat.on_accept,
+            udp_profile=UDP_PROFILE,
+            websocket_profile=WEBSOCKET_PROFILE,
+        )
         undo.push_async_callback(_close, listener, chat)
         metrics_port = await _open_health(undo, config, chat, store)
-        yield await _introduce(undo, folder, config, chat, listener, identity, metrics_port)
-        _LOG.info("stopping")
+        place = _public_place(config, listener.address)
+        first_invite = await _first_invite(chat, place, identity)
+        _announce(undo, folder, listener.address, place)
+        gc.freeze()  # what is there now stays: no collection need look at it again
+        name = config.server_name or platform.node()
+        yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
 
 
 async def _open_health(
@@ -98,36 +121,43 @@ async def _open_health(
     return await port.open(config.metrics_port)
 
 
-async def _introduce(
-    undo: contextlib.AsyncExitStack,
-    folder: DataFolder,
-    config: ServerConfig,
-    chat: ChatServer,
-    listener: Listener,
-    identity: Identity,
-    metrics_port: int | None,
-) -> RunningServer:
-    host, port = listener.address
-    public_host = config.public_host or (lan_address() if config.host in _WILDCARDS else config.host)
-    public_port = config.public_port or port
-    InviteLink.parse(str(InviteLink(public_host, public_port, identity.fingerprint, bytes(16))))  # or nobody can join
-    invite = None
-    if not chat.has_accounts:
-        token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
-        invite = InviteLink(public_host, public_port, identity.fingerprint, token)
-    running = Running(_WILDCARDS.get(host, host), port, public_host, public_port, os.getpid())
+def _public_place(config: ServerConfig, address: Address) -> Address:
+    """Where others reach the server, as far as can be known here."""
+    usual = lan_address() if config.host in _WILDCARDS else config.host
+    return config.public_host or usual, config.public_port or address[1]
+
+
+async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
+    if chat.has_accounts:
+        return None
+    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    return InviteLink(*place, identity.fingerprint, token)
+
+
+def _announce(undo: contextlib.AsyncExitStack, folder: DataFolder, address: Address, place: Address) -> None:
+    """To commands on this machine. A disk that is full does not keep the server from telling what was said."""
+    host, port = address
     try:
-        folder.write_running(running)
+        folder.write_running(Running(_WILDCARDS.get(host, host), port, *place, os.getpid()))
     except StorageError as problem:
         _LOG.warning("commands on this machine will not find the server", reason=str(problem))
     undo.callback(folder.remove_running)
-    gc.freeze()  # what is there now stays: no collection need look at it again
-    name = config.server_name or platform.node()
-    return RunningServer(name, listener.address, public_host, public_port, identity.fingerprint, metrics_port, invite)
+
+
+def _check_public_host(host: str | None) -> None:
+    """Or nobody could read the invites."""
+    try:
+        if host is not None:
+            InviteLink("", 1, b"", b"").reached_at(f"[{host}]" if ":" in host else host)
+    except InvalidInput as cause:
+        raise InvalidInput(
+            f"'public_host' has to be a host name or an address without a port, not {host!r}."
+        ) from cause
 
 
 async def _close(listener: Listener, chat: ChatServer) -> None:
     """The acknowledgements of the last commit leave before the goodbye."""
+    _LOG.info("stopping")
     try:
         async with asyncio.timeout(_LAST_COMMITS_S):
             await chat.shut_down("The server is stopping.")

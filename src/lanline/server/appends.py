@@ -14,7 +14,7 @@ from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.logs import Appended, LogId, NewEntry, check_entry
 from lanline.server.catchup import CatchUp
-from lanline.server.refusals import as_refusal, refused, slow_down
+from lanline.server.refusals import RETRY_STORAGE_S, as_refusal, refused, slow_down
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.services.conversations import Conversation
@@ -44,6 +44,7 @@ class Appends:
         self._catch_up = catch_up
         self._buckets: Buckets[AccountId] = Buckets(state.settings.messages_per_s, state.settings.messages_burst)
         self._waiting = Batch([], [])
+        self._under_way: list[NewEntry] = []
         self._is_writing = False
         self._is_due = False
 
@@ -55,9 +56,11 @@ class Appends:
         entry_id = message.entry_id
         if session.held is not None and session.held != entry_id:
             raise slow_down(_LEAST_WAIT_S)
-        conversation = self._checked(session, message.log)
+        session.held = None  # also when it is refused for good now: the others may pass
+        log = LogId(message.log)
+        conversation = self._speakable(session, log, entry_id)
         entry = NewEntry(
-            message.log,  # type: ignore[arg-type]
+            log,
             entry_id,
             session.account,
             session.device,
@@ -67,25 +70,30 @@ class Appends:
         )
         check_entry(entry)
         self._check_pace(session, entry)
-        session.held = None
         session.uncommitted += 1
         session.uncommitted_bytes += len(entry.content)
         self._waiting.entries.append(entry)
         self._waiting.senders.append((session, message.request))
-        if not self._is_due and not self._is_writing:
-            self._is_due = True
-            self._state.clock.call_later(0.0, self._turn)
+        self._request_turn()
 
-    def _checked(self, session: Session, log: int) -> Conversation:
-        """A refusal for good of the entry that was held back lets the others pass."""
-        try:
-            conversation = self._state.conversations.readable(LogId(log), session.account)
-            if not conversation.may_speak(session.account):
-                raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
-        except RequestRefused:
-            session.held = None
-            raise
-        return conversation
+    def _speakable(self, session: Session, log: LogId, entry_id: bytes) -> Conversation:
+        """What was taken once is not refused when it comes again, though its sender may not speak any more: it stands
+        in the log, and the answer to it was lost.
+        """
+        known = self._state.conversations.get(log)
+        if known is not None:
+            if known.may_read(session.account) and known.may_speak(session.account):
+                return known
+            if self._was_taken(log, session.account, entry_id):
+                return known
+        self._state.conversations.readable(log, session.account)
+        raise RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+
+    def _was_taken(self, log: LogId, account: AccountId, entry_id: bytes) -> bool:
+        for entry in (*self._under_way, *self._waiting.entries):
+            if entry.entry_id == entry_id and entry.log == log and entry.account == account:
+                return True
+        return self._state.store.read(lambda view: view.logs.find(log, account, entry_id)) is not None
 
     def _check_pace(self, session: Session, entry: NewEntry) -> None:
         if session.uncommitted >= MOST_UNCOMMITTED or session.uncommitted_bytes >= MOST_UNCOMMITTED_BYTES:
@@ -110,6 +118,11 @@ class Appends:
         else:
             self.finish(when_done)
 
+    def _request_turn(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._state.clock.call_later(0.0, self._turn)
+
     def _turn(self) -> None:
         self._is_due = False
         if not self._is_writing and self._waiting.entries:
@@ -118,38 +131,39 @@ class Appends:
     def _hand_in(self) -> None:
         batch, self._waiting = self._waiting, Batch([], [])
         self._is_writing = True
+        self._under_way = batch.entries
         try:
             ticket = self._state.store.write(batch.append)
         except LanlineError as problem:  # it is closed
             self._is_writing = False
+            self._under_way = []
             self._fail(batch, problem)
             return
         ticket.when_settled(lambda settled: self._settled(batch, settled))
 
     def _settled(self, batch: Batch, ticket: Ticket[list[Appended]]) -> None:
         self._is_writing = False
+        self._under_way = []
         problem = ticket.problem
         if problem is not None:
             self._fail(batch, problem)
-        if self._waiting.entries and not self._is_due:
-            # In the next turn: what has arrived by now and is not yet read goes with it.
-            self._is_due = True
-            self._state.clock.call_later(0.0, self._turn)
+        if self._waiting.entries:
+            self._request_turn()  # what has arrived by now and is not yet read goes with it
         if problem is None:
             self._tell(batch, ticket.result())
 
     def _fail(self, batch: Batch, problem: BaseException) -> None:
         """What came after it from the same clients goes with it: they send all of it again, in order."""
         refusal = as_refusal(problem)
-        first: dict[Session, bytes] = {}
+        refusal.retry_after_s = refusal.retry_after_s or RETRY_STORAGE_S  # nothing was wrong with the entries
+        held: dict[Session, bytes] = {}
         for entry, (session, request) in zip(batch.entries, batch.senders, strict=True):
-            first.setdefault(session, entry.entry_id)
+            held.setdefault(session, entry.entry_id)
             self._release(session, entry)
             session.send(refused(request, refusal))
-        if refusal.retry_after_s:
-            for session, entry_id in first.items():
-                session.held = entry_id
-            self._refuse_waiting(first)
+        for session, entry_id in held.items():
+            session.held = entry_id
+        self._refuse_waiting(held)
 
     def _refuse_waiting(self, held: dict[Session, bytes]) -> None:
         waiting, self._waiting = self._waiting, Batch([], [])
@@ -171,6 +185,7 @@ class Appends:
     def _tell(self, batch: Batch, appended: list[Appended]) -> None:
         places: dict[Session, list[Place]] = {}
         logs: dict[LogId, list[LogEntry]] = {}
+        repeats: list[tuple[LogId, int]] = []
         for entry, (session, request), at in zip(batch.entries, batch.senders, appended, strict=True):
             session.uncommitted -= 1
             session.uncommitted_bytes -= len(entry.content)
@@ -180,7 +195,7 @@ class Appends:
             else:
                 places[session] = [place]
             if at.is_repeat:
-                self._state.counts["repeats"] += 1
+                repeats.append((entry.log, at.sequence))
                 continue
             published = LogEntry(
                 at.sequence, entry.entry_id, entry.account, entry.device, at.time_ms, entry.suite, entry.content
@@ -190,24 +205,36 @@ class Appends:
             else:
                 logs[entry.log] = [published]
         self._state.counts["commits"] += 1
-        self._state.counts["appends"] += len(appended)
+        self._state.counts["appends"] += len(appended) - len(repeats)
+        self._state.counts["repeats"] += len(repeats)
         for session, mine in places.items():
             session.send(Committed(tuple(mine)))
         for log, entries in logs.items():
             self._publish(log, entries)
+        for log, sequence in repeats:
+            self._check_known(log, sequence)
 
     def _publish(self, log: LogId, entries: list[LogEntry]) -> None:
         conversation = self._state.conversations.get(log)
         assert conversation is not None
         before, conversation.head = conversation.head, entries[-1].sequence
-        if entries[0].sequence != before + 1:
-            # Nobody else writes here; were it so all the same, followers read what they miss from the store.
-            stragglers = self._state.feeds.take_all(log)
+        if entries[0].sequence == before + 1:
+            self._read_on(self._state.feeds.publish(log, entries), log, before)
         else:
-            stragglers = self._state.feeds.publish(log, entries)
+            # A commit that failed had been written after all. Followers read what they miss from the store.
+            self._read_on(self._state.feeds.take_all(log), log, before)
+
+    def _check_known(self, log: LogId, sequence: int) -> None:
+        """As above: what is a repeat to the store may be news to everybody."""
+        conversation = self._state.conversations.get(log)
+        if conversation is not None and sequence > conversation.head:
+            before, conversation.head = conversation.head, sequence
+            self._read_on(self._state.feeds.take_all(log), log, before)
+
+    def _read_on(self, stragglers: list[Session], log: LogId, position: int) -> None:
         for session in stragglers:
             if session.state is State.SIGNED_IN:
-                self._catch_up.straggle(session, log, before)
+                self._catch_up.straggle(session, log, position)
 
 
 def _nothing(_transaction: Transaction) -> None:

@@ -89,7 +89,7 @@ class CatchUp:
             _LOG.error("What a client has missed could not be read.", exc_info=problem)
             self._state.clock.call_later(_AGAIN_S, lambda: self.add(session))
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 -- whatever it is, the others in the queue go on
             _LOG.exception("What a client has missed could not be sent.")
             session.close(CloseCode.RESET, "The server failed at the history. Connect again.")
             return

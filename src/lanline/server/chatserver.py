@@ -19,10 +19,11 @@ from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords
 from lanline.server.ports import ClientLink, PasswordHasher
 from lanline.server.roomdesk import RoomDesk
+from lanline.server.roomnews import RoomNews
 from lanline.server.session import Address, Handler, Session, State
 from lanline.server.state import ServerState
 from lanline.services.invites import make_invite, new_token
-from lanline.storage.api import Store
+from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
 from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
 
@@ -45,17 +46,17 @@ class ChatServer:
         self._catch_up = CatchUp(state)
         self._notices = Notices(state)
         guard = Passwords(state)
-        self._rooms = RoomDesk(state, self._catch_up)
+        self._news = RoomNews(state, self._catch_up)
         self._logs = LogDesk(state, self._catch_up)
         self._admin = AdminDesk(state, self._notices, guard)
         self._door = Door(state, self._let_in)
         self._door.operator_fingerprint = operator_fingerprint
-        joining = Joining(state, self._door, guard, self._rooms.apply)
+        joining = Joining(state, self._door, guard, self._notices, self._news)
         self._handlers: dict[type, Handler] = {
             Hello: self._door.greet,
             SignIn: self._door.sign_in,
             Join: joining.join,
-            **self._rooms.handlers(),
+            **RoomDesk(state, self._news).handlers(),
             **self._logs.handlers(),
             **self._admin.handlers(),
         }
@@ -72,6 +73,7 @@ class ChatServer:
     def open(self) -> None:
         """Reads what is kept. Raises StorageError."""
         self._state.load()
+        self._notices.load()
 
     @property
     def has_accounts(self) -> bool:
@@ -83,8 +85,8 @@ class ChatServer:
         token = new_token(self._state.entropy)
         invite = self._admin.new_invite(token, uses, expires_in_s, grants_admin, None)
 
-        def work(transaction: object) -> bytes:
-            make_invite(transaction, invite, is_admin=True)  # type: ignore[arg-type]
+        def work(transaction: Transaction) -> bytes:
+            make_invite(transaction, invite, is_admin=True)
             return token
 
         return self._state.store.write(work)
@@ -101,12 +103,8 @@ class ChatServer:
         if state.is_closing or len(state.sessions) >= state.settings.most_links:
             link.close(CloseCode.BUSY, "The server takes no more links now.")
             return
-        session = Session(link, address, self._handlers)
-        session.wire(on_stopped=self._catch_up.fall_behind, on_room=self._catch_up.add)
-        session.on_closed = self._end
-        session.on_moved = self._move
-        session.on_left = self._leave
-        state.sessions.add(session)
+        session = Session(link, address, self._handlers, self)
+        state.sessions[session] = None
         session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
         link.set_handler(session.handle_event)
 
@@ -127,35 +125,42 @@ class ChatServer:
         state.signed_in[session] = None
         state.counts["sign_ins"] += 1
         self._notices.send_table(session)
-        self._rooms.send_all(session)
+        self._news.send_all(session)
 
-    def _move(self, session: Session) -> None:
-        if session.state is State.SIGNED_IN and session.account:
+    # What sessions tell: see SessionHost.
+
+    def fall_behind(self, session: Session) -> None:
+        self._catch_up.fall_behind(session)
+
+    def go_on(self, session: Session) -> None:
+        self._catch_up.add(session)
+
+    def moved(self, session: Session) -> None:
+        if session in self._state.signed_in and session.account:
             self._state.presence.move(session.account, _shown(session.address))
             self._notices.request_push()
 
-    def _leave(self, session: Session) -> None:
-        """It is nobody's any more; the link may live on for its last word."""
+    def left(self, session: Session) -> None:
         state = self._state
-        if state.signed_in.pop(session, session) is session:
+        if session not in state.signed_in:
             return
+        del state.signed_in[session]
         self._catch_up.forget(session)
-        mine = state.sessions_of.get(session.account)
-        if mine is None:
-            return
-        mine.remove(session)
-        if not mine:
-            del state.sessions_of[session.account]
-        state.presence.go(session.account, state.clock.now_ms())
-        self._notices.request_push()
-        self._logs.progress.request_write()
+        if session.account:
+            mine = state.sessions_of[session.account]
+            mine.remove(session)
+            if not mine:
+                del state.sessions_of[session.account]
+            state.presence.go(session.account, state.clock.now_ms())
+            self._notices.request_push()
+            self._logs.progress.request_write()
 
-    def _end(self, session: Session) -> None:
+    def ended(self, session: Session) -> None:
         if session.timer is not None:
             session.timer.cancel()
             session.timer = None
-        self._state.sessions.discard(session)
-        self._leave(session)
+        self._state.sessions.pop(session, None)
+        self.left(session)
 
     # The end.
 

@@ -9,6 +9,7 @@ lanline.sqlite    everything else; the storage's own
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from pathlib import Path
 
@@ -85,7 +86,9 @@ class DataFolder:
             return None  # of a server that was killed on a full disk, say; the next start writes it anew
 
     def remove_running(self) -> None:
-        (self.path / _RUNNING_FILE).unlink(missing_ok=True)
+        """What is left behind is written anew by the next start."""
+        with contextlib.suppress(OSError):
+            (self.path / _RUNNING_FILE).unlink()
 
     def _make(self, name: str) -> None:
         path = self.path / name

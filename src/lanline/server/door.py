@@ -10,7 +10,6 @@ from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.wire.chat.signin import VERSIONS, Hello, NoCommonVersion, SignIn, Welcome
 
-_FAREWELL_S = 2.0
 _OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
 LetIn = Callable[[Session, int, Account, Device | None, bool], None]
@@ -27,8 +26,8 @@ class Door:
         common = [version for version in VERSIONS if version in message.versions]
         if not common:
             session.send(NoCommonVersion(VERSIONS))
-            close = session.close_after_this(CloseCode.INCOMPATIBLE_VERSION, "No version that both sides speak.")
-            self._state.clock.call_later(_FAREWELL_S, close)
+            why = "There is no version of the protocol that both sides speak."
+            session.close_after_this(CloseCode.INCOMPATIBLE_VERSION, why, self._state.clock)
             return
         session.state = State.GREETED
         settings = self._state.settings

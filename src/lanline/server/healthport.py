@@ -6,7 +6,6 @@ So little of HTTP that no library is needed: one request a connection, two pages
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from lanline.transport.addresses import port_unavailable
@@ -41,12 +40,15 @@ class HealthPort:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        try:
             async with asyncio.timeout(_REQUEST_LIMIT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(await self._answer(head.decode("latin-1")))
                 await writer.drain()
-        writer.close()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # whoever asked has gone, or asks for something else than a page
+        finally:
+            writer.close()
 
     async def _answer(self, head: str) -> bytes:
         request, *fields = head.split("\r\n")

@@ -15,8 +15,11 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import FINGERPRINT_BYTES, Account, AccountId, Device
 from lanline.model.invites import invite_token_hash
 from lanline.model.names import checked_name, folded_name
+from lanline.model.settings import ServerSettings
 from lanline.server.door import Door, banned
+from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords, not_done
+from lanline.server.roomnews import RoomNews
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.services.accounts import check_password, checked_label
@@ -49,13 +52,12 @@ class Newcomer(msgspec.Struct, frozen=True):
 
 
 class Joining:
-    def __init__(
-        self, state: ServerState, door: Door, passwords: Passwords, apply: Callable[[RoomChange, AccountId], None]
-    ) -> None:
+    def __init__(self, state: ServerState, door: Door, passwords: Passwords, notices: Notices, news: RoomNews) -> None:
         self._state = state
         self._door = door
         self._passwords = passwords
-        self._apply = apply
+        self._notices = notices
+        self._news = news
 
     def join(self, session: Session, message: Join) -> None:
         name, label = checked_name(message.name), checked_label(message.label)
@@ -65,12 +67,16 @@ class Joining:
         may_make = self._state.settings.is_open or self._has_invite(message.token)
         attempt = Attempt(session, message, name, label, may_make)
         self._passwords.begin_try(attempt.host, folded_name(name))
+        known = self._passwords.known_hash(None if account is None else account.id)
         session.state = State.JOINING
-        if account is None and may_make:
-            self._passwords.hash(message.password, partial(self._hashed, attempt))
-        else:
-            asked = None if account is None else account.id
-            self._passwords.verify(message.password, asked, partial(self._verified, attempt, account))
+        try:
+            if account is None and may_make:
+                self._passwords.hash(message.password, partial(self._hashed, attempt))
+            else:
+                self._passwords.verify(message.password, known, partial(self._verified, attempt, account))
+        except Exception:
+            _end_joining(session)
+            raise
 
     def _has_invite(self, token: bytes | None) -> bool:
         now_ms = self._state.clock.now_ms()
@@ -89,17 +95,16 @@ class Joining:
     # A name that is known, or that one may not take.
 
     def _verified(self, attempt: Attempt, account: Account | None, is_right: bool | None) -> None:
-        if not _end_joining(attempt.session):
-            return
-        try:
-            if is_right is None:
-                raise not_done()
-            if account is None or not is_right:
-                raise _turned_away(attempt)
-            self._passwords.forgive(attempt.host, folded_name(attempt.name))
-            self._add_device(attempt, account.id)
-        except Exception as problem:  # noqa: BLE001 -- answered
-            attempt.session.refuse(attempt.message.request, problem)
+        if _end_joining(attempt.session):
+            attempt.session.attempt(attempt.message.request, lambda: self._judge(attempt, account, is_right))
+
+    def _judge(self, attempt: Attempt, account: Account | None, is_right: bool | None) -> None:
+        if is_right is None:
+            raise not_done()
+        if account is None or not is_right:
+            raise _turned_away(attempt)
+        self._passwords.forgive(attempt.host, folded_name(attempt.name))
+        self._add_device(attempt, account.id)
 
     def _add_device(self, attempt: Attempt, account: AccountId) -> None:
         session, directory = attempt.session, self._state.directory
@@ -122,31 +127,29 @@ class Joining:
     # A new name.
 
     def _hashed(self, attempt: Attempt, password_hash: str | None) -> None:
-        if not _end_joining(attempt.session):
-            return
         self._passwords.forgive(attempt.host, folded_name(attempt.name))
-        try:
-            if password_hash is None:
-                raise not_done()
-            if len(self._state.directory) >= self._state.settings.most_accounts:
-                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
-            work = partial(
-                _make_account,
-                attempt=attempt,
-                password_hash=password_hash,
-                lobby=self._state.settings.lobby,
-                is_open=self._state.settings.is_open,
-                now_ms=self._state.clock.now_ms(),
-            )
-            self._write(attempt, work, partial(self._welcome, attempt))
-        except Exception as problem:  # noqa: BLE001 -- answered
-            attempt.session.refuse(attempt.message.request, problem)
+        if _end_joining(attempt.session):
+            attempt.session.attempt(attempt.message.request, lambda: self._make(attempt, password_hash))
+
+    def _make(self, attempt: Attempt, password_hash: str | None) -> None:
+        if password_hash is None:
+            raise not_done()
+        if len(self._state.directory) >= self._state.settings.most_accounts:
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
+        work = partial(
+            _make_account,
+            attempt=attempt,
+            password_hash=password_hash,
+            settings=self._state.settings,
+            now_ms=self._state.clock.now_ms(),
+        )
+        self._write(attempt, work, partial(self._welcome, attempt))
 
     def _welcome(self, attempt: Attempt, newcomer: Newcomer) -> None:
         account = newcomer.account
         self._state.directory.put(account)
-        self._state.presence.note_change(account.id)
-        self._apply(newcomer.lobby, account.id)
+        self._notices.tell_new(account.id)
+        self._news.apply(newcomer.lobby, account.id)
         self._enter(attempt, newcomer.device, is_new=True)
 
     def _enter(self, attempt: Attempt, device: Device, *, is_new: bool) -> None:
@@ -157,13 +160,11 @@ class Joining:
     def _write(self, attempt: Attempt, work: Callable[[Transaction], T], then: Callable[[T], None]) -> None:
         def settled(ticket: Ticket[T]) -> None:
             _end_joining(attempt.session)
-            try:
-                then(ticket.result())
-            except Exception as problem:  # noqa: BLE001 -- answered
-                attempt.session.refuse(attempt.message.request, problem)
+            attempt.session.attempt(attempt.message.request, lambda: then(ticket.result()))
 
+        ticket = self._state.store.write(work)
         attempt.session.state = State.JOINING
-        self._state.store.write(work).when_settled(settled)
+        ticket.when_settled(settled)
 
 
 def _end_joining(session: Session) -> bool:
@@ -187,14 +188,18 @@ def _turned_away(attempt: Attempt) -> RequestRefused:
 
 
 def _make_account(
-    transaction: Transaction, attempt: Attempt, password_hash: str, lobby: str, *, is_open: bool, now_ms: int
+    transaction: Transaction, attempt: Attempt, password_hash: str, settings: ServerSettings, now_ms: int
 ) -> Newcomer:
-    token = attempt.message.token
-    is_admin = False
-    if token is not None and (not is_open or is_usable(transaction, token, now_ms)):
-        is_admin = transaction.invites.use(invite_token_hash(token), now_ms).grants_admin
+    is_admin = _use_invite(transaction, attempt.message.token, now_ms, is_needed=not settings.is_open)
     account = transaction.accounts.add(attempt.name, now_ms, is_admin=is_admin, password_hash=password_hash)
     fingerprint = attempt.session.link.peer_fingerprint
     device = transaction.accounts.add_device(account.id, fingerprint, attempt.label, now_ms)
-    change = enter_lobby(transaction, account.id, lobby, now_ms, is_admin=is_admin)
+    change = enter_lobby(transaction, account.id, settings.lobby, now_ms, is_admin=is_admin)
     return Newcomer(account, device, change)
+
+
+def _use_invite(transaction: Transaction, token: bytes | None, now_ms: int, *, is_needed: bool) -> bool:
+    """Whether it makes an admin. On an open server one that does not hold is no reason to stay outside."""
+    if token is None or not (is_needed or is_usable(transaction, token, now_ms)):
+        return False
+    return transaction.invites.use(invite_token_hash(token), now_ms).grants_admin

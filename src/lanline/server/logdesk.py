@@ -9,12 +9,12 @@ from lanline.model.logs import LogId
 from lanline.server.appends import Appends
 from lanline.server.catchup import CatchUp
 from lanline.server.progress import Progress
-from lanline.server.refusals import slow_down
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
 from lanline.services.blobs import find_blob, put_blob
 from lanline.services.delivery import CHUNK_BYTES, as_log_entries
 from lanline.wire.chat import blobs, entries
+from lanline.wire.chat.conversations import ConversationGone
 
 
 class LogDesk:
@@ -36,21 +36,23 @@ class LogDesk:
         }
 
     def _follow(self, session: Session, message: entries.Follow) -> None:
-        """Of what one may not read there is nothing; the client hears that by `ConversationGone`, or knows it."""
-        self._catch_up.follow(session, LogId(message.log), message.after)
+        try:
+            self._catch_up.follow(session, LogId(message.log), message.after)
+        except RequestRefused as refusal:
+            session.send(ConversationGone(message.log, str(refusal)))
 
     def _unfollow(self, session: Session, message: entries.Unfollow) -> None:
         self._catch_up.unfollow(session, LogId(message.log))
 
     def _read_before(self, session: Session, message: entries.ReadBefore) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         conversation = self._state.conversations.readable(LogId(message.log), session.account)
         log, before = conversation.log, min(message.before, conversation.head + 1)
         found = self._state.store.read(lambda view: view.logs.before(log, before, message.limit, CHUNK_BYTES))
         session.send(entries.EarlierEntries(message.request, log, as_log_entries(found)))
 
     def _put_blob(self, session: Session, message: blobs.PutBlob) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         if session.is_operator:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "The operator is no person: take an account for that.")
         request = message.request
@@ -76,11 +78,6 @@ class LogDesk:
             raise
 
     def _get_blob(self, session: Session, message: blobs.GetBlob) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         data = self._state.store.read(lambda view: find_blob(view, message.blob))
         session.send_bulk(blobs.BlobFound(message.request, data))
-
-    def _check_pace(self, session: Session) -> None:
-        wait_s = self._state.request_buckets.take(session.account, self._state.clock.now())
-        if wait_s:
-            raise slow_down(wait_s)

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from lanline.config import Logging
+from lanline.errors import LanlineError
 from lanline.model.text import safe_line
 
 _OURS = "lanline"
@@ -37,6 +38,7 @@ def open_log(settings: Logging) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _tell_reason,
                 structlog.processors.format_exc_info,
                 structlog.processors.JSONRenderer() if settings.format == "json" else _line,
             ],
@@ -45,6 +47,16 @@ def open_log(settings: Logging) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(_OURS).setLevel(settings.level.upper())
     logging.raiseExceptions = False  # whoever read the log has gone; the server stays
+
+
+def _tell_reason(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A full disk is no mistake in the program: what has a sentence of its own needs no traceback."""
+    exc_info = event.get("exc_info")
+    cause = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    if isinstance(cause, LanlineError):
+        del event["exc_info"]
+        event["reason"] = str(cause)
+    return event
 
 
 def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

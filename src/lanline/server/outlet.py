@@ -13,7 +13,7 @@ from lanline.services.delivery import Chunk
 MOST_WAITING_BYTES = 256 * 1024
 """Over and above what the link itself holds. Who lets so much wait is sent off, and asks anew when it can read."""
 MOST_UNCONFIRMED_BYTES = 1024 * 1024
-"""Of history that is under way to a client: enough for a long fast line, little enough for thousands that are behind."""
+"""Of history that is under way to one client: enough for a long fast line, and little enough for a thousand clients."""
 
 
 class Outlet:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
@@ -10,7 +12,9 @@ from lanline.server.refusals import slow_down
 from lanline.server.state import ServerState
 from lanline.services.limits import Buckets
 
+T = TypeVar("T")
 _MOST_AT_ONCE = 64
+"""Looked at or waiting for it; each takes memory and a thread's time."""
 
 
 class Passwords:
@@ -23,8 +27,6 @@ class Passwords:
 
     def begin_try(self, host: str, name: str) -> None:
         """Before anything is looked at, and for names that nobody has as for others. Raises RequestRefused."""
-        if self._under_way >= _MOST_AT_ONCE:
-            raise slow_down(1.0)
         now = self._state.clock.now()
         wait_s = self._tries_of_host.take(host, now)
         if not wait_s:
@@ -40,26 +42,27 @@ class Passwords:
         self._tries_of_host.give_back(host)
         self._tries_of_name.give_back(name)
 
-    def verify(self, password: str, account: AccountId | None, when_done: Callable[[bool | None], None]) -> None:
-        """None: nobody. That takes as long as somebody, reading from the disk included."""
+    def known_hash(self, account: AccountId | None) -> str | None:
+        """Nobody is looked up as well: reading takes time, too."""
         asked = AccountId(0) if account is None else account
-        known = self._state.store.read(lambda view: view.accounts.password_hash(asked))
-        self._under_way += 1
+        return self._state.store.read(lambda view: view.accounts.password_hash(asked))
 
-        def done(is_right: bool | None) -> None:
-            self._under_way -= 1
-            when_done(is_right)
-
-        self._state.passwords.verify(password, known, done)
+    def verify(self, password: str, password_hash: str | None, when_done: Callable[[bool | None], None]) -> None:
+        self._begin()
+        self._state.passwords.verify(password, password_hash, partial(self._done, when_done))
 
     def hash(self, password: str, when_done: Callable[[str | None], None]) -> None:
+        self._begin()
+        self._state.passwords.hash(password, partial(self._done, when_done))
+
+    def _begin(self) -> None:
+        if self._under_way >= _MOST_AT_ONCE:
+            raise slow_down(1.0)
         self._under_way += 1
 
-        def done(password_hash: str | None) -> None:
-            self._under_way -= 1
-            when_done(password_hash)
-
-        self._state.passwords.hash(password, done)
+    def _done(self, when_done: Callable[[T], None], answer: T) -> None:
+        self._under_way -= 1
+        when_done(answer)
 
 
 def not_done() -> RequestRefused:

@@ -33,7 +33,6 @@ class Progress:
         for cursor in message.cursors:
             conversation = conversations.get(LogId(cursor.log))
             if conversation is not None and conversation.may_read(session.account):
-                self._state.marks(conversation)  # as they were before, or nobody would hear of the move
                 self._state.cursors.advance(
                     conversation.log,
                     session.device,
@@ -85,17 +84,19 @@ class Progress:
         for (log, device), cursor in stands.items():
             account = self._state.directory.account_of(device)
             conversation = self._state.conversations.get(log)
-            if account is None or conversation is None:
+            if account is None or conversation is None or conversation.marks is None:
                 continue
             moved = conversation.move_mark(account, cursor)
             if moved is not None:
                 self._tell(conversation, CursorMoved(log, account, moved.delivered, moved.read), device)
 
     def _tell(self, conversation: Conversation, moved: CursorMoved, device: int) -> None:
-        """Not back to the device itself."""
+        """Not back to the device itself, unless several of its programs are here: which of them it was is not known."""
         state = self._state
         is_told_to_all = conversation.size <= MOST_MEMBERS_TOLD
         for account in list(conversation.readers()) if is_told_to_all else [AccountId(moved.account)]:
-            for session in tuple(state.sessions_of.get(account, ())):
-                if session.device != device:
+            sessions = tuple(state.sessions_of.get(account, ()))
+            is_alone = sum(session.device == device for session in sessions) == 1
+            for session in sessions:
+                if session.device != device or not is_alone:
                     session.send(moved)

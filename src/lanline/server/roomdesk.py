@@ -1,4 +1,4 @@
-"""What is asked about conversations: each rule runs in a transaction, and what it changed is told to whom it concerns."""
+"""What is asked about conversations. Each rule runs in a transaction, and what it changed is told afterwards."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from typing import Any
 
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
-from lanline.model.logs import Cursor, LogId
-from lanline.model.rooms import Membership, Room, Standing
-from lanline.server.catchup import CatchUp
-from lanline.server.refusals import slow_down
+from lanline.model.logs import LogId
+from lanline.model.rooms import Access
+from lanline.server.roomnews import RoomNews, member_info, room_info
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
 from lanline.services import rooms
 from lanline.services.conversations import Conversation
-from lanline.services.rooms import MemberStep, RoomChange
+from lanline.services.rooms import RoomChange
 from lanline.storage.api import Transaction
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.answers import Done
 
-_CONVERSATIONS_IN_MESSAGE = 500
+_RoomRequest = wire.SetTopic | wire.SetAccess | wire.SetRole | wire.SetMuted | wire.SendAway | wire.SetBannedFromRoom
 
 
 class RoomDesk:
-    def __init__(self, state: ServerState, catch_up: CatchUp) -> None:
+    def __init__(self, state: ServerState, news: RoomNews) -> None:
         self._state = state
-        self._catch_up = catch_up
+        self._news = news
 
     def handlers(self) -> dict[type, Handler]:
         return {
@@ -48,17 +47,10 @@ class RoomDesk:
             ),
         }
 
-    # Asked.
-
-    def _check_pace(self, session: Session) -> None:
-        wait_s = self._state.request_buckets.take(session.account, self._state.clock.now())
-        if wait_s:
-            raise slow_down(wait_s)
-
     def _rule(self, rule: Callable[[Transaction, rooms.Actor, Any], RoomChange]) -> Handler:
         """A handler of requests that are answered with Done."""
 
-        def handle(session: Session, message: Any) -> None:
+        def handle(session: Session, message: _RoomRequest) -> None:
             actor = session.actor
             account = getattr(message, "account", None)
             if account is not None:
@@ -69,19 +61,19 @@ class RoomDesk:
 
     def _ask(self, session: Session, request: int, work: Callable[[Transaction], RoomChange]) -> None:
         def then(change: RoomChange) -> None:
-            self.apply(change, session.account)
+            self._news.apply(change, session.account)
             session.send(Done(request))
 
-        self._check_pace(session)
+        self._state.check_pace(session)
         self._state.write(session, request, work, then)
 
     def _enter(self, session: Session, request: int, work: Callable[[Transaction], RoomChange]) -> None:
         def then(change: RoomChange) -> None:
-            self.apply(change, session.account)
+            self._news.apply(change, session.account)
             session.send(wire.Opened(request, change.room.log))
 
         self._check_person(session)
-        self._check_pace(session)
+        self._state.check_pace(session)
         self._state.write(session, request, work, then)
 
     @staticmethod
@@ -117,7 +109,7 @@ class RoomDesk:
 
     def _open_direct(self, session: Session, message: wire.OpenDirect) -> None:
         self._check_person(session)
-        self._check_pace(session)
+        self._state.check_pace(session)
         one, other = session.account, self._state.directory.known(AccountId(message.account)).id
 
         def then(log: LogId) -> None:
@@ -128,134 +120,33 @@ class RoomDesk:
             )
             if is_new:
                 for account in dict.fromkeys((one, other)):
-                    self._tell_changed(conversation, account)
+                    self._news.tell_changed(conversation, account)
             session.send(wire.Opened(message.request, log))
 
         self._state.write(session, message.request, lambda t: t.rooms.open_direct(one, other).log, then)
 
     def _list_rooms(self, session: Session, message: wire.ListRooms) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         visible = tuple(
-            _room_info(conversation)
+            room_info(conversation)
             for conversation in self._state.conversations.rooms()
             if session.is_admin or _is_visible(conversation, session.account)
         )
         session.send(wire.Rooms(message.request, visible))
 
     def _list_members(self, session: Session, message: wire.ListMembers) -> None:
-        self._check_pace(session)
+        self._state.check_pace(session)
         log = LogId(message.log)
         conversation = self._state.conversations.get(log)
         if conversation is None or not session.is_admin or conversation.room is None:
             conversation = self._state.conversations.readable(log, session.account)
-        members = tuple(map(_member, conversation.members.values()))
+        members = tuple(map(member_info, conversation.members.values()))
         session.send(wire.Members(message.request, log, members))
-
-    # Told.
-
-    def apply(self, change: RoomChange, by: AccountId) -> None:
-        """Into memory, and to everybody it concerns."""
-        conversation = self._state.conversations.put_room(change.room)
-        for step in change.steps:
-            if step.after is None:
-                self._state.conversations.drop_member(conversation, step.account)
-            else:
-                self._state.conversations.put_member(conversation, step.after)
-        for step in change.steps:
-            self._tell_step(conversation, step, by)
-        if change.is_altered:
-            for account in list(conversation.readers()):
-                self._tell_changed(conversation, account)
-
-    def _tell_step(self, conversation: Conversation, step: MemberStep, by: AccountId) -> None:
-        log, account, before, after = conversation.log, step.account, step.before, step.after
-        could_read = before is not None and before.may_read
-        if after is not None and after.may_read:
-            self._tell_changed(conversation, account)
-        elif could_read:
-            self._end_follows(log, account)
-            self._state.tell([account], wire.ConversationGone(log, _why_gone(conversation, step, by)))
-        elif after is not None and after.standing is Standing.INVITED:
-            self._state.tell([account], wire.InvitedToRoom(_room_info(conversation), by))
-        member = None if after is None else _member(after)
-        others = [reader for reader in conversation.readers() if reader != account]
-        self._state.tell(others, wire.MemberChanged(log, account, member, by))
-
-    def _end_follows(self, log: LogId, account: AccountId) -> None:
-        for session in self._state.sessions_of.get(account, ()):
-            self._catch_up.unfollow(session, log)
-
-    def _tell_changed(self, conversation: Conversation, account: AccountId) -> None:
-        for session in tuple(self._state.sessions_of.get(account, ())):
-            device, log = session.device, conversation.log
-            cursor = self._state.store.read(lambda view: view.logs.cursor(log, device))  # noqa: B023 -- called here
-            session.send(wire.ConversationChanged(self._conversation(conversation, account, cursor)))
-
-    def send_all(self, session: Session) -> None:
-        """At sign-in: what this account reads, and where it is asked to come."""
-        state, account = self._state, session.account
-        state.store.read(lambda view: state.conversations.load_directs(view, account))
-        cursors = state.store.read(lambda view: view.logs.device_cursors(session.device))
-        mine = [each for each in state.conversations.of(account) if each.may_read(account)]
-        described = [self._conversation(each, account, cursors.get(each.log, Cursor())) for each in mine]
-        starts = range(0, max(1, len(described)), _CONVERSATIONS_IN_MESSAGE)
-        for start in starts:
-            piece = tuple(described[start : start + _CONVERSATIONS_IN_MESSAGE])
-            session.send(wire.Conversations(piece, is_last=start == starts[-1]))
-        for conversation in state.conversations.of(account):
-            member = conversation.members.get(account)
-            if member is not None and member.standing is Standing.INVITED and not member.is_muted:
-                session.send(wire.InvitedToRoom(_room_info(conversation), 0))
-
-    def _conversation(self, conversation: Conversation, account: AccountId, cursor: Cursor) -> wire.Conversation:
-        marks = self._state.marks(conversation)
-        read = max(cursor.read, marks.mark(account).read)
-        direct = conversation.direct
-        if direct is not None:
-            other = direct.other(account)
-            there = marks.mark(other)
-            return wire.Conversation(
-                conversation.log,
-                conversation.head,
-                cursor.delivered,
-                read,
-                other=other,
-                other_delivered=there.delivered,
-                other_read=there.read,
-            )
-        return wire.Conversation(
-            conversation.log,
-            conversation.head,
-            cursor.delivered,
-            read,
-            room=_room_info(conversation),
-            me=_member(conversation.members[account]),
-        )
 
 
 def _is_visible(conversation: Conversation, account: AccountId) -> bool:
     assert conversation.room is not None
     member = conversation.members.get(account)
     if member is None:
-        return conversation.room.access.value == "open"
+        return conversation.room.access is Access.OPEN
     return not member.is_banned
-
-
-def _room_info(conversation: Conversation) -> wire.RoomInfo:
-    room: Room | None = conversation.room
-    assert room is not None
-    return wire.RoomInfo(room.log, room.name, room.topic, room.access, conversation.size)
-
-
-def _member(membership: Membership) -> wire.Member:
-    return wire.Member(membership.account, membership.role, membership.standing, membership.is_muted)
-
-
-def _why_gone(conversation: Conversation, step: MemberStep, by: AccountId) -> str:
-    assert conversation.room is not None
-    name = conversation.room.name
-    if step.account == by:
-        return f"You have left {name}."
-    if step.after is not None and step.after.is_banned:
-        return f"You are banned from {name}."
-    return f"You were sent out of {name}."

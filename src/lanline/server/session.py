@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from lanline.clock import Timer
+from lanline.clock import Clock, Timer
 from lanline.errors import CloseCode, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId
@@ -22,16 +22,19 @@ from lanline.server.refusals import as_refusal, refused, slow_down
 from lanline.services.rooms import Actor
 from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
-from lanline.wire.chat.messages import ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.signin import Hello, Join, SignIn
 
 _LOG = logging.getLogger(__name__)
 Address = tuple[str, int]
 Handler = Callable[["Session", Any], None]
 
 _BULK_MESSAGES = (PutBlob, GetBlob)
+_MOST_MESSAGES_BEFORE_SIGN_IN = 16
 _MOST_REQUESTS_UNANSWERED = 64
 _MOST_BLOB_BYTES_UNCOMMITTED = 2 * 1024 * 1024
 _BUSY_S = 0.25
+_FAREWELL_S = 2.0
 
 
 class State(Enum):
@@ -45,13 +48,33 @@ class State(Enum):
     CLOSED = "closed"
 
 
+_DEAF = {State.ENDING, State.CLOSED}
+
+
+class SessionHost(Protocol):
+    """Whoever keeps the sessions hears of each what concerns all."""
+
+    def fall_behind(self, session: Session) -> None:
+        """Its link is full."""
+
+    def go_on(self, session: Session) -> None:
+        """There is room for more of what it has missed."""
+
+    def moved(self, session: Session) -> None: ...
+
+    def left(self, session: Session) -> None:
+        """Nobody is signed in on it any more, though its link may live on."""
+
+    def ended(self, session: Session) -> None: ...
+
+
 class Session:
     __slots__ = (
         "_blob_bytes",
         "_farewell",
         "_handlers",
-        "_on_room",
-        "_on_stopped",
+        "_host",
+        "_messages_before_sign_in",
         "_requests",
         "account",
         "address",
@@ -61,10 +84,6 @@ class Session:
         "held",
         "is_admin",
         "link",
-        "messages_before_sign_in",
-        "on_closed",
-        "on_left",
-        "on_moved",
         "outlet",
         "state",
         "timer",
@@ -72,17 +91,15 @@ class Session:
         "uncommitted_bytes",
     )
 
-    def __init__(self, link: ClientLink, address: Address, handlers: Mapping[type, Handler]) -> None:
+    def __init__(self, link: ClientLink, address: Address, handlers: Mapping[type, Handler], host: SessionHost) -> None:
         self.link = link
         self.address = address
         self.outlet = Outlet(link)
-        self._handlers = handlers
         self.state = State.CONNECTED
         self.account = AccountId(0)
         self.device = DeviceId(0)
         self.is_admin = False
         self.timer: Timer | None = None
-        self.messages_before_sign_in = 0
         self.following: set[LogId] = set()
         """The logs in which it is live."""
         self.behind: dict[LogId, int] = {}
@@ -91,19 +108,12 @@ class Session:
         """The append that was refused for now: it comes first, or the order would break."""
         self.uncommitted = 0
         self.uncommitted_bytes = 0
+        self._handlers = handlers
+        self._host = host
+        self._messages_before_sign_in = 0
         self._requests = 0
         self._blob_bytes = 0
         self._farewell: tuple[int, CloseCode, str] | None = None
-        self._on_stopped: Callable[[Session], None] = _nothing
-        self._on_room: Callable[[Session], None] = _nothing
-        self.on_closed: Callable[[Session], None] = _nothing
-        self.on_moved: Callable[[Session], None] = _nothing
-        self.on_left: Callable[[Session], None] = _nothing
-
-    def wire(self, on_stopped: Callable[[Session], None], on_room: Callable[[Session], None]) -> None:
-        """`on_stopped`: the link is full. `on_room`: history may go on."""
-        self._on_stopped = on_stopped
-        self._on_room = on_room
 
     @property
     def actor(self) -> Actor:
@@ -125,15 +135,15 @@ class Session:
             self._resume(event.channel)
         elif isinstance(event, PeerMoved):
             self.address = event.address
-            self.on_moved(self)
+            self._host.moved(self)
         elif isinstance(event, LinkClosed):
             self.state = State.CLOSED
-            self.on_closed(self)
+            self._host.ended(self)
 
     def _receive(self, event: MessageReceived) -> None:
-        if self.state is State.ENDING or self.state is State.CLOSED:
+        if self.state in _DEAF:
             return
-        message: Any = None
+        message: ClientMessage | None = None
         try:
             message = decode_client_message(event.payload)
             kind = type(message)
@@ -147,35 +157,33 @@ class Session:
         except Exception as problem:  # noqa: BLE001 -- whatever it is, it is this session's alone
             self._fail(message, problem)
 
-    def _check_before_sign_in(self, message: Any) -> None:
-        self.messages_before_sign_in += 1
-        limit = 16
-        if self.messages_before_sign_in > limit:
+    def _check_before_sign_in(self, message: ClientMessage) -> None:
+        self._messages_before_sign_in += 1
+        if self._messages_before_sign_in > _MOST_MESSAGES_BEFORE_SIGN_IN:
             raise ProtocolViolation("too much was said before signing in")
-        number = message.__struct_config__.tag
-        if (number == 1) != (self.state is State.CONNECTED):
+        if isinstance(message, Hello) != (self.state is State.CONNECTED):
             raise ProtocolViolation("a client says hello, first and once")
-        if number > 3:
+        if not isinstance(message, Hello | SignIn | Join):
+            if not hasattr(message, "request"):
+                raise ProtocolViolation("a client signs in first")
             raise RequestRefused(RefusalCode.NOT_SIGNED_IN, "Sign in first.")
         if self.state is State.JOINING:
             raise slow_down(_BUSY_S)
 
-    def _fail(self, message: Any, problem: Exception) -> None:
-        request = getattr(message, "request", None)
+    def _fail(self, message: ClientMessage | None, problem: Exception) -> None:
+        request: int | None = getattr(message, "request", None)
         if request is not None:
             self.refuse(request, problem)
             return
-        if not isinstance(problem, RequestRefused):
-            _LOG.error("A message could not be dealt with.", exc_info=problem)
-        if not isinstance(problem, RequestRefused) or problem.code is RefusalCode.NOT_SIGNED_IN:
-            # Nobody waits for an answer, and what the client believes from here on would be wrong.
-            self.close(CloseCode.RESET, "The server failed at a message. Connect again.")
+        # Nobody waits for an answer, and what the client believes from here on would be wrong.
+        _LOG.error("A message could not be dealt with.", exc_info=problem)
+        self.close(CloseCode.RESET, "The server failed at a message. Connect again.")
 
     def _note_delivered(self, event: MessagesDelivered) -> None:
         if event.channel is not Channel.CHAT:
             return
         if self.outlet.confirm(event.through) and self.behind:
-            self._on_room(self)
+            self._host.go_on(self)
         if self._farewell is not None and event.through >= self._farewell[0]:
             self.close(*self._farewell[1:])
 
@@ -183,7 +191,7 @@ class Session:
         if channel is Channel.CHAT:
             self.outlet.resume()
             if self.behind:
-                self._on_room(self)
+                self._host.go_on(self)
 
     # What goes.
 
@@ -192,12 +200,12 @@ class Session:
         if len(payload) > MAX_MESSAGE_BYTES:
             raise RequestRefused(RefusalCode.TOO_LARGE, "The answer is larger than a message may be.")
         if not self.outlet.send(payload):
-            self._on_stopped(self)
+            self._host.fall_behind(self)
 
     def send_framed(self, framed: bytes) -> None:
         """One message that goes to many."""
         if not self.outlet.send_framed(framed):
-            self._on_stopped(self)
+            self._host.fall_behind(self)
 
     def send_bulk(self, message: ServerMessage) -> None:
         """Nothing of this waits here: who fetches faster than the link carries asks again."""
@@ -207,6 +215,13 @@ class Session:
 
     def refuse(self, request: int, problem: BaseException) -> None:
         self.send(refused(request, as_refusal(problem)))
+
+    def attempt(self, request: int, step: Callable[[], None]) -> None:
+        """What is done later than the message came that asked for it: a failure is answered all the same."""
+        try:
+            step()
+        except Exception as problem:  # noqa: BLE001 -- answered, and logged where it is ours
+            self.refuse(request, problem)
 
     def begin_request(self) -> None:
         """One that waits for the disk."""
@@ -232,17 +247,16 @@ class Session:
             self.state = State.ENDING
             self.link.close(code, reason)
 
-    def close_after_this(self, code: CloseCode, reason: str) -> Callable[[], None]:
+    def close_after_this(self, code: CloseCode, reason: str, clock: Clock) -> None:
         """A link that closes gives up what is under way; hence only when the last word has arrived, or time is up."""
         self.state = State.ENDING
         self._farewell = (self.outlet.last_number, code, reason)
-        return lambda: self.close(code, reason)
+        self._host.left(self)
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = clock.call_later(_FAREWELL_S, lambda: self.close(code, reason))
 
 
 def _check_channel(channel: Channel, kind: type) -> None:
     if (channel is Channel.BULK) != (kind in _BULK_MESSAGES) or channel not in {Channel.CHAT, Channel.BULK}:
         raise ProtocolViolation("a message came on a channel that is not its own")
-
-
-def _nothing(_session: Session) -> None:
-    pass

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lanline.clock import Clock
 from lanline.errors import StorageError
 from lanline.ids import Entropy
-from lanline.model.accounts import Account, AccountId
+from lanline.model.accounts import AccountId
 from lanline.model.settings import ServerSettings
 from lanline.proto.framing import frame_message
 from lanline.server.ports import PasswordHasher
+from lanline.server.refusals import slow_down
 from lanline.services.accounts import Directory
 from lanline.services.conversations import Conversation, Conversations
 from lanline.services.cursors import Cursors
@@ -20,13 +21,14 @@ from lanline.services.limits import Buckets
 from lanline.services.presence import Presence
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
-from lanline.wire.chat.directory import Person
 from lanline.wire.chat.messages import ServerMessage, encode_message
 
 if TYPE_CHECKING:
     from lanline.server.session import Session
 
 T = TypeVar("T")
+_UNREAD_WAIT_S = 1.0
+"""For a client that asks faster than it reads the answers."""
 
 
 class ServerState:
@@ -44,10 +46,10 @@ class ServerState:
         self.cursors = Cursors()
         self.feeds: Feeds[Session] = Feeds()
         self.request_buckets: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, None] = {}  # in the order of their calls: a set has none that could be repeated
         self.sessions_of: dict[AccountId, list[Session]] = {}
         self.signed_in: dict[Session, None] = {}
-        self.counts = dict.fromkeys(("appends", "repeats", "commits", "refusals", "sign_ins"), 0)
+        self.counts = dict.fromkeys(("appends", "repeats", "commits", "sign_ins"), 0)
         self.is_closing = False
 
     def load(self) -> None:
@@ -71,19 +73,6 @@ class ServerState:
         for session in list(self.signed_in):
             session.send_framed(framed)
 
-    def person(self, account: Account) -> Person:
-        seen = self.presence.of(account.id)
-        address = seen.address if self.settings.tells_addresses else ""
-        return Person(
-            account.id,
-            account.name,
-            seen.is_online,
-            address,
-            seen.seen_ms or account.created_ms,
-            account.is_admin,
-            account.is_banned,
-        )
-
     # Writing.
 
     def write(
@@ -101,10 +90,7 @@ class ServerState:
             session.end_request()
             if finally_do is not None:
                 finally_do()
-            try:
-                then(ticket.result())
-            except Exception as problem:  # noqa: BLE001 -- answered, and logged where it is ours
-                session.refuse(request, problem)
+            session.attempt(request, lambda: then(ticket.result()))
 
         try:
             ticket = self.store.write(work)
@@ -112,6 +98,14 @@ class ServerState:
             session.end_request()
             raise
         ticket.when_settled(settled)
+
+    def check_pace(self, session: Session) -> None:
+        """Before a request that changes something, or whose answer is large. Raises RequestRefused."""
+        if session.outlet.is_stopped:
+            raise slow_down(_UNREAD_WAIT_S)
+        wait_s = self.request_buckets.take(session.account, self.clock.now())
+        if wait_s:
+            raise slow_down(wait_s)
 
     def marks(self, conversation: Conversation) -> Conversation:
         if conversation.marks is None:

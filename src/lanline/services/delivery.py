@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
@@ -18,6 +19,7 @@ CHUNK_BYTES = 256 * 1024
 _ENTRY_COST_BYTES = 64
 """What an entry takes on the wire besides its content, about."""
 
+_LOG = logging.getLogger(__name__)
 F = TypeVar("F")
 Send = Callable[[Channel, bytes, int], int]
 
@@ -58,7 +60,9 @@ class Feeds(Generic[F]):
         for follower, send in live.items():
             try:
                 send(Channel.CHAT, framed, count)
-            except LinkError:
+            except Exception as problem:  # noqa: BLE001 -- one follower's trouble is no other's
+                if not isinstance(problem, LinkError):
+                    _LOG.exception("A follower could not be sent what is new.")
                 stragglers.append(follower)
         self.deliveries += (len(live) - len(stragglers)) * len(entries)
         for follower in stragglers:

@@ -77,6 +77,11 @@ class Presence:
     def note_change(self, account: AccountId) -> None:
         self._changed[account] = None
 
+    @property
+    def changed(self) -> list[AccountId]:
+        """Those whose change nobody has been told yet."""
+        return list(self._changed)
+
     def take_changed(self) -> list[AccountId]:
         changed, self._changed = self._changed, {}
         return list(changed)

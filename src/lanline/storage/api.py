@@ -119,6 +119,9 @@ class BlobsView(Protocol):
     def size_bytes(self, owner: AccountId) -> int:
         """All that an account has put here."""
 
+    def sizes(self) -> dict[AccountId, int]:
+        """The same for everybody who has put anything here."""
+
 
 class Blobs(BlobsView, Protocol):
     def put(self, data: bytes, owner: AccountId, now_ms: int) -> BlobId:

@@ -128,8 +128,9 @@ class Connection:
             self.binding = event.binding
         elif type(event) is LinkClosed:
             self.closed = event
-        if self._handler is not None:
-            self._hand_over(event, self._handler)
+        handler = self._handler
+        if handler is not None:
+            self._hand_over(event, handler)
         elif type(event) is not SendBufferDrained:
             self._keep(event)
         if self._wakers:
@@ -163,7 +164,9 @@ class Connection:
             handler(event)
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is one session's and no other link's
             self._report(error)
-        self._release(event)
+        if type(event) is MessageReceived:
+            self._link.release(event.channel, len(event.payload))
+            self._driver.request_turn()
 
     def _report(self, error: Exception) -> None:
         asyncio.get_running_loop().call_exception_handler(

@@ -16,6 +16,10 @@ class DatagramSocket(Protocol):
     def forbids_fragmentation(self) -> bool:
         """A datagram that is too large for the path vanishes; it is not cut up."""
 
+    @property
+    def id_prefix(self) -> bytes:
+        """How connection ids have to begin, so that the packets of links are told from those of strangers."""
+
     def start(self, on_readable: Callable[[], None]) -> None:
         """Call `on_readable` whenever there is something to receive."""
 

@@ -6,9 +6,12 @@ A turn takes in whatever is there at once, so what happens together leaves toget
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+_SLACK_MS = 1e-3
 
 
 class Machine(Protocol):
@@ -85,7 +88,7 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._armed_for = deadline
-        self._timer = self._loop.call_later(max(0.0, deadline - self.now()), self._on_timer)
+        self._timer = self._loop.call_later(_whole_milliseconds(deadline - self.now()), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -96,6 +99,13 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _whole_milliseconds(delay_s: float) -> float:
+    """Rounded up. uvloop rounds to the nearest one: a timer that rings early finds nothing due, and is set again at
+    once, over and over until its time has come.
+    """
+    return max(0, math.ceil(delay_s * 1000 - _SLACK_MS)) / 1000
 
 
 def _nothing(_now: float) -> None:

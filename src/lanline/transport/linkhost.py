@@ -48,6 +48,7 @@ class LinkHost:
             entropy=os.urandom,
             profile=_within_reach(profile or LinkProfile(), sock),
             accepts=on_accept is not None,
+            id_prefix=sock.id_prefix,
         )
         self._on_accept = on_accept
         self._connections: dict[Link, Connection] = {}

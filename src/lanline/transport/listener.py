@@ -11,7 +11,7 @@ from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.transport.connection import AcceptHandler
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
-from lanline.transport.udp import UdpSocket
+from lanline.transport.steeredsocket import SteeredSocket
 from lanline.transport.websocket import WebSocketHost, listen
 
 _TRIES_FOR_A_FREE_NUMBER = 16
@@ -38,7 +38,7 @@ class Listener:
         while True:
             tries_left -= 1
             with ExitStack() as undo:
-                sock = await UdpSocket.bind(host, port)
+                sock = await SteeredSocket.bind(host, port)
                 undo.callback(sock.close)
                 number = sock.address[1]
                 try:

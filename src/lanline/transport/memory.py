@@ -36,6 +36,7 @@ class MemorySocket:
         self._on_readable: Callable[[], None] | None = None
         self.address = address
         self.forbids_fragmentation = True
+        self.id_prefix = b""
 
     def start(self, on_readable: Callable[[], None]) -> None:
         self._on_readable = on_readable

@@ -28,7 +28,16 @@ _GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, er
 
 
 class UdpSocket:
-    def __init__(self, sock: socket.socket, *, offload: bool = True, may_fragment: bool = False) -> None:
+    id_prefix = b""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        offload: bool = True,
+        may_fragment: bool = False,
+        most_reads: int = _MOST_READS,
+    ) -> None:
         self._socket = sock
         self._loop = asyncio.get_running_loop()
         self._segments = offload and hasattr(socket, "CMSG_SPACE")
@@ -37,23 +46,14 @@ class UdpSocket:
         name = sock.getsockname()
         self._address: Address = (name[0], name[1])
         self._is_open = True
+        self._most_reads = most_reads
         self._reads = 1
         """How many datagrams one turn asks for: no more than there were last time, so that a quiet socket is not asked
         in vain; twice as many when there were as many as asked for."""
 
     @classmethod
     async def bind(cls, host: str, port: int, *, offload: bool = True, may_fragment: bool = False) -> UdpSocket:
-        family, address = await resolve(host, port)
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                with suppress(OSError):
-                    sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
-            sock.bind(address)
-        except OSError as cause:
-            sock.close()
-            raise port_unavailable("UDP", host, port, cause) from cause
+        sock = await open_socket(host, port)
         return cls(sock, offload=offload, may_fragment=may_fragment)
 
     @property
@@ -87,7 +87,7 @@ class UdpSocket:
                 # An ICMP error of something sent earlier; the link notices by itself.
                 continue
             received.append((data, address[:2]))
-        self._reads = min(2 * self._reads, _MOST_READS)
+        self._reads = min(2 * self._reads, self._most_reads)
         return received
 
     def _receive_coalesced(self) -> list[tuple[bytes, Address]]:
@@ -108,7 +108,7 @@ class UdpSocket:
                     received += [(data[start : start + size], address) for start in range(0, len(data), size)]
                     continue
             received.append((data, address))
-        self._reads = min(2 * self._reads, _MOST_READS)
+        self._reads = min(2 * self._reads, self._most_reads)
         return received
 
     def send(self, address: Address, datagrams: list[bytes]) -> None:
@@ -152,6 +152,26 @@ class UdpSocket:
             self._is_open = False
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
+
+
+async def open_socket(host: str, port: int) -> socket.socket:
+    """Raises AddressUnavailable with the sentence for the person."""
+    family, address = await resolve(host, port)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        enlarge_buffers(sock)
+        sock.bind(address)
+    except OSError as cause:
+        sock.close()
+        raise port_unavailable("UDP", host, port, cause) from cause
+    return sock
+
+
+def enlarge_buffers(sock: socket.socket) -> None:
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
 
 
 def _equal_run(datagrams: list[bytes], start: int) -> int:

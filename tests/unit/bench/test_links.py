@@ -36,7 +36,7 @@ def test_server_counts_links_and_forgets_those_that_leave() -> None:
 
 def test_every_kind_of_stranger_sends_what_its_name_says() -> None:
     rng = random.Random(1)
-    kinds = {name: make(rng) for name, make in KINDS.items()}
+    kinds = {name: make(rng, b"\x81abc") for name, make in KINDS.items()}
     assert isinstance(decode_preamble(kinds["hello"]), Hello)
     assert isinstance(decode_preamble(kinds["records under a forged token"]), ClientRecords)
     other = decode_preamble(kinds["hello of another version"])
@@ -44,6 +44,7 @@ def test_every_kind_of_stranger_sends_what_its_name_says() -> None:
     assert other.is_hello
     assert len(kinds["hello"]) == HELLO_BYTES
     assert kinds["sealed for nobody"][0] & 0x80
+    assert kinds["sealed for nobody, by one who saw"].startswith(b"\x81abc")
     assert not kinds["noise"][0] & 0x80
     with pytest.raises(MalformedPacket):
         decode_preamble(kinds["noise"])

@@ -5,10 +5,32 @@ import sys
 
 import pytest
 
-HEAVY = {"cryptography", "OpenSSL", "prompt_toolkit", "uvloop", "msgspec", "websockets"}
+from lanline.cli.lazycommand import load_command
+from lanline.cli.main import COMMANDS
+
+ADMIN = [
+    ["admin", *command, "--help"]
+    for command in ([], ["users"], ["ban"], ["password"], ["devices"], ["invites"], ["backup"], ["restore"], ["export"])
+]
+HEAVY = {
+    "structlog",
+    "sqlalchemy",
+    "argon2",
+    "prometheus_client",
+    "segno",
+    "asyncio",
+    "cryptography",
+    "OpenSSL",
+    "prompt_toolkit",
+    "uvloop",
+    "msgspec",
+    "websockets",
+}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["peer", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["peer", "--help"], ["serve", "--help"], ["invite", "--help"], *ADMIN]
+)
 def test_help_fits_a_terminal(arguments: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-m", "lanline", *arguments], capture_output=True, text=True, check=True)
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())
@@ -19,3 +41,9 @@ def test_help_loads_nothing_heavy() -> None:
     program = "import sys, lanline.cli.main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_a_command_is_the_first_of_its_own_help(name: str) -> None:
+    place, text = COMMANDS[name]
+    assert load_command(place).help.startswith(text.removesuffix("."))

@@ -73,6 +73,8 @@ def test_no_hash_is_worked_on_as_any_other_and_never_right() -> None:
         assert await verified(hasher, "", None) is False
         assert checked == [hasher._nobodys_hash]
         assert "m=47104,t=1,p=1" in checked[0]
+        hasher._nobodys_hash = really.hash("guessed")
+        assert await verified(hasher, "guessed", None) is False
 
     run(scenario)
 

@@ -16,6 +16,11 @@ log.debug("small")
 log.info("joined", name="an\\x1b[2Jn b", count=3)
 logging.getLogger("lanline.storage").warning("%d writes", 4)
 logging.getLogger("alembic").info("chatter")
+from lanline.errors import StorageFull
+try:
+    raise StorageFull("no room") from OSError(28)
+except StorageFull:
+    logging.getLogger("lanline.storage").exception("A request failed.")
 try:
     raise ValueError("bo\\x1b[0mom")
 except ValueError as error:
@@ -31,9 +36,10 @@ def lines(level: str = "info", form: str = "text") -> list[str]:
 
 
 def test_lines_tell_when_how_bad_and_what() -> None:
-    first, second, third, *trace = lines()
+    first, second, known, third, *trace = lines()
     assert first.endswith('Z info    joined name="an\N{REPLACEMENT CHARACTER}[2Jn b" count=3')
     assert second.endswith("Z warning 4 writes")
+    assert known.endswith('Z error   A request failed. reason="no room"')
     assert third.endswith("Z error   a session failed")
     assert all(line.startswith("    ") for line in trace)
     assert trace[-1].endswith("ValueError: bo\N{REPLACEMENT CHARACTER}[0mom")
@@ -46,10 +52,11 @@ def test_nothing_of_a_name_steers_the_terminal() -> None:
 
 def test_json_is_one_object_a_line() -> None:
     entries = [json.loads(line) for line in lines("debug", "json")]
-    assert [entry["level"] for entry in entries] == ["debug", "info", "warning", "error"]
+    assert [entry["level"] for entry in entries] == ["debug", "info", "warning", "error", "error"]
     assert entries[1]["event"] == "joined"
     assert entries[1]["count"] == 3
-    assert "ValueError" in entries[3]["exception"]
+    assert entries[3]["reason"] == "no room"
+    assert "ValueError" in entries[4]["exception"]
 
 
 def test_the_level_holds() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -53,6 +53,21 @@ class Machine:
             while entry not in self.log:
                 self.drained.clear()
                 await self.drained.wait()
+
+
+class LoopOfWholeMilliseconds:
+    """Rounds as uvloop does: half a millisecond is none."""
+
+    def __init__(self) -> None:
+        self.rings_after_ms: list[int] = []
+
+    def call_later(self, delay_s: float, _callback: object) -> asyncio.TimerHandle:
+        self.rings_after_ms.append(round(delay_s * 1000))
+        return cast(asyncio.TimerHandle, Ignored())
+
+
+class Ignored:
+    def cancel(self) -> None: ...
 
 
 def run(scenario: Callable[[Machine], Coroutine[Any, Any, None]]) -> None:
@@ -178,6 +193,22 @@ def test_a_deadline_in_the_past_rings_at_once() -> None:
         machine.deadline = Driver.now() - 10
         machine.driver.turn(machine.change("change"))
         await machine.wait_for("timer")
+
+    run(scenario)
+
+
+def test_a_timer_does_not_ring_before_its_time_whatever_the_loop_counts_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Driver, "now", staticmethod(lambda: 100.0))
+
+    async def scenario(machine: Machine) -> None:
+        loop = LoopOfWholeMilliseconds()
+        machine.driver._loop = loop  # type: ignore[assignment]
+        for delay_s in (0.0001, 0.0004, 0.0012, 0.003, 0.0301):
+            machine.driver.stop()
+            machine.driver._is_stopped = False
+            machine.deadline = 100.0 + delay_s
+            machine.driver.turn(machine.change("later"))
+        assert loop.rings_after_ms == [1, 1, 2, 3, 31]
 
     run(scenario)
 

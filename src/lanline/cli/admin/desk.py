@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lanline.cli.folders import DEFAULT_DATA, expanded
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import AddressUnavailable, InvalidInput, LinkError
+from lanline.errors import InvalidInput, LinkError, ServerUnreachable
 
 if TYPE_CHECKING:
-    from lanline.client.operator import Operator
+    from lanline.client.chat.client import ChatClient
     from lanline.crypto.identity import Identity
     from lanline.server.datafolder import DataFolder
+    from lanline.wire.chat.messages import ClientMessage
 
 T = TypeVar("T")
+Answer = TypeVar("Answer")
+
+_REACHED_WITHIN_S = 10.0
 
 
 class Way(NamedTuple):
@@ -63,25 +67,36 @@ def _way_of_operator(folder: DataFolder) -> Way:
 
 
 def _way_of_home(home: Path) -> Way | None:
-    return None
+    from lanline.client.chat.pin import read_pin
+    from lanline.client.home import Home
+
+    pin = read_pin(home)
+    if pin is None or pin.fingerprint is None:
+        return None
+    return Way(Home(home).identity(), pin.host, pin.port, pin.fingerprint, pin.host, pin.port, "")
 
 
-def ask_server(way: Way, work: Callable[[Operator], Coroutine[Any, Any, T]]) -> T:
+def ask_server(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
     """Sign in, do the work, leave."""
     return run(_ask(way, work), on_uvloop=False)
 
 
-async def _ask(way: Way, work: Callable[[Operator], Coroutine[Any, Any, T]]) -> T:
-    from lanline.client.operator import Operator
+async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.pin import KnownServer
 
-    try:
-        operator = await Operator.call(way.identity, way.host, way.port, way.fingerprint)
-    except (LinkError, AddressUnavailable) as cause:
-        raise LinkError(f"The server at {way.host} port {way.port} cannot be asked: {cause} {way.remedy}") from cause
-    try:
-        return await work(operator)
-    finally:
-        operator.close()
+    async with ChatClient.with_key(way.identity, KnownServer(way.host, way.port, way.fingerprint)) as client:
+        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
+        if not client.is_signed_in:
+            raise ServerUnreachable(f"{client.last_problem} {way.remedy}".rstrip())
+        return await work(client)
+
+
+async def answer(client: ChatClient, message: ClientMessage, kind: type[Answer]) -> Answer:
+    found = await client.ask(message)
+    if not isinstance(found, kind):
+        raise LinkError("The server's answer belongs to another question. Bring server and client to one version.")
+    return found
 
 
 # Showing.

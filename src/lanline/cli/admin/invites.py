@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.desk import ask_server, day, say, show_json, show_table, way_to_server
+from lanline.cli.admin.desk import answer, ask_server, day, say, show_json, show_table, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
-    from lanline.client.operator import Operator
+    from lanline.client.chat.client import ChatClient
     from lanline.wire.chat.admin import InviteInfo
 
 _SHOWN_DIGITS = 8
@@ -33,7 +33,7 @@ def invites(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     way = way_to_server(data, home)
     if drop is not None:
-        ask_server(way, lambda operator: _drop(operator, drop.lower()))
+        ask_server(way, lambda client: _drop(client, drop.lower()))
         say("This invite is no more.")
         return
     found = ask_server(way, _invites)
@@ -47,22 +47,22 @@ def invites(
     show_table(("ID", "USES LEFT", "UNTIL", "ADMIN"), rows, "There are no invites. Make one: lanline invite")
 
 
-async def _invites(operator: Operator) -> list[InviteInfo]:
+async def _invites(client: ChatClient) -> list[InviteInfo]:
     from lanline.wire.chat.admin import Invites, ListInvites
 
-    return sorted((await operator.ask(ListInvites(1), Invites)).invites, key=lambda invite: invite.created_ms)
+    return sorted((await answer(client, ListInvites(1), Invites)).invites, key=lambda invite: invite.created_ms)
 
 
-async def _drop(operator: Operator, start: str) -> None:
+async def _drop(client: ChatClient, start: str) -> None:
     from lanline.wire.chat.admin import DropInvite
     from lanline.wire.chat.answers import Done
 
-    found = [invite for invite in await _invites(operator) if invite.token_hash.hex().startswith(start)]
+    found = [invite for invite in await _invites(client) if invite.token_hash.hex().startswith(start)]
     if not found:
         raise RecordMissing(f"There is no invite {start}. See: lanline admin invites")
     if len(found) > 1:
         raise InvalidInput(f"Several invites begin with {start}. Give more of it; --json shows all of each.")
-    await operator.ask(DropInvite(1, found[0].token_hash), Done)
+    await answer(client, DropInvite(1, found[0].token_hash), Done)
 
 
 def _short(invite: InviteInfo) -> str:

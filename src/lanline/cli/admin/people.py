@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.desk import ask_server, day, say, show_json, show_table, size, way_to_server
+from lanline.cli.admin.desk import answer, ask_server, day, say, show_json, show_table, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
-    from lanline.client.operator import Operator
+    from lanline.client.chat.client import ChatClient
     from lanline.wire.chat.admin import UserInfo
     from lanline.wire.chat.messages import ClientMessage
 
@@ -147,20 +147,20 @@ def devices(
     show_table(("ID", "LABEL", "STATE", "ADDED", "KEY"), rows, f"{user.name} has no device.")
 
 
-async def _users(operator: Operator) -> list[UserInfo]:
+async def _users(client: ChatClient) -> list[UserInfo]:
     from lanline.wire.chat.admin import ListUsers, Users
 
-    return sorted((await operator.ask(ListUsers(1), Users)).users, key=lambda user: user.name.casefold())
+    return sorted((await answer(client, ListUsers(1), Users)).users, key=lambda user: user.name.casefold())
 
 
 def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInfo], ClientMessage]) -> UserInfo:
     """Ask for a change of the account that is called so; it as it was."""
 
-    async def work(operator: Operator) -> UserInfo:
+    async def work(client: ChatClient) -> UserInfo:
         from lanline.wire.chat.answers import Done
 
-        user = _named(await _users(operator), name)
-        await operator.ask(message(user), Done)
+        user = _named(await _users(client), name)
+        await answer(client, message(user), Done)
         return user
 
     return ask_server(way_to_server(data, home), work)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanline.cli.admin.desk import ask_server, show_json, show_table, way_to_server
+from lanline.cli.admin.desk import answer, ask_server, show_json, show_table, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
-    from lanline.client.operator import Operator
+    from lanline.client.chat.client import ChatClient
     from lanline.wire.chat.conversations import RoomInfo
 
 
@@ -28,7 +28,7 @@ def rooms(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     show_table(("ROOM", "ACCESS", "MEMBERS", "TOPIC"), rows, "There is no room yet.")
 
 
-async def _rooms(operator: Operator) -> list[RoomInfo]:
+async def _rooms(client: ChatClient) -> list[RoomInfo]:
     from lanline.wire.chat.conversations import ListRooms, Rooms
 
-    return sorted((await operator.ask(ListRooms(1), Rooms)).rooms, key=lambda room: room.name.casefold())
+    return sorted((await answer(client, ListRooms(1), Rooms)).rooms, key=lambda room: room.name.casefold())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanline.cli.admin.desk import ask_server, show_json, show_table, way_to_server
+from lanline.cli.admin.desk import answer, ask_server, show_json, show_table, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
-    from lanline.client.operator import Operator
+    from lanline.client.chat.client import ChatClient
 
 
 def status(json: JsonOption = False, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
@@ -26,7 +26,7 @@ def status(json: JsonOption = False, data: DataFolderOption = None, home: HomeOp
     show_table(("FIGURE", "VALUE"), [(name, f"{value:g}") for name, value in sorted(figures.items())], "No figures.")
 
 
-async def _figures(operator: Operator) -> dict[str, float]:
+async def _figures(client: ChatClient) -> dict[str, float]:
     from lanline.wire.chat.admin import AskStatus, ServerStatus
 
-    return (await operator.ask(AskStatus(1), ServerStatus)).figures
+    return (await answer(client, AskStatus(1), ServerStatus)).figures

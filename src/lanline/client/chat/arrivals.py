@@ -89,7 +89,12 @@ class Arrivals:
     # Conversations.
 
     def _on_conversations(self, message: rooms.Conversations) -> None:
+        before = [track.shown for track in self._conversations.tracks]
         opened, gone = self._conversations.on_table(message, self._people.name_of)
+        for shown in before:
+            track = self._conversations.get(shown.log)
+            assert track is not None
+            self._tell_states(shown, track)
         for each in opened:
             self._tell(events.ConversationOpened(each))
         for each in gone:
@@ -133,6 +138,9 @@ class Arrivals:
                 name_of(message.by),
             )
         )
+        track = self._conversations.count_members(message.log, message.members)
+        if track is not None:
+            self._tell(events.ConversationChanged(track.shown))
 
     def _on_invited(self, message: rooms.InvitedToRoom) -> None:
         name = "#" + display_name(message.room.name.removeprefix("#"))

@@ -13,7 +13,6 @@ from typing import Self
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.history import History
-from lanline.client.chat.loopclock import LoopClock
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer, joined_pin
 from lanline.client.chat.requests import Answer
@@ -24,6 +23,7 @@ from lanline.client.home import Home
 from lanline.crypto.identity import Identity
 from lanline.errors import LanlineError, RefusalCode, RequestRefused, ServerUnreachable
 from lanline.transport.dialer import Dialer
+from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
 
 HISTORY_FILE = "chat.db"
@@ -50,6 +50,7 @@ class ChatClient:
         self._dialer: Dialer | None = None
         self._connector: Connector | None = None
         self._running: asyncio.Task[None] | None = None
+        # None of this needs a loop yet: a command may say something first.
         self._events: asyncio.Queue[NodeEvent] = asyncio.Queue()
         self._news = asyncio.Event()
         self.node.subscribe(self._on_event)
@@ -114,6 +115,10 @@ class ChatClient:
     # How the calling goes.
 
     @property
+    def is_signed_in(self) -> bool:
+        return self.node.state in _SIGNED_IN
+
+    @property
     def last_problem(self) -> str:
         """Why there is no connection; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
@@ -127,7 +132,7 @@ class ChatClient:
 
     async def wait_signed_in(self, limit_s: float | None = None) -> None:
         """Raises RequestRefused, ServerKeyChanged, VersionMismatch or, after the limit, ServerUnreachable."""
-        await self._wait_connected(lambda: self.node.state in _SIGNED_IN, limit_s)
+        await self._wait_connected(lambda: self.is_signed_in, limit_s)
 
     async def wait_synchronized(self, limit_s: float | None = None) -> None:
         """As wait_signed_in, until people and conversations are here too."""

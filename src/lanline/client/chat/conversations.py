@@ -97,6 +97,15 @@ class Conversations:
         self._write()
         return is_new
 
+    def count_members(self, log: int, members: int) -> Track | None:
+        """None: nothing new."""
+        track = self._tracks.get(log)
+        if track is None or not members or track.shown.members == members:
+            return None
+        track.shown = msgspec.structs.replace(track.shown, members=members)
+        self._history.put_conversations([track.shown])
+        return track
+
     def on_gone(self, log: int) -> Conversation | None:
         track = self._tracks.get(log)
         if track is None or not track.shown.is_open:
@@ -137,9 +146,14 @@ class Conversations:
     # Following.
 
     def begin_following(self, track: Track) -> int:
-        """After which sequence number to follow."""
+        """After which sequence number to follow: where this process is, though another one may be further on the disk.
+
+        Its listeners are to hear of everything, and what is there already is not written again.
+        """
         shown = track.shown
-        first, delivered = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
+        first, delivered = shown.first, shown.delivered
+        if not delivered:
+            first = delivered = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
         track.is_followed = True
         track.shown = msgspec.structs.replace(shown, first=first, delivered=delivered)
         track.target = track.shown.head

@@ -11,6 +11,9 @@ from lanline.model.names import folded_name
 from lanline.model.text import display_name, safe_line
 from lanline.wire.chat import directory
 
+_LATEST_MS = 2**62
+"""What a server may say is larger than what a database holds."""
+
 
 class Directory:
     def __init__(self, history: History) -> None:
@@ -92,7 +95,7 @@ def _person(person: directory.Person) -> Person:
         display_name(person.name),
         person.is_online,
         safe_line(person.address),
-        person.seen_ms,
+        min(max(person.seen_ms, 0), _LATEST_MS),
         person.is_admin,
         person.is_banned,
     )

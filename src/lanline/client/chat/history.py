@@ -108,8 +108,8 @@ class History:
         with self._database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def begin(self, log: int, first: int) -> tuple[int, int]:
-        """Where this home's copy of a log begins and how far it goes; `first` and nothing when it had none.
+    def begin(self, log: int, first: int) -> int:
+        """Where this home's copy of a log begins; at `first` when it had none.
 
         Agreed on in the file before anything is read: two processes of one home that begin at once at different
         places would leave a gap between their pieces.
@@ -121,8 +121,8 @@ class History:
                 "WHERE log = ?2 AND NOT has_begun",
                 (first, log),
             )
-            row = writer.execute("SELECT first, delivered FROM cursors WHERE log = ?", (log,)).fetchone()
-        return int(row[0]), int(row[1])
+            row = writer.execute("SELECT first FROM cursors WHERE log = ?", (log,)).fetchone()
+        return int(row[0])
 
     def put_cursors(self, cursors: Iterable[tuple[int, int, int, int]]) -> None:
         """(log, read, others_delivered, others_read): forward only, whatever another process wrote meanwhile."""
@@ -198,7 +198,7 @@ def _conversation(row: tuple[object, ...]) -> Conversation:
         cast("int", members),
         Role(cast("int", role)),
         bool(is_muted),
-        cast("int", head),
+        max(cast("int", head), delivered),
         first,
         delivered,
         read,

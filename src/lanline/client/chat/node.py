@@ -12,7 +12,7 @@ from lanline.client.chat import events
 from lanline.client.chat.arrivals import Arrivals
 from lanline.client.chat.conversations import Conversations, Track
 from lanline.client.chat.cursors import CursorReports
-from lanline.client.chat.destinations import DestinationFinder, checked_destination
+from lanline.client.chat.destinations import DestinationFinder
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.history import History
 from lanline.client.chat.link import ChatLink
@@ -21,13 +21,13 @@ from lanline.client.chat.messages import OwnMessages, message_of_entry, message_
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.outboxrows import OutboxRow
 from lanline.client.chat.requests import Answer, OnAnswer
-from lanline.client.chat.sealing import seal
+from lanline.client.chat.saying import Saying
 from lanline.client.chat.session import AsDevice, NodeState, Session, SignInWay
 from lanline.client.chat.values import Conversation, Message, MessageState, Person
 from lanline.clock import Clock
-from lanline.errors import CloseCode, HistoryProblem, InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.errors import CloseCode, HistoryProblem, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.ids import Entropy, new_entry_id
-from lanline.model.content import Content, check_content
+from lanline.model.content import Content
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import Advance, EarlierEntries, Follow, ReadBefore
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
@@ -59,12 +59,16 @@ class ChatNode:
         self._directory = Directory(history)
         self._conversations = Conversations(history)
         self._conversations.own = self.account
-        self._conversations.count_unread()
+        if follows_all:
+            self._conversations.count_unread()
         self._finder = DestinationFinder(self._directory, self._conversations, clock, self.request)
         self._outbox = Outbox(history.outbox, clock, self._finder, self)
         self._finder.waiter = self._outbox
         self._reports = CursorReports(clock, self._report_cursors)
         self._own = OwnMessages()
+        self._saying = Saying(
+            history.outbox, self._outbox, self._finder, self._conversations, self._own, self._listeners.tell
+        )
         self._arrivals = Arrivals(
             history, self._directory, self._conversations, self._outbox, self._reports, self._own, self._listeners.tell
         )
@@ -182,35 +186,12 @@ class ChatNode:
 
         Raises InvalidInput for what no server would take, and HistoryProblem when the disk does not take it.
         """
-        check_content(content)
-        suite, sealed = seal(content)
-        log, destination = self._destination(target)
         now_ms = self._clock.now_ms()
-        row = OutboxRow(0, new_entry_id(now_ms, self._entropy), log, destination, suite, sealed, now_ms)
-        message = message_of_row(self._history.outbox.add(row), self.account)
-        self._own.note_queued(row.entry_id)
-        self._listeners.tell(events.MessageQueued(message))
-        self._outbox.send()
-        return message
-
-    def _destination(self, target: int | str) -> tuple[int | None, str]:
-        if isinstance(target, str):
-            destination = checked_destination(target)
-            track = self._finder.track_of(destination)
-            return (track.shown.log if track is not None and track.shown.is_open else None), destination
-        track = self._conversations.get(target)
-        if track is None or not track.shown.is_open:
-            raise InvalidInput("You are not in this conversation any more.")
-        return target, track.shown.title
+        return self._saying.say(target, content, new_entry_id(now_ms, self._entropy), now_ms)
 
     def say_again(self, entry_id: bytes) -> None:
         """Queue a refused message anew, behind all others."""
-        if self._history.outbox.requeue(entry_id):
-            self._own.note_queued(entry_id)
-            row = self._history.outbox.find(entry_id)
-            if row is not None:
-                self._listeners.tell(events.MessageStateChanged(row.log, entry_id, MessageState.QUEUED))
-            self._outbox.send()
+        self._saying.say_again(entry_id)
 
     def forget(self, entry_id: bytes) -> None:
         """Take a refused message off the show."""

@@ -20,6 +20,7 @@ from lanline.wire.chat.entries import Append
 
 MOST_UNCOMMITTED = 64
 MOST_UNCOMMITTED_BYTES = 256 * 1024
+LOOK_AGAIN_S = 5.0
 _LEAST_PAUSE_S = 0.05
 _UNSAID_PAUSE_S = 1.0
 
@@ -49,21 +50,28 @@ class Outbox:
         """The first that the server put off. It wants this very one before any other, even if another process of this
         home has got it through meanwhile and its row is gone."""
         self._pause: Timer | None = None
+        self._look: Timer | None = None
         self._is_sending = False
 
     def begin_link(self, session: Session) -> None:
         self.end_link()
         self._session = session
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Another process of this home may have left something that nobody else is there to send."""
         self.send()
+        self._look = self._clock.call_later(LOOK_AGAIN_S, self._look_again)
 
     def end_link(self) -> None:
         self._session = None
         self._under_way = {}
         self._bytes_under_way = self._sent_through = 0
         self._put_off = None
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
+        for timer in (self._pause, self._look):
+            if timer is not None:
+                timer.cancel()
+        self._pause = self._look = None
 
     # Out.
 

@@ -161,6 +161,8 @@ class Session:
             self._on_message(decode_server_message(payload))
         except ProtocolViolation as violation:
             self._end(f"The server broke the protocol: {violation}.", CloseCode.PROTOCOL_VIOLATION)
+        except OverflowError:
+            self._end("The server broke the protocol: it named a number too large.", CloseCode.PROTOCOL_VIOLATION)
         except HistoryProblem as problem:
             self._owner.on_history_problem(self, problem)
             self._end(str(problem), CloseCode.GOING_AWAY)

@@ -37,9 +37,12 @@ _CROSSED = "The other side called at the same moment."
 MAX_HALF_OPEN = 1024
 MAX_HALF_OPEN_OF_HOST = 128
 _CROSSING_S = 2.0
-_TICKS_PER_S = 512
+_TICKS_PER_S = 500
 """Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
+_RESETS_AT_ONCE = 100
+_RESETS_SPAN_S = 0.01
+"""An answer costs more than all else that is done for a packet of no link: a flood of them gets no more than these."""
 
 
 class Endpoint:
@@ -52,14 +55,19 @@ class Endpoint:
         profile: LinkProfile | None = None,
         accepts: bool = True,
         max_links: int = MAX_LINKS,
+        id_prefix: bytes = b"",
     ) -> None:
+        """All connection ids of this end begin with `id_prefix`: a secret by which the system's socket knows them."""
         self._exchanges = exchanges
         self._entropy = entropy
         self._profile = profile or LinkProfile()
         self._accepts = accepts
         self._max_links = max_links
+        self._id_prefix = id_prefix
         self._proof = AddressProof(entropy(32))
         self._resets = ResetTokens(reset_key)
+        self._resets_since = 0.0
+        self._resets_made = 0
         self._links: dict[bytes, Link] = {}
         self._by_remote_id: dict[bytes, Link] = {}
         self._half_open: dict[bytes, Link] = {}
@@ -85,7 +93,8 @@ class Endpoint:
     def _new_id(self) -> bytes:
         """The high bit sets sealed packets apart from the preamble."""
         while True:
-            random = self._entropy(CONNECTION_ID_BYTES)
+            prefix = self._id_prefix
+            random = prefix + self._entropy(CONNECTION_ID_BYTES - len(prefix))
             new_id = bytes([random[0] | 0x80]) + random[1:]
             if new_id not in self._links:
                 return new_id
@@ -142,7 +151,7 @@ class Endpoint:
                 if link.is_confirmed:
                     self._on_confirmed(link, now)
             elif len(data) > SEALED_OVERHEAD_BYTES:
-                self._reset(data[:CONNECTION_ID_BYTES], address)
+                self._reset(data[:CONNECTION_ID_BYTES], address, now)
             return
         try:
             packet = decode_preamble(data)
@@ -175,7 +184,13 @@ class Endpoint:
     def _reply(self, packet: Preamble, address: Address) -> None:
         self._replies.append((address, [encode_preamble(packet)]))
 
-    def _reset(self, connection_id: bytes, address: Address) -> None:
+    def _reset(self, connection_id: bytes, address: Address, now: float) -> None:
+        if now - self._resets_since >= _RESETS_SPAN_S:
+            self._resets_since = now
+            self._resets_made = 0
+        self._resets_made += 1
+        if self._resets_made > _RESETS_AT_ONCE:
+            return
         self._reply(Reset(connection_id, self._resets.token_for(connection_id)), address)
 
     def _on_client_records(self, packet: ClientRecords, address: Address, now: float) -> None:

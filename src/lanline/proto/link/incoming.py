@@ -59,10 +59,11 @@ class Incoming:
     def receive(self, packet: bytes, now: float) -> int | None:
         """Act on a packet; return its number, or None for a replay. Raises only what RemoteInputError covers."""
         assert self._opener is not None
-        number = _number_of(packet)
+        header = packet[:HEADER_BYTES]
+        number = _number_of(header)
         if not self._received.is_new(number):
             return None
-        payload = self._opener.open(packet[:HEADER_BYTES], number, packet[HEADER_BYTES:])
+        payload = self._opener.open(header, number, packet[HEADER_BYTES:])
         is_eliciting = False
         for frame in decode_frames(payload):
             if type(frame) is StreamFrame:
@@ -94,9 +95,12 @@ class Incoming:
         stream = self._streams.get(channel)
         if stream is None:
             stream = self._open_stream(channel)
+        emit = self._emit
         for message in stream.receive(frame.offset, frame.data):
-            self._emit(MessageReceived(channel, message))
-        self._offer_limit(channel, stream)
+            emit(MessageReceived(channel, message))
+        limit = stream.take_limit()
+        if limit is not None:
+            self._outgoing.offer_limit(channel, limit)
 
     def _open_stream(self, channel: Channel) -> ReceiveStream:
         profile = self._profile
@@ -127,8 +131,7 @@ class Incoming:
         stream = self._streams.get(channel)
         if stream is None:
             return False
-        stream.release(size_bytes)
-        return self._offer_limit(channel, stream)
+        return stream.release(size_bytes) and self._offer_limit(channel, stream)
 
     def _offer_limit(self, channel: Channel, stream: ReceiveStream) -> bool:
         limit = stream.take_limit()

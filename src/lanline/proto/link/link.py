@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 
 from lanline.crypto.sealing import Opener, Sealer
 from lanline.errors import CloseCode, LinkNotOpen, MalformedPacket, MessageTooLarge, ProtocolViolation
@@ -49,7 +50,7 @@ class Link:
         "_asked_at",
         "_close_due",
         "_close_text",
-        "_emit",
+        "_emit_own",
         "_entropy",
         "_expected_fingerprint",
         "_handshake",
@@ -99,7 +100,7 @@ class Link:
         self._reset_token = reset_token
         self._expected_fingerprint = expected_fingerprint
         self._entropy = entropy
-        self._emit = emit
+        self._emit_own: Callable[[LinkEvent], None] = partial(emit, self)
         self._wake = wake
         received = ReceivedPackets(profile.ack_every, profile.ack_delay_s)
         self._outgoing = Outgoing(profile, received, self._emit_own)
@@ -112,9 +113,6 @@ class Link:
         self._close_text: tuple[int, str] = (0, "")
         self._close_due = False
         self._linger_until = 0.0
-
-    def _emit_own(self, event: LinkEvent) -> None:
-        self._emit(self, event)
 
     def _enter(self, state: LinkState) -> None:
         assert state in _MAY_FOLLOW[self.state], f"{self.state} -> {state}"
@@ -158,7 +156,8 @@ class Link:
             raise LinkNotOpen("The link is closed.")
 
     def is_writable(self, channel: Channel) -> bool:
-        if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
+        state = self.state
+        if state is LinkState.CLOSING or state is LinkState.CLOSED:
             return False
         if channel in UNRELIABLE_CHANNELS:
             return True
@@ -189,7 +188,7 @@ class Link:
             self._wake(self)
 
     def close(self, code: CloseCode, reason: str, now: float) -> None:
-        if self.state in {LinkState.CLOSING, LinkState.CLOSED}:
+        if self.state is LinkState.CLOSING or self.state is LinkState.CLOSED:
             return
         if self.state is LinkState.HANDSHAKING:
             self._finish(code, reason, by_peer=False)

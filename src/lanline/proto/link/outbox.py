@@ -16,6 +16,8 @@ INITIAL_LIMIT_BYTES = 256 * 1024
 
 WORTHWHILE_ROOM = 32
 _LONG_WRITE_BYTES = 2048
+_MANY_WRITES_BYTES = 8192
+"""Where so much waits, in one write or in many, packets are alike, and made in one go."""
 
 
 class Outbox:
@@ -42,7 +44,7 @@ class Outbox:
         stream = self.stream(channel)
         if not stream.has_room(self._profile.send_buffer_bytes):
             raise SendBufferFull("The link is slower than what is sent on it.")
-        if len(framed) > _LONG_WRITE_BYTES:
+        if len(framed) > _LONG_WRITE_BYTES or stream.unsent_bytes > _MANY_WRITES_BYTES:
             self.has_long_write = True
         return stream.write(framed, count)
 
@@ -69,6 +71,10 @@ class Outbox:
         return False
 
     @property
+    def has_control(self) -> bool:
+        return bool(self._control)
+
+    @property
     def has_datagrams(self) -> bool:
         return bool(self._datagrams)
 
@@ -77,7 +83,7 @@ class Outbox:
         return all(stream.is_idle for stream in self.streams)
 
     def take_run(self, size: int, most: int) -> tuple[SendStream | None, int, list[bytes]]:
-        """When nothing waits but one long write: its stream, the offset, and pieces of equal size."""
+        """When nothing waits but the writes of one stream: that stream, the offset, and pieces of equal size."""
         if self._control or self._datagrams:
             return None, 0, []
         busy = [stream for stream in self.streams if stream.is_pending]

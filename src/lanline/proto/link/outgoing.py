@@ -96,8 +96,7 @@ class Outgoing:
         packets: list[bytes] = []
         if outbox.has_long_write:
             self._is_searching = True
-            if self._is_plain:
-                packets = self._pack_run(now)
+            self._pack_many(packets, now)
         full = self._mtu.current - WORTHWHILE_ROOM
         while self._may_send(now):
             packet = self._pack(self._room(), now)
@@ -155,16 +154,28 @@ class Outgoing:
             self._probes
             or self.recovery.loss.rate
             or self._new_address is not None
-            or self._received.ack_bytes
+            or self._received.waiting
             or self._profile.window_packets is not None
         )
+
+    def _pack_many(self, packets: list[bytes], now: float) -> None:
+        """The first packet takes what else waits along; then the others are alike."""
+        if (self._received.waiting or self.outbox.has_control) and self._may_send(now):
+            packet = self._pack(self._room(), now)
+            if packet is not None:
+                packets.append(packet)
+        if self._is_plain:
+            packets += self._pack_run(now)
 
     def _pack_run(self, now: float) -> list[bytes]:
         """Equal full packets of one stream, as many as may leave now: the bulk of all work, so without detours."""
         recovery = self.recovery
         window = self._congestion.window_bytes
         mtu = self._mtu.current
-        most = int(min(window - recovery.in_flight_bytes, self._pacer.budget)) // mtu
+        pacer = self._pacer
+        if pacer.budget < 2 * mtu:
+            pacer.refill(now, pacing_rate(self._congestion, recovery.round_trip))
+        most = int(min(window - recovery.in_flight_bytes, pacer.budget)) // mtu
         if most <= 1:
             return []
         stream, offset, pieces = self.outbox.take_run(mtu - SEALED_OVERHEAD_BYTES - STREAM_OVERHEAD_BYTES, most)
@@ -184,7 +195,7 @@ class Outgoing:
         packets = self._sealer.seal_run(self._remote_id, self._next_number, payloads)
         self._next_number = number
         recovery.on_run_sent(len(pieces) * mtu, now)
-        self._pacer.budget -= len(pieces) * mtu
+        pacer.budget -= len(pieces) * mtu
         return packets
 
     def _pack(self, room: int, now: float) -> bytes | None:
@@ -271,7 +282,7 @@ class Outgoing:
     def has_work(self) -> bool:
         """There may be something to send, or a timer to set."""
         return bool(
-            self._received.ack_bytes
+            self._received.waiting
             or self._probes
             or self.outbox.is_pending
             or self._is_searching
@@ -286,7 +297,10 @@ class Outgoing:
             return
         self._probes = 0
         has_advanced = self._settle(arrived)
-        limited_bytes = sum([packet.size_bytes for packet in arrived if packet.was_limited])
+        limited_bytes = 0
+        for packet in arrived:
+            if packet.was_limited:
+                limited_bytes += packet.size_bytes
         if limited_bytes:
             self._congestion.on_ack(limited_bytes, arrived[0].sent_at, now, self.recovery.round_trip)
         if lost:

@@ -50,7 +50,9 @@ class RangeSet:
 
     @property
     def largest(self) -> int:
-        return self._lasts[-1]
+        """-1 when there is none."""
+        lasts = self._lasts
+        return lasts[-1] if lasts else -1
 
     def descending(self, limit: int) -> list[tuple[int, int]]:
         """The `limit` highest ranges, highest first."""

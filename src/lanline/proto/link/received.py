@@ -26,9 +26,9 @@ class ReceivedPackets:
         "_numbers",
         "_old_below",
         "_turn_at",
-        "_waiting",
         "_waiting_bytes",
         "deadline",
+        "waiting",
     )
 
     def __init__(self, ack_every: int, ack_delay_s: float) -> None:
@@ -39,32 +39,33 @@ class ReceivedPackets:
         self._turn_at = 0.0
         self._ack_every = ack_every
         self._ack_delay_s = ack_delay_s
-        self._waiting = 0
+        self.waiting = 0
+        """Packets that are not acknowledged yet."""
         self._waiting_bytes = 0
         self._immediate = False
         self._alert = 0
         self.deadline: float | None = None
 
     def is_new(self, number: int) -> bool:
+        if number < self._floor:
+            return False
         numbers = self._numbers
-        if not numbers or number > numbers.largest:
-            return number >= self._floor
-        return number >= self._floor and number not in numbers
+        return number > numbers.largest or number not in numbers
 
     @property
     def largest(self) -> int:
-        return self._numbers.largest if self._numbers else -1
+        return self._numbers.largest
 
     def record(self, number: int, now: float, size_bytes: int, ack_eliciting: bool) -> None:
         numbers = self._numbers
-        previous = numbers.largest if numbers else -1
+        previous = numbers.largest
         numbers.add(number, number)
         if number > previous:
             self._largest_at = now
         if len(numbers) > 1:
             self._forget_old(now)
         if ack_eliciting:
-            self._waiting += 1
+            self.waiting += 1
             self._waiting_bytes += size_bytes
             if number != previous + 1:
                 # A gap or a late packet, and what follows it, is news that the sender's loss detection waits for.
@@ -72,7 +73,7 @@ class ReceivedPackets:
             if self._alert:
                 self._alert -= 1
                 self._immediate = True
-            elif self._waiting >= self._ack_every or self._waiting_bytes >= _ACK_BYTES_AT_MOST:
+            elif self.waiting >= self._ack_every or self._waiting_bytes >= _ACK_BYTES_AT_MOST:
                 self._immediate = True
             elif self.deadline is None:
                 self.deadline = now + self._ack_delay_s
@@ -94,7 +95,7 @@ class ReceivedPackets:
     @property
     def ack_bytes(self) -> int:
         """What an acknowledgement would take now; 0 when nothing has come since the last one."""
-        if not self._waiting:
+        if not self.waiting:
             return 0
         return ACK_BYTES + ACK_RANGE_BYTES * (min(len(self._numbers), MAX_ACK_RANGES) - 1)
 
@@ -104,7 +105,7 @@ class ReceivedPackets:
         self.deadline = None
 
     def take_ack(self, now: float, room: int) -> bytes:
-        self._waiting = 0
+        self.waiting = 0
         self._waiting_bytes = 0
         self._immediate = False
         self.deadline = None

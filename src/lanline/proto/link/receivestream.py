@@ -40,8 +40,7 @@ class ReceiveStream:
             data, end = self._join_pending(data, end)
         self._next = end
         messages = self._parser.feed(data)
-        for message in messages:
-            self._held_bytes += PREFIX_BYTES + len(message)
+        self._held_bytes += PREFIX_BYTES * len(messages) + sum(map(len, messages))
         return messages
 
     def _keep(self, offset: int, data: bytes) -> None:
@@ -75,9 +74,15 @@ class ReceiveStream:
                 end = offset + len(following)
         return b"".join(parts), end
 
-    def release(self, size_bytes: int) -> None:
-        """A message of this size has been dealt with. Its prefix counts too, or empty ones would cost nothing."""
-        self._held_bytes = max(0, self._held_bytes - PREFIX_BYTES - size_bytes)
+    def release(self, size_bytes: int) -> bool:
+        """A message of this size has been dealt with; True when there is a new limit to take.
+
+        Its prefix counts too, or empty ones would cost nothing.
+        """
+        held = self._held_bytes - PREFIX_BYTES - size_bytes
+        held = max(held, 0)
+        self._held_bytes = held
+        return self._next - held + self._window - self._limit >= self._window // 4
 
     def take_limit(self) -> int | None:
         """A new limit to tell the sender, once it is worth a frame. A half message counts as taken."""

@@ -92,7 +92,8 @@ class Recovery:
         if not arrived:
             return arrived, []
         newest = arrived[0]
-        self.in_flight_bytes -= sum([packet.size_bytes for packet in arrived])
+        for packet in arrived:
+            self.in_flight_bytes -= packet.size_bytes
         if newest.number == largest:
             self.round_trip.update(max(0.0, now - newest.sent_at), min(delay_s, self._profile.ack_delay_s), now)
         self._largest_acked = max(self._largest_acked, largest)
@@ -103,7 +104,8 @@ class Recovery:
         else:
             lost = []
             self._loss_at = None
-        self._count(len(arrived), lost, now)
+        if lost or self.loss.rate:
+            self._count(len(arrived), lost, now)
         return arrived, lost
 
     def _count(self, arrived: int, lost: list[SentPacket], now: float) -> None:

@@ -65,7 +65,7 @@ class SendStream:
 
     def has_room(self, buffer_bytes: int) -> bool:
         """Whether a message may be written, of whatever size: the last one may reach over the edge."""
-        if self.buffered_bytes < buffer_bytes:
+        if self._queued_to - self._acked_to < buffer_bytes:
             return True
         self._was_full = True
         return False
@@ -78,6 +78,10 @@ class SendStream:
     @property
     def has_unsent(self) -> bool:
         return bool(self._queue)
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self._queued_to - self._sent_to
 
     @property
     def is_idle(self) -> bool:
@@ -114,12 +118,15 @@ class SendStream:
         return Chunk(self, offset, data)
 
     def take_run(self, size: int, most: int) -> tuple[int, list[bytes]]:
-        """Pieces of `size` bytes each, at most `most`, when one write holds several and nothing was lost."""
+        """Pieces of `size` bytes each, at most `most`, when several wait and nothing was lost."""
         queue = self._queue
         if self._lost or not queue:
             return 0, []
-        head = queue[0]
         start = self._position
+        head = queue[0]
+        if len(head) - start <= most * size and len(queue) > 1:
+            head = self._join_waiting(most * size)
+            start = 0
         most = min(most, (len(head) - start - 1) // size, (self.limit - self._sent_to) // size)
         if most <= 1:
             return 0, []
@@ -128,6 +135,20 @@ class SendStream:
         offset = self._sent_to
         self._sent_to = offset + most * size
         return offset, [head[at : at + size] for at in range(start, stop, size)]
+
+    def _join_waiting(self, enough: int) -> bytes:
+        """Make one write of several, until it is more than `enough`."""
+        queue = self._queue
+        parts = [queue.popleft()[self._position :]]
+        room = enough - len(parts[0])
+        while queue and room >= 0:
+            part = queue.popleft()
+            room -= len(part)
+            parts.append(part)
+        joined = b"".join(parts)
+        queue.appendleft(joined)
+        self._position = 0
+        return joined
 
     def _join_following(self, data: bytes, room: int) -> bytes:
         parts = [data]

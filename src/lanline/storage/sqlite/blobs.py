@@ -23,6 +23,10 @@ class SqliteBlobsView:
         size: int = self._connection.execute(total).scalar_one()
         return size
 
+    def sizes(self) -> dict[AccountId, int]:
+        totals = select(blobs.c.owner, func.sum(blobs.c.size_bytes)).group_by(blobs.c.owner)
+        return {AccountId(owner): size for owner, size in self._connection.execute(totals)}
+
 
 class SqliteBlobs(SqliteBlobsView):
     def put(self, data: bytes, owner: AccountId, now_ms: int) -> BlobId:

@@ -162,6 +162,8 @@ class MemberChanged(msgspec.Struct, frozen=True, array_like=True, tag=75):
     account: Id
     member: Member | None
     by: Id
+    members: int = 0
+    """How many are in the room now."""
 
 
 class InvitedToRoom(msgspec.Struct, frozen=True, array_like=True, tag=76):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from lanline.client.chat import events
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.sealing import seal
@@ -27,6 +29,8 @@ LAB, ANN_AND_BEN = 10, 20
 START_MS = 1_700_000_000_000
 
 T = TypeVar("T")
+_SEEDS = itertools.count()
+"""Two processes never draw the same ids."""
 
 
 class TurnedClock:
@@ -140,15 +144,19 @@ class Stage:
         self, way: SignInWay | None = None, *, follows_all: bool = True, history: History | None = None
     ) -> None:
         self.clock = TurnedClock()
-        self.chance = random.Random(7)
+        self.chance = random.Random(next(_SEEDS))
         self.history = history or History.in_memory()
         self.told: list[Any] = []
+        """All events that no `heard` has taken."""
         self.node = self._start(way or AsDevice(), follows_all)
 
     def _start(self, way: SignInWay, follows_all: bool) -> ChatNode:
         node = ChatNode(self.clock, self.chance.randbytes, self.history, way, follows_all=follows_all)
-        node.subscribe(lambda event: self.told.append(event))
+        node.subscribe(self._hear)
         return node
+
+    def _hear(self, event: events.NodeEvent) -> None:
+        self.told.append(event)
 
     def restart(self, *, follows_all: bool = True) -> None:
         """The process is gone, the disk is as it was after the last commit."""

@@ -344,6 +344,28 @@ def test_client_that_lost_its_memory_ends_the_link_of_the_server_too() -> None:
     assert pair.server.closed.code is CloseCode.RESET
 
 
+def test_flood_of_sealed_packets_for_nobody_gets_few_resets_and_then_some_again() -> None:
+    target = endpoint()
+    luck = random.Random(3)
+
+    def answers(count: int, now: float) -> int:
+        for _ in range(count):
+            target.receive_datagram(b"\x80" + luck.randbytes(99), address(luck), now)
+        return len(target.datagrams_to_send(now))
+
+    assert answers(10_000, 1.0) == 100
+    assert answers(10_000, 1.005) == 0
+    assert answers(1, 1.011) == 1
+
+
+def test_ids_begin_with_the_prefix_that_was_wished_for() -> None:
+    prefix = b"\x80\x01\x02\x03"
+    target = endpoint(id_prefix=prefix)
+    ids = {target.connect(("10.0.0.1", 1), 0.0).local_id for _ in range(100)}
+    assert len(ids) == 100
+    assert {(each[:4], len(each)) for each in ids} == {(prefix, 8)}
+
+
 def test_forged_reset_ends_nothing() -> None:
     pair = Pair()
     client, server = pair.establish()

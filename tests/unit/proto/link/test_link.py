@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 
@@ -266,6 +267,29 @@ def test_datagram_twice_on_the_way_arrives_once() -> None:
     client.send_message(MEDIA, b"frame")
     pair.run_for(1.0)
     assert pair.server.messages(MEDIA) == [b"frame"]
+
+
+def test_acknowledgement_goes_along_with_the_first_packet_of_many() -> None:
+    pair = Pair(LinkProfile(most_mtu_bytes=1200))
+    client, _ = pair.establish()
+    client.send_message(BULK, bytes(40_000))
+    pair.run_for(1.0)
+    runs: list[int] = []
+    seal_run = client._outgoing._sealer.seal_run  # type: ignore[union-attr]
+
+    def watch(head: bytes, number: int, payloads: list[bytes]) -> list[bytes]:
+        runs.append(len(payloads))
+        return seal_run(head, number, payloads)
+
+    client._outgoing._sealer = SimpleNamespace(seal=client._outgoing._sealer.seal, seal_run=watch)  # type: ignore[union-attr, assignment]
+    received = client._outgoing._received
+    # As if the last packet had come once more, and were to be acknowledged again.
+    received.record(received.largest, pair.now, 100, ack_eliciting=True)
+    client.send_message(BULK, bytes(40_000))
+    before = len(pair.client.sent)
+    pair.drain_all()
+    assert not received.waiting
+    assert 1 <= runs[0] < len(pair.client.sent) - before
 
 
 # Priorities.

@@ -63,6 +63,18 @@ def test_full_buffer_refuses_and_a_single_large_message_passes() -> None:
     outbox.write(Channel.BULK, bytes(1), 1)
 
 
+def test_many_small_writes_are_as_good_as_a_long_one() -> None:
+    outbox = Outbox(LinkProfile())
+    outbox.write(Channel.CHAT, bytes(2000), 1)
+    assert not outbox.has_long_write
+    for _ in range(10):
+        outbox.write(Channel.CHAT, bytes(1000), 1)
+    assert outbox.has_long_write
+    stream, offset, pieces = outbox.take_run(1100, 100)
+    assert stream is outbox.stream(Channel.CHAT)
+    assert (offset, len(pieces)) == (0, 10)
+
+
 def test_oldest_datagrams_go_when_there_are_too_many() -> None:
     outbox = Outbox(LinkProfile(datagram_buffer_bytes=300))
     for number in range(10):

@@ -112,6 +112,37 @@ def test_small_messages_share_a_chunk() -> None:
     assert chunk.data == frame_message(b"word") * 5
 
 
+def test_small_writes_leave_in_equal_pieces_as_one_long_one_does() -> None:
+    stream = SendStream(Channel.CHAT, 100_000)
+    wire = b""
+    for number in range(100):
+        stream.write(bytes([number]) * 70, 1)
+        wire += bytes([number]) * 70
+    taken = b""
+    for most in (3, 10, 100):
+        offset, pieces = stream.take_run(200, most)
+        assert offset == len(taken)
+        assert {len(piece) for piece in pieces} == {200}
+        taken += b"".join(pieces)
+        assert len(pieces) == most or len(wire) - len(taken) <= 200
+    rest = stream.take(1000)
+    assert rest is not None
+    assert taken + rest.data == wire
+    assert not stream.has_unsent
+
+
+def test_writes_that_make_no_run_are_left_as_they_are() -> None:
+    stream = SendStream(Channel.CHAT, 100_000)
+    stream.write(b"first", 1)
+    stream.write(b"second", 1)
+    begun = stream.take(2)
+    assert stream.take_run(100, 5) == (0, [])
+    rest = stream.take(100)
+    assert begun is not None
+    assert rest is not None
+    assert (rest.offset, begun.data + rest.data) == (2, b"firstsecond")
+
+
 def test_lost_chunk_that_arrived_after_all_is_not_sent_again() -> None:
     stream = SendStream(Channel.CHAT, 1000)
     stream.write(bytes(100), 1)

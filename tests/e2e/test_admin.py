@@ -1,0 +1,109 @@
+"""What an admin does beside a running server, by the operator's key and by an account's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.house import COMMAND, LIMIT_S, House, clean_environment, command, house
+from lanline.model.invites import InviteLink
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        server = made.serve()
+        made.join("ann", server.first_invite)
+        made.join("ben")
+        yield made
+
+
+def user(home: House, name: str) -> dict[str, object]:
+    return next(user for user in home.admin_json("admin", "users") if user["name"] == name)
+
+
+def test_people_are_banned_and_let_in_again(home: House) -> None:
+    assert home.admin("admin", "ban", "BEN", "--reason", "shouting") == "ben is banned.\n"
+    assert user(home, "ben")["is_banned"] is True
+    sent = home.member("ben", "send", "--timeout", "5", "#lobby", "hello?")
+    assert sent.returncode == 1
+    assert "banned" in sent.stderr
+    assert home.admin("admin", "unban", "ben") == "ben may sign in again.\n"
+    home.say("ben", "hello again")
+
+
+def test_admins_are_made_and_unmade_and_may_work_from_their_own_home(home: House) -> None:
+    refused = home.member("ben", "invite")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    home.admin("admin", "promote", "ben")
+    invited = home.member("ben", "invite", "--uses", "2")
+    assert invited.returncode == 0, invited.stderr
+    home.join("cara", invited.stdout.splitlines()[0])
+    assert home.member("ben", "admin", "demote", "ben").returncode == 0
+    assert user(home, "ben")["is_admin"] is False
+
+
+def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) -> None:
+    done = command("admin", "ban", "bem", "--data", str(home.data))
+    assert (done.returncode, done.stderr) == (1, "lanline: Nobody here is called bem. Did you mean ben?\n")
+
+
+def test_a_device_that_is_lost_is_shut_out(home: House) -> None:
+    [device] = home.admin_json("admin", "devices", "ben")
+    home.admin("admin", "devices", "ben", "--revoke", str(device["device"]))
+    assert home.member("ben", "send", "--timeout", "5", "#lobby", "hello?").returncode == 1
+    assert home.admin_json("admin", "devices", "ben")[0]["is_revoked"] is True
+    done = command("admin", "devices", "ann", "--revoke", "99", "--data", str(home.data))
+    assert "ann has no device 99" in done.stderr
+
+
+def test_a_password_is_changed_without_standing_on_a_command_line(home: House) -> None:
+    def give(text: str) -> subprocess.CompletedProcess[str]:
+        words = [*COMMAND, "admin", "password", "ben", "--data", str(home.data)]
+        return subprocess.run(
+            words, input=text, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=clean_environment()
+        )
+
+    assert give("another horse 8\n").stdout == "ben has a new password.\n"
+    address = home.admin_json("invite")["link"]
+    old = home.member("second", "join", address, "--name", "ben")
+    assert old.returncode == 1
+    new = command(
+        "join", address, "--name", "ben", "--home", str(home.folder / "s"), LANLINE_PASSWORD="another horse 8"
+    )
+    assert new.returncode == 0, new.stderr
+    assert len(user(home, "ben")["devices"]) == 2  # type: ignore[arg-type]
+    assert "empty" in give("").stderr
+    assert give("short\n").returncode == 1
+
+
+def test_invites_are_listed_and_ended(home: House) -> None:
+    link = home.invite("--uses", "3", "--expires", "2h")
+    [kept] = [each for each in home.admin_json("admin", "invites") if each["uses_left"] == 3]
+    assert InviteLink.parse(link).token.hex() not in json.dumps(kept)
+    home.admin("admin", "invites", "--drop", kept["token_hash"][:8].upper())
+    refused = home.member("cara", "join", link, "--name", "cara")
+    assert refused.returncode == 1
+    done = command("admin", "invites", "--drop", "ffffffff", "--data", str(home.data))
+    assert "There is no invite ffffffff" in done.stderr
+
+
+def test_an_invite_names_the_place_it_is_told_and_shows_a_code(home: House) -> None:
+    assert home.invite("--host", "chat.example.org").startswith("lanline://chat.example.org:")
+    assert home.invite("--host", "[2001:db8::1]:7").startswith("lanline://[2001:db8::1]:7/#")
+    shown = home.admin("invite", "--qr").splitlines()
+    assert shown[0].startswith("lanline://127.0.0.1:")
+    assert len(shown) > 15
+    done = command("invite", "--host", "a b", "--data", str(home.data))
+    assert done.returncode == 64
+
+
+def test_tables_are_for_people(home: House) -> None:
+    shown = home.admin("admin", "users").splitlines()
+    assert [line.split()[:2] for line in shown] == [["NAME", "STANDING"], ["ann", "admin"], ["ben", "member"]]
+    assert home.admin("admin", "rooms").splitlines()[1].split()[:3] == ["#lobby", "open", "2"]
+    assert "appends_total" in home.admin("admin", "status")

@@ -1,0 +1,53 @@
+"""A backup of a server that is in use, restored somewhere else: its people find it as it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.house import House, command, house
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        yield made
+
+
+def test_people_go_on_at_the_restored_server_with_their_own_keys(home: House, tmp_path: Path) -> None:
+    server = home.serve()
+    port = server.port
+    home.join("ann", server.first_invite)
+    home.say("ann", "before the backup")
+    archive = tmp_path / "backup.tar"
+    assert "is made" in home.admin("admin", "backup", str(archive))
+    refused = command("admin", "restore", str(archive), "--data", str(home.data))
+    assert refused.stderr.startswith(f"lanline: A server runs on {home.data}.")
+    server.end()
+
+    restored = tmp_path / "elsewhere"
+    done = command("admin", "restore", str(archive), "--data", str(restored))
+    assert done.returncode == 0, done.stderr
+    again = home.serve(data=restored, port=port)
+    assert again.first_invite is None
+    home.say("ann", "after it")
+    assert [text for text in home.heard("ann") if "it" in text or "backup" in text] == ["before the backup", "after it"]
+
+
+def test_an_export_goes_to_a_file_or_to_a_pipe(home: House, tmp_path: Path) -> None:
+    server = home.serve()
+    home.join("ann", server.first_invite)
+    home.say("ann", "one")
+    lines = [json.loads(line) for line in home.admin("admin", "export").splitlines()]
+    assert lines[-1] == {"type": "end", "lines": len(lines)}
+    assert sum(line["type"] == "entry" for line in lines) == 1
+    server.end()
+    file = tmp_path / "all.jsonl"
+    home.admin("admin", "export", str(file))
+    assert [json.loads(line)["type"] for line in file.read_text().splitlines()] == [line["type"] for line in lines]
+    again = command("admin", "export", str(file), "--data", str(home.data))
+    assert again.returncode == 64
+    assert "overwrites nothing" in again.stderr

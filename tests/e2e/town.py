@@ -1,0 +1,94 @@
+"""A server process and people who run commands against it, each in a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+LIMIT_S = 30.0
+COMMAND = [sys.executable, "-m", "lanline"]
+PASSWORD = "correct horse battery"
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
+
+
+class Town:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._server: subprocess.Popen[str] | None = None
+        self._running: list[subprocess.Popen[str]] = []
+
+    def open(self, data: str = "data") -> None:
+        """A server that anybody may join."""
+        words = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.folder / data), "--open"]
+        self._server = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, text=True, env=OUTSIDE)
+        assert self._server.stdout is not None
+        for line in self._server.stdout:
+            if "is ready" in line:
+                return
+        raise AssertionError("the server did not start")
+
+    def close(self, how: int = signal.SIGTERM) -> None:
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.communicate(timeout=LIMIT_S)
+            self._server = None
+
+    def run(
+        self, name: str, *words: str, given: str | bytes = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        data = given.encode() if isinstance(given, str) else given
+        done = subprocess.run(
+            [*COMMAND, *words, "--home", str(self.folder / name)],
+            input=data,
+            capture_output=True,
+            timeout=LIMIT_S,
+            env=OUTSIDE | environment,
+            check=False,
+        )
+        told = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in told.stderr
+        return told
+
+    def start(self, name: str, *words: str) -> subprocess.Popen[str]:
+        command = [*COMMAND, *words, "--home", str(self.folder / name)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=OUTSIDE)
+        self._running.append(process)
+        return process
+
+    def join(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        return self.run(name, "join", f"127.0.0.1:{self.port}", "--name", name, *options, LANLINE_PASSWORD=PASSWORD)
+
+    def texts(self, name: str, of: str) -> list[str]:
+        done = self.run(name, "log", of, "--json", "--last", "1000")
+        assert done.returncode == 0, done.stderr
+        return [each["text"] for each in map(parsed, done.stdout.splitlines())]
+
+    def dispose(self) -> None:
+        for process in self._running:
+            process.kill()
+            process.communicate()
+        self.close(signal.SIGKILL)
+
+
+def parsed(line: str) -> dict[str, Any]:
+    value = json.loads(line)
+    assert isinstance(value, dict)
+    return value
+
+
+def words_of_key(text: str) -> list[str]:
+    return re.findall(r"^ {4}(\w+(?: \w+){5})$", text, re.MULTILINE)
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,224 @@
+"""Calling a server for as long as it takes: over UDP, over WebSocket, back to UDP; and what ends the calling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from lanline.client.chat import connector as module
+from lanline.client.chat import events
+from lanline.client.chat.connector import Connector
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.pin import KnownServer
+from lanline.client.chat.session import NodeState
+from lanline.errors import (
+    AddressUnavailable,
+    CloseCode,
+    LinkError,
+    RefusalCode,
+    RequestRefused,
+    ServerKeyChanged,
+    VersionMismatch,
+)
+from lanline.transport.loopclock import LoopClock
+from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.signin import NoCommonVersion, SignIn
+from unit.client.chat.stage import PlayedLink, Stage
+
+LIMIT_S = 10.0
+KEY = bytes(range(32))
+
+
+class MetLink(PlayedLink):
+    peer_fingerprint = KEY
+
+
+class PlayedNetwork:
+    """Each call is answered by the next outcome; when there is none it hangs."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.udp: list[Any] = []
+        self.websocket: list[Any] = []
+        self.calls: list[tuple[str, bytes | None]] = []
+        self.links: list[MetLink] = []
+
+    async def connect_udp(self, _host: str, _port: int, expected_fingerprint: bytes | None = None) -> Any:
+        return await self._answer("udp", self.udp, expected_fingerprint)
+
+    async def connect_websocket(self, _host: str, _port: int, expected_fingerprint: bytes | None = None) -> Any:
+        return await self._answer("websocket", self.websocket, expected_fingerprint)
+
+    async def _answer(self, way: str, outcomes: list[Any], fingerprint: bytes | None) -> Any:
+        self.calls.append((way, fingerprint))
+        if not outcomes:
+            await asyncio.Event().wait()
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        if isinstance(outcome, MetLink):
+            self.links.append(outcome)
+        return outcome
+
+
+class Scene:
+    def __init__(self, fingerprint: bytes | None = KEY) -> None:
+        self.stage = Stage()
+        self.stage.node = ChatNode(LoopClock(), bytes, self.stage.history, self.stage.node._way)
+        self.network = PlayedNetwork(self.stage)
+        self.told: list[events.NodeEvent] = []
+        self.stage.node.subscribe(self.told.append)
+        server = KnownServer("ship", 5265, fingerprint)
+        self.connector = Connector(self.stage.node, self.network, server, self.told.append)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not condition():  # noqa: ASYNC110 -- turns of the loop, not time
+                await asyncio.sleep(0)
+
+    async def signed_in(self, count: int) -> MetLink:
+        """The newest link, once there are so many, signed in."""
+        await self.until(lambda: len(self.network.links) >= count)
+        link = self.network.links[count - 1]
+        await self.until(lambda: link.sent)
+        self.stage.greet(link)
+        self.stage.sign_in(link)
+        return link
+
+
+def play(work: Callable[[Scene, asyncio.Task[None]], Awaitable[None]], scene_of: Callable[[], Scene] = Scene) -> None:
+    async def main() -> None:
+        scene = scene_of()
+        running = asyncio.create_task(scene.connector.run())
+        try:
+            await work(scene, running)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.004)
+    monkeypatch.setattr(module, "UDP_AGAIN_S", 0.01)
+
+
+def test_a_server_that_is_away_is_called_again_and_each_failure_is_told() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [None, LinkError("It hung up."), AddressUnavailable("Unknown host."), MetLink()]
+        scene.network.websocket += [LinkError("Nothing answers.")]
+        await scene.signed_in(1)
+        failed = [event.reason for event in scene.told if isinstance(event, events.CallFailed)]
+        assert failed == ["Nothing answers.", "It hung up.", "Unknown host."]
+        assert scene.stage.node.state is NodeState.SIGNED_IN
+
+    play(work)
+
+
+def test_a_lost_link_is_called_anew() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [MetLink(), MetLink()]
+        (await scene.signed_in(1)).die()
+        await scene.signed_in(2)
+        assert [way for way, _ in scene.network.calls] == ["udp", "udp"]
+
+    play(work)
+
+
+def test_pauses_grow_to_a_bound_differ_and_begin_anew_after_a_sign_in() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [*[LinkError("No.")] * 6, MetLink(), LinkError("No.")]
+        (await scene.signed_in(1)).die()
+        await scene.until(lambda: scene.connector.failed_calls == 8)
+        pauses = [event.next_try_s for event in scene.told if isinstance(event, events.CallFailed)]
+        assert all(0.0005 <= pause <= 0.004 for pause in pauses)
+        assert pauses[0] <= 0.001 < max(pauses[3:6])
+        assert pauses[6] <= 0.001
+        assert len(set(pauses)) == len(pauses)
+
+    play(work)
+
+
+def test_over_websocket_udp_is_tried_again_and_takes_over() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [None, None, LinkError("Not now."), MetLink()]
+        scene.network.websocket += [MetLink()]
+        websocket = await scene.signed_in(1)
+        udp = await scene.signed_in(2)
+        assert udp.closed is None
+        assert websocket.closed is not None
+        assert websocket.closed[0] is CloseCode.REPLACED
+        assert not [event for event in scene.told if isinstance(event, events.ConnectionLost)]
+        assert [way for way, _ in scene.network.calls] == ["udp", "websocket", "udp", "udp", "udp"]
+
+    play(work)
+
+
+def test_another_key_is_a_hard_stop_that_says_what_to_do() -> None:
+    async def work(scene: Scene, running: asyncio.Task[None]) -> None:
+        scene.network.udp += [LinkError("Another key.", CloseCode.IDENTITY_REJECTED)]
+        with pytest.raises(ServerKeyChanged, match="acorn") as stopped:
+            await asyncio.wait_for(running, LIMIT_S)
+        assert "--home" in str(stopped.value)
+        assert scene.network.calls == [("udp", KEY)]
+
+    play(work)
+
+
+def test_the_first_key_met_is_the_one_from_then_on() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [MetLink(), MetLink()]
+        (await scene.signed_in(1)).die()
+        await scene.signed_in(2)
+        assert scene.network.calls == [("udp", None), ("udp", KEY)]
+        assert scene.connector.server.fingerprint == KEY
+
+    play(work, lambda: Scene(None))
+
+
+def test_another_version_ends_the_calling() -> None:
+    async def work(scene: Scene, running: asyncio.Task[None]) -> None:
+        link = MetLink()
+        scene.network.udp += [link]
+        await scene.until(lambda: link.sent)
+        link.say(NoCommonVersion((7,)))
+        with pytest.raises(VersionMismatch, match="Upgrade"):
+            await asyncio.wait_for(running, LIMIT_S)
+
+    play(work)
+
+
+async def refuse(scene: Scene, link: MetLink, code: RefusalCode, retry_after_ms: int = 0) -> None:
+    await scene.until(lambda: link.sent)
+    scene.stage.greet(link)
+    (asked,) = link.take(SignIn)
+    link.say(Refused(asked.request, code, "No.", retry_after_ms))
+
+
+def test_a_banned_account_is_not_called_for_again() -> None:
+    async def work(scene: Scene, running: asyncio.Task[None]) -> None:
+        link = MetLink()
+        scene.network.udp += [link]
+        await refuse(scene, link, RefusalCode.BANNED)
+        with pytest.raises(RequestRefused) as refused:
+            await asyncio.wait_for(running, LIMIT_S)
+        assert refused.value.code is RefusalCode.BANNED
+
+    play(work)
+
+
+@pytest.mark.parametrize(("code", "retry_after_ms"), [(RefusalCode.SERVER_PROBLEM, 0), (RefusalCode.SLOW_DOWN, 5)])
+def test_a_refusal_for_now_is_tried_again(code: RefusalCode, retry_after_ms: int) -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        link = MetLink()
+        scene.network.udp += [link, MetLink()]
+        await refuse(scene, link, code, retry_after_ms)
+        await scene.signed_in(2)
+
+    play(work)

@@ -1,0 +1,140 @@
+"""The file of a home: crashes between any two steps, several processes, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from lanline.client.chat import events
+from lanline.client.chat.history import History
+from lanline.client.chat.outboxrows import OutboxRow
+from lanline.errors import HistoryProblem, RefusalCode
+from lanline.model.content import Text
+from lanline.wire.chat.entries import Append
+from unit.client.chat.stage import BEN, LAB, Stage, entry, lab, said
+
+
+class Gone(BaseException):
+    pass
+
+
+def crash_at(history: History, point: str) -> None:
+    def reach(reached: str) -> None:
+        if reached == point:
+            raise Gone
+
+    history.crash_point = reach
+
+
+@pytest.mark.parametrize(("point", "is_kept"), [("begin", False), ("commit", False), ("committed", True)])
+def test_a_crash_while_typing_leaves_all_of_it_or_nothing(point: str, is_kept: bool) -> None:
+    stage = Stage()
+    stage.connect(lab()).die()
+    crash_at(stage.history, point)
+    with pytest.raises(Gone):
+        stage.node.say("#lab", Text("hello"))
+    stage.restart()
+    assert len(stage.connect(lab()).take(Append)) == is_kept
+
+
+@pytest.mark.parametrize(("point", "delivered"), [("begin", 0), ("commit", 0), ("committed", 3)])
+def test_entries_and_their_cursor_are_written_together(point: str, delivered: int) -> None:
+    stage = Stage()
+    link = stage.connect(lab(head=3))
+    crash_at(stage.history, point)
+    with pytest.raises(Gone):
+        link.say(said(LAB, 1, 2, 3))
+    assert not stage.heard(events.EntriesReceived)
+    stage.restart()
+    assert stage.node.conversations[0].delivered == delivered
+    assert len(stage.node.messages(LAB)) == delivered
+
+
+@pytest.mark.parametrize(("point", "waits"), [("begin", 1), ("commit", 1), ("committed", 0)])
+def test_a_committed_message_is_in_the_outbox_or_in_the_history_and_never_in_both(point: str, waits: int) -> None:
+    stage = Stage()
+    link = stage.connect(lab())
+    stage.node.say(LAB, Text("hello"))
+    crash_at(stage.history, point)
+    with pytest.raises(Gone):
+        link.commit(*link.take(Append), after=0)
+    stage.restart()
+    assert len(stage.node.outbox) == waits
+    assert len(stage.node.messages(LAB)) == 1
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    History.open(tmp_path / "chat.db").close()
+    assert stat.S_IMODE((tmp_path / "chat.db").stat().st_mode) == 0o600
+
+
+def test_it_is_synced_at_every_commit(tmp_path: Path) -> None:
+    history = History.open(tmp_path / "chat.db")
+    read = history._database.read
+    assert (read("PRAGMA journal_mode"), read("PRAGMA synchronous")) == ([("wal",)], [(2,)])
+    history.close()
+
+
+def test_positions_are_never_given_twice_over_processes_and_requeueing(tmp_path: Path) -> None:
+    here, there = (History.open(tmp_path / "chat.db") for _ in range(2))
+    positions = []
+    for n, process in enumerate((here, there, here)):
+        positions.append(process.outbox.add(OutboxRow(0, bytes([n]) * 16, None, "#lab", "plain", b"x", 1)).position)
+    there.outbox.refuse(bytes(16), RefusalCode.MUTED, "no")
+    assert there.outbox.requeue(bytes(16))
+    row = here.outbox.find(bytes(16))
+    assert row is not None
+    positions.append(row.position)
+    positions.append(here.outbox.add(OutboxRow(0, b"z" * 16, None, "#lab", "plain", b"x", 1)).position)
+    assert positions == sorted(set(positions))
+    here.close()
+    there.close()
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(HistoryProblem, match="newer"):
+        History.open(path)
+
+
+def test_a_damaged_file_is_told_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(HistoryProblem, match="damaged"):
+        History.open(path)
+
+
+def test_a_folder_in_its_place_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "chat.db").mkdir()
+    with pytest.raises(HistoryProblem, match=r"chat\.db"):
+        History.open(tmp_path / "chat.db")
+
+
+def say_often(stage: Stage, text: str) -> None:
+    for _ in range(10):
+        stage.node.say(LAB, Text(text))
+
+
+def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    history = History.open(tmp_path / "chat.db")
+    stage = Stage(history=history)
+    link = stage.connect(lab(head=3))
+    pages = history._database.read("PRAGMA page_count")[0][0]
+    history._database.read(f"PRAGMA max_page_count = {pages}")
+    large = "x" * 50_000
+    with pytest.raises(HistoryProblem, match="no room"):
+        say_often(stage, large)
+    link.say(said(LAB, 1).__class__(LAB, (entry(1, BEN, large),)))
+    assert "no room" in stage.heard(events.HistoryFailed)[0].text
+    assert link.closed is not None
+    history._database.read("PRAGMA max_page_count = 100000")
+    again = stage.connect(lab(head=3))
+    again.say(said(LAB, 1, 2, 3))
+    assert [message.sequence for message in stage.node.messages(LAB) if message.sequence] == [1, 2, 3]
+    history.close()

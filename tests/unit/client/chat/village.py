@@ -1,0 +1,274 @@
+"""Homes with processes that die at any step, and the real server, in one process and on one clock."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lanline.client.chat import events
+from lanline.client.chat.events import NodeEvent
+from lanline.client.chat.history import History
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.session import AsDevice, AsNewcomer, NodeState
+from lanline.errors import CloseCode, LinkNotOpen
+from lanline.model.content import Text
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from serverhouse.house import House
+from serverhouse.links import HandLink
+
+_MOST_UNDER_WAY = 40
+
+
+class Crash(BaseException):
+    """Nothing catches it on its way out: the process is gone."""
+
+
+class Wire:
+    """One link: what is sent waits in it until it is carried, and is lost when it dies."""
+
+    def __init__(self, fingerprint: bytes) -> None:
+        self.server_end = HandLink(fingerprint, buffer_bytes=64 * 1024)
+        self.is_open = True
+        self._handler: Callable[[LinkEvent], None] | None = None
+        self._to_server: deque[tuple[Channel, bytes]] = deque()
+        self._sent = 0
+        self._read = 0
+        self._was_full = False
+
+    # The client's end.
+
+    def set_handler(self, handler: Callable[[LinkEvent], None]) -> None:
+        self._handler = handler
+
+    def is_writable(self, _channel: Channel) -> bool:
+        self._was_full = self._was_full or len(self._to_server) >= _MOST_UNDER_WAY
+        return self.is_open and len(self._to_server) < _MOST_UNDER_WAY
+
+    def send_nowait(self, channel: Channel, payload: bytes) -> int:
+        if not self.is_open:
+            raise LinkNotOpen("closed")
+        self._to_server.append((channel, payload))
+        self._sent += 1
+        return self._sent
+
+    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
+        self.die(code, reason)
+
+    # Whoever carries.
+
+    def carry_up(self, most: int) -> bool:
+        did = False
+        while self.is_open and self._to_server and most:
+            channel, payload = self._to_server.popleft()
+            did, most = True, most - 1
+            self.server_end.give(MessageReceived(channel, payload))
+        if did and self.is_open:
+            self._happen(MessagesDelivered(Channel.CHAT, self._sent - len(self._to_server)))
+            if self._was_full and not self._to_server:
+                self._was_full = False
+                self._happen(SendBufferDrained(Channel.CHAT))
+        return did
+
+    def carry_down(self, most: int) -> bool:
+        self.server_end.arrive()
+        did = False
+        while self.is_open and self._read < len(self.server_end.arrived) and most:
+            channel, payload = self.server_end.arrived[self._read]
+            self._read += 1
+            did, most = True, most - 1
+            self._happen(MessageReceived(channel, payload))
+        if self.server_end.closed is not None and self._read == len(self.server_end.arrived):
+            self.die(CloseCode.DONE, "The server hung up.")
+        return did
+
+    def _happen(self, event: LinkEvent) -> None:
+        if self._handler is not None:
+            self._handler(event)
+
+    def die(self, code: CloseCode = CloseCode.UNREACHABLE, reason: str = "Nobody answers.") -> None:
+        """At both ends; what was under way is lost."""
+        if self.is_open:
+            self.is_open = False
+            self._happen(LinkClosed(code, reason, by_peer=False))
+            self.server_end.end(LinkClosed(code, reason, by_peer=True))
+
+    def forget_client(self) -> None:
+        """Its process is gone; the server learns that the link is dead, and nobody else is there to learn it."""
+        self._handler = None
+        self.die()
+
+
+class Process:
+    """One run of a client program on a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.is_alive = True
+        self.wires: list[Wire] = []
+        self.history = History.open(home.path)
+        self.history.crash_point = self._reach
+        self.steps_left: int | None = None
+        self._delivered: dict[int, int] = {}
+        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop")
+        village = home.village
+        self.node = ChatNode(village.house.clock, village.chance.randbytes, self.history, way)
+        self.node.subscribe(self._hear)
+        for each in self.node.conversations:
+            assert each.delivered >= home.delivered.get(each.log, 0), "what was told is not on the disk"
+
+    def _reach(self, _point: str) -> None:
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left < 0:
+                raise Crash
+
+    def _hear(self, event: NodeEvent) -> None:
+        match event:
+            case events.SignedIn():
+                self._home.has_joined = True
+            case events.EntriesReceived(log, messages):
+                numbers = [message.sequence for message in messages]
+                last = self._delivered.get(log)
+                assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+                assert last is None or numbers[0] == last + 1, "a gap, or a repeat"
+                self._delivered[log] = numbers[-1]
+                self._home.delivered[log] = max(self._home.delivered.get(log, 0), numbers[-1])
+            case events.HistoryFailed(text) | events.SignInRefused(_, text):
+                raise AssertionError(text)
+            case _:
+                pass
+
+    def connect(self) -> None:
+        wire = Wire(self._home.name.encode().ljust(32, b"."))
+        self.wires.append(wire)
+        self._home.village.house.server.on_accept(wire.server_end, ("192.0.2.1", 4000))
+        self.node.on_connected(wire)
+
+    @property
+    def open_wires(self) -> list[Wire]:
+        return [wire for wire in self.wires if wire.is_open]
+
+    def crash(self) -> None:
+        self.is_alive = False
+        for wire in self.wires:
+            wire.forget_client()
+        self.history.close()
+
+
+class Home:
+    def __init__(self, village: Village, name: str) -> None:
+        self.village = village
+        self.name = name
+        self.path = village.folder / f"{name}.db"
+        self.has_joined = False
+        self.processes: list[Process] = []
+        self.typed: list[tuple[str, str, bool]] = []
+        """Destination, text, and whether `say` came back: then it is a promise."""
+        self.delivered: dict[int, int] = {}
+
+    def say(self, process: Process, destination: str) -> None:
+        text = f"{self.name} {len(self.typed)}"
+        is_kept = False
+        try:
+            process.node.say(destination, Text(text))
+            is_kept = True
+        finally:
+            self.typed.append((destination, text, is_kept))
+
+
+class Village:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.chance = random.Random(seed)
+        (folder / "server").mkdir()
+        # Few may be said at once, so that the server often puts something off.
+        self.house = House(folder / "server", messages_per_s=30.0, messages_burst=8)
+        self.homes = [Home(self, name) for name in ("ann", "ben", "cai")]
+
+    def guard(self, process: Process, work: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except Crash:
+            process.crash()
+
+    def settle(self) -> None:
+        """A server's turn. A timer of a client may be the one that crashes it."""
+        try:
+            self.house.settle()
+        except Crash:
+            for process in self.all_processes():
+                if process.steps_left is not None and process.steps_left < 0:
+                    process.crash()
+
+    def all_processes(self) -> list[Process]:
+        return [process for home in self.homes for process in home.processes if process.is_alive]
+
+    def step(self) -> None:
+        chance = self.chance
+        home = chance.choice(self.homes)
+        home.processes = [process for process in home.processes if process.is_alive]
+        if not home.processes or (len(home.processes) < 2 and chance.random() < 0.02):
+            home.processes.append(Process(home))
+        process = chance.choice(home.processes)
+        if chance.random() < 0.02 and process.steps_left is None:
+            process.steps_left = chance.randrange(12)
+        self.guard(process, self._act, home, process)
+        self.settle()
+
+    def _act(self, home: Home, process: Process) -> None:
+        chance = self.chance
+        wires = process.open_wires
+        match chance.choices(range(7), [4, 2, 8, 8, 1, 3, 1])[0]:
+            case 0:
+                destinations = ["#lobby", *(other.name for other in self.homes if other is not home)]
+                for _ in range(chance.choice([1, 1, 3, 12])):
+                    home.say(process, chance.choice(destinations))
+            case 1 if len(wires) < 2 and (not wires or chance.random() < 0.1):
+                process.connect()
+            case 2 if wires:
+                chance.choice(wires).carry_up(chance.randrange(1, 9))
+            case 3 if wires:
+                chance.choice(wires).carry_down(chance.randrange(1, 9))
+            case 4 if wires:
+                chance.choice(wires).die()
+            case 5:
+                self.house.clock.pass_time(chance.random() * 0.3)
+            case 6:
+                for each in process.node.conversations:
+                    process.node.mark_read(each.log, each.delivered)
+            case _:
+                pass
+
+    def restart_server(self) -> None:
+        for process in self.all_processes():
+            for wire in process.open_wires:
+                self.guard(process, wire.die)
+        self.house.stop()
+        self.house.start()
+
+    def come_to_rest(self) -> None:
+        """All are connected, nothing dies any more, and time passes."""
+        for home in self.homes:
+            home.processes = [process for process in home.processes if process.is_alive] or [Process(home)]
+            for process in home.processes:
+                process.steps_left = None
+        # Once more round, for who was typed to before ever coming here.
+        for _ in range(400):
+            for process in self.all_processes():
+                if process.node.state is NodeState.OFFLINE:
+                    process.connect()
+                for wire in process.open_wires:
+                    wire.carry_up(10**6)
+                    self.settle()
+                    wire.carry_down(10**6)
+            self.house.clock.pass_time(0.25)
+            self.settle()
+
+    def close(self) -> None:
+        for process in self.all_processes():
+            process.crash()
+        self.house.stop()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.storage.sqlite.engine import SqliteEngine
+from serverhouse.house import House
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once: its tables take longer than most tests here."""
+    folder = tmp_path_factory.mktemp("store") / "data"
+    SqliteEngine.open(folder).close()
+    return folder
+
+
+@pytest.fixture
+def open_house(tmp_path: Path, empty_store: Path) -> Iterator[Callable[..., House]]:
+    """A server with the settings given, open to everybody unless told otherwise."""
+    houses: list[House] = []
+
+    def open_one(**settings: object) -> House:
+        folder = tmp_path / f"data{len(houses)}"
+        shutil.copytree(empty_store, folder)
+        houses.append(House(folder, **settings))
+        return houses[-1]
+
+    yield open_one
+    for house in houses:
+        house.stop()
+
+
+@pytest.fixture
+def house(open_house: Callable[..., House]) -> House:
+    return open_house()

@@ -1,0 +1,270 @@
+"""Joining by name and password, with and without an invite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lanline.errors import RefusalCode
+from lanline.model.rooms import Role
+from lanline.wire.chat import admin, answers, directory, signin
+from serverhouse.house import PASSWORD, Client, House
+
+OpenHouse = Callable[..., House]
+
+
+def invite(house: House, uses: int = 1, expires_in_s: float | None = None, grants_admin: bool = False) -> bytes:
+    ticket = house.server.make_invite(uses, expires_in_s, grants_admin=grants_admin)
+    house.settle()
+    return ticket.result()
+
+
+def join(client: Client, name: str, password: str = PASSWORD, token: bytes | None = None) -> RefusalCode | str:
+    message = signin.Join(client.number(), name, password, "laptop", token)
+    client.say(message)
+    answer = client.answer(message.request)
+    return answer.known_code if isinstance(answer, answers.Refused) else answer.name
+
+
+def said(client: Client) -> str:
+    return client.last(answers.Refused).text
+
+
+def test_a_free_name_on_an_open_server_makes_an_account_in_the_lobby(house: House) -> None:
+    ann = house.join("ann")
+    assert ann.signed_in.is_new
+    assert not ann.signed_in.is_admin
+    assert ann.log("#lobby")
+    assert house.server.has_accounts
+
+
+def test_a_closed_server_takes_an_invite_and_uses_it_up(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    assert not house.server.has_accounts
+    token = invite(house, uses=2, grants_admin=True)
+    ann = house.greet("ann")
+    assert ann.join("ann", token=token).is_admin
+    assert join(house.greet("bob"), "bob", token=token) == "bob"
+    assert join(house.greet("cyd"), "cyd", token=token) is RefusalCode.INVITE_UNUSABLE
+    assert len(house.server._state.directory) == 2
+
+
+def test_an_expired_or_invented_invite_is_refused(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    token = invite(house, expires_in_s=60)
+    house.pass_time(61)
+    assert join(house.greet("ann"), "ann", token=token) is RefusalCode.INVITE_UNUSABLE
+    assert join(house.greet("ann"), "ann", token=b"invented") is RefusalCode.INVITE_UNUSABLE
+
+
+def test_two_who_use_the_last_use_at_once_are_one_too_many(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    token = invite(house)
+    house.hasher.waits = True
+    clients = {name: house.greet(name) for name in ("ann", "bob")}
+    for name, client in clients.items():
+        client.say(signin.Join(client.number(), name, PASSWORD, "laptop", token))
+    house.hasher.answer_all()
+    house.settle()
+    kinds = sorted(type(client.answer(1)).__name__ for client in clients.values())
+    assert kinds == ["Refused", "SignedIn"]
+    assert len(house.server._state.directory) == 1
+
+
+def test_two_who_take_one_name_at_once_do_not_share_it(house: House) -> None:
+    house.hasher.waits = True
+    one, other = house.greet("one"), house.greet("other")
+    for client in (one, other):
+        client.say(signin.Join(client.number(), "ann", PASSWORD, "laptop"))
+    house.hasher.answer_all()
+    house.settle()
+    assert isinstance(one.answer(1), signin.SignedIn)
+    assert other.answer(1).known_code is RefusalCode.NAME_TAKEN
+    house.hasher.waits = False
+    assert join(other, "bob") == "bob", "who was refused may try again"
+
+
+def test_the_right_password_adds_a_device_and_needs_no_invite(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    ann = house.greet("ann")
+    ann.join("ann", token=invite(house))
+    phone = house.greet("phone")
+    signed_in = phone.join("ann")
+    assert (signed_in.account, signed_in.is_new) == (ann.account, False)
+    assert signed_in.device != ann.signed_in.device
+
+
+def test_joining_again_with_the_same_key_and_password_signs_in(house: House) -> None:
+    ann = house.join("ann")
+    again = house.join("ann")
+    assert again.signed_in.device == ann.signed_in.device
+
+
+def test_a_taken_name_is_told_where_anybody_may_join(house: House) -> None:
+    house.join("ann")
+    stranger = house.greet("stranger")
+    assert join(stranger, "ann", "a wrong password") is RefusalCode.NAME_TAKEN
+    assert said(stranger) == "The name ann is taken: give its password, or choose another name."
+
+
+def test_a_name_that_looks_the_same_is_taken(house: House) -> None:
+    house.join("olaf")
+    assert join(house.greet("stranger"), "OIaf", "a wrong password") is RefusalCode.NAME_TAKEN
+
+
+def test_on_a_closed_server_nobody_learns_which_names_there_are(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    house.greet("ann").join("ann", token=invite(house))
+    stranger = house.greet("stranger")
+    texts = []
+    for name in ("ann", "nobody"):
+        asked = len(house.hasher.asked)
+        assert join(stranger, name, "a wrong password") is RefusalCode.BAD_CREDENTIALS
+        texts.append(said(stranger))
+        assert len(house.hasher.asked) == asked + 1, "the time it takes would tell"
+    assert texts[0] == texts[1]
+
+
+def test_with_an_invite_that_does_not_hold_nobody_learns_it_either(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    house.greet("ann").join("ann", token=invite(house))
+    stranger = house.greet("stranger")
+    texts = []
+    for name in ("ann", "nobody"):
+        assert join(stranger, name, "a wrong password", b"invented") is RefusalCode.INVITE_UNUSABLE
+        texts.append(said(stranger))
+    assert texts[0] == texts[1]
+
+
+def test_who_is_banned_learns_it_by_the_right_password_only(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    ann = house.greet("ann")
+    ann.join("ann", token=invite(house))
+    operator = house.sign_in(house.operator_fingerprint)
+    operator.say(admin.SetBanned(operator.number(), ann.account, is_banned=True))
+    client = house.greet("phone")
+    assert join(client, "ann", "a wrong password") is RefusalCode.BAD_CREDENTIALS
+    assert join(client, "ann") is RefusalCode.BANNED
+    assert len(house.server._state.directory.devices(ann.signed_in.account)) == 1, "nothing is kept of it"  # type: ignore[arg-type]
+    again = house.greet("ann")
+    assert again.refusal(signin.SignIn(again.number())) is RefusalCode.BANNED
+
+
+def test_a_short_password_and_a_bad_name_are_refused_before_anything_else(house: House) -> None:
+    client = house.greet("ann")
+    assert join(client, "ann", "short") is RefusalCode.INVALID
+    assert "8 characters" in said(client)
+    for name in ("", "a\x1b[31m", "an" * 40, "#room", "with space"):
+        assert join(client, name) is RefusalCode.INVALID
+    assert not house.server.has_accounts
+
+
+def test_wrong_passwords_are_slowed_down_for_the_account_wherever_they_come_from(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_account=3, password_wait_s=10.0)
+    house.join("ann")
+    for number in range(3):
+        client = house.greet(f"thief {number}", address=(f"192.0.2.{number}", 1))
+        assert join(client, "ann", "a wrong password") is RefusalCode.NAME_TAKEN
+    client = house.greet("thief", address=("198.51.100.1", 1))
+    assert join(client, "ann") is RefusalCode.SLOW_DOWN, "the right one as well"
+    assert client.last(answers.Refused).retry_after_ms == 10_000
+    house.clock.pass_time(10)
+    assert join(client, "ann") == "ann"
+
+
+def test_wrong_passwords_are_slowed_down_for_the_address_whatever_the_name(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False, passwords_per_address=3)
+    client = house.greet("thief")
+    for name in ("ann", "bob", "cyd"):
+        assert join(client, name) is RefusalCode.BAD_CREDENTIALS
+    assert join(client, "dan") is RefusalCode.SLOW_DOWN
+    elsewhere = house.greet("other", address=("198.51.100.1", 1))
+    assert join(elsewhere, "dan") is RefusalCode.BAD_CREDENTIALS
+
+
+def test_right_passwords_are_not_counted(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_account=2, passwords_per_address=2)
+    for _ in range(5):
+        house.join("ann")
+
+
+def test_who_hangs_up_meanwhile_gets_no_account(house: House) -> None:
+    house.hasher.waits = True
+    client = house.greet("ann")
+    client.say(signin.Join(client.number(), "ann", PASSWORD, "laptop"))
+    client.hang_up()
+    house.hasher.answer_all()
+    house.settle()
+    assert not house.server.has_accounts
+
+
+def test_while_a_password_is_looked_at_no_other_is(house: House) -> None:
+    house.hasher.waits = True
+    client = house.greet("ann")
+    client.say(signin.Join(client.number(), "ann", PASSWORD, "laptop"))
+    assert join(client, "bob") is RefusalCode.SLOW_DOWN
+    house.hasher.answer_all()
+    house.settle()
+    assert isinstance(client.answer(1), signin.SignedIn)
+
+
+def test_a_password_that_cannot_be_looked_at_is_answered(house: House) -> None:
+    house.hasher.fails = True
+    client = house.greet("ann")
+    assert join(client, "ann") is RefusalCode.SERVER_PROBLEM
+    house.hasher.fails = False
+    assert join(client, "ann") == "ann"
+
+
+def test_a_device_belongs_to_one_account(house: House) -> None:
+    house.join("ann")
+    client = house.greet("ann")
+    assert join(client, "bob") is RefusalCode.NOT_ALLOWED
+    assert "ann" in said(client)
+    house.join("bob")
+    assert join(client, "bob") is RefusalCode.NOT_ALLOWED
+
+
+@pytest.mark.parametrize("fingerprint", [b"", b"short"])
+def test_a_link_without_a_key_cannot_join(house: House, fingerprint: bytes) -> None:
+    assert join(house.greet(fingerprint), "ann") is RefusalCode.INVALID
+
+
+def test_admins_own_the_lobby_and_others_do_not(open_house: OpenHouse) -> None:
+    house = open_house()
+    first = house.join("first")
+    ann = house.greet("ann")
+    ann.join("ann", token=invite(house, grants_admin=True))
+    assert ann.signed_in.is_admin
+    roles = [each.me.role for client in (first, ann) for each in client.conversations().values() if each.me is not None]
+    assert roles == [Role.MEMBER, Role.OWNER]
+
+
+def test_an_invite_that_does_not_hold_is_no_hindrance_on_an_open_server(house: House) -> None:
+    assert join(house.greet("ann"), "ann", token=b"invented") == "ann"
+
+
+def test_devices_and_accounts_are_bounded(open_house: OpenHouse) -> None:
+    house = open_house(most_devices=2, most_accounts=1)
+    house.join("ann")
+    house.join("ann", key="phone")
+    assert join(house.greet("tablet"), "ann") is RefusalCode.QUOTA_EXCEEDED
+    assert join(house.greet("bob"), "bob") is RefusalCode.QUOTA_EXCEEDED
+
+
+def test_a_new_account_is_told_to_everybody(house: House) -> None:
+    ann = house.join("ann")
+    house.pass_time(1)
+    house.join("bob")
+    house.pass_time(1)
+    assert ann.last(directory.PeopleChanged).people[-1].name == "bob"
+
+
+def test_accounts_and_passwords_survive_a_restart(house: House) -> None:
+    house.join("ann")
+    house.stop()
+    house.start()
+    assert house.sign_in("ann").signed_in.name == "ann"
+    assert join(house.greet("phone"), "ann") == "ann"
+    assert join(house.greet("thief"), "ann", "a wrong password") is RefusalCode.NAME_TAKEN
