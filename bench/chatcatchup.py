@@ -65,9 +65,9 @@ async def measure(options: Options) -> Section:
         name=NAME,
         title=f"Chat: a member who is {behind:,} messages behind",
         setting=(
-            f"{behind:,} messages of {MESSAGE_BYTES} bytes were said in a room while a member was away. It connects over "
-            "loopback, signs in, and reads on from its cursor; the time counts from the call to the last message. First "
-            "a bare link that decodes what comes, then the client that people use, which has each message in its "
+            f"{behind:,} messages of {MESSAGE_BYTES} bytes were said in a room while a member was away. It connects "
+            "over loopback, signs in, and reads on from its cursor; the time counts from the call to the last message. "
+            "First a bare link that decodes what comes, then the client that people use, which has each message in its "
             "database on the disk before it shows it. CPU is user and system time of each process for one message; "
             "the server's growth is that of its resident set."
         ),

@@ -46,9 +46,9 @@ async def measure(options: Options) -> Section:
         setting=(
             f"{MEMBERS} members of a room in one network namespace, the server in another, {DELAY_S * 2e3:.0f} ms "
             f"round trip between them. One member says 200-byte messages, {1 / INTERVAL_S:.0f} a second for "
-            f"{seconds:g} s. The given share of packets is lost each way, acknowledgements too. A message crosses the bad network twice: "
-            "to the server, and to each of the others. Time counts from handing it to the speaker's link to the "
-            "listener's callback, and holds the server's commit to the disk where it makes one."
+            f"{seconds:g} s. The given share of packets is lost each way, acknowledgements too. A message crosses the "
+            "bad network twice: to the server, and to each of the others. Time counts from handing it to the speaker's "
+            "link to the listener's callback, and holds the server's commit to the disk where it makes one."
         ),
         tables=(table(["ms: p50 / p99 / max", *conditions], rows),),
         figures=results,
