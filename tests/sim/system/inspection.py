@@ -79,6 +79,7 @@ def history(home: Home) -> dict[str, list[Stands]]:
     return found
 
 
-def queued(home: Home) -> set[str]:
+def left(home: Home, state: MessageState) -> set[str]:
+    """What stands in the outbox as queued, or as refused: for the person to see."""
     outbox = home.programs[0].node.outbox
-    return {text_of(message) for message in outbox if message.state is MessageState.QUEUED}
+    return {text_of(message) for message in outbox if message.state is state}

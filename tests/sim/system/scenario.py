@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 
+from lanline.client.chat.values import MessageState
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity
 from lanline.model.settings import ServerSettings
@@ -19,7 +20,7 @@ from sim.exchange import SeededExchanges
 from sim.network import SimNetwork
 from sim.system.disk import Disk
 from sim.system.home import Home
-from sim.system.inspection import disagreements, history, queued, unfinished
+from sim.system.inspection import disagreements, history, left, unfinished
 from sim.system.ledger import PromiseBroken, check
 from sim.system.machine import PORT, ServerMachine
 from sim.system.overheard import Overheard
@@ -201,7 +202,10 @@ class SystemScenario:
         for home in self.homes:
             name = home.computer.name
             ledger.histories |= {(name, where): entries for where, entries in history(home).items()}
-            ledger.queued |= queued(home)
+            ledger.queued |= left(home, MessageState.QUEUED)
+            for text in left(home, MessageState.REFUSED):
+                # Said again by a program that was killed over it, it is refused as before.
+                ledger.typed[text].was_refused = True
             if not home.is_admitted(truth):
                 ledger.blocked.add(name)
             else:
