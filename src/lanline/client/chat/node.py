@@ -401,8 +401,9 @@ class ChatNode:
     # Cursors.
 
     def _report_cursors(self, moved: set[int]) -> None:
-        if moved and not self._kept(lambda: self._conversations.write_cursors(moved)):
-            return
+        if moved:
+            # Told to the server all the same when the disk takes nothing: nobody would come back to it.
+            self._kept(lambda: self._conversations.write_cursors(moved))
         if self.state is NodeState.SYNCHRONIZED and self._session is not None:
             cursors = self._conversations.unreported()
             for start in range(0, len(cursors), _MOST_CURSORS):
