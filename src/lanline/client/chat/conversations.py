@@ -41,6 +41,8 @@ class Track(msgspec.Struct):
     """What others said while this account was not there, and is unread."""
     is_proven: bool = True
     """False: from before the server was restored, as it may be; nothing here counts before the copies are compared."""
+    most: int = 2**63
+    """How far this process has told of it, though another one of the home may have it further on the disk."""
     is_missed: bool = False
     """It was open, and the restored server has not spoken of it yet."""
 
@@ -60,12 +62,15 @@ class Conversations:
 
     def begin_epoch(self, epoch: str) -> None:
         """The server is another than it was: what is known here is to be proven, by this process or another one."""
-        was_open = {log for log, track in self._tracks.items() if track.shown.is_open}
+        before = {log: track.shown for log, track in self._tracks.items()}
         self._history.aside.begin(epoch)
         self._tracks = self._kept()
         for log, track in self._tracks.items():
-            track.is_missed = log in was_open
-            track.shown = msgspec.structs.replace(track.shown, is_open=False)
+            known = before.get(log)
+            track.is_missed = known is not None and known.is_open
+            track.most = 0 if known is None else known.delivered
+            delivered = min(track.shown.delivered, track.most) if track.is_proven else track.shown.delivered
+            track.shown = msgspec.structs.replace(track.shown, is_open=False, delivered=delivered)
 
     def part(self, track: Track, agreed: int) -> None:
         """The copies agree up to there; what is beyond is set aside."""
@@ -75,6 +80,7 @@ class Conversations:
 
     def _cut(self, track: Track, through: int) -> None:
         """From there on it is read anew, and told of anew."""
+        through = min(through, track.most)
         shown = track.shown
         track.is_proven = True
         track.away_count = track.away_first_ms = track.away_last_ms = 0
