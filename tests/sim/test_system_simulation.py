@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -47,14 +48,23 @@ def test_another_seed_gives_other_datagrams() -> None:
     assert SystemScenario(5).run().network.trace.digest() != SystemScenario(6).run().network.trace.digest()
 
 
-def run_some_seeds() -> None:
-    for seed in SEEDS_TO_NOTICE:
-        SystemScenario(seed).run()
-
-
 def expect_noticed(words: str) -> None:
-    with pytest.raises(PromiseBroken, match=words):
-        run_some_seeds()
+    """One fault shows in more than one way: so many stories are told until one shows it in this."""
+    others: set[str] = set()
+    for seed in SEEDS_TO_NOTICE:
+        told = told_of(seed)
+        if re.search(words, told):
+            return
+        others.add(told[:80])
+    pytest.fail(f"nobody noticed; but: {sorted(others)}")
+
+
+def told_of(seed: int) -> str:
+    try:
+        SystemScenario(seed).run()
+    except PromiseBroken as broken:
+        return str(broken)
+    return ""
 
 
 def test_an_acknowledgement_before_the_commit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

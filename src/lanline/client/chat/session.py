@@ -222,7 +222,7 @@ class Session:
             self.requests.fail_all("The connection was closed.")
 
     def _end(self, reason: str, code: CloseCode | None = None, told: str | None = None) -> None:
-        """The link has ended by itself or, with a code, is ended here; `told` is for the server in place of the reason."""
+        """The link has ended or, with a code, is ended here; `told` goes to the server in place of the reason."""
         if not self._stop():
             return
         if code is not None:
