@@ -14,7 +14,7 @@ from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from lanline.client.peer import PeerChat
+    from lanline.client.peer.chat import PeerChat
 
 DEFAULT_PORT = 5265
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 -- a peer is there to be called
@@ -73,7 +73,7 @@ def peer(
             return
 
         from lanline.client.home import Home
-        from lanline.client.peer import PeerChat
+        from lanline.client.peer.chat import PeerChat
 
         chat = PeerChat(Home(_expanded(home)), name or _login_name(), accepts_new_key=accept_new_key)
         run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
@@ -95,24 +95,24 @@ async def _sealed(
 ) -> None:
     await chat.start(listen_host, listen_port, peer_host, peer_port)
     if _is_terminal():
-        from lanline.faces.terminalpeer import TerminalPeerFace
+        from lanline.faces.peer.terminal import TerminalPeerFace
 
         await TerminalPeerFace(chat).run()
     else:
-        from lanline.faces.pipedpeer import PipedPeerFace
+        from lanline.faces.peer.piped import PipedPeerFace
 
         await PipedPeerFace(chat, stays=stay, wait_s=wait).run()
 
 
 async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer_port: int, stay: bool) -> None:
-    from lanline.client.plainpeer import PlainPeer
-    from lanline.faces.plainpeer import PlainFace
+    from lanline.client.peer.plain import PlainPeer
+    from lanline.faces.peer.plain import PlainFace
 
     plain_peer = PlainPeer()
     await plain_peer.start(listen_host, listen_port, peer_host, peer_port)
     if not _is_terminal():
         from lanline.faces.lines import InputLines, OutputLines
-        from lanline.faces.pipedpeer import tell_aside
+        from lanline.faces.peer.piped import tell_aside
 
         tell_aside(f"Plain datagrams, not encrypted, on UDP port {plain_peer.port}.")
         await PlainFace(plain_peer, InputLines(), OutputLines().write, tell_aside).run(stays=stay)

@@ -15,8 +15,8 @@ from lanline.faces.chat.rendering import utc_text
 from lanline.faces.chat.tidings import Tidings
 from lanline.faces.chat.utterances import name_of, words_of
 from lanline.faces.lines import InputLines, OutputLines
-from lanline.faces.peer import first_of
-from lanline.faces.pipedpeer import tell_aside
+from lanline.faces.peer.face import first_of
+from lanline.faces.peer.piped import tell_aside
 from lanline.model.content import Reaction, Text
 from lanline.model.text import safe_text
 

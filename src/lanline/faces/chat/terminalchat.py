@@ -27,7 +27,7 @@ from lanline.faces.chat.places import Places
 from lanline.faces.chat.rendering import Speech
 from lanline.faces.chat.statusbar import StatusBar
 from lanline.faces.chat.transcript import Transcript
-from lanline.faces.peer import first_of
+from lanline.faces.peer.face import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
 

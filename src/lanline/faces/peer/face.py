@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any
 
-from lanline.client.peer import PeerChat
-from lanline.client.peerevents import (
+from lanline.client.peer.chat import PeerChat
+from lanline.client.peer.events import (
     Ended,
     Joined,
     Left,

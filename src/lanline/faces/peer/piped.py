@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import sys
 
-from lanline.client.peer import PeerChat
+from lanline.client.peer.chat import PeerChat
 from lanline.errors import InvalidInput
 from lanline.faces.lines import InputLines, OutputLines
-from lanline.faces.peer import PeerFace, count_messages
+from lanline.faces.peer.face import PeerFace, count_messages
 
 _AHEAD_TEXTS = 1000
 

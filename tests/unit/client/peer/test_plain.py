@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lanline.client.plainpeer import MAX_DATAGRAM_BYTES, PlainPeer
+from lanline.client.peer.plain import MAX_DATAGRAM_BYTES, PlainPeer
 from lanline.errors import AddressUnavailable, InvalidInput
 
 LIMIT_S = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.backlog import WINDOW_BYTES
+from lanline.client.peer.backlog import WINDOW_BYTES
 from lanline.model.text import MAX_TEXT_BYTES
 
 _MOST_UNSHOWN_CHARACTERS = WINDOW_BYTES + MAX_TEXT_BYTES

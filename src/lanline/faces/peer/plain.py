@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from lanline.client.plainpeer import PlainPeer
+from lanline.client.peer.plain import PlainPeer
 from lanline.errors import InvalidInput
-from lanline.faces.peer import NotDelivered, count_messages, first_of
+from lanline.faces.peer.face import NotDelivered, count_messages, first_of
 
 
 class Lines(Protocol):

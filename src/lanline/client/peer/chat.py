@@ -11,10 +11,9 @@ import contextlib
 import os
 import random
 
-from lanline.client.backlog import Backlog
 from lanline.client.home import Home
-from lanline.client.lives import Life, Lives
-from lanline.client.peerevents import (
+from lanline.client.peer.backlog import Backlog
+from lanline.client.peer.events import (
     Ended,
     Joined,
     Left,
@@ -25,6 +24,7 @@ from lanline.client.peerevents import (
     TextReceived,
     Waiting,
 )
+from lanline.client.peer.lives import Life, Lives
 from lanline.client.port import open_port
 from lanline.crypto.words import fingerprint_words
 from lanline.errors import CloseCode, LanlineError, LinkError, MalformedPacket

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lanline.client.backlog import WINDOW_BYTES
-from lanline.client.lives import Lives
+from lanline.client.peer.backlog import WINDOW_BYTES
+from lanline.client.peer.lives import Lives
 from lanline.model.text import MAX_TEXT_BYTES
 
 

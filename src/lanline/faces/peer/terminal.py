@@ -10,9 +10,9 @@ import sys
 
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from lanline.client.peer import PeerChat
+from lanline.client.peer.chat import PeerChat
 from lanline.errors import InvalidInput
-from lanline.faces.peer import PeerFace, shorten
+from lanline.faces.peer.face import PeerFace, shorten
 from lanline.faces.prompt import TypedLines
 from lanline.model.text import safe_text
 

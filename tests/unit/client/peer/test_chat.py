@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from lanline.client.home import Home
-from lanline.client.peer import PeerChat
-from lanline.client.peerevents import Ended, Joined, Left, PeerEvent, Refused, TextDelivered, TextReceived, Waiting
+from lanline.client.peer.chat import PeerChat
+from lanline.client.peer.events import Ended, Joined, Left, PeerEvent, Refused, TextDelivered, TextReceived, Waiting
 from lanline.transport.datagrams import Address
 from lanline.transport.memory import MemoryNetwork
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lanline.client.backlog import MOST_TEXTS, WINDOW_BYTES, Backlog
+from lanline.client.peer.backlog import MOST_TEXTS, WINDOW_BYTES, Backlog
 from lanline.errors import InvalidInput
 from lanline.model.text import MAX_TEXT_BYTES
 

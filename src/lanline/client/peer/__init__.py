@@ -1,0 +1,1 @@
+"""A conversation of two, without a server."""
