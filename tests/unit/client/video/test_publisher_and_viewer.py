@@ -119,7 +119,7 @@ def test_packets_of_a_stream_that_come_from_elsewhere_are_not_taken() -> None:
             original(("elsewhere", 9), destination, datagrams)
 
         stage.network.carry = carry  # type: ignore[method-assign]
-        while any(sock._arrived for sock in stage.network._sockets.values()):
+        while any(sock._arrived for sock in stage.network._sockets.values()):  # noqa: ASYNC110 -- no event tells of it
             await asyncio.sleep(0)
         seen = viewer.statistics.received_bytes
         for number in range(10, 20):
