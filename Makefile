@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 300
+MINUTES ?= 1
 ARGS ?= --help
 
-.PHONY: run test check sim bench fuzz lock clean
+.PHONY: run test check sim chaos bench fuzz lock clean
 
 run: $(VENV)/.ready  ## run lanline: make run ARGS="peer --help"
 	$(BIN)/lanline $(ARGS)
@@ -19,8 +20,11 @@ check: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-sim: $(VENV)/.ready  ## the simulated network over many seeds: make sim SEEDS=10000
+sim: $(VENV)/.ready  ## link and system in a simulated world, over many seeds of each: make sim SEEDS=10000
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
+
+chaos: $(VENV)/.ready  ## real processes, killed at random: make chaos MINUTES=30
+	$(BIN)/python tests/chaos/run.py --minutes $(MINUTES)
 
 bench: $(VENV)/.bench  ## the tables of docs/benchmarks.md
 	$(BIN)/python bench/run.py

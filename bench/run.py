@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import bulk
+import chat
+import chatcatchup
+import chatloss
+import chatmembers
 import fanout
 import flood
 import goodput
@@ -34,6 +38,10 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     idle.NAME: idle.measure,
     handshakes.NAME: handshakes.measure,
     flood.NAME: flood.measure,
+    chat.NAME: chat.measure,
+    chatmembers.NAME: chatmembers.measure,
+    chatcatchup.NAME: chatcatchup.measure,
+    chatloss.NAME: chatloss.measure,
     video.NAME: video.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"

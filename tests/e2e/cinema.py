@@ -24,7 +24,7 @@ import av
 import numpy as np
 import simplejpeg
 
-from e2e.peers import COMMAND, LIMIT_S, Watched
+from e2e.program import COMMAND, LIMIT_S, Watched
 from lanline.media import framenumber
 from lanline.media.api import Layout, Picture
 from lanline.media.colours import as_picture

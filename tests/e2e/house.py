@@ -8,14 +8,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from e2e.program import COMMAND
+
 LIMIT_S = 30.0
-COMMAND = [sys.executable, "-m", "lanline"]
 PASSWORD = "correct horse 7"
 READY = "is ready."
 

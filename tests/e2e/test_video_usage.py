@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from e2e.cinema import Cinema, cinema
-from e2e.peers import COMMAND, free_port
+from e2e.peers import free_port
+from e2e.program import COMMAND
 
 NO_DISPLAY = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
 KEY = "q3wk6dii3wv3ulckgrxarosqoyjdrx4gidox7qkgnookpwujzdnq"

@@ -1,50 +1,93 @@
-"""Runs many seeds of the simulation: `make sim SEEDS=10000`.
+"""Runs many seeds of both simulations, of the link and of the whole system: `make sim SEEDS=10000`.
 
-A seed that fails is printed; `--first N --seeds 1` replays it.
+A seed that fails is printed with the command that replays it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+import traceback
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sim.scenario import Scenario
+from sim.system.scenario import SystemScenario
+
+Figures = tuple[int, ...]
+Outcome = tuple[int, Figures, str]
+_TELL_EVERY = 500
+_TOLD_IN_FULL = "LANLINE_SIM_TRACEBACK"
 
 
-def run_seed(seed: int) -> tuple[int, int, int, int, str]:
+def run_link_seed(seed: int) -> Outcome:
+    return _run(seed, lambda: _link_figures(Scenario(seed).run()))
+
+
+def run_system_seed(seed: int) -> Outcome:
+    return _run(seed, lambda: SystemScenario(seed).run().figures)
+
+
+def _link_figures(scenario: Scenario) -> Figures:
+    return scenario.opened, scenario.failed, scenario.delivered
+
+
+def _run(seed: int, work: Callable[[], Figures]) -> Outcome:
     try:
-        scenario = Scenario(seed).run()
+        return seed, work(), ""
     except Exception as error:  # noqa: BLE001 -- whatever goes wrong in a seed is a finding, printed with its seed
-        return seed, 0, 0, 0, f"{type(error).__name__}: {error}"
-    return seed, scenario.opened, scenario.failed, scenario.delivered, ""
+        if os.environ.get(_TOLD_IN_FULL):
+            traceback.print_exc()
+        return seed, (), f"{type(error).__name__}: {error}"
+
+
+LINK = ("link ends opened", "ended", "messages delivered")
+SYSTEM = ("messages committed", "starts of the server", "starts of clients")
+
+
+def report(name: str, words: tuple[str, ...], outcomes: Iterable[Outcome]) -> int:
+    """Prints as they come those that fail, at last the sum; returns how many broke a promise."""
+    started = time.monotonic()
+    sums = [0] * len(words)
+    count = broken = 0
+    for seed, figures, problem in outcomes:
+        count += 1
+        if problem:
+            broken += 1
+            print(
+                f"seed {seed}: {problem}\n  again: python tests/sim/run.py --{name} --first {seed} --seeds 1",
+                flush=True,
+            )
+        for place, figure in enumerate(figures):
+            sums[place] += figure
+        if count % _TELL_EVERY == 0:
+            print(f"{name}: {count} seeds so far", file=sys.stderr, flush=True)
+    told = ", ".join(f"{figure} {word}" for figure, word in zip(sums, words, strict=True))
+    elapsed_s = time.monotonic() - started
+    print(f"{name}: {count} seeds in {elapsed_s:.0f} s: {told}, {broken} seeds broke a promise", flush=True)
+    return broken
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=300, help="of each")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=None)
+    parser.add_argument("--link", action="store_true", help="only the link")
+    parser.add_argument("--system", action="store_true", help="only the whole system")
     options = parser.parse_args()
-    started = time.monotonic()
-    opened = failed = delivered = broken = 0
     seeds = range(options.first, options.first + options.seeds)
+    broken = 0
     with ProcessPoolExecutor(options.jobs) as pool:
-        for seed, seed_opened, seed_failed, seed_delivered, problem in pool.map(run_seed, seeds, chunksize=8):
-            opened += seed_opened
-            failed += seed_failed
-            delivered += seed_delivered
-            if problem:
-                broken += 1
-                print(f"seed {seed}: {problem}")
-    print(
-        f"{options.seeds} seeds in {time.monotonic() - started:.0f} s: {opened} link ends opened, {failed} ended, "
-        f"{delivered} messages delivered, {broken} seeds broke a promise"
-    )
+        if not options.system:
+            broken += report("link", LINK, pool.map(run_link_seed, seeds, chunksize=8))
+        if not options.link:
+            broken += report("system", SYSTEM, pool.map(run_system_seed, seeds, chunksize=4))
     return 1 if broken else 0
 
 

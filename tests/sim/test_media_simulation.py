@@ -158,3 +158,15 @@ def test_in_any_weather_nothing_is_damaged_and_memory_stays_bounded(seed: int) -
         for stream in node.viewer._streams.values():
             assert len(stream._reassembler.open_frames) <= 32
             assert len(stream._holes.missing) <= 3 * 4096
+
+
+def test_what_a_rung_sent_to_others_meanwhile_is_not_lost() -> None:
+    broadcast = Broadcast(1, Conditions(), plans=LADDER, viewers=2)
+    node = broadcast.viewers[0]
+    for height in (720, 1080):
+        broadcast.run(2.0)
+        node.viewer.subscribe(broadcast.world.now + node.offset_s, Subscribe(max_height=height))
+    broadcast.run(4.0)
+    assert [rung for _, rung in broadcast.rungs_shown(0.0, 8.0)] == [3, 2, 3]
+    statistics = node.viewer.statistics
+    assert (statistics.lost_before_repair, statistics.asked_for) == (0, 0)

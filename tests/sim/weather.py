@@ -51,8 +51,8 @@ NetworkEvent = PartitionEvent | RebindEvent | ConditionsEvent
 
 def random_conditions(rng: random.Random, *, max_loss: float = 0.3) -> Conditions:
     """A plausible bad network. Each trouble is absent now and then, so that they are met alone and together."""
-    latency_s = _log_uniform(rng, 0.0001, 0.4)
-    rate = _log_uniform(rng, _SLOWEST_BYTES_PER_S, _FASTEST_BYTES_PER_S) if rng.random() < 0.5 else None
+    latency_s = log_uniform(rng, 0.0001, 0.4)
+    rate = log_uniform(rng, _SLOWEST_BYTES_PER_S, _FASTEST_BYTES_PER_S) if rng.random() < 0.5 else None
     return Conditions(
         latency_s=latency_s,
         jitter=_random_jitter(rng, latency_s),
@@ -60,14 +60,14 @@ def random_conditions(rng: random.Random, *, max_loss: float = 0.3) -> Condition
         loss=_random_loss(rng, max_loss),
         duplication=rng.uniform(0.0, 0.1) if rng.random() < 0.5 else 0.0,
         reordering=rng.uniform(0.0, 0.2) if rng.random() < 0.5 else 0.0,
-        reordering_delay_s=_log_uniform(rng, 0.001, 0.2),
+        reordering_delay_s=log_uniform(rng, 0.001, 0.2),
         rate_bytes_per_s=rate,
         queue_bytes=_random_queue(rng, rate),
         mtu_bytes=rng.randint(600, 1199) if rng.random() < 0.1 else None,
     )
 
 
-def _log_uniform(rng: random.Random, low: float, high: float) -> float:
+def log_uniform(rng: random.Random, low: float, high: float) -> float:
     """Every order of magnitude as likely as the next; rounding may not lead out of the bounds."""
     return min(high, max(low, math.exp(rng.uniform(math.log(low), math.log(high)))))
 
@@ -94,7 +94,7 @@ def _random_loss(rng: random.Random, max_loss: float) -> BernoulliLoss | Gilbert
 
 def _random_queue(rng: random.Random, rate_bytes_per_s: float | None) -> int:
     """From a shallow queue to a bloated one of two seconds, and always room for a few datagrams."""
-    room_s = _log_uniform(rng, 0.02, 2.0)
+    room_s = log_uniform(rng, 0.02, 2.0)
     return max(6_000, int(room_s * (rate_bytes_per_s or _FASTEST_BYTES_PER_S)))
 
 
@@ -124,7 +124,7 @@ def _random_direction(rng: random.Random, hosts: Sequence[str]) -> tuple[str | N
 
 def _random_partition(rng: random.Random, duration_s: float, hosts: Sequence[str]) -> PartitionEvent:
     start = rng.uniform(0.0, duration_s)
-    length = _log_uniform(rng, 0.01, _LONGEST_PARTITION_S)
+    length = log_uniform(rng, 0.01, _LONGEST_PARTITION_S)
     return PartitionEvent(start, start + length, *_random_direction(rng, hosts), one_way=rng.random() < 0.3)
 
 

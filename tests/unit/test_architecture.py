@@ -28,6 +28,7 @@ ALLOWED = {
     "services.mail": "lanline.storage.api",
     "client.node": "lanline.transport.udp",
     "storage.engine": "lanline.storage.api",
+    "storage.files": "lanline.wholefile",
 }
 """What the rules allow; these files are also the targets of what they forbid."""
 
@@ -44,6 +45,7 @@ UPWARDS = {
     "crypto.upwards": "lanline.proto.framing",
     "wire.upwards": "lanline.crypto.sealing",
     "model.upwards": "lanline.wire.planted",
+    "wholefile": "lanline.storage.api",
     "clock": "lanline.model.content",
 }
 OTHERS = {

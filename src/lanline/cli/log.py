@@ -22,6 +22,7 @@ from lanline.errors import InvalidInput, LanlineError
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.events import NodeEvent
     from lanline.client.chat.values import Conversation, Message
 
 _MOST_AT_ONCE = 1000
@@ -30,6 +31,9 @@ _MOST_AT_ONCE = 1000
 def log(
     of: Annotated[str, typer.Argument(metavar="'#ROOM'|NICK", help="Which conversation.")],
     last: Annotated[int, typer.Option("--last", "-n", min=0, max=1_000_000, help="How many messages.")] = 20,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="What a server that was restored from a backup has lost.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl+C.")] = False,
     json: JsonOption = False,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -50,7 +54,10 @@ def log(
     Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     limit_s = checked_timeout(timeout)
-    run(_work(home_folder(home), of, last, follow, json, limit_s), on_uvloop=False)
+    if set_aside:
+        run(_show_aside(home_folder(home), of, json, limit_s), on_uvloop=False)
+    else:
+        run(_work(home_folder(home), of, last, follow, json, limit_s), on_uvloop=False)
 
 
 async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, limit_s: float) -> None:
@@ -59,6 +66,9 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
 
     title = checked_destination(of)
     async with ChatClient.at_home(folder, follows_all=False) as client:
+        client.subscribe(_tell_restored)
+        before: list[NodeEvent] = []
+        end_watching = client.subscribe(before.append)
         is_online = await _is_connected(client, limit_s, waits=follows)
         conversation = client.node.conversation_titled(title)
         if conversation is None:
@@ -68,12 +78,36 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
         shown = _Shown(client, json)
         for message in client.node.messages(conversation.log, last=last) if last else []:
             shown.show(message)
+        end_watching()
         if is_online:
             shown.mark_read(conversation.log)
         if follows and not conversation.is_open:
             tell_aside(f"You are no longer in {conversation.title}, so nothing more comes.")
         elif follows:
-            await _go_on(client, conversation.log, shown)
+            await _go_on(client, conversation.log, shown, before)
+
+
+async def _show_aside(folder: Path, of: str, json: bool, limit_s: float) -> None:
+    """All of it: what is lost since one backup is seldom much."""
+    from lanline.cli.spoken import message_json, message_lines
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.destinations import checked_destination
+
+    title = checked_destination(of)
+    async with ChatClient.at_home(folder, follows_all=False) as client:
+        if await _is_connected(client, limit_s, waits=False):
+            conversation = client.node.conversation_titled(title)
+            if conversation is not None and conversation.is_open:
+                await _catch_up(client, conversation.log, 0, limit_s)
+        for name, message in client.node.set_aside(title):
+            show_line((message_json if json else message_lines)(message, client.node, name))
+
+
+def _tell_restored(event: NodeEvent) -> None:
+    from lanline.client.chat.events import ServerRestored, ServerSaid
+
+    if isinstance(event, ServerRestored | ServerSaid):
+        tell_aside(event.text)
 
 
 def _nothing_of(client: ChatClient, title: str, is_online: bool) -> LanlineError:
@@ -101,7 +135,7 @@ async def _is_connected(client: ChatClient, limit_s: float, *, waits: bool) -> b
 
 
 async def _catch_up(client: ChatClient, log: int, last: int, limit_s: float) -> None:
-    from lanline.client.chat.events import CaughtUp, EarlierReceived, NodeEvent
+    from lanline.client.chat.events import CaughtUp, EarlierReceived
 
     arrived: list[NodeEvent] = []
 
@@ -146,17 +180,24 @@ class _Shown:
         self._through = max(self._through, message.sequence)
         show_line(self._write(message, self._client.node))
 
+    def forget_after(self, through: int) -> None:
+        """A restored server gives these numbers to others."""
+        self._through = min(self._through, through)
+
     def mark_read(self, log: int) -> None:
         self._client.node.mark_read(log, self._through)
 
 
-async def _go_on(client: ChatClient, log: int, shown: _Shown) -> None:
+async def _go_on(client: ChatClient, log: int, shown: _Shown, before: list[NodeEvent]) -> None:
+    """What happened before the first lines were shown is in them."""
     import sys
 
-    from lanline.client.chat.events import ConnectionLost, ConversationClosed, EntriesReceived
+    from lanline.client.chat.events import ConnectionLost, ConversationClosed, CopyParted, EntriesReceived
 
     client.node.follow(log)
     sys.stdout.flush()
+    for _ in before:
+        await client.next_event()
     while True:
         match await client.next_event_or_end():
             case EntriesReceived(of, messages) if of == log:
@@ -164,6 +205,8 @@ async def _go_on(client: ChatClient, log: int, shown: _Shown) -> None:
                     shown.show(message)
                 sys.stdout.flush()
                 shown.mark_read(log)
+            case CopyParted(of, through) if of == log:
+                shown.forget_after(through)
             case ConnectionLost(reason):
                 tell_aside(f"Connection lost ({reason.rstrip('.')}); calling again.")
             case ConversationClosed(of, title, reason) if of == log:

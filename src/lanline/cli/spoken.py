@@ -21,22 +21,22 @@ _STATES = {
 }
 
 
-def message_lines(message: Message, node: ChatNode) -> str:
+def message_lines(message: Message, node: ChatNode, name: str = "") -> str:
     """`2026-11-21 04:10  ann: text`; further lines of it are indented."""
-    name = _name(message, node)
+    name = name or _name(message, node)
     state = _STATES[message.state]
     mark = f"  [{state}{': ' + message.problem if message.problem else ''}]" if state else ""
     text = safe_text(_said(message, name)).replace("\n", "\n    ")
     return f"{_moment(message.time_ms):%Y-%m-%d %H:%M}  {text}{mark}"
 
 
-def message_json(message: Message, node: ChatNode) -> str:
+def message_json(message: Message, node: ChatNode, name: str = "") -> str:
     """One line; what a person wrote stands in it as they wrote it, with what is no plain character escaped."""
     value: dict[str, object] = {
         "sequence": message.sequence,
         "id": message.entry_id.hex(),
         "time": _moment(message.time_ms).astimezone(dt.UTC).isoformat(timespec="milliseconds"),
-        "from": _name(message, node),
+        "from": name or _name(message, node),
         "in": message.destination,
         "state": message.state.value,
         **_fields(message),

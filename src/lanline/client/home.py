@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +10,7 @@ import msgspec
 
 from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem
+from lanline.wholefile import create_whole, replace_whole
 
 _IDENTITY_FILE = "identity.pem"
 _PEERS_FILE = "known_peers.json"
@@ -42,7 +41,7 @@ class Home:
             if path.exists():
                 return Identity.from_pem(path.read_bytes())
             identity = Identity.generate()
-            if _create(path, identity.to_pem()):
+            if create_whole(path, identity.to_pem()):
                 return identity
             # Another process was quicker; its key is the one.
             return Identity.from_pem(path.read_bytes())
@@ -65,7 +64,7 @@ class Home:
         peers[label] = KnownPeer(fingerprint.hex(), name, today)
         path = self._folder / _PEERS_FILE
         try:
-            replace_file(path, msgspec.json.format(msgspec.json.encode(peers), indent=1))
+            replace_whole(path, msgspec.json.format(msgspec.json.encode(peers), indent=1))
         except OSError as cause:
             raise IdentityProblem(f"The peer's key cannot be kept in {path}: {cause.strerror}.") from cause
 
@@ -79,33 +78,3 @@ class Home:
             raise IdentityProblem(
                 f"The known keys in {path} cannot be read. Restore the file, or remove it to meet everybody anew."
             ) from cause
-
-
-def _create(path: Path, data: bytes) -> bool:
-    """Write a file that was not there; false when somebody else has just done so."""
-    temporary = _write_beside(path, data)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    return True
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    _write_beside(path, data).replace(path)
-
-
-def _write_beside(path: Path, data: bytes) -> Path:
-    """On the disk and whole before it gets its name; mkstemp makes it readable for the owner alone."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        Path(temporary).unlink()
-        raise
-    return Path(temporary)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import socket
 
 from lanline.errors import AddressUnavailable, InvalidInput
+from lanline.model.addresses import MAPPED_PREFIX
 from lanline.transport.addresses import resolve
 from lanline.transport.datagrams import Address
 from lanline.transport.udp import UdpSocket
-
-_MAPPED = "::ffff:"
-"""RFC 4291, 2.5.5.2: how a socket of both families sees IPv4."""
 
 
 async def open_port(
@@ -37,10 +35,5 @@ async def _reachable(host: str, port: int, family: socket.AddressFamily) -> Addr
     except AddressUnavailable:
         found_family, address = await resolve(host, port)
     if found_family == socket.AF_INET:
-        return _MAPPED + address[0], address[1]
+        return MAPPED_PREFIX + address[0], address[1]
     raise InvalidInput(f"{host} has an IPv6 address only, and the listening address is IPv4. Add --listen-host ::")
-
-
-def address_text(address: Address) -> str:
-    host = address[0].removeprefix(_MAPPED)
-    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"

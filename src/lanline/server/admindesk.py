@@ -20,7 +20,7 @@ from lanline.services.accounts import check_password
 from lanline.services.invites import drop_invite, make_invite, new_token, visible_invites
 from lanline.storage.api import Transaction
 from lanline.wire.chat import admin
-from lanline.wire.chat.answers import Done
+from lanline.wire.chat.answers import Done, ServerSays
 from lanline.wire.chat.signin import ChangePassword, Deregister
 
 _MOST_REASON_CHARS = 300
@@ -67,12 +67,19 @@ class AdminDesk:
             if not is_right:
                 raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
             self._passwords.forgive(host, name)
-            self._put_password(session, request, account.id, message.new)
+            text = "The password of your account was changed on another device."
+            self._put_password(session, request, account.id, message.new, ServerSays(text))
 
         known = self._passwords.known_hash(account.id)
         self._passwords.verify(message.old, known, lambda answer: session.attempt(request, lambda: judge(answer)))
 
-    def _put_password(self, session: Session, request: int, account: AccountId, password: str) -> None:
+    def _put_password(
+        self, session: Session, request: int, account: AccountId, password: str, told: ServerSays
+    ) -> None:
+        def then(_: None) -> None:
+            self._state.tell([account], told, but=session)
+            session.send(Done(request))
+
         def put(password_hash: str | None) -> None:
             if password_hash is None:
                 raise not_done()
@@ -80,7 +87,7 @@ class AdminDesk:
                 session,
                 request,
                 lambda transaction: transaction.accounts.set_password_hash(account, password_hash),
-                lambda _: session.send(Done(request)),
+                then,
             )
 
         self._passwords.hash(password, lambda answer: session.attempt(request, lambda: put(answer)))
@@ -216,6 +223,8 @@ class AdminDesk:
             before = transaction.accounts.by_id(account)
             assert before is not None
             after = msgspec.structs.replace(before, **flags)
+            if not session.is_operator and _rules(before) and not _rules(after):
+                _check_others_rule(transaction, account)
             transaction.accounts.change(after)
             return after
 
@@ -230,8 +239,20 @@ class AdminDesk:
         self._check(session)
         check_password(message.password)
         account = self._state.directory.known(AccountId(message.account))
-        self._put_password(session, message.request, account.id, message.password)
+        text = "An admin has given your account a new password. Your devices stay signed in."
+        self._put_password(session, message.request, account.id, message.password, ServerSays(text))
 
     def _ask_status(self, session: Session, message: admin.AskStatus) -> None:
         self._check(session)
         session.send(admin.ServerStatus(message.request, self._state.figures()))
+
+
+def _rules(account: Account) -> bool:
+    return account.is_admin and not account.is_banned
+
+
+def _check_others_rule(transaction: Transaction, account: AccountId) -> None:
+    """In the transaction: of two admins who demote each other at once, one stays."""
+    if not any(_rules(each) for each in transaction.accounts.all() if each.id != account):
+        text = "There is no other admin. Promote somebody first, or do it on the server's own machine with --data."
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, text)

@@ -23,6 +23,7 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
+from lanline.server.epoch import end_if_restored
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -74,7 +75,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
     _allow_many_files()
     async with contextlib.AsyncExitStack() as undo:
         # The folder's lock comes first: of two servers that begin at once, one makes the keys.
-        store = WriterStore(SqliteEngine.open(path), asyncio.get_running_loop().call_soon_threadsafe)
+        store = WriterStore(_opened(folder), asyncio.get_running_loop().call_soon_threadsafe)
         undo.push_async_callback(asyncio.to_thread, store.close)
         hasher = Argon2Hasher()
         undo.callback(hasher.close)
@@ -104,6 +105,17 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         gc.freeze()  # what is there now stays: no collection need look at it again
         name = config.server_name or platform.node()
         yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
+
+
+def _opened(folder: DataFolder) -> SqliteEngine:
+    engine = SqliteEngine.open(folder.path)
+    try:
+        if end_if_restored(engine, folder):
+            _LOG.info("this folder was restored or copied: clients compare what they hold with it")
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 async def _open_health(

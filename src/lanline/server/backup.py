@@ -21,9 +21,9 @@ import msgspec
 from lanline.config import FILE_NAME as CONFIG_FILE
 from lanline.errors import InvalidInput, StorageFull, StorageUnusable
 from lanline.server.datafolder import IDENTITY_FILE, OPERATOR_FILE, folder_problem
-from lanline.server.wholefile import sync_folder
 from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
 from lanline.storage.sqlite.snapshot import copy_database
+from lanline.wholefile import sync_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"

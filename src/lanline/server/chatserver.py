@@ -9,6 +9,7 @@ from lanline.clock import Clock
 from lanline.errors import CloseCode, StorageError
 from lanline.ids import Entropy
 from lanline.model.accounts import Account, Device, DeviceId
+from lanline.model.addresses import address_text
 from lanline.model.settings import ServerSettings
 from lanline.server.admindesk import AdminDesk
 from lanline.server.catchup import CatchUp
@@ -73,6 +74,7 @@ class ChatServer:
     def open(self) -> None:
         """Reads what is kept. Raises StorageError."""
         self._state.load()
+        self._state.epoch.begin()
         self._notices.load()
 
     @property
@@ -117,9 +119,11 @@ class ChatServer:
         session.account = account.id
         session.device = DeviceId(0) if device is None else device.id
         session.is_admin = account.is_admin
-        session.send(SignedIn(request, account.id, account.name, session.device, account.is_admin, is_new))
+        session.send(
+            SignedIn(request, account.id, account.name, session.device, account.is_admin, is_new, state.epoch.value)
+        )
         if device is not None:
-            state.presence.come(account.id, _shown(session.address), state.clock.now_ms())
+            state.presence.come(account.id, address_text(session.address), state.clock.now_ms())
             state.sessions_of.setdefault(account.id, []).append(session)
             self._notices.request_push()
         state.signed_in[session] = None
@@ -137,7 +141,7 @@ class ChatServer:
 
     def moved(self, session: Session) -> None:
         if session in self._state.signed_in and session.account:
-            self._state.presence.move(session.account, _shown(session.address))
+            self._state.presence.move(session.account, address_text(session.address))
             self._notices.request_push()
 
     def left(self, session: Session) -> None:
@@ -187,8 +191,3 @@ class ChatServer:
 def _give_up(session: Session) -> None:
     session.timer = None
     session.close(CloseCode.UNREACHABLE, "You did not sign in.")
-
-
-def _shown(address: Address) -> str:
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -4,6 +4,7 @@ identity.pem      the server's key, whose fingerprint stands in every invite
 operator.pem      a client's key that the server obeys: whoever may read this folder may rule the server
 lanline.toml      settings, if there are any
 running.json      where the server listens, while it runs
+last-start        touched at each start: see `epoch`
 lanline.sqlite    everything else; the storage's own
 """
 
@@ -11,18 +12,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from pathlib import Path
 
 import msgspec
 
 from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem, StorageDamaged, StorageFull, StorageUnusable
-from lanline.server.wholefile import create_whole, replace_whole
+from lanline.wholefile import create_whole, replace_whole, sync_folder
 
 IDENTITY_FILE = "identity.pem"
 OPERATOR_FILE = "operator.pem"
 UNFINISHED_FILE = "restore-unfinished"
 _RUNNING_FILE = "running.json"
+_LAST_START_FILE = "last-start"
 _NO_SERVER_YET = "Start the server there first, or choose its folder with --data."
 
 
@@ -89,6 +92,27 @@ class DataFolder:
         """What is left behind is written anew by the next start."""
         with contextlib.suppress(OSError):
             (self.path / _RUNNING_FILE).unlink()
+
+    def last_start(self) -> bytes | None:
+        """When a server was started here last, as only this very file knows it."""
+        try:
+            return str((self.path / _LAST_START_FILE).stat().st_ctime_ns).encode()
+        except FileNotFoundError:
+            return None
+        except OSError as cause:
+            raise folder_problem(cause, self.path) from cause
+
+    def touch_last_start(self) -> bytes:
+        """On the disk when this returns. Raises StorageError."""
+        try:
+            with (self.path / _LAST_START_FILE).open("ab") as file:
+                os.utime(file.fileno())
+                os.fsync(file.fileno())
+                mark = str(os.fstat(file.fileno()).st_ctime_ns).encode()
+            sync_folder(self.path)
+        except OSError as cause:
+            raise folder_problem(cause, self.path) from cause
+        return mark
 
     def _make(self, name: str) -> None:
         path = self.path / name

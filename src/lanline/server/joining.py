@@ -27,6 +27,7 @@ from lanline.services.invites import is_usable
 from lanline.services.rooms import RoomChange, enter_lobby
 from lanline.storage.api import Transaction
 from lanline.storage.ticket import Ticket
+from lanline.wire.chat.answers import ServerSays
 from lanline.wire.chat.signin import Join
 
 T = TypeVar("T")
@@ -121,8 +122,14 @@ class Joining:
         self._write(
             attempt,
             lambda transaction: transaction.accounts.add_device(account, fingerprint, attempt.label, now_ms),
-            lambda added: self._enter(attempt, added, is_new=False),
+            lambda added: self._add(attempt, added),
         )
+
+    def _add(self, attempt: Attempt, added: Device) -> None:
+        """Those who are there are told: whoever knows the password can do this."""
+        text = f"A device was added to your account: {added.label}. Not yours? Tell an admin at once."
+        self._state.tell([added.account], ServerSays(text))
+        self._enter(attempt, added, is_new=False)
 
     # A new name.
 

@@ -27,6 +27,8 @@ class Progress:
         self._state = state
         self._is_due = False
         self._recorded_ms = 0
+        self._said_by: dict[Key, Session | None] = {}
+        """By whom alone a move that is not yet written was said; None: by several programs of the device."""
 
     def advance(self, session: Session, message: Advance) -> None:
         conversations = self._state.conversations
@@ -39,7 +41,11 @@ class Progress:
                     min(cursor.delivered, conversation.head),
                     min(cursor.read, conversation.head),
                 )
+                self._note_said((conversation.log, session.device), session)
         self.request_write()
+
+    def _note_said(self, key: Key, session: Session | None) -> None:
+        self._said_by[key] = session if self._said_by.get(key, session) is session else None
 
     def request_write(self) -> None:
         if not self._is_due and not self._state.is_closing:
@@ -58,9 +64,10 @@ class Progress:
     def write_now(self) -> None:
         self._keep_presence()
         cursors = self._state.cursors.take()
+        said_by, self._said_by = self._said_by, {}
         if cursors:
             ticket = self._state.store.write(partial(write_cursors, cursors=cursors))
-            ticket.when_settled(partial(self._settled, cursors))
+            ticket.when_settled(partial(self._settled, cursors, said_by))
 
     def _keep_presence(self) -> None:
         now_ms = self._state.clock.now_ms()
@@ -71,16 +78,20 @@ class Progress:
         if record is not None:
             self._state.store.write(partial(keep_record, record=record))
 
-    def _settled(self, cursors: dict[Key, Cursor], ticket: Ticket[dict[Key, Cursor]]) -> None:
+    def _settled(
+        self, cursors: dict[Key, Cursor], said_by: dict[Key, Session | None], ticket: Ticket[dict[Key, Cursor]]
+    ) -> None:
         if isinstance(ticket.problem, StorageError):
             self._state.cursors.put_back(cursors)
+            for key, session in said_by.items():
+                self._note_said(key, session)
             self.request_write()
         elif ticket.problem is not None:
             _LOG.error("How far devices have come could not be kept.", exc_info=ticket.problem)
         else:
-            self._note_moved(ticket.result())
+            self._note_moved(ticket.result(), said_by)
 
-    def _note_moved(self, stands: dict[Key, Cursor]) -> None:
+    def _note_moved(self, stands: dict[Key, Cursor], said_by: dict[Key, Session | None]) -> None:
         for (log, device), cursor in stands.items():
             account = self._state.directory.account_of(device)
             conversation = self._state.conversations.get(log)
@@ -88,15 +99,14 @@ class Progress:
                 continue
             moved = conversation.move_mark(account, cursor)
             if moved is not None:
-                self._tell(conversation, CursorMoved(log, account, moved.delivered, moved.read), device)
+                news = CursorMoved(log, account, moved.delivered, moved.read)
+                self._tell(conversation, news, said_by.get((log, device)))
 
-    def _tell(self, conversation: Conversation, moved: CursorMoved, device: int) -> None:
-        """Not back to the device itself, unless several of its programs are here: which of them it was is not known."""
+    def _tell(self, conversation: Conversation, moved: CursorMoved, said_by: Session | None) -> None:
+        """Not back to the program that said it; another one of the same device has not heard of it."""
         state = self._state
         is_told_to_all = conversation.size <= MOST_MEMBERS_TOLD
         for account in list(conversation.readers()) if is_told_to_all else [AccountId(moved.account)]:
-            sessions = tuple(state.sessions_of.get(account, ()))
-            is_alone = sum(session.device == device for session in sessions) == 1
-            for session in sessions:
-                if session.device != device or not is_alone:
+            for session in tuple(state.sessions_of.get(account, ())):
+                if session is not said_by:
                     session.send(moved)

@@ -16,11 +16,11 @@ from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem, StorageDamaged, StorageInUse, StorageNewer, StorageUnusable
 from lanline.server.backup import FORMAT, MANIFEST, MEMBERS, REQUIRED, Manifest
 from lanline.server.datafolder import IDENTITY_FILE, UNFINISHED_FILE, folder_problem
-from lanline.server.wholefile import sync_folder
 from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
 from lanline.storage.sqlite.lock import FILE_NAME as LOCK_FILE
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.snapshot import check_database
+from lanline.wholefile import sync_folder
 
 _MAX_MANIFEST_BYTES = 100_000
 _PIECE_BYTES = 1024 * 1024

@@ -11,6 +11,7 @@ from lanline.ids import Entropy
 from lanline.model.accounts import AccountId
 from lanline.model.settings import ServerSettings
 from lanline.proto.framing import frame_message
+from lanline.server.epoch import Epoch
 from lanline.server.ports import PasswordHasher
 from lanline.server.refusals import slow_down
 from lanline.services.accounts import Directory
@@ -40,6 +41,7 @@ class ServerState:
         self.passwords = passwords
         self.entropy = entropy
         self.settings = settings
+        self.epoch = Epoch(store, clock, entropy)
         self.directory = Directory()
         self.conversations = Conversations()
         self.presence = Presence()

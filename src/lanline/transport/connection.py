@@ -126,13 +126,13 @@ class Connection:
 
     def handle_event(self, event: LinkEvent) -> None:
         """For the transport: an event of this link."""
+        if type(event) is MessageReceived and event.channel is Channel.MEDIA and self._streams.take(event.payload):
+            return
         if type(event) is LinkEstablished:
             self.peer_fingerprint = event.peer_fingerprint
             self.binding = event.binding
         elif type(event) is LinkClosed:
             self.closed = event
-        if type(event) is MessageReceived and event.channel is Channel.MEDIA and self._streams.take(event.payload):
-            return
         handler = self._handler
         if handler is not None:
             self._hand_over(event, handler)

@@ -9,7 +9,23 @@ import pytest
 PAGE = (Path(__file__).parents[3] / "docs/benchmarks.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["fanout", "bulk", "latency", "goodput", "idle", "handshakes", "flood", "video"])
+PARTS = [
+    "fanout",
+    "bulk",
+    "latency",
+    "goodput",
+    "idle",
+    "handshakes",
+    "flood",
+    "video",
+    "chat",
+    "chatmembers",
+    "chatcatchup",
+    "chatloss",
+]
+
+
+@pytest.mark.parametrize("name", PARTS)
 def test_a_part_of_the_bench_has_its_section(name: str) -> None:
     assert f"<!-- bench {name}: written by bench/run.py -->" in PAGE
 

@@ -56,7 +56,7 @@ VECTORS: dict[str, ClientMessage | ServerMessage] = {
     "welcome": signin.Welcome(1, "Harbour", is_open=False, now_ms=1_700_000_000_000),
     "sign in": signin.SignIn(1),
     "join": signin.Join(1, "ann", "correct horse", "laptop", bytes(16)),
-    "signed in": signin.SignedIn(1, 5, "ann", 7, is_admin=False),
+    "signed in": signin.SignedIn(1, 5, "ann", 7, is_admin=False, epoch=ENTRY_ID),
     "people": directory.People((directory.Person(5, "ann", True, "192.0.2.1:4000", 1_700_000_000_000),), is_last=True),
     "conversations": conversations.Conversations(
         (

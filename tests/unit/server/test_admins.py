@@ -155,3 +155,39 @@ def test_requests_name_accounts_that_there_are(boss: Client) -> None:
     ):
         assert boss.refusal(message) is RefusalCode.UNKNOWN_PERSON
     assert boss.refusal(admin.RevokeDevice(boss.number(), 4711)) is RefusalCode.UNKNOWN_DEVICE
+
+
+def test_the_last_admin_stays_one_unless_the_operator_says_otherwise(house: House, boss: Client) -> None:
+    assert boss.refusal(admin.SetAdmin(boss.number(), boss.account, is_admin=False)) is RefusalCode.NOT_ALLOWED
+    ann = house.join("ann")
+    boss.ask(admin.SetAdmin(boss.number(), ann.account, is_admin=True), answers.Done)
+    boss.ask(admin.SetBanned(boss.number(), ann.account, is_banned=True), answers.Done)
+    refused = boss.ask(admin.SetAdmin(boss.number(), boss.account, is_admin=False), answers.Refused)
+    assert "no other admin" in refused.text, "one who is banned does not count"
+    operator = house.sign_in(house.operator_fingerprint)
+    operator.ask(admin.SetAdmin(operator.number(), boss.account, is_admin=False), answers.Done)
+
+
+def test_of_two_admins_who_demote_each_other_at_once_one_stays(house: House, boss: Client) -> None:
+    ann = house.join("ann")
+    boss.ask(admin.SetAdmin(boss.number(), ann.account, is_admin=True), answers.Done)
+    one = admin.SetAdmin(boss.number(), ann.account, is_admin=False)
+    other = admin.SetAdmin(ann.number(), boss.account, is_admin=False)
+    boss.say(one, settles=False)
+    ann.say(other)
+    assert isinstance(boss.answer(one.request), answers.Done)
+    assert ann.answer(other.request).known_code is RefusalCode.NOT_ALLOWED
+
+
+def test_an_account_is_told_of_new_devices_and_passwords(house: House, boss: Client) -> None:
+    ann = house.join("ann")
+    phone = house.join("ann", key="phone")
+    assert "laptop" in ann.last(answers.ServerSays).text
+    assert not phone.all(answers.ServerSays)
+    boss.ask(admin.SetPassword(boss.number(), ann.account, "another password"), answers.Done)
+    for client in (ann, phone):
+        assert "An admin has given" in client.last(answers.ServerSays).text
+    ann.ask(signin.ChangePassword(ann.number(), "another password", "a third password"), answers.Done)
+    assert "on another device" in phone.last(answers.ServerSays).text
+    assert "on another device" not in ann.last(answers.ServerSays).text
+    assert not boss.all(answers.ServerSays)

@@ -155,3 +155,8 @@ def test_the_table_is_right_before_the_changes_are_told(open_house: OpenHouse) -
     bob.hang_up()
     table = {each.name: each.is_online for each in house.join("cyd").last(directory.People).people}
     assert table == {"ann": True, "bob": False, "cyd": True}
+
+
+def test_who_comes_over_ipv4_to_a_server_of_both_families_is_shown_with_that_address(house: House) -> None:
+    ann = house.join("ann", address=("::ffff:192.0.2.9", 7))
+    assert person(ann, "ann").address == "192.0.2.9:7"

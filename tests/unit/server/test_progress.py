@@ -48,6 +48,15 @@ def test_two_programs_of_one_device_hear_of_each_other(house: House, pair: Pair)
     other = house.sign_in("bob")
     advance(bob, log, 3, 2)
     house.pass_time(1.01)
+    assert (moved(bob), moved(other)) == ([], [(bob.account, 3, 2)])
+
+
+def test_a_program_hears_what_another_has_read_that_is_gone_by_then(house: House, pair: Pair) -> None:
+    _, bob, log = pair
+    other = house.sign_in("bob")
+    advance(bob, log, 3, 2)
+    bob.hang_up()
+    house.pass_time(1.01)
     assert moved(other) == [(bob.account, 3, 2)]
 
 

@@ -14,6 +14,7 @@ from lanline.client.chat.history import History, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_entry
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.requests import refusal
+from lanline.client.chat.restorenews import RestoreNews
 from lanline.client.chat.values import Conversation, MessageState, Waiting
 from lanline.model.rooms import Standing
 from lanline.model.text import display_name, safe_line, safe_text
@@ -42,12 +43,14 @@ class Arrivals:
         self._outbox = outbox
         self._reports = reports
         self._own = own
+        self.news = RestoreNews(history.aside)
         self._tell = tell
         self._device = 0
         self._has_people = self._has_conversations = False
         self._has_told_waiting = True
         self.follow: Callable[[Track], None] = _nothing
         self.on_synchronized: Callable[[], None] = _nothing_at_all
+        self.is_comparing: Callable[[], bool] = bool
         self._takers: dict[type, Callable[[Any], None]] = {
             directory.People: self._on_people,
             directory.PeopleChanged: self._on_people_changed,
@@ -201,9 +204,17 @@ class Arrivals:
 
     def tell_waiting(self) -> None:
         """Once a link, when all that is followed has caught up."""
-        if self._has_told_waiting or not all(track.is_caught_up or not track.is_followed for track in self._tracks()):
+        if self._has_told_waiting and not self.news.is_due:
             return
-        self._has_told_waiting = True
+        if self.is_comparing() or not all(track.is_caught_up or not track.is_followed for track in self._tracks()):
+            return
+        if self.news.is_due and (restored := self.news.take()) is not None:
+            self._tell(restored)
+        if not self._has_told_waiting:
+            self._has_told_waiting = True
+            self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
         waiting = [_waiting(track) for track in self._tracks() if track.away_count]
         for track in self._tracks():
             track.away_count = track.away_first_ms = track.away_last_ms = 0

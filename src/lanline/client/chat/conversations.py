@@ -39,19 +39,62 @@ class Track(msgspec.Struct):
     away_first_ms: int = 0
     away_last_ms: int = 0
     """What others said while this account was not there, and is unread."""
+    is_proven: bool = True
+    """False: from before the server was restored, as it may be; nothing here counts before the copies are compared."""
+    most: int = 2**63
+    """How far this process has told of it, though another one of the home may have it further on the disk."""
+    is_missed: bool = False
+    """It was open, and the restored server has not spoken of it yet."""
 
 
 class Conversations:
     def __init__(self, history: History) -> None:
         self._history = history
-        self._tracks = {each.log: Track(each) for each in history.conversations()}
+        self.on_parted: Callable[[Track], None] = _nothing
+        self._tracks = self._kept()
         self._unwritten: set[int] = set()
         self._arriving: set[int] = set()
         self.own = 0
 
+    def _kept(self) -> dict[int, Track]:
+        unproven = self._history.aside.unproven()
+        return {each.log: Track(each, is_proven=each.log not in unproven) for each in self._history.conversations()}
+
+    def begin_epoch(self, epoch: str) -> None:
+        """The server is another than it was: what is known here is to be proven, by this process or another one."""
+        before = {log: track.shown for log, track in self._tracks.items()}
+        self._history.aside.begin(epoch)
+        self._tracks = self._kept()
+        for log, track in self._tracks.items():
+            known = before.get(log)
+            track.is_missed = known is not None and known.is_open
+            track.most = 0 if known is None else known.delivered
+            delivered = min(track.shown.delivered, track.most) if track.is_proven else track.shown.delivered
+            track.shown = msgspec.structs.replace(track.shown, is_open=False, delivered=delivered)
+
+    def part(self, track: Track, agreed: int) -> None:
+        """The copies agree up to there; what is beyond is set aside."""
+        shown = track.shown
+        self._history.aside.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read)
+        self._cut(track, agreed)
+
+    def _cut(self, track: Track, through: int) -> None:
+        """From there on it is read anew, and told of anew."""
+        through = min(through, track.most)
+        shown = track.shown
+        track.is_proven = True
+        track.away_count = track.away_first_ms = track.away_last_ms = 0
+        shown = msgspec.structs.replace(shown, first=min(shown.first, through), delivered=through)
+        track.shown = self._recounted(track, shown)
+        self.on_parted(track)
+
     def begin_link(self, own: int) -> None:
         self.own = own
         self._arriving = set()
+        for log, through in self._history.aside.parted_by_others():
+            if (parted := self._tracks.get(log)) is not None and parted.shown.delivered > through:
+                parted.shown = _marks_within(parted.shown, through)
+                self._cut(parted, through)
         for track in self._tracks.values():
             track.is_followed = track.is_caught_up = False
 
@@ -79,12 +122,17 @@ class Conversations:
         before = set(self._tracks)
         self._arriving.update(each.log for each in table.conversations)
         for said in table.conversations:
+            self._check_head(said)
             self._take_in(said, names)
         self._write()
         opened = [self._tracks[said.log].shown for said in table.conversations if said.log not in before]
         if not table.is_last:
             return opened, []
-        gone = [track.shown for log, track in self._tracks.items() if log not in self._arriving and track.shown.is_open]
+        gone = [
+            track.shown
+            for log, track in self._tracks.items()
+            if log not in self._arriving and (track.shown.is_open or track.is_missed)
+        ]
         for each in gone:
             self.on_gone(each.log)
         return opened, gone
@@ -108,9 +156,13 @@ class Conversations:
 
     def on_gone(self, log: int) -> Conversation | None:
         track = self._tracks.get(log)
-        if track is None or not track.shown.is_open:
+        if track is None or not (track.shown.is_open or track.is_missed):
             return None
-        track.is_followed = track.is_caught_up = False
+        if track.is_missed and not track.is_proven:
+            # Made after the backup: the server has nothing of it, and may give its number to another one.
+            self._forget_cursors(track, head=0)
+            self.part(track, 0)
+        track.is_followed = track.is_caught_up = track.is_missed = False
         track.shown = msgspec.structs.replace(track.shown, is_open=False)
         self._history.put_conversations([track.shown])
         return track.shown
@@ -119,7 +171,10 @@ class Conversations:
         track = self._tracks.get(said.log)
         if track is None:
             track = self._tracks[said.log] = Track(Conversation(said.log, "", None))
+        if not track.is_proven:
+            self._forget_cursors(track, said.head)
         known = track.shown
+        track.is_missed = False
         track.reported = (said.delivered, said.read)
         title, topic, access, members, role, is_muted = _description(said, names)
         track.shown = msgspec.structs.replace(
@@ -137,6 +192,20 @@ class Conversations:
         if _told(known) != _told(track.shown):
             self._unwritten.add(said.log)
         self.move(track, said.read, said.other_delivered, said.other_read)
+
+    def _check_head(self, said: wire.Conversation) -> None:
+        """A server that has less than it told of was set back, whatever its epoch says."""
+        track = self._tracks.get(said.log)
+        if track is not None and track.is_proven and said.head < track.shown.delivered:
+            self._history.aside.doubt(said.log)
+            track.is_proven = False
+
+    @staticmethod
+    def _forget_cursors(track: Track, head: int) -> None:
+        """Only what the server says of them counts."""
+        track.shown = msgspec.structs.replace(
+            track.shown, head=head, read=0, others_delivered=0, others_read=0, unread=0
+        )
 
     def _write(self) -> None:
         if self._unwritten:
@@ -207,7 +276,7 @@ class Conversations:
         )
         if moved == shown:
             return False
-        if moved.read != shown.read:
+        if moved.read != shown.read and track.is_proven:
             moved = self._recounted(track, moved)
         track.shown = moved
         return True
@@ -222,13 +291,15 @@ class Conversations:
         return msgspec.structs.replace(moved, unread=unread)
 
     def write_cursors(self, logs: Iterable[int]) -> None:
-        shown = [self._tracks[log].shown for log in logs]
+        shown = [self._tracks[log].shown for log in logs if log in self._tracks and self._tracks[log].is_proven]
         self._history.put_cursors((each.log, each.read, each.others_delivered, each.others_read) for each in shown)
 
     def unreported(self) -> list[LogCursor]:
         """What the server is to be told; taken for told by this."""
         told: list[LogCursor] = []
         for track in self._tracks.values():
+            if not track.is_proven:
+                continue
             shown, (delivered, read) = track.shown, track.reported
             # What was read elsewhere may not be here yet, and must not count as delivered here.
             now = max(delivered, shown.delivered), max(read, min(shown.read, shown.delivered))
@@ -236,6 +307,19 @@ class Conversations:
                 track.reported = now
                 told.append(LogCursor(shown.log, now[0], min(now[1], shown.delivered)))
         return told
+
+
+def _marks_within(shown: Conversation, through: int) -> Conversation:
+    return msgspec.structs.replace(
+        shown,
+        read=min(shown.read, through),
+        others_delivered=min(shown.others_delivered, through),
+        others_read=min(shown.others_read, through),
+    )
+
+
+def _nothing(_track: Track) -> None:
+    pass
 
 
 def _description(said: wire.Conversation, names: Names) -> tuple[str, str, Access, int, Role, bool]:

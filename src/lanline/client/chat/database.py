@@ -16,7 +16,7 @@ from lanline.errors import HistoryProblem
 
 CrashPoint = Callable[[str], None]
 
-VERSION = 1
+VERSION = 2
 _BUSY_S = 10.0
 """Another process of this home may be writing; none does so for long."""
 _SCHEMA = """
@@ -45,6 +45,18 @@ CREATE TABLE outbox (
     suite TEXT NOT NULL, content BLOB NOT NULL, typed_ms INTEGER NOT NULL, refused_code INTEGER, refused_text TEXT
 );
 """
+_SCHEMA_2 = """
+CREATE TABLE unproven (log INTEGER PRIMARY KEY, title TEXT NOT NULL);
+CREATE TABLE parted (version INTEGER PRIMARY KEY AUTOINCREMENT, log INTEGER NOT NULL, through INTEGER NOT NULL);
+CREATE TABLE people_then (account INTEGER PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE set_aside (
+    log INTEGER NOT NULL, entry_id BLOB NOT NULL, title TEXT NOT NULL, sequence INTEGER NOT NULL,
+    account INTEGER NOT NULL, name TEXT NOT NULL, time_ms INTEGER NOT NULL, suite TEXT NOT NULL, content BLOB NOT NULL,
+    epoch TEXT NOT NULL, is_told INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (log, entry_id)
+) WITHOUT ROWID;
+"""
+_STEPS = (_SCHEMA, _SCHEMA_2)
+"""Each from the version of its place to the next."""
 
 
 class Database:
@@ -54,6 +66,8 @@ class Database:
         self._connection = connection
         self._where = where
         self.crash_point: CrashPoint | None = None
+        self.epoch = ""
+        """Of the server, as this process has learnt it; hexadecimal, empty when it is not known."""
 
     @classmethod
     def open(cls, path: Path) -> Database:
@@ -84,10 +98,11 @@ class Database:
             raise HistoryProblem(f"The history in {where} was written by a newer Lanline. Upgrade this one to open it.")
         if version < VERSION:
             with database.write() as writer:
-                if _version(writer) < VERSION:  # another process may have been quicker
-                    for statement in _SCHEMA.split(";"):
+                for step in _STEPS[_version(writer) :]:  # none, when another process was quicker
+                    for statement in step.split(";"):
                         writer.execute(statement)
-                    writer.execute(f"PRAGMA user_version = {VERSION}")
+                writer.execute(f"PRAGMA user_version = {VERSION}")
+        database.epoch = database.kept_epoch(connection)
         return database
 
     def image(self) -> bytes:
@@ -115,6 +130,19 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
             self._reach("committed")
+
+    @staticmethod
+    def kept_epoch(connection: sqlite3.Connection) -> str:
+        row = connection.execute("SELECT value FROM facts WHERE name = 'epoch'").fetchone()
+        return str(row[0]) if row else ""
+
+    def is_of_epoch(self, writer: sqlite3.Connection) -> bool:
+        """False: another process has learnt that the server was restored; this one's numbers count for nothing."""
+        return self.kept_epoch(writer) == self.epoch
+
+    def check_epoch(self, writer: sqlite3.Connection) -> None:
+        if not self.is_of_epoch(writer):
+            raise HistoryProblem("The server was restored meanwhile; what it says is compared anew.")
 
     def _reach(self, point: str) -> None:
         if self.crash_point is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from lanline.client.chat.conversations import Conversations, Track
@@ -60,11 +60,11 @@ class DestinationFinder:
     def _room(self, name: str) -> Track | None:
         wanted = folded_name(name)
         tracks = (track for track in self._conversations.tracks if track.shown.is_room)
-        return next((track for track in tracks if folded_name(track.shown.title) == wanted), None)
+        return _open_first(track for track in tracks if folded_name(track.shown.title) == wanted)
 
     def _direct(self, person: Person) -> Track | None:
         tracks = self._conversations.tracks
-        return next((track for track in tracks if track.shown.other == person.account), None)
+        return _open_first(track for track in tracks if track.shown.other == person.account)
 
     # For the outbox.
 
@@ -105,3 +105,8 @@ class DestinationFinder:
         self._asked.discard(destination)
         if self.waiter is not None:
             self.waiter.send()
+
+
+def _open_first(tracks: Iterable[Track]) -> Track | None:
+    """Of a conversation that a restored server has lost and made anew there are two here."""
+    return min(tracks, key=lambda track: not track.shown.is_open, default=None)

@@ -109,7 +109,9 @@ class HistoryFailed(msgspec.Struct, frozen=True):
 
 
 class EntriesReceived(msgspec.Struct, frozen=True):
-    """Dense and in order: the first follows on the last that was reported of this log. One's own are among them.
+    """Dense and in order: the first follows on the last that was reported of this log, or on `CopyParted`.
+
+    One's own are among them.
 
     `is_live` is false while the log catches up. A message is new to the person when its sequence number is over the
     conversation's `read`.
@@ -159,6 +161,27 @@ class InvitedToRoom(msgspec.Struct, frozen=True):
     by_name: str
 
 
+class CopyParted(msgspec.Struct, frozen=True):
+    """After the server was restored: what this device had of a log beyond `through` is not of it any more.
+
+    The numbers from there on come again, in `EntriesReceived`, with other entries.
+    """
+
+    log: int
+    through: int
+
+
+class ServerRestored(msgspec.Struct, frozen=True):
+    """The server runs on an older state of its data, and this device holds what that does not have: set aside.
+
+    Once, when all that is followed has caught up.
+    """
+
+    text: str
+    """A sentence for the person, which says where to find it."""
+    count: int
+
+
 class ServerSaid(msgspec.Struct, frozen=True):
     text: str
 
@@ -183,5 +206,7 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | CopyParted
+    | ServerRestored
     | HistoryFailed
 )

@@ -10,6 +10,7 @@ import msgspec
 
 from lanline.client.chat.database import CrashPoint, Database
 from lanline.client.chat.outboxrows import OutboxRows
+from lanline.client.chat.setaside import SetAside, drop_returned
 from lanline.client.chat.values import Conversation, Person
 from lanline.model.rooms import Access, Role
 from lanline.wire.chat.entries import LogEntry
@@ -49,6 +50,7 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outbox = OutboxRows(database)
+        self.aside = SetAside(database)
 
     @classmethod
     def open(cls, path: Path) -> History:
@@ -115,6 +117,7 @@ class History:
         places would leave a gap between their pieces.
         """
         with self._database.write() as writer:
+            self._database.check_epoch(writer)
             writer.execute("INSERT OR IGNORE INTO cursors (log) VALUES (?)", (log,))
             writer.execute(
                 "UPDATE cursors SET first = ?1, delivered = max(delivered, ?1), has_begun = 1 "
@@ -125,9 +128,14 @@ class History:
         return int(row[0])
 
     def put_cursors(self, cursors: Iterable[tuple[int, int, int, int]]) -> None:
-        """(log, read, others_delivered, others_read): forward only, whatever another process wrote meanwhile."""
+        """(log, read, others_delivered, others_read): forward only, whatever another process wrote meanwhile.
+
+        Of a server that was another by then it is not kept: its numbers would hide what was said since.
+        """
         rows = [(read, others_delivered, others_read, log) for log, read, others_delivered, others_read in cursors]
         with self._database.write() as writer:
+            if not self._database.is_of_epoch(writer):
+                return
             writer.executemany("INSERT OR IGNORE INTO cursors (log) VALUES (?)", [(row[3],) for row in rows])
             writer.executemany(
                 "UPDATE cursors SET read = max(read, ?), others_delivered = max(others_delivered, ?), "
@@ -142,7 +150,9 @@ class History:
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
         with self._database.write() as writer:
+            self._database.check_epoch(writer)
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
+            drop_returned(writer, log, [entry.entry_id for entry in entries])
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
@@ -150,12 +160,15 @@ class History:
     def add_earlier(self, log: int, entries: Sequence[LogEntry], first: int) -> None:
         """What ends where this home's copy began."""
         with self._database.write() as writer:
+            self._database.check_epoch(writer)
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
+            drop_returned(writer, log, [entry.entry_id for entry in entries])
             writer.execute("UPDATE cursors SET first = min(first, ?) WHERE log = ?", (first, log))
 
     def add_sent(self, sent: Sequence[Sent]) -> None:
         """From the outbox to their places, which may be ahead of what is here without a gap."""
         with self._database.write() as writer:
+            self._database.check_epoch(writer)
             writer.executemany(_PUT_ENTRY, [row for each in sent for row in _entry_rows(each.log, [each.entry])])
             writer.executemany("DELETE FROM outbox WHERE entry_id = ?", [(each.entry.entry_id,) for each in sent])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lanline.client.chat.events import MessageStateChanged
 from lanline.client.chat.outboxrows import OutboxRow
 from lanline.client.chat.sealing import open_sealed
+from lanline.client.chat.setaside import AsideEntry
 from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import LogEntry
@@ -52,6 +53,10 @@ def message_of_row(row: OutboxRow, own: int) -> Message:
     )
 
 
+def message_aside(aside: AsideEntry, own: int) -> Message:
+    return message_of_entry(Conversation(aside.log, aside.title, None), aside.entry, own)
+
+
 class OwnMessages:
     """Those of this process whose life is not over."""
 
@@ -64,6 +69,10 @@ class OwnMessages:
 
     def note_refused(self, entry_id: bytes) -> None:
         self._queued.discard(entry_id)
+
+    def forget_places(self) -> None:
+        """They were given by a server that is another now."""
+        self._sent = {}
 
     def note_sent(self, log: int, sequence: int, entry_id: bytes) -> bool:
         """True when that is news."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from lanline.client.chat import events
 from lanline.client.chat.arrivals import Arrivals
+from lanline.client.chat.comparison import Comparison
 from lanline.client.chat.conversations import Conversations, Track
 from lanline.client.chat.cursors import CursorReports
 from lanline.client.chat.destinations import DestinationFinder
@@ -17,7 +18,7 @@ from lanline.client.chat.directory import Directory
 from lanline.client.chat.history import History
 from lanline.client.chat.link import ChatLink
 from lanline.client.chat.listeners import Listener, Listeners
-from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_row
+from lanline.client.chat.messages import OwnMessages, message_aside, message_of_entry, message_of_row
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.outboxrows import OutboxRow
 from lanline.client.chat.requests import Answer, OnAnswer
@@ -28,6 +29,7 @@ from lanline.clock import Clock
 from lanline.errors import CloseCode, HistoryProblem, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.ids import Entropy, new_entry_id
 from lanline.model.content import Content
+from lanline.model.names import folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import Advance, EarlierEntries, Follow, ReadBefore
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
@@ -69,9 +71,18 @@ class ChatNode:
         self._saying = Saying(
             history.outbox, self._outbox, self._finder, self._conversations, self._own, self._listeners.tell
         )
+        self._comparison = Comparison(history.aside, self._conversations, clock, self.request, self._on_proven)
         self._arrivals = Arrivals(
-            history, self._directory, self._conversations, self._outbox, self._reports, self._own, self._listeners.tell
+            history,
+            self._directory,
+            self._conversations,
+            self._outbox,
+            self._reports,
+            self._own,
+            self._listeners.tell,
         )
+        self._arrivals.is_comparing = lambda: self._comparison.is_under_way
+        self._conversations.on_parted = self._on_parted
         self._arrivals.follow = self._follow_if_wanted
         self._arrivals.on_synchronized = self._on_synchronized
 
@@ -170,6 +181,11 @@ class ChatNode:
             messages += [message for message in self.outbox if _is_for(message, shown)]
         return messages
 
+    def set_aside(self, title: str) -> list[tuple[str, Message]]:
+        """What the restored server has lost of a `#room` or of the talk with somebody: who said it, and what."""
+        found = [each for each in self._history.aside.entries() if folded_name(each.title) == folded_name(title)]
+        return [(each.name, message_aside(each, self.account)) for each in found]
+
     @property
     def outbox(self) -> list[Message]:
         """What is queued or refused, in the order it was typed, by whichever process of this home."""
@@ -208,7 +224,9 @@ class ChatNode:
 
     def mark_read(self, log: int, through: int) -> None:
         track = self._conversations.get(log)
-        if track is not None and self._conversations.move(track, min(through, track.shown.delivered)):
+        if track is None or not track.is_proven:
+            return
+        if self._conversations.move(track, min(through, track.shown.delivered)):
             self._reports.note_moved(log)
             self._listeners.tell(events.ConversationChanged(track.shown))
 
@@ -217,7 +235,7 @@ class ChatNode:
         track = self._conversations.get(log)
         if log in self._reading_earlier:
             return
-        if track is None or not track.shown.first:
+        if track is None or not track.shown.first or not track.is_proven:
             self._listeners.tell(events.EarlierReceived(log, ()))
             return
         self._reading_earlier.add(log)
@@ -252,13 +270,18 @@ class ChatNode:
     def on_signed_in(self, session: Session, welcome: Welcome, signed_in: SignedIn) -> None:
         if session is not self._coming:
             return
-        if self.account and signed_in.account != self.account:
+        epoch = signed_in.epoch.hex() or self._history.aside.epoch
+        is_restored = epoch != self._history.aside.epoch
+        is_same_person = is_restored and folded_name(signed_in.name) == folded_name(self.name)
+        if self.account and signed_in.account != self.account and not is_same_person:
             # Its history and its outbox are somebody else's, and log ids of another server mean other logs.
             self._coming = None
             session.leave(CloseCode.DONE, "")
             sentence = f"This home belongs to {self.name}. Join with another --home to be somebody else."
             self._listeners.tell(events.SignInRefused(RefusalCode.NOT_ALLOWED, sentence))
             return
+        if is_restored:
+            self._begin_epoch(epoch)
         self._remember(welcome, signed_in)
         old, self._session, self._coming = self._session, session, None
         if old is not None:
@@ -281,6 +304,12 @@ class ChatNode:
         )
         self._outbox.begin_link(session)
 
+    def _begin_epoch(self, epoch: str) -> None:
+        if self._history.aside.epoch:
+            self._arrivals.news.note_epoch()
+        self._conversations.begin_epoch(epoch)
+        self._own.forget_places()
+
     def _remember(self, welcome: Welcome, signed_in: SignedIn) -> None:
         facts: dict[str, str | int] = {
             "account": signed_in.account,
@@ -288,7 +317,7 @@ class ChatNode:
             "device": signed_in.device,
             "server_name": safe_line(welcome.server_name),
         }
-        if self._facts != facts:
+        if {**self._facts, **facts} != self._facts:
             self._history.put_facts(**facts)
             self._facts = facts
 
@@ -307,10 +336,22 @@ class ChatNode:
         is_wanted = self._follows_all or track.shown.log in self._followed
         if self._session is None or not is_wanted or track.is_followed or not track.shown.is_open:
             return
+        if not track.is_proven:
+            self._comparison.begin(track)
+            return
         after = self._conversations.begin_following(track)
         self._session.send(Follow(track.shown.log, after))
         if track.is_caught_up:
             self._listeners.tell(events.CaughtUp(track.shown.log))
+
+    def _on_parted(self, track: Track) -> None:
+        self._arrivals.news.note_parted()
+        self._listeners.tell(events.CopyParted(track.shown.log, track.shown.delivered))
+
+    def _on_proven(self, track: Track) -> None:
+        self._listeners.tell(events.ConversationChanged(track.shown))
+        self._follow_if_wanted(track)
+        self._arrivals.tell_waiting()
 
     def on_server_message(self, session: Session, message: ServerMessage) -> None:
         if session is self._session:
@@ -360,8 +401,9 @@ class ChatNode:
     # Cursors.
 
     def _report_cursors(self, moved: set[int]) -> None:
-        if moved and not self._kept(lambda: self._conversations.write_cursors(moved)):
-            return
+        if moved:
+            # Told to the server all the same when the disk takes nothing: nobody would come back to it.
+            self._kept(lambda: self._conversations.write_cursors(moved))
         if self.state is NodeState.SYNCHRONIZED and self._session is not None:
             cursors = self._conversations.unreported()
             for start in range(0, len(cursors), _MOST_CURSORS):

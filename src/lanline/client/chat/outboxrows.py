@@ -31,12 +31,14 @@ class OutboxRows:
     def add(self, row: OutboxRow) -> OutboxRow:
         """With the next position, which no row had before: SQLite gives them out one writer at a time."""
         with self._database.write() as writer:
+            # Where the server was restored meanwhile the log is found anew, by the name of who is meant.
+            log = row.log if self._database.is_of_epoch(writer) else None
             done = writer.execute(
                 "INSERT INTO outbox (entry_id, log, destination, suite, content, typed_ms) VALUES (?, ?, ?, ?, ?, ?)",
-                (row.entry_id, row.log, row.destination, row.suite, row.content, row.typed_ms),
+                (row.entry_id, log, row.destination, row.suite, row.content, row.typed_ms),
             )
             position = done.lastrowid
-        return msgspec.structs.replace(row, position=position)
+        return msgspec.structs.replace(row, position=position, log=log)
 
     def waiting(self, after: int, limit: int) -> list[OutboxRow]:
         """Those to be sent, also of other processes: who sends a later one has to send the earlier ones first."""
@@ -54,6 +56,7 @@ class OutboxRows:
 
     def resolve(self, destination: str, log: int) -> None:
         with self._database.write() as writer:
+            self._database.check_epoch(writer)
             writer.execute("UPDATE outbox SET log = ? WHERE destination = ? AND log IS NULL", (log, destination))
 
     def refuse(self, entry_id: bytes, code: RefusalCode, text: str) -> None:

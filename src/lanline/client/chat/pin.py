@@ -7,9 +7,10 @@ from typing import Annotated
 
 import msgspec
 
-from lanline.client.home import replace_file
 from lanline.errors import IdentityProblem, InvalidInput, NotJoined
+from lanline.model.addresses import address_text
 from lanline.model.invites import DEFAULT_PORT, SCHEME, InviteLink
+from lanline.wholefile import replace_whole
 
 _FILE = "server.json"
 
@@ -25,7 +26,7 @@ class KnownServer(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return address_text((self.host, self.port))
 
 
 class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -63,7 +64,7 @@ def write_pin(folder: Path, pin: KnownServer) -> None:
     kept = _OnDisk(pin.host, pin.port, pin.fingerprint.hex(), pin.name, pin.account, pin.nick)
     path = folder / _FILE
     try:
-        replace_file(path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
+        replace_whole(path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
     except OSError as cause:
         raise IdentityProblem(f"The server's key cannot be kept in {path}: {cause.strerror}.") from cause
 

@@ -51,9 +51,10 @@ class Saying:
             track = self._finder.track_of(destination)
             return (track.shown.log if track is not None and track.shown.is_open else None), destination
         track = self._conversations.get(target)
-        if track is None or not track.shown.is_open:
+        if track is None or not (track.shown.is_open or track.is_missed):
             raise InvalidInput("You are not in this conversation any more.")
-        return target, track.shown.title
+        # What a restored server calls this conversation is known with its table.
+        return target if track.shown.is_open else None, track.shown.title
 
     def say_again(self, entry_id: bytes) -> None:
         row = self._rows.find(entry_id)

@@ -177,7 +177,8 @@ class Session:
             self._end("The server broke the protocol: it named a number too large.", CloseCode.PROTOCOL_VIOLATION)
         except HistoryProblem as problem:
             self._owner.on_history_problem(self, problem)
-            self._end(str(problem), CloseCode.GOING_AWAY)
+            # Where this device keeps its files is nobody else's business.
+            self._end(str(problem), CloseCode.GOING_AWAY, told="")
 
     def _on_message(self, message: ServerMessage) -> None:
         if self.state is NodeState.GREETING:
@@ -232,12 +233,12 @@ class Session:
             self._link.close(code, reason)
             self.requests.fail_all("The connection was closed.")
 
-    def _end(self, reason: str, code: CloseCode | None = None) -> None:
-        """The link has ended by itself or, with a code, is ended here."""
+    def _end(self, reason: str, code: CloseCode | None = None, told: str | None = None) -> None:
+        """The link has ended or, with a code, is ended here; `told` goes to the server in place of the reason."""
         if not self._stop():
             return
         if code is not None:
-            self._link.close(code, reason)
+            self._link.close(code, reason if told is None else told)
         self.requests.fail_all(reason or "The connection was lost.")
         self._owner.on_ended(self, reason)
 

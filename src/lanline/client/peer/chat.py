@@ -25,9 +25,10 @@ from lanline.client.peer.events import (
     Waiting,
 )
 from lanline.client.peer.lives import Life, Lives
-from lanline.client.port import address_text, open_port
+from lanline.client.port import open_port
 from lanline.crypto.words import fingerprint_words
 from lanline.errors import CloseCode, LanlineError, LinkError, MalformedPacket
+from lanline.model.addresses import address_text
 from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_line, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from lanline.client.port import address_text, open_port
+from lanline.client.port import open_port
 from lanline.errors import InvalidInput
+from lanline.model.addresses import address_text
 from lanline.model.text import safe_text
 from lanline.transport.datagrams import Address
 from lanline.transport.udp import UdpSocket

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lanline.client.port import address_text
 from lanline.client.video.budget import Budget
 from lanline.client.video.capture import Capture
 from lanline.client.video.plainviewers import MOST_PER_HOST, MOST_VIEWERS, Answer, PlainViewers
 from lanline.errors import MessageTooLarge
 from lanline.media.api import EncodedFrame
+from lanline.model.addresses import address_text
 from lanline.proto.media.plain import PlainPacketiser, is_hello
 from lanline.transport.udp import UdpSocket
 

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from collections import deque
 
-from lanline.client.port import address_text, open_port
+from lanline.client.port import open_port
 from lanline.client.video.feed import Counts
 from lanline.errors import InvalidInput
 from lanline.media.api import Codec, EncodedFrame
 from lanline.media.pace import now_us
+from lanline.model.addresses import address_text
 from lanline.proto.media.plain import HELLO, PlainReassembler
 from lanline.transport.datagrams import Address
 from lanline.transport.udp import UdpSocket

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 from lanline.client.home import Home
-from lanline.client.port import address_text, open_port
+from lanline.client.port import open_port
 from lanline.client.video.feed import Counts
 from lanline.client.video.viewer import VideoViewer
 from lanline.crypto.words import fingerprint_words
 from lanline.errors import CloseCode, IdentityProblem, LinkError
 from lanline.media.api import EncodedFrame
+from lanline.model.addresses import address_text
 from lanline.model.text import safe_line
 from lanline.transport.addresses import resolve
 from lanline.transport.connection import Connection

@@ -12,6 +12,7 @@ from lanline.client.chat.events import (
     CaughtUp,
     ConnectionLost,
     ConversationClosed,
+    CopyParted,
     EarlierReceived,
     EntriesReceived,
     MemberChanged,
@@ -47,6 +48,8 @@ class NewsDesk:
         match event:
             case EntriesReceived(log, messages, is_live):
                 self._on_entries(log, messages, is_live=is_live)
+            case CopyParted(log, through):
+                self._transcript.forget_after(log, through)
             case MessageQueued(message):
                 self._said.add(message.entry_id)
             case EarlierReceived(log, messages):

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.events import EntriesReceived, MessageStateChanged, NodeEvent
+from lanline.client.chat.events import CopyParted, EntriesReceived, MessageStateChanged, NodeEvent
 from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.errors import InvalidInput, LanlineError, StillQueued
 from lanline.faces.chat.goodbye import Unsent, check_sent, still_queued
@@ -69,6 +69,9 @@ class PipedChat:
             case EntriesReceived(log, messages):
                 if (conversation := self._node.conversation(log)) is not None:
                     await self._print(conversation, messages)
+            case CopyParted(log, through):
+                if log in self._printed:
+                    self._printed[log] = min(through, self._printed[log])
             case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
                 if entry_id in self._own:
                     self._not_taken += 1

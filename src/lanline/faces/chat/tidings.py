@@ -14,6 +14,7 @@ from lanline.client.chat.events import (
     MemberChanged,
     NodeEvent,
     PeopleChanged,
+    ServerRestored,
     ServerSaid,
     SignedIn,
 )
@@ -39,9 +40,7 @@ class Tidings:
         match event:
             case SignedIn(name=name, server_name=server):
                 return self._signed_in(name, server)
-            case ConnectionLost(reason):
-                return self._away(reason)
-            case CallFailed(reason):
+            case ConnectionLost(reason) | CallFailed(reason):
                 return self._away(reason)
             case PeopleChanged(_, came, went):
                 return [
@@ -50,6 +49,8 @@ class Tidings:
                 ]
             case ServerSaid(text):
                 return [f"The server says: {text}"]
+            case ServerRestored(text):
+                return [text]
             case _:
                 return self._of_rooms(event)
 

@@ -76,6 +76,11 @@ class Transcript:
         if messages and last > conversation.read:
             self._node.mark_read(conversation.log, last)
 
+    def forget_after(self, log: int, through: int) -> None:
+        """A restored server gives these numbers to others, which are to be shown."""
+        if log in self._shown:
+            self._shown[log] = min(through, self._shown[log])
+
     def show_sent_elsewhere(self, conversation: Conversation, message: Message) -> None:
         """One's own, in a conversation of which nothing else is shown."""
         self._write(self.line(message, _where(conversation, message)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from lanline.storage.sqlite.migration import migrate, stored_revision
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
 from lanline.storage.sqlite.schema import REVISION
+from lanline.wholefile import sync_folder
 
 T = TypeVar("T")
 
@@ -98,8 +98,8 @@ class SqliteEngine:
         try:
             if revision != REVISION:
                 migrate(writer)
-            if revision is None:
-                _sync_folder(folder)
+            if revision is None:  # SQLite sees to the name of the WAL, nobody to that of the database
+                sync_folder(folder)
             # SQLite opens a file that may only be read all the same. That is to be told now, not with a message.
             driver_of(writer).execute("DELETE FROM settings WHERE FALSE")
         except BaseException:
@@ -206,15 +206,4 @@ def _opening_problem(cause: Exception, folder: Path) -> Exception:
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A file is on the disk only when its name is. SQLite sees to the WAL's, nobody to the database's."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(folder.parent)

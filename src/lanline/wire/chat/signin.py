@@ -59,6 +59,8 @@ class SignedIn(msgspec.Struct, frozen=True, array_like=True, tag=66):
     is_admin: bool
     is_new: bool = False
     """This join made the account."""
+    epoch: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
+    """Which history of the server this is. Another after a restore: then the same numbers may mean other entries."""
 
 
 class ChangePassword(msgspec.Struct, frozen=True, array_like=True, tag=4):

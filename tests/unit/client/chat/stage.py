@@ -146,6 +146,7 @@ class Stage:
         self.clock = TurnedClock()
         self.chance = random.Random(next(_SEEDS))
         self.history = history or History.in_memory()
+        self.epoch = b""
         self.told: list[Any] = []
         """All events that no `heard` has taken."""
         self.node = self._start(way or AsDevice(), follows_all)
@@ -179,7 +180,7 @@ class Stage:
 
     def sign_in(self, link: PlayedLink, own: int = ANN, *, is_new: bool = False) -> None:
         (asked,) = link.take(SignIn | Join)  # type: ignore[arg-type]
-        link.say(SignedIn(asked.request, own, NAMES[own], own * 100, is_admin=False, is_new=is_new))
+        link.say(SignedIn(asked.request, own, NAMES[own], own * 100, is_admin=False, is_new=is_new, epoch=self.epoch))
 
     def heard(self, kind: type[T]) -> list[T]:
         found = [event for event in self.told if isinstance(event, kind)]

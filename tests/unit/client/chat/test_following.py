@@ -11,7 +11,7 @@ from lanline.client.chat.values import MessageState, Unreadable
 from lanline.errors import CloseCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused
-from lanline.wire.chat.conversations import ConversationChanged, ConversationGone, Conversations
+from lanline.wire.chat.conversations import ConversationChanged, ConversationGone, Conversations, MemberChanged
 from lanline.wire.chat.directory import PeopleChanged, Person
 from lanline.wire.chat.entries import (
     Advance,
@@ -147,6 +147,31 @@ def test_two_processes_that_read_the_same_keep_it_once() -> None:
     other.say(said(LAB, 1), said(LAB, 2, 3))
     link.say(said(LAB, 3))
     assert [message.sequence for message in here.node.messages(LAB)] == [1, 2, 3]
+
+
+def test_a_process_tells_also_what_another_has_fetched_while_it_was_offline() -> None:
+    here = Stage()
+    link = here.connect(lab(head=1))
+    link.say(said(LAB, 1))
+    link.die()
+    there = Stage(history=here.history)
+    there.connect(lab(head=3)).say(said(LAB, 1), said(LAB, 2, 3))
+    link = here.connect(lab(head=3))
+    assert followed(link) == {LAB: 1}
+    link.say(said(LAB, 2, 3))
+    told = [message.sequence for event in here.heard(events.EntriesReceived) for message in event.messages]
+    assert told == [1, 2, 3]
+
+
+def test_the_count_of_members_follows_who_comes_and_goes() -> None:
+    stage = Stage()
+    link = stage.connect(lab())
+    link.say(MemberChanged(LAB, BEN, None, BEN, 2))
+    assert [event.conversation.members for event in stage.heard(events.ConversationChanged)] == [2]
+    stage.restart()
+    found = stage.node.conversation(LAB)
+    assert found is not None
+    assert found.members == 2
 
 
 def test_what_cannot_be_opened_is_shown_as_that() -> None:

@@ -11,7 +11,7 @@ import pytest
 from lanline.client.chat import events
 from lanline.client.chat.history import History
 from lanline.client.chat.outboxrows import OutboxRow
-from lanline.errors import HistoryProblem, RefusalCode
+from lanline.errors import CloseCode, HistoryProblem, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.entries import Append
 from unit.client.chat.stage import BEN, LAB, Stage, entry, lab, said
@@ -132,7 +132,7 @@ def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_pa
         say_often(stage, large)
     link.say(said(LAB, 1).__class__(LAB, (entry(1, BEN, large),)))
     assert "no room" in stage.heard(events.HistoryFailed)[0].text
-    assert link.closed is not None
+    assert link.closed == (CloseCode.GOING_AWAY, "")  # the server learns nothing of this device's folders
     history._database.read("PRAGMA max_page_count = 100000")
     again = stage.connect(lab(head=3))
     again.say(said(LAB, 1, 2, 3))

@@ -10,6 +10,7 @@ from lanline.client.chat.events import (
     ConversationChanged,
     ConversationClosed,
     ConversationOpened,
+    CopyParted,
     EarlierReceived,
     EntriesReceived,
     InvitedToRoom,
@@ -18,6 +19,7 @@ from lanline.client.chat.events import (
     MessageStateChanged,
     NodeEvent,
     PeopleChanged,
+    ServerRestored,
     ServerSaid,
     SignedIn,
     Synchronized,
@@ -241,3 +243,14 @@ def test_a_refusal_names_the_words(news: News) -> None:
     news.stage.node.outbox = [said]
     told = news.desk.refusal(MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem="You are muted."))
     assert told == "Not taken by the server: “too loud” You are muted."
+
+
+def test_after_a_restore_what_has_the_numbers_of_lost_words_is_shown(news: News) -> None:
+    news.comes_in()
+    first, second = news.stage.hears(10, ANA, "kept"), news.stage.hears(10, ANA, "lost")
+    assert "lost" in news.live(first, second)
+    again = msgspec.structs.replace(second, content=Text("said after"), entry_id=b"another")
+    assert not news.live(again), "as a repeat it would be nothing new"
+    news.tell(CopyParted(10, first.sequence))
+    assert news.live(again)[6:] == "ana: said after\n"
+    assert "1 message is lost" in news.tell(ServerRestored("1 message is lost.", 1))

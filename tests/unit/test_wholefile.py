@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lanline.server import wholefile
-from lanline.server.wholefile import create_whole, replace_whole
+from lanline import wholefile
+from lanline.wholefile import create_whole, replace_whole
 
 
 def test_only_the_first_creates(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Lanline's members, each with a socket and a link of its own: the wire alone, with no history on a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from chatcrowds import NUMBER_BYTES, OnHeard, text_of
+from lanline.crypto.identity import Identity
+from lanline.ids import new_entry_id
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
+from lanline.transport.connection import Connection
+from lanline.transport.linkhost import LinkHost
+from lanline.transport.udp import UdpSocket
+from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.conversations import Conversations
+from lanline.wire.chat.entries import Append, Entries, Follow
+from lanline.wire.chat.messages import ServerMessage, decode_server_message, encode_message
+from lanline.wire.chat.signin import VERSIONS, Hello, SignIn
+
+AT_ONCE = 32
+SIGN_IN_LIMIT_S = 60.0
+
+
+def keys_path(folder: Path, number: int) -> Path:
+    return folder / "keys" / f"{number}.pem"
+
+
+class Member:
+    def __init__(self, connection: Connection, on_heard: OnHeard | None) -> None:
+        self._connection = connection
+        self._on_heard = on_heard
+        self._requests = 1
+        self._log = 0
+        self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.set_handler(self._on_event)
+        self._send(Hello(VERSIONS, "bench"))
+        self._send(SignIn(1))
+
+    def _send(self, message: Hello | SignIn | Follow | Append) -> None:
+        self._connection.send_nowait(Channel.CHAT, encode_message(message))
+
+    def _on_event(self, event: LinkEvent) -> None:
+        if type(event) is MessageReceived:
+            self._on_message(decode_server_message(event.payload))
+        elif type(event) is LinkClosed and not self.joined.done():
+            self.joined.set_exception(ConnectionError(event.reason))
+
+    def _on_message(self, message: ServerMessage) -> None:
+        if type(message) is Entries:
+            if self._on_heard is not None:
+                for entry in message.entries:
+                    self._on_heard(int(entry.content[:NUMBER_BYTES]))
+        elif type(message) is Conversations and message.conversations:
+            (conversation,) = message.conversations
+            self._log = conversation.log
+            self._send(Follow(conversation.log, conversation.head))
+            self.joined.set_result(None)
+        elif type(message) is Refused:
+            raise ConnectionError(message.text)
+
+    def say(self, numbers: range) -> None:
+        now_ms = int(time.time() * 1000)
+        for number in numbers:
+            self._requests += 1
+            entry_id = new_entry_id(now_ms, os.urandom)
+            self._send(Append(self._requests, self._log, entry_id, "plain", text_of(number)))
+
+
+class LanlineCrowd:
+    def __init__(self, hosts: list[LinkHost], members: list[Member]) -> None:
+        self._hosts = hosts
+        self._members = members
+
+    def say(self, numbers: range) -> None:
+        self._members[0].say(numbers)
+
+
+async def gather(host: str, port: int, members: int, folder: Path, on_heard: OnHeard) -> LanlineCrowd:
+    turns = asyncio.Semaphore(AT_ONCE)
+    hosts: list[LinkHost] = []
+
+    async def join(number: int) -> Member:
+        async with turns:
+            identity = Identity.from_pem(keys_path(folder, number).read_bytes())
+            link_host = LinkHost(await UdpSocket.bind("0.0.0.0", 0), identity)
+            hosts.append(link_host)
+            connection = await link_host.connect((host, port))
+            member = Member(connection, on_heard if number else None)
+            await asyncio.wait_for(member.joined, SIGN_IN_LIMIT_S)
+        return member
+
+    return LanlineCrowd(hosts, list(await asyncio.gather(*map(join, range(members)))))

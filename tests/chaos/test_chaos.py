@@ -1,0 +1,29 @@
+"""A quarter of a minute of `make chaos`; and that it notices when something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def chaos(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, HERE / "run.py", "--minutes", "0.25", *options]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
+
+
+def test_a_short_chaos_loses_nothing() -> None:
+    run = chaos()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "nothing acknowledged was lost" in run.stdout
+
+
+def test_a_server_that_acknowledges_before_it_writes_is_noticed() -> None:
+    run = chaos("--program", HERE / "hasty.py")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "was acknowledged and is lost" in run.stdout
+    kept = run.stdout.partition("all files are in ")[2].split("\n")[0]
+    shutil.rmtree(kept)

@@ -1,0 +1,125 @@
+"""An older backup is put back while people have more than it: nobody misses what is said from then on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.house import command
+from e2e.program import Program
+from e2e.town import Town, parsed
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    try:
+        made.open()
+        for name in ("ann", "ben"):
+            assert made.join(name).returncode == 0
+        yield made
+    finally:
+        made.dispose()
+
+
+def say(town: Town, name: str, text: str, to: str = "#lobby") -> None:
+    done = town.run(name, "send", to, text)
+    assert done.returncode == 0, done.stderr
+
+
+def back_up(town: Town) -> Path:
+    file = town.folder / "backup.tar"
+    done = command("admin", "backup", str(file), "--data", str(town.folder / "data"))
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+def talk_and_lose(town: Town) -> list[str]:
+    """One and two are in the backup, three and four on both devices only; five and six take their places."""
+    say(town, "ann", "one")
+    say(town, "ben", "two")
+    file = back_up(town)
+    say(town, "ann", "three")
+    say(town, "ben", "four")
+    assert town.texts("ann", "#lobby") == town.texts("ben", "#lobby") == ["one", "two", "three", "four"]
+    town.close()
+    done = command("admin", "restore", str(file), "--data", str(town.folder / "restored"))
+    assert done.returncode == 0, done.stderr
+    town.open("restored")
+    return ["one", "two", "five", "six"]
+
+
+def test_after_a_restore_all_see_the_same_and_are_told_once_what_is_lost(town: Town) -> None:
+    whole = [*talk_and_lose(town), "seven"]
+    # Ben is away until the log is longer than his copy: its length tells him nothing.
+    for text in whole[2:]:
+        say(town, "ann", text)
+    for name in ("ann", "ben"):
+        first = town.run(name, "log", "#lobby", "--json")
+        assert [parsed(line)["text"] for line in first.stdout.splitlines()] == whole
+        assert "2 messages in #lobby are not there any more" in first.stderr
+        again = town.run(name, "log", "#lobby", "--json")
+        assert [parsed(line)["text"] for line in again.stdout.splitlines()] == whole
+        assert again.stderr == ""
+        aside = town.run(name, "log", "#lobby", "--set-aside", "--json")
+        lost = [parsed(line) for line in aside.stdout.splitlines()]
+        assert [(each["from"], each["text"]) for each in lost] == [("ann", "three"), ("ben", "four")]
+
+
+def test_programs_that_ran_all_the_time_miss_nothing(town: Town) -> None:
+    watcher = Program("log", "#lobby", "--follow", "--json", "--home", str(town.folder / "ben"))
+    chat = Program("chat", "--json", "--home", str(town.folder / "ann"), stdin=subprocess.PIPE)
+    try:
+        talk_and_lose(town)
+        for program in (watcher, chat):
+            program.pump(lambda program=program: "not there any more" in program.aside.text, "the news")
+        say(town, "ben", "five")
+        say(town, "ben", "six")
+        for program in (watcher, chat):
+            program.pump(lambda program=program: '"six"' in program.out.text, "what is said after")
+    finally:
+        for program in (watcher, chat):
+            program.process.kill()
+            program.process.communicate()
+    said = [json.loads(line)["text"] for line in watcher.out.text.splitlines()]
+    assert said == ["one", "two", "three", "four", "five", "six"]
+    heard = [json.loads(line) for line in chat.out.text.splitlines()]
+    assert [each["text"] for each in heard if each.get("text") in {"five", "six"}] == ["five", "six"]
+
+
+def test_a_folder_that_was_copied_back_by_hand_is_noticed(town: Town) -> None:
+    say(town, "ann", "one")
+    town.close()
+    shutil.copytree(town.folder / "data", town.folder / "copy", copy_function=shutil.copy2)
+    town.open()
+    say(town, "ann", "lost")
+    assert town.texts("ben", "#lobby") == ["one", "lost"]
+    town.close()
+    town.open("copy")
+    say(town, "ann", "two")
+    assert town.texts("ben", "#lobby") == town.texts("ann", "#lobby") == ["one", "two"]
+    town.close()
+
+
+def test_what_waited_to_be_sent_goes_to_whom_it_was_meant_for(town: Town) -> None:
+    """Ben's conversation with ann has a number that the restored server gives to another one."""
+    file = back_up(town)
+    say(town, "ann", "hello", to="ben")
+    assert town.texts("ben", "ann") == ["hello"]
+    town.close()
+    assert town.run("ben", "send", "ann", "for ann alone", "--timeout", "0.3").returncode == 75
+    assert command("admin", "restore", str(file), "--data", str(town.folder / "restored")).returncode == 0
+    town.open("restored")
+    assert town.join("cai").returncode == 0
+    say(town, "cai", "a note to ann", to="ann")
+    assert town.run("ben", "rooms").returncode == 0
+    say(town, "ben", "and to all")
+    assert town.texts("cai", "ann") == ["a note to ann"]
+    assert town.texts("ann", "ben") == town.texts("ben", "ann") == ["for ann alone"]
+    aside = town.run("ben", "log", "ann", "--set-aside", "--json")
+    assert [parsed(line)["text"] for line in aside.stdout.splitlines()] == ["hello"]

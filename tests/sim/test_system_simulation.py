@@ -1,0 +1,180 @@
+"""Some dozens of seeds; that a seed is one world; and that each promise, broken on purpose, is noticed."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from lanline.client.chat.history import History
+from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.outboxrows import OutboxRow, OutboxRows
+from lanline.errors import RequestRefused
+from lanline.model.accounts import DeviceId
+from lanline.model.logs import Appended, Cursor, LogId, NewEntry
+from lanline.server.appends import Appends
+from lanline.server.catchup import CatchUp
+from lanline.services.delivery import Feeds
+from lanline.storage.sqlite.logs import SqliteLogs
+from lanline.wire.chat.entries import Committed, LogEntry, Place
+from sim.run import run_system_seed
+from sim.system.disk import Database
+from sim.system.ledger import PromiseBroken
+from sim.system.scenario import SystemScenario
+from sim.trace import first_difference
+
+SEEDS_IN_CI = 48
+SEEDS_TO_NOTICE = range(1, 60)
+
+
+@pytest.mark.parametrize("block", range(SEEDS_IN_CI // 8))
+def test_no_seed_breaks_a_promise(block: int) -> None:
+    problems = [run_system_seed(seed) for seed in range(block * 8, block * 8 + 8)]
+    assert [f"seed {seed}: {problem}" for seed, _, problem in problems if problem] == []
+
+
+def test_the_same_seed_gives_identical_datagrams() -> None:
+    first, second = SystemScenario(5, keep_records=True).run(), SystemScenario(5, keep_records=True).run()
+    assert first.figures == second.figures
+    assert first.figures[0] > 0
+    assert first.network.trace.records
+    assert first_difference(first.network.trace.records, second.network.trace.records or []) is None
+
+
+def test_another_seed_gives_other_datagrams() -> None:
+    assert SystemScenario(5).run().network.trace.digest() != SystemScenario(6).run().network.trace.digest()
+
+
+def expect_noticed(words: str) -> None:
+    """One fault shows in more than one way: so many stories are told until one shows it in this."""
+    others: set[str] = set()
+    for seed in SEEDS_TO_NOTICE:
+        told = told_of(seed)
+        if re.search(words, told):
+            return
+        others.add(told[:80])
+    pytest.fail(f"nobody noticed; but: {sorted(others)}")
+
+
+def told_of(seed: int) -> str:
+    try:
+        SystemScenario(seed).run()
+    except PromiseBroken as broken:
+        return str(broken)
+    return ""
+
+
+def test_an_acknowledgement_before_the_commit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hand_in = Appends._hand_in
+
+    def acknowledge_at_once(appends: Appends) -> None:
+        for entry, (session, request) in zip(appends._waiting.entries, appends._waiting.senders, strict=True):
+            conversation = appends._state.conversations.get(entry.log)
+            assert conversation is not None
+            session.send(Committed((Place(request, conversation.head + 1, entry.time_ms),)))
+        hand_in(appends)
+
+    monkeypatch.setattr(Appends, "_hand_in", acknowledge_at_once)
+    expect_noticed("is said to be")
+
+
+def test_a_disk_that_does_not_sync_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    note_synced = Database.note_synced
+
+    def note_once(database: Database) -> None:
+        if database._synced[1] == 0:
+            note_synced(database)
+
+    monkeypatch.setattr(Database, "note_synced", note_once)
+    expect_noticed("after a crash has|was acknowledged|went back|has gone")
+
+
+def test_a_repeat_that_is_taken_for_new_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    append, chance = SqliteLogs._append, random.Random(1)
+
+    def forget_the_id(logs: SqliteLogs, entry: NewEntry, heads: dict[LogId, int]) -> Appended:
+        return append(logs, msgspec.structs.replace(entry, entry_id=chance.randbytes(16)), heads)
+
+    monkeypatch.setattr(SqliteLogs, "_append", forget_the_id)
+    expect_noticed("twice")
+
+
+def test_an_entry_that_one_follower_is_not_sent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish = Feeds.publish
+
+    def skip_one(feeds: Feeds[object], log: LogId, entries: Sequence[LogEntry]) -> list[object]:
+        live = dict(feeds._live.get(log, {}))
+        for follower in list(live)[-1:]:
+            del feeds._live[log][follower]
+        stragglers = publish(feeds, log, entries)
+        feeds._live[log] = live
+        return stragglers
+
+    monkeypatch.setattr(Feeds, "publish", skip_one)
+    expect_noticed("after the weather has cleared")
+
+
+def test_an_entry_that_a_device_does_not_keep_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_entries = History.add_entries
+
+    def lose_one(history: History, log: int, entries: Sequence[LogEntry], own: int) -> None:
+        add_entries(history, log, entries[1:] if len(entries) > 2 else entries, own)
+
+    monkeypatch.setattr(History, "add_entries", lose_one)
+    expect_noticed("and says|after")
+
+
+def test_two_appends_in_the_other_order_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = OutboxRows.waiting
+    monkeypatch.setattr(OutboxRows, "waiting", lambda rows, after, limit: waiting(rows, after, limit)[::-1])
+    expect_noticed("was typed earlier")
+
+
+def test_a_message_that_is_refused_in_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drop(outbox: Outbox, request: int, refused: RequestRefused) -> bool:
+        row = outbox.take(request)
+        if row is not None:
+            outbox._rows.refuse(row.entry_id, refused.code, "")
+            outbox._rows.forget(row.entry_id)
+        return row is not None
+
+    monkeypatch.setattr(Outbox, "refuse", drop)
+    expect_noticed("has vanished|is said to be|acknowledged and is lost")
+
+
+def test_an_outbox_that_never_goes_on_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outbox, "_on_pause_over", lambda outbox: None)
+    expect_noticed("messages queued")
+
+
+def test_an_outbox_that_forgets_over_a_crash_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def keep_in_memory(rows: OutboxRows, row: OutboxRow) -> OutboxRow:
+        return msgspec.structs.replace(row, position=1)
+
+    monkeypatch.setattr(OutboxRows, "add", keep_in_memory)
+    expect_noticed("has vanished")
+
+
+def test_a_cursor_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = SqliteLogs.advance
+
+    def halve(logs: SqliteLogs, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
+        moved = advance(logs, log, device, cursor)
+        logs._driver.execute("UPDATE cursors SET delivered = delivered / 2 WHERE device != ?", (device,))
+        return moved
+
+    monkeypatch.setattr(SqliteLogs, "advance", halve)
+    expect_noticed("went back|by nobody")
+
+
+def test_a_cursor_that_is_told_before_it_moves_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SqliteLogs, "advance", lambda logs, log, device, cursor: cursor)
+    expect_noticed("by nobody")
+
+
+def test_a_failure_that_nobody_is_told_of_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CatchUp, "_chunk", lambda catch_up, conversation, position: 1 // 0)
+    expect_noticed("complained in its log")
