@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
+from lanline.model.addresses import network_of
 from lanline.server.refusals import slow_down
 from lanline.server.state import ServerState
 from lanline.services.limits import Buckets
 
 T = TypeVar("T")
-_LINE_BITS = 64
 _MOST_AT_ONCE = 64
 """Looked at or waiting for it; each takes memory and a thread's time."""
 
@@ -66,17 +65,6 @@ class Passwords:
     def _done(self, when_done: Callable[[T], None], answer: T) -> None:
         self._under_way -= 1
         when_done(answer)
-
-
-def network_of(host: str) -> str:
-    """Who counts as one asker: an IPv6 line has at least 2**64 addresses to itself (RFC 6177, 2), an IPv4 line one."""
-    try:
-        address = ipaddress.IPv6Address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, _LINE_BITS), strict=False))
 
 
 def not_done() -> RequestRefused:

@@ -8,7 +8,6 @@ import pytest
 
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
-from lanline.server.passwords import network_of
 from lanline.wire.chat import admin, answers, directory, signin
 from serverhouse.house import PASSWORD, Client, House
 
@@ -191,11 +190,6 @@ def test_the_addresses_of_one_ipv6_line_count_as_one(open_house: OpenHouse) -> N
         assert join(client, name) is RefusalCode.BAD_CREDENTIALS
     assert join(house.greet("thief", address=("2001:db8:0:7:ffff::1", 4000)), "dan") is RefusalCode.SLOW_DOWN
     assert join(house.greet("other", address=("2001:db8:0:8::1", 4000)), "dan") is RefusalCode.BAD_CREDENTIALS
-
-
-@pytest.mark.parametrize("host", ["192.0.2.1", "::ffff:192.0.2.1"])
-def test_an_ipv4_address_counts_for_itself_however_it_is_written(host: str) -> None:
-    assert network_of(host) == "192.0.2.1"
 
 
 def test_right_passwords_are_not_counted(open_house: OpenHouse) -> None:
