@@ -164,7 +164,7 @@ async def _go_on(client: ChatClient, log: int, shown: _Shown) -> None:
                     shown.show(message)
                 sys.stdout.flush()
                 shown.mark_read(log)
-            case ConnectionLost(reason):
+            case ConnectionLost(reason, is_for_good=False):
                 tell_aside(f"Connection lost ({reason.rstrip('.')}); calling again.")
             case ConversationClosed(of, title, reason) if of == log:
                 raise InvalidInput(f"{title} is closed to you: {reason}")

@@ -39,7 +39,7 @@ class Tidings:
         match event:
             case SignedIn(name=name, server_name=server):
                 return self._signed_in(name, server)
-            case ConnectionLost(reason):
+            case ConnectionLost(reason, is_for_good=False):  # of the other kind the end of the program tells
                 return self._away(reason)
             case CallFailed(reason):
                 return self._away(reason)
