@@ -207,7 +207,7 @@ async def _go_on(client: ChatClient, log: int, shown: _Shown, before: list[NodeE
                 shown.mark_read(log)
             case CopyParted(of, through) if of == log:
                 shown.forget_after(through)
-            case ConnectionLost(reason):
+            case ConnectionLost(reason, is_for_good=False):
                 tell_aside(f"Connection lost ({reason.rstrip('.')}); calling again.")
             case ConversationClosed(of, title, reason) if of == log:
                 raise InvalidInput(f"{title} is closed to you: {reason}")

@@ -89,7 +89,7 @@ def _check_text(text: str) -> None:
     if size_bytes > MAX_SAID_BYTES:
         raise InvalidInput(
             f"A message holds at most {MAX_SAID_BYTES // 1024} kB; this one has {-(-size_bytes // 1024)} kB. "
-            "Send it as a file."
+            "Say it in parts."
         )
 
 

@@ -143,8 +143,10 @@ class AdminDesk:
 
     def _list_invites(self, session: Session, message: admin.ListInvites) -> None:
         self._check(session, needs_admin=not self._state.settings.members_may_invite)
-        actor = session.actor
-        found = self._state.store.read(lambda view: visible_invites(view, actor.account, is_admin=actor.is_admin))
+        actor, now_ms = session.actor, self._state.clock.now_ms()
+        found = self._state.store.read(
+            lambda view: visible_invites(view, actor.account, now_ms, is_admin=actor.is_admin)
+        )
         infos = tuple(
             admin.InviteInfo(
                 each.token_hash, each.uses_left, each.expires_ms, each.grants_admin, each.creator, each.created_ms

@@ -19,8 +19,8 @@ def make_invite(transaction: Transaction, invite: Invite, *, is_admin: bool) -> 
     if not is_admin:
         if invite.grants_admin:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an admin invites admins.")
-        mine = [each for each in transaction.invites.all() if each.creator == invite.creator]
-        if len(mine) >= MOST_INVITES_OF_MEMBER:
+        open_ones = visible_invites(transaction, invite.creator, invite.created_ms, is_admin=False)
+        if len(open_ones) >= MOST_INVITES_OF_MEMBER:
             raise RequestRefused(
                 RefusalCode.QUOTA_EXCEEDED, "You have made many invites. Drop some that are not needed."
             )
@@ -34,8 +34,11 @@ def drop_invite(transaction: Transaction, token_hash: bytes, account: AccountId,
     transaction.invites.drop(token_hash)
 
 
-def visible_invites(view: View, account: AccountId, *, is_admin: bool) -> list[Invite]:
-    return [invite for invite in view.invites.all() if is_admin or invite.creator == account]
+def visible_invites(view: View, account: AccountId | None, now_ms: int, *, is_admin: bool) -> list[Invite]:
+    """Those that still let somebody in: what is used up or has expired is nobody's concern any more."""
+    return [
+        invite for invite in view.invites.all() if invite.is_usable(now_ms) and (is_admin or invite.creator == account)
+    ]
 
 
 def is_usable(view: View, token: bytes | None, now_ms: int) -> bool:

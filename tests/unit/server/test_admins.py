@@ -91,6 +91,26 @@ def test_an_invite_is_made_listed_and_dropped(open_house: OpenHouse) -> None:
     assert operator.refusal(drop) is RefusalCode.NOT_FOUND
 
 
+def test_an_invite_that_is_used_up_or_has_expired_is_not_listed(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False)
+    operator = house.sign_in(house.operator_fingerprint)
+    used = operator.ask(admin.MakeInvite(operator.number(), 1), admin.InviteMade)
+    house.greet("ann").join("ann", token=used.token)
+    operator.ask(admin.MakeInvite(operator.number(), 1, 5), admin.InviteMade)
+    assert len(operator.ask(admin.ListInvites(operator.number()), admin.Invites).invites) == 1
+    house.pass_time(6)
+    assert operator.ask(admin.ListInvites(operator.number()), admin.Invites).invites == ()
+
+
+def test_only_open_invites_count_towards_what_a_member_may_make(open_house: OpenHouse) -> None:
+    house = open_house(members_may_invite=True)
+    ann = house.join("ann")
+    for _ in range(50):
+        assert ann.ask(admin.MakeInvite(ann.number(), 1, 5), admin.InviteMade)
+    house.pass_time(6)
+    assert ann.ask(admin.MakeInvite(ann.number()), admin.InviteMade)
+
+
 def test_members_invite_where_they_may_and_never_admins(open_house: OpenHouse) -> None:
     house = open_house(members_may_invite=True)
     ann, bob = house.join("ann"), house.join("bob")

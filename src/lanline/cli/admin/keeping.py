@@ -64,8 +64,8 @@ def export(
 ) -> None:
     """Write everything as JSON lines: accounts, devices, rooms, entries as they lie there.
 
-    The server may run meanwhile. What people said is sealed and stays so, in
-    base64 beside the name of its suite.
+    The server may run meanwhile. What people said stands as it is kept, in
+    base64 beside the name of the suite that opens it.
 
     \b
     lanline admin export everything.jsonl

@@ -149,9 +149,11 @@ class Connector:
         match event:
             case events.SignedIn():
                 self._pause_s = FIRST_PAUSE_S
-            case events.ConnectionLost(reason):
+            case events.ConnectionLost(reason, is_for_good):
                 self._is_connected = False
                 self.last_problem = reason
+                if is_for_good:
+                    self._final = RequestRefused(RefusalCode.NOT_SIGNED_IN, reason)
                 self._has_changed.set()
             case events.SignInRefused(code, text, retry_after_s):
                 self.last_problem = text

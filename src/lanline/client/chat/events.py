@@ -44,6 +44,8 @@ class ConnectionLost(msgspec.Struct, frozen=True):
     """There is no link to the server any more, and what was under way on it is open: the outbox has it."""
 
     reason: str
+    is_for_good: bool = False
+    """The account went offline everywhere, maybe by another program: to come back is for the person to decide."""
 
 
 class CallFailed(msgspec.Struct, frozen=True):

@@ -381,7 +381,7 @@ class ChatNode:
     def on_history_problem(self, _session: Session, problem: HistoryProblem) -> None:
         self._listeners.tell(events.HistoryFailed(str(problem)))
 
-    def on_ended(self, session: Session, reason: str) -> None:
+    def on_ended(self, session: Session, reason: str, *, is_for_good: bool) -> None:
         if session is self._session:
             self._session = None
         elif session is self._coming:
@@ -391,7 +391,7 @@ class ChatNode:
         else:
             return
         self._on_offline()
-        self._listeners.tell(events.ConnectionLost(reason))
+        self._listeners.tell(events.ConnectionLost(reason, is_for_good))
 
     def _on_offline(self) -> None:
         self._outbox.end_link()

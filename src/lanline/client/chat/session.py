@@ -75,7 +75,7 @@ class SessionOwner(Protocol):
 
     def on_history_problem(self, _session: Session, problem: HistoryProblem) -> None: ...
 
-    def on_ended(self, session: Session, reason: str) -> None: ...
+    def on_ended(self, session: Session, reason: str, *, is_for_good: bool) -> None: ...
 
 
 class Session:
@@ -156,8 +156,8 @@ class Session:
         match event:
             case MessageReceived(_, payload):
                 self._on_payload(payload)
-            case LinkClosed(_, reason):
-                self._end(safe_line(reason))
+            case LinkClosed(code, reason, by_peer):
+                self._end(safe_line(reason), is_for_good=by_peer and code is CloseCode.DONE)
             case MessagesDelivered(Channel.CHAT, through):
                 self._delivered = through
                 self._check_delivered()
@@ -233,14 +233,19 @@ class Session:
             self._link.close(code, reason)
             self.requests.fail_all("The connection was closed.")
 
-    def _end(self, reason: str, code: CloseCode | None = None, told: str | None = None) -> None:
-        """The link has ended or, with a code, is ended here; `told` goes to the server in place of the reason."""
+    def _end(
+        self, reason: str, code: CloseCode | None = None, told: str | None = None, *, is_for_good: bool = False
+    ) -> None:
+        """The link has ended or, with a code, is ended here; `told` goes to the server in place of the reason.
+
+        For good: chat.md, section 13.
+        """
         if not self._stop():
             return
         if code is not None:
             self._link.close(code, reason if told is None else told)
         self.requests.fail_all(reason or "The connection was lost.")
-        self._owner.on_ended(self, reason)
+        self._owner.on_ended(self, reason, is_for_good=is_for_good)
 
     def _stop(self) -> bool:
         """First of all, since closing reports events of its own."""

@@ -40,7 +40,9 @@ class Tidings:
         match event:
             case SignedIn(name=name, server_name=server):
                 return self._signed_in(name, server)
-            case ConnectionLost(reason) | CallFailed(reason):
+            case ConnectionLost(reason, is_for_good=False):  # of the other kind the end of the program tells
+                return self._away(reason)
+            case CallFailed(reason):
                 return self._away(reason)
             case PeopleChanged(_, came, went):
                 return [
@@ -71,8 +73,11 @@ class Tidings:
                 return []
 
     def _signed_in(self, name: str, server: str) -> list[str]:
-        again, self._was_signed_in, self._told_away = self._was_signed_in, True, False
-        return ["Connected again."] if again else [f"Connected to {server or 'the server'} as {name}."]
+        again, was_away = self._was_signed_in, self._told_away
+        self._was_signed_in, self._told_away = True, False
+        if again:
+            return ["Connected again."] if was_away else []  # moved to the other link, and nothing was lost
+        return [f"Connected to {server or 'the server'} as {name}."]
 
     def _away(self, reason: str) -> list[str]:
         if self._told_away:

@@ -120,6 +120,10 @@ class PlayedLink:
             self.closed = (CloseCode.UNREACHABLE, reason)
             self._happen(LinkClosed(CloseCode.UNREACHABLE, reason, by_peer=False))
 
+    def hang_up(self, code: CloseCode, reason: str) -> None:
+        self.closed = (code, reason)
+        self._happen(LinkClosed(code, reason, by_peer=True))
+
     def drain(self) -> None:
         self.is_full = False
         self._happen(SendBufferDrained(Channel.CHAT))

@@ -213,6 +213,18 @@ def test_a_banned_account_is_not_called_for_again() -> None:
     play(work)
 
 
+def test_an_account_that_went_offline_is_not_called_for_again() -> None:
+    async def work(scene: Scene, running: asyncio.Task[None]) -> None:
+        scene.network.udp += [MetLink(), MetLink()]
+        link = await scene.signed_in(1)
+        link.hang_up(CloseCode.DONE, "This account went offline.")
+        with pytest.raises(RequestRefused, match="This account went offline"):
+            await asyncio.wait_for(running, LIMIT_S)
+        assert len(scene.network.links) == 1
+
+    play(work)
+
+
 @pytest.mark.parametrize(("code", "retry_after_ms"), [(RefusalCode.SERVER_PROBLEM, 0), (RefusalCode.SLOW_DOWN, 5)])
 def test_a_refusal_for_now_is_tried_again(code: RefusalCode, retry_after_ms: int) -> None:
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:

@@ -56,6 +56,13 @@ def _news() -> News:
     return News()
 
 
+def test_moving_to_the_other_link_is_not_told(news: News) -> None:
+    assert "Connected to ship as me." in news.tell(SIGNED_IN)
+    assert "Connected" not in news.tell(SIGNED_IN)
+    assert "Connection lost" in news.tell(ConnectionLost("No answer."))
+    assert "Connected again." in news.tell(SIGNED_IN)
+
+
 def test_who_comes_back_is_told_how_much_waits_and_then_shown_it(news: News) -> None:
     for number in range(3):
         news.stage.hears(10, ANA, f"lobby {number}")

@@ -216,7 +216,7 @@ def test_a_line_that_is_too_long_is_skipped_and_fails(pipe: Pipe, capsys: pytest
     with pytest.raises(NotSaid):
         pipe.run()
     assert said(pipe) == ["short"]
-    assert "at most 60 kB" in capsys.readouterr().err
+    assert "at most 60 kB; this one has 61 kB. Say it in parts." in capsys.readouterr().err
 
 
 def test_the_end_for_good_names_what_is_left(pipe: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
