@@ -142,7 +142,9 @@ class Publisher:
             if len(self._subscriptions) >= self._max_viewers:
                 self._answer(viewer, Refused(_FULL))
                 return
-            subscription = self._subscriptions[viewer] = Subscription(request, top_rung, now)
+            is_intra_only = self._rungs[top_rung].plan.codec.is_intra_only
+            subscription = Subscription(request, top_rung, now, is_intra_only=is_intra_only)
+            self._subscriptions[viewer] = subscription
             self._events.append(ViewerJoined(viewer))
         else:
             subscription.wants = request
