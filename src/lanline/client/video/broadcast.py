@@ -9,20 +9,25 @@ from collections.abc import Callable
 
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders
-from lanline.errors import LanlineError, MediaProblem
+from lanline.errors import LanlineError, MediaProblem, MessageTooLarge
 from lanline.media.api import EncodedFrame, Source
 
 _FAREWELL_S = 2.0
 """A camera may take a moment to let go; longer than this nobody waits for it."""
+_COMPLAINT_S = 10.0
 
 
 class Broadcast:
     """The source is open already: what it gives has been told to the publisher."""
 
-    def __init__(self, source: Source, encoders: RungEncoders, publisher: VideoPublisher) -> None:
+    def __init__(
+        self, source: Source, encoders: RungEncoders, publisher: VideoPublisher, say: Callable[[str], None]
+    ) -> None:
         self._source = source
         self._encoders = encoders
         self._publisher = publisher
+        self._say = say
+        self._complained_at = float("-inf")
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._stopped = threading.Event()
@@ -70,7 +75,16 @@ class Broadcast:
     # In the loop.
 
     def _publish(self, rung: int, frame: EncodedFrame) -> None:
-        self._publisher.publish(rung, frame)
+        try:
+            self._publisher.publish(rung, frame)
+        except MessageTooLarge as problem:
+            self._complain(f"{problem} It is left out: choose a smaller --size or --quality, or a larger --mtu.")
+
+    def _complain(self, sentence: str) -> None:
+        """Not for each picture."""
+        if self._loop.time() - self._complained_at >= _COMPLAINT_S:
+            self._complained_at = self._loop.time()
+            self._say(sentence)
 
     def _end(self, problem: LanlineError | None) -> None:
         if self._ended.done():

@@ -56,11 +56,13 @@ class RungEncoders:
 
     def _encode(self, rung: int, picture: Picture) -> list[EncodedFrame]:
         encoder = self._encoders.get(rung)
+        wants_key = rung in self._keys
+        if wants_key:  # and only then: one that is asked for meanwhile, in the other thread, stays asked for
+            self._keys.discard(rung)
         if encoder is None:
             encoder = self._encoders[rung] = self._make_encoder(rung)
-        elif rung in self._keys:
+        elif wants_key:
             encoder.request_key()
-        self._keys.discard(rung)
         size = self._sizes[rung]
         if picture.size != size:
             picture = self._colours.setdefault(rung, Colours()).change(picture, self._layout, size)

@@ -61,7 +61,7 @@ class SealedServer:
         encoders = RungEncoders(plans, lambda rung: self._encoder(plans, rung), layout)
         core = Publisher(plans, fps=source.fps, entropy=os.urandom, mtu_bytes=self._mtu_bytes)
         self._publisher = VideoPublisher(core, encoders, lambda count: self._tell(f"Viewers: {count}."))
-        self._broadcast = Broadcast(source, encoders, self._publisher)
+        self._broadcast = Broadcast(source, encoders, self._publisher, self._tell)
 
     def _plans(self, source: Source) -> list[StreamPlan]:
         plans = plan_rungs(self._codec, source.size, source.fps)

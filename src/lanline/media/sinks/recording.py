@@ -22,6 +22,8 @@ _TAKEN = {
     ".webm": {Codec.VP8, Codec.AV1},
 }
 _FRAGMENTS = {"movflags": "empty_moov+default_base_moof+frag_keyframe", "frag_duration": "1000000"}
+_WRITTEN_AT_ONCE = {"flush_packets": "1"}
+"""Else 32 KiB wait in this program: many seconds of a small picture."""
 _TICKS = Fraction(1, 1_000_000)
 
 
@@ -62,7 +64,7 @@ class Recording:
         check_recording(self._path, frame.codec)
         with _demuxed(frame) as template:
             options = _FRAGMENTS if self._path.suffix.lower() == ".mp4" else {"cluster_time_limit": "1000"}
-            self._container = av.open(str(self._path), "w", options=options)
+            self._container = av.open(str(self._path), "w", options=options | _WRITTEN_AT_ONCE)
             self._stream = self._container.add_stream_from_template(template.streams.video[0], opaque=True)
         self._stream.time_base = _TICKS
         self._first_us = frame.captured_at_us

@@ -40,6 +40,7 @@ MOST_VIEWERS = 2048
 DEFAULT_MTU_BYTES = 1200
 _KEY_FRAMES_APART_S = 0.25
 _SILENCE_CHECK_S = 0.5
+_NEVER = float("inf")
 _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
 Viewer = Hashable
@@ -141,7 +142,9 @@ class Publisher:
             if len(self._subscriptions) >= self._max_viewers:
                 self._answer(viewer, Refused(_FULL))
                 return
-            subscription = self._subscriptions[viewer] = Subscription(request, top_rung, now)
+            is_intra_only = self._rungs[top_rung].plan.codec.is_intra_only
+            subscription = Subscription(request, top_rung, now, is_intra_only=is_intra_only)
+            self._subscriptions[viewer] = subscription
             self._events.append(ViewerJoined(viewer))
         else:
             subscription.wants = request
@@ -245,9 +248,14 @@ class Publisher:
     def _need_key(self, rung: int, now: float) -> None:
         if self._rungs[rung].plan.codec.is_intra_only:
             return
-        if now - self._key_asked_at.get(rung, -1.0) >= _KEY_FRAMES_APART_S:
+        if now >= self._key_asked_at.get(rung, -1.0) + _KEY_FRAMES_APART_S:
             self._key_asked_at[rung] = now
             self._events.append(KeyFrameNeeded(rung))
+
+    def _key_owed_at(self, rung: int) -> float:
+        """Who came just after a key frame was sent, too early for another one, has to be given one later."""
+        asked_at = self._key_asked_at.get(rung)
+        return _NEVER if asked_at is None or not self._waiting[rung] else asked_at + _KEY_FRAMES_APART_S
 
     # Frames.
 
@@ -356,10 +364,19 @@ class Publisher:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [at for at in (self._next_silence_check, self._paced[0][0] if self._paced else None) if at is not None]
-        return min(times, default=None)
+        times = [self._key_owed_at(rung) for rung in range(len(self._rungs))]
+        times.append(_NEVER if self._next_silence_check is None else self._next_silence_check)
+        times.append(self._paced[0][0] if self._paced else _NEVER)
+        earliest = min(times)
+        return None if earliest == _NEVER else earliest
 
     def handle_timer(self, now: float) -> None:
+        for rung in range(len(self._rungs)):
+            if now >= self._key_owed_at(rung):
+                self._need_key(rung, now)
+        self._forget_the_silent(now)
+
+    def _forget_the_silent(self, now: float) -> None:
         if self._next_silence_check is None or now < self._next_silence_check:
             return
         self._next_silence_check = now + _SILENCE_CHECK_S if self._subscriptions else None

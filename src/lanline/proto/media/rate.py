@@ -21,6 +21,8 @@ _FULL_S = 0.3
 _LOSS_OF_A_FULL_LINK = 0.25
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
+_USABLE_SHARE_WITH_KEY = 0.6
+"""Where the smaller rung begins with a key frame, several times as large as what follows: into the queue as it is."""
 _SETTLING_S = 0.25
 _CLEAN_S = 0.8
 _TRIAL_STEP = 1.5
@@ -35,9 +37,10 @@ class RateChoice:
     own packets is repeats: when the trial fails, nothing is lost by it.
     """
 
-    def __init__(self, rung: int, top_rung: int) -> None:
+    def __init__(self, rung: int, top_rung: int, *, is_intra_only: bool = True) -> None:
         self.rung = rung
         self.top_rung = top_rung
+        self._usable_share = _USABLE_SHARE if is_intra_only else _USABLE_SHARE_WITH_KEY
         self.trial_bits_per_s = 0.0
         self._loss = LossEstimate()
         self._clean_s = 0.0
@@ -113,7 +116,7 @@ class RateChoice:
             self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
         was_trial, self.trial_bits_per_s = bool(self.trial_bits_per_s), 0.0
         self._next_trial_at = now + self._pause_s
-        usable = received * _USABLE_SHARE
+        usable = received * self._usable_share
         fitting = max((rung for rung, rate in enumerate(rates) if rate <= usable), default=0)
         # What stands in the queue was sent before the last decision, and says nothing about it.
         is_settled = now >= self._decided_at + _SETTLING_S + queue_s

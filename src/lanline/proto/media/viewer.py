@@ -20,6 +20,7 @@ from lanline.proto.media.reports import ReportWriter
 from lanline.proto.media.transit import TransitTimes
 from lanline.wire.video import (
     MOST_NACKED,
+    MOST_RUNGS,
     Ended,
     KeyFrameWanted,
     Nack,
@@ -34,6 +35,8 @@ from lanline.wire.video import (
     encode_video,
 )
 
+MOST_STREAMS = MOST_RUNGS + 1
+"""Those of one link. A publisher that begins anew does so over a new link."""
 _FIRST_ROUND_TRIP_S = 0.1
 _KEY_ASKED_APART_S = 0.25
 _LEAST_ROUND_TRIP_S = 0.001
@@ -140,6 +143,9 @@ class Viewer:
                 self._events.append(BroadcastEnded())
 
     def _on_offer(self, offer: Offer, now: float) -> None:
+        offered = {stream.stream_id for stream in (*offer.rungs, *([offer.audio] if offer.audio else []))}
+        if len(offered | self._streams.keys()) > MOST_STREAMS:
+            raise MalformedPacket("a publisher offers ever more streams")
         if self._subscribed_at is not None:
             self._round_trip_s = max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at)
             self._subscribed_at = None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -79,6 +80,17 @@ def test_what_was_recorded_can_be_played_though_the_end_never_came(tmp_path: Pat
     numbers, _ = played(copy)
     assert numbers == list(range(len(numbers)))
     assert len(numbers) >= 75
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_small_picture_does_not_wait_in_this_program(tmp_path: Path, ending: str) -> None:
+    path, copy = tmp_path / f"film.{ending}", tmp_path / f"copy.{ending}"
+    recording = Recording(path)
+    for frame in frames(Codec.H264, 100):
+        recording.write(frame if frame.is_key else replace(frame, payload=frame.payload[:40]))
+    shutil.copy(path, copy)
+    recording.close()
+    assert copy.stat().st_size >= 75 * 40
 
 
 def test_a_recording_begins_with_a_key_frame(tmp_path: Path) -> None:

@@ -170,6 +170,24 @@ def test_many_wishes_for_a_key_frame_make_one() -> None:
     assert events(core) == [KeyFrameNeeded(1)]
 
 
+def test_who_comes_just_after_a_key_frame_is_given_one_of_its_own() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(100), 1), 0.03)
+    events(core)
+    say(core, Subscribe(), 0.1, viewer="bob")
+    assert KeyFrameNeeded(1) not in events(core)
+    deadline = core.next_deadline()
+    assert deadline is not None
+    assert deadline <= 0.3
+    core.handle_timer(deadline)
+    assert events(core) == [KeyFrameNeeded(1)]
+    core.publish(Frame(1, StreamCodec.H264, True, 0, bytes(100), 1), deadline)
+    assert "bob" in sent(core, deadline)
+    core.handle_timer(10 * deadline)
+    assert events(core) == []
+
+
 def test_the_old_rung_is_sent_until_the_new_one_has_a_beginning() -> None:
     core = publisher(LADDER)
     say(core, Subscribe())

@@ -20,8 +20,8 @@ def report(mbit: float, queue_ms: float = 0.0, trend_ms: float = 0.0, chunks: in
 
 
 class Clocked:
-    def __init__(self, rung: int, top: int = 3) -> None:
-        self.choice = RateChoice(rung, top)
+    def __init__(self, rung: int, top: int = 3, *, is_intra_only: bool = True) -> None:
+        self.choice = RateChoice(rung, top, is_intra_only=is_intra_only)
         self.now = 100.0
 
     def hear(self, *reports: Report) -> int:
@@ -33,6 +33,12 @@ class Clocked:
 
 def test_a_growing_queue_leads_down_at_once_to_what_the_link_carries() -> None:
     assert Clocked(3).hear(report(2.0, queue_ms=60, trend_ms=60)) == 1
+
+
+def test_a_rung_that_begins_with_a_key_frame_is_chosen_with_room_for_it() -> None:
+    queueing = report(1.5, queue_ms=60, trend_ms=60)
+    assert Clocked(3).hear(queueing) == 1
+    assert Clocked(3, is_intra_only=False).hear(queueing) == 0
 
 
 def test_loss_without_a_queue_does_not() -> None:

@@ -11,14 +11,23 @@ from lanline.proto.channels import Channel
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher
-from lanline.proto.media.viewer import BroadcastEnded, FrameArrived, StreamOffered, Viewer, WatchRefused
+from lanline.proto.media.viewer import (
+    MOST_STREAMS,
+    BroadcastEnded,
+    FrameArrived,
+    StreamOffered,
+    Viewer,
+    WatchRefused,
+)
 from lanline.wire.video import (
     Ended,
     KeyFrameWanted,
     Nack,
+    Offer,
     Refused,
     Report,
     StreamCodec,
+    StreamOffer,
     Subscribe,
     Unsubscribe,
     VideoRequest,
@@ -170,3 +179,16 @@ def test_an_end_and_a_refusal_are_told() -> None:
 def test_garbage_raises_only_what_is_documented() -> None:
     with pytest.raises(MalformedPacket):
         Viewer().receive_message(b"\xc1", 0.0)
+
+
+def test_a_publisher_cannot_offer_ever_more_streams() -> None:
+    viewer = Viewer()
+    offers = [
+        encode_video(Offer(FPS, [StreamOffer(bytes([number]) * 8, bytes(32), 0, StreamCodec.JPEG)]))
+        for number in range(MOST_STREAMS + 1)
+    ]
+    for offer in offers[:-1]:
+        viewer.receive_message(offer, 0.0)
+    with pytest.raises(MalformedPacket, match="ever more"):
+        viewer.receive_message(offers[-1], 0.0)
+    assert len(viewer.stream_ids) == MOST_STREAMS
