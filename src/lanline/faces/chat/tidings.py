@@ -40,9 +40,8 @@ class Tidings:
         match event:
             case SignedIn(name=name, server_name=server):
                 return self._signed_in(name, server)
-            case ConnectionLost(reason, is_for_good=False):  # of the other kind the end of the program tells
-                return self._away(reason)
-            case CallFailed(reason):
+            # Of a connection that was lost for good the end of the program tells.
+            case ConnectionLost(reason, is_for_good=False) | CallFailed(reason):
                 return self._away(reason)
             case PeopleChanged(_, came, went):
                 return [
