@@ -33,9 +33,8 @@ async def serve_sealed(
     try:
         link = await server.start(partial(open_source, wanted), host, port, partial(open_sound, wanted))
         sound = " with sound" if server.has_sound else ""
-        say(
-            f"Serving {wanted.name}{sound}, {server.size} at {server.fps:g} fps, on UDP port {link.port}. Ctrl+C ends it."
-        )
+        what = f"{wanted.name}{sound}, {server.size} at {server.fps:g} fps"
+        say(f"Serving {what}, on UDP port {link.port}. Ctrl+C ends it.")
         say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
         _show_code(str(link))
         say(f"Watch with: lanline video watch '{link}'")

@@ -34,7 +34,7 @@ class Feed(Protocol):
     def counts(self) -> Counts: ...
 
     async def take(self, timeout_s: float) -> list[EncodedFrame]:
-        """The frames that are complete and were not taken yet, pictures in order; none when there was none for so long."""
+        """The frames that are complete and were not taken yet; pictures in order. None when none came for so long."""
 
     def request_key(self) -> None:
         """The picture is broken, and a key frame would heal it."""

@@ -53,7 +53,7 @@ class SealedServer:
         port: int,
         open_sound: Callable[[Source], SoundSource | None] = lambda _: None,
     ) -> WatchLink:
-        """Raises MediaProblem when there is no picture or no sound as asked for, and AddressUnavailable when the port cannot be had."""
+        """Raises MediaProblem for a picture or sound that is not to be had, AddressUnavailable for such a port."""
         layout = layout_for(self._codec)
         source = await asyncio.to_thread(open_source, layout)
         try:
@@ -70,7 +70,13 @@ class SealedServer:
         plans = self._plans(source)
         self._heights = [plan.height for plan in plans]
         encoders = RungEncoders(plans, lambda rung: self._encoder(plans, rung), layout)
-        core = Publisher(plans, fps=source.fps, entropy=os.urandom, audio=sound and _SOUND, mtu_bytes=self._mtu_bytes)
+        core = Publisher(
+            plans,
+            fps=source.fps,
+            entropy=os.urandom,
+            audio=None if sound is None else _SOUND,
+            mtu_bytes=self._mtu_bytes,
+        )
         self._publisher = VideoPublisher(core, encoders, lambda count: self._tell(f"Viewers: {count}."))
         self._broadcast = Broadcast(source, encoders, self._publisher)
         self._soundcast = SoundCast(sound, self._publisher, self._tell) if sound is not None else None

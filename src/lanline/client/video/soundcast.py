@@ -1,4 +1,4 @@
-"""Sound beside the pictures of a broadcast, in a thread of its own. When it breaks that is said, and the picture goes on."""
+"""Sound beside the pictures of a broadcast, in its own thread. When it breaks, that is said; the picture goes on."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ from lanline.proto.media.playout import Kind, Playout
 TURN_S = 0.010
 RESERVE_S = 0.045
 """What the speaker is given before it is needed: a busy machine may be late by so much."""
+_LEAST_AHEAD_S = 0.020
+"""With less than this, what has not come is missing."""
 _APART_S = 0.012
 """Sound that is this far from its time is moved at once; what is nearer, without anybody hearing it."""
 _MOST_STRETCH = 8
@@ -98,10 +100,16 @@ class SoundPlayer:
             self._last = None
             return
         while self._speaker.ahead_s() < RESERVE_S:
-            wanted_s = now + self._speaker.ahead_s() - delay_s
+            ahead_s = self._speaker.ahead_s()
+            wanted_s = now + ahead_s - delay_s
+            if ahead_s > _LEAST_AHEAD_S and not self._is_there(wanted_s):
+                return  # it may still come
             samples, until_s = self._next(wanted_s)
             self._given_until_s = until_s
             self._speaker.play(silence(len(samples)) if self.is_muted else samples)
+
+    def _is_there(self, wanted_s: float) -> bool:
+        return any(abs(at_us / 1e6 - wanted_s) <= _APART_S for at_us in self._waiting)
 
     def _next(self, wanted_s: float) -> tuple[Samples, float]:
         """What is to be heard from `wanted_s` on, and until when that was captured."""

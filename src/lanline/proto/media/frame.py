@@ -6,7 +6,6 @@ import msgspec
 
 from lanline.wire.video import StreamCodec
 
-
 SOUND_FRAME_S = 0.020
 """What a frame of sound holds."""
 

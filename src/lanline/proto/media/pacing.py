@@ -73,7 +73,7 @@ class Pacing:
 
 
 def repeated_later(total_chunks: int, parity_chunks: int, now: float) -> list[Slice]:
-    """Sound: its parity, which is a copy of its one chunk, leaves after a pause that a burst of losses does not last."""
+    """Sound: its parity, a copy of its one chunk, leaves after a pause that a burst of losses does not last."""
     slices = [Slice(0, total_chunks, now), Slice(total_chunks, total_chunks + parity_chunks, now + _SOUND_REPEATED_S)]
     return slices if parity_chunks else slices[:1]
 

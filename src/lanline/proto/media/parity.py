@@ -58,5 +58,5 @@ class LossEstimate:
 
 
 def sound_parity_for(_total_chunks: int, loss: float) -> int:
-    """A frame of sound is one chunk, and its parity is that chunk again: small beside a picture, so it is sent early."""
+    """A frame of sound is one chunk, its parity is that chunk again: small beside a picture, so it is sent early."""
     return int(loss > NO_LOSS)

@@ -21,11 +21,12 @@ def frame(number: int, codec: Codec = Codec.JPEG) -> EncodedFrame:
 class Script:
     """A feed that brings what it is given; an empty list is silence."""
 
-    source, is_refused = "host:6000", False
+    source, is_refused, has_sound = "host:6000", False, True
 
     def __init__(self, *scenes: list[EncodedFrame]) -> None:
         self.scenes = list(scenes)
         self.keys_requested = 0
+        self.is_sound_refused = False
 
     def counts(self) -> Counts:
         return Counts()
@@ -40,11 +41,16 @@ class Script:
     def request_key(self) -> None:
         self.keys_requested += 1
 
+    def refuse_sound(self) -> None:
+        self.is_sound_refused = True
+
     def close(self) -> None: ...
 
 
 class Wall:
     """A stage that notes everything, and reports `q` when the script is over."""
+
+    keeps_sound = False
 
     def __init__(self, script: Script, problem: Exception | None = None) -> None:
         self.script, self.problem = script, problem
