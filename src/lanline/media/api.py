@@ -2,6 +2,7 @@
 
     Source --Picture--> Encoder --EncodedFrame--> (network) --EncodedFrame--> Decoder --Picture--> PictureSink
                                                                    or at once --EncodedFrame--> FrameSink
+    SoundSource --Sound--> OpusEncoder --EncodedFrame--> (network) --EncodedFrame--> OpusDecoder --Sound--> Speaker
 
 Everything here blocks: a source until its next picture is due, a codec while it computes. One thread uses one object.
 Nothing here imports numpy: it is loaded by whoever makes pictures.
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Pixels: TypeAlias = "NDArray[np.uint8]"
+Samples: TypeAlias = "NDArray[np.int16]"
+"""A row for each moment, a column for each channel."""
+
+SOUND_RATE = 48_000
+SOUND_CHANNELS = 2
+BLOCK_SAMPLES = 960
+BLOCK_US = 20_000
+"""Sound travels in blocks of so much: the shortest that Opus still encodes well at its usual rates."""
 
 MIN_QUALITY, MAX_QUALITY = 10, 95
 """Of JPEG; the other codecs map it to a bit rate."""
@@ -71,6 +80,13 @@ class Picture:
         return Size(width, height if self.layout is Layout.RGB else height * 2 // 3)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    samples: Samples
+    captured_at_us: int
+    """When its first sample was captured, on the same clock as pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
     codec: Codec
@@ -95,6 +111,30 @@ class Source(Protocol):
 
     def close(self) -> None:
         """By the thread that reads, after its last read."""
+
+
+class SoundSource(Protocol):
+    """Where sound comes from, at SOUND_RATE, in blocks of BLOCK_SAMPLES."""
+
+    def read(self) -> Sound | None:
+        """Blocks until the next block is there; None after `stop`, and at the end. Raises MediaProblem."""
+
+    def stop(self) -> None:
+        """By any thread."""
+
+    def close(self) -> None:
+        """By the thread that reads, after its last read."""
+
+
+class Speaker(Protocol):
+    """Plays what it is given, one after the other, at its own pace; silence when it has nothing."""
+
+    def play(self, samples: Samples) -> None: ...
+
+    def ahead_s(self) -> float:
+        """After what time something would be heard that was given now."""
+
+    def close(self) -> None: ...
 
 
 class Encoder(Protocol):

@@ -21,7 +21,7 @@ from lanline.client.video.sealedserver import SealedServer
 from lanline.crypto.words import fingerprint_words
 from lanline.media.api import Codec
 from lanline.media.codecs.choice import layout_for, make_encoder
-from lanline.media.sources.choice import Wanted, open_source
+from lanline.media.sources.choice import Wanted, open_sound, open_source
 
 _STATISTICS_EVERY_S = 1.0
 
@@ -31,8 +31,10 @@ async def serve_sealed(
 ) -> None:
     server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside)
     try:
-        link = await server.start(partial(open_source, wanted), host, port)
-        say(f"Serving {wanted.name}, {server.size} at {server.fps:g} fps, on UDP port {link.port}. Ctrl+C ends it.")
+        link = await server.start(partial(open_source, wanted), host, port, partial(open_sound, wanted))
+        sound = " with sound" if server.has_sound else ""
+        what = f"{wanted.name}{sound}, {server.size} at {server.fps:g} fps"
+        say(f"Serving {what}, on UDP port {link.port}. Ctrl+C ends it.")
         say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
         _show_code(str(link))
         say(f"Watch with: lanline video watch '{link}'")

@@ -47,6 +47,13 @@ def serve(
     quality: Annotated[int, typer.Option(help="Of the pictures, 10 to 95.")] = 60,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Of the pictures. Default: as they come.")] = None,
     codec: Annotated[CodecName, typer.Option(help="How pictures are encoded.")] = CodecName.JPEG,
+    audio: Annotated[
+        bool | None,
+        typer.Option("--audio/--no-audio", help="Sound besides. Default: that of a file.", show_default=False),
+    ] = None,
+    audio_device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Sound from this device.", show_default=False)
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="A line of figures each second.")] = False,
     home: Annotated[
         Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
@@ -64,6 +71,7 @@ def serve(
     \b
     A camera:       lanline video serve
     Without one:    lanline video serve --source test
+    With sound:     lanline video serve --audio
     A file:         lanline video serve --source film.mp4 --codec h264
     For others:     lanline video serve --plain
 
@@ -76,6 +84,10 @@ def serve(
     check_range("--mtu", mtu, LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES)
     if plain and codec is not CodecName.JPEG:
         raise InvalidInput("The plain format carries JPEG only: leave out --codec, or --plain.")
+    if plain and (audio or audio_device is not None):
+        raise InvalidInput("The plain format carries no sound: leave out --plain, or --audio and --audio-device.")
+    if audio is False and audio_device is not None:
+        raise InvalidInput("--no-audio and --audio-device contradict each other: leave out one of them.")
     if not plain and mtu < LEAST_SEALED_BYTES:
         raise InvalidInput(
             f"Encrypted, --mtu goes from {LEAST_SEALED_BYTES} to {MOST_DATAGRAM_BYTES:,}; {mtu} is out of that."
@@ -84,7 +96,7 @@ def serve(
         from lanline.cli.video.onair import serve_plain, serve_sealed
         from lanline.media.sources.choice import Wanted
 
-        wanted = Wanted(source, camera_index, parse_size(size), fps)
+        wanted = Wanted(source, camera_index, parse_size(size), fps, audio, audio_device)
         with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
             if plain:
                 # uvloop cannot hear who refuses.

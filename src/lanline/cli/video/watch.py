@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.client.video.feed import Feed
+    from lanline.client.video.soundplayer import SoundPlayer
     from lanline.client.video.stage import Stage
 
 
@@ -39,6 +41,7 @@ def watch(
     timeout: Annotated[float, typer.Option(help="Seconds without a picture before it is said.")] = 2.0,
     max_buffer_frames: Annotated[int, typer.Option(help="Pictures that may wait for their missing parts.")] = 5,
     sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mkv, .mp4, .webm.")] = "window",
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Hear the sound, where there is some.")] = True,
     stats: Annotated[bool, typer.Option("--stats", help="Show figures each second.")] = False,
     accept_new_key: Annotated[
         bool, typer.Option("--accept-new-key", help="The server has a new key, and you have made sure of it.")
@@ -50,8 +53,8 @@ def watch(
 ) -> None:
     """Watch live video.
 
-    q leaves. In a window: f fills the screen, s saves a picture, i shows
-    figures.
+    q leaves, m mutes. In a window: f fills the screen, s saves a picture, i
+    shows figures.
 
     \b
     With a link:    lanline video watch 'lanline-video://HOST:PORT/#KEY'
@@ -82,9 +85,10 @@ def watch(
             return
         place = _place(link, server_host, server_port)
         stage = _stage(sink, f"{place[0]}:{place[1]}", stats=stats)
-        view = Viewed(stage, timeout, stats or sink == "window", sink == "terminal")
+        player = _player(sink) if audio else None
+        view = Viewed(stage, timeout, stats or sink == "window", sink == "terminal", player)
         own = None if listen_host == ALL_ADDRESSES else listen_host
-        run(_watch_sealed(place, own, listen_port, expanded(home), accept_new_key, view))
+        run(_watch_sealed(place, own, listen_port, expanded(home), accept_new_key, audio, view))
 
 
 def _place(link: str | None, host: str | None, port: int) -> tuple[str, int, bytes | None]:
@@ -110,6 +114,7 @@ class Viewed:
     timeout_s: float
     statistics: bool
     fills_terminal: bool = False
+    open_player: Callable[[], SoundPlayer] | None = None
 
 
 async def _watch_sealed(
@@ -118,6 +123,7 @@ async def _watch_sealed(
     listen_port: int,
     home: Path,
     accepts_new_key: bool,
+    wants_sound: bool,
     view: Viewed,
 ) -> None:
     from lanline.client.home import Home
@@ -125,7 +131,7 @@ async def _watch_sealed(
 
     unsaid: list[str] = []
     tell = unsaid.append if view.fills_terminal else say_aside
-    feed = SealedWatch(Home(home), *place, tell, accepts_new_key=accepts_new_key)
+    feed = SealedWatch(Home(home), *place, tell, accepts_new_key=accepts_new_key, wants_sound=wants_sound)
     try:
         await feed.start(listen_host, listen_port)
         await _view(feed, view)
@@ -153,7 +159,14 @@ async def _view(feed: Feed, view: Viewed) -> None:
 
     open_stage, notice = view.stage
     opener = partial(open_stage, feed)
-    await Viewing(feed, opener, notice, timeout_s=view.timeout_s, statistics=view.statistics).run()
+    await Viewing(
+        feed,
+        opener,
+        notice,
+        timeout_s=view.timeout_s,
+        statistics=view.statistics,
+        open_player=view.open_player,
+    ).run()
 
 
 def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stage], Callable[[str], None]]:
@@ -181,7 +194,24 @@ def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stag
 
     path = Path(sink)
     check_recording(path)
-    return lambda feed: RecordingStage(Recording(path), say_aside, feed.request_key), say_aside
+    return lambda feed: RecordingStage(Recording(path, lambda: feed.has_sound), say_aside, feed.request_key), say_aside
+
+
+def _player(sink: str) -> Callable[[], SoundPlayer]:
+    """Where sound goes: nowhere at its own pace, where the picture goes nowhere too."""
+    from lanline.client.video.soundplayer import SoundPlayer
+    from lanline.media.codecs.opus import OpusDecoder
+
+    def open_player() -> SoundPlayer:
+        if sink == "null":
+            from lanline.media.sinks.blankspeaker import BlankSpeaker
+
+            return SoundPlayer(BlankSpeaker(), OpusDecoder(), time.monotonic)
+        from lanline.media.sinks.speaker import SpeakerDevice
+
+        return SoundPlayer(SpeakerDevice(), OpusDecoder(), time.monotonic)
+
+    return open_player
 
 
 def _nobody(_: str) -> None:

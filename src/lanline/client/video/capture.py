@@ -5,32 +5,28 @@ time is dropped, and nothing is encoded while nobody watches.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
 
-from lanline.errors import LanlineError, MediaProblem
+from lanline.client.video.worker import Worker
+from lanline.errors import MediaProblem
 from lanline.media.api import EncodedFrame, Encoder, Size, Source
 
 _MOST_WAITING = 8
-_FAREWELL_S = 2.0
-"""A camera may take a moment to let go; longer than this nobody waits for it."""
 
 
 class Capture:
     def __init__(self, open_source: Callable[[], Source], open_encoder: Callable[[Source], Encoder]) -> None:
         self._open_source = open_source
         self._open_encoder = open_encoder
-        self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[tuple[Size, float]] = self._loop.create_future()
+        self._opened: asyncio.Future[tuple[Size, float]] = asyncio.get_running_loop().create_future()
         self._wanted = threading.Event()
-        self._stopped = threading.Event()
         self._wishes: deque[Callable[[Encoder], None]] = deque()
         self._frames: deque[EncodedFrame] = deque()
         self._has_news = asyncio.Event()
-        self._end: LanlineError | None = None
-        self._thread = threading.Thread(target=self._work, name="capture", daemon=True)
+        self._worker = Worker("picture", self._work)
+        self._worker.ended.add_done_callback(self._on_end)
         self.size = Size(0, 0)
         self.fps = 0.0
         self.frames_missed = 0
@@ -38,7 +34,7 @@ class Capture:
 
     async def start(self) -> None:
         """Raises MediaProblem when the source cannot be opened."""
-        self._thread.start()
+        self._worker.start()
         self.size, self.fps = await self._opened
 
     def want(self, wanted: bool) -> None:
@@ -58,38 +54,29 @@ class Capture:
     async def next_frame(self) -> EncodedFrame:
         """Raises MediaProblem when there are no more."""
         while not self._frames:
-            if self._end is not None:
-                raise self._end
+            if self._worker.ended.done():
+                self._worker.ended.result()
             self._has_news.clear()
             await self._has_news.wait()
         return self._frames.popleft()
 
     async def close(self) -> None:
-        self._stopped.set()
-        if self._thread.ident is not None:
-            await asyncio.to_thread(self._thread.join, _FAREWELL_S)
+        await self._worker.stop()
 
     # In the thread.
 
     def _work(self) -> None:
+        source = self._open_source()
         try:
-            source = self._open_source()
-            try:
-                self._run(source)
-            finally:
-                source.close()
-        except LanlineError as problem:
-            self._tell(self._finish, problem)
-        except Exception as cause:  # noqa: BLE001 -- a thread's traceback is for nobody; the sentence is for the person
-            end = MediaProblem(f"The picture stopped: {type(cause).__name__}: {cause}.")
-            end.__cause__ = cause
-            self._tell(self._finish, end)
+            self._run(source)
+        finally:
+            source.close()
 
     def _run(self, source: Source) -> None:
         encoder = self._open_encoder(source)
-        self._tell(self._begin, source.size, source.fps)
+        self._worker.tell(self._begin, source.size, source.fps)
         try:
-            while not self._stopped.is_set():
+            while not self._worker.is_stopped:
                 picture = source.read()
                 if picture is None:
                     raise MediaProblem("The source has no more pictures.")
@@ -98,13 +85,9 @@ class Capture:
                 while self._wishes:
                     self._wishes.popleft()(encoder)
                 for frame in encoder.encode(picture):
-                    self._tell(self._take, frame)
+                    self._worker.tell(self._take, frame)
         finally:
             encoder.close()
-
-    def _tell(self, method: Callable[..., None], *arguments: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended before the camera let go
-            self._loop.call_soon_threadsafe(method, *arguments)
 
     # In the loop.
 
@@ -123,8 +106,8 @@ class Capture:
         self._frames.append(frame)
         self._has_news.set()
 
-    def _finish(self, problem: LanlineError) -> None:
-        self._end = problem
-        if not self._opened.done():
+    def _on_end(self, ended: asyncio.Future[None]) -> None:
+        problem = ended.exception()
+        if problem is not None and not self._opened.done():
             self._opened.set_exception(problem)
         self._has_news.set()

@@ -27,12 +27,19 @@ class Feed(Protocol):
     def is_refused(self) -> bool:
         """Its host answers that nothing serves video there."""
 
+    @property
+    def has_sound(self) -> bool:
+        """Sound comes with the picture."""
+
     def counts(self) -> Counts: ...
 
     async def take(self, timeout_s: float) -> list[EncodedFrame]:
-        """The frames that are complete and were not taken yet, in order; none when there was none for so long."""
+        """The frames that are complete and were not taken yet; pictures in order. None when none came for so long."""
 
     def request_key(self) -> None:
         """The picture is broken, and a key frame would heal it."""
+
+    def refuse_sound(self) -> None:
+        """It cannot be heard here."""
 
     def close(self) -> None: ...

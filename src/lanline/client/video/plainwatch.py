@@ -86,6 +86,11 @@ class PlainWatch:
     def request_key(self) -> None:
         """Every frame of the plain format is one."""
 
+    has_sound = False
+
+    def refuse_sound(self) -> None:
+        """The plain format has none."""
+
     def close(self) -> None:
         if self._greeting is not None:
             self._greeting.cancel()

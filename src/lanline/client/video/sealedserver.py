@@ -14,14 +14,18 @@ from lanline.client.home import Home
 from lanline.client.video.broadcast import Broadcast
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders, plan_rungs
-from lanline.media.api import Codec, Encoder, Layout, Size, Source
+from lanline.client.video.soundcast import SoundCast
+from lanline.media.api import Codec, Encoder, Layout, Size, SoundSource, Source
 from lanline.media.codecs.choice import layout_for, make_encoder
 from lanline.media.codecs.moving import bitrate_of
+from lanline.media.codecs.opus import BITS_PER_S
 from lanline.model.watchlinks import WatchLink
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher
 from lanline.transport.listener import Listener
+from lanline.wire.video import StreamCodec
 
+_SOUND = StreamPlan(StreamCodec.OPUS, bits_per_s=BITS_PER_S)
 _ALL = {"0.0.0.0", "::"}  # noqa: S104 -- to be recognised, not to listen on
 _ANYWHERE = ("192.0.2.1", 9)
 """RFC 5737: an address of nobody. Nothing is sent there; it is asked which of ours would be used."""
@@ -37,16 +41,23 @@ class SealedServer:
         self._listener: Listener | None = None
         self._publisher: VideoPublisher | None = None
         self._broadcast: Broadcast | None = None
+        self._soundcast: SoundCast | None = None
         self._heights: list[int] = []
         self.size = Size(0, 0)
         self.fps = 0.0
 
-    async def start(self, open_source: Callable[[Layout], Source], host: str, port: int) -> WatchLink:
-        """Raises MediaProblem when there is no picture, and AddressUnavailable when the port cannot be had."""
+    async def start(
+        self,
+        open_source: Callable[[Layout], Source],
+        host: str,
+        port: int,
+        open_sound: Callable[[Source], SoundSource | None] = lambda _: None,
+    ) -> WatchLink:
+        """Raises MediaProblem for a picture or sound that is not to be had, AddressUnavailable for such a port."""
         layout = layout_for(self._codec)
         source = await asyncio.to_thread(open_source, layout)
         try:
-            self._prepare(source, layout)
+            self._prepare(source, layout, await asyncio.to_thread(open_sound, source))
             assert self._publisher is not None
             self._listener = await Listener.open(host, port, self._identity, self._publisher.accept)
         except BaseException:
@@ -54,14 +65,21 @@ class SealedServer:
             raise
         return WatchLink(_seen_from_outside(host), self._listener.address[1], self._identity.fingerprint)
 
-    def _prepare(self, source: Source, layout: Layout) -> None:
+    def _prepare(self, source: Source, layout: Layout, sound: SoundSource | None) -> None:
         self.size, self.fps = source.size, source.fps
         plans = self._plans(source)
         self._heights = [plan.height for plan in plans]
         encoders = RungEncoders(plans, lambda rung: self._encoder(plans, rung), layout)
-        core = Publisher(plans, fps=source.fps, entropy=os.urandom, mtu_bytes=self._mtu_bytes)
+        core = Publisher(
+            plans,
+            fps=source.fps,
+            entropy=os.urandom,
+            audio=None if sound is None else _SOUND,
+            mtu_bytes=self._mtu_bytes,
+        )
         self._publisher = VideoPublisher(core, encoders, lambda count: self._tell(f"Viewers: {count}."))
         self._broadcast = Broadcast(source, encoders, self._publisher, self._tell)
+        self._soundcast = SoundCast(sound, self._publisher, self._tell) if sound is not None else None
 
     def _plans(self, source: Source) -> list[StreamPlan]:
         plans = plan_rungs(self._codec, source.size, source.fps)
@@ -83,7 +101,13 @@ class SealedServer:
     async def run(self) -> None:
         """Until the source ends, or breaks with a MediaProblem."""
         assert self._broadcast is not None
+        if self._soundcast is not None:
+            self._soundcast.start()
         await self._broadcast.run()
+
+    @property
+    def has_sound(self) -> bool:
+        return self._soundcast is not None
 
     def figures(self) -> str:
         assert self._publisher is not None
@@ -92,6 +116,8 @@ class SealedServer:
 
     async def close(self) -> None:
         """Without a word of an end: who comes back finds its viewers waiting."""
+        if self._soundcast is not None:
+            await self._soundcast.stop()
         if self._listener is not None:
             self._listener.close("The video server stops.")
             await self._listener.wait_closed()

@@ -19,6 +19,7 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.dialer import Dialer
 from lanline.transport.linkhost import LinkHost
+from lanline.wire.video import Subscribe
 
 
 class SealedWatch:
@@ -35,6 +36,7 @@ class SealedWatch:
         tell: Callable[[str], None],
         *,
         accepts_new_key: bool,
+        wants_sound: bool = True,
     ) -> None:
         self._home = home
         self._host, self._port = host, port
@@ -44,7 +46,7 @@ class SealedWatch:
         self._identity = home.identity()
         self._dialer = Dialer(self._identity)
         self._own_port: tuple[LinkHost, Address] | None = None
-        self._viewer = VideoViewer(self._call)
+        self._viewer = VideoViewer(self._call, Subscribe(wants_audio=wants_sound))
         self._life: asyncio.Task[None] | None = None
 
     @property
@@ -112,7 +114,7 @@ class SealedWatch:
             await asyncio.wait({taking, self._life}, return_when=asyncio.FIRST_COMPLETED)
             if self._life.done():
                 self._raise_end(self._life)
-            return [frame for frame in await taking if frame.codec.is_video]
+            return await taking
         finally:
             taking.cancel()
 
@@ -123,6 +125,14 @@ class SealedWatch:
 
     def request_key(self) -> None:
         self._viewer.request_key()
+
+    @property
+    def has_sound(self) -> bool:
+        offer = self._viewer.offer
+        return self._viewer.wants.wants_audio and offer is not None and offer.audio is not None
+
+    def refuse_sound(self) -> None:
+        self._viewer.want(Subscribe(wants_audio=False))
 
     def close(self) -> None:
         if self._life is not None:

@@ -10,8 +10,12 @@ from lanline.media.api import Codec, Decoder, EncodedFrame, FrameSink, Picture, 
 
 
 class Stage(Protocol):
+    @property
+    def keeps_sound(self) -> bool:
+        """It takes sound among the frames, as they come. Others are given pictures only, at their time."""
+
     def put(self, frames: list[EncodedFrame]) -> int:
-        """How many of them were shown, or written."""
+        """How many pictures of them were shown, or written."""
 
     def tell(self, line: str) -> None: ...
     def notify(self, line: str) -> None: ...
@@ -20,6 +24,8 @@ class Stage(Protocol):
 
 
 class PictureStage:
+    keeps_sound = False
+
     def __init__(
         self, sink: PictureSink, make_decoder: Callable[[Codec], Decoder], on_damage: Callable[[], None]
     ) -> None:
@@ -56,6 +62,8 @@ class PictureStage:
 
 
 class RecordingStage:
+    keeps_sound = True
+
     def __init__(self, sink: FrameSink, say: Callable[[str], None], on_damage: Callable[[], None]) -> None:
         self._sink = sink
         self._say = say
@@ -67,7 +75,7 @@ class RecordingStage:
         for frame in frames:
             try:
                 self._sink.write(frame)
-                written += 1
+                written += frame.codec.is_video
             except DamagedFrame:
                 self._on_damage()
         return written

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from lanline.client.video.codecs import from_wire
+from lanline.client.video.timeline import Timeline
 from lanline.errors import AddressUnavailable, CloseCode, LinkError, MalformedPacket
 from lanline.media.api import Codec, EncodedFrame
 from lanline.proto.channels import Channel
@@ -33,7 +34,7 @@ from lanline.wire.video import Offer, Subscribe
 Call = Callable[[], Awaitable[Connection]]
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
-_MOST_WAITING_FRAMES = 64
+_MOST_WAITING_FRAMES = 128
 
 
 class WatchEnd(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ class VideoViewer:
         self._session: _Session | None = None
         self._frames: deque[EncodedFrame] = deque(maxlen=_MOST_WAITING_FRAMES)
         self._has_news = asyncio.Event()
+        self._timeline = Timeline()
         self._past = ViewerStatistics()
         self.offer: Offer | None = None
         self.end: WatchEnd | None = None
@@ -111,7 +113,8 @@ class VideoViewer:
         if codec is not Codec.OPUS and self.offer is not None and frame.rung < len(self.offer.rungs):
             rung = self.offer.rungs[frame.rung]
             width, height = rung.width, rung.height
-        return EncodedFrame(codec, frame.is_key, frame.captured_at_us, frame.payload, width, height)
+        captured_at_us = self._timeline.unwrap(frame.captured_at_us, asyncio.get_running_loop().time())
+        return EncodedFrame(codec, frame.is_key, captured_at_us, frame.payload, width, height)
 
     # What is asked of it.
 
@@ -131,6 +134,10 @@ class VideoViewer:
         while not self._frames and self.end is None:
             self._has_news.clear()
             await self._has_news.wait()
+
+    @property
+    def wants(self) -> Subscribe:
+        return self._wants
 
     def want(self, wants: Subscribe) -> None:
         """Another size or rate, from now on."""

@@ -1,4 +1,5 @@
-"""Shows what a feed brings, until `q` is pressed: counts, and says when nothing comes. Decoding and showing happen in
+"""Shows what a feed brings, until `q` is pressed: counts, and says when nothing comes. With sound, every picture waits
+for the moment at which what was captured with it is heard. Decoding and showing happen in
 a thread of their own, so that a slow terminal never keeps datagrams waiting.
 """
 
@@ -6,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 from lanline.client.video.feed import Counts, Feed
+from lanline.client.video.soundplayer import TURN_S, SoundPlayer
 from lanline.client.video.stage import Stage
+from lanline.errors import MediaProblem
+from lanline.media.api import EncodedFrame
 
-QUIT = "q"
+QUIT, MUTE = "q", "m"
 _KEYS_EVERY_S = 0.05
 _STATISTICS_EVERY_S = 1.0
+_MOST_HELD = 64
+_MUTED = "Muted: m brings the sound back."
 
 _Result = TypeVar("_Result")
 
@@ -32,12 +39,18 @@ class Viewing:
         *,
         timeout_s: float,
         statistics: bool,
+        open_player: Callable[[], SoundPlayer] | None = None,
     ) -> None:
+        """`open_player` is called when there is sound; None keeps quiet."""
         self._feed = feed
         self._open_stage = open_stage
         self._say = say
         self._timeout_s = timeout_s
         self._statistics = statistics
+        self._open_player = open_player
+        self._player: SoundPlayer | None = None
+        self._held: deque[EncodedFrame] = deque()
+        self._has_sound = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "viewing")
         self._notice: str | None = None
         self._has_begun = False
@@ -49,6 +62,8 @@ class Viewing:
         try:
             await self._watch(stage)
         finally:
+            if self._player is not None:
+                self._player.close()
             await self._apart(stage.close)
             self._thread.shutdown(wait=False)
 
@@ -59,7 +74,7 @@ class Viewing:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))
 
     async def _watch(self, stage: Stage) -> None:
-        works = [self._show(stage), self._await_quit(stage)]
+        works = [self._show(stage), self._await_quit(stage), self._present(stage), self._play()]
         if self._statistics:
             works.append(self._count(stage))
         tasks = [asyncio.create_task(work) for work in works]
@@ -76,9 +91,64 @@ class Viewing:
         while True:
             frames = await self._feed.take(self._timeout_s)
             await self._notify(stage, "" if frames else self._silence())
-            if frames:
-                self.frames_shown += await self._apart(partial(stage.put, frames))
-                self._has_begun = True
+            if stage.keeps_sound:
+                await self._put(stage, frames)
+                continue
+            self._hear([frame for frame in frames if not frame.codec.is_video])
+            pictures = [frame for frame in frames if frame.codec.is_video]
+            if self._player is None:
+                await self._put(stage, pictures)
+            else:
+                self._hold(self._player, pictures)
+
+    async def _put(self, stage: Stage, frames: list[EncodedFrame]) -> None:
+        if frames:
+            self.frames_shown += await self._apart(partial(stage.put, frames))
+            self._has_begun = True
+
+    def _hear(self, frames: list[EncodedFrame]) -> None:
+        if frames and self._open_player is not None:
+            opener, self._open_player = self._open_player, None
+            try:
+                self._player = opener()
+                self._has_sound.set()
+            except MediaProblem as problem:
+                self._say(f"{problem} The picture goes on without sound.")
+                self._feed.refuse_sound()
+        if self._player is not None:
+            for frame in frames:
+                self._player.put(frame)
+
+    def _hold(self, player: SoundPlayer, pictures: list[EncodedFrame]) -> None:
+        for picture in pictures:
+            player.on_picture(picture)
+        self._held += pictures
+
+    async def _present(self, stage: Stage) -> None:
+        """The pictures that are due."""
+        await self._has_sound.wait()
+        player, loop = self._player, asyncio.get_running_loop()
+        assert player is not None
+        while True:
+            due = self._due(player, loop.time() + TURN_S / 2)
+            if due:
+                await self._put(stage, due)
+                player.on_shown(due[-1])
+            await asyncio.sleep(TURN_S)
+
+    async def _play(self) -> None:
+        """In steps of their own: sound does not wait for a picture that is slow to be shown."""
+        await self._has_sound.wait()
+        assert self._player is not None
+        while True:
+            self._player.turn()
+            await asyncio.sleep(TURN_S)
+
+    def _due(self, player: SoundPlayer, now: float) -> list[EncodedFrame]:
+        due: list[EncodedFrame] = []
+        while self._held and (len(self._held) > _MOST_HELD or player.picture_due_at(self._held[0]) <= now):
+            due.append(self._held.popleft())
+        return due
 
     def _silence(self) -> str:
         if self._feed.is_refused:
@@ -96,7 +166,10 @@ class Viewing:
 
     async def _await_quit(self, stage: Stage) -> None:
         # Neither windows nor terminals tell by themselves, on all systems.
-        while QUIT not in await self._apart(stage.keys):  # noqa: ASYNC110
+        while QUIT not in (keys := await self._apart(stage.keys)):
+            if keys.count(MUTE) % 2 and self._player is not None:
+                self._player.is_muted = not self._player.is_muted
+                await self._apart(partial(stage.notify, _MUTED if self._player.is_muted else ""))
             await asyncio.sleep(_KEYS_EVERY_S)
 
     async def _count(self, stage: Stage) -> None:
@@ -106,6 +179,8 @@ class Viewing:
             await asyncio.sleep(_STATISTICS_EVERY_S)
             counts, shown, now = self._feed.counts(), self.frames_shown, loop.time()
             line = statistics_line(last, counts, shown - last_shown, shown, now - last_at)
+            if self._player is not None:
+                line += f", {self._player.take_figures()}"
             await self._apart(partial(stage.tell, line))
             last, last_shown, last_at = counts, shown, now
 

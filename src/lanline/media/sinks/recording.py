@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import io
 import struct
+from bisect import insort
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import av
 
 from lanline.errors import DamagedFrame, InvalidInput, MediaProblem
-from lanline.media.api import Codec, EncodedFrame
+from lanline.media.api import BLOCK_SAMPLES, BLOCK_US, SOUND_RATE, Codec, EncodedFrame
 
 _FOURCC = {Codec.VP8: b"VP80", Codec.AV1: b"AV01"}
 _TAKEN = {
@@ -21,10 +23,14 @@ _TAKEN = {
     ".mkv": {Codec.JPEG, Codec.H264, Codec.VP8, Codec.AV1},
     ".webm": {Codec.VP8, Codec.AV1},
 }
+_USUAL = {"max_interleave_delta": "1000000"}
+"""A track that has fallen silent keeps the other from the disk for no longer than this."""
 _FRAGMENTS = {"movflags": "empty_moov+default_base_moof+frag_keyframe", "frag_duration": "1000000"}
 _WRITTEN_AT_ONCE = {"flush_packets": "1"}
 """Else 32 KiB wait in this program: many seconds of a small picture."""
 _TICKS = Fraction(1, 1_000_000)
+_SOUND_WAITS_US = 300_000
+"""Frames of sound may come out of order, a file has to have them in it."""
 
 
 def check_recording(path: Path, codec: Codec | None = None) -> None:
@@ -39,11 +45,15 @@ def check_recording(path: Path, codec: Codec | None = None) -> None:
 
 
 class Recording:
-    """Begins with the first key frame."""
+    """Begins with the first key frame. `has_sound` is asked then: what the file begins without, it never gets."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, has_sound: Callable[[], bool] = lambda: False) -> None:
         check_recording(path)
         self._path = path
+        self._has_sound = has_sound
+        self._sound: av.AudioStream | None = None
+        self._sounds: list[tuple[int, bytes]] = []
+        self._last_sound_us = -1
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
         self._first_us = 0
@@ -51,6 +61,9 @@ class Recording:
 
     def write(self, frame: EncodedFrame) -> None:
         try:
+            if not frame.codec.is_video:
+                self._put_sound(frame)
+                return
             if self._container is None:
                 if not frame.is_key:
                     return
@@ -64,10 +77,12 @@ class Recording:
         check_recording(self._path, frame.codec)
         with _demuxed(frame) as template:
             options = _FRAGMENTS if self._path.suffix.lower() == ".mp4" else {"cluster_time_limit": "1000"}
-            self._container = av.open(str(self._path), "w", options=options | _WRITTEN_AT_ONCE)
+            self._container = av.open(str(self._path), "w", options=_USUAL | _WRITTEN_AT_ONCE | options)
             self._stream = self._container.add_stream_from_template(template.streams.video[0], opaque=True)
         self._stream.time_base = _TICKS
         self._first_us = frame.captured_at_us
+        if self._has_sound():
+            self._sound = _with_sound(self._container)
 
     def _put(self, frame: EncodedFrame) -> None:
         assert self._container is not None
@@ -81,10 +96,50 @@ class Recording:
         packet.is_keyframe = frame.is_key
         self._container.mux(packet)
 
+    def _put_sound(self, frame: EncodedFrame) -> None:
+        insort(self._sounds, (frame.captured_at_us, frame.payload))
+        while self._sounds and self._sounds[-1][0] - self._sounds[0][0] > _SOUND_WAITS_US:
+            self._mux_sound(*self._sounds.pop(0))
+
+    def _mux_sound(self, captured_at_us: int, payload: bytes) -> None:
+        if self._container is None or self._sound is None or captured_at_us < self._first_us:
+            return
+        if captured_at_us <= self._last_sound_us:
+            return
+        self._last_sound_us = captured_at_us
+        packet: av.Packet[Any] = av.Packet(payload)
+        packet.pts = packet.dts = captured_at_us - self._first_us
+        packet.duration = BLOCK_US
+        packet.time_base = _TICKS
+        packet.stream = self._sound
+        packet.is_keyframe = True
+        self._container.mux(packet)
+
     def close(self) -> None:
+        for sound in self._sounds:
+            self._mux_sound(*sound)
+        self._sounds.clear()
         container, self._container = self._container, None
         if container is not None:
             container.close()
+
+
+def _with_sound(container: av.container.OutputContainer) -> av.AudioStream:
+    with av.open(io.BytesIO(_quiet_file())) as template:
+        return container.add_stream_from_template(template.streams.audio[0], opaque=True)
+
+
+def _quiet_file() -> bytes:
+    """A moment of silence as a file of its own: it has the description of Opus that other containers want as well."""
+    made = io.BytesIO()
+    with av.open(made, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=SOUND_RATE, layout="stereo")
+        nothing = av.AudioFrame(format="s16", layout="stereo", samples=BLOCK_SAMPLES)
+        nothing.sample_rate = SOUND_RATE
+        for plane in nothing.planes:
+            plane.update(bytes(plane.buffer_size))
+        container.mux(stream.encode(nothing) + stream.encode(None))
+    return made.getvalue()
 
 
 def _demuxed(frame: EncodedFrame) -> av.container.InputContainer:

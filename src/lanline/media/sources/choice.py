@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lanline.errors import MediaProblem
-from lanline.media.api import Layout, Size, Source
+from lanline.media.api import Layout, Size, SoundSource, Source
 from lanline.media.sources.camera import open_camera
 from lanline.media.sources.imagefolder import ImageFolder
 from lanline.media.sources.moviefile import MovieFile
@@ -24,6 +24,10 @@ class Wanted:
     """None: as it comes."""
     fps: float | None = None
     """None: 20, and a file at its own speed."""
+    has_sound: bool | None = None
+    """None: that of a file, where it has some."""
+    sound_device: str | None = None
+    """Sound from there, whatever the picture is."""
 
 
 def open_source(wanted: Wanted, layout: Layout) -> Source:
@@ -42,3 +46,21 @@ def open_source(wanted: Wanted, layout: Layout) -> Source:
     if not path.exists():
         raise MediaProblem(f"There is no file {path}. Sources are camera, screen, test, a video file, or a folder.")
     return MovieFile(path, wanted.size, wanted.fps, layout)
+
+
+def open_sound(wanted: Wanted, source: Source) -> SoundSource | None:
+    """What is to be heard with this picture. Raises MediaProblem when it was asked for and is not to be had."""
+    if wanted.has_sound is False:
+        return None
+    own = source.sound() if isinstance(source, MovieFile) else None
+    if wanted.sound_device is None and own is not None:
+        return own
+    if not wanted.has_sound and wanted.sound_device is None:
+        return None
+    if wanted.sound_device is None and isinstance(source, TestPattern):
+        return source.sound()
+    if wanted.sound_device is None and isinstance(source, MovieFile):
+        raise MediaProblem(f"There is no sound in {wanted.name}. To speak to it, name a --audio-device.")
+    from lanline.media.sources.microphone import Microphone  # noqa: PLC0415 -- who sends no sound needs no SDL
+
+    return Microphone(wanted.sound_device)

@@ -12,6 +12,7 @@ from lanline.errors import MediaProblem
 from lanline.media.api import Layout, Picture, Size
 from lanline.media.colours import as_picture, even
 from lanline.media.pace import Pace, now_us
+from lanline.media.sources.filmsound import FilmSound
 
 _USUAL_FPS = 25.0
 
@@ -33,6 +34,7 @@ class MovieFile:
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._begun_at: float | None = None
         """When the picture with the time 0 was due; None before the first of a round."""
+        self._round = 0
         self._shown_in_round = 0
         self._next_round_at = 0.0
         self._reformatter = av.video.reformatter.VideoReformatter()
@@ -45,6 +47,14 @@ class MovieFile:
     @property
     def fps(self) -> float:
         return self._fps
+
+    @property
+    def round_begun(self) -> tuple[int, float | None]:
+        """Which time through the file this is, and when its time 0 was due: for whoever plays its sound."""
+        return self._round, self._begun_at
+
+    def sound(self) -> FilmSound | None:
+        return FilmSound(self._path, self) if self._container.streams.audio else None
 
     def read(self) -> Picture | None:
         while True:
@@ -69,6 +79,7 @@ class MovieFile:
             raise MediaProblem(f"No picture can be read from {self._path}: the file is damaged or cut off.")
         self._shown_in_round = 0
         self._begun_at = None
+        self._round += 1
         self._container.close()
         self._container = _opened(self._path)
         self._stream = self._container.streams.video[0]

@@ -10,6 +10,7 @@ from lanline.media import framenumber, lettering
 from lanline.media.api import Layout, Picture, Pixels, Size
 from lanline.media.colours import even
 from lanline.media.pace import Pace, now_us
+from lanline.media.sources.testtone import TestTone
 
 DEFAULT_SIZE = Size(1280, 720)
 _DOTS_PER_PICTURE = 4
@@ -26,6 +27,7 @@ class TestPattern:
         self._layout = Layout.FULL_YUV if layout is Layout.FULL_YUV else Layout.YUV
         self._pace = Pace(fps)
         self._number = 0
+        self._tone: TestTone | None = None
         self._background = _bars(self._size)
         self._band = _texture(self._size)
 
@@ -37,9 +39,16 @@ class TestPattern:
     def fps(self) -> float:
         return self._fps
 
+    def sound(self) -> TestTone:
+        """A beep with each picture whose number the pictures of a second divide."""
+        self._tone = TestTone()
+        return self._tone
+
     def read(self) -> Picture | None:
         self._pace.wait()
         captured_at_us = now_us()
+        if self._tone is not None and self._number % round(self._fps) == 0:
+            self._tone.beat(captured_at_us)
         pixels = self._background.copy()
         self._move(pixels)
         framenumber.paint(pixels, self._number % framenumber.MODULUS)

@@ -6,6 +6,9 @@ import msgspec
 
 from lanline.wire.video import StreamCodec
 
+SOUND_FRAME_S = 0.020
+"""What a frame of sound holds."""
+
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
     """`captured_at_us` is on the publisher's clock, of which 32 bits travel: only differences mean anything."""

@@ -8,7 +8,7 @@ import msgspec
 
 from lanline.crypto.streams import SEALED_OVERHEAD_BYTES, StreamSealer
 from lanline.proto.media.frame import Frame
-from lanline.proto.media.pacing import Pacing, Slice, departures_us, expected_packets
+from lanline.proto.media.pacing import Pacing, Slice, departures_us, expected_packets, repeated_later
 from lanline.proto.media.packetiser import Packetiser
 from lanline.wire.video import StreamCodec, StreamOffer
 
@@ -66,7 +66,10 @@ class OutgoingStream:
         self, frame: Frame, parity_chunks: int, frame_interval_s: float, now: float, *, is_calm: bool
     ) -> SealedFrame:
         total = self.chunks_of(frame)
-        slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now, is_calm=is_calm)
+        if self.plan.codec is StreamCodec.OPUS:
+            slices = repeated_later(total, parity_chunks, now)
+        else:
+            slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now, is_calm=is_calm)
         first_number = self._sealer.next_number
         packets = self._sealer.seal(self._packetiser.packetise(frame, parity_chunks, departures_us(slices)))
         self._remember(first_number, packets)

@@ -14,7 +14,8 @@ CALM_SLICE_PACKETS = 32
 _SHARE_OF_INTERVAL = 0.5
 _LONGEST_INTERVALS = 3.0
 _AVERAGED_FRAMES = 30
-
+_SOUND_REPEATED_S = 0.015
+"""Before the next frame, so that packets leave in the order of their numbers."""
 
 _PACKET_BYTES = 1100
 
@@ -69,6 +70,12 @@ class Pacing:
             Slice(packets * index // count, packets * (index + 1) // count, begin + step * index)
             for index in range(count)
         ]
+
+
+def repeated_later(total_chunks: int, parity_chunks: int, now: float) -> list[Slice]:
+    """Sound: its parity, a copy of its one chunk, leaves after a pause that a burst of losses does not last."""
+    slices = [Slice(0, total_chunks, now), Slice(total_chunks, total_chunks + parity_chunks, now + _SOUND_REPEATED_S)]
+    return slices if parity_chunks else slices[:1]
 
 
 def departures_us(slices: list[Slice]) -> list[int]:

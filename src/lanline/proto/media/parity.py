@@ -55,3 +55,8 @@ class LossEstimate:
         rate = min(1.0, lost / chunks)
         self._short += (rate - self._short) * (1 - math.exp(-chunks / self._SHORT_CHUNKS))
         self._long += (rate - self._long) * (1 - math.exp(-chunks / self._LONG_CHUNKS))
+
+
+def sound_parity_for(_total_chunks: int, loss: float) -> int:
+    """A frame of sound is one chunk, its parity is that chunk again: small beside a picture, so it is sent early."""
+    return int(loss > NO_LOSS)

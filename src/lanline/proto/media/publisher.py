@@ -16,9 +16,9 @@ import msgspec
 from lanline.crypto.streams import STREAM_ID_BYTES, new_stream_id
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
-from lanline.proto.media.frame import Frame
+from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
-from lanline.proto.media.parity import parity_for
+from lanline.proto.media.parity import parity_for, sound_parity_for
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
 from lanline.wire.video import (
     STREAM_SECRET_BYTES,
@@ -45,6 +45,7 @@ _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
 Viewer = Hashable
 Burst = tuple[list[bytes], list[Viewer]]
+ParityPolicy = Callable[[int, float], int]
 
 
 class RungsWanted(msgspec.Struct, frozen=True):
@@ -80,15 +81,15 @@ class Publisher:
         max_viewers: int = MOST_VIEWERS,
         title: str = "",
     ) -> None:
-        def stream(plan: StreamPlan) -> OutgoingStream:
+        def stream(plan: StreamPlan, fps: float = fps) -> OutgoingStream:
             stream_id, secret = new_stream_id(entropy(STREAM_ID_BYTES)), entropy(STREAM_SECRET_BYTES)
             return OutgoingStream(plan, fps, stream_id, secret, mtu_bytes)
 
         self._rungs = [stream(plan) for plan in rungs]
-        self._audio = None if audio is None else stream(audio)
+        self._audio = None if audio is None else stream(audio, 1.0 / SOUND_FRAME_S)
         self._by_id = {stream.stream_id: stream for stream in [*self._rungs, *([self._audio] if self._audio else [])]}
         self._fps = fps
-        self.parity_policy: Callable[[int, float], int] = parity_for
+        self.parity_policy: ParityPolicy = parity_for
         """How many parity chunks so many data chunks get at such a loss."""
         self._title = title
         self._max_viewers = max_viewers
@@ -200,8 +201,9 @@ class Publisher:
     ) -> None:
         stream = self._by_id.get(stream_id)
         choice = subscription.choice
-        if stream is None or choice.was_full(now) or stream in self._rungs[choice.rung + 1 :]:
-            # A link that is too slow for what it is sent is not helped by more of it.
+        is_too_much = choice.was_full(now) or stream in self._rungs[choice.rung + 1 :]
+        if stream is None or (is_too_much and stream is not self._audio):
+            # A link that is too slow for what it is sent is not helped by more of it; a packet of sound is no burden.
             return
         packets_per_s = stream.bits_per_s / 8 / DEFAULT_MTU_BYTES
         allowed = subscription.repairs_allowed(len(numbers), packets_per_s, now)
@@ -266,7 +268,10 @@ class Publisher:
         watchers = self._watchers[frame.rung]
         if not watchers:
             return
-        self._spread(self._rungs[frame.rung], frame, watchers, now)
+        sealed = self._spread(self._rungs[frame.rung], frame, watchers, self.parity_policy, now)
+        for viewer, subscription in watchers.items():
+            if subscription.choice.trial_bits_per_s:
+                self._send_trial(viewer, subscription, sealed, now)
 
     def _let_in(self, rung: int) -> None:
         """Those who wait for this rung: here is a frame to begin with."""
@@ -289,20 +294,20 @@ class Publisher:
             if subscription.wants.wants_audio and not subscription.is_silent
         }
         if listeners:
-            self._spread(self._audio, frame, listeners, now)
+            self._spread(self._audio, frame, listeners, sound_parity_for, now)
 
-    def _spread(self, stream: OutgoingStream, frame: Frame, to: dict[Viewer, Subscription], now: float) -> None:
+    def _spread(
+        self, stream: OutgoingStream, frame: Frame, to: dict[Viewer, Subscription], parity_of: ParityPolicy, now: float
+    ) -> SealedFrame:
         total = stream.chunks_of(frame)
         groups: dict[int, list[Viewer]] = {}
-        trials: list[tuple[Viewer, Subscription]] = []
         for viewer, subscription in to.items():
-            groups.setdefault(total + self.parity_policy(total, subscription.choice.loss), []).append(viewer)
-            if subscription.choice.trial_bits_per_s:
-                trials.append((viewer, subscription))
+            groups.setdefault(total + parity_of(total, subscription.choice.loss), []).append(viewer)
         epoch = stream.epoch
         parity = max(groups) - total
         is_calm = all(subscription.choice.is_calm for subscription in to.values())
-        sealed = stream.seal(frame, parity, 1.0 / self._fps, now, is_calm=is_calm)
+        interval_s = SOUND_FRAME_S if stream is self._audio else 1.0 / self._fps
+        sealed = stream.seal(frame, parity, interval_s, now, is_calm=is_calm)
         if stream.epoch != epoch:
             self._offer_anew()
         packet_bytes = len(sealed.packets[0])
@@ -310,8 +315,7 @@ class Publisher:
             for viewer in viewers:
                 to[viewer].sent_bytes += sent * packet_bytes
         self._schedule(sealed, groups, now)
-        for viewer, subscription in trials:
-            self._send_trial(viewer, subscription, sealed, now)
+        return sealed
 
     def _offer_anew(self) -> None:
         offer = self._offer()

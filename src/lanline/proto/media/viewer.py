@@ -13,7 +13,7 @@ import msgspec
 from lanline.crypto.streams import STREAM_ID_BYTES
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
-from lanline.proto.media.frame import Frame, ReceivedFrame
+from lanline.proto.media.frame import SOUND_FRAME_S, Frame, ReceivedFrame
 from lanline.proto.media.incomingstream import IncomingStream, Turns
 from lanline.proto.media.jitter import DEPENDENT, INTRA_ONLY, DelayPolicy, JitterBuffer, patience_s
 from lanline.proto.media.reports import ReportWriter
@@ -55,7 +55,7 @@ class BroadcastEnded(msgspec.Struct, frozen=True):
 
 
 class FrameArrived(msgspec.Struct, frozen=True, gc=False):
-    """To be shown now. Sound arrives the same way."""
+    """To be shown now, or to be heard when its time has come: sound is not held back, and may be out of order."""
 
     frame: Frame
 
@@ -84,7 +84,6 @@ class Viewer:
         self._turns = Turns()
         self._reports = ReportWriter()
         self._picture = JitterBuffer()
-        self._sound = JitterBuffer()
         self._policy: DelayPolicy = INTRA_ONLY
         self._subscribed_at: float | None = None
         self._round_trip_s = _FIRST_ROUND_TRIP_S
@@ -110,6 +109,11 @@ class Viewer:
     @property
     def patience_s(self) -> float:
         return patience_s(self._policy, self._round_trip_s, self._transit.p95_jitter_s)
+
+    @property
+    def _sound_patience_s(self) -> float:
+        """Not that of the picture: sound goes on without what came late."""
+        return patience_s(INTRA_ONLY, self._round_trip_s, self._transit.p95_jitter_s)
 
     # Commands.
 
@@ -153,7 +157,7 @@ class Viewer:
             self._on_stream_offer(rung, offer.fps, self._turns)
         if offer.audio is not None:
             self._audio_id = offer.audio.stream_id
-            self._on_stream_offer(offer.audio, offer.fps, Turns())
+            self._on_stream_offer(offer.audio, 1.0 / SOUND_FRAME_S, Turns())
         self._policy = INTRA_ONLY if all(rung.codec.is_intra_only for rung in offer.rungs) else DEPENDENT
         self._reports.start(now)
         self._events.append(StreamOffered(offer))
@@ -187,10 +191,15 @@ class Viewer:
         if sample is not None:
             self._round_trip_s += (max(_LEAST_ROUND_TRIP_S, sample) - self._round_trip_s) / 4
         if received is not None:
-            (self._sound if stream_id == self._audio_id else self._picture).add(received)
-            if stream_id != self._audio_id:
-                self._current = stream
+            self._on_complete(received, stream)
         self._go_on(now)
+
+    def _on_complete(self, received: ReceivedFrame, stream: IncomingStream) -> None:
+        if received.stream_id == self._audio_id:
+            self._events.append(FrameArrived(received.frame))
+            return
+        self._picture.add(received)
+        self._current = stream
 
     def handle_timer(self, now: float) -> None:
         look_at = self._reports.next_look_at
@@ -210,25 +219,22 @@ class Viewer:
     # From frames that are complete, or cannot become so, to what is shown and asked for.
 
     def _go_on(self, now: float) -> None:
-        patience = self.patience_s
-        for stream in self._streams.values():
-            shown = self._sound if stream.offer.stream_id == self._audio_id else self._picture
-            stream.give_up_late(patience, shown.last_shown_id, now)
-        pictures = [stream for stream_id, stream in self._streams.items() if stream_id != self._audio_id]
-        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=float("inf"))))
         audio = self._streams.get(self._audio_id)
         if audio is not None:
-            self._show(self._sound.take(audio.oldest_awaited()))
+            audio.give_up_late(self._sound_patience_s, -1, now)
+        pictures = [stream for stream_id, stream in self._streams.items() if stream_id != self._audio_id]
+        for stream in pictures:
+            stream.give_up_late(self.patience_s, self._picture.last_shown_id, now)
+        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=float("inf"))))
         if self._picture.needs_key:
             self._ask_for_key(now)
         if self._repairs:
-            self._ask_for_repairs(patience, now)
+            self._ask_for_repairs(now)
 
     def _show(self, frames: list[ReceivedFrame]) -> None:
         for received in frames:
-            if received.stream_id != self._audio_id:
-                self.statistics.frames += 1
-                self.statistics.rung = received.frame.rung
+            self.statistics.frames += 1
+            self.statistics.rung = received.frame.rung
             self._events.append(FrameArrived(received.frame))
 
     def _ask_for_key(self, now: float) -> None:
@@ -237,9 +243,12 @@ class Viewer:
             self._key_asked_at = now
             self._request(Channel.MEDIA, KeyFrameWanted(self._current.offer.stream_id))
 
-    def _ask_for_repairs(self, patience: float, now: float) -> None:
+    def _patience_with(self, stream_id: bytes) -> float:
+        return self._sound_patience_s if stream_id == self._audio_id else self.patience_s
+
+    def _ask_for_repairs(self, now: float) -> None:
         for stream_id, stream in self._streams.items():
-            numbers = stream.numbers_to_ask_for(patience, self._repair_takes_s, now)
+            numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)
             self.statistics.asked_for += len(numbers)
             for start in range(0, len(numbers), MOST_NACKED):
                 self._request(Channel.MEDIA, Nack(stream_id, numbers[start : start + MOST_NACKED]))
@@ -255,8 +264,7 @@ class Viewer:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        patience = self.patience_s
-        times = [stream.next_deadline(patience) for stream in self._streams.values()]
+        times = [stream.next_deadline(self._patience_with(stream_id)) for stream_id, stream in self._streams.items()]
         if self._reports.next_look_at is not None:
             times.append(self._reports.next_look_at)
         earliest = min(times, default=float("inf"))

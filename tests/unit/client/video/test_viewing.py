@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from lanline.client.video.feed import Counts
+from lanline.client.video.soundplayer import SoundPlayer
 from lanline.client.video.stage import PictureStage
 from lanline.client.video.viewing import Viewing, statistics_line
 from lanline.errors import DamagedFrame, MediaProblem
@@ -21,11 +22,12 @@ def frame(number: int, codec: Codec = Codec.JPEG) -> EncodedFrame:
 class Script:
     """A feed that brings what it is given; an empty list is silence."""
 
-    source, is_refused = "host:6000", False
+    source, is_refused, has_sound = "host:6000", False, True
 
     def __init__(self, *scenes: list[EncodedFrame]) -> None:
         self.scenes = list(scenes)
         self.keys_requested = 0
+        self.is_sound_refused = False
 
     def counts(self) -> Counts:
         return Counts()
@@ -40,11 +42,16 @@ class Script:
     def request_key(self) -> None:
         self.keys_requested += 1
 
+    def refuse_sound(self) -> None:
+        self.is_sound_refused = True
+
     def close(self) -> None: ...
 
 
 class Wall:
     """A stage that notes everything, and reports `q` when the script is over."""
+
+    keeps_sound = False
 
     def __init__(self, script: Script, problem: Exception | None = None) -> None:
         self.script, self.problem = script, problem
@@ -165,3 +172,24 @@ def test_damage_shows_nothing_and_asks_for_a_key_frame() -> None:
 def test_figures_are_of_the_last_second_and_of_all() -> None:
     line = statistics_line(Counts(10, 0), Counts(32, 250_000, "3 incomplete"), 20, 30, 2.0)
     assert line == "10.0 fps, 1.0 Mbit/s, 3 incomplete, 2 passed over, 30 shown"
+
+
+def test_a_machine_without_a_speaker_is_told_once_and_the_picture_goes_on() -> None:
+    script = Script([frame(1, Codec.OPUS)], [frame(2)], [frame(3, Codec.OPUS)], [frame(4)])
+    said: list[str] = []
+
+    def open_player() -> SoundPlayer:
+        raise MediaProblem("There is no speaker here.")
+
+    async def run() -> Wall:
+        wall = Wall(script)
+        async with asyncio.timeout(LIMIT_S):
+            await Viewing(
+                script, lambda: wall, said.append, timeout_s=2, statistics=False, open_player=open_player
+            ).run()
+        return wall
+
+    wall = asyncio.run(run())
+    assert wall.put_ones[:1] == [2]
+    assert said.count("There is no speaker here. The picture goes on without sound.") == 1
+    assert script.is_sound_refused

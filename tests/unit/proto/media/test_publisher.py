@@ -238,3 +238,16 @@ def test_sound_goes_to_those_who_want_it() -> None:
     say(core, Subscribe(wants_audio=False), viewer="bob")
     core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 0.0)
     assert list(sent(core)) == ["ann"]
+
+
+def test_sound_is_sent_twice_a_little_apart_to_who_loses_and_once_to_who_does_not() -> None:
+    audio = StreamPlan(StreamCodec.OPUS, bits_per_s=64_000)
+    core = Publisher(JPEG, fps=FPS, entropy=random.Random(1).randbytes, audio=audio)
+    for viewer in ("ann", "bob"):
+        say(core, Subscribe(), viewer=viewer)
+    for tenth in range(20):
+        say(core, Report(100_000, 30_000, 100, 10, 0, 0, 0), now=tenth / 10)
+    core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 2.0)
+    first = sent(core, 2.0)
+    assert {viewer: len(packets) for viewer, packets in first.items()} == {"ann": 1, "bob": 1}
+    assert {viewer: len(packets) for viewer, packets in sent(core, 2.016).items()} == {"ann": 1}
