@@ -60,6 +60,23 @@ def test_beeps_in_a_recording_begin_with_their_pictures(house: Cinema, tmp_path:
     assert max(min(abs(beep - at) for beep in heard) for at in inner) <= 0.040
 
 
+def test_the_sound_of_a_film_is_sent_with_its_pictures(house: Cinema, tmp_path: Path) -> None:
+    """The film is a recording of the test picture, so that its sound can be held against its pictures once more."""
+    first, second = tmp_path / "first.mkv", tmp_path / "second.mkv"
+    link = serve(house, tmp_path / "ann", "--audio")
+    viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", str(first), "--stats")
+    viewer.wait_aside(r"[789]\d shown")
+    assert viewer.end() == 0
+    link = serve(house, tmp_path / "carl", "--source", str(first))
+    viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", str(second), "--stats")
+    viewer.wait_aside(r"[567]\d shown")
+    assert viewer.end() == 0
+    shown, heard = marks(second), beeps(second)
+    inner = [at for at in shown if heard[0] - 0.1 < at < heard[-1] + 0.1]
+    assert inner
+    assert max(min(abs(beep - at) for beep in heard) for at in inner) <= 0.040
+
+
 def test_what_is_heard_is_in_step_with_what_is_seen(house: Cinema, tmp_path: Path) -> None:
     link = serve(house, tmp_path / "ann", "--audio")
     viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", "null", "--stats")

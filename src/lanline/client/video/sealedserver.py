@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -55,14 +56,16 @@ class SealedServer:
     ) -> WatchLink:
         """Raises MediaProblem for a picture or sound that is not to be had, AddressUnavailable for such a port."""
         layout = layout_for(self._codec)
-        source = await asyncio.to_thread(open_source, layout)
-        try:
-            self._prepare(source, layout, await asyncio.to_thread(open_sound, source))
+        with contextlib.ExitStack() as undo:
+            source = await asyncio.to_thread(open_source, layout)
+            undo.callback(source.close)
+            sound = await asyncio.to_thread(open_sound, source)
+            if sound is not None:
+                undo.callback(sound.close)
+            self._prepare(source, layout, sound)
             assert self._publisher is not None
             self._listener = await Listener.open(host, port, self._identity, self._publisher.accept)
-        except BaseException:
-            source.close()
-            raise
+            undo.pop_all()
         return WatchLink(_seen_from_outside(host), self._listener.address[1], self._identity.fingerprint)
 
     def _prepare(self, source: Source, layout: Layout, sound: SoundSource | None) -> None:
