@@ -15,7 +15,7 @@ from lanline.cli.chathome import (
     checked_timeout,
     home_folder,
     show_line,
-    tell_aside,
+    show_note,
 )
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError, StillQueued
@@ -61,7 +61,7 @@ def send(
     try:
         run(_send(client, message, limit_s, json), on_uvloop=False)
     except KeyboardInterrupt:
-        tell_aside("lanline: if it was not sent yet, the message stays queued here.")
+        show_note("lanline: if it was not sent yet, the message stays queued here.")
         raise
 
 
@@ -111,7 +111,7 @@ def _text(words: list[str]) -> str:
     if sys.stdin is None:
         raise InvalidInput("There is no text: give it as an argument, or through a pipe.")
     if sys.stdin.isatty():
-        tell_aside("Type the message; Ctrl+D on a line of its own sends it.")
+        show_note("Type the message; Ctrl+D on a line of its own sends it.")
     try:
         return sys.stdin.buffer.read(_MOST_BYTES).decode().removesuffix("\n")
     except UnicodeDecodeError as cause:
