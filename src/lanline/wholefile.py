@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def create_whole(path: Path, data: bytes) -> bool:
     """Write a file that was not there; false when somebody else has just done so."""
     temporary = _write_beside(path, data)
     try:
+        if not give_name(temporary, path):
+            return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def give_name(temporary: Path, path: Path) -> bool:
+    """To a whole file on the same disk, a name that nobody has; false when somebody has it. The old name may stay."""
+    try:
         os.link(temporary, path)
     except FileExistsError:
         return False
-    finally:
-        temporary.unlink()
-    sync_folder(path.parent)
+    except OSError as problem:
+        if problem.errno not in _NO_LINKS:
+            raise
+        return _take_name(temporary, path)
+    return True
+
+
+def _take_name(temporary: Path, path: Path) -> bool:
+    """Where a file has one name only, as on a memory stick: the name first, and then what it is of."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    try:
+        temporary.replace(path)
+    except OSError:
+        path.unlink()
+        raise
     return True
 
 

@@ -238,11 +238,28 @@ def test_a_server_with_another_key_gets_nothing(own_town: Town) -> None:
     assert town.join("ann").returncode == 0
     town.close()
     town.open("other-data")
-    done = town.run("ann", "send", "#lobby", "secret")
-    assert done.returncode == 1
+    done = town.run("ann", "send", "#lobby", "secret", "--json")
+    assert done.returncode == QUEUED, "or a script would say it twice"
+    assert parsed(done.stdout)["state"] == "queued"
+    assert done.stderr.startswith("lanline: Not sent yet: ")
     assert "another key" in done.stderr
-    assert "queued" in done.stderr
+    assert "stays queued here" in done.stderr
     assert town.run("ann", "clients").returncode == 1
+
+
+def test_what_is_said_while_banned_stays_queued_and_goes_out_when_one_is_let_in_again(own_town: Town) -> None:
+    town = own_town
+    assert town.join("ann").returncode == 0
+    town.admin("ban", "ann")
+    done = town.run("ann", "send", "#lobby", "let me in", "--json")
+    assert done.returncode == QUEUED
+    assert parsed(done.stdout)["state"] == "queued"
+    assert done.stderr.startswith("lanline: Not sent yet: ")
+    assert "banned" in done.stderr
+    assert "stays queued here" in done.stderr
+    town.admin("unban", "ann")
+    assert town.run("ann", "send", "#lobby", "thanks").returncode == 0
+    assert town.texts("ann", "#lobby") == ["let me in", "thanks"]
 
 
 def test_killed_at_any_moment_a_message_is_said_once_or_never_and_in_order(own_town: Town) -> None:

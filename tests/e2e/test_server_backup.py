@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,10 @@ def test_an_export_goes_to_a_file_or_to_a_pipe(home: House, tmp_path: Path) -> N
     file = tmp_path / "all.jsonl"
     home.admin("admin", "export", str(file))
     assert [json.loads(line)["type"] for line in file.read_text().splitlines()] == [line["type"] for line in lines]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600, "everybody's words are in it"
     again = command("admin", "export", str(file), "--data", str(home.data))
     assert again.returncode == 64
     assert "overwrites nothing" in again.stderr
+    nowhere = command("admin", "export", str(file / "inside"), "--data", str(home.data))
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.startswith("lanline: The export ")

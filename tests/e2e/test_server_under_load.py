@@ -153,7 +153,9 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
 
     long_text = "long " * 12_000
     refused = home.member("ann", "send", "--timeout", "2", "#lobby", long_text)
-    assert refused.returncode != 0
+    assert refused.returncode == 75
+    assert "The server's disk is full" in refused.stderr
+    assert "does not answer" not in refused.stderr
     assert unwell(health).startswith("503 There is no room left")
     assert [user["name"] for user in home.admin_json("admin", "users")] == ["ann"]
     assert "before" in home.heard("ann")

@@ -36,6 +36,7 @@ def _house() -> Iterator[Cinema]:
         (["serve", "--source", "test", "--mtu", "100"], 64, "--mtu goes from 256 to 65,507; 100 is out"),
         (["serve", "--source", "test", "--size", "big"], 64, "A size is written as 1280x720, and 'big' is not."),
         (["serve", "--source", "test", "--size", "9x9"], 64, "16 to 8192 pixels on each side; 9x9 is out"),
+        (["serve", "--codec", "h265"], 64, "--codec is one of jpeg, h264, vp8, av1; 'h265' is none of them."),
         (["serve", "--plain", "--source", "test", "--codec", "av1"], 64, "The plain format carries JPEG only"),
         (["serve", "--plain", "--source", "nothing.mp4"], 1, "There is no file nothing.mp4."),
         (["serve", "--plain", "--source", __file__], 1, "is no video file, or is damaged."),

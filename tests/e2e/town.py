@@ -66,6 +66,11 @@ class Town:
     def join(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         return self.run(name, "join", f"127.0.0.1:{self.port}", "--name", name, *options, LANLINE_PASSWORD=PASSWORD)
 
+    def admin(self, *words: str) -> None:
+        """As the operator, on the folder of the server."""
+        command = [*COMMAND, "admin", *words, "--data", str(self.folder / "data")]
+        subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S, env=OUTSIDE)
+
     def texts(self, name: str, of: str) -> list[str]:
         done = self.run(name, "log", of, "--json", "--last", "1000")
         assert done.returncode == 0, done.stderr

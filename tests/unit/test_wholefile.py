@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -45,3 +46,16 @@ def test_content_and_then_name_are_synced(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(wholefile.os, "fsync", note)
     replace_whole(tmp_path / "key", b"new")
     assert synced == ["file", "folder"]
+
+
+def test_where_a_file_has_one_name_only_a_name_is_taken_once_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(wholefile.os, "link", fail)
+    assert create_whole(tmp_path / "key", b"mine")
+    assert not create_whole(tmp_path / "key", b"theirs")
+    assert (tmp_path / "key").read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]

@@ -57,6 +57,7 @@ def show_line(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def tell_aside(text: str) -> None:
+def show_note(text: str) -> None:
+    """To standard error: no part of what a script reads."""
     if sys.stderr is not None:
         sys.stderr.write(f"{text}\n")

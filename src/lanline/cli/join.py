@@ -14,7 +14,7 @@ from lanline.cli.chathome import (
     checked_timeout,
     home_folder,
     show_line,
-    tell_aside,
+    show_note,
 )
 from lanline.cli.running import DEFAULT_HOME, run
 
@@ -78,4 +78,4 @@ def _show(joined: Joined) -> None:
         show_line("Compare its words, by another way, with those that the server shows:")
         for start in range(0, len(words), 6):
             show_line("    " + " ".join(words[start : start + 6]))
-    tell_aside("Talk: lanline chat")
+    show_note("Talk: lanline chat")

@@ -15,7 +15,7 @@ from lanline.cli.chathome import (
     checked_timeout,
     home_folder,
     show_line,
-    tell_aside,
+    show_note,
 )
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError
@@ -82,7 +82,7 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
         if is_online:
             shown.mark_read(conversation.log)
         if follows and not conversation.is_open:
-            tell_aside(f"You are no longer in {conversation.title}, so nothing more comes.")
+            show_note(f"You are no longer in {conversation.title}, so nothing more comes.")
         elif follows:
             await _go_on(client, conversation.log, shown, before)
 
@@ -107,7 +107,7 @@ def _tell_restored(event: NodeEvent) -> None:
     from lanline.client.chat.events import ServerRestored, ServerSaid
 
     if isinstance(event, ServerRestored | ServerSaid):
-        tell_aside(event.text)
+        show_note(event.text)
 
 
 def _nothing_of(client: ChatClient, title: str, is_online: bool) -> LanlineError:
@@ -130,7 +130,7 @@ async def _is_connected(client: ChatClient, limit_s: float, *, waits: bool) -> b
     await client.wait_until(is_decided, limit_s)
     if client.node.state is NodeState.SYNCHRONIZED:
         return True
-    tell_aside(f"Not connected ({client.last_problem.rstrip('.')}): what follows is what this device has kept.")
+    show_note(f"Not connected ({client.last_problem.rstrip('.')}): what follows is what this device has kept.")
     return False
 
 
@@ -208,7 +208,7 @@ async def _go_on(client: ChatClient, log: int, shown: _Shown, before: list[NodeE
             case CopyParted(of, through) if of == log:
                 shown.forget_after(through)
             case ConnectionLost(reason, is_for_good=False):
-                tell_aside(f"Connection lost ({reason.rstrip('.')}); calling again.")
+                show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")
             case ConversationClosed(of, title, reason) if of == log:
                 raise InvalidInput(f"{title} is closed to you: {reason}")
             case _:

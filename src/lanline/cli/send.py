@@ -15,7 +15,7 @@ from lanline.cli.chathome import (
     checked_timeout,
     home_folder,
     show_line,
-    tell_aside,
+    show_note,
 )
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError, StillQueued
@@ -37,8 +37,8 @@ def send(
     """Say something to a room or a person, and end.
 
     It ends with 0 only once the server has it on its disk. When the server cannot
-    be reached in time the message stays queued, and is sent by the next command
-    or by lanline chat: do not send it again.
+    be reached in time, or lets nobody in, the message stays queued, and is sent by
+    the next command or lanline chat that gets through: do not send it again.
 
     \b
     To a person:     lanline send ben 'Lunch?'
@@ -61,7 +61,7 @@ def send(
     try:
         run(_send(client, message, limit_s, json), on_uvloop=False)
     except KeyboardInterrupt:
-        tell_aside("lanline: if it was not sent yet, the message stays queued here.")
+        show_note("lanline: if it was not sent yet, the message stays queued here.")
         raise
 
 
@@ -78,20 +78,22 @@ async def _wait_sent(client: ChatClient, message: Message, limit_s: float, json:
         if await client.wait_committed(message, limit_s):
             _show(json, message, MessageState.SENT)
             return
-    except RequestRefused:
-        if client.is_refused(message):
+    except LanlineError as problem:
+        if isinstance(problem, RequestRefused) and client.is_refused(message):
             _show(json, message, MessageState.REFUSED)
             client.node.forget(message.entry_id)  # it is told here and now
             raise
-        tell_aside("lanline: the message stays queued here.")
-        raise
-    except LanlineError:
-        tell_aside("lanline: the message stays queued here.")
-        raise
+        # Banned, another key, another version: nothing was said of this message.
+        _show(json, message, MessageState.QUEUED)
+        raise _still_queued(str(problem)) from problem
     _show(json, message, MessageState.QUEUED)
-    raise StillQueued(
-        f"Not sent yet: {client.last_problem} It stays queued here, and goes out with the next command "
-        "or lanline chat. Do not send it again."
+    raise _still_queued(client.last_problem)
+
+
+def _still_queued(reason: str) -> StillQueued:
+    return StillQueued(
+        f"Not sent yet: {reason.rstrip('.')}. It stays queued here, and goes out with the next command or lanline chat "
+        "that gets through. Do not send it again."
     )
 
 
@@ -109,7 +111,7 @@ def _text(words: list[str]) -> str:
     if sys.stdin is None:
         raise InvalidInput("There is no text: give it as an argument, or through a pipe.")
     if sys.stdin.isatty():
-        tell_aside("Type the message; Ctrl+D on a line of its own sends it.")
+        show_note("Type the message; Ctrl+D on a line of its own sends it.")
     try:
         return sys.stdin.buffer.read(_MOST_BYTES).decode().removesuffix("\n")
     except UnicodeDecodeError as cause:

@@ -23,7 +23,7 @@ from lanline.errors import InvalidInput, StorageFull, StorageUnusable
 from lanline.server.datafolder import IDENTITY_FILE, OPERATOR_FILE, folder_problem
 from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
 from lanline.storage.sqlite.snapshot import copy_database
-from lanline.wholefile import sync_folder
+from lanline.wholefile import give_name, sync_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -46,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True):
 def make_backup(folder: Path, target: Path) -> Manifest:
     """Raises StorageError, InvalidInput. The file has its name once it is whole and on the disk."""
     if target.exists():
-        raise InvalidInput(f"There is a file {target} already. A backup overwrites nothing; choose another name.")
+        raise _taken(target)
     target = target.absolute()
     with _room_beside(target) as workshop:
         copy_database(folder, workshop / DATABASE_FILE)
@@ -54,9 +54,14 @@ def make_backup(folder: Path, target: Path) -> Manifest:
         manifest = Manifest(FORMAT, time.time_ns() // 1_000_000, {name: _member(sources[name]) for name in sources})
         archive = workshop / "archive"
         _write_archive(archive, manifest, sources)
-        archive.rename(target)
+        if not give_name(archive, target):  # made meanwhile by somebody else
+            raise _taken(target)
         sync_folder(target.parent)
     return manifest
+
+
+def _taken(target: Path) -> InvalidInput:
+    return InvalidInput(f"There is a file {target} already. A backup overwrites nothing; choose another name.")
 
 
 @contextlib.contextmanager

@@ -88,20 +88,39 @@ def _read_manifest(tar: tarfile.TarFile, backup: Path) -> Manifest:
 def _held(folder: Path) -> Iterator[None]:
     """Empty, marked as unfinished, and no other program's."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        present = {path.name for path in folder.iterdir()}
-        if UNFINISHED_FILE not in present and present - {LOCK_FILE}:
-            _refuse(folder, present)
-        lock = FolderLock(folder)
-        try:
+        with _made(folder), _locked(folder):
             (folder / UNFINISHED_FILE).touch(mode=0o600)
             sync_folder(folder)
             _sweep(folder, keep={UNFINISHED_FILE, LOCK_FILE})
             yield
-        finally:
-            lock.release()
     except OSError as cause:
         raise folder_problem(cause, folder) from cause
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """What was not there before goes again when nothing came of it."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # somebody else has put something there
+            for path in missing:
+                path.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    present = {path.name for path in folder.iterdir()}
+    if UNFINISHED_FILE not in present and present - {LOCK_FILE}:
+        _refuse(folder, present)
+    lock = FolderLock(folder)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse(folder: Path, present: set[str]) -> None:

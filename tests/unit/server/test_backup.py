@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -99,6 +100,29 @@ def test_a_backup_overwrites_nothing(shelf: Shelf, archive: Path) -> None:
     assert archive.read_bytes() == was
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_backup_overwrites_nothing_that_was_made_meanwhile(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    target = tmp_path / "b.tar"
+    really = backup_module.copy_database
+
+    def copy_while_another_writes(folder: Path, copy: Path) -> None:
+        really(folder, copy)
+        target.write_text("theirs")
+
+    def link_nothing(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(backup_module, "copy_database", copy_while_another_writes)
+    if not links:
+        monkeypatch.setattr(os, "link", link_nothing)
+    with pytest.raises(InvalidInput, match="overwrites nothing"):
+        make_backup(shelf.folder, target)
+    assert target.read_text() == "theirs"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar", "data"]
+
+
 def test_a_backup_that_finds_no_room_leaves_nothing(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,8 +159,7 @@ def test_a_backup_without_the_key_is_none(shelf: Shelf, tmp_path: Path) -> None:
 def refused(archive: Path, folder: Path) -> StorageError:
     with pytest.raises(StorageError) as caught:
         restore(archive, folder)
-    left = {path.name for path in folder.iterdir()} - {"in-use"} if folder.exists() else set()
-    assert not left, left
+    assert not folder.exists(), list(folder.iterdir())
     return caught.value
 
 
@@ -207,6 +230,18 @@ def test_a_backup_of_a_newer_format_is_told(archive: Path, tmp_path: Path) -> No
         return name, msgspec.json.encode(msgspec.json.decode(data) | {"lanline_backup": 2})
 
     assert isinstance(refused(rewritten(archive, change), tmp_path / "restored"), StorageNewer)
+
+
+def test_a_refused_restore_leaves_no_folder_that_was_not_there_and_keeps_one_that_was(
+    archive: Path, tmp_path: Path
+) -> None:
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    refused(archive, tmp_path / "deep" / "restored")
+    assert not (tmp_path / "deep").exists()
+    (tmp_path / "there").mkdir()
+    with pytest.raises(StorageDamaged):
+        restore(archive, tmp_path / "there")
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -95,16 +95,21 @@ def _export_to_output(folder: Path) -> None:
 def _export_to_file(folder: Path, file: Path) -> int:
     """Nothing is left of one that fails."""
     try:
-        with file.open("xb") as stream:
-            return _written(folder, stream)
+        with _created(file) as stream:
+            try:
+                return _written(folder, stream)
+            except BaseException:
+                file.unlink(missing_ok=True)
+                raise
     except FileExistsError as cause:
         raise InvalidInput(f"There is a file {file} already. An export overwrites nothing; choose another.") from cause
     except OSError as cause:
-        file.unlink(missing_ok=True)
         raise StorageUnusable(f"The export {file} cannot be written: {cause.strerror}.") from cause
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+
+
+def _created(file: Path) -> BinaryIO:
+    """For its owner alone: everybody's words are in it."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _written(folder: Path, stream: BinaryIO) -> int:

@@ -32,6 +32,12 @@ class CodecName(StrEnum):
     AV1 = "av1"
 
 
+def _parse_codec(text: str) -> CodecName:
+    if text not in set(CodecName):
+        raise InvalidInput(f"--codec is one of {', '.join(CodecName)}; {text!r} is none of them.")
+    return CodecName(text)
+
+
 def serve(
     source: Annotated[
         str, typer.Option(help="camera, screen, test, a video file, or a folder of pictures.")
@@ -46,7 +52,10 @@ def serve(
     ] = None,
     quality: Annotated[int, typer.Option(help="Of the pictures, 10 to 95.")] = 60,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Of the pictures. Default: as they come.")] = None,
-    codec: Annotated[CodecName, typer.Option(help="How pictures are encoded.")] = CodecName.JPEG,
+    codec: Annotated[
+        CodecName,
+        typer.Option(parser=_parse_codec, metavar=f"<{'|'.join(CodecName)}>", help="How pictures are encoded."),
+    ] = CodecName.JPEG,
     audio: Annotated[
         bool | None,
         typer.Option("--audio/--no-audio", help="Sound besides. Default: that of a file.", show_default=False),

@@ -120,7 +120,7 @@ class ChatClient:
 
     @property
     def last_problem(self) -> str:
-        """Why there is no connection; a sentence."""
+        """Why there is no connection, or why the server takes nothing just now; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
         return problem or f"The server at {self.server.place} does not answer."
 

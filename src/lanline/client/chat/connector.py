@@ -17,6 +17,7 @@ from lanline.client.chat import events
 from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer
+from lanline.client.chat.values import MessageState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
@@ -59,6 +60,7 @@ class Connector:
         self.server = server
         """With the key that it showed, where none was known."""
         self.last_problem = ""
+        """Why it does not go on: no connection, or what the server said when it put off what is queued."""
         self.failed_calls = 0
         self._node = node
         self._caller = caller
@@ -161,6 +163,10 @@ class Connector:
                     self._least_pause_s = retry_after_s
                 else:
                     self._final = RequestRefused(code, text)
+            case events.SendingPutOff(reason):
+                self.last_problem = reason
+            case events.MessageStateChanged(state=MessageState.SENT):
+                self.last_problem = ""
             case events.VersionRefused(text):
                 self._final = VersionMismatch(text)
             case _:

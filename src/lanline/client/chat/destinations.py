@@ -28,6 +28,8 @@ class Waiter(Protocol):
 
     def refuse_destination(self, destination: str, refused: RequestRefused) -> None: ...
 
+    def put_off_destination(self, refused: RequestRefused) -> None: ...
+
     def send(self) -> None: ...
 
 
@@ -96,6 +98,7 @@ class DestinationFinder:
             case RequestRefused(retry_after_s=pause_s) if pause_s:
                 self._asked.add(destination)
                 self._clock.call_later(max(pause_s, _LEAST_PAUSE_S), lambda: self._ask_again(destination))
+                self.waiter.put_off_destination(answer)
             case RequestRefused():
                 self.waiter.refuse_destination(destination, answer)
             case _:

@@ -110,6 +110,12 @@ class HistoryFailed(msgspec.Struct, frozen=True):
     text: str
 
 
+class SendingPutOff(msgspec.Struct, frozen=True):
+    """The server does not take what is queued just now, by its own word; it is asked again by itself."""
+
+    reason: str
+
+
 class EntriesReceived(msgspec.Struct, frozen=True):
     """Dense and in order: the first follows on the last that was reported of this log, or on `CopyParted`.
 
@@ -201,6 +207,7 @@ NodeEvent = (
     | ConversationClosed
     | MessageQueued
     | MessageStateChanged
+    | SendingPutOff
     | EntriesReceived
     | EarlierReceived
     | CaughtUp

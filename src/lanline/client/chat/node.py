@@ -368,6 +368,9 @@ class ChatNode:
             events.MessageStateChanged(row.log, row.entry_id, MessageState.REFUSED, problem=problem, code=refused.code)
         )
 
+    def on_put_off(self, refused: RequestRefused) -> None:
+        self._listeners.tell(events.SendingPutOff(safe_line(str(refused))))
+
     def on_sign_in_refused(self, _session: Session, refused: RequestRefused) -> None:
         self._listeners.tell(events.SignInRefused(refused.code, safe_line(str(refused)), refused.retry_after_s))
 

@@ -35,6 +35,8 @@ class Destinations(Protocol):
 class OutboxTeller(Protocol):
     def on_message_refused(self, row: OutboxRow, refused: RequestRefused) -> None: ...
 
+    def on_put_off(self, refused: RequestRefused) -> None: ...
+
 
 class Outbox:
     def __init__(self, rows: OutboxRows, clock: Clock, destinations: Destinations, teller: OutboxTeller) -> None:
@@ -135,6 +137,7 @@ class Outbox:
             return False
         if refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
             self._go_back(row, refused.retry_after_s)
+            self._teller.on_put_off(refused)
         else:
             self._rows.refuse(row.entry_id, refused.code, str(refused))
             self._teller.on_message_refused(row, refused)
@@ -161,6 +164,10 @@ class Outbox:
     def resolve(self, destination: str, log: int) -> None:
         self._rows.resolve(destination, log)
         self.send()
+
+    def put_off_destination(self, refused: RequestRefused) -> None:
+        """It is being found out again, after a pause."""
+        self._teller.on_put_off(refused)
 
     def refuse_destination(self, destination: str, refused: RequestRefused) -> None:
         """Nothing can go there; what is behind it in the queue can go on."""

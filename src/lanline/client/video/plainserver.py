@@ -8,6 +8,7 @@ from collections.abc import Callable
 from lanline.client.video.budget import Budget
 from lanline.client.video.capture import Capture
 from lanline.client.video.plainviewers import MOST_PER_HOST, MOST_VIEWERS, Answer, PlainViewers
+from lanline.client.video.restraint import Restraint
 from lanline.errors import MessageTooLarge
 from lanline.media.api import EncodedFrame
 from lanline.model.addresses import address_text
@@ -18,19 +19,21 @@ MOST_BITS_PER_S = 1e9
 _STEP_S = 0.001
 _DATAGRAMS_PER_STEP = 16
 """What goes out in one piece: small enough for the buffers of a switch, and a small picture is not made late."""
-_COMPLAINT_S = 10.0
+_MOST_COMPLAINTS = 100
+_MOST_COMINGS = 20
+"""Lines in ten seconds. They are counted apart: hellos are easily forged, and must not hide a complaint."""
 
 
 class PlainServer:
     def __init__(self, capture: Capture, mtu_bytes: int, tell: Callable[[str], None]) -> None:
         self._capture = capture
         self._packetiser = PlainPacketiser(mtu_bytes)
-        self._tell = tell
         self._viewers = PlainViewers()
         self._budget = Budget(MOST_BITS_PER_S)
         self._socket: UdpSocket | None = None
         self._loop = asyncio.get_running_loop()
-        self._complained: dict[str, float] = {}
+        self._complaints = Restraint(tell, _MOST_COMPLAINTS)
+        self._comings = Restraint(tell, _MOST_COMINGS)
         self.frames_sent = 0
         self.bytes_sent = 0
 
@@ -55,14 +58,14 @@ class PlainServer:
                 self._on_hello((address[0], address[1]), now)
         for refusal in self._socket.refusals():
             if self._viewers.refused(refusal.address, now, is_certain=refusal.is_certain):
-                self._tell(f"{address_text(refusal.address)} is gone.")
+                self._tell_of(refusal.address, "is gone.")
         self._capture.want(bool(self._viewers))
 
     def _on_hello(self, address: tuple[str, int], now: float) -> None:
         match self._viewers.hello(address, now):
             case Answer.WELCOME:
                 self._capture.request_key()
-                self._tell(f"{address_text(address)} watches. Viewers: {self.viewers}.")
+                self._tell_of(address, "watches.", f" Viewers: {self.viewers}.")
             case Answer.FULL:
                 self._complain(
                     f"More than {MOST_VIEWERS} want to watch: {address_text(address)} was not let in.", "full"
@@ -73,12 +76,11 @@ class PlainServer:
                 )
 
     def _complain(self, sentence: str, subject: str) -> None:
-        """Not again for a while: what can be provoked from outside must not fill a log."""
-        now = self._loop.time()
-        self._complained = {known: at for known, at in self._complained.items() if now - at < _COMPLAINT_S}
-        if subject not in self._complained and len(self._complained) < 100:
-            self._complained[subject] = now
-            self._tell(sentence)
+        self._complaints.tell(sentence, subject, self._loop.time())
+
+    def _tell_of(self, address: tuple[str, int], what: str, more: str = "") -> None:
+        sentence = f"{address_text(address)} {what}"
+        self._comings.tell(sentence + more, sentence, self._loop.time())
 
     async def run(self) -> None:
         """Until the source ends, which is a MediaProblem."""
@@ -91,7 +93,7 @@ class PlainServer:
 
     def _expire(self) -> None:
         for address in self._viewers.expire(self._loop.time()):
-            self._tell(f"{address_text(address)} has not repeated its hello, and is forgotten.")
+            self._tell_of(address, "has not repeated its hello, and is forgotten.")
         self._capture.want(bool(self._viewers))
 
     async def _send(self, frame: EncodedFrame, addresses: list[tuple[str, int]]) -> None:

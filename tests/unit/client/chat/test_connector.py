@@ -23,10 +23,13 @@ from lanline.errors import (
     ServerKeyChanged,
     VersionMismatch,
 )
+from lanline.model.content import Text
 from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.conversations import Conversations
+from lanline.wire.chat.entries import Append
 from lanline.wire.chat.signin import NoCommonVersion, SignIn
-from unit.client.chat.stage import PlayedLink, Stage
+from unit.client.chat.stage import LAB, PlayedLink, Stage, lab, people_table
 
 LIMIT_S = 10.0
 KEY = bytes(range(32))
@@ -232,5 +235,21 @@ def test_a_refusal_for_now_is_tried_again(code: RefusalCode, retry_after_ms: int
         scene.network.udp += [link, MetLink()]
         await refuse(scene, link, code, retry_after_ms)
         await scene.signed_in(2)
+
+    play(work)
+
+
+def test_what_the_server_puts_off_is_the_problem_until_it_takes_it() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [MetLink()]
+        link = await scene.signed_in(1)
+        link.say(people_table(), Conversations((lab(),), is_last=True))
+        scene.stage.node.say(LAB, Text("hello"))
+        (append,) = link.take(Append)
+        link.say(Refused(append.request, RefusalCode.STORAGE_FULL, "The server's disk is full.", 1))
+        assert scene.connector.last_problem == "The server's disk is full."
+        await scene.until(lambda: any(isinstance(sent, Append) for sent in link.sent))
+        link.commit(*link.take(Append), after=0)
+        assert scene.connector.last_problem == ""
 
     play(work)

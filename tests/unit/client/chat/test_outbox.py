@@ -141,6 +141,7 @@ def test_after_slow_down_all_from_the_refused_one_on_go_out_again_in_order() -> 
     sent = link.take(Append)
     for append in sent[2:]:
         link.say(Refused(append.request, RefusalCode.SLOW_DOWN, "Slower.", 400))
+    assert [event.reason for event in stage.heard(events.SendingPutOff)] == ["Slower."], "once for all of them"
     stage.node.say(LAB, Text("text 6"))
     link.commit(*sent[:2], after=0)
     assert not link.take(Append)
@@ -262,6 +263,7 @@ def test_an_opening_that_is_put_off_is_asked_for_again() -> None:
     (opening,) = link.take(OpenDirect)
     link.say(Refused(opening.request, RefusalCode.SLOW_DOWN, "Slower.", 700))
     assert not link.take(OpenDirect)
+    assert [event.reason for event in stage.heard(events.SendingPutOff)] == ["Slower."]
     stage.clock.turn(0.8)
     assert len(link.take(OpenDirect)) == 1
 
