@@ -79,6 +79,7 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> 
         ("none of them.*Nickname", "ann"),
         ("Password", "short"),
         ("at least 8 characters\\..*Password", PASSWORD),
+        ("The same again", PASSWORD),
     ):
         ann.wait_out(f"(?s){question}")
         ann.write(f"{answer}\r")
@@ -101,9 +102,13 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     thief = square.chat("thief", "--server", f"127.0.0.1:{square.port}", "--name", "ANN", at_terminal=True)
     thief.wait_out("Password")
     thief.write("some other password\r")
+    thief.wait_out("The same again")
+    thief.write("some other password\r")
     thief.wait_out("(?s)taken.*Nickname")
     thief.write("cai\r")
     thief.wait_out("(?s)Nickname: .*Password")
+    thief.write("some other password\r")
+    thief.wait_out("(?s)Nickname: .*The same again")
     thief.write("some other password\r")
     thief.wait_out("Connected to .* as cai")
 
