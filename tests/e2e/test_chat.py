@@ -113,6 +113,17 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     thief.wait_out("Connected to .* as cai")
 
 
+def test_what_was_said_before_an_account_was_made_is_history_for_it(square: Square) -> None:
+    ann = square.enters("ann")
+    ann.write("".join(f"old {number}\r" for number in range(1, 13)))
+    ann.wait_out("ann: old 12 ✓")
+    assert square.join("ben").returncode == 0
+    ann.write("new\r")
+    ann.wait_out("ann: new ✓")
+    ben = square.at_terminal("ben")
+    ben.wait_out(r"(?s)You have 1 message from ann \(1 room\).*2 earlier lines: /history.*ann: old 12.*ann: new")
+
+
 def test_commands_work_as_bare_words_and_with_a_slash(square: Square) -> None:
     ann, ben = square.enters("ann"), square.enters("ben")
     ann.wait_out("ben is here")

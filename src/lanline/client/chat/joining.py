@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
 
 from lanline.client.chat import client as chat
 from lanline.client.chat.events import NodeEvent, SignedIn
+from lanline.client.chat.history import History
 from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
-from lanline.client.chat.session import AsNewcomer
+from lanline.client.chat.session import AsNewcomer, NodeState
 from lanline.client.home import Home
 from lanline.errors import NotJoined, ServerKeyChanged
 from lanline.model.names import checked_name, folded_name
@@ -48,6 +50,10 @@ async def join_server(
         event, met = signed_in[0], client.server
         pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
         write_pin(folder, pin)
+        # The account is made: what does not come in time only costs that history counts as unread.
+        if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
+            with contextlib.closing(History.open(folder / chat.HISTORY_FILE)) as history:
+                client.node.keep_start(history)
     return Joined(pin, event.name, event.is_new, server.fingerprint is None)
 
 

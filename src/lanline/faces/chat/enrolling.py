@@ -67,7 +67,7 @@ class Enrolling:
         answers.password = answers.password or await self._password()
 
     async def _password(self) -> str:
-        """Twice, as `lanline join` asks: what is mistyped twice alike is rare, and fingers that expect it may type on."""
+        """Twice, as `lanline join` asks: who expects it would type the second one into the room."""
         while True:
             password = await self._asked(
                 "Password (for an account you have, or at least 8 characters for a new one): ",

@@ -22,6 +22,7 @@ class Transcript:
         self._day = day_text(now_ms())
         self._shown: dict[int, int] = {}
         self._visited: set[int] = set()
+        self._entered: set[int] = set()
 
     def tell(self, text: str) -> None:
         self._write(self._speech.aside(text))
@@ -36,6 +37,10 @@ class Transcript:
         """As they stand: their author is this program, with names made safe."""
         self._write("".join(f"{line}\n" for line in lines))
 
+    def note_entered(self, log: int) -> None:
+        """New to this device: how much was said before is worth a word, once."""
+        self._entered.add(log)
+
     def show_first(self, conversation: Conversation) -> None:
         """What is unread, with what was said just before; or on coming back, what was not shown yet."""
         if conversation.log in self._visited:
@@ -48,6 +53,9 @@ class Transcript:
         messages = self._committed(conversation.log, _CONTEXT + unread)
         if conversation.unread > unread:
             self.tell(f"{conversation.unread - unread:,} messages were said before these: /history N shows them.")
+        elif conversation.log in self._entered and messages and messages[0].sequence > 1:
+            self.tell(f"{messages[0].sequence - 1:,} earlier lines: /history N shows them.")
+        self._entered.discard(conversation.log)
         self._show(conversation, messages)
 
     def show_new(self, conversation: Conversation, *, is_elsewhere: bool = False) -> None:

@@ -48,7 +48,12 @@ def _check_server(text: str) -> None:
 
 
 def test_server_name_and_password_are_asked_for() -> None:
-    person = Person(("Server", " ship:5265 "), ("Nickname", "ana "), ("Password", " long secret "), ("The same again", " long secret "))
+    person = Person(
+        ("Server", " ship:5265 "),
+        ("Nickname", "ana "),
+        ("Password", " long secret "),
+        ("The same again", " long secret "),
+    )
     assert person.enrols()
     assert person.joins == [("ship:5265", "ana", " long secret ")]
     assert person.secrets == [" long secret "] * 2

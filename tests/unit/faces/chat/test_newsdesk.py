@@ -143,6 +143,20 @@ def test_a_room_just_joined_shows_what_was_said_there(news: News) -> None:
     assert "old 10" not in screen, "a newcomer does not want all of it"
 
 
+def test_a_newcomer_is_told_once_how_much_was_said_before(news: News) -> None:
+    news.comes_in()
+    new = news.stage.node.add(room(12, "#new"))
+    news.stage.places.go("#new")
+    news.tell(ConversationOpened(new))
+    for number in range(50):
+        news.stage.hears(12, ANA, f"old {number}")
+    news.stage.node.mark_read(12, 50)
+    screen = news.tell(CaughtUp(12))
+    assert screen.startswith("* 40 earlier lines: /history N shows them.\n")
+    assert "You have" not in screen
+    assert "earlier" not in news.tell(ConnectionLost("gone"), Synchronized(), CaughtUp(12))
+
+
 def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
     for number in range(1000):
         news.stage.hears(20, ANA, f"old {number}")
