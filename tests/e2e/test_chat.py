@@ -124,6 +124,19 @@ def test_what_was_said_before_an_account_was_made_is_history_for_it(square: Squa
     ben.wait_out(r"(?s)You have 1 message from ann \(1 room\).*2 earlier lines: /history.*ann: old 12.*ann: new")
 
 
+def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Square) -> None:
+    ann = square.enters("ann")
+    ann.write("a tpyo\r/edit a typo\rsecret\r/delete\r")
+    ann.wait_out("takes back a message ✓")
+    shown = square.run("ann", "log", "#lobby").stdout
+    assert "ann: a typo (edited)\n" in shown
+    assert "ann: (taken back)\n" in shown
+    assert "tpyo" not in shown
+    assert "secret" not in shown
+    kept = square.run("ann", "log", "#lobby", "--json").stdout
+    assert [json.loads(line).get("text") for line in kept.splitlines()] == ["a tpyo", "a typo", "secret", None]
+
+
 def test_commands_work_as_bare_words_and_with_a_slash(square: Square) -> None:
     ann, ben = square.enters("ann"), square.enters("ben")
     ann.wait_out("ben is here")

@@ -139,7 +139,7 @@ class NewsDesk:
         conversation = self._node.conversation(log)
         if conversation is None or conversation.title != self._places.here:
             return
-        self._transcript.show_history(messages)
+        self._transcript.show_history(log, messages)
         if not messages:
             self._transcript.tell("That was the beginning.")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Conversation, Message
+from lanline.client.chat.wishes import as_wished
 from lanline.faces.chat.rendering import Speech, day_text
 from lanline.faces.chat.utterances import MARKS, name_of, utterance
 
@@ -77,7 +78,7 @@ class Transcript:
         return [message for message in self._node.messages(log, last=last) if message.sequence]
 
     def _show(self, conversation: Conversation, messages: list[Message], *, is_elsewhere: bool = False) -> None:
-        lines = (self.line(each, _where(conversation, each) if is_elsewhere else "") for each in messages)
+        lines = (self.line(each, _where(conversation, each) if is_elsewhere else "") for each in as_wished(messages))
         self._write("".join(lines))
         last = messages[-1].sequence if messages else max(conversation.read, conversation.delivered)
         self._shown[conversation.log] = max(last, self._shown.get(conversation.log, 0))
@@ -93,9 +94,10 @@ class Transcript:
         """One's own, in a conversation of which nothing else is shown."""
         self._write(self.line(message, _where(conversation, message)))
 
-    def show_history(self, messages: Iterable[Message]) -> None:
+    def show_history(self, log: int, messages: Iterable[Message]) -> None:
         """With numbers, to name them by; it stays as read or unread as it was."""
-        self._write("".join(self.line(message, number=f"^{message.sequence or '?'}") for message in messages))
+        shown = as_wished(messages, self._node.messages(log, last=_MOST_AT_ONCE))
+        self._write("".join(self.line(message, number=f"^{message.sequence or '?'}") for message in shown))
 
     def line(self, message: Message, where: str = "", number: str = "") -> str:
         said = utterance(self._node, message)
