@@ -79,6 +79,7 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> 
         ("none of them.*Nickname", "ann"),
         ("Password", "short"),
         ("at least 8 characters\\..*Password", PASSWORD),
+        ("The same again", PASSWORD),
     ):
         ann.wait_out(f"(?s){question}")
         ann.write(f"{answer}\r")
@@ -101,11 +102,39 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     thief = square.chat("thief", "--server", f"127.0.0.1:{square.port}", "--name", "ANN", at_terminal=True)
     thief.wait_out("Password")
     thief.write("some other password\r")
+    thief.wait_out("The same again")
+    thief.write("some other password\r")
     thief.wait_out("(?s)taken.*Nickname")
     thief.write("cai\r")
     thief.wait_out("(?s)Nickname: .*Password")
     thief.write("some other password\r")
+    thief.wait_out("(?s)Nickname: .*The same again")
+    thief.write("some other password\r")
     thief.wait_out("Connected to .* as cai")
+
+
+def test_what_was_said_before_an_account_was_made_is_history_for_it(square: Square) -> None:
+    ann = square.enters("ann")
+    ann.write("".join(f"old {number}\r" for number in range(1, 13)))
+    ann.wait_out("ann: old 12 ✓")
+    assert square.join("ben").returncode == 0
+    ann.write("new\r")
+    ann.wait_out("ann: new ✓")
+    ben = square.at_terminal("ben")
+    ben.wait_out(r"(?s)You have 1 message from ann \(1 room\).*2 earlier lines: /history.*ann: old 12.*ann: new")
+
+
+def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Square) -> None:
+    ann = square.enters("ann")
+    ann.write("a tpyo\r/edit a typo\rsecret\r/delete\r")
+    ann.wait_out("takes back a message ✓")
+    shown = square.run("ann", "log", "#lobby").stdout
+    assert "ann: a typo (edited)\n" in shown
+    assert "ann: (taken back)\n" in shown
+    assert "tpyo" not in shown
+    assert "secret" not in shown
+    kept = square.run("ann", "log", "#lobby", "--json").stdout
+    assert [json.loads(line).get("text") for line in kept.splitlines()] == ["a tpyo", "a typo", "secret", None]
 
 
 def test_commands_work_as_bare_words_and_with_a_slash(square: Square) -> None:

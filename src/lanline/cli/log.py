@@ -76,8 +76,7 @@ async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, lim
         if is_online and conversation.is_open:
             await _catch_up(client, conversation.log, last, limit_s)
         shown = _Shown(client, json)
-        for message in client.node.messages(conversation.log, last=last) if last else []:
-            shown.show(message)
+        shown.show_kept(client.node.messages(conversation.log, last=last) if last else [])
         end_watching()
         if is_online:
             shown.mark_read(conversation.log)
@@ -170,8 +169,16 @@ class _Shown:
         from lanline.cli.spoken import message_json, message_lines
 
         self._client = client
+        self._is_raw = json
         self._write = message_json if json else message_lines
         self._through = 0
+
+    def show_kept(self, messages: list[Message]) -> None:
+        """As their authors wish by now; a program gets what was said."""
+        from lanline.client.chat.wishes import as_wished
+
+        for message in messages if self._is_raw else as_wished(messages):
+            self.show(message)
 
     def show(self, message: Message) -> None:
         """Once each: what is queued has no place yet, and is shown for what it is."""

@@ -117,6 +117,8 @@ class Arrivals:
         is_new = self._conversations.on_changed(message.conversation, self._people.name_of)
         track = self._conversations.get(message.conversation.log)
         assert track is not None
+        if is_new:
+            self._reports.note_moved(track.shown.log)
         self._tell(events.ConversationOpened(track.shown) if is_new else events.ConversationChanged(track.shown))
         if before is not None:
             self._tell_states(before, track)

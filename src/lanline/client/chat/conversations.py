@@ -143,6 +143,10 @@ class Conversations:
         is_new = known is None or not known.shown.is_open
         self._take_in(conversation, names)
         self._write()
+        track = self._tracks[conversation.log]
+        if is_new and track.is_proven and conversation.room is not None:
+            # Who comes into a room finds what was said before as history, not as messages to them.
+            self.move(track, conversation.head)
         return is_new
 
     def count_members(self, log: int, members: int) -> Track | None:

@@ -110,6 +110,12 @@ class History:
         with self._database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def put_start(self, epoch: str, conversations: Sequence[Conversation]) -> None:
+        """Of a new account: what was said in its rooms before it came counts as read. Harmless when cut off midway."""
+        self.aside.begin(epoch)
+        self.put_conversations(conversations)
+        self.put_cursors((each.log, each.head, 0, 0) for each in conversations)
+
     def begin(self, log: int, first: int) -> int:
         """Where this home's copy of a log begins; at `first` when it had none.
 

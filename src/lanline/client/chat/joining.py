@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
 
 from lanline.client.chat import client as chat
 from lanline.client.chat.events import NodeEvent, SignedIn
+from lanline.client.chat.history import History
 from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
-from lanline.client.chat.session import AsNewcomer
+from lanline.client.chat.session import AsNewcomer, NodeState
 from lanline.client.home import Home
-from lanline.errors import NotJoined, ServerKeyChanged
+from lanline.errors import HistoryProblem, NotJoined, ServerKeyChanged
 from lanline.model.names import checked_name, folded_name
 
 
@@ -48,7 +50,16 @@ async def join_server(
         event, met = signed_in[0], client.server
         pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
         write_pin(folder, pin)
+        # The account is made: without this, history only counts as unread.
+        if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
+            _keep_start(client, folder)
     return Joined(pin, event.name, event.is_new, server.fingerprint is None)
+
+
+def _keep_start(client: chat.ChatClient, folder: Path) -> None:
+    path = folder / chat.HISTORY_FILE
+    with contextlib.suppress(HistoryProblem), contextlib.closing(History.open(path)) as history:
+        client.node.keep_start(history)
 
 
 def check_joinable(folder: Path, server_text: str, name: str) -> None:

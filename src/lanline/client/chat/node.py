@@ -195,6 +195,10 @@ class ChatNode:
         """It is in the outbox, queued or refused."""
         return self._history.outbox.find(entry_id) is not None
 
+    def keep_start(self, history: History) -> None:
+        """For the memory of a home whose account was made on this link, which itself remembers nothing."""
+        history.put_start(self._history.aside.epoch, [each for each in self.conversations if each.is_room])
+
     # Saying.
 
     def say(self, target: int | str, content: Content) -> Message:

@@ -64,11 +64,19 @@ class Enrolling:
             "Server (an invite, or HOST or HOST:PORT): ", self._check_server
         )
         answers.name = answers.name or await self._asked("Nickname: ", checked_name)
-        answers.password = answers.password or await self._asked(
-            "Password (for an account you have, or at least 8 characters for a new one): ",
-            _check_password,
-            is_secret=True,
-        )
+        answers.password = answers.password or await self._password()
+
+    async def _password(self) -> str:
+        """Twice, as `lanline join` asks: who expects it would type the second one into the room."""
+        while True:
+            password = await self._asked(
+                "Password (for an account you have, or at least 8 characters for a new one): ",
+                _check_password,
+                is_secret=True,
+            )
+            if await self._asked("The same again: ", _take_any, is_secret=True) == password:
+                return password
+            self._tell("The two passwords differ; try again.")
 
     async def _asked(self, question: str, check: Callable[[str], object], *, is_secret: bool = False) -> str:
         while True:
@@ -89,6 +97,10 @@ class Enrolling:
 def _check_password(text: str) -> None:
     if len(text) < MIN_PASSWORD_CHARACTERS:
         raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARACTERS} characters.")
+
+
+def _take_any(_text: str) -> None:
+    pass
 
 
 _OF_THE_PERSON = {RefusalCode.NAME_TAKEN, RefusalCode.BAD_CREDENTIALS, RefusalCode.BANNED, RefusalCode.INVALID}

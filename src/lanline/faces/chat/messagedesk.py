@@ -50,7 +50,7 @@ class MessageDesk:
         if len(messages) < wanted and conversation.first:
             self._node.read_earlier(conversation.log, min(wanted, 1000))
             self._transcript.tell("Earlier messages are fetched from the server; they follow.")
-        self._transcript.show_history(messages)
+        self._transcript.show_history(conversation.log, messages)
 
     # One message.
 

@@ -12,6 +12,7 @@ from lanline.client.chat.events import (
     CaughtUp,
     ConnectionLost,
     ConversationClosed,
+    ConversationOpened,
     CopyParted,
     EarlierReceived,
     EntriesReceived,
@@ -71,13 +72,22 @@ class NewsDesk:
         match event:
             case SignedIn() | ConnectionLost():
                 self._catching_up = None
+            case ConversationOpened(conversation):
+                self._note_entered(conversation)
             case Synchronized():
+                for conversation in self._node.conversations:
+                    self._note_entered(conversation)
                 self._catching_up = {each.log for each in self._node.conversations if each.is_open}
                 self._on_caught_up(0)
             case CaughtUp(log) | ConversationClosed(log):
                 self._on_caught_up(log)
             case _:
                 pass
+
+    def _note_entered(self, conversation: Conversation) -> None:
+        """Nothing of it is on this device yet, since these events come before its words."""
+        if conversation.is_room and conversation.is_open and not conversation.delivered:
+            self._transcript.note_entered(conversation.log)
 
     def _on_caught_up(self, log: int) -> None:
         if self._catching_up is None:
@@ -129,7 +139,7 @@ class NewsDesk:
         conversation = self._node.conversation(log)
         if conversation is None or conversation.title != self._places.here:
             return
-        self._transcript.show_history(messages)
+        self._transcript.show_history(log, messages)
         if not messages:
             self._transcript.tell("That was the beginning.")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Conversation, Message
+from lanline.client.chat.wishes import as_wished
 from lanline.faces.chat.rendering import Speech, day_text
 from lanline.faces.chat.utterances import MARKS, name_of, utterance
 
@@ -22,6 +23,7 @@ class Transcript:
         self._day = day_text(now_ms())
         self._shown: dict[int, int] = {}
         self._visited: set[int] = set()
+        self._entered: set[int] = set()
 
     def tell(self, text: str) -> None:
         self._write(self._speech.aside(text))
@@ -36,6 +38,10 @@ class Transcript:
         """As they stand: their author is this program, with names made safe."""
         self._write("".join(f"{line}\n" for line in lines))
 
+    def note_entered(self, log: int) -> None:
+        """New to this device: how much was said before is worth a word, once."""
+        self._entered.add(log)
+
     def show_first(self, conversation: Conversation) -> None:
         """What is unread, with what was said just before; or on coming back, what was not shown yet."""
         if conversation.log in self._visited:
@@ -48,6 +54,9 @@ class Transcript:
         messages = self._committed(conversation.log, _CONTEXT + unread)
         if conversation.unread > unread:
             self.tell(f"{conversation.unread - unread:,} messages were said before these: /history N shows them.")
+        elif conversation.log in self._entered and messages and messages[0].sequence > 1:
+            self.tell(f"{messages[0].sequence - 1:,} earlier lines: /history N shows them.")
+        self._entered.discard(conversation.log)
         self._show(conversation, messages)
 
     def show_new(self, conversation: Conversation, *, is_elsewhere: bool = False) -> None:
@@ -69,7 +78,7 @@ class Transcript:
         return [message for message in self._node.messages(log, last=last) if message.sequence]
 
     def _show(self, conversation: Conversation, messages: list[Message], *, is_elsewhere: bool = False) -> None:
-        lines = (self.line(each, _where(conversation, each) if is_elsewhere else "") for each in messages)
+        lines = (self.line(each, _where(conversation, each) if is_elsewhere else "") for each in as_wished(messages))
         self._write("".join(lines))
         last = messages[-1].sequence if messages else max(conversation.read, conversation.delivered)
         self._shown[conversation.log] = max(last, self._shown.get(conversation.log, 0))
@@ -85,9 +94,10 @@ class Transcript:
         """One's own, in a conversation of which nothing else is shown."""
         self._write(self.line(message, _where(conversation, message)))
 
-    def show_history(self, messages: Iterable[Message]) -> None:
+    def show_history(self, log: int, messages: Iterable[Message]) -> None:
         """With numbers, to name them by; it stays as read or unread as it was."""
-        self._write("".join(self.line(message, number=f"^{message.sequence or '?'}") for message in messages))
+        shown = as_wished(messages, self._node.messages(log, last=_MOST_AT_ONCE))
+        self._write("".join(self.line(message, number=f"^{message.sequence or '?'}") for message in shown))
 
     def line(self, message: Message, where: str = "", number: str = "") -> str:
         said = utterance(self._node, message)

@@ -6,6 +6,7 @@ import msgspec
 
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Message, MessageState, Unreadable
+from lanline.client.chat.wishes import TAKEN_BACK, taken_back
 from lanline.faces.chat.rendering import action_text, shorten
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.text import safe_line
@@ -52,11 +53,6 @@ def name_of(node: ChatNode, message: Message) -> str:
     return person.name if person is not None else f"somebody ({message.account})"
 
 
-def message_with(node: ChatNode, log: int, entry_id: bytes) -> Message | None:
-    found = [message for message in node.messages(log, last=_SEARCHED) if message.entry_id == entry_id]
-    return found[-1] if found else None
-
-
 def utterance(node: ChatNode, message: Message) -> Utterance:
     match message.content:
         case Reply(target, text):
@@ -75,16 +71,18 @@ def utterance(node: ChatNode, message: Message) -> Utterance:
 
 def _pointing(node: ChatNode, message: Message, content: Delete | Reaction) -> str:
     if isinstance(content, Delete):
-        return f"takes back {_quote(node, message, content.target)}"
+        return "takes back a message"  # whose words are not to be read again
     quoted, symbol = _quote(node, message, content.target, with_name=True), safe_line(content.symbol)
     return f"takes {symbol} off {quoted}" if content.is_withdrawn else f"{symbol} {quoted}"
 
 
 def _quote(node: ChatNode, message: Message, target: bytes, *, with_name: bool = False) -> str:
-    meant = message_with(node, message.log, target) if message.log is not None else None
+    around = node.messages(message.log, last=_SEARCHED) if message.log is not None else []
+    meant = next((each for each in reversed(around) if each.entry_id == target), None)
     if meant is None:
         return "something earlier"
-    words = shorten(words_of(meant).removeprefix("/me "))
+    is_gone = (meant.account, target) in taken_back(around)
+    words = TAKEN_BACK if is_gone else shorten(words_of(meant).removeprefix("/me "))
     return f"{name_of(node, meant)}: “{words}”" if with_name else f"“{words}”"
 
 

@@ -111,6 +111,42 @@ def test_who_comes_back_into_a_room_reads_on() -> None:
     link.say(ConversationChanged(lab(head=4)))
     assert followed(link) == {LAB: 1}
     assert stage.node.conversations[0].is_open
+    link.say(said(LAB, 2, 3, 4, 5))
+    assert stage.node.conversations[0].unread == 1, "what was said while one was out of it was not for one"
+
+
+def test_what_was_said_before_one_came_into_a_room_is_not_unread() -> None:
+    stage = Stage()
+    link = stage.connect()
+    link.say(ConversationChanged(lab(head=3)))
+    link.say(said(LAB, 1, 2))
+    link.take(Advance)
+    stage.clock.turn(1)
+    assert link.take(Advance)[-1].cursors == (LogCursor(LAB, 2, 2),), "other devices learn it, as far as it is here"
+    stage.restart()
+    link = stage.connect(lab(head=4))
+    link.say(said(LAB, 3, 4))
+    assert stage.node.conversations[0].unread == 1
+    (notice,) = stage.heard(events.YouHaveMessages)
+    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 1)]
+
+
+def test_first_words_of_somebody_are_unread() -> None:
+    stage = Stage()
+    link = stage.connect()
+    link.say(ConversationChanged(direct(head=1)), said(ANN_AND_BEN, 1))
+    assert stage.node.conversations[0].unread == 1
+
+
+def test_a_new_account_finds_what_was_said_before_as_history_when_its_home_first_looks() -> None:
+    joining = Stage()
+    joining.connect(lab(head=3))
+    stage = Stage()
+    joining.node.keep_start(stage.history)
+    stage.restart()
+    stage.connect(lab(head=5)).say(said(LAB, 1, 2, 3, 4, 5))
+    (notice,) = stage.heard(events.YouHaveMessages)
+    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 2)]
 
 
 def test_a_room_that_was_lost_while_away_is_closed_at_the_next_sign_in() -> None:

@@ -201,6 +201,18 @@ def test_history_has_numbers_and_marks(stage: Stage) -> None:
     assert "mine" not in types(stage, "/history 1")
 
 
+def test_history_honours_what_authors_wish(stage: Stage) -> None:
+    hers = stage.hears(10, ANA, "secret")
+    typo = stage.hears(10, BO, "tpyo")
+    stage.hears(10, BO, Delete(typo.entry_id[::-1]))
+    stage.hears(10, BO, Edit(typo.entry_id, "typo"))
+    stage.hears(10, ANA, Delete(hers.entry_id))
+    screen = types(stage, "/history")
+    assert "secret" not in screen
+    assert "ana: (taken back)" in screen
+    assert "bo: typo (edited)" in screen
+
+
 def test_lists(stage: Stage) -> None:
     stage.client.rooms.listed = [RoomListing(11, "#lab", "Tools", Access.INVITE_ONLY, 3)]
     assert "* #lab  3  private  Tools" in types(stage, "/list")

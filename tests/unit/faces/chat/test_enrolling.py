@@ -9,6 +9,7 @@ from lanline.errors import AddressUnavailable, InvalidInput, LanlineError, Refus
 from lanline.faces.chat.enrolling import Answers, Enrolling
 
 TAKEN = RequestRefused(RefusalCode.NAME_TAKEN, "ana is taken; give its password or choose another name.")
+AGAIN = ("The same again", "long enough")
 USED_UP = RequestRefused(RefusalCode.INVITE_UNUSABLE, "The invite is used up.")
 
 
@@ -47,10 +48,15 @@ def _check_server(text: str) -> None:
 
 
 def test_server_name_and_password_are_asked_for() -> None:
-    person = Person(("Server", " ship:5265 "), ("Nickname", "ana "), ("Password", " long secret "))
+    person = Person(
+        ("Server", " ship:5265 "),
+        ("Nickname", "ana "),
+        ("Password", " long secret "),
+        ("The same again", " long secret "),
+    )
     assert person.enrols()
     assert person.joins == [("ship:5265", "ana", " long secret ")]
-    assert person.secrets == [" long secret "]
+    assert person.secrets == [" long secret "] * 2
 
 
 def test_what_is_known_is_not_asked() -> None:
@@ -68,6 +74,7 @@ def test_nonsense_is_answered_and_asked_again() -> None:
         ("Nickname", "ana"),
         ("Password", "short"),
         ("Password", "long enough"),
+        AGAIN,
     )
     assert person.enrols()
     assert person.told[0] == "That names no server."
@@ -76,25 +83,39 @@ def test_nonsense_is_answered_and_asked_again() -> None:
     assert not any("\x1b" in line for line in person.told)
 
 
+def test_a_password_that_is_repeated_otherwise_is_asked_for_anew() -> None:
+    person = Person(
+        ("Nickname", "ana"),
+        ("Password", "long enoufh"),
+        ("The same again", ""),
+        AGAIN,
+        ("Password", "long enough"),
+        AGAIN,
+    )
+    assert person.enrols(Answers(server="ship"))
+    assert person.joins == [("ship", "ana", "long enough")]
+    assert person.told[0] == "The two passwords differ; try again."
+
+
 @pytest.mark.parametrize(
     ("problem", "again"),
     [
-        (TAKEN, [("Nickname", "bo"), ("Password", "long enough")]),
+        (TAKEN, [("Nickname", "bo"), ("Password", "long enough"), AGAIN]),
         (USED_UP, [("Server", "other")]),
         (AddressUnavailable("There is no host called ship."), [("Server", "other")]),
     ],
 )
 def test_only_what_was_wrong_is_asked_again(problem: LanlineError, again: list[tuple[str, str | None]]) -> None:
     first: list[tuple[str, str | None]] = [("Server", "ship"), ("Nickname", "ana"), ("Password", "long enough")]
-    person = Person(*first, *again, outcomes=[problem, None])
+    person = Person(*first, AGAIN, *again, outcomes=[problem, None])
     assert person.enrols()
     assert str(problem) in person.told
     assert len(person.joins) == 2
 
 
-@pytest.mark.parametrize("so_far", [[], [("Server", "ship")], [("Server", "ship"), ("Nickname", "ana")]])
-def test_giving_up_at_any_question_is_no_error(so_far: list[tuple[str, str | None]]) -> None:
-    question = ["Server", "Nickname", "Password"][len(so_far)]
-    person = Person(*so_far, (question, None))
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_giving_up_at_any_question_is_no_error(count: int) -> None:
+    dialogue = [("Server", "ship"), ("Nickname", "ana"), ("Password", "long enough"), AGAIN]
+    person = Person(*dialogue[:count], (dialogue[count][0], None))
     assert not person.enrols()
     assert person.joins == []

@@ -143,6 +143,20 @@ def test_a_room_just_joined_shows_what_was_said_there(news: News) -> None:
     assert "old 10" not in screen, "a newcomer does not want all of it"
 
 
+def test_a_newcomer_is_told_once_how_much_was_said_before(news: News) -> None:
+    news.comes_in()
+    new = news.stage.node.add(room(12, "#new"))
+    news.stage.places.go("#new")
+    news.tell(ConversationOpened(new))
+    for number in range(50):
+        news.stage.hears(12, ANA, f"old {number}")
+    news.stage.node.mark_read(12, 50)
+    screen = news.tell(CaughtUp(12))
+    assert screen.startswith("* 40 earlier lines: /history N shows them.\n")
+    assert "You have" not in screen
+    assert "earlier" not in news.tell(ConnectionLost("gone"), Synchronized(), CaughtUp(12))
+
+
 def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
     for number in range(1000):
         news.stage.hears(20, ANA, f"old {number}")
@@ -157,7 +171,7 @@ def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
     [
         (Reply(b"\x0a\x01" * 8, "yes"), "ana: (to me: “mine”) yes"),
         (Edit(b"\x0a\x01" * 8, "better"), "ana: (instead of “mine”) better"),
-        (Delete(b"\x0a\x01" * 8), "* ana takes back “mine”"),
+        (Delete(b"\x0a\x01" * 8), "* ana takes back a message"),
         (Reaction(b"\x0a\x01" * 8, "👍"), "* ana 👍 me: “mine”"),
         (Reaction(b"\x0a\x01" * 8, "👍", is_withdrawn=True), "* ana takes 👍 off me: “mine”"),
         (Reply(b"x" * 16, "yes"), "ana: (to something earlier) yes"),
@@ -170,6 +184,23 @@ def test_every_kind_of_message_has_its_words(news: News, content: object, shown:
     news.stage.hears(10, ME, "mine")
     news.comes_in()
     assert shown in news.live(news.stage.hears(10, ANA, content))  # type: ignore[arg-type]
+
+
+def test_what_was_taken_back_is_repeated_by_nothing(news: News) -> None:
+    news.comes_in()
+    hers = news.stage.hears(10, ANA, "secret")
+    assert "secret" in news.live(hers)
+    assert news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))[6:] == "* ana takes back a message\n"
+    assert news.live(news.stage.hears(10, BO, Reply(hers.entry_id, "why")))[6:] == "bo: (to ana: “(taken back)”) why\n"
+    assert "secret" not in news.tell(EarlierReceived(10, (hers,)))
+
+
+def test_who_comes_back_does_not_see_what_was_taken_back_meanwhile(news: News) -> None:
+    hers = news.stage.hears(10, ANA, "secret")
+    news.stage.hears(10, ANA, Delete(hers.entry_id))
+    screen = news.comes_in()
+    assert "ana: (taken back)" in screen
+    assert "secret" not in screen
 
 
 def test_a_hostile_reaction_reaches_no_terminal(news: News) -> None:
