@@ -51,6 +51,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     most_devices: Count = _KEPT.most_devices
     most_links: Count = _KEPT.most_links
     most_links_of_account: Count = _KEPT.most_links_of_account
+    most_strangers: Count = _KEPT.most_strangers
+    most_strangers_of_network: Count = _KEPT.most_strangers_of_network
     passwords_per_account: Count = _KEPT.passwords_per_account
     passwords_per_address: Count = _KEPT.passwords_per_address
     password_wait_s: Rate = _KEPT.password_wait_s
