@@ -133,12 +133,7 @@ async def _open_health(
 ) -> int | None:
     if config.metrics_port is None:
         return None
-    began = time.monotonic()
-
-    def figures() -> dict[str, float]:
-        return {**chat.figures(), "uptime_seconds": time.monotonic() - began}
-
-    port = HealthPort(lambda: _problem(store), figures)
+    port = HealthPort(lambda: _problem(store), chat.figures)
     undo.callback(port.close)
     return await port.open(config.metrics_port)
 

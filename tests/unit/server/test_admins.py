@@ -161,8 +161,10 @@ def test_the_status_is_what_the_metrics_have(house: House, boss: Client) -> None
     boss.follow(log)
     boss.append(log, 1)
     boss.append(log, 1)
+    house.pass_time(7.5)
     figures = boss.ask(admin.AskStatus(boss.number()), admin.ServerStatus).figures
     assert figures == house.server.figures()
+    assert figures["uptime_seconds"] == 7.5
     assert (figures["appends_total"], figures["repeats_total"], figures["deliveries_total"]) == (1, 1, 1)
     assert (figures["accounts"], figures["accounts_online"], figures["links_signed_in"]) == (1, 1, 1)
 
