@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -24,6 +24,16 @@ from lanline.model.settings import ServerSettings
 FILE_NAME = "lanline.toml"
 _MAX_FILE_BYTES = 1_000_000
 _PREFIX = "LANLINE_"
+_OTHERS_VARIABLES = (
+    "LANLINE_DATA",
+    "LANLINE_HOME",
+    "LANLINE_OUTBOX",
+    "LANLINE_PASSWORD",
+    "LANLINE_SERVICE_HOST",
+    "LANLINE_SERVICE_PORT",
+)
+"""Those of the commands; and those that Kubernetes makes for a service of this name."""
+_LIKENESS = 0.7
 _KEPT = ServerSettings()
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 -- a server is there to be called
 
@@ -51,6 +61,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     most_devices: Count = _KEPT.most_devices
     most_links: Count = _KEPT.most_links
     most_links_of_account: Count = _KEPT.most_links_of_account
+    most_strangers: Count = _KEPT.most_strangers
+    most_strangers_of_network: Count = _KEPT.most_strangers_of_network
     passwords_per_account: Count = _KEPT.passwords_per_account
     passwords_per_address: Count = _KEPT.passwords_per_address
     password_wait_s: Rate = _KEPT.password_wait_s
@@ -213,7 +225,8 @@ def _line_of(text: str, path: tuple[str, ...]) -> str:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Variables that are no settings are somebody else's; those of the client begin in the same way."""
+    """Variables that are no settings are somebody else's, unless they look like one: then it was mistyped."""
+    _check_variables(name for name, text in environment.items() if text)
     table: dict[str, Any] = {}
     for setting in settings():
         text = environment.get(setting.variable, "")
@@ -223,6 +236,20 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             except ValueError as cause:
                 raise InvalidInput(f"{setting.variable} is {text!r}; it has to be {cause}.") from cause
     return table
+
+
+def _check_variables(names: Iterable[str]) -> None:
+    known = [setting.variable.removeprefix(_PREFIX) for setting in settings()]
+    sections = tuple(f"{_PREFIX}{setting.path[0].upper()}_" for setting in settings() if len(setting.path) > 1)
+    strange = {name for name in names if name.startswith(_PREFIX)} - set(_OTHERS_VARIABLES)
+    for name in sorted(strange - {_PREFIX + each for each in known}):
+        alike = difflib.get_close_matches(name.removeprefix(_PREFIX), known, n=1, cutoff=_LIKENESS)
+        if alike:
+            raise InvalidInput(f"The variable {name} is no setting. Did you mean {_PREFIX}{alike[0]}?")
+        if name.startswith(sections):
+            raise InvalidInput(
+                f"The variable {name} is no setting. There are: {', '.join(known)}, each with {_PREFIX}."
+            )
 
 
 def _from_options(typed: Mapping[str, object]) -> dict[str, Any]:

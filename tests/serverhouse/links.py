@@ -28,6 +28,11 @@ class HandLink:
         self._written: dict[Channel, int] = {Channel.CHAT: 0, Channel.BULK: 0}
         self._was_full: set[Channel] = set()
 
+        self.is_trusted = False
+
+    def trust(self) -> None:
+        self.is_trusted = True
+
     def set_handler(self, handler: Callable[[LinkEvent], None]) -> None:
         self._handler = handler
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+import lanline
 from lanline.config import read_config, settings
 from lanline.errors import InvalidInput
 from lanline.model.settings import ServerSettings
@@ -104,3 +106,33 @@ def test_an_empty_variable_is_none() -> None:
 def test_what_was_typed_is_checked_too() -> None:
     with pytest.raises(InvalidInput, match=r"'log.level' has to be debug, info, warning or error, not 'loud'\."):
         read_config(None, {}, {"log.level": "loud"})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("LANLINE_PORTT", "The variable LANLINE_PORTT is no setting. Did you mean LANLINE_PORT?"),
+        ("LANLINE_PROT", "The variable LANLINE_PROT is no setting. Did you mean LANLINE_PORT?"),
+        (
+            "LANLINE_LIMITS_LINKS",
+            "The variable LANLINE_LIMITS_LINKS is no setting. Did you mean LANLINE_LIMITS_MOST_LI",
+        ),
+        ("LANLINE_MOST_LINKS", "The variable LANLINE_MOST_LINKS is no setting. Did you mean LANLINE_LIMITS_MOST_LINKS"),
+        ("LANLINE_LOG_Q", "The variable LANLINE_LOG_Q is no setting. There are: HOST, PORT, SERVER_NAME,"),
+    ],
+)
+def test_a_mistyped_variable_stops_the_start(name: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_config(None, {"LANLINE_PORT": "1", name: "1"})
+    assert str(caught.value).startswith(said)
+
+
+def test_variables_of_the_commands_and_of_others_are_left_alone() -> None:
+    sources = Path(lanline.__file__).parent.rglob("*.py")
+    known = {setting.variable for setting in settings()} | {"LANLINE_PORTT"}
+    named = {name for source in sources for name in re.findall(r'"(LANLINE_[A-Z_]+)"', source.read_text("utf-8"))}
+    ours = named - known
+    assert {"LANLINE_HOME", "LANLINE_DATA", "LANLINE_PASSWORD"} <= ours
+    others = {"LANLINE_SERVICE_HOST", "LANLINE_SERVICE_PORT", "LANLINE_PORT_5265_UDP", "LANLINE_COLOUR", "PORTT"}
+    assert read_config(None, dict.fromkeys(ours | others, "x")) == read_config(None, {})
+    assert read_config(None, {"LANLINE_PORTT": ""}) == read_config(None, {})

@@ -29,6 +29,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one account."""
     most_links: int = 10_000
     most_links_of_account: int = 64
+    most_strangers: int = 1024
+    """Links on which nobody has signed in yet."""
+    most_strangers_of_network: int = 256
+    """The same, from one address; this machine's own is not counted."""
 
     passwords_per_account: int = 10
     """So many wrong ones in a row, then one more each `password_wait_s`."""

@@ -29,10 +29,10 @@ def frame_messages(payloads: Iterable[bytes]) -> bytes:
 class MessageParser:
     """Takes a stream in pieces of any size and returns the messages that each piece completes."""
 
-    __slots__ = ("_max_message_bytes", "_partial", "_wanted_bytes")
+    __slots__ = ("_partial", "_wanted_bytes", "max_message_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
-        self._max_message_bytes = max_message_bytes
+        self.max_message_bytes = max_message_bytes
         self._partial: bytearray | None = None
         self._wanted_bytes = PREFIX_BYTES
         """How long the partial message has to be before it is worth another look."""
@@ -51,7 +51,7 @@ class MessageParser:
             self._partial = None
         messages: list[bytes] = []
         position, end = 0, len(data)
-        most = self._max_message_bytes
+        most = self.max_message_bytes
         start = following = PREFIX_BYTES
         while start <= end:
             (length,) = _PREFIX.unpack_from(data, position)

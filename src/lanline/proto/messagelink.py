@@ -25,6 +25,9 @@ class MessageLink(Protocol):
     def largest_datagram_bytes(self) -> int:
         """What a message on an unreliable channel may hold, on this path and now."""
 
+    def trust(self) -> None:
+        """Take as much as the profile says; until now it was what it grants to strangers."""
+
     def release(self, channel: Channel, size_bytes: int) -> None:
         """One received message has been dealt with; its room is the peer's again."""
 

@@ -66,12 +66,19 @@ class AdminDesk:
                 raise not_done()
             if not is_right:
                 raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
-            self._passwords.forgive(host, name)
             text = "The password of your account was changed on another device."
             self._put_password(session, request, account.id, message.new, ServerSays(text))
 
-        known = self._passwords.known_hash(account.id)
-        self._passwords.verify(message.old, known, lambda answer: session.attempt(request, lambda: judge(answer)))
+        def judged(is_right: bool | None) -> None:
+            if is_right is not False:
+                self._passwords.forgive(host, name)
+            session.attempt(request, lambda: judge(is_right))
+
+        try:
+            self._passwords.verify(message.old, self._passwords.known_hash(account.id), judged)
+        except Exception:
+            self._passwords.forgive(host, name)
+            raise
 
     def _put_password(
         self, session: Session, request: int, account: AccountId, password: str, told: ServerSays

@@ -39,11 +39,21 @@ _LOG = structlog.get_logger(__name__)
 FIRST_INVITE_LIVES_S = 7 * 24 * 3600
 _SEND_BUFFER_BYTES = 256 * 1024
 """All that one slow reader may cost, for each channel; it reads on from the disk."""
+_STRANGER_WINDOW_BYTES = 16 * 1024
+"""Of a client that has not signed in. The largest message that it has to send is `Join`, of less than 8 KiB."""
 UDP_PROFILE = LinkProfile(
-    keepalive_s=10.0, dead_after_s=25.0, max_message_bytes=MAX_MESSAGE_BYTES, send_buffer_bytes=_SEND_BUFFER_BYTES
+    keepalive_s=10.0,
+    dead_after_s=25.0,
+    max_message_bytes=MAX_MESSAGE_BYTES,
+    send_buffer_bytes=_SEND_BUFFER_BYTES,
+    stranger_window_bytes=_STRANGER_WINDOW_BYTES,
 )
 WEBSOCKET_PROFILE = WebSocketProfile(
-    keepalive_s=10.0, dead_after_s=25.0, max_message_bytes=MAX_MESSAGE_BYTES, send_buffer_bytes=_SEND_BUFFER_BYTES
+    keepalive_s=10.0,
+    dead_after_s=25.0,
+    max_message_bytes=MAX_MESSAGE_BYTES,
+    send_buffer_bytes=_SEND_BUFFER_BYTES,
+    stranger_window_bytes=_STRANGER_WINDOW_BYTES,
 )
 _LAST_COMMITS_S = 20.0
 _LAST_WORDS_S = 2.0
@@ -123,12 +133,7 @@ async def _open_health(
 ) -> int | None:
     if config.metrics_port is None:
         return None
-    began = time.monotonic()
-
-    def figures() -> dict[str, float]:
-        return {**chat.figures(), "uptime_seconds": time.monotonic() - began}
-
-    port = HealthPort(lambda: _problem(store), figures)
+    port = HealthPort(lambda: _problem(store), chat.figures)
     undo.callback(port.close)
     return await port.open(config.metrics_port)
 

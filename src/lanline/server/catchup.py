@@ -71,7 +71,8 @@ class CatchUp:
         self._is_due = False
         session = self._queue.popleft()
         self._queued.discard(session)
-        if session.state is State.SIGNED_IN and session.behind:
+        # Its link may have filled since: what waits there comes first, and then it is added again.
+        if session.state is State.SIGNED_IN and session.behind and session.outlet.has_room:
             self._advance(session)
         if self._queue:
             self._request_turn()

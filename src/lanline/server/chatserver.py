@@ -23,6 +23,7 @@ from lanline.server.roomdesk import RoomDesk
 from lanline.server.roomnews import RoomNews
 from lanline.server.session import Address, Handler, Session, State
 from lanline.server.state import ServerState
+from lanline.server.strangers import Strangers
 from lanline.services.invites import make_invite, new_token
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
@@ -44,6 +45,7 @@ class ChatServer:
         operator_fingerprint: bytes | None = None,
     ) -> None:
         state = self._state = ServerState(store, clock, passwords, entropy, settings)
+        self._strangers = Strangers(settings)
         self._catch_up = CatchUp(state)
         self._notices = Notices(state)
         guard = Passwords(state)
@@ -102,11 +104,13 @@ class ChatServer:
     def on_accept(self, link: ClientLink, address: Address) -> None:
         """A client has called. What it does from here on comes to its session; an exception there is its own."""
         state = self._state
-        if state.is_closing or len(state.sessions) >= state.settings.most_links:
+        is_full = len(state.sessions) >= state.settings.most_links or not self._strangers.have_room(address[0])
+        if state.is_closing or is_full:
             link.close(CloseCode.BUSY, "The server takes no more links now.")
             return
         session = Session(link, address, self._handlers, self)
         state.sessions[session] = None
+        self._strangers.add(session)
         session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
         link.set_handler(session.handle_event)
 
@@ -115,6 +119,8 @@ class ChatServer:
         if session.timer is not None:
             session.timer.cancel()
             session.timer = None
+        self._strangers.drop(session)
+        session.link.trust()
         session.state = State.SIGNED_IN
         session.account = account.id
         session.device = DeviceId(0) if device is None else device.id
@@ -164,6 +170,7 @@ class ChatServer:
             session.timer.cancel()
             session.timer = None
         self._state.sessions.pop(session, None)
+        self._strangers.drop(session)
         self.left(session)
 
     # The end.

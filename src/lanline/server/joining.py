@@ -68,16 +68,20 @@ class Joining:
         may_make = self._state.settings.is_open or self._has_invite(message.token)
         attempt = Attempt(session, message, name, label, may_make)
         self._passwords.begin_try(attempt.host, folded_name(name))
-        known = self._passwords.known_hash(None if account is None else account.id)
         session.state = State.JOINING
         try:
+            known = self._passwords.known_hash(None if account is None else account.id)
             if account is None and may_make:
                 self._passwords.hash(message.password, partial(self._hashed, attempt))
             else:
                 self._passwords.verify(message.password, known, partial(self._verified, attempt, account))
         except Exception:
             _end_joining(session)
+            self._forgive(attempt)
             raise
+
+    def _forgive(self, attempt: Attempt) -> None:
+        self._passwords.forgive(attempt.host, folded_name(attempt.name))
 
     def _has_invite(self, token: bytes | None) -> bool:
         now_ms = self._state.clock.now_ms()
@@ -96,6 +100,8 @@ class Joining:
     # A name that is known, or that one may not take.
 
     def _verified(self, attempt: Attempt, account: Account | None, is_right: bool | None) -> None:
+        if is_right is None:
+            self._forgive(attempt)
         if _end_joining(attempt.session):
             attempt.session.attempt(attempt.message.request, lambda: self._judge(attempt, account, is_right))
 
@@ -104,7 +110,7 @@ class Joining:
             raise not_done()
         if account is None or not is_right:
             raise _turned_away(attempt)
-        self._passwords.forgive(attempt.host, folded_name(attempt.name))
+        self._forgive(attempt)
         self._add_device(attempt, account.id)
 
     def _add_device(self, attempt: Attempt, account: AccountId) -> None:
@@ -134,7 +140,7 @@ class Joining:
     # A new name.
 
     def _hashed(self, attempt: Attempt, password_hash: str | None) -> None:
-        self._passwords.forgive(attempt.host, folded_name(attempt.name))
+        self._forgive(attempt)
         if _end_joining(attempt.session):
             attempt.session.attempt(attempt.message.request, lambda: self._make(attempt, password_hash))
 

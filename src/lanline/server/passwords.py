@@ -40,7 +40,7 @@ class Passwords:
             raise RequestRefused(RefusalCode.SLOW_DOWN, text, wait_s)
 
     def forgive(self, host: str, name: str) -> None:
-        """It was no wrong password."""
+        """It was no wrong password, or nobody could look."""
         self._tries_of_host.give_back(network_of(host))
         self._tries_of_name.give_back(name)
 

@@ -26,6 +26,9 @@ class ClientLink(Protocol):
 
     def is_writable(self, channel: Channel) -> bool: ...
 
+    def trust(self) -> None:
+        """The client has signed in: it may send larger messages, more of them, and on BULK."""
+
     def close(self, code: CloseCode, reason: str) -> None:
         """`LinkClosed` follows, now or later."""
 

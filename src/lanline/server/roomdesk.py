@@ -119,8 +119,7 @@ class RoomDesk:
                 lambda view: self._state.conversations.put_direct(view, direct)
             )
             if is_new:
-                for account in dict.fromkeys((one, other)):
-                    self._news.tell_changed(conversation, account)
+                self._news.tell_changed(conversation, dict.fromkeys((one, other)))
             session.send(wire.Opened(message.request, log))
 
         self._state.write(session, message.request, lambda t: t.rooms.open_direct(one, other).log, then)

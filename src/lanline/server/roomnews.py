@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lanline.model.accounts import AccountId
+from collections.abc import Iterable
+
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import Cursor, LogId
 from lanline.model.rooms import Membership, Standing
 from lanline.server.catchup import CatchUp
@@ -10,9 +12,11 @@ from lanline.server.session import Session
 from lanline.server.state import ServerState
 from lanline.services.conversations import Conversation
 from lanline.services.rooms import MemberStep, RoomChange
+from lanline.storage.api import View
 from lanline.wire.chat import conversations as wire
 
 _CONVERSATIONS_IN_MESSAGE = 500
+_FEW_DEVICES = 8
 
 
 class RoomNews:
@@ -31,14 +35,13 @@ class RoomNews:
         for step in change.steps:
             self._tell_step(conversation, step, by)
         if change.is_altered:
-            for account in list(conversation.readers()):
-                self.tell_changed(conversation, account)
+            self.tell_changed(conversation, conversation.readers())
 
     def _tell_step(self, conversation: Conversation, step: MemberStep, by: AccountId) -> None:
         log, account, before, after = conversation.log, step.account, step.before, step.after
         could_read = before is not None and before.may_read
         if after is not None and after.may_read:
-            self.tell_changed(conversation, account)
+            self.tell_changed(conversation, [account])
         elif could_read:
             self._end_follows(log, account)
             self._state.tell([account], wire.ConversationGone(log, _why_gone(conversation, step, by)))
@@ -52,11 +55,14 @@ class RoomNews:
         for session in self._state.sessions_of.get(account, ()):
             self._catch_up.unfollow(session, log)
 
-    def tell_changed(self, conversation: Conversation, account: AccountId) -> None:
-        for session in tuple(self._state.sessions_of.get(account, ())):
-            device, log = session.device, conversation.log
-            cursor = self._state.store.read(lambda view: view.logs.cursor(log, device))  # noqa: B023 -- called here
-            session.send(wire.ConversationChanged(self._conversation(conversation, account, cursor)))
+    def tell_changed(self, conversation: Conversation, accounts: Iterable[AccountId]) -> None:
+        """Each of their devices sees it from where its own cursor stands; the cursors are read in one go."""
+        sessions = [each for account in accounts for each in self._state.sessions_of.get(account, ())]
+        devices = {session.device for session in sessions}
+        cursors = self._state.store.read(lambda view: _cursors(view, conversation.log, devices)) if devices else {}
+        for session in sessions:
+            cursor = cursors.get(session.device, Cursor())
+            session.send(wire.ConversationChanged(self._conversation(conversation, session.account, cursor)))
 
     def send_all(self, session: Session) -> None:
         """At sign-in: what this account reads, and where it is asked to come."""
@@ -98,6 +104,13 @@ class RoomNews:
             room=room_info(conversation),
             me=member_info(conversation.members[account]),
         )
+
+
+def _cursors(view: View, log: LogId, devices: set[DeviceId]) -> dict[DeviceId, Cursor]:
+    """Of all who read it when many are asked for; who joins a large room is one."""
+    if len(devices) > _FEW_DEVICES:
+        return view.logs.cursors(log)
+    return {device: view.logs.cursor(log, device) for device in devices}
 
 
 def room_info(conversation: Conversation) -> wire.RoomInfo:

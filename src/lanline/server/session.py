@@ -150,14 +150,16 @@ class Session:
             if event.channel is not Channel.CHAT or kind in _BULK_MESSAGES:
                 _check_channel(event.channel, kind)
             if self.state is not State.SIGNED_IN:
-                self._check_before_sign_in(message)
+                self._check_before_sign_in(event.channel, message)
             self._handlers[kind](self, message)
         except ProtocolViolation as violation:
             self.close(CloseCode.PROTOCOL_VIOLATION, str(violation))
         except Exception as problem:  # noqa: BLE001 -- whatever it is, it is this session's alone
             self._fail(message, problem)
 
-    def _check_before_sign_in(self, message: ClientMessage) -> None:
+    def _check_before_sign_in(self, channel: Channel, message: ClientMessage) -> None:
+        if channel is not Channel.CHAT:
+            raise ProtocolViolation("files come after signing in")
         self._messages_before_sign_in += 1
         if self._messages_before_sign_in > _MOST_MESSAGES_BEFORE_SIGN_IN:
             raise ProtocolViolation("too much was said before signing in")

@@ -53,6 +53,7 @@ class ServerState:
         self.signed_in: dict[Session, None] = {}
         self.counts = dict.fromkeys(("appends", "repeats", "commits", "sign_ins"), 0)
         self.is_closing = False
+        self._began_at = clock.now()
 
     def load(self) -> None:
         self.store.read(self.directory.load)
@@ -122,5 +123,6 @@ class ServerState:
         figures["links_signed_in"] = len(self.signed_in)
         figures["accounts"] = len(self.directory)
         figures["accounts_online"] = self.presence.online
+        figures["uptime_seconds"] = self.clock.now() - self._began_at
         figures["rooms"] = len(self.conversations.rooms())
         return {name: float(figure) for name, figure in figures.items()}

@@ -183,6 +183,11 @@ class Connection:
             self._link.release(event.channel, len(event.payload))
             self._driver.request_turn()
 
+    def trust(self) -> None:
+        """The peer has shown who it is: take as much as the profile of the link says."""
+        self._link.trust()
+        self._driver.request_turn()
+
     # Streams of packets that were sealed once for many, beside the channels. docs/protocol/media.md, 2.
 
     def send_stream(self, packets: list[bytes]) -> None:

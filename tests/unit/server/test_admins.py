@@ -161,8 +161,10 @@ def test_the_status_is_what_the_metrics_have(house: House, boss: Client) -> None
     boss.follow(log)
     boss.append(log, 1)
     boss.append(log, 1)
+    house.pass_time(7.5)
     figures = boss.ask(admin.AskStatus(boss.number()), admin.ServerStatus).figures
     assert figures == house.server.figures()
+    assert figures["uptime_seconds"] == 7.5
     assert (figures["appends_total"], figures["repeats_total"], figures["deliveries_total"]) == (1, 1, 1)
     assert (figures["accounts"], figures["accounts_online"], figures["links_signed_in"]) == (1, 1, 1)
 
@@ -211,3 +213,14 @@ def test_an_account_is_told_of_new_devices_and_passwords(house: House, boss: Cli
     assert "on another device" in phone.last(answers.ServerSays).text
     assert "on another device" not in ann.last(answers.ServerSays).text
     assert not boss.all(answers.ServerSays)
+
+
+def test_an_old_password_that_nobody_could_look_at_is_no_try(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_account=2, passwords_per_address=2)
+    ann = house.join("ann")
+    house.hasher.fails = True
+    for _ in range(5):
+        change = signin.ChangePassword(ann.number(), PASSWORD, "another password")
+        assert ann.refusal(change) is RefusalCode.SERVER_PROBLEM
+    house.hasher.fails = False
+    ann.ask(signin.ChangePassword(ann.number(), PASSWORD, "another password"), answers.Done)

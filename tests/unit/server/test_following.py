@@ -103,6 +103,23 @@ def test_whose_link_is_full_is_live_no_more_whatever_filled_it(pair: tuple[Clien
     assert [type(message) for message in slow.heard()[-9:]] == [answers.ServerSays] * 8 + [entries.Entries]
 
 
+def test_whose_link_fills_while_it_waits_its_turn_does_not_go_live(pair: tuple[Client, Client, int]) -> None:
+    ann, _, log = pair
+    slow = ann.house.join("slow", buffer_bytes=KB)
+    slow.link.is_reading = False
+    session = next(each for each in ann.house.server._state.sessions if each.link is slow.link)
+    slow.say(entries.Follow(log, 0), settles=False)
+    for _ in range(8):
+        session.send(answers.ServerSays("x" * 200))
+    ann.house.settle()
+    assert (session.following, session.behind) == (set(), {log: 0})
+    say(ann, log, range(1, 3))
+    slow.link.is_reading = True
+    ann.house.settle()
+    assert [type(message) for message in slow.heard()[-9:]] == [answers.ServerSays] * 8 + [entries.Entries]
+    assert session.following == {log}
+
+
 def test_what_is_committed_and_not_yet_told_comes_once(pair: tuple[Client, Client, int]) -> None:
     """The store knows it before anybody was told: a follower who reads just then must not get it twice."""
     ann, bob, log = pair

@@ -277,3 +277,33 @@ def test_accounts_and_passwords_survive_a_restart(house: House) -> None:
     assert house.sign_in("ann").signed_in.name == "ann"
     assert join(house.greet("phone"), "ann") == "ann"
     assert join(house.greet("thief"), "ann", "a wrong password") is RefusalCode.NAME_TAKEN
+
+
+def test_a_password_that_nobody_could_look_at_is_no_try(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_account=2, passwords_per_address=2)
+    house.join("ann")
+    phone = house.greet("phone")
+    house.hasher.fails = True
+    for _ in range(5):
+        assert join(phone, "ann") is RefusalCode.SERVER_PROBLEM
+    house.hasher.fails = False
+    assert join(phone, "ann") == "ann"
+
+
+def test_a_password_that_has_to_wait_for_others_is_no_try(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lanline.server.passwords._MOST_AT_ONCE", 1)
+    house = open_house(passwords_per_account=2, passwords_per_address=2)
+    house.join("ann")
+    house.hasher.waits = True
+    slow = house.greet("slow", address=("198.51.100.1", 1))
+    slow.say(signin.Join(slow.number(), "bob", PASSWORD, "laptop"))
+    phone = house.greet("phone")
+    for _ in range(5):
+        assert join(phone, "ann") is RefusalCode.SLOW_DOWN
+        assert "wrong" not in said(phone)
+    house.hasher.waits = False
+    house.hasher.answer_all()
+    house.settle()
+    assert join(phone, "ann") == "ann"

@@ -373,3 +373,29 @@ def test_requests_that_wait_for_the_disk_are_bounded(house: House) -> None:
     kinds = [type(ann.answer(message.request)) for message in messages]
     assert kinds == [conversations.Opened] * 64 + [answers.Refused] * 6
     assert ann.ask(conversations.OpenDirect(ann.number(), ann.account), conversations.Opened)
+
+
+@pytest.mark.parametrize("devices", [1, 3, 20])
+def test_a_new_topic_is_told_to_each_device_from_where_it_stands_at_the_cost_of_one_read(
+    house: House, monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    boss = house.join("boss")
+    log = create(boss)
+    boss.append(log, 1)
+    boss.append(log, 2)
+    people = [house.join(f"person{number}") for number in range(devices)]
+    for number, person in enumerate(people):
+        enter(person)
+        person.say(entries.Advance((entries.LogCursor(log, number % 3, 0),)))
+    house.pass_time(2.0)
+    reads: list[object] = []
+    read = house.store.read
+    monkeypatch.setattr(house.store, "read", lambda work: (reads.append(work), read(work))[1])
+    assert do(boss, conversations.SetTopic, log, "Keys") is None
+    assert len(reads) == 1
+    for number, person in enumerate(people):
+        changed = person.last(conversations.ConversationChanged).conversation
+        assert changed.room is not None
+        assert changed.me is not None
+        assert (changed.room.topic, changed.me.account) == ("Keys", person.account)
+        assert changed.delivered == number % 3

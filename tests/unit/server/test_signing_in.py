@@ -8,7 +8,7 @@ import pytest
 
 from lanline.errors import CloseCode, RefusalCode
 from lanline.proto.channels import Channel
-from lanline.wire.chat import admin, conversations, directory, entries, signin
+from lanline.wire.chat import admin, blobs, conversations, directory, entries, signin
 from serverhouse.house import House
 
 OpenHouse = Callable[..., House]
@@ -185,3 +185,55 @@ def test_an_account_has_a_bounded_number_of_links(open_house: OpenHouse) -> None
     house.sign_in("ann")
     third = house.greet("ann")
     assert third.refusal(signin.SignIn(third.number())) is RefusalCode.QUOTA_EXCEEDED
+
+
+def test_strangers_are_bounded_and_whoever_signs_in_or_leaves_makes_room(open_house: OpenHouse) -> None:
+    house = open_house(most_strangers=2, most_strangers_of_network=2)
+    ann, gone = house.greet("ann"), house.call("gone")
+    late = house.call("late")
+    assert late.link.closed is not None
+    assert late.link.closed.code is CloseCode.BUSY, "the client calls again by itself"
+    ann.join("ann")
+    assert house.call("one").link.closed is None
+    gone.hang_up()
+    assert house.call("other").link.closed is None
+    assert house.call("late").link.closed is not None
+    assert ann.link.closed is None
+
+
+def test_strangers_of_one_network_leave_room_for_those_of_others(open_house: OpenHouse) -> None:
+    house = open_house(most_strangers_of_network=1)
+    first = house.call("thief", address=("2001:db8:0:7::1", 4000))
+    assert house.call("thief", address=("2001:db8:0:7::2", 4000)).link.closed is not None
+    assert house.call("ann", address=("2001:db8:0:8::1", 4000)).link.closed is None
+    assert first.link.closed is None
+    first.hang_up()
+    assert house.call("bob", address=("2001:db8:0:7::3", 4000)).link.closed is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_behind_a_tunnel_on_this_machine_everybody_has_one_address(open_house: OpenHouse, host: str) -> None:
+    house = open_house(most_strangers=3, most_strangers_of_network=1)
+    clients = [house.call("one", address=(host, port)) for port in range(4)]
+    assert [client.link.closed is None for client in clients] == [True, True, True, False]
+
+
+def test_a_class_behind_one_address_gets_in_one_after_the_other(open_house: OpenHouse) -> None:
+    house = open_house(most_strangers_of_network=2)
+    for number in range(10):
+        house.join(f"pupil{number}")
+    assert house.server.figures()["links_signed_in"] == 10
+
+
+def test_a_link_is_trusted_with_more_once_somebody_has_signed_in_on_it(house: House) -> None:
+    ann = house.greet("ann")
+    assert not ann.link.is_trusted
+    ann.join("ann")
+    assert ann.link.is_trusted
+
+
+def test_files_before_signing_in_end_the_link(house: House) -> None:
+    client = house.greet("stranger")
+    client.say(blobs.PutBlob(1, b"x"), Channel.BULK)
+    assert client.link.closed is not None
+    assert client.link.closed.code is CloseCode.PROTOCOL_VIOLATION

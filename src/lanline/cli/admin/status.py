@@ -23,7 +23,8 @@ def status(json: JsonOption = False, data: DataFolderOption = None, home: HomeOp
     if json:
         show_json(figures)
         return
-    show_table(("FIGURE", "VALUE"), [(name, f"{value:g}") for name, value in sorted(figures.items())], "No figures.")
+    rows = [(name, f"{round(value, 1):.15g}") for name, value in sorted(figures.items())]
+    show_table(("FIGURE", "VALUE"), rows, "No figures.")
 
 
 async def _figures(client: ChatClient) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanline.crypto.sealing import Opener
-from lanline.errors import MalformedPacket
+from lanline.errors import MalformedPacket, ProtocolViolation
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkEvent, MessageReceived
 from lanline.proto.link.frames import (
@@ -36,6 +36,7 @@ class Incoming:
         "_outgoing",
         "_profile",
         "_received",
+        "_stranger_window_bytes",
         "_streams",
         "close_frame",
         "peer_reset_token",
@@ -50,6 +51,7 @@ class Incoming:
         self._emit = emit
         self._opener: Opener | None = None
         self._streams: dict[Channel, ReceiveStream] = {}
+        self._stranger_window_bytes = profile.stranger_window_bytes
         self.peer_reset_token: bytes | None = None
         self.close_frame: CloseFrame | None = None
 
@@ -103,10 +105,25 @@ class Incoming:
             self._outgoing.offer_limit(channel, limit)
 
     def _open_stream(self, channel: Channel) -> ReceiveStream:
-        profile = self._profile
-        window = profile.bulk_receive_window_bytes if channel is Channel.BULK else profile.receive_window_bytes
-        stream = self._streams[channel] = ReceiveStream(window, profile.max_message_bytes, INITIAL_LIMIT_BYTES)
+        window = self._stranger_window_bytes
+        if window is None:
+            stream = ReceiveStream(self._window_of(channel), self._profile.max_message_bytes, INITIAL_LIMIT_BYTES)
+        elif channel is Channel.CHAT:
+            stream = ReceiveStream(window, window, window)
+        else:
+            raise ProtocolViolation(f"{channel.name} was used by somebody who has not signed in")
+        self._streams[channel] = stream
         return stream
+
+    def _window_of(self, channel: Channel) -> int:
+        profile = self._profile
+        return profile.bulk_receive_window_bytes if channel is Channel.BULK else profile.receive_window_bytes
+
+    def trust(self) -> None:
+        """The peer hears of it with the next limit; until then it keeps to the first one, which holds again."""
+        self._stranger_window_bytes = None
+        for channel, stream in self._streams.items():
+            stream.widen(self._window_of(channel), self._profile.max_message_bytes, INITIAL_LIMIT_BYTES)
 
     def _on_other(self, frame: Frame) -> None:
         match frame:

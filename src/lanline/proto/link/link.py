@@ -190,6 +190,9 @@ class Link:
     def round_trip_s(self) -> float:
         return self._outgoing.recovery.round_trip.smoothed_s
 
+    def trust(self) -> None:
+        self._incoming.trust()
+
     def release(self, channel: Channel, size_bytes: int) -> None:
         if self.state is LinkState.ESTABLISHED and self._incoming.release(channel, size_bytes):
             self._wake(self)

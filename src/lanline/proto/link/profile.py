@@ -40,6 +40,9 @@ class LinkProfile:
     """For each unreliable channel; when it is full the oldest datagram goes."""
     receive_window_bytes: int = 1024 * 1024
     bulk_receive_window_bytes: int = 4 * 1024 * 1024
+    stranger_window_bytes: int | None = None
+    """Until `trust`, the window of CHAT and its largest message; nothing is taken on the other reliable channels.
+    None: everybody is trusted."""
 
     @classmethod
     def stop_and_wait(cls) -> LinkProfile:

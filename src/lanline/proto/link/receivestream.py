@@ -74,6 +74,12 @@ class ReceiveStream:
                 end = offset + len(following)
         return b"".join(parts), end
 
+    def widen(self, window_bytes: int, max_message_bytes: int, least_limit: int) -> None:
+        """The sender is trusted with more. The limit is what it reckons with if it has not been told of another."""
+        self._window = window_bytes
+        self._parser.max_message_bytes = max_message_bytes
+        self._limit = max(self._limit, least_limit)
+
     def release(self, size_bytes: int) -> bool:
         """A message of this size has been dealt with; True when there is a new limit to take.
 

@@ -38,6 +38,11 @@ class ReliableIncoming:
         self.has_news = True
         return messages
 
+    def widen(self, window_bytes: int, max_message_bytes: int) -> None:
+        self._window_bytes = window_bytes
+        self._parser.max_message_bytes = max_message_bytes
+        self.has_news = True
+
     def release(self, size_bytes: int) -> None:
         """One message is dealt with. It has cost its prefix too: else empty messages could pile up without end."""
         self._released_bytes += PREFIX_BYTES + size_bytes

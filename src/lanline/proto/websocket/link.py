@@ -47,7 +47,8 @@ _DEFAULT_PROFILE = WebSocketProfile()
 
 
 class WebSocketLink:
-    __slots__ = ("_deadlines", "_events", "_incoming", "_media", "_outgoing", "_profile", "_stack", "_state")
+    __slots__ = ("_deadlines", "_events", "_incoming", "_is_trusted", "_media", "_outgoing", "_profile", "_stack",
+                 "_state")  # fmt: skip
 
     def __init__(self, stack: WebSocketStack, profile: WebSocketProfile, now: float) -> None:
         self._stack = stack
@@ -59,10 +60,11 @@ class WebSocketLink:
             channel: ReliableOutgoing(channel, profile.send_buffer_bytes) for channel in RELIABLE_CHANNELS
         }
         self._media = UnreliableOutgoing(profile.unreliable_buffer_bytes)
-        self._incoming = {
-            channel: ReliableIncoming(channel, profile.receive_window_bytes, profile.max_message_bytes)
-            for channel in RELIABLE_CHANNELS
-        }
+        strangers_bytes = profile.stranger_window_bytes
+        self._is_trusted = strangers_bytes is None
+        window_bytes = strangers_bytes or profile.receive_window_bytes
+        most_bytes = strangers_bytes or profile.max_message_bytes
+        self._incoming = {channel: ReliableIncoming(channel, window_bytes, most_bytes) for channel in RELIABLE_CHANNELS}
 
     @classmethod
     def connect(
@@ -176,6 +178,11 @@ class WebSocketLink:
     def largest_datagram_bytes(self) -> int:
         return MAX_BODY_BYTES
 
+    def trust(self) -> None:
+        self._is_trusted = True
+        for incoming in self._incoming.values():
+            incoming.widen(self._profile.receive_window_bytes, self._profile.max_message_bytes)
+
     def release(self, channel: Channel, size_bytes: int) -> None:
         if channel is not Channel.MEDIA and self._state not in ENDED_STATES:
             self._incoming[channel].release(size_bytes)
@@ -209,6 +216,8 @@ class WebSocketLink:
     def _receive_unit(self, unit: Unit) -> None:
         kind, channel, body = decode_unit(unit)
         if kind is UnitKind.DATA:
+            if not self._is_trusted and channel is not Channel.CHAT:
+                raise ProtocolViolation(f"{channel.name} was used by somebody who has not signed in")
             for payload in self._incoming[channel].receive(body):
                 self._events.append(MessageReceived(channel, payload))
         elif kind is UnitKind.DELIVERED:

@@ -11,6 +11,9 @@ class WebSocketProfile(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: int = 16 * 1024 * 1024
     receive_window_bytes: int = 1024 * 1024
     """What a channel's peer may have sent that has not been released yet."""
+    stranger_window_bytes: int | None = None
+    """Until `trust`, the window of CHAT and its largest message; nothing is taken on the other reliable channels.
+    None: everybody is trusted."""
 
     send_buffer_bytes: int = 1024 * 1024
     """Of each reliable channel. A message may begin below it and end above."""

@@ -134,6 +134,20 @@ def test_a_lost_link_is_called_anew() -> None:
     play(work)
 
 
+def test_a_server_that_is_full_is_called_again_later_each_time() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [MetLink(), MetLink(), MetLink()]
+        for number in (1, 2):
+            await scene.until(lambda number=number: len(scene.network.links) == number)  # type: ignore[misc]
+            scene.network.links[-1].hang_up(CloseCode.BUSY, "The server takes no more links now.")
+        await scene.signed_in(3)
+        failed = [event.reason for event in scene.told if isinstance(event, events.CallFailed)]
+        assert failed == ["The server takes no more links now."] * 2
+        assert scene.connector.failed_calls == 2
+
+    play(work)
+
+
 def test_pauses_grow_to_a_bound_differ_and_begin_anew_after_a_sign_in() -> None:
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
         scene.network.udp += [*[LinkError("No.")] * 6, MetLink(), LinkError("No.")]

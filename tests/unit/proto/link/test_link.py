@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lanline.errors import CloseCode, LinkNotOpen, MessageTooLarge, SendBufferFull
+from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, MessagesDelivered, SendBufferDrained
 from lanline.proto.framing import frame_messages
 from lanline.proto.link.frames import encode_stream
@@ -401,3 +402,42 @@ def test_stop_and_wait_lost_acknowledgement_delivers_once() -> None:
     pair.run_until(lambda: pair.client.delivered() == 1, 3.0)
     assert pair.now - start == pytest.approx(0.52, abs=TICKS_S)
     assert pair.server.messages() == [b"one"]
+
+
+# Strangers.
+
+_CAREFUL = LinkProfile(stranger_window_bytes=16_384)
+
+
+def test_a_stranger_may_say_little() -> None:
+    pair = Pair(LinkProfile(), server_profile=_CAREFUL)
+    client, server = pair.establish()
+    client.send_message(CHAT, b"small")
+    pair.run_for(5.0)
+    client.send_message(CHAT, bytes(16_385))
+    pair.run_for(5.0)
+    assert pair.server.messages() == [b"small"]
+    assert pair.client.closed.code is CloseCode.PROTOCOL_VIOLATION
+    assert server.state is not LinkState.ESTABLISHED
+
+
+@pytest.mark.parametrize("channel", [BULK, CONTROL])
+def test_a_stranger_is_sent_off_at_the_first_byte_on_another_channel(channel: Channel) -> None:
+    pair = Pair(LinkProfile(), server_profile=_CAREFUL)
+    client, _ = pair.establish()
+    client.send_framed(channel, b"\0\0\0\7half", 1)
+    pair.run_for(5.0)
+    assert pair.client.closed.code is CloseCode.PROTOCOL_VIOLATION
+
+
+def test_who_is_trusted_later_may_send_as_much_as_anybody() -> None:
+    pair = Pair(LinkProfile(), server_profile=_CAREFUL)
+    client, server = pair.establish()
+    client.send_message(CHAT, b"it is me")
+    pair.run_for(5.0)
+    server.trust()
+    for channel in (CHAT, BULK, CONTROL):
+        client.send_message(channel, bytes(3_000_000))
+    pair.run_for(5.0)
+    assert pair.server.messages()[1:] == [bytes(3_000_000)]
+    assert pair.server.messages(BULK) == pair.server.messages(CONTROL) == [bytes(3_000_000)]

@@ -94,3 +94,12 @@ def test_many_held_chunks_do_not_slow_down_what_comes_in_order() -> None:
         receiver.receive(offset, b"\0")
     # A search through all that is held would take seconds.
     assert time.process_time() - start < 0.5
+
+
+def test_a_sender_that_is_trusted_with_more_gets_it_though_nothing_was_said_meanwhile() -> None:
+    receiver = ReceiveStream(100, 100, 100)
+    receiver.receive(0, frame_messages([b"hello"]))
+    receiver.release(5)
+    receiver.widen(1000, 5_000, 400)
+    assert receiver.receive(9, frame_messages([bytes(300)])) == [bytes(300)]
+    assert receiver.take_limit() == 1009

@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from lanline.errors import SendBufferFull
+from lanline.errors import CloseCode, SendBufferFull
 from lanline.proto.channels import RELIABLE_CHANNELS, Channel
 from lanline.proto.events import SendBufferDrained
 from lanline.proto.framing import PREFIX_BYTES, frame_messages
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.proto.websocket.units import INITIAL_CREDIT_BYTES
-from unit.proto.websocket.pair import End, Pair
+from unit.proto.websocket.pair import End, Pair, make_server
 
 
 def fill(end: End, channel: Channel, size: int = 1000) -> int:
@@ -206,3 +206,40 @@ def test_empty_messages_use_up_no_credit() -> None:
         pair.client.link.send_message(Channel.CHAT, b"")
     pair.settle()
     assert len(pair.server.received[Channel.CHAT]) == 40_000
+
+
+def stranger() -> Pair:
+    pair = Pair()
+    pair.server = make_server(WebSocketProfile(stranger_window_bytes=16_384))
+    return pair.establish()
+
+
+def test_a_stranger_may_say_little() -> None:
+    pair = stranger()
+    pair.client.link.send_message(Channel.CHAT, b"small")
+    pair.settle()
+    pair.client.link.send_message(Channel.CHAT, bytes(16_385))
+    pair.settle()
+    assert pair.server.received[Channel.CHAT] == [b"small"]
+    assert pair.client.closed is not None
+    assert pair.client.closed.code is CloseCode.PROTOCOL_VIOLATION
+
+
+@pytest.mark.parametrize("channel", [Channel.BULK, Channel.CONTROL])
+def test_a_stranger_is_sent_off_at_the_first_byte_on_another_channel(channel: Channel) -> None:
+    pair = stranger()
+    pair.client.link.send_framed(channel, b"\0\0\0\7half", 1)
+    pair.settle()
+    assert pair.client.closed is not None
+    assert pair.client.closed.code is CloseCode.PROTOCOL_VIOLATION
+
+
+def test_who_is_trusted_later_may_send_as_much_as_anybody() -> None:
+    pair = stranger()
+    pair.client.link.send_message(Channel.CHAT, b"it is me")
+    pair.settle()
+    pair.server.link.trust()
+    for channel in RELIABLE_CHANNELS:
+        pair.client.link.send_message(channel, bytes(3_000_000))
+    pair.settle()
+    assert [pair.server.received[channel][-1] for channel in RELIABLE_CHANNELS] == [bytes(3_000_000)] * 3
