@@ -50,9 +50,9 @@ class PipedChat:
         except asyncio.CancelledError:
             check_sent(self._unsent.messages())
             raise
-        except LanlineError:
+        except LanlineError as problem:
             if waiting := still_queued(self._unsent.messages()):
-                tell_aside(waiting)
+                raise StillQueued(f"{problem} {waiting}") from problem
             raise
         self._check_all_sent()
 

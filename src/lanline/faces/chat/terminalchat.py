@@ -16,7 +16,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.events import MessageQueued, MessageStateChanged, NodeEvent
 from lanline.client.chat.values import MessageState
-from lanline.errors import InvalidInput, LanlineError
+from lanline.errors import InvalidInput, LanlineError, StillQueued
 from lanline.faces.chat.completion import ChatCompleter
 from lanline.faces.chat.desk import Desk, Leaving
 from lanline.faces.chat.goodbye import Unsent, check_sent, is_connected, queued, still_queued
@@ -84,9 +84,9 @@ class TerminalChat:
         except asyncio.CancelledError:
             check_sent(queued(self._node))
             raise
-        except LanlineError:
+        except LanlineError as problem:
             if waiting := still_queued(queued(self._node)):
-                sys.stdout.write(f"* {waiting}\n")
+                raise StillQueued(f"{problem} {waiting}") from problem
             raise
         check_sent(queued(self._node))
 
