@@ -55,7 +55,7 @@ def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) ->
 def test_a_device_that_is_lost_is_shut_out(home: House) -> None:
     [device] = home.admin_json("admin", "devices", "ben")
     home.admin("admin", "devices", "ben", "--revoke", str(device["device"]))
-    assert home.member("ben", "send", "--timeout", "5", "#lobby", "hello?").returncode == 1
+    assert home.member("ben", "send", "--timeout", "5", "#lobby", "hello?").returncode == 75
     assert home.admin_json("admin", "devices", "ben")[0]["is_revoked"] is True
     done = command("admin", "devices", "ann", "--revoke", "99", "--data", str(home.data))
     assert "ann has no device 99" in done.stderr
