@@ -54,11 +54,16 @@ class Conversations:
         self._tracks = self._kept()
         self._unwritten: set[int] = set()
         self._arriving: set[int] = set()
+        self._held_at_call: dict[int, int] = {}
         self.own = 0
 
     def _kept(self) -> dict[int, Track]:
         unproven = self._history.aside.unproven()
         return {each.log: Track(each, is_proven=each.log not in unproven) for each in self._history.conversations()}
+
+    def begin_call(self) -> None:
+        """The server is asked for its table from now on; until it answers an older link may go on delivering."""
+        self._held_at_call = {log: track.shown.delivered for log, track in self._tracks.items()}
 
     def begin_epoch(self, epoch: str) -> None:
         """The server is another than it was: what is known here is to be proven, by this process or another one."""
@@ -200,7 +205,9 @@ class Conversations:
     def _check_head(self, said: wire.Conversation) -> None:
         """A server that has less than it told of was set back, whatever its epoch says."""
         track = self._tracks.get(said.log)
-        if track is not None and track.is_proven and said.head < track.shown.delivered:
+        if track is None or not track.is_proven:
+            return
+        if said.head < min(track.shown.delivered, self._held_at_call.get(said.log, 0)):
             self._history.aside.doubt(said.log)
             track.is_proven = False
 

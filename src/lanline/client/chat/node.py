@@ -101,6 +101,7 @@ class ChatNode:
         """
         if self._coming is not None:
             self._coming.leave(CloseCode.REPLACED, "")
+        self._conversations.begin_call()
         self._coming = Session(link, self._way, _SOFTWARE, self)
         self._coming.begin()
 

@@ -13,8 +13,9 @@ from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.blobs import GetBlob
 from lanline.wire.chat.conversations import Conversations, ListRooms
 from lanline.wire.chat.directory import People
+from lanline.wire.chat.entries import Follow
 from lanline.wire.chat.signin import Deregister, Hello, Join, NoCommonVersion, SignIn, Welcome
-from unit.client.chat.stage import ANN, BEN, START_MS, PlayedLink, Stage, lab, people_table
+from unit.client.chat.stage import ANN, BEN, LAB, START_MS, PlayedLink, Stage, lab, people_table, said
 
 
 def test_hello_comes_first_and_alone() -> None:
@@ -157,6 +158,22 @@ def test_the_new_link_takes_over_only_when_it_is_signed_in() -> None:
     stage.sign_in(new)
     assert old.closed == (CloseCode.REPLACED, "Moved to another link.")
     assert not stage.heard(events.ConnectionLost)
+
+
+def test_what_the_old_link_delivers_until_the_new_one_is_signed_in_is_no_sign_of_a_restore() -> None:
+    """The table of the new link was made before: its head may lie behind what this device holds by now."""
+    stage = Stage()
+    old = stage.connect(lab(head=1))
+    old.say(said(LAB, 1))
+    new = PlayedLink()
+    stage.node.on_connected(new)
+    stage.greet(new)
+    old.say(said(LAB, 2))
+    stage.sign_in(new)
+    new.say(people_table(ANN), Conversations((lab(head=1),), is_last=True))
+    assert stage.node.state is NodeState.SYNCHRONIZED
+    assert not [*stage.heard(events.ServerRestored), *stage.heard(events.CopyParted)]
+    assert new.take(Follow)[0].after == 2
 
 
 def test_a_new_link_that_fails_leaves_the_old_one_at_work() -> None:
