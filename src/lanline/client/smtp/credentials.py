@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import subprocess
-import warnings
 from collections.abc import Mapping
 
 import msgspec
 
+from lanline.client.passwords import password_from_command, password_from_terminal
 from lanline.client.smtp.account import Account
 from lanline.errors import InvalidInput
 from lanline.model.mail.server import Credentials, checked_credentials
@@ -17,7 +14,6 @@ from lanline.model.mail.text import shown
 
 USERNAME_VARIABLE = "SMTP_USER"
 PASSWORD_VARIABLE = "SMTP_PASS"  # noqa: S105  the name of a variable, not a password
-_COMMAND_LIMIT_S = 120
 
 
 class PasswordSource(msgspec.Struct, frozen=True):
@@ -49,7 +45,7 @@ def _password(username: str, source: PasswordSource, environment: Mapping[str, s
     if source.literal is not None:
         return source.literal
     if source.command:
-        return _from_command(source.command)
+        return password_from_command(source.command)
     if source.variable is not None:
         if source.variable not in environment:
             raise InvalidInput(f"The variable {source.variable} that should hold the password is not set.")
@@ -59,28 +55,6 @@ def _password(username: str, source: PasswordSource, environment: Mapping[str, s
     if PASSWORD_VARIABLE in environment and environment.get(USERNAME_VARIABLE, username) in {username, ""}:
         return environment[PASSWORD_VARIABLE]  # of this user, or of nobody in particular
     return _from_terminal(username)
-
-
-def _from_command(command: tuple[str, ...]) -> str:
-    """Its first line. The command's own words stay out of every sentence: there may be a secret in them."""
-    try:
-        run = subprocess.run(  # noqa: S603  the person named this command
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_COMMAND_LIMIT_S, check=False
-        )
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else "it is not a command"
-        raise InvalidInput(f"The password command could not be started: {reason}.") from cause
-    except subprocess.TimeoutExpired as cause:
-        raise InvalidInput(f"The password command did not end within {_COMMAND_LIMIT_S} seconds.") from cause
-    if run.returncode != 0:
-        raise InvalidInput(f"The password command failed with status {run.returncode}.")
-    try:
-        first_line = run.stdout.decode().split("\n", 1)[0].removesuffix("\r")
-    except UnicodeDecodeError as cause:
-        raise InvalidInput("The password command printed something that is not UTF-8 text.") from cause
-    if not first_line:
-        raise InvalidInput("The password command printed nothing.")
-    return first_line
 
 
 def _from_keyring(service: str, username: str) -> str:
@@ -102,13 +76,8 @@ def _from_keyring(service: str, username: str) -> str:
 
 
 def _from_terminal(username: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", getpass.GetPassWarning)  # better no password than one that is seen
-            os.close(os.open("/dev/tty", os.O_RDWR))
-            return getpass.getpass(f"Password for {shown(username)}: ")
-    except (OSError, EOFError, getpass.GetPassWarning) as cause:
-        raise InvalidInput(
-            f"There is no password for {shown(username)}: set {PASSWORD_VARIABLE}, give --password-command, or run this"
-            " at a terminal."
-        ) from cause
+    return password_from_terminal(
+        f"Password for {shown(username)}: ",
+        f"There is no password for {shown(username)}: set {PASSWORD_VARIABLE}, give --password-command, or run this"
+        " at a terminal.",
+    )
