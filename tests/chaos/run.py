@@ -82,6 +82,7 @@ class Chaos:
         while time.monotonic() < self.ends_at:
             time.sleep(min(self.rng.uniform(0.1, 2.0), max(0.0, self.ends_at - time.monotonic())))
             self._strike()
+        self._kill_server()  # once at least, while everybody talks, however short the run and whatever was drawn
         for person in self.people:
             person.end()
         for person in self.people:
@@ -98,11 +99,19 @@ class Chaos:
 
     def _strike_server(self) -> None:
         self._hurt(self.server, "server")
-        if not self.server.is_running:
-            if not self.server.was_killed:
-                raise PromiseBroken(f"the server ended by itself: {self.server.complaints()}")
-            time.sleep(self.rng.choice([0.0, 0.0, self.rng.uniform(0.0, 3.0)]))
-            self.server = self._serve()
+        self._restart_server()
+
+    def _kill_server(self) -> None:
+        self.strikes["server killed"] += self.server.kill()
+        self._restart_server()
+
+    def _restart_server(self) -> None:
+        if self.server.is_running:
+            return
+        if not self.server.was_killed:
+            raise PromiseBroken(f"the server ended by itself: {self.server.complaints()}")
+        time.sleep(self.rng.choice([0.0, 0.0, self.rng.uniform(0.0, 3.0)]))
+        self.server = self._serve()
 
     def _hurt(self, victim: Program, what: str) -> None:
         if self.rng.random() < 0.75:
@@ -158,6 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--problems", type=int, default=20, help="how many broken promises to tell")
     parser.add_argument("--program", type=Path, help="a Python file to run in place of lanline")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
@@ -174,11 +184,11 @@ def main() -> int:
         problems = [str(broken)]
     finally:
         chaos.close(keep=bool(problems))
-    _report(chaos, problems)
+    _report(chaos, problems, most=options.problems)
     return 1 if problems else 0
 
 
-def _report(chaos: Chaos, problems: list[str]) -> None:
+def _report(chaos: Chaos, problems: list[str], *, most: int) -> None:
     typed = chaos.ledger.typed.values()
     acknowledged = sum(each.was_sent for each in typed)
     standing = sum(len(entries) for entries in chaos.ledger.logs.values())
@@ -186,7 +196,7 @@ def _report(chaos: Chaos, problems: list[str]) -> None:
     shown = sum(len(run) for person in chaos.people for run in person.runs)
     print(f"{len(typed)} messages typed, {acknowledged} acknowledged, {standing} in the log, {shown} shown")
     print(f"{len(problems)} promises broken" if problems else "nothing acknowledged was lost, doubled or reordered")
-    for problem in problems[:20]:
+    for problem in problems[:most]:
         print(f"  {problem}")
 
 

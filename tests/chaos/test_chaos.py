@@ -22,7 +22,7 @@ def test_a_short_chaos_loses_nothing() -> None:
 
 
 def test_a_server_that_acknowledges_before_it_writes_is_noticed() -> None:
-    run = chaos("--program", HERE / "hasty.py")
+    run = chaos("--program", HERE / "hasty.py", "--problems", "10000")
     assert run.returncode == 1, run.stdout + run.stderr
     assert "was acknowledged and is lost" in run.stdout
     kept = run.stdout.partition("all files are in ")[2].split("\n")[0]
