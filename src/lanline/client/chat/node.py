@@ -15,13 +15,15 @@ from lanline.client.chat.conversations import Conversations, Track
 from lanline.client.chat.cursors import CursorReports
 from lanline.client.chat.destinations import DestinationFinder
 from lanline.client.chat.directory import Directory
+from lanline.client.chat.earlier import EarlierReader
 from lanline.client.chat.history import History
 from lanline.client.chat.link import ChatLink
 from lanline.client.chat.listeners import Listener, Listeners
 from lanline.client.chat.messages import OwnMessages, message_aside, message_of_entry, message_of_row
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.outboxrows import OutboxRow
-from lanline.client.chat.requests import Answer, OnAnswer
+from lanline.client.chat.ownfacts import OwnFacts
+from lanline.client.chat.requests import OnAnswer
 from lanline.client.chat.saying import Saying
 from lanline.client.chat.session import AsDevice, NodeState, Session, SignInWay
 from lanline.client.chat.values import Conversation, Message, MessageState, Person
@@ -31,7 +33,7 @@ from lanline.ids import Entropy, new_entry_id
 from lanline.model.content import Content
 from lanline.model.names import folded_name
 from lanline.model.text import safe_line
-from lanline.wire.chat.entries import Advance, EarlierEntries, Follow, ReadBefore
+from lanline.wire.chat.entries import Advance, Follow
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
 from lanline.wire.chat.signin import VERSIONS, SignedIn, Welcome
 
@@ -52,8 +54,7 @@ class ChatNode:
         self._way = way
         self._follows_all = follows_all
         self._followed: set[int] = set()
-        self._reading_earlier: set[int] = set()
-        self._facts = history.facts()
+        self._facts = OwnFacts(history)
         self._is_admin = False
         self._session: Session | None = None
         self._coming: Session | None = None
@@ -71,6 +72,7 @@ class ChatNode:
         self._saying = Saying(
             history.outbox, self._outbox, self._finder, self._conversations, self._own, self._listeners.tell
         )
+        self._earlier = EarlierReader(self._conversations, self.request, self._listeners.tell)
         self._comparison = Comparison(history.aside, self._conversations, clock, self.request, self._on_proven)
         self._arrivals = Arrivals(
             history,
@@ -132,11 +134,11 @@ class ChatNode:
     @property
     def account(self) -> int:
         """One's own; 0 before the first sign-in ever."""
-        return int(self._facts.get("account", 0))
+        return self._facts.account
 
     @property
     def name(self) -> str:
-        return str(self._facts.get("name", ""))
+        return self._facts.name
 
     @property
     def is_admin(self) -> bool:
@@ -144,7 +146,7 @@ class ChatNode:
 
     @property
     def server_name(self) -> str:
-        return str(self._facts.get("server_name", ""))
+        return self._facts.server_name
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -237,24 +239,7 @@ class ChatNode:
 
     def read_earlier(self, log: int, limit: int = 200) -> None:
         """Fetch what precedes `Conversation.first` from the server; `EarlierReceived` follows."""
-        track = self._conversations.get(log)
-        if log in self._reading_earlier:
-            return
-        if track is None or not track.shown.first or not track.is_proven:
-            self._listeners.tell(events.EarlierReceived(log, ()))
-            return
-        self._reading_earlier.add(log)
-        self.request(ReadBefore(0, log, track.shown.first + 1, limit), lambda answer: self._on_earlier(log, answer))
-
-    def _on_earlier(self, log: int, answer: Answer) -> None:
-        self._reading_earlier.discard(log)
-        found = answer.entries if isinstance(answer, EarlierEntries) else ()
-        if isinstance(answer, EarlierEntries):
-            self._conversations.on_earlier(log, found)
-        shown = self.conversation(log)
-        assert shown is not None
-        messages = tuple(message_of_entry(shown, entry, self.account) for entry in found)
-        self._listeners.tell(events.EarlierReceived(log, messages))
+        self._earlier.read(log, limit)
 
     # Asking.
 
@@ -277,8 +262,7 @@ class ChatNode:
             return
         epoch = signed_in.epoch.hex() or self._history.aside.epoch
         is_restored = epoch != self._history.aside.epoch
-        is_same_person = is_restored and folded_name(signed_in.name) == folded_name(self.name)
-        if self.account and signed_in.account != self.account and not is_same_person:
+        if self._facts.is_somebody_else(signed_in, is_restored=is_restored):
             # Its history and its outbox are somebody else's, and log ids of another server mean other logs.
             self._coming = None
             session.leave(CloseCode.DONE, "")
@@ -287,7 +271,7 @@ class ChatNode:
             return
         if is_restored:
             self._begin_epoch(epoch)
-        self._remember(welcome, signed_in)
+        self._facts.remember(welcome, signed_in)
         old, self._session, self._coming = self._session, session, None
         if old is not None:
             old.leave(CloseCode.REPLACED, "Moved to another link.")
@@ -314,17 +298,6 @@ class ChatNode:
             self._arrivals.news.note_epoch()
         self._conversations.begin_epoch(epoch)
         self._own.forget_places()
-
-    def _remember(self, welcome: Welcome, signed_in: SignedIn) -> None:
-        facts: dict[str, str | int] = {
-            "account": signed_in.account,
-            "name": safe_line(signed_in.name),
-            "device": signed_in.device,
-            "server_name": safe_line(welcome.server_name),
-        }
-        if {**self._facts, **facts} != self._facts:
-            self._history.put_facts(**facts)
-            self._facts = facts
 
     def _on_synchronized(self) -> None:
         assert self._session is not None
