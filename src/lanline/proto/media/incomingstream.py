@@ -97,9 +97,17 @@ class IncomingStream:
 
     def _open_frames(self, patience_s: float) -> list[tuple[OpenFrame, float]]:
         return [
-            (partial, self._transit.quickest_arrival(partial.head.sent_at_us) + patience_s)
+            (partial, self._expected_at(partial) + patience_s)
             for _, partial in sorted(self._reassembler.open_frames.items())
         ]
+
+    def _expected_at(self, partial: OpenFrame) -> float:
+        """When it would have been here, had no queue been on the way. What later frames depend on is given the time of
+        the queue besides: a repair of it is sooner here than the key frame that would have to stand in.
+        """
+        if self.offer.codec.is_intra_only:
+            return self._transit.quickest_arrival(partial.head.sent_at_us)
+        return partial.first_arrival
 
     def _open_gaps(self, patience_s: float) -> list[tuple[Gap, float]]:
         return [(gap, gap.since + patience_s) for gap in self._holes.gaps]

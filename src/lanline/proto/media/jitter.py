@@ -82,8 +82,9 @@ class JitterBuffer:
         or infinity.
         """
         shown: list[ReceivedFrame] = []
+        restart = max(filter(self._restarts_at, self._complete), default=-1)
         for frame_id in sorted(self._complete):
-            if frame_id >= oldest_awaited and not self._restarts_at(frame_id):
+            if frame_id >= oldest_awaited and frame_id > restart:
                 break
             received = self._complete.pop(frame_id)
             if self._may_show(received):
@@ -96,8 +97,14 @@ class JitterBuffer:
         return self._without_backlog(shown)
 
     def _restarts_at(self, frame_id: int) -> bool:
-        """While the picture stands still for want of a key frame, one is shown at once."""
-        return self._needs_key and self._complete[frame_id].frame.is_key
+        """While the picture stands still for want of a key frame, one is shown at once; and that of a smaller rung is:
+        what is missing of the larger one is not repaired any more.
+        """
+        frame, last = self._complete[frame_id].frame, self._last
+        if not frame.is_key:
+            return False
+        is_smaller = last is not None and frame.rung < last.frame.rung and not frame.codec.is_intra_only
+        return self._needs_key or is_smaller
 
     def _may_show(self, received: ReceivedFrame) -> bool:
         frame, last = received.frame, self._last

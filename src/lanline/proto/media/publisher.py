@@ -18,6 +18,7 @@ from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
+from lanline.proto.media.pacing import expected_packets
 from lanline.proto.media.parity import parity_for, sound_parity_for
 from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted, Seating, Viewer
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
@@ -40,6 +41,7 @@ from lanline.wire.video import (
 MOST_VIEWERS = 2048
 DEFAULT_MTU_BYTES = 1200
 _SILENCE_CHECK_S = 0.5
+_LONGEST_REST_S = 0.3
 _NEVER = float("inf")
 _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
@@ -174,13 +176,26 @@ class Publisher:
                 raise MalformedPacket("a request of a viewer is out of place")
 
     def _on_report(self, viewer: Viewer, subscription: Subscription, report: Report, now: float) -> None:
-        rates = [stream.bits_per_s for stream in self._rungs]
-        subscription.choice.on_report(report, subscription.sent_bytes, rates, now)
-        subscription.sent_bytes = subscription.sent_packets = 0
+        choice = subscription.choice
+        backlog_s = subscription.backlog_s(report)
+        choice.on_report(report, subscription.sent_bytes, self._rates_at(choice.loss), now)
+        subscription.sent_bytes = 0
         before = subscription.next_rung
         subscription.follow_choice()
-        if subscription.next_rung != before:
-            self._seating.seat(viewer, subscription, now)
+        if subscription.next_rung == before:
+            return
+        is_smaller = subscription.rung is not None and choice.rung < subscription.rung
+        if is_smaller and not self._rungs[choice.rung].plan.codec.is_intra_only:
+            subscription.rest(now + min(backlog_s, _LONGEST_REST_S))
+        self._seating.seat(viewer, subscription, now)
+
+    def _rates_at(self, loss: float) -> list[float]:
+        """In bits per second, with the parity that such a loss calls for."""
+        return [stream.bits_per_s * self._with_parity(stream, loss) for stream in self._rungs]
+
+    def _with_parity(self, stream: OutgoingStream, loss: float) -> float:
+        chunks = max(1, round(expected_packets(stream.bits_per_s, self._fps)))
+        return 1.0 + self.parity_policy(chunks, loss) / chunks
 
     def _repair(
         self, viewer: Viewer, subscription: Subscription, stream_id: bytes, numbers: list[int], now: float

@@ -22,11 +22,16 @@ _LOSS_OF_A_FULL_LINK = 0.25
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
 _USABLE_SHARE_WITH_KEY = 0.6
-"""Where the smaller rung begins with a key frame, several times as large as what follows: into the queue as it is."""
+"""Where the smaller rung begins with a key frame, several times as large as what follows."""
 _SETTLING_S = 0.25
+_LOSS_TOLD_AFTER_S = 0.7
+"""So long after a decision a viewer may still tell of frames of the larger rung that it has given up."""
 _CLEAN_S = 0.8
 _TRIAL_STEP = 1.5
-_TRIAL_ABOVE = 1.1
+_TRIAL_ABOVE = 1.15
+_TRIAL_REPORTS = 4
+_ARRIVING_SHARE = 0.93
+"""Of what a trial sends and is not lost as usual."""
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 4.0
 _USUAL_CHUNKS = 20
@@ -40,15 +45,17 @@ class RateChoice:
     def __init__(self, rung: int, top_rung: int, *, is_intra_only: bool = True) -> None:
         self.rung = rung
         self.top_rung = top_rung
+        self._is_intra_only = is_intra_only
         self._usable_share = _USABLE_SHARE if is_intra_only else _USABLE_SHARE_WITH_KEY
         self.trial_bits_per_s = 0.0
         self._loss = LossEstimate()
         self._clean_s = 0.0
-        self._trial_reports = 0
+        self._trial_reports = self._trial_sent = self._trial_received = 0
         self._pause_s = _FIRST_PAUSE_S
         self._next_trial_at = 0.0
         self._decided_at = -1e9
         self._full_at = -1e9
+        self._has_queue = False
         self._queues: deque[float] = deque(maxlen=_REPORTS_OF_A_RISE)
         self._standing = 0
         self._went_up_at = -1e9
@@ -80,29 +87,32 @@ class RateChoice:
         if self.rung >= self.top_rung:
             self.trial_bits_per_s = 0.0
         elif self.trial_bits_per_s:
-            self._go_on_trying(rates, now)
+            self._go_on_trying(report, sent_bytes, rates, now)
         elif self._clean_s >= _CLEAN_S and now >= self._next_trial_at:
             self.trial_bits_per_s = max(received, rates[self.rung]) * _TRIAL_STEP
 
     def _is_overloaded(self, report: Report, sent_bytes: int, now: float) -> bool:
-        if self._is_queueing(report.queue_us / 1e6, report.lost_before_repair):
-            self._full_at = now
+        self._has_queue = self._is_queueing(report.queue_us / 1e6, report.lost_before_repair)
+        if self._has_queue:
             return True
-        return bool(sent_bytes and not report.received_bytes) or self._loses_more_than_usual(report)
+        return bool(sent_bytes and not report.received_bytes) or self._loses_more_than_usual(report, now)
 
     def _is_queueing(self, queue_s: float, lost: int) -> bool:
-        """A queue that has grown within the last few reports, or one that stands there and is full."""
+        """A queue that has grown within the last few reports and gets no shorter, or one that stands there, full."""
         grown_s = queue_s - min(self._queues, default=0.0)
+        is_draining = bool(self._queues) and queue_s < self._queues[-1] - _RISING_S
         self._queues.append(queue_s)
         # A trial is given up at the first sign: it is on purpose that it may be too much.
         patience = _PATIENCE_IN_TRIALS if self.trial_bits_per_s else 1.0
-        if queue_s <= patience * _QUEUE_S:
+        if queue_s <= patience * _QUEUE_S or is_draining:
             self._standing = 0
             return False
         self._standing += 1
         return grown_s > patience * _RISING_S or (self._standing >= _STANDING_REPORTS and lost > 0)
 
-    def _loses_more_than_usual(self, report: Report) -> bool:
+    def _loses_more_than_usual(self, report: Report, now: float) -> bool:
+        if not self._is_intra_only and now < self._decided_at + _LOSS_TOLD_AFTER_S:
+            return False  # it is that of the larger rung
         lost = report.lost_before_repair / report.chunks if report.chunks >= _USUAL_CHUNKS else 0.0
         return lost > self._loss.rate + _LOSS_OF_A_FULL_LINK
 
@@ -127,22 +137,41 @@ class RateChoice:
             self._go_down(fitting, now)
         elif self.rung and is_settled:
             self._go_down(self.rung - 1, now)
+        elif is_settled:
+            self._note_full(now)
 
     def _go_down(self, rung: int, now: float) -> None:
         self.rung = rung
         self._decided_at = now
+        if self._is_intra_only:
+            self._note_full(now)
 
-    def _go_on_trying(self, rates: Sequence[float], now: float) -> None:
+    def _note_full(self, now: float) -> None:
+        if self._has_queue:
+            self._full_at = now
+
+    def _go_on_trying(self, report: Report, sent_bytes: int, rates: Sequence[float], now: float) -> None:
         goal = rates[self.rung + 1] * _TRIAL_ABOVE
         if self.trial_bits_per_s < goal:
             self.trial_bits_per_s = min(goal, self.trial_bits_per_s * _TRIAL_STEP)
-            self._trial_reports = 0
+            self._trial_reports = self._trial_sent = self._trial_received = 0
             return
         self._trial_reports += 1
-        if self._trial_reports < 2:
+        self._trial_sent += sent_bytes
+        self._trial_received += report.received_bytes
+        if self._trial_reports >= _TRIAL_REPORTS:
+            self._end_trial(now)
+
+    def _end_trial(self, now: float) -> None:
+        self.trial_bits_per_s = 0.0
+        self._clean_s = 0.0
+        if self._trial_received < _ARRIVING_SHARE * (1.0 - self._loss.rate) * self._trial_sent:
+            # A short queue drops what is too much before anything has waited long.
+            self._pause(now)
             return
         self.rung += 1
-        self.trial_bits_per_s = 0.0
-        self._trial_reports = 0
-        self._clean_s = 0.0
         self._went_up_at = now
+
+    def _pause(self, now: float) -> None:
+        self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
+        self._next_trial_at = now + self._pause_s

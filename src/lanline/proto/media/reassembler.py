@@ -22,7 +22,16 @@ _REMEMBERED_FRAMES = 256
 class OpenFrame:
     """A frame of which something arrived and something is wanted."""
 
-    __slots__ = ("chunks", "cost_bytes", "first_number", "head", "highest_index", "last_arrival", "wanted")
+    __slots__ = (
+        "chunks",
+        "cost_bytes",
+        "first_arrival",
+        "first_number",
+        "head",
+        "highest_index",
+        "last_arrival",
+        "wanted",
+    )
 
     def __init__(self, number: int, packet: StreamPacket, now: float) -> None:
         self.head = packet
@@ -31,7 +40,7 @@ class OpenFrame:
         self.wanted = [block_size(block, packet.total_chunks) for block in range(block_count(packet.total_chunks))]
         self.cost_bytes = 0
         self.highest_index = -1
-        self.last_arrival = now
+        self.first_arrival = self.last_arrival = now
 
     @property
     def end_number(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lanline.proto.media.rate import RateChoice
-from lanline.wire.video import Subscribe
+from lanline.wire.video import Report, Subscribe
 
 SILENT_AFTER_S = 3.0
 _REPAIR_SHARE = 0.5
@@ -22,7 +22,6 @@ class Subscription:
         "rests_until",
         "rung",
         "sent_bytes",
-        "sent_packets",
         "wants",
     )
 
@@ -38,7 +37,6 @@ class Subscription:
         self.rests_until = 0.0
         """Its link is full, and is sent no pictures before it had time to drain."""
         self.sent_bytes = 0
-        self.sent_packets = 0
         self._repair_credit = _REPAIR_BURST_PACKETS
         self._repair_credit_at = now
 
@@ -49,6 +47,23 @@ class Subscription:
 
     def follow_choice(self) -> None:
         self.next_rung = None if self.choice.rung == self.rung else self.choice.rung
+
+    def backlog_s(self, report: Report) -> float:
+        """How long what was sent until now takes to arrive: at least as long as the quickest packet of late waited, and
+        where nothing was lost in the queue, as long as all takes that was sent and is not yet there.
+        """
+        queue_s = report.queue_us / 1e6
+        if not report.received_bytes:
+            return queue_s
+        missing_s = (self.sent_bytes / report.received_bytes - 1.0) * report.interval_us / 1e6
+        return (queue_s + max(queue_s, missing_s)) / 2
+
+    def rest(self, until: float) -> None:
+        """Before it goes down to a rung that begins with a key frame: that is larger than all that follows, and would
+        be lost behind a queue that is full. What comes of the larger rung is not missed: it is in shreds already.
+        """
+        self.rests_until = until
+        self.rung, self.next_rung = None, self.choice.rung
 
     def begin_anew(self, now: float) -> None:
         """It was silent, and is there again: it has missed what the next frames depend on."""

@@ -17,9 +17,11 @@ def jpeg(frame_id: int, stream: bytes = b"one") -> ReceivedFrame:
     return ReceivedFrame(Frame(frame_id, StreamCodec.JPEG, True, 0, b"x"), stream, frame_id, frame_id + 1, 0.0)
 
 
-def h264(frame_id: int, *, is_key: bool = False, stream: bytes = b"one", first: int | None = None) -> ReceivedFrame:
+def h264(
+    frame_id: int, *, is_key: bool = False, stream: bytes = b"one", first: int | None = None, rung: int = 0
+) -> ReceivedFrame:
     first = frame_id if first is None else first
-    return ReceivedFrame(Frame(frame_id, StreamCodec.H264, is_key, 0, b"x"), stream, first, first + 1, 0.0)
+    return ReceivedFrame(Frame(frame_id, StreamCodec.H264, is_key, 0, b"x", rung), stream, first, first + 1, 0.0)
 
 
 def shown(buffer: JitterBuffer, awaited: float = NOTHING) -> list[int]:
@@ -89,6 +91,23 @@ def test_a_picture_still_for_want_of_a_key_frame_goes_on_with_one_whatever_is_aw
     shown(buffer)
     buffer.add(h264(9, is_key=True))
     assert shown(buffer, awaited=5) == [9]
+
+
+def test_the_key_frame_of_a_smaller_rung_waits_for_nothing_of_the_larger_one() -> None:
+    buffer = with_frames(h264(0, is_key=True, rung=1))
+    shown(buffer)
+    buffer.add(h264(2, rung=1))
+    buffer.add(h264(4, is_key=True, stream=b"two", first=0))
+    buffer.add(h264(6, stream=b"two", first=2))
+    assert shown(buffer, 1) == [4]
+    assert not buffer.needs_key
+
+
+def test_the_key_frame_of_a_larger_rung_waits_its_turn() -> None:
+    buffer = with_frames(h264(0, is_key=True))
+    shown(buffer)
+    buffer.add(h264(2, is_key=True, stream=b"two", first=0, rung=1))
+    assert shown(buffer, 1) == []
 
 
 def test_a_change_of_rung_goes_on_from_its_key_frame_even_if_it_shows_the_same_picture() -> None:

@@ -189,19 +189,57 @@ def test_who_comes_just_after_a_key_frame_is_given_one_of_its_own() -> None:
     assert events(core) == []
 
 
-def test_the_old_rung_is_sent_until_the_new_one_has_a_beginning() -> None:
+def test_the_smaller_rung_is_sent_until_the_larger_one_has_a_beginning() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe(max_height=240))
+    core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(100), 0), 0.0)
+    sent(core)
+    say(core, Subscribe(), 0.5)
+    core.subscription("ann").choice.rung = 1  # type: ignore[union-attr]
+    say(core, QUIET, 0.5)
+    assert core.wanted_rungs == {0, 1}
+    core.publish(frame(1, 100, 0, is_key=False), 0.5)
+    assert len(sent(core, 0.5)["ann"]) == 1
+    core.publish(Frame(2, StreamCodec.H264, True, 0, bytes(100), 1), 0.6)
+    assert core.wanted_rungs == {1}
+    core.publish(frame(3, 100, 0, is_key=False), 0.7)
+    assert len(sent(core, 0.7)["ann"]) == 1
+
+
+def test_on_the_way_down_a_full_link_drains_before_it_is_sent_the_key_frame_of_the_smaller_rung() -> None:
     core = publisher(LADDER)
     say(core, Subscribe())
     core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(100), 1), 0.0)
     sent(core)
     say(core, Report(100_000, 5_000, 27, 0, 0, 80_000, 80_000), 0.5)
-    assert core.wanted_rungs == {0, 1}
+    assert core.wanted_rungs == frozenset()
+    events(core)
     core.publish(frame(1, 100, 1, is_key=False), 0.5)
-    assert len(sent(core, 0.5)["ann"]) == 1
+    core.publish(Frame(1, StreamCodec.H264, True, 0, bytes(100), 0), 0.51)  # somebody else's
+    assert sent(core, 0.51) == {}
+    core.handle_timer(0.57)
+    assert events(core) == []
+    core.handle_timer(0.58)
+    assert events(core) == [KeyFrameNeeded(0), RungsWanted(frozenset({0}))]
     core.publish(Frame(2, StreamCodec.H264, True, 0, bytes(100), 0), 0.6)
-    assert core.wanted_rungs == {0}
-    core.publish(frame(3, 100, 1, is_key=False), 0.7)
-    assert len(sent(core, 0.7)["ann"]) == 1
+    assert len(sent(core, 0.6)["ann"]) == 1
+
+
+def test_a_link_is_let_drain_as_long_as_what_was_sent_and_is_not_there_takes() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(15_000), 1), 0.0)
+    say(core, Report(100_000, 10_000, 27, 0, 0, 30_000, 30_000), 0.1)
+    # 30 ms is the least of it; with all that was sent under way, over 50.
+    assert 0.135 < core.subscription("ann").rests_until < 0.15  # type: ignore[union-attr]
+
+
+def test_pictures_that_stand_alone_need_no_rest() -> None:
+    core = publisher([JPEG[0], JPEG[0]])
+    say(core, Subscribe())
+    core.publish(frame(0, rung=1), 0.0)
+    say(core, Report(100_000, 5_000, 27, 0, 0, 80_000, 80_000), 0.5)
+    assert 0 in core.wanted_rungs
 
 
 def test_a_viewer_that_is_silent_is_sent_nothing_until_it_speaks_again() -> None:

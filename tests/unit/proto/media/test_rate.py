@@ -24,10 +24,10 @@ class Clocked:
         self.choice = RateChoice(rung, top, is_intra_only=is_intra_only)
         self.now = 100.0
 
-    def hear(self, *reports: Report) -> int:
+    def hear(self, *reports: Report, sent_bytes: int = 10_000) -> int:
         for said in reports:
             self.now += 0.1
-            self.choice.on_report(said, 10_000, RATES, self.now)
+            self.choice.on_report(said, sent_bytes, RATES, self.now)
         return self.choice.rung
 
 
@@ -89,6 +89,41 @@ def test_a_trial_that_fails_changes_nothing_but_the_time_of_the_next() -> None:
     while not clocked.choice.trial_bits_per_s:
         clocked.hear(report(1.1))
     assert 1.9 < clocked.now - failed_at < 5.0
+
+
+def test_a_trial_of_which_too_little_arrives_fails_though_no_queue_grew() -> None:
+    clocked = Clocked(2)
+    while not clocked.choice.trial_bits_per_s:
+        clocked.hear(report(2.6))
+    for _ in range(10):
+        clocked.hear(report(5.0), sent_bytes=79_000)
+    assert clocked.choice.rung == 2
+    assert not clocked.choice.trial_bits_per_s
+
+
+def test_what_is_lost_as_usual_fails_no_trial() -> None:
+    clocked = Clocked(2)
+    while not clocked.choice.trial_bits_per_s:
+        clocked.hear(report(2.6, lost=3))
+    for _ in range(10):
+        clocked.hear(report(5.7, lost=3), sent_bytes=79_000)
+    assert clocked.choice.rung == 3
+
+
+def test_frames_of_the_larger_rung_that_are_given_up_late_lead_no_further_down() -> None:
+    given_up = report(1.5, chunks=60, lost=40)
+    clocked = Clocked(3, is_intra_only=False)
+    clocked.hear(report(2.0, queue_ms=60, trend_ms=60))
+    assert clocked.hear(*[report(1.0)] * 4, given_up) == 1
+    assert clocked.hear(*[report(1.0)] * 4, given_up) == 0
+
+
+def test_repairs_pass_again_once_a_smaller_rung_that_begins_with_a_key_frame_was_chosen() -> None:
+    queueing = report(2.0, queue_ms=60, trend_ms=60)
+    for is_intra_only in (True, False):
+        clocked = Clocked(3, is_intra_only=is_intra_only)
+        clocked.hear(queueing)
+        assert clocked.choice.was_full(clocked.now) is is_intra_only
 
 
 def test_after_any_failures_one_is_back_up_within_ten_seconds() -> None:
