@@ -1,5 +1,5 @@
-"""Sound beside pictures over bad networks in virtual time: what is heard when it is due, how far behind, and how far the
-pictures are from it.
+"""Sound beside pictures over bad networks in virtual time: what is heard when it is due, how late that is, and how far
+the pictures are from it.
 
 The bounds are what six seeds of 13 s came to, and a margin. 20 ms of sound are a frame; it is 20 ms old when it leaves.
 """

@@ -1,7 +1,7 @@
 """When what was captured at a moment is to be heard and seen: one delay for both, so that lips and words stay together.
 
 It is as long as it has to be for nearly everything to have come, sound and pictures alike, and no longer. Grows at once
-and shrinks slowly, because every change is heard; far behind, it leaps, because that is heard once. docs/protocol/media.md, 6.
+and shrinks slowly, because every change is heard; far behind, it leaps, which is heard once. docs/protocol/media.md, 6.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_BEHIND_S = 1.0
 _MOST_FOR_PICTURE_S = 0.3
 """A picture that takes longer is late: sound does not wait for it any more."""
 _MOST_FOR_SOUND_S = 0.6
-"""Longer than the quickest of late takes: what a pause of the network held up is not worth being behind from then on."""
+"""Longer than the quickest of late takes: what a pause of the network held up is not worth being behind ever after."""
 _LATELY_S, _LATELY_AT_LEAST_S = 1.0, 0.5
 """When all that came for so long was late, the path has become so slow."""
 _SOUND_ENDS_S = 1.0

@@ -1,4 +1,4 @@
-"""How long sound and pictures are held, as the path becomes slower and quicker. The clocks of both ends are 7000 s apart."""
+"""How long sound and pictures are held, as the path becomes slower and quicker. The clocks of both ends differ."""
 
 from __future__ import annotations
 
