@@ -73,7 +73,7 @@ class Listener:
         self._program = house.run("watch", "--home", str(home), link, "--sink", "null", "--stats")
 
     def figures(self) -> tuple[float, float]:
-        """The middle of four seconds or more: how much sound was missing in percent, and how far it was astray in ms."""
+        """The middle of four seconds or more: sound that was missing in percent, and how far it was astray in ms."""
         self._program.wait_out(r"(?s)(in step within.*){4}")
         assert self._program.end() == 0
         found = re.findall(r"sound ([\d.]+) % missing, in step within (\d+) ms", self._program.out.text)
