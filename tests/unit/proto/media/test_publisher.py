@@ -240,6 +240,22 @@ def test_sound_goes_to_those_who_want_it() -> None:
     assert list(sent(core)) == ["ann"]
 
 
+def test_on_a_full_link_sound_is_repaired_and_pictures_are_not() -> None:
+    audio = StreamPlan(StreamCodec.OPUS, bits_per_s=64_000)
+    core = Publisher(JPEG, fps=FPS, entropy=random.Random(1).randbytes, audio=audio)
+    say(core, Subscribe())
+    offer = offer_of(core)
+    assert offer.audio is not None
+    core.publish(frame(0), 0.0)
+    core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 0.0)
+    sent(core, 0.2)
+    say(core, Report(100_000, 30_000, 27, 0, 0, queue_us=100_000, trend_us=0), now=0.2)
+    say(core, Nack(offer.rungs[0].stream_id, [0]), now=0.2)
+    assert sent(core, 0.2) == {}
+    say(core, Nack(offer.audio.stream_id, [0]), now=0.2)
+    assert [packet[:8] for packet in sent(core, 0.2)["ann"]] == [offer.audio.stream_id]
+
+
 def test_sound_is_sent_twice_a_little_apart_to_who_loses_and_once_to_who_does_not() -> None:
     audio = StreamPlan(StreamCodec.OPUS, bits_per_s=64_000)
     core = Publisher(JPEG, fps=FPS, entropy=random.Random(1).randbytes, audio=audio)
