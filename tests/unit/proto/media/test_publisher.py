@@ -9,7 +9,7 @@ import pytest
 
 from lanline.crypto.sealing import EPOCH_BITS
 from lanline.crypto.streams import StreamOpener
-from lanline.errors import MalformedPacket
+from lanline.errors import MalformedPacket, MessageTooLarge
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import KeyFrameNeeded, Publisher, RungsWanted, ViewerJoined, ViewerLeft
@@ -238,6 +238,17 @@ def test_sound_goes_to_those_who_want_it() -> None:
     say(core, Subscribe(wants_audio=False), viewer="bob")
     core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 0.0)
     assert list(sent(core)) == ["ann"]
+
+
+def test_a_frame_that_is_too_large_is_refused_and_does_not_hold_up_the_next() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    core.publish(frame(0), 0.0)
+    sent(core)
+    with pytest.raises(MessageTooLarge):
+        core.publish(frame(1, size=5_000_000), 1 / FPS)
+    core.publish(frame(2, size=60 * 1144), 2 / FPS)
+    assert sent(core, 2 / FPS)["ann"], "the first slice leaves at once"
 
 
 def test_on_a_full_link_sound_is_repaired_and_pictures_are_not() -> None:
