@@ -251,6 +251,18 @@ def test_a_frame_that_is_too_large_is_refused_and_does_not_hold_up_the_next() ->
     assert sent(core, 2 / FPS)["ann"], "the first slice leaves at once"
 
 
+def test_nobody_is_let_in_by_a_key_frame_that_is_too_large() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    with pytest.raises(MessageTooLarge):
+        core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(5_000_000), 1), 0.0)
+    core.publish(frame(1, rung=1, is_key=False), 0.1)
+    assert sent(core, 0.1) == {}
+    events(core)
+    core.handle_timer(0.3)
+    assert events(core) == [KeyFrameNeeded(1)]
+
+
 def test_on_a_full_link_sound_is_repaired_and_pictures_are_not() -> None:
     audio = StreamPlan(StreamCodec.OPUS, bits_per_s=64_000)
     core = Publisher(JPEG, fps=FPS, entropy=random.Random(1).randbytes, audio=audio)
