@@ -7,7 +7,7 @@ A viewer is whatever its owner names it by. How packets reach one, and whether i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
@@ -19,6 +19,7 @@ from lanline.proto.channels import Channel
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
 from lanline.proto.media.parity import parity_for, sound_parity_for
+from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted, Seating, Viewer
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
 from lanline.wire.video import (
     STREAM_SECRET_BYTES,
@@ -38,24 +39,12 @@ from lanline.wire.video import (
 
 MOST_VIEWERS = 2048
 DEFAULT_MTU_BYTES = 1200
-_KEY_FRAMES_APART_S = 0.25
 _SILENCE_CHECK_S = 0.5
 _NEVER = float("inf")
 _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
-Viewer = Hashable
 Burst = tuple[list[bytes], list[Viewer]]
 ParityPolicy = Callable[[int, float], int]
-
-
-class RungsWanted(msgspec.Struct, frozen=True):
-    """These are to be encoded from the next picture on, and no others."""
-
-    rungs: frozenset[int]
-
-
-class KeyFrameNeeded(msgspec.Struct, frozen=True):
-    rung: int
 
 
 class ViewerJoined(msgspec.Struct, frozen=True):
@@ -94,20 +83,17 @@ class Publisher:
         self._title = title
         self._max_viewers = max_viewers
         self._subscriptions: dict[Viewer, Subscription] = {}
-        self._watchers: list[dict[Viewer, Subscription]] = [{} for _ in rungs]
-        self._waiting: list[dict[Viewer, Subscription]] = [{} for _ in rungs]
-        self._wanted: frozenset[int] = frozenset()
-        self._key_asked_at: dict[int, float] = {}
         self._messages: deque[tuple[Viewer, Channel, bytes]] = deque()
         self._bursts: list[Burst] = []
         self._paced: list[tuple[float, int, list[Burst]]] = []
         self._order = count()
         self._events: deque[PublisherEvent] = deque()
+        self._seating = Seating([plan.codec.is_intra_only for plan in rungs], self._events.append)
         self._next_silence_check: float | None = None
 
     @property
     def wanted_rungs(self) -> frozenset[int]:
-        return self._wanted
+        return self._seating.wanted
 
     @property
     def viewers(self) -> list[Viewer]:
@@ -133,7 +119,7 @@ class Publisher:
         subscription.heard_at = now
         if subscription.is_silent:
             subscription.begin_anew(now)
-            self._seat(viewer, subscription, now)
+            self._seating.seat(viewer, subscription, now)
         self._on_request(viewer, subscription, request, now)
 
     def _on_subscribe(self, viewer: Viewer, request: Subscribe, now: float) -> None:
@@ -152,7 +138,7 @@ class Publisher:
             subscription.choice.limit(top_rung)
             subscription.follow_choice()
         self._answer(viewer, self._offer())
-        self._seat(viewer, subscription, now)
+        self._seating.seat(viewer, subscription, now)
         if self._next_silence_check is None:
             self._next_silence_check = now + _SILENCE_CHECK_S
 
@@ -183,7 +169,7 @@ class Publisher:
                 for rung in subscription.rungs:
                     if self._rungs[rung].stream_id == stream_id:
                         # On its way to another rung, it needs the key frame there.
-                        self._need_key(rung if subscription.next_rung is None else subscription.next_rung, now)
+                        self._seating.need_key(rung if subscription.next_rung is None else subscription.next_rung, now)
             case _:
                 raise MalformedPacket("a request of a viewer is out of place")
 
@@ -194,7 +180,7 @@ class Publisher:
         before = subscription.next_rung
         subscription.follow_choice()
         if subscription.next_rung != before:
-            self._seat(viewer, subscription, now)
+            self._seating.seat(viewer, subscription, now)
 
     def _repair(
         self, viewer: Viewer, subscription: Subscription, stream_id: bytes, numbers: list[int], now: float
@@ -215,8 +201,7 @@ class Publisher:
     def remove_viewer(self, viewer: Viewer) -> None:
         """Its link is closed, or it has had enough."""
         if self._subscriptions.pop(viewer, None) is not None:
-            self._unseat(viewer)
-            self._update_wanted()
+            self._seating.unseat(viewer)
             self._events.append(ViewerLeft(viewer))
 
     def close(self) -> None:
@@ -224,68 +209,20 @@ class Publisher:
             self._answer(viewer, Ended())
             self.remove_viewer(viewer)
 
-    # Who is sent which rung.
-
-    def _seat(self, viewer: Viewer, subscription: Subscription, now: float) -> None:
-        self._unseat(viewer)
-        if subscription.is_silent:
-            return
-        if subscription.rung is not None:
-            self._watchers[subscription.rung][viewer] = subscription
-        if subscription.next_rung is not None:
-            self._waiting[subscription.next_rung][viewer] = subscription
-            self._need_key(subscription.next_rung, now)
-        self._update_wanted()
-
-    def _unseat(self, viewer: Viewer) -> None:
-        for seats in (*self._watchers, *self._waiting):
-            seats.pop(viewer, None)
-
-    def _update_wanted(self) -> None:
-        wanted = frozenset(rung for rung in range(len(self._rungs)) if self._watchers[rung] or self._waiting[rung])
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self._events.append(RungsWanted(wanted))
-
-    def _need_key(self, rung: int, now: float) -> None:
-        if self._rungs[rung].plan.codec.is_intra_only:
-            return
-        if now >= self._key_asked_at.get(rung, -1.0) + _KEY_FRAMES_APART_S:
-            self._key_asked_at[rung] = now
-            self._events.append(KeyFrameNeeded(rung))
-
-    def _key_owed_at(self, rung: int) -> float:
-        """Who came just after a key frame was sent, too early for another one, has to be given one later."""
-        asked_at = self._key_asked_at.get(rung)
-        return _NEVER if asked_at is None or not self._waiting[rung] else asked_at + _KEY_FRAMES_APART_S
-
     # Frames.
 
     def publish(self, frame: Frame, now: float) -> None:
         """A frame of the rung it names. Raises MessageTooLarge."""
         self._rungs[frame.rung].chunks_of(frame)  # or nobody is let in by it
         if frame.is_key or frame.codec.is_intra_only:
-            self._let_in(frame.rung)
-        watchers = self._watchers[frame.rung]
+            self._seating.let_in(frame.rung)
+        watchers = self._seating.watchers(frame.rung)
         if not watchers:
             return
         sealed = self._spread(self._rungs[frame.rung], frame, watchers, self.parity_policy, now)
         for viewer, subscription in watchers.items():
             if subscription.choice.trial_bits_per_s:
                 self._send_trial(viewer, subscription, sealed, now)
-
-    def _let_in(self, rung: int) -> None:
-        """Those who wait for this rung: here is a frame to begin with."""
-        waiting = self._waiting[rung]
-        if not waiting:
-            return
-        for viewer, subscription in waiting.items():
-            if subscription.rung is not None:
-                self._watchers[subscription.rung].pop(viewer, None)
-            subscription.rung, subscription.next_rung = rung, None
-            self._watchers[rung][viewer] = subscription
-        waiting.clear()
-        self._update_wanted()
 
     def publish_audio(self, frame: Frame, now: float) -> None:
         assert self._audio is not None
@@ -369,16 +306,14 @@ class Publisher:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [self._key_owed_at(rung) for rung in range(len(self._rungs))]
+        times = [self._seating.next_deadline()]
         times.append(_NEVER if self._next_silence_check is None else self._next_silence_check)
         times.append(self._paced[0][0] if self._paced else _NEVER)
         earliest = min(times)
         return None if earliest == _NEVER else earliest
 
     def handle_timer(self, now: float) -> None:
-        for rung in range(len(self._rungs)):
-            if now >= self._key_owed_at(rung):
-                self._need_key(rung, now)
+        self._seating.handle_timer(now)
         self._forget_the_silent(now)
 
     def _forget_the_silent(self, now: float) -> None:
@@ -388,5 +323,4 @@ class Publisher:
         for viewer, subscription in self._subscriptions.items():
             if not subscription.is_silent and now - subscription.heard_at > SILENT_AFTER_S:
                 subscription.is_silent = True
-                self._unseat(viewer)
-                self._update_wanted()
+                self._seating.unseat(viewer)

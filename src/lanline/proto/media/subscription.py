@@ -19,6 +19,7 @@ class Subscription:
         "heard_at",
         "is_silent",
         "next_rung",
+        "rests_until",
         "rung",
         "sent_bytes",
         "sent_packets",
@@ -34,6 +35,8 @@ class Subscription:
         """The one that it will be sent from the next frame on that can be a beginning."""
         self.heard_at = now
         self.is_silent = False
+        self.rests_until = 0.0
+        """Its link is full, and is sent no pictures before it had time to drain."""
         self.sent_bytes = 0
         self.sent_packets = 0
         self._repair_credit = _REPAIR_BURST_PACKETS

@@ -12,7 +12,8 @@ from lanline.crypto.streams import StreamOpener
 from lanline.errors import MalformedPacket, MessageTooLarge
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
-from lanline.proto.media.publisher import KeyFrameNeeded, Publisher, RungsWanted, ViewerJoined, ViewerLeft
+from lanline.proto.media.publisher import Publisher, ViewerJoined, ViewerLeft
+from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted
 from lanline.wire.video import (
     KeyFrameWanted,
     Nack,
