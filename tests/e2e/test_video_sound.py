@@ -7,12 +7,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import av
 import numpy as np
 import pytest
 
 from e2e.cinema import Cinema, cinema
+from e2e.roughway import RoughWay
 from lanline.media import framenumber
 from lanline.media.api import Layout
 from lanline.media.colours import as_picture
@@ -47,43 +49,88 @@ def beeps(film: Path) -> list[float]:
     return [float(on[0]), *map(float, on[1:][np.diff(on) > 0.3])]
 
 
-@pytest.mark.parametrize("ending", ["mkv", "mp4"])
-def test_beeps_in_a_recording_begin_with_their_pictures(house: Cinema, tmp_path: Path, ending: str) -> None:
-    link = serve(house, tmp_path / "ann", "--audio")
-    film = tmp_path / f"film.{ending}"
-    viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", str(film), "--stats")
-    viewer.wait_aside(r"[789]\d shown")
-    assert viewer.end() == 0
+def record(house: Cinema, home: Path, link: str, *films: Path, shown: str = r"[789]\d shown") -> None:
+    """All of them at the same time."""
+    options = ["--home", str(home), link, "--stats", "--sink"]
+    viewers = [house.run("watch", *options, str(film)) for film in films]
+    for viewer in viewers:
+        viewer.wait_aside(shown)
+    for viewer in viewers:
+        assert viewer.end() == 0
+
+
+def assert_in_step(film: Path, least_beeps: int) -> None:
     shown, heard = marks(film), beeps(film)
     inner = [at for at in shown if heard[0] - 0.1 < at < heard[-1] + 0.1]
-    assert len(inner) >= 2
+    assert len(inner) >= least_beeps
     assert max(min(abs(beep - at) for beep in heard) for at in inner) <= 0.040
+
+
+class Listener:
+    """Hears and sees, and keeps nothing but figures."""
+
+    def __init__(self, house: Cinema, home: Path, link: str) -> None:
+        self._program = house.run("watch", "--home", str(home), link, "--sink", "null", "--stats")
+
+    def figures(self) -> tuple[float, float]:
+        """The middle of four seconds or more: sound that was missing in percent, and how far it was astray in ms."""
+        self._program.wait_out(r"(?s)(in step within.*){4}")
+        assert self._program.end() == 0
+        found = re.findall(r"sound ([\d.]+) % missing, in step within (\d+) ms", self._program.out.text)
+        missing, astray = zip(*found, strict=True)
+        return median(map(float, missing)), median(map(float, astray))
+
+
+def sounds(film: Path) -> list[float]:
+    """When each frame of sound begins."""
+    with av.open(str(film)) as container:
+        return [float(packet.pts * packet.time_base) for packet in container.demux(audio=0) if packet.pts is not None]
+
+
+@pytest.mark.parametrize(
+    ("codec", "endings"),
+    [("jpeg", "mkv mp4"), ("h264", "mkv mp4"), ("vp8", "mkv webm"), ("av1", "mkv mp4 webm")],
+)
+def test_what_is_heard_and_what_is_recorded_is_in_step_with_the_pictures(
+    house: Cinema, tmp_path: Path, codec: str, endings: str
+) -> None:
+    link = serve(house, tmp_path / "ann", "--audio", "--codec", codec)
+    listener = Listener(house, tmp_path / "carl", link)
+    films = [tmp_path / f"film.{ending}" for ending in endings.split()]
+    record(house, tmp_path / "bob", link, *films)
+    missing, astray_ms = listener.figures()
+    assert missing <= 2.0
+    assert astray_ms <= 40
+    for film in films:
+        assert_in_step(film, least_beeps=2)
+        times = sounds(film)
+        assert min(np.diff(times)) > 0.010, "none is there twice"
+        # A machine that is busy for a third of a second leaves out as much at the source.
+        assert len(times) >= 0.85 * (times[-1] - times[0]) / 0.020
 
 
 def test_the_sound_of_a_film_is_sent_with_its_pictures(house: Cinema, tmp_path: Path) -> None:
     """The film is a recording of the test picture, so that its sound can be held against its pictures once more."""
     first, second = tmp_path / "first.mkv", tmp_path / "second.mkv"
     link = serve(house, tmp_path / "ann", "--audio")
-    viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", str(first), "--stats")
-    viewer.wait_aside(r"[789]\d shown")
-    assert viewer.end() == 0
+    record(house, tmp_path / "bob", link, first)
     link = serve(house, tmp_path / "carl", "--source", str(first))
-    viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", str(second), "--stats")
-    viewer.wait_aside(r"[567]\d shown")
-    assert viewer.end() == 0
-    shown, heard = marks(second), beeps(second)
-    inner = [at for at in shown if heard[0] - 0.1 < at < heard[-1] + 0.1]
-    assert inner
-    assert max(min(abs(beep - at) for beep in heard) for at in inner) <= 0.040
+    record(house, tmp_path / "bob", link, second, shown=r"[567]\d shown")
+    assert_in_step(second, least_beeps=1)
 
 
-def test_what_is_heard_is_in_step_with_what_is_seen(house: Cinema, tmp_path: Path) -> None:
-    link = serve(house, tmp_path / "ann", "--audio")
-    viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", "null", "--stats")
-    viewer.wait_out(r"(?s)(in step within.*){4}")
-    assert viewer.end() == 0
-    astray = [int(found) for found in re.findall(r"in step within (\d+) ms", viewer.out.text)]
-    assert sorted(astray)[len(astray) // 2] <= 40
+def test_sound_survives_a_way_that_loses_doubles_and_reorders(house: Cinema, tmp_path: Path) -> None:
+    server, port = house.serve("--home", str(tmp_path / "ann"), "--size", "320x240", "--audio")
+    fingerprint = server.wait_out(r"'lanline-video://[^#]+#([^']+)'")[1]
+    way = RoughWay(port, loss=0.05)
+    try:
+        link = f"lanline-video://127.0.0.1:{way.port}/#{fingerprint}"
+        listener = Listener(house, tmp_path / "carl", link)
+        missing, astray_ms = listener.figures()
+    finally:
+        way.close()
+    assert missing <= 4.0
+    assert astray_ms <= 60
 
 
 def test_who_wants_no_sound_gets_none(house: Cinema, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""A window of the command on a display that nobody sees; the screen of that display sent as video, and watched."""
+"""A window of the command on a display that nobody sees: its keys; the screen of that display sent as video, and
+watched.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
-from e2e.cinema import Cinema, cinema
+from e2e.cinema import Cinema, cinema, painted_number
 from lanline.media import framenumber
 from lanline.media.api import Layout, Picture
 from lanline.media.colours import as_picture
+from lanline.media.sources.screen import open_screen
 
 
 @pytest.fixture(name="house")
@@ -31,7 +35,7 @@ def _display() -> Iterator[str]:
         pytest.skip("Xvfb is not installed (Debian: xvfb)")
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [server, "-displayfd", str(writing), "-screen", "0", "800x450x24", "-nolisten", "tcp", "-nocursor"],
+        [server, "-displayfd", str(writing), "-screen", "0", "800x450x24", "-nolisten", "tcp", "-nocursor", "-noreset"],
         pass_fds=[writing],
         stderr=subprocess.DEVNULL,
     )
@@ -72,6 +76,82 @@ def test_what_a_window_shows_is_captured_from_the_screen_and_watched_again(
     seen = numbers[numbers.index(max(numbers[:5])) :]  # the window may have come later than the recording began
     assert seen == sorted(seen)
     assert len(set(seen)) > 10, "it moves"
+
+
+class Ear:
+    """What SDL's driver for files was given to be heard: 16 bits, two channels."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._heard_from = 0
+
+    def begin(self) -> None:
+        self._heard_from = self._file.stat().st_size // 4 * 4
+
+    def hears_beeps(self) -> bool:
+        return bool(self._new().max(initial=0) > 1000)
+
+    def hears_nothing_for_long(self) -> bool:
+        """Longer than from one beep to the next."""
+        latest = self._new()[-2 * 60_000 :]
+        return len(latest) == 2 * 60_000 and not latest.any()
+
+    def _new(self) -> np.ndarray:
+        if not self._file.exists():
+            return np.zeros(0, np.int16)
+        data = self._file.read_bytes()[self._heard_from :]
+        return np.frombuffer(data[: len(data) // 4 * 4], np.int16)
+
+
+def has_caption() -> bool:
+    """At the left foot of the window, where the test picture has nothing black."""
+    source = open_screen(None, 1000, Layout.RGB)
+    try:
+        picture = source.read()
+    finally:
+        source.close()
+    assert picture is not None
+    return bool(picture.pixels[395:403, 84:160].min() < 40)
+
+
+def test_keys_in_a_window_mute_show_figures_save_and_leave(
+    house: Cinema, display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = shutil.which("xdotool")
+    if keys is None:
+        pytest.skip("xdotool is not installed (Debian: xdotool)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISPLAY", display)
+    raw = tmp_path / "heard.raw"
+    server, _ = house.serve("--home", str(tmp_path / "ann"), "--audio", "--size", "640x360")
+    link = server.wait_out(r"'(lanline-video://[^']+)'")[1]
+    sound = {"SDL_AUDIODRIVER": "disk", "SDL_DISKAUDIOFILE": str(raw)}
+    window = house.run("watch", "--home", str(tmp_path / "bob"), link, **sound)
+    ear = Ear(raw)
+    window.pump(ear.hears_beeps, "beep")
+    window.pump(lambda: not has_caption(), "picture without a line")
+
+    def press(key: str) -> None:
+        ear.begin()
+        subprocess.run([keys, "key", key], check=True)
+
+    press("m")
+    window.pump(ear.hears_nothing_for_long, "silence")
+    window.pump(has_caption, "word of being muted")
+    press("m")
+    window.pump(ear.hears_beeps, "beep")
+    window.pump(lambda: not has_caption(), "picture without a line")
+    press("i")
+    window.pump(has_caption, "figures")
+    press("i")
+    window.pump(lambda: not has_caption(), "picture without figures")
+    press("s")
+    window.pump(lambda: list(tmp_path.glob("lanline-*.jpg")), "saved picture")
+    window.pump(has_caption, "name of the picture")
+    (saved,) = tmp_path.glob("lanline-*.jpg")
+    assert painted_number(saved.read_bytes()) > 0
+    press("q")
+    assert window.wait_end() == 0
 
 
 def test_without_an_answering_display_the_terminal_is_offered(house: Cinema) -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from lanline.errors import MalformedPacket
-from lanline.proto.media.frame import Frame
+from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher
 from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted
@@ -28,6 +28,9 @@ PUBLISHER: Address = ("publisher", 6000)
 _MESSAGE = b"\x01"
 _SUBSCRIBE_AGAIN_S = 0.2
 KEY_EVERY_FRAMES = 300
+OPUS = StreamPlan(StreamCodec.OPUS, bits_per_s=96_000)
+SOUND = -1
+"""In place of a rung."""
 
 
 def content(frame_id: int, rung: int, size_bytes: int) -> bytes:
@@ -37,9 +40,16 @@ def content(frame_id: int, rung: int, size_bytes: int) -> bytes:
 
 
 class PublisherNode:
-    """Encodes a frame for each rung that is wanted, at each tick."""
+    """Encodes a frame for each rung that is wanted, at each tick, and sound beside it where that is planned."""
 
-    def __init__(self, publisher: Publisher, plans: Sequence[StreamPlan], fps: float, rng: random.Random) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        plans: Sequence[StreamPlan],
+        fps: float,
+        rng: random.Random,
+        audio: StreamPlan | None = None,
+    ) -> None:
         self.publisher = publisher
         self.captured: dict[int, float] = {}
         self.sent_bytes: Counter[Address] = Counter()
@@ -48,6 +58,10 @@ class PublisherNode:
         self._fps = fps
         self._random = rng
         self._next_frame_at = 0.0
+        self._audio = audio
+        self.sounds: dict[int, float] = {}
+        """When each frame of sound began; it leaves when it is over."""
+        self._next_sound_at = SOUND_FRAME_S if audio is not None else float("inf")
         self._key_wanted: set[int] = set()
         self._since_key: Counter[int] = Counter()
         self._out: list[tuple[bytes, Address]] = []
@@ -59,8 +73,21 @@ class PublisherNode:
 
     def handle_timer(self, now: float) -> None:
         self.publisher.handle_timer(now)
-        if now < self._next_frame_at:
-            return
+        if now >= self._next_sound_at:
+            self._sound(now)
+        if now >= self._next_frame_at:
+            self._picture(now)
+
+    def _sound(self, now: float) -> None:
+        assert self._audio is not None
+        number, began_at = len(self.sounds), now - SOUND_FRAME_S
+        self.sounds[number] = began_at
+        self._next_sound_at += SOUND_FRAME_S
+        size = int(self._audio.bits_per_s / 8 * SOUND_FRAME_S * self._random.uniform(0.7, 1.3))
+        payload = content(number, SOUND, size)
+        self.publisher.publish_audio(Frame(number, StreamCodec.OPUS, True, round(began_at * 1e6), payload), now)
+
+    def _picture(self, now: float) -> None:
         frame_id = len(self.captured)
         self.captured[frame_id] = now
         self._next_frame_at += 1.0 / self._fps
@@ -102,7 +129,8 @@ class PublisherNode:
 
     def next_deadline(self) -> float:
         deadline = self.publisher.next_deadline()
-        return self._next_frame_at if deadline is None else min(deadline, self._next_frame_at)
+        tick = min(self._next_frame_at, self._next_sound_at)
+        return tick if deadline is None else min(deadline, tick)
 
 
 class ViewerNode:
@@ -110,6 +138,8 @@ class ViewerNode:
         self.viewer = viewer
         self.offset_s = clock_offset_s
         self.shown: list[tuple[int, int, float]] = []
+        self.heard: list[tuple[int, float]] = []
+        """Frames of sound as they were handed on: out of order, and before their time."""
         self.damaged: list[int] = []
         self._subscribe_at: float | None = 0.0
 
@@ -141,8 +171,12 @@ class ViewerNode:
     def on_event(self, event: Any, now: float) -> None:
         if isinstance(event, FrameArrived):
             frame = event.frame
-            self.shown.append((frame.frame_id, frame.rung, now))
-            if frame.payload != content(frame.frame_id, frame.rung, len(frame.payload)):
+            rung = SOUND if frame.codec is StreamCodec.OPUS else frame.rung
+            if rung == SOUND:
+                self.heard.append((frame.frame_id, now))
+            else:
+                self.shown.append((frame.frame_id, rung, now))
+            if frame.payload != content(frame.frame_id, rung, len(frame.payload)):
                 self.damaged.append(frame.frame_id)
 
     def next_deadline(self) -> float | None:
@@ -161,6 +195,7 @@ class Broadcast:
         *,
         plans: Sequence[StreamPlan] = (StreamPlan(StreamCodec.JPEG, 1280, 720, 2_500_000),),
         fps: float = 30.0,
+        audio: StreamPlan | None = None,
         viewers: int = 1,
         wants: Subscribe | None = None,
         repairs: bool = True,
@@ -168,7 +203,8 @@ class Broadcast:
         rng = random.Random(f"{seed}|broadcast")
         self.network = SimNetwork(seed, conditions)
         self.world = SimWorld(self.network)
-        self.publisher = PublisherNode(Publisher(plans, fps=fps, entropy=rng.randbytes), plans, fps, rng)
+        core = Publisher(plans, fps=fps, entropy=rng.randbytes, audio=audio)
+        self.publisher = PublisherNode(core, plans, fps, rng, audio)
         self.world.add("publisher", self.publisher, PUBLISHER)
         self.viewers = [self._add_viewer(number, wants, repairs, rng) for number in range(viewers)]
 

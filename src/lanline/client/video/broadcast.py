@@ -56,6 +56,9 @@ class Broadcast:
             self._publisher.publish(rung, frame)
         except MessageTooLarge as problem:
             self._complain(f"{problem} It is left out: choose a smaller --size or --quality, or a larger --mtu.")
+            if not frame.is_key:
+                # What follows depends on it. For a key frame that is missing, viewers ask by themselves.
+                self._encoders.request_key(rung)
 
     def _complain(self, sentence: str) -> None:
         """Not for each picture."""

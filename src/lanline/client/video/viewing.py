@@ -162,14 +162,18 @@ class Viewing:
             return
         self._notice = notice
         self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
-        await self._apart(partial(stage.notify, notice))
+        await self._notify_stage(stage)
+
+    async def _notify_stage(self, stage: Stage) -> None:
+        is_muted = self._player is not None and self._player.is_muted
+        await self._apart(partial(stage.notify, self._notice or (_MUTED if is_muted else "")))
 
     async def _await_quit(self, stage: Stage) -> None:
         # Neither windows nor terminals tell by themselves, on all systems.
         while QUIT not in (keys := await self._apart(stage.keys)):
             if keys.count(MUTE) % 2 and self._player is not None:
                 self._player.is_muted = not self._player.is_muted
-                await self._apart(partial(stage.notify, _MUTED if self._player.is_muted else ""))
+                await self._notify_stage(stage)
             await asyncio.sleep(_KEYS_EVERY_S)
 
     async def _count(self, stage: Stage) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -17,14 +16,13 @@ with warnings.catch_warnings():
     import sdl2
 
 from lanline.errors import MediaProblem
-from lanline.media import lettering
 from lanline.media.api import Layout, Picture, Size
 from lanline.media.colours import fitted
+from lanline.media.sinks.caption import Caption, set_in
 from lanline.media.sinks.snapshot import save_picture
 
 _LARGEST_PART = 0.9
 """Of the screen, at first."""
-_SAVED_S = 3.0
 _FULL_RANGE, _VIDEO_RANGE = 0, 1
 """SDL_YUV_CONVERSION_MODE, which the binding does not name."""
 
@@ -34,10 +32,7 @@ class Window:
         _need_display()
         self._title = title
         self._folder = folder or Path.cwd()
-        self._shows_line = statistics
-        self._line = ""
-        self._notice = ""
-        self._notice_ends = 0.0
+        self._caption = Caption(shows_figures=statistics)
         self._is_full = False
         self._picture: Picture | None = None
         self._texture: object = None
@@ -98,23 +93,22 @@ class Window:
                 (room.width - size.width) // 2, (room.height - size.height) // 2, size.width, size.height
             )
             sdl2.SDL_RenderCopy(self._renderer, self._texture, None, ctypes.byref(place))
-        self._draw_line(room)
+        self._draw_caption(room)
         sdl2.SDL_RenderPresent(self._renderer)
 
-    def _draw_line(self, room: Size) -> None:
-        text = self._notice or (self._line if self._shows_line else "")
+    def _draw_caption(self, room: Size) -> None:
+        text = self._caption.text()
         if not text:
             return
-        scale = max(1, min(room.width // 640 + 1, room.width // max(1, lettering.width_of(text, 1))))
-        if self._overlaid != (text, scale):
-            self._overlay_size = self._letter(text, scale)
-            self._overlaid = (text, scale)
+        if self._overlaid != (text, room.width):
+            self._overlay_size = self._letter(text, room.width)
+            self._overlaid = (text, room.width)
         size = self._overlay_size
         place = sdl2.SDL_Rect(0, room.height - size.height, size.width, size.height)
         sdl2.SDL_RenderCopy(self._renderer, self._overlay, None, ctypes.byref(place))
 
-    def _letter(self, text: str, scale: int) -> Size:
-        field = lettering.lettered(text, scale)
+    def _letter(self, text: str, width: int) -> Size:
+        field = set_in(text, width)
         pixels = (field[..., None].repeat(3, axis=2) * 235).astype("uint8")
         height, width = field.shape
         if self._overlay is not None:
@@ -131,11 +125,11 @@ class Window:
         return Size(max(1, width.value), max(1, height.value))
 
     def tell(self, line: str) -> None:
-        self._line = line
+        self._caption.figures = line
         self._redraw()
 
     def notify(self, line: str) -> None:
-        self._notice, self._notice_ends = line, float("inf")
+        self._caption.notice = line
         self._redraw()
 
     def _redraw(self) -> None:
@@ -143,8 +137,8 @@ class Window:
             self._draw()
 
     def keys(self) -> list[str]:
-        if self._notice and time.monotonic() > self._notice_ends:
-            self.notify("")
+        if self._caption.has_expired():
+            self._redraw()
         pressed: list[str] = []
         event = sdl2.SDL_Event()
         while sdl2.SDL_PollEvent(ctypes.byref(event)):
@@ -165,7 +159,7 @@ class Window:
                 mode = sdl2.SDL_WINDOW_FULLSCREEN_DESKTOP if self._is_full else 0
                 sdl2.SDL_SetWindowFullscreen(self._window, mode)
             case "i":
-                self._shows_line = not self._shows_line
+                self._caption.shows_figures = not self._caption.shows_figures
                 self._redraw()
             case "s" if self._picture is not None:
                 self._save(self._picture)
@@ -175,10 +169,10 @@ class Window:
 
     def _save(self, picture: Picture) -> None:
         try:
-            self.notify(f"Saved as {save_picture(picture, self._folder).name}")
+            self._caption.remark(f"Saved as {save_picture(picture, self._folder).name}")
         except MediaProblem as problem:
-            self.notify(str(problem))
-        self._notice_ends = time.monotonic() + _SAVED_S
+            self._caption.remark(str(problem))
+        self._redraw()
 
     def close(self) -> None:
         sdl2.SDL_DestroyRenderer(self._renderer)  # and its textures

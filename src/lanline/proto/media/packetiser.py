@@ -16,14 +16,16 @@ class Packetiser:
         self._room = room_bytes - HEADER_BYTES
 
     def chunks_of(self, frame_bytes: int) -> int:
-        return -(-frame_bytes // self._room)
+        """Raises MessageTooLarge."""
+        total = -(-frame_bytes // self._room)
+        if not 0 < total <= MOST_CHUNKS:
+            raise MessageTooLarge(f"A frame of {frame_bytes} bytes does not fit into 1 to {MOST_CHUNKS} packets.")
+        return total
 
     def packetise(self, frame: Frame, parity_chunks: int, sent_at_us: list[int]) -> list[bytes]:
         """`sent_at_us` says when each packet will leave, data first; it has an entry for each packet."""
         size_bytes = len(frame.payload)
         total = self.chunks_of(size_bytes)
-        if not 0 < total <= MOST_CHUNKS:
-            raise MessageTooLarge(f"A frame of {size_bytes} bytes does not fit into 1 to {MOST_CHUNKS} packets.")
         chunks = _equal_chunks(frame.payload, total)
         chunks += parity_of(chunks, parity_chunks)
         return [

@@ -228,6 +228,7 @@ class Publisher:
 
     def publish(self, frame: Frame, now: float) -> None:
         """A frame of the rung it names. Raises MessageTooLarge."""
+        self._rungs[frame.rung].chunks_of(frame)  # or nobody is let in by it
         if frame.is_key or frame.codec.is_intra_only:
             self._seating.let_in(frame.rung)
         watchers = self._seating.watchers(frame.rung)

@@ -132,3 +132,19 @@ def test_muted_it_is_silent_and_stays_in_its_time() -> None:
     room.run({n: 0.02 * n for n in range(50)}, 1.0)
     assert not any(block.any() for _, block in room.heard)
     assert room.player.take_figures().blocks > 40
+
+
+def test_when_a_queue_of_seconds_has_gone_sound_is_heard_at_once_and_soon_without_that_delay() -> None:
+    room = Room()
+    begin = room.now
+
+    def arrives_at(number: int) -> float:
+        return 0.02 * number + 4.0 if number < 200 else max(8.0, 0.02 * number + 0.03)
+
+    room.run({n: arrives_at(n) for n in range(1500)}, 30.0)
+    heard = {number: at - begin - 0.02 * number for number, at in room.begun().items()}
+    assert len([n for n in heard if n < 190]) > 180
+    assert max(delay for n, delay in heard.items() if n < 190) < 4.1
+    assert all(n in heard for n in range(410, 850))
+    assert max(delay for n, delay in heard.items() if n >= 410) < 0.03 + 0.6 + 1.1
+    assert max(delay for n, delay in heard.items() if n >= 1200) < 0.03 + 0.3 + 0.1

@@ -18,7 +18,7 @@ def display() -> Iterator[str]:
         pytest.skip("Xvfb is not installed (Debian: xvfb)")
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [server, "-displayfd", str(writing), "-screen", "0", "1000x700x24", "-nolisten", "tcp"],
+        [server, "-displayfd", str(writing), "-screen", "0", "1000x700x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writing],
         stderr=subprocess.DEVNULL,
     )

@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_no_end(window: Window, tmp_path: Pat
     window.show(pattern())
     press("s")
     assert window.keys() == ["s"]
-    assert window._notice.startswith("The picture cannot be saved")
+    assert window._caption.text().startswith("The picture cannot be saved")
 
 
 def test_i_shows_the_statistics_and_takes_them_away(window: Window) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lanline.crypto.sealing import EPOCH_BITS
 from lanline.crypto.streams import StreamOpener
-from lanline.errors import MalformedPacket
+from lanline.errors import MalformedPacket, MessageTooLarge
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher, ViewerJoined, ViewerLeft
@@ -277,6 +277,45 @@ def test_sound_goes_to_those_who_want_it() -> None:
     say(core, Subscribe(wants_audio=False), viewer="bob")
     core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 0.0)
     assert list(sent(core)) == ["ann"]
+
+
+def test_a_frame_that_is_too_large_is_refused_and_does_not_hold_up_the_next() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    core.publish(frame(0), 0.0)
+    sent(core)
+    with pytest.raises(MessageTooLarge):
+        core.publish(frame(1, size=5_000_000), 1 / FPS)
+    core.publish(frame(2, size=60 * 1144), 2 / FPS)
+    assert sent(core, 2 / FPS)["ann"], "the first slice leaves at once"
+
+
+def test_nobody_is_let_in_by_a_key_frame_that_is_too_large() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    with pytest.raises(MessageTooLarge):
+        core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(5_000_000), 1), 0.0)
+    core.publish(frame(1, rung=1, is_key=False), 0.1)
+    assert sent(core, 0.1) == {}
+    events(core)
+    core.handle_timer(0.3)
+    assert events(core) == [KeyFrameNeeded(1)]
+
+
+def test_on_a_full_link_sound_is_repaired_and_pictures_are_not() -> None:
+    audio = StreamPlan(StreamCodec.OPUS, bits_per_s=64_000)
+    core = Publisher(JPEG, fps=FPS, entropy=random.Random(1).randbytes, audio=audio)
+    say(core, Subscribe())
+    offer = offer_of(core)
+    assert offer.audio is not None
+    core.publish(frame(0), 0.0)
+    core.publish_audio(Frame(0, StreamCodec.OPUS, True, 0, bytes(160)), 0.0)
+    sent(core, 0.2)
+    say(core, Report(100_000, 30_000, 27, 0, 0, queue_us=100_000, trend_us=0), now=0.2)
+    say(core, Nack(offer.rungs[0].stream_id, [0]), now=0.2)
+    assert sent(core, 0.2) == {}
+    say(core, Nack(offer.audio.stream_id, [0]), now=0.2)
+    assert [packet[:8] for packet in sent(core, 0.2)["ann"]] == [offer.audio.stream_id]
 
 
 def test_sound_is_sent_twice_a_little_apart_to_who_loses_and_once_to_who_does_not() -> None:

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from lanline.client.video.rungs import RungEncoders, plan_rungs
+from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
+
+LIMIT_S = 20
+PLANS = plan_rungs(Codec.H264, Size(640, 480), 30.0)
+PICTURE = Picture(np.zeros((720, 640), np.uint8), Layout.YUV, 1)
+
+
+def ignore() -> None: ...
+
+
+class Encoder:
+    """Notes what is asked of it; `meanwhile` happens while it encodes."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] = ignore
+        self.sizes: list[Size] = []
+        self.keys = 0
+        self.is_closed = False
+
+    def encode(self, picture: Picture) -> list[EncodedFrame]:
+        self.sizes.append(picture.size)
+        self.meanwhile()
+        return [EncodedFrame(Codec.H264, False, picture.captured_at_us, b"frame", 0, 0)]
+
+    def request_key(self) -> None:
+        self.keys += 1
+
+    def set_quality(self, quality: int) -> None: ...
+    def set_bitrate(self, bits_per_s: int) -> None: ...
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.opened: dict[int, list[Encoder]] = {}
+        self.rungs = RungEncoders(PLANS, self._open, Layout.YUV)
+
+    def _open(self, rung: int) -> Encoder:
+        self.opened.setdefault(rung, []).append(Encoder())
+        return self.opened[rung][-1]
+
+    def encode(self) -> list[int]:
+        return [rung for rung, _ in self.rungs.encode(PICTURE)]
+
+
+def test_the_usual_heights_below_the_source_and_its_own_are_planned() -> None:
+    assert [(plan.width, plan.height) for plan in PLANS] == [(320, 240), (640, 480)]
+
+
+def test_only_what_is_wanted_is_encoded_in_its_size_and_what_is_not_any_more_is_let_go() -> None:
+    desk = Desk()
+    assert desk.encode() == []
+    desk.rungs.want(frozenset({0, 1}))
+    assert desk.encode() == [0, 1]
+    desk.rungs.want(frozenset({1}))
+    assert desk.encode() == [1]
+    assert desk.opened[0][0].is_closed
+    assert desk.opened[0][0].sizes == [Size(320, 240)]
+    assert desk.opened[1][0].sizes == [Size(640, 480)] * 2
+    assert not desk.opened[1][0].is_closed
+
+
+def test_a_key_frame_is_asked_of_its_own_rung_once() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({0, 1}))
+    desk.encode()
+    desk.rungs.request_key(1)
+    desk.encode()
+    desk.encode()
+    assert (desk.opened[0][0].keys, desk.opened[1][0].keys) == (0, 1)
+
+
+def test_an_encoder_that_begins_with_a_key_frame_is_not_asked_for_another() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({1}))
+    desk.rungs.request_key(1)
+    desk.encode()
+    desk.encode()
+    assert desk.opened[1][0].keys == 0
+
+
+def test_a_key_frame_that_is_asked_for_in_another_thread_while_a_picture_is_encoded_comes_with_the_next() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({1}))
+    desk.encode()
+    encoder = desk.opened[1][0]
+
+    def ask() -> None:
+        asking = threading.Thread(target=desk.rungs.request_key, args=[1])
+        asking.start()
+        asking.join(LIMIT_S)
+
+    encoder.meanwhile = ask
+    desk.encode()
+    assert encoder.keys == 0
+    encoder.meanwhile = ignore
+    desk.encode()
+    assert encoder.keys == 1
+
+
+def test_it_comes_also_when_one_was_asked_for_before() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({1}))
+    desk.encode()
+    encoder = desk.opened[1][0]
+    encoder.meanwhile = lambda: desk.rungs.request_key(1)
+    desk.rungs.request_key(1)
+    desk.encode()
+    encoder.meanwhile = ignore
+    desk.encode()
+    desk.encode()
+    assert encoder.keys == 2
+
+
+def test_one_that_is_asked_for_while_the_encoder_is_opened_is_not_lost() -> None:
+    """Who asks may have come too late for the first frame."""
+    desk = Desk()
+    desk.rungs.want(frozenset({1}))
+    made = desk._open
+
+    def open_slowly(rung: int) -> Encoder:
+        desk.rungs.request_key(rung)
+        return made(rung)
+
+    desk.rungs._make_encoder = open_slowly
+    desk.encode()
+    desk.encode()
+    assert desk.opened[1][0].keys == 1

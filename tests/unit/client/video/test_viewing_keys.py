@@ -1,0 +1,122 @@
+"""Keys that are pressed while a feed goes on: at a stage that notes what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+
+from lanline.client.video.feed import Counts
+from lanline.client.video.soundplayer import SoundPlayer
+from lanline.client.video.viewing import Viewing
+from lanline.media.api import Codec, EncodedFrame, Samples, Sound
+from lanline.media.sinks.blankspeaker import BlankSpeaker
+
+LIMIT_S = 20
+
+
+def frame(codec: Codec = Codec.JPEG) -> EncodedFrame:
+    return EncodedFrame(codec, True, 1_000_000, b"", 0, 0)
+
+
+class Room:
+    """A feed, a stage and a decoder; `notices` is what stands on the stage, one after the other."""
+
+    source, is_refused, has_sound, keeps_sound = "host:6000", False, True, False
+
+    def __init__(self) -> None:
+        self.scenes: asyncio.Queue[list[EncodedFrame]] = asyncio.Queue()
+        self.pressed: list[str] = []
+        self.notices: list[str] = []
+        self.is_heard = False
+        self.player = SoundPlayer(BlankSpeaker(), self, asyncio.get_running_loop().time)
+
+    def open_player(self) -> SoundPlayer:
+        self.is_heard = True
+        return self.player
+
+    async def take(self, timeout_s: float) -> list[EncodedFrame]:
+        return await self.scenes.get()
+
+    def decode(self, frame: EncodedFrame) -> Sound:
+        return Sound(np.zeros((960, 2), np.int16), frame.captured_at_us)
+
+    def put(self, frames: list[EncodedFrame]) -> int:
+        return len(frames)
+
+    def notify(self, line: str) -> None:
+        self.notices.append(line)
+
+    def keys(self) -> list[str]:
+        pressed, self.pressed = self.pressed, []
+        return pressed
+
+    def counts(self) -> Counts:
+        return Counts()
+
+    def tell(self, line: str) -> None: ...
+    def request_key(self) -> None: ...
+    def refuse_sound(self) -> None: ...
+    def play(self, samples: Samples) -> None: ...
+    def close(self) -> None: ...
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 -- what happens in another thread tells nobody
+            await asyncio.sleep(0.001)
+
+
+def play(scene: Callable[[Room], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        room = Room()
+        viewing = Viewing(
+            room, lambda: room, lambda _: None, timeout_s=2, statistics=False, open_player=room.open_player
+        )
+        async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+            group.create_task(viewing.run())
+            await scene(room)
+            room.pressed.append("q")
+
+    asyncio.run(run())
+
+
+def test_m_mutes_and_brings_the_sound_back_and_says_so() -> None:
+    async def scene(room: Room) -> None:
+        room.scenes.put_nowait([frame(Codec.OPUS)])
+        await room.until(lambda: room.is_heard)
+        room.pressed.append("m")
+        await room.until(lambda: room.notices[-1].startswith("Muted"))
+        assert room.player.is_muted
+        room.pressed.append("m")
+        await room.until(lambda: room.notices[-1] == "")
+        assert not room.player.is_muted
+
+    play(scene)
+
+
+def test_two_presses_at_once_change_nothing() -> None:
+    async def scene(room: Room) -> None:
+        room.scenes.put_nowait([frame(Codec.OPUS)])
+        await room.until(lambda: room.is_heard)
+        room.pressed += ["m", "m"]
+        await room.until(lambda: not room.pressed)
+        room.pressed.append("m")
+        await room.until(lambda: room.notices[-1].startswith("Muted"))
+        assert len(room.notices) == 2
+
+    play(scene)
+
+
+def test_who_is_muted_is_told_so_again_when_the_video_is_back() -> None:
+    async def scene(room: Room) -> None:
+        room.scenes.put_nowait([frame(Codec.OPUS), frame()])
+        await room.until(lambda: room.is_heard)
+        room.pressed.append("m")
+        await room.until(lambda: room.player.is_muted)
+        room.scenes.put_nowait([])
+        await room.until(lambda: room.notices[-1].startswith("No"))
+        room.scenes.put_nowait([frame(Codec.OPUS), frame()])
+        await room.until(lambda: room.notices[-1].startswith("Muted"))
+
+    play(scene)
