@@ -23,6 +23,7 @@ import goodput
 import handshakes
 import idle
 import latency
+import start
 import video
 from conditions import conditions
 from contenders import CONTENDERS
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     chatmembers.NAME: chatmembers.measure,
     chatcatchup.NAME: chatcatchup.measure,
     chatloss.NAME: chatloss.measure,
+    start.NAME: start.measure,
     video.NAME: video.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"

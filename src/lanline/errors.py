@@ -17,6 +17,7 @@
     ├── MediaProblem            a camera, file, codec, window or terminal that does not do what is asked
     │   └── DamagedFrame        bytes that are no frame: dropped, and a key frame asked for
     ├── OutboxProblem           the folder of waiting mail cannot be read or written
+    │   └── OutboxFull          for want of room: with room, the same will do
     ├── HistoryProblem          the client's own memory cannot be opened, read or written
     ├── NotJoined               this home has joined no server yet, or another one
     ├── ServerKeyChanged        the server shows another key than the one that was pinned
@@ -155,6 +156,10 @@ class DamagedFrame(MediaProblem):
 
 class OutboxProblem(LanlineError):
     pass
+
+
+class OutboxFull(OutboxProblem):
+    exit_status = 75
 
 
 class HistoryProblem(LanlineError):

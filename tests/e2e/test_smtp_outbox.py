@@ -164,6 +164,31 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_kept(person: Person, mood
     assert server.messages == []
 
 
+FULL_DISK = "import errno, os\ndef fsync(_): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\nos.fsync = fsync"
+
+
+def test_a_flush_onto_a_full_disk_sends_nothing_and_keeps_everything(
+    person: Person, moody: Any, tmp_path: Path
+) -> None:
+    server, port = moody({"GREETING": [b"421 no\r\n", b"220 ok\r\n"]})
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text("".join(f'{{"to": "n{number}@x.org"}}\n' for number in range(3)))
+    person.send(port, "--from-addr", "ann@x.org", "--batch", str(batch), "--queue")
+    command = person.bootstrapped(FULL_DISK, "flush")
+    run = subprocess.run(
+        command, env=person.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert is_a_sentence(run, 75)
+    assert "no room left" in run.stderr
+    assert "3 messages stay in the outbox" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert server.messages == []
+    assert [record["state"] for record in person.records()] == ["queued"] * 3
+    run = person.run("flush")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(server.messages) == 3
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_flushes_killed_again_and_again_lose_nothing_and_double_nothing(
     person: Person, moody: Any, tmp_path: Path, seed: int

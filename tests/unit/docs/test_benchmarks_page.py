@@ -17,6 +17,7 @@ PARTS = [
     "idle",
     "handshakes",
     "flood",
+    "start",
     "video",
     "chat",
     "chatmembers",

@@ -11,7 +11,8 @@ import typer
 from lanline.cli.admin.group import app
 from lanline.config import read_config, settings
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "server.md").read_text(encoding="utf-8")
+_DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (_DOCS / "server.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| `([a-z_.]+)` \| ([^|]+) \| ", re.MULTILINE)
 
 
@@ -37,3 +38,10 @@ def test_every_command_of_an_admin_is_on_the_page() -> None:
     group = typer.main.get_command(app)
     for name in group.commands:  # type: ignore[attr-defined]
         assert re.search(rf"`lanline admin [^`]*\b{name}\b|`{name}`|lanline admin {name}", PAGE), name
+
+
+def test_what_a_server_needs_is_said_with_the_command_that_measured_it() -> None:
+    section = PAGE.partition("\n## What it needs\n")[2].partition("\n## ")[0]
+    assert "benchmarks.md#start-and-a-server-at-rest" in section
+    assert "bench/run.py --only start" in section
+    assert "\n## Start, and a server at rest\n" in (_DOCS / "benchmarks.md").read_text(encoding="utf-8")

@@ -173,6 +173,17 @@ def test_wrong_passwords_are_slowed_down_for_the_account_wherever_they_come_from
     assert join(client, "ann") == "ann"
 
 
+def test_a_device_that_has_joined_signs_in_however_passwords_are_guessed_at(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_account=3, passwords_per_address=3, password_wait_s=10.0)
+    house.join("ann").hang_up()
+    for number in range(4):
+        client = house.greet(f"thief {number}", address=("192.0.2.7", 1))
+        refusal = join(client, "ann", "a wrong password")
+    assert refusal is RefusalCode.SLOW_DOWN
+    signed_in = house.sign_in("ann", address=("192.0.2.7", 2))
+    assert signed_in.signed_in.name == "ann"
+
+
 def test_wrong_passwords_are_slowed_down_for_the_address_whatever_the_name(open_house: OpenHouse) -> None:
     house = open_house(is_open=False, passwords_per_address=3)
     client = house.greet("thief")

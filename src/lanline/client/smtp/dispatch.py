@@ -108,7 +108,7 @@ class Dispatch:
             return self._settle(entry, parcel, delivery, fresh=fresh)
         except OutboxProblem as problem:
             text = f"{_sent(parcel, delivery, queued=()).text}. But the outbox does not know: {problem}"
-            return Outcome(Verdict.SENT, text, problem.exit_status)
+            return Outcome(Verdict.SENT, text, OutboxProblem.exit_status)  # also without room: not to be tried again
 
     def _settle(self, entry: Entry, parcel: Parcel, delivery: Delivery, *, fresh: bool) -> Outcome:
         """The accepted recipients are done with. The others stay where trying again, or a person, can do something."""

@@ -11,7 +11,15 @@ import msgspec
 from lanline.client.smtp.courier import Courier, Passage
 from lanline.client.smtp.dispatch import Dispatch, Outcome, Verdict
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.errors import InvalidInput, LanlineError, MailDeferred, MailInterrupted, MailUncertain, OutboxProblem
+from lanline.errors import (
+    InvalidInput,
+    LanlineError,
+    MailDeferred,
+    MailInterrupted,
+    MailUncertain,
+    OutboxFull,
+    OutboxProblem,
+)
 from lanline.model.mail.text import shown
 
 
@@ -67,8 +75,13 @@ class Flush:
                 return False
             try:
                 outcome = await self._carry(dispatch, token)
+            except OutboxFull as problem:  # nor could the next be noted
+                self._report(
+                    Outcome(Verdict.DEFERRED, f"{problem} {_stay(tokens[place:], route)}", problem.exit_status)
+                )
+                return True
             except OutboxProblem as problem:  # of this message; the next may be well
-                outcome = Outcome(Verdict.DEFERRED, str(problem), problem.exit_status)
+                outcome = Outcome(Verdict.DEFERRED, str(problem), OutboxProblem.exit_status)
             if outcome is not None:
                 self._report(outcome)
             if outcome is not None and outcome.verdict is Verdict.INTERRUPTED:
@@ -84,6 +97,11 @@ class Flush:
                 return None
             with self._progress(entry.record.size_bytes) as step:
                 outcome = await dispatch.resend(entry, step)
+        except OutboxFull as problem:
+            if entry.record.state is State.QUEUED:
+                raise
+            # The dot was out, and what came of it cannot be noted.
+            raise OutboxProblem(f"{problem} {uncertain_sentence(entry.record)}") from problem
         finally:
             entry.release()
         if outcome.verdict is not Verdict.QUEUED:
@@ -98,7 +116,7 @@ def settle_interrupted(outbox: Outbox, report: Callable[[Outcome], None]) -> Non
             try:
                 entry = outbox.claim(token)
             except OutboxProblem as problem:
-                report(Outcome(Verdict.DEFERRED, str(problem), problem.exit_status))
+                report(Outcome(Verdict.DEFERRED, str(problem), OutboxProblem.exit_status))
                 continue
             if entry is not None:
                 report(Outcome(Verdict.UNCERTAIN, uncertain_sentence(entry.record), MailUncertain.exit_status))

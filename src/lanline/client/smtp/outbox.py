@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import fcntl
 import os
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from lanline.errors import OutboxProblem
+from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Envelope, Parcel
 from lanline.model.mail.server import Server, SignIn
 
@@ -274,4 +275,6 @@ def _explained(folder: Path) -> Iterator[None]:
 
 
 def _problem(folder: Path, cause: OSError) -> OutboxProblem:
+    if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return OutboxFull(f"There is no room left for the outbox {folder}.")
     return OutboxProblem(f"The outbox {folder} cannot be used: {cause.strerror or cause}.")

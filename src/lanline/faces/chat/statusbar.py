@@ -7,10 +7,12 @@ from prompt_toolkit.utils import get_cwidth
 
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import MessageState
+from lanline.client.chat.values import Message, MessageState
+from lanline.client.chat.wishes import as_wished, taken_back
 from lanline.faces.chat.places import Places
 from lanline.faces.chat.rendering import shorten
 from lanline.faces.chat.utterances import MARKS, words_of
+from lanline.model.content import Edit
 
 _OWN_COLUMNS = 16
 _SEARCHED = 20
@@ -36,7 +38,7 @@ class StatusBar:
         self._own = self._own_mark()
 
     def refresh_queue(self) -> None:
-        outbox = self._node.outbox
+        outbox = as_wished(self._node.outbox)
         self._queued = [words_of(each) for each in outbox if each.state is MessageState.QUEUED]
         self._refused = [words_of(each) for each in outbox if each.state is MessageState.REFUSED]
 
@@ -51,12 +53,19 @@ class StatusBar:
         conversation = self._places.conversation
         if conversation is None:
             return ""
-        own = [
-            each
-            for each in self._node.messages(conversation.log, last=_SEARCHED)
-            if each.is_own and words_of(each) and each.state is not MessageState.REFUSED
-        ]
-        return f"{MARKS[own[-1].state]} {shorten(words_of(own[-1]), _OWN_COLUMNS)}" if own else ""
+        latest = self._latest_own(self._node.messages(conversation.log, last=_SEARCHED))
+        return f"{MARKS[latest.state]} {shorten(words_of(latest), _OWN_COLUMNS)}" if latest is not None else ""
+
+    def _latest_own(self, messages: list[Message]) -> Message | None:
+        """That still stands: what was taken back is not to be read again, nor the words that stood in for it."""
+        gone = taken_back([*messages, *self._node.outbox])
+        for each in reversed(messages):
+            content = each.content
+            meant = content.target if isinstance(content, Edit) else each.entry_id
+            is_said = each.is_own and words_of(each) and each.state is not MessageState.REFUSED
+            if is_said and (each.account, meant) not in gone:
+                return each
+        return None
 
     def fragments(self, columns: int) -> StyleAndTextTuples:
         lines: StyleAndTextTuples = []

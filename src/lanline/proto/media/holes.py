@@ -2,6 +2,7 @@
 
 Only numbers that may be worth asking for are kept: data chunks of frames that are known, and whole gaps between frames.
 Parity is not missed: each viewer is sent as much of it as its own loss calls for, and nobody asks for it.
+What is too far behind is forgotten, so that no publisher makes this grow, whatever it claims.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from lanline.proto.media.packet import StreamPacket
 
 _MOST_GAP = 4096
 """A jump that is longer is a new beginning: nothing before it could still be repaired."""
+MOST_GAPS = 128
+_MOST_NUMBERS = 3 * _MOST_GAP
+"""So many are noted before those beyond reach are looked for: then there are far fewer again."""
 _LEAST_WAIT_S = 0.002
 _MOST_WAIT_S = 0.060
 _LATENESS_MARGIN = 1.25
@@ -86,6 +90,8 @@ class Holes:
             self._lateness_s *= _FADING
         self.highest = number
         self._highest_frame = (packet.frame_id, data_end, data_end + packet.parity_chunks)
+        if len(self.missing) > _MOST_NUMBERS or len(self.asked) > _MOST_NUMBERS:
+            self._forget_beyond_reach()
 
     def _miss(self, start: int, stop: int, since: float) -> None:
         for number in range(start, stop):
@@ -143,6 +149,16 @@ class Holes:
     def is_past(self, end_number: int) -> bool:
         """Whether something of a later frame than the one with this end has arrived."""
         return self.highest is not None and self.highest >= end_number
+
+    @property
+    def reach(self) -> int:
+        """The oldest number that may still arrive: one further behind would be a new beginning."""
+        return 0 if self.highest is None else self.highest - _MOST_GAP
+
+    def _forget_beyond_reach(self) -> None:
+        reach = self.reach
+        self.missing = {number: since for number, since in self.missing.items() if number >= reach}
+        self.asked = {number: asked for number, asked in self.asked.items() if number >= reach}
 
     def begin_anew(self) -> None:
         """What was sent while nobody listened is not missing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lanline.crypto.streams import StreamOpener
 from lanline.errors import MalformedPacket
 from lanline.proto.media.frame import ReceivedFrame
-from lanline.proto.media.holes import Arrival, Gap, Holes
+from lanline.proto.media.holes import MOST_GAPS, Arrival, Gap, Holes
 from lanline.proto.media.nack import NackPlanner
 from lanline.proto.media.pacing import UsualSize, expected_packets
 from lanline.proto.media.packet import StreamPacket, decode_stream_packet
@@ -121,8 +121,10 @@ class IncomingStream:
             is_late = now >= deadline and self._is_overtaken(partial)
             if is_late or partial.head.frame_id < shown_id:
                 self._reassembler.give_up(partial.head.frame_id)
-        for gap, deadline in self._open_gaps(patience_s):
-            if now >= deadline or gap.frame_id < shown_id:
+        surplus = len(self._holes.gaps) - MOST_GAPS
+        for place, (gap, deadline) in enumerate(self._open_gaps(patience_s)):
+            is_out_of_reach = place < surplus or gap.end <= self._holes.reach
+            if is_out_of_reach or now >= deadline or gap.frame_id < shown_id:
                 self._holes.forget_gap(gap)
                 size = gap.end - gap.first
                 numbers = list(range(gap.first, gap.end))

@@ -52,7 +52,7 @@ class NackPlanner:
             if now + rtt <= deadline:
                 numbers += self._of_gap(gap, now, rtt)
         for partial, deadline in frames:
-            if now + rtt <= deadline:
+            if now + rtt <= deadline and partial.end_number > self._holes.reach:
                 numbers += self._of_frame(partial, now, rtt)
         for number in numbers:
             _, tries = self._holes.asked.get(number, (0.0, 0))
@@ -70,16 +70,16 @@ class NackPlanner:
     def _of_frame(self, partial: OpenFrame, now: float, rtt: float) -> list[int]:
         tail_due = partial.last_arrival + self._holes.wait_s + self._longest_pause_s(partial)
         is_over = self._is_due(tail_due, now) or self._holes.is_past(partial.end_number)
-        total = partial.head.total_chunks
+        total, reach = partial.head.total_chunks, self._holes.reach
         wanted = list(partial.wanted)
         due: list[list[int]] = [[] for _ in wanted]
         for index in partial.missing_indexes():
             number, block = partial.first_number + index, block_of(index, total)
-            is_due = self._is_missing(number, now) or now >= tail_due
+            is_due = number >= reach and (self._is_missing(number, now) or now >= tail_due)
             if is_due and not self._is_asked(number, now, rtt):
                 due[block].append(number)
             else:
-                # It is on its way, by itself or as a repair.
+                # It is on its way, by itself or as a repair, or nothing can bring it any more.
                 wanted[block] -= 1
         parity_to_come = 0 if is_over else self._parity_to_come(partial)
         return [

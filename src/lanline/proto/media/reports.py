@@ -17,6 +17,9 @@ QUIET_INTERVAL_S = 0.45
 """A little less than five, so that timers that ring late make no six of them."""
 _QUIET_S = 0.005
 _SETTLING_S = 0.05
+_MOST_FRAMES = 256
+_MOST_NUMBERS = 16_384
+"""Of packets that are lost. With more frames or numbers than that, the oldest frames count at once."""
 
 
 class _Entry:
@@ -34,15 +37,22 @@ class LossLedger:
 
     def __init__(self) -> None:
         self._entries: deque[_Entry] = deque()
+        self._lost_numbers = 0
+        """In all entries."""
         self._repaired: set[int] = set()
+        self._counted = (0, 0, 0)
+        """As `settle` returns it, of frames for which there was no room any more."""
 
     def on_repair(self, number: int) -> None:
-        self._repaired.add(number)
+        if len(self._repaired) < _MOST_NUMBERS:
+            self._repaired.add(number)
 
     def on_straggler(self, number: int) -> None:
         """Came by itself after its frame was closed."""
         for entry in self._entries:
-            entry.lost.discard(number)
+            if number in entry.lost:
+                entry.lost.discard(number)
+                self._lost_numbers -= 1
 
     def on_closed(self, closed: ClosedFrame, now: float) -> None:
         numbers = range(closed.first_number, closed.first_number + closed.total_chunks)
@@ -51,16 +61,23 @@ class LossLedger:
         entry.lost |= {number for number in self._repaired if number in numbers}
         self._repaired = {number for number in self._repaired if number >= numbers.stop}
         self._entries.append(entry)
+        self._lost_numbers += len(entry.lost)
+        while len(self._entries) > _MOST_FRAMES or self._lost_numbers > _MOST_NUMBERS:
+            self._count_oldest()
+
+    def _count_oldest(self) -> None:
+        entry = self._entries.popleft()
+        lost = len(entry.lost)
+        self._lost_numbers -= lost
+        chunks, before, after = self._counted
+        self._counted = (chunks + entry.chunks, before + lost, after + (0 if entry.is_complete else lost))
 
     def settle(self, now: float) -> tuple[int, int, int]:
         """Chunks, those lost before repair, and those that no repair brought, of the frames settled by now."""
-        chunks = before = after = 0
         while self._entries and self._entries[0].closed_at <= now - _SETTLING_S:
-            entry = self._entries.popleft()
-            chunks += entry.chunks
-            before += len(entry.lost)
-            after += 0 if entry.is_complete else len(entry.lost)
-        return chunks, before, after
+            self._count_oldest()
+        counted, self._counted = self._counted, (0, 0, 0)
+        return counted
 
 
 class _Interval(msgspec.Struct):

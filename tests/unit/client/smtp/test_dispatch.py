@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from lanline.client.smtp.courier import Courier, Passage
 from lanline.client.smtp.dispatch import Dispatch, Outcome, Verdict
 from lanline.client.smtp.draft import Draft, compose
+from lanline.client.smtp.flush import Flush
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.errors import OutboxProblem
+from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
 from lanline.transport.smtp.session import Patience
@@ -316,3 +318,27 @@ def test_an_attachment_that_changes_on_the_way_is_not_sent(office: Any, tmp_path
     with pytest.raises(Exception, match="changed while"):
         place.send(parcel, queue=True)
     assert list(place.outbox.folder.iterdir()) == []
+
+
+def test_a_disk_that_is_full_after_the_dot_is_no_reason_to_send_again(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server puts the message off after it has all of it, and that cannot be noted: it is found as uncertain."""
+    write = Outbox.write_record
+    place = office({"RCPT": [b"450 later\r\n", b"250 ok\r\n"], "CONTENT": b"451 not now\r\n"})
+    place.send(letter(), queue=True)
+
+    def fail(outbox: Outbox, token: str, record: Record) -> None:
+        if record.state is State.QUEUED:
+            raise OutboxFull("There is no room left.")
+        write(outbox, token, record)
+
+    monkeypatch.setattr(Outbox, "write_record", fail)
+    outcomes: list[Outcome] = []
+    passage = Passage(place.route.server, Credentials("ann", "secret"))
+    flush = Flush(place.outbox, lambda _: passage, outcomes.append, lambda _: contextlib.nullcontext(lambda _: None))
+    asyncio.run(flush.run(place.outbox.tokens()))
+    (outcome,) = outcomes
+    assert outcome.exit_status == 1
+    assert outcome.text.startswith("There is no room left. Uncertain: <")
+    assert place.states() == [State.SENDING]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from lanline.client.smtp import outbox as outbox_module
 from lanline.client.smtp.draft import Draft, compose
 from lanline.client.smtp.outbox import Entry, Outbox, Route, State
-from lanline.errors import OutboxProblem
+from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Security, Server
 
@@ -144,6 +145,25 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutboxProblem, match="cannot be used"):
         Outbox(tmp_path / "file").put(parcel(), ROUTE, State.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "status"),
+    [(errno.ENOSPC, OutboxFull, 75), (errno.EDQUOT, OutboxFull, 75), (errno.EIO, OutboxProblem, 1)],
+)
+def test_a_full_disk_is_for_now_and_a_broken_one_is_not(
+    box: Outbox, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[OutboxProblem], status: int
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    put(box)
+    entry = claimed(box)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutboxProblem) as told:
+        entry.mark(State.SENDING)
+    assert (type(told.value), told.value.exit_status, entry.record.state) == (kind, status, State.QUEUED)
+    entry.release()
 
 
 def test_everything_is_flushed_to_the_disk_before_it_counts(box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:

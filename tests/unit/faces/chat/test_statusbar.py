@@ -7,7 +7,7 @@ from prompt_toolkit.utils import get_cwidth
 from lanline.client.chat.session import NodeState
 from lanline.client.chat.values import MessageState
 from lanline.faces.chat.statusbar import StatusBar
-from lanline.model.content import Text
+from lanline.model.content import Delete, Edit, Text
 from unit.faces.chat.standin import ANA, ME, Stage, room
 
 
@@ -41,6 +41,26 @@ def test_the_latest_own_message_has_its_mark(stage: Stage, state: MessageState, 
     stage.hears(10, ME, "a rather long message of mine", state)
     stage.hears(10, ANA, "hers")
     assert shown(stage).endswith(f" {mark}a rather long m…")
+
+
+def test_what_was_taken_back_is_not_to_be_read_below(stage: Stage) -> None:
+    stage.hears(10, ME, "earlier")
+    secret = stage.hears(10, ME, "secret")
+    stage.hears(10, ME, Edit(secret.entry_id, "less secret"))
+    assert shown(stage).endswith("✓ less secret")
+    stage.hears(10, ANA, Delete(secret.entry_id))
+    assert shown(stage).endswith("✓ less secret"), "she has no say in what others said"
+    stage.hears(10, ME, Delete(secret.entry_id))
+    assert shown(stage).endswith("✓ earlier")
+
+
+def test_what_was_taken_back_while_nothing_goes_out_is_not_to_be_read_below(stage: Stage) -> None:
+    said = stage.hears(10, ME, "secret")
+    stage.node.say("#lobby", Delete(said.entry_id))
+    assert "secret" not in shown(stage)
+    queued = stage.node.say("#lobby", Text("more secret"))
+    stage.node.say("#lobby", Delete(queued.entry_id))
+    assert "secret" not in shown(stage)
 
 
 def test_what_is_not_sent_stands_below(stage: Stage) -> None:
