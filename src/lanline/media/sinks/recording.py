@@ -59,6 +59,7 @@ class Recording:
         self._last_sound_us = -1
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
+        self._codec: Codec | None = None
         self._first_us = 0
         self._last_pts = -1
 
@@ -71,6 +72,11 @@ class Recording:
                 if not frame.is_key:
                     return
                 self._begin(frame)
+            elif frame.codec is not self._codec:
+                raise MediaProblem(
+                    f"The server sends {frame.codec.value} now, which does not go into the same file: {self._path} ends"
+                    " here. Start again, with another name."
+                )
             self._put(frame)
 
     @contextlib.contextmanager
@@ -88,6 +94,7 @@ class Recording:
             self._container = av.open(str(self._path), "w", options=_USUAL | _WRITTEN_AT_ONCE | options)
             self._stream = self._container.add_stream_from_template(template.streams.video[0], opaque=True)
         self._stream.time_base = _TICKS
+        self._codec = frame.codec
         self._first_us = frame.captured_at_us
         if self._has_sound():
             self._sound = _with_sound(self._container)

@@ -131,6 +131,17 @@ def test_garbage_begins_no_recording(tmp_path: Path, codec: Codec) -> None:
         pytest.fail("it was taken")
 
 
+def test_another_codec_ends_the_recording_which_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    recording = Recording(path)
+    for frame in frames(Codec.H264, 3):
+        recording.write(frame)
+    with pytest.raises(MediaProblem, match=r"sends jpeg now.*film\.mkv ends here"):
+        recording.write(frames(Codec.JPEG, 1)[0])
+    recording.close()
+    assert played(path)[0] == [0, 1, 2]
+
+
 def test_a_recording_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
     path.write_bytes(b"of yesterday")
