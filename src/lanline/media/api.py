@@ -30,6 +30,7 @@ BLOCK_US = 20_000
 
 MIN_QUALITY, MAX_QUALITY = 10, 95
 """Of JPEG; the other codecs map it to a bit rate."""
+MIN_FPS, MAX_FPS = 1.0, 240.0
 
 
 class Codec(Enum):

@@ -28,6 +28,10 @@ class Feed(Protocol):
         """Its host answers that nothing serves video there."""
 
     @property
+    def has_answered(self) -> bool:
+        """Something serves video there, whether or not a picture has come."""
+
+    @property
     def has_sound(self) -> bool:
         """Sound comes with the picture."""
 

@@ -86,6 +86,10 @@ class PlainWatch:
     def request_key(self) -> None:
         """Every frame of the plain format is one."""
 
+    @property
+    def has_answered(self) -> bool:
+        return self._bytes_received > 0
+
     has_sound = False
 
     def refuse_sound(self) -> None:

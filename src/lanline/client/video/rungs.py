@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lanline.client.video.codecs import to_wire
+from lanline.errors import MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Encoder, Layout, Picture, Size
 from lanline.media.colours import Colours, even
 from lanline.proto.media.outgoingstream import StreamPlan
@@ -30,11 +31,31 @@ def _bits_per_s(codec: Codec, size: Size, fps: float) -> int:
     return round(_BITS_PER_PIXEL[codec] * size.width * size.height * fps)
 
 
+def only_encodable(plans: list[StreamPlan], check: Callable[[Size], None]) -> list[StreamPlan]:
+    """Without the smallest, as far as they are too small for the codec. `check` raises MediaProblem, and so does this
+    when not even the own size is to be had: now, and not when the first viewer has come.
+    """
+    *smaller, own = plans
+    check(_size_of(own))
+    while smaller:
+        try:
+            check(_size_of(smaller[0]))
+        except MediaProblem:
+            del smaller[0]
+        else:
+            break
+    return [*smaller, own]
+
+
+def _size_of(plan: StreamPlan) -> Size:
+    return Size(plan.width, plan.height)
+
+
 class RungEncoders:
     """Of one thread, except for `want` and `request_key`, which any may call."""
 
     def __init__(self, plans: Sequence[StreamPlan], make_encoder: MakeEncoder, layout: Layout) -> None:
-        self._sizes = [Size(plan.width, plan.height) for plan in plans]
+        self._sizes = [_size_of(plan) for plan in plans]
         self._make_encoder = make_encoder
         self._layout = layout
         self._wanted: frozenset[int] = frozenset()

@@ -14,11 +14,11 @@ import msgspec
 from lanline.client.home import Home
 from lanline.client.video.broadcast import Broadcast
 from lanline.client.video.publisher import VideoPublisher
-from lanline.client.video.rungs import RungEncoders, plan_rungs
+from lanline.client.video.rungs import RungEncoders, only_encodable, plan_rungs
 from lanline.client.video.soundcast import SoundCast
 from lanline.media.api import Codec, Encoder, Layout, Size, SoundSource, Source
 from lanline.media.codecs.choice import layout_for, make_encoder
-from lanline.media.codecs.moving import bitrate_of
+from lanline.media.codecs.moving import bitrate_of, check_size
 from lanline.media.codecs.opus import BITS_PER_S
 from lanline.model.watchlinks import WatchLink
 from lanline.proto.media.outgoingstream import StreamPlan
@@ -88,6 +88,7 @@ class SealedServer:
         plans = plan_rungs(self._codec, source.size, source.fps)
         if self._codec is Codec.JPEG:
             return plans
+        plans = only_encodable(plans, lambda size: check_size(self._codec, self._quality, size, source.fps))
         return [
             msgspec.structs.replace(
                 plan, bits_per_s=bitrate_of(self._quality, Size(plan.width, plan.height), source.fps)

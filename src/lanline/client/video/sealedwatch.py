@@ -127,6 +127,10 @@ class SealedWatch:
         self._viewer.request_key()
 
     @property
+    def has_answered(self) -> bool:
+        return self._viewer.is_offered
+
+    @property
     def has_sound(self) -> bool:
         offer = self._viewer.offer
         return self._viewer.wants.wants_audio and offer is not None and offer.audio is not None

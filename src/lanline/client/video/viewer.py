@@ -136,6 +136,11 @@ class VideoViewer:
             await self._has_news.wait()
 
     @property
+    def is_offered(self) -> bool:
+        """There is a link, and the publisher has said over it what there is."""
+        return self._session is not None and self._session.was_offered
+
+    @property
     def wants(self) -> Subscribe:
         return self._wants
 

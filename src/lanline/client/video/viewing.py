@@ -155,6 +155,8 @@ class Viewing:
             return f"Nothing serves video at {self._feed.source}. Trying on ..."
         if self._has_begun:
             return f"No video for {self._timeout_s:g} s. Waiting for {self._feed.source} ..."
+        if self._feed.has_answered:
+            return f"{self._feed.source} answers, but no whole picture has come yet. Waiting ..."
         return f"No answer from {self._feed.source}. Trying on ..."
 
     async def _notify(self, stage: Stage, notice: str) -> None:

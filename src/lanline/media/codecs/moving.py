@@ -85,6 +85,10 @@ class MovingEncoder:
             self.codec, packet.is_keyframe, captured, bytes(packet), self._size.width, self._size.height
         )
 
+    def prepare(self, size: Size) -> None:
+        """For the first picture, which will have this size."""
+        self._context_for(size)
+
     def _context_for(self, size: Size) -> av.VideoCodecContext:
         if self._quality is not None:
             self._bits_per_s = bitrate_of(self._quality, size, self._fps)
@@ -121,7 +125,9 @@ class MovingEncoder:
         try:
             context.open()
         except (av.error.FFmpegError, OSError) as cause:
-            raise MediaProblem(f"{self.codec.value} cannot be encoded at {size} here.") from cause
+            raise MediaProblem(
+                f"{self.codec.value} cannot be encoded at {size} here: choose another --size or --codec."
+            ) from cause
         return context
 
     def request_key(self) -> None:
@@ -138,6 +144,15 @@ class MovingEncoder:
         context, self._context = self._context, None
         if context is not None:
             context.encode(None)  # SVT-AV1 complains when it is not told of the end
+
+
+def check_size(codec: Codec, quality: int, size: Size, fps: float) -> None:
+    """Raises MediaProblem for what the library does not encode: too small for some, too large for others."""
+    encoder = MovingEncoder(codec, quality, fps)
+    try:
+        encoder.prepare(size)
+    finally:
+        encoder.close()
 
 
 class MovingDecoder:

@@ -4,10 +4,11 @@ the program or the machine is stopped.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def check_recording(path: Path, codec: Codec | None = None) -> None:
         raise InvalidInput(f"A file in {path.suffix} cannot hold {codec.value}. Record into one in .mkv.")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise InvalidInput(f"{path} cannot be written: there is no such folder, or it is one itself.")
+    if path.is_file() and path.stat().st_size:
+        raise InvalidInput(f"{path} is there already, and a recording overwrites nothing. Choose another name.")
 
 
 class Recording:
@@ -56,11 +59,12 @@ class Recording:
         self._last_sound_us = -1
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
+        self._codec: Codec | None = None
         self._first_us = 0
         self._last_pts = -1
 
     def write(self, frame: EncodedFrame) -> None:
-        try:
+        with self._saying_what_fails():
             if not frame.codec.is_video:
                 self._put_sound(frame)
                 return
@@ -68,7 +72,17 @@ class Recording:
                 if not frame.is_key:
                     return
                 self._begin(frame)
+            elif frame.codec is not self._codec:
+                raise MediaProblem(
+                    f"The server sends {frame.codec.value} now, which does not go into the same file: {self._path} ends"
+                    " here. Start again, with another name."
+                )
             self._put(frame)
+
+    @contextlib.contextmanager
+    def _saying_what_fails(self) -> Iterator[None]:
+        try:
+            yield
         except (av.error.FFmpegError, OSError) as cause:
             reason = getattr(cause, "strerror", None) or cause
             raise MediaProblem(f"The recording {self._path} cannot be written: {reason}.") from cause
@@ -80,6 +94,7 @@ class Recording:
             self._container = av.open(str(self._path), "w", options=_USUAL | _WRITTEN_AT_ONCE | options)
             self._stream = self._container.add_stream_from_template(template.streams.video[0], opaque=True)
         self._stream.time_base = _TICKS
+        self._codec = frame.codec
         self._first_us = frame.captured_at_us
         if self._has_sound():
             self._sound = _with_sound(self._container)
@@ -116,12 +131,16 @@ class Recording:
         self._container.mux(packet)
 
     def close(self) -> None:
-        for sound in self._sounds:
-            self._mux_sound(*sound)
-        self._sounds.clear()
-        container, self._container = self._container, None
-        if container is not None:
-            container.close()
+        container = self._container
+        with self._saying_what_fails():
+            try:
+                for sound in self._sounds:
+                    self._mux_sound(*sound)
+            finally:
+                self._sounds.clear()
+                self._container = None
+                if container is not None:
+                    container.close()
 
 
 def _with_sound(container: av.container.OutputContainer) -> av.AudioStream:

@@ -8,8 +8,9 @@ import av
 
 from lanline.errors import MediaProblem
 from lanline.media.api import Layout, Picture, Size
-from lanline.media.colours import as_picture, even
+from lanline.media.colours import even
 from lanline.media.pace import Pace, now_us
+from lanline.media.upright import as_upright_picture, upright_size
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm"}
 
@@ -24,7 +25,7 @@ class ImageFolder:
         self._next = 0
         self._reformatter = av.video.reformatter.VideoReformatter()
         first = self._first()
-        self._size = even(size or Size(first.width, first.height))
+        self._size = even(size) if size else upright_size(first)
         self._fps = fps
         self._pace = Pace(fps)
 
@@ -45,7 +46,7 @@ class ImageFolder:
     def read(self) -> Picture | None:
         frame = self._next_frame()
         self._pace.wait()
-        return as_picture(frame, self._layout, now_us(), self._size, self._reformatter)
+        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter)
 
     def _next_frame(self) -> av.VideoFrame:
         """Files that vanished or were damaged meanwhile are passed over."""

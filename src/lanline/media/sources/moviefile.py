@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
+from av.stream import Disposition
 
 from lanline.errors import MediaProblem
-from lanline.media.api import Layout, Picture, Size
-from lanline.media.colours import as_picture, even
+from lanline.media.api import MAX_FPS, MIN_FPS, Layout, Picture, Size
+from lanline.media.colours import even
 from lanline.media.pace import Pace, now_us
 from lanline.media.sources.filmsound import FilmSound
+from lanline.media.upright import as_upright_picture, upright_size
 
 _USUAL_FPS = 25.0
+_STILL_S = 1.0
+"""A picture that stands for longer is sent again: who has just come sees it, and nobody takes it for an end."""
+_LONGEST_S = 60.0
+"""A picture that is to stand for longer than this has a wrong time."""
 
 
 class MovieFile:
@@ -22,23 +29,23 @@ class MovieFile:
 
     def __init__(self, path: Path, size: Size | None, fps: float | None, layout: Layout) -> None:
         self._path = path
-        self._container = _opened(path)
-        self._stream = self._container.streams.video[0]
-        self._stream.thread_type = "AUTO"
+        self._container, self._stream = _opened(path)
         own_fps = float(self._stream.average_rate or self._stream.guessed_rate or _USUAL_FPS)
-        self._fps = min(fps or own_fps, own_fps)
+        self._fps = min(max(MIN_FPS, min(fps or own_fps, own_fps)), MAX_FPS)
         self._thinning = Pace(self._fps) if self._fps < own_fps else None
-        self._size = even(size or Size(self._stream.width, self._stream.height))
         self._layout = layout
         self._frame_s = 1 / own_fps
-        self._frames: Iterator[av.VideoFrame] = iter(())
         self._begun_at: float | None = None
         """When the picture with the time 0 was due; None before the first of a round."""
         self._round = 0
         self._shown_in_round = 0
         self._next_round_at = 0.0
         self._reformatter = av.video.reformatter.VideoReformatter()
-        self._frames = self._container.decode(self._stream)
+        self._frames: Iterator[av.VideoFrame] = self._container.decode(self._stream)
+        # How it is to be turned, only a picture tells.
+        self._ahead: av.VideoFrame | None = self._next_frame()
+        self._size = even(size) if size else upright_size(self._ahead, self._stream.sample_aspect_ratio)
+        self._last: Picture | None = None
 
     @property
     def size(self) -> Size:
@@ -58,10 +65,19 @@ class MovieFile:
 
     def read(self) -> Picture | None:
         while True:
-            frame = self._next_frame()
-            self._wait_for(frame)
+            if self._ahead is None:
+                self._ahead = self._next_frame()
+            if not self._wait_for(self._ahead):
+                assert self._last is not None  # the first one is due at once
+                return replace(self._last, captured_at_us=now_us())
+            frame, self._ahead = self._ahead, None
             if self._thinning is None or self._thinning.is_due():
-                return as_picture(frame, self._layout, now_us(), self._size, self._reformatter)
+                self._last = self._upright(frame)
+                return self._last
+
+    def _upright(self, frame: av.VideoFrame) -> Picture:
+        shape = self._stream.sample_aspect_ratio
+        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter, shape)
 
     def _next_frame(self) -> av.VideoFrame:
         while True:
@@ -81,28 +97,28 @@ class MovieFile:
         self._begun_at = None
         self._round += 1
         self._container.close()
-        self._container = _opened(self._path)
-        self._stream = self._container.streams.video[0]
-        self._stream.thread_type = "AUTO"
+        self._container, self._stream = _opened(self._path)
         self._frames = self._container.decode(self._stream)
 
-    def _wait_for(self, frame: av.VideoFrame) -> None:
+    def _wait_for(self, frame: av.VideoFrame) -> bool:
+        """False when it is not its time yet, and the last one has stood for long."""
         now = time.monotonic()
         if self._begun_at is None:
             self._begun_at = max(now, self._next_round_at) - (frame.time or 0.0)
         count = self._shown_in_round - 1
         due = self._begun_at + (count * self._frame_s if frame.time is None else frame.time)
-        if due > now:
-            time.sleep(min(due - now, 5.0))  # a file that lies about its times must not stop us for good
-        elif now - due > 1.0:
-            self._begun_at += now - due  # this machine cannot keep up: slower, without a jump
+        if due - now > _LONGEST_S or now - due > 1.0:  # its time is wrong; or this machine is slow: without a jump
+            self._begun_at += now - due
+            due = now
+        time.sleep(min(max(0.0, due - now), _STILL_S))
         self._next_round_at = due + self._frame_s
+        return due - now <= _STILL_S
 
     def close(self) -> None:
         self._container.close()
 
 
-def _opened(path: Path) -> av.container.InputContainer:
+def _opened(path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
     try:
         container = av.open(str(path))
     except av.error.FileNotFoundError as cause:
@@ -111,7 +127,10 @@ def _opened(path: Path) -> av.container.InputContainer:
         raise MediaProblem(f"You may not read the file {path}.") from cause
     except (av.error.FFmpegError, OSError, ValueError) as cause:
         raise MediaProblem(f"{path} is no video file, or is damaged.") from cause
-    if not container.streams.video:
+    # The cover of a song is a picture, but no film.
+    films = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not films:
         container.close()
         raise MediaProblem(f"There is no picture in {path}.")
-    return container
+    films[0].thread_type = "AUTO"
+    return container, films[0]

@@ -1,15 +1,22 @@
+"""Which sizes of a picture are offered, and which are encoded when."""
+
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import pytest
 
-from lanline.client.video.rungs import RungEncoders, plan_rungs
+from lanline.client.video.rungs import RungEncoders, only_encodable, plan_rungs
+from lanline.errors import MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
+from lanline.media.codecs.moving import check_size
 
 LIMIT_S = 20
 PLANS = plan_rungs(Codec.H264, Size(640, 480), 30.0)
+takes_av1 = partial(check_size, Codec.AV1, 60, fps=20.0)
 PICTURE = Picture(np.zeros((720, 640), np.uint8), Layout.YUV, 1)
 
 
@@ -136,3 +143,19 @@ def test_one_that_is_asked_for_while_the_encoder_is_opened_is_not_lost() -> None
     desk.encode()
     desk.encode()
     assert desk.opened[1][0].keys == 1
+
+
+def test_a_size_that_the_codec_does_not_take_is_said_before_anybody_watches() -> None:
+    with pytest.raises(MediaProblem, match=r"av1 cannot be encoded at 16x16 here.*--size"):
+        only_encodable(plan_rungs(Codec.AV1, Size(16, 16), 20), lambda size: takes_av1(size=size))
+
+
+def test_a_rung_that_is_too_narrow_for_the_codec_is_not_offered() -> None:
+    plans = plan_rungs(Codec.AV1, Size(100, 720), 20)
+    offered = only_encodable(plans, lambda size: takes_av1(size=size))
+    assert [plan.height for plan in offered] == [480, 720]
+
+
+def test_all_rungs_of_a_usual_picture_are_offered() -> None:
+    plans = plan_rungs(Codec.AV1, Size(1280, 720), 20)
+    assert only_encodable(plans, lambda size: takes_av1(size=size)) == plans

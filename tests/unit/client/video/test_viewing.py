@@ -22,7 +22,7 @@ def frame(number: int, codec: Codec = Codec.JPEG) -> EncodedFrame:
 class Script:
     """A feed that brings what it is given; an empty list is silence."""
 
-    source, is_refused, has_sound = "host:6000", False, True
+    source, is_refused, has_answered, has_sound = "host:6000", False, False, True
 
     def __init__(self, *scenes: list[EncodedFrame]) -> None:
         self.scenes = list(scenes)
@@ -123,6 +123,12 @@ def test_a_server_that_is_not_there_is_told_from_one_that_is_silent() -> None:
     script = Script([], [frame(1)])
     script.is_refused = True
     assert watch(script)[1][0] == "Nothing serves video at host:6000. Trying on ..."
+
+
+def test_a_server_without_a_picture_is_told_from_one_that_does_not_answer() -> None:
+    script = Script([], [frame(1)])
+    script.has_answered = True
+    assert watch(script)[1][0] == "host:6000 answers, but no whole picture has come yet. Waiting ..."
 
 
 def test_a_stage_that_fails_is_closed_all_the_same() -> None:

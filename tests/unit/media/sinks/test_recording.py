@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -130,11 +131,31 @@ def test_garbage_begins_no_recording(tmp_path: Path, codec: Codec) -> None:
         pytest.fail("it was taken")
 
 
-def test_a_full_disk_is_said() -> None:
+def test_another_codec_ends_the_recording_which_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    recording = Recording(path)
+    for frame in frames(Codec.H264, 3):
+        recording.write(frame)
+    with pytest.raises(MediaProblem, match=r"sends jpeg now.*film\.mkv ends here"):
+        recording.write(frames(Codec.JPEG, 1)[0])
+    recording.close()
+    assert played(path)[0] == [0, 1, 2]
+
+
+def test_a_recording_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    path.write_bytes(b"of yesterday")
+    with pytest.raises(InvalidInput, match=r"film\.mkv is there already"):
+        check_recording(path)
+    assert path.read_bytes() == b"of yesterday"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_full_disk_is_said(ending: str) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("there is no /dev/full here")
-    link = Path("/dev/shm/lanline-full.mkv")
+    link = Path(f"/dev/shm/lanline-full.{ending}")
     link.unlink(missing_ok=True)
     link.symlink_to(full)
     try:
@@ -147,5 +168,7 @@ def test_a_full_disk_is_said() -> None:
                 problem = said
                 break
         assert "cannot be written" in str(problem)
+        with contextlib.suppress(MediaProblem):  # may say it once more, and nothing else
+            recording.close()
     finally:
         link.unlink()

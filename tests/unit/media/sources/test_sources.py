@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -10,15 +11,17 @@ import av
 import numpy as np
 import pytest
 import simplejpeg
+from av.stream import Disposition
 
 from lanline.errors import MediaProblem
 from lanline.media import framenumber
 from lanline.media.api import Layout, Size
-from lanline.media.sources import camera, device
+from lanline.media.sources import camera, device, moviefile
 from lanline.media.sources.choice import Wanted, open_source
 from lanline.media.sources.imagefolder import ImageFolder
 from lanline.media.sources.moviefile import MovieFile
 from lanline.media.sources.testpattern import TestPattern
+from lanline.media.upright import upright_size
 
 SMALL = Size(320, 240)
 
@@ -198,3 +201,102 @@ def test_without_a_display_the_screen_cannot_be_had(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     with pytest.raises(MediaProblem, match="Wayland"):
         open_source(Wanted("screen"), Layout.YUV)
+
+
+def song_with_cover(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
+        song, cover = container.add_stream("aac", rate=48_000), container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        sound = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+        sound.sample_rate = 48_000
+        container.mux(song.encode(sound) + song.encode(None))
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        container.mux(cover.encode(picture) + cover.encode(None))
+    return path
+
+
+def test_the_cover_of_a_song_is_no_film(tmp_path: Path) -> None:
+    with pytest.raises(MediaProblem, match="There is no picture in"):
+        MovieFile(song_with_cover(tmp_path / "song.mp4"), None, None, Layout.YUV)
+
+
+def turned(path: Path) -> Path:
+    """As a telephone does that is held upright: the pictures lie, and a matrix tells how to turn them."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_film_of_a_telephone_stands_upright(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    lying = np.zeros((120, 320, 3), np.uint8)
+    lying[:, :160] = 255  # what is left becomes the upper half
+    encode(path, [lying], fps=10)
+    source = MovieFile(turned(path), None, None, Layout.RGB)
+    picture = source.read()
+    source.close()
+    assert picture is not None
+    assert source.size == picture.size == Size(120, 320)
+    assert picture.pixels[:150].min() > 200
+    assert picture.pixels[170:].max() < 50
+
+
+def test_a_film_whose_pixels_are_no_squares_is_stretched(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    encode(path, [np.zeros((576, 720, 3), np.uint8)], fps=10, pixel_shape=Fraction(64, 45))
+    assert MovieFile(path, None, None, Layout.YUV).size == Size(1024, 576)
+
+
+def encode(path: Path, pictures: list[np.ndarray], fps: int, pixel_shape: Fraction = Fraction(1), gap: int = 1) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.sample_aspect_ratio = pixel_shape
+        for number, pixels in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number * gap, Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_a_picture_that_stands_long_is_sent_again_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "slides.mkv"
+    encode(path, [np.full((120, 160, 3), shade, np.uint8) for shade in (0, 250)], fps=1, gap=3)
+    clock = [100.0]
+    monkeypatch.setattr(moviefile.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(moviefile.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    source = MovieFile(path, None, None, Layout.RGB)
+    shades = []
+    for _ in range(4):
+        picture = source.read()
+        assert picture is not None
+        shades.append((round(clock[0] - 100), int(picture.pixels.mean()) > 128))
+    source.close()
+    assert shades == [(0, False), (1, False), (2, False), (3, True)]
+
+
+def test_pictures_of_another_proportion_are_whole_and_not_stretched(tmp_path: Path) -> None:
+    for name, shape in (("a", (100, 200, 3)), ("b", (200, 100, 3))):
+        (tmp_path / f"{name}.jpg").write_bytes(simplejpeg.encode_jpeg(np.full(shape, 250, np.uint8)))
+    for layout, black, brightness in ((Layout.RGB, 0, 250), (Layout.YUV, 16, 231), (Layout.FULL_YUV, 0, 250)):
+        source = ImageFolder(tmp_path, None, 200, layout)
+        wide, tall = source.read(), source.read()
+        source.close()
+        assert wide is not None
+        assert tall is not None
+        assert wide.size == tall.size == Size(200, 100)
+        light = tall.pixels[:100].reshape(100, 200, -1)[..., 0]
+        assert light[:, 76:124].min() > brightness - 6
+        assert np.abs(light[:, :74].astype(int) - black).max() < 2
+        assert np.abs(light[:, 126:].astype(int) - black).max() < 2
+        if layout is not Layout.RGB:
+            assert np.abs(tall.pixels[100:].astype(int) - 128).max() < 3
+
+
+def test_a_picture_larger_than_any_encoder_takes_is_made_smaller(tmp_path: Path) -> None:
+    frame = av.VideoFrame(20_000, 10_000, "gray")
+    assert upright_size(frame) == Size(8192, 4096)
