@@ -224,7 +224,7 @@ def test_a_closed_terminal_loses_nothing(square: Square) -> None:
     ann.write("kept\r")
     ann.wait_out(r"not sent yet \(1\)")
     ann.close_terminal()
-    ann.process.wait(20)
+    ann.process.wait(60)
     square.open()
     square.enters("ben").wait_out("Connected")
     assert square.run("ann", "send", "#lobby", "after").returncode == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.house import PASSWORD, House, command, house
+from e2e.house import LIMIT_S, PASSWORD, House, command, house
 from lanline.model.invites import InviteLink
 
 READY_WITHIN_S = 10.0
@@ -32,7 +32,7 @@ def test_a_first_start_makes_everything_and_names_its_admin_by_an_invite(home: H
     began = time.monotonic()
     server = home.serve()
     assert time.monotonic() - began < READY_WITHIN_S
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S):
         pass
     assert {path.name for path in home.data.iterdir()} >= {"identity.pem", "operator.pem", "lanline.sqlite"}
     assert stat.S_IMODE(home.data.stat().st_mode) == 0o700
@@ -114,9 +114,9 @@ def test_health_and_figures_are_served_on_loopback(home: House) -> None:
     address = server.said.partition("Health   ")[2].split()[0]
     home.join("ann", server.first_invite)
     home.say("ann", "one")
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=LIMIT_S) as answer:
         assert (answer.status, answer.read()) == (200, b"ok\n")
-    with urllib.request.urlopen(address.replace("health", "metrics"), timeout=10) as answer:
+    with urllib.request.urlopen(address.replace("health", "metrics"), timeout=LIMIT_S) as answer:
         figures = answer.read().decode()
     assert "\nlanline_appends_total 1.0\n" in figures
     assert "\nlanline_accounts 1.0\n" in figures

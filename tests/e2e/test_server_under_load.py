@@ -136,7 +136,7 @@ def unwell(health: str) -> str:
     """What the server complains of, once the room that its database has in hand is used up."""
     for _ in range(500):
         try:
-            urllib.request.urlopen(health, timeout=10).close()
+            urllib.request.urlopen(health, timeout=LIMIT_S).close()
         except urllib.error.HTTPError as problem:
             with problem:
                 return f"{problem.code} {problem.read().decode()}"
@@ -162,7 +162,7 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
 
     ballast.unlink()
     home.say("ann", "after")
-    with urllib.request.urlopen(health, timeout=10) as answer:
+    with urllib.request.urlopen(health, timeout=LIMIT_S) as answer:
         assert answer.status == 200
     said = [text for text in home.heard("ann") if text in {"before", "after", long_text.strip(), long_text}]
     assert said[0] == "before"

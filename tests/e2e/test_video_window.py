@@ -37,12 +37,12 @@ def _display() -> Iterator[str]:
     )
     os.close(writing)
     try:
-        assert select.select([reading], [], [], 20)[0], "Xvfb does not start"
+        assert select.select([reading], [], [], 60)[0], "Xvfb does not start"
         yield f":{int(os.read(reading, 16))}"
     finally:
         os.close(reading)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def numbers_in_the_middle(film: Path) -> list[int]:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 COMMAND = [sys.executable, "-m", "lanline"]
 PASSWORD = "correct horse battery"
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}

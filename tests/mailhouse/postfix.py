@@ -123,9 +123,9 @@ class Postfix:
         if self._process is not None:
             # The process is a script; `stop` finds the master that it started, and waits for it to end.
             command = ["postfix", "-c", str(self.root / "etc"), "stop"]
-            subprocess.run(command, env={"PATH": _PATH}, check=False, capture_output=True, timeout=30)
+            subprocess.run(command, env={"PATH": _PATH}, check=False, capture_output=True, timeout=60)
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
         self._stage.__exit__()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -174,7 +174,7 @@ class Postfix:
         return content
 
 
-def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, limit_s: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, limit_s: float = 60) -> None:
     """Poll, because files and other programs' ports tell nobody."""
     deadline = time.monotonic() + limit_s
     while not condition():

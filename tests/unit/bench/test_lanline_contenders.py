@@ -12,7 +12,7 @@ from pair import Purpose, RunResult, run_pair
 from workload import Workload
 
 MESSAGES = 50
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 async def run(contender: str, purpose: Purpose, workload: Workload) -> RunResult:

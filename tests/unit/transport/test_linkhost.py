@@ -50,7 +50,7 @@ class World:
 def run(scenario: Callable[[World], Coroutine[Any, Any, None]], profile: LinkProfile | None = None) -> None:
     async def main() -> None:
         world = World(profile)
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             await scenario(world)
         world.client.close()
         world.server.close()
