@@ -16,7 +16,6 @@ from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
 
-
 PATIENCE = Patience(60, 60)
 
 
