@@ -115,7 +115,7 @@ def test_a_film_that_is_faster_than_wanted_is_thinned_out_and_not_slowed_down(tm
 
 
 def test_a_machine_that_cannot_keep_up_plays_a_film_slower_and_leaves_nothing_out(tmp_path: Path, clock: Clock) -> None:
-    source = MovieFile(film(tmp_path / "film.mkv"), None, None, Layout.YUV)
+    source = MovieFile(film(tmp_path / "film.mkv", 20), None, None, Layout.YUV)
     numbers = []
     for _ in range(10):
         picture = source.read()
