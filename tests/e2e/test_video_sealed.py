@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cinema import Cinema, Program, cinema, numbers_in
+from e2e.cinema import TRIES, Cinema, Program, cinema, is_whole, numbers_in
 from e2e.peers import free_port
 
 
@@ -31,13 +31,16 @@ def watch(house: Cinema, home: Path, *options: str) -> Program:
 @pytest.mark.parametrize("codec", ["jpeg", "h264", "vp8", "av1"])
 def test_every_codec_arrives_whole_and_in_order(house: Cinema, tmp_path: Path, codec: str) -> None:
     _, link, _ = serve(house, tmp_path / "ann", "--codec", codec, "--size", "640x360")
-    film = tmp_path / "film.mkv"
-    viewer = watch(house, tmp_path / "bob", link, "--sink", str(film), "--stats")
-    viewer.wait_aside(r"[345]\d shown")
-    assert viewer.end() == 0
-    numbers = numbers_in(film)
-    assert len(numbers) >= 20
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    for number in range(TRIES):
+        film = tmp_path / f"film{number}.mkv"
+        viewer = watch(house, tmp_path / "bob", link, "--sink", str(film), "--stats")
+        viewer.wait_aside(r"[345]\d shown")
+        assert viewer.end() == 0
+        numbers = numbers_in(film)
+        assert numbers == sorted(set(numbers))
+        if is_whole(numbers, 20):
+            return
+    pytest.fail("each time some were left out, which is more than a busy machine")
 
 
 def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinema, tmp_path: Path) -> None:
