@@ -18,6 +18,7 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.memory import MemoryNetwork, MemorySocket
+from unit.transport.leapingloop import run_leaping
 
 SERVER_ADDRESS, CLIENT_ADDRESS = ("memory", 1), ("memory", 2)
 SERVER, CLIENT = Identity.generate(), Identity.generate()
@@ -55,7 +56,7 @@ def run(scenario: Callable[[World], Coroutine[Any, Any, None]], profile: LinkPro
         world.client.close()
         world.server.close()
 
-    asyncio.run(main())
+    run_leaping(main())
 
 
 def test_closing_a_host_says_goodbye_on_every_link() -> None:
