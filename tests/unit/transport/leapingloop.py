@@ -1,4 +1,4 @@
-"""A loop for links that keep time: it waits for nobody, and leaps to the next timer when there is nothing else to do."""
+"""A loop for links that keep time: it waits for nobody, and leaps to the next timer when nothing else is to be done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lanline.transport.driver import Driver
-
 
 _TURN_S = 1e-6
 """What a turn of the loop takes: without, a timer that rings a rounding error too early would do so for ever."""
