@@ -22,7 +22,7 @@ from e2e.cinema import (
     unbroken,
     whole_frames,
 )
-from e2e.peers import free_port
+from serverhouse.ports import free_port
 
 
 @pytest.fixture(name="house")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cinema import TRIES, Cinema, Program, cinema, is_whole, numbers_in
-from e2e.peers import free_port
+from serverhouse.ports import free_port
 
 
 @pytest.fixture(name="house")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from e2e.cinema import TRIES, Cinema, cinema
-from e2e.peers import free_port
 from e2e.program import COMMAND
+from serverhouse.ports import free_port
 
 NO_DISPLAY = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
 KEY = "q3wk6dii3wv3ulckgrxarosqoyjdrx4gidox7qkgnookpwujzdnq"

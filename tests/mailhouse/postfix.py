@@ -16,6 +16,7 @@ from typing import Self
 from mailhouse.certificates import Pair
 from mailhouse.doorman import Doorman
 from mailhouse.stage import Stage
+from serverhouse.ports import free_port
 
 USER, PASSWORD = "ann@office.test", "cor:rect horse"
 SIZE_LIMIT_BYTES = 40_000_000
@@ -94,7 +95,7 @@ class Postfix:
     def __init__(self, pair: Pair) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="lanline-postfix-"))
         self.root.chmod(0o755)
-        self.starttls_port, self.smtps_port, self.open_port = _free_ports(3)
+        self.starttls_port, self.smtps_port, self.open_port = (free_port() for _ in range(3))
         self._pair = pair
         self._stage = Stage()
         self._process: subprocess.Popen[bytes] | None = None
@@ -180,11 +181,3 @@ def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, 
     while not condition():
         assert time.monotonic() < deadline, f"waited too long\n{explain()}"
         time.sleep(0.02)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
