@@ -127,7 +127,7 @@ class Chaos:
         """In peace: what is still queued in a home goes out before anything that is said there later."""
         for person in self.people:
             text = person.next_text()
-            program = person.program("send", "--timeout", "120", ROOM, text)
+            program = person.program("send", "--timeout", "60", ROOM, text)
             self.ledger.typed[text].was_sent = program.wait(_DRAIN_LIMIT_S) == 0
             if not self.ledger.typed[text].was_sent:
                 person.problems.append(f"{person.name} cannot get rid of what is queued: {program.complaints()}")
