@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import pty
 import re
@@ -173,13 +174,13 @@ def whole_frames(viewer: socket.socket) -> Iterator[tuple[int, bytes, list[int]]
 def unbroken(frames: Iterator[tuple[int, bytes, list[int]]], count: int) -> list[tuple[int, bytes, list[int]]]:
     """So many of them one after the other: a server's numbers and the painted ones each go on by one."""
     run: list[tuple[int, bytes, list[int]]] = []
-    for frame in frames:
+    for frame in itertools.islice(frames, TRIES * count):
         if run and not _follows(run[-1], frame):
             run = []
         run.append(frame)
         if len(run) == count:
-            break
-    return run
+            return run
+    raise AssertionError("each time some were left out, which is more than a busy machine")
 
 
 def _follows(earlier: tuple[int, bytes, list[int]], later: tuple[int, bytes, list[int]]) -> bool:

@@ -26,6 +26,7 @@ from lanline.wire.chat.conversations import Conversations
 from lanline.wire.chat.entries import Append, Committed
 from lanline.wire.chat.messages import decode_server_message, encode_message
 from lanline.wire.chat.signin import VERSIONS, Hello, SignedIn, SignIn
+from serverhouse.ports import free_port
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
 
 def test_a_server_starts_on_a_disk_that_is_full_and_tells_what_was_said(home: House, small_disk: Path) -> None:
     home.data = small_disk / "data"
-    server = home.serve()
+    server = home.serve(port=free_port())
     port = server.port
     home.join("ann", server.first_invite)
     home.say("ann", "before")

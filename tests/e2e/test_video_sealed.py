@@ -73,7 +73,7 @@ def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinem
 
 
 def test_viewers_go_on_when_the_server_comes_back(house: Cinema, tmp_path: Path) -> None:
-    first, link, port = serve(house, tmp_path / "ann")
+    first, link, port = serve(house, tmp_path / "ann", port=free_port())
     viewer = watch(house, tmp_path / "bob", link, "--sink", str(tmp_path / "film.mkv"), "--timeout", "0.5")
     viewer.wait_aside("The video begins")
     assert first.end() == 0
