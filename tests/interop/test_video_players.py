@@ -46,7 +46,7 @@ def test_the_program_of_the_page_watches_our_server(house: Cinema, program: Path
                 piece = viewer.stdout.read1()
                 assert piece
                 data += piece
-                assert len(data) < 20_000_000
+                assert len(numbers) < 300, "each time some were left out, which is more than a busy machine"
                 *whole, data = re.split(rb"(?=\xff\xd8\xff\xe0)", data)
                 numbers += [painted_number(picture) for picture in whole if picture]
         finally:
