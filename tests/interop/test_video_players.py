@@ -79,7 +79,7 @@ def test_ffmpeg_plays_what_the_program_of_the_page_hands_it(house: Cinema, progr
 )
 def test_ffmpeg_reads_our_recordings(house: Cinema, tmp_path: Path, codec: str, name: str, ending: str) -> None:
     assert FFPROBE is not None
-    server, _ = house.serve("--codec", codec, "--size", "640x360", "--home", str(tmp_path / "ann"))
+    server, _ = house.serve("--codec", codec, "--size", "320x240", "--home", str(tmp_path / "ann"))
     link = server.wait_out(r"'(lanline-video://[^']+)'")[1]
     film = tmp_path / f"film.{ending}"
     viewer = house.run("watch", link, "--home", str(tmp_path / "bob"), "--sink", str(film), "--stats")
