@@ -342,7 +342,7 @@ def test_two_hundred_callers_at_once(kind: str) -> None:
             await caller.wait_until(lambda caller=caller: caller.delivered[Channel.CHAT] == 1)
         assert sorted(int(end.received[Channel.CHAT][0]) for end in wire.ends) == list(range(200))
 
-    run(kind, scenario, handshake_timeout_s=30.0)
+    run(kind, scenario, handshake_timeout_s=120.0)
 
 
 @every_kind

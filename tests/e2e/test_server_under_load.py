@@ -153,8 +153,11 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
     ballast = fill(small_disk)
 
     long_text = "long " * 12_000
-    refused = home.member("ann", "send", "--timeout", "2", "#lobby", long_text)
-    assert refused.returncode == 75
+    for timeout in ("2", "8", "30"):  # in the first it may not come to an answer, on a busy machine
+        refused = home.member("ann", "send", "--timeout", timeout, "#lobby", long_text)
+        assert refused.returncode == 75
+        if "The server's disk is full" in refused.stderr:
+            break
     assert "The server's disk is full" in refused.stderr
     assert "does not answer" not in refused.stderr
     assert unwell(health).startswith("503 There is no room left")
