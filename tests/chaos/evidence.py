@@ -45,7 +45,7 @@ def text_of(sealed: bytes) -> str:
 def add_histories(ledger: Ledger, people: Iterable[Person]) -> None:
     for person in people:
         program = person.program("log", ROOM, "--last", _ALL, "--json")
-        if program.wait(60) != 0:
+        if program.wait(180) != 0:
             person.problems.append(f"{person.name} cannot read the log: {program.complaints()}")
             continue
         ledger.histories[person.name, ROOM] = [

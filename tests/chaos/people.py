@@ -13,7 +13,7 @@ from chaos.programs import Program, Stable
 from sim.system.ledger import Ledger
 
 ROOM = "#lobby"
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 
 
 class Person:

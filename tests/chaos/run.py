@@ -10,7 +10,6 @@ import argparse
 import random
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -23,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from chaos.evidence import add_histories, add_server_log, problems_of_printed
 from chaos.people import ROOM, Chatter, Follower, Person, Sender
 from chaos.programs import LANLINE, Program, Stable
+from serverhouse.ports import free_port
 from sim.system.ledger import Ledger, PromiseBroken, problems_of
 
-_START_LIMIT_S = 30.0
-_DRAIN_LIMIT_S = 120.0
+_START_LIMIT_S = 120.0
+_DRAIN_LIMIT_S = 180.0
 _KINDS: tuple[type[Person], ...] = (Sender, Chatter, Follower, Chatter)
 _NAMES = ("ann", "bob", "cat", "dan")
 
@@ -38,7 +38,7 @@ class Chaos:
         self.ends_at = time.monotonic() + 60 * minutes
         self.rng = random.Random(seed)
         self.data = self.folder / "data"
-        self.port = _free_port()
+        self.port = free_port()
         self.ledger = Ledger()
         self.strikes: Counter[str] = Counter()
         outputs = self.folder / "output"
@@ -127,7 +127,7 @@ class Chaos:
         """In peace: what is still queued in a home goes out before anything that is said there later."""
         for person in self.people:
             text = person.next_text()
-            program = person.program("send", ROOM, text)
+            program = person.program("send", "--timeout", "60", ROOM, text)
             self.ledger.typed[text].was_sent = program.wait(_DRAIN_LIMIT_S) == 0
             if not self.ledger.typed[text].was_sent:
                 person.problems.append(f"{person.name} cannot get rid of what is queued: {program.complaints()}")
@@ -154,13 +154,6 @@ class Chaos:
             print(f"all files are in {self.folder}")
         else:
             shutil.rmtree(self.folder)
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def main() -> int:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 
 
-def chaos(*options: str | Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, HERE / "run.py", "--minutes", "0.25", *options]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
+def chaos(*options: str | Path, seed: int = 1) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, HERE / "run.py", "--minutes", "0.25", "--seed", str(seed), *options]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
 
 
 def test_a_short_chaos_loses_nothing() -> None:
@@ -22,8 +24,12 @@ def test_a_short_chaos_loses_nothing() -> None:
 
 
 def test_a_server_that_acknowledges_before_it_writes_is_noticed() -> None:
-    run = chaos("--program", HERE / "hasty.py", "--problems", "10000")
-    assert run.returncode == 1, run.stdout + run.stderr
-    assert "was acknowledged and is lost" in run.stdout
-    kept = run.stdout.partition("all files are in ")[2].split("\n")[0]
-    shutil.rmtree(kept)
+    """On a busy machine it may be that nothing at all was acknowledged in the seconds before a kill."""
+    for seed in range(1, 6):
+        run = chaos("--program", HERE / "hasty.py", "--problems", "10000", seed=seed)
+        if kept := run.stdout.partition("all files are in ")[2].split("\n")[0]:
+            shutil.rmtree(kept)
+        if "was acknowledged and is lost" in run.stdout:
+            assert run.returncode == 1, run.stdout + run.stderr
+            return
+    pytest.fail(run.stdout + run.stderr)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import pty
 import re
@@ -30,6 +31,8 @@ from lanline.media.api import Layout, Picture
 from lanline.media.colours import as_picture
 
 HEADER = struct.Struct("!IHHI")
+TRIES = 6
+"""What is live leaves pictures out on a machine that is busy with other things; but not each time."""
 
 
 class Program:
@@ -166,6 +169,26 @@ def whole_frames(viewer: socket.socket) -> Iterator[tuple[int, bytes, list[int]]
         if len(parts) == total:
             ordered = [parts[number] for number in range(total)]
             yield frame_id, b"".join(ordered), [len(part) + HEADER.size for part in ordered]
+
+
+def unbroken(frames: Iterator[tuple[int, bytes, list[int]]], count: int) -> list[tuple[int, bytes, list[int]]]:
+    """So many of them one after the other: a server's numbers and the painted ones each go on by one."""
+    run: list[tuple[int, bytes, list[int]]] = []
+    for frame in itertools.islice(frames, TRIES * count):
+        if run and not _follows(run[-1], frame):
+            run = []
+        run.append(frame)
+        if len(run) == count:
+            return run
+    raise AssertionError("each time some were left out, which is more than a busy machine")
+
+
+def _follows(earlier: tuple[int, bytes, list[int]], later: tuple[int, bytes, list[int]]) -> bool:
+    return (later[0], painted_number(later[1])) == (earlier[0] + 1, painted_number(earlier[1]) + 1)
+
+
+def is_whole(numbers: list[int], least: int) -> bool:
+    return len(numbers) >= least and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def cut(frame_id: int, picture: bytes, room: int = 1000) -> list[bytes]:

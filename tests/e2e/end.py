@@ -10,7 +10,7 @@ from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered
 from lanline.transport.connection import Connection
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class End:

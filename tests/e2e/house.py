@@ -15,7 +15,7 @@ from typing import Any
 
 from e2e.program import COMMAND
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 PASSWORD = "correct horse 7"
 READY = "is ready."
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 COMMAND = [sys.executable, "-m", "lanline"]
 
 

@@ -29,7 +29,7 @@ def user(home: House, name: str) -> dict[str, object]:
 def test_people_are_banned_and_let_in_again(home: House) -> None:
     assert home.admin("admin", "ban", "BEN", "--reason", "shouting") == "ben is banned.\n"
     assert user(home, "ben")["is_banned"] is True
-    sent = home.member("ben", "send", "--timeout", "5", "#lobby", "hello?")
+    sent = home.member("ben", "send", "#lobby", "hello?")
     assert sent.returncode == 75
     assert "banned" in sent.stderr
     assert home.admin("admin", "unban", "ben") == "ben may sign in again.\n"

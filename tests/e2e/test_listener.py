@@ -51,8 +51,8 @@ async def listening(**profiles: LinkProfile | WebSocketProfile) -> AsyncIterator
 
 
 @asynccontextmanager
-async def dialing(**settings: float) -> AsyncIterator[Dialer]:
-    with closing(Dialer(CALLER, **settings)) as dialer:  # type: ignore[arg-type]
+async def dialing(udp_answers_within_s: float = LIMIT_S) -> AsyncIterator[Dialer]:
+    with closing(Dialer(CALLER, udp_answers_within_s=udp_answers_within_s)) as dialer:
         yield dialer
 
 
@@ -146,7 +146,7 @@ def test_a_caller_uses_udp_where_it_works() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("udp_answers_within_s", "handshake_timeout_s"), [(0.1, 10.0), (10.0, 0.1)])
+@pytest.mark.parametrize(("udp_answers_within_s", "handshake_timeout_s"), [(0.1, 600.0), (600.0, 0.1)])
 def test_a_caller_uses_tcp_where_udp_does_not_answer(udp_answers_within_s: float, handshake_timeout_s: float) -> None:
     async def scenario() -> None:
         ends: list[End] = []
@@ -160,7 +160,7 @@ def test_a_caller_uses_tcp_where_udp_does_not_answer(udp_answers_within_s: float
                     udp_profile=LinkProfile(handshake_timeout_s=handshake_timeout_s),
                 )
             ) as dialer:
-                async with asyncio.timeout(5.0):
+                async with asyncio.timeout(LIMIT_S):
                     connection = await dialer.connect(*host.address, HOST.fingerprint)
                 connection.send_nowait(Channel.CHAT, b"over TCP")
                 await ends[0].wait_until(lambda: ends[0].received[Channel.CHAT])

@@ -16,7 +16,7 @@ from lanline.model.content import Text
 from lanline.transport.connection import Connection
 from lanline.transport.dialer import Dialer
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 SAID = 300
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.house import House, Server, command, house
+from e2e.house import LIMIT_S, House, Server, command, house
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Iterator[House]:
 
 def refused(server: Server, status: int = 1) -> str:
     """The one sentence of a server that does not start."""
-    assert server.process.wait(30) == status
+    assert server.process.wait(LIMIT_S) == status
     server.end()
     assert server.said == ""
     told = [line for line in server.logged.splitlines() if line.startswith("lanline: ")]

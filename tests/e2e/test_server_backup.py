@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import House, command, house
+from serverhouse.ports import free_port
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def home(tmp_path: Path) -> Iterator[House]:
 
 
 def test_people_go_on_at_the_restored_server_with_their_own_keys(home: House, tmp_path: Path) -> None:
-    server = home.serve()
+    server = home.serve(port=free_port())
     port = server.port
     home.join("ann", server.first_invite)
     home.say("ann", "before the backup")

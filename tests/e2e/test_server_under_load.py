@@ -26,6 +26,7 @@ from lanline.wire.chat.conversations import Conversations
 from lanline.wire.chat.entries import Append, Committed
 from lanline.wire.chat.messages import decode_server_message, encode_message
 from lanline.wire.chat.signin import VERSIONS, Hello, SignedIn, SignIn
+from serverhouse.ports import free_port
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def unwell(health: str) -> str:
     """What the server complains of, once the room that its database has in hand is used up."""
     for _ in range(500):
         try:
-            urllib.request.urlopen(health, timeout=10).close()
+            urllib.request.urlopen(health, timeout=LIMIT_S).close()
         except urllib.error.HTTPError as problem:
             with problem:
                 return f"{problem.code} {problem.read().decode()}"
@@ -152,8 +153,11 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
     ballast = fill(small_disk)
 
     long_text = "long " * 12_000
-    refused = home.member("ann", "send", "--timeout", "2", "#lobby", long_text)
-    assert refused.returncode == 75
+    for timeout in ("2", "8", "30"):  # in the first it may not come to an answer, on a busy machine
+        refused = home.member("ann", "send", "--timeout", timeout, "#lobby", long_text)
+        assert refused.returncode == 75
+        if "The server's disk is full" in refused.stderr:
+            break
     assert "The server's disk is full" in refused.stderr
     assert "does not answer" not in refused.stderr
     assert unwell(health).startswith("503 There is no room left")
@@ -162,7 +166,7 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
 
     ballast.unlink()
     home.say("ann", "after")
-    with urllib.request.urlopen(health, timeout=10) as answer:
+    with urllib.request.urlopen(health, timeout=LIMIT_S) as answer:
         assert answer.status == 200
     said = [text for text in home.heard("ann") if text in {"before", "after", long_text.strip(), long_text}]
     assert said[0] == "before"
@@ -172,7 +176,7 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
 
 def test_a_server_starts_on_a_disk_that_is_full_and_tells_what_was_said(home: House, small_disk: Path) -> None:
     home.data = small_disk / "data"
-    server = home.serve()
+    server = home.serve(port=free_port())
     port = server.port
     home.join("ann", server.first_invite)
     home.say("ann", "before")

@@ -50,7 +50,7 @@ def test_an_interrupted_batch_says_how_far_it_came(person: Person, moody: Any, t
     process = person.start("send", *options, "--batch", str(batch))
     wait_until(lambda: server.connections == 2)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stdout.startswith("Line 1: Sent")
     assert "nothing was sent" not in stderr
@@ -58,7 +58,7 @@ def test_an_interrupted_batch_says_how_far_it_came(person: Person, moody: Any, t
     process = person.start("send", *options, "--batch", str(batch), "--queue")
     wait_until(lambda: server.connections == 3)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert len(person.records()) == 0
 

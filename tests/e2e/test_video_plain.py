@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,16 +12,17 @@ import pytest
 from e2e.cinema import (
     HEADER,
     LINUX,
+    TRIES,
     Cinema,
     cinema,
     cut,
     numbers_in,
-    painted_number,
     painted_picture,
     udp_socket,
+    unbroken,
     whole_frames,
 )
-from e2e.peers import free_port
+from serverhouse.ports import free_port
 
 
 @pytest.fixture(name="house")
@@ -32,14 +32,11 @@ def _house() -> Iterator[Cinema]:
 
 
 def test_a_program_made_of_struct_and_a_socket_watches_after_one_hello(house: Cinema) -> None:
-    _, port = house.serve("--plain")
+    # Small, so that the socket holds what comes while this test is not let to the processor.
+    _, port = house.serve("--plain", "--size", "320x240")
     with udp_socket() as viewer:
         viewer.sendto(b"hello", ("127.0.0.1", port))
-        frames = list(itertools.islice(whole_frames(viewer), 30))
-    ids = [frame_id for frame_id, _, _ in frames]
-    numbers = [painted_number(picture) for _, picture, _ in frames]
-    assert ids == list(range(ids[0], ids[0] + 30))
-    assert numbers == list(range(numbers[0], numbers[0] + 30))
+        frames = unbroken(whole_frames(viewer), 30)
     for _, _, sizes in frames:
         assert set(sizes[:-1]) == {1200}
         assert sizes[-1] <= 1200
@@ -127,7 +124,8 @@ def test_only_hello_is_a_hello(house: Cinema) -> None:
 
 @pytest.mark.skipif(not LINUX, reason="only Linux tells a socket of many who it was that refused")
 def test_a_viewer_that_left_without_a_word_is_dropped_and_the_others_lose_nothing(house: Cinema) -> None:
-    program, port = house.serve("--plain")
+    # So small and slow that the socket holds what comes while this test is not let to the processor.
+    program, port = house.serve("--plain", "--size", "160x120", "--fps", "10")
     with udp_socket() as stays:
         stays.sendto(b"hello", ("127.0.0.1", port))
         frames = whole_frames(stays)
@@ -153,7 +151,11 @@ def test_a_port_that_is_taken_is_said(house: Cinema) -> None:
 
 
 def test_the_figures_of_a_viewer_without_a_screen(house: Cinema) -> None:
-    _, port = house.serve("--plain")
-    watch = house.watch(port, "--sink", "null", "--stats")
-    watch.wait_out(r"(1\d|2\d)\.\d fps, \d+\.\d Mbit/s, 0 incomplete")
-    assert watch.end() == 0
+    _, port = house.serve("--plain", "--size", "320x240")
+    for _ in range(TRIES):
+        watch = house.watch(port, "--sink", "null", "--stats")
+        watch.wait_out(r"(1\d|2\d)\.\d fps, \d+\.\d Mbit/s, \d+ incomplete")
+        assert watch.end() == 0
+        if " 0 incomplete" in watch.out.text:
+            return
+    pytest.fail("each time some were incomplete, which is more than a busy machine")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cinema import Cinema, Program, cinema, numbers_in
-from e2e.peers import free_port
+from e2e.cinema import TRIES, Cinema, Program, cinema, is_whole, numbers_in
+from serverhouse.ports import free_port
 
 
 @pytest.fixture(name="house")
@@ -30,14 +30,16 @@ def watch(house: Cinema, home: Path, *options: str) -> Program:
 
 @pytest.mark.parametrize("codec", ["jpeg", "h264", "vp8", "av1"])
 def test_every_codec_arrives_whole_and_in_order(house: Cinema, tmp_path: Path, codec: str) -> None:
-    _, link, _ = serve(house, tmp_path / "ann", "--codec", codec, "--size", "640x360")
-    film = tmp_path / "film.mkv"
-    viewer = watch(house, tmp_path / "bob", link, "--sink", str(film), "--stats")
-    viewer.wait_aside(r"[345]\d shown")
-    assert viewer.end() == 0
-    numbers = numbers_in(film)
-    assert len(numbers) >= 20
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    # So small that there is no smaller rung, which a busy machine would be given.
+    _, link, _ = serve(house, tmp_path / "ann", "--codec", codec, "--size", "320x240")
+    for number in range(TRIES):
+        film = tmp_path / f"film{number}.mkv"
+        viewer = watch(house, tmp_path / "bob", link, "--sink", str(film), "--stats")
+        viewer.wait_aside(r"[345]\d shown")
+        assert viewer.end() == 0
+        if is_whole(numbers_in(film), 20):
+            return
+    pytest.fail("each time some were left out, which is more than a busy machine")
 
 
 def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinema, tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinem
 
 
 def test_viewers_go_on_when_the_server_comes_back(house: Cinema, tmp_path: Path) -> None:
-    first, link, port = serve(house, tmp_path / "ann")
+    first, link, port = serve(house, tmp_path / "ann", port=free_port())
     viewer = watch(house, tmp_path / "bob", link, "--sink", str(tmp_path / "film.mkv"), "--timeout", "0.5")
     viewer.wait_aside("The video begins")
     assert first.end() == 0

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cinema import Cinema, cinema
-from e2e.peers import free_port
+from e2e.cinema import TRIES, Cinema, cinema
 from e2e.program import COMMAND
+from serverhouse.ports import free_port
 
 NO_DISPLAY = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
 KEY = "q3wk6dii3wv3ulckgrxarosqoyjdrx4gidox7qkgnookpwujzdnq"
@@ -99,14 +99,17 @@ def test_a_terminal_shows_the_picture_and_is_given_back_as_it_was(house: Cinema)
 )
 def test_a_terminal_that_knows_pictures_is_sent_them(house: Cinema, answer: bytes, shown: str) -> None:
     _, port = house.serve("--plain", "--size", "320x240")
-    viewer = house.watch(
-        port, "--sink", "terminal", terminal=(24, 80), TERM="xterm-256color", LC_ALL="C.UTF-8"
-    )  # fmt: skip
-    viewer.wait_out(r"\x1b\[c")
-    viewer.press(answer)
-    viewer.wait_out(re.escape(shown))
-    assert viewer.end() == 0
-    assert viewer.out.text.endswith("\x1b[?25h\x1b[?1049l")
+    for _ in range(TRIES):
+        viewer = house.watch(port, "--sink", "terminal", terminal=(24, 80), TERM="xterm-256color", LC_ALL="C.UTF-8")
+        viewer.wait_out(r"\x1b\[c")
+        viewer.press(answer)
+        # A terminal that takes longer than half a second, as on a busy machine, is taken for a simple one.
+        viewer.wait_out(f"{re.escape(shown)}|▀")
+        assert viewer.end() == 0
+        assert viewer.out.text.endswith("\x1b[?25h\x1b[?1049l")
+        if shown in viewer.out.text:
+            return
+    pytest.fail("it was never sent them")
 
 
 def test_a_terminal_without_colour_is_sent_letters(house: Cinema) -> None:

@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-from e2e.cinema import Cinema, cinema, painted_number
+from e2e.cinema import TRIES, Cinema, cinema, painted_number
 from lanline.media import framenumber
 from lanline.media.api import Layout, Picture
 from lanline.media.colours import as_picture
@@ -41,12 +41,12 @@ def _display() -> Iterator[str]:
     )
     os.close(writing)
     try:
-        assert select.select([reading], [], [], 20)[0], "Xvfb does not start"
+        assert select.select([reading], [], [], 60)[0], "Xvfb does not start"
         yield f":{int(os.read(reading, 16))}"
     finally:
         os.close(reading)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def numbers_in_the_middle(film: Path) -> list[int]:
@@ -66,16 +66,19 @@ def test_what_a_window_shows_is_captured_from_the_screen_and_watched_again(
         "serve", "--plain", "--source", "screen", "--host", "127.0.0.1", "--port", "0", "--fps", "10", DISPLAY=display
     )
     screen_port = int(screen.wait_out(r"Serving screen, 800x450 at 10 fps, on UDP port (\d+)")[1])
-    film = tmp_path / "film.mkv"
+    films = (tmp_path / f"film{number}.mkv" for number in range(TRIES))
+    assert any(moves(film, house, screen_port) for film in films)
+    assert window.end() == 0
+    assert screen.end() == 0
+
+
+def moves(film: Path, house: Cinema, screen_port: int) -> bool:
     recording = house.watch(screen_port, "--sink", str(film), "--stats")
     recording.wait_aside(r"[234]\d shown")
     assert recording.end() == 0
-    assert window.end() == 0
-    assert screen.end() == 0
     numbers = numbers_in_the_middle(film)
     seen = numbers[numbers.index(max(numbers[:5])) :]  # the window may have come later than the recording began
-    assert seen == sorted(seen)
-    assert len(set(seen)) > 10, "it moves"
+    return seen == sorted(seen) and len(set(seen)) > 10
 
 
 class Ear:

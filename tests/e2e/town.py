@@ -6,13 +6,14 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 30.0
+from serverhouse.ports import free_port
+
+LIMIT_S = 90.0
 COMMAND = [sys.executable, "-m", "lanline"]
 PASSWORD = "correct horse battery"
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
@@ -21,7 +22,7 @@ OUTSIDE = {name: value for name, value in os.environ.items() if not name.startsw
 class Town:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._server: subprocess.Popen[str] | None = None
         self._running: list[subprocess.Popen[str]] = []
 
@@ -91,9 +92,3 @@ def parsed(line: str) -> dict[str, Any]:
 
 def words_of_key(text: str) -> list[str]:
     return re.findall(r"^ {4}(\w+(?: \w+){5})$", text, re.MULTILINE)
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.peers import Table, free_port, table
+from e2e.peers import Table, table
 from e2e.program import LIMIT_S
+from serverhouse.ports import free_port
 
 NETCAT = shutil.which("nc.openbsd") or shutil.which("nc")
 pytestmark = pytest.mark.skipif(NETCAT is None, reason="netcat is not installed (Debian: netcat-openbsd)")

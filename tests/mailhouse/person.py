@@ -88,7 +88,7 @@ def at_terminal(person: Person, words: list[str], typed: bytes, prompt: bytes) -
     )
     os.close(slave)
     screen = b""
-    while select.select([master], [], [], 30)[0]:
+    while select.select([master], [], [], 60)[0]:
         try:
             read = os.read(master, 4096)
         except OSError:  # nobody holds the other side any more
@@ -98,4 +98,4 @@ def at_terminal(person: Person, words: list[str], typed: bytes, prompt: bytes) -
             os.write(master, typed)
             typed = b""
     os.close(master)  # which also ends a command that still waits for somebody to type
-    return process.wait(20), screen
+    return process.wait(60), screen

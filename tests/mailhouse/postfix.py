@@ -16,6 +16,7 @@ from typing import Self
 from mailhouse.certificates import Pair
 from mailhouse.doorman import Doorman
 from mailhouse.stage import Stage
+from serverhouse.ports import free_port
 
 USER, PASSWORD = "ann@office.test", "cor:rect horse"
 SIZE_LIMIT_BYTES = 40_000_000
@@ -94,7 +95,7 @@ class Postfix:
     def __init__(self, pair: Pair) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="lanline-postfix-"))
         self.root.chmod(0o755)
-        self.starttls_port, self.smtps_port, self.open_port = _free_ports(3)
+        self.starttls_port, self.smtps_port, self.open_port = (free_port() for _ in range(3))
         self._pair = pair
         self._stage = Stage()
         self._process: subprocess.Popen[bytes] | None = None
@@ -123,9 +124,9 @@ class Postfix:
         if self._process is not None:
             # The process is a script; `stop` finds the master that it started, and waits for it to end.
             command = ["postfix", "-c", str(self.root / "etc"), "stop"]
-            subprocess.run(command, env={"PATH": _PATH}, check=False, capture_output=True, timeout=30)
+            subprocess.run(command, env={"PATH": _PATH}, check=False, capture_output=True, timeout=60)
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
         self._stage.__exit__()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -174,17 +175,9 @@ class Postfix:
         return content
 
 
-def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, limit_s: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], explain: Callable[[], str] = str, limit_s: float = 60) -> None:
     """Poll, because files and other programs' ports tell nobody."""
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, f"waited too long\n{explain()}"
         time.sleep(0.02)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -21,11 +21,11 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self.call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def serve(self, protocol: Callable[[], asyncio.BaseProtocol], **options: Any) -> int:
         """The port on which the servers made by `protocol` listen."""

@@ -17,7 +17,7 @@ from lanline.storage.api import Engine, Transaction
 from lanline.storage.writer import WriterStore
 from storage.shelf import Shelf, new_entry
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture

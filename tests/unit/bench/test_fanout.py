@@ -11,7 +11,7 @@ from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessagesDelivered
 from lanline.transport.connection import EventHandler
 
-LIMIT_S = 5.0
+LIMIT_S = 60.0
 
 
 class StandIn:

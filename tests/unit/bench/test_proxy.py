@@ -13,7 +13,7 @@ import pytest
 
 import proxy as proxy_module
 
-LIMIT_S = 5.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture

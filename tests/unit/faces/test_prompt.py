@@ -26,4 +26,4 @@ def test_a_colour_among_what_is_typed_is_dropped_and_the_line_stays(
         monkeypatch.setattr(Application, "_handle_exception", fail)
         lines = TypedLines(lambda _: None)
         keyboard.send_text(f"red{sequence} paint\r")
-        assert asyncio.run(asyncio.wait_for(lines.next_line(), 5)) == "red paint"
+        assert asyncio.run(asyncio.wait_for(lines.next_line(), 60)) == "red paint"

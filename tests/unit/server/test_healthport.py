@@ -9,7 +9,7 @@ import pytest
 from lanline.errors import AddressUnavailable
 from lanline.server.healthport import HealthPort
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class House:

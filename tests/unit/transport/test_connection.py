@@ -79,7 +79,7 @@ class Bench:
 
 def run(scenario: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
     async def main() -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60.0):
             await scenario(Bench())
 
     asyncio.run(main())

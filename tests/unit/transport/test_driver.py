@@ -49,7 +49,7 @@ class Machine:
         return lambda _now: self.log.append(name)
 
     async def wait_for(self, entry: str) -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60.0):
             while entry not in self.log:
                 self.drained.clear()
                 await self.drained.wait()

@@ -18,6 +18,7 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.memory import MemoryNetwork, MemorySocket
+from unit.transport.leapingloop import run_leaping
 
 SERVER_ADDRESS, CLIENT_ADDRESS = ("memory", 1), ("memory", 2)
 SERVER, CLIENT = Identity.generate(), Identity.generate()
@@ -50,12 +51,12 @@ class World:
 def run(scenario: Callable[[World], Coroutine[Any, Any, None]], profile: LinkProfile | None = None) -> None:
     async def main() -> None:
         world = World(profile)
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             await scenario(world)
         world.client.close()
         world.server.close()
 
-    asyncio.run(main())
+    run_leaping(main())
 
 
 def test_closing_a_host_says_goodbye_on_every_link() -> None:

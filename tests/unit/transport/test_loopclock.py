@@ -15,7 +15,7 @@ def test_a_timer_rings_once_and_not_after_it_was_cancelled() -> None:
         clock.call_later(0.0, lambda: rung.append("cancelled")).cancel()
         clock.call_later(-5.0, lambda: rung.append("late"))
         clock.call_later(0.02, done.set)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await done.wait()
         return rung
 

@@ -133,7 +133,7 @@ def test_what_is_readable_is_read_whichever_socket_it_came_to() -> None:
             with stranger() as sender:
                 sender.sendto(HELLO, sock.address)
                 sender.sendto(sock.id_prefix + b"of a link", sock.address)
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(60.0):
                 await all_there.wait()
             assert sorted(received) == sorted([HELLO, sock.id_prefix + b"of a link"])
 
@@ -157,7 +157,7 @@ def test_links_of_a_steered_port_come_through_their_own_socket() -> None:
                 closing(LinkHost(sock, Identity.generate(), on_accept=on_accept)) as host,
                 closing(LinkHost(await UdpSocket.bind(LOOPBACK, 0), Identity.generate())) as caller,
             ):
-                async with asyncio.timeout(5.0):
+                async with asyncio.timeout(60.0):
                     connection = await caller.connect(host.address)
                     # Whoever is established needs the strangers' socket no more.
                     asyncio.get_running_loop().remove_reader(sock._strangers._socket.fileno())

@@ -73,7 +73,7 @@ class Pair:
         self.sender.send(self.receiver.address, datagrams)
 
     async def wait_for(self, datagrams: list[bytes]) -> None:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60.0):
             while len(self.arrived) < len(datagrams):
                 self._news.clear()
                 await self._news.wait()

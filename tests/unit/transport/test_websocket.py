@@ -161,7 +161,7 @@ def test_a_goodbye_ends_the_stream_once_and_then_the_connection(peer_reads: bool
         if peer_reads:
             client.carry()
             assert client.server.closed is not None
-        await asyncio.wait_for(stand_in.ended.wait(), 5.0)
+        await asyncio.wait_for(stand_in.ended.wait(), 60.0)
         assert stand_in.end == ("closed" if peer_reads else "aborted")
         client.transport.connection_lost(None)
         assert client.transport.disconnected.is_set()

@@ -118,11 +118,15 @@ class PeerChat:
 
     async def next_event(self) -> PeerEvent:
         """Asking again says that the event before was shown: only then does the other side learn of its delivery."""
+        self.finish_event()
+        self._being_shown = await self._events.get()
+        return self._being_shown[0]
+
+    def finish_event(self) -> None:
+        """The event that was given out last was shown; for whoever does not ask for another one."""
         if self._being_shown is not None:
             self._on_shown(*self._being_shown)
             self._being_shown = None
-        self._being_shown = await self._events.get()
-        return self._being_shown[0]
 
     def _on_shown(self, event: PeerEvent, life: Life, number: int) -> None:
         if isinstance(event, TextReceived):

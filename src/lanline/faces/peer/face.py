@@ -24,6 +24,8 @@ from lanline.model.text import safe_line
 
 SHOWN_CHARACTERS = 60
 _WORDS_IN_LINE = 6
+_LAST_LINE_S = 1.0
+"""How long somebody who leaves waits for an output that takes nothing."""
 
 
 class NotDelivered(LanlineError):
@@ -64,6 +66,7 @@ def _describe(event: PeerEvent) -> list[str]:
 class PeerFace(ABC):
     def __init__(self, chat: PeerChat) -> None:
         self._chat = chat
+        self._showing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until the person leaves, or the conversation cannot go on, which raises the reason."""
@@ -76,6 +79,7 @@ class PeerFace(ABC):
             self._check_delivered()
             raise
         finally:
+            await self._finish_showing()
             await self._chat.close()
 
     async def _show_events(self) -> None:
@@ -85,7 +89,18 @@ class PeerFace(ABC):
                 if missing := self._not_delivered():
                     self._tell(missing)
                 raise event.error
-            await self._show(event)
+            self._showing = asyncio.create_task(self._show(event))
+            await asyncio.shield(self._showing)
+
+    async def _finish_showing(self) -> None:
+        """What is being written at the end may be read by now: then the other side has to learn that it was shown."""
+        if self._showing is None:
+            return
+        await asyncio.wait([self._showing], timeout=_LAST_LINE_S)
+        if self._showing.cancel():
+            return
+        if not self._showing.cancelled() and self._showing.exception() is None:
+            self._chat.finish_event()
 
     async def _show(self, event: PeerEvent) -> None:
         match event:

@@ -31,7 +31,7 @@ from lanline.wire.chat.entries import Append
 from lanline.wire.chat.signin import NoCommonVersion, SignIn
 from unit.client.chat.stage import LAB, PlayedLink, Stage, lab, people_table
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 KEY = bytes(range(32))
 
 

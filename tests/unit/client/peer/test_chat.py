@@ -15,7 +15,7 @@ from lanline.client.peer.events import Ended, Joined, Left, PeerEvent, Refused, 
 from lanline.transport.datagrams import Address
 from lanline.transport.memory import MemoryNetwork
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 E = TypeVar("E", bound=PeerEvent)
 
 

@@ -24,6 +24,10 @@ from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage
 
 BIG_BYTES = 6_000_000
+PATIENT = Patience(60, 60)
+"""Whoever answers is heard out, however busy the machine is."""
+IMPATIENT, IMPATIENT_AT_LAST = Patience(0.7, 0.7), Patience(60, 0.7)
+"""For a server that says nothing, in reply to anything or to the final dot."""
 
 
 class Office:
@@ -35,11 +39,11 @@ class Office:
         self.route = Route(Server("localhost", port, Security.STARTTLS, str(authority.ca_file)), "ann")
         self.outbox = Outbox(folder)
 
-    def send(self, parcel: Parcel, *, queue: bool = False) -> Outcome:
-        return asyncio.run(self.sending(parcel, queue=queue))
+    def send(self, parcel: Parcel, *, queue: bool = False, patience: Patience = PATIENT) -> Outcome:
+        return asyncio.run(self.sending(parcel, queue=queue, patience=patience))
 
-    async def sending(self, parcel: Parcel, *, queue: bool = False) -> Outcome:
-        courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), patience=Patience(0.7, 0.7)))
+    async def sending(self, parcel: Parcel, *, queue: bool = False, patience: Patience = PATIENT) -> Outcome:
+        courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), patience=patience))
         try:
             return await Dispatch(courier, self.outbox).send(parcel, self.route, queue=queue)
         finally:
@@ -84,7 +88,7 @@ BEFORE = ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
 @pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
 def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how: object, queue: bool) -> None:
     place = office({step: how})
-    outcome = place.send(letter(), queue=queue)
+    outcome = place.send(letter(), queue=queue, patience=IMPATIENT if how is SILENCE else PATIENT)
     assert outcome.verdict is (Verdict.QUEUED if queue else Verdict.DEFERRED)
     assert outcome.exit_status == (0 if queue else 75)
     assert place.states() == ([State.QUEUED] if queue else [])
@@ -96,11 +100,12 @@ def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how
 def test_no_proper_reply_to_the_dot_is_uncertain_and_kept(office: Any, how: object, queue: bool) -> None:
     place = office({"CONTENT": how})
     parcel = letter()
-    outcome = place.send(parcel, queue=queue)
+    outcome = place.send(parcel, queue=queue, patience=IMPATIENT_AT_LAST if how is SILENCE else PATIENT)
     assert outcome.verdict is Verdict.UNCERTAIN
     assert outcome.exit_status == 1
     assert parcel.message_id in outcome.text
     assert place.states() == [State.UNCERTAIN]
+    assert place.moody.reached["CONTENT"].wait(60)
     assert len(place.moody.messages) == 1
 
 
@@ -131,7 +136,7 @@ def test_a_reply_in_the_middle_of_a_large_message_ends_it(office: Any, said: byt
 
 def test_a_server_that_stops_reading_is_not_waited_for_for_ever(office: Any) -> None:
     place = office({"HALF": SILENCE})
-    outcome = place.send(big_letter())
+    outcome = place.send(big_letter(), patience=IMPATIENT)
     assert outcome.verdict is Verdict.DEFERRED
 
 
@@ -258,7 +263,7 @@ def test_an_international_address_is_sent_where_it_is_offered(office: Any) -> No
 def interrupted(place: Office, step: str, parcel: Parcel, *, queue: bool, times: int = 1) -> Outcome:
     async def work() -> Outcome:
         sending = asyncio.ensure_future(place.sending(parcel, queue=queue))
-        await asyncio.to_thread(place.moody.reached[step].wait, 10)
+        await asyncio.to_thread(place.moody.reached[step].wait, 60)
         for _ in range(times):
             sending.cancel()
             await asyncio.sleep(0)
@@ -290,12 +295,13 @@ def test_an_interruption_after_the_dot_says_that_nobody_knows(
     assert place.states() == [State.UNCERTAIN]
 
 
-def test_a_reply_that_comes_just_after_an_interruption_counts(office: Any) -> None:
+def test_a_reply_that_comes_just_after_an_interruption_counts(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lanline.transport.smtp.delivery._INTERRUPTED_WAIT_S", 60)
     place = office({"CONTENT": SILENCE})
 
     async def work() -> Outcome:
         sending = asyncio.ensure_future(place.sending(letter()))
-        await asyncio.to_thread(place.moody.reached["CONTENT"].wait, 10)
+        await asyncio.to_thread(place.moody.reached["CONTENT"].wait, 60)
         sending.cancel()
         await asyncio.sleep(0)
         place.moody.late_reply(b"250 kept\r\n")

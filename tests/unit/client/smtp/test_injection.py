@@ -88,7 +88,7 @@ class Wire:
         """The verbs of the commands that reached the server."""
 
         async def work() -> None:
-            session = await Session.open(self.server, self.context, Patience(5, 5))
+            session = await Session.open(self.server, self.context, Patience(60, 60))
             await session.sign_in(credentials, method)
             await deliver(session, parcel, Watch())
             await session.close()

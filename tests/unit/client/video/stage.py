@@ -100,7 +100,7 @@ class Stage:
 def run(scenario: Callable[[Stage], Coroutine[Any, Any, None]], plans: Sequence[StreamPlan] = JPEG) -> None:
     async def main() -> None:
         stage = Stage(plans)
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             await scenario(stage)
         await stage.close()
 

@@ -12,7 +12,7 @@ from lanline.client.video.capture import Capture
 from lanline.errors import MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 class Reel:

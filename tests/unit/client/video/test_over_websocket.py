@@ -24,7 +24,7 @@ def test_video_is_watched_over_websocket() -> None:
         viewer = VideoViewer(call)
         watching = asyncio.create_task(viewer.run())
         number = 0
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             while viewer.statistics.frames < 5:
                 publisher.publish(0, frame(number))
                 number += 1

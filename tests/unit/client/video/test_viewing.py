@@ -12,7 +12,7 @@ from lanline.client.video.viewing import Viewing, statistics_line
 from lanline.errors import DamagedFrame, MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Picture
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 def frame(number: int, codec: Codec = Codec.JPEG) -> EncodedFrame:

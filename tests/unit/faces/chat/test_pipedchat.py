@@ -18,7 +18,7 @@ from lanline.faces.chat.pipedchat import NotSaid, PipedChat
 from lanline.model.content import Content, Edit, Reaction, Text
 from unit.faces.chat.standin import ANA, BO, ME, Stage
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Pipe(Stage):

@@ -30,7 +30,7 @@ def display() -> Iterator[str]:
     finally:
         os.close(reading)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
 
+PATIENCE = Patience(60, 60)
 
-def reason(server: Server, kind: type[LanlineError], patience: Patience | None = None) -> str:
+
+def reason(server: Server, kind: type[LanlineError]) -> str:
     async def arrive() -> None:
-        await Session.open(server, verifying_context(server.ca_file), patience or Patience(5, 5))
+        await Session.open(server, verifying_context(server.ca_file), PATIENCE)
 
     with pytest.raises(kind) as caught:
         asyncio.run(arrive())
@@ -51,6 +53,7 @@ def test_starttls_to_a_tls_port_says_which_is_right(
     stage: Stage, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrival, "_SILENCE_S", 0.1)
+    monkeypatch.setattr(arrival, "_PROBE_S", 60)
     port = stage.serve_streams(Moody(), ssl=authority.good.server_context())
     assert "use --smtps" in reason(Server("127.0.0.1", port, Security.STARTTLS), MailRefused)
 
@@ -76,7 +79,7 @@ def test_a_slow_greeting_is_waited_for(stage: Stage, authority: Authority, monke
 
     async def arrive() -> None:
         server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
-        session = await Session.open(server, verifying_context(server.ca_file), Patience(5, 5))
+        session = await Session.open(server, verifying_context(server.ca_file), PATIENCE)
         await session.close()
 
     asyncio.run(arrive())
