@@ -68,9 +68,11 @@ class Holes:
     def on_packet(self, number: int, packet: StreamPacket, now: float, *, round_trip_s: float) -> Arrival:
         first = number - packet.chunk_index
         data_end = first + packet.total_chunks
-        if self.highest is None or not 0 <= number - self.highest <= _MOST_GAP:
-            if self.highest is not None and -_MOST_GAP <= number - self.highest < 0:
-                return self._on_overtaken(number, first, data_end, packet, now, round_trip_s)
+        if self.highest is not None and number < self.highest - _MOST_GAP:
+            return Arrival.OTHER  # numbers never go back: somebody has kept it, and sends it again
+        if self.highest is not None and number < self.highest:
+            return self._on_overtaken(number, first, data_end, packet, now, round_trip_s)
+        if self.highest is None or number > self.highest + _MOST_GAP:
             self._forget_all()
             self.highest = first - 1
             self._highest_frame = (packet.frame_id - 1, first, first)

@@ -103,6 +103,8 @@ class Reassembler:
         self._max_bytes = max_bytes
         self._open: dict[int, OpenFrame] = {}
         self._closed_ids: OrderedDict[int, None] = OrderedDict()
+        self._done_up_to = -1
+        """Frames that were closed so long ago that they are not told apart any more."""
         self._closed: list[ClosedFrame] = []
         self.buffered_bytes = 0
 
@@ -112,12 +114,12 @@ class Reassembler:
         return self._open
 
     def is_closed(self, frame_id: int) -> bool:
-        return frame_id in self._closed_ids
+        return frame_id <= self._done_up_to or frame_id in self._closed_ids
 
     def receive(self, number: int, packet: StreamPacket, now: float) -> ReceivedFrame | None:
         """What contradicts earlier packets of its frame, or is there already, is dropped."""
         frame_id = packet.frame_id
-        if frame_id in self._closed_ids:
+        if self.is_closed(frame_id):
             return None
         partial = self._open.get(frame_id)
         if partial is None:
@@ -149,7 +151,7 @@ class Reassembler:
         self.buffered_bytes -= partial.cost_bytes
         self._closed_ids[frame_id] = None
         if len(self._closed_ids) > _REMEMBERED_FRAMES:
-            self._closed_ids.popitem(last=False)
+            self._done_up_to = max(self._done_up_to, self._closed_ids.popitem(last=False)[0])
         total, first = partial.head.total_chunks, partial.first_number
         missing = [first + index for index in range(total) if index not in partial.chunks]
         parity = max(0, partial.highest_index + 1 - total)

@@ -156,6 +156,20 @@ def test_as_many_losses_as_parity_are_repaired_and_one_more_is_not() -> None:
     assert feed(Reassembler(STREAM_ID), packets[4:]) == []
 
 
+def test_a_frame_that_is_done_with_does_not_come_again_however_old_it_is() -> None:
+    packetiser = Packetiser(124)
+    reassembler = Reassembler(STREAM_ID)
+    frames = []
+    for frame_id in range(300):
+        sent = Frame(frame_id, StreamCodec.OPUS, True, 0, bytes(80))
+        frames.append(list(map(decode_stream_packet, packetiser.packetise(sent, 0, [0]))))
+    for number, (packet,) in enumerate(frames):
+        assert reassembler.receive(number, packet, 0.0) is not None
+    for number, (packet,) in enumerate(frames):
+        assert reassembler.receive(number, packet, 0.0) is None
+    assert reassembler.open_frames == {}
+
+
 def test_a_packet_that_contradicts_its_frame_is_dropped() -> None:
     packets = packets_of(b"a" * 300, parity=1)
     others = packets_of(b"b" * 400, parity=1)

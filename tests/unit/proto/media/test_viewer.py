@@ -63,7 +63,7 @@ class Pair:
 
     def packets(self, frame_id: int, *, is_key: bool = True) -> list[bytes]:
         now = frame_id / FPS
-        frame = Frame(frame_id, self.codec, is_key, frame_id * 33_333, bytes([frame_id]) * 10_000)
+        frame = Frame(frame_id, self.codec, is_key, frame_id * 33_333, bytes([frame_id % 256]) * 10_000)
         self.publisher.publish(frame, now)
         return [packet for packets, _ in self.publisher.bursts_to_send(now + 0.02) for packet in packets]
 
@@ -141,6 +141,21 @@ def test_a_packet_that_comes_twice_shows_nothing_twice() -> None:
     pair = Pair()
     packets = pair.packets(0)
     assert pair.arrive(packets + packets, 0.01) == [0]
+
+
+def test_packets_that_somebody_kept_and_sends_again_show_nothing_and_are_not_taken_for_a_slow_path() -> None:
+    pair = Pair()
+    kept = [packet for frame_id in range(3) for packet in pair.packets(frame_id)]
+    pair.arrive(kept, 0.1)
+    for frame_id in range(3, 600):
+        now = frame_id / FPS + ONE_WAY_S
+        assert pair.arrive(pair.packets(frame_id), now) == [frame_id]
+        assert pair.arrive(kept, now) == []
+        pair.viewer.handle_timer(now)
+        pair.relay_requests(now)
+    assert pair.viewer.statistics.queue_s < 0.001
+    assert pair.viewer.statistics.lost_before_repair == 0
+    assert pair.viewer.statistics.frames == 600
 
 
 def test_a_hole_in_dependent_frames_leads_to_a_wish_for_a_key_frame() -> None:
