@@ -132,7 +132,7 @@ class Publisher:
                 self._answer(viewer, Refused(_FULL))
                 return
             is_intra_only = self._rungs[top_rung].plan.codec.is_intra_only
-            subscription = Subscription(request, top_rung, now, is_intra_only=is_intra_only)
+            subscription = Subscription(request, top_rung, self._fps, now, is_intra_only=is_intra_only)
             self._subscriptions[viewer] = subscription
             self._events.append(ViewerJoined(viewer))
         else:

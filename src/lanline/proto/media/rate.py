@@ -28,13 +28,34 @@ _LOSS_TOLD_AFTER_S = 0.7
 """So long after a decision a viewer may still tell of frames of the larger rung that it has given up."""
 _CLEAN_S = 0.8
 _TRIAL_STEP = 1.5
-_TRIAL_ABOVE = 1.15
-_TRIAL_REPORTS = 4
+_TRIAL_ABOVE = 1.1
+_TRIAL_ABOVE_WITH_KEY = 1.15
+_TRIAL_FRAMES = 16
 _ARRIVING_SHARE = 0.93
-"""Of what a trial sends and is not lost as usual."""
+"""Of what a trial sends and is not lost as usual. One frame of those may be under way."""
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 4.0
 _USUAL_CHUNKS = 20
+
+
+class _Tried:
+    """What a trial at its full rate has sent, and how much of that arrived. Reports are lost like everything."""
+
+    __slots__ = ("_received_bytes", "_reported_us", "_since", "sent_bytes")
+
+    def __init__(self, now: float) -> None:
+        self._since = now
+        self._received_bytes = self._reported_us = 0
+        self.sent_bytes = 0
+
+    def add(self, report: Report, sent_bytes: int) -> None:
+        self.sent_bytes += sent_bytes
+        self._received_bytes += report.received_bytes
+        self._reported_us += report.interval_us
+
+    def share_arrived(self, now: float) -> float:
+        received_per_s = self._received_bytes * 1e6 / max(1, self._reported_us)
+        return received_per_s * (now - self._since) / self.sent_bytes
 
 
 class RateChoice:
@@ -42,15 +63,16 @@ class RateChoice:
     own packets is repeats: when the trial fails, nothing is lost by it.
     """
 
-    def __init__(self, rung: int, top_rung: int, *, is_intra_only: bool = True) -> None:
+    def __init__(self, rung: int, top_rung: int, fps: float, *, is_intra_only: bool = True) -> None:
         self.rung = rung
         self.top_rung = top_rung
+        self._fps = fps
         self._is_intra_only = is_intra_only
         self._usable_share = _USABLE_SHARE if is_intra_only else _USABLE_SHARE_WITH_KEY
         self.trial_bits_per_s = 0.0
         self._loss = LossEstimate()
         self._clean_s = 0.0
-        self._trial_reports = self._trial_sent = self._trial_received = 0
+        self._trial = _Tried(0.0)
         self._pause_s = _FIRST_PAUSE_S
         self._next_trial_at = 0.0
         self._decided_at = -1e9
@@ -69,6 +91,11 @@ class RateChoice:
         """Nothing was lost of late, and the link was not full."""
         return self._loss.rate < NO_LOSS and self._clean_s >= _CLEAN_S
 
+    @property
+    def _is_steady(self) -> bool:
+        """No queue, or what looks like one is a path that has become longer."""
+        return self._queues[-1] <= _QUEUE_S or max(self._queues) - min(self._queues) <= _RISING_S
+
     def limit(self, top_rung: int) -> None:
         self.top_rung = top_rung
         self.rung = min(self.rung, top_rung)
@@ -81,7 +108,7 @@ class RateChoice:
             self._on_overload(received, rates, now, queue_s=report.queue_us / 1e6)
             return
         self._loss.on_report(report.chunks, report.lost_before_repair)
-        self._clean_s += interval_s
+        self._clean_s = self._clean_s + interval_s if self._is_steady else 0.0
         if now - self._went_up_at > 2 * _LONGEST_PAUSE_S:
             self._pause_s = _FIRST_PAUSE_S
         if self.rung >= self.top_rung:
@@ -151,21 +178,19 @@ class RateChoice:
             self._full_at = now
 
     def _go_on_trying(self, report: Report, sent_bytes: int, rates: Sequence[float], now: float) -> None:
-        goal = rates[self.rung + 1] * _TRIAL_ABOVE
+        goal = rates[self.rung + 1] * (_TRIAL_ABOVE if self._is_intra_only else _TRIAL_ABOVE_WITH_KEY)
         if self.trial_bits_per_s < goal:
             self.trial_bits_per_s = min(goal, self.trial_bits_per_s * _TRIAL_STEP)
-            self._trial_reports = self._trial_sent = self._trial_received = 0
+            self._trial = _Tried(now)
             return
-        self._trial_reports += 1
-        self._trial_sent += sent_bytes
-        self._trial_received += report.received_bytes
-        if self._trial_reports >= _TRIAL_REPORTS:
+        self._trial.add(report, sent_bytes)
+        if self._trial.sent_bytes >= _TRIAL_FRAMES * self.trial_bits_per_s / 8 / self._fps:
             self._end_trial(now)
 
     def _end_trial(self, now: float) -> None:
         self.trial_bits_per_s = 0.0
         self._clean_s = 0.0
-        if self._trial_received < _ARRIVING_SHARE * (1.0 - self._loss.rate) * self._trial_sent:
+        if self._trial.share_arrived(now) < _ARRIVING_SHARE * (1.0 - self._loss.rate):
             # A short queue drops what is too much before anything has waited long.
             self._pause(now)
             return

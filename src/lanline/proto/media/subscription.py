@@ -25,9 +25,9 @@ class Subscription:
         "wants",
     )
 
-    def __init__(self, wants: Subscribe, top_rung: int, now: float, *, is_intra_only: bool = True) -> None:
+    def __init__(self, wants: Subscribe, top_rung: int, fps: float, now: float, *, is_intra_only: bool = True) -> None:
         self.wants = wants
-        self.choice = RateChoice(top_rung, top_rung, is_intra_only=is_intra_only)
+        self.choice = RateChoice(top_rung, top_rung, fps, is_intra_only=is_intra_only)
         self.rung: int | None = None
         """The one it is sent now; none before its first frame."""
         self.next_rung: int | None = top_rung

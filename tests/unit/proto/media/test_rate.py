@@ -21,13 +21,14 @@ def report(mbit: float, queue_ms: float = 0.0, trend_ms: float = 0.0, chunks: in
 
 class Clocked:
     def __init__(self, rung: int, top: int = 3, *, is_intra_only: bool = True) -> None:
-        self.choice = RateChoice(rung, top, is_intra_only=is_intra_only)
+        self.choice = RateChoice(rung, top, 30.0, is_intra_only=is_intra_only)
         self.now = 100.0
 
-    def hear(self, *reports: Report, sent_bytes: int = 10_000) -> int:
+    def hear(self, *reports: Report, sent_bytes: int | None = None) -> int:
+        """All that was sent has arrived, where nothing else is said."""
         for said in reports:
             self.now += 0.1
-            self.choice.on_report(said, sent_bytes, RATES, self.now)
+            self.choice.on_report(said, sent_bytes or said.received_bytes or 10_000, RATES, self.now)
         return self.choice.rung
 
 
