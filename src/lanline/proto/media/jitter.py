@@ -97,14 +97,12 @@ class JitterBuffer:
         return self._without_backlog(shown)
 
     def _restarts_at(self, frame_id: int) -> bool:
-        """While the picture stands still for want of a key frame, one is shown at once; and that of a smaller rung is:
-        what is missing of the larger one is not repaired any more.
+        """While the picture stands still for want of a key frame, one is shown at once. So is the first frame of a
+        smaller rung: what is missing of the larger one is not repaired any more.
         """
         frame, last = self._complete[frame_id].frame, self._last
-        if not frame.is_key:
-            return False
-        is_smaller = last is not None and frame.rung < last.frame.rung and not frame.codec.is_intra_only
-        return self._needs_key or is_smaller
+        is_smaller = last is not None and frame.rung < last.frame.rung
+        return frame.is_key and (self._needs_key or is_smaller)
 
     def _may_show(self, received: ReceivedFrame) -> bool:
         frame, last = received.frame, self._last

@@ -138,7 +138,7 @@ class RateChoice:
         return grown_s > patience * _RISING_S or (self._standing >= _STANDING_REPORTS and lost > 0)
 
     def _loses_more_than_usual(self, report: Report, now: float) -> bool:
-        if not self._is_intra_only and now < self._decided_at + _LOSS_TOLD_AFTER_S:
+        if now < self._decided_at + _LOSS_TOLD_AFTER_S:
             return False  # it is that of the larger rung
         lost = report.lost_before_repair / report.chunks if report.chunks >= _USUAL_CHUNKS else 0.0
         return lost > self._loss.rate + _LOSS_OF_A_FULL_LINK
