@@ -92,6 +92,8 @@ class PublisherNode:
         self.captured[frame_id] = now
         self._next_frame_at += 1.0 / self._fps
         for rung in sorted(self._wanted):
+            if frame_id % self._plans[rung].every:
+                continue
             self._encode(rung, frame_id, now)
 
     def _encode(self, rung: int, frame_id: int, now: float) -> None:
@@ -101,7 +103,7 @@ class PublisherNode:
         self._key_wanted.discard(rung)
         self._since_key[rung] = 1 if is_key else self._since_key[rung] + 1
         factor = self._random.uniform(0.85, 1.15) * (3 if is_key and not is_intra else 1)
-        size = max(40, int(plan.bits_per_s / 8 / self._fps * factor))
+        size = max(40, int(plan.bits_per_s / 8 / self._fps * plan.every * factor))
         self.encoded[rung] += 1
         frame = Frame(frame_id, plan.codec, is_key, int(now * 1e6), content(frame_id, rung, size), rung)
         self.publisher.publish(frame, now)

@@ -125,6 +125,21 @@ def test_frames_that_depend_on_each_other_do_not_freeze_when_a_link_narrows(seed
     assert broadcast.longest_freeze(9.0, 32.0) <= 0.5
 
 
+@pytest.mark.parametrize("codec", [StreamCodec.JPEG, StreamCodec.H264])
+@pytest.mark.parametrize("loss", [None, BernoulliLoss(0.1)])
+def test_a_link_that_is_too_slow_for_the_smallest_size_shows_fewer_pictures(
+    codec: StreamCodec, loss: BernoulliLoss | None
+) -> None:
+    thin = StreamPlan(codec, 426, 240, 75_000, every=4)
+    plans = [thin, *(StreamPlan(codec, plan.width, plan.height, plan.bits_per_s) for plan in LADDER)]
+    conditions = Conditions(rate_bytes_per_s=200_000 / 8, queue_bytes=30_000, loss=loss)
+    broadcast = Broadcast(1, conditions, plans=plans)
+    broadcast.run(25.0)
+    assert broadcast.longest_freeze(10.0, 25.0) <= 2.0
+    shown = [at for _, _, at in broadcast.viewers[0].shown if at >= 10.0]
+    assert len(shown) >= 0.8 * 15.0 * 30.0 / 4
+
+
 def test_a_link_that_carries_a_little_too_little_is_noticed_and_not_flooded_with_repairs() -> None:
     broadcast = Broadcast(1, Conditions(rate_bytes_per_s=5_300_000 / 8, queue_bytes=64_000), plans=LADDER)
     broadcast.run(8.0)

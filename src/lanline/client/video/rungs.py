@@ -16,19 +16,27 @@ HEIGHTS = (240, 480, 720, 1080)
 _BITS_PER_PIXEL = {Codec.JPEG: 0.45, Codec.H264: 0.09, Codec.VP8: 0.10, Codec.AV1: 0.06}
 """What looks well and still moves smoothly; of the test pattern and of a face at 30 pictures a second."""
 
+_THIN_EVERY = 4
+_LEAST_FPS = 2.0
+
 MakeEncoder = Callable[[int], Encoder]
 """For the rung with this number."""
 
 
 def plan_rungs(codec: Codec, source: Size, fps: float) -> list[StreamPlan]:
-    """The usual heights that are smaller than the source, and its own."""
+    """The usual heights that are smaller than the source, and its own; and before them the smallest once more, with
+    fewer pictures: a link that is too slow for it shows something that moves.
+    """
     heights = [height for height in HEIGHTS if height < source.height] + [source.height]
     sizes = [even(Size(round(source.width * height / source.height), height)) for height in heights]
-    return [StreamPlan(to_wire(codec), size.width, size.height, _bits_per_s(codec, size, fps)) for size in sizes]
+    every = min(_THIN_EVERY, int(fps / _LEAST_FPS))
+    thin = [_plan(codec, sizes[0], fps, every)] if every > 1 else []
+    return thin + [_plan(codec, size, fps) for size in sizes]
 
 
-def _bits_per_s(codec: Codec, size: Size, fps: float) -> int:
-    return round(_BITS_PER_PIXEL[codec] * size.width * size.height * fps)
+def _plan(codec: Codec, size: Size, fps: float, every: int = 1) -> StreamPlan:
+    bits_per_s = round(_BITS_PER_PIXEL[codec] * size.width * size.height * fps / every)
+    return StreamPlan(to_wire(codec), size.width, size.height, bits_per_s, every)
 
 
 def only_encodable(plans: list[StreamPlan], check: Callable[[Size], None]) -> list[StreamPlan]:
@@ -56,6 +64,8 @@ class RungEncoders:
 
     def __init__(self, plans: Sequence[StreamPlan], make_encoder: MakeEncoder, layout: Layout) -> None:
         self._sizes = [_size_of(plan) for plan in plans]
+        self._every = [plan.every for plan in plans]
+        self._pictures = 0
         self._make_encoder = make_encoder
         self._layout = layout
         self._wanted: frozenset[int] = frozenset()
@@ -71,6 +81,7 @@ class RungEncoders:
 
     def encode(self, picture: Picture) -> list[tuple[int, EncodedFrame]]:
         wanted = self._wanted
+        self._pictures += 1
         for rung in set(self._encoders) - wanted:
             self._encoders.pop(rung).close()
         return [(rung, frame) for rung in sorted(wanted) for frame in self._encode(rung, picture)]
@@ -78,6 +89,8 @@ class RungEncoders:
     def _encode(self, rung: int, picture: Picture) -> list[EncodedFrame]:
         encoder = self._encoders.get(rung)
         wants_key = rung in self._keys
+        if encoder is not None and not wants_key and self._pictures % self._every[rung]:
+            return []
         if wants_key:  # and only then: one that is asked for meanwhile, in the other thread, stays asked for
             self._keys.discard(rung)
         if encoder is None:

@@ -43,7 +43,7 @@ class SealedServer:
         self._publisher: VideoPublisher | None = None
         self._broadcast: Broadcast | None = None
         self._soundcast: SoundCast | None = None
-        self._heights: list[int] = []
+        self._rung_names: list[str] = []
         self.size = Size(0, 0)
         self.fps = 0.0
 
@@ -71,7 +71,7 @@ class SealedServer:
     def _prepare(self, source: Source, layout: Layout, sound: SoundSource | None) -> None:
         self.size, self.fps = source.size, source.fps
         plans = self._plans(source)
-        self._heights = [plan.height for plan in plans]
+        self._rung_names = [_name_of(plan, source.fps) for plan in plans]
         encoders = RungEncoders(plans, lambda rung: self._encoder(plans, rung), layout)
         core = Publisher(
             plans,
@@ -91,15 +91,16 @@ class SealedServer:
         plans = only_encodable(plans, lambda size: check_size(self._codec, self._quality, size, source.fps))
         return [
             msgspec.structs.replace(
-                plan, bits_per_s=bitrate_of(self._quality, Size(plan.width, plan.height), source.fps)
+                plan, bits_per_s=bitrate_of(self._quality, Size(plan.width, plan.height), source.fps / plan.every)
             )
             for plan in plans
         ]
 
     def _encoder(self, plans: Sequence[StreamPlan], rung: int) -> Encoder:
-        encoder = make_encoder(self._codec, self._quality, self.fps)
+        plan = plans[rung]
+        encoder = make_encoder(self._codec, self._quality, self.fps / plan.every)
         if self._codec is not Codec.JPEG:
-            encoder.set_bitrate(plans[rung].bits_per_s)
+            encoder.set_bitrate(plan.bits_per_s)
         return encoder
 
     async def run(self) -> None:
@@ -115,8 +116,8 @@ class SealedServer:
 
     def figures(self) -> str:
         assert self._publisher is not None
-        heights = ", ".join(f"{self._heights[rung]}p" for rung in sorted(self._publisher.wanted_rungs))
-        return f"viewers {self._publisher.viewer_count}, encoding {heights or 'nothing'}"
+        rungs = ", ".join(self._rung_names[rung] for rung in sorted(self._publisher.wanted_rungs))
+        return f"viewers {self._publisher.viewer_count}, encoding {rungs or 'nothing'}"
 
     async def close(self) -> None:
         """Without a word of an end: who comes back finds its viewers waiting."""
@@ -125,6 +126,10 @@ class SealedServer:
         if self._listener is not None:
             self._listener.close("The video server stops.")
             await self._listener.wait_closed()
+
+
+def _name_of(plan: StreamPlan, fps: float) -> str:
+    return f"{plan.height}p" if plan.every == 1 else f"{plan.height}p at {fps / plan.every:g} fps"
 
 
 def _seen_from_outside(host: str) -> str:

@@ -24,6 +24,8 @@ class StreamPlan(msgspec.Struct, frozen=True):
     width: int = 0
     height: int = 0
     bits_per_s: int = 0
+    every: int = 1
+    """Of so many pictures of the source it has one: fewer where the smallest size is too much."""
 
 
 class SealedFrame(msgspec.Struct, frozen=True, gc=False):
@@ -36,11 +38,13 @@ class SealedFrame(msgspec.Struct, frozen=True, gc=False):
 
 class OutgoingStream:
     def __init__(self, plan: StreamPlan, fps: float, stream_id: bytes, secret: bytes, mtu_bytes: int) -> None:
+        """`fps` is that of the stream itself."""
         self.plan = plan
+        self.fps = fps
         self.bits_per_s = float(plan.bits_per_s)
         self._sealer = StreamSealer(stream_id, secret)
         self._packetiser = Packetiser(mtu_bytes - SEALED_OVERHEAD_BYTES)
-        self._pacing = Pacing(expected_packets(plan.bits_per_s, fps))
+        self._pacing = Pacing(expected_packets(plan.bits_per_s, fps), is_thin=plan.every > 1)
         self._sent: dict[int, bytes] = {}
         self._sent_bytes = 0
         self._last_frame_at: float | None = None
@@ -62,10 +66,9 @@ class OutgoingStream:
     def chunks_of(self, frame: Frame) -> int:
         return self._packetiser.chunks_of(len(frame.payload))
 
-    def seal(
-        self, frame: Frame, parity_chunks: int, frame_interval_s: float, now: float, *, is_calm: bool
-    ) -> SealedFrame:
+    def seal(self, frame: Frame, parity_chunks: int, now: float, *, is_calm: bool) -> SealedFrame:
         total = self.chunks_of(frame)
+        frame_interval_s = 1.0 / self.fps
         if self.plan.codec is StreamCodec.OPUS:
             slices = repeated_later(total, parity_chunks, now)
         else:

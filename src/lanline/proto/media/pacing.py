@@ -11,6 +11,8 @@ import msgspec
 SLICE_PACKETS = 16
 CALM_SLICE_PACKETS = 32
 """Where nobody has lost anything of late."""
+THIN_SLICE_PACKETS = 2
+"""On a link that is too slow for more than a thin rung, where a whole frame at once is more than its queue holds."""
 _SHARE_OF_INTERVAL = 0.5
 _LONGEST_INTERVALS = 3.0
 _AVERAGED_FRAMES = 30
@@ -55,12 +57,13 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
 class Pacing:
     """Of one stream. Frames leave in order: the next one waits until the last slice of a large one is out."""
 
-    def __init__(self, expected_packets: float) -> None:
+    def __init__(self, expected_packets: float, *, is_thin: bool = False) -> None:
         self._usual = UsualSize(expected_packets)
+        self._is_thin = is_thin
         self._free_at = 0.0
 
     def slices_of(self, packets: int, frame_interval_s: float, now: float, *, is_calm: bool = False) -> list[Slice]:
-        slice_packets = CALM_SLICE_PACKETS if is_calm else SLICE_PACKETS
+        slice_packets = THIN_SLICE_PACKETS if self._is_thin else CALM_SLICE_PACKETS if is_calm else SLICE_PACKETS
         count = max(1, -(-packets // slice_packets))
         step = self._usual.step_s(packets, frame_interval_s, slice_packets)
         begin = max(now, self._free_at)

@@ -74,7 +74,7 @@ class Publisher:
     ) -> None:
         def stream(plan: StreamPlan, fps: float = fps) -> OutgoingStream:
             stream_id, secret = new_stream_id(entropy(STREAM_ID_BYTES)), entropy(STREAM_SECRET_BYTES)
-            return OutgoingStream(plan, fps, stream_id, secret, mtu_bytes)
+            return OutgoingStream(plan, fps / plan.every, stream_id, secret, mtu_bytes)
 
         self._rungs = [stream(plan) for plan in rungs]
         self._audio = None if audio is None else stream(audio, 1.0 / SOUND_FRAME_S)
@@ -132,7 +132,8 @@ class Publisher:
                 self._answer(viewer, Refused(_FULL))
                 return
             is_intra_only = self._rungs[top_rung].plan.codec.is_intra_only
-            subscription = Subscription(request, top_rung, self._fps, now, is_intra_only=is_intra_only)
+            frame_rates = [stream.fps for stream in self._rungs]
+            subscription = Subscription(request, top_rung, frame_rates, now, is_intra_only=is_intra_only)
             self._subscriptions[viewer] = subscription
             self._events.append(ViewerJoined(viewer))
         else:
@@ -194,7 +195,7 @@ class Publisher:
         return [stream.bits_per_s * self._with_parity(stream, loss) for stream in self._rungs]
 
     def _with_parity(self, stream: OutgoingStream, loss: float) -> float:
-        chunks = max(1, round(expected_packets(stream.bits_per_s, self._fps)))
+        chunks = max(1, round(expected_packets(stream.bits_per_s, stream.fps)))
         return 1.0 + self.parity_policy(chunks, loss) / chunks
 
     def _repair(
@@ -234,10 +235,11 @@ class Publisher:
         watchers = self._seating.watchers(frame.rung)
         if not watchers:
             return
-        sealed = self._spread(self._rungs[frame.rung], frame, watchers, self.parity_policy, now)
+        stream = self._rungs[frame.rung]
+        sealed = self._spread(stream, frame, watchers, self.parity_policy, now)
         for viewer, subscription in watchers.items():
             if subscription.choice.trial_bits_per_s:
-                self._send_trial(viewer, subscription, sealed, now)
+                self._send_trial(viewer, subscription, sealed, stream.fps, now)
 
     def publish_audio(self, frame: Frame, now: float) -> None:
         assert self._audio is not None
@@ -259,8 +261,7 @@ class Publisher:
         epoch = stream.epoch
         parity = max(groups) - total
         is_calm = all(subscription.choice.is_calm for subscription in to.values())
-        interval_s = SOUND_FRAME_S if stream is self._audio else 1.0 / self._fps
-        sealed = stream.seal(frame, parity, interval_s, now, is_calm=is_calm)
+        sealed = stream.seal(frame, parity, now, is_calm=is_calm)
         if stream.epoch != epoch:
             self._offer_anew()
         packet_bytes = len(sealed.packets[0])
@@ -290,16 +291,18 @@ class Publisher:
         elif bursts:
             heappush(self._paced, (at, next(self._order), bursts))
 
-    def _send_trial(self, viewer: Viewer, subscription: Subscription, sealed: SealedFrame, now: float) -> None:
+    def _send_trial(
+        self, viewer: Viewer, subscription: Subscription, sealed: SealedFrame, fps: float, now: float
+    ) -> None:
         """Repeats, so that the rate is the one to be tried; spread out, as a frame of that rate would be."""
         total = sealed.total_chunks
         packet_bytes = len(sealed.packets[0])
-        frame_bytes = subscription.choice.trial_bits_per_s / 8 / self._fps
+        frame_bytes = subscription.choice.trial_bits_per_s / 8 / fps
         repeats = min(4 * total + 16, int(frame_bytes / packet_bytes) - total)
         if repeats <= 0:
             return
         subscription.sent_bytes += repeats * packet_bytes
-        interval_s = 1.0 / self._fps
+        interval_s = 1.0 / fps
         for start in range(0, repeats, total):
             packets = sealed.packets[: min(total, repeats - start)]
             self._send_at(now + interval_s * (0.25 + 0.5 * start / repeats), [(packets, [viewer])], now)

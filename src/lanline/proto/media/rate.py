@@ -63,10 +63,10 @@ class RateChoice:
     own packets is repeats: when the trial fails, nothing is lost by it.
     """
 
-    def __init__(self, rung: int, top_rung: int, fps: float, *, is_intra_only: bool = True) -> None:
+    def __init__(self, rung: int, top_rung: int, frame_rates: Sequence[float], *, is_intra_only: bool = True) -> None:
         self.rung = rung
         self.top_rung = top_rung
-        self._fps = fps
+        self._frame_rates = frame_rates
         self._is_intra_only = is_intra_only
         self._usable_share = _USABLE_SHARE if is_intra_only else _USABLE_SHARE_WITH_KEY
         self.trial_bits_per_s = 0.0
@@ -184,7 +184,8 @@ class RateChoice:
             self._trial = _Tried(now)
             return
         self._trial.add(report, sent_bytes)
-        if self._trial.sent_bytes >= _TRIAL_FRAMES * self.trial_bits_per_s / 8 / self._fps:
+        frame_bytes = self.trial_bits_per_s / 8 / self._frame_rates[self.rung]
+        if self._trial.sent_bytes >= _TRIAL_FRAMES * frame_bytes:
             self._end_trial(now)
 
     def _end_trial(self, now: float) -> None:

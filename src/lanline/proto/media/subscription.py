@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lanline.proto.media.rate import RateChoice
 from lanline.wire.video import Report, Subscribe
 
@@ -25,9 +27,11 @@ class Subscription:
         "wants",
     )
 
-    def __init__(self, wants: Subscribe, top_rung: int, fps: float, now: float, *, is_intra_only: bool = True) -> None:
+    def __init__(
+        self, wants: Subscribe, top_rung: int, frame_rates: Sequence[float], now: float, *, is_intra_only: bool = True
+    ) -> None:
         self.wants = wants
-        self.choice = RateChoice(top_rung, top_rung, fps, is_intra_only=is_intra_only)
+        self.choice = RateChoice(top_rung, top_rung, frame_rates, is_intra_only=is_intra_only)
         self.rung: int | None = None
         """The one it is sent now; none before its first frame."""
         self.next_rung: int | None = top_rung

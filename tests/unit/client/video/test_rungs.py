@@ -15,7 +15,7 @@ from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
 from lanline.media.codecs.moving import check_size
 
 LIMIT_S = 20
-PLANS = plan_rungs(Codec.H264, Size(640, 480), 30.0)
+THIN, *PLANS = plan_rungs(Codec.H264, Size(640, 480), 30.0)
 takes_av1 = partial(check_size, Codec.AV1, 60, fps=20.0)
 PICTURE = Picture(np.zeros((720, 640), np.uint8), Layout.YUV, 1)
 
@@ -50,7 +50,7 @@ class Encoder:
 class Desk:
     def __init__(self) -> None:
         self.opened: dict[int, list[Encoder]] = {}
-        self.rungs = RungEncoders(PLANS, self._open, Layout.YUV)
+        self.rungs = RungEncoders([*PLANS, THIN], self._open, Layout.YUV)
 
     def _open(self, rung: int) -> Encoder:
         self.opened.setdefault(rung, []).append(Encoder())
@@ -61,7 +61,26 @@ class Desk:
 
 
 def test_the_usual_heights_below_the_source_and_its_own_are_planned() -> None:
-    assert [(plan.width, plan.height) for plan in PLANS] == [(320, 240), (640, 480)]
+    assert [(plan.width, plan.height, plan.every) for plan in PLANS] == [(320, 240, 1), (640, 480, 1)]
+
+
+@pytest.mark.parametrize(("fps", "every"), [(60, 4), (20, 4), (5, 2), (4, 2), (3, 1), (1, 1)])
+def test_the_smallest_size_is_planned_with_fewer_pictures_as_well_while_it_still_moves(fps: int, every: int) -> None:
+    first, second, *_ = plan_rungs(Codec.JPEG, Size(640, 480), fps)
+    assert first.every == every
+    if every > 1:
+        assert (first.width, first.height, second.every) == (second.width, second.height, 1)
+        assert first.bits_per_s == pytest.approx(second.bits_per_s / every, rel=0.01)
+
+
+def test_a_thin_rung_has_each_fourth_picture_and_begins_at_once() -> None:
+    desk = Desk()
+    desk.encode()
+    desk.rungs.want(frozenset({2}))
+    assert [bool(desk.encode()) for _ in range(9)] == [True, False, True, False, False, False, True, False, False]
+    desk.rungs.request_key(2)
+    assert desk.encode() == [2]
+    assert desk.opened[2][0].keys == 1
 
 
 def test_only_what_is_wanted_is_encoded_in_its_size_and_what_is_not_any_more_is_let_go() -> None:

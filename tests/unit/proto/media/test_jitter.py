@@ -147,6 +147,11 @@ def test_a_large_frame_is_spread_over_half_an_interval() -> None:
     assert leaves(64, 64) == [0.0, 0.125, 0.25, 0.375]
 
 
+def test_a_thin_rung_leaves_two_packets_at_a_time() -> None:
+    slices = Pacing(6.0, is_thin=True).slices_of(6, 0.2, 0.0, is_calm=True)
+    assert [(part.stop - part.start, round(part.leaves_at, 3)) for part in slices] == [(2, 0.0), (2, 0.033), (2, 0.067)]
+
+
 def test_where_nothing_is_lost_slices_are_larger() -> None:
     assert leaves(32, 32, is_calm=True) == [0.0]
 

@@ -21,7 +21,7 @@ def report(mbit: float, queue_ms: float = 0.0, trend_ms: float = 0.0, chunks: in
 
 class Clocked:
     def __init__(self, rung: int, top: int = 3, *, is_intra_only: bool = True) -> None:
-        self.choice = RateChoice(rung, top, 30.0, is_intra_only=is_intra_only)
+        self.choice = RateChoice(rung, top, (30.0,) * 4, is_intra_only=is_intra_only)
         self.now = 100.0
 
     def hear(self, *reports: Report, sent_bytes: int | None = None) -> int:
