@@ -47,6 +47,7 @@ LOSSES = {
 QUICK_LOSSES = ("0 %", "5 %", "5 % in bursts of 4")
 VIEWERS, QUICK_VIEWERS = (1, 100, 300, 1000), (1, 100)
 WIDE_MBIT, NARROW_MBIT = 8.0, 2.0
+LADDER_MODES = {"frames that stand alone, as JPEG": "ladder-jpeg", "H.264": "ladder-h264"}
 PHASE_S, QUICK_PHASE_S = 10.0, 5.0
 NARROW_RUNG = 1
 """The greatest of the ladder that 2 Mbit/s carry."""
@@ -74,7 +75,8 @@ async def measure(options: Options) -> Section:
         title: {name: await _cell(title, loss, seconds, options.seed) for name, loss in losses.items()}
         for title in (*OWN_MODES, *FFMPEG_MODES)
     }
-    ladder = await _ladder(QUICK_PHASE_S if options.quick else PHASE_S, options.seed)
+    phase_s = QUICK_PHASE_S if options.quick else PHASE_S
+    ladder = {title: await _ladder(mode, phase_s, options.seed) for title, mode in LADDER_MODES.items()}
     costs = {viewers: await _cost(viewers) for viewers in (QUICK_VIEWERS if options.quick else VIEWERS)}
     return Section(
         name=NAME,
@@ -97,9 +99,10 @@ def _setting(seconds: float) -> str:
         "encoding and decoding are part of it. FFmpeg encodes H.264 at 3 Mbit/s with a key frame a second, for the "
         "lowest delay that it offers; a damaged picture counts as shown when its number can be read. The second table "
         "has the bytes on the wire in both directions, next to the plain format without loss. In the third a link of 8 "
-        "Mbit/s with a queue of 64 KiB narrows to 2 and widens again; the rungs take 0.4, 1.1, 2.6 and 5.5 Mbit/s. The "
-        "last has the publisher's CPU time, user and system, for one picture of nine packets to one viewer, the "
-        "viewers' reports and the link's own traffic included."
+        "Mbit/s with a queue of 64 KiB narrows to 2 and widens again; the rungs take 0.4, 1.1, 2.6 and 5.5 Mbit/s: in "
+        "place of JPEG are frames of just that size, x264 encodes and is told to keep to it. The last has the "
+        "publisher's CPU time, user and system, for one picture of nine packets to one viewer, the viewers' reports "
+        "and the link's own traffic included."
     )
 
 
@@ -160,13 +163,13 @@ def _evaluate(captured: dict[str, int], shown: dict[str, int], wire_bytes: int) 
     return Cell(share, percentile(latencies, 0.5), percentile(latencies, 0.95), wire_bytes, len(latencies))
 
 
-async def _ladder(phase_s: float, seed: int) -> dict[str, float] | str:
+async def _ladder(mode: str, phase_s: float, seed: int) -> dict[str, float] | str:
     impairment = Impairment(delay_s=DELAY_S, rate_bps=WIDE_MBIT * 1e6, queue_bytes=64 * 1024)
     seconds = 3 * phase_s
     try:
         async with udp_network(impairment, seed) as network:
             port, through = network.listen_at[1], network.connect_to[1]
-            async with child("videosender.py", ["ladder", "--port", str(port), "--seconds", str(seconds)]) as sending:
+            async with child("videosender.py", [mode, "--port", str(port), "--seconds", str(seconds)]) as sending:
                 await sending.expect("ready", LIMIT_S)
                 async with child("videoreceiver.py", ["ladder", "--port", str(through)]) as receiving:
                     await receiving.expect("ready", LIMIT_S)
@@ -244,11 +247,14 @@ def _bytes_table(cells: dict[str, dict[str, Cell | str]]) -> str:
     return table(["bytes beyond the plain format, at a loss of", *names], rows)
 
 
-def _ladder_table(ladder: dict[str, float] | str) -> str:
-    if isinstance(ladder, str):
-        return table(["8 -> 2 -> 8 Mbit/s"], [[ladder]])
+def _ladder_table(ladder: dict[str, dict[str, float] | str]) -> str:
     head = ["8 -> 2 -> 8 Mbit/s", "at the right rate within s", "longest freeze s", "back up within s"]
-    return table(head, [["adaptive", *(f"{ladder[key]:.2f}" for key in ("down_s", "longest_freeze_s", "up_s"))]])
+    keys = ("down_s", "longest_freeze_s", "up_s")
+    rows = [
+        [title, figures] if isinstance(figures, str) else [title, *(f"{figures[key]:.2f}" for key in keys)]
+        for title, figures in ladder.items()
+    ]
+    return table(head, rows)
 
 
 def _cost_table(costs: dict[int, float | str]) -> str:

@@ -24,10 +24,9 @@ def now_us() -> int:
 
 
 class Pictures:
-    def __init__(self, size: Size = SIZE, *, is_empty: bool = False) -> None:
+    def __init__(self, size: Size = SIZE) -> None:
         rng = np.random.default_rng(1)
-        draw = _draw_nothing if is_empty else _draw
-        self._drawn = [draw(size, rng, turn) for turn in range(PATTERNS)]
+        self._drawn = [_draw(size, rng, turn) for turn in range(PATTERNS)]
         self._number = 0
 
     def __iter__(self) -> Iterator[tuple[int, Picture]]:
@@ -48,10 +47,6 @@ def _draw(size: Size, rng: np.random.Generator, turn: int) -> Pixels:
     noise = rng.integers(60, 200, (patch // 4, patch // 4), np.uint8).repeat(4, axis=0).repeat(4, axis=1)
     pixels[patch : patch + noise.shape[0], columns // 3 : columns // 3 + noise.shape[1]] = noise
     return pixels
-
-
-def _draw_nothing(size: Size, _rng: np.random.Generator, _turn: int) -> Pixels:
-    return np.full((size.height * 3 // 2, size.width), 128, np.uint8)
 
 
 def jpeg_encoder() -> JpegEncoder:

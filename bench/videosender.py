@@ -13,10 +13,12 @@ import os
 import socket
 from collections.abc import Sequence
 
+from lanline.client.video.codecs import to_wire
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders
 from lanline.crypto.identity import Identity
-from lanline.media.api import Codec, EncodedFrame, Layout, Size
+from lanline.media.api import Codec, EncodedFrame, Encoder, Picture, Size
+from lanline.media.codecs.choice import layout_for, make_encoder
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.plain import PlainPacketiser, is_hello
 from lanline.proto.media.publisher import Publisher
@@ -24,11 +26,12 @@ from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
 from lanline.wire.video import StreamCodec
 from parent import commands, say
-from videofeed import FPS, SIZE, Pictures, jpeg_encoder, now_us
+from videofeed import FPS, QUALITY, SIZE, Pictures, jpeg_encoder, now_us
 
 FIXED_PARITY = 0.2
 LADDER = ((240, 400_000), (480, 1_100_000), (720, 2_600_000), (1080, 5_500_000))
 """Heights, and bits a second."""
+LADDER_MODES = {f"ladder-{codec.value}": codec for codec in (Codec.JPEG, Codec.H264)}
 
 
 async def pictures(seconds: float, pictures: Pictures):  # noqa: ANN201 -- an async generator of numbers and pictures
@@ -92,31 +95,49 @@ async def send_sealed(port: int, seconds: float, mode: str) -> dict[int, int]:
     return captured
 
 
-async def send_ladder(port: int, seconds: float) -> dict[int, int]:
-    """Empty pictures, filled up to the rate of their rung."""
-    source = Size(1920, 1080)
-    plans = [StreamPlan(StreamCodec.JPEG, height * 16 // 9 & ~1, height, rate) for height, rate in LADDER]
+class Filler:
+    """In the place of a JPEG encoder: frames of which nothing counts but the size, which is the same for each."""
 
-    encoders = RungEncoders(plans, lambda _rung: jpeg_encoder(), Layout.FULL_YUV)
+    codec = Codec.JPEG
+
+    def __init__(self) -> None:
+        self._size_bytes = 0
+
+    def set_bitrate(self, bits_per_s: int) -> None:
+        self._size_bytes = int(bits_per_s / 8 / FPS)
+
+    def encode(self, picture: Picture) -> list[EncodedFrame]:
+        return [EncodedFrame(Codec.JPEG, True, picture.captured_at_us, bytes(self._size_bytes), 0, 0)]
+
+    def request_key(self) -> None: ...
+    def set_quality(self, quality: int) -> None: ...
+    def close(self) -> None: ...
+
+
+async def send_ladder(port: int, seconds: float, codec: Codec) -> dict[int, int]:
+    plans = [StreamPlan(to_wire(codec), height * 16 // 9 & ~1, height, rate) for height, rate in LADDER]
+
+    def encoder(rung: int) -> Encoder:
+        made = Filler() if codec is Codec.JPEG else make_encoder(codec, QUALITY, FPS)
+        made.set_bitrate(plans[rung].bits_per_s)
+        return made
+
+    layout = layout_for(codec)
+    encoders = RungEncoders(plans, encoder, layout)
     publisher = VideoPublisher(Publisher(plans, fps=FPS, entropy=os.urandom), encoders)
     host = LinkHost(await UdpSocket.bind("127.0.0.1", port), Identity.generate(), on_accept=publisher.accept)
     say(event="ready")
     await (await commands()).readline()
     captured: dict[int, int] = {}
-    async for number, picture in pictures(seconds, Pictures(source, is_empty=True)):
-        captured[number] = picture.captured_at_us
+    async for number, drawn in pictures(seconds, Pictures(Size(1920, 1080))):
+        captured[number] = drawn.captured_at_us
+        picture = Picture(drawn.pixels, layout, drawn.captured_at_us)
         for rung, frame in await asyncio.to_thread(encoders.encode, picture):
-            publisher.publish(rung, _padded(frame, plans[rung].bits_per_s))
+            publisher.publish(rung, frame)
     await asyncio.sleep(0.5)
     publisher.close()
     host.close("done")
     return captured
-
-
-def _padded(frame: EncodedFrame, bits_per_s: int) -> EncodedFrame:
-    """Bytes after the end of a JPEG mean nothing: a rung takes its rate whatever the picture shows."""
-    wanted = int(bits_per_s / 8 / FPS)
-    return EncodedFrame(Codec.JPEG, True, frame.captured_at_us, frame.payload.ljust(wanted, b"\0"), 0, 0)
 
 
 async def send_by_ffmpeg(seconds: float, arguments: Sequence[str]) -> dict[int, int]:
@@ -146,8 +167,8 @@ async def send_by_ffmpeg(seconds: float, arguments: Sequence[str]) -> dict[int, 
 async def run(mode: str, port: int, seconds: float, ffmpeg: Sequence[str]) -> None:
     if mode == "plain":
         captured = await send_plain(port, seconds)
-    elif mode == "ladder":
-        captured = await send_ladder(port, seconds)
+    elif mode in LADDER_MODES:
+        captured = await send_ladder(port, seconds, LADDER_MODES[mode])
     elif mode == "ffmpeg":
         captured = await send_by_ffmpeg(seconds, ffmpeg)
     else:
@@ -157,7 +178,7 @@ async def run(mode: str, port: int, seconds: float, ffmpeg: Sequence[str]) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Send numbered pictures.")
-    parser.add_argument("mode", choices=("plain", "fec", "nack", "both", "adaptive", "ladder", "ffmpeg"))
+    parser.add_argument("mode", choices=("plain", "fec", "nack", "both", "adaptive", *LADDER_MODES, "ffmpeg"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--ffmpeg", type=json.loads, default=[], help="its command line, as JSON")
