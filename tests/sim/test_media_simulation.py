@@ -93,6 +93,7 @@ def narrowing(codec: StreamCodec, queue_bytes: int, loss: BernoulliLoss | None, 
     plans = [StreamPlan(codec, plan.width, plan.height, plan.bits_per_s) for plan in LADDER]
     broadcast = Broadcast(seed, link(8.0), plans=plans)
     broadcast.run(10.0)
+    assert broadcast.rungs_shown(9.0, 10.0)[-1][1] > RIGHT_RUNG, "or there would be nothing to follow"
     broadcast.network.set_conditions("publisher", None, link(2.0))
     broadcast.run(10.0)
     broadcast.network.set_conditions("publisher", None, link(8.0))
