@@ -93,6 +93,7 @@ def narrowing(codec: StreamCodec, queue_bytes: int, loss: BernoulliLoss | None, 
     plans = [StreamPlan(codec, plan.width, plan.height, plan.bits_per_s) for plan in LADDER]
     broadcast = Broadcast(seed, link(8.0), plans=plans)
     broadcast.run(10.0)
+    assert broadcast.rungs_shown(9.0, 10.0)[-1][1] > RIGHT_RUNG, "or there would be nothing to follow"
     broadcast.network.set_conditions("publisher", None, link(2.0))
     broadcast.run(10.0)
     broadcast.network.set_conditions("publisher", None, link(8.0))
@@ -116,6 +117,23 @@ def test_a_link_that_narrows_is_followed_without_a_freeze_and_back_up(
     # What has key frames and parity does not fit into 8 Mbit/s at 5.5, where a twentieth is lost.
     top = 2 if loss is not None and codec is StreamCodec.H264 else 3
     assert first_shown(broadcast, 20.0, range(top, 4)) <= 10.0
+
+
+@pytest.mark.parametrize(("latency_s", "fps"), [(0.150, 30.0), (0.080, 60.0)])
+@pytest.mark.parametrize("codec", [StreamCodec.JPEG, StreamCodec.H264])
+def test_far_away_too_one_is_back_up_when_the_link_is_wide_again(
+    codec: StreamCodec, latency_s: float, fps: float
+) -> None:
+    def link(mbit: float) -> Conditions:
+        return Conditions(rate_bytes_per_s=mbit * 125_000, queue_bytes=256_000, latency_s=latency_s)
+
+    plans = [StreamPlan(codec, plan.width, plan.height, plan.bits_per_s) for plan in LADDER]
+    broadcast = Broadcast(1, link(10.0), plans=plans, fps=fps)
+    for mbit, seconds in ((10.0, 6.0), (2.0, 6.0), (10.0, 15.0)):
+        broadcast.network.set_conditions("publisher", None, link(mbit))
+        broadcast.run(seconds)
+    assert min(rung for _, rung in broadcast.rungs_shown(6.0, 12.0)) <= RIGHT_RUNG
+    assert broadcast.rungs_shown(12.0, 27.0)[-1][1] == 3
 
 
 @pytest.mark.parametrize("seed", range(2, 8))

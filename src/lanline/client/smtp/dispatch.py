@@ -11,7 +11,7 @@ import msgspec
 
 from lanline.client.smtp.courier import Courier
 from lanline.client.smtp.outbox import Entry, Outbox, Route, State
-from lanline.errors import MailDeferred, MailInterrupted, MailRefused, MailUncertain, OutboxProblem
+from lanline.errors import MailDeferred, MailInterrupted, MailRefused, MailUncertain, OutboxFull, OutboxProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import Refusal
 from lanline.transport.smtp.delivery import Delivery, DeliveryUncertain, Watch
@@ -58,6 +58,9 @@ class Dispatch:
             raise MailDeferred(f"{problem} Nothing was sent, and nothing is kept.") from problem
         try:
             return await self._send_entry(entry, progress, fresh=True)
+        except OutboxFull as problem:
+            # Not to be tried again as a new message: it would be there twice.
+            raise OutboxProblem(f"{problem} {_unchanged_sentence(parcel)}") from problem
         finally:
             entry.release()
 
@@ -135,6 +138,12 @@ def _sent(parcel: Parcel, delivery: Delivery, queued: tuple[Refusal, ...]) -> Ou
         Verdict.PARTLY_SENT,
         f"{text}. Not sent to {_named(_recipients(delivery.refused))}: {refusals}{kept}",
         exit_status,
+    )
+
+
+def _unchanged_sentence(parcel: Parcel) -> str:
+    return (
+        f"{parcel.message_id} is in it, as it was: `lanline smtp flush` sends it, or says that it may have been sent."
     )
 
 

@@ -92,8 +92,7 @@ class Holes:
             self._lateness_s *= _FADING
         self.highest = number
         self._highest_frame = (packet.frame_id, data_end, data_end + packet.parity_chunks)
-        if len(self.missing) > _MOST_NUMBERS or len(self.asked) > _MOST_NUMBERS:
-            self._forget_beyond_reach()
+        self._keep_within_bounds()
 
     def _miss(self, start: int, stop: int, since: float) -> None:
         for number in range(start, stop):
@@ -135,6 +134,7 @@ class Holes:
                 parts = [Gap(gap.first, first, gap.frame_id, gap.since), Gap(end, gap.end, frame_id + 1, gap.since)]
                 self.gaps[index : index + 1] = [part for part in parts if part.first < part.end]
                 self._miss(max(first, gap.first), min(data_end, gap.end), gap.since)
+                self._keep_within_bounds()
                 return
 
     def forget(self, first: int, end: int) -> None:
@@ -157,7 +157,9 @@ class Holes:
         """The oldest number that may still arrive: one further behind would be a new beginning."""
         return 0 if self.highest is None else self.highest - _MOST_GAP
 
-    def _forget_beyond_reach(self) -> None:
+    def _keep_within_bounds(self) -> None:
+        if len(self.missing) <= _MOST_NUMBERS and len(self.asked) <= _MOST_NUMBERS:
+            return
         reach = self.reach
         self.missing = {number: since for number, since in self.missing.items() if number >= reach}
         self.asked = {number: asked for number, asked in self.asked.items() if number >= reach}

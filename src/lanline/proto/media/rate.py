@@ -41,10 +41,11 @@ _USUAL_CHUNKS = 20
 class _Tried:
     """What a trial at its full rate has sent, and how much of that arrived. Reports are lost like everything."""
 
-    __slots__ = ("_received_bytes", "_reported_us", "_since", "sent_bytes")
+    __slots__ = ("_received_bytes", "_reported_us", "_since", "is_second_look", "sent_bytes")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, is_second_look: bool = False) -> None:
         self._since = now
+        self.is_second_look = is_second_look
         self._received_bytes = self._reported_us = 0
         self.sent_bytes = 0
 
@@ -189,9 +190,14 @@ class RateChoice:
             self._end_trial(now)
 
     def _end_trial(self, now: float) -> None:
+        has_arrived = self._trial.share_arrived(now) >= _ARRIVING_SHARE * (1.0 - self._loss.rate)
+        if not has_arrived and not self._trial.is_second_look:
+            # Where the round trip is long, a part of what came meanwhile was sent before, at a lower rate.
+            self._trial = _Tried(now, is_second_look=True)
+            return
         self.trial_bits_per_s = 0.0
         self._clean_s = 0.0
-        if self._trial.share_arrived(now) < _ARRIVING_SHARE * (1.0 - self._loss.rate):
+        if not has_arrived:
             # A short queue drops what is too much before anything has waited long.
             self._pause(now)
             return

@@ -348,3 +348,26 @@ def test_a_disk_that_is_full_after_the_dot_is_no_reason_to_send_again(
     assert outcome.exit_status == 1
     assert outcome.text.startswith("There is no room left. Uncertain: <")
     assert place.states() == [State.SENDING]
+
+
+@pytest.mark.parametrize(
+    ("answers", "states"),
+    [({"GREETING": b"421 no\r\n"}, [State.QUEUED]), ({"CONTENT": b"451 later\r\n"}, [State.SENDING])],
+)
+def test_a_disk_that_is_full_once_a_message_is_kept_is_no_reason_to_send_it_anew(
+    office: Any, monkeypatch: pytest.MonkeyPatch, answers: dict[str, bytes], states: list[State]
+) -> None:
+    """It would be in the outbox twice."""
+    write = Outbox.write_record
+
+    def fail(outbox: Outbox, token: str, record: Record) -> None:
+        if record.state is State.QUEUED and record.reason:
+            raise OutboxFull("There is no room left.")
+        write(outbox, token, record)
+
+    place = office(answers)
+    monkeypatch.setattr(Outbox, "write_record", fail)
+    with pytest.raises(OutboxProblem, match=r"no room left.*is in it, as it was") as told:
+        place.send(letter(), queue=True)
+    assert told.value.exit_status == 1
+    assert place.states() == states

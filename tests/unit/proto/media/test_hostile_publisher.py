@@ -52,6 +52,15 @@ def tiny_frames(count: int) -> tuple[int, StreamPacket]:
     return count, packet(count, 1, 0)
 
 
+def gaps_that_become_frames(count: int) -> tuple[int, StreamPacket]:
+    """Of what is missing between two packets one is overtaken, and tells that all of it is of one frame."""
+    step, is_overtaken = divmod(count, 2)
+    end = MOST_CHUNKS * (step + 1) - step
+    if is_overtaken:
+        return end - 1, packet(2 * step, MOST_CHUNKS - 2, MOST_CHUNKS - 3)
+    return end, packet(2 * step + 1, 1, 0)
+
+
 class Victim:
     """A viewer whose timers ring in time, and whose answers are sent."""
 
@@ -104,6 +113,16 @@ def test_the_memory_of_a_viewer_does_not_grow_with_the_rate_of_a_publisher(
     finally:
         tracemalloc.stop()
     assert after_bytes - before_bytes < most_bytes
+
+
+def test_no_more_packets_are_missed_than_docs_protocol_media_says() -> None:
+    victim = Victim()
+    most = 0
+    for count in range(80):
+        victim.suffer(gaps_that_become_frames, 1, first=count)
+        (stream,) = victim.viewer._streams.values()
+        most = max(most, len(stream._holes.missing))
+    assert MOST_CHUNKS < most <= 12_288
 
 
 def test_of_frames_for_which_there_is_no_room_nothing_is_left_out_of_the_report() -> None:

@@ -96,10 +96,20 @@ def test_a_trial_of_which_too_little_arrives_fails_though_no_queue_grew() -> Non
     clocked = Clocked(2)
     while not clocked.choice.trial_bits_per_s:
         clocked.hear(report(2.6))
-    for _ in range(10):
+    while clocked.choice.trial_bits_per_s and clocked.now < 110.0:
         clocked.hear(report(5.0), sent_bytes=79_000)
     assert clocked.choice.rung == 2
     assert not clocked.choice.trial_bits_per_s
+
+
+def test_a_trial_of_which_a_part_is_still_under_way_is_looked_at_once_more() -> None:
+    clocked = Clocked(2)
+    while not clocked.choice.trial_bits_per_s:
+        clocked.hear(report(2.6))
+    clocked.hear(*[report(4.0)] * 4, sent_bytes=79_000)
+    assert clocked.choice.rung == 2
+    clocked.hear(*[report(6.3)] * 10, sent_bytes=79_000)
+    assert clocked.choice.rung == 3
 
 
 def test_what_is_lost_as_usual_fails_no_trial() -> None:
