@@ -79,8 +79,10 @@ class PeerFace(ABC):
             self._check_delivered()
             raise
         finally:
-            await self._finish_showing()
-            await self._chat.close()
+            try:
+                await self._finish_showing()
+            finally:
+                await self._chat.close()
 
     async def _show_events(self) -> None:
         while True:

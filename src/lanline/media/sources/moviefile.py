@@ -20,7 +20,7 @@ from lanline.media.upright import as_upright_picture, upright_size
 _USUAL_FPS = 25.0
 _STILL_S = 1.0
 """A picture that stands for longer is sent again: who has just come sees it, and nobody takes it for an end."""
-_LONGEST_S = 60.0
+_LONGEST_S = 600.0
 """A picture that is to stand for longer than this has a wrong time."""
 
 
