@@ -25,9 +25,10 @@ import idle
 import latency
 import start
 import video
+import videolatency
 from conditions import conditions
 from contenders import CONTENDERS
-from plot import plot_latency
+from plot import plot_latency, plot_video
 from report import section_text, write_document, write_figures
 from section import Options, Section
 
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     chatloss.NAME: chatloss.measure,
     start.NAME: start.measure,
     video.NAME: video.measure,
+    videolatency.NAME: videolatency.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
@@ -79,6 +81,8 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     write_figures(folder / "benchmarks.json", section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
+    if section.name == video.NAME:
+        plot_video(section.figures, folder / "benchmarks-video.svg")
 
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:

@@ -88,6 +88,7 @@ async def measure(options: Options) -> Section:
             "ladder": ladder,
             "sender_us": costs,
         },
+        images=("benchmarks-video.svg",),
     )
 
 

@@ -1,4 +1,4 @@
-"""From the capture of a picture to its end on screen, on loopback: python bench/videolatency.py
+"""From the capture of a picture to its end on screen, on loopback.
 
 The server is a process of its own and does what `lanline video serve --source test` does, 1280x720 at 30 fps; it tells
 when each picture was captured. The viewer decodes it, reads its number and drops it: a window adds what graphics take.
@@ -28,7 +28,9 @@ from lanline.media.api import Codec, Layout, Picture, Size
 from lanline.media.codecs.choice import layout_for, make_decoder, make_encoder
 from lanline.media.sources.testpattern import TestPattern
 from parent import commands, say
+from section import Options, Section, percentile, table
 
+NAME = "videolatency"
 SIZE, FPS, QUALITY, MTU = Size(1280, 720), 30.0, 60, 1200
 LIMIT_S = 20.0
 WAYS = ("plain", *(codec.value for codec in Codec if codec.is_video))
@@ -93,7 +95,31 @@ async def serve(way: str, home: Path) -> None:
     await server.close()
 
 
-async def measure(way: str, seconds: float) -> list[float]:
+async def measure(options: Options) -> Section:
+    times = {way: sorted(await _latencies(way, options.seconds)) for way in WAYS}
+    rows = [
+        [way, *(f"{figure:.1f}" for figure in _figures(ordered).values()), str(len(ordered))]
+        for way, ordered in times.items()
+    ]
+    return Section(
+        name=NAME,
+        title="Live video on loopback",
+        setting=(
+            f"The test picture, {SIZE.width}x{SIZE.height} at {FPS:g} pictures a second, quality {QUALITY}, server and "
+            "viewer as two processes of one machine, no loss: ms from the capture of a picture to the moment at which "
+            "it is decoded and would be given to a window, after a first second that is not counted. A window adds "
+            "what graphics take."
+        ),
+        tables=[table(["way", "p50", "p95", "worst", "pictures"], rows)],
+        figures={way: _figures(ordered) for way, ordered in times.items()},
+    )
+
+
+def _figures(ordered: list[float]) -> dict[str, float]:
+    return {"p50_ms": percentile(ordered, 0.5), "p95_ms": percentile(ordered, 0.95), "worst_ms": ordered[-1]}
+
+
+async def _latencies(way: str, seconds: float) -> list[float]:
     """Milliseconds of each picture that was shown."""
     with tempfile.TemporaryDirectory() as folder:
         async with child("videolatency.py", ["--serve", way, "--home", folder]) as serving:
@@ -129,24 +155,12 @@ def _feed(way: str, port: int, home: Path) -> tuple[Feed, Callable[[], Awaitable
     return sealed, lambda: sealed.start(None, 0)
 
 
-def _row(way: str, times: list[float]) -> str:
-    ordered = sorted(times)
-    p50, p95 = (ordered[int(len(ordered) * part)] for part in (0.5, 0.95))
-    return f"| {way} | {p50:.1f} | {p95:.1f} | {ordered[-1]:.1f} | {len(ordered)} |"
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", choices=WAYS)
-    parser.add_argument("--home", type=Path)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    options = parser.parse_args()
-    if options.serve:
-        asyncio.run(serve(options.serve, options.home))
-        return
-    print("| way | p50 ms | p95 ms | worst | pictures |\n|---|---|---|---|---|")
-    for way in WAYS:
-        print(_row(way, asyncio.run(measure(way, options.seconds))), flush=True)
+    parser = argparse.ArgumentParser(description="The server of the latency bench.")
+    parser.add_argument("--serve", choices=WAYS, required=True)
+    parser.add_argument("--home", type=Path, required=True)
+    wanted = parser.parse_args()
+    asyncio.run(serve(wanted.serve, wanted.home))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ PARTS = [
     "flood",
     "start",
     "video",
+    "videolatency",
     "chat",
     "chatmembers",
     "chatcatchup",
