@@ -156,6 +156,18 @@ def test_a_link_that_is_too_slow_for_the_smallest_size_shows_fewer_pictures(
     assert broadcast.longest_freeze(10.0, 25.0) <= 2.0
     shown = [at for _, _, at in broadcast.viewers[0].shown if at >= 10.0]
     assert len(shown) >= 0.8 * 15.0 * 30.0 / 4
+    broadcast.network.set_conditions("publisher", None, Conditions())
+    broadcast.run(15.0)
+    assert broadcast.rungs_shown(25.0, 40.0)[-1][1] == len(LADDER), "and the largest when the link is wide again"
+
+
+@pytest.mark.parametrize("codec", [StreamCodec.JPEG, StreamCodec.H264])
+@pytest.mark.parametrize("fps", [2.0, 5.0])
+def test_a_source_of_few_pictures_stays_at_the_size_that_the_link_carries(codec: StreamCodec, fps: float) -> None:
+    plans = [StreamPlan(codec, plan.width, plan.height, round(plan.bits_per_s * fps / 30)) for plan in LADDER]
+    broadcast = Broadcast(2, Conditions(jitter=UniformJitter(0.003)), plans=plans, fps=fps)
+    broadcast.run(30.0)
+    assert [rung for _, rung in broadcast.rungs_shown(0.0, 30.0)] == [3]
 
 
 def test_a_link_that_carries_a_little_too_little_is_noticed_and_not_flooded_with_repairs() -> None:

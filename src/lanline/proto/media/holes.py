@@ -70,7 +70,7 @@ class Holes:
         data_end = first + packet.total_chunks
         if self.highest is not None and number < self.highest - _MOST_GAP:
             return Arrival.OTHER  # numbers never go back: somebody has kept it, and sends it again
-        if self.highest is not None and number < self.highest:
+        if self.highest is not None and number <= self.highest:
             return self._on_overtaken(number, first, data_end, packet, now, round_trip_s)
         if self.highest is None or number > self.highest + _MOST_GAP:
             self._forget_all()

@@ -303,9 +303,11 @@ class Publisher:
             return
         subscription.sent_bytes += repeats * packet_bytes
         interval_s = 1.0 / fps
+        # Not before they have left for the first time: they carry that time, and would be taken for quick ones.
+        begin = max(now + 0.25 * interval_s, sealed.slices[-1].leaves_at)
         for start in range(0, repeats, total):
             packets = sealed.packets[: min(total, repeats - start)]
-            self._send_at(now + interval_s * (0.25 + 0.5 * start / repeats), [(packets, [viewer])], now)
+            self._send_at(begin + 0.5 * interval_s * start / repeats, [(packets, [viewer])], now)
 
     # Out.
 

@@ -19,6 +19,7 @@ _REPORTS_OF_A_RISE = 4
 _STANDING_REPORTS = 5
 _FULL_S = 0.3
 _LOSS_OF_A_FULL_LINK = 0.25
+_SILENT_FRAMES = 2.0
 _USABLE_SHARE = 0.85
 """Of what arrived while the link was full: the queue has to drain, too."""
 _USABLE_SHARE_WITH_KEY = 0.6
@@ -79,6 +80,7 @@ class RateChoice:
         self._decided_at = -1e9
         self._full_at = -1e9
         self._has_queue = False
+        self._silent_s = 0.0
         self._queues: deque[float] = deque(maxlen=_REPORTS_OF_A_RISE)
         self._standing = 0
         self._went_up_at = -1e9
@@ -121,9 +123,18 @@ class RateChoice:
 
     def _is_overloaded(self, report: Report, sent_bytes: int, now: float) -> bool:
         self._has_queue = self._is_queueing(report.queue_us / 1e6, report.lost_before_repair)
-        if self._has_queue:
-            return True
-        return bool(sent_bytes and not report.received_bytes) or self._loses_more_than_usual(report, now)
+        is_silent = self._is_silent(report, sent_bytes)
+        return self._has_queue or is_silent or self._loses_more_than_usual(report, now)
+
+    def _is_silent(self, report: Report, sent_bytes: int) -> bool:
+        """Nothing arrives of what is sent. One frame may be under way at the moment of a report, and where there are
+        few, between two reports there is none.
+        """
+        if report.received_bytes:
+            self._silent_s = 0.0
+        elif sent_bytes or self._silent_s:
+            self._silent_s += report.interval_us / 1e6
+        return self._silent_s > _SILENT_FRAMES / self._frame_rates[self.rung]
 
     def _is_queueing(self, queue_s: float, lost: int) -> bool:
         """A queue that has grown within the last few reports and gets no shorter, or one that stands there, full."""

@@ -234,6 +234,26 @@ def test_a_link_is_let_drain_as_long_as_what_was_sent_and_is_not_there_takes() -
     assert 0.135 < core.subscription("ann").rests_until < 0.15  # type: ignore[union-attr]
 
 
+def test_a_trial_repeats_no_packet_before_it_has_left() -> None:
+    core = publisher([JPEG[0], JPEG[0]])
+    say(core, Subscribe())
+    subscription = core.subscription("ann")
+    assert subscription is not None
+    subscription.choice.rung = 0
+    say(core, QUIET, 0.1)
+    subscription.choice.trial_bits_per_s = 100_000_000.0
+    core.publish(frame(0, size=100 * 1144), 0.2)
+    seen: set[bytes] = set()
+    now, repeats = 0.2, 0
+    while now < 0.3:
+        for packets, _ in core.bursts_to_send(now):
+            repeats += len(seen & set(packets))
+            assert not repeats or set(packets) <= seen
+            seen |= set(packets)
+        now += 0.001
+    assert repeats > 100
+
+
 def test_pictures_that_stand_alone_need_no_rest() -> None:
     core = publisher([JPEG[0], JPEG[0]])
     say(core, Subscribe())

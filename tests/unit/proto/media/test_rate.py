@@ -20,8 +20,8 @@ def report(mbit: float, queue_ms: float = 0.0, trend_ms: float = 0.0, chunks: in
 
 
 class Clocked:
-    def __init__(self, rung: int, top: int = 3, *, is_intra_only: bool = True) -> None:
-        self.choice = RateChoice(rung, top, (30.0,) * 4, is_intra_only=is_intra_only)
+    def __init__(self, rung: int, top: int = 3, *, fps: float = 30.0, is_intra_only: bool = True) -> None:
+        self.choice = RateChoice(rung, top, (fps,) * 4, is_intra_only=is_intra_only)
         self.now = 100.0
 
     def hear(self, *reports: Report, sent_bytes: int | None = None) -> int:
@@ -54,6 +54,12 @@ def test_a_link_without_a_queue_that_drops_what_is_too_much_leads_down() -> None
 
 def test_silence_of_the_link_leads_down() -> None:
     assert Clocked(3).hear(report(0.0)) == 0
+
+
+def test_between_two_of_few_pictures_nothing_arrives_and_that_is_no_silence() -> None:
+    clocked = Clocked(3, fps=5.0)
+    assert clocked.hear(*[report(1.0), report(0.0)] * 10) == 3
+    assert clocked.hear(*[report(0.0)] * 5) < 3
 
 
 def test_constant_delay_and_jitter_are_no_queue() -> None:

@@ -158,6 +158,18 @@ def test_packets_that_somebody_kept_and_sends_again_show_nothing_and_are_not_tak
     assert pair.viewer.statistics.frames == 600
 
 
+def test_a_second_copy_of_the_newest_packet_is_not_taken_for_a_slow_one() -> None:
+    pair = Pair()
+    newest = pair.packets(0)
+    pair.arrive(newest, ONE_WAY_S)
+    pair.viewer.handle_timer(0.15)
+    pair.relay_requests(0.15)
+    for late_s in (0.2, 0.22, 0.24):
+        pair.arrive(newest[-1:], late_s)
+    pair.viewer.handle_timer(0.25)
+    assert pair.viewer.statistics.queue_s < 0.001
+
+
 def test_a_hole_in_dependent_frames_leads_to_a_wish_for_a_key_frame() -> None:
     pair = Pair(StreamCodec.H264)
     assert pair.arrive(pair.packets(0), 0.010) == [0]
