@@ -14,7 +14,7 @@ from lanline.proto.framing import frame_message
 from lanline.server.epoch import Epoch
 from lanline.server.ports import PasswordHasher
 from lanline.server.refusals import slow_down
-from lanline.services.accounts import Directory
+from lanline.services.accounts import Directory, Sender, check_still
 from lanline.services.conversations import Conversation, Conversations
 from lanline.services.cursors import Cursors
 from lanline.services.delivery import Feeds
@@ -88,6 +88,11 @@ class ServerState:
     ) -> None:
         """`then` comes with what was committed, also when the client is gone by then; a failure is refused."""
         session.begin_request()
+        sender = Sender(session.account, session.device, session.is_admin)
+
+        def do(transaction: Transaction) -> T:
+            check_still(transaction, sender)
+            return work(transaction)
 
         def settled(ticket: Ticket[T]) -> None:
             session.end_request()
@@ -96,7 +101,7 @@ class ServerState:
             session.attempt(request, lambda: then(ticket.result()))
 
         try:
-            ticket = self.store.write(work)
+            ticket = self.store.write(do)
         except StorageError:
             session.end_request()
             raise

@@ -112,6 +112,8 @@ class Invites(InvitesView, Protocol):
         """Take one use; the invite as it is then. Raises InviteUnusable."""
 
     def drop(self, token_hash: bytes) -> None: ...
+    def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
+        """Those made since then; of one account, or of everybody."""
 
 
 class BlobsView(Protocol):
