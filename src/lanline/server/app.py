@@ -147,7 +147,7 @@ def _public_place(config: ServerConfig, address: Address) -> Address:
 async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
     if chat.has_accounts:
         return None
-    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    token = await chat.make_first_invite(FIRST_INVITE_LIVES_S)
     return InviteLink(*place, identity.fingerprint, token)
 
 

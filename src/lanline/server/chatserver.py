@@ -24,7 +24,7 @@ from lanline.server.roomnews import RoomNews
 from lanline.server.session import Address, Handler, Session, State
 from lanline.server.state import ServerState
 from lanline.server.strangers import Strangers
-from lanline.services.invites import make_invite, new_token
+from lanline.services.invites import make_first_invite, make_invite, new_token
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
 from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
@@ -91,6 +91,17 @@ class ChatServer:
 
         def work(transaction: Transaction) -> bytes:
             make_invite(transaction, invite, is_admin=True)
+            return token
+
+        return self._state.store.write(work)
+
+    def make_first_invite(self, expires_in_s: float) -> Ticket[bytes]:
+        """For whoever sets the server up, and is its first admin. There is never more than one."""
+        token = new_token(self._state.entropy)
+        invite = self._admin.new_invite(token, 1, expires_in_s, grants_admin=True, creator=None)
+
+        def work(transaction: Transaction) -> bytes:
+            make_first_invite(transaction, invite)
             return token
 
         return self._state.store.write(work)

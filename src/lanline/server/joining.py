@@ -22,7 +22,7 @@ from lanline.server.roomnews import RoomNews
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.services.accounts import check_password, check_same_password, checked_label
-from lanline.services.invites import is_usable, use_invite
+from lanline.services.invites import end_first_invite, is_usable, use_invite
 from lanline.services.rooms import RoomChange, enter_lobby
 from lanline.storage.api import Transaction
 from lanline.storage.ticket import Ticket
@@ -205,6 +205,7 @@ def _make_account(
     transaction: Transaction, attempt: Attempt, password_hash: str, settings: ServerSettings, now_ms: int
 ) -> Newcomer:
     is_admin = _use_invite(transaction, attempt.message.token, settings, now_ms)
+    end_first_invite(transaction)
     account = transaction.accounts.add(attempt.name, now_ms, is_admin=is_admin, password_hash=password_hash)
     fingerprint = attempt.session.link.peer_fingerprint
     device = transaction.accounts.add_device(account.id, fingerprint, attempt.label, now_ms)

@@ -9,6 +9,7 @@ from lanline.model.invites import TOKEN_BYTES, Invite, invite_token_hash
 from lanline.storage.api import Transaction, View
 
 MOST_INVITES_OF_MEMBER = 50
+_FIRST_SETTING = "first invite"
 
 
 def new_token(entropy: Entropy) -> bytes:
@@ -25,6 +26,25 @@ def make_invite(transaction: Transaction, invite: Invite, *, is_admin: bool) -> 
                 RefusalCode.QUOTA_EXCEEDED, "You have made many invites. Drop some that are not needed."
             )
     transaction.invites.add(invite)
+
+
+def make_first_invite(transaction: Transaction, invite: Invite) -> None:
+    """The one that a server without accounts shows at its start: in place of what it has shown before."""
+    if transaction.settings.get(_FIRST_SETTING) is None:  # earlier versions left each of theirs alive
+        for each in transaction.invites.all():
+            if each.creator is None and each.grants_admin:
+                transaction.invites.drop(each.token_hash)
+    end_first_invite(transaction)
+    transaction.invites.add(invite)
+    transaction.settings.put(_FIRST_SETTING, invite.token_hash)
+
+
+def end_first_invite(transaction: Transaction) -> None:
+    """Somebody has joined, by whatever invite: nobody else takes the server over with that one."""
+    token_hash = transaction.settings.get(_FIRST_SETTING)
+    if token_hash is not None:
+        transaction.invites.drop(token_hash)
+        transaction.settings.put(_FIRST_SETTING, None)
 
 
 def drop_invite(transaction: Transaction, token_hash: bytes, account: AccountId, *, is_admin: bool) -> None:

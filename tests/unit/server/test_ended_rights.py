@@ -115,6 +115,31 @@ def test_the_invites_that_a_stolen_device_made_end_with_it(closed: House) -> Non
     assert not refused(closed, kept)
 
 
+def first_invite(house: House) -> bytes:
+    ticket = house.server.make_first_invite(60.0)
+    house.settle()
+    return ticket.result()
+
+
+def test_each_start_before_anybody_has_joined_ends_the_invite_of_the_one_before(closed: House) -> None:
+    tokens = [first_invite(closed) for _ in range(3)]
+    assert [refused(closed, token) for token in tokens] == [True, True, False]
+
+
+def test_the_first_invites_that_an_earlier_version_left_end_too(closed: House) -> None:
+    left = closed.server.make_invite(1, 60.0, grants_admin=True)
+    closed.settle()
+    token = first_invite(closed)
+    assert refused(closed, left.result())
+    assert not refused(closed, token)
+
+
+def test_the_first_invite_is_gone_with_the_first_account_however_that_came(closed: House) -> None:
+    token = first_invite(closed)
+    promoted(closed, "boss")
+    assert refused(closed, token)
+
+
 def test_a_password_that_was_changed_while_it_was_looked_at_adds_no_device(house: House) -> None:
     ann, thief = house.join("ann"), house.greet("thief")
     house.hasher.waits = True
