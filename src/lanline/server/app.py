@@ -96,6 +96,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             os.urandom,
             config.chat_settings(platform.node() or "lanline"),
             folder.operator().fingerprint,
+            folder.free_bytes,
         )
         chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
 from functools import partial
 
 from lanline.clock import Clock
@@ -43,8 +45,10 @@ class ChatServer:
         entropy: Entropy,
         settings: ServerSettings,
         operator_fingerprint: bytes | None = None,
+        free_bytes: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
-        state = self._state = ServerState(store, clock, passwords, entropy, settings)
+        """`free_bytes`: how much room there is on the store's disk."""
+        state = self._state = ServerState(store, clock, passwords, entropy, settings, free_bytes)
         self._strangers = Strangers(settings)
         self._catch_up = CatchUp(state)
         self._notices = Notices(state)

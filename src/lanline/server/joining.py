@@ -150,6 +150,7 @@ class Joining:
             raise not_done()
         if len(self._state.directory) >= self._state.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
+        self._state.check_room(is_admin=False)
         work = partial(
             _make_account,
             attempt=attempt,

@@ -52,6 +52,10 @@ class LogsView(Protocol):
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
         """Without those that do not exist."""
 
+    def all_heads(self) -> dict[LogId, int]: ...
+    def sizes(self, log: LogId, after: int, through: int) -> dict[AccountId, tuple[int, int]]:
+        """How many entries there are between these of each account, and how many bytes they hold together."""
+
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """The entries that follow a sequence number, oldest first. At least one, then as their content fits."""
 
