@@ -78,7 +78,7 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> 
         ("none of them.*Nickname", "ann"),
         (f"{words[0]}.*{words[-1]}.*Are they the same", "yes"),
         ("Password", "short"),
-        ("at least 8 characters\\..*Password", PASSWORD),
+        ("at least 10 characters\\..*Password", PASSWORD),
         ("The same again", PASSWORD),
     ):
         ann.wait_out(f"(?s){question}")
