@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from lanline.crypto.identity import Identity
 from lanline.errors import LinkError
+from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
-from lanline.transport.websocket import connect
+from lanline.transport.websocket import WebSocketTransport
 
 _BYTES_OF_LINK = 3000
 """What opening one sends, about."""
 _HEARD_S = 0.05
+
+
+@asynccontextmanager
+async def calling(address: tuple[str, int], identity: Identity) -> AsyncIterator[Connection]:
+    """A link over TCP whose socket is gone at the end."""
+    transport = await WebSocketTransport.call(address, identity, None, WebSocketProfile())
+    try:
+        yield await transport.connection.wait_established()
+    finally:
+        transport.connection.close()
+        await transport.disconnected.wait()
 
 
 class Crowd:
@@ -27,6 +40,7 @@ class Crowd:
         self._identity = Identity.generate()
         self._host: LinkHost | None = None
         self._connections: list[Connection] = []
+        self._transports: list[WebSocketTransport] = []
 
     @property
     def held(self) -> int:
@@ -39,7 +53,9 @@ class Crowd:
             if self.counts["called"] % 2:
                 connection = await self._host.connect(self._address)
             else:
-                connection = await connect(self._address, self._identity)
+                transport = await WebSocketTransport.call(self._address, self._identity, None, WebSocketProfile())
+                self._transports.append(transport)
+                connection = await transport.connection.wait_established()
             self._connections.append(connection)
         self.counts["sent_bytes"] += _BYTES_OF_LINK
 
@@ -49,12 +65,13 @@ class Crowd:
             await self.call()
             await asyncio.sleep(_HEARD_S if self.counts["called"] % 16 == 0 else 0)
 
-    def leave(self) -> None:
-        for connection in self._connections:
-            if connection.closed is None:
-                connection.close()
+    async def leave(self) -> None:
         if self._host is not None:
             self._host.close()
+        for transport in self._transports:
+            transport.connection.close()
+        for transport in self._transports:
+            await transport.disconnected.wait()
 
 
 def attack(address: tuple[str, int], stop_after_s: float, bits_per_s: float) -> Counter[str]:
@@ -70,5 +87,5 @@ async def _attack(address: tuple[str, int], stop_after_s: float, bits_per_s: flo
                 await crowd.call()
                 crowd.counts["most_held"] = max(crowd.counts["most_held"], crowd.held)
                 await asyncio.sleep(_BYTES_OF_LINK * 8 / bits_per_s)
-    crowd.leave()
+    await crowd.leave()
     return crowd.counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from attacks.crowds import Crowd
+from attacks.crowds import Crowd, calling
 from lanline.config import Limits, ServerConfig
 from lanline.crypto.identity import Identity
 from lanline.errors import LinkNotOpen
@@ -15,7 +15,6 @@ from lanline.server.app import serving
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
-from lanline.transport.websocket import connect
 from lanline.wire.chat.messages import ClientMessage, decode_server_message, encode_message
 from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
 
@@ -47,12 +46,11 @@ def test_members_sign_in_through_a_crowd_of_strangers(tmp_path: Path) -> None:
             assert await says(first, Join(1, "ann", "correct horse 7", "laptop"))
             crowd = Crowd(server.address)
             await crowd.fill()
-            over_both = [await udp.connect(server.address), await connect(server.address, member)]
-            came_in = [await says(connection, SignIn(1)) for connection in over_both]
+            came_in = [await says(await udp.connect(server.address), SignIn(1))]
+            async with calling(server.address, member) as over_tcp:
+                came_in.append(await says(over_tcp, SignIn(1)))
             assert crowd.held == PLACES
-            for connection in [first, *over_both]:
-                connection.close()
-            crowd.leave()
+            await crowd.leave()
             udp.close()
             return came_in
 
