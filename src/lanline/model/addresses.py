@@ -55,3 +55,9 @@ def reach_of(host: str) -> Reach:
 def host_of(text: str) -> str:
     """Of what `address_text` made."""
     return text.rpartition(":")[0].strip("[]")
+
+
+def is_this_machine(host: str) -> bool:
+    """Everybody behind a tunnel or a relay on this machine calls from such an address."""
+    host = host.removeprefix(MAPPED_PREFIX)
+    return host == "::1" or host.startswith("127.")
