@@ -35,6 +35,7 @@ _ESTABLISH_S = 2.0
 _REPEAT_S = 0.1
 _SHORTEST_SLEEP_S, _LONGEST_SLEEP_S = 0.001, 0.02
 _READ_EVERY = 64
+_LAST_ANSWERS_S = 0.1
 
 
 class Pace:
@@ -103,9 +104,8 @@ def flood_unproven(address: Address, pace: Pace, make: Callable[[int], bytes], *
             if number % _READ_EVERY == 0:
                 for each in socks:
                     counts["received_bytes"] += sum(map(len, read_all(each)))
-        for sock in socks:
-            while select.select([sock], [], [], 0.05)[0]:
-                counts["received_bytes"] += sum(map(len, read_all(sock)))
+        while ready := select.select(socks, [], [], _LAST_ANSWERS_S)[0]:
+            counts["received_bytes"] += sum(len(answer) for sock in ready for answer in read_all(sock))
     counts["unproven_sent_bytes"] = counts["sent_bytes"]
     counts["unproven_received_bytes"] = counts["received_bytes"]
     return counts
