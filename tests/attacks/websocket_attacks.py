@@ -23,6 +23,7 @@ _CONNECTIONS = 300
 _HELLO_HEAD = b"\x16\x03\x01"
 _RECORD_BYTES = 16_384
 _MOST_PINGS = 250
+_ANSWER_S = 0.005
 _BINARY, _CONTINUED, _PING, _PONG = 2, 0, 9, 10
 
 
@@ -131,8 +132,8 @@ def oversized_client_hello(address: Address, stop_after_s: float, bits_per_s: fl
 
 
 def pings(address: Address, stop_after_s: float, bits_per_s: float) -> Counts:
-    """As many empty pings in each record as the server lets pass, all of them answered."""
-    return _frames(address, Pace(stop_after_s, bits_per_s), lambda _: frame(_PING, b"") * _MOST_PINGS)
+    """As many empty pings in each record as are answered; the next record once they have been."""
+    return _frames(address, Pace(stop_after_s, bits_per_s), lambda _: frame(_PING, b"") * _MOST_PINGS, waits=True)
 
 
 def pongs(address: Address, stop_after_s: float, bits_per_s: float) -> Counts:
@@ -170,7 +171,9 @@ def compression(address: Address, stop_after_s: float, bits_per_s: float) -> Cou
     )
 
 
-def _frames(address: Address, pace: Pace, make: Callable[[int], bytes], headers: bytes = b"") -> Counts:
+def _frames(
+    address: Address, pace: Pace, make: Callable[[int], bytes], headers: bytes = b"", *, waits: bool = False
+) -> Counts:
     """Frames over one link of a stranger; over a new one where the server has ended the last."""
 
     def act(made: HandmadeTls, counts: Counts) -> None:
@@ -187,6 +190,8 @@ def _frames(address: Address, pace: Pace, make: Callable[[int], bytes], headers:
         while made.is_open and pace.wait(len(data := make(counts["sent_frames"])), TCP_HEADERS_BYTES):
             made.send_sealed(data)
             counts["sent_frames"] += 1
+            if waits:
+                select.select([made.socket], [], [], _ANSWER_S)
             made.read_sealed()
 
     return _over_tcp(address, pace, act, cost_bytes=3000)

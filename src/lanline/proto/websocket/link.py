@@ -27,7 +27,15 @@ from lanline.proto.websocket.deadlines import Deadlines
 from lanline.proto.websocket.incoming import ReliableIncoming
 from lanline.proto.websocket.outgoing import ReliableOutgoing, UnreliableOutgoing
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.proto.websocket.stack import StackEnded, StackOpened, StackOutput, StackSecured, Unit, WebSocketStack
+from lanline.proto.websocket.stack import (
+    MAX_STRANGER_FRAMES,
+    StackEnded,
+    StackOpened,
+    StackOutput,
+    StackSecured,
+    Unit,
+    WebSocketStack,
+)
 from lanline.proto.websocket.states import ENDED_STATES, TRANSITIONS, LinkState
 from lanline.proto.websocket.units import (
     DATA_HEADERS,
@@ -62,6 +70,7 @@ class WebSocketLink:
         self._media = UnreliableOutgoing(profile.unreliable_buffer_bytes)
         strangers_bytes = profile.stranger_window_bytes
         self._is_trusted = strangers_bytes is None
+        stack.frames_left = None if self._is_trusted else MAX_STRANGER_FRAMES
         window_bytes = strangers_bytes or profile.receive_window_bytes
         most_bytes = strangers_bytes or profile.max_message_bytes
         self._incoming = {channel: ReliableIncoming(channel, window_bytes, most_bytes) for channel in RELIABLE_CHANNELS}
@@ -180,6 +189,7 @@ class WebSocketLink:
 
     def trust(self) -> None:
         self._is_trusted = True
+        self._stack.frames_left = None
         for incoming in self._incoming.values():
             incoming.widen(self._profile.receive_window_bytes, self._profile.max_message_bytes)
 

@@ -32,6 +32,11 @@ from lanline.proto.websocket.upgrade import (
 MAX_WAITING_PONGS = 256
 """RFC 6455, 5.5.3 asks for an answer to the newest ping only; nobody honest has this many unread."""
 
+MAX_STRANGER_FRAMES = 128
+"""Until the link is trusted. To sign in takes a dozen; a frame of six bytes costs as much work as one of a thousand."""
+_STRANGER_PIECE_BYTES = 512
+"""The library reads all frames of a piece before it tells of one."""
+
 _TLS_HANDSHAKE_RECORD = 0x16
 """RFC 8446, 5.1: the first byte of a ClientHello."""
 
@@ -56,7 +61,16 @@ StackOutput = Unit | StackSecured | StackOpened | StackEnded
 
 
 class WebSocketStack:
-    __slots__ = ("_is_open", "_is_secure", "_plain_answer", "_protocol", "_tls", "_upgrade_bytes", "_was_reached")
+    __slots__ = (
+        "_is_open",
+        "_is_secure",
+        "_plain_answer",
+        "_protocol",
+        "_tls",
+        "_upgrade_bytes",
+        "_was_reached",
+        "frames_left",
+    )
 
     def __init__(self, tls: TlsSession, protocol: ClientProtocol | ServerProtocol) -> None:
         self._tls = tls
@@ -66,6 +80,8 @@ class WebSocketStack:
         self._is_open = False
         self._upgrade_bytes = 0
         self._plain_answer = b""
+        self.frames_left: int | None = None
+        """So many may still come; None: as many as come."""
 
     @classmethod
     def client(cls, context: SSL.Context, host: str, port: int, expected_fingerprint: bytes | None) -> WebSocketStack:
@@ -90,7 +106,10 @@ class WebSocketStack:
             if isinstance(self._protocol, ClientProtocol):
                 self._protocol.send_request(self._protocol.connect())
         for record in records:
-            yield from self._receive_record(record)
+            if self.frames_left is None:
+                yield from self._receive_record(record)
+            else:
+                yield from self._receive_pieces(record)
         if self._tls.failure is not None:
             yield self._tls_failed()
         elif self._tls.ended:
@@ -132,11 +151,25 @@ class WebSocketStack:
             return answer
         return self._tls.bytes_to_send()
 
+    def _receive_pieces(self, record: bytes) -> Iterator[StackOutput]:
+        """The link reads no further once it has ended."""
+        was_open = self._is_open
+        for start in range(0, len(record), _STRANGER_PIECE_BYTES):
+            if self._is_open and not was_open:
+                yield _spoke_too_early()
+                return
+            yield from self._receive_record(record[start : start + _STRANGER_PIECE_BYTES])
+
     def _receive_record(self, record: bytes) -> Iterator[StackOutput]:
         self._protocol.receive_data(record)
         events = self._protocol.events_received()
+        if self.frames_left is not None:
+            self.frames_left -= len(events)
+            if self.frames_left < 0:
+                yield StackEnded(CloseCode.PROTOCOL_VIOLATION, "So many frames come from nobody who signs in.")
+                return
         if not self._is_open and isinstance(self._protocol, ServerProtocol) and self._spoke_too_early(len(events)):
-            yield StackEnded(CloseCode.HANDSHAKE_FAILED, "The client did not wait for the answer to its request.")
+            yield _spoke_too_early()
             return
         for event in events:
             yield from self._receive_event(event)
@@ -195,6 +228,10 @@ class WebSocketStack:
         if self._is_open:
             return StackEnded(CloseCode.RESET, "The connection was damaged on its way.")
         return StackEnded(CloseCode.HANDSHAKE_FAILED, "The other side did not agree to TLS 1.3 with a certificate.")
+
+
+def _spoke_too_early() -> StackEnded:
+    return StackEnded(CloseCode.HANDSHAKE_FAILED, "The client did not wait for the answer to its request.")
 
 
 def _what_was_wrong(problem: Exception) -> str:
