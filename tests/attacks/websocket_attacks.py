@@ -94,7 +94,9 @@ def slow_headers(address: Address, stop_after_s: float, bits_per_s: float) -> Co
 def many_headers(address: Address, stop_after_s: float, bits_per_s: float) -> Counts:
     """Requests with more headers, and longer ones, than anybody needs."""
     lines = b"".join(b"X-%d: a\r\n" % number for number in range(2000))
-    return _in_tls(address, Pace(stop_after_s, bits_per_s), lambda made: made.send_sealed(_REQUEST + lines + b"\r\n"))
+    request = _REQUEST + lines + b"\r\n"
+    pace = Pace(stop_after_s, bits_per_s)
+    return _in_tls(address, pace, lambda made: made.send_sealed(request), cost_bytes=3000 + len(request))
 
 
 def tls_handshakes(address: Address, stop_after_s: float, bits_per_s: float) -> Counts:
@@ -197,13 +199,13 @@ def _frames(
     return _over_tcp(address, pace, act, cost_bytes=3000)
 
 
-def _in_tls(address: Address, pace: Pace, act: Callable[[HandmadeTls], None]) -> Counts:
+def _in_tls(address: Address, pace: Pace, act: Callable[[HandmadeTls], None], cost_bytes: int = 3000) -> Counts:
     def secure_first(made: HandmadeTls, counts: Counts) -> None:
         if made.secure(tls_context()):
             counts["secured"] += 1
             act(made)
 
-    return _over_tcp(address, pace, secure_first, cost_bytes=3000)
+    return _over_tcp(address, pace, secure_first, cost_bytes)
 
 
 def _over_tcp(address: Address, pace: Pace, act: Callable[[HandmadeTls, Counts], None], cost_bytes: int) -> Counts:
