@@ -20,3 +20,9 @@ def network_of(host: str) -> str:
     if ":" not in host:
         return host
     return str(ipaddress.IPv6Network((host, _LINE_BITS), strict=False))
+
+
+def is_this_machine(host: str) -> bool:
+    """Everybody behind a tunnel or a relay on this machine calls from such an address."""
+    host = host.removeprefix(MAPPED_PREFIX)
+    return host == "::1" or host.startswith("127.")

@@ -12,7 +12,7 @@ from lanline.transport.connection import AcceptHandler
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.steeredsocket import SteeredSocket
-from lanline.transport.websocket import WebSocketHost, listen
+from lanline.transport.websockethost import WebSocketHost, listen
 
 _TRIES_FOR_A_FREE_NUMBER = 16
 
