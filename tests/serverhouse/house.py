@@ -61,13 +61,20 @@ class House:
         self.entropy = random.Random(1).randbytes
         self.clients: list[Client] = []
         self.operator_fingerprint = b"o" * 32
+        self.free_bytes = 10**12
         self.start()
 
     def start(self, wrap: Callable[[Engine], Engine] = lambda engine: engine) -> None:
         self.engine = wrap(SqliteEngine.open(self.folder))
         self.store = GroupCommit(self.engine)
         self.server = ChatServer(
-            self.store, self.clock, self.hasher, self.entropy, self.settings, self.operator_fingerprint
+            self.store,
+            self.clock,
+            self.hasher,
+            self.entropy,
+            self.settings,
+            self.operator_fingerprint,
+            lambda: self.free_bytes,
         )
         self.server.open()
 

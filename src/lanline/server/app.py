@@ -96,6 +96,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             os.urandom,
             config.chat_settings(platform.node() or "lanline"),
             folder.operator().fingerprint,
+            folder.free_bytes,
         )
         chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)
@@ -147,7 +148,7 @@ def _public_place(config: ServerConfig, address: Address) -> Address:
 async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
     if chat.has_accounts:
         return None
-    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    token = await chat.make_first_invite(FIRST_INVITE_LIVES_S)
     return InviteLink(*place, identity.fingerprint, token)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
 from functools import partial
 
 from lanline.clock import Clock
@@ -24,7 +26,7 @@ from lanline.server.roomdesk import RoomDesk
 from lanline.server.roomnews import RoomNews
 from lanline.server.session import Address, Handler, Session, State
 from lanline.server.state import ServerState
-from lanline.services.invites import make_invite, new_token
+from lanline.services.invites import make_first_invite, make_invite, new_token
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
 from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
@@ -43,8 +45,10 @@ class ChatServer:
         entropy: Entropy,
         settings: ServerSettings,
         operator_fingerprint: bytes | None = None,
+        free_bytes: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
-        state = self._state = ServerState(store, clock, passwords, entropy, settings)
+        """`free_bytes`: how much room there is on the store's disk."""
+        state = self._state = ServerState(store, clock, passwords, entropy, settings, free_bytes)
         self._admission = Admission(settings)
         self._catch_up = CatchUp(state)
         self._notices = Notices(state)
@@ -91,6 +95,17 @@ class ChatServer:
 
         def work(transaction: Transaction) -> bytes:
             make_invite(transaction, invite, is_admin=True)
+            return token
+
+        return self._state.store.write(work)
+
+    def make_first_invite(self, expires_in_s: float) -> Ticket[bytes]:
+        """For whoever sets the server up, and is its first admin. There is never more than one."""
+        token = new_token(self._state.entropy)
+        invite = self._admin.new_invite(token, 1, expires_in_s, grants_admin=True, creator=None)
+
+        def work(transaction: Transaction) -> bytes:
+            make_first_invite(transaction, invite)
             return token
 
         return self._state.store.write(work)

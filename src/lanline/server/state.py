@@ -13,13 +13,14 @@ from lanline.model.settings import ServerSettings
 from lanline.proto.framing import frame_message
 from lanline.server.epoch import Epoch
 from lanline.server.ports import PasswordHasher
-from lanline.server.refusals import slow_down
-from lanline.services.accounts import Directory
+from lanline.server.refusals import disk_is_low, slow_down
+from lanline.services.accounts import Directory, Sender, check_still
 from lanline.services.conversations import Conversation, Conversations
 from lanline.services.cursors import Cursors
 from lanline.services.delivery import Feeds
-from lanline.services.limits import Buckets
+from lanline.services.limits import Buckets, DiskFloor
 from lanline.services.presence import Presence
+from lanline.services.usage import MessageUsage, Usage
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
 from lanline.wire.chat.messages import ServerMessage, encode_message
@@ -34,7 +35,13 @@ _UNREAD_WAIT_S = 1.0
 
 class ServerState:
     def __init__(
-        self, store: Store, clock: Clock, passwords: PasswordHasher, entropy: Entropy, settings: ServerSettings
+        self,
+        store: Store,
+        clock: Clock,
+        passwords: PasswordHasher,
+        entropy: Entropy,
+        settings: ServerSettings,
+        free_bytes: Callable[[], int],
     ) -> None:
         self.store = store
         self.clock = clock
@@ -48,6 +55,10 @@ class ServerState:
         self.cursors = Cursors()
         self.feeds: Feeds[Session] = Feeds()
         self.request_buckets: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
+        self.messages = MessageUsage()
+        self.files = Usage()
+        """Of those only who have put something here since the start."""
+        self.floor = DiskFloor(free_bytes, settings.least_free_bytes)
         self.sessions: dict[Session, None] = {}  # in the order of their calls: a set has none that could be repeated
         self.sessions_of: dict[AccountId, list[Session]] = {}
         self.signed_in: dict[Session, None] = {}
@@ -59,6 +70,7 @@ class ServerState:
         self.store.read(self.directory.load)
         self.store.read(self.conversations.load)
         self.store.read(self.presence.load)
+        self.store.read(self.messages.load)
 
     # Telling.
 
@@ -88,6 +100,11 @@ class ServerState:
     ) -> None:
         """`then` comes with what was committed, also when the client is gone by then; a failure is refused."""
         session.begin_request()
+        sender = Sender(session.account, session.device, session.is_admin)
+
+        def do(transaction: Transaction) -> T:
+            check_still(transaction, sender)
+            return work(transaction)
 
         def settled(ticket: Ticket[T]) -> None:
             session.end_request()
@@ -96,7 +113,7 @@ class ServerState:
             session.attempt(request, lambda: then(ticket.result()))
 
         try:
-            ticket = self.store.write(work)
+            ticket = self.store.write(do)
         except StorageError:
             session.end_request()
             raise
@@ -109,6 +126,11 @@ class ServerState:
         wait_s = self.request_buckets.take(session.account, self.clock.now())
         if wait_s:
             raise slow_down(wait_s)
+
+    def check_room(self, *, is_admin: bool) -> None:
+        """Before anything that fills the disk. Raises RequestRefused."""
+        if not is_admin and self.floor.is_low(self.clock.now()):
+            raise disk_is_low()
 
     def marks(self, conversation: Conversation) -> Conversation:
         if conversation.marks is None:

@@ -1,12 +1,15 @@
-"""How much of something each may have in a time: messages of an account, passwords from an address."""
+"""Owns how much of something each may have in a time, and the room on the disk that is kept for admins."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import logging
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+_LOG = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
 
+_LOOK_EVERY_S = 1.0
 _MOST_KEYS = 10_000
 """Whoever asks under ever new names makes us forget the oldest, not grow."""
 
@@ -40,3 +43,24 @@ class Buckets(Generic[K]):
             del self._full_at[key]
         while len(self._full_at) >= _MOST_KEYS:
             del self._full_at[next(iter(self._full_at))]
+
+
+class DiskFloor:
+    """Below so many free bytes of the disk, what is left is kept for those who can mend it."""
+
+    def __init__(self, free_bytes: Callable[[], int], least_bytes: int) -> None:
+        self._free_bytes = free_bytes
+        self._least_bytes = least_bytes
+        self._look_again_at = 0.0
+        self._is_low = False
+
+    def is_low(self, now: float) -> bool:
+        """Asked before each message; the disk is asked now and then."""
+        if now >= self._look_again_at:
+            self._look_again_at = now + _LOOK_EVERY_S
+            free_bytes = self._free_bytes()
+            if (free_bytes < self._least_bytes) != self._is_low:
+                self._is_low = not self._is_low
+                what = "nearly full: only admins can add anything" if self._is_low else "no longer nearly full"
+                _LOG.warning("The disk is %s; %d MB are free.", what, free_bytes // 1024**2)
+        return self._is_low
