@@ -122,10 +122,10 @@ class Viewer:
         self._wants = wants or self._wants
         if not self._streams:
             self._subscribed_at = now
-        self._request(Channel.CONTROL, self._wants)
+        self._request(Channel.CHAT, self._wants)
 
     def unsubscribe(self) -> None:
-        self._request(Channel.CONTROL, Unsubscribe())
+        self._request(Channel.CHAT, Unsubscribe())
 
     def request_key(self, now: float) -> None:
         """What was shown cannot be decoded; said to the publisher as often as a lost frame would be."""
