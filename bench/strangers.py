@@ -84,6 +84,9 @@ ATTACKS = {
     "tiny WebSocket units": "websocket_attacks:tiny_units",
     "giant WebSocket frames": "websocket_attacks:giant_frames",
     "WebSocket compression": "websocket_attacks:compression",
+    "chains of certificates": "certificates:attack",
+    "a crowd that does not sign in": "crowds:attack",
+    "connections that say little": "callers:attack",
 }
 
 

@@ -16,7 +16,7 @@ from lanline.proto.link.link import Link
 
 Attack = Callable[[Address, float, float], Counts]
 
-SECONDS = 0.25
+SECONDS = 0.2
 BITS_PER_S = 3e6
 MOST_HALF_OPEN = 1024
 MOST_CONTROL_FRAMES = 16
