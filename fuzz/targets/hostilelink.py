@@ -73,13 +73,19 @@ class HostilePeer:
         self.said_bytes += size
 
     def _send(self) -> None:
+        """Mostly no more frames than a packet may hold, and one ACK."""
+        decisions = self.decisions
         parts: list[bytes] = []
-        room = 1100
-        for _ in range(1 + self.decisions.below(8)):
-            kind = self.decisions.below(10)
-            for _ in range(1 + self.decisions.below(100) if self.decisions.below(3) == 0 else 1):
+        room, others, acks = 1100, frames.MAX_OTHER_FRAMES - 1, 1
+        if decisions.below(200) == 0:
+            others = acks = 1000
+        for _ in range(1 + decisions.below(8)):
+            kind = decisions.below(10)
+            for _ in range(1 + decisions.below(60) if decisions.below(3) == 0 else 1):
                 frame = self._frame(kind)
-                if len(frame) > room:
+                acks -= frame[0] == frames.ACK
+                others -= frame[0] not in {frames.ACK, frames.STREAM}
+                if len(frame) > room or acks < 0 or others < 0:
                     break
                 parts.append(frame)
                 room -= len(frame)
