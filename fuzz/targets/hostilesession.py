@@ -31,8 +31,13 @@ FREQUENT = (entries.Append, entries.Follow, entries.Unfollow, entries.Advance, e
 NAMES = ("#lobby", "#lab", "#other", "mallory", "ann", "eve", "x" * 33, "")
 MEMBER, NOBODY, SLOW = range(3)
 SMALL_BUFFER_BYTES = 32 * 1024
-MOST_CALLS_A_MESSAGE = 1000
+MOST_CALLS_A_MESSAGE = 500
+MOST_CALLS_A_CHEAP_MESSAGE = 100
+CHEAP = (entries.Follow, entries.Unfollow, entries.Advance)
+"""They are taken at any pace."""
 MOST_CALLS_A_BYTE = 4
+MOST_CALLS_A_BATCH = 1500
+"""A commit, and what it brings about."""
 MOST_CALLS_A_SECOND = 2000
 MOST_SENT_A_MESSAGE = 80 * 1024
 """A piece of the history is up to 64 KiB."""
@@ -61,10 +66,11 @@ class Siege:
         self.ann = self.house.join("ann")
         self.log = self.ann.log("#lobby")
         for number in range(1, 40):
-            self.ann.append(self.log, number, b"before " * 20, settles=False)
+            self.ann.append(self.log, number, b"before " * 300, settles=False)
         self.house.settle()
         self.attackers = [self.house.join("mallory"), self.house.greet("nobody"), self._slow_reader()]
         self.messages = self.came = self.went_before = 0
+        self.batches = 0
         self.waited_s = 0.0
         self.work.calls = 0
         self.went_before = self._went()
@@ -79,6 +85,7 @@ class Siege:
         acts = (*[self._say] * 12, self._wait, self._wait, self._hang_up, self._read)
         while not self.decisions.is_over:
             self.decisions.one_of(acts)()
+            self.batches += 1
             self.check()
         self._check_the_others()
 
@@ -90,12 +97,17 @@ class Siege:
         client = self.attackers[index]
         kind = decisions.one_of(FREQUENT if decisions.below(3) else KINDS)
         channel = Channel.BULK if kind in {blobs.PutBlob, blobs.GetBlob} else Channel.CHAT
+        before, said, weighed = self.work.calls, self.messages, self.came
         for _ in range(1 if decisions.below(4) else 1 + decisions.below(60)):
             payload = encode_message(self._message(kind, client))
             self.messages += 1
             self.came += len(payload)
             self.work.of(lambda payload=payload: client.say_bytes(payload, channel, settles=False))  # type: ignore[misc]
         self.work.of(self.house.settle)
+        calls, messages = self.work.calls - before, self.messages - said
+        each = MOST_CALLS_A_CHEAP_MESSAGE if kind in CHEAP else MOST_CALLS_A_MESSAGE
+        most = MOST_CALLS_A_BATCH + each * messages + MOST_CALLS_A_BYTE * (self.came - weighed)
+        assert calls <= most, f"{calls} calls for {messages} x {kind.__name__}"
 
     def _message(self, kind: type[Any], client: Client) -> Any:  # noqa: ANN401 -- of every kind
         values: dict[str, Any] = {}
@@ -164,7 +176,8 @@ class Siege:
 
     def check(self) -> None:
         most = (
-            MOST_CALLS_A_MESSAGE * (self.messages + 1)
+            MOST_CALLS_A_BATCH * (self.batches + 1)
+            + MOST_CALLS_A_MESSAGE * self.messages
             + MOST_CALLS_A_BYTE * self.came
             + int(MOST_CALLS_A_SECOND * self.waited_s)
         )
