@@ -27,15 +27,7 @@ from lanline.proto.websocket.deadlines import Deadlines
 from lanline.proto.websocket.incoming import ReliableIncoming
 from lanline.proto.websocket.outgoing import ReliableOutgoing, UnreliableOutgoing
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.proto.websocket.stack import (
-    MAX_STRANGER_FRAMES,
-    StackEnded,
-    StackOpened,
-    StackOutput,
-    StackSecured,
-    Unit,
-    WebSocketStack,
-)
+from lanline.proto.websocket.stack import StackEnded, StackOpened, StackOutput, StackSecured, Unit, WebSocketStack
 from lanline.proto.websocket.states import ENDED_STATES, TRANSITIONS, LinkState
 from lanline.proto.websocket.units import (
     DATA_HEADERS,
@@ -70,7 +62,8 @@ class WebSocketLink:
         self._media = UnreliableOutgoing(profile.unreliable_buffer_bytes)
         strangers_bytes = profile.stranger_window_bytes
         self._is_trusted = strangers_bytes is None
-        stack.frames_left = None if self._is_trusted else MAX_STRANGER_FRAMES
+        if self._is_trusted:
+            stack.trust()
         window_bytes = strangers_bytes or profile.receive_window_bytes
         most_bytes = strangers_bytes or profile.max_message_bytes
         self._incoming = {channel: ReliableIncoming(channel, window_bytes, most_bytes) for channel in RELIABLE_CHANNELS}
@@ -103,6 +96,10 @@ class WebSocketLink:
     def has_ended_output(self) -> bool:
         """After the next `bytes_to_send` there will be none."""
         return self._state in ENDED_STATES
+
+    @property
+    def is_trusted(self) -> bool:
+        return self._is_trusted
 
     @property
     def has_more_to_send(self) -> bool:
@@ -189,7 +186,7 @@ class WebSocketLink:
 
     def trust(self) -> None:
         self._is_trusted = True
-        self._stack.frames_left = None
+        self._stack.trust()
         for incoming in self._incoming.values():
             incoming.widen(self._profile.receive_window_bytes, self._profile.max_message_bytes)
 

@@ -32,10 +32,10 @@ from lanline.proto.websocket.upgrade import (
 MAX_WAITING_PONGS = 256
 """RFC 6455, 5.5.3 asks for an answer to the newest ping only; nobody honest has this many unread."""
 
-MAX_STRANGER_FRAMES = 128
-"""Until the link is trusted. To sign in takes a dozen; a frame of six bytes costs as much work as one of a thousand."""
-_STRANGER_PIECE_BYTES = 512
-"""The library reads all frames of a piece before it tells of one."""
+MAX_STRANGER_PIECES = 256
+"""Frames, and records of TLS, of somebody who has not signed in: signing in takes a dozen of each."""
+_STRANGER_PIECE_BYTES = 1024
+"""So much of a stranger's is taken apart before what it came to is counted: tiny frames cost most for a byte."""
 
 _TLS_HANDSHAKE_RECORD = 0x16
 """RFC 8446, 5.1: the first byte of a ClientHello."""
@@ -64,12 +64,12 @@ class WebSocketStack:
     __slots__ = (
         "_is_open",
         "_is_secure",
+        "_pieces_left",
         "_plain_answer",
         "_protocol",
         "_tls",
         "_upgrade_bytes",
         "_was_reached",
-        "frames_left",
     )
 
     def __init__(self, tls: TlsSession, protocol: ClientProtocol | ServerProtocol) -> None:
@@ -78,10 +78,9 @@ class WebSocketStack:
         self._was_reached = False
         self._is_secure = False
         self._is_open = False
+        self._pieces_left: int | None = MAX_STRANGER_PIECES
         self._upgrade_bytes = 0
         self._plain_answer = b""
-        self.frames_left: int | None = None
-        """So many may still come; None: as many as come."""
 
     @classmethod
     def client(cls, context: SSL.Context, host: str, port: int, expected_fingerprint: bytes | None) -> WebSocketStack:
@@ -92,6 +91,10 @@ class WebSocketStack:
     def server(cls, context: SSL.Context) -> WebSocketStack:
         return cls(TlsSession(context, is_server=True), server_protocol())
 
+    def trust(self) -> None:
+        """The peer is no stranger: it may send as much as it likes."""
+        self._pieces_left = None
+
     def receive_bytes(self, data: bytes) -> Iterator[StackOutput]:
         if not self._was_reached and isinstance(self._protocol, ServerProtocol) and data[0] != _TLS_HANDSHAKE_RECORD:
             if b"GET ".startswith(data[:4]):
@@ -99,17 +102,27 @@ class WebSocketStack:
             yield StackEnded(CloseCode.HANDSHAKE_FAILED, "The caller does not speak TLS.")
             return
         self._was_reached = True
+        for piece in self._in_pieces(data):
+            yield from self._receive_sealed(piece)
+
+    def _in_pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._pieces_left is None:
+            yield data
+            return
+        for start in range(0, len(data), _STRANGER_PIECE_BYTES):
+            yield data[start : start + _STRANGER_PIECE_BYTES]
+
+    def _receive_sealed(self, data: bytes) -> Iterator[StackOutput]:
         records = self._tls.receive_bytes(data)
         if self._tls.established and not self._is_secure:
             self._is_secure = True
             yield StackSecured()
             if isinstance(self._protocol, ClientProtocol):
                 self._protocol.send_request(self._protocol.connect())
+        yield from self._count(len(records))
         for record in records:
-            if self.frames_left is None:
-                yield from self._receive_record(record)
-            else:
-                yield from self._receive_pieces(record)
+            for piece in self._in_pieces(record):
+                yield from self._receive_plaintext(piece)
         if self._tls.failure is not None:
             yield self._tls_failed()
         elif self._tls.ended:
@@ -151,25 +164,18 @@ class WebSocketStack:
             return answer
         return self._tls.bytes_to_send()
 
-    def _receive_pieces(self, record: bytes) -> Iterator[StackOutput]:
-        """The link reads no further once it has ended."""
-        was_open = self._is_open
-        for start in range(0, len(record), _STRANGER_PIECE_BYTES):
-            if self._is_open and not was_open:
-                yield _spoke_too_early()
-                return
-            yield from self._receive_record(record[start : start + _STRANGER_PIECE_BYTES])
+    def _count(self, pieces: int) -> Iterator[StackEnded]:
+        if self._pieces_left is not None:
+            self._pieces_left -= pieces
+            if self._pieces_left < 0:
+                yield StackEnded(CloseCode.PROTOCOL_VIOLATION, "Too much was sent before signing in.")
 
-    def _receive_record(self, record: bytes) -> Iterator[StackOutput]:
-        self._protocol.receive_data(record)
+    def _receive_plaintext(self, plaintext: bytes) -> Iterator[StackOutput]:
+        self._protocol.receive_data(plaintext)
         events = self._protocol.events_received()
-        if self.frames_left is not None:
-            self.frames_left -= len(events)
-            if self.frames_left < 0:
-                yield StackEnded(CloseCode.PROTOCOL_VIOLATION, "So many frames come from nobody who signs in.")
-                return
+        yield from self._count(len(events))
         if not self._is_open and isinstance(self._protocol, ServerProtocol) and self._spoke_too_early(len(events)):
-            yield _spoke_too_early()
+            yield StackEnded(CloseCode.HANDSHAKE_FAILED, "The client did not wait for the answer to its request.")
             return
         for event in events:
             yield from self._receive_event(event)
@@ -178,7 +184,7 @@ class WebSocketStack:
         elif len(self._protocol.writes) > MAX_WAITING_PONGS:
             yield StackEnded(CloseCode.PROTOCOL_VIOLATION, "The peer sends pings and does not read the answers.")
         elif not self._is_open:
-            yield from self._check_opening(len(record))
+            yield from self._check_opening(len(plaintext))
 
     def _receive_event(self, event: Frame | Request | Response) -> Iterator[StackOutput]:
         if isinstance(event, Frame):
@@ -228,10 +234,6 @@ class WebSocketStack:
         if self._is_open:
             return StackEnded(CloseCode.RESET, "The connection was damaged on its way.")
         return StackEnded(CloseCode.HANDSHAKE_FAILED, "The other side did not agree to TLS 1.3 with a certificate.")
-
-
-def _spoke_too_early() -> StackEnded:
-    return StackEnded(CloseCode.HANDSHAKE_FAILED, "The client did not wait for the answer to its request.")
 
 
 def _what_was_wrong(problem: Exception) -> str:
