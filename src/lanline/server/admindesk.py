@@ -16,7 +16,7 @@ from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords, not_done
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
-from lanline.services.accounts import check_password, check_same_password
+from lanline.services.accounts import check_new_password, check_same_password
 from lanline.services.invites import drop_invite, make_invite, new_token, visible_invites
 from lanline.storage.api import Transaction
 from lanline.wire.chat import admin
@@ -56,9 +56,10 @@ class AdminDesk:
 
     def _change_password(self, session: Session, message: ChangePassword) -> None:
         self._check(session, needs_admin=False)
-        check_password(message.new)
         account = self._state.directory.known(session.account)
-        host, name, request = session.address[0], folded_name(account.name), message.request
+        check_new_password(message.new, account.name)
+        # Strangers who guess at this name do not keep its owner from changing the password.
+        host, name, request = session.address[0], f"\0{folded_name(account.name)}", message.request
         self._passwords.begin_try(host, name)
 
         def judge(is_right: bool | None) -> None:
@@ -71,7 +72,9 @@ class AdminDesk:
             self._put_password(session, request, account.id, message.new, ServerSays(text), is_same)
 
         def judged(is_right: bool | None) -> None:
-            if is_right is not False:
+            if is_right:
+                self._passwords.settle(host, name)
+            elif is_right is None:
                 self._passwords.forgive(host, name)
             session.attempt(request, lambda: judge(is_right))
 
@@ -258,8 +261,8 @@ class AdminDesk:
 
     def _set_password(self, session: Session, message: admin.SetPassword) -> None:
         self._check(session)
-        check_password(message.password)
         account = self._state.directory.known(AccountId(message.account))
+        check_new_password(message.password, account.name)
         text = "An admin has given your account a new password. Your devices stay signed in."
         self._put_password(session, message.request, account.id, message.password, ServerSays(text))
 

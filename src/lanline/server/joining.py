@@ -21,7 +21,7 @@ from lanline.server.passwords import Passwords, not_done
 from lanline.server.roomnews import RoomNews
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
-from lanline.services.accounts import check_password, check_same_password, checked_label
+from lanline.services.accounts import check_new_password, check_same_password, checked_label
 from lanline.services.invites import end_first_invite, is_usable, use_invite
 from lanline.services.rooms import RoomChange, enter_lobby
 from lanline.storage.api import Transaction
@@ -39,10 +39,8 @@ class Attempt(msgspec.Struct, frozen=True, eq=False):
     label: str
     may_make: bool
     """An account: the server is open, or the invite is good."""
-
-    @property
-    def host(self) -> str:
-        return self.session.address[0]
+    host: str
+    """Where it was made: what is given back is given back there, wherever the link has moved."""
 
 
 class Newcomer(msgspec.Struct, frozen=True):
@@ -61,11 +59,12 @@ class Joining:
 
     def join(self, session: Session, message: Join) -> None:
         name, label = checked_name(message.name), checked_label(message.label)
-        check_password(message.password)
         account = self._state.directory.by_name(name)
         self._check_key(session, account)
         may_make = self._state.settings.is_open or self._has_invite(message.token)
-        attempt = Attempt(session, message, name, label, may_make)
+        if account is None and may_make:
+            check_new_password(message.password, name)
+        attempt = Attempt(session, message, name, label, may_make, session.address[0])
         self._passwords.begin_try(attempt.host, folded_name(name))
         session.state = State.JOINING
         try:
@@ -110,7 +109,7 @@ class Joining:
             raise not_done()
         if account is None or not is_right:
             raise _turned_away(attempt)
-        self._forgive(attempt)
+        self._passwords.settle(attempt.host, folded_name(attempt.name))
         self._add_device(attempt, account.id, known)
 
     def _add_device(self, attempt: Attempt, account: AccountId, password_hash: str | None) -> None:

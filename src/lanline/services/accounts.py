@@ -7,10 +7,10 @@ import msgspec
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
+from lanline.model.passwords import weakness
 from lanline.model.text import safe_line
 from lanline.storage.api import View
 
-LEAST_PASSWORD_CHARS = 8
 _MOST_LABEL_CHARS = 64
 
 
@@ -103,9 +103,11 @@ def check_same_password(view: View, account: AccountId, password_hash: str | Non
         raise RequestRefused(RefusalCode.BAD_CREDENTIALS, text)
 
 
-def check_password(password: str) -> None:
-    if len(password) < LEAST_PASSWORD_CHARS:
-        raise RequestRefused(RefusalCode.INVALID, f"A password has at least {LEAST_PASSWORD_CHARS} characters.")
+def check_new_password(password: str, name: str) -> None:
+    """Of an account that is made or given another one. Those that there are stay good."""
+    problem = weakness(password, name)
+    if problem:
+        raise RequestRefused(RefusalCode.INVALID, problem)
 
 
 def checked_label(label: str) -> str:

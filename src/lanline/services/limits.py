@@ -10,6 +10,7 @@ _LOG = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
 
 _LOOK_EVERY_S = 1.0
+_FORGOTTEN_AFTER_S = 24 * 3600.0
 _MOST_KEYS = 10_000
 """Whoever asks under ever new names makes us forget the oldest, not grow."""
 
@@ -43,6 +44,44 @@ class Buckets(Generic[K]):
             del self._full_at[key]
         while len(self._full_at) >= _MOST_KEYS:
             del self._full_at[next(iter(self._full_at))]
+
+
+class GrowingWaits(Generic[K]):
+    """So many tries in a row for each key, and then a wait that doubles with each further one, up to the longest."""
+
+    def __init__(self, free: int, first_wait_s: float, longest_s: float) -> None:
+        self._free = free
+        self._first_wait_s = first_wait_s
+        self._longest_s = longest_s
+        self._tries: dict[K, tuple[int, float]] = {}
+        """How many there were, and until when there is none."""
+
+    def take(self, key: K, now: float) -> float:
+        """As that of `Buckets`. Who was quiet for long enough begins anew."""
+        count, until = self._tries.pop(key, (0, now))
+        if now < until:
+            self._tries[key] = (count, until)
+            return until - now
+        if now - until > _FORGOTTEN_AFTER_S:
+            count = 0
+        while len(self._tries) >= _MOST_KEYS:
+            del self._tries[next(iter(self._tries))]  # the one that was tried longest ago
+        self._tries[key] = (count + 1, now + self._wait_s(count + 1))
+        return 0.0
+
+    def _wait_s(self, count: int) -> float:
+        if count < self._free:
+            return 0.0
+        return min(self._longest_s, self._first_wait_s * 2.0 ** min(count - self._free, 64))
+
+    def give_back(self, key: K) -> None:
+        """It does not count."""
+        count, until = self._tries.get(key, (0, 0.0))
+        if count:
+            self._tries[key] = (count - 1, until - self._wait_s(count))
+
+    def forget(self, key: K) -> None:
+        self._tries.pop(key, None)
 
 
 class DiskFloor:

@@ -170,6 +170,10 @@ class WebSocketHost:
         transport.on_event = transport.connection.handle_event
         transport.connection.handle_event(event)
         if type(event) is LinkEstablished:
+            if transport.link.is_trusted:
+                self._callers.give_back()
+            else:
+                transport.connection.on_trust = self._callers.give_back
             transport.connection.introduce(self._on_accept, transport.peer_address)
             if not transport.link.has_ended_output:
                 # Who was refused stays a caller until the connection is gone.

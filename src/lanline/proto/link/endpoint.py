@@ -283,7 +283,7 @@ class Endpoint:
             local_id, client_id, address, ServerHandshake(client_id, local_id, exchange, self._profile, now)
         )
         self._half_open[client_id] = link
-        displaced = self._limits.begin(link, address[0])
+        displaced = self._limits.begin(link, address[0], now)
         if displaced is not None:
             self._limits.end(displaced)
             displaced.close(CloseCode.BUSY, "Others call.", now)

@@ -21,6 +21,8 @@ BUSY_SHARE = 0.1
 MAX_UNFINISHED = 384
 MAX_UNFINISHED_OF_NETWORK = 64
 MAX_UNFINISHED_KNOWN = 256
+UNDISTURBED_S = 2.0
+"""Where all places are taken, who has had one for so long goes for the next. Honest callers are done by then."""
 _MOST_REMEMBERED = 4096
 
 
@@ -52,10 +54,11 @@ class HandshakeLimits(Generic[T]):
         self._all = Bucket(BURST_S * self._rate)
         self._networks: dict[str, Bucket] = {}
         self._known: dict[str, Bucket] = {}
-        self._unfinished: dict[T, str] = {}
-        """Those of strangers, by age, each with its network."""
-        self._of_network: dict[str, dict[T, None]] = {}
-        self._unfinished_known: dict[T, None] = {}
+        self._unfinished: dict[T, float] = {}
+        """Those of strangers, each with the time it began, the oldest first."""
+        self._unfinished_known: dict[T, float] = {}
+        self._of_network: dict[str, dict[T, float]] = {}
+        self._network_of: dict[T, str] = {}
 
     def remember(self, host: str) -> None:
         """Somebody who is trusted is there, or was."""
@@ -68,28 +71,34 @@ class HandshakeLimits(Generic[T]):
         rate, burst = self._network_rate, BURST_S * self._network_rate
         known = self._known.get(host)
         if known is not None:
-            return known.take(now, rate, burst)
+            return _has_place(self._unfinished_known, MAX_UNFINISHED_KNOWN, now) and known.take(now, rate, burst)
+        network = network_of(host)
+        of_network = self._of_network.get(network, {})
+        if not (
+            _has_place(of_network, MAX_UNFINISHED_OF_NETWORK, now) and _has_place(self._unfinished, MAX_UNFINISHED, now)
+        ):
+            return False
         burst_of_all = BURST_S * self._rate
         if 2 * self._all.content(now, self._rate, burst_of_all) < burst_of_all:
             rate, burst = BUSY_SHARE * rate, max(1.0, BUSY_SHARE * burst)
-        network = network_of(host)
         bucket = _use(self._networks, network, burst)
         return bucket.take(now, rate, burst) and self._all.take(now, self._rate, burst_of_all)
 
-    def begin(self, link: T, host: str) -> T | None:
-        """The one that has to go for it: the oldest. An honest one is done long before it is that."""
+    def begin(self, link: T, host: str, now: float) -> T | None:
+        """One that `may_begin`; returns the one that has to go for it."""
         if host in self._known:
-            self._unfinished_known[link] = None
+            self._unfinished_known[link] = now
             return _oldest_beyond(self._unfinished_known, MAX_UNFINISHED_KNOWN)
-        network = self._unfinished[link] = network_of(host)
+        network = self._network_of[link] = network_of(host)
         of_network = self._of_network.setdefault(network, {})
-        of_network[link] = None
+        of_network[link] = self._unfinished[link] = now
         return _oldest_beyond(of_network, MAX_UNFINISHED_OF_NETWORK) or _oldest_beyond(self._unfinished, MAX_UNFINISHED)
 
     def end(self, link: T) -> None:
         """It is finished, or given up."""
         self._unfinished_known.pop(link, None)
-        network = self._unfinished.pop(link, None)
+        self._unfinished.pop(link, None)
+        network = self._network_of.pop(link, None)
         if network is not None:
             of_network = self._of_network[network]
             del of_network[link]
@@ -97,7 +106,11 @@ class HandshakeLimits(Generic[T]):
                 del self._of_network[network]
 
 
-def _oldest_beyond(links: dict[T, str] | dict[T, None], most: int) -> T | None:
+def _has_place(links: dict[T, float], most: int, now: float) -> bool:
+    return len(links) < most or now - next(iter(links.values())) >= UNDISTURBED_S
+
+
+def _oldest_beyond(links: dict[T, float], most: int) -> T | None:
     return next(iter(links)) if len(links) > most else None
 
 

@@ -15,12 +15,12 @@ from typing import Generic, TypeVar
 from lanline.model.addresses import is_this_machine, network_of
 from lanline.model.networks import NetworkShares
 
-MAX_CALLERS = 1024
+MAX_CALLERS = 512
 MAX_CALLERS_OF_NETWORK = 256
 """Of all who call from an address of this machine, as through a tunnel, only the sum is bounded."""
-HANDSHAKES_PER_S = 500
+HANDSHAKES_PER_S = 250
 HANDSHAKES_AT_ONCE = 250
-"""A quarter of a core, when nobody finishes them. When a server comes back, its members call in one crowd."""
+"""Of strangers: a third of a core, when all are finished. When a server comes back, its members call in one crowd."""
 
 _HANDSHAKE_S = 1 / HANDSHAKES_PER_S
 _AHEAD_S = (HANDSHAKES_AT_ONCE - 0.5) * _HANDSHAKE_S
@@ -62,6 +62,10 @@ class Callers(Generic[K]):
     def drop(self, caller: K) -> None:
         """It has become a link, or is gone."""
         self._held.drop(caller)
+
+    def give_back(self) -> None:
+        """A handshake that led to somebody who is known: it does not count."""
+        self._full_at -= _HANDSHAKE_S
 
     def all(self) -> list[K]:
         """The oldest first."""

@@ -94,3 +94,14 @@ def test_who_is_gone_takes_no_turn() -> None:
     callers.admit(-1, LOCAL)
     callers.want_handshake(-1, LOCAL)
     assert callers.next_handshake(0.0) == -1
+
+
+def test_handshakes_that_lead_to_a_sign_in_are_not_counted() -> None:
+    callers: Callers[int] = Callers()
+    for number in range(10 * HANDSHAKES_AT_ONCE):
+        callers.admit(number, LOCAL)
+        callers.want_handshake(number, LOCAL)
+        assert callers.next_handshake(0.0) == number
+        callers.drop(number)
+        callers.give_back()
+    assert len(callers) == 0
