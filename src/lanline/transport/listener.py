@@ -56,6 +56,10 @@ class Listener:
     def address(self) -> Address:
         return self._link_host.address
 
+    def remember_host(self, host: str) -> None:
+        """A member was there before this start, and is let in whatever strangers do. Each sign-in does the same."""
+        self._link_host.remember_host(host)
+
     def close(self, reason: str = "") -> None:
         """Say goodbye on every link, once, and let the port go."""
         self._link_host.close(reason)

@@ -224,7 +224,8 @@ class PeerChat:
         """Two are talking, or one of them is away and texts wait for that one: nobody else may have those."""
         caller = connection.peer_fingerprint
         if self._connection is not None:
-            engaged = self._connection.peer_fingerprint != caller
+            # Who has not said a name yet keeps nobody out.
+            engaged = bool(self._peer_name) and self._connection.peer_fingerprint != caller
         else:
             partner, name = self._partner
             engaged = bool(self._backlog) and partner not in {b"", caller} and not self._accepts_new_key
