@@ -98,7 +98,7 @@ class House:
         self.settle()
 
     def call(
-        self, key: bytes | str, buffer_bytes: int = BUFFER_BYTES, address: tuple[str, int] = ("192.0.2.1", 4000)
+        self, key: bytes | str, buffer_bytes: int = BUFFER_BYTES, address: tuple[str, int] = ("10.0.0.1", 4000)
     ) -> Client:
         fingerprint = key if isinstance(key, bytes) else key.encode().ljust(32, b".")
         client = Client(self, HandLink(fingerprint, buffer_bytes))

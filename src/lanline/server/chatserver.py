@@ -189,7 +189,9 @@ class ChatServer:
         if session.account:
             mine = state.sessions_of[session.account]
             mine.remove(session)
-            if not mine:
+            if mine:
+                state.presence.move(session.account, address_text(mine[-1].address))
+            else:
                 del state.sessions_of[session.account]
             state.presence.go(session.account, state.clock.now_ms())
             self._notices.request_push()

@@ -8,7 +8,7 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
 from lanline.model.passwords import weakness
-from lanline.model.text import safe_line
+from lanline.model.text import is_seen, safe_line
 from lanline.storage.api import View
 
 _MOST_LABEL_CHARS = 64
@@ -111,4 +111,4 @@ def check_new_password(password: str, name: str) -> None:
 
 
 def checked_label(label: str) -> str:
-    return " ".join(safe_line(label).split())[:_MOST_LABEL_CHARS] or "a device"
+    return " ".join("".join(filter(is_seen, safe_line(label))).split())[:_MOST_LABEL_CHARS] or "a device"
