@@ -32,7 +32,7 @@ NAME = "strangers"
 BITS_PER_S = 10e6
 SECONDS = 60.0
 QUICK_SECONDS = 5.0
-WARM_UP_S = 2.0
+WARM_UP_S = 1.0
 QUIET_S = 5.0
 SAMPLE_S = 0.25
 GIVEN_BACK_WITHIN_S = 40.0
@@ -84,6 +84,9 @@ ATTACKS = {
     "tiny WebSocket units": "websocket_attacks:tiny_units",
     "giant WebSocket frames": "websocket_attacks:giant_frames",
     "WebSocket compression": "websocket_attacks:compression",
+    "challenges": "challenges:attack",
+    "pings": "pings:attack",
+    "handshakes of one elsewhere": "handshakes:attack",
     "chains of certificates": "certificates:attack",
     "a crowd that does not sign in": "crowds:attack",
     "connections that say little": "callers:attack",
@@ -218,8 +221,8 @@ def _setting(seconds: float) -> str:
         "all its threads, as a share of one core, the members' messages included. Memory is resident memory above "
         f"what it was before the attack: the most during it, and what was left {GIVEN_BACK_WITHIN_S:g} s later at the "
         "latest. Bytes out / in are payloads at the attacker's sockets whose addresses were never proven; where there "
-        "is no figure the attack proves its address first. The attacker calls from 127.0.0.1, which some limits by "
-        "network do not count, or from addresses of 127.66.0.0/16. Every row has to hold: the 99th percentile of "
+        "is no figure the attack proves its address first. The attacker calls from other addresses of "
+        "127.0.0.0/8 than the members; limits by network of TCP do not count such ones. Every row has to hold: the 99th percentile of "
         f"messages at most {MOST_MESSAGE_MS:g} ms or {TIMES_OF_QUIET:g} times the quiet one, a sign-in at most "
         f"{MOST_SIGN_IN_S:g} s or {TIMES_OF_QUIET:g} times the quiet one, {100 * MOST_CPU:g} % of a core, "
         f"{MOST_GROWN_BYTES / 1e6:g} MB of which no more than {MOST_KEPT_BYTES / 1e6:g} MB are kept, and no more bytes "
@@ -299,7 +302,8 @@ def main() -> None:
     say(event="attacking")
     started = loop.time()
     counts = attack((wanted["host"], wanted["port"]), wanted["seconds"], BITS_PER_S)
-    say(event="result", counts=dict(counts), took_s=loop.time() - started)
+    told = counts if isinstance(counts, Mapping) else asdict(counts)
+    say(event="result", counts=dict(told), took_s=loop.time() - started)
     loop.close()
 
 

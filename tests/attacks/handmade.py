@@ -28,6 +28,8 @@ Counts = Counter[str]
 """`sent_bytes` and `received_bytes` are payloads at the attacker's sockets. With `unproven_` before them: of those, the
 ones from and to addresses that the attacker had not shown to be its own.
 """
+ELSEWHERE = "127.66.9.9" if sys.platform == "linux" else "127.0.0.1"
+"""No address that a member calls from."""
 UDP_HEADERS_BYTES = 28
 TCP_HEADERS_BYTES = 40
 _RECEIVE_BYTES = 65_536
@@ -155,6 +157,7 @@ class HandmadeLink:
     def _new_socket(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
+        sock.bind((ELSEWHERE, 0))
         sock.connect(self._address)
         return sock
 
@@ -258,6 +261,7 @@ class HandmadeTls:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.settimeout(_ESTABLISH_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.bind((ELSEWHERE, 0))
         try:
             self.socket.connect(address)
         except OSError:

@@ -54,9 +54,9 @@ PROVEN = [
     (websocket_attacks.tls_handshakes, 2.0),
     (websocket_attacks.tls_renegotiation, 2.0),
     (websocket_attacks.oversized_client_hello, 1.0),
-    (websocket_attacks.pings, 2.0),
-    (websocket_attacks.pongs, 2.0),
-    (websocket_attacks.tiny_units, 2.0),
+    (websocket_attacks.pings, 3.0),
+    (websocket_attacks.pongs, 1.5),
+    (websocket_attacks.tiny_units, 1.5),
     (websocket_attacks.giant_frames, 2.0),
     (websocket_attacks.compression, 2.0),
 ]
