@@ -40,11 +40,6 @@ def network_of(host: str) -> str:
     return str(ipaddress.IPv6Network((host, _LINE_BITS), strict=False))
 
 
-def is_this_machine(host: str) -> bool:
-    """Everybody behind a tunnel or a relay on this machine calls from such an address."""
-    return reach_of(host) is Reach.THIS_MACHINE
-
-
 @lru_cache(maxsize=4096)
 def reach_of(host: str) -> Reach:
     """Whatever is no private address counts as public."""
@@ -60,3 +55,8 @@ def reach_of(host: str) -> Reach:
 def host_of(text: str) -> str:
     """Of what `address_text` made."""
     return text.rpartition(":")[0].strip("[]")
+
+
+def is_this_machine(host: str) -> bool:
+    """Everybody behind a tunnel or a relay on this machine calls from such an address."""
+    return reach_of(host) is Reach.THIS_MACHINE

@@ -61,6 +61,7 @@ class Appends:
     def take(self, session: Session, message: Append) -> None:
         entry_id = message.entry_id
         if session.held is not None and session.held != entry_id:
+            self._state.count_excess(session)
             raise slow_down(_LEAST_WAIT_S)
         session.held = None  # also when it is refused for good now: the others may pass
         self._check_pace(session, entry_id)  # before anything is looked up: what is refused is not for nothing
@@ -111,6 +112,7 @@ class Appends:
             wait_s = self._buckets.take(session.account, now)
         if wait_s or self._state.is_closing:
             session.held = entry_id
+            self._state.count_excess(session)
             raise slow_down(max(wait_s, _LEAST_WAIT_S))
         if self._state.floor.is_low(now) and not session.is_admin:
             session.held = entry_id

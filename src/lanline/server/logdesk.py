@@ -38,6 +38,7 @@ class LogDesk:
         }
 
     def _follow(self, session: Session, message: entries.Follow) -> None:
+        self._state.count_excess(session)
         try:
             self._catch_up.follow(session, LogId(message.log), message.after)
         except RequestRefused as refusal:

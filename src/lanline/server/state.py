@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lanline.clock import Clock
-from lanline.errors import StorageError
+from lanline.errors import CloseCode, StorageError
 from lanline.ids import Entropy
 from lanline.model.accounts import AccountId
 from lanline.model.settings import ServerSettings
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from lanline.server.session import Session
 
 T = TypeVar("T")
+_EXCESS_PER_S = 200.0
+_EXCESS_BURST = 10_000
+"""Somebody with thousands of conversations follows them all at once."""
 _UNREAD_WAIT_S = 1.0
 """For a client that asks faster than it reads the answers."""
 
@@ -55,6 +58,7 @@ class ServerState:
         self.cursors = Cursors()
         self.feeds: Feeds[Session] = Feeds()
         self.request_buckets: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
+        self.excess_buckets: Buckets[AccountId] = Buckets(_EXCESS_PER_S, _EXCESS_BURST)
         self.messages = MessageUsage()
         self.files = Usage()
         """Of those only who have put something here since the start."""
@@ -122,10 +126,17 @@ class ServerState:
     def check_pace(self, session: Session) -> None:
         """Before a request that changes something, or whose answer is large. Raises RequestRefused."""
         if session.outlet.is_stopped:
+            self.count_excess(session)
             raise slow_down(_UNREAD_WAIT_S)
         wait_s = self.request_buckets.take(session.account, self.clock.now())
         if wait_s:
+            self.count_excess(session)
             raise slow_down(wait_s)
+
+    def count_excess(self, session: Session) -> None:
+        """One more message of those that no program sends for long: to be told to slow down costs the server, too."""
+        if self.excess_buckets.take(session.account, self.clock.now()):
+            session.close(CloseCode.BUSY, "This program asks for far more than the server gives to one person.")
 
     def check_room(self, *, is_admin: bool) -> None:
         """Before anything that fills the disk. Raises RequestRefused."""

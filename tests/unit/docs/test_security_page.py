@@ -24,7 +24,7 @@ PROFILE, SETTINGS = LinkProfile(), ServerSettings()
         f"over {endpoint._MOST_PREAMBLE_BYTES:,} bytes",
         f"{PROFILE.handshakes_of_network_per_s:g} a second of one network and {PROFILE.handshakes_per_s:g} of all",
         f"{handshakelimits.BURST_S:g} s of that at once",
-        f"{handshakelimits.MAX_UNFINISHED_OF_NETWORK} unfinished of one network, "
+        f"{handshakelimits.MAX_UNFINISHED_OF_NETWORK} unfinished of one network",
         f"{handshakelimits.MAX_UNFINISHED} of all",
         f"{incoming._STRANGER_FRAMES:,} packets and frames before signing in",
         f"{frames.MAX_OTHER_FRAMES} frames beside streams",

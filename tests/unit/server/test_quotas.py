@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lanline.errors import RefusalCode, StorageUnusable
+from lanline.errors import CloseCode, RefusalCode, StorageUnusable
 from lanline.proto.channels import Channel
 from lanline.services.usage import ENTRY_COST_BYTES, MessageUsage
 from lanline.storage.api import Engine
-from lanline.wire.chat import admin, answers, blobs, conversations, signin
+from lanline.wire.chat import admin, answers, blobs, conversations, entries, signin
 from serverhouse.house import PASSWORD, Client, House
 
 OpenHouse = Callable[..., House]
@@ -165,3 +165,29 @@ def test_with_little_room_on_the_disk_only_admins_write(
     house.free_bytes = 1000
     house.pass_time(2)
     assert append(ann, 2) is None, "it is there again by itself"
+
+
+@pytest.mark.parametrize("what", ["follow", "advance", "append", "request"])
+def test_a_program_that_floods_is_put_off_and_another_one_is_not(open_house: OpenHouse, what: str) -> None:
+    house = open_house(messages_burst=1, messages_per_s=0.1, requests_burst=1, requests_per_s=0.1)
+    ann, bob = house.join("ann"), house.join("bob")
+    log = ann.log("#lobby")
+    answered = 0
+    for number in range(20_000):
+        if ann.link.closed is not None:
+            break
+        if what == "follow":
+            ann.say(entries.Follow(log, 0), settles=False)
+        elif what == "advance":
+            ann.say(entries.Advance((entries.LogCursor(log, 0, 0),)), settles=False)
+        elif what == "append":
+            ann.append(log, number, settles=False)
+        else:
+            ann.say(conversations.ListRooms(ann.number()), settles=False)
+        answered += 1
+        ann.link.arrive()
+    assert ann.link.closed is not None
+    assert ann.link.closed.code is CloseCode.BUSY
+    assert 10_000 <= answered < 10_100, "nobody who is honest is near it"
+    assert bob.link.closed is None
+    assert house.sign_in("ann").link.closed is None
