@@ -33,9 +33,10 @@ BITS_PER_S = 10e6
 SECONDS = 60.0
 QUICK_SECONDS = 5.0
 WARM_UP_S = 1.0
-QUIET_S = 5.0
+QUIET_S = 4.0
 SAMPLE_S = 0.25
 GIVEN_BACK_WITHIN_S = 40.0
+SHARES_SERVER_BELOW_S = 30.0
 LIMIT_S = 60.0
 MEMBERS = 4
 SERVER_CORE = 0
@@ -186,28 +187,27 @@ HEADER = [
 
 async def measure(options: Options) -> Section:
     seconds = options.attack_seconds or (QUICK_SECONDS if options.quick else SECONDS)
-    wanted = options.attacks or list(ATTACKS)
-    rows: list[list[str]] = []
-    figures: list[dict[str, object]] = []
+    wanted = list(options.attacks or ATTACKS)
+    effects: list[Effect | str] = []
     with tempfile.TemporaryDirectory() as folder:
         data = prepared(Path(folder), MEMBERS)
-        for name in wanted:
-            try:
-                effect = await _effect(name, data, Path(folder), seconds)
-            except (ChildFailed, RuntimeError) as failure:
-                rows.append([name, *[""] * (len(HEADER) - 2), f"not measured: {failure}"])
-                figures.append({"attack": name, "failure": str(failure)})
-            else:
-                rows.append(effect.row)
-                figures.append({**asdict(effect), "failures": effect.failures})
-            print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+        for names in [wanted] if seconds < SHARES_SERVER_BELOW_S else [[name] for name in wanted]:
+            effects += await _effects(names, data, Path(folder), seconds)
+    rows = [effect.row if isinstance(effect, Effect) else _no_row(effect) for effect in effects]
     return Section(
         name=NAME,
         title="Strangers",
         setting=_setting(seconds),
         tables=(table(HEADER, rows),),
-        figures=figures,
+        figures=[
+            {**asdict(effect), "failures": effect.failures} if isinstance(effect, Effect) else {"failure": effect}
+            for effect in effects
+        ],
     )
+
+
+def _no_row(failure: str) -> list[str]:
+    return [failure, *[""] * (len(HEADER) - 2), "not measured"]
 
 
 def _setting(seconds: float) -> str:
@@ -215,7 +215,8 @@ def _setting(seconds: float) -> str:
         f"One attacker on loopback sends {BITS_PER_S / 1e6:g} Mbit/s, headers of IP and UDP or TCP included, for "
         f"{seconds:g} s at `lanline serve`, which has a core of its own; the members and the attacker share the other, "
         "the attacker at the lowest priority, so it may send less than it wants (the second column is its payload). "
-        "Each attack has a server process of its own. One member says 20 messages a second in a room (the server's "
+        f"Each attack has a server process of its own; attacks of less than {SHARES_SERVER_BELOW_S:g} s share one. "
+        "One member says 20 messages a second in a room (the server's "
         "limit on messages is lifted), another hears them; once a second a device that the server knows calls anew, "
         "over UDP and over WebSocket, again and again until it is signed in. CPU is that of the server's process with "
         "all its threads, as a share of one core, the members' messages included. Memory is resident memory above "
@@ -231,16 +232,25 @@ def _setting(seconds: float) -> str:
     )
 
 
-async def _effect(name: str, data: Path, folder: Path, seconds: float) -> Effect:
+async def _effects(names: list[str], data: Path, folder: Path, seconds: float) -> list[Effect | str]:
+    """Of these attacks, one after the other, on one server."""
+    found: list[Effect | str] = []
     pin = ("taskset", "-c", str(SERVER_CORE)) if shutil.which("taskset") else ()
     place = Place(prefix=pin)
     with serving_prepared(data, place) as serving:
-        spec = {"role": "members", "host": place.host, "port": place.port, "folder": str(folder)}
+        spec = {"host": place.host, "port": place.port, "folder": str(folder)}
         async with child("strangersmembers.py", [json.dumps(spec)]) as members:
             await members.expect("ready", LIMIT_S)
             await _run(members, WARM_UP_S)
-            quiet = Members.of(await _run(members, QUIET_S))
-            return await _attacked(name, serving, members, quiet, seconds)
+            for name in names:
+                try:
+                    quiet = Members.of(await _run(members, QUIET_S))
+                    found.append(effect := await _attacked(name, serving, members, quiet, seconds))
+                    print(" | ".join(effect.row), file=sys.stderr, flush=True)
+                except ChildFailed as failure:
+                    found.append(f"{name}: {failure}")
+                    print(found[-1], file=sys.stderr, flush=True)
+    return found
 
 
 async def _run(members: Child, seconds: float) -> Line:
