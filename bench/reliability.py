@@ -21,12 +21,12 @@ from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, Message
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.link import Address, Link
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss
+from lanline.testing.network import SimNetwork
+from lanline.testing.world import SimWorld
 from section import percentile, table
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
 from sim.scenario import FlatEndpoint
-from sim.world import SimWorld
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
 MESSAGE_BYTES = 200

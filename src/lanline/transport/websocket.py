@@ -38,7 +38,6 @@ class WebSocketTransport(asyncio.Protocol):
         self._max_ahead_bytes = max_ahead_bytes
         self._transport: asyncio.Transport | None = None
         self._has_written_eof = False
-        self._is_aborted = False
         self._is_turn_due = False
 
     @classmethod
@@ -67,12 +66,6 @@ class WebSocketTransport(asyncio.Protocol):
             raise LinkError(f"Nothing answers at {host} port {port} over TCP.") from cause
         return transport
 
-    def abort(self) -> None:
-        """Without a goodbye, also when the connection is only about to be handed over."""
-        self._is_aborted = True
-        if self._transport is not None:
-            self._transport.abort()
-
     def turn(self) -> None:
         self.driver.turn(_nothing)
 
@@ -86,9 +79,6 @@ class WebSocketTransport(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
-        if self._is_aborted:
-            transport.abort()
-            return
         self.is_connected = True
         _tune(transport.get_extra_info("socket"), self._max_ahead_bytes)
         transport.set_write_buffer_limits(high=self._max_ahead_bytes // 2, low=self._max_ahead_bytes // 4)

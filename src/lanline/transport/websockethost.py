@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from lanline.crypto.identity import Identity
 from lanline.crypto.tls import server_context
@@ -28,26 +29,38 @@ _LOG = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 """Callers the kernel lets wait. When a host comes back, all its clients call at once."""
-_ACCEPTED_AT_ONCE = 32
 _LOOK_EVERY_S = 0.5
 _NEXT_HANDSHAKES_S = 0.01
 _SPARE_FILES = 64
 """For the store and the commands of the operator, however many call."""
-_WITHOUT_FILES_S = 1.0
 _QUIET_S = 60.0
 """So long nothing must have been short before a shortage is told again."""
 
 
-class _Caller:
+class _Caller(asyncio.Protocol):
     """A connection that is no link yet. Until it sends something, it costs a socket and nothing else."""
 
-    __slots__ = ("host", "since", "socket", "transport")
-
-    def __init__(self, sock: socket.socket, host: str, since: float) -> None:
-        self.socket = sock
-        self.host = host
-        self.since = since
+    def __init__(self, host: WebSocketHost) -> None:
+        self.since = Driver.now()
+        self.address: Address = ("", 0)
+        self.connection: asyncio.Transport
         self.transport: WebSocketTransport | None = None
+        self.first_bytes = b""
+        self._host = host
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.connection = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        name = transport.get_extra_info("peername") or ("", 0)
+        self.address = name[0], name[1]
+        self._host.admit(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.first_bytes += data
+        if len(self.first_bytes) == len(data):
+            self._host.want_handshake(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's name
+        self._host.lose_caller(self)
 
 
 class WebSocketHost:
@@ -60,8 +73,7 @@ class WebSocketHost:
         self._loop = asyncio.get_running_loop()
         self._callers: Callers[_Caller] = Callers()
         self._transports: set[WebSocketTransport] = set()
-        self._opening: set[asyncio.Task[None]] = set()
-        self._listening: socket.socket | None = None
+        self._server: asyncio.Server | None = None
         self._most_files = 0
         self._files = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -72,96 +84,64 @@ class WebSocketHost:
         family, address = await resolve(host, port)
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
-            sock.listen(_BACKLOG)
+            self._server = await self._loop.create_server(lambda: _Caller(self), sock=sock, backlog=_BACKLOG)
         except OSError as cause:
             sock.close()
             raise port_unavailable("TCP", host, port, cause) from cause
-        self._listening = sock
         self._most_files = _most_files() - _SPARE_FILES
         self.address = sock.getsockname()[:2]
-        self._loop.add_reader(sock, self._accept)
-
-    # Accepting.
-
-    def _accept(self) -> None:
-        if self._listening is None:
-            return
-        for _ in range(_ACCEPTED_AT_ONCE):
-            if self._files >= self._most_files:
-                self._spare_files("all files that the system grants are in use")
-                return
-            try:
-                sock, address = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as problem:
-                self._spare_files(problem.strerror or str(problem))
-                return
-            self._admit(sock, address[0])
-
-    def _admit(self, sock: socket.socket, host: str) -> None:
-        sock.setblocking(False)
-        self._files += 1
-        caller = _Caller(sock, host, Driver.now())
-        yields = self._callers.admit(caller, host)
-        if yields is not None:
-            self._hang_up(yields)
-        self._loop.add_reader(sock, self._on_first_bytes, caller)
-        self._call_later("look", min(_LOOK_EVERY_S, self._profile.handshake_timeout_s), self._hang_up_on_the_silent)
-
-    def _spare_files(self, reason: str) -> None:
-        """A caller goes, or nobody comes in for a while; links and the store go on as they were."""
-        now = Driver.now()
-        if now - self._was_short_at >= _QUIET_S:
-            _LOG.warning("no more connections over TCP can be taken: %s; links that are up go on", reason)
-        self._was_short_at = now
-        oldest = self._callers.yield_one()
-        if oldest is not None:
-            self._hang_up(oldest)
-        elif self._listening is not None:
-            self._loop.remove_reader(self._listening)
-            self._call_later("accept", _WITHOUT_FILES_S, self._accept_again)
-
-    def _accept_again(self) -> None:
-        if self._listening is not None:
-            self._loop.add_reader(self._listening, self._accept)
 
     # Callers.
 
-    def _on_first_bytes(self, caller: _Caller) -> None:
-        self._loop.remove_reader(caller.socket)
-        if not _has_said_something(caller.socket):
-            self._callers.drop(caller)
-            self._hang_up(caller)
-            return
-        self._callers.want_handshake(caller, caller.host)
+    def admit(self, caller: _Caller) -> None:
+        self._files += 1
+        yields = self._callers.admit(caller, caller.address[0])
+        if yields is not None:
+            yields.connection.abort()
+        if self._files > self._most_files:
+            self._spare_files()
+        if "look" not in self._timers:
+            self._call_later("look", self._look_every_s, self._hang_up_on_the_silent)
+
+    def _spare_files(self) -> None:
+        """Somebody comes in the place of another, or not at all; links and the store go on as they were."""
+        now = Driver.now()
+        if now - self._was_short_at >= _QUIET_S:
+            _LOG.warning("too many open files: callers over TCP are hung up on; links that are up go on")
+        self._was_short_at = now
+        yields = self._callers.yield_one()
+        if yields is not None:
+            yields.connection.abort()
+
+    def want_handshake(self, caller: _Caller) -> None:
+        self._callers.want_handshake(caller, caller.address[0])
         self._begin_handshakes()
+        if caller.transport is None:
+            # What else it sends waits with the system.
+            caller.connection.pause_reading()
 
     def _begin_handshakes(self) -> None:
         while (caller := self._callers.next_handshake(Driver.now())) is not None:
-            opening = self._loop.create_task(self._open(caller))
-            self._opening.add(opening)
-            opening.add_done_callback(self._opening.discard)
-        if self._callers.want_handshakes:
+            self._begin(caller)
+        if self._callers.want_handshakes and "handshakes" not in self._timers:
             self._call_later("handshakes", _NEXT_HANDSHAKES_S, self._begin_handshakes)
 
-    async def _open(self, caller: _Caller) -> None:
+    def _begin(self, caller: _Caller) -> None:
         transport = caller.transport = self._make(caller)
-        try:
-            await self._loop.connect_accepted_socket(lambda: transport, caller.socket)
-        except OSError:
-            caller.socket.close()
-            self._lose_caller(caller, transport)
-            transport.disconnected.set()
+        caller.connection.set_protocol(transport)
+        transport.connection_made(caller.connection)
+        if not caller.connection.is_reading():
+            caller.connection.resume_reading()
+        transport.data_received(caller.first_bytes)
+        caller.first_bytes = b""
 
     def _make(self, caller: _Caller) -> WebSocketTransport:
         link = WebSocketLink.accept(self._context, caller.since, profile=self._profile)
         transport = WebSocketTransport(link, self._profile.max_ahead_bytes)
         transport.on_event = partial(self._introduce, caller, transport)
-        transport.on_lost = partial(self._lose_caller, caller)
+        transport.on_lost = partial(self._lose_with, caller)
         self._transports.add(transport)
         return transport
 
@@ -180,27 +160,25 @@ class WebSocketHost:
                 self._callers.drop(caller)
                 transport.on_lost = self._lose
 
+    @property
+    def _look_every_s(self) -> float:
+        return min(_LOOK_EVERY_S, self._profile.handshake_timeout_s)
+
     def _hang_up_on_the_silent(self) -> None:
         too_old = Driver.now() - self._profile.handshake_timeout_s
         for caller in self._callers.all():
             if caller.since > too_old:
                 break
             if caller.transport is None:
-                self._callers.drop(caller)
-                self._hang_up(caller)
+                caller.connection.abort()
         if len(self._callers):
-            self._call_later("look", min(_LOOK_EVERY_S, self._profile.handshake_timeout_s), self._hang_up_on_the_silent)
+            self._call_later("look", self._look_every_s, self._hang_up_on_the_silent)
 
-    def _hang_up(self, caller: _Caller) -> None:
-        """It has lost its place already."""
-        if caller.transport is not None:
-            caller.transport.abort()
-            return
-        self._loop.remove_reader(caller.socket)
-        caller.socket.close()
+    def lose_caller(self, caller: _Caller) -> None:
+        self._callers.drop(caller)
         self._files -= 1
 
-    def _lose_caller(self, caller: _Caller, transport: WebSocketTransport) -> None:
+    def _lose_with(self, caller: _Caller, transport: WebSocketTransport) -> None:
         self._callers.drop(caller)
         self._lose(transport)
 
@@ -209,29 +187,23 @@ class WebSocketHost:
         self._files -= 1
 
     def _call_later(self, name: str, delay_s: float, callback: Callable[[], None]) -> None:
-        """Once, however often it is asked for."""
-
         def ring() -> None:
             del self._timers[name]
             callback()
 
-        if name not in self._timers:
-            self._timers[name] = self._loop.call_later(delay_s, ring)
+        self._timers[name] = self._loop.call_later(delay_s, ring)
 
     # The end.
 
     def close(self, reason: str = "") -> None:
         """Say goodbye on every link, once, and let the port go."""
-        if self._listening is not None:
-            self._loop.remove_reader(self._listening)
-            self._listening.close()
-            self._listening = None
+        if self._server is not None:
+            self._server.close()
         for timer in self._timers.values():
             timer.cancel()
         for caller in self._callers.all():
             if caller.transport is None:
-                self._callers.drop(caller)
-                self._hang_up(caller)
+                caller.connection.abort()
         for transport in list(self._transports):
             transport.connection.close(CloseCode.GOING_AWAY, reason)
 
@@ -239,6 +211,8 @@ class WebSocketHost:
         """Until no connection is left; each has a time limit for its goodbye."""
         for transport in list(self._transports):
             await transport.disconnected.wait()
+        if self._server is not None:
+            await self._server.wait_closed()
 
 
 async def listen(
@@ -253,14 +227,6 @@ async def listen(
     websocket_host = WebSocketHost(identity, on_accept, profile)
     await websocket_host.open(host, port)
     return websocket_host
-
-
-def _has_said_something(sock: socket.socket) -> bool:
-    """Or it has left, and is not worth a handshake."""
-    try:
-        return bool(sock.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False
 
 
 def _most_files() -> int:

@@ -11,13 +11,13 @@ from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address
+from lanline.testing.world import SimWorld
 from lanline.transport.connection import Connection
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
 from sim.system.disk import Database, Disk
 from sim.system.process import Computer, Death, SimProcess
-from sim.trace import Address
-from sim.world import SimWorld
 
 PORT = 5265
 
