@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lanline.server.freedmemory import LOOK_EVERY_S, MOST_BETWEEN_S, WORTHWHILE_BYTES, FreedMemory
-from serverhouse.clock import HandClock
+from lanline.testing.clock import HandClock
 
 MIB = 1024 * 1024
 
