@@ -76,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
         began = time.perf_counter()
         store = GroupCommit(SqliteEngine.open(Path(folder)))
-        print(f"first start, Alembic included: {(time.perf_counter() - began) * 1000:.0f} ms")
+        print(f"first start, its tables included: {(time.perf_counter() - began) * 1000:.0f} ms")
         account = store.write(lambda t: t.accounts.add("ann", 0, is_admin=True, password_hash=None))
         store.flush()
         opened = [store.write(lambda t: t.rooms.open_direct(account.result().id, account.result().id))]

@@ -163,7 +163,7 @@ def test_a_cursor_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
     def halve(logs: SqliteLogs, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         moved = advance(logs, log, device, cursor)
-        logs._driver.execute("UPDATE cursors SET delivered = delivered / 2 WHERE device != ?", (device,))
+        logs._connection.execute("UPDATE cursors SET delivered = delivered / 2 WHERE device != ?", (device,))
         return moved
 
     monkeypatch.setattr(SqliteLogs, "advance", halve)

@@ -235,7 +235,7 @@ def test_those_who_come_back_together_share_the_work(pair: tuple[Client, Client,
 def test_a_gap_in_the_store_is_never_passed_on(pair: tuple[Client, Client, int]) -> None:
     ann, bob, log = pair
     say(ann, log, range(1, 4))
-    ann.house.engine._writer.connection.driver_connection.execute(  # type: ignore[attr-defined]
+    ann.house.engine._writer.execute(  # type: ignore[attr-defined]
         "DELETE FROM entries WHERE log = ? AND sequence = 2", (log,)
     )
     bob.follow(log, after=1)

@@ -1,23 +1,16 @@
-"""The rows of logs, entries and cursors.
-
-Entries and cursors are written and read for every message, so they go to the driver in plain SQL: to run one statement
-through SQLAlchemy costs several times as much as the statement.
-"""
+"""The rows of logs, entries and cursors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import starmap
+from sqlite3 import Connection
 from sqlite3 import Cursor as Found
 from typing import Any
-
-from sqlalchemy import Connection, select
 
 from lanline.errors import RecordMissing
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
-from lanline.storage.sqlite import schema
-from lanline.storage.sqlite.connection import driver_of
 
 _ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
 _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
@@ -45,39 +38,37 @@ _Row = tuple[Any, ...]
 class SqliteLogsView:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._driver = driver_of(connection)
 
     def log(self, log: LogId) -> Log | None:
-        found = select(schema.logs.c.kind, schema.logs.c.head).where(schema.logs.c.id == log)
-        row = self._connection.execute(found).one_or_none()
-        return Log(log, LogKind(row.kind), row.head) if row else None
+        row = self._connection.execute("SELECT kind, head FROM logs WHERE id = ?", (log,)).fetchone()
+        return Log(log, LogKind(row[0]), row[1]) if row else None
 
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
-        found = ((log, self._driver.execute(_HEAD, (log,)).fetchone()) for log in logs)
+        found = ((log, self._connection.execute(_HEAD, (log,)).fetchone()) for log in logs)
         return {log: row[0] for log, row in found if row}
 
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
-        rows = _fetch(self._driver.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
+        rows = _fetch(self._connection.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
         return list(starmap(Entry, rows))
 
     def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
-        rows = _fetch(self._driver.execute(_BEFORE, (log, sequence, max(limit, 0))), most_bytes)
+        rows = _fetch(self._connection.execute(_BEFORE, (log, sequence, max(limit, 0))), most_bytes)
         rows.reverse()
         return list(starmap(Entry, rows))
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None:
-        row = self._driver.execute(_FIND, (log, account, entry_id)).fetchone()
+        row = self._connection.execute(_FIND, (log, account, entry_id)).fetchone()
         return Entry(*row) if row else None
 
     def cursor(self, log: LogId, device: DeviceId) -> Cursor:
-        row = self._driver.execute(_CURSOR, (log, device)).fetchone()
+        row = self._connection.execute(_CURSOR, (log, device)).fetchone()
         return Cursor(*row) if row else Cursor()
 
     def cursors(self, log: LogId) -> dict[DeviceId, Cursor]:
-        return {device: Cursor(*row) for device, *row in self._driver.execute(_CURSORS, (log,))}
+        return {device: Cursor(*row) for device, *row in self._connection.execute(_CURSORS, (log,))}
 
     def device_cursors(self, device: DeviceId) -> dict[LogId, Cursor]:
-        return {log: Cursor(*row) for log, *row in self._driver.execute(_DEVICE_CURSORS, (device,))}
+        return {log: Cursor(*row) for log, *row in self._connection.execute(_DEVICE_CURSORS, (device,))}
 
 
 class SqliteLogs(SqliteLogsView):
@@ -88,7 +79,7 @@ class SqliteLogs(SqliteLogsView):
         finally:
             # Also when one was refused: a work may go on after that, and those before it stand.
             for log, head in heads.items():
-                self._driver.execute(_MOVE_HEAD, (head, log))
+                self._connection.execute(_MOVE_HEAD, (head, log))
 
     def _append(self, entry: NewEntry, heads: dict[LogId, int]) -> Appended:
         check_entry(entry)
@@ -104,14 +95,14 @@ class SqliteLogs(SqliteLogsView):
             entry.suite,
             entry.content,
         )
-        if self._driver.execute(_APPEND, row).rowcount:
+        if self._connection.execute(_APPEND, row).rowcount:
             heads[log] = head + 1
             return Appended(head + 1, entry.time_ms)
-        sequence, time_ms = self._driver.execute(_FIRST, (log, entry.account, entry.entry_id)).fetchone()
+        sequence, time_ms = self._connection.execute(_FIRST, (log, entry.account, entry.entry_id)).fetchone()
         return Appended(sequence, time_ms, is_repeat=True)
 
     def _head(self, log: LogId) -> int:
-        row = self._driver.execute(_HEAD, (log,)).fetchone()
+        row = self._connection.execute(_HEAD, (log,)).fetchone()
         if row is None:
             raise RecordMissing("There is no such conversation.")
         head: int = row[0]
@@ -122,7 +113,7 @@ class SqliteLogs(SqliteLogsView):
         stands = self.cursor(log, device)
         moved = stands.advanced(min(cursor.delivered, head), min(cursor.read, head))
         if moved != stands:
-            self._driver.execute(_PUT_CURSOR, (log, device, moved.delivered, moved.read))
+            self._connection.execute(_PUT_CURSOR, (log, device, moved.delivered, moved.read))
         return moved
 
 
