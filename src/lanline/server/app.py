@@ -26,7 +26,8 @@ from lanline.server.datafolder import DataFolder, Running
 from lanline.server.epoch import end_if_restored
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
-from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.storage.api import Database, Engine
+from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.writer import WriterStore
 from lanline.transport.datagrams import Address
 from lanline.transport.lanaddress import LOOPBACK, lan_address
@@ -117,8 +118,12 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
 
 
-def _opened(folder: DataFolder) -> SqliteEngine:
-    engine = SqliteEngine.open(folder.path)
+def database_in(folder: Path) -> Database:
+    return SqliteDatabase(folder)
+
+
+def _opened(folder: DataFolder) -> Engine:
+    engine = database_in(folder.path).open()
     try:
         if end_if_restored(engine, folder):
             _LOG.info("this folder was restored or copied: clients compare what they hold with it")

@@ -8,6 +8,8 @@ the commit. A work touches nothing but its transaction, for it may be undone aft
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
@@ -181,6 +183,39 @@ class Engine(Protocol):
 
     def read(self, work: Callable[[View], T]) -> T: ...
     def close(self) -> None: ...
+
+
+class Lock(Protocol):
+    def release(self) -> None: ...
+
+
+class Database(Protocol):
+    """All that a server keeps, as a whole, in the server's folder or reached from there. Raises StorageError."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def file_name(self) -> str:
+        """Of the database in the folder, and of its copy in a backup."""
+
+    @property
+    def lock_name(self) -> str:
+        """Of a file that may be left behind in the folder, and means nothing then."""
+
+    def open(self) -> Engine:
+        """Makes the folder and the tables, or brings them up to date."""
+
+    def lock(self) -> Lock:
+        """Keeps others from opening it. Raises StorageInUse."""
+
+    def reading(self) -> AbstractContextManager[View]:
+        """As it is at one moment, also while a server has it open."""
+
+    def copy(self, target: Path) -> None:
+        """The same, into a file that does not exist yet, and that somebody has still to sync."""
+
+    def check(self) -> None:
+        """Of a copy that was put into the folder: whole, ours, and not newer than this program."""
 
 
 class Store(Protocol):

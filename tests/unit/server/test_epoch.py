@@ -15,6 +15,7 @@ from lanline.server.datafolder import DataFolder
 from lanline.server.epoch import end_if_restored
 from lanline.server.restore import restore
 from lanline.storage.sqlite.connection import FILE_NAME
+from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.wire.chat import signin
 from serverhouse.house import House
@@ -76,8 +77,8 @@ def test_a_folder_in_which_it_starts_again_and_again_is_the_same(tmp_path: Path)
 
 
 def _restore(data: Path, other: Path) -> Path:
-    make_backup(data, other.with_suffix(".tar"))
-    restore(other.with_suffix(".tar"), other)
+    make_backup(SqliteDatabase(data), other.with_suffix(".tar"))
+    restore(other.with_suffix(".tar"), SqliteDatabase(other))
     return other
 
 
