@@ -55,6 +55,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     messages_burst: Count = _KEPT.messages_burst
     requests_per_s: Rate = _KEPT.requests_per_s
     requests_burst: Count = _KEPT.requests_burst
+    message_quota_bytes: Bytes = _KEPT.message_quota_bytes
+    least_free_bytes: Bytes = _KEPT.least_free_bytes
     blob_quota_bytes: Bytes = _KEPT.blob_quota_bytes
     most_rooms_created: Count = _KEPT.most_rooms_created
     most_accounts: Count = _KEPT.most_accounts

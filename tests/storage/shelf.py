@@ -30,7 +30,7 @@ class Shelf:
         return ticket.result()
 
     def read(self, work: Callable[[View], T]) -> T:
-        return self.store.read(work)
+        return self.store.read(work).result()
 
     def reopen(self) -> None:
         self.store.close()

@@ -17,7 +17,7 @@ from lanline.model.invites import Invite, invite_token_hash
 from lanline.model.logs import Cursor, LogId
 from lanline.storage.api import Transaction
 from lanline.storage.groupcommit import Batch
-from lanline.storage.ticket import Ticket
+from lanline.ticket import Ticket
 from storage.shelf import ENGINES, Shelf, new_entry
 
 ACCOUNTS = st.integers(1, 3)

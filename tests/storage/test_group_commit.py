@@ -208,7 +208,7 @@ def test_appends_of_many_threads_stand_dense_and_in_their_own_order(
     def say(account: int) -> None:
         for number in range(100):
             store.write(lambda t, n=number: t.logs.append([new_entry(log, n, account), new_entry(log, n, account)]))
-            store.read(lambda v: v.logs.after(log, 0, 10))
+            store.read(lambda v: v.logs.after(log, 0, 10)).result()
 
     threads = [threading.Thread(target=say, args=(account,)) for account in range(4)]
     for thread in threads:

@@ -21,6 +21,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_s: float = 50.0
     requests_burst: int = 500
     """Of one account: what changes something and is no message."""
+    message_quota_bytes: int = 1024**3
+    """For all that one account ever writes."""
+    least_free_bytes: int = 256 * 1024**2
+    """Of the server's disk: with less, only admins add anything."""
     blob_quota_bytes: int = 1024**3
     """For all files of one account."""
     most_rooms_created: int = 100

@@ -23,9 +23,9 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
-from lanline.server.epoch import end_if_restored
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
+from lanline.server.restored import end_if_restored
 from lanline.storage.api import Database, Engine
 from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.writer import WriterStore
@@ -97,8 +97,9 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             os.urandom,
             config.chat_settings(platform.node() or "lanline"),
             folder.operator().fingerprint,
+            folder.free_bytes,
         )
-        chat.open()
+        await chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)
         listener = await Listener.open(
             config.host,
@@ -152,7 +153,7 @@ def _public_place(config: ServerConfig, address: Address) -> Address:
 async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
     if chat.has_accounts:
         return None
-    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    token = await chat.core.make_first_invite(FIRST_INVITE_LIVES_S)
     return InviteLink(*place, identity.fingerprint, token)
 
 

@@ -307,9 +307,7 @@ def test_what_is_being_written_is_not_refused_when_it_comes_again(
     house.clock.run_due()
     batch = house.store.collect()
     assert batch is not None
-    conversation = house.server._state.conversations.get(LogId(log))
-    assert conversation is not None
-    conversation.drop(AccountId(bob.account))
+    house.store.write(lambda t: t.rooms.drop_membership(LogId(log), AccountId(bob.account)))
     second = bob.append(log, 1, settles=False)
     batch.commit()
     batch.deliver()
@@ -404,7 +402,8 @@ def test_a_follower_whose_link_fails_hurts_no_other(house: House, pair: tuple[Cl
     def fail(*_: object) -> int:
         raise RuntimeError("a bug in the link")
 
-    house.server._state.feeds._live[log][next(s for s in house.server._state.sessions if s.link is bob.link)] = fail
+    session = next(each for each in house.server.gateway.sessions if each.link is bob.link)
+    house.server.gateway.followers._live[LogId(log)].sends[session] = fail
     place = ann.place(ann.append(log, 1))
     assert place is not None
     assert ids(cyd, log) == [1]

@@ -12,8 +12,8 @@ import pytest
 from lanline.errors import StorageFull
 from lanline.server.backup import make_backup
 from lanline.server.datafolder import DataFolder
-from lanline.server.epoch import end_if_restored
 from lanline.server.restore import restore
+from lanline.server.restored import end_if_restored
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -69,7 +69,7 @@ def test_it_is_on_the_disk_before_it_is_told(house: House) -> None:
 
 
 def kept_by(house: House) -> bytes | None:
-    return house.store.read(lambda view: view.settings.get("epoch"))
+    return house.store.read(lambda view: view.settings.get("epoch")).result()
 
 
 def test_a_folder_in_which_it_starts_again_and_again_is_the_same(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ class SqliteAccountsView:
         row = self._connection.execute("SELECT password_hash FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else None
 
+    def message_bytes(self, account: AccountId) -> int:
+        row = self._connection.execute("SELECT message_bytes FROM accounts WHERE id = ?", (account,)).fetchone()
+        return row[0] if row else 0
+
     def device(self, device: DeviceId) -> Device | None:
         return _device(self._connection.execute(_DEVICES + "WHERE id = ?", (device,)).fetchone())
 

@@ -13,17 +13,19 @@ class SqliteBlobsView:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def has(self, blob: BlobId) -> bool:
+        return self._connection.execute("SELECT 1 FROM blobs WHERE id = ?", (blob,)).fetchone() is not None
+
     def get(self, blob: BlobId) -> bytes | None:
         row = self._connection.execute("SELECT data FROM blobs WHERE id = ?", (blob,)).fetchone()
         return row[0] if row else None
 
     def size_bytes(self, owner: AccountId) -> int:
-        found = self._connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM blobs WHERE owner = ?", (owner,))
-        size: int = found.fetchone()[0]
-        return size
+        row = self._connection.execute("SELECT blob_bytes FROM accounts WHERE id = ?", (owner,)).fetchone()
+        return row[0] if row else 0
 
     def sizes(self) -> dict[AccountId, int]:
-        return dict(self._connection.execute("SELECT owner, sum(size_bytes) FROM blobs GROUP BY owner").fetchall())
+        return dict(self._connection.execute("SELECT id, blob_bytes FROM accounts WHERE blob_bytes > 0").fetchall())
 
 
 class SqliteBlobs(SqliteBlobsView):
@@ -31,15 +33,17 @@ class SqliteBlobs(SqliteBlobsView):
         if len(data) > MAX_BLOB_BYTES:
             raise InvalidInput(f"A part of a file has at most {MAX_BLOB_BYTES} bytes, not {len(data)}.")
         blob = blob_id(data)
-        self._connection.execute(
-            "INSERT INTO blobs (id, owner, created_ms, size_bytes, data) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO NOTHING",
-            (blob, owner, now_ms, len(data), data),
-        )
+        if not self.has(blob):
+            self._connection.execute(
+                "INSERT INTO blobs (id, owner, created_ms, size_bytes, data) VALUES (?, ?, ?, ?, ?)",
+                (blob, owner, now_ms, len(data), data),
+            )
+            self._connection.execute("UPDATE accounts SET blob_bytes = blob_bytes + ? WHERE id = ?", (len(data), owner))
         return blob
 
     def drop(self, blob: BlobId) -> None:
-        self._connection.execute("DELETE FROM blobs WHERE id = ?", (blob,))
+        dropped = self._connection.execute("DELETE FROM blobs WHERE id = ? RETURNING size_bytes, owner", (blob,))
+        self._connection.executemany("UPDATE accounts SET blob_bytes = blob_bytes - ? WHERE id = ?", dropped.fetchall())
 
 
 class SqliteSettingsView:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lanline.errors import InviteUnusable, RecordExists
+from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite
 
 _INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms FROM invites "
@@ -49,6 +50,11 @@ class SqliteInvites(SqliteInvitesView):
 
     def drop(self, token_hash: bytes) -> None:
         self._connection.execute("DELETE FROM invites WHERE token_hash = ?", (token_hash,))
+
+    def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
+        self._connection.execute(
+            "DELETE FROM invites WHERE created_ms >= ?1 AND (?2 IS NULL OR creator = ?2)", (since_ms, creator)
+        )
 
 
 def _invite(row: tuple[Any, ...]) -> Invite:

@@ -10,13 +10,15 @@ from typing import Any
 
 from lanline.errors import RecordMissing
 from lanline.model.accounts import AccountId, DeviceId
-from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
+from lanline.model.logs import ENTRY_COST_BYTES, Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
 
 _ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
 _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
+_TIME = "SELECT time_ms FROM entries WHERE log = ? AND sequence = ?"
+_COUNT = "UPDATE accounts SET message_bytes = message_bytes + ? WHERE id = ?"
 _MOVE_HEAD = "UPDATE logs SET head = ? WHERE id = ?"
 # Only a repeat is passed over; were a sequence number taken, that must be heard.
 _APPEND = (
@@ -73,33 +75,35 @@ class SqliteLogsView:
 
 class SqliteLogs(SqliteLogsView):
     def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
-        heads: dict[LogId, int] = {}
+        ends: dict[LogId, tuple[int, int]] = {}
+        sizes: dict[AccountId, int] = {}
         try:
-            return [self._append(entry, heads) for entry in entries]
+            return [self._append(entry, ends, sizes) for entry in entries]
         finally:
             # Also when one was refused: a work may go on after that, and those before it stand.
-            for log, head in heads.items():
+            for log, (head, _) in ends.items():
                 self._connection.execute(_MOVE_HEAD, (head, log))
+            for account, size_bytes in sizes.items():
+                self._connection.execute(_COUNT, (size_bytes, account))
 
-    def _append(self, entry: NewEntry, heads: dict[LogId, int]) -> Appended:
+    def _append(self, entry: NewEntry, ends: dict[LogId, tuple[int, int]], sizes: dict[AccountId, int]) -> Appended:
         check_entry(entry)
-        log = entry.log
-        head = heads[log] if log in heads else self._head(log)
-        row = (
-            log,
-            head + 1,
-            entry.entry_id,
-            entry.account,
-            entry.device,
-            entry.time_ms,
-            entry.suite,
-            entry.content,
-        )
+        log, account = entry.log, entry.account
+        head, last_ms = ends[log] if log in ends else self._end(log)
+        time_ms = max(entry.time_ms, last_ms)
+        row = (log, head + 1, entry.entry_id, account, entry.device, time_ms, entry.suite, entry.content)
         if self._connection.execute(_APPEND, row).rowcount:
-            heads[log] = head + 1
-            return Appended(head + 1, entry.time_ms)
-        sequence, time_ms = self._connection.execute(_FIRST, (log, entry.account, entry.entry_id)).fetchone()
+            ends[log] = (head + 1, time_ms)
+            sizes[account] = sizes.get(account, 0) + len(entry.content) + ENTRY_COST_BYTES
+            return Appended(head + 1, time_ms)
+        sequence, time_ms = self._connection.execute(_FIRST, (log, account, entry.entry_id)).fetchone()
         return Appended(sequence, time_ms, is_repeat=True)
+
+    def _end(self, log: LogId) -> tuple[int, int]:
+        """The head, and the time of the newest entry."""
+        head = self._head(log)
+        row = self._connection.execute(_TIME, (log, head)).fetchone()
+        return head, row[0] if row else 0
 
     def _head(self, log: LogId) -> int:
         row = self._connection.execute(_HEAD, (log,)).fetchone()
