@@ -15,10 +15,10 @@ from lanline.server.chatserver import ChatServer
 from lanline.storage.api import Engine
 from lanline.storage.groupcommit import GroupCommit
 from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.testing.clock import HandClock
+from lanline.testing.link import BUFFER_BYTES, HandLink
 from lanline.wire.chat import answers, blobs, conversations, entries, signin
 from lanline.wire.chat.messages import ClientMessage, decode_server_message, encode_message
-from serverhouse.clock import HandClock
-from serverhouse.links import BUFFER_BYTES, HandLink
 
 M = TypeVar("M")
 PASSWORD = "correct horse"

@@ -21,12 +21,12 @@ from lanline.gateways.lanline.followers import Followers
 from lanline.model.accounts import DeviceId
 from lanline.model.logs import Appended, Cursor, LogId, NewEntry
 from lanline.storage.sqlite.logs import SqliteLogs
+from lanline.testing.trace import first_difference
 from lanline.wire.chat.entries import LogEntry
 from sim.run import run_system_seed
 from sim.system.disk import Database
 from sim.system.ledger import PromiseBroken
 from sim.system.scenario import SystemScenario
-from sim.trace import first_difference
 
 SEEDS_IN_CI = 48
 SEEDS_TO_NOTICE = range(1, 60)

@@ -12,7 +12,7 @@ from lanline.core.commands import Authority, Command, Decision, known_account, n
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
-from lanline.model.text import safe_line
+from lanline.model.text import is_seen, safe_line
 from lanline.storage.api import Transaction, View
 
 _MAX_LABEL_CHARS = 64
@@ -158,4 +158,4 @@ def _check_others_rule(view: View, account: AccountId) -> None:
 
 
 def checked_label(label: str) -> str:
-    return " ".join(safe_line(label).split())[:_MAX_LABEL_CHARS] or "a device"
+    return " ".join("".join(filter(is_seen, safe_line(label))).split())[:_MAX_LABEL_CHARS] or "a device"

@@ -20,7 +20,7 @@ from lanline.core.commands import Authority, Command, Context, Decision, authori
 from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
 from lanline.core.history import History
-from lanline.core.invites import make_first_invite, new_token
+from lanline.core.invites import MakeInvite, make_first_invite, new_token
 from lanline.core.limits import Buckets, DiskFloor
 from lanline.core.passwords import PasswordHasher, Passwords
 from lanline.core.presence import Presence
@@ -138,6 +138,18 @@ class Core:
                 yield from self.sign_in.change_password(actor, asked)
             else:
                 yield from self.sign_in.set_password(actor, asked)
+
+        return follow(steps())
+
+    def make_invite(
+        self, actor: Actor, uses: int = 1, expires_in_s: float | None = None, *, grants_admin: bool = False
+    ) -> Ticket[bytes]:
+        """The token, which nothing keeps."""
+        token = new_token(self.entropy)
+
+        def steps() -> Steps[bytes]:
+            yield from self.do(actor, MakeInvite(invite_token_hash(token), uses, expires_in_s, grants_admin)).wait()
+            return token
 
         return follow(steps())
 

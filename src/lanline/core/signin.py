@@ -93,6 +93,15 @@ class SignIn:
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "This server does not know this device. Join first.")
         return (yield from self._admit(device.id))
 
+    def known_account(self, fingerprint: bytes) -> AccountId | None:
+        """Whose device this is, as long as it may sign in. Its link has proven that it holds the key."""
+        if fingerprint == self.operator_fingerprint:
+            return _OPERATOR.id
+        device = self._core.accounts.by_key(fingerprint)
+        if device is None or device.is_revoked or self._core.accounts.known(device.account).is_banned:
+            return None
+        return device.account
+
     def _admit(self, device: DeviceId, *, is_new: bool = False) -> Steps[SignedIn]:
         """Once its conversations are here, which takes one read."""
         core, account = self._core, self._checked(device).id

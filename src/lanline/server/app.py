@@ -23,6 +23,7 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
+from lanline.server.freedmemory import give_freed_memory_back
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
 from lanline.server.restored import end_if_restored
@@ -114,6 +115,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         place = _public_place(config, listener.address)
         first_invite = await _first_invite(chat, place, identity)
         _announce(undo, folder, listener.address, place)
+        give_freed_memory_back(LoopClock())
         gc.freeze()  # what is there now stays: no collection need look at it again
         name = config.server_name or platform.node()
         yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)

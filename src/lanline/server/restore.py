@@ -17,7 +17,7 @@ from lanline.errors import IdentityProblem, StorageDamaged, StorageInUse, Storag
 from lanline.server.backup import FORMAT, MANIFEST, SMALL_FILES, Manifest
 from lanline.server.datafolder import IDENTITY_FILE, UNFINISHED_FILE, folder_problem
 from lanline.storage.api import Database
-from lanline.wholefile import sync_folder
+from lanline.wholefile import make_folder, sync_folder
 
 _MAX_MANIFEST_BYTES = 100_000
 _PIECE_BYTES = 1024 * 1024
@@ -99,7 +99,7 @@ def _made(folder: Path) -> Iterator[None]:
     """What was not there before goes again when nothing came of it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         yield
     except BaseException:
         with contextlib.suppress(OSError):  # somebody else has put something there

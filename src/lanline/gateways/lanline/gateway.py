@@ -20,6 +20,7 @@ from lanline.core.changes import (
     RoomChanged,
 )
 from lanline.core.core import Core
+from lanline.core.limits import Buckets
 from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
 from lanline.gateways.lanline.admission import Admission
@@ -40,6 +41,9 @@ from lanline.wire.chat.messages import ServerMessage, encode_message
 
 MAX_MEMBERS_TOLD = 16
 """Of cursors: in a larger room only one's own programs are told."""
+_EXCESS_PER_S = 200.0
+_EXCESS_BURST = 10_000
+"""Somebody with thousands of conversations follows them all at once."""
 
 
 class LanlineGateway:
@@ -53,7 +57,8 @@ class LanlineGateway:
         self._admission = Admission(core.settings)
         self.followers: Followers[Session] = Followers()
         self._catch_up = CatchUp(core, clock, self.followers)
-        self._people = PeopleTable(core, clock, self.tell_all)
+        self._people = PeopleTable(core, clock, self._signed_in)
+        self._excess: Buckets[AccountId] = Buckets(_EXCESS_PER_S, _EXCESS_BURST)
         self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow)
         self._handlers = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures).handlers()
         self._tellers: Handlers = {
@@ -77,14 +82,18 @@ class LanlineGateway:
 
     def on_accept(self, link: ClientLink, address: Address) -> None:
         """A client has called. What it does from here on comes to its session; an exception there is its own."""
-        settings = self._core.settings
-        is_full = len(self.sessions) >= settings.most_links or not self._admission.has_room(address[0])
-        if self._core.is_closing or is_full:
+        settings, admission = self._core.settings, self._admission
+        account = self._core.sign_in.known_account(link.peer_fingerprint)
+        has_room = admission.has_room_near(address[0]) if account is None else admission.has_room_for(account)
+        if self._core.is_closing or len(self.sessions) >= settings.most_links or not has_room:
             link.close(CloseCode.BUSY, "The server takes no more links now.")
             return
         session = Session(link, address, self._handlers, self)
         self.sessions[session] = None
-        self._admission.add(session)
+        if account is None:
+            admission.add_stranger(session)
+        else:
+            admission.add_known(session, account)
         session.end_unless_signed_in(self._clock, settings.sign_in_timeout_s)
         link.set_handler(session.handle_event)
 
@@ -123,6 +132,10 @@ class LanlineGateway:
     def go_on(self, session: Session) -> None:
         self._catch_up.add(session)
 
+    def count_excess(self, session: Session) -> None:
+        if self._excess.take(session.actor.account, self._clock.now()):
+            session.close(CloseCode.BUSY, "This program asks for far more than the server gives to one person.")
+
     def moved(self, session: Session) -> None:
         if session in self._signed_in and not session.actor.is_operator:
             self._core.presence.move(session.actor.account, address_text(session.address))
@@ -136,7 +149,9 @@ class LanlineGateway:
         if not session.actor.is_operator:
             mine = self._sessions_of[account]
             mine.remove(session)
-            if not mine:
+            if mine:
+                self._core.presence.move(account, address_text(mine[-1].address))
+            else:
                 del self._sessions_of[account]
             self._core.presence.go(account)
 
@@ -158,11 +173,6 @@ class LanlineGateway:
                 if session.actor is not but:
                     framed = framed or frame_message(encode_message(message))
                     session.send_framed(framed)
-
-    def tell_all(self, message: ServerMessage) -> None:
-        framed = frame_message(encode_message(message))
-        for session in list(self._signed_in):
-            session.send_framed(framed)
 
     def _on_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:

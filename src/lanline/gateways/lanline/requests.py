@@ -17,7 +17,7 @@ from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import Account, AccountId
 from lanline.model.blobs import BlobId
-from lanline.model.invites import Invite, invite_token_hash
+from lanline.model.invites import Invite
 from lanline.model.logs import Entry, LogId
 from lanline.storage.api import View
 from lanline.wire.chat import admin, answers, conversations, entries
@@ -182,10 +182,12 @@ class Requests:
         self._core.appends.take(author, message.request, log, message.entry_id, message.suite, message.content)
 
     def _advance(self, session: Session, message: entries.Advance) -> None:
+        session.count_excess()
         moved = [(LogId(each.log), each.delivered, each.read) for each in message.cursors]
         self._core.cursors.advance(session.actor, moved)
 
     def _follow(self, session: Session, message: entries.Follow) -> None:
+        session.count_excess()
         try:
             self._catch_up.follow(session, LogId(message.log), message.after)
         except RequestRefused as refusal:
@@ -221,12 +223,11 @@ class Requests:
     # For admins.
 
     def _make_invite(self, session: Session, message: admin.MakeInvite) -> None:
-        token = invites.new_token(self._core.entropy)
-        command = invites.MakeInvite(invite_token_hash(token), message.uses, message.expires_in_s, message.grants_admin)
+        asked = partial(self._core.make_invite, session.actor, message.uses, message.expires_in_s)
         session.command(
             message.request,
-            lambda: self._core.do(session.actor, command),
-            lambda _: session.send(admin.InviteMade(message.request, token)),
+            lambda: asked(grants_admin=message.grants_admin),
+            lambda token: session.send(admin.InviteMade(message.request, token)),
         )
 
     def _list_invites(self, session: Session, message: admin.ListInvites) -> None:

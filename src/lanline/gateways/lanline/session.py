@@ -84,6 +84,9 @@ class SessionHost(Protocol):
     def go_on(self, session: Session) -> None:
         """There is room for more of what it has missed."""
 
+    def count_excess(self, session: Session) -> None:
+        """One more message of those that no program sends for long: to be told to slow down costs the server, too."""
+
     def moved(self, session: Session) -> None: ...
 
     def left(self, session: Session) -> None:
@@ -305,6 +308,9 @@ class Session:
         except Exception as problem:  # noqa: BLE001 -- answered, and logged where it is ours
             self.refuse(request, problem)
 
+    def count_excess(self) -> None:
+        self._host.count_excess(self)
+
     def append_author(self) -> Author:
         if self.author is None:
             self.author = Author(self.actor, self._committed, self.refuse)
@@ -337,6 +343,8 @@ class Session:
         refusal = as_refusal(problem)
         retry_after_ms = max(1, round(refusal.retry_after_s * 1000)) if refusal.retry_after_s else 0
         self.send(Refused(request, refusal.code, str(refusal), retry_after_ms))
+        if refusal.code is RefusalCode.SLOW_DOWN and self.is_signed_in:
+            self._host.count_excess(self)
 
     # The end.
 
