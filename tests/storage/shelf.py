@@ -52,6 +52,11 @@ class Shelf:
         return self.read(lambda v: v.logs.after(log, after, limit))
 
 
+def number_of(entry: Entry) -> int:
+    """What it was made of by `new_entry`. Its time may be later: no entry is earlier than the one before it."""
+    return int.from_bytes(entry.entry_id, "big")
+
+
 def new_entry(log: int, number: int, account: int = 1, device: int = 1, content: bytes = b"hi") -> NewEntry:
     """The number stands for the id, and for the time."""
     entry_id = number.to_bytes(16, "big")

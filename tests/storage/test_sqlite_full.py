@@ -15,7 +15,7 @@ from lanline.model.accounts import AccountId
 from lanline.model.blobs import MAX_BLOB_BYTES
 from lanline.model.logs import LogId
 from lanline.storage.sqlite.engine import SqliteEngine
-from storage.shelf import Shelf, new_entry
+from storage.shelf import Shelf, new_entry, number_of
 
 LOG = LogId(1)
 
@@ -41,7 +41,7 @@ def fill(shelf: Shelf) -> tuple[list[int], StorageError]:
 def numbers(shelf: Shelf) -> list[int]:
     entries = shelf.entries(LOG, limit=10**6)
     assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
-    return [entry.time_ms for entry in entries]
+    return list(map(number_of, entries))
 
 
 def test_write_that_finds_no_room_fails_alone_and_later_ones_work(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_database_that_alembic_made_keeps_its_rows_and_goes_on(older: Path) ->
 def test_migration_that_fails_leaves_what_was(older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = tmp_path / "steps"
     shutil.copytree(migration.MIGRATIONS, steps)
-    (steps / "0003_wrong.sql").write_text("DROP TABLE settings;\nCREATE TABLE accounts (id);\n")
+    (steps / "0004_wrong.sql").write_text("DROP TABLE settings;\nCREATE TABLE accounts (id);\n")
     for module in (migration, engine):
         monkeypatch.setattr(module, "MIGRATIONS", steps)
     before = schema(older / FILE_NAME)
@@ -225,7 +225,7 @@ def nobody() -> Iterator[None]:
 
 @pytest.fixture
 def open_to_all(tmp_path: Path) -> Path:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     return tmp_path
 

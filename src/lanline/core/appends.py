@@ -81,6 +81,8 @@ class Appends:
         self._is_writing = False
         self._is_due = False
         self._is_closed = False
+        self._handed_in: list[Ticket[None]] = []
+        """Of those who wait until what waits now is handed in."""
         self.counts = dict.fromkeys(("appends", "repeats", "commits"), 0)
 
     def take(self, author: Author, tag: int, log: LogId, entry_id: bytes, suite: str, content: bytes) -> None:
@@ -113,6 +115,21 @@ class Appends:
 
     # Writing.
 
+    def hand_in_those_of(self, account: AccountId) -> Ticket[None]:
+        """Settled when all that the account has appended is on its way: who speaks and then leaves was still there."""
+        ticket: Ticket[None] = Ticket()
+        if self._is_writing and any(entry.account == account for entry in self._waiting.entries):
+            self._handed_in.append(ticket)
+            return ticket
+        self.hand_in()
+        ticket.settle(None)
+        return ticket
+
+    def _tell_handed_in(self) -> None:
+        handed_in, self._handed_in = self._handed_in, []
+        for ticket in handed_in:
+            ticket.settle(None)
+
     def close(self) -> None:
         """Takes no more, and hands in what was taken."""
         self._is_closed = True
@@ -144,8 +161,9 @@ class Appends:
         except LanlineError as problem:  # it is closed
             self._is_writing = False
             self._fail(batch, problem)
-            return
-        ticket.when_settled(lambda settled: self._settled(batch, settled))
+        else:
+            ticket.when_settled(lambda settled: self._settled(batch, settled))
+        self._tell_handed_in()
 
     def _append(self, transaction: Transaction, entries: list[NewEntry]) -> list[Outcome]:
         """Most of the time all may be appended, and are in one go."""
@@ -171,6 +189,8 @@ class Appends:
             self._fail(batch, problem)
         if self._waiting.entries:
             self._request_turn()  # what has arrived by now and is not yet read goes with it
+        else:
+            self._tell_handed_in()
         if problem is None:
             self._tell(batch, ticket.result())
 

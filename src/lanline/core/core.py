@@ -93,6 +93,7 @@ class Core:
         self.check_pace(actor)
         if command.fills_disk:
             self.check_disk(is_admin=self.accounts.is_admin(actor.account))
+        yield from self.appends.hand_in_those_of(actor.account).wait()
         return (yield from self.decide(actor, command).wait())
 
     def decide(self, actor: Actor, command: Command[T]) -> Ticket[T]:

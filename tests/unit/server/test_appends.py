@@ -299,6 +299,28 @@ def test_what_stands_in_the_log_is_not_refused_when_it_comes_again(house: House)
     assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.UNKNOWN_CONVERSATION
 
 
+def test_what_is_said_before_one_leaves_is_not_refused_because_one_has_left(
+    house: House, pair: tuple[Client, Client, int]
+) -> None:
+    ann, bob, log = pair
+    first = bob.append(log, 1, settles=False)
+    house.clock.run_due()
+    batch = house.store.collect()
+    assert batch is not None
+    second = bob.append(log, 2, settles=False)
+    leave = conversations.LeaveRoom(bob.number(), log)
+    bob.say(leave, settles=False)
+    batch.commit()
+    batch.deliver()
+    third = bob.append(log, 3, settles=False)
+    house.settle()
+    assert [place.sequence for place in (bob.place(first), bob.place(second)) if place is not None] == [1, 2]
+    assert isinstance(bob.answer(leave.request), answers.Done)
+    assert bob.place(third) is not None, "it was said before one had left"
+    assert refusal(bob, bob.append(log, 4)).known_code is RefusalCode.UNKNOWN_CONVERSATION
+    assert ids(ann, log) == [1, 2, 3]
+
+
 def test_what_is_being_written_is_not_refused_when_it_comes_again(
     house: House, pair: tuple[Client, Client, int]
 ) -> None:
