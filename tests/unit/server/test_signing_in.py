@@ -55,8 +55,8 @@ def test_signing_in_is_followed_by_everybody_and_by_all_conversations(house: Hou
 def test_many_people_come_in_several_messages_of_which_the_last_says_so(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lanline.server.notices._PEOPLE_IN_MESSAGE", 2)
-    monkeypatch.setattr("lanline.server.roomnews._CONVERSATIONS_IN_MESSAGE", 1)
+    monkeypatch.setattr("lanline.gateways.lanline.people._PEOPLE_IN_MESSAGE", 2)
+    monkeypatch.setattr("lanline.gateways.lanline.conversations._CONVERSATIONS_IN_MESSAGE", 1)
     for name in ("ann", "bob", "cyd"):
         house.join(name)
     ann = house.sign_in("ann")
