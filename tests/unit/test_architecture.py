@@ -46,6 +46,7 @@ UPWARDS = {
     "wire.upwards": "lanline.crypto.sealing",
     "model.upwards": "lanline.wire.planted",
     "wholefile": "lanline.storage.api",
+    "sqlsteps": "lanline.wholefile",
     "clock": "lanline.model.content",
 }
 OTHERS = {
