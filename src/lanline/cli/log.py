@@ -62,10 +62,10 @@ def log(
 
 async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, limit_s: float) -> None:
     from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.destinations import checked_destination
+    from lanline.client.chat.outbox import checked_destination
 
     title = checked_destination(of)
-    async with ChatClient.at_home(folder, follows_all=False) as client:
+    async with ChatClient.at_home(folder) as client:
         client.subscribe(_tell_restored)
         before: list[NodeEvent] = []
         end_watching = client.subscribe(before.append)
@@ -90,10 +90,10 @@ async def _show_aside(folder: Path, of: str, json: bool, limit_s: float) -> None
     """All of it: what is lost since one backup is seldom much."""
     from lanline.cli.spoken import message_json, message_lines
     from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.destinations import checked_destination
+    from lanline.client.chat.outbox import checked_destination
 
     title = checked_destination(of)
-    async with ChatClient.at_home(folder, follows_all=False) as client:
+    async with ChatClient.at_home(folder) as client:
         if await _is_connected(client, limit_s, waits=False):
             conversation = client.node.conversation_titled(title)
             if conversation is not None and conversation.is_open:
@@ -143,8 +143,12 @@ async def _catch_up(client: ChatClient, log: int, last: int, limit_s: float) -> 
             arrived.append(event)
 
     end_watching = client.subscribe(watch)
-    client.node.follow(log)
-    await client.wait_until(lambda: bool(arrived), limit_s)
+
+    def is_here() -> bool:
+        found = client.node.conversation(log)
+        return found is not None and found.delivered >= found.head
+
+    await client.wait_until(is_here, limit_s)
     while (missing := _missing(client.node.conversation(log), last)) > 0:
         arrived.clear()
         client.node.read_earlier(log, min(missing, _MOST_AT_ONCE))
@@ -201,7 +205,6 @@ async def _go_on(client: ChatClient, log: int, shown: _Shown, before: list[NodeE
 
     from lanline.client.chat.events import ConnectionLost, ConversationClosed, CopyParted, EntriesReceived
 
-    client.node.follow(log)
     sys.stdout.flush()
     for _ in before:
         await client.next_event()

@@ -24,7 +24,7 @@ def unfinished(home: Home, program: Program) -> list[str]:
         found.append(f"{name} has {len(queued)} messages queued")
     for conversation in node.conversations:
         shown, head = (conversation.delivered, conversation.head), len(home.place.log(conversation.log))
-        if program.follows_all and conversation.is_open and shown != (head, head):
+        if conversation.is_open and shown != (head, head):
             found.append(f"{name} has {conversation.title} to {shown} of {head}")
     return found
 

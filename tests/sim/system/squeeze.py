@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from lanline.client.chat import conversations, messages, outbox
+from lanline.client.chat import following, messages, outbox
 from lanline.server import appends, catchup, notices, outlet, roomnews, session
 from lanline.services import delivery
 
 _BOUNDS: tuple[tuple[tuple[ModuleType, ...], str, tuple[int, ...]], ...] = (
-    ((conversations,), "FETCHED_AT_FIRST", (1, 10)),
-    ((messages,), "_MOST_WATCHED", (3,)),
-    ((outbox,), "MOST_UNCOMMITTED", (1, 5)),
-    ((outbox,), "MOST_UNCOMMITTED_BYTES", (1, 1_000)),
+    ((following,), "FETCHED_AT_FIRST", (1, 10)),
+    ((messages,), "_MAX_WATCHED", (3,)),
+    ((outbox,), "MAX_UNCOMMITTED", (1, 5)),
+    ((outbox,), "MAX_UNCOMMITTED_BYTES", (1, 1_000)),
     ((appends,), "MOST_UNCOMMITTED", (1, 3)),
     ((appends,), "MOST_UNCOMMITTED_BYTES", (500, 5_000)),
     ((catchup,), "_MOST_ENTRIES", (1, 3)),

@@ -15,9 +15,8 @@ from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer, joined_pin
-from lanline.client.chat.requests import Answer
 from lanline.client.chat.rooms import RoomRequests
-from lanline.client.chat.session import AsDevice, NodeState, SignInWay
+from lanline.client.chat.session import Answer, AsDevice, NodeState, SignInWay
 from lanline.client.chat.values import Message, MessageState
 from lanline.client.home import Home
 from lanline.crypto.identity import Identity
@@ -28,7 +27,6 @@ from lanline.wire.chat.messages import ClientMessage, ServerMessage
 
 HISTORY_FILE = "chat.db"
 _LAST_WORDS_S = 1.0
-_LOOK_AGAIN_S = 0.2
 _SIGNED_IN = {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}
 
 
@@ -175,21 +173,13 @@ class ChatClient:
                 outcome.append(event)
 
         end_watching = self.node.subscribe(watch)
-        looking = asyncio.create_task(self._look_again())
         try:
             await self.wait_until(lambda: bool(outcome) or not self.node.is_waiting(message.entry_id), limit_s)
         finally:
-            looking.cancel()
             end_watching()
         if outcome and outcome[-1].state is MessageState.REFUSED:
             raise RequestRefused(outcome[-1].code or RefusalCode.SERVER_PROBLEM, outcome[-1].problem)
         return bool(outcome) or not self.node.is_waiting(message.entry_id)
-
-    async def _look_again(self) -> None:
-        """Another process of this home may get it through; only the file tells."""
-        while True:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            self._news.set()
 
     # Asking.
 

@@ -211,7 +211,7 @@ class Village:
         chance = self.chance
         home = chance.choice(self.homes)
         home.processes = [process for process in home.processes if process.is_alive]
-        if not home.processes or (len(home.processes) < 2 and chance.random() < 0.02):
+        if not home.processes:
             home.processes.append(Process(home))
         process = chance.choice(home.processes)
         if chance.random() < 0.02 and process.steps_left is None:

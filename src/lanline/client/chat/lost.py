@@ -1,7 +1,6 @@
-"""What a restored server leaves open: logs that are not compared with it yet, and entries that it does not have.
+"""Owns the tables about a server that was restored: which copies are unproven, and which entries were set aside.
 
-A log that was opened under an earlier epoch is *unproven*: its number, its sequence numbers and its cursors may mean
-something else now. Once it is known how far the two copies agree, what is beyond is set aside, with the names of then.
+Not how a copy is compared with the server's: `copies`.
 """
 
 from __future__ import annotations
@@ -24,10 +23,9 @@ _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
     "others_delivered = ?4, others_read = ?5 WHERE log = ?1"
 )
-_COUNT = "FROM set_aside WHERE epoch = ? AND (NOT is_told OR ?)"
 
 
-class AsideEntry(msgspec.Struct, frozen=True):
+class LostEntry(msgspec.Struct, frozen=True):
     """One that this device has and the server has not, any more."""
 
     log: int
@@ -37,23 +35,20 @@ class AsideEntry(msgspec.Struct, frozen=True):
     entry: LogEntry
 
 
-class SetAside:
+class LostEntries:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._own_versions: set[int] = set()
-        self._seen_version = max([version for version, *_ in self._parted_since(0)], default=0)
-
-    @property
-    def epoch(self) -> str:
-        return self._database.epoch
+        rows = database.read("SELECT value FROM facts WHERE name = 'epoch'")
+        self.epoch = str(rows[0][0]) if rows else ""
+        """Of the server, as this home knows it; hexadecimal, empty when it is not known."""
+        self.may_have_untold = True
 
     def begin(self, epoch: str) -> None:
-        """Nothing that is kept counts before it is proven. Done by the first process that learns of it."""
+        """Nothing that is kept counts before it is proven."""
         with self._database.write() as writer:
-            if self._database.kept_epoch(writer) != epoch:
-                _doubt_all(writer)
-                writer.execute("INSERT OR REPLACE INTO facts VALUES ('epoch', ?)", (epoch,))
-        self._database.epoch = epoch
+            _doubt_all(writer)
+            writer.execute("INSERT OR REPLACE INTO facts VALUES ('epoch', ?)", (epoch,))
+        self.epoch = epoch
 
     def doubt(self, log: int) -> None:
         """One log of which the server has less than this device: it was restored behind everybody's back."""
@@ -74,43 +69,31 @@ class SetAside:
     def part(self, log: int, agreed: int, read: int, others_delivered: int, others_read: int) -> None:
         """All after `agreed` goes aside, and the copy ends there; 0 for a copy of which nothing is to stay."""
         with self._database.write() as writer:
-            self._database.check_epoch(writer)
-            if writer.execute("SELECT 1 FROM unproven WHERE log = ?", (log,)).fetchone() is None:
-                return  # another process of this home was quicker, and has perhaps gone on from there
             writer.execute(_MOVE, (log, agreed, self.epoch))
             writer.execute("DELETE FROM entries WHERE log = ? AND sequence > ?", (log, agreed))
             writer.execute(_PUT_CURSORS, (log, agreed, read, others_delivered, others_read))
             writer.execute("DELETE FROM unproven WHERE log = ?", (log,))
-            done = writer.execute("INSERT INTO parted (log, through) VALUES (?, ?)", (log, agreed))
-            self._own_versions.add(done.lastrowid or 0)
+        self.may_have_untold = True
 
-    def parted_by_others(self) -> list[tuple[int, int]]:
-        """Since the last call: of which logs, and where, another process of this home has set aside the rest."""
-        parted = self._parted_since(self._seen_version)
-        self._seen_version = max([self._seen_version, *(version for version, *_ in parted)])
-        return [(log, through) for version, log, through in parted if version not in self._own_versions]
+    def take_untold(self) -> tuple[int, list[str]]:
+        """How many were set aside that the person was not told of, and where; told by this."""
+        self.may_have_untold = False
+        rows = self._database.read(
+            "SELECT title, count(*) FROM set_aside WHERE NOT is_told GROUP BY title ORDER BY title"
+        )
+        if rows:
+            with self._database.write() as writer:
+                writer.execute("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
+        return sum(cast("int", count) for _, count in rows), [str(title) for title, _ in rows]
 
-    def _parted_since(self, version: int) -> list[tuple[int, int, int]]:
-        rows = self._database.read("SELECT version, log, through FROM parted WHERE version > ?", (version,))
-        return cast("list[tuple[int, int, int]]", rows)
-
-    def take_untold(self, *, also_told: bool) -> tuple[int, list[str]]:
-        """How many were set aside under this epoch, and where; `also_told` by another process of this home."""
-        with self._database.write() as writer:
-            parameters = (self.epoch, also_told)
-            (count,) = writer.execute(f"SELECT count(*) {_COUNT}", parameters).fetchone()
-            titles = writer.execute(f"SELECT DISTINCT title {_COUNT} ORDER BY title", parameters).fetchall()
-            writer.execute("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
-        return int(count), [str(title) for (title,) in titles]
-
-    def entries(self) -> list[AsideEntry]:
+    def entries(self) -> list[LostEntry]:
         """Oldest first within each conversation."""
         rows = self._database.read(
             "SELECT log, title, name, sequence, entry_id, account, account, time_ms, suite, content FROM set_aside "
             "ORDER BY log, time_ms, sequence"
         )
         return [
-            AsideEntry(
+            LostEntry(
                 cast("int", row[0]),
                 cast("str", row[1]),
                 cast("str", row[2]),
@@ -137,10 +120,3 @@ def _keep_names(writer: sqlite3.Connection) -> None:
     """Those of the oldest time that something unproven is left of."""
     writer.execute("DELETE FROM people_then WHERE NOT EXISTS (SELECT 1 FROM unproven)")
     writer.execute("INSERT OR IGNORE INTO people_then SELECT account, name FROM people")
-
-
-def drop_returned(writer: sqlite3.Connection, log: int, entry_ids: list[bytes]) -> None:
-    """What a server has after all is no longer aside."""
-    if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
-        rows = [(log, entry_id) for entry_id in entry_ids]
-        writer.executemany("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", rows)

@@ -1,38 +1,40 @@
-"""How far this device's copy of a log and a restored server's are the same: read back from where the shorter one ends.
+"""Owns what happens to this device's copies of logs when the server was restored from a backup. Not how logs are read.
 
-A restored log is the old one up to some place, and another from there on. So the newest entry that both have in the
-same place is found, seldom further back than one piece; the rest of the device's copy is set aside.
+A log that was opened under an earlier epoch of the server is *unproven*: its number, its sequence numbers and its
+cursors may mean something else now. The copy is compared with the server's, backwards, until an entry is found that
+both have in the same place. What is beyond that entry is set aside, with the names of then, and the person is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Track
-from lanline.client.chat.requests import Answer, OnAnswer
-from lanline.client.chat.setaside import SetAside
-from lanline.clock import Clock
+from lanline.client.chat.events import ServerRestored
+from lanline.client.chat.lost import LostEntries
+from lanline.client.chat.session import Answer
 from lanline.errors import ProtocolViolation, RequestRefused
 from lanline.wire.chat.entries import EarlierEntries, LogEntry, ReadBefore
-from lanline.wire.chat.messages import ClientMessage
 
 PIECE = 200
 _LEAST_PAUSE_S = 1.0
+_MAX_TITLES = 3
 
 
 class Comparison:
+    """Finds the last entry that this device and a restored server have in common, by reading backwards."""
+
     def __init__(
         self,
-        aside: SetAside,
+        context: NodeContext,
         conversations: Conversations,
-        clock: Clock,
-        request: Callable[[ClientMessage, OnAnswer], None],
         on_proven: Callable[[Track], None],
     ) -> None:
-        self._aside = aside
+        self._lost = context.lost
+        self._clock = context.clock
+        self._line = context.line
         self._conversations = conversations
-        self._clock = clock
-        self._request = request
         self._on_proven = on_proven
         self._under_way: set[int] = set()
 
@@ -48,13 +50,12 @@ class Comparison:
             self._look(log, min(track.shown.delivered, track.shown.head))
 
     def _look(self, log: int, through: int) -> None:
-        track = self._conversations.get(log)
-        assert track is not None
+        track = self._conversations[log]
         if through <= track.shown.first:
             self._finish(track, 0)
         else:
             message = ReadBefore(0, log, through + 1, PIECE)
-            self._request(message, lambda answer: self._on_answer(log, through, answer))
+            self._line.request(message, lambda answer: self._on_answer(log, through, answer))
 
     def _on_answer(self, log: int, through: int, answer: Answer) -> None:
         match answer:
@@ -74,13 +75,11 @@ class Comparison:
             self.begin(track)
 
     def _compare(self, log: int, through: int, entries: tuple[LogEntry, ...]) -> None:
-        track = self._conversations.get(log)
-        assert track is not None
         for expected, entry in zip(range(through, 0, -1), reversed(entries), strict=False):
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in what was said earlier")
-            if self._aside.identity(log, expected) == (entry.entry_id, entry.account, entry.time_ms):
-                self._finish(track, expected)
+            if self._lost.identity(log, expected) == (entry.entry_id, entry.account, entry.time_ms):
+                self._finish(self._conversations[log], expected)
                 return
         self._look(log, through - len(entries) if entries else 0)
 
@@ -88,3 +87,20 @@ class Comparison:
         self._under_way.discard(track.shown.log)
         self._conversations.part(track, agreed)
         self._on_proven(track)
+
+
+def restored_news(lost: LostEntries) -> ServerRestored | None:
+    """What was set aside and the person was not told of; told by this."""
+    count, titles = lost.take_untold()
+    return ServerRestored(_sentence(count, titles), count) if count else None
+
+
+def _sentence(count: int, titles: Sequence[str]) -> str:
+    are, them = ("is", "it") if count == 1 else ("are", "them")
+    what = "1 message" if count == 1 else f"{count} messages"
+    shown = list(titles[:_MAX_TITLES])
+    where = f"{', '.join(shown)} and elsewhere" if len(titles) > _MAX_TITLES else " and ".join(shown)
+    return (
+        f"The server was restored from an older backup: {what} in {where} {are} not there any more. This device has "
+        f"set {them} aside; lanline log '{shown[0]}' --set-aside shows {them}."
+    )
