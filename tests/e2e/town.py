@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from e2e.nodes import ENVIRONMENT, end_nodes
 from serverhouse.ports import free_port
 
 LIMIT_S = 90.0
 COMMAND = [sys.executable, "-m", "lanline"]
 PASSWORD = "correct horse battery"
-OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")} | ENVIRONMENT
 
 
 class Town:
@@ -81,6 +82,7 @@ class Town:
         for process in self._running:
             process.kill()
             process.communicate()
+        end_nodes(self.folder)
         self.close(signal.SIGKILL)
 
 

@@ -26,7 +26,7 @@ ALLOWED = {
     "faces.web": "lanline.model.content",
     "server.app": "lanline.services.mail",
     "services.mail": "lanline.storage.api",
-    "client.node": "lanline.transport.udp",
+    "client.planted": "lanline.transport.udp",
     "storage.engine": "lanline.storage.api",
     "storage.files": "lanline.wholefile",
 }
@@ -40,7 +40,7 @@ UPWARDS = {
     "client.upwards": "lanline.config",
     "media.sideways": "lanline.transport.udp",
     "storage.upwards": "lanline.services.mail",
-    "transport.upwards": "lanline.client.node",
+    "transport.upwards": "lanline.client.planted",
     "proto.upwards": "lanline.transport.udp",
     "crypto.upwards": "lanline.proto.framing",
     "wire.upwards": "lanline.crypto.sealing",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import Conversation, MessageState
+from lanline.client.chat.values import Conversation, MessageState, NodeState
 from sim.system.auditor import Truth
 from sim.system.home import Home
 from sim.system.ledger import PromiseBroken, Stands

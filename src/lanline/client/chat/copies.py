@@ -39,8 +39,8 @@ class Comparison:
         self._under_way: set[int] = set()
 
     @property
-    def is_under_way(self) -> bool:
-        return bool(self._under_way)
+    def under_way(self) -> set[int]:
+        return self._under_way
 
     def begin(self, track: Track) -> None:
         """`on_proven` follows, now or later; not when the link ends before."""

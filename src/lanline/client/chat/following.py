@@ -35,6 +35,7 @@ class LogReader:
         self._comparison = Comparison(context, conversations, self._on_proven)
         self._asked_earlier: set[int] = set()
         self._has_told_waiting = True
+        self._has_audience = True
         self._moved: set[int] = set()
         """Logs in which a cursor has moved that is not on the disk yet."""
         self._report_timer: Timer | None = None
@@ -107,13 +108,28 @@ class LogReader:
 
     # What is told once all that was said meanwhile is here.
 
+    def catching_up(self) -> set[int]:
+        """The logs of which something is still on its way."""
+        tracks = self._conversations.tracks
+        return {
+            track.shown.log
+            for track in tracks
+            if track.following is Following.CATCHING_UP or track.shown.log in self._comparison.under_way
+        }
+
+    def set_audience(self, *, is_there: bool) -> None:
+        """What a restored server has lost is told once: not while nobody is there to hear it."""
+        self._has_audience = is_there
+        if is_there and self._line.is_synchronized:
+            self._tell_when_all_is_here()
+
     def _tell_when_all_is_here(self) -> None:
-        is_lost_told = not (self._follows and self._lost.may_have_untold)
+        is_lost_told = not (self._follows and self._has_audience and self._lost.may_have_untold)
         if self._has_told_waiting and is_lost_told:
             return
-        tracks = list(self._conversations.tracks)
-        if self._comparison.is_under_way or any(track.following is Following.CATCHING_UP for track in tracks):
+        if self.catching_up():
             return
+        tracks = list(self._conversations.tracks)
         if not is_lost_told and (news := restored_news(self._lost)) is not None:
             self._tell(news)
         if self._has_told_waiting:

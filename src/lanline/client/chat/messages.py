@@ -9,21 +9,13 @@ from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
 from lanline.client.chat.sealing import open_sealed
-from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.client.chat.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import LogEntry
 
 _MAX_WATCHED = 1000
 """Of one's own in a conversation, whose state is still told as it changes; of older ones it can be asked."""
-
-
-def state_at(conversation: Conversation, sequence: int) -> MessageState:
-    if sequence <= conversation.others_read:
-        return MessageState.READ
-    if sequence <= conversation.others_delivered:
-        return MessageState.DELIVERED
-    return MessageState.SENT
 
 
 def message_of_entry(conversation: Conversation, entry: LogEntry, own: int) -> Message:
@@ -51,6 +43,7 @@ def message_of_row(row: OutboxRow, own: int) -> Message:
         MessageState.QUEUED if row.refused_code is None else MessageState.REFUSED,
         row.destination,
         safe_line(row.refused_text or ""),
+        row.refused_code or 0,
     )
 
 

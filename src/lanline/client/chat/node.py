@@ -22,11 +22,10 @@ from lanline.client.chat.session import (
     AsDevice,
     ChatLink,
     ClientSession,
-    NodeState,
     OnAnswer,
     SignInWay,
 )
-from lanline.client.chat.values import Conversation, Message, Person
+from lanline.client.chat.values import Conversation, Message, NodeState, Person
 from lanline.clock import Clock
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode, RequestRefused
 from lanline.ids import Entropy, new_entry_id
@@ -83,6 +82,10 @@ class ChatNode:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call it with every event from now on; what is returned ends that."""
         return self._context.subscribe(listener)
+
+    def tell(self, event: events.NodeEvent) -> None:
+        """What happened on the way to the server, to all who listen."""
+        self._tell(event)
 
     # The link.
 
@@ -183,9 +186,19 @@ class ChatNode:
         """What is queued or refused, in the order it was typed."""
         return [message_of_row(row, self.account) for row in self._history.outbox.all()]
 
-    def is_waiting(self, entry_id: bytes) -> bool:
-        """It is in the outbox, queued or refused."""
-        return self._history.outbox.find(entry_id) is not None
+    def waiting(self, entry_id: bytes) -> Message | None:
+        """When it is in the outbox, queued or refused."""
+        row = self._history.outbox.find(entry_id)
+        return None if row is None else message_of_row(row, self.account)
+
+    @property
+    def catching_up(self) -> set[int] | None:
+        """The logs of which something is still on its way; None before it is known which logs there are."""
+        return self._reader.catching_up() if self.state is NodeState.SYNCHRONIZED else None
+
+    def set_audience(self, *, is_there: bool) -> None:
+        """Whether anybody hears what is told only once: what a restored server has lost."""
+        self._reader.set_audience(is_there=is_there)
 
     def keep_start(self, history: History) -> None:
         """For the history of a home whose account was made on this link: what was said before it came counts as read.
@@ -214,6 +227,7 @@ class ChatNode:
     def forget(self, entry_id: bytes) -> None:
         """Take a refused message off the show."""
         self._history.outbox.forget(entry_id)
+        self._tell(events.MessageForgotten(entry_id))
 
     # Reading.
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import Protocol
 
 import msgspec
 
+from lanline.client.chat.values import NodeState
 from lanline.errors import (
     CloseCode,
     HistoryProblem,
@@ -46,15 +46,6 @@ class ChatLink(Protocol):
         """After a False, `SendBufferDrained` or `LinkClosed` will come."""
 
     def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None: ...
-
-
-class NodeState(Enum):
-    OFFLINE = "offline"
-    GREETING = "greeting"
-    SIGNING_IN = "signing in"
-    SIGNED_IN = "signed in"
-    """Requests are answered; the tables of people and conversations are on their way."""
-    SYNCHRONIZED = "synchronized"
 
 
 TRANSITIONS = {

@@ -6,8 +6,7 @@ import pytest
 
 from lanline.client.chat import events
 from lanline.client.chat.outbox import MAX_UNCOMMITTED
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import MessageState
+from lanline.client.chat.values import MessageState, NodeState
 from lanline.errors import InvalidInput, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused

@@ -12,7 +12,8 @@ from lanline.client.chat import events
 from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.session import AsDevice, AsNewcomer, NodeState
+from lanline.client.chat.session import AsDevice, AsNewcomer
+from lanline.client.chat.values import NodeState
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
 from lanline.proto.channels import Channel

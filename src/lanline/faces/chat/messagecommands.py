@@ -1,29 +1,33 @@
-"""The commands about messages: the latest ones, and what is said of one of them."""
+"""Owns the commands about messages: the latest ones, and what is said of one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.client.node.face import Face
+from lanline.client.node.protocol import Forget, SayAgain
+from lanline.client.view.places import Places
+from lanline.client.view.rendering import stands_alone
+from lanline.client.view.transcript import Transcript
 from lanline.errors import InvalidInput
 from lanline.faces.chat.commands import Kind
 from lanline.faces.chat.grammar import Order
-from lanline.faces.chat.places import Places
-from lanline.faces.chat.transcript import Transcript
-from lanline.faces.chat.utterances import stands_alone
+from lanline.faces.chat.screen import TerminalScreen
 from lanline.model.content import Content, Delete, Edit, Reaction, Reply
 
 _USUAL_HISTORY = 20
-_MOST_HISTORY = 5000
+_MAX_HISTORY = 5000
 _SEARCHED = 500
 
 
-class MessageDesk:
-    def __init__(self, node: ChatNode, places: Places, transcript: Transcript) -> None:
-        self._node = node
+class MessageCommands:
+    def __init__(self, face: Face, places: Places, transcript: Transcript, screen: TerminalScreen) -> None:
+        self._face = face
+        self._view = face.view
         self._places = places
         self._transcript = transcript
+        self._screen = screen
         self.actions: dict[str, Callable[[Order], Awaitable[None]]] = {
             "history": self._history,
             "reply": self._reply,
@@ -40,30 +44,31 @@ class MessageDesk:
             raise InvalidInput(f"Nothing was said with {self._places.here} yet.")
         return conversation
 
-    def _say(self, content: Content) -> None:
-        self._node.say(self._here().log, content)
+    async def _say(self, content: Content) -> None:
+        await self._face.say(self._here().log, content)
 
     async def _history(self, order: Order) -> None:
         conversation = self._here()
-        wanted = min(int(order.get(Kind.COUNT) or _USUAL_HISTORY), _MOST_HISTORY)
-        messages = self._node.messages(conversation.log, last=wanted)
-        if len(messages) < wanted and conversation.first:
-            self._node.read_earlier(conversation.log, min(wanted, 1000))
-            self._transcript.tell("Earlier messages are fetched from the server; they follow.")
+        wanted = min(int(order.get(Kind.COUNT) or _USUAL_HISTORY), _MAX_HISTORY)
+        is_elsewhere = conversation.first > 0 and conversation.delivered - conversation.first < wanted
+        if is_elsewhere:
+            self._screen.tell("Earlier messages are fetched from the server; they follow.")
+        messages = await self._face.read(conversation.log, wanted)
         self._transcript.show_history(conversation.log, messages)
+        if is_elsewhere and len(messages) < wanted:
+            self._screen.tell("That was the beginning.")
 
     # One message.
 
-    def _meant(self, order: Order, *, is_own: bool) -> Message:
+    async def _meant(self, order: Order, *, is_own: bool) -> Message:
         number = int(order.get(Kind.MEANT) or 0)
         conversation = self._here()
         if number:
-            found = self._node.messages(conversation.log, before=number + 1, last=1)
-            if not found or found[0].sequence != number:
+            candidates = await self._face.read(conversation.log, 1, before=number + 1)
+            if not candidates or candidates[0].sequence != number:
                 raise InvalidInput(f"There is no message ^{number} here; /history shows the numbers.")
-            candidates = found
         else:
-            candidates = self._standing(self._node.messages(conversation.log, last=_SEARCHED), is_own=is_own)
+            candidates = self._standing(self._view.messages(conversation.log, last=_SEARCHED), is_own=is_own)
         if not candidates:
             whose = "of yours" if is_own else "of somebody else"
             raise InvalidInput(f"There is no message {whose} here yet.")
@@ -90,32 +95,32 @@ class MessageDesk:
         return message
 
     async def _reply(self, order: Order) -> None:
-        self._say(Reply(self._meant(order, is_own=False).entry_id, order.get(Kind.TEXT)))
+        await self._say(Reply((await self._meant(order, is_own=False)).entry_id, order.get(Kind.TEXT)))
 
     async def _edit(self, order: Order) -> None:
-        self._say(Edit(self._meant(order, is_own=True).entry_id, order.get(Kind.TEXT)))
+        await self._say(Edit((await self._meant(order, is_own=True)).entry_id, order.get(Kind.TEXT)))
 
     async def _delete(self, order: Order) -> None:
-        self._say(Delete(self._meant(order, is_own=True).entry_id))
+        await self._say(Delete((await self._meant(order, is_own=True)).entry_id))
 
     async def _react(self, order: Order) -> None:
         symbol = order.get(Kind.SYMBOL)
         is_withdrawn = symbol.startswith("-") and len(symbol) > 1
-        target = self._meant(order, is_own=False).entry_id
-        self._say(Reaction(target, symbol.removeprefix("-") if is_withdrawn else symbol, is_withdrawn))
+        target = (await self._meant(order, is_own=False)).entry_id
+        await self._say(Reaction(target, symbol.removeprefix("-") if is_withdrawn else symbol, is_withdrawn))
 
     # What the server did not take.
 
     def _refused(self) -> list[Message]:
-        refused = [message for message in self._node.outbox if message.state is MessageState.REFUSED]
+        refused = [message for message in self._view.outbox if message.state is MessageState.REFUSED]
         if not refused:
             raise InvalidInput("There is nothing that the server did not take.")
         return refused
 
     async def _again(self, _: Order) -> None:
         for message in self._refused():
-            self._node.say_again(message.entry_id)
+            await self._face.ask(SayAgain(message.entry_id))
 
     async def _forget(self, _: Order) -> None:
         for message in self._refused():
-            self._node.forget(message.entry_id)
+            await self._face.ask(Forget(message.entry_id))

@@ -1,31 +1,32 @@
-"""The commands about rooms and those who are in them."""
+"""Owns the commands about rooms and those who are in them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from lanline.client.chat.client import ChatClient
 from lanline.client.chat.values import Conversation
+from lanline.client.node import protocol as do
+from lanline.client.node.face import Face
+from lanline.client.view.places import Places
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.faces.chat.commands import Kind
 from lanline.faces.chat.grammar import Order
 from lanline.faces.chat.listings import member_lines
-from lanline.faces.chat.places import Places
-from lanline.faces.chat.transcript import Transcript
+from lanline.faces.chat.screen import TerminalScreen
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Role, checked_topic
 
 _ACCESS = {"open": Access.OPEN, "private": Access.INVITE_ONLY}
 
-OnMember = Callable[[int, int], Awaitable[None]]
+OnMember = Callable[[int, int], do.AnyCommand]
 
 
-class RoomDesk:
-    def __init__(self, client: ChatClient, places: Places, transcript: Transcript, go: Callable[[str], None]) -> None:
-        self._node = client.node
-        self._rooms = rooms = client.rooms
+class RoomCommands:
+    def __init__(self, face: Face, places: Places, screen: TerminalScreen, go: Callable[[str], None]) -> None:
+        self._face = face
+        self._view = face.view
         self._places = places
-        self._transcript = transcript
+        self._screen = screen
         self._go = go
         self.actions: dict[str, Callable[[Order], Awaitable[None]]] = {
             "join": self._join,
@@ -34,14 +35,14 @@ class RoomDesk:
             "topic": self._topic,
             "names": self._names,
             "access": self._access,
-            "invite": self._on_member(rooms.invite, "is asked into"),
-            "kick": self._on_member(rooms.send_away, "is sent out of"),
-            "ban": self._on_member(lambda log, one: rooms.set_banned(log, one, is_banned=True), "is banned from"),
-            "unban": self._on_member(lambda log, one: rooms.set_banned(log, one, is_banned=False), "may come back to"),
-            "mute": self._on_member(lambda log, one: rooms.set_muted(log, one, is_muted=True), "is muted in"),
-            "unmute": self._on_member(lambda log, one: rooms.set_muted(log, one, is_muted=False), "may speak in"),
-            "op": self._on_member(lambda log, one: rooms.set_role(log, one, Role.MODERATOR), "is a moderator of"),
-            "deop": self._on_member(lambda log, one: rooms.set_role(log, one, Role.MEMBER), "is a member of"),
+            "invite": self._on_member(do.Invite, "is asked into"),
+            "kick": self._on_member(do.SendAway, "is sent out of"),
+            "ban": self._on_member(lambda log, one: do.SetBanned(log, one, is_banned=True), "is banned from"),
+            "unban": self._on_member(lambda log, one: do.SetBanned(log, one, is_banned=False), "may come back to"),
+            "mute": self._on_member(lambda log, one: do.SetMuted(log, one, is_muted=True), "is muted in"),
+            "unmute": self._on_member(lambda log, one: do.SetMuted(log, one, is_muted=False), "may speak in"),
+            "op": self._on_member(lambda log, one: do.SetRole(log, one, Role.MODERATOR), "is a moderator of"),
+            "deop": self._on_member(lambda log, one: do.SetRole(log, one, Role.MEMBER), "is a member of"),
         }
 
     def _here(self) -> Conversation:
@@ -54,29 +55,34 @@ class RoomDesk:
         name = order.get(Kind.ROOM)
         return self._places.room_named(name) if name else self._here()
 
+    async def _opened(self, command: do.AnyCommand) -> int:
+        opened = await self._face.ask(command)
+        assert isinstance(opened, do.Opened)
+        return opened.log
+
     async def _join(self, order: Order) -> None:
         name = checked_room_name(order.get(Kind.ROOM))
-        known = self._node.conversation_titled(name)
+        known = self._view.conversation_titled(name)
         if known is None or not known.is_open:
             try:
-                log = await self._rooms.join(name)
+                log = await self._opened(do.JoinRoom(name))
             except RequestRefused as refusal:
                 if refusal.code is RefusalCode.UNKNOWN_CONVERSATION:
                     raise InvalidInput(f"{refusal} '/create {name}' makes it.") from refusal
                 raise
-            known = self._node.conversation(log)
+            known = self._view.conversation(log)
         self._go(known.title if known is not None else name)
 
     async def _create(self, order: Order) -> None:
         name = checked_room_name(order.get(Kind.ROOM))
         access = _ACCESS[order.get(Kind.ACCESS) or "open"]
-        log = await self._rooms.create(name, access=access)
-        made = self._node.conversation(log)
+        log = await self._opened(do.CreateRoom(name, access=access))
+        made = self._view.conversation(log)
         self._go(made.title if made is not None else name)
 
     async def _part(self, order: Order) -> None:
         conversation = self._named_or_here(order)
-        await self._rooms.leave(conversation.log)
+        await self._face.ask(do.LeaveRoom(conversation.log))
         # That one is out of it now is told by the event.
         if conversation.title == self._places.here:
             self._go(self._places.room_before())
@@ -84,28 +90,29 @@ class RoomDesk:
     async def _topic(self, order: Order) -> None:
         conversation, topic = self._here(), order.get(Kind.TEXT)
         if topic:
-            await self._rooms.set_topic(conversation.log, checked_topic(topic))
+            await self._face.ask(do.SetTopic(conversation.log, checked_topic(topic)))
             return
         shown = f"is: {conversation.topic}" if conversation.topic else "is not set."
-        self._transcript.tell(f"The topic of {conversation.title} {shown}")
+        self._screen.tell(f"The topic of {conversation.title} {shown}")
 
     async def _names(self, order: Order) -> None:
         conversation = self._named_or_here(order)
-        members = await self._rooms.members(conversation.log)
-        self._transcript.table([f"    In {conversation.title}:", *member_lines(members, self._node)])
+        listed = await self._face.ask(do.ListMembers(conversation.log))
+        assert isinstance(listed, do.MembersListed)
+        self._screen.table([f"    In {conversation.title}:", *member_lines(listed.members, self._view)])
 
     async def _access(self, order: Order) -> None:
         conversation, access = self._here(), order.get(Kind.ACCESS)
-        await self._rooms.set_access(conversation.log, _ACCESS[access])
-        self._transcript.tell(f"{conversation.title} is {access} now.")
+        await self._face.ask(do.SetAccess(conversation.log, _ACCESS[access]))
+        self._screen.tell(f"{conversation.title} is {access} now.")
 
-    def _on_member(self, ask: OnMember, told: str) -> Callable[[Order], Awaitable[None]]:
+    def _on_member(self, made: OnMember, told: str) -> Callable[[Order], Awaitable[None]]:
         async def carry_out(order: Order) -> None:
             conversation = self._here()
             name = self._places.person_named(order.get(Kind.NICK))
-            person = self._node.person_named(name)
+            person = self._view.person_named(name)
             assert person is not None
-            await ask(conversation.log, person.account)
-            self._transcript.tell(f"{name} {told} {conversation.title} now.")
+            await self._face.ask(made(conversation.log, person.account))
+            self._screen.tell(f"{name} {told} {conversation.title} now.")
 
         return carry_out

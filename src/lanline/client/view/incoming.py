@@ -1,4 +1,4 @@
-"""Decides what of the news is shown, where, and when: at once, or as unread; and after an absence, all in order.
+"""Owns which changes are shown on a screen, where, and when: at once, or as unread; and after an absence, in order.
 
 While the conversations catch up, nothing said is shown: first comes the notice of how much is kept, then the words.
 """
@@ -6,7 +6,7 @@ While the conversations catch up, nothing said is shown: first comes the notice 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Container
 
 from lanline.client.chat.events import (
     CaughtUp,
@@ -14,70 +14,66 @@ from lanline.client.chat.events import (
     ConversationClosed,
     ConversationOpened,
     CopyParted,
-    EarlierReceived,
     EntriesReceived,
     MemberChanged,
-    MessageQueued,
     MessageStateChanged,
-    NodeEvent,
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Conversation, Message
-from lanline.faces.chat.listings import waiting_lines
-from lanline.faces.chat.places import Places
-from lanline.faces.chat.rendering import shorten
-from lanline.faces.chat.tidings import Tidings
-from lanline.faces.chat.transcript import Transcript
-from lanline.faces.chat.utterances import name_of, stands_alone, words_of
+from lanline.client.view.notices import Notices
+from lanline.client.view.places import Places
+from lanline.client.view.rendering import name_of, shorten, stands_alone, words_of
+from lanline.client.view.transcript import Screen, Transcript, unread_of
+from lanline.client.view.view import Change, Snapshot, View
 
 
-class NewsDesk:
-    def __init__(self, node: ChatNode, places: Places, transcript: Transcript, now_ms: Callable[[], int]) -> None:
-        self._node = node
+class Incoming:
+    def __init__(
+        self, view: View, places: Places, transcript: Transcript, screen: Screen, said_here: Container[bytes]
+    ) -> None:
+        """`said_here`: the ids of what was said from this face, which shows up also when it went elsewhere."""
+        self._view = view
         self._places = places
         self._transcript = transcript
-        self._now_ms = now_ms
-        self._tidings = Tidings(node)
+        self._screen = screen
+        self._notices = Notices(view)
         self._catching_up: set[int] | None = None
         """The logs that are not whole yet; None before it is known which there are."""
-        self._said: set[bytes] = set()
-        """What was said from here, and is to show up also when it went elsewhere."""
+        self._said_here = said_here
 
-    def on_event(self, event: NodeEvent) -> None:
-        match event:
+    def on_change(self, change: Change) -> None:
+        match change:
             case EntriesReceived(log, messages, is_live):
                 self._on_entries(log, messages, is_live=is_live)
             case CopyParted(log, through):
                 self._transcript.forget_after(log, through)
-            case MessageQueued(message):
-                self._said.add(message.entry_id)
-            case EarlierReceived(log, messages):
-                self._on_earlier(log, messages)
             case MemberChanged(log, account) if not self._concerns(log, account):
                 pass
             case _:
-                for line in self._tidings.of(event):
-                    self._transcript.tell(line)
-                self._on_progress(event)
+                for line in self._notices.of(change):
+                    self._screen.tell(line)
+                self._on_progress(change)
 
     def _concerns(self, log: int, account: int) -> bool:
-        conversation = self._node.conversation(log)
-        return account == self._node.account or (conversation is not None and conversation.title == self._places.here)
+        conversation = self._view.conversation(log)
+        return account == self._view.account or (conversation is not None and conversation.title == self._places.here)
 
     # Catching up.
 
-    def _on_progress(self, event: NodeEvent) -> None:
-        match event:
+    def _on_progress(self, change: Change) -> None:
+        match change:
+            case Snapshot(catching_up=catching_up):
+                self._catching_up = None if catching_up is None else {0, *catching_up}
+                self._on_caught_up(0)
             case SignedIn() | ConnectionLost():
                 self._catching_up = None
             case ConversationOpened(conversation):
                 self._note_entered(conversation)
             case Synchronized():
-                for conversation in self._node.conversations:
+                for conversation in self._view.conversations:
                     self._note_entered(conversation)
-                self._catching_up = {each.log for each in self._node.conversations if each.is_open}
+                self._catching_up = {each.log for each in self._view.conversations if each.is_open}
                 self._on_caught_up(0)
             case CaughtUp(log) | ConversationClosed(log):
                 self._on_caught_up(log)
@@ -97,11 +93,16 @@ class NewsDesk:
         if self._catching_up:
             return
         if is_first or not log:
-            self._transcript.table(waiting_lines(self._node, self._now_ms()))
-            for conversation in self._node.conversations:
+            self._tell_waiting()
+            for conversation in self._view.conversations:
                 self._show_whole(conversation)
-        elif (late := self._node.conversation(log)) is not None:
+        elif (late := self._view.conversation(log)) is not None:
             self._show_whole(late)
+
+    def _tell_waiting(self) -> None:
+        waiting = [each for each in self._view.conversations if each.unread and each.is_open]
+        if waiting:
+            self._screen.tell_waiting([(each, unread_of(self._view, each)) for each in waiting])
 
     def _show_whole(self, conversation: Conversation) -> None:
         if conversation.title == self._places.here:
@@ -113,7 +114,7 @@ class NewsDesk:
 
     def _on_entries(self, log: int, messages: tuple[Message, ...], *, is_live: bool) -> None:
         """Words of the open room and private ones are shown; those of other rooms are counted."""
-        conversation = self._node.conversation(log)
+        conversation = self._view.conversation(log)
         if conversation is None or self._catching_up != set() or not is_live:
             return
         is_here = conversation.title == self._places.here
@@ -125,27 +126,19 @@ class NewsDesk:
 
     def _on_elsewhere(self, conversation: Conversation, message: Message) -> None:
         if message.is_own:
-            if message.entry_id in self._said:
+            if message.entry_id in self._said_here:
                 self._transcript.show_sent_elsewhere(conversation, message)
         elif self._names_me(message):
-            name = name_of(self._node, message)
-            self._transcript.tell(f"{name} names you in {conversation.title}: {shorten(words_of(message))}")
+            name = name_of(self._view, message)
+            self._screen.tell(f"{name} names you in {conversation.title}: {shorten(words_of(message))}")
 
     def _names_me(self, message: Message) -> bool:
-        own = re.escape(self._node.name)
+        own = re.escape(self._view.name)
         return stands_alone(message) and re.search(rf"(?<!\w){own}(?!\w)", words_of(message), re.IGNORECASE) is not None
-
-    def _on_earlier(self, log: int, messages: tuple[Message, ...]) -> None:
-        conversation = self._node.conversation(log)
-        if conversation is None or conversation.title != self._places.here:
-            return
-        self._transcript.show_history(log, messages)
-        if not messages:
-            self._transcript.tell("That was the beginning.")
 
     # What became of one's own.
 
-    def refusal(self, event: MessageStateChanged) -> str:
-        found = [each for each in self._node.outbox if each.entry_id == event.entry_id]
+    def refusal(self, change: MessageStateChanged) -> str:
+        found = [each for each in self._view.outbox if each.entry_id == change.entry_id]
         words = f" “{shorten(words_of(found[0]))}”" if found else ""
-        return f"Not taken by the server:{words} {event.problem}"
+        return f"Not taken by the server:{words} {change.problem}"

@@ -5,17 +5,44 @@ import io
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
+from lanline.client.chat.values import Message, MessageState
+from lanline.client.moments import clock_text, day_text, when_text
+from lanline.client.view.rendering import action_text, rendered
 from lanline.faces.chat.paint import Paint, has_colours
-from lanline.faces.chat.rendering import Speech, action_text, clock_text, day_text, shorten, when_text
+from lanline.faces.chat.screen import TerminalScreen, shorten
+from lanline.model.content import Text
+from unit.faces.chat.standin import ANA, View, person
 
 AT = int(dt.datetime(2026, 3, 1, 14, 5, tzinfo=dt.UTC).timestamp() * 1000)
-PLAIN = Speech(Paint(has_colours=False))
+
+
+class Written:
+    """A screen and what stands on it."""
+
+    def __init__(self, columns: int = 80) -> None:
+        self.text = ""
+        self.view: Any = View()
+        paint = Paint(has_colours=False)
+        self.screen = TerminalScreen(self.view, paint, write=self._write, width=lambda: columns, now=lambda: AT)
+
+    def _write(self, text: str) -> None:
+        self.text += text
+
+    def says(self, name: str, text: str, **more: Any) -> str:
+        self.view.people = (person(ANA, name),)
+        message = Message(10, 1, b"x" * 16, ANA, AT, Text(text), MessageState.RECEIVED)
+        return self.screen.line(AT, rendered(self.view, message), **more)
+
+
+def says(name: str, text: str, columns: int = 80, **more: Any) -> str:
+    return Written(columns).says(name, text, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -32,37 +59,36 @@ def _zone() -> Iterator[None]:
 
 
 def test_a_line_has_local_time_name_text_and_mark() -> None:
-    assert PLAIN.line(AT, "ana", "hello", mark="✓") == "16:05 ana: hello ✓\n"
-    assert PLAIN.line(AT, "ana", "hello", where="#lab") == "16:05 #lab ana: hello\n"
+    assert says("ana", "hello", mark="✓") == "16:05 ana: hello ✓\n"
+    assert says("ana", "hello", where="#lab") == "16:05 #lab ana: hello\n"
 
 
 def test_an_action_is_told_as_one() -> None:
-    assert PLAIN.line(AT, "ana", action_text("waves")) == "16:05 * ana waves\n"
+    assert says("ana", action_text("waves")) == "16:05 * ana waves\n"
 
 
 def test_further_lines_stand_below_the_text_also_after_a_wide_name() -> None:
-    assert PLAIN.line(AT, "ana", "one\ntwo") == "16:05 ana: one\n" + " " * 11 + "two\n"
-    assert PLAIN.line(AT, "世界", "one\ntwo").endswith("\n" + " " * 12 + "two\n")
+    assert says("ana", "one\ntwo") == "16:05 ana: one\n" + " " * 11 + "two\n"
+    assert says("世界", "one\ntwo").endswith("\n" + " " * 12 + "two\n")
 
 
 def test_on_a_narrow_screen_further_lines_are_hardly_indented() -> None:
-    assert Speech(Paint(has_colours=False), 30).line(AT, "ana", "one\ntwo") == "16:05 ana: one\n  two\n"
+    assert says("ana", "one\ntwo", 30) == "16:05 ana: one\n  two\n"
 
 
 @given(st.text(), st.text())
 def test_nothing_of_others_reaches_the_terminal_as_a_command(name: str, text: str) -> None:
     hostile = f"\x1b]0;title\x07{text}\x9b31m\x1b[2J"
-    for line in (
-        PLAIN.line(AT, name + "\x1b[1m", hostile, where=hostile, front=""),
-        PLAIN.aside(hostile),
-        PLAIN.rule(hostile),
-        PLAIN.trouble(hostile),
-    ):
+    written = Written()
+    written.screen.tell(hostile)
+    written.screen.rule(hostile)
+    written.screen.tell_trouble(hostile)
+    for line in (written.says(name + "\x1b[1m", hostile, where=hostile), written.text):
         assert not set(line.replace("\n", "").replace("\t", "")) & set(map(chr, [*range(32), *range(127, 160)]))
 
 
 def test_a_forged_second_line_cannot_pass_for_another_person() -> None:
-    lines = PLAIN.line(AT, "ana", "hi\r\n16:05 bo: I agree\r16:06 bo: yes").splitlines()
+    lines = says("ana", "hi\r\n16:05 bo: I agree\r16:06 bo: yes").splitlines()
     assert len(lines) == 3
     assert all(line.startswith(" " * 11) for line in lines[1:])
 
@@ -115,5 +141,6 @@ def test_colours_only_where_they_are_wanted(environment: dict[str, str], expecte
 
 
 def test_what_the_program_tells_breaks_between_words() -> None:
-    told = Speech(Paint(has_colours=False), 30).aside("a sentence that is longer than the screen")
-    assert told == "* a sentence that is longer\n  than the screen\n"
+    written = Written(30)
+    written.screen.tell("a sentence that is longer than the screen")
+    assert written.text == "* a sentence that is longer\n  than the screen\n"

@@ -1,21 +1,23 @@
-"""The conversations as a person goes through them: numbered, one of them open, and the way back."""
+"""Owns the order of the conversations as a person goes through them: numbered, one of them open, and the way back."""
 
 from __future__ import annotations
 
-from lanline.client.chat.node import ChatNode
+import difflib
+
 from lanline.client.chat.values import Conversation
+from lanline.client.view.view import View
 from lanline.errors import InvalidInput
-from lanline.faces.chat.commands import nearest_names
 from lanline.model.text import display_name
 
 LOBBY = "#lobby"
+_NEAREST = 3
 
 
 class Places:
     """A place is a title: that of a conversation, or the nickname of somebody with whom nothing was said yet."""
 
-    def __init__(self, node: ChatNode, here: str) -> None:
-        self._node = node
+    def __init__(self, view: View, here: str) -> None:
+        self._view = view
         self.here = here
         self._before = LOBBY
         self._titles: list[str] = []
@@ -23,7 +25,7 @@ class Places:
 
     def refresh(self) -> None:
         """New ones come behind, so that a number stays what it was; those that are gone leave the rest in order."""
-        there = [each.title for each in self._node.conversations if each.is_open]
+        there = [each.title for each in self._view.conversations if each.is_open]
         kept = [title for title in self._titles if title in there or title == self.here]
         first = [] if self.here in kept else [self.here]
         self._titles = kept + first + [title for title in there if title not in kept and title != self.here]
@@ -34,7 +36,7 @@ class Places:
 
     @property
     def conversation(self) -> Conversation | None:
-        return self._node.conversation_titled(self.here)
+        return self._view.conversation_titled(self.here)
 
     def go(self, title: str) -> None:
         if title != self.here:
@@ -48,7 +50,7 @@ class Places:
         """After the open one, and round again."""
         at = self._titles.index(self.here) + 1 if self.here in self._titles else 0
         for title in self._titles[at:] + self._titles[:at]:
-            conversation = self._node.conversation_titled(title)
+            conversation = self._view.conversation_titled(title)
             if conversation is not None and conversation.unread and title != self.here:
                 return title
         return None
@@ -65,16 +67,16 @@ class Places:
         return self.person_named(name)
 
     def room_named(self, name: str) -> Conversation:
-        conversation = self._node.conversation_titled(name)
+        conversation = self._view.conversation_titled(name)
         if conversation is None or not conversation.is_open:
-            rooms = [each.title for each in self._node.conversations if each.is_room and each.is_open]
+            rooms = [each.title for each in self._view.conversations if each.is_room and each.is_open]
             raise InvalidInput(f"You are not in {display_name(name)}. {_or_near(name, rooms, '/join goes there.')}")
         return conversation
 
     def person_named(self, name: str) -> str:
-        person = self._node.person_named(name)
+        person = self._view.person_named(name)
         if person is None:
-            names = [each.name for each in self._node.people]
+            names = [each.name for each in self._view.people]
             raise InvalidInput(
                 f"There is nobody called '{display_name(name)}'. {_or_near(name, names, 'clients lists all.')}"
             )
@@ -84,3 +86,9 @@ class Places:
 def _or_near(name: str, names: list[str], otherwise: str) -> str:
     near = nearest_names(name, names)
     return f"Did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def nearest_names(name: str, names: list[str]) -> list[str]:
+    by_small = {known.casefold(): known for known in names}
+    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.6)
+    return [by_small[each] for each in found]

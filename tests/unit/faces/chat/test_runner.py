@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lanline.client.chat.values import MemberListing, MessageState, RoomListing
+from lanline.client.node import protocol as do
 from lanline.errors import LinkNotOpen, RefusalCode, RequestRefused
-from lanline.faces.chat.desk import Desk, Leaving
 from lanline.faces.chat.grammar import parse_line
+from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.model.content import Delete, Edit, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role
 from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage
@@ -21,15 +22,15 @@ def _stage() -> Stage:
 
 def types(stage: Stage, line: str) -> str:
     """What stands on the screen for it."""
-    desk = Desk(stage.client, stage.places, stage.transcript, lambda: NOON_MS)
+    runner = CommandRunner(stage.face, stage.places, stage.transcript, stage.screen, lambda: NOON_MS)
     parsed = parse_line(line, "me")
     assert parsed is not None
-    asyncio.run(desk.carry_out(parsed))
+    asyncio.run(runner.carry_out(parsed))
     return stage.taken_screen()
 
 
 def said(stage: Stage) -> list[tuple[Any, Any]]:
-    return [(each.log or each.destination, each.content) for each in stage.node.outbox]
+    return [(each.log or each.destination, each.content) for each in stage.view.outbox]
 
 
 def test_words_go_where_one_is(stage: Stage) -> None:
@@ -66,7 +67,7 @@ def test_going_somewhere_shows_what_is_unread_and_marks_it_read(stage: Stage) ->
     screen = types(stage, "/switch 2")
     assert screen.startswith("── #lab ")
     assert "ana: early" in screen
-    assert stage.node.read[11] == 1
+    assert stage.view.read[11] == 1
     types(stage, "/switch #lobby")
     assert "early" not in types(stage, "/switch #lab")
 
@@ -100,50 +101,50 @@ def test_what_cannot_be_done_is_told(stage: Stage, line: str, told: str) -> None
     assert told in screen
     assert "\x1b" not in screen
     assert said(stage) == []
-    assert stage.client.rooms.asked == []
+    assert stage.face.asked == []
 
 
 def test_joining_goes_there_and_a_room_that_is_not_can_be_made(stage: Stage) -> None:
     types(stage, "/join #new")
-    assert (stage.places.here, stage.client.rooms.asked) == ("#new", [("join", "#new")])
-    stage.client.rooms.problem = RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room.")
+    assert (stage.places.here, stage.face.asked) == ("#new", [do.JoinRoom("#new")])
+    stage.face.problem = RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room.")
     assert "'/create #other' makes it" in types(stage, "/join #other")
-    stage.client.rooms.problem = None
+    stage.face.problem = None
     types(stage, "/create #other private")
-    assert stage.client.rooms.asked[-1] == ("create", "#other", Access.INVITE_ONLY)
+    assert stage.face.asked[-1] == do.CreateRoom("#other", access=Access.INVITE_ONLY)
     assert stage.places.here == "#other"
 
 
 def test_joining_a_room_one_is_in_only_goes_there(stage: Stage) -> None:
     types(stage, "/join #LAB")
-    assert (stage.places.here, stage.client.rooms.asked) == ("#lab", [])
+    assert (stage.places.here, stage.face.asked) == ("#lab", [])
 
 
 def test_leaving_a_room_goes_back(stage: Stage) -> None:
     types(stage, "/switch #lab")
     types(stage, "/part")
-    assert stage.client.rooms.asked == [("leave", 11)]
+    assert stage.face.asked == [do.LeaveRoom(11)]
     assert stage.places.here == "#lobby"
 
 
 @pytest.mark.parametrize(
     ("line", "asked"),
     [
-        ("/topic Keys and tools", ("set_topic", 10, "Keys and tools")),
-        ("/access private", ("set_access", 10, Access.INVITE_ONLY)),
-        ("/invite bo", ("invite", 10, BO)),
-        ("/kick bo", ("send_away", 10, BO)),
-        ("/ban Bo", ("set_banned", 10, BO, True)),
-        ("/unban bo", ("set_banned", 10, BO, False)),
-        ("/mute bo", ("set_muted", 10, BO, True)),
-        ("/unmute bo", ("set_muted", 10, BO, False)),
-        ("/op bo", ("set_role", 10, BO, Role.MODERATOR)),
-        ("/deop bo", ("set_role", 10, BO, Role.MEMBER)),
+        ("/topic Keys and tools", do.SetTopic(10, "Keys and tools")),
+        ("/access private", do.SetAccess(10, Access.INVITE_ONLY)),
+        ("/invite bo", do.Invite(10, BO)),
+        ("/kick bo", do.SendAway(10, BO)),
+        ("/ban Bo", do.SetBanned(10, BO, True)),
+        ("/unban bo", do.SetBanned(10, BO, False)),
+        ("/mute bo", do.SetMuted(10, BO, True)),
+        ("/unmute bo", do.SetMuted(10, BO, False)),
+        ("/op bo", do.SetRole(10, BO, Role.MODERATOR)),
+        ("/deop bo", do.SetRole(10, BO, Role.MEMBER)),
     ],
 )
-def test_room_commands_ask_the_server(stage: Stage, line: str, asked: tuple[Any, ...]) -> None:
+def test_room_commands_ask_the_server(stage: Stage, line: str, asked: do.AnyCommand) -> None:
     types(stage, line)
-    assert stage.client.rooms.asked == [asked]
+    assert stage.face.asked == [asked]
     types(stage, "/query ana")
     assert "That is for rooms" in types(stage, line)
 
@@ -156,7 +157,7 @@ def test_room_commands_ask_the_server(stage: Stage, line: str, asked: tuple[Any,
     ],
 )
 def test_a_refusal_or_no_server_is_told(stage: Stage, problem: Any, told: str) -> None:
-    stage.client.rooms.problem = problem
+    stage.face.problem = problem
     assert told in types(stage, "/kick bo")
 
 
@@ -214,9 +215,9 @@ def test_history_honours_what_authors_wish(stage: Stage) -> None:
 
 
 def test_lists(stage: Stage) -> None:
-    stage.client.rooms.listed = [RoomListing(11, "#lab", "Tools", Access.INVITE_ONLY, 3)]
+    stage.face.listed = (RoomListing(11, "#lab", "Tools", Access.INVITE_ONLY, 3),)
     assert "* #lab  3  private  Tools" in types(stage, "/list")
-    stage.client.rooms.listed_members = [MemberListing(ANA, "ana", Role.OWNER, True, False, False)]
+    stage.face.listed_members = (MemberListing(ANA, "ana", Role.OWNER, True, False, False),)
     assert "ana  online  owner muted" in types(stage, "/names")
     screen = types(stage, "clients")
     assert "ana       online" in screen
@@ -236,7 +237,7 @@ def test_names_are_for_good(stage: Stage) -> None:
 def test_leaving(stage: Stage, line: str) -> None:
     with pytest.raises(Leaving):
         types(stage, line)
-    assert stage.client.rooms.asked == ([("deregister",)] if "dereg" in line else [])
+    assert stage.face.asked == ([do.Deregister()] if "dereg" in line else [])
 
 
 def test_too_much_at_once_is_told_and_not_said(stage: Stage) -> None:
@@ -246,7 +247,7 @@ def test_too_much_at_once_is_told_and_not_said(stage: Stage) -> None:
 
 def test_words_for_a_room_one_was_sent_out_of_go_nowhere_else(stage: Stage) -> None:
     types(stage, "/switch #lab")
-    stage.node.drop(11)
+    stage.view.drop(11)
     stage.places.refresh()
     assert "You are no longer in #lab: nothing was said." in types(stage, "for the lab only")
     assert said(stage) == []
@@ -256,9 +257,9 @@ def test_what_was_not_taken_is_said_again_or_let_go(stage: Stage) -> None:
     assert "nothing that the server did not take" in types(stage, "/again")
     types(stage, "one")
     types(stage, "two")
-    stage.node.refuse_all()
+    stage.view.refuse_all()
     types(stage, "/again")
-    assert [each.state for each in stage.node.outbox] == [MessageState.QUEUED] * 2
-    stage.node.refuse_all()
+    assert [each.state for each in stage.view.outbox] == [MessageState.QUEUED] * 2
+    stage.view.refuse_all()
     types(stage, "/forget")
-    assert stage.node.outbox == []
+    assert stage.view.outbox == []

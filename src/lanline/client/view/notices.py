@@ -1,4 +1,4 @@
-"""What is told of an event that is nothing somebody said: who comes and goes, the state of the link, the rooms."""
+"""Owns the sentences about changes that are no messages: who comes and goes, the state of the link, the rooms."""
 
 from __future__ import annotations
 
@@ -12,41 +12,37 @@ from lanline.client.chat.events import (
     ConversationOpened,
     InvitedToRoom,
     MemberChanged,
-    NodeEvent,
     PeopleChanged,
     ServerRestored,
     ServerSaid,
     SignedIn,
 )
-from lanline.client.chat.node import ChatNode
-from lanline.client.chat.values import Conversation
-from lanline.faces.chat.places import LOBBY
+from lanline.client.chat.values import Conversation, NodeState
+from lanline.client.view.places import LOBBY
+from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.rooms import Role
 
 _MOST_NAMED = 8
 _STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
 
 
-class Tidings:
+class Notices:
     """Remembers the state of the link, to tell each change once however often a call fails."""
 
-    def __init__(self, node: ChatNode) -> None:
-        self._node = node
+    def __init__(self, view: View) -> None:
+        self._view = view
         self._was_signed_in = False
         self._told_away = False
-        self._known = {each.log: each for each in node.conversations}
+        self._known = {each.log: each for each in view.conversations}
 
-    def of(self, event: NodeEvent) -> list[str]:
+    def of(self, event: Change) -> list[str]:
         match event:
-            case SignedIn(name=name, server_name=server):
-                return self._signed_in(name, server)
-            # Of a connection that was lost for good the end of the program tells.
-            case ConnectionLost(reason, is_for_good=False) | CallFailed(reason):
-                return self._away(reason)
+            case Snapshot() | SignedIn() | ConnectionLost() | CallFailed():
+                return self._of_link(event)
             case PeopleChanged(_, came, went):
                 return [
-                    *_together([person.name for person in came if person.account != self._node.account], "here"),
-                    *_together([person.name for person in went if person.account != self._node.account], "gone"),
+                    *_together([person.name for person in came if person.account != self._view.account], "here"),
+                    *_together([person.name for person in went if person.account != self._view.account], "gone"),
                 ]
             case ServerSaid(text):
                 return [f"The server says: {text}"]
@@ -55,7 +51,19 @@ class Tidings:
             case _:
                 return self._of_rooms(event)
 
-    def _of_rooms(self, event: NodeEvent) -> list[str]:
+    def _of_link(self, event: Snapshot | SignedIn | ConnectionLost | CallFailed) -> list[str]:
+        match event:
+            case Snapshot():
+                return self._at_beginning(event)
+            case SignedIn(name=name, server_name=server):
+                return self._signed_in(name, server)
+            # Of a connection that was lost for good the end of the program tells.
+            case ConnectionLost(reason, is_for_good=False) | CallFailed(reason):
+                return self._away(reason)
+            case _:
+                return []
+
+    def _of_rooms(self, event: Change) -> list[str]:
         match event:
             case ConversationClosed(_, title, reason):
                 return [f"You are no longer in {title}{f': {reason}' if reason else '.'}"]
@@ -63,13 +71,19 @@ class Tidings:
                 about = f" ({topic})" if topic else ""
                 return [f"{by_name} asks you into {room}{about}. /join {room} goes there."]
             case MemberChanged():
-                return self._member(event) if event.account != self._node.account else []
+                return self._member(event) if event.account != self._view.account else []
             case ConversationOpened(conversation) | ConversationChanged(conversation):
                 before = self._known.get(conversation.log)
                 self._known[conversation.log] = conversation
                 return _changes(before, conversation) if before is not None else []
             case _:
                 return []
+
+    def _at_beginning(self, snapshot: Snapshot) -> list[str]:
+        self._known = {each.log: each for each in snapshot.conversations}
+        if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
+            return self._signed_in(snapshot.name, snapshot.server_name)
+        return self._away(snapshot.problem) if snapshot.failed_calls else []
 
     def _signed_in(self, name: str, server: str) -> list[str]:
         again, was_away = self._was_signed_in, self._told_away
@@ -87,7 +101,7 @@ class Tidings:
 
     def _member(self, event: MemberChanged) -> list[str]:
         """Of others; one's own standing comes as a changed conversation."""
-        conversation = self._node.conversation(event.log)
+        conversation = self._view.conversation(event.log)
         where = conversation.title if conversation is not None else "a room"
         name, by = event.name, event.by_name
         is_own_doing = event.by in {event.account, 0}
@@ -98,7 +112,7 @@ class Tidings:
         if is_own_doing:
             # Into the lobby everybody comes who is new; that they are here is told anyhow.
             return [f"{name} has joined {where}."] if where != LOBBY else []
-        if event.by == self._node.account:
+        if event.by == self._view.account:
             return []  # the command has answered that
         if event.is_muted:
             return [f"{by} has muted {name} in {where}."]

@@ -11,13 +11,10 @@ from lanline.client.chat.events import (
     ConversationClosed,
     ConversationOpened,
     CopyParted,
-    EarlierReceived,
     EntriesReceived,
     InvitedToRoom,
     MemberChanged,
-    MessageQueued,
     MessageStateChanged,
-    NodeEvent,
     PeopleChanged,
     ServerRestored,
     ServerSaid,
@@ -25,10 +22,11 @@ from lanline.client.chat.events import (
     Synchronized,
 )
 from lanline.client.chat.values import Message, MessageState
-from lanline.faces.chat.newsdesk import NewsDesk
+from lanline.client.view.incoming import Incoming
+from lanline.client.view.view import Change
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Role
-from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage, person, room
+from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
 
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
 
@@ -36,11 +34,12 @@ SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="shi
 class News:
     def __init__(self) -> None:
         self.stage = Stage()
-        self.desk = NewsDesk(self.stage.node, self.stage.places, self.stage.transcript, lambda: NOON_MS)
+        stage = self.stage
+        self.incoming = Incoming(stage.view, stage.places, stage.transcript, stage.screen, stage.face.said_here)
 
-    def tell(self, *events: NodeEvent) -> str:
-        for event in events:
-            self.desk.on_event(event)
+    def tell(self, *changes: Change) -> str:
+        for change in changes:
+            self.incoming.on_change(change)
         return self.stage.taken_screen()
 
     def comes_in(self, *logs: int) -> str:
@@ -69,7 +68,7 @@ def test_who_comes_back_is_told_how_much_waits_and_then_shown_it(news: News) -> 
     news.stage.hears(11, BO, "in the lab")
     news.stage.hears(20, ANA, "private")
     news.tell(SIGNED_IN, Synchronized())
-    assert not news.tell(CaughtUp(10), CaughtUp(20), EntriesReceived(10, tuple(news.stage.node.kept[10]), is_live=True))
+    assert not news.tell(CaughtUp(10), CaughtUp(20), EntriesReceived(10, tuple(news.stage.view.kept[10]), is_live=True))
     screen = news.tell(CaughtUp(11))
     assert screen.startswith("* You have 5 messages from ana, bo (2 rooms).\n")
     lines = screen.splitlines()
@@ -81,7 +80,7 @@ def test_who_comes_back_is_told_how_much_waits_and_then_shown_it(news: News) -> 
         "ana: lobby 2",
         "(private) ana: private",
     ]
-    assert news.stage.node.read == {10: 3, 20: 1}, "the other room stays unread"
+    assert news.stage.view.read == {10: 3, 20: 1}, "the other room stays unread"
 
 
 def test_nothing_waiting_is_no_notice(news: News) -> None:
@@ -103,14 +102,14 @@ def test_words_here_are_shown_and_elsewhere_counted(news: News) -> None:
     news.comes_in()
     assert news.live(news.stage.hears(10, ANA, "here"))[6:] == "ana: here\n"
     assert not news.live(news.stage.hears(11, ANA, "there"))
-    assert news.stage.node.conversation(11).unread == 1
+    assert news.stage.view.conversation(11).unread == 1
     assert news.live(news.stage.hears(20, ANA, "psst"))[6:] == "(private) ana: psst\n"
 
 
 def test_private_words_shown_elsewhere_stand_again_where_they_belong(news: News) -> None:
     news.comes_in()
     news.live(news.stage.hears(20, ANA, "psst"))
-    conversation = news.stage.node.conversation(20)
+    conversation = news.stage.view.conversation(20)
     news.stage.transcript.show_first(conversation)
     assert news.stage.taken_screen()[6:] == "ana: psst\n"
     news.stage.transcript.show_first(conversation)
@@ -128,13 +127,14 @@ def test_ones_own_words_show_where_they_went(news: News) -> None:
     here, there, private = (news.stage.hears(log, ME, "mine") for log in (10, 11, 20))
     assert news.live(here)[6:] == "me: mine ✓\n"
     assert not news.live(there), "from another device"
-    assert news.tell(MessageQueued(there), EntriesReceived(11, (there,), is_live=True))[6:] == "(to #lab) me: mine ✓\n"
+    news.stage.face.said_here.add(there.entry_id)
+    assert news.live(there)[6:] == "(to #lab) me: mine ✓\n"
     assert news.live(private)[6:] == "(to ana) me: mine ✓\n"
 
 
 def test_a_room_just_joined_shows_what_was_said_there(news: News) -> None:
     news.comes_in()
-    news.stage.node.add(room(12, "#new"))
+    news.stage.view.add(room(12, "#new"))
     news.stage.places.go("#new")
     for number in range(50):
         news.stage.hears(12, ANA, f"old {number}")
@@ -145,12 +145,12 @@ def test_a_room_just_joined_shows_what_was_said_there(news: News) -> None:
 
 def test_a_newcomer_is_told_once_how_much_was_said_before(news: News) -> None:
     news.comes_in()
-    new = news.stage.node.add(room(12, "#new"))
+    new = news.stage.view.add(room(12, "#new"))
     news.stage.places.go("#new")
     news.tell(ConversationOpened(new))
     for number in range(50):
         news.stage.hears(12, ANA, f"old {number}")
-    news.stage.node.mark_read(12, 50)
+    news.stage.view.mark_read(12, 50)
     screen = news.tell(CaughtUp(12))
     assert screen.startswith("* 40 earlier lines: /history N shows them.\n")
     assert "You have" not in screen
@@ -192,7 +192,8 @@ def test_what_was_taken_back_is_repeated_by_nothing(news: News) -> None:
     assert "secret" in news.live(hers)
     assert news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))[6:] == "* ana takes back a message\n"
     assert news.live(news.stage.hears(10, BO, Reply(hers.entry_id, "why")))[6:] == "bo: (to ana: “(taken back)”) why\n"
-    assert "secret" not in news.tell(EarlierReceived(10, (hers,)))
+    news.stage.transcript.show_history(10, [hers])
+    assert "secret" not in news.stage.taken_screen()
 
 
 def test_who_comes_back_does_not_see_what_was_taken_back_meanwhile(news: News) -> None:
@@ -255,7 +256,7 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
         (ServerSaid("\x1b[31mstop\nnow"), "* The server says: \ufffd[31mstop now\n"),
     ],
 )
-def test_what_happens_in_rooms_is_told(news: News, event: NodeEvent, told: str) -> None:
+def test_what_happens_in_rooms_is_told(news: News, event: Change, told: str) -> None:
     assert news.tell(event) == told
 
 
@@ -270,16 +271,10 @@ def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
     assert news.tell(member(BO, "bo", BO, log=11)) == "* bo has joined #lab.\n"
 
 
-def test_earlier_messages_follow_with_their_numbers(news: News) -> None:
-    early = news.stage.hears(10, ANA, "early")
-    assert "^1 " in news.tell(EarlierReceived(10, (early,)))
-    assert "the beginning" in news.tell(EarlierReceived(10, ()))
-
-
 def test_a_refusal_names_the_words(news: News) -> None:
-    said = msgspec.structs.replace(news.stage.node.say("#lobby", Text("too loud")), state=MessageState.REFUSED)
-    news.stage.node.outbox = [said]
-    told = news.desk.refusal(MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem="You are muted."))
+    said = msgspec.structs.replace(news.stage.view.say("#lobby", Text("too loud")), state=MessageState.REFUSED)
+    news.stage.view.outbox = [said]
+    told = news.incoming.refusal(MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem="You are muted."))
     assert told == "Not taken by the server: “too loud” You are muted."
 
 

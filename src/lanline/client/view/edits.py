@@ -1,4 +1,4 @@
-"""What authors wish for what they said: taken back, or worded anew. How it is shown; what is kept stays as it was."""
+"""Owns how messages are shown that their authors edited or took back later. What is kept stays as it was said."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from lanline.model.content import Delete, Edit, FileReference, Notice, Reply, Te
 TAKEN_BACK = "(taken back)"
 _EDITED = "(edited)"
 
-Wish = tuple[int, bytes]
-"""Who wishes, for which message: only of the account that said it is it heard."""
+Meant = tuple[int, bytes]
+"""Whose message, and which: only its author can edit it or take it back."""
 
 
-def as_wished(messages: Iterable[Message], later: Iterable[Message] = ()) -> list[Message]:
-    """As they are to be shown, going by the wishes among them and in what was said `later`."""
+def with_edits(messages: Iterable[Message], later: Iterable[Message] = ()) -> list[Message]:
+    """As they are to be shown, after the edits and deletions among them and in what was said `later`."""
     shown = list(messages)
     known = [*shown, *later]
     gone, texts = taken_back(known), _new_texts(known)
-    return [_as_wished(message, gone, texts) for message in shown]
+    return [_with_edits(message, gone, texts) for message in shown]
 
 
-def taken_back(messages: Iterable[Message]) -> set[Wish]:
+def taken_back(messages: Iterable[Message]) -> set[Meant]:
     return {
         (message.account, message.content.target)
         for message in messages
@@ -32,7 +32,7 @@ def taken_back(messages: Iterable[Message]) -> set[Wish]:
     }
 
 
-def _new_texts(messages: Iterable[Message]) -> dict[Wish, str]:
+def _new_texts(messages: Iterable[Message]) -> dict[Meant, str]:
     """The latest of each."""
     return {
         (message.account, message.content.target): message.content.text
@@ -41,14 +41,14 @@ def _new_texts(messages: Iterable[Message]) -> dict[Wish, str]:
     }
 
 
-def _as_wished(message: Message, gone: set[Wish], texts: dict[Wish, str]) -> Message:
-    content, wish = message.content, (message.account, message.entry_id)
+def _with_edits(message: Message, gone: set[Meant], texts: dict[Meant, str]) -> Message:
+    content, this = message.content, (message.account, message.entry_id)
     # The words that stood in for others went with them.
     of_another = isinstance(content, Edit) and (message.account, content.target) in gone
-    if of_another or (wish in gone and isinstance(content, Text | Reply | Notice | FileReference)):
+    if of_another or (this in gone and isinstance(content, Text | Reply | Notice | FileReference)):
         return msgspec.structs.replace(message, content=Text(TAKEN_BACK))
-    if wish in texts and isinstance(content, Text | Reply | Notice):
+    if this in texts and isinstance(content, Text | Reply | Notice):
         return msgspec.structs.replace(
-            message, content=msgspec.structs.replace(content, text=f"{texts[wish]} {_EDITED}")
+            message, content=msgspec.structs.replace(content, text=f"{texts[this]} {_EDITED}")
         )
     return message
