@@ -148,7 +148,7 @@ class _Shown:
         is_waiting = message.state in {MessageState.QUEUED, MessageState.REFUSED}
         problem = f": {message.problem}" if message.problem else ""
         mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
-        text = str(rendered(self._view, message, name)).replace("\n", "\n    ")
+        text = str(rendered(self._view, message, name, has_quotes=False)).replace("\n", "\n    ")
         return f"{minute_text(message.time_ms)}  {text}{mark}"
 
     def go_on(self, log: int) -> None:

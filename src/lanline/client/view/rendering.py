@@ -81,19 +81,20 @@ def shorten(text: str) -> str:
     return line if len(text) <= _QUOTE_CHARACTERS else line[: _QUOTE_CHARACTERS - 1].rstrip() + "…"
 
 
-def rendered(view: View, message: Message, name: str = "") -> Rendered:
-    """`name` where the view does not know any more who said it."""
+def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool = True) -> Rendered:
+    """`name` where the view does not know any more who said it. Quotes: the words that an answer refers to."""
     text, front = words_of(message), ""
     is_action = text.startswith(_ACTION)
     match message.content:
         case Reply(target):
-            front = f"(to {_quote(view, message, target, with_name=True)}) "
+            front = f"(to {_quote(view, message, target, with_name=True)}) " if has_quotes else "(in reply) "
         case Edit(target):
-            front = f"(instead of {_quote(view, message, target)}) "
+            front = f"(instead of {_quote(view, message, target)}) " if has_quotes else "(corrected) "
         case Delete():
             text, is_action = "takes back a message", True  # whose words are not to be read again
         case Reaction(target, symbol, is_withdrawn):
-            quoted, shown = _quote(view, message, target, with_name=True), safe_line(symbol)
+            quoted = _quote(view, message, target, with_name=True) if has_quotes else "a message"
+            shown = safe_line(symbol)
             text, is_action = (f"takes {shown} off {quoted}" if is_withdrawn else f"{shown} {quoted}"), True
         case Notice():
             front = "(program) "

@@ -72,13 +72,13 @@ class CommandRunner:
         except LanlineError as problem:
             self._screen.tell_trouble(str(problem))
 
-    def go(self, title: str) -> None:
-        """Open a conversation: its name, its topic, and what is new there."""
+    def go(self, title: str, *, is_shown: bool = True) -> None:
+        """Open a conversation: its name, its topic, and, unless it follows by itself, what is new there."""
         self._places.go(title)
         conversation = self._places.conversation
         topic = f" · {conversation.topic}" if conversation is not None and conversation.topic else ""
         self._screen.rule(f"{title}{topic}")
-        if conversation is not None:
+        if conversation is not None and is_shown:
             self._transcript.show_first(conversation)
 
     # Saying.

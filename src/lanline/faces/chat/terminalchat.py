@@ -87,7 +87,8 @@ class TerminalChat:
             try:
                 with self._lines.held():
                     self._screen.tell(_WELCOME)
-                    self._runner.go(self._places.here)
+                    # With a connection the notice of what is kept comes first, and then the words.
+                    self._runner.go(self._places.here, is_shown=not self._view.is_connected)
                     await first_of(self._show_changes(), self._take_input(), self._watch_end())
                 if self._end is not None:
                     raise self._end
