@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 300
 MINUTES ?= 1
+# Tests wait more than they work: some more at once than there are cores.
+WORKERS ?= 4
 ARGS ?= --help
 
 .PHONY: run test check sim chaos bench fuzz lock clean
@@ -11,8 +13,8 @@ ARGS ?= --help
 run: $(VENV)/.ready  ## run lanline: make run ARGS="peer --help"
 	$(BIN)/lanline $(ARGS)
 
-test: $(VENV)/.ready  ## every test
-	$(BIN)/pytest
+test: $(VENV)/.ready  ## every test, side by side: make test WORKERS=8
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=20
 
 check: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ from lanline.client.video.feed import Feed
 from lanline.client.video.plainserver import PlainServer
 from lanline.client.video.plainwatch import PlainWatch
 from lanline.client.video.sealedserver import SealedServer
-from lanline.client.video.sealedwatch import SealedWatch
+from lanline.client.video.sealedwatch import SealedWatch, known_link
 from lanline.client.video.stage import PictureStage
 from lanline.client.video.viewing import Viewing
 from lanline.media import framenumber
@@ -151,7 +151,7 @@ def _feed(way: str, port: int, home: Path) -> tuple[Feed, Callable[[], Awaitable
     if way == "plain":
         plain = PlainWatch(5)
         return plain, lambda: plain.start("127.0.0.1", port, "127.0.0.1", 0)
-    sealed = SealedWatch(Home(home), "127.0.0.1", port, None, lambda _: None, accepts_new_key=False)
+    sealed = SealedWatch(Home(home), *known_link(Home(home), "127.0.0.1", port))
     return sealed, lambda: sealed.start(None, 0)
 
 

@@ -42,19 +42,17 @@ def test_every_codec_arrives_whole_and_in_order(house: Cinema, tmp_path: Path, c
     pytest.fail("each time some were left out, which is more than a busy machine")
 
 
-def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinema, tmp_path: Path) -> None:
+def test_a_link_is_remembered_and_another_key_is_a_hard_stop(house: Cinema, tmp_path: Path) -> None:
     port = free_port()
     first, link, _ = serve(house, tmp_path / "ann", port=port)
-    words = first.wait_out(r"Key words: ([a-z ]+)")[1]
     place = ["--server-host", "127.0.0.1", "--server-port", str(port), "--sink", "null", "--stats"]
-    meeting = watch(house, tmp_path / "bob", *place)
-    meeting.wait_aside(f"First time at 127.0.0.1:{port}. Its key is '{words}'")
-    meeting.wait_out("fps")
-    assert meeting.end() == 0
-    again = watch(house, tmp_path / "bob", *place)
-    again.wait_out("fps")
-    assert "First time" not in again.aside.text
-    assert again.end() == 0
+    without = watch(house, tmp_path / "bob", *place)
+    assert without.wait_end() == 64
+    assert f"127.0.0.1:{port} admits those who have its watch link" in without.aside.text
+    for arguments, home in (([link, *place[4:]], "bob"), (place, "bob"), (place, "ann")):
+        viewer = watch(house, tmp_path / home, *arguments)
+        viewer.wait_out("fps")
+        assert viewer.end() == 0
     assert first.end() == 0
 
     shutil.rmtree(tmp_path / "ann")
@@ -66,9 +64,26 @@ def test_the_first_key_is_remembered_and_another_one_is_a_hard_stop(house: Cinem
     fooled = watch(house, tmp_path / "carl", link, "--sink", "null")
     assert fooled.wait_end() == 1
     assert "another key than the watch link names" in fooled.aside.text
-    made_sure = watch(house, tmp_path / "bob", *place, "--accept-new-key")
+    made_sure = watch(house, tmp_path / "bob", new_link, "--sink", "null", "--stats")
     made_sure.wait_out("fps")
     assert made_sure.end() == 0
+
+
+def test_a_new_link_ends_the_old_one(house: Cinema, tmp_path: Path) -> None:
+    port = free_port()
+    first, link, _ = serve(house, tmp_path / "ann", port=port)
+    assert first.end() == 0
+    again, same, _ = serve(house, tmp_path / "ann", port=port)
+    assert same == link
+    assert again.end() == 0
+    _, new_link, _ = serve(house, tmp_path / "ann", "--new-link", port=port)
+    assert new_link.partition(".")[0] == link.partition(".")[0]
+    refused = watch(house, tmp_path / "bob", link, "--sink", "null")
+    assert refused.wait_end() == 1
+    assert "This watch link is not valid, or not any more" in refused.aside.text
+    viewer = watch(house, tmp_path / "bob", new_link, "--sink", "null", "--stats")
+    viewer.wait_out("fps")
+    assert viewer.end() == 0
 
 
 def test_viewers_go_on_when_the_server_comes_back(house: Cinema, tmp_path: Path) -> None:

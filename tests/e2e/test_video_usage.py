@@ -16,7 +16,7 @@ from e2e.program import COMMAND
 from serverhouse.ports import free_port
 
 NO_DISPLAY = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-KEY = "q3wk6dii3wv3ulckgrxarosqoyjdrx4gidox7qkgnookpwujzdnq"
+KEY = "q3wk6dii3wv3ulckgrxarosqoyjdrx4gidox7qkgnookpwujzdnq.mrswmz3infvgw3dnnzxxa4lsom"
 
 
 @pytest.fixture(name="house")
@@ -44,16 +44,19 @@ def _house() -> Iterator[Cinema]:
         (["serve", "--camera-index", "97"], 1, "camera"),
         (["serve", "--plain", "--source", "screen"], 1, "There is no screen here: DISPLAY is not set."),
         (["serve", "--plain", "--source", "test", "--host", "no.such.host.invalid"], 1, "is not known here"),
-        (["watch"], 64, "Give the watch link that the server shows, or name the server with --server-host."),
+        (["watch"], 64, "Give the watch link that the server shows; for a server that you have watched before"),
         (["watch", "--plain"], 64, "Name the server with --server-host."),
         (["watch", "--plain", "lanline-video://h/#x"], 64, "A watch link is for the encrypted way"),
         (["watch", "http://h/"], 64, "A watch link begins with lanline-video://."),
-        (["watch", "lanline-video://h:1/#short"], 64, "it is cut off or mistyped"),
+        (["watch", "lanline-video://h:1/#short"], 64, "has no secret: it is cut off"),
         (["watch", f"lanline-video://h:1/#{KEY}", "--server-host", "h"], 64, "leave out --server-host"),
         (["watch", "--server-host", "h", "--timeout", "0"], 64, "--timeout goes from 0.1 to 3,600; 0 is out of that."),
         (["watch", "--server-host", "h", "--max-buffer-frames", "0"], 64, "--max-buffer-frames goes from 1 to"),
-        (["watch", "--server-host", "h", "--sink", "film.avi"], 64, "film.avi is none of them."),
-        (["watch", "--server-host", "no.such.host.invalid", "--sink", "null"], 1, "is not known here"),
+        (["watch", "lanline-video://h/#" + KEY, "--sink", "film.avi"], 64, "film.avi is none of them."),
+        (["watch", "lanline-video://no.such.host.invalid/#" + KEY, "--sink", "null"], 1, "is not known here"),
+        (["watch", "--server-host", "cam.lan"], 64, "cam.lan:6000 admits those who have its watch link"),
+        (["serve", "--source", "test", "--public"], 64, "--public is for --plain"),
+        (["serve", "--source", "test", "--plain", "--new-link"], 64, "The plain format has no watch link"),
         (["watch", "--plain", "--server-host", "127.0.0.1"], 1, "add --sink terminal"),
         (["watch", "--plain", "--server-host", "127.0.0.1", "--sink", "terminal"], 1, "The output is no terminal."),
     ],
@@ -119,18 +122,6 @@ def test_a_terminal_without_colour_is_sent_letters(house: Cinema) -> None:
     viewer.press(b"q")
     assert viewer.wait_end() == 0
     assert not re.search(r"\x1b\[[34]8;", viewer.out.text)
-
-
-def test_what_is_to_be_known_of_the_key_is_told_when_the_terminal_is_free_again(house: Cinema, tmp_path: Path) -> None:
-    _, port = house.serve("--size", "320x240", "--home", str(tmp_path / "ann"))
-    viewer = house.run(
-        "watch", "--server-host", "127.0.0.1", "--server-port", str(port), "--sink", "terminal",
-        "--home", str(tmp_path / "bob"), terminal=(24, 80), TERM="vt100", LC_ALL="C.UTF-8",
-    )  # fmt: skip
-    viewer.wait_out(r"\+\+\+")
-    viewer.press(b"q")
-    assert viewer.wait_end() == 0
-    assert "First time at" in viewer.out.text.partition("\x1b[?1049l")[2]
 
 
 def test_silence_is_shown_in_the_terminal(house: Cinema) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from e2e.nodes import ENVIRONMENT, end_nodes
+from lanline.crypto.words import fingerprint_words
+from lanline.server.datafolder import DataFolder
 from serverhouse.ports import free_port
 
 LIMIT_S = 90.0
@@ -66,7 +67,22 @@ class Town:
         return process
 
     def join(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.run(name, "join", f"127.0.0.1:{self.port}", "--name", name, *options, LANLINE_PASSWORD=PASSWORD)
+        return self.run(
+            name,
+            "join",
+            f"127.0.0.1:{self.port}",
+            "--name",
+            name,
+            "--accept-key",
+            self.key_words,
+            *options,
+            LANLINE_PASSWORD=PASSWORD,
+        )
+
+    @property
+    def key_words(self) -> str:
+        """As whoever runs the server reads them."""
+        return words_of_server(self.folder / "data")
 
     def admin(self, *words: str) -> None:
         """As the operator, on the folder of the server."""
@@ -86,11 +102,11 @@ class Town:
         self.close(signal.SIGKILL)
 
 
+def words_of_server(data: Path) -> str:
+    return " ".join(fingerprint_words(DataFolder(data).read_fingerprint()))
+
+
 def parsed(line: str) -> dict[str, Any]:
     value = json.loads(line)
     assert isinstance(value, dict)
     return value
-
-
-def words_of_key(text: str) -> list[str]:
-    return re.findall(r"^ {4}(\w+(?: \w+){5})$", text, re.MULTILINE)

@@ -17,13 +17,13 @@ from lanline.server.appends import Appends
 from lanline.server.catchup import CatchUp
 from lanline.services.delivery import Feeds
 from lanline.storage.sqlite.logs import SqliteLogs
+from lanline.testing.trace import first_difference
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.entries import Committed, LogEntry, Place
 from sim.run import run_system_seed
 from sim.system.disk import Database
 from sim.system.ledger import PromiseBroken
 from sim.system.scenario import SystemScenario
-from sim.trace import first_difference
 
 SEEDS_IN_CI = 48
 SEEDS_TO_NOTICE = range(1, 60)

@@ -97,36 +97,39 @@ async def _has_joined(folder: Path, server: str, name: str) -> bool:
 
 
 async def _enrol(folder: Path, server: str, name: str) -> bool:
-    from lanline.client.chat.joining import join_server
+    from lanline.client.chat.joining import join_server, meet_server
     from lanline.client.chat.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
     from lanline.faces.chat.terminalchat import screen
     from lanline.faces.prompt import TypedLines
 
+    key: bytes | None = None
+
+    async def meet(server: str, name: str) -> list[str]:
+        nonlocal key
+        key = await meet_server(folder, server, name, _AT_TERMINAL_S)
+        if key is None:
+            return []
+        from lanline.crypto.words import fingerprint_words
+
+        return fingerprint_words(key)
+
     async def join(server: str, name: str, password: str) -> None:
-        joined = await join_server(folder, server, name, password, label=platform.node(), limit_s=_AT_TERMINAL_S)
+        joined = await join_server(
+            folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=_AT_TERMINAL_S
+        )
         for line in _told(joined):
             _tell(line)
 
     answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
     with screen():
         _tell("Welcome to Lanline. This folder has joined no server yet; Ctrl+D leaves.")
-        return await Enrolling(TypedLines(_tell), _tell, join, parse_server).run(answers)
+        return await Enrolling(TypedLines(_tell), _tell, meet, join, parse_server).run(answers)
 
 
 def _told(joined: Joined) -> list[str]:
     title = joined.server.name or joined.server.place
-    lines = [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
-    if joined.is_first_trusted and joined.server.fingerprint is not None:
-        from lanline.crypto.words import fingerprint_words
-
-        words = fingerprint_words(joined.server.fingerprint)
-        lines += [
-            "No invite named the server's key, so the one it showed is trusted from now on.",
-            "Compare its words, by another way, with those that the server shows:",
-            *("  " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)),
-        ]
-    return lines
+    return [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
 
 
 def _tell(line: str) -> None:

@@ -7,6 +7,7 @@ import shlex
 
 from lanline.client.passwords import checked_password, password_from_command, password_from_terminal
 from lanline.errors import InvalidInput
+from lanline.model.passwords import LEAST_PASSWORD_CHARS
 
 PASSWORD_VARIABLE = "LANLINE_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
 _NOBODY = f"There is nobody to ask for the password: set {PASSWORD_VARIABLE}, or give --password-command."
@@ -18,7 +19,9 @@ def read_password(name: str, command: str | None) -> str:
         return password_from_command(_words(command))
     if PASSWORD_VARIABLE in os.environ:
         return checked_password(os.environ[PASSWORD_VARIABLE])
-    return password_from_terminal(f"Password for {name} (yours, or at least 8 characters for a new account): ", _NOBODY)
+    return password_from_terminal(
+        f"Password for {name} (yours, or at least {LEAST_PASSWORD_CHARS} characters for a new account): ", _NOBODY
+    )
 
 
 def confirm_password(password: str) -> None:

@@ -1,8 +1,9 @@
-"""The client's folder: its identity, and the keys of those it has met."""
+"""The client's folder: its identity, the keys of those it has met, and the secret of its watch link."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +11,20 @@ import msgspec
 
 from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem
+from lanline.model.watchlinks import SECRET_BYTES
 from lanline.wholefile import create_whole, replace_whole
 
 _IDENTITY_FILE = "identity.pem"
 _PEERS_FILE = "known_peers.json"
+_WATCH_FILE = "watch_secret"
 
 
 class KnownPeer(msgspec.Struct, frozen=True):
     fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     name: str
     first_met: str
+    secret: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    """Of a watch link, where it is a video server."""
 
 
 class Home:
@@ -52,16 +57,46 @@ class Home:
         except OSError as cause:
             raise IdentityProblem(f"The key file {path} cannot be used: {cause.strerror}.") from cause
 
+    def watch_secret(self) -> bytes | None:
+        """That of this home's own watch link; None when it has served no video yet."""
+        path = self._folder / _WATCH_FILE
+        try:
+            secret = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as cause:
+            raise IdentityProblem(
+                f"The secret of your watch link in {path} cannot be read: {cause.strerror}."
+            ) from cause
+        if len(secret) != SECRET_BYTES:
+            raise IdentityProblem(f"{path} is damaged. Remove it, and the video server makes a new watch link.")
+        return secret
+
+    def make_watch_secret(self, entropy: Callable[[int], bytes], *, anew: bool = False) -> bytes:
+        """The one that there is, or a new one; `anew` ends the links that were given out."""
+        known = self.watch_secret()
+        if known is not None and not anew:
+            return known
+        secret = entropy(SECRET_BYTES)
+        path = self._folder / _WATCH_FILE
+        try:
+            replace_whole(path, secret)
+        except OSError as cause:
+            raise IdentityProblem(
+                f"The secret of your watch link cannot be kept in {path}: {cause.strerror}."
+            ) from cause
+        return secret
+
     def known_peer(self, label: str) -> KnownPeer | None:
         return self._read_peers().get(label)
 
-    def remember_peer(self, label: str, fingerprint: bytes, name: str) -> None:
+    def remember_peer(self, label: str, fingerprint: bytes, name: str, secret: bytes = b"") -> None:
         peers = self._read_peers()
         known = peers.get(label)
-        if known is not None and known.fingerprint == fingerprint.hex():
+        if known is not None and (known.fingerprint, known.secret) == (fingerprint.hex(), secret.hex()):
             return
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        peers[label] = KnownPeer(fingerprint.hex(), name, today)
+        peers[label] = KnownPeer(fingerprint.hex(), name, today, secret.hex())
         path = self._folder / _PEERS_FILE
         try:
             replace_whole(path, msgspec.json.format(msgspec.json.encode(peers), indent=1))

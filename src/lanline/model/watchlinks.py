@@ -1,8 +1,8 @@
-"""Watch links: where a broadcast is, and the fingerprint of who sends it.
+"""Watch links: where a broadcast is, the fingerprint of who sends it, and the secret that lets a viewer in.
 
-    lanline-video://HOST:PORT/#FINGERPRINT
+    lanline-video://HOST:PORT/#FINGERPRINT.SECRET
 
-The fingerprint is written as in an invite, in base32, small letters, unpadded; there is no secret in it.
+Both are written as in an invite, in base32, small letters, unpadded.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from lanline.model.accounts import FINGERPRINT_BYTES
 
 SCHEME = "lanline-video://"
 DEFAULT_PORT = 6000
+SECRET_BYTES = 16
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE | re.ASCII)
-_FINGERPRINT = re.compile(r"[a-z2-7]{52}", re.IGNORECASE | re.ASCII)
+_WRITTEN = re.compile(r"[a-z2-7]+", re.IGNORECASE | re.ASCII)
 
 
 class WatchLink(msgspec.Struct, frozen=True):
     host: str
     port: int
     fingerprint: bytes
+    secret: bytes
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{SCHEME}{host}:{self.port}/#{_base32(self.fingerprint)}"
+        return f"{SCHEME}{host}:{self.port}/#{_base32(self.fingerprint)}.{_base32(self.secret)}"
 
     @classmethod
     def parse(cls, text: str) -> WatchLink:
@@ -48,7 +50,17 @@ class WatchLink(msgspec.Struct, frozen=True):
             raise InvalidInput(f"After {SCHEME} stands a host name or an address, and a port.")
         if port == 0:
             raise InvalidInput("The port in the watch link is not a number from 1 to 65535.")
-        return cls(host, port or DEFAULT_PORT, _parse_fingerprint(parts.fragment))
+        fingerprint, dot, secret = parts.fragment.partition(".")
+        if not dot:
+            raise InvalidInput(
+                "The watch link has no secret: it is cut off, or of an older version. The server shows the whole link."
+            )
+        return cls(
+            host,
+            port or DEFAULT_PORT,
+            _parse("fingerprint", fingerprint, FINGERPRINT_BYTES),
+            _parse("secret", secret, SECRET_BYTES),
+        )
 
 
 def _is_host(host: str) -> bool:
@@ -65,12 +77,13 @@ def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").lower()
 
 
-def _parse_fingerprint(text: str) -> bytes:
-    if _FINGERPRINT.fullmatch(text):
-        data = base64.b32decode(text.upper() + "====")
+def _parse(what: str, text: str, size_bytes: int) -> bytes:
+    letters = -(-size_bytes * 8 // 5)
+    if len(text) == letters and _WRITTEN.fullmatch(text):
+        data = base64.b32decode(text.upper() + "=" * (-letters % 8))
         # The last letter has bits to spare; another spelling of the same bytes is a slip of the hand.
-        if len(data) == FINGERPRINT_BYTES and _base32(data) == text.lower():
+        if _base32(data) == text.lower():
             return data
     raise InvalidInput(
-        "The fingerprint in the watch link is 52 letters and digits (a-z, 2-7): it is cut off or mistyped."
+        f"The {what} in the watch link is {letters} letters and digits (a-z, 2-7): it is cut off or mistyped."
     )

@@ -16,7 +16,7 @@ from lanline.server.notices import Notices
 from lanline.server.passwords import Passwords, not_done
 from lanline.server.session import Handler, Session
 from lanline.server.state import ServerState
-from lanline.services.accounts import check_password
+from lanline.services.accounts import check_new_password, check_same_password
 from lanline.services.invites import drop_invite, make_invite, new_token, visible_invites
 from lanline.storage.api import Transaction
 from lanline.wire.chat import admin
@@ -56,9 +56,10 @@ class AdminDesk:
 
     def _change_password(self, session: Session, message: ChangePassword) -> None:
         self._check(session, needs_admin=False)
-        check_password(message.new)
         account = self._state.directory.known(session.account)
-        host, name, request = session.address[0], folded_name(account.name), message.request
+        check_new_password(message.new, account.name)
+        # Strangers who guess at this name do not keep its owner from changing the password.
+        host, name, request = session.address[0], f"\0{folded_name(account.name)}", message.request
         self._passwords.begin_try(host, name)
 
         def judge(is_right: bool | None) -> None:
@@ -67,21 +68,31 @@ class AdminDesk:
             if not is_right:
                 raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
             text = "The password of your account was changed on another device."
-            self._put_password(session, request, account.id, message.new, ServerSays(text))
+            is_same = partial(check_same_password, account=account.id, password_hash=known)
+            self._put_password(session, request, account.id, message.new, ServerSays(text), is_same)
 
         def judged(is_right: bool | None) -> None:
-            if is_right is not False:
+            if is_right:
+                self._passwords.settle(host, name)
+            elif is_right is None:
                 self._passwords.forgive(host, name)
             session.attempt(request, lambda: judge(is_right))
 
         try:
-            self._passwords.verify(message.old, self._passwords.known_hash(account.id), judged)
+            known = self._passwords.known_hash(account.id)
+            self._passwords.verify(message.old, known, judged)
         except Exception:
             self._passwords.forgive(host, name)
             raise
 
     def _put_password(
-        self, session: Session, request: int, account: AccountId, password: str, told: ServerSays
+        self,
+        session: Session,
+        request: int,
+        account: AccountId,
+        password: str,
+        told: ServerSays,
+        check: Callable[[Transaction], None] = lambda _: None,
     ) -> None:
         def then(_: None) -> None:
             self._state.tell([account], told, but=session)
@@ -90,12 +101,12 @@ class AdminDesk:
         def put(password_hash: str | None) -> None:
             if password_hash is None:
                 raise not_done()
-            self._state.write(
-                session,
-                request,
-                lambda transaction: transaction.accounts.set_password_hash(account, password_hash),
-                then,
-            )
+
+            def work(transaction: Transaction) -> None:
+                check(transaction)
+                transaction.accounts.set_password_hash(account, password_hash)
+
+            self._state.write(session, request, work, then)
 
         self._passwords.hash(password, lambda answer: session.attempt(request, lambda: put(answer)))
 
@@ -123,6 +134,8 @@ class AdminDesk:
 
         def revoke(transaction: Transaction) -> Device | None:
             transaction.accounts.revoke_device(device.id, now_ms)
+            # Whoever has stolen it may have made invites with it; they do not stand in its name.
+            transaction.invites.drop_all(device.added_ms, device.account)
             return transaction.accounts.device(device.id)
 
         self._state.write(session, message.request, revoke, then)
@@ -234,6 +247,8 @@ class AdminDesk:
             after = msgspec.structs.replace(before, **flags)
             if not session.is_operator and _rules(before) and not _rules(after):
                 _check_others_rule(transaction, account)
+            if after.is_banned or (before.is_admin and not after.is_admin):
+                transaction.invites.drop_all(creator=account)
             transaction.accounts.change(after)
             return after
 
@@ -246,8 +261,8 @@ class AdminDesk:
 
     def _set_password(self, session: Session, message: admin.SetPassword) -> None:
         self._check(session)
-        check_password(message.password)
         account = self._state.directory.known(AccountId(message.account))
+        check_new_password(message.password, account.name)
         text = "An admin has given your account a new password. Your devices stay signed in."
         self._put_password(session, message.request, account.id, message.password, ServerSays(text))
 

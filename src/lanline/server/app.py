@@ -24,6 +24,7 @@ from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
 from lanline.server.epoch import end_if_restored
+from lanline.server.freedmemory import give_freed_memory_back
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -96,6 +97,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             os.urandom,
             config.chat_settings(platform.node() or "lanline"),
             folder.operator().fingerprint,
+            folder.free_bytes,
         )
         chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)
@@ -112,6 +114,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         place = _public_place(config, listener.address)
         first_invite = await _first_invite(chat, place, identity)
         _announce(undo, folder, listener.address, place)
+        give_freed_memory_back(LoopClock())
         gc.freeze()  # what is there now stays: no collection need look at it again
         name = config.server_name or platform.node()
         yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
@@ -147,7 +150,7 @@ def _public_place(config: ServerConfig, address: Address) -> Address:
 async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
     if chat.has_accounts:
         return None
-    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    token = await chat.make_first_invite(FIRST_INVITE_LIVES_S)
     return InviteLink(*place, identity.fingerprint, token)
 
 

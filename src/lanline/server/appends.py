@@ -7,6 +7,7 @@ sent after an entry that failed cannot come before it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -14,17 +15,19 @@ from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.logs import Appended, LogId, NewEntry, check_entry
 from lanline.server.catchup import CatchUp
-from lanline.server.refusals import RETRY_STORAGE_S, as_refusal, refused, slow_down
+from lanline.server.refusals import RETRY_STORAGE_S, as_refusal, disk_is_low, refused, slow_down
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.services.conversations import Conversation
 from lanline.services.limits import Buckets
+from lanline.services.usage import ENTRY_COST_BYTES, keep_usage
 from lanline.storage.api import Transaction
 from lanline.storage.ticket import Ticket
 from lanline.wire.chat.entries import Append, Committed, LogEntry, Place
 
 MOST_UNCOMMITTED = 256
 MOST_UNCOMMITTED_BYTES = 1024 * 1024
+_KEEP_USAGE_EVERY_S = 600.0
 _LEAST_WAIT_S = 0.25
 """A client that is told to wait for one message comes back with many."""
 
@@ -43,6 +46,9 @@ class Appends:
         self._state = state
         self._catch_up = catch_up
         self._buckets: Buckets[AccountId] = Buckets(state.settings.messages_per_s, state.settings.messages_burst)
+        self._usage = state.messages
+        self._quota_bytes = state.settings.message_quota_bytes
+        self._usage_kept_at = state.clock.now()
         self._waiting = Batch([], [])
         self._under_way: list[NewEntry] = []
         self._is_writing = False
@@ -55,6 +61,7 @@ class Appends:
     def take(self, session: Session, message: Append) -> None:
         entry_id = message.entry_id
         if session.held is not None and session.held != entry_id:
+            self._state.count_excess(session)
             raise slow_down(_LEAST_WAIT_S)
         session.held = None  # also when it is refused for good now: the others may pass
         self._check_pace(session, entry_id)  # before anything is looked up: what is refused is not for nothing
@@ -70,6 +77,8 @@ class Appends:
             message.content,
         )
         check_entry(entry)
+        if not self._usage.take(entry.account, len(entry.content) + ENTRY_COST_BYTES, self._quota_bytes):
+            self._check_quota(entry)
         session.uncommitted += 1
         session.uncommitted_bytes += len(entry.content)
         self._waiting.entries.append(entry)
@@ -96,13 +105,27 @@ class Appends:
         return self._state.store.read(lambda view: view.logs.find(log, account, entry_id)) is not None
 
     def _check_pace(self, session: Session, entry_id: bytes) -> None:
+        now = self._state.clock.now()
         if session.uncommitted >= MOST_UNCOMMITTED or session.uncommitted_bytes >= MOST_UNCOMMITTED_BYTES:
             wait_s = _LEAST_WAIT_S
         else:
-            wait_s = self._buckets.take(session.account, self._state.clock.now())
+            wait_s = self._buckets.take(session.account, now)
         if wait_s or self._state.is_closing:
             session.held = entry_id
+            self._state.count_excess(session)
             raise slow_down(max(wait_s, _LEAST_WAIT_S))
+        if self._state.floor.is_low(now) and not session.is_admin:
+            session.held = entry_id
+            raise disk_is_low()
+
+    def _check_quota(self, entry: NewEntry) -> None:
+        """As with who is muted: what was taken once is taken again."""
+        if not self._was_taken(entry.log, entry.account, entry.entry_id):
+            text = (
+                f"You have written {self._quota_bytes // 1024**2} MB on this server, all that you may. Ask its admin."
+            )
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+        self._usage.add(entry.account, len(entry.content) + ENTRY_COST_BYTES)
 
     # Writing.
 
@@ -110,6 +133,7 @@ class Appends:
         """Write what was taken, and all that was handed to the store before; then tell."""
         if self._waiting.entries and not self._is_writing:
             self._hand_in()
+        self._keep_usage()
         self._state.store.write(_nothing).when_settled(lambda ticket: self._finish_rest(ticket, when_done))
 
     def _finish_rest(self, ticket: Ticket[None], when_done: Callable[[Ticket[None]], None]) -> None:
@@ -175,10 +199,16 @@ class Appends:
                 self._waiting.entries.append(entry)
                 self._waiting.senders.append(sender)
 
-    @staticmethod
-    def _release(session: Session, entry: NewEntry) -> None:
+    def _release(self, session: Session, entry: NewEntry) -> None:
         session.uncommitted -= 1
         session.uncommitted_bytes -= len(entry.content)
+        self._usage.add(entry.account, -len(entry.content) - ENTRY_COST_BYTES)
+
+    def _keep_usage(self) -> None:
+        self._usage_kept_at = self._state.clock.now()
+        record = self._usage.take_record((*self._under_way, *self._waiting.entries))
+        if record is not None:
+            self._state.store.write(partial(keep_usage, record=record))
 
     # Telling.
 
@@ -195,6 +225,7 @@ class Appends:
             else:
                 places[session] = [place]
             if at.is_repeat:
+                self._usage.add(entry.account, -len(entry.content) - ENTRY_COST_BYTES)
                 repeats.append((entry.log, at.sequence))
                 continue
             published = LogEntry(
@@ -213,14 +244,19 @@ class Appends:
             self._publish(log, entries)
         for log, sequence in repeats:
             self._check_known(log, sequence)
+        if self._state.clock.now() - self._usage_kept_at > _KEEP_USAGE_EVERY_S:
+            self._keep_usage()
 
     def _publish(self, log: LogId, entries: list[LogEntry]) -> None:
         conversation = self._state.conversations.get(log)
         assert conversation is not None
         before, conversation.head = conversation.head, entries[-1].sequence
         if entries[0].sequence == before + 1:
+            self._usage.note_head(log, conversation.head)
             self._read_on(self._state.feeds.publish(log, entries), log, before)
         else:
+            self._count_unseen(log, before, entries[0].sequence - 1)
+            self._usage.note_head(log, conversation.head)
             # A commit that failed had been written after all. Followers read what they miss from the store.
             self._read_on(self._state.feeds.take_all(log), log, before)
 
@@ -229,7 +265,11 @@ class Appends:
         conversation = self._state.conversations.get(log)
         if conversation is not None and sequence > conversation.head:
             before, conversation.head = conversation.head, sequence
+            self._count_unseen(log, before, sequence)
             self._read_on(self._state.feeds.take_all(log), log, before)
+
+    def _count_unseen(self, log: LogId, after: int, through: int) -> None:
+        self._state.store.read(lambda view: self._usage.count_anew(view, log, after, through))
 
     def _read_on(self, stragglers: list[Session], log: LogId, position: int) -> None:
         for session in stragglers:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
 from functools import partial
 
 from lanline.clock import Clock
 from lanline.errors import CloseCode, StorageError
 from lanline.ids import Entropy
-from lanline.model.accounts import Account, Device, DeviceId
+from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.addresses import address_text
 from lanline.model.settings import ServerSettings
 from lanline.server.admindesk import AdminDesk
+from lanline.server.admission import Admission
 from lanline.server.catchup import CatchUp
-from lanline.server.door import Door
+from lanline.server.door import OPERATOR, Door
 from lanline.server.joining import Joining
 from lanline.server.logdesk import LogDesk
 from lanline.server.notices import Notices
@@ -23,8 +26,7 @@ from lanline.server.roomdesk import RoomDesk
 from lanline.server.roomnews import RoomNews
 from lanline.server.session import Address, Handler, Session, State
 from lanline.server.state import ServerState
-from lanline.server.strangers import Strangers
-from lanline.services.invites import make_invite, new_token
+from lanline.services.invites import make_first_invite, make_invite, new_token
 from lanline.storage.api import Store, Transaction
 from lanline.storage.ticket import Ticket
 from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
@@ -43,9 +45,11 @@ class ChatServer:
         entropy: Entropy,
         settings: ServerSettings,
         operator_fingerprint: bytes | None = None,
+        free_bytes: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
-        state = self._state = ServerState(store, clock, passwords, entropy, settings)
-        self._strangers = Strangers(settings)
+        """`free_bytes`: how much room there is on the store's disk."""
+        state = self._state = ServerState(store, clock, passwords, entropy, settings, free_bytes)
+        self._admission = Admission(settings)
         self._catch_up = CatchUp(state)
         self._notices = Notices(state)
         guard = Passwords(state)
@@ -95,6 +99,17 @@ class ChatServer:
 
         return self._state.store.write(work)
 
+    def make_first_invite(self, expires_in_s: float) -> Ticket[bytes]:
+        """For whoever sets the server up, and is its first admin. There is never more than one."""
+        token = new_token(self._state.entropy)
+        invite = self._admin.new_invite(token, 1, expires_in_s, grants_admin=True, creator=None)
+
+        def work(transaction: Transaction) -> bytes:
+            make_first_invite(transaction, invite)
+            return token
+
+        return self._state.store.write(work)
+
     def figures(self) -> dict[str, float]:
         """For the metrics: `_total` counts up, the rest is as it is now."""
         return self._state.figures()
@@ -104,22 +119,37 @@ class ChatServer:
     def on_accept(self, link: ClientLink, address: Address) -> None:
         """A client has called. What it does from here on comes to its session; an exception there is its own."""
         state = self._state
-        is_full = len(state.sessions) >= state.settings.most_links or not self._strangers.have_room(address[0])
-        if state.is_closing or is_full:
+        account = self._known_account(link.peer_fingerprint)
+        has_room = (
+            self._admission.has_room_near(address[0]) if account is None else self._admission.has_room_for(account)
+        )
+        if state.is_closing or len(state.sessions) >= state.settings.most_links or not has_room:
             link.close(CloseCode.BUSY, "The server takes no more links now.")
             return
         session = Session(link, address, self._handlers, self)
         state.sessions[session] = None
-        self._strangers.add(session)
+        if account is None:
+            self._admission.add_stranger(session)
+        else:
+            self._admission.add_known(session, account)
         session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
         link.set_handler(session.handle_event)
+
+    def _known_account(self, fingerprint: bytes) -> AccountId | None:
+        """Whose device this is, as long as it may sign in. The handshake has proven that it holds the key."""
+        if fingerprint == self._door.operator_fingerprint:
+            return OPERATOR.id
+        device = self._state.directory.by_key(fingerprint)
+        if device is None or device.is_revoked or self._state.directory.known(device.account).is_banned:
+            return None
+        return device.account
 
     def _let_in(self, session: Session, request: int, account: Account, device: Device | None, is_new: bool) -> None:
         state = self._state
         if session.timer is not None:
             session.timer.cancel()
             session.timer = None
-        self._strangers.drop(session)
+        self._admission.drop(session)
         session.link.trust()
         session.state = State.SIGNED_IN
         session.account = account.id
@@ -159,7 +189,9 @@ class ChatServer:
         if session.account:
             mine = state.sessions_of[session.account]
             mine.remove(session)
-            if not mine:
+            if mine:
+                state.presence.move(session.account, address_text(mine[-1].address))
+            else:
                 del state.sessions_of[session.account]
             state.presence.go(session.account, state.clock.now_ms())
             self._notices.request_push()
@@ -170,7 +202,7 @@ class ChatServer:
             session.timer.cancel()
             session.timer = None
         self._state.sessions.pop(session, None)
-        self._strangers.drop(session)
+        self._admission.drop(session)
         self.left(session)
 
     # The end.

@@ -10,7 +10,7 @@ from lanline.server.session import Session, State
 from lanline.server.state import ServerState
 from lanline.wire.chat.signin import VERSIONS, Hello, NoCommonVersion, SignIn, Welcome
 
-_OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
+OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
 LetIn = Callable[[Session, int, Account, Device | None, bool], None]
 """The session, the number of its request, who it is, on which device, and whether the account is new."""
@@ -36,7 +36,7 @@ class Door:
     def sign_in(self, session: Session, message: SignIn) -> None:
         fingerprint = session.link.peer_fingerprint
         if self.operator_fingerprint and fingerprint == self.operator_fingerprint:
-            self._let_in(session, message.request, _OPERATOR, None, False)
+            self._let_in(session, message.request, OPERATOR, None, False)
             return
         device = self._state.directory.by_key(fingerprint)
         if device is None:

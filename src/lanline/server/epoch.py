@@ -65,6 +65,7 @@ def _kept(view: View) -> bytes:
 
 def end_if_restored(engine: Engine, folder: DataFolder) -> bool:
     """At each start, before anybody is let in. True: the epoch that is kept was of another folder, and is gone.
+    So are the invites: which of them were used, dropped or ended since, only the lost state knew.
 
     Raises StorageError when that cannot be written: the server would speak to its clients as the one it was.
     """
@@ -84,6 +85,7 @@ def _note_start(engine: Engine, mark: bytes, *, is_same: bool) -> None:
         transaction.settings.put(_START_SETTING, mark)
         if not is_same:
             transaction.settings.put(_SETTING, None)
+            transaction.invites.drop_all()
 
     for outcome in engine.transact([work]):
         if isinstance(outcome, Exception):

@@ -13,7 +13,6 @@ import msgspec
 
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import FINGERPRINT_BYTES, Account, AccountId, Device
-from lanline.model.invites import invite_token_hash
 from lanline.model.names import checked_name, folded_name
 from lanline.model.settings import ServerSettings
 from lanline.server.door import Door, banned
@@ -22,8 +21,8 @@ from lanline.server.passwords import Passwords, not_done
 from lanline.server.roomnews import RoomNews
 from lanline.server.session import Session, State
 from lanline.server.state import ServerState
-from lanline.services.accounts import check_password, checked_label
-from lanline.services.invites import is_usable
+from lanline.services.accounts import check_new_password, check_same_password, checked_label
+from lanline.services.invites import end_first_invite, is_usable, use_invite
 from lanline.services.rooms import RoomChange, enter_lobby
 from lanline.storage.api import Transaction
 from lanline.storage.ticket import Ticket
@@ -40,10 +39,8 @@ class Attempt(msgspec.Struct, frozen=True, eq=False):
     label: str
     may_make: bool
     """An account: the server is open, or the invite is good."""
-
-    @property
-    def host(self) -> str:
-        return self.session.address[0]
+    host: str
+    """Where it was made: what is given back is given back there, wherever the link has moved."""
 
 
 class Newcomer(msgspec.Struct, frozen=True):
@@ -62,11 +59,12 @@ class Joining:
 
     def join(self, session: Session, message: Join) -> None:
         name, label = checked_name(message.name), checked_label(message.label)
-        check_password(message.password)
         account = self._state.directory.by_name(name)
         self._check_key(session, account)
         may_make = self._state.settings.is_open or self._has_invite(message.token)
-        attempt = Attempt(session, message, name, label, may_make)
+        if account is None and may_make:
+            check_new_password(message.password, name)
+        attempt = Attempt(session, message, name, label, may_make, session.address[0])
         self._passwords.begin_try(attempt.host, folded_name(name))
         session.state = State.JOINING
         try:
@@ -74,7 +72,7 @@ class Joining:
             if account is None and may_make:
                 self._passwords.hash(message.password, partial(self._hashed, attempt))
             else:
-                self._passwords.verify(message.password, known, partial(self._verified, attempt, account))
+                self._passwords.verify(message.password, known, partial(self._verified, attempt, account, known))
         except Exception:
             _end_joining(session)
             self._forgive(attempt)
@@ -85,7 +83,8 @@ class Joining:
 
     def _has_invite(self, token: bytes | None) -> bool:
         now_ms = self._state.clock.now_ms()
-        return self._state.store.read(lambda view: is_usable(view, token, now_ms))
+        may = self._state.settings.members_may_invite
+        return self._state.store.read(lambda view: is_usable(view, token, now_ms, members_may_invite=may))
 
     def _check_key(self, session: Session, account: Account | None) -> None:
         fingerprint = session.link.peer_fingerprint
@@ -99,21 +98,21 @@ class Joining:
 
     # A name that is known, or that one may not take.
 
-    def _verified(self, attempt: Attempt, account: Account | None, is_right: bool | None) -> None:
+    def _verified(self, attempt: Attempt, account: Account | None, known: str | None, is_right: bool | None) -> None:
         if is_right is None:
             self._forgive(attempt)
         if _end_joining(attempt.session):
-            attempt.session.attempt(attempt.message.request, lambda: self._judge(attempt, account, is_right))
+            attempt.session.attempt(attempt.message.request, lambda: self._judge(attempt, account, known, is_right))
 
-    def _judge(self, attempt: Attempt, account: Account | None, is_right: bool | None) -> None:
+    def _judge(self, attempt: Attempt, account: Account | None, known: str | None, is_right: bool | None) -> None:
         if is_right is None:
             raise not_done()
         if account is None or not is_right:
             raise _turned_away(attempt)
-        self._forgive(attempt)
-        self._add_device(attempt, account.id)
+        self._passwords.settle(attempt.host, folded_name(attempt.name))
+        self._add_device(attempt, account.id, known)
 
-    def _add_device(self, attempt: Attempt, account: AccountId) -> None:
+    def _add_device(self, attempt: Attempt, account: AccountId, password_hash: str | None) -> None:
         session, directory = attempt.session, self._state.directory
         if directory.known(account).is_banned:
             raise banned()
@@ -125,11 +124,12 @@ class Joining:
         if sum(not each.is_revoked for each in directory.devices(account)) >= self._state.settings.most_devices:
             text = "This account has as many devices as it may. Revoke one that is not used."
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
-        self._write(
-            attempt,
-            lambda transaction: transaction.accounts.add_device(account, fingerprint, attempt.label, now_ms),
-            lambda added: self._add(attempt, added),
-        )
+
+        def add(transaction: Transaction) -> Device:
+            check_same_password(transaction, account, password_hash)
+            return transaction.accounts.add_device(account, fingerprint, attempt.label, now_ms)
+
+        self._write(attempt, add, lambda added: self._add(attempt, added))
 
     def _add(self, attempt: Attempt, added: Device) -> None:
         """Those who are there are told: whoever knows the password can do this."""
@@ -149,6 +149,7 @@ class Joining:
             raise not_done()
         if len(self._state.directory) >= self._state.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
+        self._state.check_room(is_admin=False)
         work = partial(
             _make_account,
             attempt=attempt,
@@ -203,7 +204,8 @@ def _turned_away(attempt: Attempt) -> RequestRefused:
 def _make_account(
     transaction: Transaction, attempt: Attempt, password_hash: str, settings: ServerSettings, now_ms: int
 ) -> Newcomer:
-    is_admin = _use_invite(transaction, attempt.message.token, now_ms, is_needed=not settings.is_open)
+    is_admin = _use_invite(transaction, attempt.message.token, settings, now_ms)
+    end_first_invite(transaction)
     account = transaction.accounts.add(attempt.name, now_ms, is_admin=is_admin, password_hash=password_hash)
     fingerprint = attempt.session.link.peer_fingerprint
     device = transaction.accounts.add_device(account.id, fingerprint, attempt.label, now_ms)
@@ -211,8 +213,9 @@ def _make_account(
     return Newcomer(account, device, change)
 
 
-def _use_invite(transaction: Transaction, token: bytes | None, now_ms: int, *, is_needed: bool) -> bool:
+def _use_invite(transaction: Transaction, token: bytes | None, settings: ServerSettings, now_ms: int) -> bool:
     """Whether it makes an admin. On an open server one that does not hold is no reason to stay outside."""
-    if token is None or not (is_needed or is_usable(transaction, token, now_ms)):
+    may = settings.members_may_invite
+    if token is None or (settings.is_open and not is_usable(transaction, token, now_ms, members_may_invite=may)):
         return False
-    return transaction.invites.use(invite_token_hash(token), now_ms).grants_admin
+    return use_invite(transaction, token, now_ms, members_may_invite=may).grants_admin

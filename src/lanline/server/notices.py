@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from lanline.model.accounts import Account, AccountId
+from lanline.model.addresses import Reach, host_of, reach_of
+from lanline.proto.framing import frame_message
 from lanline.server.session import Session
 from lanline.server.state import ServerState
 from lanline.wire.chat.directory import People, PeopleChanged, Person
+from lanline.wire.chat.messages import encode_message
 
 _PEOPLE_IN_MESSAGE = 1000
 
@@ -15,8 +20,9 @@ _PEOPLE_IN_MESSAGE = 1000
 class Notices:
     def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._table: dict[AccountId, Person] = {}
-        """As it was told last. Made anew for everybody who signs in, it would cost more than all the rest of that."""
+        self._tables: dict[Reach, dict[AccountId, Person]] = {reach: {} for reach in Reach}
+        """As it was told last, to those who are there. Made anew for everybody who signs in, it would cost more than
+        all the rest of that."""
         self._is_due = False
         self._next_at = 0.0
 
@@ -33,29 +39,49 @@ class Notices:
     def _push(self) -> None:
         self._is_due = False
         self._next_at = self._state.clock.now() + self._state.settings.presence_interval_s
-        people = self._refresh(self._state.presence.take_changed())
-        for start in range(0, len(people), _PEOPLE_IN_MESSAGE):
-            self._state.tell_all(PeopleChanged(tuple(people[start : start + _PEOPLE_IN_MESSAGE])))
+        self._tell(self._refresh(self._state.presence.take_changed()))
 
     def tell_new(self, account: AccountId) -> None:
         """Before anything else is told of them: nobody hears of somebody they do not know."""
-        self._state.tell_all(PeopleChanged(tuple(self._refresh([account]))))
+        self._tell(self._refresh([account]))
+
+    def _tell(self, accounts: list[AccountId]) -> None:
+        """Encoded once for all who are told the same."""
+        for start in range(0, len(accounts), _PEOPLE_IN_MESSAGE):
+            piece = accounts[start : start + _PEOPLE_IN_MESSAGE]
+            framed: dict[Reach, bytes] = {}
+            for session in list(self._state.signed_in):
+                reach = reach_of(session.address[0])
+                if reach not in framed:
+                    people = tuple(map(self._tables[reach].__getitem__, piece))
+                    framed[reach] = frame_message(encode_message(PeopleChanged(people)))
+                session.send_framed(framed[reach])
 
     def send_table(self, session: Session) -> None:
         self._refresh(self._state.presence.changed)
-        people = tuple(self._table.values())
+        people = tuple(self._tables[reach_of(session.address[0])].values())
         starts = range(0, max(1, len(people)), _PEOPLE_IN_MESSAGE)
         for start in starts:
             session.send(People(people[start : start + _PEOPLE_IN_MESSAGE], is_last=start == starts[-1]))
 
-    def _refresh(self, accounts: Iterable[AccountId]) -> list[Person]:
-        people: list[Person] = []
+    def _refresh(self, accounts: Iterable[AccountId]) -> list[AccountId]:
+        known: list[AccountId] = []
         for number in accounts:
             account = self._state.directory.account(number)
             if account is not None:
-                person = self._table[number] = self._person(account)
-                people.append(person)
-        return people
+                known.append(number)
+                person = self._person(account)
+                for reach, table in self._tables.items():
+                    is_told = self._is_told(person.address, reach)
+                    table[number] = person if is_told else msgspec.structs.replace(person, address="")
+        return known
+
+    def _is_told(self, address: str, reach: Reach) -> bool:
+        """Neighbours are told each other's addresses, for they can call them; nobody is told a public one."""
+        tells = self._state.settings.tells_addresses
+        if tells == "private":
+            return reach is not Reach.PUBLIC and reach_of(host_of(address)) is reach
+        return tells == "all"
 
     def _person(self, account: Account) -> Person:
         seen = self._state.presence.of(account.id)
@@ -63,7 +89,7 @@ class Notices:
             account.id,
             account.name,
             seen.is_online,
-            seen.address if self._state.settings.tells_addresses else "",
+            seen.address,
             seen.seen_ms or account.created_ms,
             account.is_admin,
             account.is_banned,

@@ -11,9 +11,10 @@ from lanline.model.accounts import AccountId
 from lanline.model.addresses import network_of
 from lanline.server.refusals import slow_down
 from lanline.server.state import ServerState
-from lanline.services.limits import Buckets
+from lanline.services.limits import Buckets, GrowingWaits
 
 T = TypeVar("T")
+_LONGEST_WAIT_S = 3600.0
 _MOST_AT_ONCE = 64
 """Looked at or waiting for it; each takes memory and a thread's time."""
 
@@ -22,7 +23,9 @@ class Passwords:
     def __init__(self, state: ServerState) -> None:
         self._state = state
         per_s = 1.0 / state.settings.password_wait_s
-        self._tries_of_name: Buckets[str] = Buckets(per_s, state.settings.passwords_per_account)
+        self._tries_of_name: GrowingWaits[str] = GrowingWaits(
+            state.settings.passwords_per_account, state.settings.password_wait_s, _LONGEST_WAIT_S
+        )
         self._tries_of_host: Buckets[str] = Buckets(per_s, state.settings.passwords_per_address)
         self._under_way = 0
 
@@ -43,6 +46,11 @@ class Passwords:
         """It was no wrong password, or nobody could look."""
         self._tries_of_host.give_back(network_of(host))
         self._tries_of_name.give_back(name)
+
+    def settle(self, host: str, name: str) -> None:
+        """It was the right one: those before it were its owner's mistakes, or somebody's who has not found it."""
+        self._tries_of_host.give_back(network_of(host))
+        self._tries_of_name.forget(name)
 
     def known_hash(self, account: AccountId | None) -> str | None:
         """Nobody is looked up as well: reading takes time, too."""

@@ -31,6 +31,7 @@ class Progress:
         """By whom alone a move that is not yet written was said; None: by several programs of the device."""
 
     def advance(self, session: Session, message: Advance) -> None:
+        self._state.count_excess(session)
         conversations = self._state.conversations
         for cursor in message.cursors:
             conversation = conversations.get(LogId(cursor.log))

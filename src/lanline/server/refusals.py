@@ -52,3 +52,8 @@ def refused(request: int, refusal: RequestRefused) -> Refused:
 def slow_down(wait_s: float) -> RequestRefused:
     text = "That is more than the server takes from one person at once. It goes on in a moment."
     return RequestRefused(RefusalCode.SLOW_DOWN, text, wait_s)
+
+
+def disk_is_low() -> RequestRefused:
+    text = "The server's disk is nearly full: only its admins can add anything until there is room again."
+    return RequestRefused(RefusalCode.STORAGE_FULL, text, RETRY_STORAGE_S)

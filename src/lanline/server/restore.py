@@ -20,7 +20,7 @@ from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
 from lanline.storage.sqlite.lock import FILE_NAME as LOCK_FILE
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.snapshot import check_database
-from lanline.wholefile import sync_folder
+from lanline.wholefile import make_folder, sync_folder
 
 _MAX_MANIFEST_BYTES = 100_000
 _PIECE_BYTES = 1024 * 1024
@@ -102,7 +102,7 @@ def _made(folder: Path) -> Iterator[None]:
     """What was not there before goes again when nothing came of it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         yield
     except BaseException:
         with contextlib.suppress(OSError):  # somebody else has put something there

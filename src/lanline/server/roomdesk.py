@@ -74,6 +74,7 @@ class RoomDesk:
 
         self._check_person(session)
         self._state.check_pace(session)
+        self._state.check_room(is_admin=session.is_admin)
         self._state.write(session, request, work, then)
 
     @staticmethod
@@ -110,6 +111,7 @@ class RoomDesk:
     def _open_direct(self, session: Session, message: wire.OpenDirect) -> None:
         self._check_person(session)
         self._state.check_pace(session)
+        self._state.check_room(is_admin=session.is_admin)
         one, other = session.account, self._state.directory.known(AccountId(message.account)).id
 
         def then(log: LogId) -> None:

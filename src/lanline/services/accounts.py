@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
-from lanline.model.text import safe_line
+from lanline.model.passwords import weakness
+from lanline.model.text import is_seen, safe_line
 from lanline.storage.api import View
 
-LEAST_PASSWORD_CHARS = 8
 _MOST_LABEL_CHARS = 64
 
 
@@ -74,10 +76,39 @@ class Directory:
         return None if found is None else found.account
 
 
-def check_password(password: str) -> None:
-    if len(password) < LEAST_PASSWORD_CHARS:
-        raise RequestRefused(RefusalCode.INVALID, f"A password has at least {LEAST_PASSWORD_CHARS} characters.")
+class Sender(msgspec.Struct, frozen=True):
+    """Of a request, as it was when the request came."""
+
+    account: AccountId
+    """0: the operator, who has no account that could be taken away."""
+    device: DeviceId
+    is_admin: bool
+
+
+def check_still(view: View, sender: Sender) -> None:
+    """In the transaction: the request may have waited behind the one that took its sender's rights."""
+    if sender.account == 0:
+        return
+    account, device = view.accounts.by_id(sender.account), view.accounts.device(sender.device)
+    if account is None or account.is_banned or device is None or device.is_revoked:
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, "You may do nothing on this server any more. Ask its admin.")
+    if sender.is_admin and not account.is_admin:
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, "You are no longer an admin of this server.")
+
+
+def check_same_password(view: View, account: AccountId, password_hash: str | None) -> None:
+    """In the transaction: the one that was found right may have been replaced meanwhile. Raises RequestRefused."""
+    if view.accounts.password_hash(account) != password_hash:
+        text = "The password of this account has just been changed. Try again with the new one."
+        raise RequestRefused(RefusalCode.BAD_CREDENTIALS, text)
+
+
+def check_new_password(password: str, name: str) -> None:
+    """Of an account that is made or given another one. Those that there are stay good."""
+    problem = weakness(password, name)
+    if problem:
+        raise RequestRefused(RefusalCode.INVALID, problem)
 
 
 def checked_label(label: str) -> str:
-    return " ".join(safe_line(label).split())[:_MOST_LABEL_CHARS] or "a device"
+    return " ".join("".join(filter(is_seen, safe_line(label))).split())[:_MOST_LABEL_CHARS] or "a device"

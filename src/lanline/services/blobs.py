@@ -8,16 +8,12 @@ from lanline.model.blobs import BlobId, blob_id
 from lanline.storage.api import Transaction, View
 
 
-def put_blob(transaction: Transaction, data: bytes, owner: AccountId, quota_bytes: int, now_ms: int) -> BlobId:
+def put_blob(transaction: Transaction, data: bytes, owner: AccountId, now_ms: int) -> tuple[BlobId, bool]:
+    """And whether it was not here before."""
     name = blob_id(data)
     if transaction.blobs.get(name) is not None:
-        return name
-    if transaction.blobs.size_bytes(owner) + len(data) > quota_bytes:
-        raise RequestRefused(
-            RefusalCode.QUOTA_EXCEEDED,
-            f"Your files on this server would be more than {quota_bytes // 1024**2} MB, which is all you may have.",
-        )
-    return transaction.blobs.put(data, owner, now_ms)
+        return name, False
+    return transaction.blobs.put(data, owner, now_ms), True
 
 
 def find_blob(view: View, name: bytes) -> bytes:

@@ -52,6 +52,10 @@ class LogsView(Protocol):
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
         """Without those that do not exist."""
 
+    def all_heads(self) -> dict[LogId, int]: ...
+    def sizes(self, log: LogId, after: int, through: int) -> dict[AccountId, tuple[int, int]]:
+        """How many entries there are between these of each account, and how many bytes they hold together."""
+
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """The entries that follow a sequence number, oldest first. At least one, then as their content fits."""
 
@@ -112,6 +116,8 @@ class Invites(InvitesView, Protocol):
         """Take one use; the invite as it is then. Raises InviteUnusable."""
 
     def drop(self, token_hash: bytes) -> None: ...
+    def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
+        """Those made since then; of one account, or of everybody."""
 
 
 class BlobsView(Protocol):

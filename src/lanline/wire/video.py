@@ -17,6 +17,7 @@ STREAM_SECRET_BYTES = 32
 MOST_RUNGS = 16
 MOST_NACKED = 256
 MOST_REASON_CHARACTERS = 256
+MOST_PROOF_BYTES = 32
 
 StreamId = Annotated[bytes, msgspec.Meta(min_length=STREAM_ID_BYTES, max_length=STREAM_ID_BYTES)]
 Secret = Annotated[bytes, msgspec.Meta(min_length=STREAM_SECRET_BYTES, max_length=STREAM_SECRET_BYTES)]
@@ -43,6 +44,8 @@ class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
     max_height: Side = 0
     max_bits_per_s: Count = 0
     wants_audio: bool = True
+    proof: Annotated[bytes, msgspec.Meta(max_length=MOST_PROOF_BYTES)] = b""
+    """That the viewer has the secret of the watch link: needed the first time on a link (section 9)."""
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):

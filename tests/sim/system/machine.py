@@ -13,14 +13,14 @@ from lanline.model.settings import ServerSettings
 from lanline.server.chatserver import ChatServer
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.testing.trace import Address
+from lanline.testing.world import SimWorld
 from lanline.transport.connection import Connection
 from sim.system.auditor import Auditor, Truth
 from sim.system.disk import Disk
 from sim.system.ledger import Ledger
 from sim.system.process import Computer, Death, SimProcess
 from sim.system.store import SimStore
-from sim.trace import Address
-from sim.world import SimWorld
 
 PORT = 5265
 

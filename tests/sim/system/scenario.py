@@ -15,9 +15,10 @@ from lanline.crypto.identity import Identity
 from lanline.model.settings import ServerSettings
 from lanline.proto.link.handshake import KeyExchanges
 from lanline.proto.link.profile import LinkProfile
-from sim.conditions import Conditions
+from lanline.testing.conditions import Conditions
+from lanline.testing.network import SimNetwork
+from lanline.testing.world import SimWorld
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
 from sim.system.disk import Disk
 from sim.system.home import Home
 from sim.system.inspection import disagreements, history, left, unfinished
@@ -30,7 +31,6 @@ from sim.system.squeeze import squeezed
 from sim.system.story import Story
 from sim.system.stranger import Stranger
 from sim.weather import log_uniform, random_conditions, random_events, schedule
-from sim.world import SimWorld
 
 _NAMES = ("ann", "bob", "cat", "dan")
 _REAL_DTLS_EVERY = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from lanline.crypto.sealing import EPOCH_BITS
 from lanline.crypto.streams import StreamOpener, StreamSealer
+from lanline.crypto.watchproof import is_watch_proof
 from lanline.proto.media import jitter, pacing, packet, parity, plain, reassembler, reports, subscription
 from lanline.proto.media.fec import parity_of
 from lanline.proto.media.frame import Frame
@@ -56,7 +58,9 @@ def _computed() -> dict[str, bytes]:
     vectors["stream packet 0"] = _sealed(0, contents[0])
     vectors["stream packet 4"] = _sealed(4, contents[4])
     rung = StreamOffer(STREAM_ID, SECRET, 0, StreamCodec.JPEG, 1280, 720, 2_500_000)
-    vectors["subscribe"] = encode_video(Subscribe(720, 2_500_000))
+    vectors["subscribe"] = encode_video(Subscribe(720, 2_500_000, proof=bytes(range(32))))
+    vectors["proof"] = hmac.new(bytes(range(16)), b"lanline watch 1" + bytes(range(32)), "sha256").digest()
+    assert is_watch_proof(vectors["proof"], bytes(range(16)), bytes(range(32)))
     vectors["offer"] = encode_video(Offer(30.0, [rung], None, "lab"))
     vectors["nack"] = encode_video(Nack(STREAM_ID, [3, 300]))
     vectors["key"] = encode_video(KeyFrameWanted(STREAM_ID))

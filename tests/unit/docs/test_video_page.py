@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from lanline.cli.main import app
 
 PAGE = (Path(__file__).parents[3] / "docs/video.md").read_text(encoding="utf-8")
-TOLD_IN_PROSE = {"--home", "--accept-new-key", "--help"}
+TOLD_IN_PROSE = {"--home", "--help"}
 
 
 def options(command: str) -> set[str]:

@@ -8,7 +8,8 @@ from lanline.errors import InvalidInput
 from lanline.model.watchlinks import WatchLink
 
 FINGERPRINT = bytes(range(32))
-GOOD = str(WatchLink("cam.lan", 6000, FINGERPRINT))
+SECRET = bytes(range(100, 116))
+GOOD = str(WatchLink("cam.lan", 6000, FINGERPRINT, SECRET))
 KEY = GOOD.partition("#")[2]
 
 
@@ -16,15 +17,18 @@ KEY = GOOD.partition("#")[2]
     st.sampled_from(["cam.lan", "192.168.1.20", "fe80::1", "a-b.example", "localhost"]),
     st.integers(1, 65_535),
     st.binary(min_size=32, max_size=32),
+    st.binary(min_size=16, max_size=16),
 )
-def test_what_is_written_is_read_back(host: str, port: int, fingerprint: bytes) -> None:
-    link = WatchLink(host, port, fingerprint)
+def test_what_is_written_is_read_back(host: str, port: int, fingerprint: bytes, secret: bytes) -> None:
+    link = WatchLink(host, port, fingerprint, secret)
     assert WatchLink.parse(str(link)) == link
 
 
 def test_its_form() -> None:
-    assert GOOD == "lanline-video://cam.lan:6000/#aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq"
-    assert str(WatchLink("::1", 7, FINGERPRINT)).startswith("lanline-video://[::1]:7/#")
+    assert GOOD == (
+        "lanline-video://cam.lan:6000/#aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq.mrswmz3infvgw3dnnzxxa4lsom"
+    )
+    assert str(WatchLink("::1", 7, FINGERPRINT, SECRET)).startswith("lanline-video://[::1]:7/#")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def test_its_form() -> None:
     ],
 )
 def test_what_people_make_of_it_is_understood(text: str) -> None:
-    assert WatchLink.parse(text) == WatchLink("cam.lan", 6000, FINGERPRINT)
+    assert WatchLink.parse(text) == WatchLink("cam.lan", 6000, FINGERPRINT, SECRET)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +57,12 @@ def test_what_people_make_of_it_is_understood(text: str) -> None:
         (f"lanline-video://cam.lan:70000/#{KEY}", "host and port"),
         (f"lanline-video://cam.lan:x/#{KEY}", "host and port"),
         (f"lanline-video://[::1/#{KEY}", "host and port"),
-        ("lanline-video://cam.lan:6000/", "cut off or mistyped"),
+        ("lanline-video://cam.lan:6000/", "has no secret"),
+        (GOOD.partition(".m")[0], "has no secret"),
+        (GOOD.partition(".m")[0] + ".", "The secret in the watch link is 26 letters"),
+        (GOOD.replace("aaaqeaye", "aaaqeay"), "The fingerprint in the watch link is 52 letters"),
         (GOOD[:-1], "cut off or mistyped"),
-        (GOOD[:-1] + "r", "cut off or mistyped"),
+        (GOOD[:-1] + "n", "cut off or mistyped"),
         (GOOD[:-5] + "1" + GOOD[-4:], "cut off or mistyped"),
     ],
 )

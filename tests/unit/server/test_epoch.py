@@ -44,6 +44,28 @@ def put(folder: Path, epoch: bytes) -> None:
     engine.close()
 
 
+def invites(folder: Path) -> int:
+    engine = SqliteEngine.open(folder)
+    try:
+        return len(engine.read(lambda view: view.invites.all()))
+    finally:
+        engine.close()
+
+
+def test_a_restore_brings_no_invite_back_that_was_used_or_dropped_since(house: House) -> None:
+    folder = house.folder
+    house.server.make_invite(1, None, grants_admin=True)
+    house.settle()
+    house.stop()
+    start(folder)
+    assert invites(folder) == 1
+    make_backup(folder, folder.parent / "backup.tar")
+    restore(folder.parent / "backup.tar", folder.parent / "restored")
+    start(folder.parent / "restored")
+    assert (invites(folder.parent / "restored"), invites(folder)) == (0, 1)
+    house.start()
+
+
 def test_it_is_told_to_whoever_signs_in_and_stays_the_same(house: House) -> None:
     epoch = house.join("ann").signed_in.epoch
     assert len(epoch) == 16

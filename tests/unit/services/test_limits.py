@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanline.services import limits
-from lanline.services.limits import Buckets
+from lanline.services.limits import Buckets, GrowingWaits
 
 
 def test_a_burst_passes_and_then_the_rate() -> None:
@@ -56,3 +56,36 @@ def test_ever_new_names_do_not_grow_it() -> None:
     assert buckets.take(limits._MOST_KEYS + 499, 0.0) > 0.0, "the newest are kept"
     assert buckets.take(-1, 10_000.0) == 0.0
     assert len(buckets._full_at) == 1, "those that are full again are forgotten first"
+
+
+def test_each_further_try_waits_twice_as_long_up_to_the_longest() -> None:
+    waits: GrowingWaits[str] = GrowingWaits(2, 10.0, 60.0)
+    now = 0.0
+    asked: list[float] = []
+    for _ in range(7):
+        assert waits.take("ann", now) == 0.0
+        asked.append(waits.take("ann", now) if asked else 0.0)
+        now += asked[-1]
+    assert asked == [0.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
+    assert waits.take("bob", now) == 0.0
+
+
+def test_a_try_that_does_not_count_leaves_no_wait() -> None:
+    waits: GrowingWaits[str] = GrowingWaits(1, 10.0, 60.0)
+    waits.take("ann", 0.0)
+    waits.give_back("ann")
+    assert waits.take("ann", 0.0) == 0.0
+    assert waits.take("ann", 5.0) == 5.0
+    waits.forget("ann")
+    assert waits.take("ann", 5.0) == 0.0
+
+
+def test_waits_are_forgotten_after_a_quiet_day_and_do_not_grow_in_number() -> None:
+    waits: GrowingWaits[int] = GrowingWaits(1, 10.0, 60.0)
+    for now in (0.0, 10.0):
+        waits.take(1, now)
+    assert waits.take(1, 30.0 + 25 * 3600) == 0.0
+    assert waits.take(1, 30.0 + 25 * 3600) == 10.0
+    for number in range(limits._MOST_KEYS + 500):
+        waits.take(number, 10**6)
+    assert len(waits._tries) == limits._MOST_KEYS

@@ -27,9 +27,18 @@ _STATISTICS_EVERY_S = 1.0
 
 
 async def serve_sealed(
-    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool, home: Path
+    wanted: Wanted,
+    codec_name: str,
+    quality: int,
+    host: str,
+    port: int,
+    mtu: int,
+    stats: bool,
+    home: Path,
+    *,
+    makes_new_link: bool,
 ) -> None:
-    server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside)
+    server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside, makes_new_link=makes_new_link)
     try:
         link = await server.start(partial(open_source, wanted), host, port, partial(open_sound, wanted))
         sound = " with sound" if server.has_sound else ""
@@ -69,10 +78,10 @@ async def _tick(figures: Callable[[], str]) -> None:
 
 
 async def serve_plain(
-    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool
+    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool, *, is_public: bool
 ) -> None:
     capture = _capture(wanted, codec_name, quality)
-    server = PlainServer(capture, mtu, say_aside)
+    server = PlainServer(capture, mtu, say_aside, is_public=is_public)
     try:
         await server.start(host, port)
         await capture.start()

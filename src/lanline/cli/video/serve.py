@@ -67,15 +67,21 @@ def serve(
     home: Annotated[
         Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
     ] = DEFAULT_HOME,
+    new_link: Annotated[
+        bool, typer.Option("--new-link", help="Make a new watch link: those given out before do not open any more.")
+    ] = False,
     plain: Annotated[
         bool, typer.Option("--plain", help="The plain format, for any program: not encrypted, JPEG, no repair.")
+    ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Plain: send to public addresses too, not to private networks only.")
     ] = False,
 ) -> None:
     """Live video to everybody who has its watch link.
 
     Encrypted, repaired where the network loses, each viewer at the size that
-    its way carries. The server shows a watch link with the fingerprint of its
-    key.
+    its way carries. The server shows a watch link: it has the fingerprint of
+    its key, and the secret without which nobody watches.
 
     \b
     A camera:       lanline video serve
@@ -97,6 +103,10 @@ def serve(
         raise InvalidInput("The plain format carries no sound: leave out --plain, or --audio and --audio-device.")
     if audio is False and audio_device is not None:
         raise InvalidInput("--no-audio and --audio-device contradict each other: leave out one of them.")
+    if plain and new_link:
+        raise InvalidInput("The plain format has no watch link: leave out --new-link, or --plain.")
+    if public and not plain:
+        raise InvalidInput("--public is for --plain: encrypted, the watch link says who may watch.")
     if not plain and mtu < LEAST_SEALED_BYTES:
         raise InvalidInput(
             f"Encrypted, --mtu goes from {LEAST_SEALED_BYTES} to {MOST_DATAGRAM_BYTES:,}; {mtu} is out of that."
@@ -109,6 +119,10 @@ def serve(
         with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
             if plain:
                 # uvloop cannot hear who refuses.
-                run(serve_plain(wanted, codec.value, quality, host, port, mtu, stats), on_uvloop=False)
+                run(
+                    serve_plain(wanted, codec.value, quality, host, port, mtu, stats, is_public=public),
+                    on_uvloop=False,
+                )
             else:
-                run(serve_sealed(wanted, codec.value, quality, host, port, mtu, stats, expanded(home)))
+                folder = expanded(home)
+                run(serve_sealed(wanted, codec.value, quality, host, port, mtu, stats, folder, makes_new_link=new_link))

@@ -26,8 +26,10 @@ from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.client.video.feed import Feed
+    from lanline.client.video.sealedwatch import Origin
     from lanline.client.video.soundplayer import SoundPlayer
     from lanline.client.video.stage import Stage
+    from lanline.model.watchlinks import WatchLink
 
 
 def watch(
@@ -43,9 +45,6 @@ def watch(
     sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mkv, .mp4, .webm.")] = "window",
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Hear the sound, where there is some.")] = True,
     stats: Annotated[bool, typer.Option("--stats", help="Show figures each second.")] = False,
-    accept_new_key: Annotated[
-        bool, typer.Option("--accept-new-key", help="The server has a new key, and you have made sure of it.")
-    ] = False,
     home: Annotated[
         Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
     ] = DEFAULT_HOME,
@@ -57,8 +56,8 @@ def watch(
     shows figures.
 
     \b
-    With a link:    lanline video watch 'lanline-video://HOST:PORT/#KEY'
-    Without one:    lanline video watch --server-host HOST
+    The first time: lanline video watch 'lanline-video://HOST:PORT/#KEY.SECRET'
+    Later:          lanline video watch --server-host HOST
     Over ssh:       lanline video watch --server-host HOST --sink terminal
     Into a file:    lanline video watch --server-host HOST --sink film.mkv
     Plain:          lanline video watch --plain --server-host HOST
@@ -83,62 +82,59 @@ def watch(
                 on_uvloop=False,
             )
             return
-        place = _place(link, server_host, server_port)
-        stage = _stage(sink, f"{place[0]}:{place[1]}", stats=stats)
+        place = _place(link, server_host, server_port, expanded(home))
+        stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats)
         player = _player(sink) if audio else None
-        view = Viewed(stage, timeout, stats or sink == "window", sink == "terminal", player)
+        view = Viewed(stage, timeout, stats or sink == "window", player)
         own = None if listen_host == ALL_ADDRESSES else listen_host
-        run(_watch_sealed(place, own, listen_port, expanded(home), accept_new_key, audio, view))
+        run(_watch_sealed(place, own, listen_port, expanded(home), audio, view))
 
 
-def _place(link: str | None, host: str | None, port: int) -> tuple[str, int, bytes | None]:
-    """The server, and the fingerprint of its key where that is known."""
+def _place(link: str | None, host: str | None, port: int, home: Path) -> tuple[WatchLink, Origin]:
+    from lanline.client.home import Home
+    from lanline.client.video.sealedwatch import Origin, known_link
     from lanline.model.watchlinks import WatchLink
 
     if link is None and host is None:
-        raise InvalidInput("Give the watch link that the server shows, or name the server with --server-host.")
+        raise InvalidInput(
+            "Give the watch link that the server shows; for a server that you have watched before, --server-host is"
+            " enough."
+        )
     if link is None:
         assert host is not None
-        return host, port, None
+        return known_link(Home(home), host, port)
     if host is not None:
         raise InvalidInput("The watch link names the server already: leave out --server-host.")
-    parsed = WatchLink.parse(link)
-    return parsed.host, parsed.port, parsed.fingerprint
+    return WatchLink.parse(link), Origin.GIVEN
 
 
 @dataclass(frozen=True, slots=True)
 class Viewed:
-    """How what comes in is shown. `fills_terminal`: what is said meanwhile has to wait until the end."""
+    """How what comes in is shown."""
 
     stage: tuple[Callable[[Feed], Stage], Callable[[str], None]]
     timeout_s: float
     statistics: bool
-    fills_terminal: bool = False
     open_player: Callable[[], SoundPlayer] | None = None
 
 
 async def _watch_sealed(
-    place: tuple[str, int, bytes | None],
+    place: tuple[WatchLink, Origin],
     listen_host: str | None,
     listen_port: int,
     home: Path,
-    accepts_new_key: bool,
     wants_sound: bool,
     view: Viewed,
 ) -> None:
     from lanline.client.home import Home
     from lanline.client.video.sealedwatch import SealedWatch
 
-    unsaid: list[str] = []
-    tell = unsaid.append if view.fills_terminal else say_aside
-    feed = SealedWatch(Home(home), *place, tell, accepts_new_key=accepts_new_key, wants_sound=wants_sound)
+    feed = SealedWatch(Home(home), *place, wants_sound=wants_sound)
     try:
         await feed.start(listen_host, listen_port)
         await _view(feed, view)
     finally:
         feed.close()
-        for line in unsaid:
-            say_aside(line)
 
 
 async def _watch_plain(

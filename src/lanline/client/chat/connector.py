@@ -90,20 +90,28 @@ class Connector:
     async def _connect(self) -> None:
         """A link in the hands of the node, or a problem that is told."""
         server = self.server
+        told = ""
         try:
-            connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
+            try:
+                connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
+            except LinkError as problem:
+                if problem.code is CloseCode.IDENTITY_REJECTED:
+                    raise
+                # Said before the server had shown its key: anybody may have said it.
+                connection, told = None, str(problem)
             self._is_over_udp = connection is not None
             if connection is None:
                 connection = await self._caller.connect_websocket(server.host, server.port, server.fingerprint)
         except LinkError as problem:
-            self._on_failed(problem)
+            self._on_failed(problem, told)
         except AddressUnavailable as problem:
             self.last_problem = str(problem)
         else:
             self._adopt(connection)
 
-    def _on_failed(self, problem: LinkError) -> None:
-        self.last_problem = str(problem)
+    def _on_failed(self, problem: LinkError, told: str) -> None:
+        """`told` is what came over UDP, which says more than that there is nothing over TCP."""
+        self.last_problem = told or str(problem)
         if problem.code is CloseCode.IDENTITY_REJECTED:
             self._final = _key_changed(self.server)
         elif problem.code is CloseCode.INCOMPATIBLE_VERSION:

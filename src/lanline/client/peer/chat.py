@@ -32,6 +32,7 @@ from lanline.model.addresses import address_text
 from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_line, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved
+from lanline.proto.link.outbox import INITIAL_LIMIT_BYTES
 from lanline.proto.link.profile import LinkProfile
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address, DatagramSocket
@@ -47,7 +48,13 @@ from lanline.wire.peer import (
 )
 
 _OVERHEAD_BYTES = 64
-PROFILE = LinkProfile(keepalive_s=5.0, dead_after_s=15.0, max_message_bytes=MAX_TEXT_BYTES + _OVERHEAD_BYTES)
+PROFILE = LinkProfile(
+    keepalive_s=5.0,
+    dead_after_s=15.0,
+    max_message_bytes=MAX_TEXT_BYTES + _OVERHEAD_BYTES,
+    stranger_window_bytes=INITIAL_LIMIT_BYTES,
+)
+_INTRODUCED_WITHIN_S = 10.0
 _CALL_AGAIN_S = (0.5, 1.5)
 """Drawn anew each time, so that two hosts that keep missing each other fall out of step."""
 _LAST_WORDS_S = 1.0
@@ -177,9 +184,6 @@ class PeerChat:
             self._adopt(call, self._peer_address, was_called=False)
         elif isinstance(event, LinkClosed):
             self._call = None
-            if event.code in {CloseCode.INCOMPATIBLE_VERSION, CloseCode.IDENTITY_REJECTED}:
-                self._emit(Ended(LinkError(safe_line(event.reason))))
-                return
             if event.code is not CloseCode.REPLACED and self._label is not None and not self._has_told_silence:
                 self._has_told_silence = True
                 self._emit(NotReached(self._label, safe_line(event.reason)))
@@ -210,12 +214,18 @@ class PeerChat:
         self._backlog.begin_link()
         self._sent = self._arrived = 0
         self._send(connection, Introduction(self.name, self._instance))
+        asyncio.get_running_loop().call_later(_INTRODUCED_WITHIN_S, self._expect_introduction, connection)
+
+    def _expect_introduction(self, connection: Connection) -> None:
+        if connection is self._connection and not self._peer_name:
+            connection.close(CloseCode.UNREACHABLE, "The introduction is missing.")
 
     def _is_engaged(self, connection: Connection, address: Address) -> bool:
         """Two are talking, or one of them is away and texts wait for that one: nobody else may have those."""
         caller = connection.peer_fingerprint
         if self._connection is not None:
-            engaged = self._connection.peer_fingerprint != caller
+            # Who has not said a name yet keeps nobody out.
+            engaged = bool(self._peer_name) and self._connection.peer_fingerprint != caller
         else:
             partner, name = self._partner
             engaged = bool(self._backlog) and partner not in {b"", caller} and not self._accepts_new_key
@@ -315,6 +325,7 @@ class PeerChat:
         except LanlineError as problem:
             self._emit(Ended(problem))
             return
+        connection.trust()
         self._life = self._lives.life_of(fingerprint, message.instance)
         self._peer_name = name
         self._partner = (fingerprint, name)

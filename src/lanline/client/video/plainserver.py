@@ -25,10 +25,12 @@ _MOST_COMINGS = 20
 
 
 class PlainServer:
-    def __init__(self, capture: Capture, mtu_bytes: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, capture: Capture, mtu_bytes: int, tell: Callable[[str], None], *, is_public: bool = False
+    ) -> None:
         self._capture = capture
         self._packetiser = PlainPacketiser(mtu_bytes)
-        self._viewers = PlainViewers()
+        self._viewers = PlainViewers(is_public=is_public)
         self._budget = Budget(MOST_BITS_PER_S)
         self._socket: UdpSocket | None = None
         self._loop = asyncio.get_running_loop()
@@ -66,6 +68,11 @@ class PlainServer:
             case Answer.WELCOME:
                 self._capture.request_key()
                 self._tell_of(address, "watches.", f" Viewers: {self.viewers}.")
+            case Answer.NOT_NEAR:
+                self._complain(
+                    f"{address_text(address)} said hello, which is on no private network: --public serves it too.",
+                    "public",
+                )
             case Answer.FULL:
                 self._complain(
                     f"More than {MOST_VIEWERS} want to watch: {address_text(address)} was not let in.", "full"

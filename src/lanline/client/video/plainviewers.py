@@ -1,7 +1,7 @@
 """Who watches in the plain format: who said hello from where, and for how long that holds. No socket, no clock.
 
-A hello is five bytes that anybody can send in anybody's name, and what it asks for is megabits. So one is enough only
-where the sender's own wire is: from loopback, private and link-local addresses. From any other it holds for ten seconds
+A hello is five bytes that anybody can send in anybody's name, and what it asks for is megabits. So it counts only from
+loopback, private and link-local addresses, unless the person who serves has said otherwise. It holds for ten seconds,
 and has to be repeated. How many may watch is bounded, and how many of them on one host.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from enum import Enum
+
+from lanline.model.addresses import network_of
 
 Address = tuple[str, int]
 
@@ -36,24 +38,25 @@ class Answer(Enum):
     KNOWN = "watches already"
     FULL = "there is no room for more"
     HOST_FULL = "there are enough on that host"
+    NOT_NEAR = "its address is on no private network"
 
 
 @dataclass(slots=True)
 class _Viewer:
-    is_near: bool
-    since: float
     last_hello: float
     unreachable_since: float = 0.0
     last_unreachable: float = float("-inf")
 
     def is_overdue(self, now: float) -> bool:
-        """Who has repeated its hello for as long as it holds is one that repeats, also near by: its silence tells."""
-        repeats = not self.is_near or self.last_hello - self.since >= LEASE_S
-        return repeats and now - self.last_hello > LEASE_S
+        return now - self.last_hello > LEASE_S
 
 
 class PlainViewers:
-    def __init__(self, most: int = MOST_VIEWERS, most_per_host: int = MOST_PER_HOST) -> None:
+    def __init__(
+        self, most: int = MOST_VIEWERS, most_per_host: int = MOST_PER_HOST, *, is_public: bool = False
+    ) -> None:
+        """`is_public`: hellos from any address count."""
+        self._is_public = is_public
         self._most = most
         self._most_per_host = most_per_host
         self._viewers: dict[Address, _Viewer] = {}
@@ -70,12 +73,15 @@ class PlainViewers:
         if viewer is not None:
             viewer.last_hello = now
             return Answer.KNOWN
+        if not self._is_public and not is_near(address[0]):
+            return Answer.NOT_NEAR
         if len(self._viewers) >= self._most:
             return Answer.FULL
-        if self._on_host.get(address[0], 0) >= self._most_per_host:
+        host = _asker(address[0])
+        if self._on_host.get(host, 0) >= self._most_per_host:
             return Answer.HOST_FULL
-        self._viewers[address] = _Viewer(is_near(address[0]), now, now)
-        self._on_host[address[0]] = self._on_host.get(address[0], 0) + 1
+        self._viewers[address] = _Viewer(now)
+        self._on_host[host] = self._on_host.get(host, 0) + 1
         return Answer.WELCOME
 
     def refused(self, address: Address, now: float, *, is_certain: bool) -> bool:
@@ -102,9 +108,15 @@ class PlainViewers:
 
     def _forget(self, address: Address) -> None:
         del self._viewers[address]
-        self._on_host[address[0]] -= 1
-        if not self._on_host[address[0]]:
-            del self._on_host[address[0]]
+        host = _asker(address[0])
+        self._on_host[host] -= 1
+        if not self._on_host[host]:
+            del self._on_host[host]
+
+
+def _asker(host: str) -> str:
+    """Near by, each address is a machine; from afar, an IPv6 line has as many as it likes."""
+    return host if is_near(host) else network_of(host)
 
 
 def is_near(host: str) -> bool:

@@ -5,6 +5,7 @@ A connection is a viewer from its first Subscribe on, until its link is closed.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +23,8 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver
 
+_FAREWELL_S = 5.0
+"""Who does not watch, or not any more, has so long to read why, and to hang up."""
 _PICTURES_UNDER_WAY = 32
 """Rungs of one picture are not encoded at the same moment; within so many pictures they find each other."""
 
@@ -59,8 +62,13 @@ class VideoPublisher:
     # Viewers.
 
     def accept(self, connection: Connection, _address: Address) -> None:
-        """An `on_accept` of a listener."""
+        """An `on_accept` of a listener that lets everybody in."""
         connection.set_handler(partial(self._on_event, connection))
+
+    def let_in(self, connection: Connection, subscribe: bytes) -> None:
+        """It has shown that it may watch, by this message."""
+        connection.set_handler(partial(self._on_event, connection))
+        self._driver.turn(partial(self._receive, connection, subscribe))
 
     def _on_event(self, connection: Connection, event: LinkEvent) -> None:
         if isinstance(event, MessageReceived):
@@ -73,6 +81,10 @@ class VideoPublisher:
             self._core.receive_message(connection, payload, now)
         except MalformedPacket as problem:
             connection.close(CloseCode.PROTOCOL_VIOLATION, str(problem))
+            return
+        if self._core.subscription(connection) is None:
+            connection.set_handler(_ignore)
+            asyncio.get_running_loop().call_later(_FAREWELL_S, connection.close)
 
     # Frames.
 
@@ -121,6 +133,10 @@ class VideoPublisher:
         """Tell the viewers that this is the end; their links are closed by whoever opened them."""
         self._driver.turn(lambda _now: self._core.close())
         self._driver.stop()
+
+
+def _ignore(_: LinkEvent) -> None:
+    """It is no viewer, and its link ends soon."""
 
 
 def _say(connection: Connection, channel: Channel, payload: bytes) -> None:

@@ -12,6 +12,7 @@ from contextlib import closing
 import msgspec
 
 from lanline.client.home import Home
+from lanline.client.video.admission import UDP_PROFILE, WEBSOCKET_PROFILE, Admission
 from lanline.client.video.broadcast import Broadcast
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders, only_encodable, plan_rungs
@@ -33,8 +34,18 @@ _ANYWHERE = ("192.0.2.1", 9)
 
 
 class SealedServer:
-    def __init__(self, home: Home, codec: Codec, quality: int, mtu_bytes: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        codec: Codec,
+        quality: int,
+        mtu_bytes: int,
+        tell: Callable[[str], None],
+        *,
+        makes_new_link: bool = False,
+    ) -> None:
         self._identity = home.identity()
+        self._secret = home.make_watch_secret(os.urandom, anew=makes_new_link)
         self._codec = codec
         self._quality = quality
         self._mtu_bytes = mtu_bytes
@@ -64,9 +75,18 @@ class SealedServer:
                 undo.callback(sound.close)
             self._prepare(source, layout, sound)
             assert self._publisher is not None
-            self._listener = await Listener.open(host, port, self._identity, self._publisher.accept)
+            admission = Admission(self._secret, self._publisher.let_in)
+            self._listener = await Listener.open(
+                host,
+                port,
+                self._identity,
+                admission.accept,
+                udp_profile=UDP_PROFILE,
+                websocket_profile=WEBSOCKET_PROFILE,
+            )
             undo.pop_all()
-        return WatchLink(_seen_from_outside(host), self._listener.address[1], self._identity.fingerprint)
+        host = _seen_from_outside(host)
+        return WatchLink(host, self._listener.address[1], self._identity.fingerprint, self._secret)
 
     def _prepare(self, source: Source, layout: Layout, sound: SoundSource | None) -> None:
         self.size, self.fps = source.size, source.fps

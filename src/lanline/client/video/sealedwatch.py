@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from enum import Enum
 
 from lanline.client.home import Home
 from lanline.client.port import open_port
 from lanline.client.video.feed import Counts
 from lanline.client.video.viewer import VideoViewer
 from lanline.crypto.words import fingerprint_words
-from lanline.errors import CloseCode, IdentityProblem, LinkError
+from lanline.errors import CloseCode, IdentityProblem, InvalidInput, LinkError
 from lanline.media.api import EncodedFrame
 from lanline.model.addresses import address_text
 from lanline.model.text import safe_line
+from lanline.model.watchlinks import WatchLink
 from lanline.transport.addresses import resolve
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
@@ -22,31 +23,49 @@ from lanline.transport.linkhost import LinkHost
 from lanline.wire.video import Subscribe
 
 
-class SealedWatch:
-    """`fingerprint` is that of the watch link; without one, the key that was met there first is the right one."""
+class Origin(Enum):
+    """How the watch link was come by: an error says what to do about it."""
 
+    GIVEN = "given now"
+    KNOWN = "used there before"
+    OWN = "of this home's own video server"
+
+
+def known_link(home: Home, host: str, port: int) -> tuple[WatchLink, Origin]:
+    """The link to a server of which only the place was named. Raises InvalidInput for one that is not known."""
+    known, own = home.known_peer(_label(host, port)), home.watch_secret()
+    if known is not None and known.secret:
+        fingerprint, secret = bytes.fromhex(known.fingerprint), bytes.fromhex(known.secret)
+        return WatchLink(host, port, fingerprint, secret), Origin.KNOWN
+    if own is not None:
+        return WatchLink(host, port, home.identity().fingerprint, own), Origin.OWN
+    raise InvalidInput(_needs_link(host, port))
+
+
+def _needs_link(host: str, port: int) -> str:
+    return (
+        f"{address_text((host, port))} admits those who have its watch link, and this home does not know it:"
+        " lanline video watch 'lanline-video://...', as the server shows it. A server that runs with --plain is"
+        " watched with --plain."
+    )
+
+
+def _label(host: str, port: int) -> str:
+    return f"video {address_text((host, port))}"
+
+
+class SealedWatch:
     is_refused = False
 
-    def __init__(
-        self,
-        home: Home,
-        host: str,
-        port: int,
-        fingerprint: bytes | None,
-        tell: Callable[[str], None],
-        *,
-        accepts_new_key: bool,
-        wants_sound: bool = True,
-    ) -> None:
+    def __init__(self, home: Home, link: WatchLink, origin: Origin = Origin.GIVEN, *, wants_sound: bool = True) -> None:
         self._home = home
-        self._host, self._port = host, port
-        self._expected = fingerprint
-        self._accepts_new_key = accepts_new_key
-        self._tell = tell
+        self._link = link
+        self._origin = origin
+        self._host, self._port = link.host, link.port
         self._identity = home.identity()
         self._dialer = Dialer(self._identity)
         self._own_port: tuple[LinkHost, Address] | None = None
-        self._viewer = VideoViewer(self._call, Subscribe(wants_audio=wants_sound))
+        self._viewer = VideoViewer(self._call, Subscribe(wants_audio=wants_sound), secret=link.secret)
         self._life: asyncio.Task[None] | None = None
 
     @property
@@ -78,26 +97,22 @@ class SealedWatch:
 
     def _check(self, shown: bytes) -> None:
         """Before anything is said to it."""
-        label = f"video {self.source}"
-        known = self._home.known_peer(label)
-        if self._expected is not None:
-            if shown != self._expected:
+        if shown == self._link.fingerprint:
+            self._home.remember_peer(_label(self._host, self._port), shown, "video", self._link.secret)
+            return
+        match self._origin:
+            case Origin.GIVEN:
                 raise IdentityProblem(
                     f"{self.source} shows another key than the watch link names. Ask for a new link, by another way."
                 )
-        elif known is None:
-            self._tell(
-                f"First time at {self.source}. Its key is '{_words(shown)}', remembered from now on: compare it with"
-                " what the server shows."
-            )
-        elif known.fingerprint != shown.hex() and not self._accepts_new_key:
-            raise IdentityProblem(
-                f"The key of {self.source} has changed: it was '{_words(bytes.fromhex(known.fingerprint))}', and is"
-                f" '{_words(shown)}' now. Somebody may be in between. Ask by another way; if the server does have a"
-                " new key, use its new watch link, or --accept-new-key."
-            )
-        self._home.remember_peer(label, shown, "video")
-        self._expected = shown
+            case Origin.KNOWN:
+                raise IdentityProblem(
+                    f"The key of {self.source} has changed: it was '{_words(self._link.fingerprint)}', and is"
+                    f" '{_words(shown)}' now. Somebody may be in between. Ask by another way; if the server does have"
+                    " a new key, use its new watch link."
+                )
+            case Origin.OWN:
+                raise IdentityProblem(_needs_link(self._host, self._port))
 
     def counts(self) -> Counts:
         known = self._viewer.statistics

@@ -14,6 +14,7 @@ import msgspec
 
 from lanline.client.video.codecs import from_wire
 from lanline.client.video.timeline import Timeline
+from lanline.crypto.watchproof import watch_proof
 from lanline.errors import AddressUnavailable, CloseCode, LinkError, MalformedPacket
 from lanline.media.api import Codec, EncodedFrame
 from lanline.proto.channels import Channel
@@ -48,9 +49,16 @@ class VideoViewer:
     """Frames wait for `take`; when nobody takes them, the oldest go."""
 
     def __init__(
-        self, call: Call, wants: Subscribe | None = None, *, make_core: Callable[[Subscribe], Viewer] = Viewer
+        self,
+        call: Call,
+        wants: Subscribe | None = None,
+        *,
+        secret: bytes = b"",
+        make_core: Callable[[Subscribe], Viewer] = Viewer,
     ) -> None:
+        """`secret` is that of the watch link."""
         self._call = call
+        self._secret = secret
         self._wants = wants or Subscribe()
         self._make_core = make_core
         self._session: _Session | None = None
@@ -76,7 +84,8 @@ class VideoViewer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
                 continue
-            session = self._session = _Session(connection, self._make_core(self._wants), self._on_event)
+            proven = msgspec.structs.replace(self._wants, proof=watch_proof(self._secret, connection.binding))
+            session = self._session = _Session(connection, self._make_core(proven), self._on_event)
             try:
                 closed = await session.wait_closed()
             finally:

@@ -107,12 +107,14 @@ class Publisher:
     # What viewers say.
 
     def receive_message(self, viewer: Viewer, payload: bytes, now: float) -> None:
-        """Raises MalformedPacket for what is no request."""
+        """Raises MalformedPacket for what is no request. What comes too often is not even read."""
+        subscription = self._subscriptions.get(viewer)
+        if subscription is not None and not subscription.may_ask(now):
+            return
         request = decode_request(payload)
         if isinstance(request, Subscribe):
             self._on_subscribe(viewer, request, now)
             return
-        subscription = self._subscriptions.get(viewer)
         if subscription is None:
             return
         if isinstance(request, Unsubscribe):
@@ -140,7 +142,8 @@ class Publisher:
             subscription.wants = request
             subscription.choice.limit(top_rung)
             subscription.follow_choice()
-        self._answer(viewer, self._offer())
+        if subscription.may_have_offer(now):
+            self._answer(viewer, self._offer())
         self._seating.seat(viewer, subscription, now)
         if self._next_silence_check is None:
             self._next_silence_check = now + _SILENCE_CHECK_S
@@ -169,10 +172,7 @@ class Publisher:
             case Nack(stream_id, numbers):
                 self._repair(viewer, subscription, stream_id, numbers, now)
             case KeyFrameWanted(stream_id):
-                for rung in subscription.rungs:
-                    if self._rungs[rung].stream_id == stream_id:
-                        # On its way to another rung, it needs the key frame there.
-                        self._seating.need_key(rung if subscription.next_rung is None else subscription.next_rung, now)
+                self._on_key_wanted(subscription, stream_id, now)
             case _:
                 raise MalformedPacket("a request of a viewer is out of place")
 
@@ -189,6 +189,14 @@ class Publisher:
         if is_smaller and not self._rungs[choice.rung].plan.codec.is_intra_only:
             subscription.rest(now + min(backlog_s, _LONGEST_REST_S))
         self._seating.seat(viewer, subscription, now)
+
+    def _on_key_wanted(self, subscription: Subscription, stream_id: bytes, now: float) -> None:
+        for rung in subscription.rungs:
+            # On its way to another rung, it needs the key frame there.
+            needed = rung if subscription.next_rung is None else subscription.next_rung
+            is_asked = self._rungs[rung].stream_id == stream_id and self._seating.may_ask_for_key(needed, now)
+            if is_asked and subscription.may_have_key(now):
+                self._seating.need_key(needed, now)
 
     def _rates_at(self, loss: float) -> list[float]:
         """In bits per second, with the parity that such a loss calls for."""

@@ -8,15 +8,40 @@ from lanline.proto.media.rate import RateChoice
 from lanline.wire.video import Report, Subscribe
 
 SILENT_AFTER_S = 3.0
+_REQUESTS_PER_S, _REQUESTS_AT_ONCE = 400.0, 400.0
+"""An honest viewer makes ten reports a second, and asks for repairs at most with each few packets."""
+_KEYS_PER_S, _KEYS_AT_ONCE = 1.0, 8.0
+"""A key frame costs everybody who watches the rung: who asks all the time gets fewer."""
+_OFFERS_PER_S, _OFFERS_AT_ONCE = 1.0, 4.0
 _REPAIR_SHARE = 0.5
 _LEAST_REPAIRS_PER_S = 100.0
 _REPAIR_BURST_PACKETS = 128.0
 
 
+class Allowance:
+    """Earned at a steady rate, up to a bound."""
+
+    __slots__ = ("_at", "_credit", "_most")
+
+    def __init__(self, most: float, now: float) -> None:
+        self._most = self._credit = most
+        self._at = now
+
+    def take(self, wanted: int, per_s: float, now: float) -> int:
+        """How many of so many."""
+        self._credit = min(self._most, self._credit + max(0.0, now - self._at) * per_s)
+        self._at = now
+        taken = min(wanted, int(self._credit))
+        self._credit -= taken
+        return taken
+
+
 class Subscription:
     __slots__ = (
-        "_repair_credit",
-        "_repair_credit_at",
+        "_keys",
+        "_offers",
+        "_repairs",
+        "_requests",
         "choice",
         "heard_at",
         "is_silent",
@@ -41,8 +66,10 @@ class Subscription:
         self.rests_until = 0.0
         """Its link is full, and is sent no pictures before it had time to drain."""
         self.sent_bytes = 0
-        self._repair_credit = _REPAIR_BURST_PACKETS
-        self._repair_credit_at = now
+        self._repairs = Allowance(_REPAIR_BURST_PACKETS, now)
+        self._requests = Allowance(_REQUESTS_AT_ONCE, now)
+        self._keys = Allowance(_KEYS_AT_ONCE, now)
+        self._offers = Allowance(_OFFERS_AT_ONCE, now)
 
     @property
     def rungs(self) -> set[int]:
@@ -77,10 +104,14 @@ class Subscription:
 
     def repairs_allowed(self, wanted: int, packets_per_s: float, now: float) -> int:
         """A viewer that asks for everything twice does not get a second stream."""
-        rate = max(_LEAST_REPAIRS_PER_S, _REPAIR_SHARE * packets_per_s)
-        earned = (now - self._repair_credit_at) * rate
-        self._repair_credit = min(_REPAIR_BURST_PACKETS, self._repair_credit + earned)
-        self._repair_credit_at = now
-        allowed = min(wanted, int(self._repair_credit))
-        self._repair_credit -= allowed
-        return allowed
+        return self._repairs.take(wanted, max(_LEAST_REPAIRS_PER_S, _REPAIR_SHARE * packets_per_s), now)
+
+    def may_ask(self, now: float) -> bool:
+        """Whether one more request of this viewer is looked at."""
+        return self._requests.take(1, _REQUESTS_PER_S, now) > 0
+
+    def may_have_key(self, now: float) -> bool:
+        return self._keys.take(1, _KEYS_PER_S, now) > 0
+
+    def may_have_offer(self, now: float) -> bool:
+        return self._offers.take(1, _OFFERS_PER_S, now) > 0

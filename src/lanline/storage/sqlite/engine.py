@@ -23,7 +23,7 @@ from lanline.storage.sqlite.migration import migrate, stored_revision
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
 from lanline.storage.sqlite.schema import REVISION
-from lanline.wholefile import sync_folder
+from lanline.wholefile import make_folder, sync_folder
 
 T = TypeVar("T")
 
@@ -205,5 +205,4 @@ def _opening_problem(cause: Exception, folder: Path) -> Exception:
 
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True)
-        sync_folder(folder.parent)
+        make_folder(folder)

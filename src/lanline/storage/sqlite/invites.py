@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from lanline.errors import InviteUnusable, RecordExists
+from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite
 from lanline.storage.sqlite.schema import invites
 
@@ -52,3 +53,7 @@ class SqliteInvites(SqliteInvitesView):
 
     def drop(self, token_hash: bytes) -> None:
         self._connection.execute(delete(invites).where(invites.c.token_hash == token_hash))
+
+    def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
+        dropped = delete(invites).where(invites.c.created_ms >= since_ms)
+        self._connection.execute(dropped if creator is None else dropped.where(invites.c.creator == creator))

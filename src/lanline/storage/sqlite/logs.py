@@ -24,6 +24,11 @@ _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
+_ALL_HEADS = "SELECT id, head FROM logs"
+_SIZES = (
+    "SELECT account, COUNT(*), SUM(LENGTH(content)) FROM entries "
+    "WHERE log = ? AND sequence > ? AND sequence <= ? GROUP BY account"
+)
 _MOVE_HEAD = "UPDATE logs SET head = ? WHERE id = ?"
 # Only a repeat is passed over; were a sequence number taken, that must be heard.
 _APPEND = (
@@ -55,6 +60,13 @@ class SqliteLogsView:
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
         found = ((log, self._driver.execute(_HEAD, (log,)).fetchone()) for log in logs)
         return {log: row[0] for log, row in found if row}
+
+    def all_heads(self) -> dict[LogId, int]:
+        return dict(self._driver.execute(_ALL_HEADS).fetchall())
+
+    def sizes(self, log: LogId, after: int, through: int) -> dict[AccountId, tuple[int, int]]:
+        found = self._driver.execute(_SIZES, (log, after, through))
+        return {account: (entries, size_bytes) for account, entries, size_bytes in found.fetchall()}
 
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         rows = _fetch(self._driver.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)

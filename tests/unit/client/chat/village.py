@@ -18,8 +18,8 @@ from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.testing.link import HandLink
 from serverhouse.house import House
-from serverhouse.links import HandLink
 
 _MOST_UNDER_WAY = 40
 

@@ -31,36 +31,29 @@ def test_which_addresses_are_near(host: str, expected: bool) -> None:
     assert is_near(host) is expected
 
 
-def test_one_hello_from_near_by_is_enough() -> None:
+def test_from_afar_nobody_is_let_in_unless_the_server_is_public() -> None:
     viewers = PlainViewers()
-    assert viewers.hello(NEAR, 0) is Answer.WELCOME
-    assert viewers.expire(1_000_000) == []
-    assert viewers.addresses() == [NEAR]
+    assert viewers.hello(FAR, 0) is Answer.NOT_NEAR
+    assert viewers.addresses() == []
+    assert PlainViewers(is_public=True).hello(FAR, 0) is Answer.WELCOME
 
 
-def test_from_afar_it_holds_for_ten_seconds() -> None:
-    viewers = PlainViewers()
-    viewers.hello(FAR, 0)
+@pytest.mark.parametrize("address", [NEAR, FAR])
+def test_a_hello_holds_for_ten_seconds(address: tuple[str, int]) -> None:
+    viewers = PlainViewers(is_public=True)
+    viewers.hello(address, 0)
     assert viewers.expire(LEASE_S) == []
-    assert viewers.hello(FAR, LEASE_S) is Answer.KNOWN
+    assert viewers.hello(address, LEASE_S) is Answer.KNOWN
     assert viewers.expire(2 * LEASE_S) == []
-    assert viewers.expire(2 * LEASE_S + 0.1) == [FAR]
+    assert viewers.expire(2 * LEASE_S + 0.1) == [address]
     assert len(viewers) == 0
 
 
-def test_who_repeats_its_hello_is_missed_when_it_stops_also_near_by() -> None:
-    viewers = PlainViewers()
-    for second in range(12):
-        viewers.hello(NEAR, second)
-    assert viewers.expire(21) == []
-    assert viewers.expire(21.1) == [NEAR]
-
-
-def test_a_few_hellos_at_the_start_are_no_habit() -> None:
-    viewers = PlainViewers()
-    for second in range(3):
-        viewers.hello(NEAR, second)
-    assert viewers.expire(1_000_000) == []
+def test_all_addresses_of_one_line_from_afar_are_one_host() -> None:
+    viewers = PlainViewers(most_per_host=2, is_public=True)
+    answers = [viewers.hello((f"2001:db8::{number}", 5), 0) for number in range(1, 4)]
+    assert answers == [Answer.WELCOME, Answer.WELCOME, Answer.HOST_FULL]
+    assert [viewers.hello((f"fe80::{number}", 5), 0) for number in range(1, 4)] == 3 * [Answer.WELCOME]
 
 
 def test_a_thousand_hellos_are_one_viewer() -> None:

@@ -171,6 +171,43 @@ def test_many_wishes_for_a_key_frame_make_one() -> None:
     assert events(core) == [KeyFrameNeeded(1)]
 
 
+def test_who_asks_for_key_frames_without_end_gets_one_a_second() -> None:
+    core = publisher(LADDER)
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[1].stream_id
+    core.publish(Frame(0, StreamCodec.H264, True, 0, bytes(100), 1), 0.0)
+    events(core)
+    for tick in range(600):
+        say(core, KeyFrameWanted(stream_id), 1.0 + tick * 0.1)
+    asked = len(events(core))
+    assert 60 <= asked <= 8 + 61, "all viewers of the rung pay for them"
+
+
+def test_requests_without_end_are_not_all_looked_at() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[0].stream_id
+    core.publish(frame(0), 0.0)
+    packets = len(sent(core)["ann"])
+    looked_at = 0
+    for tick in range(10_000):
+        now = 1.0 + tick / 10_000
+        before = core.subscription("ann")
+        assert before is not None
+        heard_at = before.heard_at
+        say(core, Nack(stream_id, list(range(packets))), now)
+        looked_at += before.heard_at != heard_at
+    assert looked_at <= 400 + 401
+    assert len(sent(core, 2.0)["ann"]) <= 128 + 150, "and what is looked at is answered within its bounds"
+
+
+def test_a_subscribe_that_is_said_again_and_again_is_answered_once_a_second() -> None:
+    core = publisher()
+    for tick in range(100):
+        say(core, Subscribe(), tick / 100)
+    assert len(core.messages_to_send()) <= 5
+
+
 def test_who_comes_just_after_a_key_frame_is_given_one_of_its_own() -> None:
     core = publisher(LADDER)
     say(core, Subscribe())

@@ -93,13 +93,13 @@ def test_subscribing_is_answered_by_an_offer_and_measures_the_round_trip() -> No
     assert pair.viewer.round_trip_s == pytest.approx(0.02)
 
 
-def test_what_is_to_be_reliable_goes_over_control_and_the_rest_over_media() -> None:
+def test_what_is_to_be_reliable_goes_over_chat_and_the_rest_over_media() -> None:
     pair = Pair()
     pair.viewer.subscribe(1.0, Subscribe(max_height=240))
     pair.viewer.unsubscribe()
     pair.viewer.request_key(1.0)
     kinds = [(channel, type(decode_request(payload))) for channel, payload in pair.viewer.messages_to_send()]
-    assert kinds == [(Channel.CONTROL, Subscribe), (Channel.CONTROL, Unsubscribe)]
+    assert kinds == [(Channel.CHAT, Subscribe), (Channel.CHAT, Unsubscribe)]
 
 
 def test_a_frame_is_shown_when_its_last_packet_is_there() -> None:

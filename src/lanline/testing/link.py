@@ -22,7 +22,7 @@ class HandLink:
         self.raw: list[bytes] = []
         """The objects that were handed over, as they were."""
         self.most_buffered_bytes = 0
-        self._handler: Callable[[LinkEvent], None] = lambda event: None
+        self._handler: Callable[[LinkEvent], None] = lambda _: None
         self._buffer_bytes = buffer_bytes
         self._under_way: dict[Channel, list[bytes]] = {Channel.CHAT: [], Channel.BULK: []}
         self._written: dict[Channel, int] = {Channel.CHAT: 0, Channel.BULK: 0}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from collections import deque
 
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, UniformJitter
-from sim.trace import Fate
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, UniformJitter
+from lanline.testing.trace import Fate
 
 _MAX_FLIPPED_BITS = 8
 

@@ -6,7 +6,7 @@ phone that changes networks. No time and no datagrams here.
 
 from __future__ import annotations
 
-from sim.trace import Address
+from lanline.testing.trace import Address
 
 
 class Translation:

@@ -11,10 +11,10 @@ import heapq
 import math
 from typing import NamedTuple
 
-from sim.addresses import Translation
-from sim.conditions import Conditions
-from sim.path import Path
-from sim.trace import Address, Fate, Trace
+from lanline.testing.addresses import Translation
+from lanline.testing.conditions import Conditions
+from lanline.testing.path import Path
+from lanline.testing.trace import Address, Fate, Trace
 
 
 class Delivery(NamedTuple):

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from sim.network import SimNetwork
-from sim.trace import Address
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address
 
 _ROUNDS_OF_ONE_DRAIN = 100_000
 _MAX_STEPS = 5_000_000
