@@ -60,6 +60,7 @@ OTHERS = {
         "client.with_storage": "lanline.storage.api",
         "client.with_services": "lanline.services.mail",
     },
+    "client-sans-io": {f"client.view.with_{name}": name for name in CONTRACTS["client-sans-io"]["forbidden_modules"]},
     "services-apart": {"services.talkative": "lanline.services.rooms"},
     "services-pure": {
         "services.with_engine": "lanline.storage.engine",
