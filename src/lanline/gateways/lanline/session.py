@@ -176,6 +176,8 @@ class Session:
                 _check_channel(event.channel, kind)
             if self._state is not State.SIGNED_IN:
                 self._check_before_sign_in(event.channel, message)
+            elif isinstance(message, Hello | SignIn | Join):
+                raise ProtocolViolation("a client signs in once")
             self._handlers[kind](self, message)
         except ProtocolViolation as violation:
             self.close(CloseCode.PROTOCOL_VIOLATION, str(violation))
