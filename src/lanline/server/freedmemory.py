@@ -15,37 +15,62 @@ from lanline.clock import Clock
 LOOK_EVERY_S = 10.0
 WORTHWHILE_BYTES = 12 * 1024 * 1024
 """To give back so much takes some 10 ms, in which nothing else is done."""
-LEAST_BETWEEN_S, MOST_BETWEEN_S = 30.0, 600.0
+LEAST_BETWEEN_S = 30.0
 _STATM = Path("/proc/self/statm")
 
 
 class FreedMemory:
-    def __init__(self, clock: Clock, resident_bytes: Callable[[], int], trim: Callable[[], None]) -> None:
+    """`free_bytes`: what the C library holds and nobody uses; what it has given back may be counted as well."""
+
+    def __init__(
+        self, clock: Clock, resident_bytes: Callable[[], int], free_bytes: Callable[[], int], trim: Callable[[], None]
+    ) -> None:
         self._clock = clock
         self._resident_bytes = resident_bytes
+        self._free_bytes = free_bytes
         self._trim = trim
         self._least_bytes = resident_bytes()
-        self._wait_s = LEAST_BETWEEN_S
-        self._trim_at = clock.now() + self._wait_s
+        """Since memory was given back last."""
+        self._trim_at = clock.now()
         clock.call_later(LOOK_EVERY_S, self._look)
 
     def _look(self) -> None:
         resident, now = self._resident_bytes(), self._clock.now()
         self._least_bytes = min(self._least_bytes, resident)
-        if resident - self._least_bytes >= WORTHWHILE_BYTES and now >= self._trim_at:
+        has_grown = resident - self._least_bytes >= WORTHWHILE_BYTES
+        if has_grown and now >= self._trim_at and self._free_bytes() >= WORTHWHILE_BYTES:
             self._trim()
-            was_worthwhile = resident - self._resident_bytes() >= WORTHWHILE_BYTES // 2
-            # What is in use cannot be given back; a server may have grown for good.
-            self._wait_s = LEAST_BETWEEN_S if was_worthwhile else min(2 * self._wait_s, MOST_BETWEEN_S)
-            self._trim_at = now + self._wait_s
+            self._least_bytes = self._resident_bytes()
+            self._trim_at = now + LEAST_BETWEEN_S
         self._clock.call_later(LOOK_EVERY_S, self._look)
+
+
+class _MallocInfo(ctypes.Structure):
+    """mallinfo2(3)."""
+
+    _fields_ = (
+        ("arena", ctypes.c_size_t),
+        ("ordblks", ctypes.c_size_t),
+        ("smblks", ctypes.c_size_t),
+        ("hblks", ctypes.c_size_t),
+        ("hblkhd", ctypes.c_size_t),
+        ("usmblks", ctypes.c_size_t),
+        ("fsmblks", ctypes.c_size_t),
+        ("uordblks", ctypes.c_size_t),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    )
 
 
 def give_freed_memory_back(clock: Clock) -> None:
     """From now on. Where the C library or the system cannot, nothing happens."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None and _STATM.exists():
-        FreedMemory(clock, _resident_bytes, lambda: trim(0))
+    if os.name != "posix" or not _STATM.exists():
+        return
+    library = ctypes.CDLL(None)
+    trim, info = getattr(library, "malloc_trim", None), getattr(library, "mallinfo2", None)
+    if trim is not None and info is not None:
+        info.restype = _MallocInfo
+        FreedMemory(clock, _resident_bytes, lambda: int(info().fordblks), lambda: trim(0))
 
 
 def _resident_bytes() -> int:

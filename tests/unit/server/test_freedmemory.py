@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from lanline.server.freedmemory import LOOK_EVERY_S, MOST_BETWEEN_S, WORTHWHILE_BYTES, FreedMemory
+from lanline.server.freedmemory import LOOK_EVERY_S, WORTHWHILE_BYTES, FreedMemory
 from lanline.testing.clock import HandClock
 
 MIB = 1024 * 1024
 
 
 class Heap:
-    """`used` is what the program holds, `resident` what the system has given it."""
+    """`used` is what the program holds, `resident` what the system has given it, `most` what it has had."""
 
     def __init__(self) -> None:
         self.clock = HandClock()
         self.used = self.resident = 50 * MIB
         self.trims = 0
-        FreedMemory(self.clock, lambda: self.resident, self.trim)
+        self.most = self.used
+        FreedMemory(self.clock, lambda: self.resident, lambda: self.most - self.used, self.trim)
 
     def trim(self) -> None:
         self.trims += 1
@@ -24,6 +25,7 @@ class Heap:
     def grow(self, size_bytes: int) -> None:
         self.used += size_bytes
         self.resident = max(self.resident, self.used)
+        self.most = max(self.most, self.used)
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(int(seconds / LOOK_EVERY_S)):
@@ -49,11 +51,19 @@ def test_a_little_is_not_worth_the_moment() -> None:
     assert not heap.trims
 
 
-def test_a_server_that_has_grown_for_good_is_seldom_bothered_and_still_given_back_from() -> None:
+def test_what_is_in_use_is_left_alone() -> None:
     heap = Heap()
     heap.grow(100 * MIB)
     heap.pass_time(24 * 3600)
-    assert heap.trims <= 24 * 3600 / MOST_BETWEEN_S + 6
+    assert not heap.trims
     heap.grow(-100 * MIB)
-    heap.pass_time(2 * MOST_BETWEEN_S)
+    heap.pass_time(60)
     assert heap.resident == 50 * MIB
+
+
+def test_what_has_been_given_back_is_not_given_back_again() -> None:
+    heap = Heap()
+    heap.grow(100 * MIB)
+    heap.grow(-100 * MIB)
+    heap.pass_time(3600)
+    assert heap.trims == 1
