@@ -61,13 +61,17 @@ def chat(
     # However a person leaves a chat, it is no failure; what was not sent is.
     folder = home_folder(home)
     with contextlib.suppress(KeyboardInterrupt):
-        if _is_terminal():
-            run(_at_terminal(folder, place or "", server or "", name or ""))
+        if is_terminal():
+            chat_at_terminal(folder, place or "", server or "", name or "")
         else:
             run(_at_pipe(folder, place or "", as_json, stay, wait))
 
 
-def _is_terminal() -> bool:
+def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> None:
+    run(_at_terminal(folder, place, server, name))
+
+
+def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 

@@ -139,14 +139,16 @@ class SignIn:
 
     def join(self, asked: Join) -> Steps[SignedIn]:
         core, name, label = self._core, checked_name(asked.name), checked_label(asked.label)
-        account, password_hash = core.accounts.by_name(name), ""
+        account = core.accounts.by_name(name)
+        password_hash: str | None = None
         self._check_key(asked.fingerprint, account)
         attempt = core.passwords.begin_try(asked.host, folded_name(name))
         with attempt:
             may_make, known = yield from core.store.read(partial(self._look, asked, account)).wait()
             if account is None and may_make:
-                check_new_password(asked.password, name)
-                password_hash = yield from core.passwords.hash(asked.password).wait()
+                if asked.password:  # without one the account has the devices that know its key, and no other
+                    check_new_password(asked.password, name)
+                    password_hash = yield from core.passwords.hash(asked.password).wait()
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)
@@ -212,10 +214,11 @@ class SignIn:
         attempt = core.passwords.begin_try(asked.host, f"\0{folded_name(account.name)}")
         with attempt:
             known = yield from core.store.read(lambda view: view.accounts.password_hash(account.id)).wait()
-            is_right = yield from core.passwords.verify(asked.old, known).wait()
-            attempt.note(is_right=is_right)
-            if not is_right:
-                raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
+            if known is not None:  # the first one: the key of a device is enough
+                is_right = yield from core.passwords.verify(asked.old, known).wait()
+                attempt.note(is_right=is_right)
+                if not is_right:
+                    raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
         password_hash = yield from core.passwords.hash(asked.new).wait()
         yield from core.decide(actor, _PutOwnPassword(password_hash, known)).wait()
 
@@ -264,7 +267,7 @@ def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefus
 
 
 def _make_account(
-    context: Context, asked: Join, name: str, label: str, password_hash: str, transaction: Transaction
+    context: Context, asked: Join, name: str, label: str, password_hash: str | None, transaction: Transaction
 ) -> Decision[DeviceId]:
     is_admin = _use_invite(transaction, asked.token, context)
     end_first_invite(transaction)

@@ -171,6 +171,13 @@ class SetBanned(Command, frozen=True, tag="set_banned"):
     is_banned: bool
 
 
+class ChangePassword(Command, frozen=True, tag="change_password"):
+    """`old` is empty where the account has none yet."""
+
+    old: str
+    new: str
+
+
 class Deregister(Command, frozen=True, tag="deregister"):
     pass
 
@@ -182,7 +189,7 @@ class Stop(Command, frozen=True, tag="stop"):
 AnyCommand = (
     Say | WaitSent | SayAgain | Forget | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost | ListRooms
     | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted | SendAway
-    | SetBanned | Deregister | Stop
+    | SetBanned | ChangePassword | Deregister | Stop
 )  # fmt: skip
 
 

@@ -80,6 +80,7 @@ class Service:
             do.SetMuted: lambda command: rooms.set_muted(command.log, command.account, command.is_muted),
             do.SendAway: lambda command: rooms.send_away(command.log, command.account),
             do.SetBanned: lambda command: rooms.set_banned(command.log, command.account, command.is_banned),
+            do.ChangePassword: lambda command: rooms.change_password(command.old, command.new),
             do.Deregister: lambda _: rooms.deregister(),
         }
 
