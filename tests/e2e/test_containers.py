@@ -122,9 +122,11 @@ def test_services_use_files_ports_and_volumes_that_there_are() -> None:
         assert file.exists(), name
         exposed = {text for step in parse(file) if step.instruction == "EXPOSE" for text in step.text.split()}
         assert {port.partition(":")[2] for port in service.get("ports", [])} <= exposed, name
-        volumes = {volume.partition(":")[2] for volume in service["volumes"] if not volume.startswith("/")} if (
-            "volumes" in service
-        ) else set()
+        volumes = (
+            {volume.partition(":")[2] for volume in service["volumes"] if not volume.startswith("/")}
+            if ("volumes" in service)
+            else set()
+        )
         made = {step.text for step in parse(file) if step.instruction == "VOLUME"}
         assert all(f'"{volume}"' in "".join(made) for volume in volumes), name
 

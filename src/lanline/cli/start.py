@@ -163,11 +163,12 @@ async def _nothing(_client: ChatClient) -> None:
 
 def _launched(folder: DataFolder, port: int | None) -> subprocess.Popen[bytes]:
     log = _log_of(folder.path)
-    words = [sys.executable, "-m", "lanline", "serve", "--data", str(folder.path)]
+    if port is not None:
+        _keep_port(folder.path, port)
     with log.open("wb") as told:
         # In a session of its own: Ctrl+C at this terminal ends the chat, and then we end the server.
         process = subprocess.Popen(  # noqa: S603 -- this very program
-            words if port is None else [*words, "--port", str(port)],
+            [sys.executable, "-m", "lanline", "serve", "--data", str(folder.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=told,
@@ -191,6 +192,17 @@ def _log_of(data: Path) -> Path:
             f"The folder {data} cannot be used: {cause.strerror}. Choose another one with --data."
         ) from cause
     return data / _LOG_FILE
+
+
+def _keep_port(data: Path, port: int) -> None:
+    """Or the next start would be where nobody looks for it."""
+    from lanline.config import FILE_NAME, read_config
+
+    settings = data / FILE_NAME
+    if not settings.exists():
+        replace_whole(settings, f"port = {port}\n".encode())
+    elif read_config(settings, {}).port != port:
+        raise InvalidInput(f"The port of this server stands in {settings}: change it there.")
 
 
 def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path) -> None:
