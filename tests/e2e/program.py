@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from e2e.nodes import ENVIRONMENT
@@ -47,9 +47,14 @@ class Program:
     """`out` is what others said, `aside` what the program tells; at a terminal both are the screen."""
 
     def __init__(
-        self, *arguments: str, at_terminal: bool = False, environment: Mapping[str, str] = {}, **settings: Any
+        self,
+        *arguments: str,
+        at_terminal: bool = False,
+        environment: Mapping[str, str] = {},
+        program: Sequence[str] = COMMAND,
+        **settings: Any,
     ) -> None:
-        command = [*COMMAND, *arguments]
+        command = [*program, *arguments]
         self._terminal = -1
         self._answered = 0
         if at_terminal:

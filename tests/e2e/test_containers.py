@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from e2e.containers import Builder, Container, Image, parse, unavailable
+from e2e.program import Program
 
 ROOT = Path(__file__).parents[2]
 FILES = ("Dockerfile", "Dockerfile.video-server")
@@ -156,6 +157,40 @@ def test_a_server_from_its_image_is_healthy_and_lets_people_in_and_goes_on_after
     wait_healthy(engine, again, engine.start(again))
     elsewhere = engine.container("Dockerfile", **{"/homes": "homes"})
     assert "from a container" in elsewhere.run(["lanline", "log", "--home", "/homes/ana", "#lobby"])
+
+
+@builds_images
+def test_people_at_several_terminals_see_each_other_and_come_back_under_their_names(engine: Engine) -> None:
+    server = engine.container("Dockerfile", **{"/data": "town"})
+    wait_healthy(engine, server, engine.start(server, LANLINE_PUBLIC_HOST="127.0.0.1"))
+    words = ["lanline", *compose()["services"]["client"]["command"]]
+
+    @contextlib.contextmanager
+    def person(name: str) -> Iterator[Program]:
+        """As `docker compose run --rm client` does."""
+        container = engine.container("Dockerfile", **{"/data": "town", "/homes": "people"})
+        program = Program(at_terminal=True, program=container.command(words, {"TERM": "xterm"}))
+        with contextlib.ExitStack() as stack:
+            stack.callback(program.dispose)
+            program.wait_out("Your name: ")
+            program.write(f"{name}\n")
+            program.wait_out("#lobby>")
+            yield program
+            program.write(b"\x04")
+            program.pump(lambda: program.process.poll() is not None or "New password" in program.out.text)
+            if program.process.poll() is None:
+                program.write("\n")
+            assert program.wait_end() == 0
+
+    with person("ana") as ana:
+        with person("bo") as bo:
+            bo.write("from the other terminal\n")
+            ana.wait_out("from the other terminal")
+        with person("bo") as bo:
+            bo.wait_out("from the other terminal")
+    users = server.run(["lanline", "admin", "users", "--data", "/data", "--json"])
+    assert users.count('"name": "bo"') == 1
+    assert users.count('"name": "ana"') == 1
 
 
 @builds_images
