@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from e2e.nodes import ENVIRONMENT
+
 LIMIT_S = 60.0
 COMMAND = [sys.executable, "-m", "lanline"]
 
@@ -60,7 +62,7 @@ class Program:
                 stderr=inner,
                 start_new_session=True,
                 preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 -- one system call
-                env=os.environ | {"TERM": "xterm"} | environment,
+                env=os.environ | ENVIRONMENT | {"TERM": "xterm"} | environment,
                 **settings,
             )
             os.close(inner)
@@ -68,7 +70,7 @@ class Program:
             self._input = self._terminal
         else:
             settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
-            self.process = subprocess.Popen(command, bufsize=0, env=os.environ | environment, **settings)
+            self.process = subprocess.Popen(command, bufsize=0, env=os.environ | ENVIRONMENT | environment, **settings)
             self.out, self.aside = (
                 Watched(stream.fileno() if stream else -1) for stream in (self.process.stdout, self.process.stderr)
             )

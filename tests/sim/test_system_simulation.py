@@ -10,18 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.history import History
+from lanline.client.chat.history import History, OutboxRow, OutboxRows
 from lanline.client.chat.outbox import Outbox
-from lanline.client.chat.outboxrows import OutboxRow, OutboxRows
 from lanline.core import changes
 from lanline.core.appends import Appends
-from lanline.errors import RequestRefused
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.followers import Followers
 from lanline.model.accounts import DeviceId
 from lanline.model.logs import Appended, Cursor, LogId, NewEntry
 from lanline.storage.sqlite.logs import SqliteLogs
 from lanline.testing.trace import first_difference
+from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.entries import LogEntry
 from sim.run import run_system_seed
 from sim.system.disk import Database
@@ -135,14 +134,13 @@ def test_two_appends_in_the_other_order_are_noticed(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_message_that_is_refused_in_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drop(outbox: Outbox, request: int, refused: RequestRefused) -> bool:
-        row = outbox.take(request)
+    def drop(outbox: Outbox, message: Refused) -> None:
+        row = outbox._take(message.request)
         if row is not None:
-            outbox._rows.refuse(row.entry_id, refused.code, "")
+            outbox._rows.refuse(row.entry_id, message.known_code, "")
             outbox._rows.forget(row.entry_id)
-        return row is not None
 
-    monkeypatch.setattr(Outbox, "refuse", drop)
+    monkeypatch.setattr(Outbox, "on_refused", drop)
     expect_noticed("has vanished|is said to be|acknowledged and is lost")
 
 

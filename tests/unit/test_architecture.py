@@ -26,7 +26,7 @@ ALLOWED = {
     "faces.web": "lanline.model.content",
     "server.planted": "lanline.gateways.irc",
     "gateways.irc": "lanline.core.core",
-    "client.node": "lanline.transport.udp",
+    "client.planted": "lanline.transport.udp",
     "storage.engine": "lanline.storage.api",
     "storage.files": "lanline.wholefile",
 }
@@ -41,7 +41,7 @@ UPWARDS = {
     "client.upwards": "lanline.config",
     "media.sideways": "lanline.transport.udp",
     "storage.upwards": "lanline.core.core",
-    "transport.upwards": "lanline.client.node",
+    "transport.upwards": "lanline.client.planted",
     "proto.upwards": "lanline.transport.udp",
     "crypto.upwards": "lanline.proto.framing",
     "wire.upwards": "lanline.crypto.sealing",
@@ -70,6 +70,7 @@ OTHERS = {
         "client.with_core": "lanline.core.core",
         "client.with_gateway": "lanline.gateways.irc",
     },
+    "client-sans-io": {f"client.view.with_{name}": name for name in CONTRACTS["client-sans-io"]["forbidden_modules"]},
     "core-parts": {"core.presence": "lanline.core.accounts", "core.limits": "lanline.core.changes"},
     "core-pure": {
         f"core.with_{name.strip('.*').replace('.', '_')}": name.replace("**", PLANTED.get(name, ""))

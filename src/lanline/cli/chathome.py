@@ -1,20 +1,22 @@
-"""What the commands of a member share: whose home, how long to try, and a client that is signed in."""
+"""Owns what the commands of a member share: whose home, how long to try, and the call to its node."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from lanline.cli.folders import expanded
-from lanline.cli.running import run
 from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
+    from lanline.client.node.call import NodeCall
+    from lanline.client.node.start import NodeStart
 
 T = TypeVar("T")
 
@@ -39,18 +41,36 @@ def checked_timeout(timeout_s: float) -> float:
     return timeout_s
 
 
-def at_server(home: Path, timeout_s: float, work: Callable[[ChatClient], Awaitable[T]]) -> T:
-    """Sign in as who this home is, do the work, leave."""
-    from lanline.client.chat.client import ChatClient
+def started_node(home: Path) -> NodeStart:
+    """How a face reaches the process that owns this home. Raises NotJoined."""
+    from lanline.client.chat.pin import joined_pin
+    from lanline.client.node.start import START_COMMAND, NodeStart
+
+    folder = home_folder(home)
+    joined_pin(folder)
+    return NodeStart(folder, START_COMMAND)
+
+
+@contextlib.contextmanager
+def node_call(home: Path) -> Iterator[NodeCall]:
+    """To ask the node of this home; ended in order by Ctrl+C, hang-up or kill."""
+    from lanline.client.node.call import NodeCall
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    with NodeCall(started_node(home)) as call:
+        yield call
+
+
+def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T]) -> T:
+    """Do the work once the server is reached."""
+    from lanline.client.node.protocol import WaitReady
 
     limit_s = checked_timeout(timeout_s)
-
-    async def visit() -> T:
-        async with ChatClient.at_home(home_folder(home), follows_all=False) as client:
-            await client.wait_synchronized(limit_s)
-            return await work(client)
-
-    return run(visit(), on_uvloop=False)
+    with node_call(home) as call:
+        call.ask(WaitReady(limit_s))
+        return work(call)
 
 
 def show_line(text: str) -> None:

@@ -63,6 +63,7 @@ def join(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
     from lanline.client.chat.joining import check_joinable, join_server
+    from lanline.client.node.start import stop_node
 
     limit_s = checked_timeout(timeout)
     folder = home_folder(home)
@@ -76,7 +77,9 @@ def join(
         password = read_password(name, password_command)
         key = _accepted_key(folder, server, name, accept_key, limit_s)
     joining = join_server(folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=limit_s)
-    _show(run(joining, on_uvloop=False))
+    joined = run(joining, on_uvloop=False)
+    stop_node(folder)  # one that runs calls the server where it was before
+    _show(joined)
 
 
 def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:

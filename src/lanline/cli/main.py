@@ -40,6 +40,7 @@ COMMANDS = {
         "lanline.cli.clients:dereg",
         "Go offline everywhere: every program that is signed in as you is signed out.",
     ),
+    "agent": ("lanline.cli.agent:app", "Keep this home connected, also while no other program of it runs."),
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
     "video": (
         "lanline.cli.video.group:app",

@@ -13,16 +13,17 @@ from lanline.cli.chathome import (
     JsonOption,
     TimeoutOption,
     checked_timeout,
-    home_folder,
+    node_call,
     show_line,
     show_note,
 )
-from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, LanlineError, StillQueued
+from lanline.cli.running import DEFAULT_HOME
+from lanline.errors import InvalidInput, StillQueued
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
     from lanline.client.chat.values import Message
+    from lanline.client.node.call import NodeCall
+    from lanline.client.node.protocol import Outcome
 
 
 def send(
@@ -50,59 +51,53 @@ def send(
     Exit status: 0 on the server's disk, 1 refused, 64 wrong usage,
     75 still queued here.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.client.chat.client import ChatClient
+    import os
+    import time
+
+    from lanline.client.node.protocol import Outcome, Said, Say, WaitSent
+    from lanline.ids import new_entry_id
     from lanline.model.content import Text
 
     limit_s = checked_timeout(timeout)
     content = Text(_text(text or []))
-
-    client = ChatClient.at_home(home_folder(home), follows_all=False)
-    message = client.node.say(to, content)  # from here on it is not lost
-    try:
-        run(_send(client, message, limit_s, json), on_uvloop=False)
-    except KeyboardInterrupt:
-        show_note("lanline: if it was not sent yet, the message stays queued here.")
-        raise
-
-
-async def _send(client: ChatClient, message: Message, limit_s: float, json: bool) -> None:
-    async with client:
-        await _wait_sent(client, message, limit_s, json)
-
-
-async def _wait_sent(client: ChatClient, message: Message, limit_s: float, json: bool) -> None:
-    from lanline.client.chat.values import MessageState
-    from lanline.errors import RequestRefused
-
-    try:
-        if await client.wait_committed(message, limit_s):
-            _show(json, message, MessageState.SENT)
-            return
-    except LanlineError as problem:
-        if isinstance(problem, RequestRefused) and client.is_refused(message):
-            _show(json, message, MessageState.REFUSED)
-            client.node.forget(message.entry_id)  # it is told here and now
+    entry_id = new_entry_id(time.time_ns() // 1_000_000, os.urandom)
+    with node_call(home) as call:
+        said = call.ask(Say(to, content, entry_id))  # from here on it is not lost
+        assert isinstance(said, Said)
+        try:
+            outcome = call.ask(WaitSent(entry_id, limit_s))
+        except KeyboardInterrupt:
+            show_note("lanline: if it was not sent yet, the message stays queued here.")
             raise
-        # Banned, another key, another version: nothing was said of this message.
-        _show(json, message, MessageState.QUEUED)
-        raise _still_queued(str(problem)) from problem
-    _show(json, message, MessageState.QUEUED)
-    raise _still_queued(client.last_problem)
+        assert isinstance(outcome, Outcome)
+        if json:
+            _show(said.message, outcome)
+        _check(call, outcome, entry_id)
 
 
-def _still_queued(reason: str) -> StillQueued:
-    return StillQueued(
-        f"Not sent yet: {reason.rstrip('.')}. It stays queued here, and goes out with the next command or lanline chat "
-        "that gets through. Do not send it again."
-    )
+def _check(call: NodeCall, outcome: Outcome, entry_id: bytes) -> None:
+    from lanline.client.chat.values import MessageState
+    from lanline.client.node.protocol import Forget
+    from lanline.errors import RefusalCode, RequestRefused
+
+    match outcome.state:
+        case MessageState.REFUSED:
+            call.ask(Forget(entry_id))  # it is told here and now
+            raise RequestRefused(RefusalCode(outcome.code), outcome.problem)
+        case MessageState.QUEUED:
+            raise StillQueued(
+                f"Not sent yet: {outcome.problem.rstrip('.')}. It stays queued here, and goes out as soon as the "
+                "server is reached. Do not send it again."
+            )
+        case _:
+            pass
 
 
-def _show(json: bool, message: Message, state: object) -> None:
-    if json:
-        import json as encoder
+def _show(message: Message, outcome: Outcome) -> None:
+    import json as encoder
 
-        value = {"id": message.entry_id.hex(), "to": message.destination, "state": getattr(state, "value", "")}
-        show_line(encoder.dumps(value, ensure_ascii=False))
+    value = {"id": message.entry_id.hex(), "to": message.destination, "state": outcome.state.value}
+    show_line(encoder.dumps(value, ensure_ascii=False))
 
 
 def _text(words: list[str]) -> str:
@@ -113,10 +108,10 @@ def _text(words: list[str]) -> str:
     if sys.stdin.isatty():
         show_note("Type the message; Ctrl+D on a line of its own sends it.")
     try:
-        return sys.stdin.buffer.read(_MOST_BYTES).decode().removesuffix("\n")
+        return sys.stdin.buffer.read(_MAX_BYTES).decode().removesuffix("\n")
     except UnicodeDecodeError as cause:
         raise InvalidInput("What came in is not UTF-8 text.") from cause
 
 
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 """More than any message holds, so that what is too long is told as that."""

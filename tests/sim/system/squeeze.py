@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from lanline.client.chat import conversations, messages, outbox
+from lanline.client.chat import following, messages, outbox
 from lanline.core import appends
 from lanline.gateways.lanline import catchup, followers, people, requests, sendqueue, session
 from lanline.gateways.lanline import conversations as news
 
 _BOUNDS: tuple[tuple[tuple[ModuleType, ...], str, tuple[int, ...]], ...] = (
-    ((conversations,), "FETCHED_AT_FIRST", (1, 10)),
-    ((messages,), "_MOST_WATCHED", (3,)),
+    ((following,), "FETCHED_AT_FIRST", (1, 10)),
+    ((messages,), "_MAX_WATCHED", (3,)),
     ((outbox,), "MOST_UNCOMMITTED", (1, 5)),
     ((outbox,), "MOST_UNCOMMITTED_BYTES", (1, 1_000)),
     ((appends,), "MAX_UNCOMMITTED", (1, 3)),

@@ -128,6 +128,16 @@ def test_an_opening_that_is_not_the_protocols_ends_the_link(house: House, said: 
     assert client.link.closed.code is CloseCode.PROTOCOL_VIOLATION
 
 
+@pytest.mark.parametrize(
+    "said", [signin.Hello((1,), "test"), signin.SignIn(9), signin.Join(9, "ann", "correct horse", "")]
+)
+def test_a_client_signs_in_once(house: House, said: object) -> None:
+    ann = house.join("ann")
+    ann.say(said)
+    assert ann.link.closed is not None
+    assert ann.link.closed.code is CloseCode.PROTOCOL_VIOLATION
+
+
 def test_whoever_does_not_sign_in_is_put_off(house: House) -> None:
     silent, greeting = house.call("one"), house.greet("two")
     ann = house.join("ann")

@@ -28,7 +28,18 @@ class MessageState(Enum):
     RECEIVED = "received"
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class NodeState(Enum):
+    """Of the link to the server."""
+
+    OFFLINE = "offline"
+    GREETING = "greeting"
+    SIGNING_IN = "signing in"
+    SIGNED_IN = "signed in"
+    """Requests are answered; the tables of people and conversations are on their way."""
+    SYNCHRONIZED = "synchronized"
+
+
+class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     """An entry that this version cannot open, or that holds nothing sensible."""
 
     suite: str
@@ -49,6 +60,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     state: MessageState
     destination: str = ""
     problem: str = ""
+    code: int = 0
+    """Of the refusal: `errors.RefusalCode`."""
 
     @property
     def is_own(self) -> bool:
@@ -120,3 +133,12 @@ class MemberListing(msgspec.Struct, frozen=True):
     is_muted: bool
     is_invited: bool
     is_banned: bool
+
+
+def state_at(conversation: Conversation, sequence: int) -> MessageState:
+    """How far one's own message at this place has come."""
+    if sequence <= conversation.others_read:
+        return MessageState.READ
+    if sequence <= conversation.others_delivered:
+        return MessageState.DELIVERED
+    return MessageState.SENT

@@ -141,12 +141,6 @@ def nearest_commands(word: str) -> list[str]:
     return [f"/{known}" for known in dict.fromkeys(begun + alike)][:_NEAREST]
 
 
-def nearest_names(name: str, names: list[str]) -> list[str]:
-    by_small = {known.casefold(): known for known in names}
-    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.6)
-    return [by_small[each] for each in found]
-
-
 def help_lines(word: str = "") -> list[str]:
     """Of one command, or of all; raises nothing: a word that is none is answered as such."""
     if not word:

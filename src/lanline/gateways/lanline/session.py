@@ -68,6 +68,7 @@ _NEXT: Mapping[State, frozenset[State]] = {
     State.ENDING: frozenset({State.ENDING, State.CLOSED}),
     State.CLOSED: frozenset(),
 }
+_FIRST_MESSAGES = {Hello, SignIn, Join}
 _DEAF = {State.ENDING, State.CLOSED}
 _NOBODY = Actor(AccountId(-1))
 
@@ -176,6 +177,8 @@ class Session:
                 _check_channel(event.channel, kind)
             if self._state is not State.SIGNED_IN:
                 self._check_before_sign_in(event.channel, message)
+            elif kind in _FIRST_MESSAGES:
+                _refuse_second_greeting()
             self._handlers[kind](self, message)
         except ProtocolViolation as violation:
             self.close(CloseCode.PROTOCOL_VIOLATION, str(violation))
@@ -377,3 +380,7 @@ class Session:
 def _check_channel(channel: Channel, kind: type) -> None:
     if (channel is Channel.BULK) != (kind in _BULK_MESSAGES) or channel not in {Channel.CHAT, Channel.BULK}:
         raise ProtocolViolation("a message came on a channel that is not its own")
+
+
+def _refuse_second_greeting() -> None:
+    raise ProtocolViolation("a client signs in once")
