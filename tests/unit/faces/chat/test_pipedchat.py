@@ -61,7 +61,7 @@ class Pipe(Stage):
     def begins(self) -> None:
         """What the node says first: all of the view."""
         self.face.happen(
-            Snapshot(ME, "me", "ship", "ship:5265", False, NodeState.SYNCHRONIZED, "", 0, None, (), (), (), (), ())
+            Snapshot(ME, "me", "ship", "ship:5265", False, NodeState.SYNCHRONIZED, "", 0, None, (), (), (), (), (), ())
         )
 
     def run(self, script: Callable[[], Awaitable[None]] | None = None, **options: Any) -> str:
