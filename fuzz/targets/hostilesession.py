@@ -18,9 +18,9 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+from lanline.gateways.lanline.sendqueue import MAX_WAITING_BYTES
 from lanline.model.blobs import BLOB_ID_BYTES
 from lanline.proto.channels import Channel
-from lanline.server.outlet import MOST_WAITING_BYTES
 from lanline.wire.chat import answers, blobs, entries, signin
 from lanline.wire.chat.messages import ClientMessage, encode_message
 from serverhouse.house import Client, House
@@ -186,9 +186,9 @@ class Siege:
         assert went <= MOST_SENT_A_MESSAGE * (self.messages + 2), f"{went} bytes for {self.messages} messages"
         assert not self.failures.records, self.failures.records
         for client in self.house.clients:
-            assert client.link.most_buffered_bytes <= 2 * MOST_WAITING_BYTES + 4 * 1024 * 1024
-        for session in self.house.server._state.sessions:  # noqa: SLF001 -- what it holds is judged
-            assert session.outlet._waiting_bytes <= 2 * MOST_WAITING_BYTES  # noqa: SLF001
+            assert client.link.most_buffered_bytes <= 2 * MAX_WAITING_BYTES + 4 * 1024 * 1024
+        for session in self.house.server.gateway.sessions:
+            assert session.queue._waiting_bytes <= 2 * MAX_WAITING_BYTES  # noqa: SLF001
             assert len(session.following) + len(session.behind) <= MOST_LOGS_FOLLOWED
 
     def _check_the_others(self) -> None:

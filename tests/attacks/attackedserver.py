@@ -24,6 +24,7 @@ from chatcrowds.lanline import keys_path
 from chatservers.lanline import prepared
 from lanline.config import ServerConfig
 from lanline.crypto.identity import Identity
+from lanline.gateways.lanline.session import Session
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
 from lanline.proto.link.endpoint import Endpoint
@@ -31,7 +32,6 @@ from lanline.proto.link.link import Link
 from lanline.proto.websocket.link import WebSocketLink
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.app import serving
-from lanline.server.session import Session
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket

@@ -47,13 +47,14 @@ def join(
     By invite:        lanline join lanline://10.0.0.5:5265/#k7…f2 --name ann
     An open server:   lanline join 10.0.0.5 --name ann
     From a script:    lanline join 10.0.0.5 --name bot \\
-                        --accept-key 'acorn actor …' --password-command 'pass show lanline'
+                        --accept-key 'acorn actor …' \\
+                        --password-command 'pass show lanline'
     Somebody else:    lanline join 10.0.0.5 --name ben --home ~/.lanline-ben
 
     \b
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.cli.password import confirm_password, is_asked_for, read_password
+    from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
     from lanline.client.chat.joining import check_joinable, join_server
     from lanline.client.node.start import stop_node
 
@@ -61,6 +62,7 @@ def join(
     folder = home_folder(home)
     check_joinable(folder, server, name)
     if is_asked_for(password_command):
+        check_askable()
         key = _accepted_key(folder, server, name, accept_key, limit_s)
         password = read_password(name, password_command)
         confirm_password(password)

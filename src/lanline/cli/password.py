@@ -30,6 +30,14 @@ def confirm_password(password: str) -> None:
         raise InvalidInput("The two passwords differ. Nothing was done; try again.")
 
 
+def check_askable() -> None:
+    """Raises InvalidInput where there is no terminal: before anything is called."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError as cause:
+        raise InvalidInput(_NOBODY) from cause
+
+
 def is_asked_for(command: str | None) -> bool:
     return command is None and PASSWORD_VARIABLE not in os.environ
 

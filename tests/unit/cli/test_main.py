@@ -14,7 +14,6 @@ ADMIN = [
 ]
 HEAVY = {
     "structlog",
-    "sqlalchemy",
     "argon2",
     "prometheus_client",
     "segno",

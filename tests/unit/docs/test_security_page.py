@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lanline.gateways.lanline import session
 from lanline.model.settings import ServerSettings
 from lanline.proto.link import endpoint, frames, handshakelimits, incoming
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket import callers, stack, upgrade
-from lanline.server import session
 
 PAGE = " ".join((Path(__file__).parents[3] / "docs/security.md").read_text(encoding="utf-8").split())
 PROFILE, SETTINGS = LinkProfile(), ServerSettings()
@@ -32,7 +32,7 @@ PROFILE, SETTINGS = LinkProfile(), ServerSettings()
         f"{callers.HANDSHAKES_PER_S} begun in a second, {callers.HANDSHAKES_AT_ONCE} at once",
         f"{upgrade.MAX_UPGRADE_BYTES:,} bytes",
         f"{stack.MAX_STRANGER_PIECES} frames and records of TLS before signing in",
-        f"{session._MOST_MESSAGES_BEFORE_SIGN_IN} messages, {SETTINGS.sign_in_timeout_s:g} s to sign in",
+        f"{session._MAX_MESSAGES_BEFORE_SIGN_IN} messages, {SETTINGS.sign_in_timeout_s:g} s to sign in",
         f"{SETTINGS.most_strangers:,} links of strangers, {SETTINGS.most_strangers_of_network} of one network",
         f"{SETTINGS.passwords_per_address} wrong ones of one network and {SETTINGS.passwords_per_account} of one name",
     ],
