@@ -144,7 +144,10 @@ class Conversations:
         self._write()
         gone = self._close_missing() if table.is_last else []
         for shown in before:
-            self._own.on_moved(shown, self._tracks[shown.log].shown)
+            now = self._tracks[shown.log].shown
+            self._own.on_moved(shown, now)
+            if now != shown and now.is_open:
+                self._tell(events.ConversationChanged(now))
         for said in table.conversations:
             if said.log not in known:
                 self._tell(events.ConversationOpened(self._tracks[said.log].shown))

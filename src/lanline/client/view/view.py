@@ -222,10 +222,13 @@ class View:
         match change:
             case events.MessageQueued(message):
                 self._outbox[message.entry_id] = message
-            case events.MessageStateChanged(state=state, problem=problem) if state in _WAITING:
-                waiting = self._outbox.pop(change.entry_id, None)
+            case events.MessageStateChanged(state=state, problem=problem, code=code) if state in _WAITING:
+                waiting = self._outbox.get(change.entry_id)
+                if state is MessageState.QUEUED:
+                    self._outbox.pop(change.entry_id, None)  # said again, it stands behind all others
                 if waiting is not None:
-                    self._outbox[change.entry_id] = msgspec.structs.replace(waiting, state=state, problem=problem)
+                    now = msgspec.structs.replace(waiting, state=state, problem=problem, code=int(code or 0))
+                    self._outbox[change.entry_id] = now
             case _:
                 self._outbox.pop(change.entry_id, None)
                 if isinstance(change, events.MessageStateChanged):
