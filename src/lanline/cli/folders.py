@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from lanline.errors import InvalidInput
-
 DEFAULT_DATA = Path("~/.lanline-server")
 
 DataFolderOption = Annotated[
@@ -22,10 +20,3 @@ DataFolderOption = Annotated[
 ]
 HomeOption = Annotated[Path, typer.Option("--home", envvar="LANLINE_HOME", help="Your folder, if you are an admin.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
-
-
-def expanded(path: Path, option: str) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as cause:
-        raise InvalidInput(f"There is no home folder here. Choose a folder with {option}.") from cause

@@ -108,16 +108,6 @@ class Conversation(msgspec.Struct, frozen=True):
         return self.other is None
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """What came in a conversation while nobody of this account was there."""
-
-    log: int
-    title: str
-    count: int
-    first_ms: int
-    last_ms: int
-
-
 class RoomListing(msgspec.Struct, frozen=True):
     log: int
     name: str
