@@ -1,4 +1,4 @@
-"""The two folders of the commands: the client's home and the server's data."""
+"""Owns the options that name the two folders: the client's home and the server's data."""
 
 from __future__ import annotations
 

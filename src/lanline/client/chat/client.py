@@ -1,4 +1,4 @@
-"""The node in asyncio: opened from a home folder, kept connected, and asked with `await`."""
+"""Owns the node in asyncio: it is opened from a home, kept connected by `connector`, and asked with `await`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens at the node, as every face sees it. A listener gets them in order, each after it is on the disk."""
+"""Owns the events of a node, in order, each after it is on the disk. They are also the changes that faces are told."""
 
 from __future__ import annotations
 

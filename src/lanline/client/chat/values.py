@@ -1,4 +1,4 @@
-"""What the node tells of: people, conversations, messages and their states. Frozen, and safe to keep.
+"""Owns the values of a node: people, conversations, messages and their states. Frozen, and safe to keep.
 
 Names, topics and reasons are already safe to show in a line; what a message says is not: `model.text.safe_text`.
 """
