@@ -1,4 +1,4 @@
-"""The password of an account, for who joins: from a command, the environment, or the terminal."""
+"""Owns where the password of an account comes from: a command, the environment, or the terminal."""
 
 from __future__ import annotations
 

@@ -60,6 +60,7 @@ class Face:
         reader = await self._connect()
         self._running = asyncio.create_task(self._run(reader))
         self._running.add_done_callback(lambda _: self._on_over())
+        await self.wait_until(lambda: self.view.is_known)
         return self
 
     async def __aexit__(

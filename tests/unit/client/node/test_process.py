@@ -318,7 +318,7 @@ def test_where_the_home_can_hold_no_socket_it_stands_elsewhere_and_the_home_says
             monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
         else:
             monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-            monkeypatch.setattr(place.tempfile, "gettempdir", lambda: str(short))
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
         home = tmp_path / ("long" * 40)
         home.mkdir()
         write_pin(home, KnownServer("127.0.0.1", 9, b"f" * 32, "ship", 1, "ann"))
@@ -341,7 +341,7 @@ def test_a_temporary_folder_that_others_may_write_to_is_not_used(
     (short / f"lanline-{os.getuid()}").chmod(0o777)
     try:
         monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-        monkeypatch.setattr(place.tempfile, "gettempdir", lambda: str(short))
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
         home = tmp_path / ("long" * 40)
         home.mkdir()
         with pytest.raises(LanlineError, match="No socket can be made"):
