@@ -7,6 +7,7 @@ what was found there holds until a right changes, and is not looked up again whi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -24,6 +25,7 @@ from lanline.model.settings import ServerSettings
 from lanline.storage.api import Store, Transaction
 from lanline.ticket import Ticket
 
+_LOG = logging.getLogger(__name__)
 MAX_UNCOMMITTED = 256
 MAX_UNCOMMITTED_BYTES = 1024 * 1024
 _MIN_WAIT_S = 0.25
@@ -302,7 +304,10 @@ class Appends:
         self.counts["commits"] += 1
         self.counts["appends"] += sum(map(len, logs.values()))
         for author, mine in places.items():
-            author.committed(mine)
+            try:
+                author.committed(mine)
+            except Exception:  # noqa: BLE001 -- one author's trouble is no other's
+                _LOG.exception("Who has appended could not be answered.")
         self._emit([Appended(log, head, logs.get(log, ())) for log, head in heads.items()])
 
 

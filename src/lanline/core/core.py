@@ -115,8 +115,10 @@ class Core:
                 outcome.settle(ticket.problem)
                 return
             result, changes = ticket.result()
-            self.stream.emit(changes)
-            outcome.settle(result)
+            try:
+                self.stream.emit(changes)
+            finally:
+                outcome.settle(result)
 
         try:
             ticket = self.store.write(work)
