@@ -44,14 +44,16 @@ def listen(home: Path) -> tuple[socket.socket, Path]:
 
 def _bound(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # for its owner alone from the first moment
     try:
         listener.bind(str(path))
-        path.chmod(0o600)
         listener.listen(64)
         listener.setblocking(False)
     except BaseException:
         listener.close()
         raise
+    finally:
+        os.umask(before)
     return listener
 
 
