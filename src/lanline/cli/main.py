@@ -30,11 +30,11 @@ def main() -> None:
 
 def _run(words: list[str]) -> None:
     """The plainest `lanline send`, which scripts use most, is done before the tree of commands would be loaded."""
-    if words[:1] == ["send"]:
+    if words[:1] == ["send"] and len(words) > 2 and all(word and not word.startswith("-") for word in words):
         from lanline.cli.sending import send_plainly
 
-        if send_plainly(words[1:]):
-            return
+        send_plainly(*words[1:])
+        return
     from lanline.cli.commands import app
 
     app()

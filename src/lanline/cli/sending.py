@@ -16,13 +16,10 @@ from lanline.ids import new_entry_id
 from lanline.model.content import Text
 
 
-def send_plainly(words: list[str]) -> bool:
-    """`TO TEXT …` without any option. False for all else: the command itself sees to that."""
-    if len(words) < 2 or any(word.startswith("-") or not word for word in words):
-        return False
+def send_plainly(to: str, *text: str) -> None:
+    """As typed without any option."""
     home = Path(os.environ.get("LANLINE_HOME") or "~/.lanline")
-    send_text(home, words[0], " ".join(words[1:]), DEFAULT_TIMEOUT_S)
-    return True
+    send_text(home, to, " ".join(text), DEFAULT_TIMEOUT_S)
 
 
 def send_text(home: Path, to: str, text: str, limit_s: float, *, as_json: bool = False) -> None:
