@@ -47,7 +47,8 @@ def test_a_server_and_a_home_of_the_program_before_go_on(tmp_path: Path) -> None
         assert [text for text in SAID if text not in everything] == []
         assert logs["#lab"].index("ben in the lab 9") < logs["#lab"].index(WAITING) < logs["#lab"].index("and on it")
 
-        older.join("zoe", invite)
+        assert older.member("zoe", "join", invite, "--name", "zoe").returncode == 1, "a copied folder ends its invites"
+        older.join("zoe", older.invite())
         assert older.member("zoe", "rooms", "join", "#lab").returncode == 0
         assert older.member("zoe", "send", "#lab", "new here").returncode == 0
         assert "new here" in log_of(older, "ann", "#lab")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lanline.cli.chathome import HomeOption, home_folder, show_line
+from lanline.cli.chathome import HomeOption
+from lanline.cli.nodecall import home_folder, show_line
 from lanline.cli.running import DEFAULT_HOME, run
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import HomeOption, home_folder, started_node
+from lanline.cli.chathome import HomeOption
+from lanline.cli.nodecall import home_folder, started_node
 from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, JsonOption, TimeoutOption, at_server, show_line
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def clients(
     \b
     Exit status: 0, 1 when the server is not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.cli.admin.desk import day, show_table
+    from lanline.cli.admin.asking import day, show_table
 
     people = at_server(home, timeout, lambda call: call.follow().people)
     if json:

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import (
-    DEFAULT_TIMEOUT_S,
-    HomeOption,
-    TimeoutOption,
-    checked_timeout,
-    home_folder,
-    show_line,
-    show_note,
-)
+from lanline.cli.chathome import HomeOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, ServerKeyChanged
 

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import (
-    DEFAULT_TIMEOUT_S,
-    HomeOption,
-    JsonOption,
-    TimeoutOption,
-    checked_timeout,
-    node_call,
-    show_line,
-    show_note,
-)
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, node_call, show_line, show_note
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError
 

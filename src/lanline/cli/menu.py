@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from lanline.cli.chathome import home_folder, show_line
+from lanline.cli.nodecall import home_folder, show_line
 
 
 class Choice(NamedTuple):

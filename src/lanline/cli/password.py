@@ -1,4 +1,4 @@
-"""`lanline password`, and where a password comes from: a command, the environment, the terminal."""
+"""Owns `lanline password`, and where a password comes from: a command, the environment, the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import shlex
 from pathlib import Path
 
-from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, TimeoutOption, at_server, show_line
+from lanline.cli.chathome import HomeOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 from lanline.client.passwords import checked_password, password_from_command, password_from_terminal
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused

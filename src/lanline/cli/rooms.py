@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, JsonOption, TimeoutOption, at_server, show_line
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def rooms(
 
 
 def _show(listed: tuple[RoomListing, ...], mine: set[int]) -> None:
-    from lanline.cli.admin.desk import show_table
+    from lanline.cli.admin.asking import show_table
     from lanline.model.rooms import Access
 
     rows = [

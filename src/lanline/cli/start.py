@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, home_folder, show_line
-from lanline.cli.folders import DEFAULT_DATA, expanded
+from lanline.cli.chathome import HomeOption
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageUnusable
 from lanline.wholefile import make_folder, replace_whole
@@ -279,14 +280,14 @@ def _offer_password(home: Path) -> None:
 
 
 def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
-    from lanline.cli.admin.desk import ask_server, way_to_server
+    from lanline.cli.admin.asking import ask_server, way_to_server
 
     return ask_server(way_to_server(folder.path), work)
 
 
 async def _invites(client: ChatClient, folder: DataFolder, *, is_new: bool) -> tuple[InviteLink | None, InviteLink]:
     """One for the person at this machine, who is the admin if nobody is there yet; and the one for the others."""
-    from lanline.cli.admin.desk import answer
+    from lanline.cli.admin.asking import answer
     from lanline.wire.chat.admin import ListUsers, Users
 
     own = None
@@ -303,7 +304,7 @@ async def _invites(client: ChatClient, folder: DataFolder, *, is_new: bool) -> t
 
 async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | None:
     """The one that was shown at the last start, as long as it is good for another day, and leads here."""
-    from lanline.cli.admin.desk import answer
+    from lanline.cli.admin.asking import answer
     from lanline.model.invites import InviteLink, invite_token_hash
     from lanline.wire.chat.admin import Invites, ListInvites
 
@@ -324,14 +325,14 @@ async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | Non
 async def _new_link(
     client: ChatClient, folder: DataFolder, uses: int, lifetime_s: int, *, grants_admin: bool
 ) -> InviteLink:
-    from lanline.cli.admin.desk import answer
+    from lanline.cli.admin.asking import answer
     from lanline.wire.chat.admin import InviteMade, MakeInvite
 
     return _link(folder, (await answer(client, MakeInvite(1, uses, lifetime_s, grants_admin), InviteMade)).token)
 
 
 def _link(folder: DataFolder, token: bytes) -> InviteLink:
-    from lanline.cli.admin.desk import way_to_server
+    from lanline.cli.admin.asking import way_to_server
     from lanline.model.invites import InviteLink
 
     way = way_to_server(folder.path)

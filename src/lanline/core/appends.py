@@ -1,34 +1,39 @@
 """Owns appending: one write for all that came while the last one ran, and the answer to everybody who appended.
 
 Never more than one write is under way. So a batch that fails is known before the next is handed in, and what an author
-handed in after an entry that failed cannot come before it. Whether an author may speak is decided in the transaction.
+handed in after an entry that failed cannot come before it. Whether an author may speak is decided in the transaction;
+what was found there holds until a right changes, and is not looked up again while no command is on its way.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from lanline.clock import Clock
-from lanline.core.changes import Actor, Appended, Change
+from lanline.core.changes import AccountChanged, Actor, Appended, Change, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import check_still_known, unknown_conversation
 from lanline.core.limits import Buckets, DiskFloor
 from lanline.core.refusals import RETRY_STORAGE_S, as_refusal, disk_nearly_full, slow_down
 from lanline.errors import LanlineError, RefusalCode, RequestRefused
-from lanline.model.accounts import AccountId
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, Entry, LogId, NewEntry, check_entry
 from lanline.model.logs import Appended as Place
 from lanline.model.settings import ServerSettings
 from lanline.storage.api import Store, Transaction
 from lanline.ticket import Ticket
 
+_LOG = logging.getLogger(__name__)
 MAX_UNCOMMITTED = 256
 MAX_UNCOMMITTED_BYTES = 1024 * 1024
 _MIN_WAIT_S = 0.25
 """A client that is told to wait for one message comes back with many."""
 
 Outcome = Place | RequestRefused
+_Key = tuple[LogId, AccountId, DeviceId]
+_MAX_KEYS = 100_000
 
 
 class Author:
@@ -68,6 +73,7 @@ class Appends:
         settings: ServerSettings,
         floor: DiskFloor,
         is_admin: Callable[[AccountId], bool],
+        has_commands: Callable[[], bool],
         emit: Callable[[Sequence[Change]], None],
     ) -> None:
         self._store = store
@@ -75,12 +81,14 @@ class Appends:
         self._quota_bytes = settings.message_quota_bytes
         self._floor = floor
         self._is_admin = is_admin
+        self._has_commands = has_commands
         self._emit = emit
         self._buckets: Buckets[AccountId] = Buckets(settings.messages_per_s, settings.messages_burst)
         self._waiting = Batch([], [])
         self._is_writing = False
         self._is_due = False
         self._is_closed = False
+        self._found = _Found()
         self._handed_in: list[Ticket[None]] = []
         """Of those who wait until what waits now is handed in."""
         self.counts = dict.fromkeys(("appends", "repeats", "commits"), 0)
@@ -112,6 +120,18 @@ class Appends:
         if self._floor.is_low(now) and not self._is_admin(account):
             author.held = entry_id
             raise disk_nearly_full()
+
+    # The stream.
+
+    def handlers(self) -> Handlers:
+        return {MemberStepped: self._forget, AccountChanged: self._forget, DeviceChanged: self._forget}
+
+    def _forget(self, _: object) -> None:
+        self.forget_rights()
+
+    def forget_rights(self) -> None:
+        """Somebody may have lost one."""
+        self._found = _Found()
 
     # Writing.
 
@@ -157,7 +177,8 @@ class Appends:
         batch, self._waiting = self._waiting, Batch([], [])
         self._is_writing = True
         try:
-            ticket = self._store.write(lambda transaction: self._append(transaction, batch.entries))
+            unsure = self._unsure(batch.entries)
+            ticket = self._store.write(lambda transaction: self._append(transaction, batch.entries, unsure))
         except LanlineError as problem:  # it is closed
             self._is_writing = False
             self._fail(batch, problem)
@@ -165,12 +186,38 @@ class Appends:
             ticket.when_settled(lambda settled: self._settled(batch, settled))
         self._tell_handed_in()
 
-    def _append(self, transaction: Transaction, entries: list[NewEntry]) -> list[Outcome]:
+    def _unsure(self, entries: list[NewEntry]) -> set[AccountId]:
+        """Whose rights and quota have to be looked at in the transaction. A command that comes later comes after it."""
+        if self._has_commands():
+            return {entry.account for entry in entries}
+        keys, left_bytes = self._found.keys, self._found.left_bytes
+        unsure: set[AccountId] = set()
+        taken_bytes: dict[AccountId, int] = {}
+        for entry in entries:
+            account = entry.account
+            taken = taken_bytes[account] = taken_bytes.get(account, 0) + len(entry.content) + ENTRY_COST_BYTES
+            if (entry.log, account, entry.device) not in keys or taken > left_bytes.get(account, 0):
+                unsure.add(account)
+        return unsure
+
+    def _append(
+        self, transaction: Transaction, entries: list[NewEntry], unsure: set[AccountId]
+    ) -> tuple[Sequence[Outcome], _Found | None]:
         """Most of the time all may be appended, and are in one go."""
+        if not unsure:
+            return transaction.logs.append(entries), None
         judge = _Judge(transaction, self._quota_bytes)
-        refused = {place: why for place, entry in enumerate(entries) if (why := judge.refusal(entry)) is not None}
-        if not refused:
-            return list(transaction.logs.append(entries))
+        refused: dict[int, RequestRefused] = {}
+        for place, entry in enumerate(entries):
+            why = judge.refusal(entry) if entry.account in unsure else None
+            if why is not None:
+                refused[place] = why
+        return self._append_allowed(transaction, entries, refused), judge.found
+
+    @staticmethod
+    def _append_allowed(
+        transaction: Transaction, entries: list[NewEntry], refused: dict[int, RequestRefused]
+    ) -> list[Outcome]:
         places = iter(transaction.logs.append([each for place, each in enumerate(entries) if place not in refused]))
         outcomes: list[Outcome] = []
         for place, entry in enumerate(entries):
@@ -182,17 +229,21 @@ class Appends:
                 outcomes.append(refused.get(place) or next(places))
         return outcomes
 
-    def _settled(self, batch: Batch, ticket: Ticket[list[Outcome]]) -> None:
+    def _settled(self, batch: Batch, ticket: Ticket[tuple[Sequence[Outcome], _Found | None]]) -> None:
         self._is_writing = False
         problem = ticket.problem
         if problem is not None:
+            self.forget_rights()
             self._fail(batch, problem)
         if self._waiting.entries:
             self._request_turn()  # what has arrived by now and is not yet read goes with it
         else:
             self._tell_handed_in()
         if problem is None:
-            self._tell(batch, ticket.result())
+            outcomes, found = ticket.result()
+            if found is not None:
+                self._found.add(found)
+            self._tell(batch, outcomes)
 
     def _fail(self, batch: Batch, problem: BaseException) -> None:
         """What came after it from the same authors goes with it: they send all of it again, in order."""
@@ -219,12 +270,14 @@ class Appends:
 
     # Telling.
 
-    def _tell(self, batch: Batch, outcomes: list[Outcome]) -> None:
+    def _tell(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         places: dict[Author, list[tuple[int, Place]]] = {}
         logs: dict[LogId, list[Entry]] = {}
         heads: dict[LogId, int] = {}
+        left_bytes = self._found.left_bytes
         for entry, (author, tag), at in zip(batch.entries, batch.senders, outcomes, strict=True):
-            _release(author, entry)
+            author.uncommitted -= 1
+            author.uncommitted_bytes -= len(entry.content)
             if isinstance(at, RequestRefused):
                 author.refused(tag, at)
                 continue
@@ -239,6 +292,8 @@ class Appends:
                 self.counts["repeats"] += 1
                 continue
             heads[log] = at.sequence
+            if entry.account in left_bytes:
+                left_bytes[entry.account] -= len(entry.content) + ENTRY_COST_BYTES
             committed = Entry(
                 log, at.sequence, entry.entry_id, entry.account, entry.device, at.time_ms, entry.suite, entry.content
             )
@@ -249,7 +304,10 @@ class Appends:
         self.counts["commits"] += 1
         self.counts["appends"] += sum(map(len, logs.values()))
         for author, mine in places.items():
-            author.committed(mine)
+            try:
+                author.committed(mine)
+            except Exception:  # noqa: BLE001 -- one author's trouble is no other's
+                _LOG.exception("Who has appended could not be answered.")
         self._emit([Appended(log, head, logs.get(log, ())) for log, head in heads.items()])
 
 
@@ -258,20 +316,40 @@ def _release(author: Author, entry: NewEntry) -> None:
     author.uncommitted_bytes -= len(entry.content)
 
 
+class _Found:
+    """Who may append where, and how much more each account may write."""
+
+    __slots__ = ("keys", "left_bytes")
+
+    def __init__(self) -> None:
+        self.keys: set[_Key] = set()
+        self.left_bytes: dict[AccountId, int] = {}
+
+    def add(self, other: _Found) -> None:
+        if len(self.keys) > _MAX_KEYS:
+            self.keys.clear()
+            self.left_bytes.clear()
+        self.keys |= other.keys
+        self.left_bytes |= other.left_bytes
+
+
 class _Judge:
-    """Of one batch: each author, and each author in a log, is looked up once."""
+    """Of one batch: each author in a log is looked up once."""
 
     def __init__(self, transaction: Transaction, quota_bytes: int) -> None:
         self._transaction = transaction
         self._quota_bytes = quota_bytes
-        self._rights: dict[tuple[LogId, AccountId, int], RequestRefused | None] = {}
+        self._refusals: dict[_Key, RequestRefused | None] = {}
         self._left_bytes: dict[AccountId, int] = {}
+        self.found = _Found()
 
     def refusal(self, entry: NewEntry) -> RequestRefused | None:
         key = (entry.log, entry.account, entry.device)
-        if key not in self._rights:
-            self._rights[key] = self._look(entry)
-        why = self._rights[key]
+        if key not in self._refusals:
+            self._refusals[key] = self._look(entry)
+            if self._refusals[key] is None:
+                self.found.keys.add(key)
+        why = self._refusals[key]
         if why is not None:
             return why
         left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES
@@ -290,7 +368,8 @@ class _Judge:
         except RequestRefused as why:
             return why
         if account not in self._left_bytes:
-            self._left_bytes[account] = self._quota_bytes - view.accounts.message_bytes(account)
+            left_bytes = self._quota_bytes - view.accounts.message_bytes(account)
+            self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
         member = view.rooms.membership(log, account)
         if member is None:
             direct = view.rooms.direct(log)

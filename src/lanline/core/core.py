@@ -64,11 +64,15 @@ class Core:
         self.passwords = Passwords(hasher, clock, settings)
         self.sign_in = SignIn(self)
         self._floor = DiskFloor(free_bytes, settings.least_free_bytes)
-        self.appends = Appends(store, clock, settings, self._floor, self.accounts.is_admin, self.stream.emit)
+        self._commands = 0
+        """Those that are on their way to the disk, or were written and are not yet told."""
+        self.appends = Appends(
+            store, clock, settings, self._floor, self.accounts.is_admin, lambda: self._commands > 0, self.stream.emit
+        )
         self._pace: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
         self.is_closing = False
         self._began_at = clock.now()
-        for part in (self.accounts, self.conversations, self.presence, self.cursors):
+        for part in (self.accounts, self.conversations, self.presence, self.cursors, self.appends):
             self.stream.add_part(part.handlers())
 
     def open(self) -> Ticket[None]:
@@ -105,17 +109,24 @@ class Core:
         outcome: Ticket[T] = Ticket()
 
         def settled(ticket: Ticket[Decision[T]]) -> None:
+            self._commands -= 1
             if ticket.problem is not None:
+                self.appends.forget_rights()  # it may have been written all the same
                 outcome.settle(ticket.problem)
                 return
             result, changes = ticket.result()
-            self.stream.emit(changes)
-            outcome.settle(result)
+            try:
+                self.stream.emit(changes)
+            finally:
+                outcome.settle(result)
 
         try:
-            self.store.write(work).when_settled(settled)
+            ticket = self.store.write(work)
         except StorageError as problem:
             outcome.settle(problem)
+        else:
+            self._commands += 1
+            ticket.when_settled(settled)
         return outcome
 
     def append(self, actor: Actor, log: LogId, entry_id: bytes, suite: str, content: bytes) -> Ticket[Appended]:

@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 
 _LOOK_EVERY_S = 1.0
 _FORGOTTEN_AFTER_S = 24 * 3600.0
-_MOST_KEYS = 10_000
+_MAX_KEYS = 10_000
 """Whoever asks under ever new names makes us forget the oldest, not grow."""
 
 
@@ -29,7 +29,7 @@ class Buckets(Generic[K]):
         over_s = full_at - now - self._burst_s
         if over_s > self._interval_s * 1e-6:
             return over_s
-        if key not in self._full_at and len(self._full_at) >= _MOST_KEYS:
+        if key not in self._full_at and len(self._full_at) >= _MAX_KEYS:
             self._forget(now)
         self._full_at[key] = full_at
         return 0.0
@@ -42,7 +42,7 @@ class Buckets(Generic[K]):
     def _forget(self, now: float) -> None:
         for key in [key for key, full_at in self._full_at.items() if full_at <= now]:
             del self._full_at[key]
-        while len(self._full_at) >= _MOST_KEYS:
+        while len(self._full_at) >= _MAX_KEYS:
             del self._full_at[next(iter(self._full_at))]
 
 
@@ -64,7 +64,7 @@ class GrowingWaits(Generic[K]):
             return until - now
         if now - until > _FORGOTTEN_AFTER_S:
             count = 0
-        while len(self._tries) >= _MOST_KEYS:
+        while len(self._tries) >= _MAX_KEYS:
             del self._tries[next(iter(self._tries))]  # the one that was tried longest ago
         self._tries[key] = (count + 1, now + self._wait_s(count + 1))
         return 0.0

@@ -28,7 +28,7 @@ _MEMORY_KIB = 46 * 1024
 _PARALLELISM = 1
 _NICENESS = 10
 """Members have the processor first, also where there is but one."""
-_MOST_WAITING = 100
+_MAX_WAITING = 100
 
 
 def _step_back() -> None:
@@ -60,7 +60,7 @@ class Argon2Hasher:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _hand_out(self, work: Callable[[], T], when_done: Callable[[T | None], None]) -> None:
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             when_done(None)
             return
         self._waiting += 1

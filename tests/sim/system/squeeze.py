@@ -16,8 +16,8 @@ from lanline.gateways.lanline import conversations as news
 _BOUNDS: tuple[tuple[tuple[ModuleType, ...], str, tuple[int, ...]], ...] = (
     ((following,), "FETCHED_AT_FIRST", (1, 10)),
     ((messages,), "_MAX_WATCHED", (3,)),
-    ((outbox,), "MOST_UNCOMMITTED", (1, 5)),
-    ((outbox,), "MOST_UNCOMMITTED_BYTES", (1, 1_000)),
+    ((outbox,), "MAX_UNCOMMITTED", (1, 5)),
+    ((outbox,), "MAX_UNCOMMITTED_BYTES", (1, 1_000)),
     ((appends,), "MAX_UNCOMMITTED", (1, 3)),
     ((appends,), "MAX_UNCOMMITTED_BYTES", (500, 5_000)),
     ((catchup,), "_MAX_ENTRIES", (1, 3)),

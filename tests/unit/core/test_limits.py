@@ -50,10 +50,10 @@ def test_never_more_than_burst_and_rate_allow(gaps: list[float]) -> None:
 
 def test_ever_new_names_do_not_grow_it() -> None:
     buckets: Buckets[int] = Buckets(0.001, 1)
-    for number in range(limits._MOST_KEYS + 500):
+    for number in range(limits._MAX_KEYS + 500):
         assert buckets.take(number, 0.0) == 0.0
-    assert len(buckets._full_at) == limits._MOST_KEYS
-    assert buckets.take(limits._MOST_KEYS + 499, 0.0) > 0.0, "the newest are kept"
+    assert len(buckets._full_at) == limits._MAX_KEYS
+    assert buckets.take(limits._MAX_KEYS + 499, 0.0) > 0.0, "the newest are kept"
     assert buckets.take(-1, 10_000.0) == 0.0
     assert len(buckets._full_at) == 1, "those that are full again are forgotten first"
 
@@ -86,6 +86,6 @@ def test_waits_are_forgotten_after_a_quiet_day_and_do_not_grow_in_number() -> No
         waits.take(1, now)
     assert waits.take(1, 30.0 + 25 * 3600) == 0.0
     assert waits.take(1, 30.0 + 25 * 3600) == 10.0
-    for number in range(limits._MOST_KEYS + 500):
+    for number in range(limits._MAX_KEYS + 500):
         waits.take(number, 10**6)
-    assert len(waits._tries) == limits._MOST_KEYS
+    assert len(waits._tries) == limits._MAX_KEYS

@@ -321,6 +321,23 @@ def test_what_is_said_before_one_leaves_is_not_refused_because_one_has_left(
     assert ids(ann, log) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_right_ends_with_the_commit_that_ends_it_though_it_was_found_good_before(
+    house: House, pair: tuple[Client, Client, int], is_told: bool
+) -> None:
+    ann, bob, _ = pair
+    log = ann.ask(conversations.CreateRoom(ann.number(), "#lab"), conversations.Opened).log
+    bob.ask(conversations.JoinRoom(bob.number(), "#lab"), conversations.Opened)
+    assert bob.place(bob.append(log, 1)) is not None
+    assert bob.place(bob.append(log, 2)) is not None
+    ann.say(conversations.SetMuted(ann.number(), log, bob.account, is_muted=True), settles=False)
+    if is_told:
+        house.store.flush()
+    request = bob.append(log, 3, settles=False)
+    house.settle()
+    assert refusal(bob, request).known_code is RefusalCode.MUTED
+
+
 def test_what_is_being_written_is_not_refused_when_it_comes_again(
     house: House, pair: tuple[Client, Client, int]
 ) -> None:

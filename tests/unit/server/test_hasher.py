@@ -113,7 +113,7 @@ def test_it_works_beside_the_loop_and_answers_on_it() -> None:
 
 def test_who_asks_when_too_many_wait_is_turned_away_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(hasher: Argon2Hasher) -> None:
-        monkeypatch.setattr(module, "_MOST_WAITING", 3)
+        monkeypatch.setattr(module, "_MAX_WAITING", 3)
         first = [hashed(hasher, "correct horse") for _ in range(3)]
         turned_away = hashed(hasher, "correct horse")
         assert turned_away.done()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lanline.core import changes, rooms
+from lanline.core.appends import Author
 from lanline.core.changes import Actor, Change
 from lanline.core.core import Core
 from lanline.errors import RefusalCode, RequestRefused
@@ -173,3 +174,18 @@ def test_what_was_committed_is_told_in_that_order_and_once(house: House) -> None
     problem = tickets[-1].problem
     assert isinstance(problem, RequestRefused)
     assert problem.code is RefusalCode.UNKNOWN_PERSON
+
+
+def test_an_author_that_cannot_be_answered_keeps_nobody_from_the_entry(house: House) -> None:
+    ann, irma = house.join("ann"), actor_of(house, "irma")
+    log = ann.log("#lobby")
+    ann.follow(log)
+
+    def fail(_: object) -> None:
+        raise RuntimeError("a bug in a gateway")
+
+    author = Author(irma, fail, lambda *_: None)
+    house.server.core.appends.take(author, 1, LogId(log), bytes(16), "plain", b"hi")
+    request = ann.append(log, 2)
+    assert ann.place(request) is not None
+    assert [entry.content for entry in ann.entries(log)] == [b"hi", b"hi"]

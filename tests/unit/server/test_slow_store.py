@@ -171,7 +171,26 @@ def test_who_leaves_while_the_store_is_slow_leaves_nothing_behind(
     assert slow.sign_in("bob")
 
 
-def test_what_is_banned_meanwhile_does_not_come_in(slow: SlowHouse, pair: tuple[Client, Client, int]) -> None:
+def test_a_link_that_was_given_up_and_lingers_is_let_in_no_more(
+    slow: SlowHouse, pair: tuple[Client, Client, int]
+) -> None:
+    """A link may take its time to close; what the core answers then comes too late."""
+    ann, bob, log = pair
+    bob.hang_up()
+    slow.store.is_slow = True
+    coming = slow.greet("bob")
+    coming.link.end = lambda _: None  # type: ignore[method-assign]
+    coming.say(signin.SignIn(coming.number()))
+    slow.pass_time(slow.settings.sign_in_timeout_s + 1)
+    slow.answer_all()
+    assert coming.all(signin.SignedIn) == []
+    assert slow.server.figures()["links_signed_in"] == 1
+    slow.store.is_slow = False
+    assert slow.sign_in("bob")
+    assert ann.place(ann.append(log, 6))
+
+
+def test_who_is_banned_meanwhile_does_not_come_in(slow: SlowHouse, pair: tuple[Client, Client, int]) -> None:
     ann, bob, _ = pair
     bob.hang_up()
     slow.store.is_slow = True

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from lanline.cli.admin.desk import day, say, size
-from lanline.cli.folders import DEFAULT_DATA, expanded
+from lanline.cli.admin.asking import day, say, size
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import expanded
 from lanline.errors import InvalidInput, StorageUnusable
 
 if TYPE_CHECKING:

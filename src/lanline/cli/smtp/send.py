@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.smtp import options
-from lanline.cli.smtp.desk import Desk
 from lanline.cli.smtp.screen import complain, preparing
+from lanline.cli.smtp.sending import Sending
 from lanline.errors import InvalidInput
 from lanline.model.mail.server import SignIn
 
@@ -113,8 +113,8 @@ def send(
             _show(draft, batch, start_line)
             return
         box = options.outbox(outbox)
-        desk = Desk(way, box, queue=queue, timeout_s=timeout, verbose=verbose)
-        work = desk.one(draft) if batch is None else desk.batch(draft, _path(batch, "--batch"), start_line)
+        sending = Sending(way, box, queue=queue, timeout_s=timeout, verbose=verbose)
+        work = sending.one(draft) if batch is None else sending.batch(draft, _path(batch, "--batch"), start_line)
     raise typer.Exit(work())
 
 

@@ -1,4 +1,4 @@
-"""The node in asyncio: opened from a home folder, kept connected, and asked with `await`."""
+"""Owns the node in asyncio: it is opened from a home, kept connected by `connector`, and asked with `await`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer, joined_pin
-from lanline.client.chat.rooms import RoomRequests
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
 from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
@@ -41,7 +40,6 @@ class ChatClient:
     def __init__(self, node: ChatNode, history: History, identity: Identity, server: KnownServer) -> None:
         """`at_home` and `with_key` are the ways to one."""
         self.node = node
-        self.rooms = RoomRequests(self.ask, node)
         self._history = history
         self._identity = identity
         self._server = server

@@ -46,10 +46,6 @@ class Track(msgspec.Struct):
     """Where the head was when following began."""
     reported: tuple[int, int] = (0, 0)
     """What the server knows of this device: delivered, read."""
-    away_count: int = 0
-    away_first_ms: int = 0
-    away_last_ms: int = 0
-    """What others said while this account was not there, and is unread."""
     is_proven: bool = True
     """False: from before the server was restored, as it may be; nothing here counts before the copies are compared."""
     is_missed: bool = False
@@ -131,7 +127,6 @@ class Conversations:
         shown = track.shown
         self._lost.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read)
         track.is_proven = True
-        track.away_count = track.away_first_ms = track.away_last_ms = 0
         track.change(first=min(shown.first, agreed), delivered=agreed)
         self._recount(track)
         self._tell(events.CopyParted(shown.log, agreed))
@@ -149,7 +144,10 @@ class Conversations:
         self._write()
         gone = self._close_missing() if table.is_last else []
         for shown in before:
-            self._own.on_moved(shown, self._tracks[shown.log].shown)
+            now = self._tracks[shown.log].shown
+            self._own.on_moved(shown, now)
+            if now != shown and now.is_open:
+                self._tell(events.ConversationChanged(now))
         for said in table.conversations:
             if said.log not in known:
                 self._tell(events.ConversationOpened(self._tracks[said.log].shown))
@@ -301,15 +299,11 @@ class Conversations:
         """Once, at the start: what was left unread when this home was last used."""
         for track in self._tracks.values():
             self._recount(track)
-            track.away_count = track.shown.unread
 
     def _recount(self, track: Track) -> None:
         shown, unread = track.shown, 0
         if shown.read < shown.delivered:
-            unread, track.away_first_ms, track.away_last_ms = self._history.unread(
-                shown.log, shown.read, shown.delivered, self.account
-            )
-        track.away_count = min(track.away_count, unread)
+            unread = self._history.unread(shown.log, shown.read, shown.delivered, self.account)
         track.change(unread=unread)
 
 

@@ -1,10 +1,10 @@
-"""What happens at the node, as every face sees it. A listener gets them in order, each after it is on the disk."""
+"""Owns the events of a node, in order, each after it is on the disk. They are also the changes that faces are told."""
 
 from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat.values import Conversation, Message, MessageState, Person, Waiting
+from lanline.client.chat.values import Conversation, Message, MessageState, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
 
@@ -149,12 +149,6 @@ class CaughtUp(msgspec.Struct, frozen=True, tag=True):
     log: int
 
 
-class YouHaveMessages(msgspec.Struct, frozen=True, tag=True):
-    """After signing in, once everything that came meanwhile is here, and something of it is unread."""
-
-    waiting: tuple[Waiting, ...]
-
-
 class MemberChanged(msgspec.Struct, frozen=True, tag=True):
     """In a room. Without a role the account has left."""
 
@@ -218,7 +212,6 @@ NodeEvent = (
     | EntriesReceived
     | EarlierReceived
     | CaughtUp
-    | YouHaveMessages
     | MemberChanged
     | InvitedToRoom
     | ServerSaid

@@ -11,7 +11,6 @@ from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.copies import Comparison, restored_news
 from lanline.client.chat.messages import OwnMessages, message_of_entry
 from lanline.client.chat.session import Answer
-from lanline.client.chat.values import Waiting
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, ProtocolViolation
 from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
@@ -34,14 +33,12 @@ class LogReader:
         self._follows = follows
         self._comparison = Comparison(context, conversations, self._on_proven)
         self._asked_earlier: set[int] = set()
-        self._has_told_waiting = True
+        self.entered: set[int] = set()
+        """Logs that are new to this device, and of which nobody has read anything here yet."""
         self._has_audience = True
         self._moved: set[int] = set()
         """Logs in which a cursor has moved that is not on the disk yet."""
         self._report_timer: Timer | None = None
-
-    def begin_link(self) -> None:
-        self._has_told_waiting = not self._follows
 
     # Following.
 
@@ -49,7 +46,7 @@ class LogReader:
         """The tables are whole: it is known which logs there are."""
         for track in list(self._conversations.tracks):
             self.follow(track)
-        self._tell_when_all_is_here()
+        self._tell_lost()
         self._report_soon()
 
     def follow(self, track: Track) -> None:
@@ -60,6 +57,7 @@ class LogReader:
             self._comparison.begin(track)
             return
         if not shown.delivered:
+            self.entered.add(shown.log)
             start = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
             track.change(first=start, delivered=start)
         track.become(Following.CATCHING_UP)
@@ -72,7 +70,7 @@ class LogReader:
     def _on_proven(self, track: Track) -> None:
         self._tell(events.ConversationChanged(track.shown))
         self.follow(track)
-        self._tell_when_all_is_here()
+        self._tell_lost()
 
     def on_entries(self, message: Entries) -> None:
         """Of a log that is not followed, or not any more, they are left alone."""
@@ -90,7 +88,7 @@ class LogReader:
         if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             track.become(Following.LIVE)
             self._tell(events.CaughtUp(message.log))
-        self._tell_when_all_is_here()
+            self._tell_lost()
 
     def _keep(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
         shown, own = track.shown, self._conversations.account
@@ -99,12 +97,8 @@ class LogReader:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
         self._history.add_entries(shown.log, entries, own)
         through = entries[-1].sequence
-        unread = [entry for entry in entries if entry.account != own and entry.sequence > shown.read]
-        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + len(unread))
-        if track.following is Following.CATCHING_UP and unread:
-            track.away_count += len(unread)
-            track.away_first_ms = track.away_first_ms or unread[0].time_ms
-            track.away_last_ms = unread[-1].time_ms
+        unread = sum(entry.account != own and entry.sequence > shown.read for entry in entries)
+        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
 
     # What is told once all that was said meanwhile is here.
 
@@ -121,25 +115,14 @@ class LogReader:
         """What a restored server has lost is told once: not while nobody is there to hear it."""
         self._has_audience = is_there
         if is_there and self._line.is_synchronized:
-            self._tell_when_all_is_here()
+            self._tell_lost()
 
-    def _tell_when_all_is_here(self) -> None:
-        is_lost_told = not (self._follows and self._has_audience and self._lost.may_have_untold)
-        if self._has_told_waiting and is_lost_told:
+    def _tell_lost(self) -> None:
+        """What a restored server has lost, once all that is followed has caught up."""
+        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up():
             return
-        if self.catching_up():
-            return
-        tracks = list(self._conversations.tracks)
-        if not is_lost_told and (news := restored_news(self._lost)) is not None:
+        if (news := restored_news(self._lost)) is not None:
             self._tell(news)
-        if self._has_told_waiting:
-            return
-        self._has_told_waiting = True
-        waiting = [_waiting(track) for track in tracks if track.away_count]
-        for track in tracks:
-            track.away_count = track.away_first_ms = track.away_last_ms = 0
-        if waiting:
-            self._tell(events.YouHaveMessages(tuple(sorted(waiting, key=lambda each: each.first_ms))))
 
     # Earlier entries, on demand.
 
@@ -175,6 +158,7 @@ class LogReader:
         track = self._conversations.get(log)
         if track is None or not track.is_proven:
             return
+        self.entered.discard(log)
         if self._conversations.move(track, min(through, track.shown.delivered)):
             self.note_moved(log)
             self._tell(events.ConversationChanged(track.shown))
@@ -218,8 +202,3 @@ def _unreported(track: Track) -> LogCursor | None:
         return None
     track.reported = now
     return LogCursor(shown.log, now[0], min(now[1], shown.delivered))
-
-
-def _waiting(track: Track) -> Waiting:
-    shown = track.shown
-    return Waiting(shown.log, shown.title, track.away_count, track.away_first_ms, track.away_last_ms)

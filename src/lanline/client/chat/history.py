@@ -30,10 +30,7 @@ _CONVERSATION = (
     "others_delivered, others_read, is_open FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text"
-_UNREAD = (
-    "SELECT count(*), min(time_ms), max(time_ms) FROM entries "
-    "WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
-)
+_UNREAD = "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
 
 
 class OutboxRow(msgspec.Struct, frozen=True, gc=False):
@@ -183,10 +180,10 @@ class History:
         )
         return [_log_entry(row) for row in reversed(rows)]
 
-    def unread(self, log: int, after: int, through: int, own: int) -> tuple[int, int, int]:
-        """How many of others, and when the first and the last of them were said."""
-        ((count, first_ms, last_ms),) = self.database.read(_UNREAD, (log, after, through, own))
-        return cast("int", count), cast("int", first_ms or 0), cast("int", last_ms or 0)
+    def unread(self, log: int, after: int, through: int, own: int) -> int:
+        """How many of others."""
+        ((count,),) = self.database.read(_UNREAD, (log, after, through, own))
+        return cast("int", count)
 
 
 class OutboxRows:

@@ -1,4 +1,4 @@
-"""How a home joins a server: signs in there once with a name and a password, and keeps where it is and its key."""
+"""Owns how a home joins a server: signs in once with a name and a password, and keeps the place and the key."""
 
 from __future__ import annotations
 

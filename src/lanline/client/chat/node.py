@@ -192,6 +192,11 @@ class ChatNode:
         return None if row is None else message_of_row(row, self.account)
 
     @property
+    def entered(self) -> set[int]:
+        """The logs that are new to this device, and of which nobody has read anything here yet."""
+        return self._reader.entered
+
+    @property
     def catching_up(self) -> set[int] | None:
         """The logs of which something is still on its way; None before it is known which logs there are."""
         return self._reader.catching_up() if self.state is NodeState.SYNCHRONIZED else None
@@ -275,7 +280,6 @@ class ChatNode:
         self._has_people = self._has_conversations = False
         self._directory.begin_link()
         self._conversations.begin_link()
-        self._reader.begin_link()
         self._tell(
             events.SignedIn(
                 signed_in.account, self.name, signed_in.device, signed_in.is_admin, signed_in.is_new, self.server_name

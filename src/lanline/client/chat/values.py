@@ -1,4 +1,4 @@
-"""What the node tells of: people, conversations, messages and their states. Frozen, and safe to keep.
+"""Owns the values of a node: people, conversations, messages and their states. Frozen, and safe to keep.
 
 Names, topics and reasons are already safe to show in a line; what a message says is not: `model.text.safe_text`.
 """
@@ -106,16 +106,6 @@ class Conversation(msgspec.Struct, frozen=True):
     @property
     def is_room(self) -> bool:
         return self.other is None
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """What came in a conversation while nobody of this account was there."""
-
-    log: int
-    title: str
-    count: int
-    first_ms: int
-    last_ms: int
 
 
 class RoomListing(msgspec.Struct, frozen=True):

@@ -37,6 +37,8 @@ from lanline.ids import new_entry_id
 from lanline.model.content import Content
 
 _RECEIVED_AT_ONCE = 256 * 1024
+MAX_CHANGES = 1000
+"""So many may wait to be shown; a face that shows nothing reads nothing, and is sent a snapshot later."""
 _ONCE = (CreateRoom, Deregister)
 """What is not asked again by itself, when the node has ended before the answer."""
 
@@ -55,11 +57,13 @@ class Face:
         self._last_number = 0
         self._changes: asyncio.Queue[Change] = asyncio.Queue()
         self._has_changed = asyncio.Event()
+        self._has_room = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         reader = await self._connect()
         self._running = asyncio.create_task(self._run(reader))
         self._running.add_done_callback(lambda _: self._on_over())
+        await self.wait_until(lambda: self.view.is_known)
         return self
 
     async def __aexit__(
@@ -103,6 +107,9 @@ class Face:
                     case _:
                         pass
             self._has_changed.set()
+            while self._changes.qsize() >= MAX_CHANGES and not self._asked:  # an answer would stand behind them
+                self._has_room.clear()
+                await self._has_room.wait()
 
     def _on_answer(self, number: int, result: Result) -> None:
         _, answered = self._asked.pop(number, (None, None))
@@ -133,6 +140,7 @@ class Face:
         number = self._last_number
         answered: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._asked[number] = command, answered
+        self._has_room.set()
         self._write(number, command)
         try:
             return await answered
@@ -166,6 +174,7 @@ class Face:
 
     async def next_change(self) -> Change:
         """Every one comes here once; the view has it already."""
+        self._has_room.set()
         return await self._changes.get()
 
     async def wait_until(self, condition: Callable[[], bool], limit_s: float | None = None) -> bool:

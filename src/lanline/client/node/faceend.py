@@ -11,6 +11,7 @@ from typing import Protocol, cast
 import msgspec
 
 from lanline.client.node.protocol import (
+    MAX_COMMAND_BYTES,
     PROTOCOL,
     Answer,
     AnyCommand,
@@ -53,7 +54,7 @@ class FaceOwner(Protocol):
 class FaceEnd(asyncio.Protocol):
     def __init__(self, owner: FaceOwner) -> None:
         self._owner = owner
-        self._frames = Frames()
+        self._frames = Frames(MAX_COMMAND_BYTES)
         self._transport: asyncio.Transport | None = None
         self._has_greeted = False
         self._is_full = False

@@ -7,14 +7,12 @@ none) it stands in the user's runtime folder, or in a folder of the user's own b
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import socket
 import stat
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 from lanline.errors import HistoryProblem
@@ -46,18 +44,23 @@ def listen(home: Path) -> tuple[socket.socket, Path]:
 
 def _bound(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # for its owner alone from the first moment
     try:
         listener.bind(str(path))
-        path.chmod(0o600)
         listener.listen(64)
         listener.setblocking(False)
     except BaseException:
         listener.close()
         raise
+    finally:
+        os.umask(before)
     return listener
 
 
 def _candidates(home: Path) -> list[Path]:
+    import hashlib  # noqa: PLC0415 -- a face needs neither, and is to be quick
+    import tempfile  # noqa: PLC0415
+
     name = f"lanline-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24]}.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     found = [home / _SOCKET_FILE]

@@ -19,8 +19,9 @@ from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
 PROTOCOL = 1
-MAX_VALUE_BYTES = 64 * 1024 * 1024
-"""A snapshot of many conversations is large; anything larger is no value of ours."""
+MAX_COMMAND_BYTES = 1024 * 1024
+MAX_VALUE_BYTES = 1024 * 1024 * 1024
+"""A snapshot holds all that waits to be sent, however much that is."""
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -293,7 +294,8 @@ def encode(value: FromFace | FromNode) -> bytes:
 class Frames:
     """Cuts what comes from a socket into values."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_VALUE_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._buffer = bytearray()
 
     def receive_bytes(self, data: bytes) -> Iterator[bytes]:
@@ -301,7 +303,7 @@ class Frames:
         self._buffer += data
         while len(self._buffer) >= _LENGTH_BYTES:
             size = int.from_bytes(self._buffer[:_LENGTH_BYTES], "big")
-            if size > MAX_VALUE_BYTES:
+            if size > self._max_bytes:
                 raise ProtocolViolation("it sent a value that is too large")
             if len(self._buffer) < _LENGTH_BYTES + size:
                 return

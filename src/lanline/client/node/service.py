@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from lanline.client.chat.client import ChatClient
+from lanline.client.chat.conversations import room_title
 from lanline.client.chat.events import EarlierReceived, NodeEvent
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState
+from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, NodeState, RoomListing
 from lanline.client.node import protocol as do
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
 from lanline.errors import LanlineError, RefusalCode, RequestRefused
+from lanline.model.names import checked_room_name
+from lanline.model.rooms import Standing, checked_topic
+from lanline.model.text import safe_line
+from lanline.wire.chat import conversations as wire
+from lanline.wire.chat.messages import ClientMessage, ServerMessage
+from lanline.wire.chat.signin import ChangePassword, Deregister
 
 _MAX_FETCHED = 1000
 
@@ -19,7 +26,6 @@ class Service:
     def __init__(self, client: ChatClient) -> None:
         self._client = client
         self._node = client.node
-        self._simple = self._simple_commands(client)
         self.ended: Problem | None = None
         """Why the server is called no more."""
 
@@ -39,50 +45,47 @@ class Service:
                 return await self._read(command)
             case do.WaitReady() | do.WaitCaughtUp():
                 return await self._wait(command)
-            case do.ListRooms() | do.ListMembers() | do.ReadLost():
-                return await self._list(command)
+            case do.SayAgain() | do.Forget() | do.MarkRead() | do.ReadLost():
+                return self._at_once(command)
             case _:
-                found = await self._simple[type(command)](command)
-                return do.Opened(found) if isinstance(found, int) else do.Done()
+                return self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
 
-    async def _list(self, command: do.ListRooms | do.ListMembers | do.ReadLost) -> do.Result:
+    def _at_once(self, command: do.SayAgain | do.Forget | do.MarkRead | do.ReadLost) -> do.Result:
         match command:
-            case do.ListRooms():
-                return do.RoomsListed(tuple(await self._client.rooms.visible()))
-            case do.ListMembers(log):
-                return do.MembersListed(tuple(await self._client.rooms.members(log)))
+            case do.SayAgain(entry_id):
+                self._node.say_again(entry_id)
+            case do.Forget(entry_id):
+                self._node.forget(entry_id)
+            case do.MarkRead(log, through):
+                self._node.mark_read(log, through)
             case do.ReadLost(title):
                 found = self._node.set_aside(title)
                 return do.Lost(tuple(do.LostMessage(name, message) for name, message in found))
+        return do.Done()
 
-    @staticmethod
-    def _simple_commands(client: ChatClient) -> dict[type, Callable[[Any], Awaitable[int | None]]]:
-        """Those that one call carries out; a number that comes back is the log that was opened."""
-        rooms, node = client.rooms, client.node
+    def _result_from(self, answer: ServerMessage) -> do.Result:
+        match answer:
+            case wire.Opened(_, log):
+                return do.Opened(log)
+            case wire.Rooms(_, rooms):
+                listed = [_room_listing(room) for room in rooms]
+                return do.RoomsListed(tuple(sorted(listed, key=lambda room: room.name.casefold())))
+            case wire.Members(_, _, members):
+                named = [self._member_listing(member) for member in members]
+                return do.MembersListed(tuple(sorted(named, key=lambda each: (-each.role, each.name.casefold()))))
+            case _:
+                return do.Done()
 
-        def at_once(work: Callable[[Any], None]) -> Callable[[Any], Awaitable[None]]:
-            async def carry_out(command: Any) -> None:  # noqa: ANN401 -- each takes its own command
-                work(command)
-
-            return carry_out
-
-        return {
-            do.SayAgain: at_once(lambda command: node.say_again(command.entry_id)),
-            do.Forget: at_once(lambda command: node.forget(command.entry_id)),
-            do.MarkRead: at_once(lambda command: node.mark_read(command.log, command.through)),
-            do.CreateRoom: lambda command: rooms.create(command.name, command.topic, command.access),
-            do.JoinRoom: lambda command: rooms.join(command.name),
-            do.LeaveRoom: lambda command: rooms.leave(command.log),
-            do.SetTopic: lambda command: rooms.set_topic(command.log, command.topic),
-            do.SetAccess: lambda command: rooms.set_access(command.log, command.access),
-            do.Invite: lambda command: rooms.invite(command.log, command.account),
-            do.SetRole: lambda command: rooms.set_role(command.log, command.account, command.role),
-            do.SetMuted: lambda command: rooms.set_muted(command.log, command.account, command.is_muted),
-            do.SendAway: lambda command: rooms.send_away(command.log, command.account),
-            do.SetBanned: lambda command: rooms.set_banned(command.log, command.account, command.is_banned),
-            do.ChangePassword: lambda command: rooms.change_password(command.old, command.new),
-            do.Deregister: lambda _: rooms.deregister(),
-        }
+    def _member_listing(self, member: wire.Member) -> MemberListing:
+        person = self._node.person(member.account)
+        return MemberListing(
+            member.account,
+            "somebody" if person is None else person.name,
+            member.role,
+            member.is_muted,
+            member.standing is Standing.INVITED,
+            member.standing is Standing.BANNED,
+        )
 
     # Waiting.
 
@@ -178,6 +181,7 @@ class Service:
             failed_calls=client.failed_calls,
             ended=self.ended,
             catching_up=None if catching_up is None else tuple(catching_up),
+            entered=tuple(node.entered),
             people=node.people,
             conversations=shown,
             recent=tuple(
@@ -186,3 +190,28 @@ class Service:
             ),
             outbox=tuple(node.outbox),
         )
+
+
+def _room_listing(room: wire.RoomInfo) -> RoomListing:
+    return RoomListing(room.log, room_title(room), safe_line(room.topic), room.access, room.members)
+
+
+_REQUESTS: dict[type, Callable[[Any], ClientMessage]] = {
+    do.ListRooms: lambda _: wire.ListRooms(0),
+    do.ListMembers: lambda command: wire.ListMembers(0, command.log),
+    do.CreateRoom: lambda command: wire.CreateRoom(
+        0, checked_room_name(command.name), checked_topic(command.topic), command.access
+    ),
+    do.JoinRoom: lambda command: wire.JoinRoom(0, checked_room_name(command.name)),
+    do.LeaveRoom: lambda command: wire.LeaveRoom(0, command.log),
+    do.SetTopic: lambda command: wire.SetTopic(0, command.log, checked_topic(command.topic)),
+    do.SetAccess: lambda command: wire.SetAccess(0, command.log, command.access),
+    do.Invite: lambda command: wire.InviteToRoom(0, command.log, command.account),
+    do.SetRole: lambda command: wire.SetRole(0, command.log, command.account, command.role),
+    do.SetMuted: lambda command: wire.SetMuted(0, command.log, command.account, command.is_muted),
+    do.SendAway: lambda command: wire.SendAway(0, command.log, command.account),
+    do.SetBanned: lambda command: wire.SetBannedFromRoom(0, command.log, command.account, command.is_banned),
+    do.ChangePassword: lambda command: ChangePassword(0, command.old, command.new),
+    do.Deregister: lambda _: Deregister(0),
+}
+"""What the server is asked for a command."""

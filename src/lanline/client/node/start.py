@@ -75,7 +75,10 @@ class NodeStart:
         return node.protocol < PROTOCOL or _numbers(node.program) < _numbers(self._program)
 
     def _start(self) -> None:
-        """Returns when it runs, or another one does."""
+        """Returns when it runs, or another one does. Raises NotJoined, and what opening the home raises."""
+        from lanline.client.chat.pin import joined_pin  # noqa: PLC0415 -- not needed where a node runs
+
+        joined_pin(self.home)
         reading, writing = os.pipe()
         try:
             log = os.open(self.home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

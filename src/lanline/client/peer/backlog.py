@@ -1,4 +1,4 @@
-"""Texts from when they are said until the other side has shown them, on however many links that takes."""
+"""Owns the texts that the other side has not shown yet, over however many links. Not how they are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens in a conversation of two, as its faces see it."""
+"""Owns the events of a conversation of two hosts."""
 
 from __future__ import annotations
 

@@ -64,15 +64,16 @@ class Incoming:
     def _on_progress(self, change: Change) -> None:
         match change:
             case Snapshot(catching_up=catching_up):
+                for each in change.conversations:
+                    if each.log in change.entered or not each.delivered:
+                        self._note_entered(each)
                 self._catching_up = None if catching_up is None else {0, *catching_up}
                 self._on_caught_up(0)
             case SignedIn() | ConnectionLost():
                 self._catching_up = None
-            case ConversationOpened(conversation):
+            case ConversationOpened(conversation) if not conversation.delivered:
                 self._note_entered(conversation)
             case Synchronized():
-                for conversation in self._view.conversations:
-                    self._note_entered(conversation)
                 self._catching_up = {each.log for each in self._view.conversations if each.is_open}
                 self._on_caught_up(0)
             case CaughtUp(log) | ConversationClosed(log):
@@ -81,8 +82,7 @@ class Incoming:
                 pass
 
     def _note_entered(self, conversation: Conversation) -> None:
-        """Nothing of it is on this device yet, since these events come before its words."""
-        if conversation.is_room and conversation.is_open and not conversation.delivered:
+        if conversation.is_room and conversation.is_open:
             self._transcript.note_entered(conversation.log)
 
     def _on_caught_up(self, log: int) -> None:

@@ -72,8 +72,8 @@ class Transcript:
     def show_received(
         self, conversation: Conversation, messages: Iterable[Message], *, is_elsewhere: bool = False
     ) -> None:
-        shown = self._shown.get(conversation.log, conversation.read)
-        new = [each for each in messages if each.sequence > shown]
+        """As they come; also what another program has shown already."""
+        new = [each for each in messages if each.sequence > self._shown.get(conversation.log, 0)]
         self._show(conversation, new, is_elsewhere=is_elsewhere)
 
     def _committed(self, log: int, last: int) -> list[Message]:

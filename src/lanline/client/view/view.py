@@ -41,6 +41,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     failed_calls: int
     ended: Problem | None
     catching_up: tuple[int, ...] | None
+    entered: tuple[int, ...]
+    """Logs that are new to this device, and of which nobody has read anything here yet."""
     people: tuple[Person, ...]
     conversations: tuple[Conversation, ...]
     recent: tuple[tuple[Message, ...], ...]
@@ -71,6 +73,8 @@ class View:
         """Why there is no connection, or why the server takes nothing just now; a sentence."""
         self.failed_calls = 0
         self.ended: Problem | None = None
+        self.is_known = False
+        """A snapshot has come."""
         self.catching_up: set[int] | None = None
         """The logs that are not whole yet; None before it is known which there are."""
         self._people: dict[int, Person] = {}
@@ -182,7 +186,7 @@ class View:
         self.account, self.name, self.is_admin = snapshot.account, snapshot.name, snapshot.is_admin
         self.server_name, self.server_place = snapshot.server_name, snapshot.server_place
         self.state, self.problem, self.failed_calls = snapshot.state, snapshot.problem, snapshot.failed_calls
-        self.ended = snapshot.ended
+        self.ended, self.is_known = snapshot.ended, True
         self.catching_up = None if snapshot.catching_up is None else set(snapshot.catching_up)
         self._people = {each.account: each for each in snapshot.people}
         self._conversations = {each.log: each for each in snapshot.conversations}
@@ -218,10 +222,13 @@ class View:
         match change:
             case events.MessageQueued(message):
                 self._outbox[message.entry_id] = message
-            case events.MessageStateChanged(state=state, problem=problem) if state in _WAITING:
-                waiting = self._outbox.pop(change.entry_id, None)
+            case events.MessageStateChanged(state=state, problem=problem, code=code) if state in _WAITING:
+                waiting = self._outbox.get(change.entry_id)
+                if state is MessageState.QUEUED:
+                    self._outbox.pop(change.entry_id, None)  # said again, it stands behind all others
                 if waiting is not None:
-                    self._outbox[change.entry_id] = msgspec.structs.replace(waiting, state=state, problem=problem)
+                    now = msgspec.structs.replace(waiting, state=state, problem=problem, code=int(code or 0))
+                    self._outbox[change.entry_id] = now
             case _:
                 self._outbox.pop(change.entry_id, None)
                 if isinstance(change, events.MessageStateChanged):

@@ -1,4 +1,4 @@
-"""The commands of the chat: their names, what follows each, and what they are for. What they do is the desk's."""
+"""Owns the names of the commands, what follows each, and what help says of them. Not what they do: `runner`."""
 
 from __future__ import annotations
 

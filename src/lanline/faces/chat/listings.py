@@ -1,4 +1,4 @@
-"""Tables for a person: who there is, which rooms, who is in one, what is unread."""
+"""Owns tables for a person: who there is, which rooms, who is in one, what is unread."""
 
 from __future__ import annotations
 

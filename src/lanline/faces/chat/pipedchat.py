@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from lanline.client.chat.events import CopyParted, EntriesReceived, MessageStateChanged
+from lanline.client.chat.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
 from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.node.face import Face
 from lanline.client.view.notices import Notices
@@ -76,14 +76,24 @@ class PipedChat:
             case _:
                 for line in self._notices.of(change):
                     tell_aside(line)
-        if isinstance(change, Snapshot):
-            for conversation in self._view.conversations:
+                await self._begin_new(change)
+
+    async def _begin_new(self, change: Change) -> None:
+        if isinstance(change, ConversationOpened):
+            self._begin(change.conversation)
+        elif isinstance(change, Snapshot):
+            for conversation in change.conversations:
+                self._begin(conversation)
                 await self._print_through(conversation, [])
+
+    def _begin(self, conversation: Conversation) -> None:
+        """After what was read when it was first heard of: other programs go on reading."""
+        self._printed.setdefault(conversation.log, max(conversation.read, conversation.first))
 
     async def _print_through(self, conversation: Conversation, arrived: list[Message]) -> None:
         """What follows on what was printed: what has just arrived, or what the node has kept meanwhile."""
         log = conversation.log
-        after = self._printed.setdefault(log, max(conversation.read, conversation.first))
+        after = self._printed.setdefault(log, arrived[0].sequence - 1 if arrived else conversation.delivered)
         new = [message for message in arrived if message.sequence > after]
         while not new or new[0].sequence > after + 1:
             if after >= conversation.delivered:

@@ -1,4 +1,4 @@
-"""A conversation of two, as it is told: what is said of each event, and how it ends. Where it shows is another's."""
+"""Owns what is told of each event of a conversation of two, and how it ends. Not where it is shown."""
 
 from __future__ import annotations
 

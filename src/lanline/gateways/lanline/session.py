@@ -242,7 +242,7 @@ class Session:
         self._move(State.SIGNED_IN)
         self._stop_waiting()
         self.actor = ticket.result().actor
-        self._host.came(self, ticket.result(), request)
+        self._attempt(request, lambda: self._host.came(self, ticket.result(), request))
 
     # Requests.
 
@@ -366,6 +366,7 @@ class Session:
     def close(self, code: CloseCode, reason: str) -> None:
         if self._state is not State.CLOSED:
             self._move(State.ENDING)
+            self._stop_waiting()
             self.link.close(code, reason)
 
     def close_after_this(self, code: CloseCode, reason: str, clock: Clock) -> None:

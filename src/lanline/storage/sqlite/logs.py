@@ -17,7 +17,7 @@ _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
-_TIME = "SELECT time_ms FROM entries WHERE log = ? AND sequence = ?"
+_END = "SELECT head, (SELECT time_ms FROM entries WHERE log = logs.id AND sequence = head) FROM logs WHERE id = ?"
 _COUNT = "UPDATE accounts SET message_bytes = message_bytes + ? WHERE id = ?"
 _MOVE_HEAD = "UPDATE logs SET head = ? WHERE id = ?"
 # Only a repeat is passed over; were a sequence number taken, that must be heard.
@@ -101,14 +101,16 @@ class SqliteLogs(SqliteLogsView):
 
     def _end(self, log: LogId) -> tuple[int, int]:
         """The head, and the time of the newest entry."""
-        head = self._head(log)
-        row = self._connection.execute(_TIME, (log, head)).fetchone()
-        return head, row[0] if row else 0
+        row = self._connection.execute(_END, (log,)).fetchone()
+        if row is None:
+            raise _no_such_log()
+        head, time_ms = row
+        return head, time_ms or 0
 
     def _head(self, log: LogId) -> int:
         row = self._connection.execute(_HEAD, (log,)).fetchone()
         if row is None:
-            raise RecordMissing("There is no such conversation.")
+            raise _no_such_log()
         head: int = row[0]
         return head
 
@@ -133,3 +135,7 @@ def _fetch(found: Found, most_bytes: int | None) -> list[_Row]:
         rows.append(row)
     found.close()
     return rows
+
+
+def _no_such_log() -> RecordMissing:
+    return RecordMissing("There is no such conversation.")

@@ -127,8 +127,6 @@ def test_what_was_said_before_one_came_into_a_room_is_not_unread() -> None:
     link = stage.connect(lab(head=4))
     link.say(said(LAB, 3, 4))
     assert stage.node.conversations[0].unread == 1
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 1)]
 
 
 def test_first_words_of_somebody_are_unread() -> None:
@@ -145,8 +143,7 @@ def test_a_new_account_finds_what_was_said_before_as_history_when_its_home_first
     joining.node.keep_start(stage.history)
     stage.restart()
     stage.connect(lab(head=5)).say(said(LAB, 1, 2, 3, 4, 5))
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 2)]
+    assert stage.node.conversations[0].unread == 2
 
 
 def test_a_room_that_was_lost_while_away_is_closed_at_the_next_sign_in() -> None:
@@ -311,42 +308,36 @@ def test_what_others_read_while_one_was_away_is_told_at_the_sign_in() -> None:
     assert states == [(message.entry_id, MessageState.READ)]
 
 
-# Notices.
+# What is unread.
 
 
-def test_who_comes_back_is_told_what_waits_once_all_of_it_is_here() -> None:
+def test_what_was_said_while_one_was_away_is_unread_where_it_was_said() -> None:
     stage = Stage()
     link = stage.connect(lab(head=1), direct())
     link.say(said(LAB, 1))
     stage.node.mark_read(LAB, 1)
     link.die()
-    stage.heard(events.YouHaveMessages)
     again = stage.connect(lab(head=3), direct(head=2))
-    again.say(said(LAB, 2, 3), said(ANN_AND_BEN, 1))
-    assert not stage.heard(events.YouHaveMessages)
-    again.say(said(ANN_AND_BEN, 2))
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("ben", 2), ("#lab", 2)]
-    assert notice.waiting[1].first_ms < notice.waiting[1].last_ms
+    again.say(said(LAB, 2, 3), said(ANN_AND_BEN, 1), said(ANN_AND_BEN, 2))
+    assert [(each.title, each.unread) for each in stage.node.conversations] == [("#lab", 2), ("ben", 2)]
     again.say(said(LAB, 4))
-    assert not stage.heard(events.YouHaveMessages)
+    assert stage.node.conversations[0].unread == 3
 
 
-def test_nothing_waits_when_all_was_read_or_ones_own() -> None:
+def test_nothing_is_unread_that_was_read_or_is_ones_own() -> None:
     stage = Stage()
     link = stage.connect(lab(head=2, read=1))
     link.say(said(LAB, 1), said(LAB, 2, account=ANN))
-    assert not stage.heard(events.YouHaveMessages)
+    assert stage.node.conversations[0].unread == 0
 
 
-def test_what_was_left_unread_is_told_after_a_restart() -> None:
+def test_what_was_left_unread_is_so_after_a_restart() -> None:
     stage = Stage()
     link = stage.connect(lab(head=2))
     link.say(said(LAB, 1, 2))
     stage.restart()
     stage.connect(lab(head=2, delivered=2))
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 2)]
+    assert stage.node.conversations[0].unread == 2
 
 
 # Earlier.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
 import socket
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from lanline.client.chat.pin import KnownServer, write_pin
 from lanline.client.node import faceend, place, process
 from lanline.client.node.call import NodeCall
 from lanline.client.node.place import connected
-from lanline.client.node.process import HomeNode, NodeRuns
+from lanline.client.node.process import NodeRuns
 from lanline.client.node.protocol import (
     Answer,
     Changed,
@@ -32,79 +29,16 @@ from lanline.client.node.protocol import (
     Read,
     Request,
     Said,
-    Say,
     WaitReady,
     WaitSent,
     Welcome,
     encode,
 )
-from lanline.client.node.start import NodeStart, decoder, stop_node
+from lanline.client.node.start import NodeStart, decoder
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput, LanlineError, VersionMismatch
 from lanline.model.content import Text
-
-LIMIT_S = 60.0
-
-
-class Running:
-    """A node in a thread of its own."""
-
-    def __init__(self, home: Path, linger_s: float | None = None, program: str = "0.1.0") -> None:
-        self.home = home
-        self.node = HomeNode(home, linger_s=linger_s, program=program)
-        self.problem: LanlineError | None = None
-        self._is_ready = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        assert self._is_ready.wait(LIMIT_S)
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self.node.run(self._is_ready.set))
-        except LanlineError as problem:
-            self.problem = problem
-        self._is_ready.set()
-
-    def wait_end(self) -> None:
-        self._thread.join(LIMIT_S)
-        assert not self._thread.is_alive()
-
-    def stop(self) -> None:
-        stop_node(self.home)
-        self.wait_end()
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    limit = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-
-
-@pytest.fixture(name="home")
-def _home(tmp_path: Path) -> Path:
-    """Of somebody who has joined a server that is away."""
-    home = tmp_path / "ann"
-    home.mkdir(mode=0o700)
-    write_pin(home, KnownServer("127.0.0.1", 9, b"f" * 32, "ship", 1, "ann"))
-    return home
-
-
-@pytest.fixture(name="run")
-def _run(home: Path) -> Iterator[Callable[..., Running]]:
-    running: list[Running] = []
-
-    def start(**options: Any) -> Running:
-        running.append(Running(home, **options))
-        return running[-1]
-
-    yield start
-    for each in running:
-        each.stop()
-
-
-def start_of(home: Path, program: str = "0.1.0") -> NodeStart:
-    return NodeStart(home, ["/nothing/that/starts"], program)
+from unit.client.node.running import LIMIT_S, Running, said, start_of
 
 
 def raw(home: Path) -> socket.socket:
@@ -121,10 +55,6 @@ def values(end: socket.socket) -> Iterator[Any]:
     while data := end.recv(65_536):
         for value in frames.receive_bytes(data):
             yield decoder.decode(value)
-
-
-def said(number: int, text: str = "x") -> Say:
-    return Say("#lobby", Text(f"{text} {number}"), number.to_bytes(16, "big"))
 
 
 # What is said.
@@ -318,7 +248,7 @@ def test_where_the_home_can_hold_no_socket_it_stands_elsewhere_and_the_home_says
             monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
         else:
             monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-            monkeypatch.setattr(place.tempfile, "gettempdir", lambda: str(short))
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
         home = tmp_path / ("long" * 40)
         home.mkdir()
         write_pin(home, KnownServer("127.0.0.1", 9, b"f" * 32, "ship", 1, "ann"))
@@ -341,7 +271,7 @@ def test_a_temporary_folder_that_others_may_write_to_is_not_used(
     (short / f"lanline-{os.getuid()}").chmod(0o777)
     try:
         monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-        monkeypatch.setattr(place.tempfile, "gettempdir", lambda: str(short))
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
         home = tmp_path / ("long" * 40)
         home.mkdir()
         with pytest.raises(LanlineError, match="No socket can be made"):

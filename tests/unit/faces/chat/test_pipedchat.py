@@ -60,9 +60,9 @@ class Pipe(Stage):
 
     def begins(self) -> None:
         """What the node says first: all of the view."""
-        self.face.happen(
-            Snapshot(ME, "me", "ship", "ship:5265", False, NodeState.SYNCHRONIZED, "", 0, None, (), (), (), (), ())
-        )
+        about_me, link = (ME, "me", "ship", "ship:5265", False), (NodeState.SYNCHRONIZED, "", 0, None, (), ())
+        shown = self.view.conversations
+        self.face.happen(Snapshot(*about_me, *link, (), shown, ((),) * len(shown), ()))
 
     def run(self, script: Callable[[], Awaitable[None]] | None = None, **options: Any) -> str:
         """What was printed, the script having run meanwhile; raises what the chat raises."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lanline.client.smtp.outbox import Outbox
 
 
-class Desk:
+class Sending:
     """Both methods return the work itself, which returns the exit status."""
 
     def __init__(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from lanline.cli.folders import DEFAULT_DATA, expanded
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import expanded
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LinkError, ServerUnreachable
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lanline.cli.admin.desk import day
+from lanline.cli.admin.asking import day
 
 
 def test_a_day_is_told_also_of_what_is_none() -> None:

@@ -1,4 +1,4 @@
-"""What `lanline video serve` does once it knows what is wanted."""
+"""Owns what `lanline video serve` does once it knows what is wanted. Not its options: `serve`."""
 
 from __future__ import annotations
 
