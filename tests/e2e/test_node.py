@@ -51,11 +51,11 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 def test_programs_go_on_when_the_node_is_killed_and_nothing_is_lost(town: Town) -> None:
     chat = Program("chat", "--stay", "--json", "--home", str(town.folder / "ann"))
-    follower = Program("log", "#lobby", "--last", "0", "--follow", "--json", "--home", str(town.folder / "ann"))
+    follower = Program("log", "#lobby", "--follow", "--json", "--home", str(town.folder / "ann"))
     try:
         chat.wait_aside("Connected to")
         chat.write("before\n")
-        follower.pump(lambda: '"before"' in follower.out.text or follower.process.poll() is not None, "the first")
+        follower.wait_out('"before"')
         for number in range(3):
             pid = pid_of(town, "ann")
             assert pid is not None

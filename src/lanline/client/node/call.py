@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections import deque
 from types import TracebackType
@@ -52,7 +53,12 @@ class NodeCall:
             self._end.close()
 
     def _connect(self) -> None:
+        if self._end is not None:
+            self._end.close()
         self._end, self._frames = self._start.connect(), Frames()
+        if self._follows:
+            with contextlib.suppress(OSError):  # it has ended already, which the next reading tells
+                self._send(Follow())
 
     def ask(self, command: AnyCommand) -> Result:
         """Raises what the node raised. A node that has ended meanwhile is started again, and asked again."""
@@ -61,8 +67,6 @@ class NodeCall:
                 result = self._answer_to(command)
             except (OSError, LinkNotOpen):
                 self._connect()
-                if self._follows:
-                    self._send(Follow())
                 continue
             if isinstance(result, Failed):
                 raise error_of(result.problem)
@@ -80,8 +84,8 @@ class NodeCall:
 
     def follow(self) -> View:
         """The view, which `next_change` keeps up to date."""
-        self._follows = True
         self.ask(Follow())
+        self._follows = True
         while not isinstance(self.next_change(), Snapshot):
             pass
         return self.view
@@ -97,13 +101,13 @@ class NodeCall:
                 self._receive()
             except (OSError, LinkNotOpen):
                 self._connect()
-                self._send(Follow())
         change = self._changes.popleft()
         self.view.apply(change)
         return change
 
     def _send_read(self, log: int, through: int) -> None:
-        self._send(MarkRead(log, through))
+        with contextlib.suppress(OSError):  # what is lost of it is marked with the next that is read
+            self._send(MarkRead(log, through))
 
     def _send(self, command: AnyCommand) -> int:
         assert self._end is not None

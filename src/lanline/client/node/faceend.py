@@ -99,10 +99,18 @@ class FaceEnd(asyncio.Protocol):
             case Request(number, command) if self._has_greeted:
                 task = asyncio.get_running_loop().create_task(self._answer(number, command))
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._on_answered)
                 self._control_reading()
             case _:
                 raise ProtocolViolation("it did not greet first")
+
+    def _on_answered(self, task: asyncio.Task[None]) -> None:
+        """A face that gets no answer for a fault of ours asks anew, on another connection."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler({"message": "A command failed.", "exception": fault})
+            self.close()
+        self._control_reading()
 
     async def _answer(self, number: int, command: AnyCommand) -> None:
         if isinstance(command, Follow):
@@ -113,7 +121,6 @@ class FaceEnd(asyncio.Protocol):
             return
         result = await self._owner.result_of(command)
         self._send(encode(Answer(number, result)))
-        asyncio.get_running_loop().call_soon(self._control_reading)
 
     # Out.
 

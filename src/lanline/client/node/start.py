@@ -41,6 +41,7 @@ class NodeStart:
             end = connected(self.home)
             if end is None:
                 self._start()
+                time.sleep(_AGAIN_S)
                 continue
             try:
                 welcome = self._greeted(end)
@@ -53,7 +54,9 @@ class NodeStart:
                 if end is not None:
                     end.close()
             time.sleep(_AGAIN_S)
-        raise HistoryProblem(f"The process that owns {self.home} does not answer. Try again.")
+        raise HistoryProblem(
+            f"The process that owns {self.home} does not start, or does not answer; {_LOG_FILE} there may say why."
+        )
 
     def _greeted(self, end: socket.socket) -> Welcome | None:
         """None when it ends just now."""
@@ -99,9 +102,7 @@ class NodeStart:
             os.close(reading)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(child, os.WNOHANG)
-        if not said:
-            raise HistoryProblem(f"The process that is to own {self.home} did not start: {' '.join(words[:4])} …")
-        problem = msgspec.json.decode(said, type=Problem | None)
+        problem = msgspec.json.decode(said, type=Problem | None) if said else None  # nothing: it was killed
         if problem is not None:
             raise error_of(problem)
 
