@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lanline.client.smtp.draft import Draft, attach, compose, new_token, read_text
+from lanline.client.smtp.draft import Draft, compose, new_token
+from lanline.client.smtp.files import attach, source, text_of
 from lanline.errors import InvalidInput
 
 
@@ -26,7 +27,8 @@ def test_a_message_without_a_recipient_is_refused() -> None:
     [
         ("a.pdf", "application/pdf"),
         ("a.tar.gz", "application/octet-stream"),
-        ("a.eml", "application/octet-stream"),
+        ("a.eml", "message/rfc822"),
+        ("a.txt", "text/plain; charset=utf-8"),
         ("a", "application/octet-stream"),
         ("a.PNG", "image/png"),
     ],
@@ -42,16 +44,18 @@ def test_an_attachment_is_read_anew_each_time(tmp_path: Path) -> None:
     assert b"".join(attachment.chunks()) == b"".join(attachment.chunks()) == b"x" * 200_000
 
 
-def test_a_file_name_that_is_no_utf8_is_a_sentence(tmp_path: Path) -> None:
-    path = os.fsencode(tmp_path) + b"/caf\xe9"
+def test_a_file_name_that_cannot_be_sent_is_replaced_and_told(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9\n.txt"
     with open(path, "wb"):  # noqa: PTH123  a path in bytes
         pass
-    with pytest.raises(InvalidInput, match="UTF-8"):
-        attach(os.fsdecode(path))
+    told: list[str] = []
+    assert attach(os.fsdecode(path), warn=told.append).name == "caf\ufffd_.txt"
+    assert len(told) == 1
+    assert "caf" in told[0]
 
 
 def test_a_text_over_the_limit_is_for_an_attachment(tmp_path: Path) -> None:
     with (tmp_path / "big").open("wb") as stream:
         stream.truncate(32_000_001)
     with pytest.raises(InvalidInput, match="--attach"):
-        read_text(tmp_path / "big", "The text file")
+        text_of(source(str(tmp_path / "big"), "The text file"))
