@@ -14,7 +14,6 @@ import pytest
 from mailhouse.certificates import Authority
 from mailhouse.moody import EHLO, SILENCE, Moody
 from mailhouse.person import ENVELOPE, Person, at_terminal, is_a_sentence
-from mailhouse.postfix import wait_until
 from mailhouse.stage import Stage
 
 OK = b"250 ok\r\n"
@@ -226,7 +225,8 @@ def test_accounts_are_found_in_their_default_place(person: Person, moody: Any, t
     folder = tmp_path / "config" / "lanline"
     folder.mkdir(parents=True)
     (folder / "smtp.toml").write_text(
-        f'[accounts.a]\nsmtp_host = "localhost"\nsmtp_port = {port}\nca_file = "{person.ca[1]}"\nfrom_addr = "a@x.org"\n'
+        f'[accounts.a]\nsmtp_host = "localhost"\nsmtp_port = {port}\nca_file = "{person.ca[1]}"\n'
+        'from_addr = "a@x.org"\n'
     )
     person.environment["XDG_CONFIG_HOME"] = str(tmp_path / "config")
     assert person.run("send", "--to-addr", "b@x.org", "--body", "hi").returncode == 0

@@ -70,7 +70,8 @@ class Refusal(msgspec.Struct, frozen=True):
     @property
     def is_throttle(self) -> bool:
         rule = _rule(self)
-        return self.is_temporary and rule is not None and rule.is_throttle
+        is_counted = re.search(r"(this|per) (connection|session)", self.reply.text, re.IGNORECASE)  # another will do
+        return self.is_temporary and rule is not None and rule.is_throttle and not is_counted
 
     @property
     def is_crowded(self) -> bool:
