@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 from lanline.errors import LanlineError
 
@@ -17,7 +18,12 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may know fewer characters than people write
     try:
-        _run(sys.argv[1:])
+        if Path(sys.argv[0]).name.endswith("sendmail"):  # as other programs call what sends their mail
+            from lanline.cli.smtp.sendmail import sendmail
+
+            sendmail(sys.argv[1:])
+        else:
+            _run(sys.argv[1:])
     except LanlineError as error:
         if sys.stderr is not None:  # closed by who started this
             sys.stderr.write(f"lanline: {error}\n")

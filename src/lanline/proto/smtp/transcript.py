@@ -1,4 +1,4 @@
-"""The dialogue as it may be shown: whatever is secret in it is masked before anybody sees a line."""
+"""Owns the dialogue as it may be shown: whatever is secret in it is masked before anybody sees a line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from lanline.model.mail.refusal import Reply
 from lanline.model.mail.text import terminal_safe
 
 MASK = "***"
+_SHORT_CHARS = 6
+"""What is shorter than this stands in many texts by chance, and a mask in its place would tell what it is."""
 
 
 def _nowhere(line: str) -> None:
@@ -15,7 +17,7 @@ def _nowhere(line: str) -> None:
 
 
 class Transcript:
-    """Hands every line to `sink`. A secret is masked in what the server says too: some repeat what they were sent."""
+    """Hands every line to `sink`. Only what is shown is masked: the dialogue itself goes on with what was said."""
 
     __slots__ = ("_secrets", "_sink")
 
@@ -28,10 +30,15 @@ class Transcript:
         forms = {form for secret in secrets for form in (secret, secret.rstrip("=")) if form}
         self._secrets = sorted({*self._secrets, *forms}, key=len, reverse=True)
 
-    def masked(self, text: str) -> str:
+    def masked(self, reply: Reply, *, in_sign_in: bool = False) -> Reply:
+        """Some servers repeat what they were sent. A short secret hides all that is said while signing in."""
+        text = reply.text
         for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return text
+            if secret in text and len(secret) >= _SHORT_CHARS:
+                text = text.replace(secret, MASK)
+            elif secret in text and in_sign_in:
+                return Reply(reply.code, MASK)
+        return Reply(reply.code, text)
 
     def client(self, line: str) -> None:
         self._sink(f"C: {terminal_safe(line)}")

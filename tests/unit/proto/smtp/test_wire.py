@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanline.errors import InvalidInput
-from lanline.transport.smtp.stuffing import Stuffing
+from lanline.proto.smtp.wire import Stuffing
 
 LINES = st.lists(st.text(st.sampled_from(".ab"), max_size=4).map(str.encode), max_size=12).map(
     lambda lines: b"".join(line + b"\r\n" for line in lines)

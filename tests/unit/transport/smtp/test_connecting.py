@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused
 from lanline.model.mail.server import Security, Server
-from lanline.transport.smtp import arrival
-from lanline.transport.smtp.session import Patience, Session
-from lanline.transport.smtp.trust import verifying_context
+from lanline.proto.smtp.client import Patience
+from lanline.transport.smtp import session as session_module
+from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Session
+from lanline.transport.smtp.tls import verifying_context
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
@@ -20,12 +23,9 @@ PATIENCE = Patience(60, 60)
 
 
 def reason(server: Server, kind: type[LanlineError]) -> str:
-    async def arrive() -> None:
-        await Session.open(server, verifying_context(server.ca_file), PATIENCE)
-
-    with pytest.raises(kind) as caught:
-        asyncio.run(arrive())
-    assert type(caught.value) is kind
+    with pytest.raises(kind) as caught, contextlib.closing(Interrupt()) as interrupt:
+        Session(server, verifying_context(server), PATIENCE, interrupt)
+    assert isinstance(caught.value, kind)
     return str(caught.value)
 
 
@@ -52,16 +52,16 @@ def test_smtps_to_a_starttls_port_says_which_is_right(stage: Stage, authority: A
 def test_starttls_to_a_tls_port_says_which_is_right(
     stage: Stage, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrival, "_SILENCE_S", 0.1)
-    monkeypatch.setattr(arrival, "_PROBE_S", 60)
+    monkeypatch.setattr(session_module, "_SILENCE_S", 0.1)
+    monkeypatch.setattr(session_module, "_PROBE_S", 60)
     port = stage.serve_streams(Moody(), ssl=authority.good.server_context())
     assert "use --smtps" in reason(Server("127.0.0.1", port, Security.STARTTLS), MailRefused)
 
 
 def test_a_slow_greeting_is_waited_for(stage: Stage, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that holds its greeting back to catch spammers is asked for TLS meanwhile, and that costs it nothing."""
-    monkeypatch.setattr(arrival, "_SILENCE_S", 0.05)
-    monkeypatch.setattr(arrival, "_PROBE_S", 0.2)
+    monkeypatch.setattr(session_module, "_SILENCE_S", 0.05)
+    monkeypatch.setattr(session_module, "_PROBE_S", 0.2)
     moody = Moody(tls=authority.good.server_context())
     first, probed = asyncio.Lock(), asyncio.Event()
 
@@ -77,12 +77,9 @@ def test_a_slow_greeting_is_waited_for(stage: Stage, authority: Authority, monke
 
     port = stage.serve_streams(late)
 
-    async def arrive() -> None:
-        server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
-        session = await Session.open(server, verifying_context(server.ca_file), PATIENCE)
-        await session.close()
-
-    asyncio.run(arrive())
+    server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
+    with contextlib.closing(Interrupt()) as interrupt:
+        Session(server, verifying_context(server), PATIENCE, interrupt).close()
 
 
 def test_something_that_is_no_mail_server_is_told_apart(stage: Stage) -> None:
