@@ -77,7 +77,7 @@ class MovieFile:
 
     def _upright(self, frame: av.VideoFrame) -> Picture:
         shape = self._stream.sample_aspect_ratio
-        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter, shape)
+        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter, shape, is_film=True)
 
     def _next_frame(self) -> av.VideoFrame:
         while True:

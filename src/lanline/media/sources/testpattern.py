@@ -14,7 +14,7 @@ from lanline.media.sources.testtone import TestTone
 
 DEFAULT_SIZE = Size(1280, 720)
 _DOTS_PER_PICTURE = 4
-_BARS = ((180, 128, 128), (168, 44, 136), (145, 147, 44), (133, 63, 52), (63, 193, 204), (51, 109, 212), (28, 212, 120))
+_BARS = ((180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114))
 """White, yellow, cyan, green, magenta, red, blue as Y, U, V (ITU-R BT.601, three quarters of full)."""
 
 
@@ -28,7 +28,8 @@ class TestPattern:
         self._pace = Pace(fps)
         self._number = 0
         self._tone: TestTone | None = None
-        self._background = _bars(self._size)
+        is_full = self._layout is Layout.FULL_YUV
+        self._background = _bars(self._size, is_full=is_full)
         self._band = _texture(self._size)
 
     @property
@@ -75,10 +76,13 @@ class TestPattern:
         self._pace.stop()
 
 
-def _bars(size: Size) -> Pixels:
+def _bars(size: Size, *, is_full: bool) -> Pixels:
     width, height = size.width, size.height
     bar = np.arange(width) * len(_BARS) // width
-    planes = np.array(_BARS, dtype=np.uint8)[bar]
+    colours = np.array(_BARS, dtype=np.float64)
+    if is_full:
+        colours = (colours - (16, 128, 128)) * (255 / 219, 255 / 224, 255 / 224) + (0, 128, 128)
+    planes = np.clip(np.rint(colours), 0, 255).astype(np.uint8)[bar]
     luma = np.broadcast_to(planes[:, 0], (height, width)).reshape(-1)
     chroma = [np.broadcast_to(planes[::2, plane], (height // 2, width // 2)).reshape(-1) for plane in (1, 2)]
     # All three planes, one after another, seen as rows of the full width.

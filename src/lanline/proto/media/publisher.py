@@ -24,6 +24,7 @@ from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted, Seating, Vi
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
 from lanline.wire.video import (
     STREAM_SECRET_BYTES,
+    Echo,
     Ended,
     KeyFrameWanted,
     Nack,
@@ -42,6 +43,9 @@ MOST_VIEWERS = 2048
 DEFAULT_MTU_BYTES = 1200
 _SILENCE_CHECK_S = 0.5
 _LONGEST_REST_S = 0.3
+_MOST_REPEATS = 1024
+_REPEATED_OVER = 0.85
+"""Of the time until the next frame: a trial is as even as what it stands for."""
 _NEVER = float("inf")
 _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
@@ -88,6 +92,8 @@ class Publisher:
         self._messages: deque[tuple[Viewer, Channel, bytes]] = deque()
         self._bursts: list[Burst] = []
         self._paced: list[tuple[float, int, list[Burst]]] = []
+        self._trials: list[tuple[float, int, list[bytes], Viewer, Subscription]] = []
+        """Repeats that are to leave, each at its time: none of them does when the trial is over by then."""
         self._order = count()
         self._events: deque[PublisherEvent] = deque()
         self._seating = Seating([plan.codec.is_intra_only for plan in rungs], self._events.append)
@@ -168,6 +174,7 @@ class Publisher:
     def _on_request(self, viewer: Viewer, subscription: Subscription, request: VideoRequest, now: float) -> None:
         match request:
             case Report():
+                self._messages.append((viewer, Channel.MEDIA, encode_video(Echo(request.at_us))))
                 self._on_report(viewer, subscription, request, now)
             case Nack(stream_id, numbers):
                 self._repair(viewer, subscription, stream_id, numbers, now)
@@ -217,7 +224,7 @@ class Publisher:
             return
         packets_per_s = stream.bits_per_s / 8 / DEFAULT_MTU_BYTES
         allowed = subscription.repairs_allowed(len(numbers), packets_per_s, now)
-        packets = stream.sent_again(numbers[:allowed])
+        packets = stream.sent_again(numbers[:allowed], now)
         if packets:
             subscription.sent_bytes += sum(map(len, packets))
             self._bursts.append((packets, [viewer]))
@@ -306,22 +313,27 @@ class Publisher:
         total = sealed.total_chunks
         packet_bytes = len(sealed.packets[0])
         frame_bytes = subscription.choice.trial_bits_per_s / 8 / fps
-        repeats = min(4 * total + 16, int(frame_bytes / packet_bytes) - total)
+        repeats = min(_MOST_REPEATS, int(frame_bytes / packet_bytes) - total)
         if repeats <= 0:
             return
-        subscription.sent_bytes += repeats * packet_bytes
         interval_s = 1.0 / fps
         # Not before they have left for the first time: they carry that time, and would be taken for quick ones.
-        begin = max(now + 0.25 * interval_s, sealed.slices[-1].leaves_at)
+        begin = max(now + 0.1 * interval_s, sealed.slices[-1].leaves_at)
         for start in range(0, repeats, total):
             packets = sealed.packets[: min(total, repeats - start)]
-            self._send_at(begin + 0.5 * interval_s * start / repeats, [(packets, [viewer])], now)
+            at = begin + _REPEATED_OVER * interval_s * start / repeats
+            heappush(self._trials, (at, next(self._order), packets, viewer, subscription))
 
     # Out.
 
     def bursts_to_send(self, now: float) -> list[Burst]:
         while self._paced and self._paced[0][0] <= now:
             self._bursts += heappop(self._paced)[2]
+        while self._trials and self._trials[0][0] <= now:
+            _, _, packets, viewer, subscription = heappop(self._trials)
+            if subscription.choice.trial_bits_per_s and self._subscriptions.get(viewer) is subscription:
+                subscription.sent_bytes += sum(map(len, packets))
+                self._bursts.append((packets, [viewer]))
         bursts, self._bursts = self._bursts, []
         return bursts
 
@@ -336,7 +348,7 @@ class Publisher:
     def next_deadline(self) -> float | None:
         times = [self._seating.next_deadline()]
         times.append(_NEVER if self._next_silence_check is None else self._next_silence_check)
-        times.append(self._paced[0][0] if self._paced else _NEVER)
+        times += [waiting[0][0] for waiting in (self._paced, self._trials) if waiting]
         earliest = min(times)
         return None if earliest == _NEVER else earliest
 
