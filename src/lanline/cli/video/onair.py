@@ -21,7 +21,7 @@ from lanline.client.video.sealedserver import SealedServer
 from lanline.crypto.words import fingerprint_words
 from lanline.media.api import Codec
 from lanline.media.codecs.choice import layout_for, make_encoder
-from lanline.media.sources.choice import Wanted, open_sound, open_source
+from lanline.media.sources.choice import Wanted, description, open_sound, open_source
 
 _STATISTICS_EVERY_S = 1.0
 
@@ -38,18 +38,26 @@ async def serve_sealed(
     *,
     makes_new_link: bool,
 ) -> None:
+    what = _announced(wanted)
     server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside, makes_new_link=makes_new_link)
     try:
         link = await server.start(partial(open_source, wanted), host, port, partial(open_sound, wanted))
         sound = " with sound" if server.has_sound else ""
-        what = f"{wanted.name}{sound}, {server.size} at {server.fps:g} fps"
-        say(f"Serving {what}, on UDP port {link.port}. Ctrl+C ends it.")
+        say(f"Serving {what}{sound}, {server.size} at {server.fps:g} fps, on UDP port {link.port}. Ctrl+C ends it.")
         say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
         _show_code(str(link))
         say(f"Watch with: lanline video watch '{link}'")
         await _with_figures(server.run(), server.figures if stats else None)
     finally:
         await server.close()
+
+
+def _announced(wanted: Wanted) -> str:
+    """What is to be served; a folder is named before its first picture can be seen."""
+    what = description(wanted)
+    if what != wanted.name:
+        say_aside(f"To be served: {what}.")
+    return what
 
 
 def _show_code(link: str) -> None:
@@ -80,13 +88,14 @@ async def _tick(figures: Callable[[], str]) -> None:
 async def serve_plain(
     wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool, *, is_public: bool
 ) -> None:
+    what = _announced(wanted)
     capture = _capture(wanted, codec_name, quality)
     server = PlainServer(capture, mtu, say_aside, is_public=is_public)
     try:
         await server.start(host, port)
         await capture.start()
         say(
-            f"Serving {wanted.name}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
+            f"Serving {what}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
             " Plain: not encrypted. Ctrl+C ends it."
         )
         await _with_figures(server.run(), _plain_figures(server, capture) if stats else None)

@@ -39,9 +39,7 @@ def _parse_codec(text: str) -> CodecName:
 
 
 def serve(
-    source: Annotated[
-        str, typer.Option(help="camera, screen, test, a video file, or a folder of pictures.")
-    ] = "camera",
+    source: Annotated[str, typer.Option(help="camera, screen, test, a video file, or folder:PATH.")] = "camera",
     camera_index: Annotated[int, typer.Option(min=0, max=99, help="Which camera.")] = 0,
     host: Annotated[str, typer.Option(help="Address to serve on; :: for IPv6 as well.")] = ALL_ADDRESSES,
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port; 0 takes a free one.")] = DEFAULT_PORT,

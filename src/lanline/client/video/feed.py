@@ -35,6 +35,10 @@ class Feed(Protocol):
     def has_sound(self) -> bool:
         """Sound comes with the picture."""
 
+    @property
+    def advice(self) -> str:
+        """What would help, where the picture is poor; empty where it is not."""
+
     def counts(self) -> Counts: ...
 
     async def take(self, timeout_s: float) -> list[EncodedFrame]:

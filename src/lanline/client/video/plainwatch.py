@@ -91,6 +91,7 @@ class PlainWatch:
         return self._bytes_received > 0
 
     has_sound = False
+    advice = ""
 
     def refuse_sound(self) -> None:
         """The plain format has none."""

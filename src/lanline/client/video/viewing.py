@@ -53,6 +53,8 @@ class Viewing:
         self._has_sound = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "viewing")
         self._notice: str | None = None
+        self._remark = self._remark_shown = ""
+        """To be known, and shown where nothing more urgent is."""
         self._has_begun = False
         self.frames_shown = 0
 
@@ -90,6 +92,9 @@ class Viewing:
     async def _show(self, stage: Stage) -> None:
         while True:
             frames = await self._feed.take(self._timeout_s)
+            if not self._remark and (advice := self._feed.advice):
+                self._remark = advice
+                self._say(advice)
             await self._notify(stage, "" if frames else self._silence())
             if stage.keeps_sound:
                 await self._put(stage, frames)
@@ -113,7 +118,8 @@ class Viewing:
                 self._player = opener()
                 self._has_sound.set()
             except MediaProblem as problem:
-                self._say(f"{problem} The picture goes on without sound.")
+                self._remark = f"{problem} The picture goes on without sound."
+                self._say(self._remark)
                 self._feed.refuse_sound()
         if self._player is not None:
             for frame in frames:
@@ -160,15 +166,17 @@ class Viewing:
         return f"No answer from {self._feed.source}. Trying on ..."
 
     async def _notify(self, stage: Stage, notice: str) -> None:
-        if notice == self._notice:
+        if notice != self._notice:
+            self._notice = notice
+            self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
+        elif self._remark == self._remark_shown:
             return
-        self._notice = notice
-        self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
         await self._notify_stage(stage)
 
     async def _notify_stage(self, stage: Stage) -> None:
         is_muted = self._player is not None and self._player.is_muted
-        await self._apart(partial(stage.notify, self._notice or (_MUTED if is_muted else "")))
+        self._remark_shown = self._remark
+        await self._apart(partial(stage.notify, self._notice or (_MUTED if is_muted else self._remark)))
 
     async def _await_quit(self, stage: Stage) -> None:
         # Neither windows nor terminals tell by themselves, on all systems.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lanline.errors import MediaProblem
+from lanline.errors import InvalidInput, MediaProblem
 from lanline.media.api import Layout, Size, SoundSource, Source
 from lanline.media.sources.camera import open_camera
 from lanline.media.sources.imagefolder import ImageFolder
@@ -40,12 +40,34 @@ def open_source(wanted: Wanted, layout: Layout) -> Source:
             return open_screen(wanted.size, fps, layout)
         case "test":
             return TestPattern(wanted.size or DEFAULT_SIZE, fps, layout)
-    path = Path(wanted.name)
+    path = path_of(wanted.name)
     if path.is_dir():
         return ImageFolder(path, wanted.size, fps, layout)
     if not path.exists():
-        raise MediaProblem(f"There is no file {path}. Sources are camera, screen, test, a video file, or a folder.")
+        raise MediaProblem(f"There is no file {path}. Sources are camera, screen, test, a video file, or folder:PATH.")
     return MovieFile(path, wanted.size, wanted.fps, layout)
+
+
+_FOLDER = "folder:"
+
+
+def path_of(name: str) -> Path:
+    """Of a source that is a file or a folder. Raises InvalidInput for none at all."""
+    text = name.removeprefix(_FOLDER)
+    if not text.strip():
+        raise InvalidInput("--source names nothing: camera, screen, test, a video file, or folder:PATH.")
+    path = Path(text)
+    if name.startswith(_FOLDER) and not path.is_dir():
+        raise InvalidInput(f"There is no folder {path}.")
+    return path
+
+
+def description(wanted: Wanted) -> str:
+    """For the person, before anybody can see it: whole, where it is a place on the disk."""
+    if wanted.name in {"camera", "screen", "test"}:
+        return wanted.name
+    path = path_of(wanted.name)
+    return f"the pictures of the folder {path.resolve()}" if path.is_dir() else str(path)
 
 
 def open_sound(wanted: Wanted, source: Source) -> SoundSource | None:

@@ -65,12 +65,25 @@ class TestPattern:
         pixels[top : top + height, :width] = self._band[:, start : start + width]
 
     def _write(self, pixels: Pixels) -> None:
-        scale = max(1, self._size.width // 160)
-        top = self._size.height * 3 // 4
+        """Above the middle, where nothing that a window writes over the picture hides it."""
+        width, height = self._size.width, self._size.height
+        scale = max(1, width // 160)
         time_of_day = dt.datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
+        line_height = lettering.height_of(scale)
+        left, top = 2 * scale, (framenumber.square_size(width) + height // 16) & ~1
         for row, text in enumerate((time_of_day, f"{self._number:08d}")):
-            place = top + row * lettering.height_of(scale)
-            lettering.write(pixels, text, 2 * scale, place, scale, height=self._size.height)
+            place = top + row * line_height
+            lettering.write(pixels, text, left, place, scale, height=height)
+            self._take_colour_away(pixels, left, place, lettering.width_of(text, scale), line_height)
+
+    def _take_colour_away(self, pixels: Pixels, left: int, top: int, width: int, height: int) -> None:
+        """From behind the letters: they stand on a ground of their own."""
+        columns, rows = self._size.width // 2, self._size.height // 2
+        flat = pixels.reshape(-1)
+        luma, plane = self._size.width * self._size.height, columns * rows
+        for start in (luma, luma + plane):
+            colour = flat[start : start + plane].reshape(rows, columns)
+            colour[top // 2 : (top + height + 1) // 2, left // 2 : (left + width + 1) // 2] = 128
 
     def close(self) -> None:
         self._pace.stop()
