@@ -110,7 +110,7 @@ def serve(
             f"Encrypted, --mtu goes from {LEAST_SEALED_BYTES} to {MOST_DATAGRAM_BYTES:,}; {mtu} is out of that."
         )
     with needs_libraries():
-        from lanline.cli.video.onair import serve_plain, serve_sealed
+        from lanline.cli.video.serving import serve_plain, serve_sealed
         from lanline.media.sources.choice import Wanted
 
         wanted = Wanted(source, camera_index, parse_size(size), fps, audio, audio_device)

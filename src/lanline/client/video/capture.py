@@ -22,7 +22,7 @@ class Capture:
         self._open_encoder = open_encoder
         self._opened: asyncio.Future[tuple[Size, float]] = asyncio.get_running_loop().create_future()
         self._wanted = threading.Event()
-        self._wishes: deque[Callable[[Encoder], None]] = deque()
+        self._requests: deque[Callable[[Encoder], None]] = deque()
         self._frames: deque[EncodedFrame] = deque()
         self._has_news = asyncio.Event()
         self._worker = Worker("picture", self._work)
@@ -46,10 +46,10 @@ class Capture:
             self._wanted.clear()
 
     def request_key(self) -> None:
-        self._wishes.append(lambda encoder: encoder.request_key())
+        self._requests.append(lambda encoder: encoder.request_key())
 
     def set_bitrate(self, bits_per_s: int) -> None:
-        self._wishes.append(lambda encoder: encoder.set_bitrate(bits_per_s))
+        self._requests.append(lambda encoder: encoder.set_bitrate(bits_per_s))
 
     async def next_frame(self) -> EncodedFrame:
         """Raises MediaProblem when there are no more."""
@@ -82,8 +82,8 @@ class Capture:
                     raise MediaProblem("The source has no more pictures.")
                 if not self._wanted.is_set():
                     continue
-                while self._wishes:
-                    self._wishes.popleft()(encoder)
+                while self._requests:
+                    self._requests.popleft()(encoder)
                 for frame in encoder.encode(picture):
                     self._worker.tell(self._take, frame)
         finally:

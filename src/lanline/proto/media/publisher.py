@@ -16,11 +16,11 @@ import msgspec
 from lanline.crypto.streams import STREAM_ID_BYTES, new_stream_id
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
+from lanline.proto.media.assignment import KeyFrameNeeded, RungAssignment, RungsWanted, Viewer
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
 from lanline.proto.media.pacing import expected_packets
 from lanline.proto.media.parity import parity_for, sound_parity_for
-from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted, Seating, Viewer
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
 from lanline.wire.video import (
     STREAM_SECRET_BYTES,
@@ -96,12 +96,12 @@ class Publisher:
         """Repeats that are to leave, each at its time: none of them does when the trial is over by then."""
         self._order = count()
         self._events: deque[PublisherEvent] = deque()
-        self._seating = Seating([plan.codec.is_intra_only for plan in rungs], self._events.append)
+        self._assignment = RungAssignment([plan.codec.is_intra_only for plan in rungs], self._events.append)
         self._next_silence_check: float | None = None
 
     @property
     def wanted_rungs(self) -> frozenset[int]:
-        return self._seating.wanted
+        return self._assignment.wanted
 
     @property
     def viewers(self) -> list[Viewer]:
@@ -129,7 +129,7 @@ class Publisher:
         subscription.heard_at = now
         if subscription.is_silent:
             subscription.begin_anew(now)
-            self._seating.seat(viewer, subscription, now)
+            self._assignment.place(viewer, subscription, now)
         self._on_request(viewer, subscription, request, now)
 
     def _on_subscribe(self, viewer: Viewer, request: Subscribe, now: float) -> None:
@@ -150,7 +150,7 @@ class Publisher:
             subscription.follow_choice()
         if subscription.may_have_offer(now):
             self._answer(viewer, self._offer())
-        self._seating.seat(viewer, subscription, now)
+        self._assignment.place(viewer, subscription, now)
         if self._next_silence_check is None:
             self._next_silence_check = now + _SILENCE_CHECK_S
 
@@ -195,15 +195,15 @@ class Publisher:
         is_smaller = subscription.rung is not None and choice.rung < subscription.rung
         if is_smaller and not self._rungs[choice.rung].plan.codec.is_intra_only:
             subscription.rest(now + min(backlog_s, _LONGEST_REST_S))
-        self._seating.seat(viewer, subscription, now)
+        self._assignment.place(viewer, subscription, now)
 
     def _on_key_wanted(self, subscription: Subscription, stream_id: bytes, now: float) -> None:
         for rung in subscription.rungs:
             # On its way to another rung, it needs the key frame there.
             needed = rung if subscription.next_rung is None else subscription.next_rung
-            is_asked = self._rungs[rung].stream_id == stream_id and self._seating.may_ask_for_key(needed, now)
+            is_asked = self._rungs[rung].stream_id == stream_id and self._assignment.may_ask_for_key(needed, now)
             if is_asked and subscription.may_have_key(now):
-                self._seating.need_key(needed, now)
+                self._assignment.need_key(needed, now)
 
     def _rates_at(self, loss: float) -> list[float]:
         """In bits per second, with the parity that such a loss calls for."""
@@ -232,7 +232,7 @@ class Publisher:
     def remove_viewer(self, viewer: Viewer) -> None:
         """Its link is closed, or it has had enough."""
         if self._subscriptions.pop(viewer, None) is not None:
-            self._seating.unseat(viewer)
+            self._assignment.remove(viewer)
             self._events.append(ViewerLeft(viewer))
 
     def close(self) -> None:
@@ -246,8 +246,8 @@ class Publisher:
         """A frame of the rung it names. Raises MessageTooLarge."""
         self._rungs[frame.rung].chunks_of(frame)  # or nobody is let in by it
         if frame.is_key or frame.codec.is_intra_only:
-            self._seating.let_in(frame.rung)
-        watchers = self._seating.watchers(frame.rung)
+            self._assignment.begin_with_key(frame.rung)
+        watchers = self._assignment.watchers(frame.rung)
         if not watchers:
             return
         stream = self._rungs[frame.rung]
@@ -346,14 +346,14 @@ class Publisher:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [self._seating.next_deadline()]
+        times = [self._assignment.next_deadline()]
         times.append(_NEVER if self._next_silence_check is None else self._next_silence_check)
         times += [waiting[0][0] for waiting in (self._paced, self._trials) if waiting]
         earliest = min(times)
         return None if earliest == _NEVER else earliest
 
     def handle_timer(self, now: float) -> None:
-        self._seating.handle_timer(now)
+        self._assignment.handle_timer(now)
         self._forget_the_silent(now)
 
     def _forget_the_silent(self, now: float) -> None:
@@ -363,4 +363,4 @@ class Publisher:
         for viewer, subscription in self._subscriptions.items():
             if not subscription.is_silent and now - subscription.heard_at > SILENT_AFTER_S:
                 subscription.is_silent = True
-                self._seating.unseat(viewer)
+                self._assignment.remove(viewer)

@@ -120,7 +120,7 @@ class Viewer:
     # Commands.
 
     def subscribe(self, now: float, wants: Subscribe | None = None) -> None:
-        """Again with other wishes at any time."""
+        """Again with other requests at any time."""
         self._wants = wants or self._wants
         if not self._streams:
             self._subscribed_at = now

@@ -10,10 +10,10 @@ import pytest
 from lanline.crypto.sealing import EPOCH_BITS
 from lanline.crypto.streams import StreamOpener
 from lanline.errors import MalformedPacket, MessageTooLarge
+from lanline.proto.media.assignment import KeyFrameNeeded, RungsWanted
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher, ViewerJoined, ViewerLeft
-from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted
 from lanline.wire.video import (
     KeyFrameWanted,
     Nack,
@@ -160,7 +160,7 @@ def test_a_viewer_begins_with_a_key_frame_which_is_asked_for() -> None:
     assert len(sent(core, 0.1)["ann"]) > 1
 
 
-def test_many_wishes_for_a_key_frame_make_one() -> None:
+def test_many_requests_for_a_key_frame_make_one() -> None:
     core = publisher(LADDER)
     say(core, Subscribe())
     stream_id = offer_of(core).rungs[1].stream_id

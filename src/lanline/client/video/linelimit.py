@@ -7,7 +7,7 @@ from collections.abc import Callable
 AGAIN_S = 10.0
 
 
-class Restraint:
+class LineLimit:
     def __init__(self, tell: Callable[[str], None], most: int) -> None:
         """So many sentences in any ten seconds, and one of each subject; the others are dropped."""
         self._tell = tell
