@@ -29,6 +29,8 @@ class Capture:
         self._worker.ended.add_done_callback(self._on_end)
         self.size = Size(0, 0)
         self.fps = 0.0
+        self.is_over = False
+        """The source has come to its own end."""
         self.frames_missed = 0
         """Captured and encoded, and not taken before the next one was there."""
 
@@ -79,6 +81,7 @@ class Capture:
             while not self._worker.is_stopped:
                 picture = source.read()
                 if picture is None:
+                    self.is_over = True
                     raise MediaProblem("The source has no more pictures.")
                 if not self._wanted.is_set():
                     continue

@@ -47,6 +47,9 @@ class Feed(Protocol):
     def request_key(self) -> None:
         """The picture is broken, and a key frame would heal it."""
 
+    def limit_height(self, most_lines: int) -> None:
+        """No larger picture than this, from now on; 0 is what the link carries."""
+
     def refuse_sound(self) -> None:
         """It cannot be heard here."""
 

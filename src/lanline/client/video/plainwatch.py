@@ -93,6 +93,9 @@ class PlainWatch:
     has_sound = False
     advice = ""
 
+    def limit_height(self, most_lines: int) -> None:
+        """The plain format has one size."""
+
     def refuse_sound(self) -> None:
         """The plain format has none."""
 

@@ -29,6 +29,8 @@ from lanline.wire.video import StreamCodec
 
 _SOUND = StreamPlan(StreamCodec.OPUS, bits_per_s=BITS_PER_S)
 _ALL = {"0.0.0.0", "::"}  # noqa: S104 -- to be recognised, not to listen on
+_FAREWELL_S = 0.5
+"""For the word that this is the end: then the links are closed."""
 _ANYWHERE = ("192.0.2.1", 9)
 """RFC 5737: an address of nobody. Nothing is sent there; it is asked which of ours would be used."""
 
@@ -43,7 +45,10 @@ class SealedServer:
         tell: Callable[[str], None],
         *,
         makes_new_link: bool = False,
+        bits_per_s: int | None = None,
     ) -> None:
+        """`bits_per_s` is that of the own size; smaller ones take as much less as they usually do."""
+        self._bits_per_s = bits_per_s
         self._identity = home.identity()
         self._secret = home.make_watch_secret(os.urandom, anew=makes_new_link)
         self._codec = codec
@@ -105,6 +110,13 @@ class SealedServer:
         self._soundcast = SoundCast(sound, self._publisher, self._tell) if sound is not None else None
 
     def _plans(self, source: Source) -> list[StreamPlan]:
+        plans = self._usual_plans(source)
+        if self._bits_per_s is None:
+            return plans
+        share = self._bits_per_s / plans[-1].bits_per_s
+        return [msgspec.structs.replace(plan, bits_per_s=max(1, round(plan.bits_per_s * share))) for plan in plans]
+
+    def _usual_plans(self, source: Source) -> list[StreamPlan]:
         plans = plan_rungs(self._codec, source.size, source.fps)
         if self._codec is Codec.JPEG:
             return plans
@@ -119,7 +131,7 @@ class SealedServer:
     def _encoder(self, plans: Sequence[StreamPlan], rung: int) -> Encoder:
         plan = plans[rung]
         encoder = make_encoder(self._codec, self._quality, self.fps / plan.every)
-        if self._codec is not Codec.JPEG:
+        if self._codec is not Codec.JPEG or self._bits_per_s is not None:
             encoder.set_bitrate(plan.bits_per_s)
         return encoder
 
@@ -129,6 +141,9 @@ class SealedServer:
         if self._soundcast is not None:
             self._soundcast.start()
         await self._broadcast.run()
+        assert self._publisher is not None
+        self._publisher.close()
+        await asyncio.sleep(_FAREWELL_S)
 
     @property
     def has_sound(self) -> bool:

@@ -165,8 +165,11 @@ class SealedWatch:
         offer = self._viewer.offer
         return self._viewer.wants.wants_audio and offer is not None and offer.audio is not None
 
+    def limit_height(self, most_lines: int) -> None:
+        self._viewer.want(Subscribe(max_height=most_lines, wants_audio=self._viewer.wants.wants_audio))
+
     def refuse_sound(self) -> None:
-        self._viewer.want(Subscribe(wants_audio=False))
+        self._viewer.want(Subscribe(max_height=self._viewer.wants.max_height, wants_audio=False))
 
     def close(self) -> None:
         if self._life is not None:

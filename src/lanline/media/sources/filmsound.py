@@ -27,7 +27,7 @@ class Showing(Protocol):
 
 
 class FilmSound:
-    def __init__(self, path: Path, showing: Showing) -> None:
+    def __init__(self, path: Path | str, showing: Showing) -> None:
         self._path = path
         self._showing = showing
         self._round = -1
@@ -76,7 +76,7 @@ class FilmSound:
         self._blocks = iter(())
 
 
-def _blocks(path: Path, skipped: int) -> Iterator[tuple[float, Samples]]:
+def _blocks(path: Path | str, skipped: int) -> Iterator[tuple[float, Samples]]:
     """Blocks with their times in the file, but for the samples at its beginning that were played already. The last
     block ends with that beginning, which follows it. What is damaged ends it.
     """
@@ -99,7 +99,7 @@ def _blocks(path: Path, skipped: int) -> Iterator[tuple[float, Samples]]:
         yield time_s, np.pad(last, ((0, BLOCK_SAMPLES - len(last)), (0, 0)))
 
 
-def _decoded(path: Path, resampler: av.AudioResampler) -> Iterator[tuple[float, Samples]]:
+def _decoded(path: Path | str, resampler: av.AudioResampler) -> Iterator[tuple[float, Samples]]:
     try:
         with av.open(str(path)) as container:
             for frame in container.decode(audio=0):
