@@ -39,6 +39,13 @@ def _parse_codec(text: str) -> CodecName:
     return CodecName(text)
 
 
+def _parse_rtsp(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65_535:
+        raise InvalidInput(f"--rtsp takes a port, or HOST:PORT; {text!r} is neither.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def serve(
     source: Annotated[
         str,
@@ -79,6 +86,10 @@ def serve(
     new_link: Annotated[
         bool, typer.Option("--new-link", help="Make a new watch link: those given out before do not open any more.")
     ] = False,
+    rtsp: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="For players by RTSP, on this machine or HOST.", show_default=False),
+    ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="The plain format, for any program: not encrypted, JPEG, no repair.")
     ] = False,
@@ -117,6 +128,8 @@ def serve(
         raise InvalidInput("The plain format carries no sound: leave out --plain, or --audio and --audio-device.")
     if audio is False and audio_device is not None:
         raise InvalidInput("--no-audio and --audio-device contradict each other: leave out one of them.")
+    if rtsp is not None and (plain or codec is not CodecName.H264):
+        raise InvalidInput("Players are sent H.264: add --codec h264, and leave out --plain.")
     if plain and new_link:
         raise InvalidInput("The plain format has no watch link: leave out --new-link, or --plain.")
     if public and not plain:
@@ -143,6 +156,7 @@ def serve(
             is_public=public,
             bits_per_s=None if bitrate is None else 1000 * bitrate,
             duration_s=duration,
+            rtsp=None if rtsp is None else _parse_rtsp(rtsp),
         )
         with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
             # uvloop cannot hear who refuses.

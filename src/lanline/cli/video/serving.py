@@ -24,6 +24,7 @@ from lanline.errors import MediaProblem
 from lanline.media.api import Codec, Encoder, Source
 from lanline.media.codecs.choice import layout_for, make_encoder
 from lanline.media.sources.choice import Wanted, description, open_sound, open_source
+from lanline.model.addresses import address_text
 
 _STATISTICS_EVERY_S = 1.0
 
@@ -44,6 +45,7 @@ class Serving:
     is_public: bool
     bits_per_s: int | None
     duration_s: float | None
+    rtsp: tuple[str, int] | None
 
 
 async def serve_sealed(asked: Serving) -> None:
@@ -67,6 +69,10 @@ async def serve_sealed(asked: Serving) -> None:
         # Below the code, or a small screen would not show them.
         say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
         say(f"Watch with: lanline video watch '{link}'")
+        if asked.rtsp is not None:
+            host = asked.rtsp[0]
+            port = await server.serve_players(*asked.rtsp)
+            say(f"Players: rtsp://{address_text((host, port))}/ (not encrypted)")
         running = _with_figures(server.run(), server.figures if asked.stats else None)
         await for_so_long(running, asked.duration_s)
     finally:

@@ -14,6 +14,7 @@ import msgspec
 from lanline.client.home import Home
 from lanline.client.video.admission import UDP_PROFILE, WEBSOCKET_PROFILE, Admission
 from lanline.client.video.broadcast import Broadcast
+from lanline.client.video.players import Players
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders, only_encodable, plan_rungs
 from lanline.client.video.soundcast import SoundCast
@@ -58,6 +59,7 @@ class SealedServer:
         self._listener: Listener | None = None
         self._publisher: VideoPublisher | None = None
         self._broadcast: Broadcast | None = None
+        self._players: Players | None = None
         self._soundcast: SoundCast | None = None
         self._rung_names: list[str] = []
         self.size = Size(0, 0)
@@ -105,8 +107,10 @@ class SealedServer:
             audio=None if sound is None else _SOUND,
             mtu_bytes=self._mtu_bytes,
         )
-        self._publisher = VideoPublisher(core, encoders, lambda count: self._tell(f"Viewers: {count}."))
-        self._broadcast = Broadcast(source, encoders, self._publisher, self._tell)
+        self._players = Players(encoders, len(plans) - 1)
+        self._publisher = VideoPublisher(core, self._players, lambda count: self._tell(f"Viewers: {count}."))
+        self._players.publisher = self._publisher
+        self._broadcast = Broadcast(source, encoders, self._players, self._tell)
         self._soundcast = SoundCast(sound, self._publisher, self._tell) if sound is not None else None
 
     def _plans(self, source: Source) -> list[StreamPlan]:
@@ -135,6 +139,11 @@ class SealedServer:
             encoder.set_bitrate(plan.bits_per_s)
         return encoder
 
+    async def serve_players(self, host: str, port: int) -> int:
+        """By RTSP, not encrypted, after `start`; the port that was taken. Raises AddressUnavailable."""
+        assert self._players is not None
+        return await self._players.start(host, port)
+
     async def run(self) -> None:
         """Until the source ends, or breaks with a MediaProblem."""
         assert self._broadcast is not None
@@ -158,6 +167,8 @@ class SealedServer:
         """Without a word of an end: who comes back finds its viewers waiting."""
         if self._soundcast is not None:
             await self._soundcast.stop()
+        if self._players is not None:
+            await self._players.close()
         if self._listener is not None:
             self._listener.close("The video server stops.")
             await self._listener.wait_closed()
