@@ -44,9 +44,7 @@ class Players:
         try:
             self._server = await asyncio.start_server(self._serve, host, port)
         except OSError as cause:
-            raise AddressUnavailable(
-                f"TCP port {port} for players on {host} is taken. Choose another --rtsp."
-            ) from cause
+            raise AddressUnavailable(f"TCP port {port} on {host} is taken. Choose another --rtsp.") from cause
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,5 +1,5 @@
-"""One connection of a media player, without I/O: RTSP 1.0 (RFC 2326) with one stream of H.264, which travels in the same
-connection (section 10.12). A player that asks for UDP is told so, and asks again.
+"""One connection of a media player, without I/O: RTSP 1.0 (RFC 2326) with one stream of H.264, which travels in the
+same connection (section 10.12). A player that asks for UDP is told so, and asks again.
 
 In: bytes, frames, the time. Out: bytes, and whether it plays. Bounded, whatever a player sends.
 """
