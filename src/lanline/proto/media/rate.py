@@ -47,6 +47,8 @@ _LOOKS = 3
 _REPORTS_UNDER_WAY = 5
 """What was sent so many reports ago has arrived, on a path of up to half a second."""
 _LEAST_ARRIVING_SHARE = 0.6
+_REPORTS_WITH_QUEUE = 3
+_LEAST_SHARE_WITH_QUEUE = 0.75
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 2.0
 _TRIALS_OF_OLD_RUNG = 2
@@ -80,6 +82,11 @@ class _Queue:
         if not self._recent:
             return True
         return self._recent[-1] <= self._bound_s or max(self._recent) - min(self._recent) <= self._rise_s
+
+    @property
+    def is_there(self) -> bool:
+        """Whatever jitter there is."""
+        return bool(self._recent) and self._recent[-1] > _QUEUE_S
 
     def is_full(self, queue_s: float, lost: int, patience: float) -> bool:
         """It has grown within the last few reports and gets no shorter, or stands there, full. `patience` is under 1
@@ -290,9 +297,12 @@ class RateChoice:
     def _is_stuck_in_trial(self, report: Report) -> bool:
         """Much less arrives than was sent a while ago: it stands in a queue before anything new shows that."""
         received = max(self._received, report.received_bytes * 8e6 / max(1000, report.interval_us))
-        is_known = len(self._trial_rates) == _REPORTS_UNDER_WAY
-        is_stuck = is_known and received < _LEAST_ARRIVING_SHARE * self._trial_rates[0] * (1.0 - self._loss.rate)
-        self._trial_rates.append(self.trial_bits_per_s)
+        usual, rates = 1.0 - self._loss.rate, self._trial_rates
+        is_stuck = len(rates) == _REPORTS_UNDER_WAY and received < _LEAST_ARRIVING_SHARE * rates[0] * usual
+        # With a queue besides, it is certain sooner.
+        if self._queue.is_there and len(rates) >= _REPORTS_WITH_QUEUE:
+            is_stuck = is_stuck or received < _LEAST_SHARE_WITH_QUEUE * rates[-_REPORTS_WITH_QUEUE] * usual
+        rates.append(self.trial_bits_per_s)
         return is_stuck
 
     def _end_trial(self, now: float) -> None:
