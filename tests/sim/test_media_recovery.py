@@ -98,3 +98,28 @@ def test_who_joins_where_one_packet_in_five_is_lost_is_sent_repairs_from_then_on
     assert viewer.round_trip_s <= 0.060
     assert viewer.statistics.asked_for > 50
     assert made.share_shown(3.0, 19.0) >= 0.94
+
+
+@pytest.mark.parametrize(
+    ("codec", "latency_s", "loss", "least_shown"),
+    [
+        (StreamCodec.JPEG, 0.010, 0.05, 0.999),
+        (StreamCodec.JPEG, 0.010, 0.10, 0.995),
+        (StreamCodec.JPEG, 0.010, 0.20, 0.960),
+        (StreamCodec.JPEG, 0.040, 0.10, 0.990),
+        (StreamCodec.H264, 0.010, 0.05, 0.995),
+        (StreamCodec.H264, 0.010, 0.10, 0.980),
+        (StreamCodec.H264, 0.010, 0.20, 0.900),
+        (StreamCodec.H264, 0.040, 0.10, 0.970),
+    ],
+)
+def test_what_is_shown_where_packets_are_lost_from_the_first_one_on(
+    codec: StreamCodec, latency_s: float, loss: float, least_shown: float
+) -> None:
+    shown = []
+    for seed in SEEDS:
+        conditions = Conditions(latency_s=latency_s, loss=BernoulliLoss(loss))
+        made = Broadcast(seed, conditions, plans=[StreamPlan(codec, 1280, 720, 2_500_000)])
+        made.run(20.0)
+        shown.append(made.share_shown(0.5, 19.0))
+    assert sum(shown) / len(shown) >= least_shown, shown

@@ -222,6 +222,7 @@ class Publisher:
         if stream is None or (is_too_much and stream is not self._audio):
             # A link that is too slow for what it is sent is not helped by more of it; a packet of sound is no burden.
             return
+        numbers = subscription.not_just_repaired(stream_id, numbers, now)
         packets_per_s = stream.bits_per_s / 8 / DEFAULT_MTU_BYTES
         allowed = subscription.repairs_allowed(len(numbers), packets_per_s, now)
         packets = stream.sent_again(numbers[:allowed], now)
