@@ -52,6 +52,10 @@ class TypedLines:
             else:
                 event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
+        @bindings.add(Keys.ControlZ)
+        def _(event: KeyPressEvent) -> None:
+            event.app.suspend_to_background()
+
         @bindings.add(Keys.Vt100MouseEvent)
         def _(_event: KeyPressEvent) -> None:
             """No mouse is asked for: it is an escape sequence in typed text, and the library stumbles over it."""

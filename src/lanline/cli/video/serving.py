@@ -1,4 +1,4 @@
-"""Owns what `lanline video serve` does once it knows what is wanted. Not its options: `serve`."""
+"""What `lanline video serve` does once it knows what is wanted."""
 
 from __future__ import annotations
 
@@ -7,49 +7,84 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import segno
 
-from lanline.cli.video.options import say, say_aside
+from lanline.cli.video.options import for_so_long, say, say_aside
 from lanline.client.home import Home
 from lanline.client.video.capture import Capture
 from lanline.client.video.plainserver import PlainServer
 from lanline.client.video.sealedserver import SealedServer
 from lanline.crypto.words import fingerprint_words
-from lanline.media.api import Codec
+from lanline.errors import MediaProblem
+from lanline.media.api import Codec, Encoder, Source
 from lanline.media.codecs.choice import layout_for, make_encoder
-from lanline.media.sources.choice import Wanted, open_sound, open_source
+from lanline.media.sources.choice import Wanted, description, open_sound, open_source
+from lanline.model.addresses import address_text
 
 _STATISTICS_EVERY_S = 1.0
 
 
-async def serve_sealed(
-    wanted: Wanted,
-    codec_name: str,
-    quality: int,
-    host: str,
-    port: int,
-    mtu: int,
-    stats: bool,
-    home: Path,
-    *,
-    makes_new_link: bool,
-) -> None:
-    server = SealedServer(Home(home), Codec(codec_name), quality, mtu, say_aside, makes_new_link=makes_new_link)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What was asked for on the command line."""
+
+    wanted: Wanted
+    codec: Codec
+    quality: int
+    host: str
+    port: int
+    mtu: int
+    stats: bool
+    home: Path
+    makes_new_link: bool
+    is_public: bool
+    bits_per_s: int | None
+    duration_s: float | None
+    rtsp: tuple[str, int] | None
+
+
+async def serve_sealed(asked: Serving) -> None:
+    what = _announced(asked.wanted)
+    server = SealedServer(
+        Home(asked.home),
+        asked.codec,
+        asked.quality,
+        asked.mtu,
+        say_aside,
+        makes_new_link=asked.makes_new_link,
+        bits_per_s=asked.bits_per_s,
+    )
     try:
-        link = await server.start(partial(open_source, wanted), host, port, partial(open_sound, wanted))
+        link = await server.start(
+            partial(open_source, asked.wanted), asked.host, asked.port, partial(open_sound, asked.wanted)
+        )
         sound = " with sound" if server.has_sound else ""
-        what = f"{wanted.name}{sound}, {server.size} at {server.fps:g} fps"
-        say(f"Serving {what}, on UDP port {link.port}. Ctrl+C ends it.")
-        say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
+        say(f"Serving {what}{sound}, {server.size} at {server.fps:g} fps, on UDP port {link.port}. Ctrl+C ends it.")
         _show_code(str(link))
+        # Below the code, or a small screen would not show them.
+        say(f"Key words: {' '.join(fingerprint_words(link.fingerprint))}")
         say(f"Watch with: lanline video watch '{link}'")
-        await _with_figures(server.run(), server.figures if stats else None)
+        if asked.rtsp is not None:
+            host = asked.rtsp[0]
+            port = await server.serve_players(*asked.rtsp)
+            say(f"Players: rtsp://{address_text((host, port))}/ (not encrypted)")
+        running = _with_figures(server.run(), server.figures if asked.stats else None)
+        await for_so_long(running, asked.duration_s)
     finally:
         await server.close()
+
+
+def _announced(wanted: Wanted) -> str:
+    """What is to be served; a folder is named before its first picture can be seen."""
+    what = description(wanted)
+    if what != wanted.name:
+        say_aside(f"To be served: {what}.")
+    return what
 
 
 def _show_code(link: str) -> None:
@@ -77,29 +112,34 @@ async def _tick(figures: Callable[[], str]) -> None:
         say_aside(figures())
 
 
-async def serve_plain(
-    wanted: Wanted, codec_name: str, quality: int, host: str, port: int, mtu: int, stats: bool, *, is_public: bool
-) -> None:
-    capture = _capture(wanted, codec_name, quality)
-    server = PlainServer(capture, mtu, say_aside, is_public=is_public)
+async def serve_plain(asked: Serving) -> None:
+    what = _announced(asked.wanted)
+    capture = _capture(asked)
+    server = PlainServer(capture, asked.mtu, say_aside, is_public=asked.is_public)
     try:
-        await server.start(host, port)
+        await server.start(asked.host, asked.port)
         await capture.start()
         say(
-            f"Serving {wanted.name}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
+            f"Serving {what}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
             " Plain: not encrypted. Ctrl+C ends it."
         )
-        await _with_figures(server.run(), _plain_figures(server, capture) if stats else None)
+        running = _with_figures(server.run(), _plain_figures(server, capture) if asked.stats else None)
+        await for_so_long(running, asked.duration_s)
+    except MediaProblem:
+        if not (capture.is_over and asked.wanted.plays_once):
+            raise
     finally:
         await server.close()
 
 
-def _capture(wanted: Wanted, codec_name: str, quality: int) -> Capture:
-    codec = Codec(codec_name)
-    return Capture(
-        lambda: open_source(wanted, layout_for(codec)),
-        lambda opened: make_encoder(codec, quality, opened.fps),
-    )
+def _capture(asked: Serving) -> Capture:
+    def open_encoder(opened: Source) -> Encoder:
+        encoder = make_encoder(asked.codec, asked.quality, opened.fps)
+        if asked.bits_per_s is not None:
+            encoder.set_bitrate(asked.bits_per_s)
+        return encoder
+
+    return Capture(lambda: open_source(asked.wanted, layout_for(asked.codec)), open_encoder)
 
 
 def _plain_figures(server: PlainServer, capture: Capture) -> Callable[[], str]:

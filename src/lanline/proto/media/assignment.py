@@ -27,7 +27,7 @@ class KeyFrameNeeded(msgspec.Struct, frozen=True):
     rung: int
 
 
-class Seating:
+class RungAssignment:
     def __init__(self, is_intra_only: Sequence[bool], tell: Callable[[RungsWanted | KeyFrameNeeded], None]) -> None:
         """`is_intra_only` tells it of each rung."""
         self._is_intra_only = is_intra_only
@@ -45,31 +45,31 @@ class Seating:
     def watchers(self, rung: int) -> dict[Viewer, Subscription]:
         return self._watchers[rung]
 
-    def seat(self, viewer: Viewer, subscription: Subscription, now: float) -> None:
+    def place(self, viewer: Viewer, subscription: Subscription, now: float) -> None:
         """As its subscription says now."""
-        self._stand_up(viewer)
+        self._take_out(viewer)
         if subscription.rests_until > now:
             self._resting[viewer] = subscription
         elif not subscription.is_silent:
-            self._sit_down(viewer, subscription, now)
+            self._put_in(viewer, subscription, now)
         self._update_wanted()
 
-    def _sit_down(self, viewer: Viewer, subscription: Subscription, now: float) -> None:
+    def _put_in(self, viewer: Viewer, subscription: Subscription, now: float) -> None:
         if subscription.rung is not None:
             self._watchers[subscription.rung][viewer] = subscription
         if subscription.next_rung is not None:
             self._waiting[subscription.next_rung][viewer] = subscription
             self.need_key(subscription.next_rung, now)
 
-    def unseat(self, viewer: Viewer) -> None:
-        self._stand_up(viewer)
+    def remove(self, viewer: Viewer) -> None:
+        self._take_out(viewer)
         self._update_wanted()
 
-    def _stand_up(self, viewer: Viewer) -> None:
-        for seats in (*self._watchers, *self._waiting, self._resting):
-            seats.pop(viewer, None)
+    def _take_out(self, viewer: Viewer) -> None:
+        for places in (*self._watchers, *self._waiting, self._resting):
+            places.pop(viewer, None)
 
-    def let_in(self, rung: int) -> None:
+    def begin_with_key(self, rung: int) -> None:
         """Those who wait for this rung: here is a frame to begin with."""
         waiting = self._waiting[rung]
         if not waiting:
@@ -83,8 +83,8 @@ class Seating:
         self._update_wanted()
 
     def _update_wanted(self) -> None:
-        seats = zip(self._watchers, self._waiting, strict=True)
-        wanted = frozenset(rung for rung, (watchers, waiting) in enumerate(seats) if watchers or waiting)
+        places = zip(self._watchers, self._waiting, strict=True)
+        wanted = frozenset(rung for rung, (watchers, waiting) in enumerate(places) if watchers or waiting)
         if wanted != self._wanted:
             self._wanted = wanted
             self._tell(RungsWanted(wanted))
@@ -117,4 +117,4 @@ class Seating:
                 self.need_key(rung, now)
         rested = [each for each in self._resting.items() if each[1].rests_until <= now]
         for viewer, subscription in rested:
-            self.seat(viewer, subscription, now)
+            self.place(viewer, subscription, now)

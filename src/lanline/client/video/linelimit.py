@@ -1,4 +1,4 @@
-"""Owns which sentences are told of what can be provoked from outside: few at once, and each seldom. Has no clock."""
+"""What can be provoked from outside must not fill a log: told seldom of one subject, and of few at once. No clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 AGAIN_S = 10.0
 
 
-class TellLimit:
+class LineLimit:
     def __init__(self, tell: Callable[[str], None], most: int) -> None:
         """So many sentences in any ten seconds, and one of each subject; the others are dropped."""
         self._tell = tell
