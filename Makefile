@@ -22,8 +22,9 @@ check: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-sim: $(VENV)/.ready  ## link and system in a simulated world, over many seeds of each: make sim SEEDS=10000
+sim: $(VENV)/.ready  ## link, system and the rules of sealing in simulated worlds, over many seeds: make sim SEEDS=10000
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
+	$(BIN)/python tests/sim/sealing/run.py --seeds $(SEEDS)
 
 chaos: $(VENV)/.ready  ## real processes, killed at random: make chaos MINUTES=30
 	$(BIN)/python tests/chaos/run.py --minutes $(MINUTES)
