@@ -13,7 +13,7 @@ from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError
 
 if TYPE_CHECKING:
-    from lanline.client.chat.values import Message
+    from lanline.client.chat.values import Conversation, Message
     from lanline.client.node.call import NodeCall
     from lanline.client.view.view import Change, View
 
@@ -59,7 +59,7 @@ def log(
         conversation = view.conversation_titled(title)
         if conversation is None:
             raise _nothing_of(view, title, is_online=not problem)
-        shown.show_kept(conversation.log, last, limit_s)
+        conversation = shown.show_kept(conversation.log, last, limit_s, goes_on=follow)
         if follow and not conversation.is_open:
             show_note(f"You are no longer in {conversation.title}, so nothing more comes.")
         elif follow:
@@ -107,28 +107,26 @@ class _Shown:
         for each in lost.messages:
             show_line(self._line(each.message, each.name))
 
-    def show_kept(self, log: int, last: int, limit_s: float) -> None:
-        """As their authors have edited them by now; a program gets what was said."""
+    def show_kept(self, log: int, last: int, limit_s: float, *, goes_on: bool) -> Conversation:
+        """As their authors have edited them by now; a program gets what was said.
+
+        One's own that is ahead of others' words is shown here only when nothing follows.
+        """
         from lanline.client.node.protocol import Page, Read
         from lanline.client.view.edits import with_edits
 
         page = self._call.ask(Read(log, last, limit_s=limit_s))
         assert isinstance(page, Page)
-        self._through = page.conversation.delivered if not last else 0
+        for change in self._call.answered_changes():
+            _note(change)
+        self._through = page.conversation.delivered
         self._view.keep(log, page.messages)
         for message in page.messages if self._as_json else with_edits(page.messages):
-            self._show(message)
+            if message.sequence <= self._through or not goes_on:
+                show_line(self._line(message, ""))
         if page.conversation.is_open:
             self._view.mark_read(log, self._through)
-        for change in self._call.taken_changes():
-            _note(change)
-
-    def _show(self, message: Message) -> None:
-        """What is queued has no place yet, and is shown for what it is."""
-        if message.sequence and message.sequence <= self._through:
-            return
-        self._through = max(self._through, message.sequence)
-        show_line(self._line(message, ""))
+        return page.conversation
 
     def _line(self, message: Message, name: str) -> str:
         from lanline.client.chat.values import MessageState
@@ -149,6 +147,8 @@ class _Shown:
         from lanline.client.view.view import Snapshot
 
         while True:
+            if self._view.ended is not None:
+                raise error_of(self._view.ended)
             sys.stdout.flush()
             change = self._call.next_change()
             match change:
@@ -162,8 +162,6 @@ class _Shown:
                     raise InvalidInput(f"{title} is closed to you: {reason}")
                 case _:
                     _note(change)
-            if self._view.ended is not None:
-                raise error_of(self._view.ended)
 
     def _show_missed(self, log: int) -> None:
         """The node has ended and is there again, or this program was too slow for it."""
@@ -172,13 +170,20 @@ class _Shown:
         while True:
             page = self._call.ask(Read(log, _AT_ONCE, after=self._through))
             assert isinstance(page, Page)
+            self._through = min(self._through, page.conversation.delivered)  # a restored server has less
             if not page.messages:
-                return
+                break
             self._show_all(log, page.messages)
+        if not page.conversation.is_open:
+            raise InvalidInput(f"{page.conversation.title} is closed to you.")
 
     def _show_all(self, log: int, messages: tuple[Message, ...]) -> None:
-        for message in messages:
-            self._show(message)
+        new = [message for message in messages if message.sequence > self._through]
+        if new and (missed := new[0].sequence - self._through - 1):
+            show_note(f"{missed:,} messages came before these, and are not on this device.")
+        for message in new:
+            show_line(self._line(message, ""))
+            self._through = message.sequence
         self._view.mark_read(log, self._through)
 
 

@@ -36,11 +36,15 @@ class NodeCall:
         self._end: socket.socket | None = None
         self._frames = Frames()
         self._changes: deque[Change] = deque()
+        self._before_answer = 0
+        """So many of the changes came before the last answer, which knows of them."""
         self._asked = 0
         """The number of the command whose answer is waited for."""
         self._answer: Result | None = None
         self._last_number = 0
         self._follows = False
+        self._read: dict[int, int] = {}
+        """How far each log was read here, and not told yet."""
 
     def __enter__(self) -> Self:
         self._connect()
@@ -49,6 +53,7 @@ class NodeCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._tell_read()
         if self._end is not None:
             self._end.close()
 
@@ -90,24 +95,32 @@ class NodeCall:
             pass
         return self.view
 
-    def taken_changes(self) -> list[Change]:
-        """Those that have come already."""
-        return [self.next_change() for _ in range(len(self._changes))]
+    def answered_changes(self) -> list[Change]:
+        """Those that came before the last answer. What came after it, also in the same piece, `next_change` gives."""
+        return [self.next_change() for _ in range(self._before_answer)]
 
     def next_change(self) -> Change:
         """The view has it already."""
         while not self._changes:
+            self._tell_read()
             try:
                 self._receive()
             except (OSError, LinkNotOpen):
                 self._connect()
         change = self._changes.popleft()
+        self._before_answer = max(0, self._before_answer - 1)
         self.view.apply(change)
         return change
 
     def _send_read(self, log: int, through: int) -> None:
+        """Only when nothing more is there to be read: a node that is full of our changes waits until we read them."""
+        self._read[log] = through
+
+    def _tell_read(self) -> None:
+        told, self._read = self._read, {}
         with contextlib.suppress(OSError):  # what is lost of it is marked with the next that is read
-            self._send(MarkRead(log, through))
+            for log, through in told.items():
+                self._send(MarkRead(log, through))
 
     def _send(self, command: AnyCommand) -> int:
         assert self._end is not None
@@ -123,7 +136,7 @@ class NodeCall:
         for value in self._frames.receive_bytes(data):
             match decoder.decode(value):
                 case Answer(number, result) if number == self._asked:
-                    self._answer = result
+                    self._answer, self._before_answer = result, len(self._changes)
                 case Changed(change):
                     self._changes.append(change)
                 case _:

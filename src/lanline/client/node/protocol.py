@@ -87,7 +87,8 @@ class MarkRead(Command, frozen=True, tag="mark_read"):
 class Read(Command, frozen=True, tag="read"):
     """Answered with `Page`: at most so many messages, the newest before `before`, or the oldest after `after`.
 
-    What this device does not have is fetched from the server first, when that is there.
+    For the newest, what this device does not have is fetched from the server first, when that is there, and one's own
+    may be ahead of what others said before them. What is read with `after` has no gap and ends where one begins.
     """
 
     log: int

@@ -129,12 +129,18 @@ class Service:
     async def _read(self, command: do.Read) -> do.Result:
         log, last = command.log, command.last
         if command.after is not None:
-            messages = self._node.messages(log, before=command.after + last + 1, last=last)
-            return do.Page(self._known(log), tuple(each for each in messages if each.sequence > command.after))
+            return self._page_after(log, command.after, last)
         while (missing := self._missing(command)) > 0 and await self._fetch_earlier(log, missing, command.limit_s):
             pass
         messages = self._node.messages(log, before=command.before, last=last) if last else []
         return do.Page(self._known(log), tuple(messages))
+
+    def _page_after(self, log: int, after: int, last: int) -> do.Page:
+        """Only what stands without a gap: one's own that has its place already may be ahead of others' words."""
+        shown = self._known(log)
+        after = max(after, shown.first)
+        messages = self._node.messages(log, before=min(after + last, shown.delivered) + 1, last=last)
+        return do.Page(shown, tuple(each for each in messages if each.sequence > after))
 
     def _known(self, log: int) -> Conversation:
         found = self._node.conversation(log)
@@ -185,7 +191,8 @@ class Service:
             people=node.people,
             conversations=shown,
             recent=tuple(
-                recent_of(each, lambda last, log=each.log: node.messages(log, before=2**62, last=last))  # type: ignore[misc]
+                # What is ahead of a gap comes with what fills it.
+                recent_of(each, lambda last, of=each: node.messages(of.log, before=of.delivered + 1, last=last))  # type: ignore[misc]
                 for each in shown
             ),
             outbox=tuple(node.outbox),

@@ -145,7 +145,9 @@ class View:
 
     def keep(self, log: int, messages: Sequence[Message]) -> None:
         """The newest of a conversation, as the node was asked for them; more than was kept here."""
-        committed = [each for each in messages if each.sequence]
+        known = self._conversations.get(log)
+        through = 0 if known is None else known.delivered  # one's own beyond it comes with what fills the gap
+        committed = [each for each in messages if 0 < each.sequence <= through]
         kept = self._recent.get(log, [])
         if len(committed) > len(kept) and (not kept or committed[-1].sequence >= kept[-1].sequence):
             self._recent[log] = committed[-MAX_KEPT:]

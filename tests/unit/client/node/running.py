@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from lanline.client.node.process import HomeNode
-from lanline.client.node.protocol import Say
+from lanline.client.node.protocol import AnyCommand, Frames, FromNode, Request, Say, encode
 from lanline.client.node.start import NodeStart, stop_node
 from lanline.errors import LanlineError
 from lanline.model.content import Text
@@ -58,3 +61,26 @@ def start_of(home: Path, program: str = "0.1.0") -> NodeStart:
 
 def said(number: int, text: str = "x") -> Say:
     return Say("#lobby", Text(f"{text} {number}"), number.to_bytes(16, "big"))
+
+
+class Played:
+    """Stands in for a `NodeStart` and its sockets: what each node in turn says, piece by piece, and what it hears."""
+
+    def __init__(self, *nodes: list[list[FromNode]]) -> None:
+        self._nodes = deque(nodes)
+        self._pieces: deque[list[FromNode]] = deque()
+        self._frames = Frames()
+        self.heard: list[AnyCommand] = []
+
+    def connect(self) -> Played:
+        self._pieces, self._frames = deque(self._nodes.popleft()), Frames()
+        return self
+
+    def recv(self, _size: int) -> bytes:
+        return b"".join(map(encode, self._pieces.popleft())) if self._pieces else b""
+
+    def sendall(self, data: bytes) -> None:
+        decoder = msgspec.json.Decoder(Request)
+        self.heard += [decoder.decode(each).command for each in self._frames.receive_bytes(data)]
+
+    def close(self) -> None: ...

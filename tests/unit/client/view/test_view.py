@@ -52,7 +52,7 @@ def snapshot(stage: Stage) -> Snapshot:
         people=node.people,
         conversations=node.conversations,
         recent=tuple(
-            recent_of(each, lambda last, log=each.log: node.messages(log, before=2**62, last=last))  # type: ignore[misc]
+            recent_of(each, lambda last, of=each: node.messages(of.log, before=of.delivered + 1, last=last))  # type: ignore[misc]
             for each in node.conversations
         ),
         outbox=tuple(node.outbox),

@@ -1,0 +1,56 @@
+"""What a node reads to its faces: without gaps, so that who goes on behind the last one misses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from lanline.client.chat.following import FETCHED_AT_FIRST
+from lanline.client.node.protocol import Page, Read
+from lanline.client.node.service import Service
+from lanline.model.content import Text
+from lanline.wire.chat.entries import Append
+from unit.client.chat.stage import LAB, Stage, lab, said, texts
+
+
+def service_of(stage: Stage) -> Service:
+    client = SimpleNamespace(
+        node=stage.node, is_signed_in=True, last_problem="", failed_calls=0, server=SimpleNamespace(place="ship:5265")
+    )
+    return Service(cast("Any", client))
+
+
+def read(stage: Stage, after: int, last: int = 100) -> list[str]:
+    page = asyncio.run(service_of(stage).result_of(Read(LAB, last, after=after)))
+    assert isinstance(page, Page)
+    return texts(page.messages)
+
+
+def stage_with_own_ahead() -> Stage:
+    """What ben said before it is still on its way."""
+    stage = Stage()
+    link = stage.connect(lab(head=1))
+    link.say(said(LAB, 1))
+    stage.node.say(LAB, Text("mine"))
+    link.commit(*link.take(Append), after=2)
+    assert texts(stage.node.messages(LAB)) == ["text 1", "mine"]
+    return stage
+
+
+def test_who_reads_on_gets_nothing_from_behind_a_gap() -> None:
+    stage = stage_with_own_ahead()
+    assert read(stage, 0) == ["text 1"]
+    assert read(stage, 1) == []
+
+
+def test_a_snapshot_holds_nothing_from_behind_a_gap() -> None:
+    assert [texts(each) for each in service_of(stage_with_own_ahead()).snapshot().recent] == [["text 1"]]
+
+
+def test_who_reads_on_from_before_the_copy_gets_it_from_its_beginning() -> None:
+    first = 500
+    stage = Stage()
+    link = stage.connect(lab(head=FETCHED_AT_FIRST + first))
+    link.say(said(LAB, first + 1, first + 2))
+    assert read(stage, 0, last=10) == [f"text {first + 1}", f"text {first + 2}"]
