@@ -59,6 +59,8 @@ class FaceEnd(asyncio.Protocol):
         self._has_greeted = False
         self._is_full = False
         self._has_missed = False
+        self._answers: list[bytes] = []
+        """What waits until there is room: no answer comes before the changes that happened before it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.follows = False
 
@@ -119,8 +121,11 @@ class FaceEnd(asyncio.Protocol):
             self._send_snapshot()
             self._owner.on_follows()
             return
-        result = await self._owner.result_of(command)
-        self._send(encode(Answer(number, result)))
+        answer = encode(Answer(number, await self._owner.result_of(command)))
+        if self._is_full:
+            self._answers.append(answer)
+        else:
+            self._send(answer)
 
     # Out.
 
@@ -149,6 +154,9 @@ class FaceEnd(asyncio.Protocol):
         self._is_full = False
         if self._has_missed:
             self._send_snapshot()
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            self._send(answer)
         self._control_reading()
 
     def _control_reading(self) -> None:
