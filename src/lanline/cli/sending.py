@@ -10,8 +10,8 @@ from pathlib import Path
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, node_call, show_line, show_note
 from lanline.client.chat.values import Message, MessageState
 from lanline.client.node.call import NodeCall
-from lanline.client.node.protocol import Forget, Outcome, Said, Say, WaitSent
-from lanline.errors import InvalidInput, RefusalCode, RequestRefused, StillQueued
+from lanline.client.node.protocol import Forget, Outcome, Result, Said, Say, WaitSent
+from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused, StillQueued
 from lanline.ids import new_entry_id
 from lanline.model.content import Text
 
@@ -28,7 +28,7 @@ def send_text(home: Path, to: str, text: str, limit_s: float, *, as_json: bool =
         said = call.ask(Say(to, Text(text), entry_id))  # from here on it is not lost
         assert isinstance(said, Said)
         try:
-            outcome = call.ask(WaitSent(entry_id, limit_s))
+            outcome = _outcome(call, WaitSent(entry_id, limit_s))
         except KeyboardInterrupt:
             show_note("lanline: if it was not sent yet, the message stays queued here.")
             raise
@@ -36,6 +36,14 @@ def send_text(home: Path, to: str, text: str, limit_s: float, *, as_json: bool =
         if as_json:
             _show(said.message, outcome)
         _check(call, outcome, entry_id)
+
+
+def _outcome(call: NodeCall, wait: WaitSent) -> Result:
+    """A node that cannot be started again has the message on its disk all the same."""
+    try:
+        return call.ask(wait)
+    except LanlineError as problem:
+        return Outcome(MessageState.QUEUED, str(problem))
 
 
 def _check(call: NodeCall, outcome: Outcome, entry_id: bytes) -> None:

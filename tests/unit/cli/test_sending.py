@@ -1,0 +1,23 @@
+"""`lanline send`, when its node ends between taking the message and sending it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lanline.cli import sending
+from lanline.client.chat.values import Message, MessageState
+from lanline.client.node.call import NodeCall
+from lanline.client.node.protocol import Answer, Said
+from lanline.errors import StillQueued
+from lanline.model.content import Text
+from unit.client.node.running import Played
+
+
+def test_what_was_taken_stays_queued_also_when_no_node_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = Message(10, 0, b"x" * 16, 1, 0, Text("hi"), MessageState.QUEUED, "#lab")
+    played = Played([[Answer(1, Said(message))]], [], [], [])
+    monkeypatch.setattr(sending, "node_call", lambda _: NodeCall(played))
+    with pytest.raises(StillQueued, match="It stays queued here"):
+        sending.send_text(Path(), "#lab", "hi", 1.0)
