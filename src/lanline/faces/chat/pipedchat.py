@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from lanline.client.chat.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
 from lanline.client.chat.values import Conversation, Message, MessageState
@@ -37,6 +38,7 @@ class PipedChat:
         self._output = OutputLines()
         self._notices = Notices(face.view)
         self._printed: dict[int, int] = {}
+        self._refused: set[bytes] = set()
         self._not_taken = 0
 
     async def run(self) -> None:
@@ -70,13 +72,23 @@ class PipedChat:
                 if log in self._printed:
                     self._printed[log] = min(through, self._printed[log])
             case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
-                if entry_id in self._face.said_here:
-                    self._not_taken += 1
-                    tell_aside(f"Not taken by the server: {problem}")
+                self._tell_refused(entry_id, problem)
             case _:
                 for line in self._notices.of(change):
                     tell_aside(line)
                 await self._begin_new(change)
+
+    def _tell_refused(self, entry_id: bytes, problem: str) -> None:
+        if entry_id in self._face.said_here and entry_id not in self._refused:
+            self._refused.add(entry_id)
+            self._not_taken += 1
+            tell_aside(f"Not taken by the server: {problem}")
+
+    def _tell_all_refused(self, outbox: Iterable[Message]) -> None:
+        """Also those of which no change was told: the node has ended, or this program was too slow."""
+        for message in outbox:
+            if message.state is MessageState.REFUSED:
+                self._tell_refused(message.entry_id, message.problem)
 
     async def _begin_new(self, change: Change) -> None:
         if isinstance(change, ConversationOpened):
@@ -85,6 +97,7 @@ class PipedChat:
             for conversation in change.conversations:
                 self._begin(conversation)
                 await self._print_through(conversation, [])
+            self._tell_all_refused(change.outbox)
 
     def _begin(self, conversation: Conversation) -> None:
         """After what was read when it was first heard of: other programs go on reading."""
@@ -98,14 +111,18 @@ class PipedChat:
         while not new or new[0].sequence > after + 1:
             if after >= conversation.delivered:
                 return
-            new = [each for each in await self._face.read(log, _AT_ONCE, after=after) if each.sequence > after]
-            if not new:
-                return
+            kept = [each for each in await self._face.read(log, _AT_ONCE, after=after) if each.sequence > after]
+            if not kept:
+                break
+            await self._print(conversation, kept)
+            after = kept[-1].sequence
+            new = [message for message in new if message.sequence > after]
+        if new:
             await self._print(conversation, new)
-            after, new = new[-1].sequence, []
-        await self._print(conversation, new)
 
     async def _print(self, conversation: Conversation, messages: list[Message]) -> None:
+        if missed := messages[0].sequence - self._printed[conversation.log] - 1:
+            tell_aside(f"{missed:,} messages in {conversation.title} came before these, and are not on this device.")
         lines = [self._line(conversation, each) for each in messages if each.entry_id not in self._face.said_here]
         if text := "".join(lines):
             await self._output.write(text)
@@ -146,6 +163,7 @@ class PipedChat:
         await self._face.wait_until(has_room, self._wait_s)
 
     def _check_all_sent(self) -> None:
+        self._tell_all_refused(self._view.outbox)
         sentences = [
             still_queued(self._own_queued()),
             "The input was not read to its end." if self._input.has_unread else "",

@@ -221,6 +221,38 @@ def test_a_refused_line_is_told_and_fails(pipe: Pipe, capsys: pytest.CaptureFixt
     assert "You are muted." in capsys.readouterr().err
 
 
+def test_a_refusal_that_no_change_told_is_told_and_fails(pipe: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe.is_away = True
+
+    async def script() -> None:
+        pipe.types("too late\n")
+        await pipe.face.wait_until(lambda: bool(pipe.view.outbox))
+        pipe.view.refuse_all()
+        pipe.ends()
+
+    with pytest.raises(NotSaid, match="1 of the lines"):
+        pipe.run(script)
+    assert capsys.readouterr().err.count("Not taken by the server") == 1
+
+
+def test_what_this_device_has_not_is_told_and_the_rest_is_printed(
+    pipe: Pipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def script() -> None:
+        for number in range(1, 6):
+            pipe.hears(11, BO, f"text {number}")
+        pipe.face.read = nothing
+        await pipe.happens(*pipe.view.kept[11][3:])
+        await pipe.prints("text 5\n")
+        pipe.ends()
+
+    async def nothing(*_: Any, **__: Any) -> list[Message]:
+        return []
+
+    assert pipe.run(script) == "#lab bo: text 4\n#lab bo: text 5\n"
+    assert "3 messages in #lab came before these" in capsys.readouterr().err
+
+
 def test_a_line_that_is_too_long_is_skipped_and_fails(pipe: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     pipe.types("x" * 61_441 + "\nshort\n")
     with pytest.raises(NotSaid):
