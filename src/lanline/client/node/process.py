@@ -39,6 +39,7 @@ class HomeNode:
         self._linger_s = linger_s
         self._faces: set[FaceEnd] = set()
         self._stop = asyncio.Event()
+        self._is_ending = False
         self._service: Service | None = None
         self._client: ChatClient | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -83,6 +84,7 @@ class HomeNode:
             on_ready()
             await self._wait_needless(lock)
         finally:
+            self._is_ending = True
             server.close()
             self._watching.cancel()
             if self._is_ours(lock):
@@ -124,7 +126,8 @@ class HomeNode:
     # Faces (`faceend.FaceOwner`).
 
     def is_allowed(self, transport: asyncio.BaseTransport) -> bool:
-        return is_same_user(transport.get_extra_info("socket"))
+        """One that comes while it ends is sent to the next node, which it starts."""
+        return not self._is_ending and is_same_user(transport.get_extra_info("socket"))
 
     def on_face_came(self, face: FaceEnd) -> None:
         """Who comes new is the reason to try again what had ended for good."""

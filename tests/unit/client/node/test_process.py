@@ -123,6 +123,12 @@ def test_it_ends_when_nobody_needs_it_and_takes_its_socket_along(home: Path, run
     assert not (home / "node.json").exists()
 
 
+def test_a_face_that_comes_while_it_ends_is_left_to_the_next(home: Path, run: Callable[..., Running]) -> None:
+    running = run(linger_s=0.0)
+    running.wait_end()
+    assert not running.node.is_allowed(None)  # type: ignore[arg-type]
+
+
 def test_it_stays_while_a_face_is_there(home: Path, run: Callable[..., Running]) -> None:
     running = run(linger_s=0.05)
     with NodeCall(start_of(home)) as call:
