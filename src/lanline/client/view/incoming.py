@@ -20,7 +20,7 @@ from lanline.client.chat.events import (
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.values import Conversation, Message
+from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.view.notices import Notices
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import name_of, shorten, stands_alone, words_of
@@ -41,6 +41,8 @@ class Incoming:
         self._catching_up: set[int] | None = None
         """The logs that are not whole yet; None before it is known which there are."""
         self._said_here = said_here
+        self._refused: set[bytes] = set()
+        """Of which it was told."""
 
     def on_change(self, change: Change) -> None:
         match change:
@@ -65,6 +67,9 @@ class Incoming:
         match change:
             case Snapshot(catching_up=catching_up):
                 for each in change.conversations:
+                    self._transcript.forget_after(
+                        each.log, max(each.delivered, each.read)
+                    )  # a restored server has less
                     if each.log in change.entered or not each.delivered:
                         self._note_entered(each)
                 self._catching_up = None if catching_up is None else {0, *catching_up}
@@ -138,7 +143,24 @@ class Incoming:
 
     # What became of one's own.
 
-    def refusal(self, change: MessageStateChanged) -> str:
-        found = [each for each in self._view.outbox if each.entry_id == change.entry_id]
+    def refusals(self, change: Change | None) -> list[str]:
+        """Each once; also those of what was said here that only a snapshot tells."""
+        match change:
+            case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
+                self._refused.add(entry_id)
+                return [self._refusal(entry_id, problem)]
+            case MessageStateChanged(entry_id=entry_id, state=MessageState.QUEUED):
+                self._refused.discard(entry_id)
+            case Snapshot(outbox=outbox):
+                refused = {each.entry_id: each.problem for each in outbox if each.state is MessageState.REFUSED}
+                new = [each for each in refused if each in self._said_here and each not in self._refused]
+                self._refused = set(refused)
+                return [self._refusal(entry_id, refused[entry_id]) for entry_id in new]
+            case _:
+                pass
+        return []
+
+    def _refusal(self, entry_id: bytes, problem: str) -> str:
+        found = [each for each in self._view.outbox if each.entry_id == entry_id]
         words = f" “{shorten(words_of(found[0]))}”" if found else ""
-        return f"Not taken by the server:{words} {change.problem}"
+        return f"Not taken by the server:{words} {problem}"

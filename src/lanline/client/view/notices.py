@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from lanline.client.chat.events import (
     CallFailed,
     ConnectionLost,
@@ -65,7 +67,9 @@ class Notices:
 
     def _of_rooms(self, event: Change) -> list[str]:
         match event:
-            case ConversationClosed(_, title, reason):
+            case ConversationClosed(log, title, reason):
+                if (known := self._known.get(log)) is not None:
+                    self._known[log] = msgspec.structs.replace(known, is_open=False)
                 return [f"You are no longer in {title}{f': {reason}' if reason else '.'}"]
             case InvitedToRoom(room, topic, _, by_name):
                 about = f" ({topic})" if topic else ""
@@ -80,10 +84,14 @@ class Notices:
                 return []
 
     def _at_beginning(self, snapshot: Snapshot) -> list[str]:
-        self._known = {each.log: each for each in snapshot.conversations}
+        """And again after what was missed: another node, or a face that was too slow."""
+        known, self._known = self._known, {each.log: each for each in snapshot.conversations}
+        lines = [
+            line for each in snapshot.conversations if each.log in known for line in _missed(known[each.log], each)
+        ]
         if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
-            return self._signed_in(snapshot.name, snapshot.server_name)
-        return self._away(snapshot.problem) if snapshot.failed_calls else []
+            return self._signed_in(snapshot.name, snapshot.server_name) + lines
+        return (self._away(snapshot.problem) if snapshot.failed_calls else []) + lines
 
     def _signed_in(self, name: str, server: str) -> list[str]:
         again, was_away = self._was_signed_in, self._told_away
@@ -117,6 +125,12 @@ class Notices:
         if event.is_muted:
             return [f"{by} has muted {name} in {where}."]
         return [f"{name} is {_STANDINGS[event.role]} of {where} now, and may speak (by {by})."]
+
+
+def _missed(before: Conversation, now: Conversation) -> list[str]:
+    if not now.is_open:
+        return [f"You are no longer in {now.title}."] if before.is_open else []
+    return _changes(before, now)
 
 
 def _changes(before: Conversation, now: Conversation) -> list[str]:

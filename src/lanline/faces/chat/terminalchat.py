@@ -11,8 +11,6 @@ from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from lanline.client.chat.events import MessageStateChanged
-from lanline.client.chat.values import MessageState
 from lanline.client.node.face import Face
 from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
@@ -118,8 +116,8 @@ class TerminalChat:
             self._refresh(change)
 
     def _refresh(self, change: Change | None = None) -> None:
-        if isinstance(change, MessageStateChanged) and change.state is MessageState.REFUSED:
-            self._screen.tell_trouble(self._incoming.refusal(change))
+        for sentence in self._incoming.refusals(change):
+            self._screen.tell_trouble(sentence)
         self._bar.refresh()
         self._lines.refresh()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -21,9 +23,9 @@ from lanline.client.chat.events import (
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.values import Message, MessageState
+from lanline.client.chat.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.incoming import Incoming
-from lanline.client.view.view import Change
+from lanline.client.view.view import Change, Snapshot
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Role
 from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
@@ -274,7 +276,8 @@ def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
 def test_a_refusal_names_the_words(news: News) -> None:
     said = msgspec.structs.replace(news.stage.view.say("#lobby", Text("too loud")), state=MessageState.REFUSED)
     news.stage.view.outbox = [said]
-    told = news.incoming.refusal(MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem="You are muted."))
+    change = MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem="You are muted.")
+    [told] = news.incoming.refusals(change)
     assert told == "Not taken by the server: “too loud” You are muted."
 
 
@@ -287,3 +290,39 @@ def test_after_a_restore_what_has_the_numbers_of_lost_words_is_shown(news: News)
     news.tell(CopyParted(10, first.sequence))
     assert news.live(again)[6:] == "ana: said after\n"
     assert "1 message is lost" in news.tell(ServerRestored("1 message is lost.", 1))
+
+
+# After another node, or for a face that was too slow: all of the view in place of what was missed.
+
+
+def snapshot(*conversations: Conversation, outbox: tuple[Message, ...] = ()) -> Snapshot:
+    link: tuple[Any, ...]
+    me, link = (ME, "me", "ship", "ship:5265", False), (NodeState.SYNCHRONIZED, "", 0, None, (), ())
+    return Snapshot(*me, *link, (), conversations, ((),) * len(conversations), outbox)
+
+
+def test_a_refusal_that_only_a_snapshot_tells_is_told_once(news: News) -> None:
+    said = news.stage.view.say("#lobby", Text("hello"))
+    news.stage.face.said_here.add(said.entry_id)
+    refused = msgspec.structs.replace(said, state=MessageState.REFUSED, problem="You are muted.")
+    [told] = news.incoming.refusals(snapshot(outbox=(refused,)))
+    assert "“hello” You are muted." in told
+    assert news.incoming.refusals(snapshot(outbox=(refused,))) == []
+
+
+def test_a_room_that_was_closed_meanwhile_is_told_once(news: News) -> None:
+    news.comes_in()
+    news.stage.view.drop(11)
+    assert "You are no longer in #lab." in news.tell(snapshot(*news.stage.view.conversations))
+    assert "no longer" not in news.tell(snapshot(*news.stage.view.conversations))
+
+
+def test_what_has_the_number_of_something_lost_is_shown(news: News) -> None:
+    """A restored server has less, and nobody told of it: the node has ended."""
+    for number in range(3):
+        news.live(news.stage.hears(10, ANA, f"old {number}"))
+    news.comes_in()
+    del news.stage.view.kept[10][1:]
+    news.stage.view.read = {}
+    news.tell(snapshot(*news.stage.view.conversations))
+    assert "new" in news.live(news.stage.hears(10, ANA, "new"))
