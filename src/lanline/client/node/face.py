@@ -121,6 +121,8 @@ class Face:
             answered.set_result(result)
 
     def _on_node_lost(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
         for number, (command, answered) in list(self._asked.items()):
             if isinstance(command, _ONCE) and not answered.done():
                 answered.set_exception(LinkNotOpen("The process that owns this home has ended."))
