@@ -6,6 +6,7 @@ Made ready is all that can fail or be interrupted with nothing sent: checks, the
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -127,11 +128,12 @@ def _whole(options: SendOptions) -> Callable[[], int]:
 def raw(options: SendOptions, *, are_in_header: bool = False, dot_ends: bool = False, sender_name: str = "") -> Parcel:
     from lanline.client.smtp.draft import RawDraft, checked_dsn, raw_parcel, raw_source
 
-    lines = iter(sys.stdin.buffer.readline, b"") if sys.stdin is not None else iter(())
+    stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    chunks = iter(stdin.readline if dot_ends else lambda: stdin.read(65_536), b"")
     account = account_of(options)[0]
     recipients = (*options.to_addr, *options.bcc)
     draft = RawDraft(
-        content=raw_source(lines, dot_ends=dot_ends),
+        content=raw_source(chunks, dot_ends=dot_ends),
         sender=options.from_addr if options.from_addr is not None else sender_of(options, account),
         sender_name=sender_name,
         to=recipients,
