@@ -43,6 +43,12 @@ TLS versions, each certificate and its expiry, ways to sign in, limits, and whet
 """
 
 
+def _line_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidInput("--start-line takes the number of a line; the first is 1.")
+    return int(text)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SendOptions(WayOptions):
     from_addr: str | None = option("--from-addr", "Default: the account's, or the user name.", "ADDRESS")
@@ -64,7 +70,7 @@ class SendOptions(WayOptions):
     dsn_return: str | None = option("--dsn-return", "What such a report brings back: full or hdrs.", "WHAT")
     dsn_id: str | None = option("--dsn-id", "What such a report calls the message.", "NAME")
     batch: str | None = option("--batch", "Many messages, one JSON object a line; - is stdin.", "FILE.jsonl")
-    start_line: int | None = option("--start-line", "Where in the batch to begin.", "NUMBER", min=1)
+    start_line: int | None = option("--start-line", "Where in the batch to begin.", "NUMBER", type_=_line_number)
     queue: bool = option("--queue", "Keep it on this machine when it cannot go now.")
     outbox: str | None = option("--outbox", "The folder of waiting mail. Default: LANLINE_OUTBOX.", "FOLDER")
     dry_run: bool = option("--dry-run", "Show the message, and send nothing.")
