@@ -60,7 +60,12 @@ def parsed(kind: type[_Options], command: str, help_text: str, words: list[str])
     parser.add_argument("-h", "--help", action="help", help="Show this.")
     for one in fields(kind):  # type: ignore[arg-type]
         parser.add_argument(*one.metadata["flags"], dest=one.name, **one.metadata["told"])
-    values = vars(parser.parse_args(words))
+    valued = {flag for one in fields(kind) for flag in one.metadata["flags"] if "metavar" in one.metadata["told"]}  # type: ignore[arg-type]
+    rest, joined = iter(words), list[str]()
+    for word in rest:  # a value that begins with a dash is no option: "-- " begins many a text
+        value = next(rest, None) if word in valued else None
+        joined.append(word if value is None else f"{word}={value}")
+    values = vars(parser.parse_args(joined))
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
