@@ -1,7 +1,7 @@
 """What a bad network does to messages, in virtual time: writes the tables of docs/reliability.md.
 
-Two real endpoints over the seeded network of tests/sim. No socket is opened and nobody waits, so the figures are the
-same on every machine: `python bench/reliability.py` prints them, `--write` puts them into the page.
+Two real endpoints over the seeded network of lanline.testing. No socket is opened and nobody waits, so the figures
+are the same on every machine: `python bench/reliability.py` prints them, `--write` puts them into the page.
 """
 
 from __future__ import annotations

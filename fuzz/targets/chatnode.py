@@ -13,7 +13,8 @@ from lanline.client.chat.events import (
 )
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.session import AsDevice, NodeState
+from lanline.client.chat.session import AsDevice
+from lanline.client.chat.values import NodeState
 from lanline.model.content import Text
 from lanline.model.rooms import Access, Role, Standing
 from lanline.proto.channels import Channel

@@ -60,6 +60,7 @@ def make_folder(folder: Path) -> None:
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
         sync_folder(path.parent)
+    folder.mkdir(exist_ok=True)  # raises where a file has its name
 
 
 def sync_folder(folder: Path) -> None:

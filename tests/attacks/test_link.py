@@ -27,7 +27,7 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.transport.dialer import Dialer
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
-from lanline.transport.websocket import listen
+from lanline.transport.websockethost import listen
 
 LIMIT_S = 30.0
 ATTACK_S = 1.0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from e2e.nodes import ENVIRONMENT
 from e2e.program import Program
 from e2e.town import OUTSIDE, PASSWORD, Town
 
@@ -54,7 +55,7 @@ class Square(Town):
 
 @pytest.fixture(name="square")
 def _square(tmp_path: Path) -> Iterator[Square]:
-    assert not any(name.startswith("LANLINE_") for name in OUTSIDE)
+    assert {name for name in OUTSIDE if name.startswith("LANLINE_")} == set(ENVIRONMENT)
     made = Square(tmp_path)
     try:
         made.open()

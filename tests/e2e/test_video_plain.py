@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from e2e.cinema import (
@@ -22,6 +25,7 @@ from e2e.cinema import (
     unbroken,
     whole_frames,
 )
+from e2e.program import COMMAND
 from serverhouse.ports import free_port
 
 
@@ -159,3 +163,41 @@ def test_the_figures_of_a_viewer_without_a_screen(house: Cinema) -> None:
         if " 0 incomplete" in watch.out.text:
             return
     pytest.fail("each time some were incomplete, which is more than a busy machine")
+
+
+def film_of(folder: Path, count: int = 12) -> Path:
+    path = folder / "film.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(count):
+            frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), 90, dtype=np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_a_film_that_is_played_once_ends_the_broadcast(tmp_path: Path, way: str) -> None:
+    path = film_of(tmp_path)
+    source = str(path) if way == "file" else "-"
+    options = ["--plain", "--host", "127.0.0.1", "--port", "0", "--source", source, "--play-once"]
+    with path.open("rb") as film:
+        done = subprocess.run(
+            [*COMMAND, "video", "serve", *options], stdin=film, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "" if way == "file" else "To be served: standard input.\n")
+    assert "320x240" in done.stdout
+
+
+def test_after_its_duration_serving_and_watching_end(house: Cinema) -> None:
+    server, port = house.serve("--plain", "--duration", "3")
+    viewer = house.watch(port, "--sink", "null", "--duration", "1")
+    assert viewer.wait_end() == 0
+    assert server.wait_end() == 0
+
+
+def test_who_gives_up_fails(house: Cinema) -> None:
+    viewer = house.watch(free_port(), "--sink", "null", "--give-up", "0.5")
+    assert viewer.wait_end() == 1
+    assert "given up" in viewer.aside.text

@@ -55,6 +55,12 @@ def _house() -> Iterator[Cinema]:
         (["watch", "lanline-video://h/#" + KEY, "--sink", "film.avi"], 64, "film.avi is none of them."),
         (["watch", "lanline-video://no.such.host.invalid/#" + KEY, "--sink", "null"], 1, "is not known here"),
         (["watch", "--server-host", "cam.lan"], 64, "cam.lan:6000 admits those who have its watch link"),
+        (["serve", "--source", "test", "--camera-index", "2"], 64, "--camera-index would do nothing here"),
+        (["serve", "--source", "test", "--play-once"], 64, "--play-once would do nothing here: test has no end"),
+        (["serve", "--source", "test", "--bitrate", "1"], 64, "--bitrate goes from 16 to 200,000"),
+        (["serve", "--source", "rtsp://127.0.0.1:9/x"], 1, "rtsp://127.0.0.1:9/x cannot be read"),
+        (["watch", "lanline-video://h/#" + KEY, "--max-buffer-frames", "9"], 64, "would do nothing here: it is for"),
+        (["serve", "--source", ""], 64, "--source names nothing"),
         (["serve", "--source", "test", "--public"], 64, "--public is for --plain"),
         (["serve", "--source", "test", "--plain", "--new-link"], 64, "The plain format has no watch link"),
         (["watch", "--plain", "--server-host", "127.0.0.1"], 1, "add --sink terminal"),
@@ -92,6 +98,20 @@ def test_a_terminal_shows_the_picture_and_is_given_back_as_it_was(house: Cinema)
     viewer.wait_out(r"\d+\.\d fps")
     assert termios.tcgetattr(viewer.inner) != before
     viewer.press(b"q")
+    assert viewer.wait_end() == 0
+    assert termios.tcgetattr(viewer.inner) == before
+    assert viewer.out.text.endswith("\x1b[?25h\x1b[?1049l")
+
+
+def test_ctrl_z_lends_the_terminal_to_the_shell_and_ctrl_backslash_leaves_it_whole(house: Cinema) -> None:
+    _, port = house.serve("--plain", "--size", "320x240")
+    viewer = house.watch(port, "--sink", "terminal", terminal=(24, 80), TERM="vt100", LC_ALL="C.UTF-8")
+    before = termios.tcgetattr(viewer.inner)
+    viewer.wait_out(r"\+\+\+")
+    viewer.press(b"\x1a")
+    # Nobody waits for a program that leads its session, so it goes on at once, on a screen of its own again.
+    viewer.wait_out(r"(?s)\x1b\[\?1049l.*\x1b\[\?1049h.*\+\+\+")
+    viewer.press(b"\x1c")
     assert viewer.wait_end() == 0
     assert termios.tcgetattr(viewer.inner) == before
     assert viewer.out.text.endswith("\x1b[?25h\x1b[?1049l")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from e2e.nodes import ENVIRONMENT, end_nodes
 from lanline.crypto.words import fingerprint_words
 from lanline.server.datafolder import DataFolder
 from serverhouse.ports import free_port
@@ -17,7 +18,7 @@ from serverhouse.ports import free_port
 LIMIT_S = 90.0
 COMMAND = [sys.executable, "-m", "lanline"]
 PASSWORD = "correct horse battery"
-OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")} | ENVIRONMENT
 
 
 class Town:
@@ -97,6 +98,7 @@ class Town:
         for process in self._running:
             process.kill()
             process.communicate()
+        end_nodes(self.folder)
         self.close(signal.SIGKILL)
 
 

@@ -76,7 +76,7 @@ class House:
             self.operator_fingerprint,
             lambda: self.free_bytes,
         )
-        self.server.open()
+        self.server.open().result()
 
     def stop(self) -> None:
         self.store.close()

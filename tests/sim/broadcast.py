@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 from lanline.errors import MalformedPacket
+from lanline.proto.media.assignment import KeyFrameNeeded, RungsWanted
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher
-from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted
 from lanline.proto.media.viewer import FrameArrived, StreamOffered, Viewer
 from lanline.testing.conditions import Conditions
 from lanline.testing.network import SimNetwork

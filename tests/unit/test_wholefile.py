@@ -12,6 +12,7 @@ from lanline.server import restore as server_restore
 from lanline.server.backup import make_backup
 from lanline.server.datafolder import DataFolder
 from lanline.storage.sqlite import engine
+from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.wholefile import create_whole, make_folder, replace_whole
 
 
@@ -90,6 +91,6 @@ def test_a_first_start_and_a_restore_make_their_folders_so(tmp_path: Path, monke
     first = tmp_path / "one" / "data"
     engine.SqliteEngine.open(first).close()
     DataFolder(first).identity(is_first=True)
-    make_backup(first, tmp_path / "backup.tar")
-    server_restore.restore(tmp_path / "backup.tar", tmp_path / "two" / "data")
+    make_backup(SqliteDatabase(first), tmp_path / "backup.tar")
+    server_restore.restore(tmp_path / "backup.tar", SqliteDatabase(tmp_path / "two" / "data"))
     assert made == [first, tmp_path / "two" / "data"]

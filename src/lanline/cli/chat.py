@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import HomeOption, home_folder
+from lanline.cli.chathome import HomeOption
+from lanline.cli.nodecall import home_folder, started_node
 from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
     from lanline.client.chat.joining import Joined
+    from lanline.client.node.face import Face
 
 _AT_TERMINAL_S = 15.0
 """How long somebody is kept waiting for a place that this device does not know yet."""
@@ -61,26 +62,30 @@ def chat(
     # However a person leaves a chat, it is no failure; what was not sent is.
     folder = home_folder(home)
     with contextlib.suppress(KeyboardInterrupt):
-        if _is_terminal():
-            run(_at_terminal(folder, place or "", server or "", name or ""))
+        if is_terminal():
+            chat_at_terminal(folder, place or "", server or "", name or "")
         else:
             run(_at_pipe(folder, place or "", as_json, stay, wait))
 
 
-def _is_terminal() -> bool:
+def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> None:
+    run(_at_terminal(folder, place, server, name))
+
+
+def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 async def _at_terminal(folder: Path, place: str, server: str, name: str) -> None:
-    from lanline.client.chat.client import ChatClient
+    from lanline.client.node.face import Face
 
     if not await _has_joined(folder, server, name):
         return
-    async with ChatClient.at_home(folder) as client:
+    async with Face(started_node(folder)) as face:
         from lanline.faces.chat.terminalchat import TerminalChat
 
-        here = await _opened(client, place, _AT_TERMINAL_S)
-        await TerminalChat(client, here).run()
+        here = await _opened(face, place, _AT_TERMINAL_S)
+        await TerminalChat(face, here).run()
 
 
 async def _has_joined(folder: Path, server: str, name: str) -> bool:
@@ -137,16 +142,16 @@ def _tell(line: str) -> None:
 
 
 async def _at_pipe(folder: Path, place: str, as_json: bool, stays: bool, wait_s: float) -> None:
-    from lanline.client.chat.client import ChatClient
+    from lanline.client.node.face import Face
 
-    async with ChatClient.at_home(folder) as client:
+    async with Face(started_node(folder)) as face:
         from lanline.faces.chat.pipedchat import PipedChat
 
-        here = await _opened(client, place, wait_s)
-        await PipedChat(client, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
+        here = await _opened(face, place, wait_s)
+        await PipedChat(face, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
 
 
-async def _opened(client: ChatClient, place: str, limit_s: float) -> str:
+async def _opened(face: Face, place: str, limit_s: float) -> str:
     from lanline.faces.chat.opening import opened_place
 
-    return await opened_place(client, place, limit_s)
+    return await opened_place(face, place, limit_s)

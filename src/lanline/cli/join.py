@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import (
-    DEFAULT_TIMEOUT_S,
-    HomeOption,
-    TimeoutOption,
-    checked_timeout,
-    home_folder,
-    show_line,
-    show_note,
-)
+from lanline.cli.chathome import HomeOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, ServerKeyChanged
 
@@ -54,19 +47,22 @@ def join(
     By invite:        lanline join lanline://10.0.0.5:5265/#k7…f2 --name ann
     An open server:   lanline join 10.0.0.5 --name ann
     From a script:    lanline join 10.0.0.5 --name bot \\
-                        --accept-key 'acorn actor …' --password-command 'pass show lanline'
+                        --accept-key 'acorn actor …' \\
+                        --password-command 'pass show lanline'
     Somebody else:    lanline join 10.0.0.5 --name ben --home ~/.lanline-ben
 
     \b
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.cli.password import confirm_password, is_asked_for, read_password
+    from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
     from lanline.client.chat.joining import check_joinable, join_server
+    from lanline.client.node.start import stop_node
 
     limit_s = checked_timeout(timeout)
     folder = home_folder(home)
     check_joinable(folder, server, name)
     if is_asked_for(password_command):
+        check_askable()
         key = _accepted_key(folder, server, name, accept_key, limit_s)
         password = read_password(name, password_command)
         confirm_password(password)
@@ -74,7 +70,9 @@ def join(
         password = read_password(name, password_command)
         key = _accepted_key(folder, server, name, accept_key, limit_s)
     joining = join_server(folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=limit_s)
-    _show(run(joining, on_uvloop=False))
+    joined = run(joining, on_uvloop=False)
+    stop_node(folder)  # one that runs calls the server where it was before
+    _show(joined)
 
 
 def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:

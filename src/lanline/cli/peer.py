@@ -69,7 +69,9 @@ def peer(
     # However a person leaves a chat, it is no failure; what was not delivered is.
     with contextlib.suppress(KeyboardInterrupt):
         if plain:
-            run(_plain(listen_host, listen_port, peer_host, peer_port, stay))
+            run(
+                _plain(listen_host, listen_port, peer_host, peer_port, stay), on_uvloop=False
+            )  # which hears no refusals
             return
 
         from lanline.client.home import Home
@@ -124,7 +126,7 @@ async def _plain(listen_host: str, listen_port: int, peer_host: str | None, peer
     with patch_stdout():
         _tell("Plain datagrams: not encrypted, and nobody knows what arrives.")
         _tell(f"You are on UDP port {plain_peer.port}. Ctrl+D or Ctrl+C leaves.")
-        await PlainFace(plain_peer, TypedLines(_tell), _write, _tell).run(stays=False)
+        await PlainFace(plain_peer, TypedLines(_tell), _write, _tell).run(stays=False, echoes=True)
 
 
 async def _write(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Typed lines at a terminal. What is printed meanwhile appears above the line being typed, which stays whole."""
+"""Owns the line that is typed at a terminal. What is printed meanwhile appears above it, and it stays whole."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ class TypedLines:
                 self._tell(f"Not taken: the paste has {size:,} bytes, and one message holds {self._limit_bytes:,}.")
             else:
                 event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+        @bindings.add(Keys.ControlZ)
+        def _(event: KeyPressEvent) -> None:
+            event.app.suspend_to_background()
 
         @bindings.add(Keys.Vt100MouseEvent)
         def _(_event: KeyPressEvent) -> None:

@@ -1,13 +1,32 @@
-"""One picture in another layout or size."""
+"""One picture in another layout or size, with the colours that it had.
+
+All pictures of planes are BT.601 here, whatever they came as: a film in HD is BT.709, and a picture without a mark is
+what its kind usually is.
+"""
 
 from __future__ import annotations
 
 from typing import cast
 
 import av
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from lanline.media.api import Layout, Picture, Pixels, Size
+
+_HOW = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""Without the last two, grey becomes a little green."""
+_SPACES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+"""By the numbers of ITU-T H.273, as frames have them."""
+ITU601_NUMBER = 6
+_TALLEST_BEFORE_HD = 576
 
 
 def as_frame(picture: Picture) -> av.VideoFrame:
@@ -16,6 +35,7 @@ def as_frame(picture: Picture) -> av.VideoFrame:
     if picture.layout is not Layout.RGB:
         is_full = picture.layout is Layout.FULL_YUV
         frame.color_range = ColorRange.JPEG if is_full else ColorRange.MPEG
+        frame.colorspace = ITU601_NUMBER
     return frame
 
 
@@ -25,18 +45,35 @@ def as_picture(
     captured_at_us: int,
     size: Size | None = None,
     reformatter: VideoReformatter | None = None,
+    *,
+    is_film: bool = False,
 ) -> Picture:
-    """Of even width and height, which the halved planes of colour need."""
+    """Of even width and height, which the halved planes of colour need. `is_film`: large and without a mark is HD."""
     size = size or even(Size(frame.width, frame.height))
     changed = (reformatter or VideoReformatter()).reformat(
         frame,
         width=size.width,
         height=size.height,
         format=layout.value,
-        interpolation=Interpolation.BILINEAR,
+        interpolation=_HOW,
+        src_colorspace=_space_of(frame, is_film=is_film),
+        dst_colorspace=Colorspace.ITU601,
+        src_color_range=_range_of(frame),
         dst_color_range=ColorRange.MPEG if layout is Layout.YUV else ColorRange.JPEG,
     )
     return Picture(cast("Pixels", changed.to_ndarray()), layout, captured_at_us)
+
+
+def _space_of(frame: av.VideoFrame, *, is_film: bool) -> Colorspace:
+    usual = Colorspace.ITU709 if is_film and frame.height > _TALLEST_BEFORE_HD else Colorspace.ITU601
+    return _SPACES.get(int(frame.colorspace), usual)
+
+
+def _range_of(frame: av.VideoFrame) -> ColorRange:
+    if frame.color_range in {ColorRange.MPEG, ColorRange.JPEG}:
+        return ColorRange(frame.color_range)
+    is_full = frame.format.is_rgb or frame.format.name.startswith("yuvj")
+    return ColorRange.JPEG if is_full else ColorRange.MPEG
 
 
 class Colours:

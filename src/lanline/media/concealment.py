@@ -27,6 +27,11 @@ def faded(last: Samples, count: int) -> Samples:
     return made
 
 
+def louder(samples: Samples, factor: float) -> Samples:
+    """Or quieter; what is too loud is cut off."""
+    return samples if factor == 1.0 else np.clip(samples * factor, -32768, 32767).astype(np.int16)
+
+
 def begun(samples: Samples) -> Samples:
     """The same, risen from silence."""
     made = samples.copy()

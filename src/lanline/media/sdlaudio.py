@@ -4,8 +4,11 @@ Core Audio or WASAPI by itself. Opens a device for samples of 16 bits, which SDL
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import warnings
+from collections.abc import Iterator
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns that it found its own library, which is what we want
@@ -18,11 +21,33 @@ PERIOD_SAMPLES = 480
 BYTES_PER_SAMPLE = 2 * SOUND_CHANNELS
 
 
+@contextlib.contextmanager
+def _quiet_library() -> Iterator[None]:
+    """What sound systems write to standard error while they look for devices would stand amid the picture."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield  # there is none
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
 class SoundDevice:
     """Runs from its opening on."""
 
     def __init__(self, name: str | None, *, captures: bool) -> None:
         """Raises MediaProblem."""
+        with _quiet_library():
+            self._open(name, captures=captures)
+
+    def _open(self, name: str | None, *, captures: bool) -> None:
         if sdl2.SDL_InitSubSystem(sdl2.SDL_INIT_AUDIO):
             raise MediaProblem(f"There is no sound on this machine ({_reason()}).")
         wanted = sdl2.SDL_AudioSpec(SOUND_RATE, sdl2.AUDIO_S16SYS, SOUND_CHANNELS, PERIOD_SAMPLES)

@@ -41,10 +41,12 @@ def as_upright_picture(
     size: Size,
     reformatter: VideoReformatter,
     pixel_shape: Fraction | None = None,
+    *,
+    is_film: bool = False,
 ) -> Picture:
     room, turns = _room(upright_size(frame, pixel_shape), size), _quarter_turns(frame)
     lying = Size(room.height, room.width) if turns % 2 else room
-    picture = as_picture(frame, layout, captured_at_us, lying, reformatter)
+    picture = as_picture(frame, layout, captured_at_us, lying, reformatter, is_film=is_film)
     if room == size and not turns:
         return picture
     planes = [np.rot90(plane, turns) for plane in _planes(picture)]

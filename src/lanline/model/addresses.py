@@ -59,5 +59,4 @@ def host_of(text: str) -> str:
 
 def is_this_machine(host: str) -> bool:
     """Everybody behind a tunnel or a relay on this machine calls from such an address."""
-    host = host.removeprefix(MAPPED_PREFIX)
-    return host == "::1" or host.startswith("127.")
+    return reach_of(host) is Reach.THIS_MACHINE

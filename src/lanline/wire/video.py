@@ -75,6 +75,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """What the quickest packet of the interval's later half took beyond the quickest of the last 10 to 20 s."""
     trend_us: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
     """By how much that is more than in the interval before."""
+    at_us: Count = 0
+    """When it was sent, on the viewer's clock."""
 
 
 VideoRequest = Subscribe | Unsubscribe | KeyFrameWanted | Nack | Report
@@ -107,11 +109,17 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     reason: Annotated[str, msgspec.Meta(max_length=MOST_REASON_CHARACTERS)]
 
 
+class Echo(msgspec.Struct, frozen=True, tag="echo"):
+    """To a Report, at once, with its time: the viewer knows by it what a round trip takes."""
+
+    at_us: Count
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """There will be no more of this broadcast."""
 
 
-VideoAnswer = Offer | Refused | Ended
+VideoAnswer = Offer | Echo | Refused | Ended
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[VideoRequest] = msgspec.msgpack.Decoder(VideoRequest)

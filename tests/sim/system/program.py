@@ -46,8 +46,6 @@ class Program:
     history: History
     node: ChatNode
     connector: SimConnector
-    follows_all: bool
-    """False for one that comes to say something, and goes."""
     reported: dict[int, int] = field(default_factory=dict)
     """By log, the last sequence number that it was told of."""
     unanswered: int = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 
 from lanline.client.chat.values import MessageState
+from lanline.core.changes import OPERATOR
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity
 from lanline.model.settings import ServerSettings
@@ -111,7 +112,7 @@ class SystemScenario:
         return Stranger(self.world, self.server, computer, self._invite(is_admin=False), self.rng)
 
     def _invite(self, *, is_admin: bool) -> bytes:
-        ticket = self.server.chat.make_invite(5, grants_admin=is_admin)
+        ticket = self.server.chat.core.make_invite(OPERATOR, 5, grants_admin=is_admin)
         self.world.run_until(lambda: ticket.is_settled, 5.0)
         return ticket.result()
 

@@ -20,6 +20,7 @@ from lanline.proto.media.packetiser import Packetiser
 from lanline.proto.media.plain import PlainPacketiser
 from lanline.wire import video
 from lanline.wire.video import (
+    Echo,
     KeyFrameWanted,
     Nack,
     Offer,
@@ -64,7 +65,8 @@ def _computed() -> dict[str, bytes]:
     vectors["offer"] = encode_video(Offer(30.0, [rung], None, "lab"))
     vectors["nack"] = encode_video(Nack(STREAM_ID, [3, 300]))
     vectors["key"] = encode_video(KeyFrameWanted(STREAM_ID))
-    vectors["report"] = encode_video(Report(100_000, 31_250, 27, 2, 1, 12_000, -3_000))
+    vectors["report"] = encode_video(Report(100_000, 31_250, 27, 2, 1, 12_000, -3_000, 5_000_000))
+    vectors["echo"] = encode_video(Echo(5_000_000))
     return vectors
 
 

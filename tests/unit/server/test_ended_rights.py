@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lanline.core.changes import OPERATOR
 from lanline.errors import RefusalCode
 from lanline.wire.chat import admin, answers, signin
 from serverhouse.house import PASSWORD, Client, House
@@ -62,7 +63,7 @@ def test_an_invite_is_worth_what_its_maker_may_do_when_it_is_used(closed: House)
     """Whatever took the right: here, a change of the database by another hand."""
     bad = promoted(closed, "bad")
     token = admin_invite(bad)
-    with_right = closed.store.read(lambda view: view.accounts.by_id(bad.signed_in.account))  # type: ignore[arg-type]
+    with_right = closed.store.read(lambda view: view.accounts.by_id(bad.signed_in.account)).result()  # type: ignore[arg-type]
     assert with_right is not None
     without = type(with_right)(with_right.id, with_right.name, with_right.created_ms)
     closed.store.write(lambda transaction: transaction.accounts.change(without))
@@ -116,7 +117,7 @@ def test_the_invites_that_a_stolen_device_made_end_with_it(closed: House) -> Non
 
 
 def first_invite(house: House) -> bytes:
-    ticket = house.server.make_first_invite(60.0)
+    ticket = house.server.core.make_first_invite(60.0)
     house.settle()
     return ticket.result()
 
@@ -127,7 +128,7 @@ def test_each_start_before_anybody_has_joined_ends_the_invite_of_the_one_before(
 
 
 def test_the_first_invites_that_an_earlier_version_left_end_too(closed: House) -> None:
-    left = closed.server.make_invite(1, 60.0, grants_admin=True)
+    left = closed.server.core.make_invite(OPERATOR, 1, 60.0, grants_admin=True)
     closed.settle()
     token = first_invite(closed)
     assert refused(closed, left.result())

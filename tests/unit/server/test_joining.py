@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lanline.core.changes import OPERATOR
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
 from lanline.proto.events import PeerMoved
@@ -16,7 +17,7 @@ OpenHouse = Callable[..., House]
 
 
 def invite(house: House, uses: int = 1, expires_in_s: float | None = None, grants_admin: bool = False) -> bytes:
-    ticket = house.server.make_invite(uses, expires_in_s, grants_admin=grants_admin)
+    ticket = house.server.core.make_invite(OPERATOR, uses, expires_in_s, grants_admin=grants_admin)
     house.settle()
     return ticket.result()
 
@@ -48,7 +49,7 @@ def test_a_closed_server_takes_an_invite_and_uses_it_up(open_house: OpenHouse) -
     assert ann.join("ann", token=token).is_admin
     assert join(house.greet("bob"), "bob", token=token) == "bob"
     assert join(house.greet("cyd"), "cyd", token=token) is RefusalCode.INVITE_UNUSABLE
-    assert len(house.server._state.directory) == 2
+    assert len(house.server.core.accounts) == 2
 
 
 def test_an_expired_or_invented_invite_is_refused(open_house: OpenHouse) -> None:
@@ -70,7 +71,7 @@ def test_two_who_use_the_last_use_at_once_are_one_too_many(open_house: OpenHouse
     house.settle()
     kinds = sorted(type(client.answer(1)).__name__ for client in clients.values())
     assert kinds == ["Refused", "SignedIn"]
-    assert len(house.server._state.directory) == 1
+    assert len(house.server.core.accounts) == 1
 
 
 def test_two_who_take_one_name_at_once_do_not_share_it(house: House) -> None:
@@ -147,7 +148,7 @@ def test_who_is_banned_learns_it_by_the_right_password_only(open_house: OpenHous
     client = house.greet("phone")
     assert join(client, "ann", "a wrong password") is RefusalCode.BAD_CREDENTIALS
     assert join(client, "ann") is RefusalCode.BANNED
-    assert len(house.server._state.directory.devices(ann.signed_in.account)) == 1, "nothing is kept of it"  # type: ignore[arg-type]
+    assert len(house.server.core.accounts.devices(ann.signed_in.account)) == 1, "nothing is kept of it"  # type: ignore[arg-type]
     again = house.greet("ann")
     assert again.refusal(signin.SignIn(again.number())) is RefusalCode.BANNED
 
@@ -345,7 +346,7 @@ def test_a_password_that_nobody_could_look_at_is_no_try(open_house: OpenHouse) -
 def test_a_password_that_has_to_wait_for_others_is_no_try(
     open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lanline.server.passwords._MOST_AT_ONCE", 1)
+    monkeypatch.setattr("lanline.core.passwords._MAX_AT_ONCE", 1)
     house = open_house(passwords_per_account=2, passwords_per_address=2)
     house.join("ann")
     house.hasher.waits = True

@@ -55,8 +55,8 @@ def test_signing_in_is_followed_by_everybody_and_by_all_conversations(house: Hou
 def test_many_people_come_in_several_messages_of_which_the_last_says_so(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lanline.server.notices._PEOPLE_IN_MESSAGE", 2)
-    monkeypatch.setattr("lanline.server.roomnews._CONVERSATIONS_IN_MESSAGE", 1)
+    monkeypatch.setattr("lanline.gateways.lanline.people._PEOPLE_IN_MESSAGE", 2)
+    monkeypatch.setattr("lanline.gateways.lanline.conversations._CONVERSATIONS_IN_MESSAGE", 1)
     for name in ("ann", "bob", "cyd"):
         house.join(name)
     ann = house.sign_in("ann")
@@ -126,6 +126,16 @@ def test_an_opening_that_is_not_the_protocols_ends_the_link(house: House, said: 
         client.say(message)  # type: ignore[arg-type]
     assert client.link.closed is not None
     assert client.link.closed.code is CloseCode.PROTOCOL_VIOLATION
+
+
+@pytest.mark.parametrize(
+    "said", [signin.Hello((1,), "test"), signin.SignIn(9), signin.Join(9, "ann", "correct horse", "")]
+)
+def test_a_client_signs_in_once(house: House, said: object) -> None:
+    ann = house.join("ann")
+    ann.say(said)
+    assert ann.link.closed is not None
+    assert ann.link.closed.code is CloseCode.PROTOCOL_VIOLATION
 
 
 def test_whoever_does_not_sign_in_is_put_off(house: House) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lanline.errors import InvalidInput
 
@@ -48,6 +49,24 @@ def parse_size(text: str | None) -> Size | None:
     if not all(_SMALLEST <= side <= _LARGEST for side in (size.width, size.height)):
         raise InvalidInput(f"A picture has {_SMALLEST} to {_LARGEST} pixels on each side; {size} is out of that.")
     return size
+
+
+async def for_so_long(work: Coroutine[Any, Any, None], duration_s: float | None) -> None:
+    """Do it until it ends, or until the time is over, which is no failure."""
+    timeout = asyncio.timeout(duration_s)
+    try:
+        async with timeout:
+            await work
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+
+
+def refuse_unused(given: dict[str, bool], because: str) -> None:
+    """Options that would do nothing: each with whether it was given."""
+    unused = [name for name, is_given in given.items() if is_given]
+    if unused:
+        raise InvalidInput(f"{' and '.join(unused)} would do nothing here: {because}.")
 
 
 def expanded(home: Path) -> Path:

@@ -19,6 +19,7 @@ from lanline.cli.video.options import (
     expanded,
     needs_libraries,
     parse_size,
+    refuse_unused,
 )
 from lanline.errors import InvalidInput
 
@@ -38,9 +39,17 @@ def _parse_codec(text: str) -> CodecName:
     return CodecName(text)
 
 
+def _parse_rtsp(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65_535:
+        raise InvalidInput(f"--rtsp takes a port, or HOST:PORT; {text!r} is neither.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def serve(
     source: Annotated[
-        str, typer.Option(help="camera, screen, test, a video file, or a folder of pictures.")
+        str,
+        typer.Option(help="camera, screen, test, a video file, folder:PATH, a URL, or - (standard input)."),
     ] = "camera",
     camera_index: Annotated[int, typer.Option(min=0, max=99, help="Which camera.")] = 0,
     host: Annotated[str, typer.Option(help="Address to serve on; :: for IPv6 as well.")] = ALL_ADDRESSES,
@@ -63,6 +72,13 @@ def serve(
     audio_device: Annotated[
         str | None, typer.Option(metavar="NAME", help="Sound from this device.", show_default=False)
     ] = None,
+    bitrate: Annotated[
+        int | None, typer.Option(metavar="KBIT", help="Kilobits a second of the own size.", show_default=False)
+    ] = None,
+    play_once: Annotated[bool, typer.Option("--play-once", help="End at the end of the file.")] = False,
+    duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End after so long.", show_default=False)
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="A line of figures each second.")] = False,
     home: Annotated[
         Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
@@ -70,6 +86,10 @@ def serve(
     new_link: Annotated[
         bool, typer.Option("--new-link", help="Make a new watch link: those given out before do not open any more.")
     ] = False,
+    rtsp: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="For players by RTSP, on this machine or HOST.", show_default=False),
+    ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="The plain format, for any program: not encrypted, JPEG, no repair.")
     ] = False,
@@ -97,12 +117,19 @@ def serve(
     check_range("--fps", fps, 1, 240)
     check_range("--quality", quality, 10, 95)
     check_range("--mtu", mtu, LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES)
+    check_range("--bitrate", bitrate, 16, 200_000)
+    check_range("--duration", duration, 0.1, 31_536_000)
+    is_live = source in {"camera", "screen", "test"}
+    refuse_unused({"--camera-index": camera_index != 0 and source != "camera"}, f"the source is {source}")
+    refuse_unused({"--play-once": play_once and is_live}, f"{source} has no end")
     if plain and codec is not CodecName.JPEG:
         raise InvalidInput("The plain format carries JPEG only: leave out --codec, or --plain.")
     if plain and (audio or audio_device is not None):
         raise InvalidInput("The plain format carries no sound: leave out --plain, or --audio and --audio-device.")
     if audio is False and audio_device is not None:
         raise InvalidInput("--no-audio and --audio-device contradict each other: leave out one of them.")
+    if rtsp is not None and (plain or codec is not CodecName.H264):
+        raise InvalidInput("Players are sent H.264: add --codec h264, and leave out --plain.")
     if plain and new_link:
         raise InvalidInput("The plain format has no watch link: leave out --new-link, or --plain.")
     if public and not plain:
@@ -112,17 +139,25 @@ def serve(
             f"Encrypted, --mtu goes from {LEAST_SEALED_BYTES} to {MOST_DATAGRAM_BYTES:,}; {mtu} is out of that."
         )
     with needs_libraries():
-        from lanline.cli.video.onair import serve_plain, serve_sealed
+        from lanline.cli.video.serving import Serving, serve_plain, serve_sealed
+        from lanline.media.api import Codec
         from lanline.media.sources.choice import Wanted
 
-        wanted = Wanted(source, camera_index, parse_size(size), fps, audio, audio_device)
+        asked = Serving(
+            wanted=Wanted(source, camera_index, parse_size(size), fps, audio, audio_device, play_once),
+            codec=Codec(codec.value),
+            quality=quality,
+            host=host,
+            port=port,
+            mtu=mtu,
+            stats=stats,
+            home=home if plain else expanded(home),
+            makes_new_link=new_link,
+            is_public=public,
+            bits_per_s=None if bitrate is None else 1000 * bitrate,
+            duration_s=duration,
+            rtsp=None if rtsp is None else _parse_rtsp(rtsp),
+        )
         with contextlib.suppress(KeyboardInterrupt):  # however it is ended, that is no failure
-            if plain:
-                # uvloop cannot hear who refuses.
-                run(
-                    serve_plain(wanted, codec.value, quality, host, port, mtu, stats, is_public=public),
-                    on_uvloop=False,
-                )
-            else:
-                folder = expanded(home)
-                run(serve_sealed(wanted, codec.value, quality, host, port, mtu, stats, folder, makes_new_link=new_link))
+            # uvloop cannot hear who refuses.
+            run(serve_plain(asked) if plain else serve_sealed(asked), on_uvloop=not plain)

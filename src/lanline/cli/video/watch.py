@@ -18,7 +18,9 @@ from lanline.cli.video.options import (
     DEFAULT_PORT,
     check_range,
     expanded,
+    for_so_long,
     needs_libraries,
+    refuse_unused,
     say,
     say_aside,
 )
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from lanline.model.watchlinks import WatchLink
 
 
+DEFAULT_BUFFER_FRAMES = 5
+
+
 def watch(
     link: Annotated[
         str | None, typer.Argument(help="The watch link that the server shows.", show_default=False)
@@ -41,9 +46,18 @@ def watch(
     listen_host: Annotated[str, typer.Option(help="Own address to receive on.")] = ALL_ADDRESSES,
     listen_port: Annotated[int, typer.Option(min=0, max=65535, help="Own UDP port; 0 takes a free one.")] = 0,
     timeout: Annotated[float, typer.Option(help="Seconds without a picture before it is said.")] = 2.0,
-    max_buffer_frames: Annotated[int, typer.Option(help="Pictures that may wait for their missing parts.")] = 5,
+    max_buffer_frames: Annotated[
+        int, typer.Option(help="Plain: pictures that wait for missing parts.")
+    ] = DEFAULT_BUFFER_FRAMES,
     sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mkv, .mp4, .webm.")] = "window",
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Hear the sound, where there is some.")] = True,
+    duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Leave after so long.", show_default=False)
+    ] = None,
+    give_up: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Fail when no picture comes for so long.", show_default=False),
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="Show figures each second.")] = False,
     home: Annotated[
         Path, typer.Option(envvar="LANLINE_HOME", help="Folder with your key and the keys you have met.")
@@ -52,8 +66,9 @@ def watch(
 ) -> None:
     """Watch live video.
 
-    q leaves, m mutes. In a window: f fills the screen, s saves a picture, i
-    shows figures.
+    q leaves, m mutes, + and - change the volume, space pauses. 1 to 4 ask for
+    240, 480, 720 or 1080 lines at most, a for what the link carries. In a
+    window: f fills the screen, s saves a picture, i shows figures.
 
     \b
     The first time: lanline video watch 'lanline-video://HOST:PORT/#KEY.SECRET'
@@ -68,6 +83,12 @@ def watch(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     check_range("--timeout", timeout, 0.1, 3600)
     check_range("--max-buffer-frames", max_buffer_frames, 1, 1000)
+    check_range("--duration", duration, 0.1, 31_536_000)
+    check_range("--give-up", give_up, 0.1, 31_536_000)
+    if not plain:
+        refuse_unused({"--max-buffer-frames": max_buffer_frames != DEFAULT_BUFFER_FRAMES}, "it is for --plain")
+    if link is not None:
+        refuse_unused({"--server-port": server_port != DEFAULT_PORT}, "the watch link names the port")
     with needs_libraries(), contextlib.suppress(KeyboardInterrupt):
         if plain:
             if link is not None:
@@ -75,7 +96,7 @@ def watch(
             if server_host is None:
                 raise InvalidInput("Name the server with --server-host.")
             stage = _stage(sink, f"{server_host}:{server_port}", stats=stats)
-            view = Viewed(stage, timeout, stats or sink == "window")
+            view = Viewed(stage, timeout, stats or sink == "window", None, duration, give_up)
             # uvloop cannot hear who refuses.
             run(
                 _watch_plain(server_host, server_port, listen_host, listen_port, max_buffer_frames, view),
@@ -85,7 +106,7 @@ def watch(
         place = _place(link, server_host, server_port, expanded(home))
         stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats)
         player = _player(sink) if audio else None
-        view = Viewed(stage, timeout, stats or sink == "window", player)
+        view = Viewed(stage, timeout, stats or sink == "window", player, duration, give_up)
         own = None if listen_host == ALL_ADDRESSES else listen_host
         run(_watch_sealed(place, own, listen_port, expanded(home), audio, view))
 
@@ -116,6 +137,8 @@ class Viewed:
     timeout_s: float
     statistics: bool
     open_player: Callable[[], SoundPlayer] | None = None
+    duration_s: float | None = None
+    give_up_s: float | None = None
 
 
 async def _watch_sealed(
@@ -155,14 +178,16 @@ async def _view(feed: Feed, view: Viewed) -> None:
 
     open_stage, notice = view.stage
     opener = partial(open_stage, feed)
-    await Viewing(
+    viewing = Viewing(
         feed,
         opener,
         notice,
         timeout_s=view.timeout_s,
         statistics=view.statistics,
         open_player=view.open_player,
-    ).run()
+        give_up_s=view.give_up_s,
+    )
+    await for_so_long(viewing.run(), view.duration_s)
 
 
 def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stage], Callable[[str], None]]:

@@ -1,7 +1,7 @@
-"""Keeps the node connected: over UDP, over WebSocket where that is blocked, and back to UDP as soon as it works.
+"""Owns the calling of the server: over UDP, over WebSocket where that is blocked, back to UDP as soon as it works.
 
-A server that is away is called again for ever, with pauses that grow and differ from client to client; what no second
-try can mend ends the calling with its sentence.
+A server that is away is called again for ever, with pauses that grow and differ from client to client. It stops for
+good, with a message, on an error that a retry cannot fix.
 """
 
 from __future__ import annotations

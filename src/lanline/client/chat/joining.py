@@ -1,4 +1,4 @@
-"""How a home joins a server: signs in there once with a name and a password, and keeps where it is and its key."""
+"""Owns how a home joins a server: signs in once with a name and a password, and keeps the place and the key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE
 from lanline.client.chat.events import NodeEvent, SignedIn
 from lanline.client.chat.history import History
 from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
-from lanline.client.chat.session import AsNewcomer, NodeState
+from lanline.client.chat.session import AsNewcomer
+from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
 from lanline.crypto.identity import Identity
 from lanline.errors import (

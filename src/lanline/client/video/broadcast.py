@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lanline.client.video.publisher import VideoPublisher
+from lanline.client.video.players import Publishing
 from lanline.client.video.rungs import RungEncoders
 from lanline.client.video.worker import Worker
 from lanline.errors import MessageTooLarge
@@ -18,7 +18,7 @@ class Broadcast:
     """The source is open already: what it gives has been told to the publisher."""
 
     def __init__(
-        self, source: Source, encoders: RungEncoders, publisher: VideoPublisher, say: Callable[[str], None]
+        self, source: Source, encoders: RungEncoders, publisher: Publishing, say: Callable[[str], None]
     ) -> None:
         self._source = source
         self._encoders = encoders

@@ -22,13 +22,15 @@ class Capture:
         self._open_encoder = open_encoder
         self._opened: asyncio.Future[tuple[Size, float]] = asyncio.get_running_loop().create_future()
         self._wanted = threading.Event()
-        self._wishes: deque[Callable[[Encoder], None]] = deque()
+        self._requests: deque[Callable[[Encoder], None]] = deque()
         self._frames: deque[EncodedFrame] = deque()
         self._has_news = asyncio.Event()
         self._worker = Worker("picture", self._work)
         self._worker.ended.add_done_callback(self._on_end)
         self.size = Size(0, 0)
         self.fps = 0.0
+        self.is_over = False
+        """The source has come to its own end."""
         self.frames_missed = 0
         """Captured and encoded, and not taken before the next one was there."""
 
@@ -46,10 +48,10 @@ class Capture:
             self._wanted.clear()
 
     def request_key(self) -> None:
-        self._wishes.append(lambda encoder: encoder.request_key())
+        self._requests.append(lambda encoder: encoder.request_key())
 
     def set_bitrate(self, bits_per_s: int) -> None:
-        self._wishes.append(lambda encoder: encoder.set_bitrate(bits_per_s))
+        self._requests.append(lambda encoder: encoder.set_bitrate(bits_per_s))
 
     async def next_frame(self) -> EncodedFrame:
         """Raises MediaProblem when there are no more."""
@@ -79,11 +81,12 @@ class Capture:
             while not self._worker.is_stopped:
                 picture = source.read()
                 if picture is None:
+                    self.is_over = True
                     raise MediaProblem("The source has no more pictures.")
                 if not self._wanted.is_set():
                     continue
-                while self._wishes:
-                    self._wishes.popleft()(encoder)
+                while self._requests:
+                    self._requests.popleft()(encoder)
                 for frame in encoder.encode(picture):
                     self._worker.tell(self._take, frame)
         finally:

@@ -35,6 +35,10 @@ class Feed(Protocol):
     def has_sound(self) -> bool:
         """Sound comes with the picture."""
 
+    @property
+    def advice(self) -> str:
+        """What would help, where the picture is poor; empty where it is not."""
+
     def counts(self) -> Counts: ...
 
     async def take(self, timeout_s: float) -> list[EncodedFrame]:
@@ -42,6 +46,9 @@ class Feed(Protocol):
 
     def request_key(self) -> None:
         """The picture is broken, and a key frame would heal it."""
+
+    def limit_height(self, most_lines: int) -> None:
+        """No larger picture than this, from now on; 0 is what the link carries."""
 
     def refuse_sound(self) -> None:
         """It cannot be heard here."""

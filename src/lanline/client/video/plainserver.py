@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from lanline.client.video.budget import Budget
 from lanline.client.video.capture import Capture
+from lanline.client.video.linelimit import LineLimit
 from lanline.client.video.plainviewers import MOST_PER_HOST, MOST_VIEWERS, Answer, PlainViewers
-from lanline.client.video.restraint import Restraint
 from lanline.errors import MessageTooLarge
 from lanline.media.api import EncodedFrame
 from lanline.model.addresses import address_text
@@ -34,8 +34,8 @@ class PlainServer:
         self._budget = Budget(MOST_BITS_PER_S)
         self._socket: UdpSocket | None = None
         self._loop = asyncio.get_running_loop()
-        self._complaints = Restraint(tell, _MOST_COMPLAINTS)
-        self._comings = Restraint(tell, _MOST_COMINGS)
+        self._complaints = LineLimit(tell, _MOST_COMPLAINTS)
+        self._comings = LineLimit(tell, _MOST_COMINGS)
         self.frames_sent = 0
         self.bytes_sent = 0
 

@@ -91,6 +91,10 @@ class PlainWatch:
         return self._bytes_received > 0
 
     has_sound = False
+    advice = ""
+
+    def limit_height(self, most_lines: int) -> None:
+        """The plain format has one size."""
 
     def refuse_sound(self) -> None:
         """The plain format has none."""

@@ -16,9 +16,9 @@ from lanline.errors import CloseCode, LinkError, MalformedPacket
 from lanline.media.api import EncodedFrame
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
+from lanline.proto.media.assignment import KeyFrameNeeded, RungsWanted
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.publisher import Publisher, ViewerJoined, ViewerLeft
-from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver

@@ -17,6 +17,8 @@ _BITS_PER_PIXEL = {Codec.JPEG: 0.45, Codec.H264: 0.09, Codec.VP8: 0.10, Codec.AV
 """What looks well and still moves smoothly; of the test pattern and of a face at 30 pictures a second."""
 
 _THIN_EVERY = 4
+_JPEG_HEIGHT = 120
+"""JPEG takes several times the bits of the others: it has one more step down."""
 _LEAST_FPS = 2.0
 
 MakeEncoder = Callable[[int], Encoder]
@@ -31,6 +33,9 @@ def plan_rungs(codec: Codec, source: Size, fps: float) -> list[StreamPlan]:
     sizes = [even(Size(round(source.width * height / source.height), height)) for height in heights]
     every = min(_THIN_EVERY, int(fps / _LEAST_FPS))
     thin = [_plan(codec, sizes[0], fps, every)] if every > 1 else []
+    if thin and codec is Codec.JPEG and sizes[0].height > _JPEG_HEIGHT:
+        small = even(Size(round(source.width * _JPEG_HEIGHT / source.height), _JPEG_HEIGHT))
+        thin.insert(0, _plan(codec, small, fps, every))
     return thin + [_plan(codec, size, fps) for size in sizes]
 
 

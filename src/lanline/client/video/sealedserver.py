@@ -14,6 +14,7 @@ import msgspec
 from lanline.client.home import Home
 from lanline.client.video.admission import UDP_PROFILE, WEBSOCKET_PROFILE, Admission
 from lanline.client.video.broadcast import Broadcast
+from lanline.client.video.players import Players
 from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.rungs import RungEncoders, only_encodable, plan_rungs
 from lanline.client.video.soundcast import SoundCast
@@ -29,6 +30,8 @@ from lanline.wire.video import StreamCodec
 
 _SOUND = StreamPlan(StreamCodec.OPUS, bits_per_s=BITS_PER_S)
 _ALL = {"0.0.0.0", "::"}  # noqa: S104 -- to be recognised, not to listen on
+_FAREWELL_S = 0.5
+"""For the word that this is the end: then the links are closed."""
 _ANYWHERE = ("192.0.2.1", 9)
 """RFC 5737: an address of nobody. Nothing is sent there; it is asked which of ours would be used."""
 
@@ -43,7 +46,10 @@ class SealedServer:
         tell: Callable[[str], None],
         *,
         makes_new_link: bool = False,
+        bits_per_s: int | None = None,
     ) -> None:
+        """`bits_per_s` is that of the own size; smaller ones take as much less as they usually do."""
+        self._bits_per_s = bits_per_s
         self._identity = home.identity()
         self._secret = home.make_watch_secret(os.urandom, anew=makes_new_link)
         self._codec = codec
@@ -53,6 +59,7 @@ class SealedServer:
         self._listener: Listener | None = None
         self._publisher: VideoPublisher | None = None
         self._broadcast: Broadcast | None = None
+        self._players: Players | None = None
         self._soundcast: SoundCast | None = None
         self._rung_names: list[str] = []
         self.size = Size(0, 0)
@@ -100,11 +107,20 @@ class SealedServer:
             audio=None if sound is None else _SOUND,
             mtu_bytes=self._mtu_bytes,
         )
-        self._publisher = VideoPublisher(core, encoders, lambda count: self._tell(f"Viewers: {count}."))
-        self._broadcast = Broadcast(source, encoders, self._publisher, self._tell)
+        self._players = Players(encoders, len(plans) - 1)
+        self._publisher = VideoPublisher(core, self._players, lambda count: self._tell(f"Viewers: {count}."))
+        self._players.publisher = self._publisher
+        self._broadcast = Broadcast(source, encoders, self._players, self._tell)
         self._soundcast = SoundCast(sound, self._publisher, self._tell) if sound is not None else None
 
     def _plans(self, source: Source) -> list[StreamPlan]:
+        plans = self._usual_plans(source)
+        if self._bits_per_s is None:
+            return plans
+        share = self._bits_per_s / plans[-1].bits_per_s
+        return [msgspec.structs.replace(plan, bits_per_s=max(1, round(plan.bits_per_s * share))) for plan in plans]
+
+    def _usual_plans(self, source: Source) -> list[StreamPlan]:
         plans = plan_rungs(self._codec, source.size, source.fps)
         if self._codec is Codec.JPEG:
             return plans
@@ -119,9 +135,14 @@ class SealedServer:
     def _encoder(self, plans: Sequence[StreamPlan], rung: int) -> Encoder:
         plan = plans[rung]
         encoder = make_encoder(self._codec, self._quality, self.fps / plan.every)
-        if self._codec is not Codec.JPEG:
+        if self._codec is not Codec.JPEG or self._bits_per_s is not None:
             encoder.set_bitrate(plan.bits_per_s)
         return encoder
+
+    async def serve_players(self, host: str, port: int) -> int:
+        """By RTSP, not encrypted, after `start`; the port that was taken. Raises AddressUnavailable."""
+        assert self._players is not None
+        return await self._players.start(host, port)
 
     async def run(self) -> None:
         """Until the source ends, or breaks with a MediaProblem."""
@@ -129,6 +150,9 @@ class SealedServer:
         if self._soundcast is not None:
             self._soundcast.start()
         await self._broadcast.run()
+        assert self._publisher is not None
+        self._publisher.close()
+        await asyncio.sleep(_FAREWELL_S)
 
     @property
     def has_sound(self) -> bool:
@@ -143,6 +167,8 @@ class SealedServer:
         """Without a word of an end: who comes back finds its viewers waiting."""
         if self._soundcast is not None:
             await self._soundcast.stop()
+        if self._players is not None:
+            await self._players.close()
         if self._listener is not None:
             self._listener.close("The video server stops.")
             await self._listener.wait_closed()

@@ -20,7 +20,12 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.dialer import Dialer
 from lanline.transport.linkhost import LinkHost
-from lanline.wire.video import Subscribe
+from lanline.wire.video import StreamCodec, Subscribe
+
+_FEW_PICTURES = 2
+"""Rungs of JPEG that have fewer pictures than the source."""
+_POOR_FOR_S = 5.0
+_ADVICE = "The link carries only a small picture: on the server, --codec h264 needs far fewer bits than jpeg."
 
 
 class Origin(Enum):
@@ -67,6 +72,7 @@ class SealedWatch:
         self._own_port: tuple[LinkHost, Address] | None = None
         self._viewer = VideoViewer(self._call, Subscribe(wants_audio=wants_sound), secret=link.secret)
         self._life: asyncio.Task[None] | None = None
+        self._poor_since = float("inf")
 
     @property
     def source(self) -> str:
@@ -114,6 +120,15 @@ class SealedWatch:
             case Origin.OWN:
                 raise IdentityProblem(_needs_link(self._host, self._port))
 
+    @property
+    def advice(self) -> str:
+        offer, rung = self._viewer.offer, self._viewer.statistics.rung
+        now = asyncio.get_running_loop().time()
+        is_poor = offer is not None and rung is not None and rung < min(_FEW_PICTURES, len(offer.rungs) - 1)
+        if offer is None or rung is None or not is_poor or offer.rungs[rung].codec is not StreamCodec.JPEG:
+            self._poor_since = now
+        return _ADVICE if now - self._poor_since > _POOR_FOR_S else ""
+
     def counts(self) -> Counts:
         known = self._viewer.statistics
         lost, left = (
@@ -150,8 +165,11 @@ class SealedWatch:
         offer = self._viewer.offer
         return self._viewer.wants.wants_audio and offer is not None and offer.audio is not None
 
+    def limit_height(self, most_lines: int) -> None:
+        self._viewer.want(Subscribe(max_height=most_lines, wants_audio=self._viewer.wants.wants_audio))
+
     def refuse_sound(self) -> None:
-        self._viewer.want(Subscribe(wants_audio=False))
+        self._viewer.want(Subscribe(max_height=self._viewer.wants.max_height, wants_audio=False))
 
     def close(self) -> None:
         if self._life is not None:

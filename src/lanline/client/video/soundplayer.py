@@ -12,7 +12,7 @@ import msgspec
 
 from lanline.errors import DamagedFrame
 from lanline.media.api import BLOCK_SAMPLES, BLOCK_US, SOUND_RATE, EncodedFrame, Samples, Sound, Speaker
-from lanline.media.concealment import begun, faded, silence, stretched
+from lanline.media.concealment import begun, faded, louder, silence, stretched
 from lanline.proto.media.playout import Kind, Playout
 
 TURN_S = 0.010
@@ -58,6 +58,7 @@ class SoundPlayer:
         """What the next block follows on; None after silence."""
         self._gone_us = -1
         self.is_muted = False
+        self.volume = 1.0
         self.figures = SoundFigures()
 
     # In.
@@ -106,7 +107,7 @@ class SoundPlayer:
                 return  # it may still come
             samples, until_s = self._next(wanted_s)
             self._given_until_s = until_s
-            self._speaker.play(silence(len(samples)) if self.is_muted else samples)
+            self._speaker.play(silence(len(samples)) if self.is_muted else louder(samples, self.volume))
 
     def _is_there(self, wanted_s: float) -> bool:
         return any(abs(at_us / 1e6 - wanted_s) <= _APART_S for at_us in self._waiting)

@@ -16,10 +16,12 @@ from typing import TypeVar
 from lanline.client.video.feed import Counts, Feed
 from lanline.client.video.soundplayer import TURN_S, SoundPlayer
 from lanline.client.video.stage import Stage
-from lanline.errors import MediaProblem
+from lanline.errors import LinkError, MediaProblem
 from lanline.media.api import EncodedFrame
 
-QUIT, MUTE = "q", "m"
+QUIT, MUTE, PAUSE, LOUDER, QUIETER = "q", "m", " ", "+", "-"
+HEIGHTS = {"1": 240, "2": 480, "3": 720, "4": 1080, "a": 0}
+_VOLUME_STEP = 1.26
 _KEYS_EVERY_S = 0.05
 _STATISTICS_EVERY_S = 1.0
 _MOST_HELD = 64
@@ -40,6 +42,7 @@ class Viewing:
         timeout_s: float,
         statistics: bool,
         open_player: Callable[[], SoundPlayer] | None = None,
+        give_up_s: float | None = None,
     ) -> None:
         """`open_player` is called when there is sound; None keeps quiet."""
         self._feed = feed
@@ -48,11 +51,17 @@ class Viewing:
         self._timeout_s = timeout_s
         self._statistics = statistics
         self._open_player = open_player
+        self._give_up_s = give_up_s
+        self._came_at = asyncio.get_running_loop().time()
+        self._is_paused = self._has_missed = False
         self._player: SoundPlayer | None = None
         self._held: deque[EncodedFrame] = deque()
         self._has_sound = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "viewing")
         self._notice: str | None = None
+        self._text: str | None = None
+        self._remark = self._remark_shown = ""
+        """To be known, and shown where nothing more urgent is."""
         self._has_begun = False
         self.frames_shown = 0
 
@@ -89,7 +98,11 @@ class Viewing:
 
     async def _show(self, stage: Stage) -> None:
         while True:
-            frames = await self._feed.take(self._timeout_s)
+            frames = await self._feed.take(min(self._timeout_s, self._give_up_s or self._timeout_s))
+            self._check_patience(has_come=bool(frames))
+            if not self._remark and (advice := self._feed.advice):
+                self._remark = advice
+                self._say(advice)
             await self._notify(stage, "" if frames else self._silence())
             if stage.keeps_sound:
                 await self._put(stage, frames)
@@ -101,7 +114,17 @@ class Viewing:
             else:
                 self._hold(self._player, pictures)
 
+    def _check_patience(self, *, has_come: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        if has_come:
+            self._came_at = now
+        elif self._give_up_s is not None and now - self._came_at >= self._give_up_s:
+            raise LinkError(f"No video from {self._feed.source} for {self._give_up_s:g} s: given up.")
+
     async def _put(self, stage: Stage, frames: list[EncodedFrame]) -> None:
+        if self._is_paused and not stage.keeps_sound:
+            self._has_missed = self._has_missed or not all(frame.codec.is_intra_only for frame in frames)
+            return
         if frames:
             self.frames_shown += await self._apart(partial(stage.put, frames))
             self._has_begun = True
@@ -113,7 +136,8 @@ class Viewing:
                 self._player = opener()
                 self._has_sound.set()
             except MediaProblem as problem:
-                self._say(f"{problem} The picture goes on without sound.")
+                self._remark = f"{problem} The picture goes on without sound."
+                self._say(self._remark)
                 self._feed.refuse_sound()
         if self._player is not None:
             for frame in frames:
@@ -160,23 +184,47 @@ class Viewing:
         return f"No answer from {self._feed.source}. Trying on ..."
 
     async def _notify(self, stage: Stage, notice: str) -> None:
-        if notice == self._notice:
+        if notice != self._notice:
+            self._notice = notice
+            self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
+        elif self._remark == self._remark_shown:
             return
-        self._notice = notice
-        self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
         await self._notify_stage(stage)
 
     async def _notify_stage(self, stage: Stage) -> None:
         is_muted = self._player is not None and self._player.is_muted
-        await self._apart(partial(stage.notify, self._notice or (_MUTED if is_muted else "")))
+        self._remark_shown = self._remark
+        text = self._notice or self._remark or (_MUTED if is_muted else "")
+        if text != self._text:
+            self._text = text
+            await self._apart(partial(stage.notify, text))
 
     async def _await_quit(self, stage: Stage) -> None:
         # Neither windows nor terminals tell by themselves, on all systems.
         while QUIT not in (keys := await self._apart(stage.keys)):
-            if keys.count(MUTE) % 2 and self._player is not None:
-                self._player.is_muted = not self._player.is_muted
+            for key in keys:
+                self._press(key)
+            if keys:
                 await self._notify_stage(stage)
             await asyncio.sleep(_KEYS_EVERY_S)
+
+    def _press(self, key: str) -> None:
+        if key in HEIGHTS:
+            self._feed.limit_height(HEIGHTS[key])
+            self._remark = f"At most {HEIGHTS[key]} lines; a is what the link carries." if HEIGHTS[key] else ""
+        elif key == PAUSE:
+            self._is_paused = not self._is_paused
+            self._remark = "Paused: space goes on." if self._is_paused else ""
+            if self._player is not None:
+                self._player.is_muted = self._is_paused
+            if self._has_missed and not self._is_paused:
+                self._has_missed = False
+                self._feed.request_key()
+        elif self._player is not None and key == MUTE:
+            self._player.is_muted = not self._player.is_muted
+        elif self._player is not None and key in {LOUDER, QUIETER}:
+            self._player.volume *= _VOLUME_STEP if key == LOUDER else 1 / _VOLUME_STEP
+            self._remark = f"Volume {round(100 * self._player.volume)} %"
 
     async def _count(self, stage: Stage) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The first start: asks which server, which name, which password, until it works or the person gives up."""
+"""Owns the first start: asks for the server, the name and the password, until it works or the person gives up."""
 
 from __future__ import annotations
 

@@ -12,11 +12,12 @@ from fractions import Fraction
 
 import av
 from av.video.frame import PictureType
+from av.video.reformatter import ColorRange
 
 from lanline.errors import DamagedFrame, MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
 from lanline.media.codecs.jpeg import MOST_PIXELS
-from lanline.media.colours import Colours, as_frame, as_picture
+from lanline.media.colours import ITU601_NUMBER, Colours, as_frame, as_picture
 
 _TICKS = Fraction(1, 1_000_000)
 _ENDLESS = 1_000_000
@@ -117,6 +118,8 @@ class MovingEncoder:
         context.width, context.height, context.pix_fmt = size.width, size.height, Layout.YUV.value
         context.time_base, context.framerate = _TICKS, Fraction(self._fps).limit_denominator(1000)
         context.bit_rate = self._bits_per_s
+        # So that players of a recording know: without a mark they take what is large for BT.709.
+        context.colorspace, context.color_range = ITU601_NUMBER, int(ColorRange.MPEG)
         context.gop_size, context.max_b_frames = _ENDLESS, 0
         context.thread_count = 1
         # A buffer of a third of a second: a burst that the link cannot carry in that time is delay.

@@ -153,7 +153,7 @@ class Window:
     def _pressed(self, symbol: int) -> list[str]:
         if symbol == sdl2.SDLK_ESCAPE and self._is_full:
             symbol = ord("f")
-        match chr(symbol) if 32 < symbol < 127 else "":
+        match chr(symbol) if 32 <= symbol < 127 else "":
             case "f":
                 self._is_full = not self._is_full
                 mode = sdl2.SDL_WINDOW_FULLSCREEN_DESKTOP if self._is_full else 0

@@ -17,9 +17,9 @@ _DEVICES = Path("/dev")
 
 def open_camera(index: int, size: Size | None, fps: float, layout: Layout) -> Device:
     url, kind = _place(index)
-    wishes = {"framerate": f"{fps:g}"} | ({} if size is None else {"video_size": str(size)})
+    requests = {"framerate": f"{fps:g}"} | ({} if size is None else {"video_size": str(size)})
     try:
-        container = open_device(url, kind, wishes)
+        container = open_device(url, kind, requests)
         if not container.streams.video:
             raise MediaProblem(f"Camera {index} gives no pictures.")
     except (av.error.FFmpegError, OSError, ValueError) as cause:

@@ -55,10 +55,10 @@ class Device:
         self._container.close()
 
 
-def open_device(url: str, kind: str, wishes: dict[str, str]) -> av.container.InputContainer:
-    """With the wishes, or else as the device wants it: a wish is no reason to show nothing."""
+def open_device(url: str, kind: str, requests: dict[str, str]) -> av.container.InputContainer:
+    """With the requests, or else as the device wants it: a request is no reason to show nothing."""
     try:
-        return av.open(url, format=kind, options=wishes)
+        return av.open(url, format=kind, options=requests)
     except av.error.FileNotFoundError:
         raise
     except (av.error.FFmpegError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +28,11 @@ _LONGEST_S = 600.0
 class MovieFile:
     """`fps` is a bound: a file that has more is thinned out, one that has less stays as it is."""
 
-    def __init__(self, path: Path, size: Size | None, fps: float | None, layout: Layout) -> None:
+    def __init__(
+        self, path: Path | str, size: Size | None, fps: float | None, layout: Layout, *, plays_once: bool = False
+    ) -> None:
+        """`path` may be a URL, or - for standard input."""
+        self._plays_once = plays_once
         self._path = path
         self._container, self._stream = _opened(path)
         own_fps = float(self._stream.average_rate or self._stream.guessed_rate or _USUAL_FPS)
@@ -43,8 +48,10 @@ class MovieFile:
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._frames: Iterator[av.VideoFrame] = self._container.decode(self._stream)
         # How it is to be turned, only a picture tells.
-        self._ahead: av.VideoFrame | None = self._next_frame()
-        self._size = even(size) if size else upright_size(self._ahead, self._stream.sample_aspect_ratio)
+        first = self._ahead = self._next_frame()
+        if first is None:
+            raise MediaProblem(f"No picture can be read from {path}: the file is damaged or cut off.")
+        self._size = even(size) if size else upright_size(first, self._stream.sample_aspect_ratio)
         self._last: Picture | None = None
 
     @property
@@ -61,12 +68,14 @@ class MovieFile:
         return self._round, self._begun_at
 
     def sound(self) -> FilmSound | None:
-        return FilmSound(self._path, self) if self._container.streams.audio else None
+        return FilmSound(self._path, self) if self._container.streams.audio and self._path != "-" else None
 
     def read(self) -> Picture | None:
         while True:
             if self._ahead is None:
                 self._ahead = self._next_frame()
+            if self._ahead is None:
+                return None
             if not self._wait_for(self._ahead):
                 assert self._last is not None  # the first one is due at once
                 return replace(self._last, captured_at_us=now_us())
@@ -77,9 +86,10 @@ class MovieFile:
 
     def _upright(self, frame: av.VideoFrame) -> Picture:
         shape = self._stream.sample_aspect_ratio
-        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter, shape)
+        return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter, shape, is_film=True)
 
-    def _next_frame(self) -> av.VideoFrame:
+    def _next_frame(self) -> av.VideoFrame | None:
+        """None at the end of what is played once."""
         while True:
             try:
                 frame = next(self._frames, None)
@@ -88,6 +98,8 @@ class MovieFile:
             if frame is not None:
                 self._shown_in_round += 1
                 return frame
+            if self._plays_once:
+                return None
             self._begin_again()
 
     def _begin_again(self) -> None:
@@ -118,9 +130,9 @@ class MovieFile:
         self._container.close()
 
 
-def _opened(path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
+def _opened(path: Path | str) -> tuple[av.container.InputContainer, av.VideoStream]:
     try:
-        container = av.open(str(path))
+        container = av.open(sys.stdin.buffer if path == "-" else str(path), "r")
     except av.error.FileNotFoundError as cause:
         raise MediaProblem(f"There is no file {path}.") from cause
     except av.error.PermissionError as cause:

@@ -14,7 +14,7 @@ from lanline.media.sources.testtone import TestTone
 
 DEFAULT_SIZE = Size(1280, 720)
 _DOTS_PER_PICTURE = 4
-_BARS = ((180, 128, 128), (168, 44, 136), (145, 147, 44), (133, 63, 52), (63, 193, 204), (51, 109, 212), (28, 212, 120))
+_BARS = ((180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114))
 """White, yellow, cyan, green, magenta, red, blue as Y, U, V (ITU-R BT.601, three quarters of full)."""
 
 
@@ -28,7 +28,8 @@ class TestPattern:
         self._pace = Pace(fps)
         self._number = 0
         self._tone: TestTone | None = None
-        self._background = _bars(self._size)
+        is_full = self._layout is Layout.FULL_YUV
+        self._background = _bars(self._size, is_full=is_full)
         self._band = _texture(self._size)
 
     @property
@@ -64,21 +65,37 @@ class TestPattern:
         pixels[top : top + height, :width] = self._band[:, start : start + width]
 
     def _write(self, pixels: Pixels) -> None:
-        scale = max(1, self._size.width // 160)
-        top = self._size.height * 3 // 4
+        """Above the middle, where nothing that a window writes over the picture hides it."""
+        width, height = self._size.width, self._size.height
+        scale = max(1, width // 160)
         time_of_day = dt.datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
+        line_height = lettering.height_of(scale)
+        left, top = 2 * scale, (framenumber.square_size(width) + height // 16) & ~1
         for row, text in enumerate((time_of_day, f"{self._number:08d}")):
-            place = top + row * lettering.height_of(scale)
-            lettering.write(pixels, text, 2 * scale, place, scale, height=self._size.height)
+            place = top + row * line_height
+            lettering.write(pixels, text, left, place, scale, height=height)
+            self._take_colour_away(pixels, left, place, lettering.width_of(text, scale), line_height)
+
+    def _take_colour_away(self, pixels: Pixels, left: int, top: int, width: int, height: int) -> None:
+        """From behind the letters: they stand on a ground of their own."""
+        columns, rows = self._size.width // 2, self._size.height // 2
+        flat = pixels.reshape(-1)
+        luma, plane = self._size.width * self._size.height, columns * rows
+        for start in (luma, luma + plane):
+            colour = flat[start : start + plane].reshape(rows, columns)
+            colour[top // 2 : (top + height + 1) // 2, left // 2 : (left + width + 1) // 2] = 128
 
     def close(self) -> None:
         self._pace.stop()
 
 
-def _bars(size: Size) -> Pixels:
+def _bars(size: Size, *, is_full: bool) -> Pixels:
     width, height = size.width, size.height
     bar = np.arange(width) * len(_BARS) // width
-    planes = np.array(_BARS, dtype=np.uint8)[bar]
+    colours = np.array(_BARS, dtype=np.float64)
+    if is_full:
+        colours = (colours - (16, 128, 128)) * (255 / 219, 255 / 224, 255 / 224) + (0, 128, 128)
+    planes = np.clip(np.rint(colours), 0, 255).astype(np.uint8)[bar]
     luma = np.broadcast_to(planes[:, 0], (height, width)).reshape(-1)
     chroma = [np.broadcast_to(planes[::2, plane], (height // 2, width // 2)).reshape(-1) for plane in (1, 2)]
     # All three planes, one after another, seen as rows of the full width.

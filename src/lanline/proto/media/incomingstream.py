@@ -153,6 +153,10 @@ class IncomingStream:
         times += [deadline for _, deadline in self._open_gaps(patience_s)]
         return min([self._planner.next_look, *times])
 
+    @property
+    def asks_again(self) -> bool:
+        return self._planner.is_again
+
     def numbers_to_ask_for(self, patience_s: float, round_trip_s: float, now: float) -> list[int]:
         frames, gaps = self._open_frames(patience_s), self._open_gaps(patience_s)
         return self._planner.plan(frames, gaps, now, round_trip_s)

@@ -27,6 +27,8 @@ class NackPlanner:
         self._parity_shares: deque[float] = deque([0.0], maxlen=_FRAMES_REMEMBERED)
         self._spacing_s = 0.0
         self._next_look = math.inf
+        self.is_again = False
+        """Whether something of what is to be asked for was asked for before, in vain."""
 
     def on_spacing(self, spacing_s: float) -> None:
         """The time between two packets of one frame that came one after the other: pacing, and the line's own rate."""
@@ -54,6 +56,7 @@ class NackPlanner:
         for partial, deadline in frames:
             if now + rtt <= deadline and partial.end_number > self._holes.reach:
                 numbers += self._of_frame(partial, now, rtt)
+        self.is_again = any(number in self._holes.asked for number in numbers)
         for number in numbers:
             _, tries = self._holes.asked.get(number, (0.0, 0))
             self._holes.asked[number] = (now, tries + 1)

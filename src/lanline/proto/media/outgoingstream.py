@@ -45,7 +45,8 @@ class OutgoingStream:
         self._sealer = StreamSealer(stream_id, secret)
         self._packetiser = Packetiser(mtu_bytes - SEALED_OVERHEAD_BYTES)
         self._pacing = Pacing(expected_packets(plan.bits_per_s, fps), is_thin=plan.every > 1)
-        self._sent: dict[int, bytes] = {}
+        self._sent: dict[int, tuple[float, bytes]] = {}
+        """Number -> when the packet leaves for the first time, and the packet."""
         self._sent_bytes = 0
         self._last_frame_at: float | None = None
 
@@ -75,17 +76,18 @@ class OutgoingStream:
             slices = self._pacing.slices_of(total + parity_chunks, frame_interval_s, now, is_calm=is_calm)
         first_number = self._sealer.next_number
         packets = self._sealer.seal(self._packetiser.packetise(frame, parity_chunks, departures_us(slices)))
-        self._remember(first_number, packets)
+        self._remember(first_number, packets, slices)
         self._measure(sum(map(len, packets[:total])), now, frame_interval_s)
         return SealedFrame(packets, total, slices)
 
-    def _remember(self, first_number: int, packets: list[bytes]) -> None:
+    def _remember(self, first_number: int, packets: list[bytes], slices: list[Slice]) -> None:
         sent = self._sent
-        for number, packet in enumerate(packets, first_number):
-            sent[number] = packet
-            self._sent_bytes += len(packet)
+        for part in slices:
+            for index in range(part.start, part.stop):
+                sent[first_number + index] = part.leaves_at, packets[index]
+                self._sent_bytes += len(packets[index])
         while len(sent) > _REMEMBERED_PACKETS or self._sent_bytes > _REMEMBERED_BYTES:
-            self._sent_bytes -= len(sent.pop(next(iter(sent))))
+            self._sent_bytes -= len(sent.pop(next(iter(sent)))[1])
 
     def _measure(self, size_bytes: int, now: float, frame_interval_s: float) -> None:
         """A smoothed rate over about a second. A pause is no slow frame."""
@@ -96,6 +98,9 @@ class OutgoingStream:
         rate = size_bytes * 8 / elapsed
         self.bits_per_s += (rate - self.bits_per_s) * min(1.0, elapsed / _AVERAGED_S)
 
-    def sent_again(self, numbers: Iterable[int]) -> list[bytes]:
-        """The same sealed bytes: a number stands for one content, for ever."""
-        return [self._sent[number] for number in numbers if number in self._sent]
+    def sent_again(self, numbers: Iterable[int], now: float) -> list[bytes]:
+        """The same sealed bytes: a number stands for one content, for ever. What has not left yet will come by itself;
+        it carries the time at which it is to leave, and would be taken for quicker than anything is.
+        """
+        known = (self._sent[number] for number in numbers if number in self._sent)
+        return [packet for leaves_at, packet in known if leaves_at <= now]

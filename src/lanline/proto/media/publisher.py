@@ -16,14 +16,15 @@ import msgspec
 from lanline.crypto.streams import STREAM_ID_BYTES, new_stream_id
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
+from lanline.proto.media.assignment import KeyFrameNeeded, RungAssignment, RungsWanted, Viewer
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
 from lanline.proto.media.pacing import expected_packets
 from lanline.proto.media.parity import parity_for, sound_parity_for
-from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted, Seating, Viewer
 from lanline.proto.media.subscription import SILENT_AFTER_S, Subscription
 from lanline.wire.video import (
     STREAM_SECRET_BYTES,
+    Echo,
     Ended,
     KeyFrameWanted,
     Nack,
@@ -42,6 +43,9 @@ MOST_VIEWERS = 2048
 DEFAULT_MTU_BYTES = 1200
 _SILENCE_CHECK_S = 0.5
 _LONGEST_REST_S = 0.3
+_MOST_REPEATS = 1024
+_REPEATED_OVER = 0.85
+"""Of the time until the next frame: a trial is as even as what it stands for."""
 _NEVER = float("inf")
 _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
@@ -88,14 +92,16 @@ class Publisher:
         self._messages: deque[tuple[Viewer, Channel, bytes]] = deque()
         self._bursts: list[Burst] = []
         self._paced: list[tuple[float, int, list[Burst]]] = []
+        self._trials: list[tuple[float, int, list[bytes], Viewer, Subscription]] = []
+        """Repeats that are to leave, each at its time: none of them does when the trial is over by then."""
         self._order = count()
         self._events: deque[PublisherEvent] = deque()
-        self._seating = Seating([plan.codec.is_intra_only for plan in rungs], self._events.append)
+        self._assignment = RungAssignment([plan.codec.is_intra_only for plan in rungs], self._events.append)
         self._next_silence_check: float | None = None
 
     @property
     def wanted_rungs(self) -> frozenset[int]:
-        return self._seating.wanted
+        return self._assignment.wanted
 
     @property
     def viewers(self) -> list[Viewer]:
@@ -123,7 +129,7 @@ class Publisher:
         subscription.heard_at = now
         if subscription.is_silent:
             subscription.begin_anew(now)
-            self._seating.seat(viewer, subscription, now)
+            self._assignment.place(viewer, subscription, now)
         self._on_request(viewer, subscription, request, now)
 
     def _on_subscribe(self, viewer: Viewer, request: Subscribe, now: float) -> None:
@@ -144,7 +150,7 @@ class Publisher:
             subscription.follow_choice()
         if subscription.may_have_offer(now):
             self._answer(viewer, self._offer())
-        self._seating.seat(viewer, subscription, now)
+        self._assignment.place(viewer, subscription, now)
         if self._next_silence_check is None:
             self._next_silence_check = now + _SILENCE_CHECK_S
 
@@ -168,6 +174,7 @@ class Publisher:
     def _on_request(self, viewer: Viewer, subscription: Subscription, request: VideoRequest, now: float) -> None:
         match request:
             case Report():
+                self._messages.append((viewer, Channel.MEDIA, encode_video(Echo(request.at_us))))
                 self._on_report(viewer, subscription, request, now)
             case Nack(stream_id, numbers):
                 self._repair(viewer, subscription, stream_id, numbers, now)
@@ -188,15 +195,15 @@ class Publisher:
         is_smaller = subscription.rung is not None and choice.rung < subscription.rung
         if is_smaller and not self._rungs[choice.rung].plan.codec.is_intra_only:
             subscription.rest(now + min(backlog_s, _LONGEST_REST_S))
-        self._seating.seat(viewer, subscription, now)
+        self._assignment.place(viewer, subscription, now)
 
     def _on_key_wanted(self, subscription: Subscription, stream_id: bytes, now: float) -> None:
         for rung in subscription.rungs:
             # On its way to another rung, it needs the key frame there.
             needed = rung if subscription.next_rung is None else subscription.next_rung
-            is_asked = self._rungs[rung].stream_id == stream_id and self._seating.may_ask_for_key(needed, now)
+            is_asked = self._rungs[rung].stream_id == stream_id and self._assignment.may_ask_for_key(needed, now)
             if is_asked and subscription.may_have_key(now):
-                self._seating.need_key(needed, now)
+                self._assignment.need_key(needed, now)
 
     def _rates_at(self, loss: float) -> list[float]:
         """In bits per second, with the parity that such a loss calls for."""
@@ -215,9 +222,10 @@ class Publisher:
         if stream is None or (is_too_much and stream is not self._audio):
             # A link that is too slow for what it is sent is not helped by more of it; a packet of sound is no burden.
             return
+        numbers = subscription.not_just_repaired(stream_id, numbers, now)
         packets_per_s = stream.bits_per_s / 8 / DEFAULT_MTU_BYTES
         allowed = subscription.repairs_allowed(len(numbers), packets_per_s, now)
-        packets = stream.sent_again(numbers[:allowed])
+        packets = stream.sent_again(numbers[:allowed], now)
         if packets:
             subscription.sent_bytes += sum(map(len, packets))
             self._bursts.append((packets, [viewer]))
@@ -225,7 +233,7 @@ class Publisher:
     def remove_viewer(self, viewer: Viewer) -> None:
         """Its link is closed, or it has had enough."""
         if self._subscriptions.pop(viewer, None) is not None:
-            self._seating.unseat(viewer)
+            self._assignment.remove(viewer)
             self._events.append(ViewerLeft(viewer))
 
     def close(self) -> None:
@@ -239,8 +247,8 @@ class Publisher:
         """A frame of the rung it names. Raises MessageTooLarge."""
         self._rungs[frame.rung].chunks_of(frame)  # or nobody is let in by it
         if frame.is_key or frame.codec.is_intra_only:
-            self._seating.let_in(frame.rung)
-        watchers = self._seating.watchers(frame.rung)
+            self._assignment.begin_with_key(frame.rung)
+        watchers = self._assignment.watchers(frame.rung)
         if not watchers:
             return
         stream = self._rungs[frame.rung]
@@ -306,22 +314,27 @@ class Publisher:
         total = sealed.total_chunks
         packet_bytes = len(sealed.packets[0])
         frame_bytes = subscription.choice.trial_bits_per_s / 8 / fps
-        repeats = min(4 * total + 16, int(frame_bytes / packet_bytes) - total)
+        repeats = min(_MOST_REPEATS, int(frame_bytes / packet_bytes) - total)
         if repeats <= 0:
             return
-        subscription.sent_bytes += repeats * packet_bytes
         interval_s = 1.0 / fps
         # Not before they have left for the first time: they carry that time, and would be taken for quick ones.
-        begin = max(now + 0.25 * interval_s, sealed.slices[-1].leaves_at)
+        begin = max(now + 0.1 * interval_s, sealed.slices[-1].leaves_at)
         for start in range(0, repeats, total):
             packets = sealed.packets[: min(total, repeats - start)]
-            self._send_at(begin + 0.5 * interval_s * start / repeats, [(packets, [viewer])], now)
+            at = begin + _REPEATED_OVER * interval_s * start / repeats
+            heappush(self._trials, (at, next(self._order), packets, viewer, subscription))
 
     # Out.
 
     def bursts_to_send(self, now: float) -> list[Burst]:
         while self._paced and self._paced[0][0] <= now:
             self._bursts += heappop(self._paced)[2]
+        while self._trials and self._trials[0][0] <= now:
+            _, _, packets, viewer, subscription = heappop(self._trials)
+            if subscription.choice.trial_bits_per_s and self._subscriptions.get(viewer) is subscription:
+                subscription.sent_bytes += sum(map(len, packets))
+                self._bursts.append((packets, [viewer]))
         bursts, self._bursts = self._bursts, []
         return bursts
 
@@ -334,14 +347,14 @@ class Publisher:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [self._seating.next_deadline()]
+        times = [self._assignment.next_deadline()]
         times.append(_NEVER if self._next_silence_check is None else self._next_silence_check)
-        times.append(self._paced[0][0] if self._paced else _NEVER)
+        times += [waiting[0][0] for waiting in (self._paced, self._trials) if waiting]
         earliest = min(times)
         return None if earliest == _NEVER else earliest
 
     def handle_timer(self, now: float) -> None:
-        self._seating.handle_timer(now)
+        self._assignment.handle_timer(now)
         self._forget_the_silent(now)
 
     def _forget_the_silent(self, now: float) -> None:
@@ -351,4 +364,4 @@ class Publisher:
         for viewer, subscription in self._subscriptions.items():
             if not subscription.is_silent and now - subscription.heard_at > SILENT_AFTER_S:
                 subscription.is_silent = True
-                self._seating.unseat(viewer)
+                self._assignment.remove(viewer)

@@ -16,6 +16,8 @@ REPORT_INTERVAL_S = 0.1
 QUIET_INTERVAL_S = 0.45
 """A little less than five, so that timers that ring late make no six of them."""
 _QUIET_S = 0.005
+_LEAST_SAMPLES, _MOST_SAMPLES = 4, 512
+_OLDEST_SAMPLE_S = 0.15
 _SETTLING_S = 0.05
 _MOST_FRAMES = 256
 _MOST_NUMBERS = 16_384
@@ -126,7 +128,7 @@ class ReportWriter:
 
     def __init__(self) -> None:
         self._ledgers: list[LossLedger] = []
-        self._excess: list[tuple[float, float]] = []
+        self._excess: deque[tuple[float, float]] = deque(maxlen=_MOST_SAMPLES)
         self._received_bytes = 0
         self._repeats = 0
         self._previous_queue_s = 0.0
@@ -182,14 +184,20 @@ class ReportWriter:
             now - self._looked_at, self._received_bytes, chunks, before, after, queue_s, trend_s, self._repeats
         )
         self._previous_queue_s = queue_s
-        self._excess.clear()
         self._received_bytes = self._repeats = 0
         self._looked_at = now
         return interval
 
     def _queue_s(self, now: float) -> float:
-        """That of the quickest packet of late: it waited only for what stood there before its frame."""
+        """That of the quickest packet of late: it waited only for what stood there before its frame. Of a few packets
+        each may be slow by itself, so there are so many of them.
+        """
         assert self._looked_at is not None
         middle = (self._looked_at + now) / 2
-        late = [excess_s for at, excess_s in self._excess if at >= middle]
-        return min(late or [excess_s for _, excess_s in self._excess], default=self._previous_queue_s)
+        since = now - _OLDEST_SAMPLE_S
+        samples = [
+            excess
+            for number, (at, excess) in enumerate(reversed(self._excess))
+            if at >= middle or (number < _LEAST_SAMPLES and at >= since)
+        ]
+        return min(samples, default=self._previous_queue_s)

@@ -10,6 +10,7 @@ from lanline.wire.video import Report, Subscribe
 SILENT_AFTER_S = 3.0
 _REQUESTS_PER_S, _REQUESTS_AT_ONCE = 400.0, 400.0
 """An honest viewer makes ten reports a second, and asks for repairs at most with each few packets."""
+_SAID_TWICE_WITHIN_S = 0.005
 _KEYS_PER_S, _KEYS_AT_ONCE = 1.0, 8.0
 """A key frame costs everybody who watches the rung: who asks all the time gets fewer."""
 _OFFERS_PER_S, _OFFERS_AT_ONCE = 1.0, 4.0
@@ -40,6 +41,7 @@ class Subscription:
     __slots__ = (
         "_keys",
         "_offers",
+        "_repaired",
         "_repairs",
         "_requests",
         "choice",
@@ -68,6 +70,7 @@ class Subscription:
         self.sent_bytes = 0
         self._repairs = Allowance(_REPAIR_BURST_PACKETS, now)
         self._requests = Allowance(_REQUESTS_AT_ONCE, now)
+        self._repaired: tuple[bytes, frozenset[int], float] = (b"", frozenset(), 0.0)
         self._keys = Allowance(_KEYS_AT_ONCE, now)
         self._offers = Allowance(_OFFERS_AT_ONCE, now)
 
@@ -105,6 +108,16 @@ class Subscription:
     def repairs_allowed(self, wanted: int, packets_per_s: float, now: float) -> int:
         """A viewer that asks for everything twice does not get a second stream."""
         return self._repairs.take(wanted, max(_LEAST_REPAIRS_PER_S, _REPAIR_SHARE * packets_per_s), now)
+
+    def not_just_repaired(self, stream_id: bytes, numbers: list[int], now: float) -> list[int]:
+        """A request may come twice, so that one of the two arrives."""
+        known_id, known, at = self._repaired
+        fresh = [number for number in numbers if number not in known] if now - at < _SAID_TWICE_WITHIN_S else numbers
+        if known_id != stream_id:
+            fresh = numbers
+        if fresh:
+            self._repaired = (stream_id, frozenset(fresh), now)
+        return fresh
 
     def may_ask(self, now: float) -> bool:
         """Whether one more request of this viewer is looked at."""

@@ -22,6 +22,7 @@ from lanline.proto.media.transit import TransitTimes
 from lanline.wire.video import (
     MOST_NACKED,
     MOST_RUNGS,
+    Echo,
     Ended,
     KeyFrameWanted,
     Nack,
@@ -40,7 +41,7 @@ MOST_STREAMS = MOST_RUNGS + 1
 """Those of one link. A publisher that begins anew does so over a new link."""
 _FIRST_ROUND_TRIP_S = 0.1
 _KEY_ASKED_APART_S = 0.25
-_LEAST_ROUND_TRIP_S = 0.001
+_LEAST_ROUND_TRIP_S, _LONGEST_ROUND_TRIP_S = 0.001, 10.0
 
 
 class StreamOffered(msgspec.Struct, frozen=True):
@@ -88,6 +89,7 @@ class Viewer:
         self._policy: DelayPolicy = INTRA_ONLY
         self._subscribed_at: float | None = None
         self._round_trip_s = _FIRST_ROUND_TRIP_S
+        self._has_round_trip = False
         self._current: IncomingStream | None = None
         self._key_asked_at = -1.0
         self._messages: deque[tuple[Channel, bytes]] = deque()
@@ -119,7 +121,7 @@ class Viewer:
     # Commands.
 
     def subscribe(self, now: float, wants: Subscribe | None = None) -> None:
-        """Again with other wishes at any time."""
+        """Again with other requests at any time."""
         self._wants = wants or self._wants
         if not self._streams:
             self._subscribed_at = now
@@ -142,6 +144,8 @@ class Viewer:
         match decode_answer(payload):
             case Offer() as offer:
                 self._on_offer(offer, now)
+            case Echo(at_us):
+                self._on_round_trip(now - at_us / 1e6)
             case Refused(reason):
                 self._events.append(WatchRefused(reason))
             case Ended():
@@ -152,7 +156,8 @@ class Viewer:
         if len(offered | self._streams.keys()) > MOST_STREAMS:
             raise MalformedPacket("a publisher offers ever more streams")
         if self._subscribed_at is not None:
-            self._round_trip_s = max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at)
+            # Either may have been lost on the way and sent again, which is no round trip.
+            self._round_trip_s = min(_FIRST_ROUND_TRIP_S, max(_LEAST_ROUND_TRIP_S, now - self._subscribed_at))
             self._subscribed_at = None
         for rung in offer.rungs:
             self._on_stream_offer(rung, offer.fps, self._turns)
@@ -162,6 +167,16 @@ class Viewer:
         self._policy = INTRA_ONLY if all(rung.codec.is_intra_only for rung in offer.rungs) else DEPENDENT
         self._reports.start(now)
         self._events.append(StreamOffered(offer))
+
+    def _on_round_trip(self, sample_s: float) -> None:
+        """Of something that was sent once, and answered once."""
+        if not 0 <= sample_s <= _LONGEST_ROUND_TRIP_S:
+            return
+        sample_s = max(_LEAST_ROUND_TRIP_S, sample_s)
+        if not self._has_round_trip:
+            self._round_trip_s, self._has_round_trip = sample_s, True
+        else:
+            self._round_trip_s += (sample_s - self._round_trip_s) / 4
 
     def _on_stream_offer(self, offer: StreamOffer, fps: float, turns: Turns) -> None:
         stream = self._streams.get(offer.stream_id)
@@ -190,7 +205,7 @@ class Viewer:
             self._reports.on_repeat()
         sample = stream.take_round_trip_sample()
         if sample is not None:
-            self._round_trip_s += (max(_LEAST_ROUND_TRIP_S, sample) - self._round_trip_s) / 4
+            self._on_round_trip(sample)
         if received is not None:
             self._on_complete(received, stream)
         self._go_on(now)
@@ -206,16 +221,16 @@ class Viewer:
         look_at = self._reports.next_look_at
         if look_at is not None and now >= look_at:
             for report in self._reports.look(now):
-                self._report(report)
+                self._report(report, now)
         self._go_on(now)
 
-    def _report(self, report: Report) -> None:
+    def _report(self, report: Report, now: float) -> None:
         statistics = self.statistics
         statistics.chunks += report.chunks
         statistics.lost_before_repair += report.lost_before_repair
         statistics.lost_after_repair += report.lost_after_repair
         statistics.queue_s = report.queue_us / 1e6
-        self._request(Channel.MEDIA, report)
+        self._request(Channel.MEDIA, msgspec.structs.replace(report, at_us=round(now * 1e6)))
 
     # From frames that are complete, or cannot become so, to what is shown and asked for.
 
@@ -255,7 +270,9 @@ class Viewer:
             numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)
             self.statistics.asked_for += len(numbers)
             for start in range(0, len(numbers), MOST_NACKED):
-                self._request(Channel.MEDIA, Nack(stream_id, numbers[start : start + MOST_NACKED]))
+                # Asked in vain before, it is said twice: the request may be what was lost.
+                for _ in range(2 if stream.asks_again else 1):
+                    self._request(Channel.MEDIA, Nack(stream_id, numbers[start : start + MOST_NACKED]))
 
     # Out.
 

@@ -13,7 +13,7 @@ from lanline.client.chat import events
 from lanline.client.chat.connector import Connector
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer
-from lanline.client.chat.session import NodeState
+from lanline.client.chat.values import NodeState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,

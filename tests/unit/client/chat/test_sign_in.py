@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lanline.client.chat import events
-from lanline.client.chat.session import AsNewcomer, NodeState
+from lanline.client.chat.session import AsNewcomer
+from lanline.client.chat.values import NodeState
 from lanline.errors import CloseCode, InvalidInput, LinkNotOpen, RefusalCode
 from lanline.proto.channels import Channel
 from lanline.wire.chat.admin import SetBanned

@@ -101,3 +101,14 @@ def test_a_socket_of_both_families_reaches_ipv4() -> None:
         assert await peer.receive() == (f"{HERE}:{other.getsockname()[1]}", "back")
 
     run(scenario)
+
+
+def test_a_line_that_reached_nobody_is_named_where_the_network_says_so() -> None:
+    async def scenario(peer: PlainPeer, other: socket.socket) -> None:
+        port = other.getsockname()[1]
+        other.close()
+        await peer.start(HERE, 0, HERE, port)
+        peer.say("anybody there?")
+        assert await peer.next_refusal() == f"Not delivered: 'anybody there?', nothing listens at {HERE}:{port}."
+
+    run(scenario)

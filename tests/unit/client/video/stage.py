@@ -25,7 +25,7 @@ LADDER = (StreamPlan(StreamCodec.JPEG, 320, 240, 300_000), StreamPlan(StreamCode
 PUBLISHER, VIEWER = Identity.generate(), Identity.generate()
 
 
-class Wishes:
+class Requests:
     """Stands where encoders would: notes what the publisher wants of them."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Stage:
     def __init__(self, plans: Sequence[StreamPlan] = JPEG) -> None:
         self.network = MemoryNetwork()
         self.plans = plans
-        self.wishes = Wishes()
+        self.requests = Requests()
         self.tasks: list[asyncio.Task[None]] = []
         self.hosts: list[LinkHost] = []
         self.counts: list[int] = []
@@ -55,7 +55,7 @@ class Stage:
 
     def open_publisher(self, max_viewers: int = 100) -> None:
         core = Publisher(self.plans, fps=FPS, entropy=os.urandom, max_viewers=max_viewers)
-        self.publisher = VideoPublisher(core, self.wishes, self.counts.append)
+        self.publisher = VideoPublisher(core, self.requests, self.counts.append)
         sock = self.network.bind(PUBLISHER_ADDRESS)
         self.publisher_host = LinkHost(sock, PUBLISHER, on_accept=self.publisher.accept)
 

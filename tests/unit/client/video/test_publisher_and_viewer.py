@@ -34,7 +34,7 @@ def test_nothing_is_wanted_of_the_encoders_while_nobody_watches() -> None:
         await stage.publish_until(lambda: viewer.statistics.frames >= 1)
         stage.tasks.pop().cancel()
         await stage.publish_until(lambda: not stage.publisher.wanted_rungs)
-        assert stage.wishes.rungs == [frozenset({0}), frozenset()]
+        assert stage.requests.rungs == [frozenset({0}), frozenset()]
         assert stage.counts == [1, 0]
 
     run(scenario)

@@ -66,7 +66,7 @@ def test_the_usual_heights_below_the_source_and_its_own_are_planned() -> None:
 
 @pytest.mark.parametrize(("fps", "every"), [(60, 4), (20, 4), (5, 2), (4, 2), (3, 1), (1, 1)])
 def test_the_smallest_size_is_planned_with_fewer_pictures_as_well_while_it_still_moves(fps: int, every: int) -> None:
-    first, second, *_ = plan_rungs(Codec.JPEG, Size(640, 480), fps)
+    first, second, *_ = plan_rungs(Codec.H264, Size(640, 480), fps)
     assert first.every == every
     if every > 1:
         assert (first.width, first.height, second.every) == (second.width, second.height, 1)
@@ -178,3 +178,11 @@ def test_a_rung_that_is_too_narrow_for_the_codec_is_not_offered() -> None:
 def test_all_rungs_of_a_usual_picture_are_offered() -> None:
     plans = plan_rungs(Codec.AV1, Size(1280, 720), 20)
     assert only_encodable(plans, lambda size: takes_av1(size=size)) == plans
+
+
+def test_jpeg_has_a_step_that_a_slow_radio_link_carries() -> None:
+    smallest = plan_rungs(Codec.JPEG, Size(1280, 720), 30.0)[0]
+    assert (smallest.width, smallest.height, smallest.every) == (212, 120, 4)
+    assert smallest.bits_per_s < 0.85 * 300_000 / 2
+    assert plan_rungs(Codec.H264, Size(1280, 720), 30.0)[0].height == 240
+    assert [plan.height for plan in plan_rungs(Codec.JPEG, Size(160, 120), 30.0)] == [120, 120]

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 
 from lanline.client.video.feed import Counts
 from lanline.client.video.soundplayer import SoundPlayer
-from lanline.client.video.stage import PictureStage
+from lanline.client.video.stage import PictureStage, RecordingStage
 from lanline.client.video.viewing import Viewing, statistics_line
 from lanline.errors import DamagedFrame, MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Picture
@@ -28,6 +29,8 @@ class Script:
         self.scenes = list(scenes)
         self.keys_requested = 0
         self.is_sound_refused = False
+
+    advice = ""
 
     def counts(self) -> Counts:
         return Counts()
@@ -199,3 +202,67 @@ def test_a_machine_without_a_speaker_is_told_once_and_the_picture_goes_on() -> N
     assert wall.put_ones[:1] == [2]
     assert said.count("There is no speaker here. The picture goes on without sound.") == 1
     assert script.is_sound_refused
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_a_recording_asks_for_a_key_frame_every_few_seconds(codec: Codec) -> None:
+    asked: list[int] = []
+    written: list[int] = []
+
+    class File:
+        def write(self, frame: EncodedFrame) -> None:
+            written.append(frame.captured_at_us)
+
+        def close(self) -> None: ...
+
+    stage = RecordingStage(File(), lambda _: None, lambda: asked.append(written[-1]))
+    is_key = True
+    for number in range(30 * 30):
+        stage.put([EncodedFrame(codec, is_key, number * 33_333, b"", 0, 0)])
+        is_key = bool(asked) and asked[-1] == number * 33_333
+    gaps = [later - earlier for earlier, later in pairwise([0, *asked])]
+    assert len(asked) >= 7
+    assert max(gaps) <= 4_000_000
+
+
+def test_sound_alone_asks_for_no_key_frame() -> None:
+    asked: list[int] = []
+
+    class File:
+        def write(self, frame: EncodedFrame) -> None: ...
+        def close(self) -> None: ...
+
+    stage = RecordingStage(File(), lambda _: None, lambda: asked.append(1))
+    stage.put([EncodedFrame(Codec.OPUS, True, number * 20_000, b"", 0, 0) for number in range(1000)])
+    assert not asked
+
+
+def test_that_there_is_no_speaker_is_shown_on_the_stage_too() -> None:
+    script = Script([frame(1), frame(2, Codec.OPUS)], [frame(3)], [frame(4)])
+
+    def no_speaker() -> SoundPlayer:
+        raise MediaProblem("There is no speaker here.")
+
+    async def main() -> Wall:
+        wall = Wall(script)
+        viewing = Viewing(script, lambda: wall, lambda _: None, timeout_s=1, statistics=False, open_player=no_speaker)
+        async with asyncio.timeout(LIMIT_S):
+            await viewing.run()
+        return wall
+
+    assert any("There is no speaker here." in notice for notice in asyncio.run(main()).notices)
+
+
+def test_advice_is_said_once_and_stands_on_the_stage() -> None:
+    script = Script([frame(1)], [frame(2)], [frame(3)])
+    script.advice = "Use something smaller."
+    said: list[str] = []
+
+    async def main() -> Wall:
+        wall = Wall(script)
+        async with asyncio.timeout(LIMIT_S):
+            await Viewing(script, lambda: wall, said.append, timeout_s=1, statistics=False).run()
+        return wall
+
+    assert "Use something smaller." in asyncio.run(main()).notices
+    assert said.count("Use something smaller.") == 1

@@ -7,10 +7,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lanline.client.video.feed import Counts
 from lanline.client.video.soundplayer import SoundPlayer
 from lanline.client.video.viewing import Viewing
+from lanline.errors import LinkError
 from lanline.media.api import Codec, EncodedFrame, Samples, Sound
 from lanline.media.sinks.blankspeaker import BlankSpeaker
 
@@ -24,12 +26,15 @@ def frame(codec: Codec = Codec.JPEG) -> EncodedFrame:
 class Room:
     """A feed, a stage and a decoder; `notices` is what stands on the stage, one after the other."""
 
+    advice = ""
     source, is_refused, has_sound, keeps_sound = "host:6000", False, True, False
 
     def __init__(self) -> None:
         self.scenes: asyncio.Queue[list[EncodedFrame]] = asyncio.Queue()
         self.pressed: list[str] = []
         self.notices: list[str] = []
+        self.limits: list[int] = []
+        self.put_count = 0
         self.is_heard = False
         self.player = SoundPlayer(BlankSpeaker(), self, asyncio.get_running_loop().time)
 
@@ -44,6 +49,7 @@ class Room:
         return Sound(np.zeros((960, 2), np.int16), frame.captured_at_us)
 
     def put(self, frames: list[EncodedFrame]) -> int:
+        self.put_count += len(frames)
         return len(frames)
 
     def notify(self, line: str) -> None:
@@ -59,6 +65,9 @@ class Room:
     def tell(self, line: str) -> None: ...
     def request_key(self) -> None: ...
     def refuse_sound(self) -> None: ...
+    def limit_height(self, most_lines: int) -> None:
+        self.limits.append(most_lines)
+
     def play(self, samples: Samples) -> None: ...
     def close(self) -> None: ...
 
@@ -120,3 +129,57 @@ def test_who_is_muted_is_told_so_again_when_the_video_is_back() -> None:
         await room.until(lambda: room.notices[-1].startswith("Muted"))
 
     play(scene)
+
+
+def test_digits_choose_a_size_and_a_takes_what_the_link_carries() -> None:
+    async def scene(room: Room) -> None:
+        room.pressed += ["2", "4", "a"]
+        await room.until(lambda: len(room.limits) == 3)
+        assert room.limits == [480, 1080, 0]
+
+    play(scene)
+
+
+def test_space_pauses_the_picture_and_the_sound_and_goes_on() -> None:
+    async def scene(room: Room) -> None:
+        room.scenes.put_nowait([frame()])
+        await room.until(lambda: room.put_count == 1)
+        room.pressed.append(" ")
+        await room.until(lambda: room.notices[-1].startswith("Paused"))
+        room.scenes.put_nowait([frame()])
+        await room.until(room.scenes.empty)
+        room.pressed.append(" ")
+        await room.until(lambda: room.notices[-1] == "")
+        room.scenes.put_nowait([frame()])
+        await room.until(lambda: room.put_count == 2)
+
+    play(scene)
+
+
+def test_plus_and_minus_change_the_volume() -> None:
+    async def scene(room: Room) -> None:
+        room.scenes.put_nowait([frame(Codec.OPUS)])
+        await room.until(lambda: room.is_heard)
+        room.pressed.append("-")
+        await room.until(lambda: room.player.volume < 0.9)
+        room.pressed += ["+", "+"]
+        await room.until(lambda: room.player.volume > 1.1)
+
+    play(scene)
+
+
+def test_who_gives_up_ends_with_a_sentence_when_nothing_comes() -> None:
+    class Empty(Room):
+        has_answered = False
+
+        async def take(self, timeout_s: float) -> list[EncodedFrame]:
+            await asyncio.sleep(timeout_s)
+            return []
+
+    async def run() -> None:
+        room = Empty()
+        viewing = Viewing(room, lambda: room, lambda _: None, timeout_s=0.02, statistics=False, give_up_s=0.1)
+        with pytest.raises(LinkError, match="No video from host:6000 for"):
+            await asyncio.wait_for(viewing.run(), LIMIT_S)
+
+    asyncio.run(run())

@@ -163,3 +163,21 @@ def test_a_display_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(MediaProblem, match="--sink terminal"):
         Window("test", statistics=False)
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_a_colour_is_the_same_in_the_window_and_on_a_screen_that_is_captured(window: Window, layout: Layout) -> None:
+    colour = (200, 60, 30)
+    pixels = np.full((360, 640, 3), colour, dtype=np.uint8)
+    seen = shown_by(window, Colours().change(Picture(pixels, Layout.RGB, 0), layout))
+    place = seen[100, 100].astype(int)  # beside the pointer, which stands in the middle
+    assert seen.shape == pixels.shape
+    assert np.abs(place - colour).max() <= 3
+    for captured in (Layout.YUV, Layout.FULL_YUV):
+        source = open_screen(None, 1000, captured)
+        picture = source.read()
+        source.close()
+        assert picture is not None
+        screen = Colours().change(picture, Layout.RGB).pixels
+        near = np.abs(screen.astype(int) - colour).max(axis=2) <= 3
+        assert near.sum() > 0.9 * 360 * 640

@@ -13,11 +13,11 @@ import pytest
 import simplejpeg
 from av.stream import Disposition
 
-from lanline.errors import MediaProblem
-from lanline.media import framenumber, pace
+from lanline.errors import InvalidInput, MediaProblem
+from lanline.media import framenumber, lettering, pace
 from lanline.media.api import Layout, Picture, Size, Source
 from lanline.media.sources import camera, device, moviefile
-from lanline.media.sources.choice import Wanted, open_source
+from lanline.media.sources.choice import Wanted, description, open_source
 from lanline.media.sources.imagefolder import ImageFolder
 from lanline.media.sources.moviefile import MovieFile
 from lanline.media.sources.testpattern import TestPattern
@@ -351,3 +351,37 @@ def test_pictures_of_another_proportion_are_whole_and_not_stretched(tmp_path: Pa
 def test_a_picture_larger_than_any_encoder_takes_is_made_smaller(tmp_path: Path) -> None:
     frame = av.VideoFrame(20_000, 10_000, "gray")
     assert upright_size(frame) == Size(8192, 4096)
+
+
+def test_the_letters_of_the_pattern_stand_on_grey_in_its_upper_half() -> None:
+    picture = TestPattern(Size(1280, 720), 1000, Layout.YUV).read()
+    assert picture is not None
+    width, height = 1280, 720
+    luma = picture.pixels[:height]
+    flat = picture.pixels.reshape(-1)[width * height :].reshape(2, height // 2, width // 2)
+    left, top = 2 * 8, (32 + height // 16) & ~1
+    box = luma[top : top + 2 * lettering.height_of(8), left : left + lettering.width_of("00000000", 8)]
+    assert set(np.unique(box)) == {16, 235}
+    colour = flat[:, top // 2 : top // 2 + lettering.height_of(8), left // 2 : (left + box.shape[1]) // 2]
+    assert set(np.unique(colour)) == {128}
+    assert top + box.shape[0] < height // 2, "nothing that a window writes at its lower edge hides it"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "folder:"])
+def test_a_source_that_names_nothing_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match="names nothing"):
+        open_source(Wanted(name), Layout.RGB)
+
+
+def test_a_folder_is_named_whole_before_it_is_shown(tmp_path: Path) -> None:
+    simple = np.full((64, 64, 3), 100, dtype=np.uint8)
+    (tmp_path / "a.jpg").write_bytes(simplejpeg.encode_jpeg(simple))
+    for name in (str(tmp_path), f"folder:{tmp_path}"):
+        assert description(Wanted(name)) == f"the pictures of the folder {tmp_path}"
+        source = open_source(Wanted(name), Layout.RGB)
+        assert isinstance(source, ImageFolder)
+        source.close()
+    with pytest.raises(InvalidInput, match="There is no folder"):
+        open_source(Wanted(f"folder:{tmp_path / 'a.jpg'}"), Layout.RGB)

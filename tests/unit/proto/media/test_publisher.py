@@ -10,10 +10,10 @@ import pytest
 from lanline.crypto.sealing import EPOCH_BITS
 from lanline.crypto.streams import StreamOpener
 from lanline.errors import MalformedPacket, MessageTooLarge
+from lanline.proto.media.assignment import KeyFrameNeeded, RungsWanted
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher, ViewerJoined, ViewerLeft
-from lanline.proto.media.seating import KeyFrameNeeded, RungsWanted
 from lanline.wire.video import (
     KeyFrameWanted,
     Nack,
@@ -160,7 +160,7 @@ def test_a_viewer_begins_with_a_key_frame_which_is_asked_for() -> None:
     assert len(sent(core, 0.1)["ann"]) > 1
 
 
-def test_many_wishes_for_a_key_frame_make_one() -> None:
+def test_many_requests_for_a_key_frame_make_one() -> None:
     core = publisher(LADDER)
     say(core, Subscribe())
     stream_id = offer_of(core).rungs[1].stream_id
@@ -199,6 +199,28 @@ def test_requests_without_end_are_not_all_looked_at() -> None:
         looked_at += before.heard_at != heard_at
     assert looked_at <= 400 + 401
     assert len(sent(core, 2.0)["ann"]) <= 128 + 150, "and what is looked at is answered within its bounds"
+
+
+def test_a_request_that_comes_twice_is_answered_once() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[0].stream_id
+    core.publish(frame(0), 0.0)
+    sent(core)
+    for at in (1.0, 1.001, 1.030):
+        say(core, Nack(stream_id, [2, 3]), at)
+    assert len(sent(core, 2.0)["ann"]) == 4
+
+
+def test_nothing_is_sent_again_before_it_has_left() -> None:
+    core = publisher()
+    say(core, Subscribe())
+    stream_id = offer_of(core).rungs[0].stream_id
+    core.publish(frame(0, 60 * 1144), 0.0)
+    at_once = len(sent(core)["ann"])
+    say(core, Nack(stream_id, [0, 59]), 0.0)
+    assert len(sent(core)["ann"]) == 1, "the last one comes by itself"
+    assert at_once < 60
 
 
 def test_a_subscribe_that_is_said_again_and_again_is_answered_once_a_second() -> None:

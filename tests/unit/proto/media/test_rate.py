@@ -49,17 +49,25 @@ def test_loss_without_a_queue_does_not() -> None:
 
 
 def test_a_link_without_a_queue_that_drops_what_is_too_much_leads_down() -> None:
-    assert Clocked(3).hear(report(2.0, lost=18)) == 1
+    assert Clocked(3).hear(*[report(2.0, lost=18)] * 4) == 1
 
 
-def test_silence_of_the_link_leads_down() -> None:
-    assert Clocked(3).hear(report(0.0)) == 0
+def test_what_an_outage_takes_leads_nowhere_down_and_is_no_loss_of_the_link() -> None:
+    clocked = Clocked(3)
+    clocked.hear(*[report(5.5)] * 10)
+    assert clocked.hear(*[report(0.0)] * 20) == 3
+    assert clocked.hear(report(1.0, chunks=200, lost=180), report(4.0, chunks=60, lost=40), report(5.5)) == 3
+    assert clocked.choice.loss < 0.01
 
 
-def test_between_two_of_few_pictures_nothing_arrives_and_that_is_no_silence() -> None:
-    clocked = Clocked(3, fps=5.0)
-    assert clocked.hear(*[report(1.0), report(0.0)] * 10) == 3
-    assert clocked.hear(*[report(0.0)] * 5) < 3
+def test_a_lossy_moment_does_not_keep_a_small_rung_from_trials_for_ever() -> None:
+    clocked = Clocked(0)
+    clocked.hear(report(0.4, lost=20))
+    for _ in range(20):
+        clocked.hear(report(max(0.4, clocked.choice.trial_bits_per_s / 1e6), chunks=2))
+        if clocked.choice.rung > 0:
+            break
+    assert clocked.choice.rung > 0
 
 
 def test_constant_delay_and_jitter_are_no_queue() -> None:
@@ -95,7 +103,7 @@ def test_a_trial_that_fails_changes_nothing_but_the_time_of_the_next() -> None:
     failed_at = clocked.now
     while not clocked.choice.trial_bits_per_s:
         clocked.hear(report(1.1))
-    assert 1.9 < clocked.now - failed_at < 5.0
+    assert 0.9 < clocked.now - failed_at < 5.0
 
 
 def test_a_trial_of_which_too_little_arrives_fails_though_no_queue_grew() -> None:
@@ -118,6 +126,36 @@ def test_a_trial_of_which_a_part_is_still_under_way_is_looked_at_once_more() -> 
     assert clocked.choice.rung == 3
 
 
+def test_a_trial_that_stands_in_a_queue_is_given_up_before_its_time() -> None:
+    clocked = Clocked(0)
+    while clocked.choice.trial_bits_per_s < 1.0e6:
+        clocked.hear(report(0.4))
+    begun_at = clocked.now
+    while clocked.choice.trial_bits_per_s:
+        clocked.hear(report(0.4), sent_bytes=14_000)
+    assert clocked.now - begun_at <= 0.6
+    assert clocked.choice.rung == 0
+
+
+def test_after_a_dip_the_old_rung_is_tried_at_once() -> None:
+    clocked = Clocked(3)
+    clocked.hear(*[report(5.5)] * 10, report(0.3, queue_ms=60))
+    assert clocked.choice.rung == 0
+    begun_at = clocked.now
+    while clocked.choice.rung == 0:
+        clocked.hear(report(max(0.4, clocked.choice.trial_bits_per_s / 1e6)))
+    assert clocked.choice.rung == 3
+    assert clocked.now - begun_at < 3.0
+
+
+def test_reports_that_differ_by_themselves_are_no_queue() -> None:
+    clocked = Clocked(3)
+    for number in range(100):
+        clocked.hear(report(5.5, queue_ms=(2, 35, 8, 28)[number % 4] if number > 4 else 0))
+    assert clocked.choice.rung >= 2
+    assert clocked.hear(*[report(5.5, queue_ms=(2, 35, 8, 28)[number % 4]) for number in range(100)]) == 3
+
+
 def test_what_is_lost_as_usual_fails_no_trial() -> None:
     clocked = Clocked(2)
     while not clocked.choice.trial_bits_per_s:
@@ -131,8 +169,8 @@ def test_frames_of_the_larger_rung_that_are_given_up_late_lead_no_further_down()
     given_up = report(1.5, chunks=60, lost=40)
     clocked = Clocked(3, is_intra_only=False)
     clocked.hear(report(2.0, queue_ms=60, trend_ms=60))
-    assert clocked.hear(*[report(1.0)] * 4, given_up) == 1
-    assert clocked.hear(*[report(1.0)] * 4, given_up) == 0
+    assert clocked.hear(*[given_up] * 6) == 1
+    assert clocked.hear(*[given_up] * 5) == 0
 
 
 def test_repairs_pass_again_once_a_smaller_rung_that_begins_with_a_key_frame_was_chosen() -> None:
@@ -226,10 +264,18 @@ def test_repeats_of_a_trial_are_news() -> None:
 
 def test_the_queue_is_that_of_the_quickest_packet_of_late() -> None:
     made, _ = writer()
-    for at, excess in ((0.06, 0.001), (0.11, 0.040), (0.12, 0.030), (0.13, 0.050)):
+    for at, excess in ((0.06, 0.001), (0.11, 0.040), (0.12, 0.030), (0.13, 0.050), (0.14, 0.045)):
         made.on_transit(excess, at)
     said = made.look(0.15)[-1]
     assert (said.queue_us, said.trend_us) == (30_000, 30_000)
+
+
+def test_where_few_packets_come_older_ones_count_too() -> None:
+    made, _ = writer()
+    made.on_transit(0.002, 0.06)
+    made.on_transit(0.060, 0.13)
+    made.on_repeat()
+    assert made.look(0.15)[-1].queue_us == 2_000
 
 
 def test_a_packet_that_was_only_late_is_not_lost() -> None:

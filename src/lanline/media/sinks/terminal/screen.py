@@ -52,8 +52,9 @@ class TerminalScreen:
         """The last row is for the statistics."""
         cells, cell = self._tty.cells()
         room = Room(Size(cells.width, max(1, cells.height - 1)), cell)
-        if room == self._room:
+        if room == self._room and not self._tty.was_away:
             return room, b""
+        self._tty.was_away = False
         self._room = room
         return room, self._cleared()
 

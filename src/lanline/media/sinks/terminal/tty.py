@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import select
+import signal
 import struct
 import sys
 import termios
@@ -21,6 +22,7 @@ _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[2J"
 _LEAVE = b"\x1b[0m\x1b[?2026l\x1b[?25h\x1b[?1049l"
 _FAREWELL_S = 1.0
 _POLL_S = 0.1
+_SUSPEND, _QUIT = b"\x1a", b"\x1c"
 
 
 class Tty:
@@ -32,16 +34,20 @@ class Tty:
         self._out = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self._found = termios.tcgetattr(self._out)
         self._is_open = True
+        self.was_away = False
+        """The shell has had the terminal meanwhile: whoever draws begins anew, and takes this back."""
         atexit.register(self.close)
         self._quieten()
         self.write(_ENTER)
 
     def _quieten(self) -> None:
-        """Keys come at once, unseen. Ctrl+C still interrupts; Ctrl+Z, which would leave the wrong screen, does not."""
+        """Keys come at once, unseen. Ctrl+C still interrupts. Ctrl+Z and Ctrl+backslash come as keys: by themselves
+        they would leave the wrong screen to the shell.
+        """
         quiet = termios.tcgetattr(self._out)
         quiet[3] &= ~(termios.ICANON | termios.ECHO)
         quiet[6][termios.VMIN], quiet[6][termios.VTIME] = 1, 0
-        quiet[6][termios.VSUSP] = b"\0"
+        quiet[6][termios.VSUSP] = quiet[6][termios.VQUIT] = b"\0"
         termios.tcsetattr(self._out, termios.TCSANOW, quiet)
 
     def cells(self) -> tuple[Size, Size]:
@@ -63,7 +69,19 @@ class Tty:
         return answer
 
     def keys(self) -> bytes:
-        return self._read() if self._is_open else b""
+        """Ctrl+Z lends the terminal to the shell until the program goes on; Ctrl+backslash is a wish to leave."""
+        read = self._read() if self._is_open else b""
+        if _SUSPEND in read:
+            self._suspend()
+        return read.replace(_SUSPEND, b"").replace(_QUIT, b"q")
+
+    def _suspend(self) -> None:
+        self.write(_LEAVE, _FAREWELL_S)
+        termios.tcsetattr(self._out, termios.TCSANOW, self._found)
+        os.killpg(0, signal.SIGTSTP)
+        self._quieten()
+        self.write(_ENTER)
+        self.was_away = True
 
     def _read(self) -> bytes:
         try:

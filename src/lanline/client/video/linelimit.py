@@ -1,0 +1,21 @@
+"""What can be provoked from outside must not fill a log: told seldom of one subject, and of few at once. No clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+AGAIN_S = 10.0
+
+
+class LineLimit:
+    def __init__(self, tell: Callable[[str], None], most: int) -> None:
+        """So many sentences in any ten seconds, and one of each subject; the others are dropped."""
+        self._tell = tell
+        self._most = most
+        self._told: dict[str, float] = {}
+
+    def tell(self, sentence: str, subject: str, now: float) -> None:
+        self._told = {known: at for known, at in self._told.items() if now - at < AGAIN_S}
+        if subject not in self._told and len(self._told) < self._most:
+            self._told[subject] = now
+            self._tell(sentence)

@@ -1,0 +1,110 @@
+"""Media players that watch by RTSP: sends them the own size of a broadcast in H.264, as it is encoded for viewers too.
+
+Owns the TCP port and its connections, which are few and bounded. Not what is said on them: that is proto/rtsp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Protocol
+
+from lanline.errors import AddressUnavailable, MalformedPacket
+from lanline.media.api import EncodedFrame
+from lanline.proto.rtsp.rtp import RtpPacketiser
+from lanline.proto.rtsp.session import RtspSession, State
+
+MAX_PLAYERS = 16
+_READ_BYTES = 4096
+
+
+class Encoders(Protocol):
+    def want(self, rungs: frozenset[int]) -> None: ...
+
+    def request_key(self, rung: int) -> None: ...
+
+
+class Publishing(Protocol):
+    def publish(self, rung: int, encoded: EncodedFrame) -> None: ...
+
+
+class Players:
+    """Stands between a publisher and its encoders: what players watch is encoded, whether or not a viewer wants it."""
+
+    def __init__(self, encoders: Encoders, own_rung: int) -> None:
+        self._encoders = encoders
+        self._own_rung = own_rung
+        self._wanted: frozenset[int] = frozenset()
+        self._sessions: dict[RtspSession, asyncio.StreamWriter] = {}
+        self._server: asyncio.Server | None = None
+        self.publisher: Publishing | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """The port that was taken. Raises AddressUnavailable."""
+        try:
+            self._server = await asyncio.start_server(self._serve, host, port)
+        except OSError as cause:
+            raise AddressUnavailable(f"TCP port {port} on {host} is taken. Choose another --rtsp.") from cause
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._sessions) >= MAX_PLAYERS:
+            writer.close()
+            return
+        loop = asyncio.get_running_loop()
+        packetiser = RtpPacketiser(secrets.randbits(32), secrets.randbits(16))
+        session = RtspSession(secrets.token_hex(8), packetiser, loop.time())
+        self._sessions[session] = writer
+        try:
+            while session.state is not State.CLOSED:
+                deadline = session.next_deadline()
+                async with asyncio.timeout_at(deadline):
+                    data = await reader.read(_READ_BYTES)
+                if not data:
+                    break
+                session.receive_bytes(data)
+                writer.write(session.bytes_to_send())
+                self._follow(session)
+        except (MalformedPacket, OSError, TimeoutError):
+            pass  # it is no player, or gone
+        finally:
+            del self._sessions[session]
+            self._update()
+            writer.close()
+
+    def _follow(self, session: RtspSession) -> None:
+        self._update()
+        if session.needs_key:
+            self._encoders.request_key(self._own_rung)
+
+    def _update(self) -> None:
+        is_watched = any(session.state is State.PLAYING for session in self._sessions)
+        self._encoders.want(self._wanted | ({self._own_rung} if is_watched else set()))
+
+    # As the publisher's encoders, and as the encoders' publisher.
+
+    def want(self, rungs: frozenset[int]) -> None:
+        self._wanted = rungs
+        self._update()
+
+    def request_key(self, rung: int) -> None:
+        self._encoders.request_key(rung)
+
+    def publish(self, rung: int, encoded: EncodedFrame) -> None:
+        """Raises MessageTooLarge, where it is too large for viewers."""
+        if rung == self._own_rung:
+            for session, writer in self._sessions.items():
+                queued = writer.transport.get_write_buffer_size()
+                session.send_frame(encoded.payload, encoded.captured_at_us, is_key=encoded.is_key, queued_bytes=queued)
+                if session.needs_key and queued == 0:
+                    self._encoders.request_key(rung)
+                if data := session.bytes_to_send():
+                    writer.write(data)
+        assert self.publisher is not None
+        self.publisher.publish(rung, encoded)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._sessions.values()):
+            writer.close()
