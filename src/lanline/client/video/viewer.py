@@ -150,6 +150,10 @@ class VideoViewer:
         return self._session is not None and self._session.was_offered
 
     @property
+    def round_trip_s(self) -> float | None:
+        return None if self._session is None else self._session.round_trip_s
+
+    @property
     def wants(self) -> Subscribe:
         return self._wants
 
@@ -192,6 +196,10 @@ class _Session:
     @property
     def statistics(self) -> ViewerStatistics:
         return self._core.statistics
+
+    @property
+    def round_trip_s(self) -> float:
+        return self._core.round_trip_s
 
     async def wait_closed(self) -> LinkClosed:
         return await self._closed
