@@ -27,6 +27,8 @@ _FEW_PICTURES = 2
 """Rungs of JPEG that have fewer pictures than the source."""
 _POOR_FOR_S = 5.0
 _ASK_EVERY_S = 2.0
+_CALL_AGAIN_S = 5.0
+"""3 s of it over UDP."""
 _ADVICE = "The link carries only a small picture: on the server, --codec h264 needs far fewer bits than jpeg."
 
 
@@ -104,7 +106,13 @@ class SealedWatch:
 
     async def _call(self) -> Connection:
         if self._own_port is None:
-            connection = await self._dialer.connect(self._host, self._port)
+            # A call that begins while the network is gone is given up soon, so that the next one finds it there.
+            timeout_s = None if self._viewer.calls == 1 else _CALL_AGAIN_S
+            try:
+                async with asyncio.timeout(timeout_s):
+                    connection = await self._dialer.connect(self._host, self._port)
+            except TimeoutError:
+                raise LinkError(f"{self.source} does not answer.") from None
         else:
             link_host, address = self._own_port
             connection = await link_host.connect(address)

@@ -34,7 +34,8 @@ from lanline.wire.video import Offer, Subscribe
 
 Call = Callable[[], Awaitable[Connection]]
 _FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 1.0
+"""Of a publisher that was there: a viewer is to be back soon after it, or the network, is."""
 _MOST_WAITING_FRAMES = 128
 
 
