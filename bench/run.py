@@ -26,6 +26,7 @@ import latency
 import start
 import video
 import videolatency
+import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     start.NAME: start.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
+    videorecovery.NAME: videorecovery.measure,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
