@@ -61,8 +61,8 @@ async def measure(options: Options) -> Section:
             f"In virtual time, {len(seeds)} seeds a cell, 720p at 30 pictures a second of 2.5 Mbit/s over four sizes, "
             "10 ms one way. The first table: after how many seconds of a good link the full size is there again and "
             f"stays, the median and the worst; {WATCHED_S:g} is not at all. The second: how many of the pictures that "
-            "were captured are shown where packets are lost in both directions from the first one on, on average and at "
-            "worst, and the 95th percentile of their time on the way, without encoding and decoding."
+            "were captured are shown where packets are lost both ways from the first one on, on average and at worst, "
+            "and the 95th percentile of their time on the way, without encoding and decoding."
         ),
         tables=[
             table(["back after s, median / worst", *(codec.name for codec in CODECS)], recovered),
