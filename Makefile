@@ -4,15 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 300
 MINUTES ?= 1
-ARGS ?= --help
+# Tests wait more than they work: some more at once than there are cores.
+WORKERS ?= 4
+ARGS ?= start
 
 .PHONY: run test check sim chaos bench fuzz lock clean
 
-run: $(VENV)/.ready  ## run lanline: make run ARGS="peer --help"
-	$(BIN)/lanline $(ARGS)
+run: $(VENV)/.ready  ## start a group, or any command: make run ARGS="peer --help"
+	@$(BIN)/lanline $(ARGS)
 
-test: $(VENV)/.ready  ## every test
-	$(BIN)/pytest
+test: $(VENV)/.ready  ## every test, side by side: make test WORKERS=8
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=20
 
 check: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/ruff format --check .
@@ -20,8 +22,9 @@ check: $(VENV)/.ready  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-sim: $(VENV)/.ready  ## link and system in a simulated world, over many seeds of each: make sim SEEDS=10000
+sim: $(VENV)/.ready  ## link, system and the rules of sealing in simulated worlds, over many seeds: make sim SEEDS=10000
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
+	$(BIN)/python tests/sim/sealing/run.py --seeds $(SEEDS)
 
 chaos: $(VENV)/.ready  ## real processes, killed at random: make chaos MINUTES=30
 	$(BIN)/python tests/chaos/run.py --minutes $(MINUTES)
@@ -42,10 +45,15 @@ clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Lanline needs Python 3.11 or newer; $(PYTHON) is not. Name another: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null || \
+		{ echo "Python cannot make a virtual environment here. Debian: apt install python3-venv. Is the folder yours?" >&2; exit 1; }
+	@echo "Installing what Lanline needs, which takes about a minute …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || \
+		{ echo "Not everything could be fetched. Is there a way to the package index? Then try again." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 $(VENV)/.bench $(VENV)/.fuzz: requirements-bench.lock $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock

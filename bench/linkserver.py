@@ -22,6 +22,7 @@ from lanline.crypto.identity import Identity
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
 from lanline.proto.link.link import Link
+from lanline.proto.link.profile import LinkProfile
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.linkhost import LinkHost
@@ -144,7 +145,8 @@ async def _run(identity: Identity) -> None:
     lines = await commands()
     accepted = Accepted()
     sock = CountingSocket(await SteeredSocket.bind("127.0.0.1", 0))
-    host = LinkHost(sock, identity, on_accept=accepted.on_accept)
+    profile = LinkProfile(handshakes_per_s=1e6, handshakes_of_network_per_s=1e6)
+    host = LinkHost(sock, identity, profile=profile, on_accept=accepted.on_accept)
     say(event="listening", port=host.address[1], id_prefix=sock.id_prefix.hex())
     while word := (await lines.readline()).strip():
         if word == b"report":

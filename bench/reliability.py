@@ -1,7 +1,7 @@
 """What a bad network does to messages, in virtual time: writes the tables of docs/reliability.md.
 
-Two real endpoints over the seeded network of tests/sim. No socket is opened and nobody waits, so the figures are the
-same on every machine: `python bench/reliability.py` prints them, `--write` puts them into the page.
+Two real endpoints over the seeded network of lanline.testing. No socket is opened and nobody waits, so the figures
+are the same on every machine: `python bench/reliability.py` prints them, `--write` puts them into the page.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, Message
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.link import Address, Link
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss
+from lanline.testing.network import SimNetwork
+from lanline.testing.world import SimWorld
 from section import percentile, table
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
 from sim.scenario import FlatEndpoint
-from sim.world import SimWorld
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
 MESSAGE_BYTES = 200

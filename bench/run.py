@@ -24,6 +24,7 @@ import handshakes
 import idle
 import latency
 import start
+import strangers
 import video
 import videolatency
 import videorecovery
@@ -49,7 +50,10 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    strangers.NAME: strangers.measure,
 }
+IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
+"""A minute for each attack is as long as all the rest together."""
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
 RUNS = 2
@@ -66,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         quick=wanted.quick,
         all_ip=wanted.all_ip,
         seed=wanted.seed,
+        attack_seconds=wanted.seconds,
+        attacks=wanted.attacks,
     )
     # A hurried run is no result: it leaves the documents alone unless it is told where to write.
     folder = wanted.out or (None if wanted.quick else DOCS)
@@ -99,9 +105,12 @@ def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure, print the tables, and write docs/benchmarks.*")
-    parser.add_argument("--only", type=_names(tuple(PARTS)), default=list(PARTS), help=",".join(PARTS))
+    parser.add_argument("--only", type=_names(tuple(PARTS)), default=IN_A_USUAL_RUN, help=",".join(PARTS))
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
-    parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g})")
+    parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
+    parser.add_argument(
+        "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+    )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(
         "--quick", action="store_true", help="a look at everything in about four minutes; writes no documents"

@@ -19,6 +19,10 @@ class Options:
     all_ip: bool
     """Take every contender through the network namespaces, not only those that need them."""
     seed: int
+    attack_seconds: float | None = None
+    """How long each attack of strangers lasts, when it was said."""
+    attacks: Sequence[str] = ()
+    """Which of them; none named: all."""
 
 
 @dataclass(frozen=True, slots=True)

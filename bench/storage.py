@@ -59,7 +59,7 @@ def measure_appends(store: GroupCommit, log: LogId, batch: int, seconds: float) 
 def measure_reading(store: GroupCommit, log: LogId, page: int) -> str:
     cpu, start = time.process_time(), time.perf_counter()
     count = after = 0
-    while entries := store.read(lambda view, after=after: view.logs.after(log, after, page)):
+    while entries := store.read(lambda view, after=after: view.logs.after(log, after, page)).result():
         count += len(entries)
         after = entries[-1].sequence
     rate = count / (time.perf_counter() - start)
@@ -76,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
         began = time.perf_counter()
         store = GroupCommit(SqliteEngine.open(Path(folder)))
-        print(f"first start, Alembic included: {(time.perf_counter() - began) * 1000:.0f} ms")
+        print(f"first start, its tables included: {(time.perf_counter() - began) * 1000:.0f} ms")
         account = store.write(lambda t: t.accounts.add("ann", 0, is_admin=True, password_hash=None))
         store.flush()
         opened = [store.write(lambda t: t.rooms.open_direct(account.result().id, account.result().id))]
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def fill(store: GroupCommit, log: LogId) -> None:
-    while store.read(lambda view: view.logs.heads([log]))[log] < TO_READ:
+    while store.read(lambda view: view.logs.heads([log])).result()[log] < TO_READ:
         store.write(lambda t: t.logs.append([entry(log, number) for number in range(1000)]))
         store.flush()
 

@@ -12,6 +12,7 @@ from lanline.errors import MalformedPacket
 from lanline.proto.events import LinkEvent, MessageReceived
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.link import Link
+from lanline.proto.link.profile import LinkProfile
 
 CLIENT, SERVER, STRANGER = ("10.0.0.1", 1), ("10.0.0.2", 2), ("10.0.0.3", 3)
 _RECORD = b"\x16\xfe\xfd" + bytes(10)
@@ -44,11 +45,16 @@ class OpenExchanges:
 
 
 class Peers:
-    def __init__(self) -> None:
+    def __init__(self, profile_of_server: LinkProfile | None = None) -> None:
         self.now = 10.0
         self.client, self.server = (
-            Endpoint(exchanges=OpenExchanges(), reset_key=bytes(32), entropy=random.Random(seed).randbytes)  # noqa: S311 -- the same again for every input
-            for seed in (1, 2)
+            Endpoint(
+                exchanges=OpenExchanges(),
+                reset_key=bytes(32),
+                entropy=random.Random(seed).randbytes,  # noqa: S311 -- the same again for every input
+                profile=profile,
+            )
+            for seed, profile in ((1, None), (2, profile_of_server))
         )
         self.recorded: list[bytes] = []
         self.received: list[bytes] = []
@@ -73,13 +79,13 @@ class Peers:
         left: list[bytes] = []
         while True:
             while (happened := endpoint.next_event()) is not None:
-                self._note(*happened)
+                self.note(*happened)
             bursts = endpoint.datagrams_to_send(self.now)
             if not bursts:
                 return left
             left += [data for _, datagrams in bursts for data in datagrams]
 
-    def _note(self, link: Link, event: LinkEvent) -> None:
+    def note(self, link: Link, event: LinkEvent) -> None:
         if isinstance(event, MessageReceived):
             link.release(event.channel, len(event.payload))
             self.received.append(event.payload)

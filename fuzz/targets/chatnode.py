@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from lanline.client.chat.events import (
     ConversationChanged,
@@ -14,12 +13,14 @@ from lanline.client.chat.events import (
 )
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.session import AsDevice, NodeState
-from lanline.errors import CloseCode
+from lanline.client.chat.session import AsDevice
+from lanline.client.chat.values import NodeState
 from lanline.model.content import Text
 from lanline.model.rooms import Access, Role, Standing
 from lanline.proto.channels import Channel
-from lanline.proto.events import LinkEvent, MessageReceived
+from lanline.proto.events import MessageReceived
+from lanline.testing.clock import HandClock
+from lanline.testing.link import HandLink
 from lanline.wire.chat.answers import Refused, ServerSays
 from lanline.wire.chat.conversations import (
     Conversation,
@@ -43,59 +44,6 @@ from targets._peers import join, pieces
 
 _LAB, _ANN, _BEN = 10, 1, 2
 _CONTROL = {chr(code) for code in range(32) if chr(code) != "\t"} | {"\x7f"}
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.timers: list[_Timer] = []
-
-    def now(self) -> float:
-        return 0.0
-
-    def now_ms(self) -> int:
-        return 1_700_000_000_000
-
-    def call_later(self, _delay_s: float, callback: Callable[[], None]) -> _Timer:
-        timer = _Timer(callback)
-        self.timers.append(timer)
-        return timer
-
-    def ring_all(self) -> None:
-        timers, self.timers = self.timers, []
-        for timer in timers:
-            if timer.is_live:
-                timer.callback()
-
-
-class _Timer:
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback = callback
-        self.is_live = True
-
-    def cancel(self) -> None:
-        self.is_live = False
-
-
-class _Link:
-    def __init__(self) -> None:
-        self.handler: Callable[[LinkEvent], None] = lambda _: None
-        self.is_open = True
-
-    def set_handler(self, handler: Callable[[LinkEvent], None]) -> None:
-        self.handler = handler
-
-    def send_nowait(self, _channel: Channel, _payload: bytes) -> int:
-        return 1
-
-    def is_writable(self, _channel: Channel) -> bool:
-        return self.is_open
-
-    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None:
-        del code, reason
-        self.is_open = False
-
-    def say(self, payload: bytes) -> None:
-        self.handler(MessageReceived(Channel.CHAT, payload))
 
 
 def _member(account: int) -> Member:
@@ -135,21 +83,21 @@ _IMAGE = History.in_memory().image()
 
 
 def fuzz_one(data: bytes) -> None:
-    clock, link = _Clock(), _Link()
+    clock, link = HandClock(), HandLink(bytes(32))
     node = ChatNode(clock, random.Random(1).randbytes, History.in_memory(_IMAGE), AsDevice())  # noqa: S311 -- the same again for every input
     node.subscribe(_check)
     node.on_connected(link)
     skipped = data[:1] == b"\xff"
     for message in () if skipped else _BEGINNING:
-        link.say(encode_message(message))
+        link.give(MessageReceived(Channel.CHAT, encode_message(message)))
     node.say("#lab", Text("one"))
     node.say("ben", Text("two"))
     node.read_earlier(_LAB, 2)
     for what, payload in pieces(data[1:]):
-        link.say(payload)
+        link.give(MessageReceived(Channel.CHAT, payload))
         if what & 1:
             clock.ring_all()
-    assert link.is_open == (node.state is not NodeState.OFFLINE)
+    assert (link.closed is None) == (node.state is not NodeState.OFFLINE)
     _check_kept(node)
 
 

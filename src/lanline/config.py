@@ -45,6 +45,7 @@ Bytes = Annotated[int, Meta(ge=0, le=2**53, description="a number of bytes: a wh
 Text = Annotated[str, Meta(min_length=1, max_length=253, description="a text of 1 to 253 characters")]
 Switch = Annotated[bool, Meta(description="true or false")]
 Level = Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")]
+Addresses = Annotated[str, Meta(pattern="^(private|all|none)$", description='"private", "all" or "none"')]
 Format = Annotated[str, Meta(pattern="^(text|json)$", description="text or json")]
 
 
@@ -55,6 +56,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     messages_burst: Count = _KEPT.messages_burst
     requests_per_s: Rate = _KEPT.requests_per_s
     requests_burst: Count = _KEPT.requests_burst
+    message_quota_bytes: Bytes = _KEPT.message_quota_bytes
+    least_free_bytes: Bytes = _KEPT.least_free_bytes
     blob_quota_bytes: Bytes = _KEPT.blob_quota_bytes
     most_rooms_created: Count = _KEPT.most_rooms_created
     most_accounts: Count = _KEPT.most_accounts
@@ -88,7 +91,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     open: Switch = _KEPT.is_open
     lobby: Text = _KEPT.lobby
     members_may_invite: Switch = _KEPT.members_may_invite
-    tells_addresses: Switch = _KEPT.tells_addresses
+    tells_addresses: Addresses = _KEPT.tells_addresses
     limits: Limits = Limits()
     log: Logging = Logging()
 

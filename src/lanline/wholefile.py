@@ -54,6 +54,15 @@ def replace_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """With all above that are missing, each on the disk: a power cut takes none of them with what was put into them."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(path.parent)
+    folder.mkdir(exist_ok=True)  # raises where a file has its name
+
+
 def sync_folder(folder: Path) -> None:
     """A file is on the disk only when its name is."""
     if os.name != "posix":

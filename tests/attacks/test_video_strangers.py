@@ -59,12 +59,12 @@ def test_a_stranger_is_allowed_a_few_bytes_and_one_message(tmp_path: Path) -> No
 
 
 def test_strangers_are_few_and_their_time_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "MAX_STRANGERS", 20)
-    monkeypatch.setattr(admission, "SIGN_IN_TIMEOUT_S", 0.6)
-    counts, _ = attacked(tmp_path, lambda address, _: hold_links(address, 1.6, RATE))
+    monkeypatch.setattr(admission, "MAX_STRANGERS", 4)  # so few that a busy machine answers more in this time
+    monkeypatch.setattr(admission, "SIGN_IN_TIMEOUT_S", 1.0)
+    counts, _ = attacked(tmp_path, lambda address, _: hold_links(address, 2.4, RATE))
     assert counts["closed BUSY"] > 0, "more than there is room for"
-    assert counts["closed UNREACHABLE"] >= 20, "and those that were in had to go"
-    assert counts["held"] <= 20
+    assert counts["closed UNREACHABLE"] >= 4, "and those that were in had to go"
+    assert counts["held"] <= 4
 
 
 def test_a_viewer_that_lies_without_end_gets_bounded_work_for_it(tmp_path: Path) -> None:

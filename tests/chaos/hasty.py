@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from lanline.__main__ import main
-from lanline.server.appends import Appends
-from lanline.wire.chat.entries import Committed, Place
+from lanline.core.appends import Appends
+from lanline.model.logs import Appended
 
 _LATE_S = 5.0
 hand_in = Appends._hand_in
 
 
 def acknowledge_and_write_later(appends: Appends) -> None:
-    for place, (entry, (session, request)) in enumerate(
+    for place, (entry, (author, tag)) in enumerate(
         zip(appends._waiting.entries, appends._waiting.senders, strict=True), 1
     ):
-        conversation = appends._state.conversations.get(entry.log)
-        assert conversation is not None
-        session.send(Committed((Place(request, conversation.head + place, entry.time_ms),)))
+        author.committed([(tag, Appended(place, entry.time_ms))])
     appends._is_writing = True
-    appends._state.clock.call_later(_LATE_S, lambda: hand_in(appends))
+    appends._clock.call_later(_LATE_S, lambda: hand_in(appends))
 
 
 Appends._hand_in = acknowledge_and_write_later  # type: ignore[method-assign]

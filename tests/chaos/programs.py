@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from e2e.nodes import ENVIRONMENT
+
 LANLINE = (sys.executable, "-m", "lanline")
 _PASSWORD = "correct horse battery"
 
@@ -28,7 +30,7 @@ class Program:
                 stdin=subprocess.PIPE if is_talked_to else subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=os.environ | {"LANLINE_PASSWORD": _PASSWORD, "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"LANLINE_PASSWORD": _PASSWORD, "PYTHONUNBUFFERED": "1"} | ENVIRONMENT,
             )
 
     @property

@@ -7,6 +7,8 @@ is killed is drawn from the seed; when things happen is the machine's, so that a
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import random
 import shutil
 import signal
@@ -15,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -22,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from chaos.evidence import add_histories, add_server_log, problems_of_printed
 from chaos.people import ROOM, Chatter, Follower, Person, Sender
 from chaos.programs import LANLINE, Program, Stable
+from e2e.nodes import end_nodes
 from serverhouse.ports import free_port
 from sim.system.ledger import Ledger, PromiseBroken, problems_of
 
@@ -45,7 +49,7 @@ class Chaos:
         outputs.mkdir()
         self.stable = Stable(outputs, command)
         self.server = self._serve()
-        homes = self.folder / "homes"
+        self.homes = homes = self.folder / "homes"
         self.people = [
             kind(name, self.stable, self.ledger, homes, seed) for kind, name in zip(_KINDS, _NAMES, strict=True)
         ]
@@ -90,8 +94,12 @@ class Chaos:
         self._drain()
 
     def _strike(self) -> None:
-        if self.rng.random() < 0.5:
+        what = self.rng.random()
+        if what < 0.4:
             self._strike_server()
+            return
+        if what < 0.6:
+            self._kill_node()
             return
         clients = [program for program in self.stable.running() if program is not self.server]
         if clients:
@@ -100,6 +108,14 @@ class Chaos:
     def _strike_server(self) -> None:
         self._hurt(self.server, "server")
         self._restart_server()
+
+    def _kill_node(self) -> None:
+        """The process that owns a home, behind the back of its programs."""
+        places = sorted(self.homes.glob("*/node.json"))
+        if places:
+            with suppress(OSError, ValueError):  # it is just ending
+                os.kill(json.loads(self.rng.choice(places).read_bytes())["pid"], signal.SIGKILL)
+                self.strikes["node killed"] += 1
 
     def _kill_server(self) -> None:
         self.strikes["server killed"] += self.server.kill()
@@ -150,6 +166,7 @@ class Chaos:
         for person in self.people:
             person.end()
         self.stable.clear()
+        end_nodes(self.homes)
         if keep:
             print(f"all files are in {self.folder}")
         else:

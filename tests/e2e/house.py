@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from e2e.nodes import ENVIRONMENT, end_nodes
 from e2e.program import COMMAND
 
 LIMIT_S = 90.0
@@ -22,7 +23,7 @@ READY = "is ready."
 
 def clean_environment(**more: str) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
-    return ours | {"LANLINE_PASSWORD": PASSWORD} | more
+    return ours | ENVIRONMENT | {"LANLINE_PASSWORD": PASSWORD} | more
 
 
 def command(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -150,6 +151,7 @@ class House:
         return [line["text"] for line in map(json.loads, done.stdout.splitlines())]
 
     def dispose(self) -> None:
+        end_nodes(self.folder)
         for server in self._servers:
             server.dispose()
 

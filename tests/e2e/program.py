@@ -13,8 +13,10 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from e2e.nodes import ENVIRONMENT
 
 LIMIT_S = 60.0
 COMMAND = [sys.executable, "-m", "lanline"]
@@ -45,9 +47,14 @@ class Program:
     """`out` is what others said, `aside` what the program tells; at a terminal both are the screen."""
 
     def __init__(
-        self, *arguments: str, at_terminal: bool = False, environment: Mapping[str, str] = {}, **settings: Any
+        self,
+        *arguments: str,
+        at_terminal: bool = False,
+        environment: Mapping[str, str] = {},
+        program: Sequence[str] = COMMAND,
+        **settings: Any,
     ) -> None:
-        command = [*COMMAND, *arguments]
+        command = [*program, *arguments]
         self._terminal = -1
         self._answered = 0
         if at_terminal:
@@ -60,7 +67,7 @@ class Program:
                 stderr=inner,
                 start_new_session=True,
                 preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 -- one system call
-                env=os.environ | {"TERM": "xterm"} | environment,
+                env=os.environ | ENVIRONMENT | {"TERM": "xterm"} | environment,
                 **settings,
             )
             os.close(inner)
@@ -68,7 +75,7 @@ class Program:
             self._input = self._terminal
         else:
             settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
-            self.process = subprocess.Popen(command, bufsize=0, env=os.environ | environment, **settings)
+            self.process = subprocess.Popen(command, bufsize=0, env=os.environ | ENVIRONMENT | environment, **settings)
             self.out, self.aside = (
                 Watched(stream.fileno() if stream else -1) for stream in (self.process.stdout, self.process.stderr)
             )

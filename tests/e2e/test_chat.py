@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from e2e.nodes import ENVIRONMENT
 from e2e.program import Program
 from e2e.town import OUTSIDE, PASSWORD, Town
 
@@ -39,14 +40,12 @@ class Square(Town):
 
     def enters(self, name: str) -> Program:
         """Joined, and sitting there."""
-        return self.at_terminal(
-            name,
-            "--server",
-            f"127.0.0.1:{self.port}",
-            "--name",
-            name,
-            environment={"LANLINE_PASSWORD": PASSWORD},
-        )
+        options = ("--server", f"127.0.0.1:{self.port}", "--name", name)
+        program = self.chat(name, *options, at_terminal=True, environment={"LANLINE_PASSWORD": PASSWORD})
+        program.wait_out("Are they the same")
+        program.write("yes\r")
+        program.wait_out(f"Connected to .* as {name}")
+        return program
 
     def dispose(self) -> None:
         for program in self._chats:
@@ -56,7 +55,7 @@ class Square(Town):
 
 @pytest.fixture(name="square")
 def _square(tmp_path: Path) -> Iterator[Square]:
-    assert not any(name.startswith("LANLINE_") for name in OUTSIDE)
+    assert {name for name in OUTSIDE if name.startswith("LANLINE_")} == set(ENVIRONMENT)
     made = Square(tmp_path)
     try:
         made.open()
@@ -72,18 +71,20 @@ def leaves(program: Program, how: str = "\x04") -> int:
 
 def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> None:
     ann = square.chat("ann", at_terminal=True)
+    words = square.key_words.split()
     for question, answer in (
         ("Server", "no such place"),
         ("names no server.*Server", f"127.0.0.1:{square.port}"),
         ("Nickname", "a b"),
         ("none of them.*Nickname", "ann"),
+        (f"{words[0]}.*{words[-1]}.*Are they the same", "yes"),
         ("Password", "short"),
-        ("at least 8 characters\\..*Password", PASSWORD),
+        ("at least 10 characters\\..*Password", PASSWORD),
         ("The same again", PASSWORD),
     ):
         ann.wait_out(f"(?s){question}")
         ann.write(f"{answer}\r")
-    ann.wait_out("(?s)You are ann.*Compare its words")
+    ann.wait_out("You are ann")
     ann.wait_out("Connected to .* as ann")
     assert PASSWORD not in ann.out.text
     ben = square.enters("ben")
@@ -100,6 +101,8 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> 
 def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     square.enters("ann")
     thief = square.chat("thief", "--server", f"127.0.0.1:{square.port}", "--name", "ANN", at_terminal=True)
+    thief.wait_out("Are they the same")
+    thief.write("yes\r")
     thief.wait_out("Password")
     thief.write("some other password\r")
     thief.wait_out("The same again")

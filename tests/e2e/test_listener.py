@@ -23,7 +23,8 @@ from lanline.transport.linkhost import LinkHost
 from lanline.transport.listener import Listener
 from lanline.transport.steeredsocket import SteeredSocket
 from lanline.transport.udp import UdpSocket
-from lanline.transport.websocket import connect, listen
+from lanline.transport.websocket import connect
+from lanline.transport.websockethost import listen
 
 HOST, CALLER = Identity.generate(), Identity.generate()
 

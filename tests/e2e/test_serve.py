@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import LIMIT_S, PASSWORD, House, command, house
+from e2e.town import words_of_server
 from lanline.model.invites import InviteLink
 from serverhouse.ports import free_port
 
@@ -108,7 +109,9 @@ def test_logs_hold_no_secrets_and_nothing_that_was_said(home: House) -> None:
     assert server.first_invite is not None
     home.join("ann", server.first_invite)
     home.say("ann", "between you and me")
-    assert home.member("ben", "join", f"127.0.0.1:{server.port}", "--name", "ann").returncode in {0, 1}
+    words = words_of_server(home.data)
+    done = home.member("ben", "join", f"127.0.0.1:{server.port}", "--name", "ann", "--accept-key", words)
+    assert done.returncode in {0, 1}
     assert server.end() == 0
     for line in server.logged.splitlines():
         assert json.loads(line)["level"]
@@ -139,6 +142,7 @@ def test_settings_come_from_the_file_in_the_folder(home: House) -> None:
     (home.data / "lanline.toml").write_text('server_name = "the ship"\nopen = true\nlobby = "#deck"\n')
     server = home.serve()
     assert "Lanline server the ship is ready." in server.said
-    done = home.member("ann", "join", f"127.0.0.1:{server.port}", "--name", "ann")
+    words = words_of_server(home.data)
+    done = home.member("ann", "join", f"127.0.0.1:{server.port}", "--name", "ann", "--accept-key", words)
     assert done.returncode == 0, done.stderr
     assert [room["name"] for room in home.admin_json("admin", "rooms")] == ["#deck"]

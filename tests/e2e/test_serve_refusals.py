@@ -73,7 +73,7 @@ def test_a_damaged_or_newer_database_is_left_alone(home: House) -> None:
     home.serve().end()
     path = home.data / "lanline.sqlite"
     with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("PRAGMA user_version = 9999")
         database.commit()
     before = path.read_bytes()
     assert "newer Lanline" in refused(home.start())

@@ -28,6 +28,9 @@ from lanline.wire.chat.messages import decode_server_message, encode_message
 from lanline.wire.chat.signin import VERSIONS, Hello, SignedIn, SignIn
 from serverhouse.ports import free_port
 
+TO_THE_LAST_BYTE = {"LANLINE_LIMITS_LEAST_FREE_BYTES": "0"}
+"""These disks are smaller than what a server keeps free."""
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[House]:
@@ -146,7 +149,7 @@ def unwell(health: str) -> str:
 
 def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: House, small_disk: Path) -> None:
     home.data = small_disk / "data"
-    server = home.serve("--metrics-port", "0")
+    server = home.serve("--metrics-port", "0", **TO_THE_LAST_BYTE)
     health = server.said.partition("Health   ")[2].split()[0]
     home.join("ann", server.first_invite)
     home.say("ann", "before")
@@ -176,7 +179,7 @@ def test_a_full_disk_stops_writing_and_nothing_else_and_room_heals_it(home: Hous
 
 def test_a_server_starts_on_a_disk_that_is_full_and_tells_what_was_said(home: House, small_disk: Path) -> None:
     home.data = small_disk / "data"
-    server = home.serve(port=free_port())
+    server = home.serve(port=free_port(), **TO_THE_LAST_BYTE)
     port = server.port
     home.join("ann", server.first_invite)
     home.say("ann", "before")

@@ -5,7 +5,7 @@ numbers painted into the pictures.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -63,13 +63,21 @@ def is_in_step(film: Path, least_beeps: int) -> bool:
 
 
 def record_in_step(
-    house: Cinema, home: Path, link: str, folder: Path, name: str, *, least_beeps: int, shown: str = r"[789]\d shown"
+    house: Cinema,
+    home: Path,
+    link: str,
+    folder: Path,
+    name: str,
+    *,
+    least_beeps: int,
+    shown: str = r"[789]\d shown",
+    is_good: Callable[[Path], bool] = Path.exists,
 ) -> Path:
     """One of several tries has to be: what a busy machine did not send in time is in none."""
     for number in range(TRIES):
         film = folder / f"{number} {name}"
         record(house, home, link, film, shown)
-        if is_in_step(film, least_beeps):
+        if is_in_step(film, least_beeps) and is_good(film):
             return film
     pytest.fail(f"none of {TRIES} recordings was in step")
 
@@ -98,6 +106,13 @@ def sounds(film: Path) -> list[float]:
         return [float(packet.pts * packet.time_base) for packet in container.demux(audio=0) if packet.pts is not None]
 
 
+def has_its_sound(film: Path) -> bool:
+    """Each frame once, and nearly all of them: a machine that is busy for a third of a second leaves out as much."""
+    times = sounds(film)
+    assert min(np.diff(times)) > 0.010, "none is there twice"
+    return len(times) >= 0.85 * (times[-1] - times[0]) / 0.020
+
+
 @pytest.mark.parametrize(
     ("codec", "endings"),
     [("jpeg", "mkv mp4"), ("h264", "mkv mp4"), ("vp8", "mkv webm"), ("av1", "mkv mp4 webm")],
@@ -108,11 +123,7 @@ def test_what_is_heard_and_what_is_recorded_is_in_step_with_the_pictures(
     link = serve(house, tmp_path / "ann", "--audio", "--codec", codec)
     listen(house, tmp_path / "carl", link, most_missing=2.0, most_astray_ms=40)
     for ending in endings.split():
-        film = record_in_step(house, tmp_path / "bob", link, tmp_path, f"film.{ending}", least_beeps=2)
-        times = sounds(film)
-        assert min(np.diff(times)) > 0.010, "none is there twice"
-        # A machine that is busy for a third of a second leaves out as much at the source.
-        assert len(times) >= 0.85 * (times[-1] - times[0]) / 0.020
+        record_in_step(house, tmp_path / "bob", link, tmp_path, f"film.{ending}", least_beeps=2, is_good=has_its_sound)
 
 
 def test_the_sound_of_a_film_is_sent_with_its_pictures(house: Cinema, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from lanline.proto.events import LinkClosed, LinkEvent, SendBufferDrained
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
-from lanline.transport.websocket import WebSocketHost, WebSocketTransport, connect, listen
+from lanline.transport.websocket import WebSocketTransport, connect
+from lanline.transport.websockethost import WebSocketHost, listen
 
 SERVER, CLIENT = Identity.generate(), Identity.generate()
 T = TypeVar("T")

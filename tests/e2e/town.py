@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from e2e.nodes import ENVIRONMENT, end_nodes
+from lanline.crypto.words import fingerprint_words
+from lanline.server.datafolder import DataFolder
 from serverhouse.ports import free_port
 
 LIMIT_S = 90.0
 COMMAND = [sys.executable, "-m", "lanline"]
 PASSWORD = "correct horse battery"
-OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")} | ENVIRONMENT
 
 
 class Town:
@@ -65,7 +67,22 @@ class Town:
         return process
 
     def join(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.run(name, "join", f"127.0.0.1:{self.port}", "--name", name, *options, LANLINE_PASSWORD=PASSWORD)
+        return self.run(
+            name,
+            "join",
+            f"127.0.0.1:{self.port}",
+            "--name",
+            name,
+            "--accept-key",
+            self.key_words,
+            *options,
+            LANLINE_PASSWORD=PASSWORD,
+        )
+
+    @property
+    def key_words(self) -> str:
+        """As whoever runs the server reads them."""
+        return words_of_server(self.folder / "data")
 
     def admin(self, *words: str) -> None:
         """As the operator, on the folder of the server."""
@@ -81,14 +98,15 @@ class Town:
         for process in self._running:
             process.kill()
             process.communicate()
+        end_nodes(self.folder)
         self.close(signal.SIGKILL)
+
+
+def words_of_server(data: Path) -> str:
+    return " ".join(fingerprint_words(DataFolder(data).read_fingerprint()))
 
 
 def parsed(line: str) -> dict[str, Any]:
     value = json.loads(line)
     assert isinstance(value, dict)
     return value
-
-
-def words_of_key(text: str) -> list[str]:
-    return re.findall(r"^ {4}(\w+(?: \w+){5})$", text, re.MULTILINE)

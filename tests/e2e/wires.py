@@ -22,7 +22,8 @@ from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.memory import MemoryNetwork
 from lanline.transport.udp import UdpSocket
-from lanline.transport.websocket import WebSocketHost, WebSocketTransport
+from lanline.transport.websocket import WebSocketTransport
+from lanline.transport.websockethost import WebSocketHost
 
 HOST_IDENTITY, CALLER_IDENTITY = Identity.generate(), Identity.generate()
 

@@ -92,8 +92,10 @@ _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 class Postfix:
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, sasl_port: int | None = None) -> None:
+        """Without `sasl_port`, passwords are checked by a server of our own."""
         self.root = Path(tempfile.mkdtemp(prefix="lanline-postfix-"))
+        self._sasl_port = sasl_port
         self.root.chmod(0o755)
         self.starttls_port, self.smtps_port, self.open_port = (free_port() for _ in range(3))
         self._pair = pair
@@ -103,7 +105,7 @@ class Postfix:
     def __enter__(self) -> Self:
         self._stage.__enter__()
         try:
-            self._write(self._stage.serve_streams(Doorman(USER, PASSWORD)))
+            self._write(self._sasl_port or self._stage.serve_streams(Doorman(USER, PASSWORD)))
             # Its own session: master signals its whole process group when it ends.
             with (self.root / "start.log").open("wb") as start_log:
                 self._process = subprocess.Popen(

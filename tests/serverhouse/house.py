@@ -15,10 +15,10 @@ from lanline.server.chatserver import ChatServer
 from lanline.storage.api import Engine
 from lanline.storage.groupcommit import GroupCommit
 from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.testing.clock import HandClock
+from lanline.testing.link import BUFFER_BYTES, HandLink
 from lanline.wire.chat import answers, blobs, conversations, entries, signin
 from lanline.wire.chat.messages import ClientMessage, decode_server_message, encode_message
-from serverhouse.clock import HandClock
-from serverhouse.links import BUFFER_BYTES, HandLink
 
 M = TypeVar("M")
 PASSWORD = "correct horse"
@@ -61,15 +61,22 @@ class House:
         self.entropy = random.Random(1).randbytes
         self.clients: list[Client] = []
         self.operator_fingerprint = b"o" * 32
+        self.free_bytes = 10**12
         self.start()
 
     def start(self, wrap: Callable[[Engine], Engine] = lambda engine: engine) -> None:
         self.engine = wrap(SqliteEngine.open(self.folder))
         self.store = GroupCommit(self.engine)
         self.server = ChatServer(
-            self.store, self.clock, self.hasher, self.entropy, self.settings, self.operator_fingerprint
+            self.store,
+            self.clock,
+            self.hasher,
+            self.entropy,
+            self.settings,
+            self.operator_fingerprint,
+            lambda: self.free_bytes,
         )
-        self.server.open()
+        self.server.open().result()
 
     def stop(self) -> None:
         self.store.close()
@@ -91,7 +98,7 @@ class House:
         self.settle()
 
     def call(
-        self, key: bytes | str, buffer_bytes: int = BUFFER_BYTES, address: tuple[str, int] = ("192.0.2.1", 4000)
+        self, key: bytes | str, buffer_bytes: int = BUFFER_BYTES, address: tuple[str, int] = ("10.0.0.1", 4000)
     ) -> Client:
         fingerprint = key if isinstance(key, bytes) else key.encode().ljust(32, b".")
         client = Client(self, HandLink(fingerprint, buffer_bytes))

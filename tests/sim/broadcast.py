@@ -18,11 +18,11 @@ from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher
 from lanline.proto.media.viewer import FrameArrived, StreamOffered, Viewer
+from lanline.testing.conditions import Conditions
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address
+from lanline.testing.world import SimWorld
 from lanline.wire.video import StreamCodec, Subscribe
-from sim.conditions import Conditions
-from sim.network import SimNetwork
-from sim.trace import Address
-from sim.world import SimWorld
 
 PUBLISHER: Address = ("publisher", 6000)
 _MESSAGE = b"\x01"

@@ -19,11 +19,11 @@ from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.handshake import KeyExchanges
 from lanline.proto.link.link import Link
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address
+from lanline.testing.world import SimNode, SimWorld
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
-from sim.trace import Address
 from sim.weather import random_conditions, random_events, schedule
-from sim.world import SimNode, SimWorld
 
 SERVER: Address = ("server", 5265)
 _CHANNELS = (Channel.CONTROL, Channel.CHAT, Channel.BULK)

@@ -9,9 +9,9 @@ import os
 import pytest
 
 from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.testing.conditions import BernoulliLoss, Conditions, UniformJitter
 from lanline.wire.video import StreamCodec
 from sim.broadcast import Broadcast
-from sim.conditions import BernoulliLoss, Conditions, UniformJitter
 
 MOST_S = 5.0
 WATCHED_S = 8.0

@@ -10,9 +10,9 @@ import random
 import pytest
 
 from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, UniformJitter
 from lanline.wire.video import StreamCodec, Subscribe
 from sim.broadcast import PUBLISHER, Broadcast, percentile
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, UniformJitter
 from sim.weather import random_conditions
 
 SECONDS = 30.0

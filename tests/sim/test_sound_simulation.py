@@ -11,9 +11,9 @@ import random
 import pytest
 
 from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
 from lanline.wire.video import StreamCodec, Subscribe
 from sim.broadcast import OPUS, Broadcast, percentile
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
 from sim.listening import Listening
 from sim.weather import random_conditions
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 
-from lanline.client.chat.history import History
+from lanline.client.chat.history import History, OutboxRow, OutboxRows
 from lanline.client.chat.outbox import Outbox
-from lanline.client.chat.outboxrows import OutboxRow, OutboxRows
-from lanline.errors import RequestRefused
+from lanline.core import changes
+from lanline.core.appends import Appends
+from lanline.gateways.lanline.catchup import CatchUp
+from lanline.gateways.lanline.followers import Followers
 from lanline.model.accounts import DeviceId
 from lanline.model.logs import Appended, Cursor, LogId, NewEntry
-from lanline.server.appends import Appends
-from lanline.server.catchup import CatchUp
-from lanline.services.delivery import Feeds
 from lanline.storage.sqlite.logs import SqliteLogs
-from lanline.wire.chat.entries import Committed, LogEntry, Place
+from lanline.testing.trace import first_difference
+from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.entries import LogEntry
 from sim.run import run_system_seed
 from sim.system.disk import Database
 from sim.system.ledger import PromiseBroken
 from sim.system.scenario import SystemScenario
-from sim.trace import first_difference
 
 SEEDS_IN_CI = 48
 SEEDS_TO_NOTICE = range(1, 60)
@@ -71,10 +72,8 @@ def test_an_acknowledgement_before_the_commit_is_noticed(monkeypatch: pytest.Mon
     hand_in = Appends._hand_in
 
     def acknowledge_at_once(appends: Appends) -> None:
-        for entry, (session, request) in zip(appends._waiting.entries, appends._waiting.senders, strict=True):
-            conversation = appends._state.conversations.get(entry.log)
-            assert conversation is not None
-            session.send(Committed((Place(request, conversation.head + 1, entry.time_ms),)))
+        for entry, (author, tag) in zip(appends._waiting.entries, appends._waiting.senders, strict=True):
+            author.committed([(tag, Appended(1, entry.time_ms))])
         hand_in(appends)
 
     monkeypatch.setattr(Appends, "_hand_in", acknowledge_at_once)
@@ -95,25 +94,26 @@ def test_a_disk_that_does_not_sync_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 def test_a_repeat_that_is_taken_for_new_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     append, chance = SqliteLogs._append, random.Random(1)
 
-    def forget_the_id(logs: SqliteLogs, entry: NewEntry, heads: dict[LogId, int]) -> Appended:
-        return append(logs, msgspec.structs.replace(entry, entry_id=chance.randbytes(16)), heads)
+    def forget_the_id(logs: SqliteLogs, entry: NewEntry, *rest: Any) -> Appended:
+        return append(logs, msgspec.structs.replace(entry, entry_id=chance.randbytes(16)), *rest)
 
     monkeypatch.setattr(SqliteLogs, "_append", forget_the_id)
     expect_noticed("twice")
 
 
 def test_an_entry_that_one_follower_is_not_sent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    publish = Feeds.publish
+    publish = Followers.publish
 
-    def skip_one(feeds: Feeds[object], log: LogId, entries: Sequence[LogEntry]) -> list[object]:
-        live = dict(feeds._live.get(log, {}))
-        for follower in list(live)[-1:]:
-            del feeds._live[log][follower]
-        stragglers = publish(feeds, log, entries)
-        feeds._live[log] = live
-        return stragglers
+    def skip_one(followers: Followers[object], change: changes.Appended) -> tuple[int, list[object]]:
+        live = followers._live.get(change.log)
+        if live is None or len(live.sends) < 2:
+            return publish(followers, change)
+        skipped, send = live.sends.popitem()
+        told = publish(followers, change)
+        live.sends[skipped] = send
+        return told
 
-    monkeypatch.setattr(Feeds, "publish", skip_one)
+    monkeypatch.setattr(Followers, "publish", skip_one)
     expect_noticed("after the weather has cleared")
 
 
@@ -134,14 +134,13 @@ def test_two_appends_in_the_other_order_are_noticed(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_message_that_is_refused_in_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drop(outbox: Outbox, request: int, refused: RequestRefused) -> bool:
-        row = outbox.take(request)
+    def drop(outbox: Outbox, message: Refused) -> None:
+        row = outbox._take(message.request)
         if row is not None:
-            outbox._rows.refuse(row.entry_id, refused.code, "")
+            outbox._rows.refuse(row.entry_id, message.known_code, "")
             outbox._rows.forget(row.entry_id)
-        return row is not None
 
-    monkeypatch.setattr(Outbox, "refuse", drop)
+    monkeypatch.setattr(Outbox, "on_refused", drop)
     expect_noticed("has vanished|is said to be|acknowledged and is lost")
 
 
@@ -163,7 +162,7 @@ def test_a_cursor_that_goes_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 
     def halve(logs: SqliteLogs, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         moved = advance(logs, log, device, cursor)
-        logs._driver.execute("UPDATE cursors SET delivered = delivered / 2 WHERE device != ?", (device,))
+        logs._connection.execute("UPDATE cursors SET delivered = delivered / 2 WHERE device != ?", (device,))
         return moved
 
     monkeypatch.setattr(SqliteLogs, "advance", halve)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
-from sim.trace import Address
-from sim.world import SimWorld
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
+from lanline.testing.trace import Address
+from lanline.testing.world import SimWorld
 
 _LONGEST_PARTITION_S = 60.0
 _SLOWEST_BYTES_PER_S = 8_000.0

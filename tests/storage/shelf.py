@@ -30,7 +30,7 @@ class Shelf:
         return ticket.result()
 
     def read(self, work: Callable[[View], T]) -> T:
-        return self.store.read(work)
+        return self.store.read(work).result()
 
     def reopen(self) -> None:
         self.store.close()
@@ -50,6 +50,11 @@ class Shelf:
 
     def entries(self, log: LogId, after: int = 0, limit: int = 1000) -> list[Entry]:
         return self.read(lambda v: v.logs.after(log, after, limit))
+
+
+def number_of(entry: Entry) -> int:
+    """What it was made of by `new_entry`. Its time may be later: no entry is earlier than the one before it."""
+    return int.from_bytes(entry.entry_id, "big")
 
 
 def new_entry(log: int, number: int, account: int = 1, device: int = 1, content: bytes = b"hi") -> NewEntry:

@@ -141,3 +141,25 @@ def test_a_read_in_bytes_stops_before_it_is_too_large_and_gives_at_least_one(she
 
     assert [after(size) for size in (0, 299, 300, 10_000)] == [[3], [3, 4], [3, 4, 5], [3, 4, 5, 6, 7]]
     assert [before(size) for size in (0, 299, 300, 10_000)] == [[8], [7, 8], [6, 7, 8], [4, 5, 6, 7, 8]]
+
+
+def test_no_entry_is_earlier_than_the_one_before_it(shelf: Shelf, log: LogId) -> None:
+    places = shelf.append([new_entry(log, 5), new_entry(log, 3)])
+    shelf.reopen()
+    places += shelf.append([new_entry(log, 4), new_entry(log, 9), new_entry(log, 3)])
+    assert [each.time_ms for each in places] == [5, 5, 5, 9, 5]
+    assert [each.time_ms for each in shelf.entries(log)] == [5, 5, 5, 9]
+
+
+def test_what_each_account_has_written_is_counted_once(shelf: Shelf, log: LogId) -> None:
+    bob = shelf.add_account("bob").id
+    entries = [new_entry(log, 1, content=b"12345"), new_entry(log, 2, account=bob, content=b"1")]
+    for _ in range(2):
+        shelf.append(entries)
+    with pytest.raises(RecordMissing):
+        shelf.append([new_entry(99, 3)])
+    shelf.reopen()
+    assert [shelf.read(lambda v, each=each: v.accounts.message_bytes(each)) for each in (AccountId(1), bob)] == [
+        105,
+        101,
+    ]

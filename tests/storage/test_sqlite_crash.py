@@ -126,7 +126,7 @@ def test_torn_or_scribbled_end_of_the_wal_loses_nothing_that_was_acknowledged(tm
 def test_writer_syncs_the_wal_at_every_commit(tmp_path: Path) -> None:
     engine = SqliteEngine.open(tmp_path)
     words = ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync", "foreign_keys")
-    setup = [engine._driver.execute(f"PRAGMA {word}").fetchone()[0] for word in words]
+    setup = [engine._writer.execute(f"PRAGMA {word}").fetchone()[0] for word in words]
     engine.close()
     assert setup == ["wal", 2, 1, 1, 1]
 

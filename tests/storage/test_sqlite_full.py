@@ -15,7 +15,7 @@ from lanline.model.accounts import AccountId
 from lanline.model.blobs import MAX_BLOB_BYTES
 from lanline.model.logs import LogId
 from lanline.storage.sqlite.engine import SqliteEngine
-from storage.shelf import Shelf, new_entry
+from storage.shelf import Shelf, new_entry, number_of
 
 LOG = LogId(1)
 
@@ -41,13 +41,13 @@ def fill(shelf: Shelf) -> tuple[list[int], StorageError]:
 def numbers(shelf: Shelf) -> list[int]:
     entries = shelf.entries(LOG, limit=10**6)
     assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
-    return [entry.time_ms for entry in entries]
+    return list(map(number_of, entries))
 
 
 def test_write_that_finds_no_room_fails_alone_and_later_ones_work(tmp_path: Path) -> None:
     shelf = prepared(tmp_path)
-    driver = shelf.store._engine._driver
-    driver.execute(f"PRAGMA max_page_count = {driver.execute('PRAGMA page_count').fetchone()[0] + 30}")
+    writer = shelf.store._engine._writer
+    writer.execute(f"PRAGMA max_page_count = {writer.execute('PRAGMA page_count').fetchone()[0] + 30}")
     small = shelf.store.write(lambda t: t.logs.append([new_entry(LOG, 1)]))
     large = shelf.store.write(lambda t: t.blobs.put(os.urandom(MAX_BLOB_BYTES), AccountId(1), 1))
     after = shelf.store.write(lambda t: t.logs.append([new_entry(LOG, 2)]))
@@ -64,7 +64,7 @@ def test_write_that_finds_no_room_fails_alone_and_later_ones_work(tmp_path: Path
     shelf.store.flush()
     assert all(isinstance(ticket.problem, StorageFull) for ticket in everybody)
     assert numbers(shelf) == kept
-    driver.execute("PRAGMA max_page_count = 1000000")
+    writer.execute("PRAGMA max_page_count = 1000000")
     assert shelf.append([new_entry(LOG, 100_000)])[0].sequence == len(numbers(shelf))
     shelf.store.close()
 

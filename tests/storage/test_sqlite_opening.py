@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
 
 from lanline.errors import (
     StorageDamaged,
@@ -23,10 +21,10 @@ from lanline.errors import (
     StorageUnusable,
 )
 from lanline.model.logs import LogId
-from lanline.storage.sqlite import connection, migration
+from lanline.storage.sqlite import connection, engine, migration
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
-from lanline.storage.sqlite.schema import APPLICATION_ID, REVISION, metadata
+from lanline.storage.sqlite.migration import APPLICATION_ID
 from storage.shelf import Shelf, new_entry
 
 
@@ -46,56 +44,99 @@ def change(folder: Path, words: str) -> None:
         database.execute(words)
 
 
-def test_migrations_end_in_the_tables_that_the_code_knows(tmp_path: Path) -> None:
-    make(tmp_path)
-    database = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
-    with database.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        for table, kind in connection.exec_driver_sql("SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"):
-            if table in metadata.tables:
-                assert kind == (metadata.tables[table].dialect_options["sqlite"]["with_rowid"] is False), table
-        (application,) = connection.exec_driver_sql("PRAGMA application_id").one()
-        assert application == APPLICATION_ID
-    database.dispose()
+def schema(path: Path) -> dict[str, object]:
+    """Of every table: its columns, keys, indexes and whether its rows lie in the order of the key."""
+    found: dict[str, object] = {}
+    with closing(sqlite3.connect(path)) as database:
+        tables = database.execute("SELECT name, wr FROM pragma_table_list WHERE schema = 'main'").fetchall()
+        for table, without_rowid in tables:
+            columns = database.execute(f"PRAGMA table_xinfo({table})").fetchall()
+            keys = sorted(row[2:] for row in database.execute(f"PRAGMA foreign_key_list({table})"))
+            indexes = {
+                (index, is_unique): [row[2] for row in database.execute(f"PRAGMA index_info({index})")]
+                for _, index, is_unique, *_ in database.execute(f"PRAGMA index_list({table})").fetchall()
+            }
+            found[table] = (without_rowid, columns, keys, indexes)
+        counted = database.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'").fetchall()
+        found["counted"] = sorted(counted)
+        found["version"] = database.execute("PRAGMA user_version").fetchone()
+        found["application"] = database.execute("PRAGMA application_id").fetchone()
+    return found
 
 
-def test_newest_migration_is_the_one_the_code_names() -> None:
-    script = ScriptDirectory(str(migration._MIGRATIONS))
-    assert script.get_heads() == [REVISION]
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """The folder of a server whose tables Alembic made."""
+    with tarfile.open(Path(__file__).parents[1] / "data" / "before-sql-steps.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "server"
 
 
-def test_ordinary_start_does_not_load_alembic(tmp_path: Path) -> None:
-    make(tmp_path)
-    script = (
-        "import sys; from pathlib import Path; from lanline.storage.sqlite.engine import SqliteEngine\n"
-        "SqliteEngine.open(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", script, tmp_path], check=False).returncode == 0
+def test_a_database_that_alembic_made_ends_in_the_same_tables_as_a_new_one(tmp_path: Path, older: Path) -> None:
+    make(tmp_path / "new")
+    before = schema(older / FILE_NAME)
+    assert before["version"] == (0,)
+    assert "alembic_version" in before
+    SqliteEngine.open(older).close()
+    after = schema(older / FILE_NAME)
+    assert after == schema(tmp_path / "new" / FILE_NAME)
+    assert after["application"] == (APPLICATION_ID,)
+    assert {"accounts", "devices", "entries", "settings"} <= set(after)
 
 
-def test_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migration, "_MIGRATIONS", tmp_path / "nowhere")
-    with pytest.raises(Exception, match="nowhere"):
-        SqliteEngine.open(tmp_path / "data")
+def test_a_database_that_alembic_made_keeps_its_rows_and_goes_on(older: Path) -> None:
+    with closing(sqlite3.connect(older / FILE_NAME)) as database:
+        before = database.execute("SELECT log, sequence, entry_id FROM entries ORDER BY log, sequence").fetchall()
+    shelf = Shelf(SqliteEngine.open, older)
+    ann, mal = (shelf.read(lambda v, name=name: v.accounts.by_name(name)) for name in ("ann", "mal"))
+    assert ann is not None
+    assert mal is not None
+    assert (ann.is_admin, ann.is_banned, mal.is_admin, mal.is_banned) == (True, False, False, True)
+    assert shelf.append([new_entry(2, 77)])[0].sequence == 19
+    kept = [(e.log, e.sequence, e.entry_id) for log in range(1, 6) for e in shelf.entries(LogId(log))]
+    assert [place for place in kept if place[:2] != (2, 19)] == before
+    assert len(before) == 35
+    assert shelf.add_account("zoe").id == 5
+    shelf.store.close()
+
+
+def test_migration_that_fails_leaves_what_was(older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = tmp_path / "steps"
+    shutil.copytree(migration.MIGRATIONS, steps)
+    (steps / "0004_wrong.sql").write_text("DROP TABLE settings;\nCREATE TABLE accounts (id);\n")
+    for module in (migration, engine):
+        monkeypatch.setattr(module, "MIGRATIONS", steps)
+    before = schema(older / FILE_NAME)
+    for folder in (older, tmp_path / "new"):
+        with pytest.raises(StorageUnusable, match="accounts already exists"):
+            SqliteEngine.open(folder)
+    assert schema(older / FILE_NAME) == before
     monkeypatch.undo()
-    make(tmp_path / "data")
+    SqliteEngine.open(older).close()
+    make(tmp_path / "new")
 
 
 def test_newer_database_is_refused_and_not_touched(tmp_path: Path) -> None:
     make(tmp_path)
-    change(tmp_path, "UPDATE alembic_version SET version_num = '0999'")
+    change(tmp_path, "PRAGMA user_version = 999")
     before = contents(tmp_path)
     with pytest.raises(StorageNewer, match="newer Lanline"):
         SqliteEngine.open(tmp_path)
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("words", ["DELETE FROM alembic_version", "UPDATE alembic_version SET version_num = 'x'"])
-def test_database_without_a_version_is_damaged(tmp_path: Path, words: str) -> None:
+def test_database_without_a_version_is_damaged(tmp_path: Path) -> None:
     make(tmp_path)
-    change(tmp_path, words)
+    change(tmp_path, "PRAGMA user_version = 0")
     with pytest.raises(StorageDamaged):
         SqliteEngine.open(tmp_path)
+
+
+@pytest.mark.parametrize("words", ["DELETE FROM alembic_version", "UPDATE alembic_version SET version_num = 'x'"])
+def test_database_of_alembic_without_a_version_is_damaged(older: Path, words: str) -> None:
+    change(older, words)
+    with pytest.raises(StorageDamaged):
+        SqliteEngine.open(older)
 
 
 def test_database_of_another_program_is_refused_and_not_touched(tmp_path: Path) -> None:
@@ -132,7 +173,7 @@ def test_damage_inside_is_told_when_it_is_met(tmp_path: Path) -> None:
 
 
 def test_second_server_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    engine = SqliteEngine.open(tmp_path)
+    first = SqliteEngine.open(tmp_path)
     with pytest.raises(StorageInUse, match="Another Lanline server"):
         SqliteEngine.open(tmp_path)
     script = (
@@ -142,8 +183,8 @@ def test_second_server_is_refused_with_a_sentence(tmp_path: Path) -> None:
     )
     words = [sys.executable, "-c", script, tmp_path]
     assert subprocess.run(words, check=False).returncode == 7
-    engine.close()
-    engine.close()
+    first.close()
+    first.close()
     assert subprocess.run(words, check=False).returncode == 0
 
 
@@ -184,8 +225,9 @@ def nobody() -> Iterator[None]:
 
 @pytest.fixture
 def open_to_all(tmp_path: Path) -> Path:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.name.startswith(("pytest-", "popen-")) or folder == tmp_path:
+            folder.chmod(0o755)
     return tmp_path
 
 

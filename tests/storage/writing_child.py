@@ -9,8 +9,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from lanline.storage.sqlite.engine import SqliteEngine
-from lanline.storage.ticket import Ticket
 from lanline.storage.writer import WriterStore
+from lanline.ticket import Ticket
 from storage.shelf import new_entry
 
 AT_ONCE = 64

@@ -24,9 +24,9 @@ ALLOWED = {
     "cli.planted": "lanline.faces.tui",
     "faces.tui": "lanline.client.rooms",
     "faces.web": "lanline.model.content",
-    "server.app": "lanline.services.mail",
-    "services.mail": "lanline.storage.api",
-    "client.node": "lanline.transport.udp",
+    "server.planted": "lanline.gateways.irc",
+    "gateways.irc": "lanline.core.core",
+    "client.planted": "lanline.transport.udp",
     "storage.engine": "lanline.storage.api",
     "storage.files": "lanline.wholefile",
 }
@@ -36,17 +36,27 @@ UPWARDS = {
     "faces.upwards": "lanline.cli.planted",
     "faces.sideways": "lanline.server.app",
     "config": "lanline.server.app",
-    "services.upwards": "lanline.config",
+    "gateways.upwards": "lanline.config",
+    "core.rooms": "lanline.gateways.irc",
     "client.upwards": "lanline.config",
     "media.sideways": "lanline.transport.udp",
-    "storage.upwards": "lanline.services.mail",
-    "transport.upwards": "lanline.client.node",
+    "storage.upwards": "lanline.core.core",
+    "transport.upwards": "lanline.client.planted",
     "proto.upwards": "lanline.transport.udp",
     "crypto.upwards": "lanline.proto.framing",
     "wire.upwards": "lanline.crypto.sealing",
     "model.upwards": "lanline.wire.planted",
     "wholefile": "lanline.storage.api",
+    "sqlsteps": "lanline.wholefile",
     "clock": "lanline.model.content",
+}
+PLANTED = {
+    "lanline.storage.**": "engine",
+    "lanline.wire.**": "planted",
+    "lanline.proto.**": "framing",
+    "lanline.crypto.**": "sealing",
+    "lanline.transport.**": "udp",
+    "lanline.media.**": "api",
 }
 OTHERS = {
     "faces": {
@@ -57,18 +67,24 @@ OTHERS = {
     },
     "client": {
         "client.with_storage": "lanline.storage.api",
-        "client.with_services": "lanline.services.mail",
+        "client.with_core": "lanline.core.core",
+        "client.with_gateway": "lanline.gateways.irc",
     },
-    "services-apart": {"services.talkative": "lanline.services.rooms"},
-    "services-pure": {
-        "services.with_engine": "lanline.storage.engine",
-        "services.with_udp": "lanline.transport.udp",
-        "services.with_socket": "socket",
-        "services.with_sql": "sqlite3",
+    "client-sans-io": {f"client.view.with_{name}": name for name in CONTRACTS["client-sans-io"]["forbidden_modules"]},
+    "core-parts": {"core.presence": "lanline.core.accounts", "core.limits": "lanline.core.changes"},
+    "core-pure": {
+        f"core.with_{name.strip('.*').replace('.', '_')}": name.replace("**", PLANTED.get(name, ""))
+        for name in CONTRACTS["core-pure"]["forbidden_modules"]
+    },
+    "gateways-apart": {"gateways.talkative": "lanline.gateways.irc"},
+    "engines": {
+        "server.with_engine": "lanline.storage.sqlite.engine",
+        "gateways.with_engine": "lanline.storage.sqlite.engine",
+        "cli.with_sql": "sqlite3",
     },
     "sans-io": {f"proto.with_{name}": name for name in CONTRACTS["sans-io"]["forbidden_modules"]},
 }
-EMPTY = ("client.rooms", "model.content", "services.rooms", "storage.api", "wire.planted")
+EMPTY = ("client.rooms", "wire.planted")
 
 
 def plant(package: Path, module: str, imported: str | None) -> None:

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from lanline import wholefile
-from lanline.wholefile import create_whole, replace_whole
+from lanline.server import restore as server_restore
+from lanline.server.backup import make_backup
+from lanline.server.datafolder import DataFolder
+from lanline.storage.sqlite import engine
+from lanline.storage.sqlite.database import SqliteDatabase
+from lanline.wholefile import create_whole, make_folder, replace_whole
 
 
 def test_only_the_first_creates(tmp_path: Path) -> None:
@@ -59,3 +64,33 @@ def test_where_a_file_has_one_name_only_a_name_is_taken_once_too(
     assert not create_whole(tmp_path / "key", b"theirs")
     assert (tmp_path / "key").read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_every_folder_that_is_made_is_synced_into_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(wholefile, "sync_folder", synced.append)
+    folder = tmp_path / "srv" / "chat" / "data"
+    make_folder(folder)
+    assert synced == [tmp_path, tmp_path / "srv", tmp_path / "srv" / "chat"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    make_folder(folder)
+    assert len(synced) == 3
+
+
+def test_a_first_start_and_a_restore_make_their_folders_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+
+    def note(folder: Path) -> None:
+        made.append(folder)
+        make_folder(folder)
+
+    monkeypatch.setattr(engine, "make_folder", note)
+    monkeypatch.setattr(server_restore, "make_folder", note)
+    first = tmp_path / "one" / "data"
+    engine.SqliteEngine.open(first).close()
+    DataFolder(first).identity(is_first=True)
+    make_backup(SqliteDatabase(first), tmp_path / "backup.tar")
+    server_restore.restore(tmp_path / "backup.tar", SqliteDatabase(tmp_path / "two" / "data"))
+    assert made == [first, tmp_path / "two" / "data"]

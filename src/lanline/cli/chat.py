@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import HomeOption, home_folder
+from lanline.cli.chathome import HomeOption
+from lanline.cli.nodecall import home_folder, started_node
 from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
     from lanline.client.chat.joining import Joined
+    from lanline.client.node.face import Face
 
 _AT_TERMINAL_S = 15.0
 """How long somebody is kept waiting for a place that this device does not know yet."""
@@ -61,26 +62,30 @@ def chat(
     # However a person leaves a chat, it is no failure; what was not sent is.
     folder = home_folder(home)
     with contextlib.suppress(KeyboardInterrupt):
-        if _is_terminal():
-            run(_at_terminal(folder, place or "", server or "", name or ""))
+        if is_terminal():
+            chat_at_terminal(folder, place or "", server or "", name or "")
         else:
             run(_at_pipe(folder, place or "", as_json, stay, wait))
 
 
-def _is_terminal() -> bool:
+def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> None:
+    run(_at_terminal(folder, place, server, name))
+
+
+def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 async def _at_terminal(folder: Path, place: str, server: str, name: str) -> None:
-    from lanline.client.chat.client import ChatClient
+    from lanline.client.node.face import Face
 
     if not await _has_joined(folder, server, name):
         return
-    async with ChatClient.at_home(folder) as client:
+    async with Face(started_node(folder)) as face:
         from lanline.faces.chat.terminalchat import TerminalChat
 
-        here = await _opened(client, place, _AT_TERMINAL_S)
-        await TerminalChat(client, here).run()
+        here = await _opened(face, place, _AT_TERMINAL_S)
+        await TerminalChat(face, here).run()
 
 
 async def _has_joined(folder: Path, server: str, name: str) -> bool:
@@ -97,36 +102,39 @@ async def _has_joined(folder: Path, server: str, name: str) -> bool:
 
 
 async def _enrol(folder: Path, server: str, name: str) -> bool:
-    from lanline.client.chat.joining import join_server
+    from lanline.client.chat.joining import join_server, meet_server
     from lanline.client.chat.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
     from lanline.faces.chat.terminalchat import screen
     from lanline.faces.prompt import TypedLines
 
+    key: bytes | None = None
+
+    async def meet(server: str, name: str) -> list[str]:
+        nonlocal key
+        key = await meet_server(folder, server, name, _AT_TERMINAL_S)
+        if key is None:
+            return []
+        from lanline.crypto.words import fingerprint_words
+
+        return fingerprint_words(key)
+
     async def join(server: str, name: str, password: str) -> None:
-        joined = await join_server(folder, server, name, password, label=platform.node(), limit_s=_AT_TERMINAL_S)
+        joined = await join_server(
+            folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=_AT_TERMINAL_S
+        )
         for line in _told(joined):
             _tell(line)
 
     answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
     with screen():
         _tell("Welcome to Lanline. This folder has joined no server yet; Ctrl+D leaves.")
-        return await Enrolling(TypedLines(_tell), _tell, join, parse_server).run(answers)
+        return await Enrolling(TypedLines(_tell), _tell, meet, join, parse_server).run(answers)
 
 
 def _told(joined: Joined) -> list[str]:
     title = joined.server.name or joined.server.place
-    lines = [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
-    if joined.is_first_trusted and joined.server.fingerprint is not None:
-        from lanline.crypto.words import fingerprint_words
-
-        words = fingerprint_words(joined.server.fingerprint)
-        lines += [
-            "No invite named the server's key, so the one it showed is trusted from now on.",
-            "Compare its words, by another way, with those that the server shows:",
-            *("  " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)),
-        ]
-    return lines
+    return [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
 
 
 def _tell(line: str) -> None:
@@ -134,16 +142,16 @@ def _tell(line: str) -> None:
 
 
 async def _at_pipe(folder: Path, place: str, as_json: bool, stays: bool, wait_s: float) -> None:
-    from lanline.client.chat.client import ChatClient
+    from lanline.client.node.face import Face
 
-    async with ChatClient.at_home(folder) as client:
+    async with Face(started_node(folder)) as face:
         from lanline.faces.chat.pipedchat import PipedChat
 
-        here = await _opened(client, place, wait_s)
-        await PipedChat(client, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
+        here = await _opened(face, place, wait_s)
+        await PipedChat(face, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
 
 
-async def _opened(client: ChatClient, place: str, limit_s: float) -> str:
+async def _opened(face: Face, place: str, limit_s: float) -> str:
     from lanline.faces.chat.opening import opened_place
 
-    return await opened_place(client, place, limit_s)
+    return await opened_place(face, place, limit_s)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, JsonOption, TimeoutOption, at_server, show_line
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
     from lanline.client.chat.values import Person
 
 
@@ -24,12 +24,9 @@ def clients(
     \b
     Exit status: 0, 1 when the server is not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.cli.admin.desk import day, show_table
+    from lanline.cli.admin.asking import day, show_table
 
-    async def work(client: ChatClient) -> tuple[Person, ...]:
-        return client.node.people
-
-    people = at_server(home, timeout, work)
+    people = at_server(home, timeout, lambda call: call.follow().people)
     if json:
         for person in people:
             show_line(_json(person))
@@ -42,13 +39,11 @@ def clients(
 
 
 def _json(person: Person) -> str:
-    import datetime as dt
     import json
 
-    from lanline.client.moments import moment
+    from lanline.client.moments import utc_text
 
-    at = moment(person.seen_ms)
-    seen = None if at is None else at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
+    seen = utc_text(person.seen_ms)
     value = {"name": person.name, "online": person.is_online, "seen": seen, "address": person.address}
     return json.dumps({**value, "admin": person.is_admin, "banned": person.is_banned})
 
@@ -65,9 +60,7 @@ def dereg(timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT
     \b
     Exit status: 0, 1 when the server is not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.node.protocol import Deregister
 
-    async def work(client: ChatClient) -> None:
-        await client.rooms.deregister()
-
-    at_server(home, timeout, work)
+    at_server(home, timeout, lambda call: call.ask(Deregister()))
     show_line("You are offline.")

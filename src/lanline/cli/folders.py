@@ -1,4 +1,4 @@
-"""The two folders of the commands: the client's home and the server's data."""
+"""Owns the options that name the two folders: the client's home and the server's data."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from lanline.errors import InvalidInput
 
 DEFAULT_DATA = Path("~/.lanline-server")
 
@@ -22,10 +20,3 @@ DataFolderOption = Annotated[
 ]
 HomeOption = Annotated[Path, typer.Option("--home", envvar="LANLINE_HOME", help="Your folder, if you are an admin.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
-
-
-def expanded(path: Path, option: str) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as cause:
-        raise InvalidInput(f"There is no home folder here. Choose a folder with {option}.") from cause

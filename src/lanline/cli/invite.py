@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.desk import answer, ask_server, say, show_json, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, say, show_json, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput

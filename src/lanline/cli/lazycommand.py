@@ -1,4 +1,4 @@
-"""Commands that load when they are asked for: `lanline --help` shows their lines, and loads none of them."""
+"""Owns commands that load when they are asked for: `lanline --help` shows their lines and loads none of them."""
 
 from __future__ import annotations
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import (
-    DEFAULT_TIMEOUT_S,
-    HomeOption,
-    JsonOption,
-    TimeoutOption,
-    checked_timeout,
-    home_folder,
-    show_line,
-    show_note,
-)
-from lanline.cli.running import DEFAULT_HOME, run
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, node_call, show_line, show_note
+from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.events import NodeEvent
-    from lanline.client.chat.values import Conversation, Message
+    from lanline.client.chat.values import Message
+    from lanline.client.node.call import NodeCall
+    from lanline.client.view.view import Change, View
 
-_MOST_AT_ONCE = 1000
+_AT_ONCE = 1000
 
 
 def log(
@@ -53,170 +45,150 @@ def log(
     \b
     Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.chat.outbox import checked_destination
+
     limit_s = checked_timeout(timeout)
-    if set_aside:
-        run(_show_aside(home_folder(home), of, json, limit_s), on_uvloop=False)
-    else:
-        run(_work(home_folder(home), of, last, follow, json, limit_s), on_uvloop=False)
-
-
-async def _work(folder: Path, of: str, last: int, follows: bool, json: bool, limit_s: float) -> None:
-    from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.destinations import checked_destination
-
     title = checked_destination(of)
-    async with ChatClient.at_home(folder, follows_all=False) as client:
-        client.subscribe(_tell_restored)
-        before: list[NodeEvent] = []
-        end_watching = client.subscribe(before.append)
-        is_online = await _is_connected(client, limit_s, waits=follows)
-        conversation = client.node.conversation_titled(title)
+    with node_call(home) as call:
+        problem = _wait_ready(call, limit_s, is_patient=follow)
+        view = call.follow()
+        shown = _Shown(call, json)
+        if set_aside:
+            shown.show_lost(title)
+            return
+        conversation = view.conversation_titled(title)
         if conversation is None:
-            raise _nothing_of(client, title, is_online)
-        if is_online and conversation.is_open:
-            await _catch_up(client, conversation.log, last, limit_s)
-        shown = _Shown(client, json)
-        shown.show_kept(client.node.messages(conversation.log, last=last) if last else [])
-        end_watching()
-        if is_online:
-            shown.mark_read(conversation.log)
-        if follows and not conversation.is_open:
+            raise _nothing_of(view, title, is_online=not problem)
+        shown.show_kept(conversation.log, last, limit_s)
+        if follow and not conversation.is_open:
             show_note(f"You are no longer in {conversation.title}, so nothing more comes.")
-        elif follows:
-            await _go_on(client, conversation.log, shown, before)
+        elif follow:
+            shown.go_on(conversation.log)
 
 
-async def _show_aside(folder: Path, of: str, json: bool, limit_s: float) -> None:
-    """All of it: what is lost since one backup is seldom much."""
-    from lanline.cli.spoken import message_json, message_lines
-    from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.destinations import checked_destination
+def _wait_ready(call: NodeCall, limit_s: float, *, is_patient: bool) -> str:
+    """Why it is not connected, which is told; who only looks does not wait for a second try."""
+    from lanline.client.node.protocol import Ready, WaitCaughtUp, WaitReady
 
-    title = checked_destination(of)
-    async with ChatClient.at_home(folder, follows_all=False) as client:
-        if await _is_connected(client, limit_s, waits=False):
-            conversation = client.node.conversation_titled(title)
-            if conversation is not None and conversation.is_open:
-                await _catch_up(client, conversation.log, 0, limit_s)
-        for name, message in client.node.set_aside(title):
-            show_line((message_json if json else message_lines)(message, client.node, name))
+    ready = call.ask(WaitReady(limit_s, is_patient=is_patient))
+    assert isinstance(ready, Ready)
+    if ready.problem:
+        show_note(f"Not connected ({ready.problem.rstrip('.')}): what follows is what this device has kept.")
+    else:
+        call.ask(WaitCaughtUp(limit_s))
+    return ready.problem
 
 
-def _tell_restored(event: NodeEvent) -> None:
-    from lanline.client.chat.events import ServerRestored, ServerSaid
-
-    if isinstance(event, ServerRestored | ServerSaid):
-        show_note(event.text)
-
-
-def _nothing_of(client: ChatClient, title: str, is_online: bool) -> LanlineError:
+def _nothing_of(view: View, title: str, *, is_online: bool) -> LanlineError:
     from lanline.errors import RefusalCode, RequestRefused
 
     if title.startswith("#"):
         return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"You are not in {title}, or there is no such room.")
-    if client.node.person_named(title) is None and is_online:
+    if view.person_named(title) is None and is_online:
         return RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {title} here.")
     return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"Nothing was said with {title} yet.")
 
 
-async def _is_connected(client: ChatClient, limit_s: float, *, waits: bool) -> bool:
-    """Otherwise it is told; who only looks does not wait for a second call."""
-    from lanline.client.chat.session import NodeState
-
-    def is_decided() -> bool:
-        return client.node.state is NodeState.SYNCHRONIZED or (bool(client.failed_calls) and not waits)
-
-    await client.wait_until(is_decided, limit_s)
-    if client.node.state is NodeState.SYNCHRONIZED:
-        return True
-    show_note(f"Not connected ({client.last_problem.rstrip('.')}): what follows is what this device has kept.")
-    return False
-
-
-async def _catch_up(client: ChatClient, log: int, last: int, limit_s: float) -> None:
-    from lanline.client.chat.events import CaughtUp, EarlierReceived
-
-    arrived: list[NodeEvent] = []
-
-    def watch(event: NodeEvent) -> None:
-        if isinstance(event, CaughtUp | EarlierReceived) and event.log == log:
-            arrived.append(event)
-
-    end_watching = client.subscribe(watch)
-    client.node.follow(log)
-    await client.wait_until(lambda: bool(arrived), limit_s)
-    while (missing := _missing(client.node.conversation(log), last)) > 0:
-        arrived.clear()
-        client.node.read_earlier(log, min(missing, _MOST_AT_ONCE))
-        if not await client.wait_until(lambda: bool(arrived), limit_s) or not _brought(arrived[0]):
-            break
-    end_watching()
-
-
-def _missing(conversation: Conversation | None, last: int) -> int:
-    """How many that the server has are wanted and not here."""
-    if conversation is None:
-        return 0
-    return min(conversation.first, last - (conversation.delivered - conversation.first))
-
-
-def _brought(event: object) -> bool:
-    return bool(getattr(event, "messages", ()))
-
-
 class _Shown:
-    def __init__(self, client: ChatClient, json: bool) -> None:
-        from lanline.cli.spoken import message_json, message_lines
+    """What was printed of a conversation, each message once."""
 
-        self._client = client
-        self._is_raw = json
-        self._write = message_json if json else message_lines
+    def __init__(self, call: NodeCall, json: bool) -> None:
+        self._call = call
+        self._view = call.view
+        self._as_json = json
         self._through = 0
 
-    def show_kept(self, messages: list[Message]) -> None:
-        """As their authors wish by now; a program gets what was said."""
-        from lanline.client.chat.wishes import as_wished
+    def show_lost(self, title: str) -> None:
+        """All of it: what is lost since one backup is seldom much."""
+        from lanline.client.node.protocol import Lost, ReadLost
 
-        for message in messages if self._is_raw else as_wished(messages):
-            self.show(message)
+        lost = self._call.ask(ReadLost(title))
+        assert isinstance(lost, Lost)
+        for each in lost.messages:
+            show_line(self._line(each.message, each.name))
 
-    def show(self, message: Message) -> None:
-        """Once each: what is queued has no place yet, and is shown for what it is."""
+    def show_kept(self, log: int, last: int, limit_s: float) -> None:
+        """As their authors have edited them by now; a program gets what was said."""
+        from lanline.client.node.protocol import Page, Read
+        from lanline.client.view.edits import with_edits
+
+        page = self._call.ask(Read(log, last, limit_s=limit_s))
+        assert isinstance(page, Page)
+        self._through = page.conversation.delivered if not last else 0
+        self._view.keep(log, page.messages)
+        for message in page.messages if self._as_json else with_edits(page.messages):
+            self._show(message)
+        if page.conversation.is_open:
+            self._view.mark_read(log, self._through)
+        for change in self._call.taken_changes():
+            _note(change)
+
+    def _show(self, message: Message) -> None:
+        """What is queued has no place yet, and is shown for what it is."""
         if message.sequence and message.sequence <= self._through:
             return
         self._through = max(self._through, message.sequence)
-        show_line(self._write(message, self._client.node))
+        show_line(self._line(message, ""))
 
-    def forget_after(self, through: int) -> None:
-        """A restored server gives these numbers to others."""
-        self._through = min(self._through, through)
+    def _line(self, message: Message, name: str) -> str:
+        from lanline.client.chat.values import MessageState
+        from lanline.client.moments import minute_text
+        from lanline.client.view.rendering import message_json, rendered
 
-    def mark_read(self, log: int) -> None:
-        self._client.node.mark_read(log, self._through)
+        if self._as_json:
+            return message_json(self._view, message, name)
+        is_waiting = message.state in {MessageState.QUEUED, MessageState.REFUSED}
+        problem = f": {message.problem}" if message.problem else ""
+        mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
+        text = str(rendered(self._view, message, name, has_quotes=False)).replace("\n", "\n    ")
+        return f"{minute_text(message.time_ms)}  {text}{mark}"
+
+    def go_on(self, log: int) -> None:
+        from lanline.client.chat.events import ConversationClosed, CopyParted, EntriesReceived
+        from lanline.client.node.protocol import error_of
+        from lanline.client.view.view import Snapshot
+
+        while True:
+            sys.stdout.flush()
+            change = self._call.next_change()
+            match change:
+                case EntriesReceived(of, messages) if of == log:
+                    self._show_all(log, messages)
+                case Snapshot():
+                    self._show_missed(log)
+                case CopyParted(of, through) if of == log:
+                    self._through = min(self._through, through)  # a restored server gives the numbers to others
+                case ConversationClosed(of, title, reason) if of == log:
+                    raise InvalidInput(f"{title} is closed to you: {reason}")
+                case _:
+                    _note(change)
+            if self._view.ended is not None:
+                raise error_of(self._view.ended)
+
+    def _show_missed(self, log: int) -> None:
+        """The node has ended and is there again, or this program was too slow for it."""
+        from lanline.client.node.protocol import Page, Read
+
+        while True:
+            page = self._call.ask(Read(log, _AT_ONCE, after=self._through))
+            assert isinstance(page, Page)
+            if not page.messages:
+                return
+            self._show_all(log, page.messages)
+
+    def _show_all(self, log: int, messages: tuple[Message, ...]) -> None:
+        for message in messages:
+            self._show(message)
+        self._view.mark_read(log, self._through)
 
 
-async def _go_on(client: ChatClient, log: int, shown: _Shown, before: list[NodeEvent]) -> None:
-    """What happened before the first lines were shown is in them."""
-    import sys
+def _note(change: Change) -> None:
+    from lanline.client.chat.events import ConnectionLost, ServerRestored, ServerSaid
 
-    from lanline.client.chat.events import ConnectionLost, ConversationClosed, CopyParted, EntriesReceived
-
-    client.node.follow(log)
-    sys.stdout.flush()
-    for _ in before:
-        await client.next_event()
-    while True:
-        match await client.next_event_or_end():
-            case EntriesReceived(of, messages) if of == log:
-                for message in messages:
-                    shown.show(message)
-                sys.stdout.flush()
-                shown.mark_read(log)
-            case CopyParted(of, through) if of == log:
-                shown.forget_after(through)
-            case ConnectionLost(reason, is_for_good=False):
-                show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")
-            case ConversationClosed(of, title, reason) if of == log:
-                raise InvalidInput(f"{title} is closed to you: {reason}")
-            case _:
-                pass
+    match change:
+        case ServerRestored(text) | ServerSaid(text):
+            show_note(text)
+        case ConnectionLost(reason, is_for_good=False):
+            show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")
+        case _:
+            pass

@@ -1,15 +1,56 @@
-"""The password of an account, for who joins: from a command, the environment, or the terminal."""
+"""Owns `lanline password`, and where a password comes from: a command, the environment, the terminal."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 
+from lanline.cli.chathome import HomeOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
+from lanline.cli.running import DEFAULT_HOME
 from lanline.client.passwords import checked_password, password_from_command, password_from_terminal
-from lanline.errors import InvalidInput
+from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.model.passwords import LEAST_PASSWORD_CHARS
 
 PASSWORD_VARIABLE = "LANLINE_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
+_NOBODY_AT_ALL = "There is nobody to ask for the password: run this at a terminal."
 _NOBODY = f"There is nobody to ask for the password: set {PASSWORD_VARIABLE}, or give --password-command."
+
+
+def password(timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME) -> None:
+    """Set the password of your account, or another one.
+
+    With it you add a further device to your account: lanline join. The devices that
+    you have need none.
+
+    \b
+    Set it:   lanline password
+
+    \b
+    Exit status: 0 set, 1 refused or the server is not reached, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    if not change_password(home, timeout):
+        raise InvalidInput("Nothing was typed: the password is what it was.")
+    show_line("The password is set.")
+
+
+def change_password(home: Path, timeout_s: float) -> bool:
+    """Asks for the new one, and for the old one where the server wants it. False: the person typed nothing."""
+    from lanline.client.node.protocol import ChangePassword
+
+    new = password_from_terminal(f"New password, at least {LEAST_PASSWORD_CHARS} characters: ", _NOBODY_AT_ALL)
+    if not new:
+        return False
+    confirm_password(new)
+    try:
+        at_server(home, timeout_s, lambda call: call.ask(ChangePassword("", new)))
+    except RequestRefused as problem:
+        if problem.code is not RefusalCode.BAD_CREDENTIALS:
+            raise
+        old = password_from_terminal("The password until now: ", _NOBODY_AT_ALL)
+        at_server(home, timeout_s, lambda call: call.ask(ChangePassword(old, new)))
+    return True
 
 
 def read_password(name: str, command: str | None) -> str:
@@ -18,13 +59,23 @@ def read_password(name: str, command: str | None) -> str:
         return password_from_command(_words(command))
     if PASSWORD_VARIABLE in os.environ:
         return checked_password(os.environ[PASSWORD_VARIABLE])
-    return password_from_terminal(f"Password for {name} (yours, or at least 8 characters for a new account): ", _NOBODY)
+    return password_from_terminal(
+        f"Password for {name} (yours, or at least {LEAST_PASSWORD_CHARS} characters for a new account): ", _NOBODY
+    )
 
 
 def confirm_password(password: str) -> None:
     """For a new account: what is mistyped twice alike is rare."""
     if password_from_terminal("The same again: ", _NOBODY) != password:
         raise InvalidInput("The two passwords differ. Nothing was done; try again.")
+
+
+def check_askable() -> None:
+    """Raises InvalidInput where there is no terminal: before anything is called."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError as cause:
+        raise InvalidInput(_NOBODY) from cause
 
 
 def is_asked_for(command: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Invites for the camera of a phone, or of the laptop next to this one."""
+"""Owns invites as QR codes, for the camera of a phone or of another laptop."""
 
 from __future__ import annotations
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import DEFAULT_TIMEOUT_S, HomeOption, JsonOption, TimeoutOption, at_server, show_line
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
-    from lanline.client.chat.client import ChatClient
     from lanline.client.chat.values import RoomListing
+    from lanline.client.node.call import NodeCall
+    from lanline.client.view.view import View
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
 Room = Annotated[str, typer.Argument(metavar="'#ROOM'", help="Its name; quote the '#' for the shell.")]
@@ -40,9 +42,13 @@ def rooms(
     if context.invoked_subcommand is not None:
         return
 
-    async def work(client: ChatClient) -> tuple[list[RoomListing], set[int]]:
-        mine = {each.log for each in client.node.conversations if each.is_open}
-        return await client.rooms.visible(), mine
+    from lanline.client.node.protocol import ListRooms, RoomsListed
+
+    def work(call: NodeCall) -> tuple[tuple[RoomListing, ...], set[int]]:
+        mine = {each.log for each in call.follow().conversations if each.is_open}
+        listed = call.ask(ListRooms())
+        assert isinstance(listed, RoomsListed)
+        return listed.rooms, mine
 
     listed, mine = at_server(home, timeout, work)
     if json:
@@ -52,8 +58,8 @@ def rooms(
         _show(listed, mine)
 
 
-def _show(listed: list[RoomListing], mine: set[int]) -> None:
-    from lanline.cli.admin.desk import show_table
+def _show(listed: tuple[RoomListing, ...], mine: set[int]) -> None:
+    from lanline.cli.admin.asking import show_table
     from lanline.model.rooms import Access
 
     rows = [
@@ -90,12 +96,13 @@ def create(
     Open to all:   lanline rooms create '#lab' --topic 'glass and wire'
     For few:       lanline rooms create '#board' --invite-only
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.node.protocol import CreateRoom
     from lanline.model.names import checked_room_name
     from lanline.model.rooms import Access, checked_topic
 
     name, about = checked_room_name(room), checked_topic(topic)
     access = Access.INVITE_ONLY if invite_only else Access.OPEN
-    at_server(home, timeout, lambda client: client.rooms.create(name, about, access))
+    at_server(home, timeout, lambda call: call.ask(CreateRoom(name, about, access)))
     show_line(f"{name} is there, and you are in it.")
 
 
@@ -106,10 +113,11 @@ def join(room: Room, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOptio
     \b
     Example:   lanline rooms join '#lab'
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.node.protocol import JoinRoom
     from lanline.model.names import checked_room_name
 
     name = checked_room_name(room)
-    at_server(home, timeout, lambda client: client.rooms.join(name))
+    at_server(home, timeout, lambda call: call.ask(JoinRoom(name)))
     show_line(f"You are in {name}.")
 
 
@@ -120,13 +128,10 @@ def leave(room: Room, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOpti
     \b
     Example:   lanline rooms leave '#lab'
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.node.protocol import LeaveRoom
 
-    async def work(client: ChatClient) -> str:
-        conversation = _conversation(client, room)
-        await client.rooms.leave(conversation)
-        return room
-
-    show_line(f"You have left {at_server(home, timeout, work)}.")
+    at_server(home, timeout, lambda call: call.ask(LeaveRoom(_log_of(call.follow(), room))))
+    show_line(f"You have left {room}.")
 
 
 @app.command()
@@ -141,23 +146,25 @@ def invite(
     \b
     Example:   lanline rooms invite '#board' ben
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.node.protocol import Invite
     from lanline.errors import RefusalCode, RequestRefused
 
-    async def work(client: ChatClient) -> str:
-        person = client.node.person_named(nick)
+    def work(call: NodeCall) -> str:
+        view = call.follow()
+        person = view.person_named(nick)
         if person is None:
             raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {nick} here.")
-        await client.rooms.invite(_conversation(client, room), person.account)
+        call.ask(Invite(_log_of(view, room), person.account))
         return person.name
 
     show_line(f"{at_server(home, timeout, work)} is invited to {room}.")
 
 
-def _conversation(client: ChatClient, room: str) -> int:
+def _log_of(view: View, room: str) -> int:
     from lanline.errors import RefusalCode, RequestRefused
     from lanline.model.names import checked_room_name
 
-    found = client.node.conversation_titled(checked_room_name(room))
+    found = view.conversation_titled(checked_room_name(room))
     if found is None or not found.is_open:
         raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"You are not in {room}.")
     return found.log

@@ -1,4 +1,4 @@
-"""How a command runs asynchronous work: ended in order by Ctrl+C, hang-up or kill, and on uvloop where that exists."""
+"""Owns how a command runs a coroutine: on uvloop where that exists, and ended in order by Ctrl+C, hang-up or kill."""
 
 from __future__ import annotations
 

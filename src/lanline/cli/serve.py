@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.folders import DEFAULT_DATA, expanded
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import expanded
 from lanline.cli.running import run
 
 if TYPE_CHECKING:

@@ -62,6 +62,9 @@ class Identity:
 
 
 _SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+_P256_INFO_BEGINS = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+"""RFC 5480, 2: id-ecPublicKey, secp256r1, and a point that is not compressed; its two coordinates follow."""
+_P256_INFO_BYTES = len(_P256_INFO_BEGINS) + 64
 
 
 def fingerprint_of(public_key_info: bytes) -> bytes:
@@ -71,9 +74,12 @@ def fingerprint_of(public_key_info: bytes) -> bytes:
 def fingerprint_of_certificate(certificate: crypto.X509) -> bytes:
     """By OpenSSL alone: it takes certificates from peers that a second, stricter parser would stumble over."""
     try:
-        return fingerprint_of(crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey()))
+        public_key_info = crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey())
     except crypto.Error as cause:
         raise IdentityProblem("The peer's certificate holds no key that can be read.") from cause
+    if len(public_key_info) != _P256_INFO_BYTES or not public_key_info.startswith(_P256_INFO_BEGINS):
+        raise IdentityProblem("The peer's key is of another kind than P-256.")
+    return fingerprint_of(public_key_info)
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

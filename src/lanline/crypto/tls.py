@@ -10,14 +10,17 @@ from __future__ import annotations
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
-from lanline.crypto.identity import Identity, fingerprint_of_certificate
-from lanline.errors import IdentityProblem
+from lanline.crypto.identity import Identity
+from lanline.crypto.peercertificate import accept_certificate, fingerprint_shown, has_more_certificates, restrict
 
 BINDING_LABEL = b"EXPORTER-lanline-binding"
 BINDING_BYTES = 32
 RECORD_BYTES = 16_384
 """RFC 8446, 5.1: the most plaintext that one record holds."""
+MAX_HANDSHAKE_BYTES = 4096
+"""All that the peer may send before the handshake is done: Lanline's own programs send 1,900, browsers 2,300."""
 
+_GROUPS = b"X25519MLKEM768:X25519:P-256"
 _BIO_READ_BYTES = 65_536
 _SESSION_CONTEXT = b"lanline"
 
@@ -41,15 +44,11 @@ def _context(identity: Identity) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.use_certificate(identity.certificate)
     context.use_privatekey(identity.private_key)
-    context.set_verify(SSL.VERIFY_PEER, _accept_any)
+    restrict(context, _GROUPS, SSL.VERIFY_PEER)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     # A quiet session keeps no record buffers: 36 kB instead of 63.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     return context
-
-
-def _accept_any(_connection: SSL.Connection, _certificate: X509, _error: int, _depth: int, _ok: int) -> bool:
-    return True
 
 
 class _PinnedPeer:
@@ -61,29 +60,25 @@ class _PinnedPeer:
         self._expected_fingerprint = expected_fingerprint
         self.rejected = False
 
-    def __call__(self, _connection: SSL.Connection, certificate: X509, _error: int, depth: int, _ok: int) -> bool:
-        if depth == 0 and _fingerprint(certificate) != self._expected_fingerprint:
+    def __call__(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, ok: int) -> bool:
+        accepted = accept_certificate(connection, certificate, error, depth, ok)
+        if depth == 0 and fingerprint_shown(connection) != self._expected_fingerprint:
             self.rejected = True
-        return not self.rejected
-
-
-def _fingerprint(certificate: X509) -> bytes | None:
-    try:
-        return fingerprint_of_certificate(certificate)
-    except IdentityProblem:
-        return None
+        return accepted and not self.rejected
 
 
 class TlsSession:
     """After a failure nothing more is read; what was read whole before it still counts."""
 
-    __slots__ = ("_connection", "_pinned_peer", "ended", "established", "failure")
+    __slots__ = ("_connection", "_is_server", "_pinned_peer", "_room_bytes", "ended", "established", "failure")
 
     def __init__(self, context: SSL.Context, *, is_server: bool, expected_fingerprint: bytes | None = None) -> None:
         self._connection = SSL.Connection(context)
         self._pinned_peer = None if expected_fingerprint is None else _PinnedPeer(expected_fingerprint)
         if self._pinned_peer is not None:
             self._connection.set_verify(SSL.VERIFY_PEER, self._pinned_peer)
+        self._is_server = is_server
+        self._room_bytes = MAX_HANDSHAKE_BYTES
         self.established = False
         self.ended = False
         self.failure: SSL.Error | None = None
@@ -99,9 +94,8 @@ class TlsSession:
 
     @property
     def peer_fingerprint(self) -> bytes | None:
-        """None: it showed no certificate, or one without a key that can be read."""
-        certificate = self._connection.get_peer_certificate()
-        return None if certificate is None else _fingerprint(certificate)
+        """None: it showed no certificate."""
+        return fingerprint_shown(self._connection)
 
     @property
     def binding(self) -> bytes:
@@ -112,9 +106,10 @@ class TlsSession:
         records: list[bytes] = []
         if self.ended or self.failure is not None:
             return records
-        self._connection.bio_write(data)
         if not self.established:
-            self._shake_hands()
+            data = self._receive_handshake(data)
+        if data:
+            self._connection.bio_write(data)
         while self.established and self._read_record(records):
             pass
         return records
@@ -145,6 +140,16 @@ class TlsSession:
             pass
         return b"".join(parts)
 
+    def _receive_handshake(self, data: bytes) -> bytes:
+        """Returns what is behind the bytes that a handshake may take: OpenSSL never sees more of a stranger's."""
+        room = self._room_bytes
+        self._room_bytes -= min(room, len(data))
+        self._connection.bio_write(data[:room])
+        self._shake_hands()
+        if not self.established and self._room_bytes == 0 and self.failure is None:
+            self.failure = SSL.Error("the handshake takes too many bytes")
+        return data[room:] if self.established else b""
+
     def _shake_hands(self) -> None:
         try:
             self._connection.do_handshake()
@@ -153,7 +158,9 @@ class TlsSession:
         except SSL.Error as cause:
             self.failure = cause
         else:
-            self.established = True
+            if has_more_certificates(self._connection, is_server=self._is_server):
+                self.failure = SSL.Error("the peer showed more than one certificate")
+            self.established = self.failure is None
 
     def _read_record(self, records: list[bytes]) -> bool:
         try:

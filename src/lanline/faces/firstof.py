@@ -1,4 +1,4 @@
-"""Several works at once, of which the first to end ends all."""
+"""Owns running several coroutines at once until the first of them ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard input and output as lines, whatever they are: a terminal, a pipe, a file.
+"""Owns standard input and output as lines, whatever they are: a terminal, a pipe, a file.
 
 A file cannot be polled and a blocked call cannot be cancelled, so daemon threads read and write, on descriptors of
 their own: one that is still blocked must hold no lock that the end of the program needs.

@@ -1,4 +1,4 @@
-"""Pastes of any size at a terminal: gathered in pieces, and beyond the limit only counted.
+"""Owns pastes of any size at a terminal: they are gathered in pieces, and beyond the limit only counted.
 
 prompt_toolkit searches all that was pasted so far at every read, which takes half a minute for ten megabytes.
 """

@@ -1,4 +1,4 @@
-"""Typed lines at a terminal. What is printed meanwhile appears above the line being typed, which stays whole."""
+"""Owns the line that is typed at a terminal. What is printed meanwhile appears above it, and it stays whole."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ ENTRY_ID_BYTES = 16
 MAX_SEALED_BYTES = 128 * 1024
 """One entry: the longest text twice over, for what sealing it to many devices adds."""
 MAX_SUITE_LENGTH = 32
+ENTRY_COST_BYTES = 100
+"""What an entry takes on the disk besides its content, about: it counts with it."""
 
 
 class LogKind(Enum):
@@ -42,6 +44,7 @@ class NewEntry(msgspec.Struct, frozen=True, gc=False):
     account: AccountId
     device: DeviceId
     time_ms: int
+    """By the clock of who hands it in. An entry is never earlier than the one before it."""
     suite: str
     content: bytes
 

@@ -10,23 +10,11 @@ import unicodedata
 
 from lanline.errors import InvalidInput
 from lanline.model.lookalikes import LOOK_ALIKES
-from lanline.model.text import MAX_NAME_LENGTH
+from lanline.model.text import MAX_NAME_LENGTH, is_seen
 
 _PUNCTUATION = "-_."
 _MAX_MARKS_IN_A_ROW = 3
 """Living scripts stack no more on a letter; taller piles climb into the neighbours' lines."""
-
-# Letters and marks by their category, but never seen: fillers, joiners, selectors.
-_INVISIBLE = {
-    *range(0x115F, 0x1161),
-    *range(0x17B4, 0x17B6),
-    *range(0x180B, 0x1810),
-    *range(0xFE00, 0xFE10),
-    *range(0xE0100, 0xE01F0),
-    0x034F,
-    0x3164,
-    0xFFA0,
-}
 
 _MIXABLE_WITH_CARE = ("LATIN", "CYRILLIC", "GREEK")
 
@@ -75,7 +63,7 @@ def _checked(text: str, what: str, most_chars: int) -> str:
 def _may_stand(character: str) -> bool:
     if character in _PUNCTUATION:
         return True
-    return unicodedata.category(character)[0] in "LMN" and ord(character) not in _INVISIBLE
+    return unicodedata.category(character)[0] in "LMN" and is_seen(character)
 
 
 def _check_marks(name: str, what: str) -> None:

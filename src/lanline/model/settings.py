@@ -13,14 +13,18 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The room that every new account is put into."""
     members_may_invite: bool = False
     """Not only admins make invites to the server; none of theirs makes an admin."""
-    tells_addresses: bool = True
-    """The table of clients says where each is."""
+    tells_addresses: str = "private"
+    """Where others are: `private`, members on private networks are told each other's addresses there; `all`; `none`."""
 
     messages_per_s: float = 100.0
     messages_burst: int = 1000
     requests_per_s: float = 50.0
     requests_burst: int = 500
     """Of one account: what changes something and is no message."""
+    message_quota_bytes: int = 1024**3
+    """For all that one account ever writes."""
+    least_free_bytes: int = 256 * 1024**2
+    """Of the server's disk: with less, only admins add anything."""
     blob_quota_bytes: int = 1024**3
     """For all files of one account."""
     most_rooms_created: int = 100
@@ -30,7 +34,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     most_links: int = 10_000
     most_links_of_account: int = 64
     most_strangers: int = 1024
-    """Links on which nobody has signed in yet."""
+    """Links on which nobody has signed in yet; those of known devices are not counted."""
     most_strangers_of_network: int = 256
     """The same, from one address; this machine's own is not counted."""
 

@@ -36,7 +36,7 @@ class SendBufferDrained(msgspec.Struct, frozen=True, gc=False):
 
 
 class PeerMoved(msgspec.Struct, frozen=True):
-    """The peer speaks from another address now. UDP only."""
+    """The peer has shown that it receives at another address, and no longer at the old one. UDP only."""
 
     address: tuple[str, int]
 

@@ -23,10 +23,12 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
 from lanline.server.datafolder import DataFolder, Running
-from lanline.server.epoch import end_if_restored
+from lanline.server.freedmemory import give_freed_memory_back
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
-from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.server.restored import end_if_restored
+from lanline.storage.api import Database, Engine
+from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.writer import WriterStore
 from lanline.transport.datagrams import Address
 from lanline.transport.lanaddress import LOOPBACK, lan_address
@@ -96,8 +98,9 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             os.urandom,
             config.chat_settings(platform.node() or "lanline"),
             folder.operator().fingerprint,
+            folder.free_bytes,
         )
-        chat.open()
+        await chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)
         listener = await Listener.open(
             config.host,
@@ -112,13 +115,18 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         place = _public_place(config, listener.address)
         first_invite = await _first_invite(chat, place, identity)
         _announce(undo, folder, listener.address, place)
+        give_freed_memory_back(LoopClock())
         gc.freeze()  # what is there now stays: no collection need look at it again
         name = config.server_name or platform.node()
         yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
 
 
-def _opened(folder: DataFolder) -> SqliteEngine:
-    engine = SqliteEngine.open(folder.path)
+def database_in(folder: Path) -> Database:
+    return SqliteDatabase(folder)
+
+
+def _opened(folder: DataFolder) -> Engine:
+    engine = database_in(folder.path).open()
     try:
         if end_if_restored(engine, folder):
             _LOG.info("this folder was restored or copied: clients compare what they hold with it")
@@ -147,7 +155,7 @@ def _public_place(config: ServerConfig, address: Address) -> Address:
 async def _first_invite(chat: ChatServer, place: Address, identity: Identity) -> InviteLink | None:
     if chat.has_accounts:
         return None
-    token = await chat.make_invite(1, FIRST_INVITE_LIVES_S, grants_admin=True)
+    token = await chat.core.make_first_invite(FIRST_INVITE_LIVES_S)
     return InviteLink(*place, identity.fingerprint, token)
 
 

@@ -21,14 +21,12 @@ import msgspec
 from lanline.config import FILE_NAME as CONFIG_FILE
 from lanline.errors import InvalidInput, StorageFull, StorageUnusable
 from lanline.server.datafolder import IDENTITY_FILE, OPERATOR_FILE, folder_problem
-from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
-from lanline.storage.sqlite.snapshot import copy_database
+from lanline.storage.api import Database
 from lanline.wholefile import give_name, sync_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MEMBERS = (DATABASE_FILE, IDENTITY_FILE, OPERATOR_FILE, CONFIG_FILE)
-REQUIRED = (DATABASE_FILE, IDENTITY_FILE)
+SMALL_FILES = (IDENTITY_FILE, OPERATOR_FILE, CONFIG_FILE)
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -43,14 +41,15 @@ class Manifest(msgspec.Struct, frozen=True):
     members: dict[str, Member]
 
 
-def make_backup(folder: Path, target: Path) -> Manifest:
+def make_backup(database: Database, target: Path) -> Manifest:
     """Raises StorageError, InvalidInput. The file has its name once it is whole and on the disk."""
     if target.exists():
         raise _taken(target)
     target = target.absolute()
     with _room_beside(target) as workshop:
-        copy_database(folder, workshop / DATABASE_FILE)
-        sources = _sources(folder, workshop)
+        copy = workshop / database.file_name
+        database.copy(copy)
+        sources = {copy.name: copy, **_small_files(database.folder, workshop)}
         manifest = Manifest(FORMAT, time.time_ns() // 1_000_000, {name: _member(sources[name]) for name in sources})
         archive = workshop / "archive"
         _write_archive(archive, manifest, sources)
@@ -81,9 +80,9 @@ def _backup_problem(cause: OSError, target: Path) -> StorageUnusable | StorageFu
     return StorageUnusable(f"The backup {target} cannot be written: {cause.strerror}.")
 
 
-def _sources(folder: Path, workshop: Path) -> dict[str, Path]:
-    found = {DATABASE_FILE: workshop / DATABASE_FILE}
-    for name in MEMBERS[1:]:
+def _small_files(folder: Path, workshop: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for name in SMALL_FILES:
         path = folder / name
         if path.exists():
             found[name] = workshop / name

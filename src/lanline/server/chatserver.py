@@ -1,33 +1,20 @@
-"""The server without its sockets: joins the services, the store and the links that are handed in."""
+"""Joins the core and its gateways. Not its sockets, which `app` opens and a simulation makes up."""
 
 from __future__ import annotations
 
 import logging
-from functools import partial
+import sys
+from collections.abc import Callable
 
 from lanline.clock import Clock
-from lanline.errors import CloseCode, StorageError
+from lanline.core.core import Core
+from lanline.core.passwords import PasswordHasher
+from lanline.errors import StorageError
+from lanline.gateways.lanline.gateway import LanlineGateway
 from lanline.ids import Entropy
-from lanline.model.accounts import Account, Device, DeviceId
-from lanline.model.addresses import address_text
 from lanline.model.settings import ServerSettings
-from lanline.server.admindesk import AdminDesk
-from lanline.server.catchup import CatchUp
-from lanline.server.door import Door
-from lanline.server.joining import Joining
-from lanline.server.logdesk import LogDesk
-from lanline.server.notices import Notices
-from lanline.server.passwords import Passwords
-from lanline.server.ports import ClientLink, PasswordHasher
-from lanline.server.roomdesk import RoomDesk
-from lanline.server.roomnews import RoomNews
-from lanline.server.session import Address, Handler, Session, State
-from lanline.server.state import ServerState
-from lanline.server.strangers import Strangers
-from lanline.services.invites import make_invite, new_token
-from lanline.storage.api import Store, Transaction
-from lanline.storage.ticket import Ticket
-from lanline.wire.chat.signin import Hello, Join, SignedIn, SignIn
+from lanline.storage.api import Store
+from lanline.ticket import Steps, Ticket, follow
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,158 +30,37 @@ class ChatServer:
         entropy: Entropy,
         settings: ServerSettings,
         operator_fingerprint: bytes | None = None,
+        free_bytes: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
-        state = self._state = ServerState(store, clock, passwords, entropy, settings)
-        self._strangers = Strangers(settings)
-        self._catch_up = CatchUp(state)
-        self._notices = Notices(state)
-        guard = Passwords(state)
-        self._news = RoomNews(state, self._catch_up)
-        self._logs = LogDesk(state, self._catch_up)
-        self._admin = AdminDesk(state, self._notices, guard)
-        self._door = Door(state, self._let_in)
-        self._door.operator_fingerprint = operator_fingerprint
-        joining = Joining(state, self._door, guard, self._notices, self._news)
-        self._handlers: dict[type, Handler] = {
-            Hello: self._door.greet,
-            SignIn: self._door.sign_in,
-            Join: joining.join,
-            **RoomDesk(state, self._news).handlers(),
-            **self._logs.handlers(),
-            **self._admin.handlers(),
-        }
+        """`operator_fingerprint`: whose link has this key is an admin without an account."""
+        self.core = Core(store, clock, passwords, entropy, settings, free_bytes)
+        self.core.sign_in.operator_fingerprint = operator_fingerprint
+        self.gateway = LanlineGateway(self.core, clock)
+        self.on_accept = self.gateway.on_accept
+        self.figures = self.gateway.all_figures
 
-    @property
-    def operator_fingerprint(self) -> bytes | None:
-        """Whose link has this key is an admin without an account."""
-        return self._door.operator_fingerprint
+    def open(self) -> Ticket[None]:
+        """Reads what is kept."""
 
-    @operator_fingerprint.setter
-    def operator_fingerprint(self, fingerprint: bytes | None) -> None:
-        self._door.operator_fingerprint = fingerprint
+        def steps() -> Steps[None]:
+            yield from self.core.open().wait()
+            self.gateway.open()
 
-    def open(self) -> None:
-        """Reads what is kept. Raises StorageError."""
-        self._state.load()
-        self._state.epoch.begin()
-        self._notices.load()
+        return follow(steps())
 
     @property
     def has_accounts(self) -> bool:
         """False at a first start: nobody has joined yet."""
-        return len(self._state.directory) > 0
-
-    def make_invite(self, uses: int = 1, expires_in_s: float | None = None, *, grants_admin: bool) -> Ticket[bytes]:
-        """The token of an invite of the server's own; the link around it is the caller's to make."""
-        token = new_token(self._state.entropy)
-        invite = self._admin.new_invite(token, uses, expires_in_s, grants_admin, None)
-
-        def work(transaction: Transaction) -> bytes:
-            make_invite(transaction, invite, is_admin=True)
-            return token
-
-        return self._state.store.write(work)
-
-    def figures(self) -> dict[str, float]:
-        """For the metrics: `_total` counts up, the rest is as it is now."""
-        return self._state.figures()
-
-    # Links.
-
-    def on_accept(self, link: ClientLink, address: Address) -> None:
-        """A client has called. What it does from here on comes to its session; an exception there is its own."""
-        state = self._state
-        is_full = len(state.sessions) >= state.settings.most_links or not self._strangers.have_room(address[0])
-        if state.is_closing or is_full:
-            link.close(CloseCode.BUSY, "The server takes no more links now.")
-            return
-        session = Session(link, address, self._handlers, self)
-        state.sessions[session] = None
-        self._strangers.add(session)
-        session.timer = state.clock.call_later(state.settings.sign_in_timeout_s, partial(_give_up, session))
-        link.set_handler(session.handle_event)
-
-    def _let_in(self, session: Session, request: int, account: Account, device: Device | None, is_new: bool) -> None:
-        state = self._state
-        if session.timer is not None:
-            session.timer.cancel()
-            session.timer = None
-        self._strangers.drop(session)
-        session.link.trust()
-        session.state = State.SIGNED_IN
-        session.account = account.id
-        session.device = DeviceId(0) if device is None else device.id
-        session.is_admin = account.is_admin
-        session.send(
-            SignedIn(request, account.id, account.name, session.device, account.is_admin, is_new, state.epoch.value)
-        )
-        if device is not None:
-            state.presence.come(account.id, address_text(session.address), state.clock.now_ms())
-            state.sessions_of.setdefault(account.id, []).append(session)
-            self._notices.request_push()
-        state.signed_in[session] = None
-        state.counts["sign_ins"] += 1
-        self._notices.send_table(session)
-        self._news.send_all(session)
-
-    # What sessions tell: see SessionHost.
-
-    def fall_behind(self, session: Session) -> None:
-        self._catch_up.fall_behind(session)
-
-    def go_on(self, session: Session) -> None:
-        self._catch_up.add(session)
-
-    def moved(self, session: Session) -> None:
-        if session in self._state.signed_in and session.account:
-            self._state.presence.move(session.account, address_text(session.address))
-            self._notices.request_push()
-
-    def left(self, session: Session) -> None:
-        state = self._state
-        if session not in state.signed_in:
-            return
-        del state.signed_in[session]
-        self._catch_up.forget(session)
-        if session.account:
-            mine = state.sessions_of[session.account]
-            mine.remove(session)
-            if not mine:
-                del state.sessions_of[session.account]
-            state.presence.go(session.account, state.clock.now_ms())
-            self._notices.request_push()
-            self._logs.progress.request_write()
-
-    def ended(self, session: Session) -> None:
-        if session.timer is not None:
-            session.timer.cancel()
-            session.timer = None
-        self._state.sessions.pop(session, None)
-        self._strangers.drop(session)
-        self.left(session)
-
-    # The end.
+        return len(self.core.accounts) > 0
 
     def shut_down(self, reason: str) -> Ticket[None]:
         """Takes no more; commits what was taken, and then closes all links. The store stays open."""
-        state = self._state
-        state.is_closing = True
-        done: Ticket[None] = Ticket()
 
-        def close_all(_: Ticket[None]) -> None:
-            for session in list(state.sessions):
-                session.close(CloseCode.GOING_AWAY, reason)
-            done.settle(None)
+        def steps() -> Steps[None]:
+            try:
+                yield from self.core.close().wait()
+            except StorageError:
+                _LOG.exception("What was under way could not be written.")
+            self.gateway.close_all(reason)
 
-        try:
-            self._logs.progress.write_now()
-            self._logs.appends.finish(close_all)
-        except StorageError:
-            _LOG.exception("What was under way could not be written.")
-            close_all(done)
-        return done
-
-
-def _give_up(session: Session) -> None:
-    session.timer = None
-    session.close(CloseCode.UNREACHABLE, "You did not sign in.")
+        return follow(steps())

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import msgspec
@@ -54,6 +56,13 @@ class DataFolder:
     def exists(self) -> bool:
         """A server was started here once."""
         return (self.path / OPERATOR_FILE).exists()
+
+    def free_bytes(self) -> int:
+        """What is left for programs of ordinary users. Where nobody says, the disk does when it is full."""
+        try:
+            return shutil.disk_usage(self.path).free
+        except OSError:
+            return sys.maxsize
 
     def identity(self, *, is_first: bool) -> Identity:
         """Made at the first start only. Another one later would lock out everybody who has pinned this one."""

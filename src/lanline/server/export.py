@@ -9,14 +9,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from lanline.model.logs import Entry, LogId
-from lanline.storage.api import View
-from lanline.storage.sqlite.snapshot import reading
+from lanline.storage.api import Database, View
 
 FORMAT = 1
 _ENTRIES_AT_ONCE = 1000
@@ -24,10 +22,10 @@ _ENTRIES_AT_ONCE = 1000
 Line = dict[str, Any]
 
 
-def export_lines(folder: Path) -> Iterator[bytes]:
+def export_lines(database: Database) -> Iterator[bytes]:
     """As the server is at one moment, also while it runs. Raises StorageError."""
     encode = msgspec.json.Encoder().encode
-    with reading(folder) as view:
+    with database.reading() as view:
         yield encode({"type": "lanline-export", "format": FORMAT, "made_ms": time.time_ns() // 1_000_000}) + b"\n"
         count = 1
         for line in _lines(view):

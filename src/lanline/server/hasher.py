@@ -1,13 +1,16 @@
-"""Hashes passwords by Argon2id, on threads of their own: it is slow on purpose, and the event loop must not wait."""
+"""Hashes passwords by Argon2id, on a thread of its own: it is slow on purpose, and the event loop must not wait."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,15 +26,23 @@ _LOG = logging.getLogger(__name__)
 _TIME_COST = 1
 _MEMORY_KIB = 46 * 1024
 _PARALLELISM = 1
-_MOST_WORKERS = 2
-_MOST_WAITING = 100
+_NICENESS = 10
+"""Members have the processor first, also where there is but one."""
+_MAX_WAITING = 100
+
+
+def _step_back() -> None:
+    """Of this thread alone, which Linux has priorities for; elsewhere they are of the whole process."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 class Argon2Hasher:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        workers = min(_MOST_WORKERS, os.cpu_count() or 1)
-        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
+        # One: strangers who guess shall not take the memory and the time of several.
+        self._workers = ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=_step_back)
         self._waiting = 0
         self._hasher: argon2.PasswordHasher | None = None
         self._nobodys_hash = ""
@@ -49,7 +60,7 @@ class Argon2Hasher:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _hand_out(self, work: Callable[[], T], when_done: Callable[[T | None], None]) -> None:
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             when_done(None)
             return
         self._waiting += 1

@@ -14,30 +14,26 @@ import msgspec
 
 from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem, StorageDamaged, StorageInUse, StorageNewer, StorageUnusable
-from lanline.server.backup import FORMAT, MANIFEST, MEMBERS, REQUIRED, Manifest
+from lanline.server.backup import FORMAT, MANIFEST, SMALL_FILES, Manifest
 from lanline.server.datafolder import IDENTITY_FILE, UNFINISHED_FILE, folder_problem
-from lanline.storage.sqlite.connection import FILE_NAME as DATABASE_FILE
-from lanline.storage.sqlite.lock import FILE_NAME as LOCK_FILE
-from lanline.storage.sqlite.lock import FolderLock
-from lanline.storage.sqlite.snapshot import check_database
-from lanline.wholefile import sync_folder
+from lanline.storage.api import Database
+from lanline.wholefile import make_folder, sync_folder
 
 _MAX_MANIFEST_BYTES = 100_000
 _PIECE_BYTES = 1024 * 1024
-_LEFT_BEHIND = {UNFINISHED_FILE, LOCK_FILE, *MEMBERS}
-"""What a restore that was cut short may have left: it is done again from the beginning."""
 
 
-def restore(backup: Path, folder: Path) -> Manifest:
+def restore(backup: Path, database: Database) -> Manifest:
     """Raises StorageError; then the folder is as it was."""
+    folder = database.folder
     with _opened(backup) as tar:
-        manifest = _read_manifest(tar, backup)
-        with _held(folder):
+        manifest = _read_manifest(tar, backup, database)
+        with _held(database):
             try:
                 _write_members(tar, manifest, backup, folder)
-                _check(folder)
+                _check(database)
             except BaseException:
-                _sweep(folder)
+                _sweep(database)
                 raise
             (folder / UNFINISHED_FILE).unlink()
             sync_folder(folder)
@@ -67,7 +63,7 @@ def _cut_short(backup: Path) -> StorageDamaged:
     return StorageDamaged(f"The backup {backup} is cut short or damaged. Nothing was restored; take another one.")
 
 
-def _read_manifest(tar: tarfile.TarFile, backup: Path) -> Manifest:
+def _read_manifest(tar: tarfile.TarFile, backup: Path, database: Database) -> Manifest:
     first = tar.next()
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > _MAX_MANIFEST_BYTES:
         raise _not_a_backup(backup)
@@ -79,19 +75,20 @@ def _read_manifest(tar: tarfile.TarFile, backup: Path) -> Manifest:
         raise _not_a_backup(backup) from cause
     if manifest.lanline_backup > FORMAT:
         raise StorageNewer(f"The backup {backup} was made by a newer Lanline. Restore it with that one.")
-    if not set(REQUIRED) <= set(manifest.members) <= set(MEMBERS):
+    if not {database.file_name, IDENTITY_FILE} <= set(manifest.members) <= {database.file_name, *SMALL_FILES}:
         raise _not_a_backup(backup)
     return manifest
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Empty, marked as unfinished, and no other program's."""
+def _held(database: Database) -> Iterator[None]:
+    """Its folder: empty, marked as unfinished, and no other program's."""
+    folder = database.folder
     try:
-        with _made(folder), _locked(folder):
+        with _made(folder), _locked(database):
             (folder / UNFINISHED_FILE).touch(mode=0o600)
             sync_folder(folder)
-            _sweep(folder, keep={UNFINISHED_FILE, LOCK_FILE})
+            _sweep(database, keep={UNFINISHED_FILE, database.lock_name})
             yield
     except OSError as cause:
         raise folder_problem(cause, folder) from cause
@@ -102,7 +99,7 @@ def _made(folder: Path) -> Iterator[None]:
     """What was not there before goes again when nothing came of it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         yield
     except BaseException:
         with contextlib.suppress(OSError):  # somebody else has put something there
@@ -112,22 +109,23 @@ def _made(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    present = {path.name for path in folder.iterdir()}
-    if UNFINISHED_FILE not in present and present - {LOCK_FILE}:
-        _refuse(folder, present)
-    lock = FolderLock(folder)
+def _locked(database: Database) -> Iterator[None]:
+    present = {path.name for path in database.folder.iterdir()}
+    if UNFINISHED_FILE not in present and present - {database.lock_name}:
+        _refuse(database, present)
+    lock = database.lock()
     try:
         yield
     finally:
         lock.release()
 
 
-def _refuse(folder: Path, present: set[str]) -> None:
-    if DATABASE_FILE not in present:
+def _refuse(database: Database, present: set[str]) -> None:
+    folder = database.folder
+    if database.file_name not in present:
         raise StorageUnusable(f"The folder {folder} is not empty. A restore overwrites nothing; choose another folder.")
     try:
-        FolderLock(folder).release()
+        database.lock().release()
     except StorageInUse as cause:
         raise StorageInUse(
             f"A server runs on {folder}. A restore overwrites nothing; choose an empty folder."
@@ -161,15 +159,17 @@ def _copy(stream: IO[bytes], target: Path) -> str:
     return digest.hexdigest()
 
 
-def _check(folder: Path) -> None:
-    check_database(folder)
+def _check(database: Database) -> None:
+    database.check()
     try:
-        Identity.from_pem((folder / IDENTITY_FILE).read_bytes())
+        Identity.from_pem((database.folder / IDENTITY_FILE).read_bytes())
     except IdentityProblem as cause:
         raise StorageDamaged("The key in the backup cannot be read. Nothing was restored.") from cause
 
 
-def _sweep(folder: Path, keep: set[str] | None = None) -> None:
-    for path in folder.iterdir():
-        if path.name in _LEFT_BEHIND - (keep or set()) or path.name.startswith(DATABASE_FILE):
+def _sweep(database: Database, keep: set[str] | None = None) -> None:
+    """What a restore that was cut short may have left: it is done again from the beginning."""
+    left = {UNFINISHED_FILE, database.lock_name, *SMALL_FILES} - (keep or set())
+    for path in database.folder.iterdir():
+        if path.name in left or path.name.startswith(database.file_name):
             path.unlink()

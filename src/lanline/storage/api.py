@@ -8,6 +8,8 @@ the commit. A work touches nothing but its transaction, for it may be undone aft
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
@@ -15,7 +17,7 @@ from lanline.model.blobs import BlobId
 from lanline.model.invites import Invite
 from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, NewEntry
 from lanline.model.rooms import Access, Direct, Membership, Room
-from lanline.storage.ticket import Ticket
+from lanline.ticket import Ticket
 
 T = TypeVar("T")
 
@@ -31,6 +33,8 @@ class AccountsView(Protocol):
     def device_by_fingerprint(self, fingerprint: bytes) -> Device | None: ...
     def devices(self, account: AccountId) -> list[Device]: ...
     def all_devices(self) -> list[Device]: ...
+    def message_bytes(self, account: AccountId) -> int:
+        """All that it has appended, with ENTRY_COST_BYTES for each entry."""
 
 
 class Accounts(AccountsView, Protocol):
@@ -66,8 +70,8 @@ class LogsView(Protocol):
 
 class Logs(LogsView, Protocol):
     def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
-        """In the order given. One that is there already, by log, sender and id, is answered with its first place.
-        Raises RecordMissing, InvalidInput.
+        """In the order given, none earlier than the one before it. One that is there already, by log, sender and id,
+        is answered with its first place. Raises RecordMissing, InvalidInput.
         """
 
     def advance(self, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
@@ -112,9 +116,12 @@ class Invites(InvitesView, Protocol):
         """Take one use; the invite as it is then. Raises InviteUnusable."""
 
     def drop(self, token_hash: bytes) -> None: ...
+    def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
+        """Those made since then; of one account, or of everybody."""
 
 
 class BlobsView(Protocol):
+    def has(self, blob: BlobId) -> bool: ...
     def get(self, blob: BlobId) -> bytes | None: ...
     def size_bytes(self, owner: AccountId) -> int:
         """All that an account has put here."""
@@ -183,12 +190,45 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+class Lock(Protocol):
+    def release(self) -> None: ...
+
+
+class Database(Protocol):
+    """All that a server keeps, as a whole, in the server's folder or reached from there. Raises StorageError."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def file_name(self) -> str:
+        """Of the database in the folder, and of its copy in a backup."""
+
+    @property
+    def lock_name(self) -> str:
+        """Of a file that may be left behind in the folder, and means nothing then."""
+
+    def open(self) -> Engine:
+        """Makes the folder and the tables, or brings them up to date."""
+
+    def lock(self) -> Lock:
+        """Keeps others from opening it. Raises StorageInUse."""
+
+    def reading(self) -> AbstractContextManager[View]:
+        """As it is at one moment, also while a server has it open."""
+
+    def copy(self, target: Path) -> None:
+        """The same, into a file that does not exist yet, and that somebody has still to sync."""
+
+    def check(self) -> None:
+        """Of a copy that was put into the folder: whole, ours, and not newer than this program."""
+
+
 class Store(Protocol):
     def write(self, work: Callable[[Transaction], T]) -> Ticket[T]:
         """Settled once the work is on the disk, or has failed; in the order of the calls."""
 
-    def read(self, work: Callable[[View], T]) -> T:
-        """At once, here: what was committed before the call. Waits for no writer."""
+    def read(self, work: Callable[[View], T]) -> Ticket[T]:
+        """What was committed before the call, at least. Waits for no writer, and may be settled when this returns."""
 
     def close(self) -> None:
         """Writes what was handed in before; then the store is another's to open."""

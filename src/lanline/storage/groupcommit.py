@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from lanline.errors import StorageClosed
 from lanline.storage.api import Engine, Transaction, View
-from lanline.storage.ticket import Ticket
+from lanline.ticket import Ticket
 
 T = TypeVar("T")
 
@@ -70,8 +70,9 @@ class GroupCommit:
             self._tickets.append(ticket)
         return ticket
 
-    def read(self, work: Callable[[View], T]) -> T:
-        return self._engine.read(work)
+    def read(self, work: Callable[[View], T]) -> Ticket[T]:
+        """At once: an engine of this kind waits for nobody."""
+        return Ticket.of(lambda: self._engine.read(work))
 
     @property
     def has_waiting(self) -> bool:

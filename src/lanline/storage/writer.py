@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from lanline.storage.api import Engine, Transaction, View
 from lanline.storage.groupcommit import GroupCommit
-from lanline.storage.ticket import Ticket
+from lanline.ticket import Ticket
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class WriterStore:
         self._wake.set()
         return ticket
 
-    def read(self, work: Callable[[View], T]) -> T:
+    def read(self, work: Callable[[View], T]) -> Ticket[T]:
         return self._commits.read(work)
 
     def close(self) -> None:

@@ -41,6 +41,7 @@ class Connection:
         "_wakers",
         "binding",
         "closed",
+        "on_trust",
         "peer_fingerprint",
     )
 
@@ -52,6 +53,8 @@ class Connection:
         self._waiting: deque[LinkEvent] | None = None
         self._wakers: list[asyncio.Future[None]] | None = None
         self._unread_media_bytes = 0
+        self.on_trust: Callable[[], None] | None = None
+        """For the transport: called when the peer has shown who it is."""
         self.peer_fingerprint = b""
         self.binding = b""
         self.closed: LinkClosed | None = None
@@ -186,6 +189,8 @@ class Connection:
     def trust(self) -> None:
         """The peer has shown who it is: take as much as the profile of the link says."""
         self._link.trust()
+        if self.on_trust is not None:
+            self.on_trust()
         self._driver.request_turn()
 
     # Streams of packets that were sealed once for many, beside the channels. docs/protocol/media.md, 2.

@@ -35,12 +35,26 @@ class Dialer:
         self._binding = asyncio.Lock()
 
     async def connect(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection:
-        """Raises AddressUnavailable or LinkError. A host that answers over UDP and refuses is not asked again."""
-        over_udp = await self.connect_udp(host, port, expected_fingerprint)
-        return over_udp or await self.connect_websocket(host, port, expected_fingerprint)
+        """Raises AddressUnavailable or LinkError."""
+        told: LinkError | None = None
+        try:
+            over_udp = await self.connect_udp(host, port, expected_fingerprint)
+        except LinkError as problem:
+            if problem.code is CloseCode.IDENTITY_REJECTED:
+                raise
+            # Said before the other side had shown its key: anybody may have said it.
+            over_udp, told = None, problem
+        if over_udp is not None:
+            return over_udp
+        try:
+            return await self.connect_websocket(host, port, expected_fingerprint)
+        except LinkError as problem:
+            if told is None or problem.code is not CloseCode.UNREACHABLE:
+                raise
+            raise told from problem
 
     async def connect_udp(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection | None:
-        """None where UDP does not answer in time."""
+        """None where UDP does not answer in time. Of a LinkError only IDENTITY_REJECTED is certain."""
         family, address = await resolve(host, port)
         link_host = await self._link_host(family, address)
         try:

@@ -64,6 +64,10 @@ class LinkHost:
         """Call a host; a handshake that fails raises LinkError with the reason."""
         return await self.connect_nowait(address, expected_fingerprint).wait_established()
 
+    def remember_host(self, host: str) -> None:
+        """Somebody who is trusted calls from there, and is let in whatever strangers do."""
+        self._endpoint.remember_host(host)
+
     def connect_nowait(self, address: Address, expected_fingerprint: bytes | None = None) -> Connection:
         """Begin to call a host; `LinkEstablished` or `LinkClosed` follows."""
         link = self._endpoint.connect(address, self._driver.now(), expected_fingerprint)

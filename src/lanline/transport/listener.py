@@ -12,7 +12,7 @@ from lanline.transport.connection import AcceptHandler
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.steeredsocket import SteeredSocket
-from lanline.transport.websocket import WebSocketHost, listen
+from lanline.transport.websockethost import WebSocketHost, listen
 
 _TRIES_FOR_A_FREE_NUMBER = 16
 
@@ -55,6 +55,10 @@ class Listener:
     @property
     def address(self) -> Address:
         return self._link_host.address
+
+    def remember_host(self, host: str) -> None:
+        """A member was there before this start, and is let in whatever strangers do. Each sign-in does the same."""
+        self._link_host.remember_host(host)
 
     def close(self, reason: str = "") -> None:
         """Say goodbye on every link, once, and let the port go."""

@@ -1,4 +1,4 @@
-"""TCP under a WebSocket link: moves bytes between one connection and one state machine; calls out, and is called.
+"""TCP under a WebSocket link: moves bytes between one connection and one state machine, and calls hosts.
 
 What is TCP's own: the socket options, how much still waits in the connection, the end of the stream in each direction.
 """
@@ -12,19 +12,15 @@ from collections.abc import Callable
 from typing import cast
 
 from lanline.crypto.identity import Identity
-from lanline.crypto.tls import client_context, server_context
-from lanline.errors import AddressUnavailable, CloseCode, LinkError
-from lanline.proto.events import LinkEstablished, LinkEvent
+from lanline.crypto.tls import client_context
+from lanline.errors import AddressUnavailable, LinkError
 from lanline.proto.websocket.link import WebSocketLink
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.transport.addresses import port_unavailable, resolve
-from lanline.transport.connection import AcceptHandler, Connection, EventHandler
+from lanline.transport.connection import Connection, EventHandler
 from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver
 
-_DEFAULT_PROFILE = WebSocketProfile()
-_BACKLOG = 1024
-"""Callers the kernel lets wait. When a host comes back, all its clients call at once."""
+DEFAULT_PROFILE = WebSocketProfile()
 
 
 class WebSocketTransport(asyncio.Protocol):
@@ -160,78 +156,11 @@ async def connect(
     identity: Identity,
     *,
     expected_fingerprint: bytes | None = None,
-    profile: WebSocketProfile = _DEFAULT_PROFILE,
+    profile: WebSocketProfile = DEFAULT_PROFILE,
 ) -> Connection:
     """Call a host; a connection or a handshake that fails raises AddressUnavailable or LinkError with the reason."""
     transport = await WebSocketTransport.call(address, identity, expected_fingerprint, profile)
     return await transport.connection.wait_established()
-
-
-class WebSocketHost:
-    """All links that callers have opened to one TCP port."""
-
-    def __init__(self, identity: Identity, on_accept: AcceptHandler, profile: WebSocketProfile) -> None:
-        self._context = server_context(identity)
-        self._on_accept = on_accept
-        self._profile = profile
-        self._transports: set[WebSocketTransport] = set()
-        self._server: asyncio.Server | None = None
-        self.address: Address = ("", 0)
-
-    async def open(self, host: str, port: int) -> None:
-        family, address = await resolve(host, port)
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address)
-            self._server = await asyncio.get_running_loop().create_server(self._make, sock=sock, backlog=_BACKLOG)
-        except OSError as cause:
-            sock.close()
-            raise port_unavailable("TCP", host, port, cause) from cause
-        self.address = sock.getsockname()[:2]
-
-    def _make(self) -> WebSocketTransport:
-        link = WebSocketLink.accept(self._context, Driver.now(), profile=self._profile)
-        transport = WebSocketTransport(link, self._profile.max_ahead_bytes)
-        transport.on_event = lambda event: self._introduce(transport, event)
-        transport.on_lost = self._transports.discard
-        self._transports.add(transport)
-        return transport
-
-    def _introduce(self, transport: WebSocketTransport, event: LinkEvent) -> None:
-        """The first event: an established link, or a caller that was none and is not worth telling."""
-        transport.on_event = transport.connection.handle_event
-        transport.connection.handle_event(event)
-        if type(event) is LinkEstablished:
-            transport.connection.introduce(self._on_accept, transport.peer_address)
-
-    def close(self, reason: str = "") -> None:
-        """Say goodbye on every link, once, and let the port go."""
-        if self._server is not None:
-            self._server.close()
-        for transport in list(self._transports):
-            transport.connection.close(CloseCode.GOING_AWAY, reason)
-
-    async def wait_closed(self) -> None:
-        """Until no connection is left; each has a time limit for its goodbye."""
-        for transport in list(self._transports):
-            await transport.disconnected.wait()
-        if self._server is not None:
-            await self._server.wait_closed()
-
-
-async def listen(
-    host: str,
-    port: int,
-    identity: Identity,
-    on_accept: AcceptHandler,
-    *,
-    profile: WebSocketProfile = _DEFAULT_PROFILE,
-) -> WebSocketHost:
-    """`on_accept` is told of every link once it is established."""
-    websocket_host = WebSocketHost(identity, on_accept, profile)
-    await websocket_host.open(host, port)
-    return websocket_host
 
 
 def _tune(tcp: socket.socket, max_ahead_bytes: int) -> None:

@@ -61,7 +61,7 @@ class Auditor:
         engine.read(lambda view: self._audit(view, is_whole=True))
 
     def _audit(self, view: SqliteView, *, is_whole: bool) -> None:
-        execute = view.driver.execute
+        execute = view.connection.execute
         heads = execute("SELECT id, head FROM logs").fetchall()
         for where in set(self.ledger.logs) - {self._where(view, log) for log, _ in heads} if is_whole else ():
             self.ledger.expect_kept(where, 0)
@@ -78,7 +78,7 @@ class Auditor:
         self._note_speakers(view)
 
     def _note_cursors(self, view: SqliteView) -> None:
-        for log, device, account, delivered, read in view.driver.execute(_CURSORS).fetchall():
+        for log, device, account, delivered, read in view.connection.execute(_CURSORS).fetchall():
             self._marks.see(("the server's delivered of", log, device), delivered)
             self._marks.see(("the server's read of", log, device), read)
             key = self._where(view, log), self._name(view, account)
@@ -87,7 +87,7 @@ class Auditor:
 
     def _note_speakers(self, view: SqliteView) -> None:
         speakers: dict[str, set[str]] = {where: set() for where in self._speakers}
-        for log, account in view.driver.execute(_SPEAKERS).fetchall():
+        for log, account in view.connection.execute(_SPEAKERS).fetchall():
             speakers.setdefault(self._where(view, log), set()).add(self._name(view, account))
         for where, names in self._speakers.items():
             self.barred.update((where, name) for name in names - speakers[where])
@@ -96,7 +96,7 @@ class Auditor:
     def _take(self, view: SqliteView, log: int, after: int) -> None:
         entries = []
         last_ms = 0
-        for sequence, account, time_ms, content in view.driver.execute(_ENTRIES, (log, after)).fetchall():
+        for sequence, account, time_ms, content in view.connection.execute(_ENTRIES, (log, after)).fetchall():
             if time_ms < last_ms:
                 raise PromiseBroken(f"the time of {self.wheres[log]} {sequence} is before that of its predecessor")
             last_ms = time_ms
@@ -108,15 +108,15 @@ class Auditor:
 
     def _name(self, view: SqliteView, account: int) -> str:
         if account not in self.names:
-            (name,) = view.driver.execute("SELECT name FROM accounts WHERE id = ?", (account,)).fetchone()
+            (name,) = view.connection.execute("SELECT name FROM accounts WHERE id = ?", (account,)).fetchone()
             self.names[account] = name
         return self.names[account]
 
     def _where(self, view: SqliteView, log: int) -> str:
         if log not in self.wheres:
-            room = view.driver.execute("SELECT name FROM rooms WHERE log = ?", (log,)).fetchone()
+            room = view.connection.execute("SELECT name FROM rooms WHERE log = ?", (log,)).fetchone()
             if room is None:
-                pair = view.driver.execute("SELECT lower, higher FROM directs WHERE log = ?", (log,)).fetchone()
+                pair = view.connection.execute("SELECT lower, higher FROM directs WHERE log = ?", (log,)).fetchone()
                 self.wheres[log] = between(self._name(view, pair[0]), self._name(view, pair[1]))
             else:
                 (self.wheres[log],) = room
@@ -128,7 +128,7 @@ class Auditor:
         return engine.read(self._truth)
 
     def _truth(self, view: SqliteView) -> Truth:
-        execute = view.driver.execute
+        execute = view.connection.execute
         truth = Truth()
         for log, where in self.wheres.items():
             pair = execute("SELECT lower, higher FROM directs WHERE log = ?", (log,)).fetchone()

@@ -8,9 +8,9 @@ from lanline.client.chat.events import ConnectionLost, NodeEvent, SignInRefused
 from lanline.client.chat.node import ChatNode
 from lanline.errors import CloseCode
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
+from lanline.testing.trace import Address
 from lanline.transport.connection import Connection
 from sim.system.process import SimProcess
-from sim.trace import Address
 
 
 class SimConnector:

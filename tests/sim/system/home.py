@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.requests import Answer
-from lanline.client.chat.session import AsDevice, AsNewcomer
+from lanline.client.chat.session import Answer, AsDevice, AsNewcomer
 from lanline.errors import HistoryProblem, InvalidInput, LinkNotOpen, RequestRefused
 from lanline.model.content import Text
 from lanline.wire.chat.messages import ClientMessage
@@ -38,15 +37,15 @@ class Home:
 
     # ---- programs ----
 
-    def start(self, *, follows_all: bool = True) -> Program:
+    def start(self) -> Program:
         self.starts += 1
         place, port = self.place, 40_000 + self.starts
         process = SimProcess(place.world, self.computer, port, place.rng)
         history = History.open(self._database.path)
-        node = self._node(process, history, follows_all)
+        node = self._node(process, history)
         server = place.server
         connector = SimConnector(process, node, server.address, server.fingerprint, place.rng)
-        program = Program(process, history, node, connector, follows_all)
+        program = Program(process, history, node, connector)
         self.programs.append(program)
         self.witness.meet(program)
         history.crash_point = lambda moment: self._crash_point(program, moment)
@@ -54,15 +53,16 @@ class Home:
         process.at(0.0, connector.call)
         return program
 
-    def _node(self, process: SimProcess, history: History, follows_all: bool) -> ChatNode:
-        node = ChatNode(process.clock, self.place.rng.randbytes, history, AsDevice(), follows_all=follows_all)
+    def _node(self, process: SimProcess, history: History) -> ChatNode:
+        node = ChatNode(process.clock, self.place.rng.randbytes, history, AsDevice())
         if node.account:
             return node
         way = AsNewcomer(self.person, f"password of {self.person}", self.computer.name, self.token)
-        return ChatNode(process.clock, self.place.rng.randbytes, history, way, follows_all=follows_all)
+        return ChatNode(process.clock, self.place.rng.randbytes, history, way)
 
     def start_again(self) -> None:
-        if not any(program.follows_all for program in self.programs):
+        """One program at a time owns a home."""
+        if not self.programs:
             self.start()
 
     def end(self, program: Program) -> None:
@@ -85,14 +85,13 @@ class Home:
                     raise Crash(death)
 
     def _on_death(self, program: Program, death: Death) -> None:
-        """With the last program the machine itself may have lost its power; one of two is only killed."""
+        """The machine itself may have lost its power."""
         self.programs.remove(program)
-        if not self.programs:
-            folder = self.place.disk.new_folder()
-            self._database.survive(folder, self.place.rng if death is Death.WHILE_WRITING else None)
-            old, self._folder = self._folder, folder
-            self._database = Database(folder / FILE_NAME)
-            shutil.rmtree(old)
+        folder = self.place.disk.new_folder()
+        self._database.survive(folder, self.place.rng if death is Death.WHILE_WRITING else None)
+        old, self._folder = self._folder, folder
+        self._database = Database(folder / FILE_NAME)
+        shutil.rmtree(old)
         program.history.close()
 
     # ---- what a person does ----

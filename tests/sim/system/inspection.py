@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import Conversation, MessageState
+from lanline.client.chat.values import Conversation, MessageState, NodeState
 from sim.system.auditor import Truth
 from sim.system.home import Home
 from sim.system.ledger import PromiseBroken, Stands
@@ -24,7 +23,7 @@ def unfinished(home: Home, program: Program) -> list[str]:
         found.append(f"{name} has {len(queued)} messages queued")
     for conversation in node.conversations:
         shown, head = (conversation.delivered, conversation.head), len(home.place.log(conversation.log))
-        if program.follows_all and conversation.is_open and shown != (head, head):
+        if conversation.is_open and shown != (head, head):
             found.append(f"{name} has {conversation.title} to {shown} of {head}")
     return found
 

@@ -14,9 +14,9 @@ from lanline.errors import LinkNotOpen
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.link import Link
+from lanline.testing.trace import Address
 from lanline.transport.connection import AcceptHandler, Connection
 from lanline.transport.driver import Driver
-from sim.trace import Address
 
 if TYPE_CHECKING:
     from sim.system.process import SimProcess

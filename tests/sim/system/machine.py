@@ -13,14 +13,14 @@ from lanline.model.settings import ServerSettings
 from lanline.server.chatserver import ChatServer
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
+from lanline.testing.trace import Address
+from lanline.testing.world import SimWorld
 from lanline.transport.connection import Connection
 from sim.system.auditor import Auditor, Truth
 from sim.system.disk import Disk
 from sim.system.ledger import Ledger
 from sim.system.process import Computer, Death, SimProcess
 from sim.system.store import SimStore
-from sim.trace import Address
-from sim.world import SimWorld
 
 PORT = 5265
 
@@ -84,7 +84,7 @@ class ServerMachine:
         self.auditor.audit_whole(self.store.engine)
         clock, passwords = self.process.clock, SimPasswords(self.process)
         self.chat = ChatServer(self.store, clock, passwords, self._rng.randbytes, self.settings)
-        self.chat.open()
+        self.chat.open().result()
 
     def _on_accept(self, connection: Connection, address: Address) -> None:
         self.chat.on_accept(connection, address)
@@ -114,7 +114,7 @@ class ServerMachine:
     def device_of(self, fingerprint: bytes) -> int | None:
         if not self.is_up:
             return None
-        device = self.store.read(lambda view: view.accounts.device_by_fingerprint(fingerprint))
+        device = self.store.read(lambda view: view.accounts.device_by_fingerprint(fingerprint)).result()
         return None if device is None else device.id
 
     def truth(self) -> Truth:

@@ -15,11 +15,11 @@ from lanline.clock import Timer
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.handshake import KeyExchanges
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.trace import Address
+from lanline.testing.world import SimNode, SimWorld
 from lanline.transport.connection import AcceptHandler
 from sim.scenario import FlatEndpoint
 from sim.system.links import SimHost
-from sim.trace import Address
-from sim.world import SimNode, SimWorld
 
 START_MS = 1_750_000_000_000
 

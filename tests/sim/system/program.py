@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Message
+from lanline.testing.world import SimWorld
 from sim.system.connector import SimConnector
 from sim.system.disk import Disk
 from sim.system.ledger import Ledger, Marks, Stands
 from sim.system.machine import ServerMachine
 from sim.system.process import SimProcess
-from sim.world import SimWorld
 
 
 @dataclass(slots=True)
@@ -46,8 +46,6 @@ class Program:
     history: History
     node: ChatNode
     connector: SimConnector
-    follows_all: bool
-    """False for one that comes to say something, and goes."""
     reported: dict[int, int] = field(default_factory=dict)
     """By log, the last sequence number that it was told of."""
     unanswered: int = 0

@@ -10,14 +10,16 @@ from __future__ import annotations
 import random
 
 from lanline.client.chat.values import MessageState
+from lanline.core.changes import OPERATOR
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity
 from lanline.model.settings import ServerSettings
 from lanline.proto.link.handshake import KeyExchanges
 from lanline.proto.link.profile import LinkProfile
-from sim.conditions import Conditions
+from lanline.testing.conditions import Conditions
+from lanline.testing.network import SimNetwork
+from lanline.testing.world import SimWorld
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
 from sim.system.disk import Disk
 from sim.system.home import Home
 from sim.system.inspection import disagreements, history, left, unfinished
@@ -30,7 +32,6 @@ from sim.system.squeeze import squeezed
 from sim.system.story import Story
 from sim.system.stranger import Stranger
 from sim.weather import log_uniform, random_conditions, random_events, schedule
-from sim.world import SimWorld
 
 _NAMES = ("ann", "bob", "cat", "dan")
 _REAL_DTLS_EVERY = 16
@@ -111,7 +112,7 @@ class SystemScenario:
         return Stranger(self.world, self.server, computer, self._invite(is_admin=False), self.rng)
 
     def _invite(self, *, is_admin: bool) -> bytes:
-        ticket = self.server.chat.make_invite(5, grants_admin=is_admin)
+        ticket = self.server.chat.core.make_invite(OPERATOR, 5, grants_admin=is_admin)
         self.world.run_until(lambda: ticket.is_settled, 5.0)
         return ticket.result()
 

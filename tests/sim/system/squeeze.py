@@ -8,26 +8,27 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from lanline.client.chat import conversations, messages, outbox
-from lanline.server import appends, catchup, notices, outlet, roomnews, session
-from lanline.services import delivery
+from lanline.client.chat import following, messages, outbox
+from lanline.core import appends
+from lanline.gateways.lanline import catchup, followers, people, requests, sendqueue, session
+from lanline.gateways.lanline import conversations as news
 
 _BOUNDS: tuple[tuple[tuple[ModuleType, ...], str, tuple[int, ...]], ...] = (
-    ((conversations,), "FETCHED_AT_FIRST", (1, 10)),
-    ((messages,), "_MOST_WATCHED", (3,)),
-    ((outbox,), "MOST_UNCOMMITTED", (1, 5)),
-    ((outbox,), "MOST_UNCOMMITTED_BYTES", (1, 1_000)),
-    ((appends,), "MOST_UNCOMMITTED", (1, 3)),
-    ((appends,), "MOST_UNCOMMITTED_BYTES", (500, 5_000)),
-    ((catchup,), "_MOST_ENTRIES", (1, 3)),
-    ((catchup,), "_MOST_KEPT_CHUNKS", (1,)),
-    ((outlet,), "MOST_WAITING_BYTES", (16_000,)),
-    ((outlet,), "MOST_UNCONFIRMED_BYTES", (1, 1_000)),
-    ((delivery, catchup), "CHUNK_BYTES", (100, 1_000)),
-    ((session,), "_MOST_REQUESTS_UNANSWERED", (1, 2)),
-    ((session,), "_MOST_BLOB_BYTES_UNCOMMITTED", (20_000,)),
-    ((roomnews,), "_CONVERSATIONS_IN_MESSAGE", (1, 2)),
-    ((notices,), "_PEOPLE_IN_MESSAGE", (1, 2)),
+    ((following,), "FETCHED_AT_FIRST", (1, 10)),
+    ((messages,), "_MAX_WATCHED", (3,)),
+    ((outbox,), "MAX_UNCOMMITTED", (1, 5)),
+    ((outbox,), "MAX_UNCOMMITTED_BYTES", (1, 1_000)),
+    ((appends,), "MAX_UNCOMMITTED", (1, 3)),
+    ((appends,), "MAX_UNCOMMITTED_BYTES", (500, 5_000)),
+    ((catchup,), "_MAX_ENTRIES", (1, 3)),
+    ((catchup,), "_MAX_KEPT_CHUNKS", (1,)),
+    ((sendqueue,), "MAX_WAITING_BYTES", (16_000,)),
+    ((sendqueue,), "MAX_UNCONFIRMED_BYTES", (1, 1_000)),
+    ((followers, catchup, requests), "CHUNK_BYTES", (100, 1_000)),
+    ((session,), "_MAX_REQUESTS_UNANSWERED", (1, 2)),
+    ((session,), "_MAX_BLOB_BYTES_UNCOMMITTED", (20_000,)),
+    ((news,), "_CONVERSATIONS_IN_MESSAGE", (1, 2)),
+    ((people,), "_PEOPLE_IN_MESSAGE", (1, 2)),
 )
 
 

@@ -16,7 +16,7 @@ from lanline.storage.api import Transaction, View
 from lanline.storage.groupcommit import Batch, GroupCommit
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
-from lanline.storage.ticket import Ticket
+from lanline.ticket import Ticket
 from sim.system.disk import Database
 from sim.system.process import Crash, Death, SimProcess
 
@@ -45,7 +45,7 @@ class SimStore:
             self._process.at(0.0, self._collect)
         return ticket
 
-    def read(self, work: Callable[[View], T]) -> T:
+    def read(self, work: Callable[[View], T]) -> Ticket[T]:
         return self._commits.read(work)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from lanline.client.chat.requests import Answer
+from lanline.client.chat.session import Answer
 from lanline.client.chat.values import Conversation, MessageState
 from lanline.errors import HistoryProblem
 from lanline.model.rooms import Access, Role
@@ -62,7 +62,7 @@ class Story:
             (self.call_once_more, 1.0),
             (self.say_refused_again, 2.0),
             (self.crash, 4.0),
-            (self.second_program, 1.5),
+            (self.replace_the_program, 1.5),
             (self.slow_down, 1.5),
             (self.jump_the_clock, 1.0),
             (self.ban_somebody, 0.7),
@@ -219,21 +219,11 @@ class Story:
         world = self.place.world
         world.at(world.now + self.rng.uniform(0.1, 8.0), home.start_again)
 
-    def second_program(self, home: Home, program: Program) -> None:
-        """`lanline send` beside `lanline chat`: says something, and goes."""
-        if len(home.programs) > 1:
-            home.end(program)
-            return
-        other = home.start(follows_all=self.rng.random() < 0.5)
+    def replace_the_program(self, home: Home, program: Program) -> None:
+        """A newer node takes a home over: the one that runs is asked to end, and the next one starts."""
+        home.end(program)
         world = self.place.world
-        use = partial(self._let_happen, self._use, home, other)
-        world.at(world.now + self.rng.uniform(0.0, 3.0), lambda: other.process.run(use))
-
-    def _use(self, home: Home, program: Program) -> None:
-        conversations = self._open_conversations(program)
-        if conversations and not program.follows_all and self.rng.random() < 0.5:
-            program.node.follow(self.rng.choice(conversations).log)
-        self.say_something(home, program)
+        world.at(world.now + self.rng.uniform(0.2, 3.0), home.start_again)
 
     def slow_down(self, home: Home, program: Program) -> None:
         program.process.delay_s = self.rng.choice([0.0, 0.05, 0.5])

@@ -15,6 +15,7 @@ from lanline.ids import new_entry_id
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived
+from lanline.testing.world import SimWorld
 from lanline.transport.connection import Connection
 from lanline.wire.chat.conversations import Conversations
 from lanline.wire.chat.entries import Append, Follow
@@ -22,7 +23,6 @@ from lanline.wire.chat.messages import ClientMessage, decode_server_message, enc
 from lanline.wire.chat.signin import VERSIONS, Hello, Join
 from sim.system.machine import ServerMachine
 from sim.system.process import Computer, SimProcess
-from sim.world import SimWorld
 
 NAME = "eve"
 _encode = msgspec.msgpack.Encoder().encode

@@ -76,6 +76,7 @@ def test_certificate_is_signed_by_its_own_key() -> None:
         pem(ed25519.Ed25519PrivateKey.generate()),
         SOMEBODY.certificate.public_bytes(serialization.Encoding.PEM),
     ],
+    ids=["nothing", "words", "short", "cut", "locked", "another curve", "rsa", "ed25519", "certificate"],
 )
 def test_file_that_holds_no_such_key_is_a_problem(text: bytes) -> None:
     with pytest.raises(IdentityProblem, match="The key file holds"):

@@ -24,6 +24,7 @@ PARTS = [
     "chatmembers",
     "chatcatchup",
     "chatloss",
+    "strangers",
 ]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lanline.client.view.rendering import MARKS
 from lanline.faces.chat.commands import COMMANDS
-from lanline.faces.chat.utterances import MARKS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "chat.md").read_text()
 

@@ -11,11 +11,12 @@ import pytest
 from msgspec import NODEFAULT
 from msgspec.structs import fields
 
+from lanline.core import appends, cursors
 from lanline.errors import RefusalCode
+from lanline.gateways.lanline import gateway, session
+from lanline.gateways.lanline.followers import CHUNK_BYTES
 from lanline.model import content
 from lanline.model.rooms import Access, Role, Standing
-from lanline.server import appends, progress, session
-from lanline.services.delivery import CHUNK_BYTES
 from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, signin
 from lanline.wire.chat.messages import (
     ClientMessage,
@@ -130,11 +131,11 @@ def test_every_kind_of_content_is_on_the_page_with_its_keys() -> None:
 
 
 def test_the_limits_on_the_page_are_those_of_the_code() -> None:
-    assert (appends.MOST_UNCOMMITTED, appends.MOST_UNCOMMITTED_BYTES) == (256, 1024**2)
+    assert (appends.MAX_UNCOMMITTED, appends.MAX_UNCOMMITTED_BYTES) == (256, 1024**2)
     assert "At most 256 appends and 1 MiB" in PAGE
-    assert session._MOST_MESSAGES_BEFORE_SIGN_IN == 16
+    assert session._MAX_MESSAGES_BEFORE_SIGN_IN == 16
     assert "more than 16 messages" in PAGE
-    assert (progress.WRITE_INTERVAL_S, progress.MOST_MEMBERS_TOLD, CHUNK_BYTES) == (1.0, 16, 256 * 1024)
+    assert (cursors.WRITE_INTERVAL_S, gateway.MAX_MEMBERS_TOLD, CHUNK_BYTES) == (1.0, 16, 256 * 1024)
     assert f"{content.MAX_SAID_BYTES:,} bytes" in PAGE
 
 

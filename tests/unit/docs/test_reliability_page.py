@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import reliability
-from sim.conditions import BernoulliLoss
+from lanline.testing.conditions import BernoulliLoss
 
 
 def test_a_seed_gives_the_same_figures_again(monkeypatch: pytest.MonkeyPatch) -> None:

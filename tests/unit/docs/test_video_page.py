@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lanline.cli.main import app
+from lanline.cli.commands import app
 
 PAGE = (Path(__file__).parents[3] / "docs/video.md").read_text(encoding="utf-8")
 TOLD_IN_PROSE = {"--home", "--help"}

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanline.errors import InvalidInput
+from lanline.model.names import checked_name
 from lanline.model.text import MAX_NAME_LENGTH, display_name, safe_line, safe_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
@@ -63,3 +65,11 @@ def test_what_is_no_writing_becomes_visible(text: str, shown: str) -> None:
 @pytest.mark.parametrize("name", ["", " \n ", "\x1b\x07", "\u202e"])
 def test_a_name_of_nothing_is_somebody(name: str) -> None:
     assert display_name(name) == "somebody"
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\U000e0041", "\ufe0f", "\u3164"])
+def test_a_name_holds_nothing_that_is_not_seen(unseen: str) -> None:
+    assert display_name(f"a{unseen}nn{unseen}") == "ann"
+    assert display_name(unseen) == "somebody"
+    with pytest.raises(InvalidInput):
+        checked_name(f"a{unseen}nn")

@@ -40,6 +40,6 @@ def contents(path: Path) -> list[tuple[object, ...]]:
                 *((entry.sequence, entry.content) for log in (1, 2) for entry in view.logs.after(log, 0, 10_000)),  # type: ignore[arg-type]
                 *((device.fingerprint,) for device in view.accounts.devices(AccountId(1))),
             ]
-        )
+        ).result()
     finally:
         store.close()

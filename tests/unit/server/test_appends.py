@@ -299,6 +299,45 @@ def test_what_stands_in_the_log_is_not_refused_when_it_comes_again(house: House)
     assert refusal(bob, bob.append(log, 2)).known_code is RefusalCode.UNKNOWN_CONVERSATION
 
 
+def test_what_is_said_before_one_leaves_is_not_refused_because_one_has_left(
+    house: House, pair: tuple[Client, Client, int]
+) -> None:
+    ann, bob, log = pair
+    first = bob.append(log, 1, settles=False)
+    house.clock.run_due()
+    batch = house.store.collect()
+    assert batch is not None
+    second = bob.append(log, 2, settles=False)
+    leave = conversations.LeaveRoom(bob.number(), log)
+    bob.say(leave, settles=False)
+    batch.commit()
+    batch.deliver()
+    third = bob.append(log, 3, settles=False)
+    house.settle()
+    assert [place.sequence for place in (bob.place(first), bob.place(second)) if place is not None] == [1, 2]
+    assert isinstance(bob.answer(leave.request), answers.Done)
+    assert bob.place(third) is not None, "it was said before one had left"
+    assert refusal(bob, bob.append(log, 4)).known_code is RefusalCode.UNKNOWN_CONVERSATION
+    assert ids(ann, log) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_right_ends_with_the_commit_that_ends_it_though_it_was_found_good_before(
+    house: House, pair: tuple[Client, Client, int], is_told: bool
+) -> None:
+    ann, bob, _ = pair
+    log = ann.ask(conversations.CreateRoom(ann.number(), "#lab"), conversations.Opened).log
+    bob.ask(conversations.JoinRoom(bob.number(), "#lab"), conversations.Opened)
+    assert bob.place(bob.append(log, 1)) is not None
+    assert bob.place(bob.append(log, 2)) is not None
+    ann.say(conversations.SetMuted(ann.number(), log, bob.account, is_muted=True), settles=False)
+    if is_told:
+        house.store.flush()
+    request = bob.append(log, 3, settles=False)
+    house.settle()
+    assert refusal(bob, request).known_code is RefusalCode.MUTED
+
+
 def test_what_is_being_written_is_not_refused_when_it_comes_again(
     house: House, pair: tuple[Client, Client, int]
 ) -> None:
@@ -307,9 +346,7 @@ def test_what_is_being_written_is_not_refused_when_it_comes_again(
     house.clock.run_due()
     batch = house.store.collect()
     assert batch is not None
-    conversation = house.server._state.conversations.get(LogId(log))
-    assert conversation is not None
-    conversation.drop(AccountId(bob.account))
+    house.store.write(lambda t: t.rooms.drop_membership(LogId(log), AccountId(bob.account)))
     second = bob.append(log, 1, settles=False)
     batch.commit()
     batch.deliver()
@@ -404,7 +441,8 @@ def test_a_follower_whose_link_fails_hurts_no_other(house: House, pair: tuple[Cl
     def fail(*_: object) -> int:
         raise RuntimeError("a bug in the link")
 
-    house.server._state.feeds._live[log][next(s for s in house.server._state.sessions if s.link is bob.link)] = fail
+    session = next(each for each in house.server.gateway.sessions if each.link is bob.link)
+    house.server.gateway.followers._live[LogId(log)].sends[session] = fail
     place = ann.place(ann.append(log, 1))
     assert place is not None
     assert ids(cyd, log) == [1]

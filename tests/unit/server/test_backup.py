@@ -28,6 +28,7 @@ from lanline.server.backup import MANIFEST, make_backup
 from lanline.server.datafolder import IDENTITY_FILE, UNFINISHED_FILE, DataFolder
 from lanline.server.restore import restore
 from lanline.storage.sqlite.connection import FILE_NAME
+from lanline.storage.sqlite.database import SqliteDatabase
 from storage.shelf import Shelf, new_entry
 from unit.server.kept import ENTRIES, contents, furnish
 
@@ -42,7 +43,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 @pytest.fixture
 def archive(shelf: Shelf, tmp_path: Path) -> Path:
     path = tmp_path / "backup.tar"
-    make_backup(shelf.folder, path)
+    make_backup(SqliteDatabase(shelf.folder), path)
     return path
 
 
@@ -50,7 +51,7 @@ def test_what_is_restored_is_what_was_backed_up(shelf: Shelf, archive: Path, tmp
     shelf.append([new_entry(1, 10_000, content=b"after the backup")])
     shelf.store.close()
     restored = tmp_path / "deep" / "restored"
-    restore(archive, restored)
+    restore(archive, SqliteDatabase(restored))
     before = [row for row in contents(shelf.folder) if row != (ENTRIES + 1, b"after the backup")]
     assert contents(restored) == before
     assert DataFolder(restored).read_fingerprint() == DataFolder(shelf.folder).read_fingerprint()
@@ -59,31 +60,31 @@ def test_what_is_restored_is_what_was_backed_up(shelf: Shelf, archive: Path, tmp
 
 def test_settings_come_along(shelf: Shelf, tmp_path: Path) -> None:
     (shelf.folder / "lanline.toml").write_text("port = 7\n")
-    make_backup(shelf.folder, tmp_path / "b.tar")
-    restore(tmp_path / "b.tar", tmp_path / "restored")
+    make_backup(SqliteDatabase(shelf.folder), tmp_path / "b.tar")
+    restore(tmp_path / "b.tar", SqliteDatabase(tmp_path / "restored"))
     assert (tmp_path / "restored" / "lanline.toml").read_text() == "port = 7\n"
 
 
 def test_what_is_said_while_a_backup_is_made_is_kept_and_no_writer_waits(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = backup_module.copy_database
+    really = SqliteDatabase.copy
 
-    def copy_and_write(folder: Path, target: Path) -> None:
+    def copy_and_write(database: SqliteDatabase, target: Path) -> None:
         shelf.append([new_entry(1, 20_000)])
-        really(folder, target)
+        really(database, target)
         shelf.append([new_entry(1, 20_001)])
 
-    monkeypatch.setattr(backup_module, "copy_database", copy_and_write)
-    make_backup(shelf.folder, tmp_path / "b.tar")
+    monkeypatch.setattr(SqliteDatabase, "copy", copy_and_write)
+    make_backup(SqliteDatabase(shelf.folder), tmp_path / "b.tar")
     assert len(shelf.entries(1, limit=10_000)) == ENTRIES + 2  # type: ignore[arg-type]
-    restore(tmp_path / "b.tar", tmp_path / "restored")
+    restore(tmp_path / "b.tar", SqliteDatabase(tmp_path / "restored"))
     assert sum(row[0] == ENTRIES + 1 for row in contents(tmp_path / "restored")) == 1
     assert sum(row[0] == ENTRIES + 2 for row in contents(tmp_path / "restored")) == 0
 
 
 def test_a_backup_and_all_in_it_is_for_the_owner_alone(archive: Path, tmp_path: Path) -> None:
-    restore(archive, tmp_path / "restored")
+    restore(archive, SqliteDatabase(tmp_path / "restored"))
     files = [archive, *(tmp_path / "restored").iterdir()]
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files if path.name != "in-use"} == {0}
     assert stat.S_IMODE((tmp_path / "restored").stat().st_mode) == 0o700
@@ -96,7 +97,7 @@ def test_nothing_but_the_backup_is_left_beside_it(archive: Path, tmp_path: Path)
 def test_a_backup_overwrites_nothing(shelf: Shelf, archive: Path) -> None:
     was = archive.read_bytes()
     with pytest.raises(InvalidInput, match="overwrites nothing"):
-        make_backup(shelf.folder, archive)
+        make_backup(SqliteDatabase(shelf.folder), archive)
     assert archive.read_bytes() == was
 
 
@@ -105,20 +106,20 @@ def test_a_backup_overwrites_nothing_that_was_made_meanwhile(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     target = tmp_path / "b.tar"
-    really = backup_module.copy_database
+    really = SqliteDatabase.copy
 
-    def copy_while_another_writes(folder: Path, copy: Path) -> None:
-        really(folder, copy)
+    def copy_while_another_writes(database: SqliteDatabase, copy: Path) -> None:
+        really(database, copy)
         target.write_text("theirs")
 
     def link_nothing(*_: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(backup_module, "copy_database", copy_while_another_writes)
+    monkeypatch.setattr(SqliteDatabase, "copy", copy_while_another_writes)
     if not links:
         monkeypatch.setattr(os, "link", link_nothing)
     with pytest.raises(InvalidInput, match="overwrites nothing"):
-        make_backup(shelf.folder, target)
+        make_backup(SqliteDatabase(shelf.folder), target)
     assert target.read_text() == "theirs"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar", "data"]
 
@@ -131,26 +132,26 @@ def test_a_backup_that_finds_no_room_leaves_nothing(
 
     monkeypatch.setattr(backup_module.os, "fsync", fail)
     with pytest.raises(StorageFull, match="no room for the backup"):
-        make_backup(shelf.folder, tmp_path / "b.tar")
+        make_backup(SqliteDatabase(shelf.folder), tmp_path / "b.tar")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
 @pytest.mark.parametrize("target", ["missing/b.tar", "data/lanline.sqlite/b.tar"])
 def test_a_place_that_cannot_be_written_is_told(shelf: Shelf, tmp_path: Path, target: str) -> None:
     with pytest.raises(StorageUnusable, match=r"The backup .* cannot be written"):
-        make_backup(shelf.folder, tmp_path / target)
+        make_backup(SqliteDatabase(shelf.folder), tmp_path / target)
 
 
 def test_there_is_no_backup_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageUnusable, match="no server's database"):
-        make_backup(tmp_path / "nowhere", tmp_path / "b.tar")
+        make_backup(SqliteDatabase(tmp_path / "nowhere"), tmp_path / "b.tar")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backup_without_the_key_is_none(shelf: Shelf, tmp_path: Path) -> None:
     (shelf.folder / IDENTITY_FILE).unlink()
     with pytest.raises(StorageUnusable, match=r"identity\.pem is missing"):
-        make_backup(shelf.folder, tmp_path / "b.tar")
+        make_backup(SqliteDatabase(shelf.folder), tmp_path / "b.tar")
 
 
 # Restoring what is not whole.
@@ -158,7 +159,7 @@ def test_a_backup_without_the_key_is_none(shelf: Shelf, tmp_path: Path) -> None:
 
 def refused(archive: Path, folder: Path) -> StorageError:
     with pytest.raises(StorageError) as caught:
-        restore(archive, folder)
+        restore(archive, SqliteDatabase(folder))
     assert not folder.exists(), list(folder.iterdir())
     return caught.value
 
@@ -240,7 +241,7 @@ def test_a_refused_restore_leaves_no_folder_that_was_not_there_and_keeps_one_tha
     assert not (tmp_path / "deep").exists()
     (tmp_path / "there").mkdir()
     with pytest.raises(StorageDamaged):
-        restore(archive, tmp_path / "there")
+        restore(archive, SqliteDatabase(tmp_path / "there"))
     assert list((tmp_path / "there").iterdir()) == []
 
 
@@ -254,12 +255,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_restore_does_not_overwrite_a_server_that_runs_or_was_stopped(shelf: Shelf, archive: Path) -> None:
     before = {path.name: path.stat().st_size for path in shelf.folder.iterdir()}
     with pytest.raises(StorageInUse, match="A server runs on"):
-        restore(archive, shelf.folder)
+        restore(archive, SqliteDatabase(shelf.folder))
     assert before == {path.name: path.stat().st_size for path in shelf.folder.iterdir()}
     shelf.store.close()
     was = contents(shelf.folder)
     with pytest.raises(StorageUnusable, match=r"server's data in .* already"):
-        restore(archive, shelf.folder)
+        restore(archive, SqliteDatabase(shelf.folder))
     assert contents(shelf.folder) == was
 
 
@@ -267,7 +268,7 @@ def test_restore_touches_no_folder_with_other_things_in_it(archive: Path, tmp_pa
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("dear")
     with pytest.raises(StorageUnusable, match="is not empty"):
-        restore(archive, tmp_path / "other")
+        restore(archive, SqliteDatabase(tmp_path / "other"))
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.txt"]
 
 
@@ -284,12 +285,12 @@ def test_a_restore_that_was_killed_is_done_again_from_the_beginning(
         really = restore_module._sweep
         patch.setattr(restore_module, "_sweep", lambda folder, keep=None: really(folder, keep) if keep else None)
         with pytest.raises(SystemExit):
-            restore(archive, restored)
+            restore(archive, SqliteDatabase(restored))
     assert (restored / FILE_NAME).exists()
     assert (restored / UNFINISHED_FILE).exists()
     with pytest.raises(StorageDamaged, match="cut short"):
         DataFolder(restored).check()
-    restore(archive, restored)
+    restore(archive, SqliteDatabase(restored))
     DataFolder(restored).check()
     assert contents(restored)
 
@@ -305,5 +306,5 @@ def test_everything_is_on_the_disk_before_the_backup_has_its_name(
         really(handle)
 
     monkeypatch.setattr(os, "fsync", note)
-    make_backup(shelf.folder, tmp_path / "b.tar")
+    make_backup(SqliteDatabase(shelf.folder), tmp_path / "b.tar")
     assert synced == [(False, False), (True, True)]

@@ -91,8 +91,8 @@ def test_a_failure_within_one_session_is_its_own(house: House) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a bug, with secrets in it")
 
-    house.server._handlers[conversations.ListRooms] = fail
-    house.server._handlers[entries.Follow] = fail
+    house.server.gateway._handlers[conversations.ListRooms] = fail
+    house.server.gateway._handlers[entries.Follow] = fail
     assert ann.refusal(conversations.ListRooms(ann.number())) is RefusalCode.SERVER_PROBLEM
     assert "secrets" not in ann.last(answers.Refused).text
     assert ann.link.closed is None

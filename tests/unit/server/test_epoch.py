@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from lanline.core.changes import OPERATOR
 from lanline.errors import StorageFull
 from lanline.server.backup import make_backup
 from lanline.server.datafolder import DataFolder
-from lanline.server.epoch import end_if_restored
 from lanline.server.restore import restore
+from lanline.server.restored import end_if_restored
 from lanline.storage.sqlite.connection import FILE_NAME
+from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.sqlite.engine import SqliteEngine
 from lanline.wire.chat import signin
 from serverhouse.house import House
@@ -44,6 +46,28 @@ def put(folder: Path, epoch: bytes) -> None:
     engine.close()
 
 
+def invites(folder: Path) -> int:
+    engine = SqliteEngine.open(folder)
+    try:
+        return len(engine.read(lambda view: view.invites.all()))
+    finally:
+        engine.close()
+
+
+def test_a_restore_brings_no_invite_back_that_was_used_or_dropped_since(house: House) -> None:
+    folder = house.folder
+    house.server.core.make_invite(OPERATOR, 1, None, grants_admin=True)
+    house.settle()
+    house.stop()
+    start(folder)
+    assert invites(folder) == 1
+    make_backup(SqliteDatabase(folder), folder.parent / "backup.tar")
+    restore(folder.parent / "backup.tar", SqliteDatabase(folder.parent / "restored"))
+    start(folder.parent / "restored")
+    assert (invites(folder.parent / "restored"), invites(folder)) == (0, 1)
+    house.start()
+
+
 def test_it_is_told_to_whoever_signs_in_and_stays_the_same(house: House) -> None:
     epoch = house.join("ann").signed_in.epoch
     assert len(epoch) == 16
@@ -68,7 +92,7 @@ def test_it_is_on_the_disk_before_it_is_told(house: House) -> None:
 
 
 def kept_by(house: House) -> bytes | None:
-    return house.store.read(lambda view: view.settings.get("epoch"))
+    return house.store.read(lambda view: view.settings.get("epoch")).result()
 
 
 def test_a_folder_in_which_it_starts_again_and_again_is_the_same(tmp_path: Path) -> None:
@@ -76,8 +100,8 @@ def test_a_folder_in_which_it_starts_again_and_again_is_the_same(tmp_path: Path)
 
 
 def _restore(data: Path, other: Path) -> Path:
-    make_backup(data, other.with_suffix(".tar"))
-    restore(other.with_suffix(".tar"), other)
+    make_backup(SqliteDatabase(data), other.with_suffix(".tar"))
+    restore(other.with_suffix(".tar"), SqliteDatabase(other))
     return other
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from lanline.errors import StorageUnusable
 from lanline.server.export import export_lines
+from lanline.storage.sqlite.database import SqliteDatabase
 from storage.shelf import new_entry
 from unit.server.kept import ENTRIES, furnish
 
 
 def test_an_export_of_a_running_server_has_everything_but_secrets(tmp_path: Path) -> None:
     shelf = furnish(tmp_path)
-    raw = list(export_lines(tmp_path))
+    raw = list(export_lines(SqliteDatabase(tmp_path)))
     shelf.store.close()
     lines = [json.loads(line) for line in raw]
     assert Counter(line["type"] for line in lines) == {
@@ -37,7 +38,7 @@ def test_an_export_of_a_running_server_has_everything_but_secrets(tmp_path: Path
 
 def test_an_export_is_of_one_moment(tmp_path: Path) -> None:
     shelf = furnish(tmp_path)
-    lines = export_lines(tmp_path)
+    lines = export_lines(SqliteDatabase(tmp_path))
     first = next(lines)
     shelf.append([new_entry(2, 77), new_entry(1, 78)])
     rest = [json.loads(line) for line in lines]
@@ -48,4 +49,4 @@ def test_an_export_is_of_one_moment(tmp_path: Path) -> None:
 
 def test_there_is_no_export_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageUnusable, match="no server's database"):
-        next(export_lines(tmp_path))
+        next(export_lines(SqliteDatabase(tmp_path)))

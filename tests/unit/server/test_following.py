@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanline.errors import CloseCode
-from lanline.server import catchup
-from lanline.server.outlet import MOST_UNCONFIRMED_BYTES, MOST_WAITING_BYTES
+from lanline.gateways.lanline import catchup
+from lanline.gateways.lanline.sendqueue import MAX_UNCONFIRMED_BYTES, MAX_WAITING_BYTES
 from lanline.wire.chat import answers, conversations, entries
 from serverhouse.house import Client, House
 
@@ -93,7 +93,7 @@ def test_whose_link_is_full_is_live_no_more_whatever_filled_it(pair: tuple[Clien
     slow = ann.house.join("slow", buffer_bytes=KB)
     slow.follow(log)
     slow.link.is_reading = False
-    session = next(each for each in ann.house.server._state.sessions if each.link is slow.link)
+    session = next(each for each in ann.house.server.gateway.sessions if each.link is slow.link)
     for _ in range(8):
         session.send(answers.ServerSays("x" * 200))
     assert (session.following, session.behind) == (set(), {log: 0})
@@ -107,7 +107,7 @@ def test_whose_link_fills_while_it_waits_its_turn_does_not_go_live(pair: tuple[C
     ann, _, log = pair
     slow = ann.house.join("slow", buffer_bytes=KB)
     slow.link.is_reading = False
-    session = next(each for each in ann.house.server._state.sessions if each.link is slow.link)
+    session = next(each for each in ann.house.server.gateway.sessions if each.link is slow.link)
     slow.say(entries.Follow(log, 0), settles=False)
     for _ in range(8):
         session.send(answers.ServerSays("x" * 200))
@@ -159,10 +159,10 @@ def test_a_client_that_never_reads_costs_bounded_memory_and_is_sent_off(pair: tu
     lazy.link.is_reading = False
     say(ann, log, range(1, 40), size_bytes=100 * KB)
     assert lazy.link.most_buffered_bytes <= 512 * KB + 256 * KB
-    session = next(each for each in house.server._state.sessions if each.link is lazy.link)
+    session = next(each for each in house.server.gateway.sessions if each.link is lazy.link)
     assert session.behind, "what comes is not kept for it"
     assert lazy.link.closed is None
-    for _ in range(MOST_WAITING_BYTES // 300 + 10):
+    for _ in range(MAX_WAITING_BYTES // 300 + 10):
         session.send(answers.ServerSays("x" * 300))
         if lazy.link.closed is not None:
             break
@@ -194,7 +194,7 @@ def test_history_under_way_to_one_client_is_bounded(pair: tuple[Client, Client, 
     say(ann, log, range(1, 41), size_bytes=100 * KB)
     bob.link.is_reading = False
     bob.follow(log)
-    assert bob.link.most_buffered_bytes <= MOST_UNCONFIRMED_BYTES + 256 * KB
+    assert bob.link.most_buffered_bytes <= MAX_UNCONFIRMED_BYTES + 256 * KB
     bob.link.is_reading = True
     bob.house.settle()
     assert sequences(bob, log) == list(range(1, 41))
@@ -207,15 +207,15 @@ def test_a_turn_reads_one_piece_so_that_others_are_not_held_up(pair: tuple[Clien
     bob.say(entries.Follow(log, 0), settles=False)
     bob.link.is_reading = False
     reads = 0
-    real = house.server._state.store.read
+    real = house.store.read
 
     def counting(work: object) -> object:
         nonlocal reads
         reads += 1
         return real(work)  # type: ignore[arg-type]
 
-    house.server._state.store.read = counting  # type: ignore[method-assign, assignment]
-    house.server._catch_up._turn()
+    house.store.read = counting  # type: ignore[method-assign, assignment]
+    house.server.gateway._catch_up._turn()
     assert reads == 1
 
 
@@ -229,13 +229,13 @@ def test_those_who_come_back_together_share_the_work(pair: tuple[Client, Client,
         client.say(entries.Follow(log, 0), settles=False)
     house.settle()
     assert bob.link.raw[0] is cyd.link.raw[0]
-    assert not house.server._catch_up._chunks, "nothing is kept when nobody reads"
+    assert not house.server.gateway._catch_up._chunks, "nothing is kept when nobody reads"
 
 
 def test_a_gap_in_the_store_is_never_passed_on(pair: tuple[Client, Client, int]) -> None:
     ann, bob, log = pair
     say(ann, log, range(1, 4))
-    ann.house.engine._writer.connection.driver_connection.execute(  # type: ignore[attr-defined]
+    ann.house.engine._writer.execute(  # type: ignore[attr-defined]
         "DELETE FROM entries WHERE log = ? AND sequence = 2", (log,)
     )
     bob.follow(log, after=1)
@@ -301,7 +301,7 @@ def test_whatever_the_links_do_every_follow_is_dense(
     for client in clients:
         client.link.is_reading = True
     house.settle()
-    head = house.server._state.conversations.get(log).head  # type: ignore[union-attr, arg-type]
+    head = house.server.core.conversations.get(log).head  # type: ignore[union-attr, arg-type]
     for index, client in enumerate(clients):
         heard[index] = sequences(client, log)
         assert heard[index] == ([] if follows_at[index] is None else list(range(1, head + 1)))
@@ -313,7 +313,7 @@ def test_whatever_the_links_do_every_follow_is_dense(
 def test_a_piece_holds_a_bounded_number_of_entries(
     pair: tuple[Client, Client, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catchup, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(catchup, "_MAX_ENTRIES", 2)
     ann, bob, log = pair
     say(ann, log, range(1, 6))
     bob.follow(log)

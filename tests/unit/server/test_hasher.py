@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -111,12 +113,26 @@ def test_it_works_beside_the_loop_and_answers_on_it() -> None:
 
 def test_who_asks_when_too_many_wait_is_turned_away_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(hasher: Argon2Hasher) -> None:
-        monkeypatch.setattr(module, "_MOST_WAITING", 3)
+        monkeypatch.setattr(module, "_MAX_WAITING", 3)
         first = [hashed(hasher, "correct horse") for _ in range(3)]
         turned_away = hashed(hasher, "correct horse")
         assert turned_away.done()
         assert turned_away.result() is None
         assert all(await asyncio.gather(*first))
         assert await hashed(hasher, "correct horse") is not None
+
+    run(scenario)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities for threads")
+def test_the_thread_that_hashes_lets_others_go_first() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def scenario(hasher: Argon2Hasher) -> None:
+        usual = niceness()
+        there = await asyncio.get_running_loop().run_in_executor(hasher._workers, niceness)
+        assert there == max(usual, module._NICENESS)
+        assert niceness() == usual
 
     run(scenario)

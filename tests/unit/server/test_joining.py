@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from lanline.core.changes import OPERATOR
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
+from lanline.proto.events import PeerMoved
 from lanline.wire.chat import admin, answers, directory, signin
 from serverhouse.house import PASSWORD, Client, House
 
@@ -15,7 +17,7 @@ OpenHouse = Callable[..., House]
 
 
 def invite(house: House, uses: int = 1, expires_in_s: float | None = None, grants_admin: bool = False) -> bytes:
-    ticket = house.server.make_invite(uses, expires_in_s, grants_admin=grants_admin)
+    ticket = house.server.core.make_invite(OPERATOR, uses, expires_in_s, grants_admin=grants_admin)
     house.settle()
     return ticket.result()
 
@@ -47,7 +49,7 @@ def test_a_closed_server_takes_an_invite_and_uses_it_up(open_house: OpenHouse) -
     assert ann.join("ann", token=token).is_admin
     assert join(house.greet("bob"), "bob", token=token) == "bob"
     assert join(house.greet("cyd"), "cyd", token=token) is RefusalCode.INVITE_UNUSABLE
-    assert len(house.server._state.directory) == 2
+    assert len(house.server.core.accounts) == 2
 
 
 def test_an_expired_or_invented_invite_is_refused(open_house: OpenHouse) -> None:
@@ -69,7 +71,7 @@ def test_two_who_use_the_last_use_at_once_are_one_too_many(open_house: OpenHouse
     house.settle()
     kinds = sorted(type(client.answer(1)).__name__ for client in clients.values())
     assert kinds == ["Refused", "SignedIn"]
-    assert len(house.server._state.directory) == 1
+    assert len(house.server.core.accounts) == 1
 
 
 def test_two_who_take_one_name_at_once_do_not_share_it(house: House) -> None:
@@ -146,7 +148,7 @@ def test_who_is_banned_learns_it_by_the_right_password_only(open_house: OpenHous
     client = house.greet("phone")
     assert join(client, "ann", "a wrong password") is RefusalCode.BAD_CREDENTIALS
     assert join(client, "ann") is RefusalCode.BANNED
-    assert len(house.server._state.directory.devices(ann.signed_in.account)) == 1, "nothing is kept of it"  # type: ignore[arg-type]
+    assert len(house.server.core.accounts.devices(ann.signed_in.account)) == 1, "nothing is kept of it"  # type: ignore[arg-type]
     again = house.greet("ann")
     assert again.refusal(signin.SignIn(again.number())) is RefusalCode.BANNED
 
@@ -154,7 +156,7 @@ def test_who_is_banned_learns_it_by_the_right_password_only(open_house: OpenHous
 def test_a_short_password_and_a_bad_name_are_refused_before_anything_else(house: House) -> None:
     client = house.greet("ann")
     assert join(client, "ann", "short") is RefusalCode.INVALID
-    assert "8 characters" in said(client)
+    assert "10 characters" in said(client)
     for name in ("", "a\x1b[31m", "an" * 40, "#room", "with space"):
         assert join(client, name) is RefusalCode.INVALID
     assert not house.server.has_accounts
@@ -171,6 +173,46 @@ def test_wrong_passwords_are_slowed_down_for_the_account_wherever_they_come_from
     assert client.last(answers.Refused).retry_after_ms == 10_000
     house.clock.pass_time(10)
     assert join(client, "ann") == "ann"
+
+
+def test_each_wrong_password_for_a_name_waits_twice_as_long_as_the_one_before(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_account=3, password_wait_s=10.0)
+    ann = house.join("ann")
+    waits = []
+    for number in range(6):
+        client = house.greet(f"thief {number}", address=(f"192.0.2.{number}", 1))
+        join(client, "ann", "a wrong password")
+        if join(client, "ann", "a wrong password") is RefusalCode.SLOW_DOWN:
+            waits.append(client.last(answers.Refused).retry_after_ms)
+            house.clock.pass_time(waits[-1] / 1000)
+    assert waits == [10_000, 20_000, 40_000, 80_000, 160_000]
+    assert join(house.greet("phone"), "ann") == "ann"
+    assert join(house.greet("thief"), "ann", "a wrong password") is RefusalCode.NAME_TAKEN, "the right one ends it"
+    change = signin.ChangePassword(ann.number(), PASSWORD, "an entirely new one")
+    assert isinstance(ann.ask(change, answers.Done), answers.Done)
+
+
+def test_a_password_that_is_guessed_first_makes_no_account(house: House) -> None:
+    client = house.greet("ann")
+    assert join(client, "ann", "Password123!") is RefusalCode.INVALID
+    assert "commonest" in said(client)
+
+
+def test_what_does_not_count_is_given_back_where_it_was_taken(open_house: OpenHouse) -> None:
+    house = open_house(passwords_per_address=1, passwords_per_account=100)
+    house.join("ann")
+    house.pass_time(100)
+    thief = house.greet("thief", address=("198.51.100.1", 1))
+    assert join(thief, "ann", "a wrong password") is RefusalCode.NAME_TAKEN
+    ann = house.greet("phone", address=("192.0.2.9", 1))
+    house.hasher.waits = True
+    ann.say(signin.Join(ann.number(), "ann", PASSWORD, "phone"))
+    ann.link.give(PeerMoved(("198.51.100.1", 2)))
+    house.hasher.answer_all()
+    house.hasher.waits = False
+    house.settle()
+    assert join(thief, "ann", "a wrong password") is RefusalCode.SLOW_DOWN
+    assert join(house.greet("other", address=("192.0.2.9", 3)), "ann") == "ann"
 
 
 def test_a_device_that_has_joined_signs_in_however_passwords_are_guessed_at(open_house: OpenHouse) -> None:
@@ -304,7 +346,7 @@ def test_a_password_that_nobody_could_look_at_is_no_try(open_house: OpenHouse) -
 def test_a_password_that_has_to_wait_for_others_is_no_try(
     open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lanline.server.passwords._MOST_AT_ONCE", 1)
+    monkeypatch.setattr("lanline.core.passwords._MAX_AT_ONCE", 1)
     house = open_house(passwords_per_account=2, passwords_per_address=2)
     house.join("ann")
     house.hasher.waits = True

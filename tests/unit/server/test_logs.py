@@ -15,7 +15,7 @@ log = structlog.get_logger("lanline.server.test")
 log.debug("small")
 log.info("joined", name="an\\x1b[2Jn b", count=3)
 logging.getLogger("lanline.storage").warning("%d writes", 4)
-logging.getLogger("alembic").info("chatter")
+logging.getLogger("websockets").info("chatter")
 from lanline.errors import StorageFull
 try:
     raise StorageFull("no room") from OSError(28)

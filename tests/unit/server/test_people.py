@@ -26,10 +26,10 @@ def test_who_comes_and_who_goes_is_told_with_address_and_time(house: House) -> N
     house.join("bob").hang_up()
     house.pass_time(60)
     assert not person(ann, "bob").is_online
-    bob = house.sign_in("bob", address=("2001:db8::1", 4711))
+    bob = house.sign_in("bob", address=("fd00::1", 4711))
     house.pass_time(1)
     assert person(ann, "bob").is_online
-    assert person(ann, "bob").address == "[2001:db8::1]:4711"
+    assert person(ann, "bob").address == "[fd00::1]:4711"
     left_ms = house.clock.now_ms()
     bob.hang_up()
     house.pass_time(1)
@@ -78,15 +78,39 @@ def test_the_same_bytes_go_to_everybody(house: House) -> None:
 
 def test_a_client_that_moves_is_told_where_it_is(house: House) -> None:
     ann, bob = house.join("ann"), house.join("bob")
-    bob.link.give(PeerMoved(("203.0.113.5", 99)))
+    bob.link.give(PeerMoved(("10.0.0.5", 99)))
     house.pass_time(1)
-    assert person(ann, "bob").address == "203.0.113.5:99"
+    assert person(ann, "bob").address == "10.0.0.5:99"
 
 
 def test_a_server_may_keep_addresses_to_itself(open_house: OpenHouse) -> None:
-    house = open_house(tells_addresses=False)
+    house = open_house(tells_addresses="none")
     house.join("ann")
     assert person(house.join("bob"), "ann").address == ""
+
+
+def test_nobody_is_told_a_public_address_and_neighbours_are_told_each_others(open_house: OpenHouse) -> None:
+    house = open_house()
+    hosts = {"ann": "10.0.0.7", "bob": "fe80::7%eth0", "cyd": "203.0.113.5", "dan": "2001:db8::1", "eva": "127.0.0.1"}
+    clients = {name: house.join(name, address=(host, 1)) for name, host in hosts.items()}
+    house.pass_time(1)
+
+    def told(name: str) -> set[str]:
+        return {each for each in hosts if person(clients[name], each).address}
+
+    assert told("ann") == told("bob") == {"ann", "bob"}
+    assert told("cyd") == told("dan") == set()
+    assert told("eva") == {"eva"}, "whoever comes through a tunnel on the server's machine is nobody's neighbour"
+    clients["late"] = house.join("late", address=("192.168.3.4", 1))
+    assert told("late") == {"ann", "bob"}
+
+
+def test_where_somebody_is_is_where_a_link_of_theirs_still_is(house: House) -> None:
+    ann = house.join("ann")
+    house.join("bob", address=("10.0.0.7", 1))
+    house.join("bob", key="phone", address=("10.0.0.8", 1)).hang_up()
+    house.pass_time(1)
+    assert person(ann, "bob").address == "10.0.0.7:1"
 
 
 def test_to_deregister_is_to_be_offline_on_every_link_at_once(house: House) -> None:
@@ -110,7 +134,7 @@ def test_to_deregister_is_to_be_offline_on_every_link_at_once(house: House) -> N
 
 
 def test_when_somebody_was_seen_survives_a_restart_and_a_crash(house: House) -> None:
-    house.join("ann", address=("192.0.2.9", 1)).hang_up()
+    house.join("ann", address=("10.0.0.9", 1)).hang_up()
     house.pass_time(30)
     left_ms = house.clock.now_ms()
     house.pass_time(61)
@@ -121,7 +145,7 @@ def test_when_somebody_was_seen_survives_a_restart_and_a_crash(house: House) -> 
     house.stop()
     house.start()
     dan = house.join("dan")
-    assert person(dan, "ann").address == "192.0.2.9:1"
+    assert person(dan, "ann").address == "10.0.0.9:1"
     assert person(dan, "ann").seen_ms < left_ms
     assert not person(dan, "bob").is_online
     assert person(dan, "bob").seen_ms > left_ms
@@ -158,5 +182,5 @@ def test_the_table_is_right_before_the_changes_are_told(open_house: OpenHouse) -
 
 
 def test_who_comes_over_ipv4_to_a_server_of_both_families_is_shown_with_that_address(house: House) -> None:
-    ann = house.join("ann", address=("::ffff:192.0.2.9", 7))
-    assert person(ann, "ann").address == "192.0.2.9:7"
+    ann = house.join("ann", address=("::ffff:10.0.0.9", 7))
+    assert person(ann, "ann").address == "10.0.0.9:7"

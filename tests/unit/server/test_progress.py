@@ -65,14 +65,14 @@ def test_many_words_are_one_write(house: House, pair: Pair) -> None:
     advance(bob, log, 1)
     house.pass_time(1.01)
     writes = 0
-    real = house.server._state.store.write
+    real = house.store.write
 
     def counting(work: object) -> object:
         nonlocal writes
         writes += 1
         return real(work)  # type: ignore[arg-type]
 
-    house.server._state.store.write = counting  # type: ignore[method-assign, assignment]
+    house.store.write = counting  # type: ignore[method-assign, assignment]
     for delivered in range(2, 6):
         advance(bob, log, delivered)
     house.pass_time(1.01)

@@ -9,6 +9,7 @@ import pytest
 from lanline.errors import CloseCode, RefusalCode
 from lanline.proto.channels import Channel
 from lanline.wire.chat import admin, blobs, conversations, directory, entries, signin
+from lanline.wire.chat.answers import Done
 from serverhouse.house import House
 
 OpenHouse = Callable[..., House]
@@ -54,8 +55,8 @@ def test_signing_in_is_followed_by_everybody_and_by_all_conversations(house: Hou
 def test_many_people_come_in_several_messages_of_which_the_last_says_so(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lanline.server.notices._PEOPLE_IN_MESSAGE", 2)
-    monkeypatch.setattr("lanline.server.roomnews._CONVERSATIONS_IN_MESSAGE", 1)
+    monkeypatch.setattr("lanline.gateways.lanline.people._PEOPLE_IN_MESSAGE", 2)
+    monkeypatch.setattr("lanline.gateways.lanline.conversations._CONVERSATIONS_IN_MESSAGE", 1)
     for name in ("ann", "bob", "cyd"):
         house.join(name)
     ann = house.sign_in("ann")
@@ -125,6 +126,16 @@ def test_an_opening_that_is_not_the_protocols_ends_the_link(house: House, said: 
         client.say(message)  # type: ignore[arg-type]
     assert client.link.closed is not None
     assert client.link.closed.code is CloseCode.PROTOCOL_VIOLATION
+
+
+@pytest.mark.parametrize(
+    "said", [signin.Hello((1,), "test"), signin.SignIn(9), signin.Join(9, "ann", "correct horse", "")]
+)
+def test_a_client_signs_in_once(house: House, said: object) -> None:
+    ann = house.join("ann")
+    ann.say(said)
+    assert ann.link.closed is not None
+    assert ann.link.closed.code is CloseCode.PROTOCOL_VIOLATION
 
 
 def test_whoever_does_not_sign_in_is_put_off(house: House) -> None:
@@ -216,6 +227,50 @@ def test_behind_a_tunnel_on_this_machine_everybody_has_one_address(open_house: O
     house = open_house(most_strangers=3, most_strangers_of_network=1)
     clients = [house.call("one", address=(host, port)) for port in range(4)]
     assert [client.link.closed is None for client in clients] == [True, True, True, False]
+
+
+def test_a_crowd_of_strangers_keeps_no_known_device_out(open_house: OpenHouse) -> None:
+    house = open_house(most_strangers=4, most_strangers_of_network=2)
+    house.join("ann").hang_up()
+    crowd = [house.call(f"stranger{number}", address=(f"192.0.2.{number % 2 + 1}", 4000)) for number in range(6)]
+    assert sum(each.link.closed is None for each in crowd) == 4
+    ann, operator = house.sign_in("ann"), house.sign_in(house.operator_fingerprint)
+    assert ann.signed_in.name == "ann"
+    assert operator.signed_in.is_admin
+    assert sum(each.link.closed is None for each in crowd) == 4
+
+
+def test_a_device_that_may_not_sign_in_is_a_stranger(open_house: OpenHouse) -> None:
+    house = open_house(most_strangers=1)
+    ann, bob, phone = house.join("ann"), house.join("bob"), house.join("ann", key="phone")
+    ann.say(admin.RevokeDevice(ann.number(), phone.signed_in.device))
+    operator = house.sign_in(house.operator_fingerprint)
+    operator.ask(admin.SetBanned(operator.number(), bob.account, is_banned=True), Done)
+    assert house.call("phone").link.closed is None
+    for key in ("phone", "bob", "stranger"):
+        assert house.call(key).link.closed is not None
+
+
+def test_the_links_of_a_known_device_are_bounded_before_it_signs_in_too(open_house: OpenHouse) -> None:
+    house = open_house(most_links_of_account=2)
+    house.join("ann").hang_up()
+    first, second, third = (house.call("ann") for _ in range(3))
+    assert [each.link.closed is None for each in (first, second, third)] == [True, True, False]
+    first.hang_up()
+    assert house.call("ann").link.closed is None
+
+
+def test_where_strangers_have_filled_all_places_the_fullest_network_yields(open_house: OpenHouse) -> None:
+    house = open_house(most_strangers=3, most_strangers_of_network=3)
+    crowd = [house.call("thief", address=("192.0.2.1", port)) for port in range(3)]
+    ann = house.greet("ann", address=("198.51.100.1", 4000))
+    assert [each.link.closed is None for each in [*crowd, ann]] == [False, True, True, True]
+    assert house.call("thief", address=("192.0.2.1", 9)).link.closed is not None
+    assert house.call("bob", address=("203.0.113.1", 4000)).link.closed is None
+    assert [each.link.closed is None for each in crowd] == [False, False, True]
+    assert house.call("cyd", address=("198.51.100.7", 4000)).link.closed is not None, "all have the same share now"
+    ann.join("ann")
+    assert house.call("cyd", address=("198.51.100.7", 4000)).link.closed is None
 
 
 def test_a_class_behind_one_address_gets_in_one_after_the_other(open_house: OpenHouse) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter
-from sim.network import SimNetwork
-from sim.trace import Address, Fate, first_difference
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address, Fate, first_difference
 
 A, B, C = ("10.0.0.1", 1000), ("10.0.0.2", 2000), ("10.0.0.3", 3000)
 MOVED = ("192.0.2.9", 9999)

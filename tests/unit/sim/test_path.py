@@ -7,9 +7,9 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
-from sim.network import SimNetwork
-from sim.trace import Fate
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Fate
 
 A, B = ("10.0.0.1", 1000), ("10.0.0.2", 2000)
 COUNT = 20_000

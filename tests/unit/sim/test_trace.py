@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from sim.trace import Fate, Trace, TraceRecord, first_difference
+from lanline.testing.trace import Fate, Trace, TraceRecord, first_difference
 
 A, B, C = ("10.0.0.1", 1000), ("10.0.0.2", 2000), ("10.0.0.3", 3000)
 

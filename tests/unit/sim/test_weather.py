@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from sim.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
-from sim.network import SimNetwork
+from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
+from lanline.testing.network import SimNetwork
+from lanline.testing.world import SimWorld
 from sim.weather import (
     ConditionsEvent,
     NetworkEvent,
@@ -17,7 +18,6 @@ from sim.weather import (
     random_events,
     schedule,
 )
-from sim.world import SimWorld
 
 A, B = ("10.0.0.1", 1000), ("10.0.0.2", 2000)
 

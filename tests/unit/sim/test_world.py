@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sim.conditions import BernoulliLoss, Conditions, UniformJitter
-from sim.network import SimNetwork
-from sim.trace import Address, Fate
-from sim.world import SimulationStuck, SimWorld
+from lanline.testing.conditions import BernoulliLoss, Conditions, UniformJitter
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address, Fate
+from lanline.testing.world import SimulationStuck, SimWorld
 
 A, B = ("10.0.0.1", 1000), ("10.0.0.2", 2000)
 

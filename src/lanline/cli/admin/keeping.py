@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from lanline.cli.admin.desk import day, say, size
-from lanline.cli.folders import DEFAULT_DATA, expanded
+from lanline.cli.admin.asking import day, say, size
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import expanded
 from lanline.errors import InvalidInput, StorageUnusable
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ def backup(
     lanline admin backup /mnt/usb/lanline-monday.tar
     0 3 * * *  lanline admin backup ~/backups/$(date +\\%F).tar   (cron)
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.server.app import database_in
     from lanline.server.backup import make_backup
 
-    manifest = make_backup(expanded(data, "--data"), file)
+    manifest = make_backup(database_in(expanded(data, "--data")), file)
     say(f"{file} is made: {_contents(manifest)}")
 
 
@@ -48,10 +50,11 @@ def restore(
     lanline admin restore monday.tar --data /srv/lanline
     lanline serve --data /srv/lanline
     """  # noqa: D301 -- as above
+    from lanline.server.app import database_in
     from lanline.server.restore import restore as restore_backup
 
     folder = expanded(data, "--data")
-    manifest = restore_backup(file, folder)
+    manifest = restore_backup(file, database_in(folder))
     say(f"{folder} is as the server was on {day(manifest.made_ms)}: {_contents(manifest)}")
     say(f"Start it: lanline serve --data {folder}")
 
@@ -80,10 +83,11 @@ def export(
 
 
 def _export_to_output(folder: Path) -> None:
+    from lanline.server.app import database_in
     from lanline.server.export import export_lines
 
     try:
-        for line in export_lines(folder):
+        for line in export_lines(database_in(folder)):
             sys.stdout.buffer.write(line)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read it has seen enough
@@ -113,10 +117,11 @@ def _created(file: Path) -> BinaryIO:
 
 
 def _written(folder: Path, stream: BinaryIO) -> int:
+    from lanline.server.app import database_in
     from lanline.server.export import export_lines
 
     count = 0
-    for line in export_lines(folder):
+    for line in export_lines(database_in(folder)):
         stream.write(line)
         count += 1
     stream.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.desk import answer, ask_server, day, say, show_json, show_table, size, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show_json, show_table, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanline.cli.admin.desk import answer, ask_server, show_json, show_table, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, show_json, show_table, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 

@@ -1,70 +1,81 @@
-"""`lanline smtp flush`: sends what waits in the outbox, by hand or from cron, and settles what is uncertain."""
+"""Owns `lanline smtp flush`: sends what waits in the outbox, by hand or from cron, and settles what is uncertain."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
-
-from lanline.cli.smtp import options
-from lanline.cli.smtp.screen import complain, dialogue_sink, preparing, progress, run, say, show
+from lanline.cli.smtp.options import Way, option, outbox, passage
+from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
 from lanline.errors import InvalidInput, LanlineError
 
 if TYPE_CHECKING:
-    from lanline.client.smtp.courier import Passage
-    from lanline.client.smtp.dispatch import Outcome
     from lanline.client.smtp.outbox import Outbox, Record, Route
+    from lanline.client.smtp.sending import Outcome, Passage
+
+FLUSH_HELP = """Send what waits in the outbox.
+
+What is uncertain or refused is only sent again when --resend names it.
+"""
 
 
-def flush(
-    smtp_host: Annotated[
-        str | None, typer.Option("--smtp-host", metavar="HOST", help="Only what waits for this server.")
-    ] = None,
-    password_command: options.PasswordCommand = None,
-    outbox: options.OutboxFolder = None,
-    list_: Annotated[bool, typer.Option("--list", help="Show what is in the outbox, and send nothing.")] = False,
-    resend: Annotated[
-        list[str] | None,
-        typer.Option("--resend", metavar="MESSAGE-ID", help="Send this uncertain or refused one again."),
-    ] = None,
-    discard: Annotated[
-        list[str] | None, typer.Option("--discard", metavar="MESSAGE-ID", help="Drop this one without sending it.")
-    ] = None,
-    timeout: options.Timeout = None,
-    verbose: options.Verbose = False,
-) -> None:
-    """Send what waits in the outbox. What is uncertain or refused is only sent again when --resend names it."""
+@dataclass(frozen=True, kw_only=True)
+class FlushOptions:
+    smtp_host: str | None = option("--smtp-host", "Only what waits for this server.", "HOST")
+    password_command: str | None = option(
+        "--password-command", "A command whose first line of output is the password.", "COMMAND"
+    )
+    outbox: str | None = option("--outbox", "The folder of waiting mail. Default: LANLINE_OUTBOX.", "FOLDER")
+    list_: bool = option("--list", "Show what is in the outbox, and send nothing.")
+    resend: tuple[str, ...] = option(
+        "--resend", "Send this uncertain or refused one again; repeatable.", "MESSAGE-ID", ()
+    )
+    discard: tuple[str, ...] = option("--discard", "Drop this one without sending it; repeatable.", "MESSAGE-ID", ())
+    timeout: float | None = option(
+        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS"
+    )
+    verbose: bool = option("--verbose -v", "Show the dialogue, secrets masked.")
+    json: bool = option("--json", "One JSON object a recipient on stdout.")
+    log_file: str | None = option("--log-file", "Add a line for each recipient to this file.", "FILE")
+
+
+def flush(options: FlushOptions) -> None:
     from lanline.client.smtp.flush import Flush, entries, settle_interrupted
 
-    box = options.outbox(outbox)
+    box = outbox(options.outbox)
     box.sweep()
-    worst = _Worst()
+    worst = _Worst(Telling(as_json=options.json, log_file=options.log_file))
     settle_interrupted(box, worst.show)
-    _settle(box, resend or [], discard or [])
+    _settle(box, options.resend, options.discard)
     listed = list(entries(box, worst.show))
-    if list_:
+    if options.list_:
         _list([record for _, record in listed])
-    elif not discard or resend:
-        waiting = [(token, record) for token, record in listed if _is_for(record, smtp_host)]
+    elif not options.discard or options.resend:
+        waiting = [(token, record) for token, record in listed if _is_for(record, options.smtp_host)]
         with preparing():
-            lookup = _Lookup(_queued_routes(record for _, record in waiting), password_command, timeout)
-        bar = partial(progress, wanted=not verbose)
-        work = Flush(box, lookup.passage, worst.show, bar, dialogue_sink(verbose))
-        run(work.run([token for token, _ in waiting]))
+            routes = _queued_routes(record for _, record in waiting)
+            lookup = _Lookup(routes, options.password_command, options.timeout)
+        bar = partial(progress, wanted=not options.verbose)
+        with stopping() as interrupt:
+            work = Flush(box, lookup.passage, worst.show, bar, interrupt, dialogue_sink(options.verbose))
+            work.run([token for token, _ in waiting])
         _remind(box)
-    raise typer.Exit(worst.exit_status)
+    sys.exit(worst.exit_status)
 
 
 class _Worst:
     """Shows outcomes and remembers the one that matters to a script: refused before put off."""
 
-    exit_status = 0
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+        self.exit_status = 0
 
     def show(self, outcome: Outcome) -> None:
-        show(outcome)
+        self._telling.show(outcome)
         statuses = {self.exit_status, outcome.exit_status}
         self.exit_status = next((status for status in (130, 64, 1, 75) if status in statuses), 0)
 
@@ -88,29 +99,27 @@ class _Lookup:
 
     def _try(self, route: Route) -> Passage | LanlineError:
         try:
-            return options.passage(self._way(route), self._timeout_s)
+            return passage(self._way(route), self._timeout_s)
         except LanlineError as error:
             return error
 
-    def _way(self, route: Route) -> options.Way:
-        from lanline.client.smtp.account import read_account, split_command
-        from lanline.client.smtp.credentials import PasswordSource, account_source
+    def _way(self, route: Route) -> Way:
+        from lanline.client.smtp.accounts import PasswordSource, read_account, split_command
 
         if route.config is not None:
-            from pathlib import Path
-
-            source = account_source(read_account(Path(route.config), route.account))
-            if not source.is_empty:
-                return options.Way(route, source, None)
+            source = read_account(Path(route.config), route.account).source()
+            if source.count:
+                return Way(route, source)
+        if route.netrc:
+            return Way(route, PasswordSource(netrc=True))
         if route.username is not None and len(self._sign_ins) > 1:
             raise InvalidInput(
                 "The outbox holds mail for several sign-ins, and one password cannot be for all: flush them one by one"
                 " with --smtp-host, or send with --config."
             )
-        command = (
-            split_command(self._password_command, "--password-command") if self._password_command is not None else ()
-        )
-        return options.Way(route, PasswordSource(command=command), None)
+        command = self._password_command
+        words = split_command(command, "--password-command") if command is not None else ()
+        return Way(route, PasswordSource(command=words))
 
 
 def _queued_routes(records: Iterable[Record]) -> list[Route]:
@@ -123,7 +132,7 @@ def _is_for(record: Record, host: str | None) -> bool:
     return host is None or record.route.server.host == host
 
 
-def _settle(box: Outbox, resend: list[str], discard: list[str]) -> None:
+def _settle(box: Outbox, resend: tuple[str, ...], discard: tuple[str, ...]) -> None:
     from lanline.client.smtp.flush import chosen
     from lanline.client.smtp.outbox import State
 
@@ -156,7 +165,7 @@ def _remind(box: Outbox) -> None:
     records = [record for _, record in entries(box, lambda _: None)]
     for record in records:
         if record.state is State.UNCERTAIN:
-            complain(uncertain_sentence(record))
+            complain(uncertain_sentence(box, record))
     refused = sum(record.state is State.REFUSED for record in records)
     if refused:
-        complain(f"{refused} refused in the outbox: see --list, then --resend or --discard.")
+        complain(f"{refused} refused in the outbox: see `{box.command} --list`, then --resend or --discard.")

@@ -1,85 +1,103 @@
-"""The options that the commands of `lanline smtp` share.
+"""Owns the options of the commands of `lanline smtp`, each said once, and the way to a server that comes of them.
 
 What is typed wins over the account of the accounts file, and the account over the environment.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from lanline.cli.smtp.screen import complain
 from lanline.errors import InvalidInput
-from lanline.model.mail.server import DEFAULT_PORTS, Security, Server, SignIn, checked_host, checked_port
+from lanline.model.mail.server import (
+    DEFAULT_PORTS,
+    Security,
+    Server,
+    SignIn,
+    checked_fingerprint,
+    checked_host,
+    checked_port,
+    checked_proxy,
+    checked_source_address,
+)
 
 if TYPE_CHECKING:
-    from lanline.client.smtp.account import Account
-    from lanline.client.smtp.courier import Passage
-    from lanline.client.smtp.credentials import PasswordSource
+    from lanline.client.smtp.accounts import Account, PasswordSource
     from lanline.client.smtp.outbox import Outbox, Route
-    from lanline.transport.smtp.session import Patience
+    from lanline.client.smtp.sending import Passage
+    from lanline.proto.smtp.client import Patience
 
-Host = Annotated[
-    str | None,
-    typer.Option("--smtp-host", metavar="HOST", help="The mail server's name or address.", show_default=False),
-]
-Port = Annotated[
-    int | None,
-    typer.Option("--smtp-port", metavar="PORT", help="587 for STARTTLS, 465 with --smtps, 25 with --no-tls."),
-]
-Smtps = Annotated[bool, typer.Option("--smtps", help="TLS from the first byte, in place of STARTTLS.")]
-NoTls = Annotated[bool, typer.Option("--no-tls", help="In clear, for a relay on the own wire. Never with a password.")]
-CaFile = Annotated[
-    str | None,
-    typer.Option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, and no others."),
-]
-Username = Annotated[
-    str | None, typer.Option("--username", metavar="NAME", help="Sign in as this user. Default: SMTP_USER.")
-]
-Password = Annotated[
-    str | None, typer.Option("--password", metavar="TEXT", help="Works, but others can see it: better SMTP_PASS.")
-]
-PasswordCommand = Annotated[
-    str | None,
-    typer.Option("--password-command", metavar="COMMAND", help="A command whose first line of output is the password."),
-]
-Auth = Annotated[
-    SignIn, typer.Option("--auth", metavar="WAY", help="auto, plain, login, cram-md5, or xoauth2 with an access token.")
-]
-Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="A file of named accounts (docs/smtp.md).")
-]
-AccountName = Annotated[str | None, typer.Option("--account", metavar="NAME", help="The account of --config to use.")]
-Timeout = Annotated[
-    float | None,
-    typer.Option("--timeout", metavar="SECONDS", help="Seconds to wait for each reply. Default: 60, at the end 600."),
-]
-OutboxFolder = Annotated[
-    str | None, typer.Option("--outbox", metavar="FOLDER", help="The folder of waiting mail.", envvar="LANLINE_OUTBOX")
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the dialogue, secrets masked.")]
+_Options = TypeVar("_Options")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    host: str | None
-    port: int | None
-    smtps: bool
-    no_tls: bool
-    ca_file: str | None
-    username: str | None
-    password: str | None
-    password_command: str | None
-    auth: SignIn
-    config: str | None
-    account: str | None
+def option(flags: str, help_text: str, metavar: str | None = None, default: Any = None, **more: Any) -> Any:  # noqa: ANN401
+    """A field of an options class, and how it is typed. Without `metavar` it is a switch."""
+    told = typer.Option(*flags.split(), help=help_text, metavar=metavar, show_default=False, **more)
+    return field(default=default if metavar is not None else False, metadata={"option": told})
+
+
+def command(kind: type[_Options], work: Callable[[_Options], None], help_text: str) -> Callable[..., None]:
+    """A command for typer, whose options are the fields of `kind`."""
+    several = {one.name for one in fields(kind) if one.default == ()}  # type: ignore[arg-type]
+
+    def callback(**values: Any) -> None:  # noqa: ANN401
+        work(kind(**{name: tuple(value or ()) if name in several else value for name, value in values.items()}))
+
+    hints = get_type_hints(kind)
+    callback.__doc__ = help_text
+    params: list[inspect.Parameter] = []
+    for one in fields(kind):  # type: ignore[arg-type]
+        type_: Any = list[str] | None if one.name in several else hints[one.name]
+        default = None if one.name in several else one.default
+        annotation = Annotated[type_, one.metadata["option"]]
+        params.append(
+            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        )
+    callback.__annotations__ = {param.name: param.annotation for param in params}
+    callback.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]
+    return callback
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayOptions:
+    smtp_host: str | None = option("--smtp-host", "The mail server's name or address.", "HOST")
+    smtp_port: int | None = option("--smtp-port", "587 for STARTTLS, 465 with --smtps, 25 with --no-tls.", "PORT")
+    smtps: bool = option("--smtps", "TLS from the first byte, in place of STARTTLS.")
+    no_tls: bool = option("--no-tls", "In clear, for a relay on the own wire. Never with a password.")
+    ca_file: str | None = option("--ca-file", "Trust the certificates in this PEM file, and no others.", "FILE")
+    tls_fingerprint: str | None = option(
+        "--tls-fingerprint", "Trust the certificate with this SHA-256 fingerprint, and no other.", "HEX"
+    )
+    tls_cert: str | None = option("--tls-cert", "Show this certificate (PEM) to the server.", "FILE")
+    tls_key: str | None = option("--tls-key", "The key of --tls-cert, where it is a file of its own.", "FILE")
+    ehlo_name: str | None = option("--ehlo-name", "Greet with this name. Default: the own address.", "NAME")
+    source_address: str | None = option("--source-address", "Connect from this address of this machine.", "ADDRESS")
+    proxy: str | None = option("--proxy", "Go through this SOCKS5 proxy.", "socks5://HOST:PORT")
+    username: str | None = option("--username", "Sign in as this user. Default: SMTP_USER.", "NAME")
+    password: str | None = option("--password", "Works, but others can see it: better SMTP_PASS.", "TEXT")
+    password_command: str | None = option(
+        "--password-command", "A command whose first line of output is the password.", "COMMAND"
+    )
+    netrc: bool = option("--netrc", "User name and password from ~/.netrc, or the file in NETRC.")
+    auth: SignIn | None = option(  # noqa: RUF009  as all others
+        "--auth", "auto, plain, login, cram-md5, scram-sha-256, external, or xoauth2, oauthbearer with a token.", "WAY"
+    )
+    config: str | None = option("--config", "The file of named accounts. Default: ~/.config/lanline/smtp.toml.", "FILE")
+    account: str | None = option("--account", "The account of that file to use.", "NAME")
+    timeout: float | None = option(
+        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS"
+    )
+    verbose: bool = option("--verbose -v", "Show the dialogue, secrets masked.")
 
     def __repr__(self) -> str:
-        return f"ServerOptions({self.host!r}, ***)"
+        return f"{type(self).__name__}(***)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,79 +106,104 @@ class Way:
 
     route: Route
     source: PasswordSource
-    from_addr: str | None
 
 
-def way(options: ServerOptions) -> Way:
-    from lanline.client.smtp.credentials import USERNAME_VARIABLE
+def account_of(options: WayOptions) -> tuple[Account | None, str | None]:
+    """The account, and the file it is from. The file in its default place counts where no server is typed."""
+    from lanline.client.smtp.accounts import default_path, read_account
+
+    path = _path(options.config, "--config")
+    if path is None and (options.smtp_host is None or options.account is not None):
+        found = default_path(os.environ)
+        path = None if found is None else str(found)
+    if path is None and options.account is not None:
+        raise InvalidInput("--account names an account of a file; give the file with --config.")
+    return (None, None) if path is None else (read_account(Path(path), options.account), path)
+
+
+def username_of(options: WayOptions, account: Account | None) -> str | None:
+    from lanline.client.smtp.accounts import USERNAME_VARIABLE
+
+    if options.username == "":
+        raise InvalidInput("The user name is empty; leave it out to send without signing in.")
+    if options.username is not None:
+        return options.username
+    return account.username if account is not None else os.environ.get(USERNAME_VARIABLE) or None
+
+
+def sender_of(options: WayOptions, account: Account | None) -> str | None:
+    """Where no --from-addr says it: the account's, or the user name if it is an address."""
+    if account is not None and account.from_addr is not None:
+        return account.from_addr
+    username = username_of(options, account)
+    return username if username is not None and "@" in username else None
+
+
+def way(options: WayOptions) -> Way:
+    from lanline.client.smtp.accounts import netrc_entry
     from lanline.client.smtp.outbox import Route
 
-    account = _account(options)
-    if options.username is not None:
-        username: str | None = options.username
-    elif account is not None:
-        username = account.username
-    else:
-        username = os.environ.get(USERNAME_VARIABLE) or None
-    if username == "":
-        raise InvalidInput("The user name is empty; leave it out to send without signing in.")
-    auth = options.auth
-    if auth is SignIn.AUTO and account is not None:
-        auth = account.auth
-    config = _absolute(options.config) if options.config else None
-    route = Route(_server(options, account), username, auth, config, options.account)
-    return Way(route, _source(options, account), account.from_addr if account is not None else None)
+    account, file = account_of(options)
+    server, username = _server(options, account), username_of(options, account)
+    typed_netrc = options.netrc or (account is not None and account.netrc)
+    if typed_netrc and username is None:
+        username = netrc_entry(os.environ, server.host, None)[0]
+    auth = options.auth or (account.auth if account is not None else SignIn.AUTO)
+    if auth is SignIn.EXTERNAL and username is None:
+        username = ""
+    route = Route(server, username, auth, _absolute(file), options.account, options.netrc)
+    return Way(route, _source(options, account))
 
 
-def _account(options: ServerOptions) -> Account | None:
-    from lanline.client.smtp.account import read_account
-
-    if options.config is None:
-        if options.account is not None:
-            raise InvalidInput("--account names an account of a file; give the file with --config.")
-        return None
-    if not options.config or "\0" in options.config:
-        raise InvalidInput("The path of --config is empty.")
-    return read_account(Path(options.config), options.account)
-
-
-def _server(options: ServerOptions, account: Account | None) -> Server:
+def _server(options: WayOptions, account: Account | None) -> Server:
+    """The account's, with all that is typed in its place. Another kind of protection has another port."""
     if options.smtps and options.no_tls:
         raise InvalidInput("--smtps and --no-tls contradict each other; leave one out.")
-    typed = Security.SMTPS if options.smtps else Security.NONE if options.no_tls else None
-    if account is not None and options.host is None:
-        server = account.server()
-        security = typed or server.security
-        port = options.port or (server.port if security is server.security else DEFAULT_PORTS[security])
-        return Server(server.host, checked_port(port), security, _ca_file(options) or server.ca_file)
-    if options.host is None:
+    if account is None and options.smtp_host is None:
         raise InvalidInput(
             "There is no mail server to send to; name one with --smtp-host, or an account with --config."
         )
-    security = typed or Security.STARTTLS
-    port = checked_port(DEFAULT_PORTS[security] if options.port is None else options.port)
-    return Server(checked_host(options.host), port, security, _ca_file(options))
+    server = account.server() if account is not None else Server(checked_host(options.smtp_host or ""), 587, _STARTTLS)
+    security = Security.SMTPS if options.smtps else Security.NONE if options.no_tls else server.security
+    if security is not server.security:
+        server = replace(server, port=DEFAULT_PORTS[security], security=security)
+    if options.tls_key is not None and options.tls_cert is None:
+        raise InvalidInput("--tls-key is the key of a certificate; give that with --tls-cert.")
+    typed = {
+        "host": options.smtp_host and checked_host(options.smtp_host),
+        "port": options.smtp_port if options.smtp_port is None else checked_port(options.smtp_port),
+        "ca_file": _path(options.ca_file, "--ca-file"),
+        "fingerprint": options.tls_fingerprint and checked_fingerprint(options.tls_fingerprint),
+        "client_cert": _path(options.tls_cert, "--tls-cert"),
+        "client_key": _path(options.tls_key, "--tls-key"),
+        "ehlo_name": options.ehlo_name and checked_host(options.ehlo_name),
+        "source_address": options.source_address and checked_source_address(options.source_address),
+        "proxy": options.proxy and checked_proxy(options.proxy),
+    }
+    if options.smtp_host == "":
+        checked_host("")
+    return replace(server, **{name: value for name, value in typed.items() if value is not None})  # type: ignore[arg-type]
 
 
-def _ca_file(options: ServerOptions) -> str | None:
-    if options.ca_file is None:
-        return None
-    if not options.ca_file or "\0" in options.ca_file:
-        raise InvalidInput("The path of --ca-file is empty.")
-    return _absolute(options.ca_file)
+_STARTTLS = Security.STARTTLS
 
 
-def _absolute(path: str) -> str:
+def _path(path: str | None, name: str) -> str | None:
+    if path is not None and (not path or "\0" in path):
+        raise InvalidInput(f"The path of {name} is empty.")
+    return _absolute(path)
+
+
+def _absolute(path: str | None) -> str | None:
     """For the outbox, which is flushed from another folder."""
     try:
-        return str(Path(path).absolute())
+        return None if path is None else str(Path(path).absolute())
     except OSError as cause:
         raise InvalidInput(f"The folder that this runs in is gone, so {path} cannot be found.") from cause
 
 
-def _source(options: ServerOptions, account: Account | None) -> PasswordSource:
-    from lanline.client.smtp.account import split_command
-    from lanline.client.smtp.credentials import PasswordSource, account_source
+def _source(options: WayOptions, account: Account | None) -> PasswordSource:
+    from lanline.client.smtp.accounts import PasswordSource, split_command
 
     if options.password is not None:
         complain(
@@ -170,25 +213,27 @@ def _source(options: ServerOptions, account: Account | None) -> PasswordSource:
         return PasswordSource(literal=options.password)
     if options.password_command is not None:
         return PasswordSource(command=split_command(options.password_command, "--password-command"))
-    return account_source(account) if account is not None else PasswordSource()
+    if options.netrc:
+        return PasswordSource(netrc=True)
+    return account.source() if account is not None else PasswordSource()
 
 
 def passage(chosen: Way, timeout_s: float | None) -> Passage:
     """Asks for the password now, before anything is connected."""
-    from lanline.client.smtp.courier import Passage
-    from lanline.client.smtp.credentials import credentials_for
+    from lanline.client.smtp.accounts import credentials_for
+    from lanline.client.smtp.sending import Passage
 
     route = chosen.route
     if route.username is None:
         return Passage(route.server, None, route.auth, patience(timeout_s))
     if route.server.security is Security.NONE:
         raise InvalidInput("A password is never sent in clear: leave out --no-tls, or the user name (SMTP_USER).")
-    credentials = credentials_for(route.username, chosen.source, os.environ)
+    credentials = credentials_for(route.username, chosen.source, os.environ, route.server, route.auth)
     return Passage(route.server, credentials, route.auth, patience(timeout_s))
 
 
 def patience(timeout_s: float | None) -> Patience:
-    from lanline.transport.smtp.session import Patience
+    from lanline.proto.smtp.client import Patience
 
     if timeout_s is None:
         return Patience()
@@ -201,16 +246,15 @@ def outbox(folder: str | None) -> Outbox:
     """By the XDG base directory rules, state that is neither configuration nor cache."""
     from lanline.client.smtp.outbox import Outbox
 
-    if folder is not None:
-        if not folder or "\0" in folder:
+    named = folder if folder is not None else os.environ.get("LANLINE_OUTBOX")
+    if named is not None:
+        if not named or "\0" in named:
             raise InvalidInput("The path of --outbox is empty.")
-        return Outbox(Path(folder))
+        typed = "" if folder is None else f" --outbox {folder}"
+        return Outbox(Path(named), f"lanline smtp flush{typed}")
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return Outbox((state if state.is_absolute() else _home() / ".local" / "state") / "lanline" / "outbox")
-
-
-def _home() -> Path:
     try:
-        return Path.home()
+        state = state if state.is_absolute() else Path.home() / ".local" / "state"
     except RuntimeError as cause:
         raise InvalidInput("There is no home folder to keep the outbox in; name a folder with --outbox.") from cause
+    return Outbox(state / "lanline" / "outbox")

@@ -1,29 +1,25 @@
-"""What the person sees while mail goes out, and what Ctrl+C means before any of it is on its way."""
+"""Owns what the person sees while mail goes out, and what Ctrl+C means before and while it does."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from lanline.cli import running
-from lanline.errors import MailInterrupted
+from lanline.errors import InvalidInput, MailInterrupted
 
 if TYPE_CHECKING:
-    from lanline.client.smtp.dispatch import Outcome
+    from lanline.client.smtp.sending import Outcome
+    from lanline.transport.smtp.connecting import Interrupt
 
-_Result = TypeVar("_Result")
 _BAR_FROM_BYTES = 500_000
-
-
-def run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Work that is interrupted says itself what became of its message; what did not even begin sent nothing."""
-    with preparing():
-        return running.run(work, on_uvloop=False)  # whose STARTTLS hangs now and then
 
 
 @contextlib.contextmanager
@@ -37,12 +33,52 @@ def preparing() -> Iterator[None]:
         raise MailInterrupted("Interrupted: nothing was sent.") from None
 
 
-def show(outcome: Outcome, prefix: str = "") -> None:
-    """What went well to stdout, for scripts; everything else to stderr, for people."""
-    if outcome.exit_status == 0:
-        say(f"{prefix}{outcome.text}", sys.stdout)
-    else:
-        complain(f"{prefix}{outcome.text}")
+@contextlib.contextmanager
+def stopping() -> Iterator[Interrupt]:
+    """Ctrl+C, a kill and a hang-up become a wish to stop, and the work says itself what became of its message."""
+    from lanline.transport.smtp.connecting import Interrupt
+
+    interrupt, before = Interrupt(), {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a job in the background, or under nohup
+            before[number] = signal.signal(number, lambda *_: interrupt.set())
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        interrupt.close()
+
+
+class Telling:
+    """What went well to stdout, for scripts; everything else to stderr, for people. And as JSON, and to a log."""
+
+    def __init__(self, *, as_json: bool = False, is_quiet: bool = False, log_file: str | None = None) -> None:
+        self._as_json = as_json
+        self._is_quiet = is_quiet
+        self._log = self._opened(log_file) if log_file is not None else None
+
+    def _opened(self, path: str) -> TextIO:
+        """Now: a message whose log cannot be written is not sent."""
+        try:
+            return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a")
+        except (OSError, ValueError) as cause:
+            raise InvalidInput(f"The log {path} cannot be written: {getattr(cause, 'strerror', None)}.") from cause
+
+    def show(self, outcome: Outcome, line: int | None = None) -> None:
+        prefix = "" if line is None else f"Line {line}: "
+        if self._as_json:
+            for result in outcome.results:
+                what = {"message_id": outcome.message_id, "recipient": result.recipient}
+                what |= {"result": result.verdict.value, "text": result.text}
+                say(json.dumps(({} if line is None else {"line": line}) | what), sys.stdout)
+        elif outcome.exit_status == 0 and not self._is_quiet:
+            say(f"{prefix}{outcome.text}", sys.stdout)
+        if outcome.exit_status:
+            complain(f"{prefix}{outcome.text}")
+        for result in outcome.results if self._log is not None else ():
+            words = [f"{dt.datetime.now(dt.UTC).astimezone():%Y-%m-%dT%H:%M:%S%z}", outcome.message_id]
+            say(" ".join([*words, result.recipient, result.verdict.value, result.text]), self._log)
 
 
 def complain(text: str, prefix: str = "lanline: ") -> None:
@@ -54,17 +90,12 @@ def say(text: str, stream: TextIO | None) -> None:
     if stream is None:  # closed by who started this
         return
     try:
-        stream.write(f"{_writable(text, stream)}\n")
+        encoding = stream.encoding or "ascii"  # with escapes for what the terminal does not have
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()
     except OSError:
         with contextlib.suppress(OSError):  # or the rest in the buffer would fail again at the end
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _writable(text: str, stream: TextIO) -> str:
-    """With escapes for what the terminal's encoding does not have."""
-    encoding = stream.encoding or "ascii"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def dialogue_sink(verbose: bool) -> Callable[[str], None] | None:

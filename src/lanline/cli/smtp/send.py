@@ -1,166 +1,303 @@
-"""`lanline smtp send`: one message, or a batch of them."""
+"""Owns `lanline smtp send` and `check`: one message, a batch of them, a whole one from stdin; or what a server offers.
+
+Made ready is all that can fail or be interrupted with nothing sent: checks, the password, the count of a batch.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import typer
-
-from lanline.cli.smtp import options
-from lanline.cli.smtp.desk import Desk
-from lanline.cli.smtp.screen import complain, preparing
-from lanline.errors import InvalidInput
-from lanline.model.mail.server import SignIn
+from lanline.cli.smtp.options import (
+    Way,
+    WayOptions,
+    account_of,
+    option,
+    outbox,
+    passage,
+    sender_of,
+    way,
+)
+from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
+from lanline.errors import InvalidInput, LanlineError, MailRefused
 
 if TYPE_CHECKING:
     from lanline.client.smtp.draft import Draft
+    from lanline.client.smtp.files import Source
+    from lanline.client.smtp.sending import Courier, Outcome
+    from lanline.model.mail.message import LongText, Parcel
 
-Batch = Annotated[
-    str | None, typer.Option("--batch", metavar="FILE.jsonl", help="Many messages, one JSON object a line.")
-]
+SEND_HELP = """Send a message, over verified TLS or not at all.
+
+Exit status: 0 sent (or kept by --queue), 1 refused, partly sent or uncertain, 75 try later, 64 wrong usage, 130
+interrupted and not sent.
+"""
+CHECK_HELP = """Tell what a server offers, and send nothing.
+
+TLS versions, each certificate and its expiry, ways to sign in, limits, and whether mail would be sent there.
+"""
 
 
-def send(
-    smtp_host: options.Host = None,
-    smtp_port: options.Port = None,
-    smtps: options.Smtps = False,
-    no_tls: options.NoTls = False,
-    ca_file: options.CaFile = None,
-    username: options.Username = None,
-    password: options.Password = None,
-    password_command: options.PasswordCommand = None,
-    auth: options.Auth = SignIn.AUTO,
-    config: options.Config = None,
-    account: options.AccountName = None,
-    from_addr: Annotated[
-        str | None, typer.Option("--from-addr", metavar="ADDRESS", help="Default: the account's, or the user name.")
-    ] = None,
-    to_addr: Annotated[
-        list[str] | None, typer.Option("--to-addr", metavar="ADDRESS", help="A recipient; repeatable.")
-    ] = None,
-    cc: Annotated[
-        list[str] | None, typer.Option("--cc", metavar="ADDRESS", help="Gets a copy, and all see it; repeatable.")
-    ] = None,
-    bcc: Annotated[
-        list[str] | None, typer.Option("--bcc", metavar="ADDRESS", help="Gets a copy, and nobody sees it; repeatable.")
-    ] = None,
-    subject: Annotated[str, typer.Option("--subject", metavar="TEXT", help="Any letters, one line.")] = "",
-    body: Annotated[
-        str | None, typer.Option("--body", metavar="TEXT", help="The text. Without any, it is read from stdin.")
-    ] = None,
-    body_file: Annotated[
-        str | None, typer.Option("--body-file", metavar="FILE", help="The text from a UTF-8 file; - is stdin.")
-    ] = None,
-    html: Annotated[str | None, typer.Option("--html", metavar="TEXT", help="The same in HTML.")] = None,
-    html_file: Annotated[
-        str | None, typer.Option("--html-file", metavar="FILE", help="HTML from a UTF-8 file.")
-    ] = None,
-    attach: Annotated[
-        list[str] | None, typer.Option("--attach", metavar="FILE", help="A file to go along; repeatable.")
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option("--header", metavar="'NAME: VALUE'", help="Another header field; repeatable.")
-    ] = None,
-    batch: Batch = None,
-    start_line: Annotated[
-        int, typer.Option("--start-line", metavar="NUMBER", min=1, help="Where in the batch to begin.")
-    ] = 1,
-    queue: Annotated[bool, typer.Option("--queue", help="Keep it on this machine when it cannot go now.")] = False,
-    outbox: options.OutboxFolder = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the message, and send nothing.")] = False,
-    timeout: options.Timeout = None,
-    verbose: options.Verbose = False,
-) -> None:
-    """Send a message, over verified TLS or not at all.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SendOptions(WayOptions):
+    from_addr: str | None = option("--from-addr", "Default: the account's, or the user name.", "ADDRESS")
+    to_addr: tuple[str, ...] = option("--to-addr", "A recipient; repeatable.", "ADDRESS", ())
+    cc: tuple[str, ...] = option("--cc", "Gets a copy, and all see it; repeatable.", "ADDRESS", ())
+    bcc: tuple[str, ...] = option("--bcc", "Gets a copy, and nobody sees it; repeatable.", "ADDRESS", ())
+    subject: str = option("--subject", "Any letters, one line.", "TEXT", "")
+    body: str | None = option("--body", "The text. Without any, it is read from stdin.", "TEXT")
+    body_file: str | None = option("--body-file", "The text from a UTF-8 file; - is stdin.", "FILE")
+    html: str | None = option("--html", "The same in HTML.", "TEXT")
+    html_file: str | None = option("--html-file", "HTML from a UTF-8 file.", "FILE")
+    attach: tuple[str, ...] = option("--attach", "A file or a pipe to go along; repeatable.", "FILE", ())
+    inline: tuple[str, ...] = option("--inline", "A picture where the HTML says cid:NAME; repeatable.", "FILE", ())
+    header: tuple[str, ...] = option("--header", "Another header field; repeatable.", "'NAME: VALUE'", ())
+    message_id: str | None = option("--message-id", "A Message-ID of your own.", "ID")
+    date: str | None = option("--date", "A date of your own.", "DATE")
+    raw: bool = option("--raw", "A whole message from stdin; without --to-addr, to those in its header.")
+    dsn_notify: str | None = option("--dsn-notify", "Be told by mail: never, or success,failure,delay.", "WHEN")
+    dsn_return: str | None = option("--dsn-return", "What such a report brings back: full or hdrs.", "WHAT")
+    dsn_id: str | None = option("--dsn-id", "What such a report calls the message.", "NAME")
+    batch: str | None = option("--batch", "Many messages, one JSON object a line; - is stdin.", "FILE.jsonl")
+    start_line: int | None = option("--start-line", "Where in the batch to begin.", "NUMBER", min=1)
+    queue: bool = option("--queue", "Keep it on this machine when it cannot go now.")
+    outbox: str | None = option("--outbox", "The folder of waiting mail. Default: LANLINE_OUTBOX.", "FOLDER")
+    dry_run: bool = option("--dry-run", "Show the message, and send nothing.")
+    json: bool = option("--json", "One JSON object a recipient on stdout.")
+    log_file: str | None = option("--log-file", "Add a line for each recipient to this file.", "FILE")
 
-    Exit status: 0 sent (or kept by --queue), 1 refused or uncertain, 75 try later, 64 wrong usage, 130 interrupted and
-    not sent.
-    """
-    from lanline.client.smtp.draft import Draft
 
+def send(options: SendOptions) -> None:
     with preparing():
-        server_options = options.ServerOptions(
-            host=smtp_host,
-            port=smtp_port,
-            smtps=smtps,
-            no_tls=no_tls,
-            ca_file=ca_file,
-            username=username,
-            password=password,
-            password_command=password_command,
-            auth=auth,
-            config=config,
-            account=account,
-        )
-        needs_server = not dry_run or smtp_host is not None or config is not None
-        way = options.way(server_options) if needs_server else None
-        draft = Draft(
-            sender=_sender(from_addr, way, in_batch=batch is not None),
-            to=tuple(to_addr or ()),
-            cc=tuple(cc or ()),
-            bcc=tuple(bcc or ()),
-            subject=subject,
-            text=_text(body, body_file, wanted=batch is None and html is None and html_file is None),
-            html=_html(html, html_file),
-            attachments=tuple(attach or ()),
-            fields=tuple(_field(text) for text in header or ()),
-        )
-        if dry_run or way is None:
-            _show(draft, batch, start_line)
-            return
-        box = options.outbox(outbox)
-        desk = Desk(way, box, queue=queue, timeout_s=timeout, verbose=verbose)
-        work = desk.one(draft) if batch is None else desk.batch(draft, _path(batch, "--batch"), start_line)
-    raise typer.Exit(work())
+        _refuse_contradictions(options)
+        work = _dry(options) if options.dry_run else _whole(options) if options.raw else _ready(options)
+    sys.exit(work())
 
 
-def _sender(from_addr: str | None, way: options.Way | None, *, in_batch: bool) -> str:
-    if from_addr is not None:
-        return from_addr
-    if way is not None and way.from_addr is not None:
-        return way.from_addr
-    if way is not None and way.route.username is not None and "@" in way.route.username:
-        return way.route.username
-    if in_batch:
-        return ""  # each line may say its own
-    raise InvalidInput("There is no sender; give one with --from-addr.")
-
-
-def _text(body: str | None, body_file: str | None, *, wanted: bool) -> str | None:
-    from lanline.client.smtp.draft import read_text
-
-    if body is not None and body_file is not None:
+def _refuse_contradictions(options: SendOptions) -> None:
+    if options.start_line is not None and options.batch is None:
+        raise InvalidInput("--start-line is a line of --batch, and there is none.")
+    if options.body is not None and options.body_file is not None:
         raise InvalidInput("--body and --body-file both give the text; leave one out.")
-    if body is not None:
-        return body
-    if body_file is not None and body_file != "-":
-        return read_text(_path(body_file, "--body-file"), "The text file")
-    return _from_stdin() if wanted or body_file == "-" else None
-
-
-def _from_stdin() -> str:
-    from lanline.client.smtp.draft import MAX_TEXT_BYTES, decoded
-
-    if sys.stdin is None:  # closed by who started this
-        return ""
-    if sys.stdin.isatty():
-        complain("Type the text of the message; Ctrl+D on a line of its own ends it.", prefix="")
-    try:
-        return decoded(sys.stdin.buffer.read(MAX_TEXT_BYTES + 1), "The text from stdin")
-    except OSError as cause:
-        raise InvalidInput(f"The text cannot be read from stdin: {cause.strerror}.") from cause
-
-
-def _html(html: str | None, html_file: str | None) -> str | None:
-    from lanline.client.smtp.draft import read_text
-
-    if html is not None and html_file is not None:
+    if options.html is not None and options.html_file is not None:
         raise InvalidInput("--html and --html-file both give the HTML; leave one out.")
-    return html if html_file is None else read_text(_path(html_file, "--html-file"), "The HTML file")
+    own_words = (options.body, options.body_file, options.html, options.html_file, options.subject, options.batch)
+    if options.raw and (any(own_words) or options.attach or options.inline or options.header or options.cc):
+        raise InvalidInput("--raw takes the whole message from stdin: nothing else can be put into it.")
+    if options.batch == "-" and options.body_file == "-":
+        raise InvalidInput("--batch and --body-file cannot both be read from stdin.")
+
+
+def _dry(options: SendOptions) -> Callable[[], int]:
+    """The message to stdout, byte for byte as a server would get it; who gets it to stderr."""
+
+    def work() -> int:
+        for parcel in [raw(options)] if options.raw else _parcels(options):
+            envelope = parcel.envelope
+            complain(
+                f"From {envelope.sender} to {', '.join(envelope.recipients)}, {parcel.size_bytes} bytes", prefix=""
+            )
+            _write(parcel.chunks())
+        return 0
+
+    return work
+
+
+def _parcels(options: SendOptions) -> Iterator[Parcel]:
+    from lanline.client.smtp.batch import messages
+    from lanline.client.smtp.draft import compose
+
+    draft = _draft(options, _text(options))
+    if options.batch is None:
+        yield compose(draft, complain).parcel()
+    else:
+        for numbered in messages(_batch(options.batch), draft, options.start_line or 1):
+            yield numbered.message.parcel()
+
+
+def _whole(options: SendOptions) -> Callable[[], int]:
+    chosen, telling, parcel = way(options), _telling(options), raw(options)
+    return send_one(parcel, options, chosen, telling)
+
+
+def raw(options: SendOptions, *, are_in_header: bool = False, dot_ends: bool = False, sender_name: str = "") -> Parcel:
+    from lanline.client.smtp.draft import RawDraft, checked_dsn, raw_parcel, raw_source
+
+    lines = iter(sys.stdin.buffer.readline, b"") if sys.stdin is not None else iter(())
+    account = account_of(options)[0]
+    recipients = (*options.to_addr, *options.bcc)
+    draft = RawDraft(
+        content=raw_source(lines, dot_ends=dot_ends),
+        sender=options.from_addr if options.from_addr is not None else sender_of(options, account),
+        sender_name=sender_name,
+        to=recipients,
+        are_in_header=are_in_header or not recipients,
+        dsn=checked_dsn(options.dsn_notify, options.dsn_return, options.dsn_id),
+    )
+    return raw_parcel(draft)
+
+
+def _ready(options: SendOptions) -> Callable[[], int]:
+    chosen, telling = way(options), _telling(options)
+    if options.batch is not None:
+        return _send_batch(options, chosen, telling)
+    from lanline.client.smtp.draft import compose
+
+    is_typed = _is_from_stdin(options) and sys.stdin is not None and sys.stdin.isatty()
+    if not is_typed:
+        return send_one(compose(_draft(options, _text(options)), complain).parcel(), options, chosen, telling)
+    compose(_draft(options, ""), complain)  # what is wrong with the rest is better known before one types
+    return _send_typed(options, chosen, telling)
+
+
+def _send_typed(options: SendOptions, chosen: Way, telling: Telling) -> Callable[[], int]:
+    """The server is tried before the text is asked for, and a text that could not go is kept."""
+    from lanline.client.smtp.draft import compose
+
+    courier = _courier(options, chosen)
+
+    def work() -> int:
+        with stopping() as interrupt:
+            first = courier(interrupt)
+            first.connect()
+            first.close()
+        with preparing():
+            parcel = compose(_draft(options, _text(options))).parcel()
+        return send_one(parcel, options, chosen, telling, courier, keep_typed=True)()
+
+    return work
+
+
+def _courier(options: WayOptions, chosen: Way) -> Callable[..., Courier]:
+    from lanline.client.smtp.sending import Courier
+
+    found = passage(chosen, options.timeout)
+    return lambda interrupt: Courier(found, interrupt, dialogue_sink(options.verbose))
+
+
+def send_one(
+    parcel: Parcel,
+    options: SendOptions,
+    chosen: Way,
+    telling: Telling,
+    courier: Callable[..., Courier] | None = None,
+    *,
+    keep_typed: bool = False,
+) -> Callable[[], int]:
+    from lanline.client.smtp.sending import Dispatch
+
+    box, make = outbox(options.outbox), courier or _courier(options, chosen)
+
+    def work() -> int:
+        with stopping() as interrupt, progress(parcel.size_bytes, wanted=not options.verbose) as step:
+            carrier = make(interrupt)
+            try:
+                outcome: Outcome = Dispatch(carrier, box).send(
+                    parcel, chosen.route, queue=options.queue, keep_typed=keep_typed, progress=step
+                )
+            finally:
+                carrier.close()
+        telling.show(outcome)
+        return outcome.exit_status
+
+    return work
+
+
+def _send_batch(options: SendOptions, chosen: Way, telling: Telling) -> Callable[[], int]:
+    from lanline.client.smtp.batch import Mailing, checked_count
+
+    found, draft, start = _batch(options.batch or ""), _draft(options, _text(options)), options.start_line or 1
+    count = checked_count(found, draft, start)
+    courier, box = _courier(options, chosen), outbox(options.outbox)
+
+    def work() -> int:
+        status = 0
+        with stopping() as interrupt:
+            mailing = Mailing(
+                courier(interrupt), box, chosen.route, lambda line, outcome: telling.show(outcome, line),
+                queue=options.queue,
+            )  # fmt: skip
+            try:
+                mailing.send_all(found, draft, start)
+            except LanlineError as error:
+                status = error.exit_status
+                complain(str(error))
+        status = status or mailing.exit_status
+        text = f"{mailing.sent_count} of {count} sent."
+        if (line := mailing.stopped_at) is not None:
+            text += f" From line {line} on nothing was; go on with --start-line {line}."
+        say(text, sys.stderr if status or options.json else sys.stdout)
+        return status
+
+    return work
+
+
+def _telling(options: SendOptions) -> Telling:
+    return Telling(as_json=options.json, log_file=options.log_file)
+
+
+def _batch(path: str) -> Source:
+    from lanline.client.smtp.files import copied, source
+
+    if path != "-":
+        return source(path, "The batch")
+    if sys.stdin is None:
+        raise InvalidInput("There is no stdin to read the batch from.")
+    return copied(iter(sys.stdin.buffer.readline, b""), "The batch from stdin", 4_000_000_000)
+
+
+def _draft(options: SendOptions, text: str | LongText | None) -> Draft:
+    from lanline.client.smtp.draft import Draft, checked_dsn
+
+    html = options.html if options.html_file is None else _text_file(options.html_file, "The HTML file")
+    sender = options.from_addr if options.from_addr is not None else sender_of(options, account_of(options)[0])
+    if sender is None and options.batch is None:
+        raise InvalidInput("There is no sender; give one with --from-addr.")
+    return Draft(
+        sender=sender or "",
+        to=options.to_addr,
+        cc=options.cc,
+        bcc=options.bcc,
+        subject=options.subject,
+        text=text,
+        html=html,
+        attachments=options.attach,
+        inline=options.inline,
+        fields=tuple(_field(text) for text in options.header),
+        message_id=options.message_id,
+        date=options.date,
+        dsn=checked_dsn(options.dsn_notify, options.dsn_return, options.dsn_id),
+    )
+
+
+def _is_from_stdin(options: SendOptions) -> bool:
+    said = (options.body, options.body_file, options.html, options.html_file, options.batch)
+    return options.body_file == "-" or all(one is None for one in said)
+
+
+def _text(options: SendOptions) -> str | LongText | None:
+    from lanline.client.smtp.files import MAX_TEXT_BYTES, copied, text_of
+
+    if _is_from_stdin(options):
+        if sys.stdin is None:  # closed by who started this
+            return ""
+        if sys.stdin.isatty():
+            complain("Type the text of the message; Ctrl+D on a line of its own ends it.", prefix="")
+        try:
+            return text_of(copied(iter(sys.stdin.buffer.readline, b""), "The text from stdin", MAX_TEXT_BYTES))
+        except OSError as cause:
+            raise InvalidInput(f"The text cannot be read from stdin: {cause.strerror}.") from cause
+    return options.body if options.body_file is None else _text_file(options.body_file, "The text file")
+
+
+def _text_file(path: str, what: str) -> str | LongText:
+    from lanline.client.smtp.files import MAX_TEXT_BYTES, source, text_of
+
+    return text_of(source(path, what, MAX_TEXT_BYTES))
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -168,25 +305,6 @@ def _field(text: str) -> tuple[str, str]:
     if not colon:
         raise InvalidInput("--header takes a name, a colon and a value, as in --header 'Reply-To: ann@example.org'.")
     return name.strip(), value
-
-
-def _path(text: str, option: str) -> Path:
-    if not text or "\0" in text:
-        raise InvalidInput(f"The path of {option} is empty.")
-    return Path(text)
-
-
-def _show(draft: Draft, batch: str | None, start_line: int) -> None:
-    """The message to stdout, byte for byte as a server would get it; who gets it to stderr."""
-    from lanline.client.smtp.batch import messages
-    from lanline.client.smtp.draft import compose
-
-    batched = messages(_path(batch, "--batch"), draft, start_line) if batch is not None else ()
-    for message in [compose(draft)] if batch is None else (numbered.message for numbered in batched):
-        parcel = message.parcel()
-        envelope = parcel.envelope
-        complain(f"From {envelope.sender} to {', '.join(envelope.recipients)}, {parcel.size_bytes} bytes", prefix="")
-        _write(parcel.chunks())
 
 
 def _write(chunks: Iterable[bytes]) -> None:
@@ -203,3 +321,18 @@ def _write(chunks: Iterable[bytes]) -> None:
         return
     except OSError as cause:
         raise InvalidInput(f"The message cannot be shown: {cause.strerror}.") from cause
+
+
+def check(options: WayOptions) -> None:
+    from lanline.client.smtp.survey import in_words, survey
+    from lanline.proto.smtp.transcript import Transcript
+
+    with preparing():
+        found = passage(way(options), options.timeout)
+    sink = dialogue_sink(options.verbose)
+    with stopping() as interrupt:
+        seen = survey(found, Transcript(sink) if sink else Transcript(), interrupt)
+    for line in in_words(seen, dt.datetime.now(dt.UTC)):
+        say(line, sys.stdout)
+    if seen.objection:
+        sys.exit(MailRefused.exit_status)

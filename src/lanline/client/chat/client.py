@@ -1,4 +1,4 @@
-"""The node in asyncio: opened from a home folder, kept connected, and asked with `await`."""
+"""Owns the node in asyncio: it is opened from a home, kept connected by `connector`, and asked with `await`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from types import TracebackType
 from typing import Self
 
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
-from lanline.client.chat.events import MessageStateChanged, NodeEvent
+from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer, joined_pin
-from lanline.client.chat.requests import Answer
-from lanline.client.chat.rooms import RoomRequests
-from lanline.client.chat.session import AsDevice, NodeState, SignInWay
-from lanline.client.chat.values import Message, MessageState
+from lanline.client.chat.session import Answer, AsDevice, SignInWay
+from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
 from lanline.crypto.identity import Identity
-from lanline.errors import LanlineError, RefusalCode, RequestRefused, ServerUnreachable
+from lanline.errors import LanlineError, ServerUnreachable
 from lanline.transport.dialer import Dialer
 from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
 
 HISTORY_FILE = "chat.db"
 _LAST_WORDS_S = 1.0
-_LOOK_AGAIN_S = 0.2
 _SIGNED_IN = {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}
 
 
@@ -43,7 +40,6 @@ class ChatClient:
     def __init__(self, node: ChatNode, history: History, identity: Identity, server: KnownServer) -> None:
         """`at_home` and `with_key` are the ways to one."""
         self.node = node
-        self.rooms = RoomRequests(self.ask, node)
         self._history = history
         self._identity = identity
         self._server = server
@@ -51,12 +47,11 @@ class ChatClient:
         self._connector: Connector | None = None
         self._running: asyncio.Task[None] | None = None
         # None of this needs a loop yet: a command may say something first.
-        self._events: asyncio.Queue[NodeEvent] = asyncio.Queue()
-        self._news = asyncio.Event()
+        self._has_changed = asyncio.Event()
         self.node.subscribe(self._on_event)
 
     @classmethod
-    def at_home(cls, folder: Path, *, follows_all: bool = True) -> ChatClient:
+    def at_home(cls, folder: Path) -> ChatClient:
         """As who this home has joined, with its key, its pinned server and its history.
 
         Raises NotJoined when it has not joined anywhere.
@@ -64,7 +59,7 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        node = ChatNode(LoopClock(), os.urandom, history, AsDevice(), follows_all=follows_all)
+        node = ChatNode(LoopClock(), os.urandom, history, AsDevice())
         return cls(node, history, identity, server)
 
     @classmethod
@@ -87,9 +82,15 @@ class ChatClient:
         return self
 
     def _begin(self, caller: Caller) -> None:
-        self._connector = Connector(self.node, caller, self._server, self._on_event)
+        self._connector = Connector(self.node, caller, self._server, self.node.tell)
         self._running = asyncio.create_task(self._connector.run())
-        self._running.add_done_callback(lambda _: self._news.set())
+        self._running.add_done_callback(lambda _: self._has_changed.set())
+
+    def call_again(self) -> None:
+        """When what ends the calling for good may be another by now: somebody was let in again, a server upgraded."""
+        if self._running is not None and self._running.done() and self._dialer is not None:
+            self._running.exception()
+            self._begin(self._dialer)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -151,8 +152,8 @@ class ChatClient:
             async with asyncio.timeout(limit_s):
                 while not condition():
                     self._raise_final()
-                    self._news.clear()
-                    await self._news.wait()
+                    self._has_changed.clear()
+                    await self._has_changed.wait()
                 return True
         return condition()
 
@@ -165,31 +166,6 @@ class ChatClient:
         """For as long as it may go on by itself; raises what ends it for good, as wait_signed_in does."""
         assert self._running is not None
         await asyncio.shield(self._running)
-
-    async def wait_committed(self, message: Message, limit_s: float) -> bool:
-        """False when it is still queued after so long. Raises RequestRefused when the server does not take it."""
-        outcome: list[MessageStateChanged] = []
-
-        def watch(event: NodeEvent) -> None:
-            if isinstance(event, MessageStateChanged) and event.entry_id == message.entry_id:
-                outcome.append(event)
-
-        end_watching = self.node.subscribe(watch)
-        looking = asyncio.create_task(self._look_again())
-        try:
-            await self.wait_until(lambda: bool(outcome) or not self.node.is_waiting(message.entry_id), limit_s)
-        finally:
-            looking.cancel()
-            end_watching()
-        if outcome and outcome[-1].state is MessageState.REFUSED:
-            raise RequestRefused(outcome[-1].code or RefusalCode.SERVER_PROBLEM, outcome[-1].problem)
-        return bool(outcome) or not self.node.is_waiting(message.entry_id)
-
-    async def _look_again(self) -> None:
-        """Another process of this home may get it through; only the file tells."""
-        while True:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            self._news.set()
 
     # Asking.
 
@@ -210,24 +186,8 @@ class ChatClient:
 
     # Events.
 
-    def _on_event(self, event: NodeEvent) -> None:
-        self._events.put_nowait(event)
-        self._news.set()
-
-    async def next_event(self) -> NodeEvent:
-        """For faces that prefer to wait; every event since this client was made comes here once."""
-        return await self._events.get()
-
-    async def next_event_or_end(self) -> NodeEvent:
-        """As next_event, and raises what ends the client for good."""
-        await self.wait_until(lambda: not self._events.empty())
-        return self._events.get_nowait()
-
-    def is_refused(self, message: Message) -> bool:
-        """By the server, for good; it is kept on show until it is forgotten or said again."""
-        return any(
-            each.entry_id == message.entry_id and each.state is MessageState.REFUSED for each in self.node.outbox
-        )
+    def _on_event(self, _event: NodeEvent) -> None:
+        self._has_changed.set()
 
     def subscribe(self, listener: Callable[[NodeEvent], None]) -> Callable[[], None]:
         return self.node.subscribe(listener)

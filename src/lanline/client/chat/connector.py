@@ -1,7 +1,7 @@
-"""Keeps the node connected: over UDP, over WebSocket where that is blocked, and back to UDP as soon as it works.
+"""Owns the calling of the server: over UDP, over WebSocket where that is blocked, back to UDP as soon as it works.
 
-A server that is away is called again for ever, with pauses that grow and differ from client to client; what no second
-try can mend ends the calling with its sentence.
+A server that is away is called again for ever, with pauses that grow and differ from client to client. It stops for
+good, with a message, on an error that a retry cannot fix.
 """
 
 from __future__ import annotations
@@ -90,20 +90,28 @@ class Connector:
     async def _connect(self) -> None:
         """A link in the hands of the node, or a problem that is told."""
         server = self.server
+        told = ""
         try:
-            connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
+            try:
+                connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
+            except LinkError as problem:
+                if problem.code is CloseCode.IDENTITY_REJECTED:
+                    raise
+                # Said before the server had shown its key: anybody may have said it.
+                connection, told = None, str(problem)
             self._is_over_udp = connection is not None
             if connection is None:
                 connection = await self._caller.connect_websocket(server.host, server.port, server.fingerprint)
         except LinkError as problem:
-            self._on_failed(problem)
+            self._on_failed(problem, told)
         except AddressUnavailable as problem:
             self.last_problem = str(problem)
         else:
             self._adopt(connection)
 
-    def _on_failed(self, problem: LinkError) -> None:
-        self.last_problem = str(problem)
+    def _on_failed(self, problem: LinkError, told: str) -> None:
+        """`told` is what came over UDP, which says more than that there is nothing over TCP."""
+        self.last_problem = told or str(problem)
         if problem.code is CloseCode.IDENTITY_REJECTED:
             self._final = _key_changed(self.server)
         elif problem.code is CloseCode.INCOMPATIBLE_VERSION:

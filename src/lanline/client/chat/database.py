@@ -1,7 +1,6 @@
-"""The SQLite file of a home: its tables, its transactions, and what can go wrong with it.
+"""Owns the SQLite file of a home: how it is opened, its transactions, and what can go wrong with it. Not its tables.
 
-The stdlib's sqlite3 and not SQLAlchemy, as the server has it: `lanline send` is to be done in a third of a second, of
-which importing SQLAlchemy alone would take one half; and there is one engine, ever, with a handful of statements.
+One process at a time has it open: the home's node.
 """
 
 from __future__ import annotations
@@ -13,50 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lanline.errors import HistoryProblem
+from lanline.sqlsteps import newest_number, run_steps, stored_number
 
 CrashPoint = Callable[[str], None]
 
-VERSION = 2
+STEPS = Path(__file__).parent / "steps"
 _BUSY_S = 10.0
-"""Another process of this home may be writing; none does so for long."""
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE people (
-    account INTEGER PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, seen_ms INTEGER NOT NULL,
-    is_admin INTEGER NOT NULL, is_banned INTEGER NOT NULL
-);
-CREATE TABLE logs (
-    log INTEGER PRIMARY KEY, title TEXT NOT NULL, other INTEGER, topic TEXT NOT NULL, access TEXT NOT NULL,
-    members INTEGER NOT NULL, role INTEGER NOT NULL, is_muted INTEGER NOT NULL, is_open INTEGER NOT NULL,
-    head INTEGER NOT NULL
-);
-CREATE TABLE cursors (
-    log INTEGER PRIMARY KEY, first INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,
-    read INTEGER NOT NULL DEFAULT 0, others_delivered INTEGER NOT NULL DEFAULT 0,
-    others_read INTEGER NOT NULL DEFAULT 0, has_begun INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE entries (
-    log INTEGER NOT NULL, sequence INTEGER NOT NULL, entry_id BLOB NOT NULL, account INTEGER NOT NULL,
-    device INTEGER NOT NULL, time_ms INTEGER NOT NULL, suite TEXT NOT NULL, content BLOB NOT NULL,
-    PRIMARY KEY (log, sequence)
-) WITHOUT ROWID;
-CREATE TABLE outbox (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, entry_id BLOB NOT NULL UNIQUE, log INTEGER, destination TEXT NOT NULL,
-    suite TEXT NOT NULL, content BLOB NOT NULL, typed_ms INTEGER NOT NULL, refused_code INTEGER, refused_text TEXT
-);
-"""
-_SCHEMA_2 = """
-CREATE TABLE unproven (log INTEGER PRIMARY KEY, title TEXT NOT NULL);
-CREATE TABLE parted (version INTEGER PRIMARY KEY AUTOINCREMENT, log INTEGER NOT NULL, through INTEGER NOT NULL);
-CREATE TABLE people_then (account INTEGER PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE set_aside (
-    log INTEGER NOT NULL, entry_id BLOB NOT NULL, title TEXT NOT NULL, sequence INTEGER NOT NULL,
-    account INTEGER NOT NULL, name TEXT NOT NULL, time_ms INTEGER NOT NULL, suite TEXT NOT NULL, content BLOB NOT NULL,
-    epoch TEXT NOT NULL, is_told INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (log, entry_id)
-) WITHOUT ROWID;
-"""
-_STEPS = (_SCHEMA, _SCHEMA_2)
-"""Each from the version of its place to the next."""
+"""Somebody may look into the file with another program."""
 
 
 class Database:
@@ -66,8 +28,6 @@ class Database:
         self._connection = connection
         self._where = where
         self.crash_point: CrashPoint | None = None
-        self.epoch = ""
-        """Of the server, as this process has learnt it; hexadecimal, empty when it is not known."""
 
     @classmethod
     def open(cls, path: Path) -> Database:
@@ -78,7 +38,7 @@ class Database:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
-                return cls._made(connection, str(path))
+                return cls._with_newest_tables(connection, str(path))
             except BaseException:
                 connection.close()
                 raise
@@ -88,21 +48,17 @@ class Database:
         connection = sqlite3.connect(":memory:", isolation_level=None)
         if image is not None:
             connection.deserialize(image)
-        return cls._made(connection, "memory")
+        return cls._with_newest_tables(connection, "memory")
 
     @classmethod
-    def _made(cls, connection: sqlite3.Connection, where: str) -> Database:
+    def _with_newest_tables(cls, connection: sqlite3.Connection, where: str) -> Database:
         database = cls(connection, where)
-        version = _version(connection)
-        if version > VERSION:
+        done, newest = stored_number(connection), newest_number(STEPS)
+        if done > newest:
             raise HistoryProblem(f"The history in {where} was written by a newer Lanline. Upgrade this one to open it.")
-        if version < VERSION:
+        if done < newest:
             with database.write() as writer:
-                for step in _STEPS[_version(writer) :]:  # none, when another process was quicker
-                    for statement in step.split(";"):
-                        writer.execute(statement)
-                writer.execute(f"PRAGMA user_version = {VERSION}")
-        database.epoch = database.kept_epoch(connection)
+                run_steps(writer, STEPS, done)
         return database
 
     def image(self) -> bytes:
@@ -131,26 +87,9 @@ class Database:
                 raise
             self._reach("committed")
 
-    @staticmethod
-    def kept_epoch(connection: sqlite3.Connection) -> str:
-        row = connection.execute("SELECT value FROM facts WHERE name = 'epoch'").fetchone()
-        return str(row[0]) if row else ""
-
-    def is_of_epoch(self, writer: sqlite3.Connection) -> bool:
-        """False: another process has learnt that the server was restored; this one's numbers count for nothing."""
-        return self.kept_epoch(writer) == self.epoch
-
-    def check_epoch(self, writer: sqlite3.Connection) -> None:
-        if not self.is_of_epoch(writer):
-            raise HistoryProblem("The server was restored meanwhile; what it says is compared anew.")
-
     def _reach(self, point: str) -> None:
         if self.crash_point is not None:
             self.crash_point(point)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextlib.contextmanager

@@ -1,23 +1,69 @@
-"""Who there is, and whether online. On the disk as they were last seen, so that names are known offline."""
+"""Owns who there is, who of them is online, and who this home is. On the disk too, so that names are known offline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lanline.client.chat.context import NodeContext
 from lanline.client.chat.events import PeopleChanged
 from lanline.client.chat.history import History
 from lanline.client.chat.values import Person
 from lanline.model.names import folded_name
 from lanline.model.text import display_name, safe_line
 from lanline.wire.chat import directory
+from lanline.wire.chat.signin import SignedIn, Welcome
 
 _LATEST_MS = 2**62
 """What a server may say is larger than what a database holds."""
 
 
-class Directory:
+class OwnFacts:
+    """Who this home is on its server, as the last sign-in said."""
+
     def __init__(self, history: History) -> None:
         self._history = history
+        self._facts = history.facts()
+
+    @property
+    def account(self) -> int:
+        """0 before the first sign-in ever."""
+        return int(self._facts.get("account", 0))
+
+    @property
+    def device(self) -> int:
+        return int(self._facts.get("device", 0))
+
+    @property
+    def name(self) -> str:
+        return str(self._facts.get("name", ""))
+
+    @property
+    def server_name(self) -> str:
+        return str(self._facts.get("server_name", ""))
+
+    def is_somebody_else(self, signed_in: SignedIn, *, is_restored: bool) -> bool:
+        """On a restored server the same person may have come back under another number."""
+        if not self.account or signed_in.account == self.account:
+            return False
+        return not (is_restored and folded_name(signed_in.name) == folded_name(self.name))
+
+    def remember(self, welcome: Welcome, signed_in: SignedIn) -> None:
+        facts: dict[str, str | int] = {
+            "account": signed_in.account,
+            "name": safe_line(signed_in.name),
+            "device": signed_in.device,
+            "server_name": safe_line(welcome.server_name),
+        }
+        if {**self._facts, **facts} != self._facts:
+            self._history.put_facts(**facts)
+            self._facts = facts
+
+
+class Directory:
+    def __init__(self, context: NodeContext) -> None:
+        self._history = history = context.history
+        self._tell = context.tell
+        self.own = OwnFacts(history)
         self._people = {person.account: person for person in history.people()}
         self._by_name = {folded_name(person.name): person.account for person in self._people.values()}
         self._arriving: list[Person] = []
@@ -43,30 +89,29 @@ class Directory:
     def begin_link(self) -> None:
         self._arriving = []
 
-    def on_table(self, table: directory.People) -> PeopleChanged | None:
-        """The whole table once its last piece is here. Who is not in it is not online."""
+    def on_table(self, table: directory.People) -> None:
+        """Told once the last piece is here. Who is not in it is not online."""
         self._arriving += map(_person, table.people)
         if not table.is_last:
-            return None
+            return
         arrived, self._arriving = self._arriving, []
         present = {person.account for person in arrived}
         self._put(arrived)
         self._put(_offline(person) for person in self._people.values() if person.account not in present)
-        self.write()
-        return PeopleChanged(self.people, is_whole=True)
+        self._write()
+        self._tell(PeopleChanged(self.people, is_whole=True))
 
-    def on_changed(self, changed: directory.PeopleChanged) -> PeopleChanged:
+    def on_changed(self, changed: directory.PeopleChanged) -> None:
         people = tuple(map(_person, changed.people))
         online = {person.account for person in people if self._is_online(person.account)}
         self._put(people)
-        return PeopleChanged(
-            people,
-            came=tuple(person for person in people if person.is_online and person.account not in online),
-            went=tuple(person for person in people if not person.is_online and person.account in online),
-        )
+        came = tuple(person for person in people if person.is_online and person.account not in online)
+        went = tuple(person for person in people if not person.is_online and person.account in online)
+        self._tell(PeopleChanged(people, came, went))
 
     def on_link_lost(self) -> None:
         self._put([_offline(person) for person in self._people.values() if person.is_online])
+        self._write()
 
     def _is_online(self, account: int) -> bool:
         person = self._people.get(account)
@@ -82,7 +127,7 @@ class Directory:
             self._people[person.account] = person
             self._by_name[folded_name(person.name)] = person.account
 
-    def write(self) -> None:
+    def _write(self) -> None:
         """Comings and goings are written seldom: they are no loss, and each would cost a sync of the disk."""
         if self._unwritten:
             self._history.put_people(self._unwritten.values())

@@ -1,15 +1,15 @@
-"""What happens at the node, as every face sees it. A listener gets them in order, each after it is on the disk."""
+"""Owns the events of a node, in order, each after it is on the disk. They are also the changes that faces are told."""
 
 from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat.values import Conversation, Message, MessageState, Person, Waiting
+from lanline.client.chat.values import Conversation, Message, MessageState, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
 
 
-class SignedIn(msgspec.Struct, frozen=True):
+class SignedIn(msgspec.Struct, frozen=True, tag=True):
     """Requests are answered from now on. People and conversations follow, and then `Synchronized`."""
 
     account: int
@@ -21,11 +21,11 @@ class SignedIn(msgspec.Struct, frozen=True):
     server_name: str
 
 
-class Synchronized(msgspec.Struct, frozen=True):
+class Synchronized(msgspec.Struct, frozen=True, tag=True):
     """The tables of people and conversations are whole. What was said meanwhile is still on its way: `CaughtUp`."""
 
 
-class SignInRefused(msgspec.Struct, frozen=True):
+class SignInRefused(msgspec.Struct, frozen=True, tag=True):
     """It makes no sense to call again with the same: wrong password, name taken, banned, device not known …"""
 
     code: RefusalCode
@@ -33,14 +33,14 @@ class SignInRefused(msgspec.Struct, frozen=True):
     retry_after_s: float = 0.0
 
 
-class VersionRefused(msgspec.Struct, frozen=True):
+class VersionRefused(msgspec.Struct, frozen=True, tag=True):
     """The server speaks none of our versions. `text` says who has to upgrade."""
 
     text: str
     is_server_newer: bool
 
 
-class ConnectionLost(msgspec.Struct, frozen=True):
+class ConnectionLost(msgspec.Struct, frozen=True, tag=True):
     """There is no link to the server any more, and what was under way on it is open: the outbox has it."""
 
     reason: str
@@ -48,14 +48,14 @@ class ConnectionLost(msgspec.Struct, frozen=True):
     """The account went offline everywhere, maybe by another program: to come back is for the person to decide."""
 
 
-class CallFailed(msgspec.Struct, frozen=True):
+class CallFailed(msgspec.Struct, frozen=True, tag=True):
     """The connector could not reach the server, and will try again in so long."""
 
     reason: str
     next_try_s: float
 
 
-class PeopleChanged(msgspec.Struct, frozen=True):
+class PeopleChanged(msgspec.Struct, frozen=True, tag=True):
     """`came` and `went` are those of them who are online now and were not, and the other way round.
 
     After signing in all people come once, `is_whole`, with neither in it: nobody wants thirty "has joined" lines then.
@@ -67,31 +67,31 @@ class PeopleChanged(msgspec.Struct, frozen=True):
     is_whole: bool = False
 
 
-class ConversationOpened(msgspec.Struct, frozen=True):
+class ConversationOpened(msgspec.Struct, frozen=True, tag=True):
     """New on this device: joined, created, or somebody has written for the first time."""
 
     conversation: Conversation
 
 
-class ConversationChanged(msgspec.Struct, frozen=True):
+class ConversationChanged(msgspec.Struct, frozen=True, tag=True):
     """Its topic, access, one's rights, cursors or unread count are others now."""
 
     conversation: Conversation
 
 
-class ConversationClosed(msgspec.Struct, frozen=True):
+class ConversationClosed(msgspec.Struct, frozen=True, tag=True):
     log: int
     title: str
     reason: str
 
 
-class MessageQueued(msgspec.Struct, frozen=True):
+class MessageQueued(msgspec.Struct, frozen=True, tag=True):
     """One's own, typed in this process, and on the disk."""
 
     message: Message
 
 
-class MessageStateChanged(msgspec.Struct, frozen=True):
+class MessageStateChanged(msgspec.Struct, frozen=True, tag=True):
     """Of one's own message: sent (its place is known now), delivered, read, or refused with the reason."""
 
     log: int | None
@@ -104,19 +104,25 @@ class MessageStateChanged(msgspec.Struct, frozen=True):
     """Why, when it was refused."""
 
 
-class HistoryFailed(msgspec.Struct, frozen=True):
+class MessageForgotten(msgspec.Struct, frozen=True, tag=True):
+    """One that was refused, and the person has taken off the show."""
+
+    entry_id: bytes
+
+
+class HistoryFailed(msgspec.Struct, frozen=True, tag=True):
     """The disk takes nothing, so nothing is taken in either; it goes on by itself when there is room again."""
 
     text: str
 
 
-class SendingPutOff(msgspec.Struct, frozen=True):
+class SendingPutOff(msgspec.Struct, frozen=True, tag=True):
     """The server does not take what is queued just now, by its own word; it is asked again by itself."""
 
     reason: str
 
 
-class EntriesReceived(msgspec.Struct, frozen=True):
+class EntriesReceived(msgspec.Struct, frozen=True, tag=True):
     """Dense and in order: the first follows on the last that was reported of this log, or on `CopyParted`.
 
     One's own are among them.
@@ -130,26 +136,20 @@ class EntriesReceived(msgspec.Struct, frozen=True):
     is_live: bool
 
 
-class EarlierReceived(msgspec.Struct, frozen=True):
+class EarlierReceived(msgspec.Struct, frozen=True, tag=True):
     """What `read_earlier` brought, oldest first; none when the beginning is reached."""
 
     log: int
     messages: tuple[Message, ...]
 
 
-class CaughtUp(msgspec.Struct, frozen=True):
+class CaughtUp(msgspec.Struct, frozen=True, tag=True):
     """The device holds all that was in the log when it began to follow it on this link."""
 
     log: int
 
 
-class YouHaveMessages(msgspec.Struct, frozen=True):
-    """After signing in, once everything that came meanwhile is here, and something of it is unread."""
-
-    waiting: tuple[Waiting, ...]
-
-
-class MemberChanged(msgspec.Struct, frozen=True):
+class MemberChanged(msgspec.Struct, frozen=True, tag=True):
     """In a room. Without a role the account has left."""
 
     log: int
@@ -162,14 +162,14 @@ class MemberChanged(msgspec.Struct, frozen=True):
     by_name: str
 
 
-class InvitedToRoom(msgspec.Struct, frozen=True):
+class InvitedToRoom(msgspec.Struct, frozen=True, tag=True):
     room: str
     topic: str
     by: int
     by_name: str
 
 
-class CopyParted(msgspec.Struct, frozen=True):
+class CopyParted(msgspec.Struct, frozen=True, tag=True):
     """After the server was restored: what this device had of a log beyond `through` is not of it any more.
 
     The numbers from there on come again, in `EntriesReceived`, with other entries.
@@ -179,7 +179,7 @@ class CopyParted(msgspec.Struct, frozen=True):
     through: int
 
 
-class ServerRestored(msgspec.Struct, frozen=True):
+class ServerRestored(msgspec.Struct, frozen=True, tag=True):
     """The server runs on an older state of its data, and this device holds what that does not have: set aside.
 
     Once, when all that is followed has caught up.
@@ -190,7 +190,7 @@ class ServerRestored(msgspec.Struct, frozen=True):
     count: int
 
 
-class ServerSaid(msgspec.Struct, frozen=True):
+class ServerSaid(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
@@ -207,11 +207,11 @@ NodeEvent = (
     | ConversationClosed
     | MessageQueued
     | MessageStateChanged
+    | MessageForgotten
     | SendingPutOff
     | EntriesReceived
     | EarlierReceived
     | CaughtUp
-    | YouHaveMessages
     | MemberChanged
     | InvitedToRoom
     | ServerSaid

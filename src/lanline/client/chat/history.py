@@ -1,7 +1,11 @@
-"""The client's memory: what was said, who there is, how far one has read, and what waits to be sent."""
+"""Owns what a home keeps: people, conversations, entries, cursors, and what waits to be sent.
+
+Not what a restored server has lost: `copies`.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
@@ -9,9 +13,8 @@ from typing import cast
 import msgspec
 
 from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.outboxrows import OutboxRows
-from lanline.client.chat.setaside import SetAside, drop_returned
 from lanline.client.chat.values import Conversation, Person
+from lanline.errors import RefusalCode
 from lanline.model.rooms import Access, Role
 from lanline.wire.chat.entries import LogEntry
 
@@ -26,10 +29,20 @@ _CONVERSATION = (
     "SELECT l.log, title, other, topic, access, members, role, is_muted, head, first, delivered, read, "
     "others_delivered, others_read, is_open FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
-_UNREAD = (
-    "SELECT count(*), min(time_ms), max(time_ms) FROM entries "
-    "WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
-)
+_COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text"
+_UNREAD = "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
+
+
+class OutboxRow(msgspec.Struct, frozen=True, gc=False):
+    position: int
+    entry_id: bytes
+    log: int | None
+    destination: str
+    suite: str
+    content: bytes
+    typed_ms: int
+    refused_code: int | None = None
+    refused_text: str | None = None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -40,7 +53,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class History:
-    """Every method is one transaction, on the disk when it returns; several processes may have the file open.
+    """Every method is one transaction, on the disk when it returns.
 
     For a simulation: `crash_point` is called with "begin", "commit" and "committed" around every writing transaction
     and may raise; before "committed" nothing of it may be there afterwards, from then on all of it must.
@@ -48,9 +61,8 @@ class History:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self.outbox = OutboxRows(database)
-        self.aside = SetAside(database)
 
     @classmethod
     def open(cls, path: Path) -> History:
@@ -62,44 +74,44 @@ class History:
 
     @property
     def crash_point(self) -> CrashPoint | None:
-        return self._database.crash_point
+        return self.database.crash_point
 
     @crash_point.setter
     def crash_point(self, crash_point: CrashPoint | None) -> None:
-        self._database.crash_point = crash_point
+        self.database.crash_point = crash_point
 
     def image(self) -> bytes:
-        return self._database.image()
+        return self.database.image()
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     # Who one is.
 
     def facts(self) -> dict[str, str | int]:
-        rows = cast("list[tuple[str, str | int]]", self._database.read("SELECT name, value FROM facts"))
+        rows = cast("list[tuple[str, str | int]]", self.database.read("SELECT name, value FROM facts"))
         return dict(rows)
 
     def put_facts(self, **facts: str | int) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
     # People.
 
     def people(self) -> list[Person]:
         """As they were last seen: nobody is online on a disk."""
-        rows = self._database.read("SELECT account, name, 0, address, seen_ms, is_admin, is_banned FROM people")
+        rows = self.database.read("SELECT account, name, 0, address, seen_ms, is_admin, is_banned FROM people")
         return [msgspec.convert(row, Person, strict=False) for row in map(_person_fields, rows)]
 
     def put_people(self, people: Iterable[Person]) -> None:
         rows = [(p.account, p.name, p.address, p.seen_ms, p.is_admin, p.is_banned) for p in people]
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     # Conversations and cursors.
 
     def conversations(self) -> list[Conversation]:
-        return [_conversation(row) for row in self._database.read(_CONVERSATION)]
+        return [_conversation(row) for row in self.database.read(_CONVERSATION)]
 
     def put_conversations(self, conversations: Iterable[Conversation]) -> None:
         """What the server says of them; the cursors have their own ways."""
@@ -107,23 +119,12 @@ class History:
             (c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head)
             for c in conversations
         ]
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def put_start(self, epoch: str, conversations: Sequence[Conversation]) -> None:
-        """Of a new account: what was said in its rooms before it came counts as read. Harmless when cut off midway."""
-        self.aside.begin(epoch)
-        self.put_conversations(conversations)
-        self.put_cursors((each.log, each.head, 0, 0) for each in conversations)
-
     def begin(self, log: int, first: int) -> int:
-        """Where this home's copy of a log begins; at `first` when it had none.
-
-        Agreed on in the file before anything is read: two processes of one home that begin at once at different
-        places would leave a gap between their pieces.
-        """
-        with self._database.write() as writer:
-            self._database.check_epoch(writer)
+        """Where this home's copy of a log begins; at `first` when it had none."""
+        with self.database.write() as writer:
             writer.execute("INSERT OR IGNORE INTO cursors (log) VALUES (?)", (log,))
             writer.execute(
                 "UPDATE cursors SET first = ?1, delivered = max(delivered, ?1), has_begun = 1 "
@@ -134,14 +135,9 @@ class History:
         return int(row[0])
 
     def put_cursors(self, cursors: Iterable[tuple[int, int, int, int]]) -> None:
-        """(log, read, others_delivered, others_read): forward only, whatever another process wrote meanwhile.
-
-        Of a server that was another by then it is not kept: its numbers would hide what was said since.
-        """
+        """(log, read, others_delivered, others_read): forward only."""
         rows = [(read, others_delivered, others_read, log) for log, read, others_delivered, others_read in cursors]
-        with self._database.write() as writer:
-            if not self._database.is_of_epoch(writer):
-                return
+        with self.database.write() as writer:
             writer.executemany("INSERT OR IGNORE INTO cursors (log) VALUES (?)", [(row[3],) for row in rows])
             writer.executemany(
                 "UPDATE cursors SET read = max(read, ?), others_delivered = max(others_delivered, ?), "
@@ -155,46 +151,116 @@ class History:
         """What follows on what is here, with the cursor and with one's own taken off the outbox, all at once."""
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
-        with self._database.write() as writer:
-            self._database.check_epoch(writer)
+        with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
-            drop_returned(writer, log, [entry.entry_id for entry in entries])
+            _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 
     def add_earlier(self, log: int, entries: Sequence[LogEntry], first: int) -> None:
         """What ends where this home's copy began."""
-        with self._database.write() as writer:
-            self._database.check_epoch(writer)
+        with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
-            drop_returned(writer, log, [entry.entry_id for entry in entries])
+            _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET first = min(first, ?) WHERE log = ?", (first, log))
 
     def add_sent(self, sent: Sequence[Sent]) -> None:
         """From the outbox to their places, which may be ahead of what is here without a gap."""
-        with self._database.write() as writer:
-            self._database.check_epoch(writer)
+        with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, [row for each in sent for row in _entry_rows(each.log, [each.entry])])
             writer.executemany("DELETE FROM outbox WHERE entry_id = ?", [(each.entry.entry_id,) for each in sent])
 
     def entries(self, log: int, before: int | None, last: int) -> list[LogEntry]:
         """Oldest first; none that a gap separates from the rest at its old end."""
         limit = 2**63 - 1 if before is None else before
-        rows = self._database.read(
+        rows = self.database.read(
             _BEFORE,
             (log, limit, last),
         )
         return [_log_entry(row) for row in reversed(rows)]
 
-    def unread(self, log: int, after: int, through: int, own: int) -> tuple[int, int, int]:
-        """How many of others, and when the first and the last of them were said."""
-        ((count, first_ms, last_ms),) = self._database.read(_UNREAD, (log, after, through, own))
-        return cast("int", count), cast("int", first_ms or 0), cast("int", last_ms or 0)
+    def unread(self, log: int, after: int, through: int, own: int) -> int:
+        """How many of others."""
+        ((count,),) = self.database.read(_UNREAD, (log, after, through, own))
+        return cast("int", count)
+
+
+class OutboxRows:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, row: OutboxRow) -> OutboxRow:
+        """With the next position, which no row had before. One that is here already, by its id, stays as it is."""
+        with self._database.write() as writer:
+            writer.execute(
+                "INSERT OR IGNORE INTO outbox (entry_id, log, destination, suite, content, typed_ms) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (row.entry_id, row.log, row.destination, row.suite, row.content, row.typed_ms),
+            )
+            (kept,) = writer.execute(f"SELECT {_COLUMNS} FROM outbox WHERE entry_id = ?", (row.entry_id,))  # noqa: S608 -- our own words
+        return _outbox_row(kept)
+
+    def waiting(self, after: int, limit: int) -> list[OutboxRow]:
+        """Those to be sent."""
+        return self._rows("WHERE position > ? AND refused_code IS NULL ORDER BY position LIMIT ?", (after, limit))
+
+    def all(self) -> list[OutboxRow]:
+        return self._rows("ORDER BY position", ())
+
+    def find(self, entry_id: bytes) -> OutboxRow | None:
+        found = self._rows("WHERE entry_id = ?", (entry_id,))
+        return found[0] if found else None
+
+    def resolve(self, destination: str, log: int) -> None:
+        with self._database.write() as writer:
+            writer.execute("UPDATE outbox SET log = ? WHERE destination = ? AND log IS NULL", (log, destination))
+
+    def refuse(self, entry_id: bytes, code: RefusalCode, text: str) -> None:
+        with self._database.write() as writer:
+            writer.execute(
+                "UPDATE outbox SET refused_code = ?, refused_text = ? WHERE entry_id = ?", (int(code), text, entry_id)
+            )
+
+    def requeue(self, entry_id: bytes) -> bool:
+        """Behind all others; false when it is not there, or was not refused."""
+        with self._database.write() as writer:
+            moved = writer.execute(
+                "UPDATE outbox SET refused_code = NULL, refused_text = NULL, "
+                "position = (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'outbox') "
+                "WHERE entry_id = ? AND refused_code IS NOT NULL",
+                (entry_id,),
+            )
+            # An update does not count on by itself, and no position may ever come twice.
+            writer.execute(
+                "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(position), 0) FROM outbox)) "
+                "WHERE name = 'outbox'"
+            )
+            return moved.rowcount > 0
+
+    def forget(self, entry_id: bytes) -> None:
+        """Only a refused one: what waits to be sent stays."""
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM outbox WHERE entry_id = ? AND refused_code IS NOT NULL", (entry_id,))
+
+    def _rows(self, rest: str, parameters: tuple[object, ...]) -> list[OutboxRow]:
+        rows = self._database.read(f"SELECT {_COLUMNS} FROM outbox {rest}", parameters)  # noqa: S608 -- our own words
+        return list(map(_outbox_row, rows))
+
+
+def _outbox_row(row: tuple[object, ...]) -> OutboxRow:
+    return OutboxRow(*cast("tuple[int, bytes, int, str, str, bytes, int, int, str]", row))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:
     return ((log, e.sequence, e.entry_id, e.account, e.device, e.time_ms, e.suite, e.content) for e in entries)
+
+
+def _drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+    """What a restored server has after all is no longer set aside."""
+    if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
+        rows = [(log, entry.entry_id) for entry in entries]
+        writer.executemany("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", rows)
 
 
 def _log_entry(row: tuple[object, ...]) -> LogEntry:

@@ -1,20 +1,35 @@
-"""How a home joins a server: signs in there once with a name and a password, and keeps where it is and its key."""
+"""Owns how a home joins a server: signs in once with a name and a password, and keeps the place and the key."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
 import msgspec
 
 from lanline.client.chat import client as chat
+from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE
 from lanline.client.chat.events import NodeEvent, SignedIn
 from lanline.client.chat.history import History
 from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
-from lanline.client.chat.session import AsNewcomer, NodeState
+from lanline.client.chat.session import AsNewcomer
+from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
-from lanline.errors import HistoryProblem, NotJoined, ServerKeyChanged
+from lanline.crypto.identity import Identity
+from lanline.errors import (
+    AddressUnavailable,
+    HistoryProblem,
+    InvalidInput,
+    LinkError,
+    NotJoined,
+    ServerKeyChanged,
+    ServerUnreachable,
+)
 from lanline.model.names import checked_name, folded_name
+from lanline.transport.dialer import Dialer
+
+_CALL_AGAIN_S = 1.0
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -22,19 +37,55 @@ class Joined(msgspec.Struct, frozen=True):
     name: str
     is_new_account: bool
     """False: this device was added to an account that there was."""
-    is_first_trusted: bool
-    """The server's key was taken as it came: no invite named it."""
+
+
+async def meet_server(folder: Path, server_text: str, name: str, limit_s: float = 30.0) -> bytes | None:
+    """The fingerprint of the key that a server shows which neither an invite nor this home names; or None.
+
+    Nothing is said to it, not even by whose device it was called. Raises as join_server.
+    """
+    server, _ = _checked(folder, server_text, name)
+    if server.fingerprint is not None:
+        return None
+    dialer = Dialer(Identity.generate(), udp_profile=UDP_PROFILE, websocket_profile=WEBSOCKET_PROFILE)
+    problem = f"The server at {server.place} does not answer."
+    try:
+        async with asyncio.timeout(limit_s):
+            while True:
+                try:
+                    connection = await dialer.connect(server.host, server.port)
+                except (LinkError, AddressUnavailable) as cause:
+                    problem = str(cause)
+                else:
+                    connection.close()
+                    return connection.peer_fingerprint
+                await asyncio.sleep(_CALL_AGAIN_S)
+    except TimeoutError as cause:
+        raise ServerUnreachable(problem) from cause
+    finally:
+        dialer.close()
 
 
 async def join_server(
-    folder: Path, server_text: str, name: str, password: str, *, label: str = "", limit_s: float = 30.0
+    folder: Path,
+    server_text: str,
+    name: str,
+    password: str,
+    *,
+    accepted_key: bytes | None = None,
+    label: str = "",
+    limit_s: float = 30.0,
 ) -> Joined:
-    """`server_text` is an invite, HOST or HOST:PORT.
+    """`server_text` is an invite, HOST or HOST:PORT. `accepted_key`: what `meet_server` found, when a person agreed.
 
     Raises InvalidInput, NotJoined (this home is somebody else already), RequestRefused, ServerKeyChanged,
     VersionMismatch, ServerUnreachable.
     """
     server, token = _checked(folder, server_text, name)
+    if server.fingerprint is None:
+        server = msgspec.structs.replace(server, fingerprint=accepted_key)
+    if server.fingerprint is None:
+        raise InvalidInput(f"Nobody has said yet whether the key of {server.place} is the right one. Nothing was sent.")
     nick = checked_name(name)
     identity = Home(folder).identity()
     signed_in: list[SignedIn] = []
@@ -53,7 +104,7 @@ async def join_server(
         # The account is made: without this, history only counts as unread.
         if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
             _keep_start(client, folder)
-    return Joined(pin, event.name, event.is_new, server.fingerprint is None)
+    return Joined(pin, event.name, event.is_new)
 
 
 def _keep_start(client: chat.ChatClient, folder: Path) -> None:

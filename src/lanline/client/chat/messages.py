@@ -1,28 +1,21 @@
-"""Entries and rows of the outbox as messages, and the states of one's own as others come further."""
+"""Owns how entries and rows of the outbox become messages, and the states of one's own as others come further."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 
-from lanline.client.chat.events import MessageStateChanged
-from lanline.client.chat.outboxrows import OutboxRow
+from lanline.client.chat.events import MessageStateChanged, NodeEvent
+from lanline.client.chat.history import OutboxRow
+from lanline.client.chat.lost import LostEntry
 from lanline.client.chat.sealing import open_sealed
-from lanline.client.chat.setaside import AsideEntry
-from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.client.chat.values import Conversation, Message, MessageState, state_at
+from lanline.errors import RequestRefused
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import LogEntry
 
-_MOST_WATCHED = 1000
+_MAX_WATCHED = 1000
 """Of one's own in a conversation, whose state is still told as it changes; of older ones it can be asked."""
-
-
-def state_at(conversation: Conversation, sequence: int) -> MessageState:
-    if sequence <= conversation.others_read:
-        return MessageState.READ
-    if sequence <= conversation.others_delivered:
-        return MessageState.DELIVERED
-    return MessageState.SENT
 
 
 def message_of_entry(conversation: Conversation, entry: LogEntry, own: int) -> Message:
@@ -50,47 +43,51 @@ def message_of_row(row: OutboxRow, own: int) -> Message:
         MessageState.QUEUED if row.refused_code is None else MessageState.REFUSED,
         row.destination,
         safe_line(row.refused_text or ""),
+        row.refused_code or 0,
     )
 
 
-def message_aside(aside: AsideEntry, own: int) -> Message:
-    return message_of_entry(Conversation(aside.log, aside.title, None), aside.entry, own)
+def message_of_lost(lost: LostEntry, own: int) -> Message:
+    return message_of_entry(Conversation(lost.log, lost.title, None), lost.entry, own)
 
 
 class OwnMessages:
-    """Those of this process whose life is not over."""
+    """Those of this process whose life is not over: tells how far they have come."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[NodeEvent], None]) -> None:
+        self._tell = tell
         self._queued: set[bytes] = set()
         self._sent: dict[int, deque[tuple[int, bytes]]] = {}
 
     def note_queued(self, entry_id: bytes) -> None:
         self._queued.add(entry_id)
 
-    def note_refused(self, entry_id: bytes) -> None:
-        self._queued.discard(entry_id)
+    def note_refused(self, row: OutboxRow, refused: RequestRefused) -> None:
+        self._queued.discard(row.entry_id)
+        problem = safe_line(str(refused))
+        self._tell(MessageStateChanged(row.log, row.entry_id, MessageState.REFUSED, problem=problem, code=refused.code))
 
     def forget_places(self) -> None:
         """They were given by a server that is another now."""
         self._sent = {}
 
-    def note_sent(self, log: int, sequence: int, entry_id: bytes) -> bool:
-        """True when that is news."""
-        sent = self._sent.setdefault(log, deque(maxlen=_MOST_WATCHED))
-        if not sent or sequence > sent[-1][0]:
-            sent.append((sequence, entry_id))
-        if entry_id in self._queued:
-            self._queued.discard(entry_id)
-            return True
-        return False
+    def note_sent(self, log: int, entry: LogEntry) -> None:
+        """It has its place; told when that is news."""
+        sent = self._sent.setdefault(log, deque(maxlen=_MAX_WATCHED))
+        if not sent or entry.sequence > sent[-1][0]:
+            sent.append((entry.sequence, entry.entry_id))
+        if entry.entry_id in self._queued:
+            self._queued.discard(entry.entry_id)
+            self._tell(MessageStateChanged(log, entry.entry_id, MessageState.SENT, entry.sequence, entry.time_ms))
 
-    def on_moved(self, before: Conversation, after: Conversation) -> Iterator[MessageStateChanged]:
+    def on_moved(self, before: Conversation, after: Conversation) -> None:
+        """Others have come further in a conversation."""
         sent = self._sent.get(after.log)
         if not sent:
             return
         for sequence, entry_id in list(sent):
             state = state_at(after, sequence)
             if state is not state_at(before, sequence):
-                yield MessageStateChanged(after.log, entry_id, state, sequence)
+                self._tell(MessageStateChanged(after.log, entry_id, state, sequence))
         while sent and sent[0][0] <= after.others_read:
             sent.popleft()

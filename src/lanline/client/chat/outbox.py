@@ -1,4 +1,6 @@
-"""Sends what waits in the outbox, over one link: in the order of typing, a bounded number at a time, from the disk.
+"""Owns what was typed until it is on the server's disk: kept first, then sent in the order of typing, bounded.
+
+Not what becomes of it afterwards: `messages.OwnMessages`.
 
 Order is a promise, so there is one queue for all conversations: a row that has no log yet (the first words to somebody)
 holds up those behind it for the one round trip that finding it takes. A row that the server puts off is sent again
@@ -8,72 +10,106 @@ same ids, which the server knows.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
-from lanline.client.chat.outboxrows import OutboxRow, OutboxRows
-from lanline.client.chat.session import Session
-from lanline.clock import Clock, Timer
-from lanline.errors import RefusalCode, RequestRefused
-from lanline.wire.chat.entries import Append
+from lanline.client.chat import events
+from lanline.client.chat.context import NodeContext
+from lanline.client.chat.conversations import Conversations
+from lanline.client.chat.history import OutboxRow, Sent
+from lanline.client.chat.messages import OwnMessages, message_of_row
+from lanline.client.chat.sealing import seal
+from lanline.client.chat.session import Answer, ClientSession, refusal
+from lanline.client.chat.values import Message, MessageState, Person
+from lanline.clock import Timer
+from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.model.content import Content, check_content
+from lanline.model.names import checked_name, checked_room_name
+from lanline.model.text import safe_line
+from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.conversations import OpenDirect, Opened
+from lanline.wire.chat.entries import Append, Committed, LogEntry
 
-MOST_UNCOMMITTED = 64
-MOST_UNCOMMITTED_BYTES = 256 * 1024
-LOOK_AGAIN_S = 5.0
+MAX_UNCOMMITTED = 64
+MAX_UNCOMMITTED_BYTES = 256 * 1024
 _LEAST_PAUSE_S = 0.05
 _UNSAID_PAUSE_S = 1.0
+_LEAST_OPENING_PAUSE_S = 0.5
 
 
-class Destinations(Protocol):
-    """Where a row without a log is to go."""
-
-    def find_log(self, destination: str) -> int | RequestRefused | None:
-        """None: not known yet, and being found out; `Outbox.resolve` or `Outbox.refuse_destination` follows."""
-
-
-class OutboxTeller(Protocol):
-    def on_message_refused(self, row: OutboxRow, refused: RequestRefused) -> None: ...
-
-    def on_put_off(self, refused: RequestRefused) -> None: ...
+def checked_destination(text: str) -> str:
+    """A `#room` or a nickname, as it is kept in the outbox; raises InvalidInput."""
+    return checked_room_name(text) if text.startswith("#") else checked_name(text)
 
 
 class Outbox:
-    def __init__(self, rows: OutboxRows, clock: Clock, destinations: Destinations, teller: OutboxTeller) -> None:
-        self._rows = rows
-        self._clock = clock
-        self._destinations = destinations
-        self._teller = teller
-        self._session: Session | None = None
+    def __init__(self, context: NodeContext, conversations: Conversations, own: OwnMessages) -> None:
+        self._history = context.history
+        self._rows = context.history.outbox
+        self._clock = context.clock
+        self._line = context.line
+        self._tell = context.tell
+        self._conversations = conversations
+        self._directory = conversations.directory
+        self._own = own
+        self._session: ClientSession | None = None
         self._under_way: dict[int, OutboxRow] = {}
         self._bytes_under_way = 0
         self._sent_through = 0
         self._put_off: OutboxRow | None = None
-        """The first that the server put off. It wants this very one before any other, even if another process of this
-        home has got it through meanwhile and its row is gone."""
+        """The first that the server put off. It wants this very one before any other."""
         self._pause: Timer | None = None
-        self._look: Timer | None = None
         self._is_sending = False
+        self._openings: set[str] = set()
+        """Nicknames whose conversation the server is asked to open."""
 
-    def begin_link(self, session: Session) -> None:
+    # In.
+
+    def say(self, target: int | str, content: Content, entry_id: bytes) -> Message:
+        """It is on the disk when this returns. An id that waits here already is not queued again."""
+        check_content(content)
+        suite, sealed = seal(content)
+        log, destination = self._destination(target)
+        row = self._rows.add(OutboxRow(0, entry_id, log, destination, suite, sealed, self._clock.now_ms()))
+        message = message_of_row(row, self._conversations.account)
+        self._own.note_queued(entry_id)
+        self._tell(events.MessageQueued(message))
+        self.send()
+        return message
+
+    def _destination(self, target: int | str) -> tuple[int | None, str]:
+        if isinstance(target, str):
+            destination = checked_destination(target)
+            track = self._conversations.titled(destination)
+            return (track.shown.log if track is not None and track.shown.is_open else None), destination
+        track = self._conversations.get(target)
+        if track is None or not (track.shown.is_open or track.is_missed):
+            raise InvalidInput("You are not in this conversation any more.")
+        # What a restored server calls this conversation is known with its table.
+        return target if track.shown.is_open else None, track.shown.title
+
+    def say_again(self, entry_id: bytes) -> None:
+        row = self._rows.find(entry_id)
+        if row is not None and self._rows.requeue(entry_id):
+            self._own.note_queued(entry_id)
+            self._tell(events.MessageStateChanged(row.log, entry_id, MessageState.QUEUED))
+            self.send()
+
+    # Links.
+
+    def begin_link(self, session: ClientSession) -> None:
         self.end_link()
         self._session = session
-        self._look_again()
-
-    def _look_again(self) -> None:
-        """Another process of this home may have left something that nobody else is there to send."""
         self.send()
-        self._look = self._clock.call_later(LOOK_AGAIN_S, self._look_again)
 
     def end_link(self) -> None:
         self._session = None
         self._under_way = {}
         self._bytes_under_way = self._sent_through = 0
         self._put_off = None
-        for timer in (self._pause, self._look):
-            if timer is not None:
-                timer.cancel()
-        self._pause = self._look = None
+        self._openings = set()
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = None
 
     # Out.
 
@@ -91,17 +127,17 @@ class Outbox:
             self._is_sending = False
 
     def _may_send(self) -> bool:
-        is_bounded = len(self._under_way) < MOST_UNCOMMITTED and self._bytes_under_way < MOST_UNCOMMITTED_BYTES
+        is_bounded = len(self._under_way) < MAX_UNCOMMITTED and self._bytes_under_way < MAX_UNCOMMITTED_BYTES
         return is_bounded and self._session is not None and self._session.has_room and self._pause is None
 
     def _next_rows(self) -> list[OutboxRow]:
         if self._put_off is not None:
             return [self._put_off]
-        return self._rows.waiting(self._sent_through, MOST_UNCOMMITTED - len(self._under_way))
+        return self._rows.waiting(self._sent_through, MAX_UNCOMMITTED - len(self._under_way))
 
     def _send_row(self, row: OutboxRow) -> bool:
         """False: nothing may follow for now."""
-        log = row.log if row.log is not None else self._destinations.find_log(row.destination)
+        log = row.log if row.log is not None else self._find_log(row.destination)
         if log is None:
             return False
         self._sent_through = max(self._sent_through, row.position)
@@ -116,7 +152,7 @@ class Outbox:
     def _append(self, row: OutboxRow, log: int) -> None:
         session = self._session
         assert session is not None
-        number = session.requests.next_number()
+        number = session.next_request()
         self._under_way[number] = msgspec.structs.replace(row, log=log)
         self._bytes_under_way += len(row.content)
         self._put_off = None
@@ -124,31 +160,53 @@ class Outbox:
 
     # Answers.
 
-    def take(self, request: int) -> OutboxRow | None:
+    def on_committed(self, message: Committed) -> None:
+        sent = [
+            self._sent(row, place.sequence, place.time_ms)
+            for place in message.places
+            if (row := self._take(place.request)) is not None
+        ]
+        if sent:
+            self._history.add_sent(sent)
+        for each in sent:
+            self._own.note_sent(each.log, each.entry)
+        self.send()
+
+    def _sent(self, row: OutboxRow, sequence: int, time_ms: int) -> Sent:
+        facts = self._directory.own
+        entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, row.suite, row.content)
+        return Sent(row.log or 0, entry)
+
+    def _take(self, request: int) -> OutboxRow | None:
         row = self._under_way.pop(request, None)
         if row is not None:
             self._bytes_under_way -= len(row.content)
         return row
 
-    def refuse(self, request: int, refused: RequestRefused) -> bool:
-        """False: it was no append, or one that goes out anew already."""
-        row = self.take(request)
+    def on_refused(self, message: Refused) -> None:
+        """Of no append, or of one that goes out anew already, nothing is to be done."""
+        row, refused = self._take(message.request), refusal(message)
         if row is None:
-            return False
+            return
         if refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
             self._go_back(row, refused.retry_after_s)
-            self._teller.on_put_off(refused)
+            self._tell_put_off(refused)
         else:
-            self._rows.refuse(row.entry_id, refused.code, str(refused))
-            self._teller.on_message_refused(row, refused)
+            self._refuse(row, refused)
             self.send()
-        return True
+
+    def _refuse(self, row: OutboxRow, refused: RequestRefused) -> None:
+        self._rows.refuse(row.entry_id, refused.code, str(refused))
+        self._own.note_refused(row, refused)
+
+    def _tell_put_off(self, refused: RequestRefused) -> None:
+        self._tell(events.SendingPutOff(safe_line(str(refused))))
 
     def _go_back(self, row: OutboxRow, pause_s: float) -> None:
         """To this row: what was sent after it, the server does not take before it has this one again."""
         for number, later in list(self._under_way.items()):
             if later.position > row.position:
-                self.take(number)
+                self._take(number)
         self._sent_through = row.position
         self._put_off = row
         if self._pause is not None:
@@ -159,23 +217,50 @@ class Outbox:
         self._pause = None
         self.send()
 
-    # Destinations.
+    # Where a row without a log is to go.
 
-    def resolve(self, destination: str, log: int) -> None:
-        self._rows.resolve(destination, log)
-        self.send()
+    def _find_log(self, destination: str) -> int | RequestRefused | None:
+        """None: not known yet, and being found out."""
+        track = self._conversations.titled(destination)
+        if track is not None and track.shown.is_open:
+            return track.shown.log
+        if not self._line.is_synchronized:
+            return None
+        if destination.startswith("#"):
+            return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"You are not in {destination}. Join it first.")
+        person = self._directory.named(destination)
+        if person is None:
+            return RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {destination} here.")
+        self._open(destination, person)
+        return None
 
-    def put_off_destination(self, refused: RequestRefused) -> None:
-        """It is being found out again, after a pause."""
-        self._teller.on_put_off(refused)
+    def _open(self, destination: str, person: Person) -> None:
+        if destination not in self._openings:
+            self._openings.add(destination)
+            self._line.request(OpenDirect(0, person.account), lambda answer: self._on_opened(destination, answer))
 
-    def refuse_destination(self, destination: str, refused: RequestRefused) -> None:
-        """Nothing can go there; what is behind it in the queue can go on."""
-        self._refuse_rows(destination, refused)
+    def _on_opened(self, destination: str, answer: Answer) -> None:
+        match answer:
+            case Opened(_, log):
+                self._openings.discard(destination)
+                self._rows.resolve(destination, log)
+                self.send()
+            case RequestRefused(retry_after_s=pause_s) if pause_s:
+                pause_s = max(pause_s, _LEAST_OPENING_PAUSE_S)
+                self._clock.call_later(pause_s, lambda: self._open_again(destination))
+                self._tell_put_off(answer)
+            case RequestRefused():
+                self._openings.discard(destination)
+                self._refuse_rows(destination, answer)
+                self.send()
+            case _:
+                self._openings.discard(destination)  # the link has ended; the next one asks anew
+
+    def _open_again(self, destination: str) -> None:
+        self._openings.discard(destination)
         self.send()
 
     def _refuse_rows(self, destination: str, refused: RequestRefused) -> None:
         for row in self._rows.all():
             if row.log is None and row.destination == destination and row.refused_code is None:
-                self._rows.refuse(row.entry_id, refused.code, str(refused))
-                self._teller.on_message_refused(row, refused)
+                self._refuse(row, refused)

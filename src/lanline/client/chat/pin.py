@@ -1,4 +1,4 @@
-"""The server that a home has joined: where it is, and the key it must show. Kept as `server.json` in the home."""
+"""Owns `server.json` of a home: the server that it has joined, where it is, and the key that it must show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content to what stands in an entry, and back. The seam where sealing to people's keys will be; for now "plain"."""
+"""Owns how content becomes the bytes of an entry, and back. Sealing to people's keys will be here; for now "plain"."""
 
 from __future__ import annotations
 

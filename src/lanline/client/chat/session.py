@@ -1,19 +1,17 @@
-"""One link's way from Hello to signed in, and what it carries after that: messages in, and out as far as it takes them.
+"""Owns one link's way from Hello to signed in, the requests under way on it, and what waits to be written to it.
 
-What the messages mean is the node's; a server that breaks the protocol loses the link here.
+Not what the messages mean: that is the node's. A server that breaks the protocol loses the link here.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import Protocol
 
 import msgspec
 
-from lanline.client.chat.link import ChatLink
-from lanline.client.chat.requests import Answer, OnAnswer, Requests
+from lanline.client.chat.values import NodeState
 from lanline.errors import (
     CloseCode,
     HistoryProblem,
@@ -23,7 +21,7 @@ from lanline.errors import (
     ProtocolViolation,
     RequestRefused,
 )
-from lanline.model.text import safe_line
+from lanline.model.text import safe_line, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
 from lanline.wire.chat.answers import Refused
@@ -31,14 +29,32 @@ from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_server_message, encode_message
 from lanline.wire.chat.signin import VERSIONS, Hello, Join, NoCommonVersion, SignedIn, SignIn, Welcome
 
+Answer = ServerMessage | RequestRefused | LinkNotOpen
+OnAnswer = Callable[[Answer], None]
+_NO_CONNECTION = "There is no connection to the server."
 
-class NodeState(Enum):
-    OFFLINE = "offline"
-    GREETING = "greeting"
-    SIGNING_IN = "signing in"
-    SIGNED_IN = "signed in"
-    """Requests are answered; the tables of people and conversations are on their way."""
-    SYNCHRONIZED = "synchronized"
+
+class ChatLink(Protocol):
+    """The few calls that `transport.connection.Connection` and a simulation's link share."""
+
+    def set_handler(self, handler: Callable[[LinkEvent], None]) -> None: ...
+
+    def send_nowait(self, channel: Channel, payload: bytes) -> int:
+        """Raises LinkNotOpen, SendBufferFull or MessageTooLarge, and then nothing was sent."""
+
+    def is_writable(self, channel: Channel) -> bool:
+        """After a False, `SendBufferDrained` or `LinkClosed` will come."""
+
+    def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None: ...
+
+
+TRANSITIONS = {
+    NodeState.GREETING: {NodeState.SIGNING_IN, NodeState.OFFLINE},
+    NodeState.SIGNING_IN: {NodeState.SIGNED_IN, NodeState.OFFLINE},
+    NodeState.SIGNED_IN: {NodeState.SYNCHRONIZED, NodeState.OFFLINE},
+    NodeState.SYNCHRONIZED: {NodeState.SYNCHRONIZED, NodeState.OFFLINE},
+    NodeState.OFFLINE: set[NodeState](),
+}
 
 
 class AsDevice(msgspec.Struct, frozen=True):
@@ -60,28 +76,34 @@ class AsNewcomer(msgspec.Struct, frozen=True):
 SignInWay = AsDevice | AsNewcomer
 
 
+def refusal(message: Refused) -> RequestRefused:
+    """Its text is shown as it is, so nothing of it may steer a terminal."""
+    return RequestRefused(message.known_code, safe_text(message.text), message.retry_after_ms / 1000)
+
+
 class SessionOwner(Protocol):
     """What the node does at each turn of its session. Calls of a session that is not its current one it ignores."""
 
-    def on_signed_in(self, session: Session, welcome: Welcome, signed_in: SignedIn) -> None: ...
+    def on_signed_in(self, session: ClientSession, welcome: Welcome, signed_in: SignedIn) -> None: ...
 
-    def on_sign_in_refused(self, _session: Session, refused: RequestRefused) -> None: ...
+    def on_sign_in_refused(self, _session: ClientSession, refused: RequestRefused) -> None: ...
 
-    def on_version_refused(self, _session: Session, versions: tuple[int, ...]) -> None: ...
+    def on_version_refused(self, _session: ClientSession, versions: tuple[int, ...]) -> None: ...
 
-    def on_server_message(self, session: Session, message: ServerMessage) -> None: ...
+    def on_server_message(self, session: ClientSession, message: ServerMessage) -> None: ...
 
-    def on_room_to_send(self, session: Session) -> None: ...
+    def on_room_to_send(self, session: ClientSession) -> None: ...
 
-    def on_history_problem(self, _session: Session, problem: HistoryProblem) -> None: ...
+    def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None: ...
 
-    def on_ended(self, session: Session, reason: str, *, is_for_good: bool) -> None: ...
+    def on_ended(self, session: ClientSession, reason: str, *, is_for_good: bool) -> None: ...
 
 
-class Session:
+class ClientSession:
     def __init__(self, link: ChatLink, way: SignInWay, software: str, owner: SessionOwner) -> None:
-        self.state = NodeState.GREETING
-        self.requests = Requests()
+        self._state = NodeState.GREETING
+        self._last_request = 0
+        self._asked: dict[int, OnAnswer] = {}
         self._link = link
         self._way = way
         self._owner = owner
@@ -91,10 +113,22 @@ class Session:
         self._when_delivered: list[Callable[[], None]] = []
         self._hello = Hello(VERSIONS, software)
 
+    @property
+    def state(self) -> NodeState:
+        return self._state
+
+    def _become(self, state: NodeState) -> None:
+        assert state in TRANSITIONS[self._state], f"{self._state} -> {state}"
+        self._state = state
+
     def begin(self) -> None:
         self._link.set_handler(self._on_link_event)
-        if self.state is NodeState.GREETING:
+        if self._state is NodeState.GREETING:
             self.send(self._hello)
+
+    def note_synchronized(self) -> None:
+        """The tables of people and conversations are whole."""
+        self._become(NodeState.SYNCHRONIZED)
 
     # Out.
 
@@ -109,19 +143,38 @@ class Session:
         """More may be sent without keeping it in memory."""
         return not self._unsent and self._link.is_writable(Channel.CHAT)
 
+    def next_request(self) -> int:
+        """A number that no other request on this link has."""
+        self._last_request += 1
+        return self._last_request
+
     def request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
-        if self.state not in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
-            on_answer(LinkNotOpen("There is no connection to the server."))
+        if self._state not in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
+            on_answer(LinkNotOpen(_NO_CONNECTION))
             return
         self._request(message, on_answer)
 
     def _request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
-        number = self.requests.expect(on_answer)
+        number = self.next_request()
+        self._asked[number] = on_answer
         try:
             self.send(msgspec.structs.replace(message, request=number))
         except InvalidInput:
-            self.requests.forget(number)
+            del self._asked[number]
             raise
+
+    def _answer(self, number: int, message: ServerMessage) -> bool:
+        """False when nobody waits for it, or not any more."""
+        on_answer = self._asked.pop(number, None)
+        if on_answer is None:
+            return False
+        on_answer(refusal(message) if isinstance(message, Refused) else message)
+        return True
+
+    def _fail_requests(self, reason: str) -> None:
+        asked, self._asked = self._asked, {}
+        for on_answer in asked.values():
+            on_answer(LinkNotOpen(reason))
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Once the server's end of the link holds all that was sent until now; also when the link ends before."""
@@ -129,7 +182,7 @@ class Session:
         self._check_delivered()
 
     def _check_delivered(self) -> None:
-        if self.state is NodeState.OFFLINE or (self._delivered >= self._sent and not self._unsent):
+        if self._state is NodeState.OFFLINE or (self._delivered >= self._sent and not self._unsent):
             callbacks, self._when_delivered = self._when_delivered, []
             for callback in callbacks:
                 callback()
@@ -151,7 +204,7 @@ class Session:
     # In.
 
     def _on_link_event(self, event: LinkEvent) -> None:
-        if self.state is NodeState.OFFLINE:
+        if self._state is NodeState.OFFLINE:
             return
         match event:
             case MessageReceived(_, payload):
@@ -181,22 +234,22 @@ class Session:
             self._end(str(problem), CloseCode.GOING_AWAY, told="")
 
     def _on_message(self, message: ServerMessage) -> None:
-        if self.state is NodeState.GREETING:
+        if self._state is NodeState.GREETING:
             self._on_greeting(message)
-        elif self.state is NodeState.SIGNING_IN and not isinstance(message, SignedIn | Refused):
+        elif self._state is NodeState.SIGNING_IN and not isinstance(message, SignedIn | Refused):
             raise ProtocolViolation("it spoke before the sign-in was answered")
         elif isinstance(message, Welcome | NoCommonVersion):
             raise ProtocolViolation("it greeted twice")
         else:
             number = getattr(message, "request", 0)
-            if not (number and self.requests.answer(number, message)):
+            if not (number and self._answer(number, message)):
                 self._owner.on_server_message(self, message)
 
     def _on_greeting(self, message: ServerMessage) -> None:
         match message:
             case Welcome(version) if version in VERSIONS:
                 self._welcome = message
-                self.state = NodeState.SIGNING_IN
+                self._become(NodeState.SIGNING_IN)
                 self._request(self._sign_in(), self._on_sign_in_answered)
             case NoCommonVersion(versions):
                 self._owner.on_version_refused(self, versions)
@@ -215,7 +268,7 @@ class Session:
         match answer:
             case SignedIn():
                 assert self._welcome is not None
-                self.state = NodeState.SIGNED_IN
+                self._become(NodeState.SIGNED_IN)
                 self._owner.on_signed_in(self, self._welcome, answer)
             case RequestRefused():
                 self._owner.on_sign_in_refused(self, answer)
@@ -231,7 +284,7 @@ class Session:
         """Close without a word to the owner: it knows, or another session has taken over."""
         if self._stop():
             self._link.close(code, reason)
-            self.requests.fail_all("The connection was closed.")
+            self._fail_requests("The connection was closed.")
 
     def _end(
         self, reason: str, code: CloseCode | None = None, told: str | None = None, *, is_for_good: bool = False
@@ -244,13 +297,40 @@ class Session:
             return
         if code is not None:
             self._link.close(code, reason if told is None else told)
-        self.requests.fail_all(reason or "The connection was lost.")
+        self._fail_requests(reason or "The connection was lost.")
         self._owner.on_ended(self, reason, is_for_good=is_for_good)
 
     def _stop(self) -> bool:
         """First of all, since closing reports events of its own."""
-        was_running = self.state is not NodeState.OFFLINE
-        self.state = NodeState.OFFLINE
+        was_running = self._state is not NodeState.OFFLINE
+        if was_running:
+            self._become(NodeState.OFFLINE)
         self._unsent.clear()
         self._check_delivered()
         return was_running
+
+
+class ServerLine:
+    """The session on which this device is signed in now, if there is one. Who needs the server asks here."""
+
+    def __init__(self) -> None:
+        self.session: ClientSession | None = None
+
+    @property
+    def has_room(self) -> bool:
+        return self.session is not None and self.session.has_room
+
+    @property
+    def is_synchronized(self) -> bool:
+        return self.session is not None and self.session.state is NodeState.SYNCHRONIZED
+
+    def send(self, message: ClientMessage) -> None:
+        assert self.session is not None
+        self.session.send(message)
+
+    def request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
+        """Exactly one call of `on_answer` follows; write 0 for `request`, which is filled in."""
+        if self.session is None:
+            on_answer(LinkNotOpen(_NO_CONNECTION))
+        else:
+            self.session.request(message, on_answer)

@@ -1,4 +1,4 @@
-"""What the node tells of: people, conversations, messages and their states. Frozen, and safe to keep.
+"""Owns the values of a node: people, conversations, messages and their states. Frozen, and safe to keep.
 
 Names, topics and reasons are already safe to show in a line; what a message says is not: `model.text.safe_text`.
 """
@@ -28,7 +28,18 @@ class MessageState(Enum):
     RECEIVED = "received"
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class NodeState(Enum):
+    """Of the link to the server."""
+
+    OFFLINE = "offline"
+    GREETING = "greeting"
+    SIGNING_IN = "signing in"
+    SIGNED_IN = "signed in"
+    """Requests are answered; the tables of people and conversations are on their way."""
+    SYNCHRONIZED = "synchronized"
+
+
+class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     """An entry that this version cannot open, or that holds nothing sensible."""
 
     suite: str
@@ -49,6 +60,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     state: MessageState
     destination: str = ""
     problem: str = ""
+    code: int = 0
+    """Of the refusal: `errors.RefusalCode`."""
 
     @property
     def is_own(self) -> bool:
@@ -95,16 +108,6 @@ class Conversation(msgspec.Struct, frozen=True):
         return self.other is None
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """What came in a conversation while nobody of this account was there."""
-
-    log: int
-    title: str
-    count: int
-    first_ms: int
-    last_ms: int
-
-
 class RoomListing(msgspec.Struct, frozen=True):
     log: int
     name: str
@@ -120,3 +123,12 @@ class MemberListing(msgspec.Struct, frozen=True):
     is_muted: bool
     is_invited: bool
     is_banned: bool
+
+
+def state_at(conversation: Conversation, sequence: int) -> MessageState:
+    """How far one's own message at this place has come."""
+    if sequence <= conversation.others_read:
+        return MessageState.READ
+    if sequence <= conversation.others_delivered:
+        return MessageState.DELIVERED
+    return MessageState.SENT

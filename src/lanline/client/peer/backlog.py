@@ -1,15 +1,14 @@
-"""Texts from when they are said until the other side has shown them, on however many links that takes."""
+"""Owns the texts that the other side has not shown yet, over however many links. Not how they are sent."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 
 from lanline.errors import InvalidInput
 from lanline.model.text import MAX_TEXT_BYTES
 from lanline.wire.peer import Text
 
-MOST_TEXTS = 10_000
+MAX_TEXTS = 10_000
 WINDOW_BYTES = 1024 * 1024
 """What may be with the other side and not shown yet. Part of the protocol: a receiver need not keep more."""
 
@@ -20,7 +19,6 @@ class Backlog:
         self._unsent: deque[Text] = deque()
         self._on_link: deque[Text] = deque()
         self._on_link_bytes = 0
-        self._has_shrunk = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._unsent) + len(self._on_link)
@@ -33,8 +31,8 @@ class Backlog:
         data = text.encode("utf-8", "replace")
         if len(data) > MAX_TEXT_BYTES:
             raise InvalidInput(f"Not sent: the text has {len(data):,} bytes, and one message holds {MAX_TEXT_BYTES:,}.")
-        if len(self) >= MOST_TEXTS:
-            raise InvalidInput(f"Not sent: {MOST_TEXTS:,} messages wait to be delivered already.")
+        if len(self) >= MAX_TEXTS:
+            raise InvalidInput(f"Not sent: {MAX_TEXTS:,} messages wait to be delivered already.")
         self._last_number += 1
         self._unsent.append(Text(self._last_number, data.decode()))
         return self._last_number
@@ -62,14 +60,7 @@ class Backlog:
             text = self._on_link.popleft()
             self._on_link_bytes -= _size_bytes(text)
             settled.append(text)
-        if settled:
-            self._has_shrunk.set()
         return settled
-
-    async def wait_below(self, count: int) -> None:
-        while len(self) >= count:
-            self._has_shrunk.clear()
-            await self._has_shrunk.wait()
 
 
 def _size_bytes(text: Text) -> int:

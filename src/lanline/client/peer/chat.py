@@ -1,84 +1,48 @@
-"""A conversation of two hosts without a server: calls or waits, introduces itself, keeps texts until they are shown.
-
-The link may break, and either side may start again: what is not yet known to be shown is sent again on the next link,
-and the receiver knows it by its number.
-"""
+"""Owns what a conversation of two hosts needs of the world: the socket, the clock, and whoever waits for an event."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import random
+from collections.abc import Callable
 
 from lanline.client.home import Home
-from lanline.client.peer.backlog import Backlog
-from lanline.client.peer.events import (
-    Ended,
-    Joined,
-    Left,
-    NotReached,
-    PeerEvent,
-    Refused,
-    TextDelivered,
-    TextReceived,
-    Waiting,
-)
-from lanline.client.peer.lives import Life, Lives
+from lanline.client.peer.conversation import PeerConversation, PeerState
+from lanline.client.peer.events import PeerEvent
 from lanline.client.port import open_port
 from lanline.crypto.words import fingerprint_words
-from lanline.errors import CloseCode, LanlineError, LinkError, MalformedPacket
 from lanline.model.addresses import address_text
-from lanline.model.text import MAX_TEXT_BYTES, display_name, safe_line, safe_text
-from lanline.proto.channels import Channel
-from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved
+from lanline.model.text import MAX_TEXT_BYTES
+from lanline.proto.link.outbox import INITIAL_LIMIT_BYTES
 from lanline.proto.link.profile import LinkProfile
 from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.linkhost import LinkHost
-from lanline.wire.peer import (
-    INSTANCE_BYTES,
-    Introduction,
-    PeerMessage,
-    Receipt,
-    Text,
-    decode_peer_message,
-    encode_peer_message,
-)
+from lanline.transport.loopclock import LoopClock
 
 _OVERHEAD_BYTES = 64
-PROFILE = LinkProfile(keepalive_s=5.0, dead_after_s=15.0, max_message_bytes=MAX_TEXT_BYTES + _OVERHEAD_BYTES)
-_CALL_AGAIN_S = (0.5, 1.5)
-"""Drawn anew each time, so that two hosts that keep missing each other fall out of step."""
+PROFILE = LinkProfile(
+    keepalive_s=5.0,
+    dead_after_s=15.0,
+    max_message_bytes=MAX_TEXT_BYTES + _OVERHEAD_BYTES,
+    stranger_window_bytes=INITIAL_LIMIT_BYTES,
+)
 _LAST_WORDS_S = 1.0
 
 
 class PeerChat:
     def __init__(self, home: Home, name: str, *, accepts_new_key: bool = False) -> None:
-        self.name = display_name(name)
-        self._home = home
+        self.conversation = PeerConversation(
+            name, home, LoopClock(), os.urandom, accepts_new_key=accepts_new_key, on_step=self._on_step
+        )
         self._identity = home.identity()
-        self._accepts_new_key = accepts_new_key
-        self._instance = os.urandom(INSTANCE_BYTES)
         self._host: LinkHost | None = None
-        self._label: str | None = None
-        self._peer_address: Address | None = None
-        self._call: Connection | None = None
-        self._connection: Connection | None = None
-        self._was_called = False
-        self._address = ""
-        self._peer_name = ""
-        self._partner = (b"", "")
-        self._lives = Lives()
-        self._life = Life()
-        self._backlog = Backlog()
-        self._events: asyncio.Queue[tuple[PeerEvent, Life, int]] = asyncio.Queue()
-        self._being_shown: tuple[PeerEvent, Life, int] | None = None
-        self._sent = self._arrived = 0
-        self._has_arrived = asyncio.Event()
-        self._recall: asyncio.TimerHandle | None = None
-        self._has_told_silence = False
-        self._last_refusal = ""
+        self._has_stepped = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return self.conversation.name
 
     @property
     def words(self) -> list[str]:
@@ -86,14 +50,11 @@ class PeerChat:
 
     @property
     def undelivered(self) -> list[str]:
-        return self._backlog.texts
-
-    async def wait_undelivered_below(self, count: int) -> None:
-        await self._backlog.wait_below(count)
+        return self.conversation.undelivered
 
     @property
     def is_connected(self) -> bool:
-        return bool(self._peer_name)
+        return self.conversation.state is PeerState.TALKING
 
     @property
     def port(self) -> int:
@@ -105,269 +66,47 @@ class PeerChat:
         self.start_on(sock, address, None if peer_host is None else address_text((peer_host, peer_port)))
 
     def start_on(self, sock: DatagramSocket, peer_address: Address | None, label: str | None) -> None:
-        """`label` is what the person calls the peer's address, and under which its key is remembered."""
-        self._peer_address, self._label = peer_address, label
-        self._host = LinkHost(sock, self._identity, profile=PROFILE, on_accept=self._on_accept)
-        self._emit(Waiting(label))
-        self._call_peer()
+        self._host = host = LinkHost(sock, self._identity, profile=PROFILE, on_accept=self.conversation.on_accept)
 
-    # Events.
+        def connect() -> Connection:
+            assert peer_address is not None
+            return host.connect_nowait(peer_address)
 
-    def _emit(self, event: PeerEvent, number: int = 0) -> None:
-        self._events.put_nowait((event, self._life, number))
-
-    async def next_event(self) -> PeerEvent:
-        """Asking again says that the event before was shown: only then does the other side learn of its delivery."""
-        self.finish_event()
-        self._being_shown = await self._events.get()
-        return self._being_shown[0]
-
-    def finish_event(self) -> None:
-        """The event that was given out last was shown; for whoever does not ask for another one."""
-        if self._being_shown is not None:
-            self._on_shown(*self._being_shown)
-            self._being_shown = None
-
-    def _on_shown(self, event: PeerEvent, life: Life, number: int) -> None:
-        if isinstance(event, TextReceived):
-            life.on_shown(number, event.text)
-            if life is self._life:
-                self._send_receipt()
-
-    # Texts.
+        self.conversation.start(connect, peer_address, label)
 
     def say(self, text: str) -> int:
         """Keep a text until it was shown at the other side; return its number."""
-        number = self._backlog.add(text)
-        self._send_waiting()
-        return number
+        return self.conversation.say(text)
 
-    def _send_waiting(self) -> None:
-        """Hand the link what it has not had yet, as far as it takes it; the rest follows when it has room.
+    async def next_event(self) -> PeerEvent:
+        """Asking again says that the event before was shown: only then does the other side learn of its delivery."""
+        while (event := self.conversation.next_event()) is None:
+            await self._step()
+        return event
 
-        Nothing before the introduction: until then nobody knows who would read it.
-        """
-        connection = self._connection
-        if connection is None or not self._peer_name:
-            return
-        while self._backlog.has_sendable() and connection.is_writable(Channel.CHAT):
-            self._send(connection, self._backlog.take_sendable())
+    def finish_event(self) -> None:
+        """The event that was given out last was shown; for whoever does not ask for another one."""
+        self.conversation.finish_event()
 
-    def _send_receipt(self) -> None:
-        if self._connection is not None and self._peer_name:
-            self._send(self._connection, Receipt(self._life.shown))
+    async def wait_undelivered_below(self, count: int) -> None:
+        await self._wait_until(lambda: len(self.undelivered) < count)
 
-    def _send(self, connection: Connection, message: PeerMessage) -> None:
-        """A link that has just closed takes nothing any more; the event that says so is on its way."""
-        if connection.is_writable(Channel.CHAT):
-            self._sent = connection.send_nowait(Channel.CHAT, encode_peer_message(message))
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._step()
 
-    # Links.
+    async def _step(self) -> None:
+        self._has_stepped.clear()
+        await self._has_stepped.wait()
 
-    def _call_peer(self) -> None:
-        if self._host is None or self._peer_address is None or self._connection is not None or self._call is not None:
-            return
-        self._call = call = self._host.connect_nowait(self._peer_address)
-        call.set_handler(lambda event: self._on_call_event(call, event))
-
-    def _on_call_event(self, call: Connection, event: LinkEvent) -> None:
-        if isinstance(event, LinkEstablished):
-            self._call = None
-            assert self._peer_address is not None
-            self._adopt(call, self._peer_address, was_called=False)
-        elif isinstance(event, LinkClosed):
-            self._call = None
-            if event.code in {CloseCode.INCOMPATIBLE_VERSION, CloseCode.IDENTITY_REJECTED}:
-                self._emit(Ended(LinkError(safe_line(event.reason))))
-                return
-            if event.code is not CloseCode.REPLACED and self._label is not None and not self._has_told_silence:
-                self._has_told_silence = True
-                self._emit(NotReached(self._label, safe_line(event.reason)))
-            self._call_again()
-
-    def _call_again(self) -> None:
-        if self._recall is not None:
-            self._recall.cancel()
-        delay = random.uniform(*_CALL_AGAIN_S)  # noqa: S311 -- not a secret
-        self._recall = asyncio.get_running_loop().call_later(delay, self._call_peer)
-
-    def _on_accept(self, connection: Connection, address: Address) -> None:
-        self._adopt(connection, address, was_called=True)
-
-    def _adopt(self, connection: Connection, address: Address, *, was_called: bool) -> None:
-        """Make this the link of the conversation, if it is with the right one."""
-        connection.set_handler(lambda event: self._on_link_event(connection, event))
-        try:
-            if self._is_engaged(connection, address) or not self._is_trusted(connection, address, was_called):
-                return
-        except LanlineError as problem:
-            self._emit(Ended(problem))
-            return
-        if self._connection is not None:
-            self._connection.close(CloseCode.REPLACED, "The peer has called anew.")
-        self._connection, self._was_called = connection, was_called
-        self._address = address_text(address)
-        self._backlog.begin_link()
-        self._sent = self._arrived = 0
-        self._send(connection, Introduction(self.name, self._instance))
-
-    def _is_engaged(self, connection: Connection, address: Address) -> bool:
-        """Two are talking, or one of them is away and texts wait for that one: nobody else may have those."""
-        caller = connection.peer_fingerprint
-        if self._connection is not None:
-            engaged = self._connection.peer_fingerprint != caller
-        else:
-            partner, name = self._partner
-            engaged = bool(self._backlog) and partner not in {b"", caller} and not self._accepts_new_key
-            if engaged:
-                self._refuse(f"Somebody else called from {_host_text(address)}, but messages for {name} wait here.")
-        if engaged:
-            connection.close(CloseCode.BUSY, "Two are talking here already.")
-        return engaged
-
-    def _is_trusted(self, connection: Connection, address: Address, was_called: bool) -> bool:
-        """With a peer's address given: the key that was met there before, or the first one."""
-        label = self._label
-        if label is None:
-            return True
-        known = self._home.known_peer(label)
-        fingerprint = connection.peer_fingerprint
-        if known is None or self._accepts_new_key:
-            if was_called and self._peer_address is not None and address[0] != self._peer_address[0]:
-                connection.close(CloseCode.BUSY, "Somebody else is awaited here.")
-                self._refuse(f"Somebody called from {_host_text(address)}, but {label} is awaited.")
-                return False
-            return True
-        if known.fingerprint == fingerprint.hex():
-            return True
-        connection.close(CloseCode.IDENTITY_REJECTED, "This is not the key that is known here.")
-        if was_called:
-            self._refuse(f"Somebody called from {_host_text(address)} with another key than that of {label}.")
-        else:
-            self._emit(Ended(_changed_key(label, known.name, known.fingerprint, fingerprint)))
-        return False
-
-    def _refuse(self, reason: str) -> None:
-        if reason != self._last_refusal:
-            self._last_refusal = reason
-            self._emit(Refused(reason))
-
-    def _on_link_event(self, connection: Connection, event: LinkEvent) -> None:
-        if connection is not self._connection:
-            return
-        match event:
-            case MessageReceived(_, payload):
-                self._on_message(connection, payload)
-            case MessagesDelivered(_, through):
-                self._arrived = through
-                self._has_arrived.set()
-                self._send_waiting()
-            case PeerMoved(address):
-                self._address = address_text(address)
-            case LinkClosed():
-                self._on_lost(event)
-            case _:
-                self._send_waiting()
-
-    # What the peer says.
-
-    def _on_message(self, connection: Connection, payload: bytes) -> None:
-        try:
-            message = decode_peer_message(payload)
-        except MalformedPacket:
-            connection.close(CloseCode.PROTOCOL_VIOLATION, "A message cannot be read.")
-            return
-        match message:
-            case Introduction():
-                self._on_introduction(connection, message)
-            case _ if not self._peer_name:
-                connection.close(CloseCode.PROTOCOL_VIOLATION, "The introduction is missing.")
-            case Text():
-                self._on_text(connection, message)
-            case Receipt(through):
-                for text in self._backlog.settle(through):
-                    self._emit(TextDelivered(text.number, text.text))
-                self._send_waiting()
-
-    def _on_text(self, connection: Connection, message: Text) -> None:
-        life = self._life
-        if life.has(message.number):
-            return
-        text = safe_text(message.text)
-        if not life.has_room(text):
-            connection.close(CloseCode.PROTOCOL_VIOLATION, "More was sent than may wait here to be shown.")
-            return
-        life.on_received(message.number, text)
-        self._emit(TextReceived(self._peer_name, text), message.number)
-
-    def _on_introduction(self, connection: Connection, message: Introduction) -> None:
-        name = display_name(message.name)
-        label = self._label or f"name {name}"
-        fingerprint = connection.peer_fingerprint
-        try:
-            known = self._home.known_peer(label)
-            if known is not None and known.fingerprint != fingerprint.hex() and not self._accepts_new_key:
-                # Only a name was claimed: anybody can do that, so it must not end our waiting.
-                connection.close(CloseCode.IDENTITY_REJECTED, f"The name {name} belongs to another key here.")
-                self._refuse(str(_changed_key(name, known.name, known.fingerprint, fingerprint)))
-                return
-            self._home.remember_peer(label, fingerprint, name)
-        except LanlineError as problem:
-            self._emit(Ended(problem))
-            return
-        self._life = self._lives.life_of(fingerprint, message.instance)
-        self._peer_name = name
-        self._partner = (fingerprint, name)
-        self._has_told_silence = False
-        is_known = known is not None and known.fingerprint == fingerprint.hex()
-        first_met = known.first_met if known is not None and is_known else ""
-        self._emit(Joined(name, self._address, fingerprint_words(fingerprint), first_met))
-        self._send_receipt()
-        self._send_waiting()
-
-    def _on_lost(self, event: LinkClosed) -> None:
-        self._connection = None
-        self._has_arrived.set()
-        self._backlog.begin_link()
-        name, self._peer_name = self._peer_name, ""
-        is_refusal = event.by_peer and event.code in {CloseCode.BUSY, CloseCode.IDENTITY_REJECTED}
-        if is_refusal and not self._was_called:
-            self._emit(Ended(LinkError(f"The other side refuses to talk: {safe_line(event.reason)}")))
-            return
-        if name:
-            self._emit(Left(name, _why_left(event), event.code is not CloseCode.DONE))
-        elif event.by_peer:
-            self._refuse(f"Somebody at {self._address} called and hung up: {safe_line(event.reason)}")
-        self._call_again()
+    def _on_step(self) -> None:
+        self._has_stepped.set()
 
     async def close(self) -> None:
         """A goodbye gives up what is under way: first let the receipts arrive, or texts that were shown seem lost."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_S):
-                while self._connection is not None and self._arrived < self._sent:
-                    self._has_arrived.clear()
-                    await self._has_arrived.wait()
-        if self._recall is not None:
-            self._recall.cancel()
-        if self._connection is not None:
-            self._connection.close(CloseCode.DONE, "left")
+                await self._wait_until(lambda: not self.conversation.has_under_way)
+        self.conversation.close()
         if self._host is not None:
             self._host.close()
-
-
-def _host_text(address: Address) -> str:
-    return address_text(address).rpartition(":")[0]
-
-
-def _why_left(event: LinkClosed) -> str:
-    if event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}:
-        return "left"
-    return safe_line(event.reason)
-
-
-def _changed_key(label: str, name: str, known: str, shown: bytes) -> LinkError:
-    return LinkError(
-        f"The key of {label} has changed: it was '{' '.join(fingerprint_words(bytes.fromhex(known)))}' "
-        f"(met as {name}), and is '{' '.join(fingerprint_words(shown))}' now. Somebody may be listening in. "
-        "Ask them by another way; if they did make a new key, start again with --accept-new-key."
-    )

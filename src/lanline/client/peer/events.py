@@ -1,4 +1,4 @@
-"""What happens in a conversation of two, as its faces see it."""
+"""Owns the events of a conversation of two hosts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TextDelivered(msgspec.Struct, frozen=True):
     text: str
 
 
-class Refused(msgspec.Struct, frozen=True):
+class CallerRefused(msgspec.Struct, frozen=True):
     """Somebody called who is not let in."""
 
     reason: str
@@ -59,4 +59,4 @@ class Ended(msgspec.Struct, frozen=True):
     error: LanlineError
 
 
-PeerEvent = Waiting | NotReached | Joined | Left | TextReceived | TextDelivered | Refused | Ended
+PeerEvent = Waiting | NotReached | Joined | Left | TextReceived | TextDelivered | CallerRefused | Ended

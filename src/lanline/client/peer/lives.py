@@ -1,4 +1,4 @@
-"""How far the texts of each start of a peer's program have come here, over however many links."""
+"""Owns how many texts of each start of the other program have come and were shown here, over all links."""
 
 from __future__ import annotations
 

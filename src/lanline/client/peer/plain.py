@@ -1,4 +1,4 @@
-"""A conversation in bare UTF-8 datagrams, one for each line, with any program that speaks them. Nothing is promised."""
+"""Owns a conversation in bare UTF-8 datagrams, one for each line, with any program. Nothing is promised."""
 
 from __future__ import annotations
 

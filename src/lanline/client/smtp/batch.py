@@ -1,19 +1,23 @@
-"""Many messages from a file: one JSON object a line. The command's own options are what a line does not say."""
+"""Owns many messages from a file, one JSON object a line, and their way over one connection, with a word about each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from lanline.client.smtp.draft import Draft, compose
-from lanline.errors import InvalidInput
+from lanline.client.smtp.files import Source
+from lanline.client.smtp.outbox import Outbox, Route, State
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict
+from lanline.errors import InvalidInput, MailDeferred, MailInterrupted, MailProblem
 from lanline.model.mail.message import Message
 from lanline.model.mail.refusal import one_line
-from lanline.model.mail.text import shown
 
 _MAX_LINE_BYTES = 64_000_000
+_LONGEST_WAIT_S = 600.0
+_MAX_WAITS = 5
+_WORST_FIRST = (130, 64, 1, 75, 0)
 
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,7 +29,10 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: str | None = None
     html: str | None = None
     attach: str | list[str] | None = None
+    inline: str | list[str] | None = None
     headers: dict[str, str] = {}
+    message_id: str | None = None
+    date: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Line)
@@ -36,34 +43,34 @@ class Numbered(msgspec.Struct, frozen=True):
     message: Message
 
 
-def messages(path: Path, defaults: Draft, start_line: int = 1) -> Iterator[Numbered]:
+def messages(found: Source, defaults: Draft, start_line: int = 1) -> Iterator[Numbered]:
     """Empty lines are passed over. Raises InvalidInput that names the line."""
-    for number, raw in _lines(path):
+    for number, raw in enumerate(_lines(found), 1):
         if number < start_line or not raw.strip():
             continue
         try:
             yield Numbered(number, compose(_draft(raw, defaults)))
         except InvalidInput as cause:
-            raise InvalidInput(f"Line {number} of {shown(str(path))}: {cause}") from cause
+            raise InvalidInput(f"Line {number} of {found.what}: {cause}") from cause
 
 
-def checked_count(path: Path, defaults: Draft, start_line: int) -> int:
+def checked_count(found: Source, defaults: Draft, start_line: int) -> int:
     """How many there are, each of them checked: a slip in the last line is better found before the first is sent."""
-    return sum(1 for _ in messages(path, defaults, start_line))
+    count = sum(1 for _ in messages(found, defaults, start_line))
+    if count == 0 and start_line > 1:
+        raise InvalidInput(f"{found.what} has no message at line {start_line} or after it; see --start-line.")
+    return count
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    try:
-        with path.open("rb") as stream:
-            while raw := stream.readline(_MAX_LINE_BYTES):
-                number += 1
-                if len(raw) == _MAX_LINE_BYTES:
-                    raise InvalidInput(f"Line {number} of {shown(str(path))} is too long.")
-                yield number, raw
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else "it is not a path"
-        raise InvalidInput(f"The batch {shown(str(path))} cannot be read: {reason}.") from cause
+def _lines(found: Source) -> Iterator[bytes]:
+    rest = b""
+    for chunk in found.chunks():
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if len(rest) > _MAX_LINE_BYTES:
+            raise InvalidInput(f"A line of {found.what} is too long.")
+    if rest:
+        yield rest
 
 
 def _draft(raw: bytes, defaults: Draft) -> Draft:
@@ -71,20 +78,102 @@ def _draft(raw: bytes, defaults: Draft) -> Draft:
         line = _DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise InvalidInput(f"it is not a message in JSON: {one_line(str(cause))}.") from cause
-    return Draft(
-        sender=defaults.sender if line.sender is None else line.sender,
-        to=_several(line.to, defaults.to),
-        cc=_several(line.cc, defaults.cc),
-        bcc=_several(line.bcc, defaults.bcc),
-        subject=defaults.subject if line.subject is None else line.subject,
-        text=defaults.text if line.body is None else line.body,
-        html=defaults.html if line.html is None else line.html,
-        attachments=_several(line.attach, defaults.attachments),
-        fields=(*defaults.fields, *line.headers.items()),
-    )
+    said = {
+        "sender": line.sender,
+        "to": _several(line.to),
+        "cc": _several(line.cc),
+        "bcc": _several(line.bcc),
+        "subject": line.subject,
+        "text": line.body,
+        "html": line.html,
+        "attachments": _several(line.attach),
+        "inline": _several(line.inline),
+        "fields": (*defaults.fields, *line.headers.items()),
+        "message_id": line.message_id,
+        "date": line.date,
+    }
+    return msgspec.structs.replace(defaults, **{name: value for name, value in said.items() if value is not None})
 
 
-def _several(value: str | list[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+def _several(value: str | list[str] | None) -> tuple[str, ...] | None:
     if value is None:
-        return default
+        return None
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+class Mailing:
+    """A refused message does not stop the others; a server that is gone, or that wants less, does."""
+
+    def __init__(
+        self, courier: Courier, outbox: Outbox, route: Route, report: Callable[[int, Outcome], None], *, queue: bool
+    ) -> None:
+        self._courier = courier
+        self._outbox = outbox
+        self._route = route
+        self._report = report
+        self._queue = queue
+        self._dispatch = Dispatch(courier, outbox)
+        self._away: MailProblem | None = None
+        self._statuses = {0}
+        self.sent_count = 0
+        self.stopped_at: int | None = None
+        """The line to go on with; None when every line was dealt with."""
+
+    @property
+    def exit_status(self) -> int:
+        return next(status for status in _WORST_FIRST if status in self._statuses)
+
+    def send_all(self, found: Source, defaults: Draft, start_line: int) -> None:
+        try:
+            for numbered in messages(found, defaults, start_line):
+                self.stopped_at = numbered.line
+                if self._courier.interrupt.is_set:
+                    self._statuses.add(MailInterrupted.exit_status)
+                    return
+                outcome = self._send(numbered)
+                self._note(numbered.line, outcome)
+                is_kept = outcome.verdict in {Verdict.QUEUED, Verdict.UNCERTAIN} or self._queue
+                if outcome.verdict is Verdict.INTERRUPTED or (outcome.is_server_away and not self._queue):
+                    self.stopped_at += is_kept  # what is in the outbox must not be begun with again
+                    return
+                self.stopped_at = None
+        finally:
+            self._courier.close()
+
+    def _note(self, line: int, outcome: Outcome) -> None:
+        self.sent_count += outcome.verdict in {Verdict.SENT, Verdict.PARTLY_SENT}
+        self._statuses.add(outcome.exit_status)
+        self._report(line, outcome)
+
+    def _send(self, numbered: Numbered) -> Outcome:
+        """Raises MailProblem when the server is gone and nothing can be queued: the rest is not even tried."""
+        parcel, waits = numbered.message.parcel(), 0
+        while self._away is None:
+            try:
+                self._courier.connect()
+            except MailInterrupted:
+                raise MailInterrupted("Interrupted between two messages.") from None
+            except MailProblem as problem:
+                self._away = problem
+                break
+            outcome = self._dispatch.send(parcel, self._route, queue=self._queue)
+            if outcome.is_server_away and self._queue:
+                self._away = MailDeferred(outcome.text)
+            wait_s, waits = outcome.wait_s, waits + 1
+            if not outcome.is_server_away or self._queue or wait_s is None or waits > _MAX_WAITS:
+                return outcome
+            if wait_s > _LONGEST_WAIT_S or not self._waited(numbered.line, outcome, wait_s):
+                return outcome
+        if not self._queue:
+            raise self._away
+        self._outbox.put(parcel, self._route, State.QUEUED, str(self._away)).release()
+        status = 0 if isinstance(self._away, MailDeferred) else self._away.exit_status
+        return Outcome(Verdict.QUEUED, f"{parcel.message_id} is kept in the outbox. {self._away}", status)
+
+    def _waited(self, line: int, outcome: Outcome, wait_s: float) -> bool:
+        self._courier.close()
+        self._report(
+            line, msgspec.structs.replace(outcome, text=f"{outcome.text} It is tried again in {wait_s:.0f} s.")
+        )
+        self._courier.interrupt.wait({}, wait_s)
+        return not self._courier.interrupt.is_set

@@ -1,24 +1,35 @@
-"""What a person asked for, in their words, and the message that is made of it."""
+"""Owns what a person asked for, in their words, and the message made of it; or a whole message that they bring."""
 
 from __future__ import annotations
 
 import datetime as dt
-import mimetypes
+import re
 import secrets
-import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from email.utils import format_datetime, getaddresses
 
 import msgspec
 
+from lanline.client.smtp.files import Source, attach, copied, crlf_lines
 from lanline.errors import InvalidInput
 from lanline.model.mail.address import Mailbox, parse_mailbox
-from lanline.model.mail.body import BASE64_CHUNK_BYTES
-from lanline.model.mail.message import Attachment, Message, checked_field, checked_media_type
-from lanline.model.mail.text import checked_line, checked_unicode, shown
+from lanline.model.mail.field import mailbox_field
+from lanline.model.mail.message import (
+    Envelope,
+    LongText,
+    Message,
+    Parcel,
+    checked_date,
+    checked_field,
+    checked_message_id,
+)
+from lanline.model.mail.text import checked_line, checked_unicode, shown, terminal_safe
 
-MAX_TEXT_BYTES = 32_000_000
-"""A text is held in memory; an attachment is not."""
+_MAX_HEADER_BYTES = 1_000_000
+_MAX_RAW_BYTES = 2_000_000_000
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_DROPPED = {b"bcc", b"resent-bcc", b"return-path"}
+_NOTIFY = re.compile(r"never|(?:success|failure|delay)(?:,(?:success|failure|delay))*", re.IGNORECASE)
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,29 +38,55 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
     subject: str = ""
-    text: str | None = None
-    html: str | None = None
+    text: str | LongText | None = None
+    html: str | LongText | None = None
     attachments: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    message_id: str | None = None
+    date: str | None = None
+    dsn: tuple[str, str, str] = ("", "", "")
 
 
-def compose(draft: Draft) -> Message:
-    """Checks everything, and dates the message now. Raises InvalidInput."""
+def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Message:
+    """Checks everything, and dates the message now. Raises InvalidInput; `warn` hears of what had to be changed."""
     if not (draft.to or draft.cc or draft.bcc):
         raise InvalidInput("The message has no recipient; name one with --to-addr, --cc or --bcc.")
+    if draft.inline and draft.html is None:
+        raise InvalidInput("--inline puts pictures into the HTML, and there is none: give --html or --html-file.")
+    attachments = [attach(path, warn=warn) for path in draft.attachments]
+    attachments += [attach(path, is_inline=True, warn=warn) for path in draft.inline]
     return Message(
         sender=parse_mailbox(draft.sender, "The sender"),
         to=_mailboxes(draft.to, "The recipient"),
         cc=_mailboxes(draft.cc, "The Cc recipient"),
         bcc=_mailboxes(draft.bcc, "The Bcc recipient"),
         subject=checked_line(draft.subject, "The subject"),
-        text=None if draft.text is None else checked_unicode(draft.text, "The text of the message"),
-        html=None if draft.html is None else checked_unicode(draft.html, "The HTML of the message"),
-        attachments=tuple(attach(path) for path in draft.attachments),
+        text=_checked_text(draft.text, "The text of the message"),
+        html=_checked_text(draft.html, "The HTML of the message"),
+        attachments=tuple(attachments),
         extra_fields=tuple(checked_field(name, value) for name, value in draft.fields),
-        date=dt.datetime.now(dt.UTC).astimezone().replace(microsecond=0),
+        date=_now() if draft.date is None else checked_date(draft.date),
         token=new_token(),
+        own_id="" if draft.message_id is None else checked_message_id(draft.message_id),
+        dsn=draft.dsn,
     )
+
+
+def _checked_text(text: str | LongText | None, what: str) -> str | LongText | None:
+    return checked_unicode(text, what) if isinstance(text, str) else text
+
+
+def checked_dsn(notify: str | None, what_returns: str | None, name: str | None) -> tuple[str, str, str]:
+    """RFC 3461, 4: the name in xtext, so that any text may be one."""
+    if notify is not None and not _NOTIFY.fullmatch(notify):
+        raise InvalidInput("--dsn-notify takes never, or success, failure and delay, joined by commas.")
+    if what_returns is not None and what_returns.lower() not in {"full", "hdrs"}:
+        raise InvalidInput("--dsn-return takes full or hdrs.")
+    if name is not None and not (name.isascii() and name.isprintable() and 0 < len(name) <= 80):
+        raise InvalidInput("--dsn-id is a name of at most 80 ASCII characters.")
+    xtext = "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in name or "")
+    return notify or "", what_returns or "", xtext
 
 
 def new_token() -> str:
@@ -58,68 +95,108 @@ def new_token() -> str:
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond:06d}.{secrets.token_hex(8)}"
 
 
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).astimezone().replace(microsecond=0)
+
+
 def _mailboxes(addresses: tuple[str, ...], what: str) -> tuple[Mailbox, ...]:
     return tuple(parse_mailbox(address, what) for address in addresses)
 
 
-def attach(path_text: str) -> Attachment:
-    """The file is looked at now and read when the message goes out."""
-    if not path_text or "\0" in path_text:
-        raise InvalidInput("The path of an attachment is empty or has a NUL in it.")
-    path = Path(path_text)
-    name = checked_line(path.name, "The file name of the attachment")
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise InvalidInput(f"The attachment {shown(path_text)} is a folder; pack it into one file first.")
-        if not stat.S_ISREG(status.st_mode):  # a pipe has no size, and opening it may wait for ever
-            raise InvalidInput(f"The attachment {shown(path_text)} is not an ordinary file.")
-        path.open("rb").close()
-    except OSError as cause:
-        raise InvalidInput(f"The attachment {shown(path_text)} cannot be read: {cause.strerror}.") from cause
-    media_type, compression = mimetypes.guess_type(name)
-    return Attachment(
-        name, checked_media_type(None if compression else media_type), status.st_size, _reader(path, status.st_size)
+class RawDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole message as it came from stdin, and who it is for: the recipients named, those in its header, or both."""
+
+    content: Source
+    sender: str | None = None
+    sender_name: str = ""
+    to: tuple[str, ...] = ()
+    are_in_header: bool = False
+    dsn: tuple[str, str, str] = ("", "", "")
+
+
+def raw_source(lines: Iterator[bytes], *, dot_ends: bool) -> Source:
+    """Copied aside, each line ended by CRLF. Where `dot_ends`, a lone dot is the end, as for a person at a terminal."""
+
+    def read() -> Iterator[bytes]:
+        for number, line in enumerate(lines):
+            if dot_ends and line in {b".\n", b".\r\n"}:
+                return
+            if number or not line.startswith(b"From "):  # the first line of a mailbox file is not of the message
+                yield line
+
+    return copied(crlf_lines(read()), "The message from stdin", _MAX_RAW_BYTES)
+
+
+def raw_parcel(draft: RawDraft) -> Parcel:
+    """Bcc is taken out; Date, Message-ID and From are put in where they lack. All else goes as it is."""
+    fields, header_bytes = _header(draft.content)
+    header = b"".join(field for name, field in fields if name not in _DROPPED)
+    sent_again = b"resent-" if any(name == b"resent-to" for name, _ in fields) else b""
+    recipients = list(draft.to)
+    if draft.are_in_header:
+        wanted = [sent_again + name for name in (b"to", b"cc", b"bcc")]
+        recipients += _addresses(field for name, field in fields if name in wanted)
+    senders = _addresses(field for name, field in fields if name in {sent_again + b"from", sent_again + b"sender"})
+    sender = senders[0] if draft.sender is None and senders else draft.sender
+    if not recipients:
+        raise InvalidInput("The message has no recipient; name one, or let -t take those in its header.")
+    if sender is None:
+        raise InvalidInput("There is no sender: the message has no From; give one with --from-addr.")
+    author = Mailbox("", "") if sender in {"", "<>"} else parse_mailbox(sender, "The sender")
+    names, token = {name for name, _ in fields}, new_token()
+    message_id = next((terminal_safe(_value(field)) for name, field in fields if name == b"message-id"), "")
+    if b"from" not in names:
+        header += mailbox_field("From", [Mailbox(draft.sender_name, author.address or "MAILER-DAEMON")])
+    if b"date" not in names:
+        header += f"Date: {format_datetime(_now())}\r\n".encode()
+    if b"message-id" not in names:
+        message_id = f"<{token}@{author.domain or 'localhost'}>"
+        header += f"Message-ID: {message_id}\r\n".encode()
+    body = msgspec.structs.replace(
+        draft.content, start=header_bytes, size_bytes=draft.content.size_bytes - header_bytes
     )
-
-
-def _reader(path: Path, size_bytes: int) -> Callable[[], Iterator[bytes]]:
-    """The size was promised to the server, and stands in the message's own arithmetic."""
+    head = header if header_bytes and next(iter(body.chunks()), b"").startswith(b"\r\n") else header + b"\r\n"
+    addresses = tuple(dict.fromkeys(parse_mailbox(address, "The recipient").address for address in recipients))
+    is_8bit = not (head.isascii() and all(chunk.isascii() for chunk in body.chunks()))
+    smtputf8 = not all(address.isascii() for address in (*addresses, author.address))
+    envelope = Envelope(author.address, addresses, smtputf8, is_8bit, *draft.dsn)
 
     def chunks() -> Iterator[bytes]:
-        left = size_bytes
-        try:
-            with path.open("rb") as stream:
-                while chunk := stream.read(BASE64_CHUNK_BYTES):
-                    left -= len(chunk)
-                    if left < 0:
-                        break
-                    yield chunk
-        except OSError as cause:
-            raise InvalidInput(f"The attachment {shown(str(path))} cannot be read: {cause.strerror}.") from cause
-        if left != 0:
-            raise InvalidInput(f"The attachment {shown(str(path))} changed while it was being sent; nothing was sent.")
+        yield head
+        yield from body.chunks()
 
-    return chunks
+    return Parcel(message_id, envelope, len(head) + body.size_bytes, chunks, token)
 
 
-def read_text(path: Path, what: str) -> str:
-    """A body from a file. It has to be UTF-8: what is guessed at arrives wrong."""
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_TEXT_BYTES + 1)
-    except IsADirectoryError as cause:
-        raise InvalidInput(f"{what} {shown(str(path))} is a folder.") from cause
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else "it is not a path"
-        raise InvalidInput(f"{what} {shown(str(path))} cannot be read: {reason}.") from cause
-    return decoded(raw, f"{what} {shown(str(path))}")
+def _header(content: Source) -> tuple[list[tuple[bytes, bytes]], int]:
+    """The fields, each with its name in small letters, and where they end. What is no field begins the text."""
+    head = b""
+    for chunk in content.chunks():
+        head += chunk
+        if b"\r\n\r\n" in head or len(head) > _MAX_HEADER_BYTES:
+            break
+    fields: list[tuple[bytes, bytes]] = []
+    size_bytes = 0
+    for line in head.splitlines(keepends=True) if b"\r" in head else []:
+        match = _FIELD.match(line)
+        if line[:1] in {b" ", b"\t"} and fields:
+            fields[-1] = (fields[-1][0], fields[-1][1] + line)
+        elif match is not None:
+            fields.append((match[1].lower(), line))
+        else:
+            break
+        size_bytes += len(line)
+    if size_bytes > _MAX_HEADER_BYTES:
+        raise InvalidInput(f"The header of the message is longer than {_MAX_HEADER_BYTES // 1_000_000} MB.")
+    return fields, size_bytes
 
 
-def decoded(raw: bytes, what: str) -> str:
-    if len(raw) > MAX_TEXT_BYTES:
-        raise InvalidInput(f"{what} is longer than {MAX_TEXT_BYTES // 1_000_000} MB; send it with --attach.")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as cause:
-        raise InvalidInput(f"{what} is not UTF-8 text; convert it, or send it with --attach.") from cause
+def _value(field: bytes) -> str:
+    return " ".join(field.partition(b":")[2].decode(errors="replace").split())
+
+
+def _addresses(fields: Iterator[bytes]) -> list[str]:
+    found = [address for _, address in getaddresses([_value(field) for field in fields])]
+    for address in found:
+        checked_line(address, f"The address {shown(address)} in the header")
+    return [address for address in found if address]

@@ -1,16 +1,14 @@
-"""Sends what waits in the outbox: one connection for each way that the messages take, the oldest message first."""
+"""Owns the way of what waits in the outbox: one connection for each route, the oldest message first."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import msgspec
 
-from lanline.client.smtp.courier import Courier, Passage
-from lanline.client.smtp.dispatch import Dispatch, Outcome, Verdict
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict
 from lanline.errors import (
     InvalidInput,
     LanlineError,
@@ -21,12 +19,11 @@ from lanline.errors import (
     OutboxProblem,
 )
 from lanline.model.mail.text import shown
+from lanline.transport.smtp.connecting import Interrupt
 
 
 class Flush:
     """`passage_for` finds a password again; `report` gets each outcome, `progress` the bytes of each message."""
-
-    __slots__ = ("_outbox", "_passage_for", "_progress", "_report", "_sink")
 
     def __init__(
         self,
@@ -34,61 +31,62 @@ class Flush:
         passage_for: Callable[[Route], Passage],
         report: Callable[[Outcome], None],
         progress: Callable[[int], AbstractContextManager[Callable[[int], None]]],
+        interrupt: Interrupt,
         sink: Callable[[str], None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._passage_for = passage_for
         self._report = report
         self._progress = progress
+        self._interrupt = interrupt
         self._sink = sink
 
-    async def run(self, tokens: list[str]) -> None:
+    def run(self, tokens: list[str]) -> None:
         """Of `tokens`, what waits to be sent."""
         for route, waiting in _by_route(self._outbox, tokens).items():
-            if not await self._send_all(route, waiting):
+            try:
+                courier = Courier(self._passage_for(route), self._interrupt, self._sink)
+            except LanlineError as error:
+                self._put_off(error, waiting, route)
+                continue
+            try:
+                self._carry_all(courier, route, waiting)
+            finally:
+                courier.close()
+            if self._interrupt.is_set:
                 return
 
-    async def _send_all(self, route: Route, tokens: list[str]) -> bool:
-        """False when the person wants it to end."""
-        try:
-            courier = Courier(self._passage_for(route), self._sink)
-        except LanlineError as error:
-            self._report(Outcome(Verdict.DEFERRED, f"{error} {_stay(tokens, route)}", error.exit_status))
-            return True
-        try:
-            return await self._carry_all(courier, route, tokens)
-        finally:
-            await courier.close()
+    def _put_off(self, error: LanlineError, tokens: list[str], route: Route) -> None:
+        count = "1 message stays" if len(tokens) == 1 else f"{len(tokens)} messages stay"
+        verdict = Verdict.INTERRUPTED if isinstance(error, MailInterrupted) else Verdict.DEFERRED
+        self._report(Outcome(verdict, f"{error} {count} in the outbox for {route.server}.", error.exit_status))
 
-    async def _carry_all(self, courier: Courier, route: Route, tokens: list[str]) -> bool:
+    def _carry_all(self, courier: Courier, route: Route, tokens: list[str]) -> None:
         dispatch = Dispatch(courier, self._outbox)
         for place, token in enumerate(tokens):
+            left = tokens[place:]
+            if self._interrupt.is_set:
+                self._put_off(MailInterrupted("Interrupted."), left, route)
+                return
             try:
-                await courier.connect()
-            except LanlineError as error:
-                status = error.exit_status
-                self._report(Outcome(Verdict.DEFERRED, f"{error} {_stay(tokens[place:], route)}", status))
-                return True
-            except asyncio.CancelledError:
-                text = f"Interrupted. {_stay(tokens[place:], route)}"
-                self._report(Outcome(Verdict.INTERRUPTED, text, MailInterrupted.exit_status))
-                return False
-            try:
-                outcome = await self._carry(dispatch, token)
+                courier.connect()
+                outcome = self._carry(dispatch, token)
             except OutboxFull as problem:  # nor could the next be noted
-                self._report(
-                    Outcome(Verdict.DEFERRED, f"{problem} {_stay(tokens[place:], route)}", problem.exit_status)
-                )
-                return True
+                self._put_off(problem, left, route)
+                return
             except OutboxProblem as problem:  # of this message; the next may be well
                 outcome = Outcome(Verdict.DEFERRED, str(problem), OutboxProblem.exit_status)
+            except LanlineError as error:
+                self._put_off(error, left, route)
+                return
             if outcome is not None:
                 self._report(outcome)
-            if outcome is not None and outcome.verdict is Verdict.INTERRUPTED:
-                return False
-        return True
+            if outcome is not None and (outcome.is_server_away or outcome.verdict is Verdict.INTERRUPTED):
+                if left[1:] and outcome.is_server_away:
+                    self._put_off(MailDeferred("The server wants no more for now."), left[1:], route)
+                return
 
-    async def _carry(self, dispatch: Dispatch, token: str) -> Outcome | None:
+    def _carry(self, dispatch: Dispatch, token: str) -> Outcome | None:
         entry = self._outbox.claim(token)
         if entry is None:
             return None
@@ -96,17 +94,17 @@ class Flush:
             if entry.record.state is not State.QUEUED:  # it was, before another process took it
                 return None
             with self._progress(entry.record.size_bytes) as step:
-                outcome = await dispatch.resend(entry, step)
+                outcome = dispatch.resend(entry, step)
         except OutboxFull as problem:
             if entry.record.state is State.QUEUED:
                 raise
             # The dot was out, and what came of it cannot be noted.
-            raise OutboxProblem(f"{problem} {uncertain_sentence(entry.record)}") from problem
+            raise OutboxProblem(f"{problem} {uncertain_sentence(self._outbox, entry.record)}") from problem
         finally:
             entry.release()
-        if outcome.verdict is not Verdict.QUEUED:
-            return outcome
-        return msgspec.structs.replace(outcome, exit_status=MailDeferred.exit_status)
+        if outcome.verdict is Verdict.QUEUED or (outcome.verdict is Verdict.PARTLY_SENT and outcome.exit_status == 0):
+            return msgspec.structs.replace(outcome, exit_status=outcome.exit_status or MailDeferred.exit_status)
+        return outcome
 
 
 def settle_interrupted(outbox: Outbox, report: Callable[[Outcome], None]) -> None:
@@ -119,7 +117,8 @@ def settle_interrupted(outbox: Outbox, report: Callable[[Outcome], None]) -> Non
                 report(Outcome(Verdict.DEFERRED, str(problem), OutboxProblem.exit_status))
                 continue
             if entry is not None:
-                report(Outcome(Verdict.UNCERTAIN, uncertain_sentence(entry.record), MailUncertain.exit_status))
+                text = uncertain_sentence(outbox, entry.record)
+                report(Outcome(Verdict.UNCERTAIN, text, MailUncertain.exit_status, entry.record.message_id))
                 entry.release()
 
 
@@ -135,22 +134,22 @@ def entries(outbox: Outbox, report: Callable[[Outcome], None]) -> Iterator[tuple
             yield token, record
 
 
-def uncertain_sentence(record: Record) -> str:
+def uncertain_sentence(outbox: Outbox, record: Record) -> str:
     return (
         f"Uncertain: {record.message_id} to {', '.join(record.envelope.recipients[:3])} may have been sent. Ask a"
-        f" recipient, then --resend '{record.message_id}' or --discard '{record.message_id}'."
+        f" recipient, then `{outbox.command} --resend '{record.message_id}'` or `--discard '{record.message_id}'`."
     )
 
 
 def chosen(outbox: Outbox, message_id: str) -> Entry:
     """By its Message-ID, with or without the angle brackets, or its token."""
-    wanted = message_id.strip().removeprefix("<").removesuffix(">").partition("@")[0]
-    entry = outbox.claim(wanted) if wanted in outbox.tokens() else None
-    if entry is None:
-        raise InvalidInput(
-            f"There is no message {shown(message_id)} in the outbox, or it is being sent now; see --list."
-        )
-    return entry
+    wanted = message_id.strip().removeprefix("<").removesuffix(">")
+    for token, record in entries(outbox, lambda _: None):
+        if wanted in {token, record.message_id.strip("<>")}:
+            entry = outbox.claim(token)
+            if entry is not None:
+                return entry
+    raise InvalidInput(f"There is no message {shown(message_id)} in the outbox, or it is being sent now; see --list.")
 
 
 def _by_route(outbox: Outbox, tokens: list[str]) -> dict[Route, list[str]]:
@@ -160,8 +159,3 @@ def _by_route(outbox: Outbox, tokens: list[str]) -> dict[Route, list[str]]:
         if record is not None and record.state is State.QUEUED:
             waiting.setdefault(record.route, []).append(token)
     return waiting
-
-
-def _stay(tokens: list[str], route: Route) -> str:
-    count = "1 message stays" if len(tokens) == 1 else f"{len(tokens)} messages stay"
-    return f"{count} in the outbox for {route.server}."

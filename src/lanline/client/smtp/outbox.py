@@ -43,6 +43,7 @@ class Route(msgspec.Struct, frozen=True):
     auth: SignIn = SignIn.AUTO
     config: str | None = None
     account: str | None = None
+    netrc: bool = False
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ class Entry:
 
     def parcel(self) -> Parcel:
         record = self.record
-        return Parcel(record.message_id, record.envelope, record.size_bytes, self._chunks)
+        return Parcel(record.message_id, record.envelope, record.size_bytes, self._chunks, self.token)
 
     def _chunks(self) -> Iterator[bytes]:
         """All that was put in, or an error before the end: half a message must not go out as a whole one."""
@@ -109,10 +110,13 @@ class Entry:
 
 
 class Outbox:
-    __slots__ = ("folder",)
+    """`command` is what the person types to send what waits in it."""
 
-    def __init__(self, folder: Path) -> None:
+    __slots__ = ("command", "folder")
+
+    def __init__(self, folder: Path, command: str = "lanline smtp flush") -> None:
         self.folder = folder
+        self.command = command
 
     def content_path(self, token: str) -> Path:
         return self.folder / f"{token}.eml"
@@ -122,7 +126,7 @@ class Outbox:
 
     def put(self, parcel: Parcel, route: Route, state: State, reason: str = "") -> Entry:
         """On the disk, for certain, when this returns; and claimed."""
-        token = parcel.message_id[1:].partition("@")[0]
+        token = parcel.token
         record = Record(
             message_id=parcel.message_id,
             envelope=parcel.envelope,

@@ -1,26 +1,38 @@
-"""What a mail server offers, found out without sending anything: TLS, certificates, ways to sign in, limits."""
+"""Owns what a mail server offers, found out without sending anything: TLS, certificates, ways to sign in, limits."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import ssl
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
 
-from lanline.client.smtp.courier import Passage
-from lanline.errors import MailRefused, ServerUntrusted
+from lanline.client.smtp.sending import Passage
+from lanline.errors import MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
-from lanline.model.mail.server import Security, Server
-from lanline.transport.smtp.delivery import megabytes
-from lanline.transport.smtp.handshake import VERSIONS, shake_hands
-from lanline.transport.smtp.session import Offer, Session
-from lanline.transport.smtp.transcript import Transcript
-from lanline.transport.smtp.trust import verifying_context
+from lanline.model.mail.server import Security, Server, is_ip_address
+from lanline.proto.smtp.client import Offer, megabytes
+from lanline.proto.smtp.transcript import Transcript
+from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Session, tls_ready_socket
+from lanline.transport.smtp.tls import unverifying_context, verifying_context
 
-_OLD = frozenset(("TLS 1.0", "TLS 1.1"))
+_VERSIONS = {
+    "TLS 1.0": SSL.TLS1_VERSION,
+    "TLS 1.1": SSL.TLS1_1_VERSION,
+    "TLS 1.2": SSL.TLS1_2_VERSION,
+    "TLS 1.3": SSL.TLS1_3_VERSION,
+}
 _SOON_DAYS = 21
+_START = {
+    Security.STARTTLS: "STARTTLS: in clear at first, then TLS",
+    Security.SMTPS: "SMTPS: TLS from the first byte",
+    Security.NONE: "without TLS: everybody on the way can read and change the mail",
+}
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -34,77 +46,92 @@ class Survey(msgspec.Struct, frozen=True):
     signed_in: bool
 
 
-async def survey(passage: Passage, transcript: Transcript) -> Survey:
+def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Survey:
     """Raises MailDeferred where nobody answers, and MailRefused where it is no mail server, or not started this way."""
-    objection, signed_in = "", False
+    objection, signed_in, server = "", False, passage.server
     try:
-        session = await Session.open(
-            passage.server, verifying_context(passage.server.ca_file), passage.patience, transcript
-        )
+        session = Session(server, verifying_context(server), passage.patience, interrupt, transcript)
     except ServerUntrusted as refusal:
         objection = str(refusal)
-        session = await Session.open(passage.server, _unverifying_context(), passage.patience, transcript)
+        session = Session(server, unverifying_context(), passage.patience, interrupt, transcript)
     try:
         if passage.credentials is not None and not objection:
-            await session.sign_in(passage.credentials, passage.auth)
+            session.sign_in(passage.credentials, passage.auth)
             signed_in = True
     except MailRefused as refusal:
         objection = str(refusal)
     finally:
-        await session.close()
-    versions, chain = await _tls(passage)
-    return Survey(passage.server, objection, session.offer, versions, chain, signed_in)
+        session.close()
+    chains = {}
+    if server.security is not Security.NONE:
+        chains = {name: handshake(server, interrupt, passage.patience.reply_s, name) for name in _VERSIONS}
+    spoken = tuple(name for name, chain in chains.items() if chain is not None)
+    return Survey(server, objection, session.offer, spoken, (spoken and chains[spoken[-1]]) or (), signed_in)
 
 
-def _unverifying_context() -> ssl.SSLContext:
-    """To read what a server offers, and nothing else: no password goes over such a connection."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+def handshake(
+    server: Server, interrupt: Interrupt, limit_s: float, version: str
+) -> tuple[x509.Certificate, ...] | None:
+    """The chain that is shown with this version of TLS; None when the server does not want it.
 
-
-async def _tls(passage: Passage) -> tuple[tuple[str, ...], tuple[x509.Certificate, ...]]:
-    server, timeout_s = passage.server, passage.patience.reply_s
-    if server.security is Security.NONE:
-        return (), ()
-    versions: list[str] = []
-    chain: tuple[x509.Certificate, ...] = ()
-    for name, number in VERSIONS.items():
-        handshake = await shake_hands(server, timeout_s, number)
-        if handshake is not None:
-            versions.append(name)
-            chain = handshake.chain
-    return tuple(versions), chain
+    By OpenSSL itself, because `ssl` neither shows the chain of an untrusted server nor speaks old versions.
+    """
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_cipher_list(b"ALL:@SECLEVEL=0")  # or OpenSSL would not even ask for the old ones
+    context.set_min_proto_version(_VERSIONS[version])
+    context.set_max_proto_version(_VERSIONS[version])
+    connection = SSL.Connection(context, None)
+    if not is_ip_address(server.host):
+        connection.set_tlsext_host_name(server.host.encode())
+    connection.set_connect_state()
+    found = tls_ready_socket(server, interrupt, limit_s)
+    if found is None:
+        return None
+    with found:
+        found.settimeout(limit_s)
+        while True:
+            try:
+                connection.do_handshake()
+                return tuple(connection.get_peer_cert_chain(as_cryptography=True) or ())
+            except SSL.WantReadError:
+                with contextlib.suppress(SSL.WantReadError, OSError):
+                    found.sendall(connection.bio_read(65_536))
+            except SSL.Error:
+                return None
+            try:
+                received = found.recv(65_536)
+            except TimeoutError as cause:
+                raise MailDeferred(f"{server} broke off while its TLS was looked at; try again later.") from cause
+            except OSError:
+                return None
+            if not received:
+                return None
+            connection.bio_write(received)
 
 
 def in_words(found: Survey, now: dt.datetime) -> list[str]:
     """Line by line, for a person."""
     lines = [f"Server          {found.server}, {_START[found.server.security]}"]
     if found.server.security is not Security.NONE:
-        lines.append(f"TLS             {_versions_in_words(found.versions)}")
-    lines += [
-        line for place, certificate in enumerate(found.chain, 1) for line in _certificate(place, certificate, now)
+        old = {"TLS 1.0", "TLS 1.1"}.intersection(found.versions)
+        broken = "; 1.0 and 1.1 are broken and should be switched off there" if old else ""
+        lines.append(f"TLS             {', '.join(found.versions) or 'none'}{broken}")
+    for place, certificate in enumerate(found.chain, 1):
+        lines += _certificate(place, certificate, now)
+    offer, limit = found.offer, found.offer.size_limit_bytes
+    return [
+        *lines,
+        f"Sign-in         {_listed(offer.sign_ins) or 'none offered: it takes mail without, or not from here'}",
+        f"Size            {f'at most {megabytes(limit)} a message, as sent' if limit else 'no limit named'}",
+        f"International   addresses outside ASCII: {'yes (SMTPUTF8)' if 'smtputf8' in offer.extensions else 'no'}",
+        f"Extensions      {one_line(' '.join(sorted(offer.extensions)).upper()) or 'none'}",
+        *(["Sign-in tried   user name and password are accepted"] if found.signed_in else []),
+        f"Verdict         {found.objection or 'mail can be sent here.'}",
     ]
-    lines += _offer_in_words(found.offer)
-    if found.signed_in:
-        lines.append("Sign-in tried   user name and password are accepted")
-    lines.append(f"Verdict         {found.objection or 'mail can be sent here.'}")
-    return lines
 
 
-_START = {
-    Security.STARTTLS: "STARTTLS: in clear at first, then TLS",
-    Security.SMTPS: "SMTPS: TLS from the first byte",
-    Security.NONE: "without TLS: everybody on the way can read and change the mail",
-}
-
-
-def _versions_in_words(versions: tuple[str, ...]) -> str:
-    if not versions:
-        return "none"
-    old = _OLD.intersection(versions)
-    return ", ".join(versions) + ("; 1.0 and 1.1 are broken and should be switched off there" if old else "")
+def _listed(words: tuple[str, ...]) -> str:
+    return one_line(", ".join(words).upper())
 
 
 def _certificate(place: int, certificate: x509.Certificate, now: dt.datetime) -> list[str]:
@@ -120,7 +147,8 @@ def _certificate(place: int, certificate: x509.Certificate, now: dt.datetime) ->
     issuer = "itself" if certificate.issuer == certificate.subject else _name(certificate.issuer)
     lines = [f"Certificate {place}   {_name(certificate.subject)}, {when}, issued by {issuer}"]
     if place == 1:
-        lines.append(f"  for           {_names(certificate)}")
+        fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
+        lines += [f"  for           {_names(certificate)}", f"  fingerprint   {fingerprint}"]
     return lines
 
 
@@ -135,15 +163,3 @@ def _names(certificate: x509.Certificate) -> str:
     except (x509.ExtensionNotFound, ValueError):
         return "no host name at all"
     return one_line(", ".join(str(name.value) for name in alternative)) or "no host name at all"
-
-
-def _offer_in_words(offer: Offer) -> list[str]:
-    limit = offer.size_limit_bytes
-    international = "yes (SMTPUTF8)" if "smtputf8" in offer.extensions else "no"
-    sign_ins = one_line(", ".join(offer.sign_ins).upper())
-    return [
-        f"Sign-in         {sign_ins or 'none offered: it takes mail without, or not from here'}",
-        f"Size            {f'at most {megabytes(limit)} a message, as sent' if limit else 'no limit named'}",
-        f"International   addresses outside ASCII: {international}",
-        f"Extensions      {one_line(' '.join(sorted(offer.extensions)).upper()) or 'none'}",
-    ]

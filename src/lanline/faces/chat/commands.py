@@ -1,4 +1,4 @@
-"""The commands of the chat: their names, what follows each, and what they are for. What they do is the desk's."""
+"""Owns the names of the commands, what follows each, and what help says of them. Not what they do: `runner`."""
 
 from __future__ import annotations
 
@@ -139,12 +139,6 @@ def nearest_commands(word: str) -> list[str]:
     begun = [known for known in WORDS if wanted and known.startswith(wanted)]
     alike = difflib.get_close_matches(wanted, WORDS, n=_NEAREST, cutoff=0.6)
     return [f"/{known}" for known in dict.fromkeys(begun + alike)][:_NEAREST]
-
-
-def nearest_names(name: str, names: list[str]) -> list[str]:
-    by_small = {known.casefold(): known for known in names}
-    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.6)
-    return [by_small[each] for each in found]
 
 
 def help_lines(word: str = "") -> list[str]:

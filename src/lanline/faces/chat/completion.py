@@ -1,4 +1,4 @@
-"""What Tab offers: commands at the beginning, then what the command's form names; in plain text, names and rooms."""
+"""Owns what Tab offers: commands at the beginning, then what a command wants; in plain text, names and rooms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first start: asks which server, which name, which password, until it works or the person gives up."""
+"""Owns the first start: asks for the server, the name and the password, until it works or the person gives up."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import msgspec
 
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
 from lanline.model.names import checked_name
+from lanline.model.passwords import LEAST_PASSWORD_CHARS
 
-MIN_PASSWORD_CHARACTERS = 8
+_WORDS_IN_LINE = 6
+_YES = {"y", "yes"}
+_NO = {"n", "no"}
 
 
 class Asks(Protocol):
@@ -25,6 +28,8 @@ class Answers(msgspec.Struct):
     password: str = ""
 
 
+Meet = Callable[[str, str], Awaitable[list[str]]]
+"""With the server and the name: the words of its key, when it has to be compared; raises LanlineError."""
 Join = Callable[[str, str, str], Awaitable[None]]
 """With the server as it was typed, the name and the password; raises LanlineError."""
 
@@ -35,42 +40,64 @@ class GaveUp(Exception):
 
 class Enrolling:
     def __init__(
-        self, asks: Asks, tell: Callable[[str], None], join: Join, check_server: Callable[[str], object]
+        self, asks: Asks, tell: Callable[[str], None], meet: Meet, join: Join, check_server: Callable[[str], object]
     ) -> None:
         """`check_server` raises InvalidInput for what names no server."""
         self._asks = asks
         self._tell = tell
+        self._meet = meet
         self._join = join
+        self._accepted = ""
         self._check_server = check_server
 
     async def run(self, answers: Answers) -> bool:
         """False when the person gave up."""
         try:
-            while True:
-                await self._complete(answers)
-                self._tell("Calling the server …")
-                try:
-                    await self._join(answers.server, answers.name, answers.password)
-                except LanlineError as problem:
-                    self._tell(str(problem))
-                    _drop_wrong(answers, problem)
-                else:
-                    return True
+            while not await self._try(answers):
+                pass
         except GaveUp:
             return False
+        return True
 
-    async def _complete(self, answers: Answers) -> None:
+    async def _try(self, answers: Answers) -> bool:
         answers.server = answers.server or await self._asked(
             "Server (an invite, or HOST or HOST:PORT): ", self._check_server
         )
         answers.name = answers.name or await self._asked("Nickname: ", checked_name)
-        answers.password = answers.password or await self._password()
+        try:
+            if not await self._accepts_key(answers):
+                self._tell("Nothing was sent to that server.")
+                answers.server = ""
+                return False
+            answers.password = answers.password or await self._password()
+            self._tell("Calling the server …")
+            await self._join(answers.server, answers.name, answers.password)
+        except LanlineError as problem:
+            self._tell(str(problem))
+            _drop_wrong(answers, problem)
+            return False
+        return True
+
+    async def _accepts_key(self, answers: Answers) -> bool:
+        """Before the server is sent anything. Asked once for each server."""
+        if answers.server == self._accepted:
+            return True
+        words = await self._meet(answers.server, answers.name)
+        if words:
+            self._tell("No invite names this server's key. It shows one with these words:")
+            for start in range(0, len(words), _WORDS_IN_LINE):
+                self._tell("  " + " ".join(words[start : start + _WORDS_IN_LINE]))
+            self._tell("Compare them, by another way, with those that the server shows to whoever runs it.")
+            if await self._asked("Are they the same? (yes or no): ", _check_yes_or_no) not in _YES:
+                return False
+        self._accepted = answers.server
+        return True
 
     async def _password(self) -> str:
         """Twice, as `lanline join` asks: who expects it would type the second one into the room."""
         while True:
             password = await self._asked(
-                "Password (for an account you have, or at least 8 characters for a new one): ",
+                f"Password (for an account you have, or at least {LEAST_PASSWORD_CHARS} characters for a new one): ",
                 _check_password,
                 is_secret=True,
             )
@@ -95,8 +122,13 @@ class Enrolling:
 
 
 def _check_password(text: str) -> None:
-    if len(text) < MIN_PASSWORD_CHARACTERS:
-        raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARACTERS} characters.")
+    if len(text) < LEAST_PASSWORD_CHARS:
+        raise InvalidInput(f"A password has at least {LEAST_PASSWORD_CHARS} characters.")
+
+
+def _check_yes_or_no(text: str) -> None:
+    if text not in _YES | _NO:
+        raise InvalidInput("Type yes or no.")
 
 
 def _take_any(_text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a typed line means: something to say, or a command with its arguments. Whom and what it names is not looked up.
+"""Owns how a typed line is read: as words to say, or as a command with arguments. Not whether what it names exists.
 
 Bare words are commands only where the classic directory chats have them and only as a whole line, so that nobody who
 speaks of clients gets a list of them. `send NICK TEXT` is one whatever NICK is: a private word that goes to the whole

@@ -1,4 +1,4 @@
-"""Tables for a person: who there is, which rooms, who is in one, what is unread."""
+"""Owns tables for a person: who there is, which rooms, who is in one, what is unread."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.node import ChatNode
 from lanline.client.chat.values import Conversation, MemberListing, Message, Person, RoomListing
-from lanline.faces.chat.rendering import when_text
-from lanline.faces.chat.utterances import name_of, words_of
+from lanline.client.moments import when_text
+from lanline.client.view.rendering import name_of
+from lanline.client.view.transcript import unread_of
+from lanline.client.view.view import View
 from lanline.model.rooms import Access, Role
 from lanline.model.text import safe_line
 
-_MOST_TIMES = 5
-_MOST_UNREAD = 1000
-_MOST_SENDERS = 6
+_MAX_TIMES = 5
+_MAX_SENDERS = 6
 
 
 def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -62,10 +62,10 @@ def room_lines(rooms: Iterable[RoomListing], mine: set[str]) -> list[str]:
 _ROLES = {Role.OWNER: "owner", Role.MODERATOR: "moderator", Role.MEMBER: ""}
 
 
-def member_lines(members: Iterable[MemberListing], node: ChatNode) -> list[str]:
+def member_lines(members: Iterable[MemberListing], view: View) -> list[str]:
     rows = []
     for member in members:
-        person = node.person(member.account)
+        person = view.person(member.account)
         states = (("muted", member.is_muted), ("invited", member.is_invited), ("banned", member.is_banned))
         rows.append(
             (
@@ -77,29 +77,17 @@ def member_lines(members: Iterable[MemberListing], node: ChatNode) -> list[str]:
     return columns_of(rows)
 
 
-def unread_lines(node: ChatNode, now_ms: int) -> list[str]:
-    waiting = [each for each in node.conversations if each.unread]
+def unread_lines(view: View, now_ms: int) -> list[str]:
+    waiting = [each for each in view.conversations if each.unread]
     if not waiting:
         return ["    Nothing is unread."]
-    return columns_of([(each.title, f"{each.unread:,}", _times(unread_of(node, each), now_ms)) for each in waiting])
+    return columns_of([(each.title, f"{each.unread:,}", _times(unread_of(view, each), now_ms)) for each in waiting])
 
 
-def unread_of(node: ChatNode, conversation: Conversation) -> list[Message]:
-    last = min(conversation.head - conversation.read, _MOST_UNREAD)
-    return [
-        message
-        for message in node.messages(conversation.log, last=max(last, 1))
-        if message.sequence > conversation.read and not message.is_own and words_of(message)
-    ]
-
-
-def waiting_lines(node: ChatNode, now_ms: int) -> list[str]:
+def waiting_lines(view: View, waiting: Sequence[tuple[Conversation, list[Message]]], now_ms: int) -> list[str]:
     """The notice for who comes back: how many from whom, where, and when each was sent."""
-    waiting = [(each, unread_of(node, each)) for each in node.conversations if each.unread and each.is_open]
     count = sum(conversation.unread for conversation, _ in waiting)
-    if not count:
-        return []
-    senders = list(dict.fromkeys(name_of(node, each) for _, messages in waiting for each in messages))
+    senders = list(dict.fromkeys(name_of(view, each) for _, messages in waiting for each in messages))
     rooms = sum(conversation.is_room for conversation, _ in waiting)
     opening = (
         f"You have {'1 message' if count == 1 else f'{count:,} messages'} from {_named(senders)}"
@@ -111,13 +99,13 @@ def waiting_lines(node: ChatNode, now_ms: int) -> list[str]:
 
 
 def _named(names: list[str]) -> str:
-    more = len(names) - _MOST_SENDERS
-    return ", ".join(names[:_MOST_SENDERS]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - _MAX_SENDERS
+    return ", ".join(names[:_MAX_SENDERS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _times(messages: list[Message], now_ms: int) -> str:
     times = [when_text(message.time_ms, now_ms) for message in messages]
-    if len(times) > _MOST_TIMES:
+    if len(times) > _MAX_TIMES:
         return f"sent {times[0]} to {times[-1]}"
     # A day that was just named is not named again.
     days = [time.rpartition(" ")[0] for time in times]

@@ -1,4 +1,4 @@
-"""Colours, where the terminal has them and the person wants them: the only escape sequences that are ever written."""
+"""Owns colours, where the terminal has them and the person wants them. No other escape sequence is ever written."""
 
 from __future__ import annotations
 

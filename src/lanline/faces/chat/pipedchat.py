@@ -1,26 +1,24 @@
-"""The chat at a pipe: every line is said, what arrives is printed, and the end comes when all of one's own is safe."""
+"""Owns the chat at a pipe: every line is said, what arrives is printed, and it ends when all of one's own is safe."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 
-from lanline.client.chat.client import ChatClient
-from lanline.client.chat.events import CopyParted, EntriesReceived, MessageStateChanged, NodeEvent
+from lanline.client.chat.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
 from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.client.node.face import Face
+from lanline.client.view.notices import Notices
+from lanline.client.view.rendering import message_json, rendered
+from lanline.client.view.view import Change, Snapshot
 from lanline.errors import InvalidInput, LanlineError, StillQueued
-from lanline.faces.chat.goodbye import Unsent, check_sent, still_queued
-from lanline.faces.chat.listings import unread_of
-from lanline.faces.chat.rendering import utc_text
-from lanline.faces.chat.tidings import Tidings
-from lanline.faces.chat.utterances import name_of, words_of
+from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent
 from lanline.faces.firstof import first_of
 from lanline.faces.lines import InputLines, OutputLines, tell_aside
-from lanline.model.content import Reaction, Text
-from lanline.model.text import safe_text
+from lanline.model.content import Text
 
 _AHEAD = 256
 """So many lines may be queued before the next is read: a pipe is faster than any disk."""
+_AT_ONCE = 500
 
 
 class NotSaid(LanlineError):
@@ -28,75 +26,98 @@ class NotSaid(LanlineError):
 
 
 class PipedChat:
-    def __init__(self, client: ChatClient, here: str, *, as_json: bool, stays: bool, wait_s: float) -> None:
-        self._client = client
-        self._node = client.node
+    def __init__(self, face: Face, here: str, *, as_json: bool, stays: bool, wait_s: float) -> None:
+        self._face = face
+        self._view = face.view
         self._here = here
         self._as_json = as_json
         self._stays = stays
         self._wait_s = wait_s
         self._input = InputLines()
         self._output = OutputLines()
-        self._tidings = Tidings(client.node)
+        self._notices = Notices(face.view)
         self._printed: dict[int, int] = {}
-        self._own: set[bytes] = set()
-        self._unsent = Unsent(client)
         self._not_taken = 0
 
     async def run(self) -> None:
         """Raises StillQueued when something of its own could not be sent in time."""
         try:
-            await first_of(self._show_events(), self._take_input(), self._client.wait_ended())
+            await first_of(self._show_changes(), self._take_input(), self._face.wait_ended())
         except asyncio.CancelledError:
-            check_sent(self._unsent.messages())
+            check_sent(self._own_queued())
             raise
         except LanlineError as problem:
-            if waiting := still_queued(self._unsent.messages()):
+            if waiting := still_queued(self._own_queued()):
                 raise StillQueued(f"{problem} {waiting}") from problem
             raise
         self._check_all_sent()
 
+    def _own_queued(self) -> list[Message]:
+        return [message for message in queued(self._view) if message.entry_id in self._face.said_here]
+
     # What arrives.
 
-    async def _show_events(self) -> None:
-        for conversation in self._node.conversations:
-            await self._print(conversation, unread_of(self._node, conversation))
+    async def _show_changes(self) -> None:
         while True:
-            await self._show(await self._client.next_event())
+            await self._show(await self._face.next_change())
 
-    async def _show(self, event: NodeEvent) -> None:
-        match event:
+    async def _show(self, change: Change) -> None:
+        match change:
             case EntriesReceived(log, messages):
-                if (conversation := self._node.conversation(log)) is not None:
-                    await self._print(conversation, messages)
+                if (conversation := self._view.conversation(log)) is not None:
+                    await self._print_through(conversation, list(messages))
             case CopyParted(log, through):
                 if log in self._printed:
                     self._printed[log] = min(through, self._printed[log])
             case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
-                if entry_id in self._own:
+                if entry_id in self._face.said_here:
                     self._not_taken += 1
                     tell_aside(f"Not taken by the server: {problem}")
             case _:
-                for line in self._tidings.of(event):
+                for line in self._notices.of(change):
                     tell_aside(line)
+                await self._begin_new(change)
 
-    async def _print(self, conversation: Conversation, messages: tuple[Message, ...] | list[Message]) -> None:
-        after = self._printed.get(conversation.log, conversation.read)
-        new = [message for message in messages if message.sequence > after]
-        lines = [self._line(conversation, each) for each in new if each.entry_id not in self._own]
+    async def _begin_new(self, change: Change) -> None:
+        if isinstance(change, ConversationOpened):
+            self._begin(change.conversation)
+        elif isinstance(change, Snapshot):
+            for conversation in change.conversations:
+                self._begin(conversation)
+                await self._print_through(conversation, [])
+
+    def _begin(self, conversation: Conversation) -> None:
+        """After what was read when it was first heard of: other programs go on reading."""
+        self._printed.setdefault(conversation.log, max(conversation.read, conversation.first))
+
+    async def _print_through(self, conversation: Conversation, arrived: list[Message]) -> None:
+        """What follows on what was printed: what has just arrived, or what the node has kept meanwhile."""
+        log = conversation.log
+        after = self._printed.setdefault(log, arrived[0].sequence - 1 if arrived else conversation.delivered)
+        new = [message for message in arrived if message.sequence > after]
+        while not new or new[0].sequence > after + 1:
+            if after >= conversation.delivered:
+                return
+            new = [each for each in await self._face.read(log, _AT_ONCE, after=after) if each.sequence > after]
+            if not new:
+                return
+            await self._print(conversation, new)
+            after, new = new[-1].sequence, []
+        await self._print(conversation, new)
+
+    async def _print(self, conversation: Conversation, messages: list[Message]) -> None:
+        lines = [self._line(conversation, each) for each in messages if each.entry_id not in self._face.said_here]
         if text := "".join(lines):
             await self._output.write(text)
-        if new:
-            self._printed[conversation.log] = new[-1].sequence
-            self._node.mark_read(conversation.log, new[-1].sequence)
+        self._printed[conversation.log] = messages[-1].sequence
+        self._view.mark_read(conversation.log, messages[-1].sequence)
 
     def _line(self, conversation: Conversation, message: Message) -> str:
-        name = name_of(self._node, message)
         if self._as_json:
-            return _json_line(conversation.title, name, message)
-        front = f"{conversation.title} {name}: "
-        words = safe_text(words_of(message))
-        return "".join(f"{front}{line}\n" for line in words.split("\n")) if words else ""
+            return message_json(self._view, message) + "\n"
+        first, *others = str(said := rendered(self._view, message)).split("\n")
+        front = f"{conversation.title} "
+        return "".join([f"{front}{first}\n", *(f"{front}{said.name}: {line}\n" for line in others)])
 
     # What is said.
 
@@ -107,44 +128,29 @@ class PipedChat:
                 if line is None:
                     break
                 if line.strip():
-                    await self._unsent.wait_below(_AHEAD, self._wait_s, only_connected=True)
-                    self._say(line)
+                    await self._wait_room()
+                    await self._face.say(self._here, Text(line))
             except InvalidInput as problem:
                 self._not_taken += 1
                 tell_aside(str(problem))
         if self._stays:
             await asyncio.Event().wait()
-        await self._unsent.wait_below(1, self._wait_s)
+        await wait_sent(self._face, self._face.said_here, limit_s=self._wait_s)
 
-    def _say(self, line: str) -> None:
-        message = self._node.say(self._here, Text(line))
-        self._own.add(message.entry_id)
-        self._unsent.add(message)
+    async def _wait_room(self) -> None:
+        """Where there is no connection that they could leave by, all lines are kept."""
+
+        def has_room() -> bool:
+            return not self._view.is_connected or len(self._own_queued()) < _AHEAD
+
+        await self._face.wait_until(has_room, self._wait_s)
 
     def _check_all_sent(self) -> None:
         sentences = [
-            still_queued(self._unsent.messages()),
+            still_queued(self._own_queued()),
             "The input was not read to its end." if self._input.has_unread else "",
         ]
         if missing := " ".join(filter(None, sentences)):
             raise StillQueued(missing)
         if self._not_taken:
             raise NotSaid(f"{self._not_taken:,} of the lines could not be said.")
-
-
-def _json_line(title: str, name: str, message: Message) -> str:
-    """ASCII only, so that whatever is in it reaches no terminal as a command; and exactly what was said."""
-    row: dict[str, object] = {
-        "conversation": title,
-        "from": name,
-        "kind": type(message.content).__name__.lower(),
-        "text": words_of(message),
-        "time": utc_text(message.time_ms),
-        "sequence": message.sequence,
-        "id": message.entry_id.hex(),
-    }
-    if (target := getattr(message.content, "target", None)) is not None:
-        row["target"] = target.hex()
-    if isinstance(message.content, Reaction):
-        row |= {"symbol": message.content.symbol, "is_withdrawn": message.content.is_withdrawn}
-    return json.dumps(row) + "\n"

@@ -1,17 +1,16 @@
-"""The lines below the prompt: what waits to be sent, the conversations with what is unread, and the latest own mark."""
+"""Owns the lines below the prompt: what waits, the conversations with what is unread, and the latest own mark."""
 
 from __future__ import annotations
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.node import ChatNode
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import Message, MessageState
-from lanline.client.chat.wishes import as_wished, taken_back
-from lanline.faces.chat.places import Places
-from lanline.faces.chat.rendering import shorten
-from lanline.faces.chat.utterances import MARKS, words_of
+from lanline.client.chat.values import Message, MessageState, NodeState
+from lanline.client.view.edits import taken_back, with_edits
+from lanline.client.view.places import Places
+from lanline.client.view.rendering import MARKS, words_of
+from lanline.client.view.view import View
+from lanline.faces.chat.screen import shorten
 from lanline.model.content import Edit
 
 _OWN_COLUMNS = 16
@@ -20,30 +19,27 @@ _SEPARATOR = "  "
 
 
 class StatusBar:
-    """Read from the node at `refresh`, so that drawing it touches no disk."""
+    """Gathered from the view at `refresh`, so that drawing it costs nothing."""
 
-    def __init__(self, node: ChatNode, places: Places) -> None:
-        self._node = node
+    def __init__(self, view: View, places: Places) -> None:
+        self._view = view
         self._places = places
         self._queued: list[str] = []
         self._refused: list[str] = []
         self._tabs: list[tuple[str, str]] = []
         self._own = ""
         self.refresh()
-        self.refresh_queue()
 
     def refresh(self) -> None:
         self._places.refresh()
         self._tabs = [self._tab(number, title) for number, title in enumerate(self._places.titles, start=1)]
         self._own = self._own_mark()
-
-    def refresh_queue(self) -> None:
-        outbox = as_wished(self._node.outbox)
+        outbox = with_edits(self._view.outbox)
         self._queued = [words_of(each) for each in outbox if each.state is MessageState.QUEUED]
         self._refused = [words_of(each) for each in outbox if each.state is MessageState.REFUSED]
 
     def _tab(self, number: int, title: str) -> tuple[str, str]:
-        conversation = self._node.conversation_titled(title)
+        conversation = self._view.conversation_titled(title)
         unread = conversation.unread if conversation is not None else 0
         is_here = title == self._places.here
         text = f"{number} {title}" + (f" ({unread:,})" if unread and not is_here else "")
@@ -53,12 +49,12 @@ class StatusBar:
         conversation = self._places.conversation
         if conversation is None:
             return ""
-        latest = self._latest_own(self._node.messages(conversation.log, last=_SEARCHED))
+        latest = self._latest_own(self._view.messages(conversation.log, last=_SEARCHED))
         return f"{MARKS[latest.state]} {shorten(words_of(latest), _OWN_COLUMNS)}" if latest is not None else ""
 
     def _latest_own(self, messages: list[Message]) -> Message | None:
         """That still stands: what was taken back is not to be read again, nor the words that stood in for it."""
-        gone = taken_back([*messages, *self._node.outbox])
+        gone = taken_back([*messages, *self._view.outbox])
         for each in reversed(messages):
             content = each.content
             meant = content.target if isinstance(content, Edit) else each.entry_id
@@ -78,7 +74,7 @@ class StatusBar:
         return lines + self._tab_line(columns)
 
     def _tab_line(self, columns: int) -> StyleAndTextTuples:
-        right = self._own if self._node.state is NodeState.SYNCHRONIZED else "not connected"
+        right = self._own if self._view.state is NodeState.SYNCHRONIZED else "not connected"
         room = columns - 1 - get_cwidth(right)
         shown = _fitting(self._tabs, room - 2, self._places.titles.index(self._places.here))
         line: StyleAndTextTuples = []

@@ -1,32 +1,31 @@
-"""The chat at a terminal: what happens is written above the line being typed, and what is typed is carried out."""
+"""Owns the chat at a terminal: what happens is written above the line being typed, and what is typed is carried out."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sys
-import time
 from collections.abc import Iterator
 
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from lanline.client.chat.client import ChatClient
-from lanline.client.chat.events import MessageQueued, MessageStateChanged, NodeEvent
+from lanline.client.chat.events import MessageStateChanged
 from lanline.client.chat.values import MessageState
+from lanline.client.node.face import Face
+from lanline.client.view.incoming import Incoming
+from lanline.client.view.places import Places
+from lanline.client.view.transcript import Transcript
+from lanline.client.view.view import Change
 from lanline.errors import InvalidInput, LanlineError, StillQueued
 from lanline.faces.chat.completion import ChatCompleter
-from lanline.faces.chat.desk import Desk, Leaving
-from lanline.faces.chat.goodbye import Unsent, check_sent, is_connected, queued, still_queued
 from lanline.faces.chat.grammar import Order, parse_line
-from lanline.faces.chat.newsdesk import NewsDesk
 from lanline.faces.chat.paint import Paint, has_colours
-from lanline.faces.chat.places import Places
-from lanline.faces.chat.rendering import Speech
+from lanline.faces.chat.runner import CommandRunner, Leaving
+from lanline.faces.chat.screen import TerminalScreen, columns
 from lanline.faces.chat.statusbar import StatusBar
-from lanline.faces.chat.transcript import Transcript
+from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent
 from lanline.faces.firstof import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
@@ -38,14 +37,6 @@ _ANSWER_S = 10.0
 _MOVES = {"join", "create", "part", "query", "switch"}
 
 
-def now_ms() -> int:
-    return int(time.time() * 1000)
-
-
-def columns() -> int:
-    return shutil.get_terminal_size().columns
-
-
 @contextlib.contextmanager
 def screen() -> Iterator[None]:
     """Raw, because the colours are ours: what others wrote was made safe before."""
@@ -54,21 +45,22 @@ def screen() -> Iterator[None]:
 
 
 class TerminalChat:
-    def __init__(self, client: ChatClient, here: str) -> None:
-        self._client = client
-        self._node = client.node
-        self._speech = Speech(Paint(has_colours=has_colours(sys.stdout)), columns())
-        self._transcript = Transcript(self._node, self._speech, self._write, now_ms)
-        self._places = Places(self._node, here)
-        self._bar = StatusBar(self._node, self._places)
-        self._desk = Desk(client, self._places, self._transcript, now_ms)
-        self._news = NewsDesk(self._node, self._places, self._transcript, now_ms)
+    def __init__(self, face: Face, here: str) -> None:
+        self._face = face
+        self._view = face.view
+        paint = Paint(has_colours=has_colours(sys.stdout))
+        self._screen = TerminalScreen(face.view, paint)
+        self._transcript = Transcript(face.view, self._screen)
+        self._places = Places(face.view, here)
+        self._bar = StatusBar(face.view, self._places)
+        self._runner = CommandRunner(face, self._places, self._transcript, self._screen)
+        self._incoming = Incoming(face.view, self._places, self._transcript, self._screen, face.said_here)
         self._lines = TypedLines(
-            self._transcript.tell,
+            self._screen.tell,
             self._toolbar,
             prompt=lambda: f"{self._places.here}> ",
             completer=ChatCompleter(
-                lambda: [person.name for person in self._node.people],
+                lambda: [person.name for person in self._view.people],
                 lambda: [title for title in self._places.titles if title.startswith("#")],
             ),
             bindings=self._keys(),
@@ -82,21 +74,22 @@ class TerminalChat:
         try:
             await self._talk()
         except asyncio.CancelledError:
-            check_sent(queued(self._node))
+            check_sent(queued(self._view))
             raise
         except LanlineError as problem:
-            if waiting := still_queued(queued(self._node)):
+            if waiting := still_queued(queued(self._view)):
                 raise StillQueued(f"{problem} {waiting}") from problem
             raise
-        check_sent(queued(self._node))
+        check_sent(queued(self._view))
 
     async def _talk(self) -> None:
         with screen():
             try:
                 with self._lines.held():
-                    self._transcript.tell(_WELCOME)
-                    self._desk.go(self._places.here)
-                    await first_of(self._show_events(), self._take_input(), self._watch_end())
+                    self._screen.tell(_WELCOME)
+                    # With a connection the notice of what is kept comes first, and then the words.
+                    self._runner.go(self._places.here, is_shown=not self._view.is_connected)
+                    await first_of(self._show_changes(), self._take_input(), self._watch_end())
                 if self._end is not None:
                     raise self._end
                 await self._say_goodbye()
@@ -107,33 +100,26 @@ class TerminalChat:
     async def _watch_end(self) -> None:
         """What ends it for good first takes the prompt off the screen, or the reason would stand behind it."""
         try:
-            await self._client.wait_ended()
+            await self._face.wait_ended()
         except LanlineError as problem:
             self._end = problem
             if self._lines.leave():
                 await asyncio.Event().wait()
 
-    def _write(self, text: str) -> None:
-        if text:
-            sys.stdout.write(text)
-
     # What is shown.
 
     def _toolbar(self) -> AnyFormattedText:
-        self._speech.columns = columns()
-        return self._bar.fragments(self._speech.columns)
+        return self._bar.fragments(columns())
 
-    async def _show_events(self) -> None:
+    async def _show_changes(self) -> None:
         while True:
-            event = await self._client.next_event()
-            self._news.on_event(event)
-            self._refresh(event)
+            change = await self._face.next_change()
+            self._incoming.on_change(change)
+            self._refresh(change)
 
-    def _refresh(self, event: NodeEvent | None = None) -> None:
-        if isinstance(event, MessageQueued | MessageStateChanged):
-            self._bar.refresh_queue()
-            if isinstance(event, MessageStateChanged) and event.state is MessageState.REFUSED:
-                self._transcript.trouble(self._news.refusal(event))
+    def _refresh(self, change: Change | None = None) -> None:
+        if isinstance(change, MessageStateChanged) and change.state is MessageState.REFUSED:
+            self._screen.tell_trouble(self._incoming.refusal(change))
         self._bar.refresh()
         self._lines.refresh()
 
@@ -152,9 +138,9 @@ class TerminalChat:
 
     def _go_to(self, number: int) -> None:
         try:
-            self._desk.go(self._places.numbered(number))
+            self._runner.go(self._places.numbered(number))
         except InvalidInput as problem:
-            self._transcript.trouble(str(problem))
+            self._screen.tell_trouble(str(problem))
         self._refresh()
 
     async def _take_input(self) -> None:
@@ -174,17 +160,17 @@ class TerminalChat:
                 try:
                     await self._on_line(line)
                 except LanlineError as problem:
-                    self._transcript.trouble(str(problem))
+                    self._screen.tell_trouble(str(problem))
                 self._refresh()
 
     async def _on_line(self, line: str) -> None:
-        parsed = parse_line(line, self._node.name)
+        parsed = parse_line(line, self._view.name)
         if parsed is None:
             return
         if not isinstance(parsed, Order) or parsed.command.name in {"quit", "dereg"}:
-            await self._desk.carry_out(parsed)
+            await self._runner.carry_out(parsed)
             return
-        task = asyncio.create_task(self._desk.carry_out(parsed))
+        task = asyncio.create_task(self._runner.carry_out(parsed))
         self._tasks.add(task)
         task.add_done_callback(self._on_carried_out)
         if parsed.command.name in _MOVES:
@@ -192,14 +178,13 @@ class TerminalChat:
 
     def _on_carried_out(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._bar.refresh_queue()
         if not task.cancelled() and (problem := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler({"message": "A command failed.", "exception": problem})
         self._refresh()
 
     async def _say_goodbye(self) -> None:
-        if waiting := queued(self._node):
-            if not is_connected(self._node):
+        if waiting := queued(self._view):
+            if not self._view.is_connected:
                 return
-            self._transcript.tell(f"Waiting {_GOODBYE_S:.0f} s to send {len(waiting):,}. Ctrl+C leaves at once.")
-            await Unsent(self._client, waiting).wait_below(1, _GOODBYE_S)
+            self._screen.tell(f"Waiting {_GOODBYE_S:.0f} s to send {len(waiting):,}. Ctrl+C leaves at once.")
+            await wait_sent(self._face, limit_s=_GOODBYE_S)

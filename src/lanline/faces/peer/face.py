@@ -1,4 +1,4 @@
-"""A conversation of two, as it is told: what is said of each event, and how it ends. Where it shows is another's."""
+"""Owns what is told of each event of a conversation of two, and how it ends. Not where it is shown."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 
 from lanline.client.peer.chat import PeerChat
 from lanline.client.peer.events import (
+    CallerRefused,
     Ended,
     Joined,
     Left,
     NotReached,
     PeerEvent,
-    Refused,
     TextDelivered,
     TextReceived,
     Waiting,
@@ -56,7 +56,7 @@ def _describe(event: PeerEvent) -> list[str]:
             lines = [f"{name} is gone: {reason.rstrip('.')}. Waiting for {name} to come back."]
         case Left(name, _, _):
             lines = [f"{name} has left, and may come back."]
-        case Refused(reason):
+        case CallerRefused(reason):
             lines = [reason]
         case _:
             pass

@@ -1,4 +1,4 @@
-"""A conversation of two at a pipe: standard output has the peer's lines and nothing else, standard error the rest."""
+"""Owns a conversation of two at a pipe: the peer's lines on standard output, all else on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain datagrams at a terminal or a pipe."""
+"""Owns plain datagrams at a terminal or a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation of two at a terminal.
+"""Owns a conversation of two at a terminal.
 
 A typed line shows up in the conversation when the other side has shown it, with a mark; until then it stands below the
 prompt as not delivered.

@@ -7,10 +7,13 @@ the same bytes each time.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
@@ -22,22 +25,11 @@ from lanline.model.mail.text import checked_line, shown
 
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,60}")  # RFC 5322, 3.6.8
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,200}@[!-;=?-~]{1,200}")
 _OWN_FIELDS = frozenset(
-    [
-        "from",
-        "to",
-        "cc",
-        "bcc",
-        "subject",
-        "date",
-        "message-id",
-        "mime-version",
-        "content-type",
-        "content-transfer-encoding",
-        "return-path",
-        "received",
-    ]
-)
+    ("from", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version", "content-type",
+     "content-transfer-encoding", "return-path", "received")
+)  # fmt: skip
 _MAILBOX_FIELDS = frozenset(["reply-to", "sender", "mail-followup-to", "disposition-notification-to", "errors-to"])
 
 
@@ -48,6 +40,23 @@ class Attachment(msgspec.Struct, frozen=True):
     media_type: str
     size_bytes: int
     chunks: Callable[[], Iterable[bytes]]
+    is_inline: bool = False
+    """Shown where the HTML says `cid:NAME`."""
+
+    @property
+    def is_message(self) -> bool:
+        """RFC 2046, 5.2.1: never base64, so its lines are ASCII and end with CRLF."""
+        return self.media_type == "message/rfc822"
+
+
+class LongText(msgspec.Struct, frozen=True):
+    """A text that is not held in memory: UTF-8, each line ended by CRLF."""
+
+    size_bytes: int
+    chunks: Callable[[], Iterable[bytes]]
+
+
+Segment: TypeAlias = bytes | Attachment | LongText
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -56,15 +65,21 @@ class Envelope(msgspec.Struct, frozen=True):
     sender: str
     recipients: tuple[str, ...]
     smtputf8: bool
+    is_8bit: bool = False
+    dsn_notify: str = ""
+    """RFC 3461: of what the sender wants to be told by mail, what of the message comes back, and under which name."""
+    dsn_return: str = ""
+    dsn_id: str = ""
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """A message ready for a server, freshly written or taken from the outbox."""
+    """A message ready for a server, freshly written or taken from the outbox, where it is known by its token."""
 
     message_id: str
     envelope: Envelope
     size_bytes: int
     chunks: Callable[[], Iterable[bytes]]
+    token: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,31 +88,30 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     cc: tuple[Mailbox, ...] = ()
     bcc: tuple[Mailbox, ...] = ()
     subject: str = ""
-    text: str | None = None
-    html: str | None = None
+    text: str | LongText | None = None
+    html: str | LongText | None = None
     attachments: tuple[Attachment, ...] = ()
     extra_fields: tuple[tuple[str, str], ...] = ()
     date: dt.datetime
     token: str
-    """Unique and printable: the Message-ID and the boundaries are made from it."""
+    """Unique and printable: the boundaries are made from it, and the Message-ID where `own_id` gives none."""
+    own_id: str = ""
+    dsn: tuple[str, str, str] = ("", "", "")
 
     @property
     def message_id(self) -> str:
-        return f"<{self.token}@{self.sender.domain}>"
+        return self.own_id or f"<{self.token}@{self.sender.domain}>"
 
     def parcel(self) -> Parcel:
         header = self._header()
         segments = [header, *self._content()]
-        size_bytes = sum(
-            len(segment) if isinstance(segment, bytes) else base64_size_bytes(segment.size_bytes)
-            for segment in segments
-        )
-        return Parcel(self.message_id, self._envelope(header), size_bytes, lambda: _chunks(segments))
+        size_bytes = sum(_wire_bytes(segment) for segment in segments)
+        return Parcel(self.message_id, self._envelope(header), size_bytes, lambda: _chunks(segments), self.token)
 
     def _envelope(self, header: bytes) -> Envelope:
         recipients = tuple(dict.fromkeys(mailbox.address for mailbox in (*self.to, *self.cc, *self.bcc)))
         smtputf8 = not (header.isascii() and all(address.isascii() for address in recipients))
-        return Envelope(self.sender.address, recipients, smtputf8)
+        return Envelope(self.sender.address, recipients, smtputf8, False, *self.dsn)
 
     def _header(self) -> bytes:
         fields = [
@@ -113,24 +127,30 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return b"".join(fields)
 
-    def _content(self) -> list[bytes | Attachment]:
-        if not self.attachments:
-            return [self._texts()]
-        boundary = f"=_{self.token}.mixed"
-        segments: list[bytes | Attachment] = [_multipart("mixed", boundary), _delimiter(boundary), self._texts()]
-        for attachment in self.attachments:
-            segments += [_delimiter(boundary), _attachment_header(attachment), attachment]
-        return [*segments, _delimiter(boundary, last=True)]
+    def _content(self) -> list[Segment]:
+        attached = [attachment for attachment in self.attachments if not attachment.is_inline]
+        if not attached:
+            return self._texts()
+        return self._joined("mixed", [self._texts(), *[_attachment(attachment) for attachment in attached]])
 
-    def _texts(self) -> bytes:
+    def _texts(self) -> list[Segment]:
         if self.html is None:
             return _text_part("plain", self.text or "")
+        html = _text_part("html", self.html)
+        inline = [_attachment(attachment) for attachment in self.attachments if attachment.is_inline]
+        if inline:
+            html = self._joined("related", [html, *inline])
         if self.text is None:
-            return _text_part("html", self.html)
-        boundary = f"=_{self.token}.texts"
-        parts = [_text_part("plain", self.text), _text_part("html", self.html)]
-        delimited = b"".join(_delimiter(boundary) + part for part in parts)
-        return _multipart("alternative", boundary) + delimited + _delimiter(boundary, last=True)
+            return html
+        return self._joined("alternative", [_text_part("plain", self.text), html])
+
+    def _joined(self, subtype: str, parts: list[list[Segment]]) -> list[Segment]:
+        boundary = f"=_{self.token}.{subtype}"
+        kind = ';\r\n type="text/html"' if subtype == "related" else ""  # RFC 2387, 3.1
+        segments: list[Segment] = [f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"{kind}\r\n'.encode()]
+        for part in parts:
+            segments += [f"\r\n--{boundary}\r\n".encode(), *part]
+        return [*segments, f"\r\n--{boundary}--\r\n".encode()]
 
 
 def checked_field(name: str, value: str) -> tuple[str, str]:
@@ -151,37 +171,62 @@ def checked_media_type(media_type: str | None) -> str:
     return media_type
 
 
+def checked_message_id(text: str) -> str:
+    """RFC 5322, 3.6.4, with or without its angle brackets."""
+    plain = text.strip().removeprefix("<").removesuffix(">")
+    if not _MESSAGE_ID.fullmatch(plain):
+        raise InvalidInput(f"{shown(text)} is no Message-ID; it looks like <word@example.org>.")
+    return f"<{plain}>"
+
+
+def checked_date(text: str) -> dt.datetime:
+    """As header fields have it (RFC 5322), or as ISO 8601 does."""
+    for reader in (dt.datetime.fromisoformat, parsedate_to_datetime):
+        with contextlib.suppress(ValueError, TypeError, IndexError):
+            date = reader(text)
+            return date if date.tzinfo is not None else date.astimezone()
+    raise InvalidInput(f"{shown(text)} is no date; write it as 2026-03-04T12:00:00+01:00.")
+
+
 def _extra_field(name: str, value: str) -> bytes:
     if name.lower() in _MAILBOX_FIELDS:
         return mailbox_field(name, parse_mailboxes(value, f"The header field {name}"))
     return text_field(name, value)
 
 
-def _text_part(subtype: str, text: str) -> bytes:
-    encoding, content = encoded_text(text)
-    return _part_header(f"text/{subtype}; charset=utf-8", encoding) + b"\r\n" + content
+def _text_part(subtype: str, text: str | LongText) -> list[Segment]:
+    encoding, content = ("base64", text) if isinstance(text, LongText) else encoded_text(text)
+    return [_part_header(f"text/{subtype}; charset=utf-8", encoding) + b"\r\n", content]
 
 
-def _attachment_header(attachment: Attachment) -> bytes:
-    header = _part_header(attachment.media_type, "base64")
-    return header + f"Content-Disposition: attachment{parameter('filename', attachment.name)}\r\n\r\n".encode()
+def _attachment(attachment: Attachment) -> list[Segment]:
+    header = _part_header(attachment.media_type, "7bit" if attachment.is_message else "base64")
+    if attachment.is_inline:
+        header += f"Content-ID: <{quote(attachment.name, safe='@!$*+~')}>\r\n".encode()
+    disposition = "inline" if attachment.is_inline else "attachment"
+    header += f"Content-Disposition: {disposition}{parameter('filename', attachment.name)}\r\n\r\n".encode()
+    return [header, attachment]
 
 
 def _part_header(content_type: str, encoding: str) -> bytes:
     return f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n".encode()
 
 
-def _multipart(subtype: str, boundary: str) -> bytes:
-    return f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'.encode()
+def _is_base64(segment: Attachment | LongText) -> bool:
+    return isinstance(segment, LongText) or not segment.is_message
 
 
-def _delimiter(boundary: str, *, last: bool = False) -> bytes:
-    return f"\r\n--{boundary}{'--' if last else ''}\r\n".encode()
+def _wire_bytes(segment: Segment) -> int:
+    if isinstance(segment, bytes):
+        return len(segment)
+    return base64_size_bytes(segment.size_bytes) if _is_base64(segment) else segment.size_bytes
 
 
-def _chunks(segments: list[bytes | Attachment]) -> Iterator[bytes]:
+def _chunks(segments: list[Segment]) -> Iterator[bytes]:
     for segment in segments:
         if isinstance(segment, bytes):
             yield segment
-        else:
+        elif _is_base64(segment):
             yield from base64_lines(segment.chunks())
+        else:
+            yield from segment.chunks()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+import idna
+
 from lanline.errors import InvalidInput
-from lanline.model.mail.text import shown
+from lanline.model.mail.text import checked_unicode, shown
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 class Security(Enum):
@@ -30,6 +33,14 @@ class Server:
     port: int
     security: Security
     ca_file: str | None = None
+    fingerprint: str | None = None
+    """SHA-256 of its certificate, in hex: where it is given, it alone decides."""
+    client_cert: str | None = None
+    client_key: str | None = None
+    ehlo_name: str | None = None
+    source_address: str | None = None
+    proxy: tuple[str, int] | None = None
+    """A SOCKS5 server, which also looks the host up."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -42,34 +53,31 @@ class SignIn(Enum):
     PLAIN = "plain"
     LOGIN = "login"
     CRAM_MD5 = "cram-md5"
+    SCRAM_SHA_256 = "scram-sha-256"
+    EXTERNAL = "external"
     XOAUTH2 = "xoauth2"
+    OAUTHBEARER = "oauthbearer"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     username: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.username!r}, ***)"
+    password: str = field(repr=False)
 
 
 def checked_credentials(username: str, password: str) -> Credentials:
     """RFC 4616 separates the parts by NUL, and a line break would end the command."""
-    for text, what in ((username, "user name"), (password, "password")):
+    for text, what in ((username, "The user name"), (password, "The password")):
         if not text:
-            raise InvalidInput(f"The {what} is empty.")
+            raise InvalidInput(f"{what} is empty.")
         if any(ord(character) < 32 or ord(character) == 127 for character in text):
-            raise InvalidInput(f"The {what} has a line break or another control character in it.")
-        try:
-            text.encode()
-        except UnicodeEncodeError as cause:
-            raise InvalidInput(f"The {what} is not valid UTF-8 text.") from cause
+            raise InvalidInput(f"{what} has a line break or another control character in it.")
+        checked_unicode(text, what)
     return Credentials(username, password)
 
 
 def checked_host(text: str) -> str:
-    """A name or an address, in ASCII."""
+    """A name or an address, in ASCII; other letters by IDNA 2008, as in addresses of people."""
     host = text.removeprefix("[").removesuffix("]") if text.startswith("[") else text
     if not host:
         raise InvalidInput("The SMTP host is empty; give --smtp-host a name or an address such as smtp.example.org.")
@@ -78,12 +86,11 @@ def checked_host(text: str) -> str:
     if "://" in host or host.count(":") == 1:
         raise InvalidInput(f"{shown(text)} is more than a host; give the name alone, and the port with --smtp-port.")
     try:
-        ascii_host = host.encode("idna").decode() if not host.isascii() else host
+        ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode()
     except UnicodeError as cause:
         raise InvalidInput(f"{shown(text)} is not a host name.") from cause
     ascii_host = ascii_host.removesuffix(".")  # certificates do not have it
-    labels = ascii_host.split(".")
-    if len(ascii_host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(ascii_host) > 253 or not all(_LABEL.fullmatch(label) for label in ascii_host.split(".")):
         raise InvalidInput(f"{shown(text)} is not a host name.")
     return ascii_host
 
@@ -92,6 +99,27 @@ def checked_port(port: int) -> int:
     if not 1 <= port <= 65535:
         raise InvalidInput(f"{port} is not a port; ports go from 1 to 65535.")
     return port
+
+
+def checked_fingerprint(text: str) -> str:
+    """As OpenSSL, msmtp and browsers print it: with or without colons, in either case."""
+    plain = text.lower().removeprefix("sha256:").replace(":", "").replace(" ", "")
+    if not _FINGERPRINT.fullmatch(plain):
+        raise InvalidInput(f"{shown(text)} is no SHA-256 fingerprint: 64 hexadecimal digits, colons or not.")
+    return plain
+
+
+def checked_proxy(text: str) -> tuple[str, int]:
+    host, _, port = text.removeprefix("socks5h://").removeprefix("socks5://").rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or "@" in host or "/" in host:
+        raise InvalidInput(f"{shown(text)} is no SOCKS5 proxy; give it as socks5://HOST:PORT.")
+    return checked_host(host), checked_port(int(port))
+
+
+def checked_source_address(text: str) -> str:
+    if not is_ip_address(text):
+        raise InvalidInput(f"{shown(text)} is not an address of this machine; --source-address takes an IP address.")
+    return text
 
 
 def is_ip_address(host: str) -> bool:

@@ -23,6 +23,8 @@ _FIRST_INTERVAL_S = 0.2
 _LEAST_INTERVAL_S = 0.03
 _MOST_INTERVAL_S = 1.0
 _BACKOFF = 1.5
+_PATIENCE_S = 2.0
+"""VERSIONS and REFUSED prove nothing: whoever sees the call can send them, and the true answer may still come."""
 
 
 class ClientHandshake:
@@ -31,6 +33,7 @@ class ClientHandshake:
         "_exchange",
         "_expires_at",
         "_flight",
+        "_gives_up_at",
         "_interval_s",
         "_is_due",
         "_profile",
@@ -40,6 +43,7 @@ class ClientHandshake:
         "_sent_at",
         "_server_id",
         "_token",
+        "_told",
         "_tries",
         "agreement",
         "failure",
@@ -60,7 +64,9 @@ class ClientHandshake:
         self._sent_at = now
         self._send_at = now
         self._is_due = True
-        self._expires_at = now + profile.handshake_timeout_s
+        self._expires_at = self._gives_up_at = now + profile.handshake_timeout_s
+        self._told: tuple[CloseCode, str] | None = None
+        """What VERSIONS or REFUSED said; it is reported when nothing better comes."""
         self.state = HandshakeState.PROVING_ADDRESS
         self.agreement: Agreement | None = None
         self.failure: tuple[CloseCode, str] | None = None
@@ -72,9 +78,9 @@ class ClientHandshake:
             case ServerRecords(_, server_id, records) if self.state is HandshakeState.EXCHANGING:
                 self._on_records(server_id, records, now)
             case Versions(_, versions) if VERSION not in versions and self.state is HandshakeState.PROVING_ADDRESS:
-                self._on_other_version(max(versions))
+                self._on_told(*_other_version(max(versions)), now)
             case Refused(_, code):
-                self._on_refused(code)
+                self._on_told(*_refusal(code), now)
             case _:
                 pass
 
@@ -87,7 +93,8 @@ class ClientHandshake:
         elif self.state is HandshakeState.EXCHANGING and token != self._token:
             # The old one has expired, or the address has changed: the same flight goes out under the new one.
             self._token = token
-            self._is_due = True
+            # Forged ones shall not have us flood the server.
+            self._is_due = self._is_due or now - self._sent_at >= _LEAST_INTERVAL_S
 
     def _on_records(self, server_id: bytes, records: bytes, now: float) -> None:
         if self._server_id is None:
@@ -119,18 +126,10 @@ class ClientHandshake:
         )
         self.state = HandshakeState.COMPLETE
 
-    def _on_other_version(self, newest: int) -> None:
-        older = "This program is" if newest > VERSION else "The program on the other side is"
-        self._fail(
-            CloseCode.INCOMPATIBLE_VERSION,
-            f"{older} too old: here link version {VERSION} is spoken, there {newest}. Please upgrade it.",
-        )
-
-    def _on_refused(self, code: int) -> None:
-        if code == CloseCode.BUSY:
-            self._fail(CloseCode.BUSY, "The other side accepts no more links at the moment.")
-        else:
-            self._fail(CloseCode.HANDSHAKE_FAILED, "The other side broke the handshake off.")
+    def _on_told(self, code: CloseCode, reason: str, now: float) -> None:
+        if self._told is None:
+            self._gives_up_at = min(self._expires_at, now + _PATIENCE_S)
+        self._told = (code, reason)
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         self.state = HandshakeState.FAILED
@@ -142,6 +141,8 @@ class ClientHandshake:
             self._round_trip_s = min(self._round_trip_s or sample, sample)
 
     def _start_flight(self, records: list[bytes], now: float) -> None:
+        self._told = None
+        self._gives_up_at = self._expires_at
         self._flight.replace(records)
         self._tries = 0
         self._is_due = True
@@ -153,14 +154,14 @@ class ClientHandshake:
     def handle_timer(self, now: float) -> None:
         if self.state not in {HandshakeState.PROVING_ADDRESS, HandshakeState.EXCHANGING}:
             return
-        if now >= self._expires_at:
-            self._fail(CloseCode.UNREACHABLE, "Nobody answers at this address.")
+        if now >= self._gives_up_at:
+            self._fail(*(self._told or (CloseCode.UNREACHABLE, "Nobody answers at this address.")))
         elif not self._is_due and now >= self._send_at:
             self._repeated = True
             self._is_due = True
 
     def next_deadline(self) -> float:
-        return min(self._send_at, self._expires_at)
+        return min(self._send_at, self._gives_up_at)
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         if not self._is_due or self.state in {HandshakeState.COMPLETE, HandshakeState.FAILED}:
@@ -175,3 +176,15 @@ class ClientHandshake:
         return [
             encode_preamble(ClientRecords(self._client_id, self._token, body)) for body in self._flight.next_bodies()
         ]
+
+
+def _other_version(newest: int) -> tuple[CloseCode, str]:
+    older = "This program is" if newest > VERSION else "The program on the other side is"
+    reason = f"{older} too old: here link version {VERSION} is spoken, there {newest}. Please upgrade it."
+    return CloseCode.INCOMPATIBLE_VERSION, reason
+
+
+def _refusal(code: int) -> tuple[CloseCode, str]:
+    if code == CloseCode.BUSY:
+        return CloseCode.BUSY, "The other side accepts no more links at the moment."
+    return CloseCode.HANDSHAKE_FAILED, "The other side broke the handshake off."

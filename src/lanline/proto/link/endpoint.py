@@ -13,6 +13,7 @@ from lanline.errors import CloseCode, MalformedPacket
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
 from lanline.proto.link.clienthandshake import ClientHandshake
 from lanline.proto.link.handshake import KeyExchanges
+from lanline.proto.link.handshakelimits import Bucket, HandshakeLimits
 from lanline.proto.link.link import Address, Handshake, Link, LinkState
 from lanline.proto.link.outgoing import SEALED_OVERHEAD_BYTES
 from lanline.proto.link.preamble import (
@@ -36,12 +37,14 @@ Burst = tuple[Address, list[bytes]]
 StreamHandler = Callable[[bytes, Address, float], None]
 """Takes a stream packet, which is sealed once for many and not by a link (docs/protocol/media.md)."""
 _CROSSED = "The other side called at the same moment."
-MAX_HALF_OPEN = 1024
-MAX_HALF_OPEN_OF_HOST = 128
 _CROSSING_S = 2.0
 _TICKS_PER_S = 500
 """Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
+_MOST_PREAMBLE_BYTES = 2048
+"""Of packets that nobody has sealed. Honest ones hold at most a datagram of the size that passes everywhere."""
+_ANSWERS_PER_S, _ANSWERS_AT_ONCE = 4000, 64
+"""To strangers who begin: to answer costs twice what it costs to read. Who is not answered asks again."""
 _RESETS_AT_ONCE = 100
 _RESETS_SPAN_S = 0.01
 """An answer costs more than all else that is done for a packet of no link: a flood of them gets no more than these."""
@@ -63,6 +66,8 @@ class Endpoint:
         self._exchanges = exchanges
         self._entropy = entropy
         self._profile = profile or LinkProfile()
+        self._limits: HandshakeLimits[Link] = HandshakeLimits(self._profile)
+        self._answers = Bucket(_ANSWERS_AT_ONCE)
         self._accepts = accepts
         self._max_links = max_links
         self._id_prefix = id_prefix
@@ -80,6 +85,10 @@ class Endpoint:
         self._streams: dict[bytes, StreamHandler] = {}
         self._timers: list[tuple[float, int, Link]] = []
         self._order = count()
+
+    def remember_host(self, host: str) -> None:
+        """Somebody who is trusted calls from there, and is let in whatever strangers do. `trust` does the same."""
+        self._limits.remember(host)
 
     @property
     def links(self) -> list[Link]:
@@ -121,6 +130,7 @@ class Endpoint:
             entropy=self._entropy,
             emit=self._on_event,
             wake=self._wake,
+            remember=self._limits.remember,
         )
         self._links[local_id] = link
         self._wake(link)
@@ -165,6 +175,8 @@ class Endpoint:
             elif len(data) > SEALED_OVERHEAD_BYTES:
                 self._reset(data[:CONNECTION_ID_BYTES], address, now)
             return
+        if len(data) > _MOST_PREAMBLE_BYTES:
+            return
         try:
             packet = decode_preamble(data)
         except MalformedPacket:
@@ -175,11 +187,11 @@ class Endpoint:
         match packet:
             case Hello(client_id):
                 if self._accepts and not self._prefers_own_call(client_id, address, now):
-                    self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
+                    self._ask_for_proof(client_id, address, now, is_hello=True)
             case ClientRecords():
                 self._on_client_records(packet, address, now)
             case OtherVersion(client_id, _, is_hello):
-                if is_hello and self._accepts:
+                if is_hello and self._accepts and self._may_answer(now):
                     self._reply(Versions(client_id, bytes([VERSION])), address)
             case Reset(connection_id, token):
                 link = self._by_remote_id.get(connection_id)
@@ -192,6 +204,13 @@ class Endpoint:
                     if link.state is LinkState.ESTABLISHED and link in self._calls:
                         self._calls[link] = now + _CROSSING_S
                         self._drop_answers_to(link, now)
+
+    def _may_answer(self, now: float) -> bool:
+        return self._answers.take(now, _ANSWERS_PER_S, _ANSWERS_AT_ONCE)
+
+    def _ask_for_proof(self, client_id: bytes, address: Address, now: float, *, is_hello: bool) -> None:
+        if (is_hello and self._limits.is_known(address[0])) or self._may_answer(now):
+            self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
 
     def _reply(self, packet: Preamble, address: Address) -> None:
         self._replies.append((address, [encode_preamble(packet)]))
@@ -212,30 +231,23 @@ class Endpoint:
             # A late twin of a packet that has long led to a link.
             return
         if not self._proof.check(packet.token, address, client_id, now):
-            self._reply(Retry(client_id, self._proof.make(address, client_id, now)), address)
+            self._ask_for_proof(client_id, address, now, is_hello=False)
             return
         if (link is None or link.state is LinkState.HANDSHAKING) and self._prefers_own_call(client_id, address, now):
             return
         if link is None:
-            if not self._has_half_open_room(address[0]):
-                # The client asks again, and by then others are done.
-                return
             if len(self._links) >= self._max_links:
                 self._reply(Refused(client_id, CloseCode.BUSY), address)
                 return
+            if not self._limits.may_begin(address[0], now):
+                # The client asks again, and by then there may be a place.
+                return
             link = self._accept(client_id, address, now)
         link.receive_preamble(packet, address, now)
+        if link.state is not LinkState.HANDSHAKING:
+            self._limits.end(link)
         if link.state is LinkState.CLOSED:
             self._reply(Refused(client_id, CloseCode.HANDSHAKE_FAILED), address)
-
-    def _has_half_open_room(self, host: str) -> bool:
-        """One host must not take all of it, and keep the others out."""
-        half_open = self._half_open
-        if len(half_open) < MAX_HALF_OPEN_OF_HOST:
-            return True
-        if len(half_open) >= MAX_HALF_OPEN:
-            return False
-        return sum(link.address[0] == host for link in half_open.values()) < MAX_HALF_OPEN_OF_HOST
 
     # Crossing calls: two hosts that call each other need one link, that of the greater client id. A call stays in
     # `_calls` until late packets of another can no longer come, an answer in `_half_open` until its caller is heard.
@@ -271,6 +283,10 @@ class Endpoint:
             local_id, client_id, address, ServerHandshake(client_id, local_id, exchange, self._profile, now)
         )
         self._half_open[client_id] = link
+        displaced = self._limits.begin(link, address[0], now)
+        if displaced is not None:
+            self._limits.end(displaced)
+            displaced.close(CloseCode.BUSY, "Others call.", now)
         return link
 
     def datagrams_to_send(self, now: float) -> list[Burst]:
@@ -283,6 +299,8 @@ class Endpoint:
             datagrams = link.datagrams_to_send(now)
             if datagrams:
                 bursts.append((link.address, datagrams))
+            if link.new_address is not None:
+                bursts += link.questions(now)
             if link.state is LinkState.CLOSED:
                 self._forget(link)
             else:
@@ -291,6 +309,7 @@ class Endpoint:
 
     def _forget(self, link: Link) -> None:
         self._links.pop(link.local_id, None)
+        self._limits.end(link)
         for links in (self._by_remote_id, self._half_open):
             # The peer chose this id, and may have chosen it twice.
             if links.get(link.remote_id) is link:

@@ -32,6 +32,9 @@ _MAX_RANGE_SPAN = 0xFFFFFFFF
 _MAX_OFFSET = 2**62
 _MAX_REASON_BYTES = 256
 
+MAX_OTHER_FRAMES = 32
+"""How many frames beside STREAM and DATAGRAM one packet may hold. An honest sender needs fewer than ten."""
+
 ENCODED_PING = bytes([PING])
 
 
@@ -148,6 +151,7 @@ def encode_close(code: int, reason: str) -> bytes:
 def decode_frames(payload: bytes) -> list[Frame]:
     frames: list[Frame] = []
     position, end = 0, len(payload)
+    others = acks = 0
     try:
         while position < end:
             kind = payload[position]
@@ -161,6 +165,10 @@ def decode_frames(payload: bytes) -> list[Frame]:
             elif kind == PADDING:
                 break
             else:
+                others += kind != DATAGRAM
+                acks += kind == ACK
+                if others > MAX_OTHER_FRAMES or acks > 1:
+                    raise ProtocolViolation("a packet holds more frames than there is a use for")
                 frame, position = _decode_other(kind, payload, position)
                 frames.append(frame)
     except (struct.error, KeyError, IndexError) as cause:

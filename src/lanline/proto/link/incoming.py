@@ -28,6 +28,9 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.link.received import ReceivedPackets
 from lanline.proto.link.receivestream import ReceiveStream
 
+_STRANGER_FRAMES = 1024
+"""What somebody may send before `trust`, packets and frames together. To sign in takes a tenth of it."""
+
 
 class Incoming:
     __slots__ = (
@@ -36,10 +39,12 @@ class Incoming:
         "_outgoing",
         "_profile",
         "_received",
+        "_stranger_frames",
         "_stranger_window_bytes",
         "_streams",
         "close_frame",
         "peer_reset_token",
+        "response",
     )
 
     def __init__(
@@ -52,7 +57,10 @@ class Incoming:
         self._opener: Opener | None = None
         self._streams: dict[Channel, ReceiveStream] = {}
         self._stranger_window_bytes = profile.stranger_window_bytes
+        self._stranger_frames = None if profile.stranger_window_bytes is None else _STRANGER_FRAMES
         self.peer_reset_token: bytes | None = None
+        self.response: bytes | None = None
+        """The data of the latest RESPONSE."""
         self.close_frame: CloseFrame | None = None
 
     def start(self, opener: Opener) -> None:
@@ -67,7 +75,12 @@ class Incoming:
             return None
         payload = self._opener.open(header, number, packet[HEADER_BYTES:])
         is_eliciting = False
-        for frame in decode_frames(payload):
+        decoded = decode_frames(payload)
+        if self._stranger_frames is not None:
+            self._stranger_frames -= 1 + len(decoded)
+            if self._stranger_frames < 0:
+                raise ProtocolViolation("too much was sent by somebody who has not signed in")
+        for frame in decoded:
             if type(frame) is StreamFrame:
                 is_eliciting = True
                 self._on_stream(frame)
@@ -81,12 +94,21 @@ class Incoming:
 
     def is_genuine(self, packet: bytes) -> bool:
         """Whether the peer has sealed it; nothing is done about what it says."""
+        return self._open_again(packet) is not None
+
+    def _open_again(self, packet: bytes) -> bytes | None:
         assert self._opener is not None
         try:
-            self._opener.open(packet[:HEADER_BYTES], _number_of(packet), packet[HEADER_BYTES:])
+            return self._opener.open(packet[:HEADER_BYTES], _number_of(packet), packet[HEADER_BYTES:])
         except MalformedPacket:
-            return False
-        return True
+            return None
+
+    def responses_in_copy(self, packet: bytes) -> list[bytes]:
+        """The RESPONSE frames of a packet whose number has been seen before; nothing else of it counts."""
+        payload = self._open_again(packet)
+        if payload is None:
+            return []
+        return [frame.data for frame in decode_frames(payload) if type(frame) is ResponseFrame]
 
     @property
     def largest_received(self) -> int:
@@ -121,7 +143,7 @@ class Incoming:
 
     def trust(self) -> None:
         """The peer hears of it with the next limit; until then it keeps to the first one, which holds again."""
-        self._stranger_window_bytes = None
+        self._stranger_window_bytes = self._stranger_frames = None
         for channel, stream in self._streams.items():
             stream.widen(self._window_of(channel), self._profile.max_message_bytes, INITIAL_LIMIT_BYTES)
 
@@ -135,9 +157,9 @@ class Incoming:
             case ResetTokenFrame(token):
                 self.peer_reset_token = token
             case ChallengeFrame(data):
-                self._outgoing.outbox.write_control(encode_response(data))
+                self._outgoing.response = encode_response(data)
             case ResponseFrame(data):
-                self._outgoing.on_response(data)
+                self.response = data
             case CloseFrame():
                 self.close_frame = frame
             case _:

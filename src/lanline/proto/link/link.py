@@ -13,9 +13,10 @@ from lanline.proto.channels import UNRELIABLE_CHANNELS, Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, PeerMoved
 from lanline.proto.framing import MessageParser, frame_message
 from lanline.proto.link.clienthandshake import ClientHandshake
-from lanline.proto.link.frames import CHALLENGE_BYTES, ENCODED_PING, CloseFrame, encode_reset_token
+from lanline.proto.link.frames import ENCODED_PING, CloseFrame, encode_reset_token
 from lanline.proto.link.handshake import Agreement, HandshakeState
 from lanline.proto.link.incoming import Incoming
+from lanline.proto.link.newaddress import RANDOM_BYTES, NewAddress
 from lanline.proto.link.outgoing import Outgoing
 from lanline.proto.link.preamble import ClientRecords, Refused, Retry, ServerRecords, Versions
 from lanline.proto.link.profile import LinkProfile
@@ -25,6 +26,7 @@ from lanline.proto.link.serverhandshake import ServerHandshake
 Address = tuple[str, int]
 Handshake = ClientHandshake | ServerHandshake
 _LINGER_PROBE_TIMEOUTS = 3
+_MOST_LINGER_S = 3.0
 _PATIENCE_OF_SERVER = 1.2
 
 
@@ -53,13 +55,16 @@ class Link:
         "_emit_own",
         "_entropy",
         "_expected_fingerprint",
+        "_goodbyes_missed",
         "_handshake",
         "_incoming",
+        "_is_trusted",
         "_keepalive_s",
         "_last_received_at",
         "_linger_until",
         "_outgoing",
         "_profile",
+        "_remember",
         "_reset_token",
         "_silent_since",
         "_wake",
@@ -67,6 +72,7 @@ class Link:
         "binding",
         "is_client",
         "local_id",
+        "new_address",
         "peer_fingerprint",
         "remote_id",
         "scheduled",
@@ -86,10 +92,14 @@ class Link:
         entropy: Callable[[int], bytes],
         emit: Callable[[Link, LinkEvent], None],
         wake: Callable[[Link], None],
+        remember: Callable[[str], None],
     ) -> None:
+        """`remember` is told where somebody is who is trusted."""
         self.local_id = local_id
         self.remote_id = remote_id
         self.address = address
+        """Where the peer has shown that it receives: by the token of the handshake, or the answer to a challenge."""
+        self.new_address: NewAddress | None = None
         self.state = LinkState.HANDSHAKING
         self.is_client = isinstance(handshake, ClientHandshake)
         self.peer_fingerprint = b""
@@ -102,6 +112,8 @@ class Link:
         self._entropy = entropy
         self._emit_own: Callable[[LinkEvent], None] = partial(emit, self)
         self._wake = wake
+        self._remember = remember
+        self._is_trusted = False
         received = ReceivedPackets(profile.ack_every, profile.ack_delay_s)
         self._outgoing = Outgoing(profile, received, self._emit_own)
         self._incoming = Incoming(profile, received, self._outgoing, self._emit_own)
@@ -112,6 +124,7 @@ class Link:
         self._silent_since: float | None = None
         self._close_text: tuple[int, str] = (0, "")
         self._close_due = False
+        self._goodbyes_missed = 0
         self._linger_until = 0.0
 
     def _enter(self, state: LinkState) -> None:
@@ -177,10 +190,8 @@ class Link:
 
     @property
     def proven_address(self) -> Address | None:
-        """Where the peer has shown that it receives; none while it moves, and when the link is not open."""
-        if self.state is LinkState.ESTABLISHED and self._outgoing.is_address_proven:
-            return self.address
-        return None
+        """Where packets go that are not of the link's own; none when the link is not open."""
+        return self.address if self.state is LinkState.ESTABLISHED else None
 
     @property
     def largest_datagram_bytes(self) -> int:
@@ -191,7 +202,9 @@ class Link:
         return self._outgoing.recovery.round_trip.smoothed_s
 
     def trust(self) -> None:
+        self._is_trusted = True
         self._incoming.trust()
+        self._remember(self.address[0])
 
     def release(self, channel: Channel, size_bytes: int) -> None:
         if self.state is LinkState.ESTABLISHED and self._incoming.release(channel, size_bytes):
@@ -207,7 +220,8 @@ class Link:
         self._close_text = (code, reason)
         self._close_due = True
         recovery = self._outgoing.recovery
-        self._linger_until = now + _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
+        linger_s = _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
+        self._linger_until = now + min(linger_s, _MOST_LINGER_S)
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 
@@ -229,7 +243,7 @@ class Link:
             if not isinstance(packet, ClientRecords):
                 handshake.receive(packet, now)
         elif isinstance(packet, ClientRecords):
-            self.address = address
+            self._move_by_token(address, now)
             handshake.receive(packet, now)
         self._follow_handshake(handshake, now)
         self._wake(self)
@@ -268,8 +282,12 @@ class Link:
         if self.state is not LinkState.ESTABLISHED:
             self._repeat_goodbye(packet)
             return
-        has_moved = address != self.address
-        largest = self._incoming.largest_received if has_moved else 0
+        is_elsewhere = address != self.address
+        if is_elsewhere and self.is_client:
+            # A server does not move (RFC 9000, 9): this is somebody who sends copies on.
+            return
+        may_move = is_elsewhere or self.new_address is not None
+        largest = self._incoming.largest_received if may_move else 0
         try:
             number = self._incoming.receive(packet, now)
         except MalformedPacket:
@@ -277,19 +295,18 @@ class Link:
         except ProtocolViolation as violation:
             self.close(CloseCode.PROTOCOL_VIOLATION, str(violation), now)
             return
-        if number is None:
-            return
-        if not has_moved:
-            self._outgoing.credit(len(packet))
-        elif number > largest:
-            self._move(address, len(packet))
-        self._on_heard(now)
+        if may_move:
+            self._consider_move(packet, address, now, is_copy=number is None, is_latest=(number or 0) > largest)
+        if number is not None:
+            self._on_heard(now)
 
     def _repeat_goodbye(self, packet: bytes) -> None:
-        """The peer has not heard it yet: once for each packet of its."""
+        """The peer has not heard it yet. Once for its 1st, 2nd, 4th, 8th … packet: it may not want to hear."""
         if self.state is LinkState.CLOSING and self._incoming.is_genuine(packet):
-            self._close_due = True
-            self._wake(self)
+            self._goodbyes_missed += 1
+            if self._goodbyes_missed & (self._goodbyes_missed - 1) == 0:
+                self._close_due = True
+                self._wake(self)
 
     def _on_heard(self, now: float) -> None:
         self._handshake = None
@@ -300,11 +317,57 @@ class Link:
         if self._outgoing.has_work:
             self._wake(self)
 
-    def _move(self, address: Address, received_bytes: int) -> None:
+    # Moves. Until one is proven, everything but the questions goes where it went before.
+
+    def _consider_move(self, packet: bytes, address: Address, now: float, *, is_copy: bool, is_latest: bool) -> None:
+        new = self.new_address
+        if address == self.address:
+            # An onlooker's copy may have been faster than the answer itself, which still says where the peer is.
+            is_answer = (
+                is_copy and new is not None and any(map(new.is_answer, self._incoming.responses_in_copy(packet)))
+            )
+            if is_latest or is_answer:
+                self.new_address = None
+            return
+        if new is None or new.address != address:
+            if not is_latest:
+                return
+            probe_timeout_s = self._outgoing.recovery.round_trip.probe_timeout_s
+            new = self.new_address = NewAddress(address, self._entropy(RANDOM_BYTES), probe_timeout_s, now)
+        if is_copy:
+            return
+        new.credit(len(packet))
+        new.answer_from_here(self._incoming.response)
+        self._settle_move(new, now)
+        self._wake(self)
+
+    def _settle_move(self, new: NewAddress, now: float) -> None:
+        if new.has_moved(now):
+            self._move(new.address, now)
+        elif new.is_over(now):
+            self.new_address = None
+
+    def _move_by_token(self, address: Address, now: float) -> None:
+        """The records came with a token that only who receives at this address can have."""
+        if address != self.address and self.state is LinkState.ESTABLISHED:
+            self._move(address, now)
         self.address = address
-        self._outgoing.path_changed(self._entropy(CHALLENGE_BYTES))
-        self._outgoing.credit(received_bytes)
+
+    def _move(self, address: Address, now: float) -> None:
+        self.new_address = None
+        self.address = address
+        self._outgoing.path_changed(now)
+        if self._is_trusted:
+            self._remember(address[0])
         self._emit_own(PeerMoved(address))
+
+    def questions(self, now: float) -> list[tuple[Address, list[bytes]]]:
+        """Whether the peer has moved."""
+        new = self.new_address
+        if new is None or self.state is not LinkState.ESTABLISHED:
+            return []
+        asked = zip((self.address, new.address), new.questions(now), strict=True)
+        return [(address, [self._outgoing.seal_challenge(each)]) for address, each in asked if each is not None]
 
     def _on_close(self, frame: CloseFrame) -> None:
         if self.state is LinkState.ESTABLISHED:
@@ -345,6 +408,8 @@ class Link:
     def _handle_established_timer(self, now: float) -> None:
         profile = self._profile
         self._outgoing.handle_timer(now)
+        if self.new_address is not None:
+            self._settle_move(self.new_address, now)
         tries = self._outgoing.recovery.timeouts
         if now >= self._dead_at() or (profile.max_tries is not None and tries >= profile.max_tries):
             self._finish(CloseCode.UNREACHABLE, "The other side does not answer any more.", by_peer=False)
@@ -367,6 +432,9 @@ class Link:
     def next_deadline(self) -> float | None:
         if self.state is LinkState.ESTABLISHED:
             packets_at = self._outgoing.next_deadline()
+            new = self.new_address
+            if new is not None:
+                packets_at = new.due_at if packets_at is None else min(packets_at, new.due_at)
             if packets_at is None:
                 return min(self._dead_at(), self._ask_at())
             # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.

@@ -28,7 +28,8 @@ class Outbox:
         self.streams: list[SendStream] = []
         self._datagrams: deque[bytes] | None = None
         self._datagram_bytes = 0
-        self._control: list[bytes] = []
+        self._control: dict[bytes, bytes] = {}
+        """One frame of a kind, and of a channel where it names one: the latest says all. So nobody can make it long."""
         self.has_long_write = False
 
     def stream(self, channel: Channel) -> SendStream:
@@ -58,8 +59,8 @@ class Outbox:
             self._datagram_bytes -= len(self._datagrams.popleft())
 
     def write_control(self, frame: bytes) -> None:
-        if frame not in self._control:
-            self._control.append(frame)
+        kind = frame[:2] if frame[0] == frames.MAX_DATA else frame[:1]
+        self._control[kind] = frame
 
     @property
     def is_pending(self) -> bool:
@@ -98,10 +99,15 @@ class Outbox:
         if not self._control:
             return (), room
         taken: list[bytes] = []
-        while self._control and len(self._control[0]) <= room:
-            frame = self._control.pop(0)
+        for frame in self._control.values():
+            if len(frame) > room:
+                break
             room -= len(frame)
             taken.append(frame)
+        if len(taken) == len(self._control):
+            self._control.clear()
+        else:
+            self._control = dict(list(self._control.items())[len(taken) :])
         parts.extend(taken)
         return tuple(taken), room
 

@@ -14,7 +14,7 @@ from lanline.proto.link import frames
 from lanline.proto.link.congestion import Congestion, Pacer, pacing_rate
 from lanline.proto.link.frames import DATAGRAM_OVERHEAD_BYTES, STREAM_OVERHEAD_BYTES, AckFrame
 from lanline.proto.link.mtu import PathMtu
-from lanline.proto.link.newaddress import NewAddress
+from lanline.proto.link.newaddress import CHALLENGE_PACKET_BYTES
 from lanline.proto.link.outbox import WORTHWHILE_ROOM, Outbox
 from lanline.proto.link.preamble import CONNECTION_ID_BYTES
 from lanline.proto.link.profile import LinkProfile
@@ -24,6 +24,8 @@ from lanline.proto.link.sendstream import Chunk
 
 HEADER_BYTES = CONNECTION_ID_BYTES + 8
 SEALED_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
+_LEAST_PAYLOAD_BYTES = CHALLENGE_PACKET_BYTES - SEALED_OVERHEAD_BYTES
+"""A peer that finds us at another address may ask there only if as much came from there."""
 _PERSISTENT_TIMEOUTS = 3
 _MUCH_PACKETS = 8
 """So many in one turn are worth a search for larger ones."""
@@ -36,7 +38,6 @@ class Outgoing:
         "_is_searching",
         "_limit_frames",
         "_mtu",
-        "_new_address",
         "_next_number",
         "_paced_until",
         "_pacer",
@@ -47,6 +48,7 @@ class Outgoing:
         "_sealer",
         "outbox",
         "recovery",
+        "response",
     )
 
     def __init__(self, profile: LinkProfile, received: ReceivedPackets, emit: Callable[[LinkEvent], None]) -> None:
@@ -63,7 +65,8 @@ class Outgoing:
         self._limit_frames: dict[int, bytes] = {}
         self._next_number = 0
         self._probes = 0
-        self._new_address: NewAddress | None = None
+        self.response: bytes | None = None
+        """Goes out at once and is not repeated: who still wants to know asks again."""
         self._sealer: Sealer | None = None
         self._remote_id = b""
 
@@ -78,10 +81,6 @@ class Outgoing:
         self._remote_id = remote_id
         self._sealer = sealer
         self.recovery.start(round_trip_s, was_lossy, now)
-
-    @property
-    def is_address_proven(self) -> bool:
-        return self._new_address is None
 
     @property
     def largest_datagram_bytes(self) -> int:
@@ -111,22 +110,19 @@ class Outgoing:
                 # Whatever else waited would have found room.
                 break
         is_searching = self._is_searching or len(packets) >= _MUCH_PACKETS
-        if is_searching and self._new_address is None and not self._mtu.is_probing and self._has_room_for_probe:
+        if is_searching and not self._mtu.is_probing and self._has_room_for_probe:
             probe = self._pack_mtu_probe(now)
             if probe is not None:
                 packets.append(probe)
+        if self.response is not None:
+            packets.append(self._seal(self.response))
+            self.response = None
         if self._received.is_ack_due(now):
-            room = self._room()
-            if room < WORTHWHILE_ROOM:
-                self._received.postpone_ack()
-            else:
-                packets.append(self._seal(self._received.take_ack(now, room)))
+            packets.append(self._seal(self._received.take_ack(now, self._room())))
         return packets
 
     def _room(self) -> int:
-        room = self._mtu.current - SEALED_OVERHEAD_BYTES
-        new_address = self._new_address
-        return room if new_address is None else min(room, new_address.allowance_bytes - SEALED_OVERHEAD_BYTES)
+        return self._mtu.current - SEALED_OVERHEAD_BYTES
 
     @property
     def _has_room_for_probe(self) -> bool:
@@ -157,7 +153,6 @@ class Outgoing:
         return not (
             self._probes
             or self.recovery.loss.rate
-            or self._new_address is not None
             or self._received.waiting
             or self._profile.window_packets is not None
         )
@@ -204,8 +199,6 @@ class Outgoing:
 
     def _pack(self, room: int, now: float) -> bytes | None:
         """A packet of what waits, with an acknowledgement when there is one; None when nothing waits."""
-        if room < WORTHWHILE_ROOM:
-            return None
         ack_bytes = self._received.ack_bytes
         room -= ack_bytes
         parts: list[bytes] = []
@@ -227,6 +220,8 @@ class Outgoing:
         if ack_bytes:
             parts.append(self._received.take_ack(now, room + ack_bytes))
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(payload) < _LEAST_PAYLOAD_BYTES:
+            payload = payload.ljust(_LEAST_PAYLOAD_BYTES, bytes([frames.PADDING]))
         number = self._next_number
         sealed = self._seal(payload)
         size = len(sealed)
@@ -274,10 +269,10 @@ class Outgoing:
         assert self._sealer is not None
         number = self._next_number
         self._next_number = number + 1
-        sealed = self._sealer.seal(self._remote_id, number, payload)
-        if self._new_address is not None:
-            self._new_address.allowance_bytes -= len(sealed)
-        return sealed
+        return self._sealer.seal(self._remote_id, number, payload)
+
+    def seal_challenge(self, challenge: bytes) -> bytes:
+        return self._seal(frames.encode_challenge(challenge))
 
     def seal_close(self, code: int, reason: str) -> bytes:
         return self._seal(frames.encode_close(code, reason))
@@ -288,6 +283,7 @@ class Outgoing:
         return bool(
             self._received.waiting
             or self._probes
+            or self.response is not None
             or self.outbox.is_pending
             or self._is_searching
             or self.recovery.suspects_loss
@@ -348,8 +344,6 @@ class Outgoing:
     def _is_worth_repeating(self, frame: bytes) -> bool:
         if frame[0] == frames.MAX_DATA:
             return self._limit_frames.get(frame[1]) == frame
-        if frame[0] == frames.CHALLENGE:
-            return self._new_address is not None and self._new_address.is_asked(frame[1:])
         return frame[0] != frames.PING
 
     def handle_timer(self, now: float) -> None:
@@ -382,20 +376,11 @@ class Outgoing:
 
     # A new path.
 
-    def path_changed(self, challenge: bytes) -> None:
-        """The peer speaks from another address: nothing learned of the old path holds, and the new one is unproven."""
+    def path_changed(self, now: float) -> None:
+        """The peer is at another address: what is in flight went to the old one, and nothing learned of that holds."""
+        self._on_lost(self.recovery.take_all_lost(), now)
         self.recovery.path_changed()
         self._congestion = self._fresh_congestion()
         self._mtu = self._fresh_mtu()
         self.outbox.drop_datagrams_over(self._mtu.current - SEALED_OVERHEAD_BYTES)
-        self._new_address = NewAddress(challenge)
-        self.outbox.write_control(frames.encode_challenge(challenge))
         self._probes = max(self._probes, 1)
-
-    def on_response(self, response: bytes) -> None:
-        if self._new_address is not None and self._new_address.is_asked(response):
-            self._new_address = None
-
-    def credit(self, received_bytes: int) -> None:
-        if self._new_address is not None:
-            self._new_address.credit(received_bytes)

@@ -11,7 +11,7 @@ _STEADY_MEMORY_PACKETS = 256
 
 
 class WindowedMinimum:
-    """The least value of the last 10 to 20 seconds."""
+    """The least value of this window and of the one before. A window ends with the first sample after 10 s."""
 
     __slots__ = ("_current", "_previous", "_turn_at")
 

@@ -32,6 +32,10 @@ class LinkProfile:
     keepalive_s: float = 15.0
     dead_after_s: float = 30.0
     handshake_timeout_s: float = 10.0
+    handshakes_per_s: float = 200.0
+    """Which all strangers together may begin; each costs half a millisecond."""
+    handshakes_of_network_per_s: float = 50.0
+    """Of those, one network (`model.addresses.network_of`). Each host of somebody who is trusted may as many again."""
 
     max_message_bytes: int = 16 * 1024 * 1024
     send_buffer_bytes: int = 4 * 1024 * 1024

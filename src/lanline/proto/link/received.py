@@ -99,11 +99,6 @@ class ReceivedPackets:
             return 0
         return ACK_BYTES + ACK_RANGE_BYTES * (min(len(self._numbers), MAX_ACK_RANGES) - 1)
 
-    def postpone_ack(self) -> None:
-        """It may not be sent now; it goes along with whatever may."""
-        self._immediate = False
-        self.deadline = None
-
     def take_ack(self, now: float, room: int) -> bytes:
         self.waiting = 0
         self._waiting_bytes = 0

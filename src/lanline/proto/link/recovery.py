@@ -239,5 +239,8 @@ class Recovery:
             self.loss.update(63, 1, now)
 
     def path_changed(self) -> None:
+        """After `take_all_lost`. What arrives of it after all says nothing about the new path."""
+        self._declared_lost = None
+        self.timeouts = 0
         self.round_trip = RoundTrip(self.round_trip.smoothed_s, self._profile.ack_delay_s)
         self.loss = LossRate()

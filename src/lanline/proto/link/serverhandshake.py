@@ -11,6 +11,8 @@ from lanline.proto.link.preamble import ClientRecords, ServerRecords, encode_pre
 from lanline.proto.link.profile import LinkProfile
 
 _LEAST_REPEAT_INTERVAL_S = 0.02
+_MOST_PACKETS = 64
+"""OpenSSL works at each. An honest client that has to repeat everything for 10 s sends fewer."""
 
 
 class ServerHandshake:
@@ -20,6 +22,7 @@ class ServerHandshake:
         "_expires_at",
         "_flight",
         "_is_due",
+        "_packets",
         "_profile",
         "_repeats",
         "_sent_at",
@@ -38,6 +41,7 @@ class ServerHandshake:
         self._profile = profile
         self._flight = Flight(profile)
         self._repeats = 0
+        self._packets = 0
         self._is_due = False
         self._sent_at = now
         self._expires_at = now + profile.handshake_timeout_s
@@ -49,13 +53,16 @@ class ServerHandshake:
         if self._exchange is None:
             self._repeat_flight(now)
             return
+        self._packets += 1
+        if self._packets > _MOST_PACKETS:
+            self._fail("more came than a handshake takes")
+            return
         try:
             flight = self._exchange.advance(packet.records)
             if self._exchange.is_complete:
                 self._complete(self._exchange, now)
         except (MalformedPacket, IdentityProblem) as problem:
-            self.state = HandshakeState.FAILED
-            self.failure = (CloseCode.HANDSHAKE_FAILED, f"The handshake failed: {problem}.")
+            self._fail(str(problem))
             return
         if flight:
             self._flight.replace(flight)
@@ -63,6 +70,10 @@ class ServerHandshake:
             self._is_due = True
         else:
             self._repeat_flight(now)
+
+    def _fail(self, problem: str) -> None:
+        self.state = HandshakeState.FAILED
+        self.failure = (CloseCode.HANDSHAKE_FAILED, f"The handshake failed: {problem}.")
 
     def _complete(self, exchange: KeyExchange, now: float) -> None:
         self.agreement = agree(

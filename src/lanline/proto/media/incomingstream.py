@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lanline.crypto.streams import StreamOpener
 from lanline.errors import MalformedPacket
 from lanline.proto.media.frame import ReceivedFrame
@@ -95,6 +97,11 @@ class IncomingStream:
 
     # What is not complete.
 
+    @property
+    def awaits_something(self) -> bool:
+        """Most rungs of a broadcast stand still: only those that do not have deadlines, and something to ask for."""
+        return bool(self._reassembler.open_frames or self._holes.gaps)
+
     def _open_frames(self, patience_s: float) -> list[tuple[OpenFrame, float]]:
         return [
             (partial, self._expected_at(partial) + patience_s)
@@ -138,7 +145,7 @@ class IncomingStream:
     def oldest_awaited(self) -> float:
         """The id of the oldest frame that may still become complete; infinity when nothing is missing."""
         ids = [*self._reassembler.open_frames, *(gap.frame_id for gap in self._holes.gaps)]
-        return min(ids, default=float("inf"))
+        return min(ids, default=math.inf)
 
     def next_deadline(self, patience_s: float) -> float:
         frames = self._open_frames(patience_s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from lanline.proto.media.fec import block_count, block_of
+from lanline.proto.media.fec import block_count
 from lanline.proto.media.holes import Gap, Holes
 from lanline.proto.media.pacing import UsualSize
 from lanline.proto.media.reassembler import ClosedFrame, OpenFrame
@@ -74,10 +74,10 @@ class NackPlanner:
         tail_due = partial.last_arrival + self._holes.wait_s + self._longest_pause_s(partial)
         is_over = self._is_due(tail_due, now) or self._holes.is_past(partial.end_number)
         total, reach = partial.head.total_chunks, self._holes.reach
-        wanted = list(partial.wanted)
+        wanted, blocks = list(partial.wanted), block_count(total)
         due: list[list[int]] = [[] for _ in wanted]
         for index in partial.missing_indexes():
-            number, block = partial.first_number + index, block_of(index, total)
+            number, block = partial.first_number + index, index % blocks
             is_due = number >= reach and (self._is_missing(number, now) or now >= tail_due)
             if is_due and not self._is_asked(number, now, rtt):
                 due[block].append(number)

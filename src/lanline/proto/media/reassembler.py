@@ -73,8 +73,9 @@ class OpenFrame:
 
     def missing_indexes(self) -> list[int]:
         """Data chunks that are not there, in blocks that still want some."""
+        chunks, wanted, blocks = self.chunks, self.wanted, len(self.wanted)
         total = self.head.total_chunks
-        return [index for index in range(total) if index not in self.chunks and self.wanted[block_of(index, total)] > 0]
+        return [index for index in range(total) if index not in chunks and wanted[index % blocks] > 0]
 
     def payload(self) -> bytes:
         head = self.head

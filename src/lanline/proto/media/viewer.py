@@ -6,6 +6,7 @@ came from where the publisher is has been looked at before.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import msgspec
@@ -234,13 +235,14 @@ class Viewer:
     # From frames that are complete, or cannot become so, to what is shown and asked for.
 
     def _go_on(self, now: float) -> None:
-        audio = self._streams.get(self._audio_id)
+        waiting = {stream_id: stream for stream_id, stream in self._streams.items() if stream.awaits_something}
+        audio = waiting.pop(self._audio_id, None)
         if audio is not None:
             audio.give_up_late(self._sound_patience_s, -1, now)
-        pictures = [stream for stream_id, stream in self._streams.items() if stream_id != self._audio_id]
+        pictures = waiting.values()
         for stream in pictures:
             stream.give_up_late(self.patience_s, self._picture.last_shown_id, now)
-        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=float("inf"))))
+        self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=math.inf)))
         if self._picture.needs_key:
             self._ask_for_key(now)
         if self._repairs:
@@ -263,6 +265,8 @@ class Viewer:
 
     def _ask_for_repairs(self, now: float) -> None:
         for stream_id, stream in self._streams.items():
+            if not stream.awaits_something:
+                continue
             numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)
             self.statistics.asked_for += len(numbers)
             for start in range(0, len(numbers), MOST_NACKED):
@@ -281,8 +285,12 @@ class Viewer:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [stream.next_deadline(self._patience_with(stream_id)) for stream_id, stream in self._streams.items()]
+        times = [
+            stream.next_deadline(self._patience_with(stream_id))
+            for stream_id, stream in self._streams.items()
+            if stream.awaits_something
+        ]
         if self._reports.next_look_at is not None:
             times.append(self._reports.next_look_at)
-        earliest = min(times, default=float("inf"))
-        return None if earliest == float("inf") else earliest
+        earliest = min(times, default=math.inf)
+        return None if earliest == math.inf else earliest

@@ -62,6 +62,8 @@ class WebSocketLink:
         self._media = UnreliableOutgoing(profile.unreliable_buffer_bytes)
         strangers_bytes = profile.stranger_window_bytes
         self._is_trusted = strangers_bytes is None
+        if self._is_trusted:
+            stack.trust()
         window_bytes = strangers_bytes or profile.receive_window_bytes
         most_bytes = strangers_bytes or profile.max_message_bytes
         self._incoming = {channel: ReliableIncoming(channel, window_bytes, most_bytes) for channel in RELIABLE_CHANNELS}
@@ -94,6 +96,10 @@ class WebSocketLink:
     def has_ended_output(self) -> bool:
         """After the next `bytes_to_send` there will be none."""
         return self._state in ENDED_STATES
+
+    @property
+    def is_trusted(self) -> bool:
+        return self._is_trusted
 
     @property
     def has_more_to_send(self) -> bool:
@@ -180,6 +186,7 @@ class WebSocketLink:
 
     def trust(self) -> None:
         self._is_trusted = True
+        self._stack.trust()
         for incoming in self._incoming.values():
             incoming.widen(self._profile.receive_window_bytes, self._profile.max_message_bytes)
 

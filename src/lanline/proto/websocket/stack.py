@@ -32,6 +32,11 @@ from lanline.proto.websocket.upgrade import (
 MAX_WAITING_PONGS = 256
 """RFC 6455, 5.5.3 asks for an answer to the newest ping only; nobody honest has this many unread."""
 
+MAX_STRANGER_PIECES = 256
+"""Frames, and records of TLS, of somebody who has not signed in: signing in takes a dozen of each."""
+_STRANGER_PIECE_BYTES = 1024
+"""So much of a stranger's is taken apart before what it came to is counted: tiny frames cost most for a byte."""
+
 _TLS_HANDSHAKE_RECORD = 0x16
 """RFC 8446, 5.1: the first byte of a ClientHello."""
 
@@ -56,7 +61,16 @@ StackOutput = Unit | StackSecured | StackOpened | StackEnded
 
 
 class WebSocketStack:
-    __slots__ = ("_is_open", "_is_secure", "_plain_answer", "_protocol", "_tls", "_upgrade_bytes", "_was_reached")
+    __slots__ = (
+        "_is_open",
+        "_is_secure",
+        "_pieces_left",
+        "_plain_answer",
+        "_protocol",
+        "_tls",
+        "_upgrade_bytes",
+        "_was_reached",
+    )
 
     def __init__(self, tls: TlsSession, protocol: ClientProtocol | ServerProtocol) -> None:
         self._tls = tls
@@ -64,6 +78,7 @@ class WebSocketStack:
         self._was_reached = False
         self._is_secure = False
         self._is_open = False
+        self._pieces_left: int | None = MAX_STRANGER_PIECES
         self._upgrade_bytes = 0
         self._plain_answer = b""
 
@@ -76,6 +91,10 @@ class WebSocketStack:
     def server(cls, context: SSL.Context) -> WebSocketStack:
         return cls(TlsSession(context, is_server=True), server_protocol())
 
+    def trust(self) -> None:
+        """The peer is no stranger: it may send as much as it likes."""
+        self._pieces_left = None
+
     def receive_bytes(self, data: bytes) -> Iterator[StackOutput]:
         if not self._was_reached and isinstance(self._protocol, ServerProtocol) and data[0] != _TLS_HANDSHAKE_RECORD:
             if b"GET ".startswith(data[:4]):
@@ -83,14 +102,27 @@ class WebSocketStack:
             yield StackEnded(CloseCode.HANDSHAKE_FAILED, "The caller does not speak TLS.")
             return
         self._was_reached = True
+        for piece in self._in_pieces(data):
+            yield from self._receive_sealed(piece)
+
+    def _in_pieces(self, data: bytes) -> Iterator[bytes]:
+        if self._pieces_left is None:
+            yield data
+            return
+        for start in range(0, len(data), _STRANGER_PIECE_BYTES):
+            yield data[start : start + _STRANGER_PIECE_BYTES]
+
+    def _receive_sealed(self, data: bytes) -> Iterator[StackOutput]:
         records = self._tls.receive_bytes(data)
         if self._tls.established and not self._is_secure:
             self._is_secure = True
             yield StackSecured()
             if isinstance(self._protocol, ClientProtocol):
                 self._protocol.send_request(self._protocol.connect())
+        yield from self._count(len(records))
         for record in records:
-            yield from self._receive_record(record)
+            for piece in self._in_pieces(record):
+                yield from self._receive_plaintext(piece)
         if self._tls.failure is not None:
             yield self._tls_failed()
         elif self._tls.ended:
@@ -132,9 +164,16 @@ class WebSocketStack:
             return answer
         return self._tls.bytes_to_send()
 
-    def _receive_record(self, record: bytes) -> Iterator[StackOutput]:
-        self._protocol.receive_data(record)
+    def _count(self, pieces: int) -> Iterator[StackEnded]:
+        if self._pieces_left is not None:
+            self._pieces_left -= pieces
+            if self._pieces_left < 0:
+                yield StackEnded(CloseCode.PROTOCOL_VIOLATION, "Too much was sent before signing in.")
+
+    def _receive_plaintext(self, plaintext: bytes) -> Iterator[StackOutput]:
+        self._protocol.receive_data(plaintext)
         events = self._protocol.events_received()
+        yield from self._count(len(events))
         if not self._is_open and isinstance(self._protocol, ServerProtocol) and self._spoke_too_early(len(events)):
             yield StackEnded(CloseCode.HANDSHAKE_FAILED, "The client did not wait for the answer to its request.")
             return
@@ -145,7 +184,7 @@ class WebSocketStack:
         elif len(self._protocol.writes) > MAX_WAITING_PONGS:
             yield StackEnded(CloseCode.PROTOCOL_VIOLATION, "The peer sends pings and does not read the answers.")
         elif not self._is_open:
-            yield from self._check_opening(len(record))
+            yield from self._check_opening(len(plaintext))
 
     def _receive_event(self, event: Frame | Request | Response) -> Iterator[StackOutput]:
         if isinstance(event, Frame):

@@ -2,100 +2,87 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+import sqlite3
+from typing import Any
 
 from lanline.errors import NameTaken, RecordExists, RecordMissing
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
-from lanline.storage.sqlite.schema import accounts, devices
 
-_ACCOUNTS = select(
-    accounts.c.id, accounts.c.name, accounts.c.created_ms, accounts.c.is_admin, accounts.c.is_banned
-).order_by(accounts.c.id)
-_DEVICES = select(
-    devices.c.id,
-    devices.c.account,
-    devices.c.fingerprint,
-    devices.c.label,
-    devices.c.added_ms,
-    devices.c.revoked_ms,
-).order_by(devices.c.id)
+_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned FROM accounts "
+_DEVICES = "SELECT id, account, fingerprint, label, added_ms, revoked_ms FROM devices "
 
 
 class SqliteAccountsView:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def by_id(self, account: AccountId) -> Account | None:
-        row = self._connection.execute(_ACCOUNTS.where(accounts.c.id == account)).one_or_none()
-        return Account(*row) if row else None
+        return _account(self._connection.execute(_ACCOUNTS + "WHERE id = ?", (account,)).fetchone())
 
     def by_name(self, name: str) -> Account | None:
-        found = _ACCOUNTS.where(accounts.c.folded_name == folded_name(name))
-        row = self._connection.execute(found).one_or_none()
-        return Account(*row) if row else None
+        found = self._connection.execute(_ACCOUNTS + "WHERE folded_name = ?", (folded_name(name),))
+        return _account(found.fetchone())
 
     def all(self) -> list[Account]:
-        return [Account(*row) for row in self._connection.execute(_ACCOUNTS)]
+        found = map(_account, self._connection.execute(_ACCOUNTS + "ORDER BY id"))
+        return [account for account in found if account is not None]
 
     def password_hash(self, account: AccountId) -> str | None:
-        found = select(accounts.c.password_hash).where(accounts.c.id == account)
-        return self._connection.execute(found).scalar_one_or_none()
+        row = self._connection.execute("SELECT password_hash FROM accounts WHERE id = ?", (account,)).fetchone()
+        return row[0] if row else None
+
+    def message_bytes(self, account: AccountId) -> int:
+        row = self._connection.execute("SELECT message_bytes FROM accounts WHERE id = ?", (account,)).fetchone()
+        return row[0] if row else 0
 
     def device(self, device: DeviceId) -> Device | None:
-        row = self._connection.execute(_DEVICES.where(devices.c.id == device)).one_or_none()
-        return Device(*row) if row else None
+        return _device(self._connection.execute(_DEVICES + "WHERE id = ?", (device,)).fetchone())
 
     def device_by_fingerprint(self, fingerprint: bytes) -> Device | None:
-        row = self._connection.execute(_DEVICES.where(devices.c.fingerprint == fingerprint)).one_or_none()
-        return Device(*row) if row else None
+        return _device(self._connection.execute(_DEVICES + "WHERE fingerprint = ?", (fingerprint,)).fetchone())
 
     def devices(self, account: AccountId) -> list[Device]:
-        return [Device(*row) for row in self._connection.execute(_DEVICES.where(devices.c.account == account))]
+        found = self._connection.execute(_DEVICES + "WHERE account = ? ORDER BY id", (account,))
+        return [Device(*row) for row in found]
 
     def all_devices(self) -> list[Device]:
-        return [Device(*row) for row in self._connection.execute(_DEVICES)]
+        return [Device(*row) for row in self._connection.execute(_DEVICES + "ORDER BY id")]
 
 
 class SqliteAccounts(SqliteAccountsView):
     def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
         self._check_free(name)
-        row = {
-            "name": name,
-            "folded_name": folded_name(name),
-            "created_ms": created_ms,
-            "is_admin": is_admin,
-            "is_banned": False,
-            "password_hash": password_hash,
-        }
-        key = self._connection.execute(insert(accounts).values(row)).inserted_primary_key
-        assert key is not None
-        return Account(AccountId(key[0]), name, created_ms, is_admin)
+        added = self._connection.execute(
+            "INSERT INTO accounts (name, folded_name, created_ms, is_admin, is_banned, password_hash) "
+            "VALUES (?, ?, ?, ?, FALSE, ?) RETURNING id",
+            (name, folded_name(name), created_ms, is_admin, password_hash),
+        )
+        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin)
 
     def change(self, account: Account) -> None:
         self._check_free(account.name, account.id)
-        row = {
-            "name": account.name,
-            "folded_name": folded_name(account.name),
-            "is_admin": account.is_admin,
-            "is_banned": account.is_banned,
-        }
-        self._update(account.id, row)
+        self._update(
+            account.id,
+            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?",
+            (account.name, folded_name(account.name), account.is_admin, account.is_banned),
+        )
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
-        self._update(account, {"password_hash": password_hash})
+        self._update(account, "password_hash = ?", (password_hash,))
 
     def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
         if self.device_by_fingerprint(fingerprint) is not None:
             raise RecordExists("The key of this device is known already.")
-        row = {"account": account, "fingerprint": fingerprint, "label": label, "added_ms": added_ms}
-        key = self._connection.execute(insert(devices).values(row)).inserted_primary_key
-        assert key is not None
-        return Device(DeviceId(key[0]), account, fingerprint, label, added_ms)
+        added = self._connection.execute(
+            "INSERT INTO devices (account, fingerprint, label, added_ms) VALUES (?, ?, ?, ?) RETURNING id",
+            (account, fingerprint, label, added_ms),
+        )
+        return Device(DeviceId(added.fetchone()[0]), account, fingerprint, label, added_ms)
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None:
-        changed = update(devices).where(devices.c.id == device, devices.c.revoked_ms.is_(None))
-        if not self._connection.execute(changed.values(revoked_ms=revoked_ms)).rowcount and not self.device(device):
+        revoke = "UPDATE devices SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
+        if not self._connection.execute(revoke, (revoked_ms, device)).rowcount and not self.device(device):
             raise RecordMissing("There is no such device.")
 
     def _check_free(self, name: str, mine: AccountId | None = None) -> None:
@@ -107,6 +94,17 @@ class SqliteAccounts(SqliteAccountsView):
             raise NameTaken(f"The name {name} is taken.")
         raise NameTaken(f"The name {name} is taken: it looks like {owner.name}.")
 
-    def _update(self, account: AccountId, row: dict[str, object]) -> None:
-        if not self._connection.execute(update(accounts).where(accounts.c.id == account).values(row)).rowcount:
+    def _update(self, account: AccountId, columns: str, values: tuple[object, ...]) -> None:
+        if not self._connection.execute(f"UPDATE accounts SET {columns} WHERE id = ?", (*values, account)).rowcount:  # noqa: S608 -- no word of it comes from outside
             raise RecordMissing("There is no such account.")
+
+
+def _account(row: tuple[Any, ...] | None) -> Account | None:
+    if row is None:
+        return None
+    number, name, created_ms, is_admin, is_banned = row
+    return Account(number, name, created_ms, bool(is_admin), bool(is_banned))
+
+
+def _device(row: tuple[Any, ...] | None) -> Device | None:
+    return Device(*row) if row else None

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+import sqlite3
 
 from lanline.errors import InvalidInput
 from lanline.model.accounts import AccountId
 from lanline.model.blobs import MAX_BLOB_BYTES, BlobId, blob_id
-from lanline.storage.sqlite.schema import blobs, settings
 
 
 class SqliteBlobsView:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def has(self, blob: BlobId) -> bool:
+        return self._connection.execute("SELECT 1 FROM blobs WHERE id = ?", (blob,)).fetchone() is not None
+
     def get(self, blob: BlobId) -> bytes | None:
-        return self._connection.execute(select(blobs.c.data).where(blobs.c.id == blob)).scalar_one_or_none()
+        row = self._connection.execute("SELECT data FROM blobs WHERE id = ?", (blob,)).fetchone()
+        return row[0] if row else None
 
     def size_bytes(self, owner: AccountId) -> int:
-        total = select(func.coalesce(func.sum(blobs.c.size_bytes), 0)).where(blobs.c.owner == owner)
-        size: int = self._connection.execute(total).scalar_one()
-        return size
+        row = self._connection.execute("SELECT blob_bytes FROM accounts WHERE id = ?", (owner,)).fetchone()
+        return row[0] if row else 0
 
     def sizes(self) -> dict[AccountId, int]:
-        totals = select(blobs.c.owner, func.sum(blobs.c.size_bytes)).group_by(blobs.c.owner)
-        return {AccountId(owner): size for owner, size in self._connection.execute(totals)}
+        return dict(self._connection.execute("SELECT id, blob_bytes FROM accounts WHERE blob_bytes > 0").fetchall())
 
 
 class SqliteBlobs(SqliteBlobsView):
@@ -33,26 +33,31 @@ class SqliteBlobs(SqliteBlobsView):
         if len(data) > MAX_BLOB_BYTES:
             raise InvalidInput(f"A part of a file has at most {MAX_BLOB_BYTES} bytes, not {len(data)}.")
         blob = blob_id(data)
-        row = {"id": blob, "owner": owner, "created_ms": now_ms, "size_bytes": len(data), "data": data}
-        self._connection.execute(upsert(blobs).values(row).on_conflict_do_nothing(index_elements=["id"]))
+        if not self.has(blob):
+            self._connection.execute(
+                "INSERT INTO blobs (id, owner, created_ms, size_bytes, data) VALUES (?, ?, ?, ?, ?)",
+                (blob, owner, now_ms, len(data), data),
+            )
+            self._connection.execute("UPDATE accounts SET blob_bytes = blob_bytes + ? WHERE id = ?", (len(data), owner))
         return blob
 
     def drop(self, blob: BlobId) -> None:
-        self._connection.execute(delete(blobs).where(blobs.c.id == blob))
+        dropped = self._connection.execute("DELETE FROM blobs WHERE id = ? RETURNING size_bytes, owner", (blob,))
+        self._connection.executemany("UPDATE accounts SET blob_bytes = blob_bytes - ? WHERE id = ?", dropped.fetchall())
 
 
 class SqliteSettingsView:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def get(self, name: str) -> bytes | None:
-        return self._connection.execute(select(settings.c.value).where(settings.c.name == name)).scalar_one_or_none()
+        row = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
 
 class SqliteSettings(SqliteSettingsView):
     def put(self, name: str, value: bytes | None) -> None:
         if value is None:
-            self._connection.execute(delete(settings).where(settings.c.name == name))
-            return
-        put = upsert(settings).values(name=name, value=value)
-        self._connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+            self._connection.execute("DELETE FROM settings WHERE name = ?", (name,))
+        else:
+            self._connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))

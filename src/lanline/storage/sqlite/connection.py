@@ -5,11 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import cast
-
-from sqlalchemy import Connection, create_engine
-from sqlalchemy import Engine as Database
-from sqlalchemy.pool import NullPool
 
 FILE_NAME = "lanline.sqlite"
 
@@ -27,37 +22,25 @@ _WRITER_SETUP = (
 _READER_SETUP = ("PRAGMA query_only = ON",)
 
 
-def database_at(folder: Path) -> Database:
-    """AUTOCOMMIT: neither SQLAlchemy nor the driver begins or ends a transaction by itself."""
+def connect_writer(folder: Path) -> sqlite3.Connection:
     path = folder / FILE_NAME
-
-    def connect() -> sqlite3.Connection:
-        if not path.exists():
-            # What stands in it is nobody else's business, so it is made before SQLite would.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
-
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    if not path.exists():
+        # What stands in it is nobody else's business, so it is made before SQLite would.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    return _connect(folder, _WRITER_SETUP)
 
 
-def connect_writer(database: Database) -> Connection:
-    return _set_up(database.connect(), _WRITER_SETUP)
+def connect_reader(folder: Path) -> sqlite3.Connection:
+    return _connect(folder, _READER_SETUP)
 
 
-def connect_reader(database: Database) -> Connection:
-    return _set_up(database.connect(), _READER_SETUP)
-
-
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """For the hot paths, and for the words that bound a transaction."""
-    return cast("sqlite3.Connection", connection.connection.driver_connection)
-
-
-def _set_up(connection: Connection, words: tuple[str, ...]) -> Connection:
-    driver = driver_of(connection)
+def _connect(folder: Path, setup: tuple[str, ...]) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
+    )
     try:
-        for word in words:
-            driver.execute(word)
+        for statement in setup:
+            connection.execute(statement)
     except sqlite3.Error:
         connection.close()
         raise

@@ -7,23 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy import Engine as Database
-from sqlalchemy.exc import DBAPIError
-
 from lanline.errors import StorageClosed, StorageUnusable
+from lanline.sqlsteps import newest_number
 from lanline.storage.api import Transaction, View
 from lanline.storage.sqlite.accounts import SqliteAccounts, SqliteAccountsView
 from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSettings, SqliteSettingsView
-from lanline.storage.sqlite.connection import connect_reader, connect_writer, database_at, driver_of
+from lanline.storage.sqlite.connection import connect_reader, connect_writer
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
-from lanline.storage.sqlite.migration import migrate, stored_revision
+from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
-from lanline.storage.sqlite.schema import REVISION
-from lanline.wholefile import sync_folder
+from lanline.wholefile import make_folder, sync_folder
 
 T = TypeVar("T")
 
@@ -41,9 +37,8 @@ class _TransactionLost(Exception):
 
 
 class SqliteView:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.driver = driver_of(connection)
         self.accounts = SqliteAccountsView(connection)
         self.logs = SqliteLogsView(connection)
         self.rooms = SqliteRoomsView(connection)
@@ -53,7 +48,7 @@ class SqliteView:
 
 
 class SqliteTransaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self.accounts = SqliteAccounts(connection)
         self.logs = SqliteLogs(connection)
         self.rooms = SqliteRooms(connection)
@@ -63,13 +58,11 @@ class SqliteTransaction:
 
 
 class SqliteEngine:
-    def __init__(self, folder: Path, lock: FolderLock, database: Database, writer: Connection) -> None:
+    def __init__(self, folder: Path, lock: FolderLock, writer: sqlite3.Connection) -> None:
         """Use `open`."""
         self._folder = folder
         self._lock = lock
-        self._database = database
         self._writer = writer
-        self._driver = driver_of(writer)
         self._transaction = SqliteTransaction(writer)
         self._idle_views: list[SqliteView] = []
         self._is_closed = False
@@ -86,26 +79,25 @@ class SqliteEngine:
             return cls._open_locked(folder, lock)
         except BaseException as cause:
             lock.release()
-            if isinstance(cause, OSError | sqlite3.Error | DBAPIError):
+            if isinstance(cause, OSError | sqlite3.Error):
                 raise _opening_problem(cause, folder) from cause
             raise
 
     @classmethod
     def _open_locked(cls, folder: Path, lock: FolderLock) -> SqliteEngine:
-        revision = stored_revision(folder)
-        database = database_at(folder)
-        writer = connect_writer(database)
+        version = stored_version(folder)
+        writer = connect_writer(folder)
         try:
-            if revision != REVISION:
-                migrate(writer)
-            if revision is None:  # SQLite sees to the name of the WAL, nobody to that of the database
+            if version != newest_number(MIGRATIONS):
+                migrate(writer, version)
+            if version == 0:  # SQLite sees to the name of the WAL, nobody to that of the database
                 sync_folder(folder)
             # SQLite opens a file that may only be read all the same. That is to be told now, not with a message.
-            driver_of(writer).execute("DELETE FROM settings WHERE FALSE")
+            writer.execute("DELETE FROM settings WHERE FALSE")
         except BaseException:
             writer.close()
             raise
-        return cls(folder, lock, database, writer)
+        return cls(folder, lock, writer)
 
     def transact(self, works: Sequence[Callable[[Transaction], object]]) -> list[object]:
         if self._is_closed:
@@ -125,48 +117,48 @@ class SqliteEngine:
         return outcomes
 
     def _run(self, works: Sequence[Callable[[Transaction], object]], places: list[int], outcomes: list[object]) -> None:
-        driver = self._driver
+        writer = self._writer
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            writer.execute("BEGIN IMMEDIATE")
             for place in places:
                 outcomes[place] = self._attempt(works[place], place)
-            driver.execute("COMMIT")
+            writer.execute("COMMIT")
         except Exception as cause:
-            if driver.in_transaction:
-                driver.execute("ROLLBACK")
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
             problem = storage_problem(cause, self._folder)
             if problem is cause:
                 raise
             raise problem from cause
 
     def _attempt(self, work: Callable[[Transaction], object], place: int) -> object:
-        driver = self._driver
-        driver.execute("SAVEPOINT work")
+        writer = self._writer
+        writer.execute("SAVEPOINT work")
         outcome: object
         try:
             outcome = work(self._transaction)
         except Exception as cause:
             outcome = storage_problem(cause, self._folder)
-            if not driver.in_transaction:
+            if not writer.in_transaction:
                 raise _TransactionLost(place, outcome) from cause
-            driver.execute("ROLLBACK TO work")
-        if not driver.in_transaction:
+            writer.execute("ROLLBACK TO work")
+        if not writer.in_transaction:
             problem = StorageUnusable(f"The database in {self._folder} gave up. Nothing was kept of this; try again.")
             raise _TransactionLost(place, problem)
-        driver.execute("RELEASE work")
+        writer.execute("RELEASE work")
         return outcome
 
     def read(self, work: Callable[[View], T]) -> T:
         try:
             view = self._take_view()
             try:
-                view.driver.execute("BEGIN")
+                view.connection.execute("BEGIN")
                 return work(view)
             finally:
-                if view.driver.in_transaction:
-                    view.driver.execute("ROLLBACK")
+                if view.connection.in_transaction:
+                    view.connection.execute("ROLLBACK")
                 self._put_back(view)
-        except (sqlite3.Error, DBAPIError) as cause:
+        except sqlite3.Error as cause:
             raise storage_problem(cause, self._folder) from cause
 
     def _take_view(self) -> SqliteView:
@@ -176,7 +168,7 @@ class SqliteEngine:
         try:
             return self._idle_views.pop()
         except IndexError:
-            return SqliteView(connect_reader(self._database))
+            return SqliteView(connect_reader(self._folder))
 
     def _put_back(self, view: SqliteView) -> None:
         self._idle_views.append(view)
@@ -205,5 +197,4 @@ def _opening_problem(cause: Exception, folder: Path) -> Exception:
 
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True)
-        sync_folder(folder.parent)
+        make_folder(folder)

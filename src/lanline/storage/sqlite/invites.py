@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
 
 from lanline.errors import InviteUnusable, RecordExists
+from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite
-from lanline.storage.sqlite.schema import invites
 
-_INVITES = select(
-    invites.c.token_hash,
-    invites.c.uses_left,
-    invites.c.expires_ms,
-    invites.c.grants_admin,
-    invites.c.creator,
-    invites.c.created_ms,
-).order_by(invites.c.created_ms, invites.c.token_hash)
+_INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms FROM invites "
 
 
 class SqliteInvitesView:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def by_token_hash(self, token_hash: bytes) -> Invite | None:
-        row = self._connection.execute(_INVITES.where(invites.c.token_hash == token_hash)).one_or_none()
-        return Invite(*row) if row else None
+        row = self._connection.execute(_INVITES + "WHERE token_hash = ?", (token_hash,)).fetchone()
+        return _invite(row) if row else None
 
     def all(self) -> list[Invite]:
-        return [Invite(*row) for row in self._connection.execute(_INVITES)]
+        return list(map(_invite, self._connection.execute(_INVITES + "ORDER BY created_ms, token_hash")))
 
 
 class SqliteInvites(SqliteInvitesView):
     def add(self, invite: Invite) -> None:
         if self.by_token_hash(invite.token_hash) is not None:
             raise RecordExists("There is such an invite already.")
-        self._connection.execute(insert(invites).values(msgspec.structs.asdict(invite)))
+        self._connection.execute(
+            "INSERT INTO invites (token_hash, uses_left, expires_ms, grants_admin, creator, created_ms) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            msgspec.structs.astuple(invite),
+        )
 
     def use(self, token_hash: bytes, now_ms: int) -> Invite:
         invite = self.by_token_hash(token_hash)
@@ -46,9 +45,18 @@ class SqliteInvites(SqliteInvitesView):
         if not invite.is_usable(now_ms):
             raise InviteUnusable("The invite is used up. Ask for a new one.")
         used = msgspec.structs.replace(invite, uses_left=invite.uses_left - 1)
-        taken = update(invites).where(invites.c.token_hash == token_hash)
-        self._connection.execute(taken.values(uses_left=used.uses_left))
+        self._connection.execute("UPDATE invites SET uses_left = ? WHERE token_hash = ?", (used.uses_left, token_hash))
         return used
 
     def drop(self, token_hash: bytes) -> None:
-        self._connection.execute(delete(invites).where(invites.c.token_hash == token_hash))
+        self._connection.execute("DELETE FROM invites WHERE token_hash = ?", (token_hash,))
+
+    def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
+        self._connection.execute(
+            "DELETE FROM invites WHERE created_ms >= ?1 AND (?2 IS NULL OR creator = ?2)", (since_ms, creator)
+        )
+
+
+def _invite(row: tuple[Any, ...]) -> Invite:
+    token_hash, uses_left, expires_ms, grants_admin, creator, created_ms = row
+    return Invite(token_hash, uses_left, expires_ms, bool(grants_admin), creator, created_ms)

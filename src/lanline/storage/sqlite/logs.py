@@ -1,29 +1,24 @@
-"""The rows of logs, entries and cursors.
-
-Entries and cursors are written and read for every message, so they go to the driver in plain SQL: to run one statement
-through SQLAlchemy costs several times as much as the statement.
-"""
+"""The rows of logs, entries and cursors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import starmap
+from sqlite3 import Connection
 from sqlite3 import Cursor as Found
 from typing import Any
 
-from sqlalchemy import Connection, select
-
 from lanline.errors import RecordMissing
 from lanline.model.accounts import AccountId, DeviceId
-from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
-from lanline.storage.sqlite import schema
-from lanline.storage.sqlite.connection import driver_of
+from lanline.model.logs import ENTRY_COST_BYTES, Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
 
 _ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
 _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
+_END = "SELECT head, (SELECT time_ms FROM entries WHERE log = logs.id AND sequence = head) FROM logs WHERE id = ?"
+_COUNT = "UPDATE accounts SET message_bytes = message_bytes + ? WHERE id = ?"
 _MOVE_HEAD = "UPDATE logs SET head = ? WHERE id = ?"
 # Only a repeat is passed over; were a sequence number taken, that must be heard.
 _APPEND = (
@@ -45,75 +40,77 @@ _Row = tuple[Any, ...]
 class SqliteLogsView:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._driver = driver_of(connection)
 
     def log(self, log: LogId) -> Log | None:
-        found = select(schema.logs.c.kind, schema.logs.c.head).where(schema.logs.c.id == log)
-        row = self._connection.execute(found).one_or_none()
-        return Log(log, LogKind(row.kind), row.head) if row else None
+        row = self._connection.execute("SELECT kind, head FROM logs WHERE id = ?", (log,)).fetchone()
+        return Log(log, LogKind(row[0]), row[1]) if row else None
 
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
-        found = ((log, self._driver.execute(_HEAD, (log,)).fetchone()) for log in logs)
+        found = ((log, self._connection.execute(_HEAD, (log,)).fetchone()) for log in logs)
         return {log: row[0] for log, row in found if row}
 
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
-        rows = _fetch(self._driver.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
+        rows = _fetch(self._connection.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
         return list(starmap(Entry, rows))
 
     def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
-        rows = _fetch(self._driver.execute(_BEFORE, (log, sequence, max(limit, 0))), most_bytes)
+        rows = _fetch(self._connection.execute(_BEFORE, (log, sequence, max(limit, 0))), most_bytes)
         rows.reverse()
         return list(starmap(Entry, rows))
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None:
-        row = self._driver.execute(_FIND, (log, account, entry_id)).fetchone()
+        row = self._connection.execute(_FIND, (log, account, entry_id)).fetchone()
         return Entry(*row) if row else None
 
     def cursor(self, log: LogId, device: DeviceId) -> Cursor:
-        row = self._driver.execute(_CURSOR, (log, device)).fetchone()
+        row = self._connection.execute(_CURSOR, (log, device)).fetchone()
         return Cursor(*row) if row else Cursor()
 
     def cursors(self, log: LogId) -> dict[DeviceId, Cursor]:
-        return {device: Cursor(*row) for device, *row in self._driver.execute(_CURSORS, (log,))}
+        return {device: Cursor(*row) for device, *row in self._connection.execute(_CURSORS, (log,))}
 
     def device_cursors(self, device: DeviceId) -> dict[LogId, Cursor]:
-        return {log: Cursor(*row) for log, *row in self._driver.execute(_DEVICE_CURSORS, (device,))}
+        return {log: Cursor(*row) for log, *row in self._connection.execute(_DEVICE_CURSORS, (device,))}
 
 
 class SqliteLogs(SqliteLogsView):
     def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
-        heads: dict[LogId, int] = {}
+        ends: dict[LogId, tuple[int, int]] = {}
+        sizes: dict[AccountId, int] = {}
         try:
-            return [self._append(entry, heads) for entry in entries]
+            return [self._append(entry, ends, sizes) for entry in entries]
         finally:
             # Also when one was refused: a work may go on after that, and those before it stand.
-            for log, head in heads.items():
-                self._driver.execute(_MOVE_HEAD, (head, log))
+            for log, (head, _) in ends.items():
+                self._connection.execute(_MOVE_HEAD, (head, log))
+            for account, size_bytes in sizes.items():
+                self._connection.execute(_COUNT, (size_bytes, account))
 
-    def _append(self, entry: NewEntry, heads: dict[LogId, int]) -> Appended:
+    def _append(self, entry: NewEntry, ends: dict[LogId, tuple[int, int]], sizes: dict[AccountId, int]) -> Appended:
         check_entry(entry)
-        log = entry.log
-        head = heads[log] if log in heads else self._head(log)
-        row = (
-            log,
-            head + 1,
-            entry.entry_id,
-            entry.account,
-            entry.device,
-            entry.time_ms,
-            entry.suite,
-            entry.content,
-        )
-        if self._driver.execute(_APPEND, row).rowcount:
-            heads[log] = head + 1
-            return Appended(head + 1, entry.time_ms)
-        sequence, time_ms = self._driver.execute(_FIRST, (log, entry.account, entry.entry_id)).fetchone()
+        log, account = entry.log, entry.account
+        head, last_ms = ends[log] if log in ends else self._end(log)
+        time_ms = max(entry.time_ms, last_ms)
+        row = (log, head + 1, entry.entry_id, account, entry.device, time_ms, entry.suite, entry.content)
+        if self._connection.execute(_APPEND, row).rowcount:
+            ends[log] = (head + 1, time_ms)
+            sizes[account] = sizes.get(account, 0) + len(entry.content) + ENTRY_COST_BYTES
+            return Appended(head + 1, time_ms)
+        sequence, time_ms = self._connection.execute(_FIRST, (log, account, entry.entry_id)).fetchone()
         return Appended(sequence, time_ms, is_repeat=True)
 
-    def _head(self, log: LogId) -> int:
-        row = self._driver.execute(_HEAD, (log,)).fetchone()
+    def _end(self, log: LogId) -> tuple[int, int]:
+        """The head, and the time of the newest entry."""
+        row = self._connection.execute(_END, (log,)).fetchone()
         if row is None:
-            raise RecordMissing("There is no such conversation.")
+            raise _no_such_log()
+        head, time_ms = row
+        return head, time_ms or 0
+
+    def _head(self, log: LogId) -> int:
+        row = self._connection.execute(_HEAD, (log,)).fetchone()
+        if row is None:
+            raise _no_such_log()
         head: int = row[0]
         return head
 
@@ -122,7 +119,7 @@ class SqliteLogs(SqliteLogsView):
         stands = self.cursor(log, device)
         moved = stands.advanced(min(cursor.delivered, head), min(cursor.read, head))
         if moved != stands:
-            self._driver.execute(_PUT_CURSOR, (log, device, moved.delivered, moved.read))
+            self._connection.execute(_PUT_CURSOR, (log, device, moved.delivered, moved.read))
         return moved
 
 
@@ -138,3 +135,7 @@ def _fetch(found: Found, most_bytes: int | None) -> list[_Row]:
         rows.append(row)
     found.close()
     return rows
+
+
+def _no_such_log() -> RecordMissing:
+    return RecordMissing("There is no such conversation.")

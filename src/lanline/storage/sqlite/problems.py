@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
 from lanline.errors import (
     LanlineError,
     RecordMissing,
@@ -21,10 +19,9 @@ _PRIMARY_CODE = 0xFF
 
 def storage_problem(cause: Exception, folder: Path) -> Exception:
     """The error to raise in place of one that the database raised; any other stays what it is."""
-    original = cause.orig if isinstance(cause, DBAPIError) else cause
-    if not isinstance(original, sqlite3.Error):
+    if not isinstance(cause, sqlite3.Error):
         return cause
-    problem = _translated(original, folder)
+    problem = _translated(cause, folder)
     problem.__cause__ = cause
     return problem
 

@@ -2,115 +2,107 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+import sqlite3
+from typing import Any
 
 from lanline.errors import NameTaken, RecordMissing
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId, LogKind
 from lanline.model.names import folded_name
 from lanline.model.rooms import Access, Direct, Membership, Role, Room, Standing, ordered_pair
-from lanline.storage.sqlite.schema import directs, logs, memberships, rooms
 
-_ROOMS = select(rooms.c.log, rooms.c.name, rooms.c.topic, rooms.c.access, rooms.c.creator, rooms.c.created_ms).order_by(
-    rooms.c.log
-)
-_MEMBERSHIPS = select(
-    memberships.c.log, memberships.c.account, memberships.c.role, memberships.c.standing, memberships.c.is_muted
-).order_by(memberships.c.log, memberships.c.account)
-_DIRECTS = select(directs.c.log, directs.c.lower, directs.c.higher).order_by(directs.c.log)
+_ROOMS = "SELECT log, name, topic, access, creator, created_ms FROM rooms "
+_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted FROM memberships "
+_DIRECTS = "SELECT log, lower, higher FROM directs "
 
 
 class SqliteRoomsView:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def by_log(self, log: LogId) -> Room | None:
-        row = self._connection.execute(_ROOMS.where(rooms.c.log == log)).one_or_none()
+        row = self._connection.execute(_ROOMS + "WHERE log = ?", (log,)).fetchone()
         return _room(row) if row else None
 
     def by_name(self, name: str) -> Room | None:
-        row = self._connection.execute(_ROOMS.where(rooms.c.folded_name == folded_name(name))).one_or_none()
+        row = self._connection.execute(_ROOMS + "WHERE folded_name = ?", (folded_name(name),)).fetchone()
         return _room(row) if row else None
 
     def all(self) -> list[Room]:
-        return [_room(row) for row in self._connection.execute(_ROOMS)]
+        return list(map(_room, self._connection.execute(_ROOMS + "ORDER BY log")))
 
     def membership(self, log: LogId, account: AccountId) -> Membership | None:
-        found = _MEMBERSHIPS.where(memberships.c.log == log, memberships.c.account == account)
-        row = self._connection.execute(found).one_or_none()
+        found = self._connection.execute(_MEMBERSHIPS + "WHERE log = ? AND account = ?", (log, account))
+        row = found.fetchone()
         return _membership(row) if row else None
 
     def members(self, log: LogId) -> list[Membership]:
-        return [_membership(row) for row in self._connection.execute(_MEMBERSHIPS.where(memberships.c.log == log))]
+        found = self._connection.execute(_MEMBERSHIPS + "WHERE log = ? ORDER BY account", (log,))
+        return list(map(_membership, found))
 
     def memberships(self, account: AccountId) -> list[Membership]:
-        found = _MEMBERSHIPS.where(memberships.c.account == account)
-        return [_membership(row) for row in self._connection.execute(found)]
+        found = self._connection.execute(_MEMBERSHIPS + "WHERE account = ? ORDER BY log", (account,))
+        return list(map(_membership, found))
 
     def direct(self, log: LogId) -> Direct | None:
-        row = self._connection.execute(_DIRECTS.where(directs.c.log == log)).one_or_none()
+        row = self._connection.execute(_DIRECTS + "WHERE log = ?", (log,)).fetchone()
         return Direct(*row) if row else None
 
     def direct_between(self, one: AccountId, other: AccountId) -> Direct | None:
-        lower, higher = ordered_pair(one, other)
-        found = _DIRECTS.where(directs.c.lower == lower, directs.c.higher == higher)
-        row = self._connection.execute(found).one_or_none()
+        found = self._connection.execute(_DIRECTS + "WHERE lower = ? AND higher = ?", ordered_pair(one, other))
+        row = found.fetchone()
         return Direct(*row) if row else None
 
     def directs(self, account: AccountId) -> list[Direct]:
-        found = _DIRECTS.where(or_(directs.c.lower == account, directs.c.higher == account))
-        return [Direct(*row) for row in self._connection.execute(found)]
+        found = self._connection.execute(_DIRECTS + "WHERE lower = ? OR higher = ? ORDER BY log", (account, account))
+        return [Direct(*row) for row in found]
 
 
 class SqliteRooms(SqliteRoomsView):
     def create(self, name: str, topic: str, access: Access, creator: AccountId, created_ms: int) -> Room:
         self._check_free(name)
         room = Room(self._new_log(LogKind.ROOM), name, topic, access, creator, created_ms)
-        row = {
-            "log": room.log,
-            "name": name,
-            "folded_name": folded_name(name),
-            "topic": topic,
-            "access": access.value,
-            "creator": creator,
-            "created_ms": created_ms,
-        }
-        self._connection.execute(insert(rooms).values(row))
+        self._connection.execute(
+            "INSERT INTO rooms (log, name, folded_name, topic, access, creator, created_ms) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (room.log, name, folded_name(name), topic, access.value, creator, created_ms),
+        )
         self.put_membership(Membership(room.log, creator, Role.OWNER))
         return room
 
     def change(self, room: Room) -> None:
         self._check_free(room.name, room.log)
-        row = {
-            "name": room.name,
-            "folded_name": folded_name(room.name),
-            "topic": room.topic,
-            "access": room.access.value,
-        }
-        if not self._connection.execute(update(rooms).where(rooms.c.log == room.log).values(row)).rowcount:
+        changed = self._connection.execute(
+            "UPDATE rooms SET name = ?, folded_name = ?, topic = ?, access = ? WHERE log = ?",
+            (room.name, folded_name(room.name), room.topic, room.access.value, room.log),
+        )
+        if not changed.rowcount:
             raise RecordMissing("There is no such room.")
 
     def put_membership(self, membership: Membership) -> None:
-        key = {"log": membership.log, "account": membership.account}
-        rest = {
-            "role": int(membership.role),
-            "standing": membership.standing.value,
-            "is_muted": membership.is_muted,
-        }
-        put = upsert(memberships).values(key | rest).on_conflict_do_update(index_elements=list(key), set_=rest)
-        self._connection.execute(put)
+        self._connection.execute(
+            "INSERT INTO memberships (log, account, role, standing, is_muted) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (log, account) DO UPDATE SET "
+            "role = excluded.role, standing = excluded.standing, is_muted = excluded.is_muted",
+            (
+                membership.log,
+                membership.account,
+                int(membership.role),
+                membership.standing.value,
+                membership.is_muted,
+            ),
+        )
 
     def drop_membership(self, log: LogId, account: AccountId) -> None:
-        dropped = delete(memberships).where(memberships.c.log == log, memberships.c.account == account)
-        self._connection.execute(dropped)
+        self._connection.execute("DELETE FROM memberships WHERE log = ? AND account = ?", (log, account))
 
     def open_direct(self, one: AccountId, other: AccountId) -> Direct:
         direct = self.direct_between(one, other)
         if direct is None:
             direct = Direct(self._new_log(LogKind.DIRECT), *ordered_pair(one, other))
-            row = {"log": direct.log, "lower": direct.lower, "higher": direct.higher}
-            self._connection.execute(insert(directs).values(row))
+            self._connection.execute(
+                "INSERT INTO directs (log, lower, higher) VALUES (?, ?, ?)", (direct.log, direct.lower, direct.higher)
+            )
         return direct
 
     def _check_free(self, name: str, mine: LogId | None = None) -> None:
@@ -122,14 +114,15 @@ class SqliteRooms(SqliteRoomsView):
         raise NameTaken(f"There is a room {room.name} already, and {name} looks like it.")
 
     def _new_log(self, kind: LogKind) -> LogId:
-        key = self._connection.execute(insert(logs).values(kind=kind.value, head=0)).inserted_primary_key
-        assert key is not None
-        return LogId(key[0])
+        added = self._connection.execute("INSERT INTO logs (kind, head) VALUES (?, 0) RETURNING id", (kind.value,))
+        return LogId(added.fetchone()[0])
 
 
-def _room(row: Row[int, str, str, str, int, int]) -> Room:
-    return Room(LogId(row.log), row.name, row.topic, Access(row.access), AccountId(row.creator), row.created_ms)
+def _room(row: tuple[Any, ...]) -> Room:
+    log, name, topic, access, creator, created_ms = row
+    return Room(log, name, topic, Access(access), creator, created_ms)
 
 
-def _membership(row: Row[int, int, int, str, bool]) -> Membership:
-    return Membership(LogId(row.log), AccountId(row.account), Role(row.role), Standing(row.standing), row.is_muted)
+def _membership(row: tuple[Any, ...]) -> Membership:
+    log, account, role, standing, is_muted = row
+    return Membership(log, account, Role(role), Standing(standing), bool(is_muted))

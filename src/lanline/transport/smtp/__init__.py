@@ -1,1 +1,1 @@
-"""The SMTP dialogue with one server (RFC 5321) over aiosmtplib, and what can be seen of a server from outside."""
+"""Connections to mail servers: names looked up, addresses raced, TLS, and the dialogue driven over them."""

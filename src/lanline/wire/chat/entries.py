@@ -8,7 +8,7 @@ import msgspec
 
 from lanline.wire.chat.limits import EntryId, Id, Request, Sealed, Sequence, ShortText
 
-MOST_READ_AT_ONCE = 1000
+MAX_READ_AT_ONCE = 1000
 
 
 class Append(msgspec.Struct, frozen=True, array_like=True, tag=19, gc=False):
@@ -65,7 +65,7 @@ class ReadBefore(msgspec.Struct, frozen=True, array_like=True, tag=22):
     request: Request
     log: Id
     before: Sequence
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_READ_AT_ONCE)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_READ_AT_ONCE)]
 
 
 class EarlierEntries(msgspec.Struct, frozen=True, array_like=True, tag=79):

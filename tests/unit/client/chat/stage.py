@@ -17,6 +17,7 @@ from lanline.model.content import Text
 from lanline.model.rooms import Access, Role, Standing
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.testing.clock import HandClock
 from lanline.wire.chat.conversations import Conversation, Conversations, Member, RoomInfo
 from lanline.wire.chat.directory import People, Person
 from lanline.wire.chat.entries import Append, Committed, Entries, LogEntry, Place
@@ -31,44 +32,6 @@ START_MS = 1_700_000_000_000
 T = TypeVar("T")
 _SEEDS = itertools.count()
 """Two processes never draw the same ids."""
-
-
-class TurnedClock:
-    """Time passes when the test says so."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._timers: list[TurnedTimer] = []
-
-    def now(self) -> float:
-        return self._now
-
-    def now_ms(self) -> int:
-        return START_MS + int(self._now * 1000)
-
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> TurnedTimer:
-        timer = TurnedTimer(self._now + delay_s, callback)
-        self._timers.append(timer)
-        return timer
-
-    def turn(self, seconds: float) -> None:
-        until = self._now + seconds
-        while due := [timer for timer in self._timers if timer.is_live and timer.when <= until]:
-            first = min(due, key=lambda timer: timer.when)
-            first.is_live = False
-            self._now = max(self._now, first.when)
-            first.callback()
-        self._now = until
-
-
-class TurnedTimer:
-    def __init__(self, when: float, callback: Callable[[], None]) -> None:
-        self.when = when
-        self.callback = callback
-        self.is_live = True
-
-    def cancel(self) -> None:
-        self.is_live = False
 
 
 class PlayedLink:
@@ -147,7 +110,7 @@ class Stage:
     def __init__(
         self, way: SignInWay | None = None, *, follows_all: bool = True, history: History | None = None
     ) -> None:
-        self.clock = TurnedClock()
+        self.clock = HandClock(0.0)
         self.chance = random.Random(next(_SEEDS))
         self.history = history or History.in_memory()
         self.epoch = b""

@@ -13,7 +13,7 @@ from lanline.client.chat import events
 from lanline.client.chat.connector import Connector
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.pin import KnownServer
-from lanline.client.chat.session import NodeState
+from lanline.client.chat.values import NodeState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
@@ -115,7 +115,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_is_away_is_called_again_and_each_failure_is_told() -> None:
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
         scene.network.udp += [None, LinkError("It hung up."), AddressUnavailable("Unknown host."), MetLink()]
-        scene.network.websocket += [LinkError("Nothing answers.")]
+        scene.network.websocket += [LinkError("Nothing answers."), LinkError("Nor here.")]
         await scene.signed_in(1)
         failed = [event.reason for event in scene.told if isinstance(event, events.CallFailed)]
         assert failed == ["Nothing answers.", "It hung up.", "Unknown host."]
@@ -150,7 +150,7 @@ def test_a_server_that_is_full_is_called_again_later_each_time() -> None:
 
 def test_pauses_grow_to_a_bound_differ_and_begin_anew_after_a_sign_in() -> None:
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
-        scene.network.udp += [*[LinkError("No.")] * 6, MetLink(), LinkError("No.")]
+        scene.network.udp += [*[AddressUnavailable("No.")] * 6, MetLink(), AddressUnavailable("No.")]
         (await scene.signed_in(1)).die()
         await scene.until(lambda: scene.connector.failed_calls == 8)
         pauses = [event.next_try_s for event in scene.told if isinstance(event, events.CallFailed)]
@@ -173,6 +173,18 @@ def test_over_websocket_udp_is_tried_again_and_takes_over() -> None:
         assert websocket.closed[0] is CloseCode.REPLACED
         assert not [event for event in scene.told if isinstance(event, events.ConnectionLost)]
         assert [way for way, _ in scene.network.calls] == ["udp", "websocket", "udp", "udp", "udp"]
+
+    play(work)
+
+
+@pytest.mark.parametrize("code", [CloseCode.INCOMPATIBLE_VERSION, CloseCode.BUSY, CloseCode.HANDSHAKE_FAILED])
+def test_what_anybody_may_have_said_over_udp_ends_nothing_and_websocket_is_tried(code: CloseCode) -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [LinkError("Forged.", code)] * 2
+        scene.network.websocket += [LinkError("Nothing answers.", CloseCode.UNREACHABLE), MetLink()]
+        await scene.signed_in(1)
+        assert [way for way, _ in scene.network.calls] == ["udp", "websocket"] * 2
+        assert [event.reason for event in scene.told if isinstance(event, events.CallFailed)] == ["Forged."]
 
     play(work)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lanline.client.chat import events
-from lanline.client.chat.conversations import FETCHED_AT_FIRST
+from lanline.client.chat.following import FETCHED_AT_FIRST
 from lanline.client.chat.values import MessageState, Unreadable
 from lanline.errors import CloseCode
 from lanline.model.content import Text
@@ -127,8 +127,6 @@ def test_what_was_said_before_one_came_into_a_room_is_not_unread() -> None:
     link = stage.connect(lab(head=4))
     link.say(said(LAB, 3, 4))
     assert stage.node.conversations[0].unread == 1
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 1)]
 
 
 def test_first_words_of_somebody_are_unread() -> None:
@@ -145,8 +143,7 @@ def test_a_new_account_finds_what_was_said_before_as_history_when_its_home_first
     joining.node.keep_start(stage.history)
     stage.restart()
     stage.connect(lab(head=5)).say(said(LAB, 1, 2, 3, 4, 5))
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 2)]
+    assert stage.node.conversations[0].unread == 2
 
 
 def test_a_room_that_was_lost_while_away_is_closed_at_the_next_sign_in() -> None:
@@ -164,39 +161,6 @@ def test_a_conversation_of_two_is_called_by_the_others_name() -> None:
     found = stage.node.conversation_titled("BEN")
     assert found is not None
     assert found.log == ANN_AND_BEN
-
-
-def test_two_processes_that_begin_a_log_at_once_leave_no_gap_between_them() -> None:
-    """The second would begin later, since the head has moved; were the first to die, a hole would stay."""
-    here = Stage()
-    there = Stage(history=here.history)
-    link = here.connect(lab(head=FETCHED_AT_FIRST + 5))
-    other = there.connect(lab(head=FETCHED_AT_FIRST + 105))
-    assert followed(link) == followed(other) == {LAB: 5}
-
-
-def test_two_processes_that_read_the_same_keep_it_once() -> None:
-    here = Stage()
-    there = Stage(history=here.history)
-    link, other = here.connect(lab(head=3)), there.connect(lab(head=3))
-    link.say(said(LAB, 1, 2))
-    other.say(said(LAB, 1), said(LAB, 2, 3))
-    link.say(said(LAB, 3))
-    assert [message.sequence for message in here.node.messages(LAB)] == [1, 2, 3]
-
-
-def test_a_process_tells_also_what_another_has_fetched_while_it_was_offline() -> None:
-    here = Stage()
-    link = here.connect(lab(head=1))
-    link.say(said(LAB, 1))
-    link.die()
-    there = Stage(history=here.history)
-    there.connect(lab(head=3)).say(said(LAB, 1), said(LAB, 2, 3))
-    link = here.connect(lab(head=3))
-    assert followed(link) == {LAB: 1}
-    link.say(said(LAB, 2, 3))
-    told = [message.sequence for event in here.heard(events.EntriesReceived) for message in event.messages]
-    assert told == [1, 2, 3]
 
 
 def test_the_count_of_members_follows_who_comes_and_goes() -> None:
@@ -344,42 +308,36 @@ def test_what_others_read_while_one_was_away_is_told_at_the_sign_in() -> None:
     assert states == [(message.entry_id, MessageState.READ)]
 
 
-# Notices.
+# What is unread.
 
 
-def test_who_comes_back_is_told_what_waits_once_all_of_it_is_here() -> None:
+def test_what_was_said_while_one_was_away_is_unread_where_it_was_said() -> None:
     stage = Stage()
     link = stage.connect(lab(head=1), direct())
     link.say(said(LAB, 1))
     stage.node.mark_read(LAB, 1)
     link.die()
-    stage.heard(events.YouHaveMessages)
     again = stage.connect(lab(head=3), direct(head=2))
-    again.say(said(LAB, 2, 3), said(ANN_AND_BEN, 1))
-    assert not stage.heard(events.YouHaveMessages)
-    again.say(said(ANN_AND_BEN, 2))
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("ben", 2), ("#lab", 2)]
-    assert notice.waiting[1].first_ms < notice.waiting[1].last_ms
+    again.say(said(LAB, 2, 3), said(ANN_AND_BEN, 1), said(ANN_AND_BEN, 2))
+    assert [(each.title, each.unread) for each in stage.node.conversations] == [("#lab", 2), ("ben", 2)]
     again.say(said(LAB, 4))
-    assert not stage.heard(events.YouHaveMessages)
+    assert stage.node.conversations[0].unread == 3
 
 
-def test_nothing_waits_when_all_was_read_or_ones_own() -> None:
+def test_nothing_is_unread_that_was_read_or_is_ones_own() -> None:
     stage = Stage()
     link = stage.connect(lab(head=2, read=1))
     link.say(said(LAB, 1), said(LAB, 2, account=ANN))
-    assert not stage.heard(events.YouHaveMessages)
+    assert stage.node.conversations[0].unread == 0
 
 
-def test_what_was_left_unread_is_told_after_a_restart() -> None:
+def test_what_was_left_unread_is_so_after_a_restart() -> None:
     stage = Stage()
     link = stage.connect(lab(head=2))
     link.say(said(LAB, 1, 2))
     stage.restart()
     stage.connect(lab(head=2, delivered=2))
-    (notice,) = stage.heard(events.YouHaveMessages)
-    assert [(each.title, each.count) for each in notice.waiting] == [("#lab", 2)]
+    assert stage.node.conversations[0].unread == 2
 
 
 # Earlier.
@@ -457,14 +415,8 @@ def test_a_hostile_name_never_reaches_a_terminal_raw() -> None:
     assert not set("\x1b\n\u202e\x07") & set(found.name + found.address)
 
 
-def test_with_follows_all_off_only_what_is_named_is_followed() -> None:
-    stage = Stage(follows_all=False)
-    link = stage.connect(lab(head=1), direct(head=1))
-    assert not link.take(Follow)
-    stage.node.follow(LAB)
-    assert followed(link) == {LAB: 0}
-    link.die()
-    assert followed(stage.connect(lab(head=1), direct(head=1))) == {LAB: 0}
+def test_with_follows_all_off_nothing_is_followed() -> None:
+    assert not Stage(follows_all=False).connect(lab(head=1), direct(head=1)).take(Follow)
 
 
 def test_the_tables_may_come_in_pieces() -> None:
@@ -474,19 +426,6 @@ def test_the_tables_may_come_in_pieces() -> None:
     stage.sign_in(link)
     link.say(people_table(), Conversations((lab(),), is_last=False), Conversations((direct(),), is_last=True))
     assert set(followed(link)) == {LAB, ANN_AND_BEN}
-
-
-def test_a_process_hears_of_everything_though_another_one_has_it_on_the_disk_already() -> None:
-    here = Stage()
-    link = here.connect(lab(head=2))
-    link.say(said(LAB, 1, 2))
-    link.die()
-    there = Stage(history=here.history)
-    there.connect(lab(head=4)).say(said(LAB, 3, 4))
-    again = here.connect(lab(head=4))
-    assert followed(again) == {LAB: 2}
-    again.say(said(LAB, 3, 4))
-    assert [message.sequence for message in here.node.messages(LAB)] == [1, 2, 3, 4]
 
 
 def test_numbers_that_no_database_holds_end_the_link_and_nothing_else() -> None:

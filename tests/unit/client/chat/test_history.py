@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from lanline.client.chat import events
-from lanline.client.chat.history import History
-from lanline.client.chat.outboxrows import OutboxRow
+from lanline.client.chat.history import History, OutboxRow
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.entries import Append
@@ -73,25 +72,26 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_it_is_synced_at_every_commit(tmp_path: Path) -> None:
     history = History.open(tmp_path / "chat.db")
-    read = history._database.read
+    read = history.database.read
     assert (read("PRAGMA journal_mode"), read("PRAGMA synchronous")) == ([("wal",)], [(2,)])
     history.close()
 
 
-def test_positions_are_never_given_twice_over_processes_and_requeueing(tmp_path: Path) -> None:
-    here, there = (History.open(tmp_path / "chat.db") for _ in range(2))
+def test_positions_are_never_given_twice_over_restarts_and_requeueing(tmp_path: Path) -> None:
     positions = []
-    for n, process in enumerate((here, there, here)):
-        positions.append(process.outbox.add(OutboxRow(0, bytes([n]) * 16, None, "#lab", "plain", b"x", 1)).position)
-    there.outbox.refuse(bytes(16), RefusalCode.MUTED, "no")
-    assert there.outbox.requeue(bytes(16))
-    row = here.outbox.find(bytes(16))
+    for n in range(3):
+        history = History.open(tmp_path / "chat.db")
+        positions.append(history.outbox.add(OutboxRow(0, bytes([n]) * 16, None, "#lab", "plain", b"x", 1)).position)
+        history.close()
+    history = History.open(tmp_path / "chat.db")
+    history.outbox.refuse(bytes(16), RefusalCode.MUTED, "no")
+    assert history.outbox.requeue(bytes(16))
+    row = history.outbox.find(bytes(16))
     assert row is not None
     positions.append(row.position)
-    positions.append(here.outbox.add(OutboxRow(0, b"z" * 16, None, "#lab", "plain", b"x", 1)).position)
+    positions.append(history.outbox.add(OutboxRow(0, b"z" * 16, None, "#lab", "plain", b"x", 1)).position)
     assert positions == sorted(set(positions))
-    here.close()
-    there.close()
+    history.close()
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -125,15 +125,15 @@ def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_pa
     history = History.open(tmp_path / "chat.db")
     stage = Stage(history=history)
     link = stage.connect(lab(head=3))
-    pages = history._database.read("PRAGMA page_count")[0][0]
-    history._database.read(f"PRAGMA max_page_count = {pages}")
+    pages = history.database.read("PRAGMA page_count")[0][0]
+    history.database.read(f"PRAGMA max_page_count = {pages}")
     large = "x" * 50_000
     with pytest.raises(HistoryProblem, match="no room"):
         say_often(stage, large)
     link.say(said(LAB, 1).__class__(LAB, (entry(1, BEN, large),)))
     assert "no room" in stage.heard(events.HistoryFailed)[0].text
     assert link.closed == (CloseCode.GOING_AWAY, "")  # the server learns nothing of this device's folders
-    history._database.read("PRAGMA max_page_count = 100000")
+    history.database.read("PRAGMA max_page_count = 100000")
     again = stage.connect(lab(head=3))
     again.say(said(LAB, 1, 2, 3))
     assert [message.sequence for message in stage.node.messages(LAB) if message.sequence] == [1, 2, 3]

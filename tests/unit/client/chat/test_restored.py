@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lanline.client.chat import events
-from lanline.client.chat.comparison import PIECE
-from lanline.client.chat.database import _SCHEMA
+from lanline.client.chat.copies import PIECE
+from lanline.client.chat.database import STEPS
 from lanline.client.chat.history import History
 from lanline.errors import CloseCode, RefusalCode
 from lanline.model.content import Text
@@ -227,32 +227,6 @@ def test_a_crash_at_any_step_hides_nothing(point: str, crash_after: int) -> None
     assert len(stage.node.set_aside("#lab")) == 3
 
 
-def test_every_program_of_a_home_notices(tmp_path: Path) -> None:
-    path = tmp_path / "chat.db"
-    here = holding(8, history=History.open(path), has_read=False)
-    there = Stage(history=History.open(path))
-    there.epoch = OLD
-    there.connect(lab(head=8, delivered=8, read=5)).die()
-    there.told = []
-    link = restored(here, lab(head=7, delivered=5, read=5))
-    answer(link, agreed=5)
-    link.say(Entries(LAB, (after(6), after(7))))
-    # Not yet connected again: what it knows must not get into what the other has begun anew.
-    there.node.mark_read(LAB, 8)
-    there.clock.turn(1)
-    there.node.say(LAB, Text("from there"))
-    assert [row.log for row in here.history.outbox.all()] == [None]
-    again = restored(there, lab(head=7, delivered=5, read=5))
-    assert there.heard(events.CopyParted) == [events.CopyParted(LAB, 5)]
-    assert [follow.after for follow in again.take(Follow)] == [5]
-    again.say(Entries(LAB, (after(6), after(7))))
-    assert texts(there.heard(events.EntriesReceived)[-1].messages) == ["after 6", "after 7"]
-    assert [told.count for stage in (here, there) for told in stage.heard(events.ServerRestored)] == [3, 3]
-    shown = Stage(history=History.open(path)).node.conversation(LAB)
-    assert shown is not None
-    assert (shown.delivered, shown.read) == (7, 5)
-
-
 def test_a_server_that_has_less_than_it_told_of_is_compared_whatever_its_epoch() -> None:
     stage = holding(8)
     link = stage.connect(lab(head=6, delivered=5, read=5))
@@ -293,7 +267,7 @@ def test_an_answer_with_a_gap_ends_the_link() -> None:
     assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
 
 
-def test_one_shot_programs_leave_what_they_do_not_read_for_the_next() -> None:
+def test_a_node_that_follows_nothing_leaves_what_it_does_not_read_for_the_next() -> None:
     stage = holding(8)
     stage.restart(follows_all=False)
     assert not restored(stage, lab(head=6)).take(ReadBefore)
@@ -307,7 +281,8 @@ def test_one_shot_programs_leave_what_they_do_not_read_for_the_next() -> None:
 def test_a_file_from_before_there_were_epochs_is_compared_once(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     with sqlite3.connect(path) as connection:
-        connection.executescript(f"{_SCHEMA}; PRAGMA user_version = 1")
+        connection.executescript((STEPS / "0001_tables.sql").read_text())
+        connection.execute("PRAGMA user_version = 1")
         connection.execute("INSERT INTO logs VALUES (?, 'ben', ?, '', 'open', 2, 1, 0, 1, 1)", (ANN_AND_BEN, BEN))
         connection.execute("INSERT INTO cursors (log, delivered, has_begun) VALUES (?, 1, 1)", (ANN_AND_BEN,))
         connection.execute(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lanline.client.chat import events
-from lanline.client.chat.session import AsNewcomer, NodeState
+from lanline.client.chat.session import AsNewcomer
+from lanline.client.chat.values import NodeState
 from lanline.errors import CloseCode, InvalidInput, LinkNotOpen, RefusalCode
 from lanline.proto.channels import Channel
 from lanline.wire.chat.admin import SetBanned
@@ -85,6 +86,7 @@ def test_without_a_common_version_it_is_said_who_has_to_upgrade(versions: tuple[
     assert refused.is_server_newer is is_newer
     assert "pgrade" in refused.text
     assert link.closed is not None
+    assert link.closed[0] is CloseCode.INCOMPATIBLE_VERSION
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xc1", b"\x93\xcd\xff\xff\x00\x00"])
@@ -105,6 +107,7 @@ def test_a_server_that_speaks_before_it_has_signed_us_in_loses_the_link() -> Non
     stage.greet(link)
     link.say(people_table())
     assert link.closed is not None
+    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
     assert not stage.heard(events.PeopleChanged)
 
 
@@ -113,6 +116,7 @@ def test_a_version_that_was_not_offered_ends_the_link() -> None:
     stage.node.on_connected(link)
     link.say(Welcome(9, "ship", is_open=False, now_ms=START_MS))
     assert link.closed is not None
+    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
 
 
 def test_a_lost_link_is_told_once_and_fails_what_was_asked() -> None:

@@ -12,13 +12,14 @@ from lanline.client.chat import events
 from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.session import AsDevice, AsNewcomer, NodeState
+from lanline.client.chat.session import AsDevice, AsNewcomer
+from lanline.client.chat.values import NodeState
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
+from lanline.testing.link import HandLink
 from serverhouse.house import House
-from serverhouse.links import HandLink
 
 _MOST_UNDER_WAY = 40
 
@@ -211,7 +212,7 @@ class Village:
         chance = self.chance
         home = chance.choice(self.homes)
         home.processes = [process for process in home.processes if process.is_alive]
-        if not home.processes or (len(home.processes) < 2 and chance.random() < 0.02):
+        if not home.processes:
             home.processes.append(Process(home))
         process = chance.choice(home.processes)
         if chance.random() < 0.02 and process.steps_left is None:

@@ -11,7 +11,16 @@ import pytest
 
 from lanline.client.home import Home
 from lanline.client.peer.chat import PeerChat
-from lanline.client.peer.events import Ended, Joined, Left, PeerEvent, Refused, TextDelivered, TextReceived, Waiting
+from lanline.client.peer.events import (
+    CallerRefused,
+    Ended,
+    Joined,
+    Left,
+    PeerEvent,
+    TextDelivered,
+    TextReceived,
+    Waiting,
+)
 from lanline.transport.datagrams import Address
 from lanline.transport.memory import MemoryNetwork
 
@@ -117,6 +126,20 @@ def test_delivered_means_shown_and_not_merely_arrived(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_whoever_waits_for_room_goes_on_when_there_is_some(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        ann, bob = house.enter("ann"), house.enter("bob", calls="ann")
+        bob.say("hello")
+        waiting = asyncio.create_task(bob.wait_undelivered_below(1))
+        await wait_for(ann, TextReceived)
+        assert not waiting.done()
+        showing = asyncio.create_task(ann.next_event())
+        await waiting
+        showing.cancel()
+
+    run(tmp_path, scenario)
+
+
 def test_who_shows_a_text_and_leaves_at_once_still_confirms_it(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         ann, bob = house.enter("ann"), house.enter("bob", calls="ann")
@@ -155,11 +178,11 @@ def test_a_new_link_to_the_same_life_doubles_nothing(tmp_path: Path) -> None:
         for number in range(20):
             bob.say(str(number))
         assert await texts(ann, 10) == [str(number) for number in range(10)]
-        assert ann._connection is not None
-        ann._connection.close(reason="cut")
+        assert ann.conversation._connection is not None
+        ann.conversation._connection.close(reason="cut")
         bob.say("20")
         assert await texts(ann, 11) == [str(number) for number in range(10, 21)]
-        assert ann._events.empty() or not isinstance(ann._events.get_nowait()[0], TextReceived)
+        assert not isinstance(ann.conversation.next_event(), TextReceived)
 
     run(tmp_path, scenario)
 
@@ -176,7 +199,7 @@ def test_a_changed_key_stops_the_caller_and_not_the_listener(tmp_path: Path) -> 
         bob = house.enter("bob", calls="ann")
         with pytest.raises(AssertionError, match="has changed"):
             await wait_for(bob, Joined)
-        assert "hung up" in (await wait_for(ann, Refused)).reason
+        assert "hung up" in (await wait_for(ann, CallerRefused)).reason
         await bob.close()
         house.chats.remove(bob)
         bob = house.enter("bob", calls="ann", accepts_new_key=True)
@@ -195,7 +218,7 @@ def test_a_name_with_another_key_is_turned_away_and_gets_nothing(tmp_path: Path)
         impostor = house.enter("bob", calls="ann", home="elsewhere")
         with pytest.raises(AssertionError, match="The name bob belongs to another key here"):
             await wait_for(impostor, TextReceived)
-        assert "has changed" in (await wait_for(ann, Refused)).reason
+        assert "has changed" in (await wait_for(ann, CallerRefused)).reason
         ann.say("secret")
         assert await texts(house.enter("bob", calls="ann"), 1) == ["secret"]
 
@@ -226,7 +249,7 @@ def test_texts_for_one_who_is_away_are_given_to_nobody_else(tmp_path: Path) -> N
         eve = house.enter("eve", calls="ann")
         with pytest.raises(AssertionError, match="refuses to talk"):
             await wait_for(eve, TextReceived)
-        assert "messages for bob wait" in (await wait_for(ann, Refused)).reason
+        assert "messages for bob wait" in (await wait_for(ann, CallerRefused)).reason
         assert await texts(house.enter("bob", calls="ann"), 1) == ["for bob"]
 
     run(tmp_path, scenario)
@@ -235,7 +258,7 @@ def test_texts_for_one_who_is_away_are_given_to_nobody_else(tmp_path: Path) -> N
 def test_escapes_in_names_and_texts_reach_no_face(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         ann, bob = house.enter("ann"), house.enter("bob", calls="ann")
-        bob.name = "b\x1b[2Job\r\n"
+        bob.conversation.name = "b\x1b[2Job\r\n"
         bob.say("\x1b]0;title\x07\r\x9b1m")
         assert (await wait_for(ann, Joined)).name == "b[2Job"
         assert await texts(ann, 1) == ["\ufffd]0;title\ufffd\n\ufffd1m"]

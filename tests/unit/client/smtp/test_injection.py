@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import email.policy
 import ssl
 from email.parser import BytesParser
@@ -16,9 +16,10 @@ from lanline.client.smtp.draft import Draft, compose
 from lanline.errors import InvalidInput
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn, checked_credentials
-from lanline.transport.smtp.delivery import Watch, deliver
-from lanline.transport.smtp.session import Patience, Session
-from lanline.transport.smtp.trust import verifying_context
+from lanline.proto.smtp.client import Patience
+from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Session, Watch
+from lanline.transport.smtp.tls import verifying_context
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
@@ -82,20 +83,17 @@ class Wire:
         self.moody = Moody(tls=authority.good.server_context())
         port = stage.serve_streams(self.moody)
         self.server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
-        self.context: ssl.SSLContext = verifying_context(self.server.ca_file)
+        self.context: ssl.SSLContext = verifying_context(self.server)
 
     def carry(self, parcel: Parcel, credentials: Credentials, method: SignIn) -> list[bytes]:
         """The verbs of the commands that reached the server."""
-
-        async def work() -> None:
-            session = await Session.open(self.server, self.context, Patience(60, 60))
-            await session.sign_in(credentials, method)
-            await deliver(session, parcel, Watch())
-            await session.close()
-
         self.moody.commands.clear()
         self.moody.messages.clear()
-        asyncio.run(work())
+        with contextlib.closing(Interrupt()) as interrupt:
+            session = Session(self.server, self.context, Patience(60, 60), interrupt)
+            session.sign_in(credentials, method)
+            session.deliver(parcel, Watch())
+            session.close()
         return [command.split(b" ")[0] for command in self.moody.commands]
 
 

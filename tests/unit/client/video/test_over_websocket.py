@@ -9,7 +9,8 @@ from lanline.client.video.publisher import VideoPublisher
 from lanline.client.video.viewer import VideoViewer
 from lanline.proto.media.publisher import Publisher
 from lanline.transport.connection import Connection
-from lanline.transport.websocket import connect, listen
+from lanline.transport.websocket import connect
+from lanline.transport.websockethost import listen
 from unit.client.video.stage import FPS, JPEG, PUBLISHER, VIEWER, frame
 
 

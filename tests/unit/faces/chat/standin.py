@@ -1,40 +1,53 @@
-"""A client whose server is the test: what the node would know, and a record of what it was asked."""
+"""A face whose node is the test: what the view would know, and a record of what was asked."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from lanline.client.chat.events import NodeEvent
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, Person, RoomListing
+from lanline.client.chat.values import (
+    Conversation,
+    MemberListing,
+    Message,
+    MessageState,
+    NodeState,
+    Person,
+    RoomListing,
+)
+from lanline.client.node import protocol as do
+from lanline.client.view.places import Places
+from lanline.client.view.transcript import Transcript
+from lanline.client.view.view import Change
 from lanline.errors import InvalidInput, LanlineError
 from lanline.faces.chat.paint import Paint
-from lanline.faces.chat.places import Places
-from lanline.faces.chat.rendering import Speech
-from lanline.faces.chat.transcript import Transcript
+from lanline.faces.chat.screen import TerminalScreen
 from lanline.model.content import Content, Text, check_content
 
 ME, ANA, BO = 1, 2, 3
 NOON_MS = 1_772_366_400_000
 
 
-class Node:
+class View:
     def __init__(self) -> None:
         self.account = ME
         self.name = "me"
         self.is_admin = False
         self.server_name = "ship"
         self.state = NodeState.SYNCHRONIZED
+        self.problem = ""
         self.people = (person(ANA, "ana"), person(BO, "bo", is_online=False), person(ME, "me"))
         self.kept: dict[int, list[Message]] = {}
         self.outbox: list[Message] = []
         self.read: dict[int, int] = {}
-        self.asked_earlier: list[tuple[int, int]] = []
         self._rows: dict[int, Conversation] = {}
+
+    @property
+    def is_connected(self) -> bool:
+        return self.state is NodeState.SYNCHRONIZED
 
     def add(self, row: Conversation) -> Conversation:
         self._rows[row.log] = row
@@ -76,9 +89,6 @@ class Node:
     def mark_read(self, log: int, through: int) -> None:
         self.read[log] = max(through, self.read.get(log, 0))
 
-    def read_earlier(self, log: int, limit: int = 200) -> None:
-        self.asked_earlier.append((log, limit))
-
     def refuse_all(self) -> None:
         self.outbox = [msgspec.structs.replace(each, state=MessageState.REFUSED) for each in self.outbox]
 
@@ -110,58 +120,64 @@ class Node:
         return said
 
 
-class Rooms:
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.asked: list[tuple[Any, ...]] = []
+class Face:
+    def __init__(self) -> None:
+        self.view = View()
+        self.said_here: set[bytes] = set()
+        self.asked: list[Any] = []
         self.problem: LanlineError | None = None
-        self.listed: list[RoomListing] = []
-        self.listed_members: list[MemberListing] = []
+        self.listed: tuple[RoomListing, ...] = ()
+        self.listed_members: tuple[MemberListing, ...] = ()
+        self.changes: asyncio.Queue[Change] = asyncio.Queue()
+        self._has_changed = asyncio.Event()
 
-    async def visible(self) -> list[RoomListing]:
-        return self.listed
-
-    async def members(self, log: int) -> list[MemberListing]:
-        return self.listed_members
-
-    async def join(self, name: str) -> int:
-        self._note("join", name)
-        return self._node.add(room(90, name)).log
-
-    async def create(self, name: str, topic: str = "", access: Any = None) -> int:
-        self._note("create", name, access)
-        return self._node.add(room(91, name)).log
-
-    def __getattr__(self, name: str) -> Any:
-        async def ask(*arguments: Any, **named: Any) -> None:
-            self._note(name, *arguments, *named.values())
-
-        return ask
-
-    def _note(self, *asked: Any) -> None:
+    async def ask(self, command: Any) -> Any:  # noqa: PLR0911 -- one for each command
+        match command:
+            case do.ListRooms():
+                return do.RoomsListed(self.listed)
+            case do.ListMembers():
+                return do.MembersListed(self.listed_members)
+            case do.SayAgain(entry_id):
+                self.view.say_again(entry_id)
+                return do.Done()
+            case do.Forget(entry_id):
+                self.view.forget(entry_id)
+                return do.Done()
         if self.problem is not None:
             raise self.problem
-        self.asked.append(asked)
+        self.asked.append(command)
+        match command:
+            case do.JoinRoom(name):
+                return do.Opened(self.view.add(room(90, name)).log)
+            case do.CreateRoom(name):
+                return do.Opened(self.view.add(room(91, name)).log)
+        return do.Done()
 
+    async def say(self, target: int | str, content: Content) -> Message:
+        said = self.view.say(target, content)
+        self.said_here.add(said.entry_id)
+        return said
 
-class Client:
-    def __init__(self) -> None:
-        self.node = Node()
-        self.rooms = Rooms(self.node)
-        self.events: asyncio.Queue[NodeEvent] = asyncio.Queue()
-        self._listeners: list[Callable[[NodeEvent], None]] = []
+    async def read(self, log: int, last: int, *, before: int | None = None, after: int | None = None) -> list[Message]:
+        kept = self.view.kept.get(log, [])
+        if after is not None:
+            return kept[after : after + last]
+        return [each for each in kept if before is None or each.sequence < before][-last:]
 
-    def subscribe(self, listener: Callable[[NodeEvent], None]) -> Callable[[], None]:
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    def happen(self, change: Change) -> None:
+        self.changes.put_nowait(change)
+        self._has_changed.set()
 
-    def happen(self, event: NodeEvent) -> None:
-        self.events.put_nowait(event)
-        for listener in list(self._listeners):
-            listener(event)
+    async def next_change(self) -> Change:
+        return await self.changes.get()
 
-    async def next_event(self) -> NodeEvent:
-        return await self.events.get()
+    async def wait_until(self, condition: Callable[[], bool], limit_s: float | None = None) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not condition():
+                    self._has_changed.clear()
+                    await self._has_changed.wait()
+        return condition()
 
     async def wait_synchronized(self, limit_s: float | None = None) -> None: ...
 
@@ -170,25 +186,26 @@ class Client:
 
 
 class Stage:
-    """A client in the lobby with ana and bo, and what stands on the screen."""
+    """A face in the lobby with ana and bo, and what stands on the screen."""
 
     def __init__(self) -> None:
-        self.client: Any = Client()
-        self.node = self.client.node
-        self.lobby = self.node.add(room(10, "#lobby"))
-        self.lab = self.node.add(room(11, "#lab"))
-        self.ana = self.node.add(direct(20, "ana", ANA))
-        self.places = Places(self.node, "#lobby")
-        self.screen = ""
-        speech = Speech(Paint(has_colours=False), columns=1000)
-        self.transcript = Transcript(self.node, speech, self._write, lambda: NOON_MS)
+        self.face: Any = Face()
+        self.view = self.face.view
+        self.lobby = self.view.add(room(10, "#lobby"))
+        self.lab = self.view.add(room(11, "#lab"))
+        self.ana = self.view.add(direct(20, "ana", ANA))
+        self.places = Places(self.view, "#lobby")
+        self.written = ""
+        paint = Paint(has_colours=False)
+        self.screen = TerminalScreen(self.view, paint, write=self._write, width=lambda: 1000, now=lambda: NOON_MS)
+        self.transcript = Transcript(self.view, self.screen)
 
     def _write(self, text: str) -> None:
-        self.screen += text
+        self.written += text
 
     def hears(self, log: int, account: int, content: Content | str, state: MessageState | None = None) -> Message:
         """A message that this device has."""
-        kept = self.node.kept[log]
+        kept = self.view.kept[log]
         state = state or (MessageState.SENT if account == ME else MessageState.RECEIVED)
         said = Text(content) if isinstance(content, str) else content
         made = Message(log, len(kept) + 1, bytes([log, (len(kept) + 1) % 256]) * 8, account, NOON_MS, said, state)
@@ -196,7 +213,7 @@ class Stage:
         return made
 
     def taken_screen(self) -> str:
-        screen, self.screen = self.screen, ""
+        screen, self.written = self.written, ""
         return screen
 
 

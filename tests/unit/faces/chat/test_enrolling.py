@@ -16,7 +16,14 @@ USED_UP = RequestRefused(RefusalCode.INVITE_UNUSABLE, "The invite is used up.")
 class Person:
     """Types one answer after another, and has to be asked the right questions."""
 
-    def __init__(self, *answers: tuple[str, str | None], outcomes: Sequence[LanlineError | None] = (None,)) -> None:
+    def __init__(
+        self,
+        *answers: tuple[str, str | None],
+        outcomes: Sequence[LanlineError | None] = (None,),
+        words: Sequence[str] = (),
+    ) -> None:
+        self._words = list(words)
+        self.met: list[str] = []
         self._answers = list(answers)
         self._outcomes = list(outcomes)
         self.secrets: list[str] = []
@@ -30,13 +37,17 @@ class Person:
             self.secrets.append(answer)
         return answer
 
+    async def meet(self, server: str, name: str) -> list[str]:
+        self.met.append(server)
+        return self._words
+
     async def join(self, server: str, name: str, password: str) -> None:
         self.joins.append((server, name, password))
         if (outcome := self._outcomes.pop(0)) is not None:
             raise outcome
 
     def enrols(self, answers: Answers | None = None) -> bool:
-        enrolling = Enrolling(self, self.told.append, self.join, _check_server)
+        enrolling = Enrolling(self, self.told.append, self.meet, self.join, _check_server)
         done = asyncio.run(enrolling.run(answers or Answers()))
         assert not self._answers
         return done
@@ -79,7 +90,7 @@ def test_nonsense_is_answered_and_asked_again() -> None:
     assert person.enrols()
     assert person.told[0] == "That names no server."
     assert "letters, digits" in person.told[1]
-    assert person.told[3] == "A password has at least 8 characters."
+    assert person.told[3] == "A password has at least 10 characters."
     assert not any("\x1b" in line for line in person.told)
 
 
@@ -119,3 +130,25 @@ def test_giving_up_at_any_question_is_no_error(count: int) -> None:
     person = Person(*dialogue[:count], (dialogue[count][0], None))
     assert not person.enrols()
     assert person.joins == []
+
+
+def test_the_words_of_an_unknown_key_are_agreed_to_before_a_password_is_asked_for() -> None:
+    person = Person(
+        ("Server", "trap"),
+        ("Nickname", "ana"),
+        ("Are they the same?", "maybe"),
+        ("Are they the same?", "no"),
+        ("Server", "ship"),
+        ("Are they the same?", "yes"),
+        ("Password", "long enough"),
+        AGAIN,
+        ("Nickname", "ana2"),
+        ("Password", "long enough"),
+        AGAIN,
+        words=["acorn", "actor"],
+        outcomes=(TAKEN, None),
+    )
+    assert person.enrols()
+    assert person.met == ["trap", "ship"], "asked once for each"
+    assert [server for server, _, _ in person.joins] == ["ship", "ship"]
+    assert "  acorn actor" in person.told

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanline.client.view.places import nearest_names
 from lanline.errors import InvalidInput
-from lanline.faces.chat.commands import COMMANDS, WORDS, Kind, help_lines, nearest_commands, nearest_names
+from lanline.faces.chat.commands import COMMANDS, WORDS, Kind, help_lines, nearest_commands
 from lanline.faces.chat.grammar import Order, Saying, parse_line
 
 

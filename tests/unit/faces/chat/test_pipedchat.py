@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from lanline.client.chat.events import EntriesReceived, MessageQueued, MessageStateChanged
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import Message, MessageState
+from lanline.client.chat.values import Message, MessageState, NodeState
+from lanline.client.view.view import Snapshot
 from lanline.errors import RefusalCode, RequestRefused, StillQueued
 from lanline.faces.chat.pipedchat import NotSaid, PipedChat
 from lanline.model.content import Content, Edit, Reaction, Text
@@ -34,8 +34,8 @@ class Pipe(Stage):
         self.printed = ""
         self.is_away = False
         self.refuses = ""
-        self._say = self.node.say
-        self.node.say = self._say_and_commit
+        self._say = self.view.say
+        self.view.say = self._say_and_commit
 
     def types(self, text: str) -> None:
         os.write(self.input, text.encode())
@@ -45,7 +45,7 @@ class Pipe(Stage):
 
     async def happens(self, *messages: Message) -> None:
         assert messages[0].log is not None
-        self.client.happen(EntriesReceived(messages[0].log, messages, is_live=True))
+        self.face.happen(EntriesReceived(messages[0].log, messages, is_live=True))
 
     async def prints(self, text: str) -> None:
         """Wait until it has."""
@@ -58,6 +58,12 @@ class Pipe(Stage):
                 self.printed += os.read(self._output, 65_536).decode()
         loop.remove_reader(self._output)
 
+    def begins(self) -> None:
+        """What the node says first: all of the view."""
+        about_me, link = (ME, "me", "ship", "ship:5265", False), (NodeState.SYNCHRONIZED, "", 0, None, (), ())
+        shown = self.view.conversations
+        self.face.happen(Snapshot(*about_me, *link, (), shown, ((),) * len(shown), ()))
+
     def run(self, script: Callable[[], Awaitable[None]] | None = None, **options: Any) -> str:
         """What was printed, the script having run meanwhile; raises what the chat raises."""
         options = {"as_json": False, "stays": False, "wait_s": 0.01 if self.is_away else LIMIT_S} | options
@@ -68,7 +74,8 @@ class Pipe(Stage):
         self._monkeypatch.setattr("sys.stdout", _Encoded(self._streams[1]))
 
         async def work() -> None:
-            chat = PipedChat(self.client, "#lobby", **options)
+            chat = PipedChat(self.face, "#lobby", **options)
+            self.begins()
             async with asyncio.timeout(LIMIT_S):
                 await asyncio.gather(chat.run(), script() if script is not None else asyncio.sleep(0))
 
@@ -86,21 +93,21 @@ class Pipe(Stage):
 
     def _say_and_commit(self, target: int | str, content: Content) -> Message:
         said: Message = self._say(target, content)
-        self.client.happen(MessageQueued(said))
+        self.face.happen(MessageQueued(said))
         if not self.is_away:
             asyncio.get_running_loop().call_soon(self._commit, said)
         return said
 
     def _commit(self, said: Message) -> None:
-        self.node.outbox.remove(said)
+        self.view.outbox.remove(said)
         if self.refuses:
             event = MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem=self.refuses)
-            self.client.happen(event)
+            self.face.happen(event)
             return
-        kept = self.node.kept[10]
+        kept = self.view.kept[10]
         kept.append(msgspec.structs.replace(said, sequence=len(kept) + 1, state=MessageState.SENT))
-        self.client.happen(EntriesReceived(10, (kept[-1],), is_live=True))
-        self.client.happen(MessageStateChanged(10, said.entry_id, MessageState.SENT))
+        self.face.happen(EntriesReceived(10, (kept[-1],), is_live=True))
+        self.face.happen(MessageStateChanged(10, said.entry_id, MessageState.SENT))
 
 
 class _Encoded:
@@ -121,7 +128,7 @@ def _pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
 
 
 def said(pipe: Pipe) -> list[str]:
-    return [each.content.text for each in pipe.node.kept[10]]
+    return [each.content.text for each in pipe.view.kept[10]]
 
 
 def test_every_line_is_said_as_it_stands_and_none_is_a_command(pipe: Pipe) -> None:
@@ -142,15 +149,16 @@ def test_what_arrives_is_printed_with_its_place_and_is_read_then(pipe: Pipe) -> 
         pipe.ends()
 
     assert pipe.run(script) == (
-        "#lab bo: kept for you\nana ana: one\nana ana: two\ufffd[2J\n#lobby me: my other device\n#lobby ana: better\n"
+        "#lab bo: kept for you\nana ana: one\nana ana: two\ufffd[2J\n#lobby me: my other device\n"
+        "#lobby * ana 👍 something earlier\n#lobby ana: (instead of something earlier) better\n"
     )
-    assert pipe.node.read == {11: 1, 20: 1, 10: 3}
+    assert pipe.view.read == {11: 1, 20: 1, 10: 3}
 
 
 def test_json_is_exact_and_plain_ascii(pipe: Pipe) -> None:
     async def script() -> None:
         await pipe.happens(pipe.hears(10, ANA, "Grüße\n\x1b[2J"), pipe.hears(10, ANA, Reaction(b"x" * 16, "👍")))
-        await pipe.prints('"is_withdrawn": false}\n')
+        await pipe.prints('"withdrawn": false}\n')
         pipe.ends()
 
     printed = pipe.run(script, as_json=True)
@@ -158,8 +166,10 @@ def test_json_is_exact_and_plain_ascii(pipe: Pipe) -> None:
     assert "\x1b" not in printed
     text, reaction = map(json.loads, printed.splitlines())
     assert text == {
+        "form": 1,
         "conversation": "#lobby",
         "from": "ana",
+        "state": "received",
         "kind": "text",
         "text": "Grüße\n\x1b[2J",
         "time": "2026-03-01T12:00:00.000Z",
@@ -191,7 +201,7 @@ def test_what_cannot_be_sent_in_time_is_told_with_its_own_status(pipe: Pipe) -> 
 
 def test_more_lines_than_may_wait_are_all_kept_while_the_server_is_away(pipe: Pipe) -> None:
     pipe.is_away = True
-    pipe.node.state = NodeState.OFFLINE
+    pipe.view.state = NodeState.OFFLINE
     pipe.types("line\n" * 600)
     with pytest.raises(StillQueued, match="600 messages"):
         pipe.run()
@@ -199,7 +209,7 @@ def test_more_lines_than_may_wait_are_all_kept_while_the_server_is_away(pipe: Pi
 
 def test_lines_that_were_queued_before_are_not_this_runs_fault(pipe: Pipe) -> None:
     pipe.is_away = True
-    pipe.node.say("#lobby", Text("of yesterday"))
+    pipe.view.say("#lobby", Text("of yesterday"))
     assert not pipe.run()
 
 
@@ -224,12 +234,9 @@ def test_the_end_for_good_names_what_is_left(pipe: Pipe) -> None:
     pipe.types("kept\n")
 
     async def end() -> None:
-        is_said = asyncio.Event()
-        pipe.client.subscribe(lambda _: is_said.set())
-        while not pipe.node.outbox:
-            await is_said.wait()
+        await pipe.face.wait_until(lambda: bool(pipe.view.outbox))
         raise RequestRefused(RefusalCode.BANNED, "You are banned.")
 
-    pipe.client.wait_ended = end
+    pipe.face.wait_ended = end
     with pytest.raises(StillQueued, match=r"You are banned\. 1 message stays queued"):
         pipe.run(wait_s=LIMIT_S)

@@ -4,8 +4,7 @@ import pytest
 from prompt_toolkit.formatted_text import to_plain_text
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.session import NodeState
-from lanline.client.chat.values import MessageState
+from lanline.client.chat.values import MessageState, NodeState
 from lanline.faces.chat.statusbar import StatusBar
 from lanline.model.content import Delete, Edit, Text
 from unit.faces.chat.standin import ANA, ME, Stage, room
@@ -17,7 +16,7 @@ def _stage() -> Stage:
 
 
 def shown(stage: Stage, columns: int = 80) -> str:
-    return to_plain_text(StatusBar(stage.node, stage.places).fragments(columns))
+    return to_plain_text(StatusBar(stage.view, stage.places).fragments(columns))
 
 
 def test_conversations_have_numbers_and_what_is_unread(stage: Stage) -> None:
@@ -28,8 +27,8 @@ def test_conversations_have_numbers_and_what_is_unread(stage: Stage) -> None:
 
 
 def test_a_number_stays_when_others_come_and_go(stage: Stage) -> None:
-    stage.node.add(room(5, "#aaa"))
-    stage.node.drop(11)
+    stage.view.add(room(5, "#aaa"))
+    stage.view.drop(11)
     assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 ana", "3 #aaa"]
 
 
@@ -56,36 +55,36 @@ def test_what_was_taken_back_is_not_to_be_read_below(stage: Stage) -> None:
 
 def test_what_was_taken_back_while_nothing_goes_out_is_not_to_be_read_below(stage: Stage) -> None:
     said = stage.hears(10, ME, "secret")
-    stage.node.say("#lobby", Delete(said.entry_id))
+    stage.view.say("#lobby", Delete(said.entry_id))
     assert "secret" not in shown(stage)
-    queued = stage.node.say("#lobby", Text("more secret"))
-    stage.node.say("#lobby", Delete(queued.entry_id))
+    queued = stage.view.say("#lobby", Text("more secret"))
+    stage.view.say("#lobby", Delete(queued.entry_id))
     assert "secret" not in shown(stage)
 
 
 def test_what_is_not_sent_stands_below(stage: Stage) -> None:
-    stage.node.say("#lobby", Text("first\nline"))
-    stage.node.say("#lobby", Text("second"))
+    stage.view.say("#lobby", Text("first\nline"))
+    stage.view.say("#lobby", Text("second"))
     assert shown(stage).startswith("… not sent yet (2): first line\n")
 
 
 def test_what_was_not_taken_stands_below_with_what_to_do(stage: Stage) -> None:
-    stage.node.say("#lobby", Text("too loud"))
-    stage.node.refuse_all()
+    stage.view.say("#lobby", Text("too loud"))
+    stage.view.refuse_all()
     assert shown(stage).startswith("✗ not taken by the server, /again or /forget (1): too loud\n")
 
 
 def test_no_connection_is_seen(stage: Stage) -> None:
-    stage.node.state = NodeState.OFFLINE
+    stage.view.state = NodeState.OFFLINE
     assert shown(stage).endswith("not connected")
 
 
 @pytest.mark.parametrize("columns", [10, 20, 39, 80, 200])
 def test_it_fits_any_width_with_the_open_one_and_the_unread_first(stage: Stage, columns: int) -> None:
     for number in range(40):
-        stage.node.add(room(100 + number, f"#世界{number}"))
+        stage.view.add(room(100 + number, f"#世界{number}"))
     stage.hears(120, ANA, "hi")
-    stage.node.say("#lobby", Text("界" * 300))
+    stage.view.say("#lobby", Text("界" * 300))
     text = shown(stage, columns)
     assert "1 #lobby" in text
     assert columns < 39 or "#世界20 (1)" in text

@@ -28,6 +28,14 @@ CASES = [
     (Stage.RCPT, 550, "5.1.1 <b@x>: Recipient address rejected: User unknown", "no such mailbox"),
     (Stage.CONTENT, 550, "5.7.1 Our system has detected that this message is likely unsolicited (spam)", "spam"),
     (Stage.RCPT, 452, "4.5.3 Too many recipients", "too many"),
+    (Stage.CONTENT, 550, "5.7.0 message looks like spam", "takes the message for spam"),
+    (Stage.CONTENT, 554, "5.7.0 Reject, virus found (Eicar)", "virus"),
+    (Stage.CONTENT, 550, "5.7.0 Local policy violation", "rules forbid"),
+    (Stage.CONTENT, 552, "5.7.0 This message was blocked because of its attachment", "rules forbid"),
+    (Stage.RCPT, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", "blocklist"),
+    (Stage.GREETING, 554, "Your IP 192.0.2.1 has a poor reputation", "blocklist"),
+    (Stage.CONTENT, 550, "5.7.26 Unauthenticated email is not accepted due to DMARC policy", "DMARC"),
+    (Stage.MAIL, 421, "4.7.28 rate limit exceeded", "wait, then go on"),
     (Stage.RCPT, 499, "hm", "for now"),
     (Stage.RCPT, 599, "hm", "final"),
 ]
@@ -49,3 +57,26 @@ def test_a_servers_words_cannot_move_a_cursor_or_fill_the_screen() -> None:
     assert "\x07" not in line
     assert "\n" not in line
     assert len(line) < 500
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "text", "expected"),
+    [
+        (Stage.RCPT, 550, "5.1.1 user unknown", True),
+        (Stage.CONTENT, 554, "5.6.0 spam", True),
+        (Stage.MAIL, 530, "5.7.0 Authentication required", False),
+        (Stage.RCPT, 554, "5.7.1 blocked using zen.spamhaus.org", False),
+        (Stage.AUTH, 535, "5.7.8 no", False),
+        (Stage.GREETING, 554, "no", False),
+    ],
+)
+def test_only_a_verdict_on_the_message_is_one(stage: Stage, code: int, text: str, expected: bool) -> None:
+    assert Refusal(stage, Reply(code, text)).is_about_message == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "wait_s"),
+    [("try again in 30 seconds", 30), ("retry after 5 minutes", 300), ("please wait 2 min", 120), ("later", None)],
+)
+def test_how_long_a_server_asks_to_wait_is_read(text: str, wait_s: float | None) -> None:
+    assert Refusal(Stage.MAIL, Reply(421, text)).wait_s == wait_s

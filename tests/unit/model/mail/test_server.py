@@ -14,6 +14,7 @@ from lanline.model.mail.server import Credentials, Security, Server, checked_cre
         ("[::1]", "::1"),
         ("bücher.example", "xn--bcher-kva.example"),
         ("mail.example.org.", "mail.example.org"),
+        ("straße.example", "xn--strae-oqa.example"),
     ],
 )
 def test_names_and_addresses_are_hosts(typed: str, host: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-import lanline.proto.link.endpoint
+import lanline.proto.link.handshakelimits
 from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished
@@ -178,7 +178,7 @@ def test_client_is_refused_when_all_links_are_taken() -> None:
     first, _ = pair.establish()
     second = pair.add("second", STRANGER)
     second.endpoint.connect(SERVER, pair.now)
-    pair.run_for(1.0)
+    pair.run_for(3.0)
     assert second.closed == LinkClosed(
         CloseCode.BUSY, "The other side accepts no more links at the moment.", by_peer=False
     )
@@ -190,8 +190,8 @@ def test_client_is_refused_when_all_links_are_taken() -> None:
 
 
 def test_half_open_links_are_limited_and_make_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanline.proto.link.endpoint, "MAX_HALF_OPEN", 3)
-    monkeypatch.setattr(lanline.proto.link.endpoint, "MAX_HALF_OPEN_OF_HOST", 3)
+    monkeypatch.setattr(lanline.proto.link.handshakelimits, "MAX_UNFINISHED", 3)
+    monkeypatch.setattr(lanline.proto.link.handshakelimits, "MAX_UNFINISHED_OF_NETWORK", 3)
     pair = Pair(server_profile=LinkProfile(handshake_timeout_s=3.0))
     for number in range(6):
         host = pair.add("stopper", (f"10.1.0.{number}", 1))
@@ -204,7 +204,7 @@ def test_half_open_links_are_limited_and_make_room_again(monkeypatch: pytest.Mon
 
 
 def test_one_host_cannot_keep_the_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanline.proto.link.endpoint, "MAX_HALF_OPEN_OF_HOST", 3)
+    monkeypatch.setattr(lanline.proto.link.handshakelimits, "MAX_UNFINISHED_OF_NETWORK", 3)
     pair = Pair()
     for number in range(20):
         host = pair.add("stopper", (STRANGER[0], number + 1))
@@ -473,5 +473,7 @@ def test_refusal_with_an_unknown_code_is_a_failed_handshake() -> None:
     pair = Pair()
     link = pair.connect()
     pair.drain_all()
+    pair.server.script = drop_all
     pair.inject(encode_preamble(Refused(link.local_id, 999)), SERVER, pair.client)
+    pair.run_for(3.0)
     assert pair.client.closed.code is CloseCode.HANDSHAKE_FAILED

@@ -72,12 +72,25 @@ def same(one: Frame, other: Frame) -> bool:
     return one == other
 
 
-@given(st.lists(FRAMES, max_size=8), st.integers(0, 20))
+def has_one_ack(sent: list[Frame]) -> bool:
+    return sum(isinstance(frame, AckFrame) for frame in sent) <= 1
+
+
+@given(st.lists(FRAMES, max_size=8).filter(has_one_ack), st.integers(0, 20))
 def test_frames_come_back_as_they_were(sent: list[Frame], padding: int) -> None:
     payload = b"".join(map(encode, sent)) + bytes(padding)
     received = decode_frames(payload)
     assert len(received) == len(sent)
     assert all(same(one, other) for one, other in zip(sent, received, strict=True))
+
+
+def test_a_packet_holds_no_more_frames_than_there_is_a_use_for() -> None:
+    small = frames.encode_datagram(Channel.MEDIA, b"") + frames.encode_stream(Channel.CHAT, 0, b"x")
+    assert len(decode_frames(small * 40 + frames.ENCODED_PING * frames.MAX_OTHER_FRAMES)) == 80 + 32
+    ack = frames.encode_ack([(1, 1)], 0.0)
+    for payload in (frames.ENCODED_PING * 33, ack * 2, frames.encode_response(bytes(8)) * 33):
+        with pytest.raises(ProtocolViolation, match="more frames"):
+            decode_frames(payload)
 
 
 @settings(max_examples=500)

@@ -9,19 +9,21 @@ import pytest
 from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished
+from lanline.proto.link.clienthandshake import _PATIENCE_S
 from lanline.proto.link.link import LinkState
 from lanline.proto.link.preamble import (
     ClientRecords,
     Hello,
     OtherVersion,
     Refused,
+    Retry,
     ServerRecords,
     Versions,
     decode_preamble,
     encode_preamble,
 )
 from lanline.proto.link.profile import LinkProfile
-from unit.proto.link.pair import CLIENT, SERVER, Host, Pair, drop, drop_all, identity
+from unit.proto.link.pair import CLIENT, SERVER, TICKS_S, Host, Pair, drop, drop_all, identity
 
 FLIGHTS = [("client", 1), ("client", 2), ("client", 3), ("server", 1), ("server", 2), ("server", 3)]
 """Hello, first records, last records; retry, records, last records."""
@@ -202,7 +204,9 @@ def test_server_of_another_version_gets_a_sentence_that_says_who_has_to_upgrade(
         pair.drain_all()
         (hello,) = [decode_preamble(data) for _, data in pair.client.sent]
         assert isinstance(hello, Hello)
+        pair.server.script = drop_all
         pair.inject(encode_preamble(Versions(hello.client_id, bytes([version]))), SERVER, pair.client)
+        pair.run_for(_PATIENCE_S + TICKS_S)
         assert pair.client.closed.code is CloseCode.INCOMPATIBLE_VERSION
         assert pair.client.closed.reason.startswith(who)
         assert "upgrade" in pair.client.closed.reason
@@ -274,6 +278,42 @@ def flip(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 0x41]) + data[position + 1 :]
 
 
+@pytest.mark.parametrize("at_s", [0.0, 0.005, 0.015, 0.025, 0.035])
+def test_forged_versions_and_refusals_end_no_call(at_s: float) -> None:
+    pair = Pair()
+    link = pair.connect()
+    pair.run_for(at_s)
+    for forged in (Versions(link.local_id, b"\7"), Refused(link.local_id, CloseCode.BUSY), Refused(link.local_id, 8)):
+        pair.inject(encode_preamble(forged), SERVER, pair.client)
+    pair.run_until(lambda: bool(pair.client.of(LinkEstablished)))
+    assert_one_link_that_works(pair)
+
+
+def test_forged_retries_make_no_flood() -> None:
+    pair = Pair()
+    link = pair.connect()
+    pair.run_for(0.025)
+    before = pair.client.sent_bytes
+    for number in range(100):
+        pair.inject(encode_preamble(Retry(link.local_id, bytes([number]) * 20)), SERVER, pair.client)
+    assert pair.client.sent_bytes - before < 2000
+    pair.run_until(lambda: bool(pair.client.of(LinkEstablished)))
+
+
+def test_handshake_of_more_packets_than_it_takes_is_broken_off() -> None:
+    pair = Pair()
+    pair.client.script = drop(*range(3, 1000))
+    pair.connect()
+    pair.run_until(lambda: len(pair.client.sent) >= 3)
+    records = pair.client.sent[1][1]
+    pair.client.script = drop_all
+    for _ in range(100):
+        pair.inject(records, CLIENT, pair.server)
+    pair.run_for(0.1)
+    refused = [decode_preamble(data) for _, data in pair.server.sent if data[0] == 6]
+    assert len(refused) == 1
+
+
 def test_refusal_from_elsewhere_is_ignored() -> None:
     pair = Pair()
     link = pair.connect()
@@ -293,7 +333,7 @@ def test_records_before_the_address_was_proven_are_ignored() -> None:
 def test_client_that_shows_garbage_records_is_refused() -> None:
     pair = Pair()
     link = pair.connect()
-    pair.client.script = lambda number, data: [(0.0, garble(data) if number == 2 else data)]
+    pair.client.script = lambda number, data: [(0.0, garble(data) if number >= 2 else data)]
     pair.run_for(12.0)
     assert link.state is LinkState.CLOSED
     assert pair.client.closed.code is CloseCode.HANDSHAKE_FAILED

@@ -106,7 +106,7 @@ def test_datagrams_over_a_size_are_dropped() -> None:
 def test_control_frames_leave_once_and_as_far_as_they_fit() -> None:
     outbox = Outbox(LinkProfile())
     first, second = encode_max_data(Channel.CHAT, 1), encode_max_data(Channel.BULK, 2)
-    for frame in (first, first, second, first):
+    for frame in (encode_max_data(Channel.CHAT, 0), first, second, first):
         outbox.write_control(frame)
     parts: list[bytes] = []
     assert outbox.take_control(parts, 12) == ((first,), 2)

@@ -100,13 +100,3 @@ def test_size_is_known_beforehand() -> None:
         target.record(number, 0.0, 100, ack_eliciting=True)
         expected = target.ack_bytes
         assert len(target.take_ack(0.0, 1000)) == expected
-
-
-def test_postponed_acknowledgement_goes_with_the_next() -> None:
-    target = received()
-    for number in range(2):
-        target.record(number, 5.0, 100, ack_eliciting=True)
-    target.postpone_ack()
-    assert not target.is_ack_due(99.0)
-    assert target.ack_bytes > 0
-    assert take(target, 5.0).ranges == [(0, 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessagesDelivered
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.proto.websocket.stack import MAX_WAITING_PONGS
+from lanline.proto.websocket.stack import MAX_STRANGER_PIECES, MAX_WAITING_PONGS, WebSocketStack
 from lanline.proto.websocket.units import INITIAL_CREDIT_BYTES, MAX_UNIT_BYTES, encode_credit, encode_delivered
 from unit.proto.websocket.pair import End, Pair, PuppetClient, PuppetServer, make_client, make_server
 
@@ -144,6 +145,51 @@ def test_pings_without_end_do_not_fill_the_memory() -> None:
     assert code_of(server) is CloseCode.PROTOCOL_VIOLATION
 
 
+EMPTY_PONG = b"\x8a\x80" + bytes(4)
+STRANGERS = WebSocketProfile(stranger_window_bytes=16_384)
+
+
+@pytest.mark.parametrize("in_one_record", [True, False])
+def test_a_stranger_sends_a_bounded_number_of_frames(in_one_record: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = 0
+    receive_event = WebSocketStack._receive_event
+
+    def count(stack: WebSocketStack, event: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        return receive_event(stack, event)
+
+    monkeypatch.setattr(WebSocketStack, "_receive_event", count)
+    server, puppet = opened_server(STRANGERS)
+    frames = [EMPTY_PONG * 2000] if in_one_record else [EMPTY_PONG] * 2000
+    for data in frames:
+        puppet.tls.send_plaintext(data)
+    puppet.exchange()
+    assert code_of(server) is CloseCode.PROTOCOL_VIOLATION
+    assert taken <= MAX_STRANGER_PIECES
+
+
+def test_frames_behind_the_request_are_not_all_taken_apart() -> None:
+    server = make_server(STRANGERS)
+    puppet = PuppetClient(server)
+    puppet.secure()
+    puppet.protocol.send_request(puppet.protocol.connect())
+    request = b"".join(puppet.protocol.data_to_send())
+    received: list[int] = []
+    receive = server.link._stack._protocol.receive_data
+    server.link._stack._protocol.receive_data = lambda data: (received.append(len(data)), receive(data))  # type: ignore[assignment]
+    puppet.send_plaintext(request + EMPTY_PONG * 2000)
+    assert code_of(server) is CloseCode.HANDSHAKE_FAILED
+    assert sum(received) < 2000
+
+
+def test_who_has_signed_in_sends_as_many_frames_as_they_like() -> None:
+    server, puppet = opened_server(STRANGERS)
+    server.link.trust()
+    puppet.send_plaintext(EMPTY_PONG * 2000)
+    assert code_of(server) is None
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -272,15 +318,32 @@ def test_garbage_instead_of_the_opening_only_closes(opening: bytes, as_request: 
     assert code_of(client) in {CloseCode.HANDSHAKE_FAILED, CloseCode.INCOMPATIBLE_VERSION}
 
 
+ALLOWED_HEADS = {0x82, 0x88, 0x89, 0x8A}
+"""A whole binary message, a goodbye, a ping, a pong."""
+MASKED = 0x80
+
+
+def begins_with_a_wrong_frame(data: bytes) -> bool:
+    """Which is there as a whole, and short."""
+    if len(data) < 2 or (size := data[1] & ~MASKED) >= 126 or len(data) < 6 + size:
+        return False
+    return data[0] not in ALLOWED_HEADS or not data[1] & MASKED
+
+
 @settings(max_examples=150, deadline=None)
 @given(frames=st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=4))
 def test_garbage_frames_only_close(frames: list[bytes]) -> None:
     server, puppet = opened_server()
     for frame in frames:
         puppet.send_plaintext(frame)
+    code_before_the_end = code_of(server)
     server.link.receive_eof(0.0)
     server.drain()
-    assert server.closed is not None
+    if begins_with_a_wrong_frame(b"".join(frames)):
+        assert code_before_the_end is CloseCode.PROTOCOL_VIOLATION
+    assert code_before_the_end in {None, CloseCode.PROTOCOL_VIOLATION, CloseCode.DONE}
+    # An end without a goodbye; and nothing that comes later changes what was told.
+    assert code_of(server) is (code_before_the_end or CloseCode.RESET)
 
 
 @settings(max_examples=150, deadline=None)

@@ -11,13 +11,13 @@ from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.network import SimNetwork
+from lanline.testing.trace import Address
+from lanline.testing.world import SimWorld
 from lanline.transport.connection import Connection
 from sim.exchange import SeededExchanges
-from sim.network import SimNetwork
 from sim.system.disk import Database, Disk
 from sim.system.process import Computer, Death, SimProcess
-from sim.trace import Address
-from sim.world import SimWorld
 
 PORT = 5265
 
@@ -126,7 +126,9 @@ def table(tmp_path: Path) -> sqlite3.Connection:
     return connection
 
 
-def test_a_torn_commit_is_there_or_not_and_never_in_part(tmp_path: Path, table: sqlite3.Connection) -> None:
+def test_a_torn_commit_leaves_what_was_before_it_and_a_whole_one_everything(
+    tmp_path: Path, table: sqlite3.Connection
+) -> None:
     with closing(table):
         database, disk, rng = Database(tmp_path / "numbers"), Disk(), random.Random(1)
         table.execute("INSERT INTO numbers VALUES (1)")
@@ -134,14 +136,21 @@ def test_a_torn_commit_is_there_or_not_and_never_in_part(tmp_path: Path, table: 
         table.execute("BEGIN")
         table.executemany("INSERT INTO numbers VALUES (?)", [(number,) for number in range(2, 2000)])
         table.execute("COMMIT")
-        counts = set()
-        for _ in range(40):
-            folder = disk.new_folder()
-            database.survive(folder, rng)
-            with closing(sqlite3.connect(folder / "numbers")) as survivor:
-                counts.add(survivor.execute("SELECT count(*) FROM numbers").fetchone()[0])
+        torn = [numbers_and_wal(database, disk, rng) for _ in range(40)]
+        whole = numbers_and_wal(database, disk, None)
         disk.remove()
-    assert counts <= {1, 1999}
+    assert {count for count, _ in torn} == {1}
+    assert whole[0] == 1999
+    assert len({wal for _, wal in torn} - {whole[1]}) == 40, "or it was not torn each time, and elsewhere"
+
+
+def numbers_and_wal(database: Database, disk: Disk, rng: random.Random | None) -> tuple[int, bytes]:
+    """How many are there after a power cut, and what was left of the WAL."""
+    folder = disk.new_folder()
+    database.survive(folder, rng)
+    wal = (folder / "numbers-wal").read_bytes()
+    with closing(sqlite3.connect(folder / "numbers")) as survivor:
+        return survivor.execute("SELECT count(*) FROM numbers").fetchone()[0], wal
 
 
 def test_what_was_synced_survives_whole(tmp_path: Path, table: sqlite3.Connection) -> None:

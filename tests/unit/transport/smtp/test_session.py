@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from typing import Any
 
 import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.transport.smtp.session import Offer, Patience, Session
-from lanline.transport.smtp.transcript import Transcript
-from lanline.transport.smtp.trust import verifying_context
+from lanline.proto.smtp.client import Offer, Patience
+from lanline.proto.smtp.transcript import Transcript
+from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Session
+from lanline.transport.smtp.tls import verifying_context
 from mailhouse.certificates import Authority, Pair
 from mailhouse.moody import CUT, EHLO, OK, SILENCE, Moody
 from mailhouse.stage import Stage
@@ -37,17 +40,15 @@ class Attempt:
     def run(
         self, credentials: Credentials | None = None, method: SignIn = SignIn.AUTO, patience: Patience = PATIENT
     ) -> Offer:
-        return asyncio.run(self._run(credentials, method, patience))
-
-    async def _run(self, credentials: Credentials | None, method: SignIn, patience: Patience) -> Offer:
-        context = verifying_context(self._server.ca_file)
-        session = await Session.open(self._server, context, patience, Transcript(self.shown.append))
-        try:
-            if credentials is not None:
-                await session.sign_in(credentials, method)
-        finally:
-            await session.close()
-        return session.offer
+        context = verifying_context(self._server)
+        with contextlib.closing(Interrupt()) as interrupt:
+            session = Session(self._server, context, patience, interrupt, Transcript(self.shown.append))
+            try:
+                if credentials is not None:
+                    session.sign_in(credentials, method)
+            finally:
+                session.close()
+            return session.offer
 
 
 def attempt(
@@ -280,7 +281,7 @@ def test_every_misbehaviour_is_a_sentence(
             tried.run(ANN, patience=patience)
         if hint in str(caught.value):
             break
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
     sentence = str(caught.value)
     assert hint in sentence
     assert "\x1b" not in sentence

@@ -1,0 +1,149 @@
+"""How an admin's command reaches the server, and how it shows what came back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import expanded
+from lanline.cli.running import DEFAULT_HOME, run
+from lanline.errors import InvalidInput, LinkError, ServerUnreachable
+
+if TYPE_CHECKING:
+    from lanline.client.chat.client import ChatClient
+    from lanline.crypto.identity import Identity
+    from lanline.server.datafolder import DataFolder
+    from lanline.wire.chat.messages import ClientMessage
+
+T = TypeVar("T")
+Answer = TypeVar("Answer")
+
+_REACHED_WITHIN_S = 10.0
+
+
+class Way(NamedTuple):
+    identity: Identity
+    host: str
+    port: int
+    fingerprint: bytes
+    public_host: str
+    public_port: int
+    remedy: str
+    """What to do when nothing answers there."""
+
+
+def way_to_server(data: Path | None, home: Path = DEFAULT_HOME) -> Way:
+    """As the operator where the server's folder is named, as the admin of this home where it has joined a server."""
+    from lanline.server.datafolder import DataFolder
+
+    if data is not None:
+        return _way_of_operator(DataFolder(expanded(data, "--data")))
+    way = _way_of_home(expanded(home, "--home"))
+    if way is not None:
+        return way
+    folder = DataFolder(expanded(DEFAULT_DATA, "--data"))
+    if folder.exists():
+        return _way_of_operator(folder)
+    raise InvalidInput("Which server? Name its folder with --data, or join one first: lanline join INVITE --name NAME")
+
+
+def _way_of_operator(folder: DataFolder) -> Way:
+    start = f"Start it: lanline serve --data {folder.path}"
+    identity, fingerprint = folder.read_operator(), folder.read_fingerprint()
+    running = folder.read_running()
+    if running is None:
+        raise LinkError(f"No server runs on {folder.path}. {start}")
+    return Way(
+        identity,
+        running.host,
+        running.port,
+        fingerprint,
+        running.public_host,
+        running.public_port,
+        f"Does it run? {start}",
+    )
+
+
+def _way_of_home(home: Path) -> Way | None:
+    from lanline.client.chat.pin import read_pin
+    from lanline.client.home import Home
+
+    pin = read_pin(home)
+    if pin is None or pin.fingerprint is None:
+        return None
+    return Way(Home(home).identity(), pin.host, pin.port, pin.fingerprint, pin.host, pin.port, "")
+
+
+def ask_server(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    """Sign in, do the work, leave."""
+    return run(_ask(way, work), on_uvloop=False)
+
+
+async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.chat.pin import KnownServer
+
+    async with ChatClient.with_key(way.identity, KnownServer(way.host, way.port, way.fingerprint)) as client:
+        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
+        if not client.is_signed_in:
+            raise ServerUnreachable(f"{client.last_problem} {way.remedy}".rstrip())
+        return await work(client)
+
+
+async def answer(client: ChatClient, message: ClientMessage, kind: type[Answer]) -> Answer:
+    found = await client.ask(message)
+    if not isinstance(found, kind):
+        raise LinkError("The server's answer belongs to another question. Bring server and client to one version.")
+    return found
+
+
+# Showing.
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Columns as wide as they need; what people chose to be called cannot move the terminal's cursor."""
+    from lanline.model.text import safe_line
+
+    if not rows:
+        say(nothing)
+        return
+    lines = [[*header], *([safe_line(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show_json(value: object) -> None:
+    import json
+
+    say(json.dumps(_plain(value), ensure_ascii=False, indent=1))
+
+
+def _plain(value: object) -> object:
+    import msgspec
+
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(item) for name, item in msgspec.structs.asdict(value).items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return getattr(value, "value", value)
+
+
+def day(time_ms: int) -> str:
+    from lanline.client.moments import moment
+
+    at = moment(time_ms)
+    return "some day" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def size(size_bytes: int) -> str:
+    return f"{size_bytes / 1_000_000:.1f} MB"

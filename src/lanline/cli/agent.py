@@ -1,0 +1,89 @@
+"""`lanline agent`: the process that owns a home, in the foreground."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Annotated
+
+import typer
+
+from lanline.cli.chathome import HomeOption
+from lanline.cli.nodecall import home_folder, show_line
+from lanline.cli.running import DEFAULT_HOME, run
+
+app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def agent(
+    context: typer.Context,
+    background: Annotated[int, typer.Option("--background", hidden=True)] = -1,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Keep this home connected, also while no other program of it runs.
+
+    The first program that needs your account starts such a process by itself, and
+    it ends a minute after the last one. This one stays: messages arrive meanwhile,
+    and what is queued goes out as soon as the server is there.
+
+    \b
+    Stay connected:   lanline agent
+    End it:           lanline agent stop
+
+    \b
+    Exit status: 0 when it was told to end, 1 when it cannot go on.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    if context.invoked_subcommand is not None:
+        return
+    from lanline.client.chat.pin import joined_pin
+    from lanline.client.node.process import HomeNode, linger_s
+    from lanline.client.node.start import stop_node
+
+    folder = home_folder(home).absolute()
+    if background >= 0:
+        _run_in_background(HomeNode(folder, linger_s=linger_s()), background)
+        return
+    joined_pin(folder)
+    stop_node(folder)  # one that was started by another program, and would end
+    with contextlib.suppress(KeyboardInterrupt):
+        run(HomeNode(folder, linger_s=None).run(lambda: show_line("This home stays connected. Ctrl+C ends it.")))
+
+
+def _run_in_background(node: object, descriptor: int) -> None:
+    from lanline.client.node.process import HomeNode, NodeRuns
+    from lanline.client.node.start import tell_started
+    from lanline.client.view.view import problem_of
+    from lanline.errors import LanlineError
+
+    assert isinstance(node, HomeNode)
+    is_told = False
+
+    def tell(problem: LanlineError | None = None) -> None:
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            tell_started(descriptor, None if problem is None else problem_of(problem))
+
+    with contextlib.suppress(OSError):
+        os.setsid()
+    try:
+        run(node.run(tell))
+    except NodeRuns:
+        tell()
+    except LanlineError as problem:
+        tell(problem)
+    except KeyboardInterrupt:
+        pass
+
+
+@app.command()
+def stop(home: HomeOption = DEFAULT_HOME) -> None:
+    """End the process that owns this home. The next program that needs it starts another.
+
+    \b
+    Example:   lanline agent stop
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.node.start import stop_node
+
+    show_line("It has ended." if stop_node(home_folder(home)) else "No such process runs.")

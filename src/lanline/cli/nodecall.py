@@ -1,0 +1,80 @@
+"""Owns how a member's command asks the node of its home, and how it shows what came back.
+
+Nothing that takes time to load stands at its top: `lanline send` is to be done at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from lanline.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from lanline.client.node.call import NodeCall
+    from lanline.client.node.start import NodeStart
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_S = 30.0
+_LONGEST_TIMEOUT_S = 86_400
+
+
+def home_folder(home: Path) -> Path:
+    return expanded(home, "--home")
+
+
+def checked_timeout(timeout_s: float) -> float:
+    if not 0 < timeout_s <= _LONGEST_TIMEOUT_S:
+        raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")
+    return timeout_s
+
+
+def started_node(home: Path) -> NodeStart:
+    """How a face reaches the process that owns this home."""
+    from lanline.client.node.start import START_COMMAND, NodeStart
+
+    return NodeStart(home_folder(home), START_COMMAND)
+
+
+@contextlib.contextmanager
+def node_call(home: Path) -> Iterator[NodeCall]:
+    """To ask the node of this home; ended in order by Ctrl+C, hang-up or kill."""
+    from lanline.client.node.call import NodeCall
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    with NodeCall(started_node(home)) as call:
+        yield call
+
+
+def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T]) -> T:
+    """Do the work once the server is reached."""
+    from lanline.client.node.protocol import WaitReady
+
+    limit_s = checked_timeout(timeout_s)
+    with node_call(home) as call:
+        call.ask(WaitReady(limit_s))
+        return work(call)
+
+
+def show_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def show_note(text: str) -> None:
+    """To standard error: no part of what a script reads."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{text}\n")
+
+
+def expanded(path: Path, option: str) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as cause:
+        raise InvalidInput(f"There is no home folder here. Choose a folder with {option}.") from cause

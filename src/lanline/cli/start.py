@@ -1,0 +1,339 @@
+"""`lanline start`: a group of one's own by one command: a server, an account on it, an invite for the others, the chat.
+
+Owns the order of these. Not what each of them does: `serve`, `invite`, `join` and `chat` are commands of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from lanline.cli.chathome import HomeOption
+from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
+from lanline.cli.running import DEFAULT_HOME, run
+from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageUnusable
+from lanline.wholefile import make_folder, replace_whole
+
+if TYPE_CHECKING:
+    from lanline.client.chat.client import ChatClient
+    from lanline.model.invites import InviteLink
+    from lanline.server.datafolder import DataFolder
+
+T = TypeVar("T")
+
+_READY_WITHIN_S = 30.0
+_ENDS_WITHIN_S = 25.0
+_LOOK_EVERY_S = 0.02
+_LOG_FILE = "server.log"
+_LINK_FILE = "invite-of-start"
+_USES = 100
+_LIVES_S = 7 * 24 * 3600
+_LEAST_LEFT_MS = 24 * 3600 * 1000
+_OWN_LIVES_S = 3600
+
+
+def start(
+    name: Annotated[str | None, typer.Option(metavar="NICK", help="What the others call you.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="UDP and TCP port of the server.", show_default="5265")
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(envvar="LANLINE_DATA", help="Folder for all that the server keeps.")
+    ] = DEFAULT_DATA,
+    home: HomeOption = DEFAULT_HOME,
+    homes: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ask for the name each time; every name has a home of its own in DIR."),
+    ] = None,
+    serves: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Start a server where none runs, or only use one that does.")
+    ] = True,
+) -> None:
+    """Start a group: a server here, your account on it, an invite, and the chat.
+
+    It asks for your name, once. Run it again and it goes on where it was. A server
+    that runs already is used, and stays; one that this command has started ends
+    with it. Where there is no terminal it serves, as lanline serve does.
+
+    \b
+    On your own machine:  lanline start
+    On another port:      lanline start --port 7000 --data ~/club
+
+    \b
+    Exit status: 0 when you leave, 1 when the server or the chat cannot begin,
+    64 for wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.chat import chat_at_terminal, is_terminal
+    from lanline.server.datafolder import DataFolder
+
+    folder = DataFolder(expanded(data, "--data"))
+    if not is_terminal():
+        _serve_only(folder.path, port)
+        return
+    with contextlib.suppress(KeyboardInterrupt):  # however a person leaves, it is no failure
+        nick = _asked_name(name) if homes is not None or not _has_joined(home_folder(home)) else ""
+        mine = home_folder(home if homes is None else homes / nick)
+        if _has_joined(mine) and not _is_of(mine, folder):
+            chat_at_terminal(mine)
+            return
+        with _server(folder, port, serves=serves) as is_ours:
+            is_new = _enter(folder, mine, nick)
+            chat_at_terminal(mine)
+            if is_new:
+                _offer_password(mine)
+            if is_ours:
+                show_line("Stopping the server …")
+        _say_how_to_go_on(folder.path, mine, is_ours=is_ours)
+
+
+def _serve_only(data: Path, port: int | None) -> None:
+    from lanline.cli.serve import serve
+
+    serve(data=data, port=port)
+
+
+def _has_joined(home: Path) -> bool:
+    from lanline.client.chat.pin import read_pin
+
+    return read_pin(home) is not None
+
+
+def _is_of(home: Path, folder: DataFolder) -> bool:
+    from lanline.client.chat.pin import joined_pin
+
+    return folder.exists() and folder.read_fingerprint() == joined_pin(home).fingerprint
+
+
+def _say_how_to_go_on(data: Path, home: Path, *, is_ours: bool) -> None:
+    if is_ours:
+        show_line("The server is stopped; nobody can reach it now. Again as before:  lanline start")
+        show_line(f"For good, without you:    lanline serve{_unless_usual('--data', data, DEFAULT_DATA)}")
+    show_line(f"The chat alone:           lanline chat{_unless_usual('--home', home, DEFAULT_HOME)}")
+
+
+def _unless_usual(option: str, path: Path, usual: Path) -> str:
+    return "" if path == usual.expanduser() else f" {option} {path}"
+
+
+# The server.
+
+
+@contextlib.contextmanager
+def _server(folder: DataFolder, port: int | None, *, serves: bool) -> Iterator[bool]:
+    """Whether it is ours, and ends with us."""
+    if _runs(folder):
+        yield False
+        return
+    if not serves:
+        raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
+    process = _launched(folder, port)
+    try:
+        yield True
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _runs(folder: DataFolder) -> bool:
+    """One that was killed has left word of itself, too: so it is asked."""
+    if not folder.exists() or folder.read_running() is None:
+        return False
+    try:
+        _ask(folder, _nothing)
+    except LanlineError:
+        return False
+    return True
+
+
+async def _nothing(_client: ChatClient) -> None:
+    """To be let in says enough."""
+
+
+def _launched(folder: DataFolder, port: int | None) -> subprocess.Popen[bytes]:
+    log = _log_of(folder.path)
+    if port is not None:
+        _keep_port(folder.path, port)
+    with log.open("wb") as told:
+        # In a session of its own: Ctrl+C at this terminal ends the chat, and then we end the server.
+        process = subprocess.Popen(  # noqa: S603 -- this very program
+            [sys.executable, "-m", "lanline", "serve", "--data", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+            start_new_session=True,
+        )
+    try:
+        _wait_ready(process, folder, log)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    return process
+
+
+def _log_of(data: Path) -> Path:
+    try:
+        make_folder(data)
+        (data / _LOG_FILE).touch(mode=0o600)
+    except OSError as cause:
+        raise StorageUnusable(
+            f"The folder {data} cannot be used: {cause.strerror}. Choose another one with --data."
+        ) from cause
+    return data / _LOG_FILE
+
+
+def _keep_port(data: Path, port: int) -> None:
+    """Or the next start would be where nobody looks for it."""
+    from lanline.config import FILE_NAME, read_config
+
+    settings = data / FILE_NAME
+    if not settings.exists():
+        replace_whole(settings, f"port = {port}\n".encode())
+    elif read_config(settings, {}).port != port:
+        raise InvalidInput(f"The port of this server stands in {settings}: change it there.")
+
+
+def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path) -> None:
+    limit = time.monotonic() + _READY_WITHIN_S
+    while (running := folder.read_running()) is None or running.pid != process.pid:
+        if process.poll() is not None:
+            lines = log.read_text(errors="replace").split("lanline: ")
+            raise LinkError(lines[-1].strip() or f"The server ended at once; {log} may say why.")
+        if time.monotonic() > limit:
+            raise LinkError(f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {log} may say why.")
+        time.sleep(_LOOK_EVERY_S)
+
+
+# The person.
+
+
+def _asked_name(name: str | None) -> str:
+    from lanline.model.names import checked_name
+
+    if name is not None:
+        return checked_name(name)
+    while True:
+        try:
+            return checked_name(input("Your name: ").strip())
+        except EOFError:
+            raise KeyboardInterrupt from None
+        except InvalidInput as problem:
+            show_line(str(problem))
+
+
+def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
+    """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
+    is_new = not _has_joined(home)
+    own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
+    if own is not None:
+        _join(home, own, nick)
+    show_line("\nThe others come in with this line:\n")
+    show_line(f"  lanline chat --server '{others}'\n")
+    if is_new:
+        from lanline.cli.qr import qr_code
+
+        show_line("or by this code, read by a telephone that sends them its text:\n")
+        show_line(qr_code(str(others)))
+    return is_new
+
+
+def _join(home: Path, link: InviteLink, nick: str) -> None:
+    from lanline.client.chat.joining import join_server
+
+    while True:
+        try:
+            run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
+        except RequestRefused as problem:
+            if problem.code is not RefusalCode.NAME_TAKEN:
+                raise
+            show_line(f"The name {nick} is taken on this server. Choose another one.")
+            nick = _asked_name(None)
+        else:
+            return
+
+
+def _offer_password(home: Path) -> None:
+    from lanline.cli.password import change_password
+
+    show_line("\nA password lets you into your account from another device too. Not now: press Enter.")
+    try:
+        if change_password(home, DEFAULT_TIMEOUT_S):
+            show_line("The password is set.")
+    except LanlineError as problem:
+        show_line(f"{problem} Later: lanline password")
+
+
+# Invites, made as the operator, whose key lies in the server's folder.
+
+
+def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.cli.admin.asking import ask_server, way_to_server
+
+    return ask_server(way_to_server(folder.path), work)
+
+
+async def _invites(client: ChatClient, folder: DataFolder, *, is_new: bool) -> tuple[InviteLink | None, InviteLink]:
+    """One for the person at this machine, who is the admin if nobody is there yet; and the one for the others."""
+    from lanline.cli.admin.asking import answer
+    from lanline.wire.chat.admin import ListUsers, Users
+
+    own = None
+    if is_new:
+        is_first = not (await answer(client, ListUsers(1), Users)).users
+        own = await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
+    others = await _kept_link(client, folder)
+    if others is None:
+        others = await _new_link(client, folder, _USES, _LIVES_S, grants_admin=False)
+        with contextlib.suppress(OSError):  # then the next start makes another one
+            replace_whole(folder.path / _LINK_FILE, f"{others}\n".encode())
+    return own, others
+
+
+async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | None:
+    """The one that was shown at the last start, as long as it is good for another day, and leads here."""
+    from lanline.cli.admin.asking import answer
+    from lanline.model.invites import InviteLink, invite_token_hash
+    from lanline.wire.chat.admin import Invites, ListInvites
+
+    try:
+        link = InviteLink.parse((folder.path / _LINK_FILE).read_text().strip())
+    except (OSError, UnicodeDecodeError, InvalidInput):
+        return None
+    if link != _link(folder, link.token):
+        return None
+    now_ms = time.time() * 1000
+    for each in (await answer(client, ListInvites(1), Invites)).invites:
+        is_good = each.expires_ms is None or each.expires_ms > now_ms + _LEAST_LEFT_MS
+        if each.token_hash == invite_token_hash(link.token) and each.uses_left and is_good:
+            return link
+    return None
+
+
+async def _new_link(
+    client: ChatClient, folder: DataFolder, uses: int, lifetime_s: int, *, grants_admin: bool
+) -> InviteLink:
+    from lanline.cli.admin.asking import answer
+    from lanline.wire.chat.admin import InviteMade, MakeInvite
+
+    return _link(folder, (await answer(client, MakeInvite(1, uses, lifetime_s, grants_admin), InviteMade)).token)
+
+
+def _link(folder: DataFolder, token: bytes) -> InviteLink:
+    from lanline.cli.admin.asking import way_to_server
+    from lanline.model.invites import InviteLink
+
+    way = way_to_server(folder.path)
+    return InviteLink(way.public_host, way.public_port, way.fingerprint, token)

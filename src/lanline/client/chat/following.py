@@ -1,0 +1,204 @@
+"""Owns how this device reads its logs: what it follows, what has arrived, how far it has read, and what it reports.
+
+Not what the server says of the conversations: `conversations`. Entries go to the disk before anything is told of them.
+"""
+
+from __future__ import annotations
+
+from lanline.client.chat import events
+from lanline.client.chat.context import NodeContext
+from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.copies import Comparison, restored_news
+from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.session import Answer
+from lanline.clock import Timer
+from lanline.errors import HistoryProblem, ProtocolViolation
+from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
+
+FETCHED_AT_FIRST = 10_000
+"""Of a log that is new to this device; older is read when somebody asks for it."""
+REPORT_EVERY_S = 0.25
+_MAX_CURSORS = 1000
+
+
+class LogReader:
+    def __init__(self, context: NodeContext, conversations: Conversations, own: OwnMessages, *, follows: bool) -> None:
+        self._history = context.history
+        self._lost = context.lost
+        self._clock = context.clock
+        self._line = context.line
+        self._tell = context.tell
+        self._conversations = conversations
+        self._own = own
+        self._follows = follows
+        self._comparison = Comparison(context, conversations, self._on_proven)
+        self._asked_earlier: set[int] = set()
+        self.entered: set[int] = set()
+        """Logs that are new to this device, and of which nobody has read anything here yet."""
+        self._has_audience = True
+        self._moved: set[int] = set()
+        """Logs in which a cursor has moved that is not on the disk yet."""
+        self._report_timer: Timer | None = None
+
+    # Following.
+
+    def follow_all(self) -> None:
+        """The tables are whole: it is known which logs there are."""
+        for track in list(self._conversations.tracks):
+            self.follow(track)
+        self._tell_lost()
+        self._report_soon()
+
+    def follow(self, track: Track) -> None:
+        shown = track.shown
+        if self._line.session is None or not self._follows or track.following is not Following.NOT or not shown.is_open:
+            return
+        if not track.is_proven:
+            self._comparison.begin(track)
+            return
+        if not shown.delivered:
+            self.entered.add(shown.log)
+            start = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
+            track.change(first=start, delivered=start)
+        track.become(Following.CATCHING_UP)
+        track.target = shown.head
+        self._line.send(Follow(shown.log, track.shown.delivered))
+        if track.shown.delivered >= track.target:
+            track.become(Following.LIVE)
+            self._tell(events.CaughtUp(shown.log))
+
+    def _on_proven(self, track: Track) -> None:
+        self._tell(events.ConversationChanged(track.shown))
+        self.follow(track)
+        self._tell_lost()
+
+    def on_entries(self, message: Entries) -> None:
+        """Of a log that is not followed, or not any more, they are left alone."""
+        track = self._conversations.get(message.log)
+        if track is None or track.following is Following.NOT or not message.entries:
+            return
+        self._keep(track, message.entries)
+        own, shown, is_live = self._conversations.account, track.shown, track.following is Following.LIVE
+        for entry in message.entries:
+            if entry.account == own:
+                self._own.note_sent(message.log, entry)
+        messages = tuple(message_of_entry(shown, entry, own) for entry in message.entries)
+        self._tell(events.EntriesReceived(message.log, messages, is_live))
+        self._report_soon()
+        if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
+            track.become(Following.LIVE)
+            self._tell(events.CaughtUp(message.log))
+            self._tell_lost()
+
+    def _keep(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
+        shown, own = track.shown, self._conversations.account
+        for expected, entry in enumerate(entries, shown.delivered + 1):
+            if entry.sequence != expected:
+                raise ProtocolViolation("it left a gap in a log, or said something twice")
+        self._history.add_entries(shown.log, entries, own)
+        through = entries[-1].sequence
+        unread = sum(entry.account != own and entry.sequence > shown.read for entry in entries)
+        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+
+    # What is told once all that was said meanwhile is here.
+
+    def catching_up(self) -> set[int]:
+        """The logs of which something is still on its way."""
+        tracks = self._conversations.tracks
+        return {
+            track.shown.log
+            for track in tracks
+            if track.following is Following.CATCHING_UP or track.shown.log in self._comparison.under_way
+        }
+
+    def set_audience(self, *, is_there: bool) -> None:
+        """What a restored server has lost is told once: not while nobody is there to hear it."""
+        self._has_audience = is_there
+        if is_there and self._line.is_synchronized:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """What a restored server has lost, once all that is followed has caught up."""
+        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up():
+            return
+        if (news := restored_news(self._lost)) is not None:
+            self._tell(news)
+
+    # Earlier entries, on demand.
+
+    def read_earlier(self, log: int, limit: int) -> None:
+        """Fetches from the server what precedes this device's copy. `EarlierReceived` follows, once for all who ask."""
+        if log in self._asked_earlier:
+            return
+        track = self._conversations.get(log)
+        if track is None or not track.shown.first or not track.is_proven:
+            self._tell(events.EarlierReceived(log, ()))
+            return
+        self._asked_earlier.add(log)
+        message = ReadBefore(0, log, track.shown.first + 1, limit)
+        self._line.request(message, lambda answer: self._on_earlier(log, answer))
+
+    def _on_earlier(self, log: int, answer: Answer) -> None:
+        self._asked_earlier.discard(log)
+        found = answer.entries if isinstance(answer, EarlierEntries) else ()
+        track = self._conversations[log]
+        if isinstance(answer, EarlierEntries):
+            for expected, entry in enumerate(found, track.shown.first - len(found) + 1):
+                if entry.sequence != expected:
+                    raise ProtocolViolation("it left a gap in what was said earlier")
+            first = found[0].sequence - 1 if found else 0
+            self._history.add_earlier(log, found, first)
+            track.change(first=first)
+        messages = tuple(message_of_entry(track.shown, entry, self._conversations.account) for entry in found)
+        self._tell(events.EarlierReceived(log, messages))
+
+    # How far one has read, and what is reported: together, a few times a second, and on the disk before.
+
+    def mark_read(self, log: int, through: int) -> None:
+        track = self._conversations.get(log)
+        if track is None or not track.is_proven:
+            return
+        self.entered.discard(log)
+        if self._conversations.move(track, min(through, track.shown.delivered)):
+            self.note_moved(log)
+            self._tell(events.ConversationChanged(track.shown))
+
+    def note_moved(self, log: int) -> None:
+        self._moved.add(log)
+        self._report_soon()
+
+    def _report_soon(self) -> None:
+        if self._report_timer is None:
+            self._report_timer = self._clock.call_later(REPORT_EVERY_S, self.report)
+
+    def report(self) -> None:
+        if self._report_timer is not None:
+            self._report_timer.cancel()
+            self._report_timer = None
+        if self._moved:
+            self._write_cursors()
+        if self._line.is_synchronized:
+            cursors = [cursor for track in self._conversations.tracks if (cursor := _unreported(track)) is not None]
+            for start in range(0, len(cursors), _MAX_CURSORS):
+                self._line.send(Advance(tuple(cursors[start : start + _MAX_CURSORS])))
+
+    def _write_cursors(self) -> None:
+        tracks = [track for log in self._moved if (track := self._conversations.get(log)) is not None]
+        self._moved = set()
+        shown = [track.shown for track in tracks if track.is_proven]
+        try:
+            self._history.put_cursors((each.log, each.read, each.others_delivered, each.others_read) for each in shown)
+        except HistoryProblem as problem:
+            # Told to the server all the same: nobody would come back to it.
+            self._tell(events.HistoryFailed(str(problem)))
+
+
+def _unreported(track: Track) -> LogCursor | None:
+    """What the server is to be told of this log; taken for told by this."""
+    shown, (delivered, read) = track.shown, track.reported
+    # What was read elsewhere may not be here yet, and must not count as delivered here.
+    now = max(delivered, shown.delivered), max(read, min(shown.read, shown.delivered))
+    if not track.is_proven or not shown.is_open or now == track.reported:
+        return None
+    track.reported = now
+    return LogCursor(shown.log, now[0], min(now[1], shown.delivered))

@@ -1,0 +1,122 @@
+"""Owns the tables about a server that was restored: which copies are unproven, and which entries were set aside.
+
+Not how a copy is compared with the server's: `copies`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import cast
+
+import msgspec
+
+from lanline.client.chat.database import Database
+from lanline.wire.chat.entries import LogEntry
+
+_MOVE = (
+    "INSERT OR IGNORE INTO set_aside "
+    "SELECT e.log, e.entry_id, u.title, e.sequence, e.account, coalesce(p.name, ''), e.time_ms, e.suite, e.content, "
+    "?3, 0 FROM entries e JOIN unproven u ON u.log = e.log LEFT JOIN people_then p ON p.account = e.account "
+    "WHERE e.log = ?1 AND e.sequence > ?2"
+)
+_PUT_CURSORS = (
+    "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
+    "others_delivered = ?4, others_read = ?5 WHERE log = ?1"
+)
+
+
+class LostEntry(msgspec.Struct, frozen=True):
+    """One that this device has and the server has not, any more."""
+
+    log: int
+    title: str
+    name: str
+    """Of who said it; the account's number may be somebody else's now."""
+    entry: LogEntry
+
+
+class LostEntries:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        rows = database.read("SELECT value FROM facts WHERE name = 'epoch'")
+        self.epoch = str(rows[0][0]) if rows else ""
+        """Of the server, as this home knows it; hexadecimal, empty when it is not known."""
+        self.may_have_untold = True
+
+    def begin(self, epoch: str) -> None:
+        """Nothing that is kept counts before it is proven."""
+        with self._database.write() as writer:
+            _doubt_all(writer)
+            writer.execute("INSERT OR REPLACE INTO facts VALUES ('epoch', ?)", (epoch,))
+        self.epoch = epoch
+
+    def doubt(self, log: int) -> None:
+        """One log of which the server has less than this device: it was restored behind everybody's back."""
+        with self._database.write() as writer:
+            _keep_names(writer)
+            writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
+
+    def unproven(self) -> set[int]:
+        return {cast("int", log) for (log,) in self._database.read("SELECT log FROM unproven")}
+
+    def identity(self, log: int, sequence: int) -> tuple[object, ...] | None:
+        """By which an entry is the same one: its id, who said it, and when the server took it."""
+        found = self._database.read(
+            "SELECT entry_id, account, time_ms FROM entries WHERE log = ? AND sequence = ?", (log, sequence)
+        )
+        return found[0] if found else None
+
+    def part(self, log: int, agreed: int, read: int, others_delivered: int, others_read: int) -> None:
+        """All after `agreed` goes aside, and the copy ends there; 0 for a copy of which nothing is to stay."""
+        with self._database.write() as writer:
+            writer.execute(_MOVE, (log, agreed, self.epoch))
+            writer.execute("DELETE FROM entries WHERE log = ? AND sequence > ?", (log, agreed))
+            writer.execute(_PUT_CURSORS, (log, agreed, read, others_delivered, others_read))
+            writer.execute("DELETE FROM unproven WHERE log = ?", (log,))
+        self.may_have_untold = True
+
+    def take_untold(self) -> tuple[int, list[str]]:
+        """How many were set aside that the person was not told of, and where; told by this."""
+        self.may_have_untold = False
+        rows = self._database.read(
+            "SELECT title, count(*) FROM set_aside WHERE NOT is_told GROUP BY title ORDER BY title"
+        )
+        if rows:
+            with self._database.write() as writer:
+                writer.execute("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
+        return sum(cast("int", count) for _, count in rows), [str(title) for title, _ in rows]
+
+    def entries(self) -> list[LostEntry]:
+        """Oldest first within each conversation."""
+        rows = self._database.read(
+            "SELECT log, title, name, sequence, entry_id, account, account, time_ms, suite, content FROM set_aside "
+            "ORDER BY log, time_ms, sequence"
+        )
+        return [
+            LostEntry(
+                cast("int", row[0]),
+                cast("str", row[1]),
+                cast("str", row[2]),
+                LogEntry(*cast("tuple[int, bytes, int, int, int, str, bytes]", row[3:])),
+            )
+            for row in rows
+        ]
+
+
+def _doubt_all(writer: sqlite3.Connection) -> None:
+    _keep_names(writer)
+    writer.execute(
+        "INSERT OR IGNORE INTO unproven SELECT c.log, coalesce(l.title, '') FROM cursors c "
+        "LEFT JOIN logs l ON l.log = c.log UNION SELECT e.log, coalesce(l.title, '') FROM entries e "
+        "LEFT JOIN logs l ON l.log = e.log"
+    )
+    # Which conversations there are is for the server to say, and which log is meant by what waits to be sent:
+    # under a number that was given out again it would go to others.
+    writer.execute("UPDATE logs SET is_open = 0, head = 0")
+    writer.execute("UPDATE outbox SET log = NULL")
+
+
+def _keep_names(writer: sqlite3.Connection) -> None:
+    """Those of the oldest time that something unproven is left of."""
+    writer.execute("DELETE FROM people_then WHERE NOT EXISTS (SELECT 1 FROM unproven)")
+    writer.execute("INSERT OR IGNORE INTO people_then SELECT account, name FROM people")

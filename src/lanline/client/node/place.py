@@ -1,0 +1,119 @@
+"""Owns where a home's node is reached: the socket, the file in the home that names it, and who may use it.
+
+The socket stands in the home. Where that cannot hold one (its path is too long for a socket, or its file system knows
+none) it stands in the user's runtime folder, or in a folder of the user's own beside the temporary files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import struct
+import sys
+from pathlib import Path
+
+from lanline.errors import HistoryProblem
+
+LOCK_FILE = "node.lock"
+_PLACE_FILE = "node.json"
+_SOCKET_FILE = "node.sock"
+_MAX_PATH_BYTES = 100
+"""107 on Linux, 103 elsewhere."""
+_SOL_LOCAL, _LOCAL_PEERCRED, _PEERCRED_BYTES = 0, 1, 76
+"""Of macOS, whose names Python does not have."""
+
+
+def listen(home: Path) -> tuple[socket.socket, Path]:
+    """A listening socket for this home's node, whose lock the caller holds; and its name is in the home."""
+    for path in _candidates(home):
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if path.parent != home:
+                _check_private(path.parent)
+            path.unlink(missing_ok=True)
+            listener = _bound(path)
+        except OSError:
+            continue
+        _write_place(home, path)
+        return listener, path
+    raise HistoryProblem(f"No socket can be made for {home}: neither in it, nor in a runtime or temporary folder.")
+
+
+def _bound(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # for its owner alone from the first moment
+    try:
+        listener.bind(str(path))
+        listener.listen(64)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _candidates(home: Path) -> list[Path]:
+    import hashlib  # noqa: PLC0415 -- a face needs neither, and is to be quick
+    import tempfile  # noqa: PLC0415
+
+    name = f"lanline-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24]}.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    found = [home / _SOCKET_FILE]
+    if runtime and Path(runtime).is_dir():
+        found.append(Path(runtime) / "lanline" / name)
+    found.append(Path(tempfile.gettempdir()) / f"lanline-{os.getuid()}" / name)
+    return [path for path in found if len(os.fsencode(path)) <= _MAX_PATH_BYTES]
+
+
+def _check_private(folder: Path) -> None:
+    """In a folder that others may write to, the name could stand for somebody else's."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not private")
+
+
+def _write_place(home: Path, path: Path) -> None:
+    temporary = home / f".{_PLACE_FILE}.{os.getpid()}"
+    temporary.write_text(json.dumps({"socket": str(path), "pid": os.getpid()}))
+    temporary.chmod(0o600)
+    temporary.replace(home / _PLACE_FILE)
+
+
+def forget_place(home: Path, path: Path) -> None:
+    for each in (path, home / _PLACE_FILE):
+        with contextlib.suppress(OSError):
+            each.unlink()
+
+
+def connected(home: Path) -> socket.socket | None:
+    """To the node of this home; None when none listens."""
+    try:
+        place = str(json.loads((home / _PLACE_FILE).read_bytes())["socket"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        found.connect(place)
+    except OSError:
+        found.close()
+        return None
+    if not is_same_user(found):
+        found.close()
+        return None
+    return found
+
+
+def is_same_user(end: socket.socket) -> bool:
+    """At the other end; true where the system does not tell, since the folder is private."""
+    if hasattr(socket, "SO_PEERCRED"):
+        _, user, _ = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    elif sys.platform == "darwin":
+        _, user = struct.unpack_from("2I", end.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _PEERCRED_BYTES))
+    else:
+        user = os.getuid()
+    return int(user) == os.getuid()

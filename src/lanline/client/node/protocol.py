@@ -1,0 +1,322 @@
+"""Owns what faces and a home's node say to each other: commands in, changes of the view out. Form: docs/client.md.
+
+One value of JSON each, so that a page can speak it over a WebSocket as a program does over a socket; there, each value
+has its length in four bytes before it. The first of each side are `Hello` and `Welcome`. A command has a number, and
+one answer with the same number follows. After `Follow`, a `Snapshot` and then its changes come as they happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from lanline import errors
+from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, RoomListing
+from lanline.client.view.view import Change, Problem
+from lanline.errors import LanlineError, ProtocolViolation, RefusalCode, RequestRefused
+from lanline.model.content import Content
+from lanline.model.rooms import Access, Role
+
+PROTOCOL = 1
+MAX_COMMAND_BYTES = 1024 * 1024
+MAX_VALUE_BYTES = 1024 * 1024 * 1024
+"""A snapshot holds all that waits to be sent, however much that is."""
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """What a face wants. The answer is `Done` where nothing else is named."""
+
+
+# Saying.
+
+
+class Say(Command, frozen=True, tag="say"):
+    """To a log, or to a `#room` or nickname, under an id that the face has chosen: a repeat is harmless.
+
+    Answered with `Said` once it is on the disk.
+    """
+
+    target: int | str
+    content: Content
+    entry_id: bytes
+
+
+class WaitSent(Command, frozen=True, tag="wait_sent"):
+    """Answered with `Outcome` when the message is on the server's disk or refused, or after so long."""
+
+    entry_id: bytes
+    limit_s: float
+
+
+class SayAgain(Command, frozen=True, tag="say_again"):
+    entry_id: bytes
+
+
+class Forget(Command, frozen=True, tag="forget"):
+    """One that was refused."""
+
+    entry_id: bytes
+
+
+# Reading.
+
+
+class Follow(Command, frozen=True, tag="follow"):
+    pass
+
+
+class WaitReady(Command, frozen=True, tag="wait_ready"):
+    """Until the tables of people and conversations are whole; with `is_patient` false, or the server is seen away."""
+
+    limit_s: float
+    is_patient: bool = True
+
+
+class WaitCaughtUp(Command, frozen=True, tag="wait_caught_up"):
+    """Until all that was said meanwhile is here, or after so long."""
+
+    limit_s: float
+
+
+class MarkRead(Command, frozen=True, tag="mark_read"):
+    log: int
+    through: int
+
+
+class Read(Command, frozen=True, tag="read"):
+    """Answered with `Page`: at most so many messages, the newest before `before`, or the oldest after `after`.
+
+    What this device does not have is fetched from the server first, when that is there.
+    """
+
+    log: int
+    last: int
+    before: int | None = None
+    after: int | None = None
+    limit_s: float = 30.0
+
+
+class ReadLost(Command, frozen=True, tag="read_lost"):
+    """What a restored server has lost of a `#room` or of the talk with somebody. Answered with `Lost`."""
+
+    title: str
+
+
+# Rooms and the account.
+
+
+class ListRooms(Command, frozen=True, tag="list_rooms"):
+    """Answered with `RoomsListed`."""
+
+
+class ListMembers(Command, frozen=True, tag="list_members"):
+    """Answered with `MembersListed`."""
+
+    log: int
+
+
+class CreateRoom(Command, frozen=True, tag="create_room"):
+    """Answered with `Opened`."""
+
+    name: str
+    topic: str = ""
+    access: Access = Access.OPEN
+
+
+class JoinRoom(Command, frozen=True, tag="join_room"):
+    """Answered with `Opened`."""
+
+    name: str
+
+
+class LeaveRoom(Command, frozen=True, tag="leave_room"):
+    log: int
+
+
+class SetTopic(Command, frozen=True, tag="set_topic"):
+    log: int
+    topic: str
+
+
+class SetAccess(Command, frozen=True, tag="set_access"):
+    log: int
+    access: Access
+
+
+class Invite(Command, frozen=True, tag="invite"):
+    log: int
+    account: int
+
+
+class SetRole(Command, frozen=True, tag="set_role"):
+    log: int
+    account: int
+    role: Role
+
+
+class SetMuted(Command, frozen=True, tag="set_muted"):
+    log: int
+    account: int
+    is_muted: bool
+
+
+class SendAway(Command, frozen=True, tag="send_away"):
+    log: int
+    account: int
+
+
+class SetBanned(Command, frozen=True, tag="set_banned"):
+    log: int
+    account: int
+    is_banned: bool
+
+
+class ChangePassword(Command, frozen=True, tag="change_password"):
+    """`old` is empty where the account has none yet."""
+
+    old: str
+    new: str
+
+
+class Deregister(Command, frozen=True, tag="deregister"):
+    pass
+
+
+class Stop(Command, frozen=True, tag="stop"):
+    """The node says goodbye to the server and ends."""
+
+
+AnyCommand = (
+    Say | WaitSent | SayAgain | Forget | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost | ListRooms
+    | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted | SendAway
+    | SetBanned | ChangePassword | Deregister | Stop
+)  # fmt: skip
+
+
+# Answers.
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    pass
+
+
+class Said(msgspec.Struct, frozen=True, tag="said"):
+    message: Message
+
+
+class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
+    state: MessageState
+    """Sent, refused or queued."""
+    problem: str = ""
+    code: int = 0
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    problem: str = ""
+    """Why it is not; empty when it is."""
+
+
+class Page(msgspec.Struct, frozen=True, tag="page"):
+    conversation: Conversation
+    messages: tuple[Message, ...]
+
+
+class LostMessage(msgspec.Struct, frozen=True):
+    name: str
+    """Of who said it, then."""
+    message: Message
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    messages: tuple[LostMessage, ...]
+
+
+class RoomsListed(msgspec.Struct, frozen=True, tag="rooms"):
+    rooms: tuple[RoomListing, ...]
+
+
+class MembersListed(msgspec.Struct, frozen=True, tag="members"):
+    members: tuple[MemberListing, ...]
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    log: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    problem: Problem
+
+
+Result = Done | Said | Outcome | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed
+
+
+# What is sent.
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    protocol: int
+    program: str
+    """The version of the program, as 0.1.0."""
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
+    protocol: int
+    program: str
+
+
+class Request(msgspec.Struct, frozen=True, tag="request"):
+    number: int
+    command: AnyCommand
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    number: int
+    result: Result
+
+
+class Changed(msgspec.Struct, frozen=True, tag="changed"):
+    change: Change
+
+
+FromFace = Hello | Request
+FromNode = Welcome | Answer | Changed
+
+_encoder = msgspec.json.Encoder()
+_LENGTH_BYTES = 4
+
+
+def encode(value: FromFace | FromNode) -> bytes:
+    data = _encoder.encode(value)
+    return len(data).to_bytes(_LENGTH_BYTES, "big") + data
+
+
+class Frames:
+    """Cuts what comes from a socket into values."""
+
+    def __init__(self, max_bytes: int = MAX_VALUE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+
+    def receive_bytes(self, data: bytes) -> Iterator[bytes]:
+        """Raises ProtocolViolation."""
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH_BYTES:
+            size = int.from_bytes(self._buffer[:_LENGTH_BYTES], "big")
+            if size > self._max_bytes:
+                raise ProtocolViolation("it sent a value that is too large")
+            if len(self._buffer) < _LENGTH_BYTES + size:
+                return
+            value = bytes(self._buffer[_LENGTH_BYTES : _LENGTH_BYTES + size])
+            del self._buffer[: _LENGTH_BYTES + size]
+            yield value
+
+
+def error_of(problem: Problem) -> LanlineError:
+    """As it was raised in the node."""
+    kind = getattr(errors, problem.kind, LanlineError)
+    if kind is RequestRefused:
+        return RequestRefused(RefusalCode(problem.code), problem.text)
+    error = kind(problem.text)
+    assert isinstance(error, LanlineError)
+    return error

@@ -1,0 +1,217 @@
+"""Owns what each command of a face does, and the snapshot of the view. Not how either gets to the face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lanline.client.chat.client import ChatClient
+from lanline.client.chat.conversations import room_title
+from lanline.client.chat.events import EarlierReceived, NodeEvent
+from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, NodeState, RoomListing
+from lanline.client.node import protocol as do
+from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
+from lanline.errors import LanlineError, RefusalCode, RequestRefused
+from lanline.model.names import checked_room_name
+from lanline.model.rooms import Standing, checked_topic
+from lanline.model.text import safe_line
+from lanline.wire.chat import conversations as wire
+from lanline.wire.chat.messages import ClientMessage, ServerMessage
+from lanline.wire.chat.signin import ChangePassword, Deregister
+
+_MAX_FETCHED = 1000
+
+
+class Service:
+    def __init__(self, client: ChatClient) -> None:
+        self._client = client
+        self._node = client.node
+        self.ended: Problem | None = None
+        """Why the server is called no more."""
+
+    async def result_of(self, command: do.AnyCommand) -> do.Result:
+        try:
+            return await self._result_of(command)
+        except LanlineError as problem:
+            return do.Failed(problem_of(problem))
+
+    async def _result_of(self, command: do.AnyCommand) -> do.Result:
+        match command:
+            case do.Say(target, content, entry_id):
+                return do.Said(self._node.say(target, content, entry_id))
+            case do.WaitSent(entry_id, limit_s):
+                return await self._wait_sent(entry_id, limit_s)
+            case do.Read():
+                return await self._read(command)
+            case do.WaitReady() | do.WaitCaughtUp():
+                return await self._wait(command)
+            case do.SayAgain() | do.Forget() | do.MarkRead() | do.ReadLost():
+                return self._at_once(command)
+            case _:
+                return self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+
+    def _at_once(self, command: do.SayAgain | do.Forget | do.MarkRead | do.ReadLost) -> do.Result:
+        match command:
+            case do.SayAgain(entry_id):
+                self._node.say_again(entry_id)
+            case do.Forget(entry_id):
+                self._node.forget(entry_id)
+            case do.MarkRead(log, through):
+                self._node.mark_read(log, through)
+            case do.ReadLost(title):
+                found = self._node.set_aside(title)
+                return do.Lost(tuple(do.LostMessage(name, message) for name, message in found))
+        return do.Done()
+
+    def _result_from(self, answer: ServerMessage) -> do.Result:
+        match answer:
+            case wire.Opened(_, log):
+                return do.Opened(log)
+            case wire.Rooms(_, rooms):
+                listed = [_room_listing(room) for room in rooms]
+                return do.RoomsListed(tuple(sorted(listed, key=lambda room: room.name.casefold())))
+            case wire.Members(_, _, members):
+                named = [self._member_listing(member) for member in members]
+                return do.MembersListed(tuple(sorted(named, key=lambda each: (-each.role, each.name.casefold()))))
+            case _:
+                return do.Done()
+
+    def _member_listing(self, member: wire.Member) -> MemberListing:
+        person = self._node.person(member.account)
+        return MemberListing(
+            member.account,
+            "somebody" if person is None else person.name,
+            member.role,
+            member.is_muted,
+            member.standing is Standing.INVITED,
+            member.standing is Standing.BANNED,
+        )
+
+    # Waiting.
+
+    async def _wait_sent(self, entry_id: bytes, limit_s: float) -> do.Result:
+        def waiting() -> Message | None:
+            return self._node.waiting(entry_id)
+
+        def is_decided() -> bool:
+            found = waiting()
+            return found is None or found.state is MessageState.REFUSED
+
+        try:
+            await self._client.wait_until(is_decided, limit_s)
+        except LanlineError as problem:
+            # Banned, another key, another version: nothing was said of this message.
+            return do.Outcome(MessageState.QUEUED, str(problem))
+        found = waiting()
+        if found is None:
+            return do.Outcome(MessageState.SENT)
+        if found.state is MessageState.REFUSED:
+            return do.Outcome(MessageState.REFUSED, found.problem, int(found.code))
+        return do.Outcome(MessageState.QUEUED, self._client.last_problem)
+
+    async def _wait(self, command: do.WaitReady | do.WaitCaughtUp) -> do.Result:
+        node, client = self._node, self._client
+        match command:
+            case do.WaitCaughtUp(limit_s):
+                await client.wait_until(lambda: node.catching_up == set(), limit_s)
+            case do.WaitReady(limit_s, is_patient) if is_patient:
+                await client.wait_synchronized(limit_s)
+            case do.WaitReady(limit_s):
+                await client.wait_until(lambda: node.state is NodeState.SYNCHRONIZED or self._is_away, limit_s)
+        return do.Ready("" if node.state is NodeState.SYNCHRONIZED else client.last_problem)
+
+    @property
+    def _is_away(self) -> bool:
+        return self._node.state is NodeState.OFFLINE and self._client.failed_calls > 0
+
+    # Reading.
+
+    async def _read(self, command: do.Read) -> do.Result:
+        log, last = command.log, command.last
+        if command.after is not None:
+            messages = self._node.messages(log, before=command.after + last + 1, last=last)
+            return do.Page(self._known(log), tuple(each for each in messages if each.sequence > command.after))
+        while (missing := self._missing(command)) > 0 and await self._fetch_earlier(log, missing, command.limit_s):
+            pass
+        messages = self._node.messages(log, before=command.before, last=last) if last else []
+        return do.Page(self._known(log), tuple(messages))
+
+    def _known(self, log: int) -> Conversation:
+        found = self._node.conversation(log)
+        if found is None:
+            raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such conversation.")
+        return found
+
+    def _missing(self, command: do.Read) -> int:
+        """How many that the server has are wanted and not here."""
+        shown = self._known(command.log)
+        end = shown.delivered if command.before is None else min(shown.delivered, command.before - 1)
+        return min(shown.first, command.last - (end - shown.first)) if shown.is_open else 0
+
+    async def _fetch_earlier(self, log: int, count: int, limit_s: float) -> bool:
+        """False when nothing came."""
+        arrived: list[EarlierReceived] = []
+
+        def watch(event: NodeEvent) -> None:
+            if isinstance(event, EarlierReceived) and event.log == log:
+                arrived.append(event)
+
+        end_watching = self._client.subscribe(watch)
+        try:
+            self._node.read_earlier(log, min(count, _MAX_FETCHED))
+            await self._client.wait_until(lambda: bool(arrived), limit_s)
+        finally:
+            end_watching()
+        return bool(arrived and arrived[0].messages)
+
+    # The view.
+
+    def snapshot(self) -> Snapshot:
+        client, node = self._client, self._node
+        shown, catching_up = node.conversations, node.catching_up
+        problem = "" if client.is_signed_in else client.last_problem
+        return Snapshot(
+            account=node.account,
+            name=node.name,
+            server_name=node.server_name,
+            server_place=client.server.place,
+            is_admin=node.is_admin,
+            state=node.state,
+            problem=problem,
+            failed_calls=client.failed_calls,
+            ended=self.ended,
+            catching_up=None if catching_up is None else tuple(catching_up),
+            entered=tuple(node.entered),
+            people=node.people,
+            conversations=shown,
+            recent=tuple(
+                recent_of(each, lambda last, log=each.log: node.messages(log, before=2**62, last=last))  # type: ignore[misc]
+                for each in shown
+            ),
+            outbox=tuple(node.outbox),
+        )
+
+
+def _room_listing(room: wire.RoomInfo) -> RoomListing:
+    return RoomListing(room.log, room_title(room), safe_line(room.topic), room.access, room.members)
+
+
+_REQUESTS: dict[type, Callable[[Any], ClientMessage]] = {
+    do.ListRooms: lambda _: wire.ListRooms(0),
+    do.ListMembers: lambda command: wire.ListMembers(0, command.log),
+    do.CreateRoom: lambda command: wire.CreateRoom(
+        0, checked_room_name(command.name), checked_topic(command.topic), command.access
+    ),
+    do.JoinRoom: lambda command: wire.JoinRoom(0, checked_room_name(command.name)),
+    do.LeaveRoom: lambda command: wire.LeaveRoom(0, command.log),
+    do.SetTopic: lambda command: wire.SetTopic(0, command.log, checked_topic(command.topic)),
+    do.SetAccess: lambda command: wire.SetAccess(0, command.log, command.access),
+    do.Invite: lambda command: wire.InviteToRoom(0, command.log, command.account),
+    do.SetRole: lambda command: wire.SetRole(0, command.log, command.account, command.role),
+    do.SetMuted: lambda command: wire.SetMuted(0, command.log, command.account, command.is_muted),
+    do.SendAway: lambda command: wire.SendAway(0, command.log, command.account),
+    do.SetBanned: lambda command: wire.SetBannedFromRoom(0, command.log, command.account, command.is_banned),
+    do.ChangePassword: lambda command: ChangePassword(0, command.old, command.new),
+    do.Deregister: lambda _: Deregister(0),
+}
+"""What the server is asked for a command."""

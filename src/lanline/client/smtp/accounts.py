@@ -1,0 +1,246 @@
+"""Owns the file of named accounts, and where a password comes from: never from that file, and it is never kept."""
+
+from __future__ import annotations
+
+import netrc
+import os
+import shlex
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lanline.client.passwords import password_from_command, password_from_terminal
+from lanline.errors import InvalidInput
+from lanline.model.mail.refusal import one_line
+from lanline.model.mail.server import (
+    DEFAULT_PORTS,
+    Credentials,
+    Security,
+    Server,
+    SignIn,
+    checked_credentials,
+    checked_fingerprint,
+    checked_host,
+    checked_port,
+    checked_proxy,
+    checked_source_address,
+)
+from lanline.model.mail.text import shown
+
+USERNAME_VARIABLE = "SMTP_USER"
+PASSWORD_VARIABLE = "SMTP_PASS"  # noqa: S105  the name of a variable, not a password
+_MAX_FILE_BYTES = 1_000_000
+_SECRETS = {"password", "pass", "smtp_pass", "token", "secret"}
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`password_env`, `password_command`, `password_keyring`, `netrc`: places to take it from; at most one is named."""
+
+    smtp_host: str
+    smtp_port: int | None = None
+    tls: Security = Security.STARTTLS
+    ca_file: str | None = None
+    tls_fingerprint: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    ehlo_name: str | None = None
+    source_address: str | None = None
+    proxy: str | None = None
+    username: str | None = None
+    from_addr: str | None = None
+    auth: SignIn = SignIn.AUTO
+    password_env: str | None = None
+    password_command: str | list[str] | None = None
+    password_keyring: str | None = None
+    netrc: bool = False
+
+    def server(self) -> Server:
+        port = checked_port(self.smtp_port) if self.smtp_port is not None else DEFAULT_PORTS[self.tls]
+        return Server(
+            checked_host(self.smtp_host),
+            port,
+            self.tls,
+            ca_file=self.ca_file,
+            fingerprint=None if self.tls_fingerprint is None else checked_fingerprint(self.tls_fingerprint),
+            client_cert=self.tls_cert,
+            client_key=self.tls_key,
+            ehlo_name=None if self.ehlo_name is None else checked_host(self.ehlo_name),
+            source_address=None if self.source_address is None else checked_source_address(self.source_address),
+            proxy=None if self.proxy is None else checked_proxy(self.proxy),
+        )
+
+    def source(self) -> PasswordSource:
+        command = self.password_command or ()
+        words = split_command(command, "password_command") if isinstance(command, str) else tuple(command)
+        return PasswordSource(None, words, self.password_env, self.password_keyring, self.netrc)
+
+
+class _AccountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    accounts: dict[str, Account]
+    default: str | None = None
+
+
+class PasswordSource(msgspec.Struct, frozen=True):
+    """The first that is set is asked, and no other."""
+
+    literal: str | None = None
+    command: tuple[str, ...] = ()
+    variable: str | None = None
+    keyring_service: str | None = None
+    netrc: bool = False
+
+    def __repr__(self) -> str:
+        return "PasswordSource(***)"
+
+    @property
+    def count(self) -> int:
+        return sum(bool(place) for place in (self.command, self.variable, self.keyring_service, self.netrc))
+
+
+def default_path(environment: Mapping[str, str]) -> Path | None:
+    """By the XDG base directory rules; None where there is no such file."""
+    folder = Path(environment.get("XDG_CONFIG_HOME", ""))
+    try:
+        path = (folder if folder.is_absolute() else Path.home() / ".config") / "lanline" / "smtp.toml"
+    except RuntimeError:  # nobody's home
+        return None
+    return path if path.is_file() else None
+
+
+def split_command(text: str, what: str) -> tuple[str, ...]:
+    """Into words as a shell would, but no shell runs it."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as cause:
+        raise InvalidInput(f"{what} has a quotation mark that is not closed.") from cause
+    if not words:
+        raise InvalidInput(f"{what} is empty.")
+    return words
+
+
+def read_account(path: Path, name: str | None) -> Account:
+    """The account of that name; without a name the default one, or the only one."""
+    content = _read(path)
+    chosen = name or content.default or (next(iter(content.accounts)) if len(content.accounts) == 1 else None)
+    known = ", ".join(shown(known) for known in sorted(content.accounts)) or "none"
+    if chosen is None:
+        raise InvalidInput(f"{path} has several accounts and no default; choose one with --account: {known}.")
+    account = content.accounts.get(chosen)
+    if account is None:
+        raise InvalidInput(f"There is no account {shown(chosen)} in {path}; it has {known}.")
+    if account.source().count > 1:
+        raise InvalidInput(f"The account {shown(chosen)} in {path} names more than one place for its password.")
+    try:
+        account.server()
+    except InvalidInput as cause:
+        raise InvalidInput(f"The account {shown(chosen)} in {path} cannot be used: {cause}") from cause
+    near = {
+        field: str(path.parent / Path(value).expanduser())
+        for field in ("ca_file", "tls_cert", "tls_key")
+        if (value := getattr(account, field)) is not None
+    }
+    return msgspec.structs.replace(account, **near)
+
+
+def _read(path: Path) -> _AccountsFile:
+    try:
+        with path.open("rb") as stream:
+            _refuse_others_hands(path, os.fstat(stream.fileno()))
+            raw = stream.read(_MAX_FILE_BYTES + 1)
+    except OSError as cause:
+        raise InvalidInput(f"The accounts file {path} cannot be read: {cause.strerror}.") from cause
+    if len(raw) > _MAX_FILE_BYTES:
+        raise InvalidInput(f"{path} is too large for an accounts file.")
+    try:
+        table = tomllib.loads(raw.decode())
+        _refuse_secrets(path, table)
+        return msgspec.convert(table, _AccountsFile)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise InvalidInput(f"{path} is not TOML: {one_line(str(cause))}.") from cause
+    except msgspec.ValidationError as cause:
+        raise InvalidInput(f"{path} is not an accounts file: {one_line(str(cause))}.") from cause
+
+
+def _refuse_others_hands(path: Path, status: os.stat_result) -> None:
+    """Who can write to it can name a command that runs as you, and a server that gets your password."""
+    others = stat.S_ISREG(status.st_mode) and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if others or status.st_uid not in {0, os.getuid()}:
+        raise InvalidInput(f"Others may write to {path}, and so choose what runs and where passwords go: chmod 600 it.")
+
+
+def _refuse_secrets(path: Path, table: dict[str, object]) -> None:
+    accounts = table.get("accounts")
+    for name, account in accounts.items() if isinstance(accounts, dict) else ():
+        if isinstance(account, dict) and _SECRETS & set(account):
+            raise InvalidInput(
+                f"{path} has a password in it, at {shown(name)}; take it out and name its source instead: password_env,"
+                " password_command, password_keyring or netrc."
+            )
+
+
+def credentials_for(
+    username: str, source: PasswordSource, environment: Mapping[str, str], server: Server, way: SignIn
+) -> Credentials:
+    """Asks at the terminal where no source is named and SMTP_PASS is not set."""
+    if way is SignIn.EXTERNAL:  # the certificate says it all
+        return Credentials(username, "")
+    return checked_credentials(username, _password(username, source, environment, server))
+
+
+def _password(username: str, source: PasswordSource, environment: Mapping[str, str], server: Server) -> str:
+    if source.command:
+        return password_from_command(source.command)
+    if source.variable is not None and source.variable not in environment:
+        raise InvalidInput(f"The variable {source.variable} that should hold the password is not set.")
+    if source.keyring_service is not None:
+        return _from_keyring(source.keyring_service, username)
+    if source.netrc:
+        return netrc_entry(environment, server.host, username)[1]
+    found = source.literal if source.variable is None else environment[source.variable]
+    if found is None and environment.get(USERNAME_VARIABLE, username) in {username, ""}:
+        found = environment.get(PASSWORD_VARIABLE)  # of this user, or of nobody in particular
+    if found is not None:
+        return found
+    return password_from_terminal(
+        f"Password for {shown(username)}: ",
+        f"There is no password for {shown(username)}: set {PASSWORD_VARIABLE}, give --password-command, or run this"
+        " at a terminal.",
+    )
+
+
+def netrc_entry(environment: Mapping[str, str], host: str, username: str | None) -> tuple[str, str]:
+    """User name and password of the host, as curl and msmtp find them."""
+    path = Path(environment.get("NETRC") or "~/.netrc").expanduser()
+    try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise InvalidInput(f"Others may read {path} and the passwords in it: chmod 600 it.")
+        found = netrc.netrc(str(path)).authenticators(host)
+    except OSError as cause:
+        raise InvalidInput(f"The file {path} of --netrc cannot be read: {cause.strerror}.") from cause
+    except netrc.NetrcParseError as cause:
+        raise InvalidInput(f"The file {path} of --netrc cannot be used: {one_line(str(cause.msg))}.") from cause
+    if found is None or not found[0] or not found[2] or username not in {None, found[0]}:
+        whose = f" of {shown(username)}" if username else ""
+        raise InvalidInput(f"{path} has no password{whose} for {host}.")
+    return found[0], found[2]
+
+
+def _from_keyring(service: str, username: str) -> str:
+    try:
+        import keyring  # noqa: PLC0415  an extra, and slow to load
+        from keyring.errors import KeyringError  # noqa: PLC0415
+    except ImportError as cause:
+        raise InvalidInput("The system keyring needs an extra: pip install 'lanline[keyring]'.") from cause
+    try:
+        password = keyring.get_password(service, username)
+    except (KeyringError, OSError, RuntimeError) as cause:
+        raise InvalidInput(f"The system keyring cannot be asked: {type(cause).__name__}.") from cause
+    if password is None:
+        raise InvalidInput(
+            f"The system keyring has no password of {shown(username)} for {shown(service)};"
+            " store it with `keyring set SERVICE USER`."
+        )
+    return password

@@ -1,0 +1,139 @@
+"""Owns the sentences about changes that are no messages: who comes and goes, the state of the link, the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanline.client.chat.events import (
+    CallFailed,
+    ConnectionLost,
+    ConversationChanged,
+    ConversationClosed,
+    ConversationOpened,
+    InvitedToRoom,
+    MemberChanged,
+    PeopleChanged,
+    ServerRestored,
+    ServerSaid,
+    SignedIn,
+)
+from lanline.client.chat.values import Conversation, NodeState
+from lanline.client.view.places import LOBBY
+from lanline.client.view.view import Change, Snapshot, View
+from lanline.model.rooms import Role
+
+_MOST_NAMED = 8
+_STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
+
+
+class Notices:
+    """Remembers the state of the link, to tell each change once however often a call fails."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._was_signed_in = False
+        self._told_away = False
+        self._known = {each.log: each for each in view.conversations}
+
+    def of(self, event: Change) -> list[str]:
+        match event:
+            case Snapshot() | SignedIn() | ConnectionLost() | CallFailed():
+                return self._of_link(event)
+            case PeopleChanged(_, came, went):
+                return [
+                    *_together([person.name for person in came if person.account != self._view.account], "here"),
+                    *_together([person.name for person in went if person.account != self._view.account], "gone"),
+                ]
+            case ServerSaid(text):
+                return [f"The server says: {text}"]
+            case ServerRestored(text):
+                return [text]
+            case _:
+                return self._of_rooms(event)
+
+    def _of_link(self, event: Snapshot | SignedIn | ConnectionLost | CallFailed) -> list[str]:
+        match event:
+            case Snapshot():
+                return self._at_beginning(event)
+            case SignedIn(name=name, server_name=server):
+                return self._signed_in(name, server)
+            # Of a connection that was lost for good the end of the program tells.
+            case ConnectionLost(reason, is_for_good=False) | CallFailed(reason):
+                return self._away(reason)
+            case _:
+                return []
+
+    def _of_rooms(self, event: Change) -> list[str]:
+        match event:
+            case ConversationClosed(_, title, reason):
+                return [f"You are no longer in {title}{f': {reason}' if reason else '.'}"]
+            case InvitedToRoom(room, topic, _, by_name):
+                about = f" ({topic})" if topic else ""
+                return [f"{by_name} asks you into {room}{about}. /join {room} goes there."]
+            case MemberChanged():
+                return self._member(event) if event.account != self._view.account else []
+            case ConversationOpened(conversation) | ConversationChanged(conversation):
+                before = self._known.get(conversation.log)
+                self._known[conversation.log] = conversation
+                return _changes(before, conversation) if before is not None else []
+            case _:
+                return []
+
+    def _at_beginning(self, snapshot: Snapshot) -> list[str]:
+        self._known = {each.log: each for each in snapshot.conversations}
+        if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
+            return self._signed_in(snapshot.name, snapshot.server_name)
+        return self._away(snapshot.problem) if snapshot.failed_calls else []
+
+    def _signed_in(self, name: str, server: str) -> list[str]:
+        again, was_away = self._was_signed_in, self._told_away
+        self._was_signed_in, self._told_away = True, False
+        if again:
+            return ["Connected again."] if was_away else []  # moved to the other link, and nothing was lost
+        return [f"Connected to {server or 'the server'} as {name}."]
+
+    def _away(self, reason: str) -> list[str]:
+        if self._told_away:
+            return []
+        self._told_away = True
+        what = "Connection lost" if self._was_signed_in else "Not connected"
+        return [f"{what}: {reason.rstrip('.')}. Your words are kept and sent when it is back."]
+
+    def _member(self, event: MemberChanged) -> list[str]:
+        """Of others; one's own standing comes as a changed conversation."""
+        conversation = self._view.conversation(event.log)
+        where = conversation.title if conversation is not None else "a room"
+        name, by = event.name, event.by_name
+        is_own_doing = event.by in {event.account, 0}
+        if event.is_banned:
+            return [f"{by} has banned {name} from {where}."]
+        if event.role is None:
+            return [f"{name} has left {where}." if is_own_doing else f"{by} has sent {name} out of {where}."]
+        if is_own_doing:
+            # Into the lobby everybody comes who is new; that they are here is told anyhow.
+            return [f"{name} has joined {where}."] if where != LOBBY else []
+        if event.by == self._view.account:
+            return []  # the command has answered that
+        if event.is_muted:
+            return [f"{by} has muted {name} in {where}."]
+        return [f"{name} is {_STANDINGS[event.role]} of {where} now, and may speak (by {by})."]
+
+
+def _changes(before: Conversation, now: Conversation) -> list[str]:
+    lines = []
+    if now.role is not before.role:
+        lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
+    if now.is_muted is not before.is_muted:
+        lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
+    if now.topic != before.topic:
+        lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
+    return lines
+
+
+def _together(names: Iterable[str], state: str) -> list[str]:
+    """One line each, unless half the school comes at once."""
+    named = list(names)
+    verb = {"here": ("is here", "are here"), "gone": ("has left", "have left")}[state]
+    if len(named) <= _MOST_NAMED:
+        return [f"{name} {verb[0]}" for name in named]
+    return [f"{', '.join(named[:_MOST_NAMED])} and {len(named) - _MOST_NAMED:,} more {verb[1]}"]

@@ -1,0 +1,94 @@
+"""Owns the order of the conversations as a person goes through them: numbered, one of them open, and the way back."""
+
+from __future__ import annotations
+
+import difflib
+
+from lanline.client.chat.values import Conversation
+from lanline.client.view.view import View
+from lanline.errors import InvalidInput
+from lanline.model.text import display_name
+
+LOBBY = "#lobby"
+_NEAREST = 3
+
+
+class Places:
+    """A place is a title: that of a conversation, or the nickname of somebody with whom nothing was said yet."""
+
+    def __init__(self, view: View, here: str) -> None:
+        self._view = view
+        self.here = here
+        self._before = LOBBY
+        self._titles: list[str] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """New ones come behind, so that a number stays what it was; those that are gone leave the rest in order."""
+        there = [each.title for each in self._view.conversations if each.is_open]
+        kept = [title for title in self._titles if title in there or title == self.here]
+        first = [] if self.here in kept else [self.here]
+        self._titles = kept + first + [title for title in there if title not in kept and title != self.here]
+
+    @property
+    def titles(self) -> list[str]:
+        return self._titles
+
+    @property
+    def conversation(self) -> Conversation | None:
+        return self._view.conversation_titled(self.here)
+
+    def go(self, title: str) -> None:
+        if title != self.here:
+            self._before, self.here = self.here, title
+        self.refresh()
+
+    def room_before(self) -> str:
+        return self._before if self._before in self._titles else LOBBY
+
+    def next_unread(self) -> str | None:
+        """After the open one, and round again."""
+        at = self._titles.index(self.here) + 1 if self.here in self._titles else 0
+        for title in self._titles[at:] + self._titles[:at]:
+            conversation = self._view.conversation_titled(title)
+            if conversation is not None and conversation.unread and title != self.here:
+                return title
+        return None
+
+    def numbered(self, number: int) -> str:
+        if not 0 < number <= len(self._titles):
+            raise InvalidInput(f"There is no conversation {number}; there are {len(self._titles)}.")
+        return self._titles[number - 1]
+
+    def place_named(self, name: str) -> str:
+        """The title as it is written. Raises InvalidInput with the nearest names."""
+        if name.startswith("#"):
+            return self.room_named(name).title
+        return self.person_named(name)
+
+    def room_named(self, name: str) -> Conversation:
+        conversation = self._view.conversation_titled(name)
+        if conversation is None or not conversation.is_open:
+            rooms = [each.title for each in self._view.conversations if each.is_room and each.is_open]
+            raise InvalidInput(f"You are not in {display_name(name)}. {_or_near(name, rooms, '/join goes there.')}")
+        return conversation
+
+    def person_named(self, name: str) -> str:
+        person = self._view.person_named(name)
+        if person is None:
+            names = [each.name for each in self._view.people]
+            raise InvalidInput(
+                f"There is nobody called '{display_name(name)}'. {_or_near(name, names, 'clients lists all.')}"
+            )
+        return person.name
+
+
+def _or_near(name: str, names: list[str], otherwise: str) -> str:
+    near = nearest_names(name, names)
+    return f"Did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def nearest_names(name: str, names: list[str]) -> list[str]:
+    by_small = {known.casefold(): known for known in names}
+    found = difflib.get_close_matches(name.casefold(), by_small, n=_NEAREST, cutoff=0.6)
+    return [by_small[each] for each in found]

@@ -1,0 +1,163 @@
+"""Owns what a message looks like as text, for a terminal, a pipe and the log; and as JSON, for a program.
+
+Not colours, columns and marks: those are the face's. Form 1 of the JSON is told in docs/client.md; a field may be
+added to it, and none is given another meaning.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from lanline.client.chat.values import Message, MessageState, Unreadable
+from lanline.client.moments import utc_text
+from lanline.client.view.edits import TAKEN_BACK, taken_back
+from lanline.client.view.view import View
+from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
+from lanline.model.text import display_name, safe_line, safe_text
+
+JSON_FORM = 1
+_QUOTE_CHARACTERS = 40
+_SEARCHED = 500
+"""How far back what an answer refers to is looked for; further back the person does not remember it either."""
+_ACTION = "/me "
+"""How an action is said on the wire: as text that begins so, as in XEP-0245; who does not know it still understands."""
+
+MARKS = {
+    MessageState.QUEUED: "…",
+    MessageState.SENT: "✓",
+    MessageState.DELIVERED: "✓✓",
+    MessageState.READ: "✓✓ read",
+    MessageState.REFUSED: "✗",
+    MessageState.RECEIVED: "",
+}
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """Safe for a terminal."""
+
+    name: str
+    text: str
+    front: str = ""
+    """What stands before the text and is the program's."""
+    is_action: bool = False
+
+    def __str__(self) -> str:
+        opening = f"* {self.name} " if self.is_action else f"{self.name}: "
+        return f"{opening}{self.front}{self.text}"
+
+
+def words_of(message: Message) -> str:
+    """What was said in it, without its surroundings; empty for what only points at another message."""
+    match message.content:
+        case Text(text) | Reply(_, text) | Edit(_, text) | Notice(text) | Unreadable(_, text):
+            return text
+        case FileReference(name):
+            return f"(file) {name}"
+        case _:
+            return ""
+
+
+def stands_alone(message: Message) -> bool:
+    """It can be answered, changed or taken back."""
+    return isinstance(message.content, Text | Reply | Notice | FileReference)
+
+
+def name_of(view: View, message: Message) -> str:
+    if message.is_own:
+        return view.name
+    person = view.person(message.account)
+    return person.name if person is not None else f"somebody ({message.account})"
+
+
+def action_text(text: str) -> str:
+    return _ACTION + text
+
+
+def shorten(text: str) -> str:
+    """One line, safe for a terminal."""
+    line = safe_line(text[: _QUOTE_CHARACTERS + 1])
+    return line if len(text) <= _QUOTE_CHARACTERS else line[: _QUOTE_CHARACTERS - 1].rstrip() + "…"
+
+
+def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool = True) -> Rendered:
+    """`name` where the view does not know any more who said it. Quotes: the words that an answer refers to."""
+    text, front = words_of(message), ""
+    is_action = text.startswith(_ACTION)
+    match message.content:
+        case Reply(target):
+            front = f"(to {_quote(view, message, target, with_name=True)}) " if has_quotes else "(in reply) "
+        case Edit(target):
+            front = f"(instead of {_quote(view, message, target)}) " if has_quotes else "(corrected) "
+        case Delete():
+            text, is_action = "takes back a message", True  # whose words are not to be read again
+        case Reaction(target, symbol, is_withdrawn):
+            quoted = _quote(view, message, target, with_name=True) if has_quotes else "a message"
+            shown = safe_line(symbol)
+            text, is_action = (f"takes {shown} off {quoted}" if is_withdrawn else f"{shown} {quoted}"), True
+        case Notice():
+            front = "(program) "
+        case FileReference(file_name, size_bytes):
+            text, front = f"{safe_line(file_name)}, {_size_text(size_bytes)}", "(file) "
+        case _:
+            pass
+    said = safe_text(text.removeprefix(_ACTION) if is_action else text)
+    return Rendered(display_name(name or name_of(view, message)), said, front, is_action)
+
+
+def _quote(view: View, message: Message, target: bytes, *, with_name: bool = False) -> str:
+    around = view.messages(message.log, last=_SEARCHED) if message.log is not None else []
+    meant = next((each for each in reversed(around) if each.entry_id == target), None)
+    if meant is None:
+        return "something earlier"
+    is_gone = (meant.account, target) in taken_back(around)
+    words = TAKEN_BACK if is_gone else shorten(words_of(meant).removeprefix(_ACTION))
+    return f"{name_of(view, meant)}: “{words}”" if with_name else f"“{words}”"
+
+
+def _size_text(size_bytes: int) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:,.0f} {unit}"
+        size_bytes //= 1000
+    return f"{size_bytes:,} GB"
+
+
+# As JSON.
+
+
+def message_json(view: View, message: Message, name: str = "") -> str:
+    """One line. ASCII only, so that whatever is in it reaches no terminal as a command; and exactly what was said."""
+    conversation = None if message.log is None else view.conversation(message.log)
+    row: dict[str, object] = {
+        "form": JSON_FORM,
+        "conversation": message.destination if conversation is None or name else conversation.title,
+        "sequence": message.sequence,
+        "id": message.entry_id.hex(),
+        "time": utc_text(message.time_ms),
+        "from": name or name_of(view, message),
+        "state": message.state.value,
+        "kind": type(message.content).__struct_config__.tag,
+    }
+    row |= _content_fields(message)
+    if message.problem:
+        row["problem"] = message.problem
+    return json.dumps(row)
+
+
+def _content_fields(message: Message) -> dict[str, object]:
+    content = message.content
+    match content:
+        case Unreadable(suite, text):
+            return {"text": text, "suite": suite}
+        case Text(text) | Notice(text):
+            return {"text": text}
+        case Reply(target, text) | Edit(target, text):
+            return {"text": text, "target": target.hex()}
+        case Delete(target):
+            return {"target": target.hex()}
+        case Reaction(target, symbol, is_withdrawn):
+            return {"target": target.hex(), "symbol": symbol, "withdrawn": is_withdrawn}
+        case FileReference(file_name, size_bytes, media_type):
+            return {"name": file_name, "size": size_bytes, "type": media_type}

@@ -1,0 +1,298 @@
+"""Owns what a face sees of an account: people, conversations, the newest messages of each, what waits, and the link.
+
+Not how it is shown, nor where it comes from: it is told the changes, one by one, and asks for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from lanline.client.chat import events
+from lanline.client.chat.events import NodeEvent
+from lanline.client.chat.values import Conversation, Message, MessageState, NodeState, Person, state_at
+from lanline.errors import LanlineError
+from lanline.model.names import folded_name
+
+MAX_KEPT = 500
+"""Of the newest messages of each conversation; what is older is asked for."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why calling the server has ended for good."""
+
+    kind: str
+    """The class of the error, in `errors`."""
+    text: str
+    code: int = 0
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag=True):
+    """All of the view at one moment; the changes that follow are changes of this."""
+
+    account: int
+    name: str
+    server_name: str
+    server_place: str
+    is_admin: bool
+    state: NodeState
+    problem: str
+    failed_calls: int
+    ended: Problem | None
+    catching_up: tuple[int, ...] | None
+    entered: tuple[int, ...]
+    """Logs that are new to this device, and of which nobody has read anything here yet."""
+    people: tuple[Person, ...]
+    conversations: tuple[Conversation, ...]
+    recent: tuple[tuple[Message, ...], ...]
+    """Of each conversation, in the same order: what is unread, and some of what was read before."""
+    outbox: tuple[Message, ...]
+
+
+class CallingEnded(msgspec.Struct, frozen=True, tag=True):
+    """The server is called no more; the next program that is started calls again."""
+
+    problem: Problem
+
+
+Change = NodeEvent | Snapshot | CallingEnded
+
+
+class View:
+    def __init__(self, send_read: Callable[[int, int], None] = lambda _log, _through: None) -> None:
+        """`send_read` gets how far a log was read here."""
+        self._send_read = send_read
+        self.account = 0
+        self.name = ""
+        self.server_name = ""
+        self.server_place = ""
+        self.is_admin = False
+        self.state = NodeState.OFFLINE
+        self.problem = ""
+        """Why there is no connection, or why the server takes nothing just now; a sentence."""
+        self.failed_calls = 0
+        self.ended: Problem | None = None
+        self.is_known = False
+        """A snapshot has come."""
+        self.catching_up: set[int] | None = None
+        """The logs that are not whole yet; None before it is known which there are."""
+        self._people: dict[int, Person] = {}
+        self._conversations: dict[int, Conversation] = {}
+        self._recent: dict[int, list[Message]] = {}
+        self._outbox: dict[bytes, Message] = {}
+        self._by_name: dict[str, int] | None = None
+        """Accounts by their folded names, and logs by their folded titles; made when it is asked for."""
+        self._by_title: dict[str, int] | None = None
+
+    # What is known.
+
+    @property
+    def is_connected(self) -> bool:
+        return self.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}
+
+    @property
+    def is_whole(self) -> bool:
+        """All that was said meanwhile is here."""
+        return self.state is NodeState.SYNCHRONIZED and not self.catching_up
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """By name."""
+        return tuple(sorted(self._people.values(), key=lambda each: (each.name.casefold(), each.account)))
+
+    def person(self, account: int) -> Person | None:
+        return self._people.get(account)
+
+    def person_named(self, name: str) -> Person | None:
+        """Capitals do not count."""
+        if self._by_name is None:
+            self._by_name = {folded_name(each.name): each.account for each in self._people.values()}
+        account = self._by_name.get(folded_name(name))
+        return None if account is None else self._people[account]
+
+    @property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Rooms first, then people, each by title; closed ones too."""
+        return tuple(
+            sorted(self._conversations.values(), key=lambda each: (not each.is_room, each.title.casefold(), each.log))
+        )
+
+    def conversation(self, log: int) -> Conversation | None:
+        return self._conversations.get(log)
+
+    def conversation_titled(self, title: str) -> Conversation | None:
+        """By `#room` or a nickname. None also for a person with whom nothing was said yet."""
+        if self._by_title is None:
+            # Of one that a restored server has lost and made anew there are two here.
+            by_age = sorted(self._conversations.values(), key=lambda each: each.is_open)
+            self._by_title = {_key(each): each.log for each in by_age}
+        person = None if title.startswith("#") else self.person_named(title)
+        log = self._by_title.get(folded_name(title) if person is None else str(person.account))
+        return None if log is None else self._conversations[log]
+
+    @property
+    def outbox(self) -> list[Message]:
+        """What is queued or refused, in the order it was typed."""
+        return list(self._outbox.values())
+
+    def messages(self, log: int, *, last: int = 100) -> list[Message]:
+        """The newest that are kept here, oldest first, and after them what waits to be sent."""
+        conversation = self._conversations.get(log)
+        kept = self._recent.get(log, [])[-last:]
+        waiting = [each for each in self._outbox.values() if _is_for(each, log, conversation)]
+        return [_with_state(each, conversation) for each in kept] + waiting
+
+    def keep(self, log: int, messages: Sequence[Message]) -> None:
+        """The newest of a conversation, as the node was asked for them; more than was kept here."""
+        committed = [each for each in messages if each.sequence]
+        kept = self._recent.get(log, [])
+        if len(committed) > len(kept) and (not kept or committed[-1].sequence >= kept[-1].sequence):
+            self._recent[log] = committed[-MAX_KEPT:]
+
+    def mark_read(self, log: int, through: int) -> None:
+        conversation = self._conversations.get(log)
+        if conversation is None or through <= conversation.read:
+            return
+        unread = sum(each.sequence > through and not each.is_own for each in self._recent.get(log, []))
+        self._conversations[log] = msgspec.structs.replace(conversation, read=through, unread=unread)
+        self._send_read(log, through)
+
+    # What happens.
+
+    def apply(self, change: Change) -> None:
+        match change:
+            case Snapshot():
+                self._begin(change)
+            case events.EntriesReceived(log, messages):
+                self._on_entries(log, messages)
+            case events.ConversationOpened(conversation) | events.ConversationChanged(conversation):
+                self._put(conversation)
+            case events.ConversationClosed(log):
+                if (closed := self._conversations.get(log)) is not None:
+                    self._put(msgspec.structs.replace(closed, is_open=False))
+                self._on_caught_up(log)
+            case events.CopyParted(log, through):
+                self._recent[log] = [each for each in self._recent.get(log, []) if each.sequence <= through]
+            case events.PeopleChanged(people):
+                self._people.update((each.account, each) for each in people)
+                self._by_name = None
+            case events.MessageQueued() | events.MessageStateChanged() | events.MessageForgotten():
+                self._on_own(change)
+            case _:
+                self._on_link(change)
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        self.account, self.name, self.is_admin = snapshot.account, snapshot.name, snapshot.is_admin
+        self.server_name, self.server_place = snapshot.server_name, snapshot.server_place
+        self.state, self.problem, self.failed_calls = snapshot.state, snapshot.problem, snapshot.failed_calls
+        self.ended, self.is_known = snapshot.ended, True
+        self.catching_up = None if snapshot.catching_up is None else set(snapshot.catching_up)
+        self._people = {each.account: each for each in snapshot.people}
+        self._conversations = {each.log: each for each in snapshot.conversations}
+        self._recent = {
+            each.log: list(recent) for each, recent in zip(snapshot.conversations, snapshot.recent, strict=True)
+        }
+        self._outbox = {each.entry_id: each for each in snapshot.outbox}
+        self._by_name = self._by_title = None
+
+    def _put(self, conversation: Conversation) -> None:
+        known = self._conversations.get(conversation.log)
+        self._conversations[conversation.log] = conversation
+        if known is None or (known.title, known.is_open) != (conversation.title, conversation.is_open):
+            self._by_title = None
+
+    def _on_entries(self, log: int, messages: tuple[Message, ...]) -> None:
+        kept = self._recent.setdefault(log, [])
+        if kept and messages[0].sequence != kept[-1].sequence + 1:
+            kept.clear()
+        kept += messages
+        del kept[:-MAX_KEPT]
+        conversation, through = self._conversations.get(log), messages[-1].sequence
+        if conversation is not None:
+            unread = sum(not each.is_own and each.sequence > conversation.read for each in messages)
+            self._conversations[log] = msgspec.structs.replace(
+                conversation,
+                delivered=through,
+                head=max(conversation.head, through),
+                unread=conversation.unread + unread,
+            )
+
+    def _on_own(self, change: events.MessageQueued | events.MessageStateChanged | events.MessageForgotten) -> None:
+        match change:
+            case events.MessageQueued(message):
+                self._outbox[message.entry_id] = message
+            case events.MessageStateChanged(state=state, problem=problem, code=code) if state in _WAITING:
+                waiting = self._outbox.get(change.entry_id)
+                if state is MessageState.QUEUED:
+                    self._outbox.pop(change.entry_id, None)  # said again, it stands behind all others
+                if waiting is not None:
+                    now = msgspec.structs.replace(waiting, state=state, problem=problem, code=int(code or 0))
+                    self._outbox[change.entry_id] = now
+            case _:
+                self._outbox.pop(change.entry_id, None)
+                if isinstance(change, events.MessageStateChanged):
+                    self.problem = ""
+
+    def _on_link(self, change: Change) -> None:
+        match change:
+            case events.SignedIn(account, name, _, is_admin, _, server_name):
+                self.account, self.name, self.is_admin, self.server_name = account, name, is_admin, server_name
+                self.state, self.catching_up, self.ended = NodeState.SIGNED_IN, None, None
+            case events.Synchronized():
+                self.state = NodeState.SYNCHRONIZED
+                self.catching_up = {each.log for each in self._conversations.values() if each.is_open}
+            case events.CaughtUp(log):
+                self._on_caught_up(log)
+            case events.ConnectionLost(reason):
+                self.state, self.catching_up, self.problem = NodeState.OFFLINE, None, reason
+                self._put_everybody_offline()
+            case events.CallFailed(reason):
+                self.failed_calls, self.problem = self.failed_calls + 1, reason
+            case events.SignInRefused(_, text) | events.SendingPutOff(text):
+                self.problem = text
+            case CallingEnded(problem):
+                self.ended, self.problem = problem, problem.text
+            case _:
+                pass
+
+    def _on_caught_up(self, log: int) -> None:
+        if self.catching_up is not None:
+            self.catching_up.discard(log)
+
+    def _put_everybody_offline(self) -> None:
+        self._people = {
+            account: msgspec.structs.replace(each, is_online=False) for account, each in self._people.items()
+        }
+
+
+def _key(conversation: Conversation) -> str:
+    return folded_name(conversation.title) if conversation.is_room else str(conversation.other)
+
+
+_WAITING = {MessageState.QUEUED, MessageState.REFUSED}
+
+
+def _is_for(message: Message, log: int, conversation: Conversation | None) -> bool:
+    title = "" if conversation is None else conversation.title
+    return message.log == log or (message.log is None and message.destination == title)
+
+
+def _with_state(message: Message, conversation: Conversation | None) -> Message:
+    if conversation is None or not message.is_own:
+        return message
+    return msgspec.structs.replace(message, state=state_at(conversation, message.sequence))
+
+
+def problem_of(error: LanlineError) -> Problem:
+    return Problem(type(error).__name__, str(error), int(getattr(error, "code", 0) or 0))
+
+
+def recent_of(conversation: Conversation, read: Callable[[int], Iterable[Message]]) -> tuple[Message, ...]:
+    """What of a conversation stands in a snapshot; `read` gives so many of the newest messages."""
+    wanted = min(conversation.unread, _MAX_UNREAD) + _CONTEXT if conversation.is_open else _CONTEXT
+    return tuple(each for each in read(wanted) if each.sequence)
+
+
+_MAX_UNREAD = 200
+_CONTEXT = 20

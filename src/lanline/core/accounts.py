@@ -1,0 +1,161 @@
+"""Owns who is who: all accounts and devices in memory, for every link asks, and the rules that change them.
+
+Moved by the stream of changes alone. Not how one becomes an account, which `signin` owns.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from lanline.core.changes import AccountChanged, DeviceChanged, Handlers
+from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.accounts import Account, AccountId, Device, DeviceId
+from lanline.model.names import folded_name
+from lanline.model.text import is_seen, safe_line
+from lanline.storage.api import Transaction, View
+
+_MAX_LABEL_CHARS = 64
+_MAX_REASON_CHARS = 300
+
+
+class Accounts:
+    def __init__(self) -> None:
+        self._accounts: dict[AccountId, Account] = {}
+        self._names: dict[str, AccountId] = {}
+        self._devices: dict[DeviceId, Device] = {}
+        self._keys: dict[bytes, DeviceId] = {}
+        self._devices_of: dict[AccountId, list[DeviceId]] = {}
+
+    def load(self, view: View) -> None:
+        for account in view.accounts.all():
+            self._put(account)
+        for device in view.accounts.all_devices():
+            self._put_device(device)
+
+    def handlers(self) -> Handlers:
+        return {
+            AccountChanged: lambda change: self._put(change.account),
+            DeviceChanged: lambda change: self._put_device(change.device),
+        }
+
+    def _put(self, account: Account) -> None:
+        before = self._accounts.get(account.id)
+        if before is not None:
+            del self._names[folded_name(before.name)]
+        self._accounts[account.id] = account
+        self._names[folded_name(account.name)] = account.id
+
+    def _put_device(self, device: Device) -> None:
+        if device.id not in self._devices:
+            self._devices_of.setdefault(device.account, []).append(device.id)
+        self._devices[device.id] = device
+        self._keys[device.fingerprint] = device.id
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def all(self) -> list[Account]:
+        return list(self._accounts.values())
+
+    def get(self, account: AccountId) -> Account | None:
+        return self._accounts.get(account)
+
+    def known(self, account: AccountId) -> Account:
+        """Whom a request names."""
+        found = self._accounts.get(account)
+        if found is None:
+            raise unknown_person()
+        return found
+
+    def is_admin(self, account: AccountId) -> bool:
+        """The operator too, who has no account."""
+        found = self._accounts.get(account)
+        return account == 0 if found is None else found.is_admin
+
+    def check_admin(self, account: AccountId) -> None:
+        if not self.is_admin(account):
+            raise not_an_admin()
+
+    def by_name(self, name: str) -> Account | None:
+        account = self._names.get(folded_name(name))
+        return None if account is None else self._accounts[account]
+
+    def device(self, device: DeviceId) -> Device | None:
+        return self._devices.get(device)
+
+    def by_key(self, fingerprint: bytes) -> Device | None:
+        device = self._keys.get(fingerprint)
+        return None if device is None else self._devices[device]
+
+    def devices(self, account: AccountId) -> list[Device]:
+        return [self._devices[device] for device in self._devices_of.get(account, ())]
+
+    def account_of(self, device: DeviceId) -> AccountId | None:
+        found = self._devices.get(device)
+        return None if found is None else found.account
+
+
+class SetBanned(Command[None], frozen=True):
+    account: AccountId
+    is_banned: bool
+    reason: str = ""
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_admin()
+        if self.account == by.account:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not yourself.")
+        reason = " ".join(safe_line(self.reason).split())[:_MAX_REASON_CHARS]
+        before = known_account(transaction, self.account)
+        return _alter(transaction, by, before, msgspec.structs.replace(before, is_banned=self.is_banned), reason)
+
+
+class SetAdmin(Command[None], frozen=True):
+    account: AccountId
+    is_admin: bool
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_admin()
+        before = known_account(transaction, self.account)
+        return _alter(transaction, by, before, msgspec.structs.replace(before, is_admin=self.is_admin))
+
+
+class RevokeDevice(Command[None], frozen=True):
+    device: DeviceId
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        device = transaction.accounts.device(self.device)
+        if device is None or not (by.is_admin or device.account == by.account):
+            raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "There is no such device.")
+        transaction.accounts.revoke_device(device.id, by.context.now_ms)
+        # Whoever has stolen it may have made invites with it; they do not stand in its name.
+        transaction.invites.drop_all(device.added_ms, device.account)
+        revoked = transaction.accounts.device(device.id)
+        assert revoked is not None
+        return None, (DeviceChanged(revoked),)
+
+
+def _alter(
+    transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = ""
+) -> Decision[None]:
+    if not by.actor.is_operator and _rules(before) and not _rules(after):
+        _check_others_rule(transaction, before.id)
+    if after.is_banned or (before.is_admin and not after.is_admin):
+        transaction.invites.drop_all(creator=after.id)
+    transaction.accounts.change(after)
+    return None, (AccountChanged(after, reason=reason),)
+
+
+def _rules(account: Account) -> bool:
+    return account.is_admin and not account.is_banned
+
+
+def _check_others_rule(view: View, account: AccountId) -> None:
+    """Of two admins who demote each other at once, one stays."""
+    if not any(_rules(each) for each in view.accounts.all() if each.id != account):
+        text = "There is no other admin. Promote somebody first, or do it on the server's own machine with --data."
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+
+
+def checked_label(label: str) -> str:
+    return " ".join("".join(filter(is_seen, safe_line(label))).split())[:_MAX_LABEL_CHARS] or "a device"

@@ -1,0 +1,128 @@
+"""Owns who is online, where they are, and when they were seen last; and keeps that for the next start.
+
+What others are told is moved by the stream of changes. How many links each has is this process's own to count.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from lanline.clock import Clock
+from lanline.core.changes import Handlers, PresenceChanged
+from lanline.errors import StorageError
+from lanline.model.accounts import AccountId
+from lanline.storage.api import Store, Transaction, View
+
+_LOG = logging.getLogger(__name__)
+_SETTING = "whereabouts"
+_KEEP_EVERY_S = 60.0
+
+_Kept = dict[int, tuple[str, int]]
+_decoder = msgspec.msgpack.Decoder(_Kept)
+
+
+class Presence:
+    def __init__(self, store: Store, clock: Clock, emit: Callable[[Sequence[PresenceChanged]], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._emit = emit
+        self._people: dict[AccountId, PresenceChanged] = {}
+        self._links: dict[AccountId, int] = {}
+        self._is_kept = True
+        self._is_due = False
+        self._is_closed = False
+
+    def load(self, view: View) -> None:
+        """A table that cannot be read is no reason not to start: it is about the past."""
+        try:
+            kept = _decoder.decode(view.settings.get(_SETTING) or msgspec.msgpack.encode({}))
+        except msgspec.DecodeError:
+            return
+        for account, (address, seen_ms) in kept.items():
+            self._people[AccountId(account)] = PresenceChanged(AccountId(account), False, address, seen_ms)
+
+    def handlers(self) -> Handlers:
+        return {PresenceChanged: self._note}
+
+    def _note(self, change: PresenceChanged) -> None:
+        self._people[change.account] = change
+
+    def of(self, account: AccountId) -> PresenceChanged:
+        found = self._people.get(account)
+        return PresenceChanged(account, False, "", 0) if found is None else found
+
+    def links(self, account: AccountId) -> int:
+        return self._links.get(account, 0)
+
+    @property
+    def online(self) -> int:
+        return sum(person.is_online for person in self._people.values())
+
+    def come(self, account: AccountId, address: str) -> None:
+        """One more link of theirs."""
+        self._links[account] = self._links.get(account, 0) + 1
+        self._change(account, address, is_told=not self.of(account).is_online or self.of(account).address != address)
+
+    def move(self, account: AccountId, address: str) -> None:
+        person = self.of(account)
+        if person.is_online and person.address != address:
+            self._emit((msgspec.structs.replace(person, address=address),))
+
+    def go(self, account: AccountId) -> None:
+        """One link of theirs less; who has none left is offline."""
+        links = self._links[account] - 1
+        if links:
+            self._links[account] = links
+        else:
+            del self._links[account]
+        self._change(account, self.of(account).address, is_told=not links)
+
+    def _change(self, account: AccountId, address: str, *, is_told: bool) -> None:
+        change = PresenceChanged(account, account in self._links, address, self._clock.now_ms())
+        if is_told:
+            self._emit((change,))
+        else:
+            self._note(change)  # only when they were seen is another, which is told with the next change
+        self._is_kept = False
+        self._request_keeping()
+
+    def _request_keeping(self) -> None:
+        if not self._is_due and not self._is_closed:
+            self._is_due = True
+            self._clock.call_later(_KEEP_EVERY_S, self._keep_again)
+
+    def _keep_again(self) -> None:
+        self._is_due = False
+        if self._is_closed:
+            return
+        try:
+            self._keep()
+        except StorageError:
+            _LOG.exception("When people were seen last could not be handed to the store.")
+        if self._links:
+            self._request_keeping()
+
+    def close(self) -> None:
+        """Raises StorageError."""
+        self._is_closed = True
+        self._keep()
+
+    def _keep(self) -> None:
+        """Who is online is seen now."""
+        if self._is_kept and not self._links:
+            return
+        self._is_kept = True
+        now_ms = self._clock.now_ms()
+        kept = {
+            int(account): (person.address, now_ms if person.is_online else person.seen_ms)
+            for account, person in self._people.items()
+        }
+        self._store.write(partial(_write_record, record=msgspec.msgpack.encode(kept)))
+
+
+def _write_record(transaction: Transaction, record: bytes) -> None:
+    transaction.settings.put(_SETTING, record)

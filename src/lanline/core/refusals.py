@@ -1,0 +1,53 @@
+"""Owns what somebody is told when a command fails. What is nobody's business but ours goes to the log alone."""
+
+from __future__ import annotations
+
+import logging
+
+from lanline.errors import (
+    InvalidInput,
+    InviteUnusable,
+    NameTaken,
+    RecordExists,
+    RecordMissing,
+    RefusalCode,
+    RequestRefused,
+    StorageError,
+    StorageFull,
+)
+
+_LOG = logging.getLogger(__name__)
+RETRY_STORAGE_S = 5.0
+_CODES: dict[type[Exception], RefusalCode] = {
+    InvalidInput: RefusalCode.INVALID,
+    NameTaken: RefusalCode.NAME_TAKEN,
+    InviteUnusable: RefusalCode.INVITE_UNUSABLE,
+    RecordMissing: RefusalCode.NOT_FOUND,
+    RecordExists: RefusalCode.INVALID,
+}
+
+
+def as_refusal(problem: BaseException) -> RequestRefused:
+    if isinstance(problem, RequestRefused):
+        return problem
+    code = _CODES.get(type(problem))  # type: ignore[arg-type]
+    if code is not None:
+        return RequestRefused(code, str(problem))
+    _LOG.error("A request failed.", exc_info=problem)
+    if isinstance(problem, StorageFull):
+        text = "The server's disk is full. Nothing was kept of this; it will do once there is room again."
+        return RequestRefused(RefusalCode.STORAGE_FULL, text, RETRY_STORAGE_S)
+    if isinstance(problem, StorageError):
+        text = "The server cannot write to its disk. Nothing was kept of this; try again later."
+        return RequestRefused(RefusalCode.SERVER_PROBLEM, text, RETRY_STORAGE_S)
+    return RequestRefused(RefusalCode.SERVER_PROBLEM, "The server failed at this. Its log says more.")
+
+
+def slow_down(wait_s: float) -> RequestRefused:
+    text = "That is more than the server takes from one person at once. It goes on in a moment."
+    return RequestRefused(RefusalCode.SLOW_DOWN, text, wait_s)
+
+
+def disk_nearly_full() -> RequestRefused:
+    text = "The server's disk is nearly full: only its admins can add anything until there is room again."
+    return RequestRefused(RefusalCode.STORAGE_FULL, text, RETRY_STORAGE_S)

@@ -1,0 +1,314 @@
+"""Owns the rules of rooms: who may make, enter, leave and change them, and who stands above whom in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from lanline.core.changes import Change, Cursors, DirectOpened, MemberStepped, RoomChanged
+from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.model.logs import LogId
+from lanline.model.names import checked_room_name
+from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic, may_join
+from lanline.storage.api import Transaction, View
+
+# Making, entering and leaving.
+
+
+class CreateRoom(Command[LogId], frozen=True):
+    name: str
+    topic: str
+    access: Access
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[LogId]:
+        by.check_person()
+        name, topic, limit = (
+            checked_room_name(self.name),
+            checked_topic(self.topic),
+            by.context.settings.most_rooms_created,
+        )
+        if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
+        room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
+        owner = transaction.rooms.membership(room.log, by.account)
+        return room.log, (RoomChanged(room, is_new=True, cursors={}), _stepped(transaction, room, None, owner, by))
+
+
+class JoinRoom(Command[LogId], frozen=True):
+    name: str
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[LogId]:
+        by.check_person()
+        room = transaction.rooms.by_name(self.name)
+        if room is None:
+            raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, f"There is no room {checked_room_name(self.name)}.")
+        before = transaction.rooms.membership(room.log, by.account)
+        if before is not None and before.may_read:
+            return room.log, ()
+        if not may_join(room, before):
+            why = f"You are banned from {room.name}." if before else f"{room.name} is for those who are invited."
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, why)
+        is_empty = not any(member.may_read for member in transaction.rooms.members(room.log))
+        role = Role.OWNER if is_empty else Role.MEMBER
+        is_muted = before is not None and before.is_muted
+        after = Membership(room.log, by.account, role, Standing.JOINED, is_muted)
+        return room.log, (_put(transaction, room, before, after, by),)
+
+
+class LeaveRoom(Command[None], frozen=True):
+    log: LogId
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        before = transaction.rooms.membership(self.log, by.account)
+        if before is None or before.is_banned:
+            raise _unknown_room()
+        changes = [_let_go(transaction, room, before, by)]
+        heir = _heir(transaction, room) if before.role is Role.OWNER else None
+        if heir is not None:
+            changes.append(_put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by))
+        return None, changes
+
+
+class InviteToRoom(Command[None], frozen=True):
+    log: LogId
+    account: AccountId
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        known_account(transaction, self.account)
+        room = _room(transaction, self.log)
+        host = transaction.rooms.membership(self.log, by.account)
+        if host is None or not host.may_read:
+            raise _unknown_room()
+        if room.access is Access.INVITE_ONLY and host.role < Role.MODERATOR:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners invite people to this room.")
+        before = transaction.rooms.membership(self.log, self.account)
+        if before is not None and before.is_banned:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, f"They are banned from {room.name}. Lift the ban first.")
+        if before is not None and before.may_read:
+            return None, ()
+        is_muted = before is not None and before.is_muted
+        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted)
+        return None, (_put(transaction, room, before, after, by),)
+
+
+class OpenDirect(Command[LogId], frozen=True):
+    """The conversation with somebody, or with oneself for notes."""
+
+    account: AccountId
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[LogId]:
+        by.check_person()
+        other = known_account(transaction, self.account).id
+        found = transaction.rooms.direct_between(by.account, other)
+        if found is not None:
+            return found.log, ()
+        direct = transaction.rooms.open_direct(by.account, other)
+        return direct.log, (DirectOpened(direct),)
+
+
+def enter_lobby(transaction: Transaction, account: AccountId, context: Context, *, is_admin: bool) -> Sequence[Change]:
+    """For a new account. The lobby is made for the first one, and belongs to admins only."""
+    room = transaction.rooms.by_name(context.settings.lobby)
+    changes: list[Change] = []
+    if room is None:
+        name = checked_room_name(context.settings.lobby)
+        room = transaction.rooms.create(name, "", Access.OPEN, account, context.now_ms)
+        changes.append(RoomChanged(room, is_new=True, cursors={}))
+    after = Membership(room.log, account, Role.OWNER if is_admin else Role.MEMBER)
+    transaction.rooms.put_membership(after)
+    changes.append(MemberStepped(room, account, None, after, account, {}))
+    return changes
+
+
+# The room itself.
+
+
+class SetTopic(Command[None], frozen=True):
+    log: LogId
+    topic: str
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners set the topic here.")
+        return _alter(transaction, msgspec.structs.replace(room, topic=checked_topic(self.topic)))
+
+
+class SetAccess(Command[None], frozen=True):
+    log: LogId
+    access: Access
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        _check_rank(transaction, by, self.log, Role.OWNER, "Only an owner of the room says who may come in.")
+        return _alter(transaction, msgspec.structs.replace(room, access=self.access))
+
+
+# Its members.
+
+
+class SetRole(Command[None], frozen=True):
+    log: LogId
+    account: AccountId
+    role: Role
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        known_account(transaction, self.account)
+        room = _room(transaction, self.log)
+        mine = _mine(transaction, by, self.log)
+        other = transaction.rooms.membership(self.log, self.account)
+        if other is None or not other.may_read:
+            raise _not_in(room)
+        if other.role is self.role:
+            return None, ()
+        if not (by.is_admin or (mine is not None and mine.may_give(self.role, other))):
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an owner of the room gives and takes rights.")
+        if other.role is Role.OWNER and not by.is_admin and _owners(transaction, self.log) == 1:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "A room keeps an owner: make somebody else one first.")
+        return None, (_put(transaction, room, other, msgspec.structs.replace(other, role=self.role), by),)
+
+
+class SetMuted(Command[None], frozen=True):
+    log: LogId
+    account: AccountId
+    is_muted: bool
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        other = _moderated(transaction, by, self.log, self.account)
+        if not other.may_read:
+            raise _not_in(room)
+        return None, (_put(transaction, room, other, msgspec.structs.replace(other, is_muted=self.is_muted), by),)
+
+
+class SendAway(Command[None], frozen=True):
+    """Out of the room; to come back is not forbidden."""
+
+    log: LogId
+    account: AccountId
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        other = _moderated(transaction, by, self.log, self.account)
+        if other.is_banned or transaction.rooms.membership(self.log, self.account) is None:
+            raise _not_in(room)
+        return None, (_let_go(transaction, room, other, by),)
+
+
+class SetBannedFromRoom(Command[None], frozen=True):
+    log: LogId
+    account: AccountId
+    is_banned: bool
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        other = _moderated(transaction, by, self.log, self.account)
+        before = transaction.rooms.membership(self.log, self.account)
+        if self.is_banned:
+            after = Membership(self.log, self.account, Role.MEMBER, Standing.BANNED, other.is_muted)
+            return None, (_put(transaction, room, before, after, by),)
+        if not other.is_banned:
+            return None, ()
+        transaction.rooms.drop_membership(self.log, self.account)
+        return None, (_stepped(transaction, room, before, None, by, self.account),)
+
+
+def _room(view: View, log: LogId) -> Room:
+    room = view.rooms.by_log(log)
+    if room is None:
+        raise _unknown_room()
+    return room
+
+
+def _unknown_room() -> RequestRefused:
+    return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room, or you are not in it.")
+
+
+def _not_in(room: Room) -> RequestRefused:
+    return RequestRefused(RefusalCode.UNKNOWN_PERSON, f"They are not in {room.name}.")
+
+
+def _mine(view: View, by: Authority, log: LogId) -> Membership | None:
+    """Who is not in a room does not learn that there is one; an admin of the server may."""
+    mine = view.rooms.membership(log, by.account)
+    if not by.is_admin and (mine is None or not mine.may_read):
+        raise _unknown_room()
+    return mine
+
+
+def _check_rank(view: View, by: Authority, log: LogId, least: Role, why_not: str) -> None:
+    mine = _mine(view, by, log)
+    if not (by.is_admin or (mine is not None and mine.role >= least)):
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, why_not)
+
+
+def _moderated(view: View, by: Authority, log: LogId, account: AccountId) -> Membership:
+    """The one who is to be muted, banned or let go; who was never in the room counts as its least member."""
+    known_account(view, account)
+    mine = _mine(view, by, log)
+    other = view.rooms.membership(log, account) or Membership(log, account, standing=Standing.INVITED)
+    if account == by.account:
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not to yourself. You may leave the room.")
+    if not (by.is_admin or (mine is not None and mine.may_moderate(other))):
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners may do that, to those below them.")
+    return other
+
+
+def _owners(view: View, log: LogId) -> int:
+    return sum(member.may_read and member.role is Role.OWNER for member in view.rooms.members(log))
+
+
+def _heir(view: View, room: Room) -> Membership | None:
+    """A room whose last owner leaves goes to a moderator, or to whoever has been on the server longest."""
+    members = [member for member in view.rooms.members(room.log) if member.may_read]
+    if not members or any(member.role is Role.OWNER for member in members):
+        return None
+    return min(members, key=lambda member: (-member.role, member.account))
+
+
+def _put(
+    transaction: Transaction, room: Room, before: Membership | None, after: Membership, by: Authority
+) -> MemberStepped:
+    transaction.rooms.put_membership(after)
+    return _stepped(transaction, room, before, after, by)
+
+
+def _let_go(transaction: Transaction, room: Room, before: Membership, by: Authority) -> MemberStepped:
+    """Who is muted stays so, and does not come back with a voice by leaving; an open room lets everybody back."""
+    if before.is_muted and room.access is Access.OPEN:
+        after = Membership(room.log, before.account, Role.MEMBER, Standing.INVITED, is_muted=True)
+        return _put(transaction, room, before, after, by)
+    transaction.rooms.drop_membership(room.log, before.account)
+    return _stepped(transaction, room, before, None, by)
+
+
+def _stepped(
+    view: View,
+    room: Room,
+    before: Membership | None,
+    after: Membership | None,
+    by: Authority,
+    account: AccountId | None = None,
+) -> MemberStepped:
+    stands = after or before
+    number = stands.account if stands is not None else account
+    assert number is not None
+    cursors: Cursors = {}
+    if after is not None and after.may_read:
+        cursors = {each.id: view.logs.cursor(room.log, each.id) for each in view.accounts.devices(number)}
+    return MemberStepped(room, number, before, after, by.account, cursors)
+
+
+def _alter(transaction: Transaction, room: Room) -> Decision[None]:
+    transaction.rooms.change(room)
+    return None, (RoomChanged(room, is_new=False, cursors=transaction.logs.cursors(room.log)),)

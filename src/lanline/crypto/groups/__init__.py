@@ -1,0 +1,1 @@
+"""The cryptography of a group that its server cannot read: docs/protocol/sealing.md."""

@@ -1,0 +1,111 @@
+"""Owns how words are sealed, opened and vouched for. Not which epoch they may be sealed under: `proto/chain`."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lanline.crypto.groups.ids import DIGEST, SAID, SAID_KEY, SAID_SIGNED, digest_of, expand
+from lanline.crypto.groups.keys import SigningKey, verify
+from lanline.errors import MalformedPacket
+from lanline.wire.sealing.said import NONCE_BYTES, Header, Words, decode_words, split_said
+
+CHANCE_BYTES = 32
+_SIGNATURE_BYTES = 64
+_LENGTH_BYTES = 4
+_SMALLEST_STEP = 32
+
+
+class Where(NamedTuple):
+    """Whose words these are and in which conversation: under the seal, so nobody can pass them on as said elsewhere."""
+
+    room_id: bytes
+    account_id: bytes
+    entry_id: bytes
+
+
+class RunKeys:
+    """Of one run of one device in one conversation and epoch."""
+
+    __slots__ = ("_aead", "_nonce_key")
+
+    def __init__(self, room_key: bytes, device_id: bytes, run: bytes) -> None:
+        keys = expand(room_key, SAID_KEY + device_id + run, 64)
+        self._aead = AESGCM(keys[:32])
+        self._nonce_key = keys[32:]
+
+    def seal(self, header: Header, plain: bytes, ad: bytes, chance: bytes, digest: bytes) -> bytes:
+        """The whole content. The nonce differs for other words even where the same chance comes twice."""
+        nonce = hmac.digest(self._nonce_key, chance + digest, "sha256")[:NONCE_BYTES]
+        return header.without_nonce + nonce + self._aead.encrypt(nonce, plain, ad)
+
+    def open(self, header: Header, sealed: bytes, ad: bytes) -> bytes:
+        """Raises MalformedPacket."""
+        try:
+            return self._aead.decrypt(header.nonce, sealed, ad)
+        except InvalidTag as cause:
+            raise MalformedPacket("words do not open") from cause
+
+
+class Opened(NamedTuple):
+    """Believed only when it is vouched for."""
+
+    header: Header
+    words: Words
+    digest: bytes
+    signature: bytes
+
+
+def seal_words(
+    keys: RunKeys, signer: SigningKey, header: Header, where: Where, statement: bytes, chance: bytes
+) -> tuple[bytes, bytes]:
+    """The content and the digest, which the run's next entry names. The nonce of `header` is not used."""
+    ad = _ad_of(where, header)
+    digest = digest_of(DIGEST, ad, statement)
+    plain = signer.sign(SAID_SIGNED + digest) + len(statement).to_bytes(_LENGTH_BYTES, "big") + statement
+    return keys.seal(header, plain.ljust(padded_size(len(plain)), b"\0"), ad, chance, digest), digest
+
+
+def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:
+    """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""
+    header, sealed = split_said(content)
+    ad = _ad_of(where, header)
+    plain = keys.open(header, sealed, ad)
+    begins = _SIGNATURE_BYTES + _LENGTH_BYTES
+    ends = begins + int.from_bytes(plain[_SIGNATURE_BYTES:begins], "big")
+    if len(plain) < begins or len(plain) != padded_size(ends) or any(plain[ends:]):
+        raise MalformedPacket("words are not padded as they should be")
+    statement = plain[begins:ends]
+    return Opened(header, decode_words(statement), digest_of(DIGEST, ad, statement), plain[:_SIGNATURE_BYTES])
+
+
+def padded_size(size: int) -> int:
+    """Up to the next step: an eighth of the power of two below, and never less than 32 bytes."""
+    step = max(_SMALLEST_STEP, 1 << max(0, (size >> 3).bit_length() - 1))
+    return -(-size // step) * step
+
+
+def vouched(sign_key_of: Callable[[bytes], bytes], opened: Sequence[Opened], later: bytes | None = None) -> list[bool]:
+    """For words of one conversation in the order of their places: whether their author said them.
+
+    One signature vouches for every entry before it in its run that it names by digest. `later` is the `prev` of words
+    that are vouched for and follow on these: then a page backwards needs no signature at all.
+    """
+    expected: dict[tuple[bytes, bytes], bytes] = {}
+    result = [False] * len(opened)
+    for place in range(len(opened) - 1, -1, -1):
+        each = opened[place]
+        run = (each.header.device_id, each.header.run)
+        named = each.digest in {expected.get(run), later}
+        result[place] = named or verify(sign_key_of(each.header.device_id), each.signature, SAID_SIGNED + each.digest)
+        if result[place]:
+            expected[run] = each.words.prev
+    return result
+
+
+def _ad_of(where: Where, header: Header) -> bytes:
+    return b"".join((SAID, where.room_id, where.account_id, where.entry_id, header.without_nonce))

@@ -1,0 +1,126 @@
+"""Owns the commands about messages: the latest ones, and what is said of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.client.node.face import Face
+from lanline.client.node.protocol import Forget, SayAgain
+from lanline.client.view.places import Places
+from lanline.client.view.rendering import stands_alone
+from lanline.client.view.transcript import Transcript
+from lanline.errors import InvalidInput
+from lanline.faces.chat.commands import Kind
+from lanline.faces.chat.grammar import Order
+from lanline.faces.chat.screen import TerminalScreen
+from lanline.model.content import Content, Delete, Edit, Reaction, Reply
+
+_USUAL_HISTORY = 20
+_MAX_HISTORY = 5000
+_SEARCHED = 500
+
+
+class MessageCommands:
+    def __init__(self, face: Face, places: Places, transcript: Transcript, screen: TerminalScreen) -> None:
+        self._face = face
+        self._view = face.view
+        self._places = places
+        self._transcript = transcript
+        self._screen = screen
+        self.actions: dict[str, Callable[[Order], Awaitable[None]]] = {
+            "history": self._history,
+            "reply": self._reply,
+            "edit": self._edit,
+            "delete": self._delete,
+            "react": self._react,
+            "again": self._again,
+            "forget": self._forget,
+        }
+
+    def _here(self) -> Conversation:
+        conversation = self._places.conversation
+        if conversation is None:
+            raise InvalidInput(f"Nothing was said with {self._places.here} yet.")
+        return conversation
+
+    async def _say(self, content: Content) -> None:
+        await self._face.say(self._here().log, content)
+
+    async def _history(self, order: Order) -> None:
+        conversation = self._here()
+        wanted = min(int(order.get(Kind.COUNT) or _USUAL_HISTORY), _MAX_HISTORY)
+        is_elsewhere = conversation.first > 0 and conversation.delivered - conversation.first < wanted
+        if is_elsewhere:
+            self._screen.tell("Earlier messages are fetched from the server; they follow.")
+        messages = await self._face.read(conversation.log, wanted)
+        self._transcript.show_history(conversation.log, messages)
+        if is_elsewhere and len(messages) < wanted:
+            self._screen.tell("That was the beginning.")
+
+    # One message.
+
+    async def _meant(self, order: Order, *, is_own: bool) -> Message:
+        number = int(order.get(Kind.MEANT) or 0)
+        conversation = self._here()
+        if number:
+            candidates = await self._face.read(conversation.log, 1, before=number + 1)
+            if not candidates or candidates[0].sequence != number:
+                raise InvalidInput(f"There is no message ^{number} here; /history shows the numbers.")
+        else:
+            candidates = self._standing(self._view.messages(conversation.log, last=_SEARCHED), is_own=is_own)
+        if not candidates:
+            whose = "of yours" if is_own else "of somebody else"
+            raise InvalidInput(f"There is no message {whose} here yet.")
+        return self._checked(candidates[-1], is_own=is_own)
+
+    def _standing(self, messages: list[Message], *, is_own: bool) -> list[Message]:
+        gone = {each.content.target for each in messages if isinstance(each.content, Delete)}
+        return [
+            each
+            for each in messages
+            if each.is_own is is_own
+            and stands_alone(each)
+            and each.entry_id not in gone
+            and each.state is not MessageState.REFUSED
+        ]
+
+    def _checked(self, message: Message, *, is_own: bool) -> Message:
+        if not stands_alone(message):
+            raise InvalidInput(
+                "That is a correction or a reaction, which stands for itself; name the message it is about."
+            )
+        if is_own and not message.is_own:
+            raise InvalidInput("That was said by somebody else: only one's own can be changed or taken back.")
+        return message
+
+    async def _reply(self, order: Order) -> None:
+        await self._say(Reply((await self._meant(order, is_own=False)).entry_id, order.get(Kind.TEXT)))
+
+    async def _edit(self, order: Order) -> None:
+        await self._say(Edit((await self._meant(order, is_own=True)).entry_id, order.get(Kind.TEXT)))
+
+    async def _delete(self, order: Order) -> None:
+        await self._say(Delete((await self._meant(order, is_own=True)).entry_id))
+
+    async def _react(self, order: Order) -> None:
+        symbol = order.get(Kind.SYMBOL)
+        is_withdrawn = symbol.startswith("-") and len(symbol) > 1
+        target = (await self._meant(order, is_own=False)).entry_id
+        await self._say(Reaction(target, symbol.removeprefix("-") if is_withdrawn else symbol, is_withdrawn))
+
+    # What the server did not take.
+
+    def _refused(self) -> list[Message]:
+        refused = [message for message in self._view.outbox if message.state is MessageState.REFUSED]
+        if not refused:
+            raise InvalidInput("There is nothing that the server did not take.")
+        return refused
+
+    async def _again(self, _: Order) -> None:
+        for message in self._refused():
+            await self._face.ask(SayAgain(message.entry_id))
+
+    async def _forget(self, _: Order) -> None:
+        for message in self._refused():
+            await self._face.ask(Forget(message.entry_id))

@@ -1,0 +1,278 @@
+"""Owns what each message of a client asks of the core, and the message that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lanline.clock import Clock
+from lanline.core import accounts, blobs, invites, rooms, signin
+from lanline.core.commands import Authority, Command
+from lanline.core.core import Core
+from lanline.errors import CloseCode, RequestRefused
+from lanline.gateways.lanline.catchup import CatchUp
+from lanline.gateways.lanline.conversations import member_info, room_info
+from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
+from lanline.gateways.lanline.session import Handler, Session
+from lanline.model.accounts import Account, AccountId
+from lanline.model.blobs import BlobId
+from lanline.model.invites import Invite
+from lanline.model.logs import Entry, LogId
+from lanline.storage.api import View
+from lanline.wire.chat import admin, answers, conversations, entries
+from lanline.wire.chat import blobs as wireblobs
+from lanline.wire.chat import signin as wiresignin
+
+
+class Requests:
+    def __init__(
+        self,
+        core: Core,
+        clock: Clock,
+        catch_up: CatchUp,
+        sessions_of: Callable[[AccountId], tuple[Session, ...]],
+        figures: Callable[[], dict[str, float]],
+    ) -> None:
+        self._core = core
+        self._clock = clock
+        self._catch_up = catch_up
+        self._sessions_of = sessions_of
+        self._figures = figures
+
+    def handlers(self) -> dict[type, Handler]:
+        c, a = conversations, admin
+        return {
+            wiresignin.Hello: self._greet,
+            wiresignin.SignIn: self._sign_in,
+            wiresignin.Join: self._join,
+            wiresignin.ChangePassword: self._change_password,
+            wiresignin.Deregister: self._deregister,
+            c.CreateRoom: self._opens(lambda m: rooms.CreateRoom(m.name, m.topic, m.access)),
+            c.JoinRoom: self._opens(lambda m: rooms.JoinRoom(m.name)),
+            c.OpenDirect: self._opens(lambda m: rooms.OpenDirect(m.account)),
+            c.LeaveRoom: self._does(lambda m: rooms.LeaveRoom(m.log)),
+            c.InviteToRoom: self._does(lambda m: rooms.InviteToRoom(m.log, m.account)),
+            c.SetTopic: self._does(lambda m: rooms.SetTopic(m.log, m.topic)),
+            c.SetAccess: self._does(lambda m: rooms.SetAccess(m.log, m.access)),
+            c.SetRole: self._does(lambda m: rooms.SetRole(m.log, m.account, m.role)),
+            c.SetMuted: self._does(lambda m: rooms.SetMuted(m.log, m.account, m.is_muted)),
+            c.SendAway: self._does(lambda m: rooms.SendAway(m.log, m.account)),
+            c.SetBannedFromRoom: self._does(lambda m: rooms.SetBannedFromRoom(m.log, m.account, m.is_banned)),
+            c.ListRooms: self._list_rooms,
+            c.ListMembers: self._list_members,
+            entries.Append: self._append,
+            entries.Advance: self._advance,
+            entries.Follow: self._follow,
+            entries.Unfollow: lambda session, m: self._catch_up.unfollow(session, LogId(m.log)),
+            entries.ReadBefore: self._read_before,
+            wireblobs.PutBlob: self._put_blob,
+            wireblobs.GetBlob: self._get_blob,
+            a.MakeInvite: self._make_invite,
+            a.ListInvites: self._list_invites,
+            a.DropInvite: self._does(lambda m: invites.DropInvite(m.token_hash)),
+            a.ListUsers: self._list_users,
+            a.SetBanned: self._does(lambda m: accounts.SetBanned(m.account, m.is_banned, m.reason)),
+            a.SetAdmin: self._does(lambda m: accounts.SetAdmin(m.account, m.is_admin)),
+            a.SetPassword: self._set_password,
+            a.RevokeDevice: self._does(lambda m: accounts.RevokeDevice(m.device)),
+            a.AskStatus: self._ask_status,
+        }
+
+    def _does(self, command: Callable[[Any], Command[None]]) -> Handler:
+        """Answered with Done."""
+
+        def handle(session: Session, message: Any) -> None:  # noqa: ANN401 -- any request
+            session.command(
+                message.request,
+                lambda: self._core.do(session.actor, command(message)),
+                lambda _: session.send(answers.Done(message.request)),
+            )
+
+        return handle
+
+    def _opens(self, command: Callable[[Any], Command[LogId]]) -> Handler:
+        """Answered with the conversation that is open now."""
+
+        def handle(session: Session, message: Any) -> None:  # noqa: ANN401 -- any request
+            session.command(
+                message.request,
+                lambda: self._core.do(session.actor, command(message)),
+                lambda log: session.send(conversations.Opened(message.request, log)),
+            )
+
+        return handle
+
+    # Coming in, and going.
+
+    def _greet(self, session: Session, message: wiresignin.Hello) -> None:
+        common = [version for version in wiresignin.VERSIONS if version in message.versions]
+        if not common:
+            session.send(wiresignin.NoCommonVersion(wiresignin.VERSIONS))
+            why = "There is no version of the protocol that both sides speak."
+            session.close_after_this(CloseCode.INCOMPATIBLE_VERSION, why, self._clock)
+            return
+        session.greet()
+        settings = self._core.settings
+        now_ms = self._clock.now_ms()
+        session.send(wiresignin.Welcome(common[-1], settings.server_name, settings.is_open, now_ms))
+
+    def _sign_in(self, session: Session, message: wiresignin.SignIn) -> None:
+        session.sign_in(message.request, self._core.enter(signin.SignInByKey(session.link.peer_fingerprint)))
+
+    def _join(self, session: Session, message: wiresignin.Join) -> None:
+        asked = signin.Join(
+            message.name,
+            message.password,
+            message.label,
+            message.token,
+            session.link.peer_fingerprint,
+            session.address[0],
+        )
+        session.sign_in(message.request, self._core.enter(asked))
+
+    def _change_password(self, session: Session, message: wiresignin.ChangePassword) -> None:
+        asked = signin.ChangePassword(message.old, message.new, session.address[0])
+        self._put_password(session, message.request, asked)
+
+    def _set_password(self, session: Session, message: admin.SetPassword) -> None:
+        asked = signin.SetPassword(AccountId(message.account), message.password)
+        self._put_password(session, message.request, asked)
+
+    def _put_password(self, session: Session, request: int, asked: signin.ChangePassword | signin.SetPassword) -> None:
+        session.command(
+            request,
+            lambda: self._core.change_password(session.actor, asked),
+            lambda _: session.send(answers.Done(request)),
+        )
+
+    def _deregister(self, session: Session, message: wiresignin.Deregister) -> None:
+        for other in self._sessions_of(session.actor.account):
+            if other is not session:
+                other.close(CloseCode.DONE, "This account went offline.")
+        session.send(answers.Done(message.request))
+        session.close_after_this(CloseCode.DONE, "This account went offline.", self._clock)
+
+    # Conversations.
+
+    def _list_rooms(self, session: Session, message: conversations.ListRooms) -> None:
+        session.check_reads()
+        self._core.check_pace(session.actor)
+        account = session.actor.account
+        is_admin = self._core.accounts.is_admin(account)
+        found = self._core.conversations.rooms()
+        visible = tuple(room_info(each) for each in found if is_admin or each.is_visible_to(account))
+        session.send(conversations.Rooms(message.request, visible))
+
+    def _list_members(self, session: Session, message: conversations.ListMembers) -> None:
+        session.check_reads()
+        self._core.check_pace(session.actor)
+        log, account = LogId(message.log), session.actor.account
+        conversation = self._core.conversations.get(log)
+        if conversation is None or conversation.room is None or not self._core.accounts.is_admin(account):
+            conversation = self._core.conversations.readable(log, account)
+        members = tuple(map(member_info, conversation.members.values()))
+        session.send(conversations.Members(message.request, log, members))
+
+    # Entries and files.
+
+    def _append(self, session: Session, message: entries.Append) -> None:
+        author = session.author or session.append_author()
+        log = LogId(message.log)
+        self._core.appends.take(author, message.request, log, message.entry_id, message.suite, message.content)
+
+    def _advance(self, session: Session, message: entries.Advance) -> None:
+        session.count_excess()
+        moved = [(LogId(each.log), each.delivered, each.read) for each in message.cursors]
+        self._core.cursors.advance(session.actor, moved)
+
+    def _follow(self, session: Session, message: entries.Follow) -> None:
+        session.count_excess()
+        try:
+            self._catch_up.follow(session, LogId(message.log), message.after)
+        except RequestRefused as refusal:
+            session.send(conversations.ConversationGone(message.log, str(refusal)))
+
+    def _read_before(self, session: Session, message: entries.ReadBefore) -> None:
+        log = LogId(message.log)
+
+        def answer(found: list[Entry]) -> None:
+            session.send(entries.EarlierEntries(message.request, log, as_log_entries(found)))
+
+        session.ask(
+            message.request,
+            lambda: self._core.read_before(session.actor, log, message.before, message.limit, CHUNK_BYTES),
+            answer,
+        )
+
+    def _put_blob(self, session: Session, message: wireblobs.PutBlob) -> None:
+        session.put_blob(
+            message.request,
+            len(message.data),
+            lambda: self._core.do(session.actor, blobs.PutBlob(message.data)),
+            lambda name: session.send_bulk(wireblobs.BlobStored(message.request, name)),
+        )
+
+    def _get_blob(self, session: Session, message: wireblobs.GetBlob) -> None:
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, partial(_find_blob, BlobId(message.blob))),
+            lambda data: session.send_bulk(wireblobs.BlobFound(message.request, data)),
+        )
+
+    # For admins.
+
+    def _make_invite(self, session: Session, message: admin.MakeInvite) -> None:
+        asked = partial(self._core.make_invite, session.actor, message.uses, message.expires_in_s)
+        session.command(
+            message.request,
+            lambda: asked(grants_admin=message.grants_admin),
+            lambda token: session.send(admin.InviteMade(message.request, token)),
+        )
+
+    def _list_invites(self, session: Session, message: admin.ListInvites) -> None:
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, invites.list_invites),
+            lambda found: session.send(admin.Invites(message.request, tuple(map(_invite_info, found)))),
+        )
+
+    def _list_users(self, session: Session, message: admin.ListUsers) -> None:
+        def answer(sizes: dict[AccountId, int]) -> None:
+            users = tuple(self._user(each, sizes.get(each.id, 0)) for each in self._core.accounts.all())
+            session.send(admin.Users(message.request, users))
+
+        session.ask(message.request, lambda: self._core.ask(session.actor, _blob_sizes), answer)
+
+    def _user(self, account: Account, blob_bytes: int) -> admin.UserInfo:
+        online = {session.actor.device for session in self._sessions_of(account.id)}
+        devices = tuple(
+            admin.DeviceInfo(
+                device.id, device.label, device.fingerprint, device.added_ms, device.is_revoked, device.id in online
+            )
+            for device in self._core.accounts.devices(account.id)
+        )
+        return admin.UserInfo(
+            account.id, account.name, account.created_ms, account.is_admin, account.is_banned, blob_bytes, devices
+        )
+
+    def _ask_status(self, session: Session, message: admin.AskStatus) -> None:
+        session.check_reads()
+        self._core.accounts.check_admin(session.actor.account)
+        self._core.check_pace(session.actor)
+        session.send(admin.ServerStatus(message.request, self._figures()))
+
+
+def _find_blob(name: BlobId, view: View, _by: Authority) -> bytes:
+    return blobs.find_blob(view, name)
+
+
+def _blob_sizes(view: View, by: Authority) -> dict[AccountId, int]:
+    by.check_admin()
+    return view.blobs.sizes()
+
+
+def _invite_info(invite: Invite) -> admin.InviteInfo:
+    return admin.InviteInfo(
+        invite.token_hash, invite.uses_left, invite.expires_ms, invite.grants_admin, invite.creator, invite.created_ms
+    )

@@ -1,0 +1,512 @@
+"""Owns the client's side of a dialogue with one mail server, from its greeting to QUIT (RFC 5321). Not the connection.
+
+Each part of the dialogue is a generator that says a line and waits for the reply, so it reads as the RFC does. Until
+the final dot is handed out a failure is certain: nothing was sent. After it, only a reply makes anything certain.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from collections.abc import Callable, Generator
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+from lanline.errors import (
+    LanlineError,
+    MailDeferred,
+    MailInterrupted,
+    MailProblem,
+    MailRefused,
+    MailUncertain,
+    ProtocolViolation,
+)
+from lanline.model.mail.message import Envelope
+from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
+from lanline.model.mail.server import Credentials, Security, Server, SignIn
+from lanline.proto.smtp.sasl import answers, chosen_way, decoded
+from lanline.proto.smtp.transcript import MASK, Transcript
+from lanline.proto.smtp.wire import ReplyParser, Stuffing
+
+_GOODBYE_S = 5.0
+_INTERRUPTED_S = 3.0
+"""After Ctrl+C past the final dot: a moment for the reply, which turns 'nobody knows' into an answer."""
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """Seconds without progress, which is what the other side acknowledged.
+
+    RFC 5321, 4.5.3.2.6: the last reply may take ten minutes, and who gives up earlier sends mail twice.
+    """
+
+    reply_s: float = 60.0
+    last_reply_s: float = 600.0
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What the server said it can do."""
+
+    extensions: dict[str, str]
+    sign_ins: tuple[str, ...]
+
+    @property
+    def size_limit_bytes(self) -> int | None:
+        words = self.extensions.get("size", "").split()
+        limit = int(words[0]) if words and words[0].isascii() and words[0].isdigit() and len(words[0]) < 19 else 0
+        return limit or None  # RFC 1870, 3: 0 means that there is no fixed limit
+
+
+class State(Enum):
+    READY = "ready"
+    WAITING = "waiting for a reply"
+    TLS = "waiting for TLS"
+    CONTENT = "taking the message"
+    CLOSED = "closed"
+
+
+_MOVES = {
+    State.READY: {State.WAITING, State.CLOSED},
+    State.WAITING: {State.READY, State.TLS, State.CONTENT, State.CLOSED},
+    State.TLS: {State.WAITING, State.CLOSED},
+    State.CONTENT: {State.WAITING, State.CLOSED},
+    State.CLOSED: set[State](),
+}
+
+
+class TlsRequested(msgspec.Struct, frozen=True):
+    pass
+
+
+class Opened(msgspec.Struct, frozen=True):
+    offer: Offer
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    way: SignIn
+
+
+class ContentRequested(msgspec.Struct, frozen=True):
+    accepted: tuple[str, ...]
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The server has the message for `accepted`; each of the others has its refusal."""
+
+    accepted: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+    reply: Reply
+    interrupted: bool = False
+
+
+class Failed(msgspec.Struct, frozen=True):
+    problem: LanlineError
+
+
+class Closed(msgspec.Struct, frozen=True):
+    pass
+
+
+Event: TypeAlias = TlsRequested | Opened | SignedIn | ContentRequested | Delivered | Failed | Closed
+_Steps: TypeAlias = Generator[None, Reply | None, None]
+_Asked: TypeAlias = Generator[None, Reply | None, Reply]
+
+
+class ConnectionBroke(MailDeferred):
+    """It ended without a word, as servers do with connections that they have seen enough of."""
+
+
+class DeliveryUncertain(MailUncertain):
+    """`accepted` are those who may have it; the refused ones do not."""
+
+    def __init__(self, text: str, accepted: tuple[str, ...], refused: tuple[Refusal, ...]) -> None:
+        super().__init__(text)
+        self.accepted = accepted
+        self.refused = refused
+
+
+class MessageUnfit(MailRefused):
+    """The server cannot take this message, whoever sends it."""
+
+
+class SmtpClient:
+    __slots__ = (
+        "_accepted", "_deadline", "_entropy", "_events", "_interrupted", "_is_complete", "_is_reset", "_out", "_parser",
+        "_patience", "_refusals", "_server", "_stage", "_steps", "_stuffing", "_transcript", "offer", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: Server, patience: Patience, transcript: Transcript, entropy: Callable[[int], bytes]
+    ) -> None:
+        self._server = server
+        self._patience = patience
+        self._transcript = transcript
+        self._entropy = entropy
+        self._parser = ReplyParser()
+        self._out = bytearray()
+        self._events: deque[Event] = deque()
+        self._steps: _Steps | None = None
+        self._stage = Stage.GREETING
+        self._deadline: float | None = None
+        self._is_reset = True
+        self._is_complete = False
+        self._interrupted = False
+        self._accepted: tuple[str, ...] = ()
+        self._refusals: tuple[Refusal, ...] = ()
+        self._stuffing = Stuffing()
+        self.offer = Offer({}, ())
+        self.state = State.READY
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is not State.CLOSED
+
+    # What the driver is told to do, one part of the dialogue after the other; each ends with an event.
+
+    def open(self, own_name: str, now: float) -> None:
+        self._begin(self._opening(own_name), now)
+
+    def confirm_tls(self, version: str, now: float) -> None:
+        self._transcript.note(f"from here on protected by {version}")
+        self._move(State.WAITING)
+        self._advance(None, now)
+
+    def sign_in(self, credentials: Credentials, wanted: SignIn, now: float) -> None:
+        self._begin(self._signing_in(credentials, wanted), now)
+
+    def send_message(self, envelope: Envelope, size_bytes: int, now: float) -> None:
+        self._begin(self._delivering(envelope, size_bytes), now)
+
+    def send_content(self, chunk: bytes, now: float) -> None:
+        """Raises InvalidInput for bytes that no server may be sent."""
+        if self.state is State.CONTENT:
+            self._out += self._stuffing.feed(chunk)
+            self._deadline = now + self._patience.reply_s
+
+    def finish_content(self, now: float) -> None:
+        """From here on only a reply makes anything certain."""
+        if self.state is State.CONTENT:
+            self._out += self._stuffing.finish()
+            self._transcript.client("(the message) .")
+            self._is_complete = True
+            self._move(State.WAITING)
+            self._advance(None, now)
+
+    def quit(self, now: float) -> None:
+        self._begin(self._quitting(), now)
+
+    def interrupt(self, now: float) -> None:
+        """The person wants it to end."""
+        if self._is_complete:
+            self._interrupted = True
+            self._deadline = min(now + _INTERRUPTED_S, self._deadline or now)
+        elif self.is_open:
+            self._fail(MailInterrupted("Interrupted before the message was complete: it was not sent."))
+
+    # What comes in
+
+    def receive_bytes(self, data: bytes, now: float) -> None:
+        self._parser.feed(data)
+        self._read_on(now)
+
+    def receive_eof(self, now: float) -> None:
+        self._read_on(now)
+        if self._steps is not None and self.state is not State.CLOSED:
+            self._break_off()
+        elif self.is_open:
+            self._move(State.CLOSED)
+
+    def note_progress(self, now: float) -> None:
+        """Bytes were acknowledged: whoever takes them, however slowly, is there."""
+        if self._deadline is not None and not self._interrupted:
+            self._deadline = now + self._limit_s()
+
+    def handle_timer(self, now: float) -> None:
+        if self._deadline is None or now < self._deadline or not self.is_open:
+            return
+        if self._is_complete:
+            self._fail(self._uncertain("you interrupted it" if self._interrupted else "no answer came in time"))
+        elif self._stage is Stage.GREETING:
+            text = f"{self._server} does not answer; it may be down, or a firewall is in the way."
+            self._fail(MailDeferred(f"{text} Nothing was sent; try again later, or keep it with --queue."))
+        else:
+            text = f"{self._server} did not answer in time at {self._stage.value}."
+            self._fail(MailDeferred(f"{text} Nothing was sent; try again later."))
+
+    # What goes out
+
+    def bytes_to_send(self) -> bytes:
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def next_event(self) -> Event | None:
+        return self._events.popleft() if self._events else None
+
+    def next_deadline(self) -> float | None:
+        return self._deadline
+
+    # The dialogue
+
+    def _opening(self, own_name: str) -> _Steps:
+        self._demand(Stage.GREETING, (yield from self._reply(Stage.GREETING)), 220)
+        yield from self._hello(own_name)
+        if self._server.security is Security.STARTTLS:
+            if "starttls" not in self.offer.extensions:
+                raise MailRefused(
+                    f"{self._server} does not offer STARTTLS, or something on the way took the offer out. Nothing was"
+                    " sent, because it would have gone in clear. Try --smtps (port 465), or another network."
+                )
+            self._demand(Stage.STARTTLS, (yield from self._ask(Stage.STARTTLS, "STARTTLS")), 220)
+            self._parser = ReplyParser()  # RFC 3207, 4.2: what came in clear counts for nothing
+            self._move(State.TLS)
+            self._events.append(TlsRequested())
+            yield
+            yield from self._hello(own_name)
+        self._end(Opened(self.offer))
+
+    def _hello(self, own_name: str) -> _Steps:
+        reply = yield from self._ask(Stage.EHLO, f"EHLO {own_name}")
+        if reply.code in {500, 502, 504, 550} and self._server.security is Security.NONE:
+            self._demand(Stage.EHLO, (yield from self._ask(Stage.EHLO, f"HELO {own_name}")), 250)
+            return
+        self._demand(Stage.EHLO, reply, 250)
+        words = [line.replace("=", " ", 1).split(None, 1) for line in reply.text.split("\n")[1:] if line.strip()]
+        extensions = {word[0].lower(): " ".join(word[1:]).strip() for word in reversed(words)}
+        sign_ins = [way for word in words if word[0].upper() == "AUTH" for way in " ".join(word[1:]).lower().split()]
+        self.offer = Offer(extensions, tuple(dict.fromkeys(sign_ins)))
+
+    def _signing_in(self, who: Credentials, wanted: SignIn) -> _Steps:
+        if self._server.security is Security.NONE:
+            raise MailRefused("A password is not sent without TLS: leave out --no-tls, or the user name.")
+        way = chosen_way(self.offer.sign_ins, wanted, self._server)
+        self._transcript.hide(who.password)
+        steps, said_count = answers(way, who, self._server, self._entropy), 1
+        command, first = f"AUTH {way.value.upper()}", next(steps)
+        secret = "" if first is None else self._encoded(first) or "="
+        reply = yield from self._ask(
+            Stage.AUTH, f"{command} {secret}".strip(), f"{command} {MASK if secret else ''}".strip()
+        )
+        while reply.code == 334:
+            try:
+                said = steps.send(decoded(reply.text.encode()))
+            except StopIteration:
+                reply = yield from self._ask(Stage.AUTH, "*")  # RFC 4954, 4: it asks for more than there is
+                break
+            reply = yield from self._ask(Stage.AUTH, self._encoded(said or b""), MASK)
+            said_count += 1
+        token = way in {SignIn.XOAUTH2, SignIn.OAUTHBEARER} and 500 <= reply.code < 600
+        if token:
+            raise MailRefused(
+                f"The server refused the access token ({self._shown(reply)}): it has expired, or was made for another"
+                " user or purpose; get a new one."
+            )
+        self._demand(Stage.AUTH, reply, 235)
+        if way is SignIn.SCRAM_SHA_256 and said_count < 3:
+            raise MailRefused("The server did not prove that it knows the password; nothing was sent. See --auth.")
+        self._end(SignedIn(way))
+
+    def _encoded(self, secret: bytes) -> str:
+        text = base64.b64encode(secret).decode()
+        self._transcript.hide(text)
+        return text
+
+    def _delivering(self, envelope: Envelope, size_bytes: int) -> _Steps:
+        self._check_offer(envelope, size_bytes)
+        self._stuffing, self._accepted, self._refusals = Stuffing(), (), ()
+        if not self._is_reset:  # after a refusal; asked now, so that nobody waits for it to hear of the refusal
+            self._demand(Stage.MAIL, (yield from self._ask(Stage.MAIL, "RSET")), 250)
+        self._is_reset = False
+        reply = yield from self._ask(Stage.MAIL, self._mail_command(envelope, size_bytes))
+        self._demand(Stage.MAIL, reply, 250)
+        notify = f" NOTIFY={envelope.dsn_notify.upper()}" if envelope.dsn_notify else ""
+        for recipient in envelope.recipients:
+            reply = yield from self._ask(Stage.RCPT, f"RCPT TO:<{recipient}>{notify}")
+            if reply.code in {250, 251, 252}:
+                self._accepted += (recipient,)
+            else:
+                self._refusals += (self._refusal(Stage.RCPT, reply, recipient),)
+        if not self._accepted:
+            raise refused(*self._refusals)
+        self._demand(Stage.DATA, (yield from self._ask(Stage.DATA, "DATA")), 354)
+        if not self._parser.is_empty:
+            raise self._unasked()
+        self._move(State.CONTENT)
+        self._events.append(ContentRequested(self._accepted))
+        yield
+        reply = yield from self._reply(Stage.CONTENT)
+        if reply.code != 250 and reply.code < 400:
+            self._move(State.CLOSED)
+            raise self._uncertain(f"the answer was {reply.code}, which says neither yes nor no")
+        self._is_complete, self._is_reset = False, True
+        self._demand(Stage.CONTENT, reply, 250)
+        self._end(Delivered(self._accepted, self._refusals, self._shown(reply), self._interrupted))
+
+    def _check_offer(self, envelope: Envelope, size_bytes: int) -> None:
+        limit = self.offer.size_limit_bytes
+        if limit is not None and size_bytes > limit:
+            raise MessageUnfit(
+                f"The message has {megabytes(size_bytes)} on the wire and {self._server} takes at most"
+                f" {megabytes(limit)}; attachments grow by a third on the way. Nothing was sent."
+            )
+        if envelope.smtputf8 and "smtputf8" not in self.offer.extensions:
+            raise MessageUnfit(
+                f"An address of this message has letters outside ASCII before the @, and {self._server} does not take"
+                " such addresses (SMTPUTF8). Nothing was sent."
+            )
+        if (envelope.dsn_notify or envelope.dsn_return or envelope.dsn_id) and "dsn" not in self.offer.extensions:
+            raise MessageUnfit(f"{self._server} sends no delivery reports (DSN): leave out --dsn-…. Nothing was sent.")
+
+    def _mail_command(self, envelope: Envelope, size_bytes: int) -> str:
+        offered = self.offer.extensions
+        words = [f"MAIL FROM:<{envelope.sender}>"]
+        words += [f"SIZE={size_bytes}"] if "size" in offered else []
+        words += ["BODY=8BITMIME"] if (envelope.smtputf8 or envelope.is_8bit) and "8bitmime" in offered else []
+        words += ["SMTPUTF8"] if envelope.smtputf8 else []
+        words += [f"RET={envelope.dsn_return.upper()}"] if envelope.dsn_return else []
+        words += [f"ENVID={envelope.dsn_id}"] if envelope.dsn_id else []
+        return " ".join(words)
+
+    def _quitting(self) -> _Steps:
+        yield from self._ask(Stage.QUIT, "QUIT")
+        self._move(State.CLOSED)
+        self._end(Closed())
+
+    # Saying, hearing, and what either may lead to
+
+    def _ask(self, stage: Stage, line: str, shown: str | None = None) -> _Asked:
+        if not self._parser.is_empty:
+            raise self._unasked()
+        self._transcript.client(shown or line)
+        self._out += line.encode() + b"\r\n"
+        return (yield from self._reply(stage))
+
+    def _reply(self, stage: Stage) -> _Asked:
+        self._stage = stage
+        reply = yield
+        assert reply is not None
+        if reply.code == 421:  # RFC 5321, 3.8: it closes the connection now
+            self._move(State.CLOSED)
+        return reply
+
+    def _demand(self, stage: Stage, reply: Reply, code: int) -> None:
+        if reply.code >= 400:
+            raise refused(self._refusal(stage, reply))
+        if reply.code != code:
+            raise self._nonsense(stage, str(self._shown(reply)))
+
+    def _refusal(self, stage: Stage, reply: Reply, recipient: str = "") -> Refusal:
+        if reply.code < 400:
+            raise self._nonsense(stage, str(self._shown(reply)))
+        refusal = Refusal(stage, self._shown(reply), recipient)
+        if reply.code == 421 and recipient:
+            raise refused(refusal)
+        return refusal
+
+    def _nonsense(self, stage: Stage, words: str) -> MailProblem:
+        self._move(State.CLOSED)
+        if self._is_complete:
+            return self._uncertain("the answer was none that SMTP knows")
+        return MailRefused(
+            f"{self._server} does not speak SMTP: at {stage.value} it said {one_line(words)!r}. Nothing was sent."
+        )
+
+    def _unasked(self) -> MailProblem:
+        """Something was said before it was asked for; 421 is how a server takes leave."""
+        try:
+            reply = self._parser.next_reply()
+        except ProtocolViolation as cause:
+            return self._nonsense(self._stage, str(cause))
+        if reply is not None and reply.code == 421:
+            self._move(State.CLOSED)
+            self._transcript.server(reply)
+            return ConnectionBroke(f"{self._server} took its leave ({reply}). Nothing was sent; try again later.")
+        return self._nonsense(self._stage, str(reply or "half a line"))
+
+    def _shown(self, reply: Reply) -> Reply:
+        return self._transcript.masked(reply, in_sign_in=self._stage is Stage.AUTH)
+
+    def _uncertain(self, why: str) -> DeliveryUncertain:
+        return DeliveryUncertain(
+            f"Nobody can know whether the message was sent: {self._server} had all of it, and {why}.",
+            self._accepted,
+            self._refusals,
+        )
+
+    def _break_off(self) -> None:
+        if self._is_complete:
+            self._fail(self._uncertain("the connection broke"))
+        else:
+            text = f"The connection to {self._server} broke at {self._stage.value}. Nothing was sent; try again later."
+            self._fail(ConnectionBroke(text))
+
+    # How the generators are turned over
+
+    def _begin(self, steps: _Steps, now: float) -> None:
+        assert self._steps is None
+        if not self.is_open:
+            self._break_off()
+            return
+        self._move(State.WAITING)
+        self._steps = steps
+        self._interrupted = False
+        self._advance(None, now)
+        self._read_on(now)
+
+    def _read_on(self, now: float) -> None:
+        try:
+            while self.state in {State.WAITING, State.CONTENT} and (reply := self._parser.next_reply()) is not None:
+                self._transcript.server(self._shown(reply))
+                if self.state is State.CONTENT:
+                    self._fail(self._too_early(reply))
+                else:
+                    self._advance(reply, now)
+        except ProtocolViolation as cause:
+            text = self._shown(Reply(0, str(cause))).text
+            self._fail(self._nonsense(self._stage, text))
+
+    def _too_early(self, reply: Reply) -> MailProblem:
+        """An answer to a message that is not complete: at best a refusal."""
+        if reply.code >= 400:
+            return refused(self._refusal(Stage.CONTENT, reply))
+        return MailRefused(f"{self._server} said {reply} before the message was complete. It was not sent.")
+
+    def _advance(self, reply: Reply | None, now: float) -> None:
+        assert self._steps is not None
+        try:
+            self._steps.send(reply)
+        except StopIteration:
+            return
+        except MailProblem as problem:
+            self._steps, self._deadline, self._is_complete = None, None, False
+            if self.is_open:
+                self._move(State.READY)
+            self._events.append(Failed(problem))
+            return
+        self._deadline = now + self._limit_s()
+
+    def _limit_s(self) -> float:
+        if self._is_complete:
+            return self._patience.last_reply_s
+        return min(_GOODBYE_S, self._patience.reply_s) if self._stage is Stage.QUIT else self._patience.reply_s
+
+    def _end(self, event: Event) -> None:
+        self._steps, self._deadline = None, None
+        if self.is_open:
+            self._move(State.READY)
+        self._events.append(event)
+
+    def _fail(self, problem: LanlineError) -> None:
+        """In the middle of something nothing else can be said, so the dialogue is over."""
+        self._steps, self._deadline, self._is_complete = None, None, False
+        self._move(State.CLOSED)
+        self._events.append(Failed(problem))
+
+    def _move(self, state: State) -> None:
+        assert state is self.state or state in _MOVES[self.state], (self.state, state)
+        self.state = state
+
+
+def megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes} bytes"

@@ -1,0 +1,86 @@
+"""Owns what both roles of SMTP share: replies taken apart, and message bytes made ready for DATA. Not the dialogue."""
+
+from __future__ import annotations
+
+import re
+
+from lanline.errors import InvalidInput, ProtocolViolation
+from lanline.model.mail.refusal import Reply
+
+FINAL_DOT = b".\r\n"
+_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_MAX_LINE_BYTES = 4096
+"""RFC 5321, 4.5.3.1.5 has 512; some servers say more."""
+_MAX_REPLY_BYTES = 65_536
+_MAX_LINES = 500
+
+
+class ReplyParser:
+    """Takes bytes in pieces of any size. What is no reply raises ProtocolViolation, with the line as its text."""
+
+    __slots__ = ("_lines", "_rest", "_size_bytes")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._size_bytes = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said that was not asked for."""
+        return not self._rest and not self._lines
+
+    def feed(self, data: bytes) -> None:
+        self._rest += data
+
+    def next_reply(self) -> Reply | None:
+        while b"\n" in self._rest:
+            line, _, self._rest = self._rest.partition(b"\n")
+            if self._take(line.removesuffix(b"\r")):
+                code, lines = int(self._lines[0][0]), [text for _, text in self._lines]
+                self._lines, self._size_bytes = [], 0
+                return Reply(code, b"\n".join(lines).decode(errors="replace"))
+        if len(self._rest) > _MAX_LINE_BYTES:
+            raise ProtocolViolation(self._rest[:80].decode(errors="replace"))
+        return None
+
+    def _take(self, line: bytes) -> bool:
+        """True with the last line of a reply."""
+        match = _LINE.fullmatch(line)
+        self._size_bytes += len(line)
+        known = match is not None and (not self._lines or self._lines[0][0] == match[1])
+        is_endless = self._size_bytes > _MAX_REPLY_BYTES or len(self._lines) >= _MAX_LINES
+        if match is None or not known or is_endless or len(line) > _MAX_LINE_BYTES:
+            raise ProtocolViolation(line[:80].decode(errors="replace"))
+        self._lines.append((match[1], match[3] or b""))
+        return match[2] != b"-"
+
+
+class Stuffing:
+    """Dots doubled at line starts, one dot at the end (RFC 5321, 4.5.2). Takes the message in pieces of any size.
+
+    A bare CR or LF is refused: servers disagree about what those end, and that is how one mail becomes two.
+    """
+
+    __slots__ = ("_tail",)
+
+    def __init__(self) -> None:
+        self._tail = b"\r\n"
+        """The last two bytes so far: the message begins at the start of a line."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        if not chunk:
+            return b""
+        block = self._tail[-1:] + chunk
+        pairs = block.count(b"\r\n")
+        first_lf = block[:1] == b"\n"  # seen with its CR in the last piece
+        open_cr = block[-1:] == b"\r"  # its LF may open the next
+        if block.count(b"\n") - first_lf != pairs or block.count(b"\r") - open_cr != pairs:
+            raise InvalidInput("The message has a bare line break in it, which no server may be sent.")
+        self._tail = (self._tail + chunk)[-2:]
+        return block.replace(b"\n.", b"\n..")[1:]
+
+    def finish(self) -> bytes:
+        if self._tail != b"\r\n":
+            raise InvalidInput("The message does not end with a line break, so its end could not be told.")
+        return FINAL_DOT

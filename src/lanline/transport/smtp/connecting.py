@@ -1,0 +1,235 @@
+"""Owns the way from a host name to a connected socket: DNS, the race of addresses (RFC 8305), SOCKS5. Not TLS.
+
+Everything waits with a limit, and stops at once when the person wants it to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import itertools
+import os
+import selectors
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefused
+from lanline.model.mail.server import Server, is_ip_address
+
+_NEXT_ADDRESS_S = 0.25
+"""RFC 8305, 5: so long one address is alone before the next is tried beside it."""
+_MAX_DNS_S = 20.0
+_AGAIN = "Nothing was sent; try again later, or keep it with --queue."
+
+Address: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
+
+
+class Interrupt:
+    """The person's wish to stop, which wakes whoever waits for a socket. For signal handlers and other threads."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self.is_set = False
+
+    def set(self) -> None:
+        self.is_set = True
+        self._writer.send(b"!")
+
+    def clear(self) -> None:
+        """What was said about one message does not hold for the next."""
+        if self.is_set:
+            self.reader.recv(64)
+            self.is_set = False
+
+    def close(self) -> None:
+        self.reader.close()
+        self._writer.close()
+
+    def wait(self, wanted: dict[socket.socket, int], limit_s: float) -> list[socket.socket]:
+        """Those of `wanted` that are ready, within the limit. An interruption ends the wait, too."""
+        with selectors.DefaultSelector() as selector:
+            for watched, events in wanted.items():
+                selector.register(watched, events)
+            if not self.is_set:
+                selector.register(self.reader, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in selector.select(max(0.0, limit_s))]
+        return [found for found in ready if isinstance(found, socket.socket) and found is not self.reader]
+
+    def wait_or_stop(self, wanted: dict[socket.socket, int], limit_s: float) -> list[socket.socket]:
+        ready = self.wait(wanted, limit_s)
+        if self.is_set:
+            raise MailInterrupted("Interrupted before the message was on its way: it was not sent.")
+        return ready
+
+
+def connected(server: Server, interrupt: Interrupt, limit_s: float) -> socket.socket:
+    """A socket that does not block. Raises MailRefused or MailDeferred, with words for what is in the way."""
+    host, port = server.proxy or (server.host, server.port)
+    try:
+        addresses = looked_up(host, port, interrupt, min(limit_s, _MAX_DNS_S))
+        own = server.source_address
+        version = ipaddress.ip_address(own).version if own else 0
+        fitting = [one for one in addresses if not own or (one[0] == socket.AF_INET6) == (version == 6)]
+        found = _raced(fitting, own, interrupt, limit_s)
+        with contextlib.ExitStack() as undo:
+            undo.callback(found.close)
+            if server.proxy is not None:
+                _through_proxy(found, server, interrupt, limit_s)
+            undo.pop_all()
+    except OSError as cause:
+        raise _absent(server, cause) from cause
+    return found
+
+
+def looked_up(host: str, port: int, interrupt: Interrupt, limit_s: float) -> list[Address]:
+    """The system's resolver cannot be told to stop, so it works in a thread that nobody waits for."""
+    if is_ip_address(host):
+        return _addresses(host, port, socket.AI_NUMERICHOST)
+    answer: list[list[Address] | OSError] = []
+    done, told = socket.socketpair()
+
+    def look_up() -> None:
+        try:
+            answer.append(_addresses(host, port, 0))
+        except (OSError, UnicodeError) as cause:
+            answer.append(cause if isinstance(cause, OSError) else socket.gaierror(str(cause)))
+        told.close()
+
+    threading.Thread(target=look_up, daemon=True).start()
+    with done:
+        interrupt.wait_or_stop({done: selectors.EVENT_READ}, limit_s)
+    if not answer:
+        text = f"The name service did not say in time where {host} is; check the network and its DNS."
+        raise MailDeferred(f"{text} {_AGAIN}")
+    if isinstance(answer[0], OSError):
+        raise answer[0]
+    return answer[0]
+
+
+def _addresses(host: str, port: int, flags: int) -> list[Address]:
+    """RFC 8305, 4: the families take turns, in the order of the system."""
+    families: dict[socket.AddressFamily, list[Address]] = {}
+    for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags):
+        families.setdefault(family, []).append((family, address))
+    rows = itertools.zip_longest(*families.values())
+    return list(dict.fromkeys(address for row in rows for address in row if address is not None))
+
+
+def _raced(addresses: list[Address], own: str | None, interrupt: Interrupt, limit_s: float) -> socket.socket:
+    """The first that answers. An address that swallows what it gets holds nobody up for longer than a moment."""
+    waiting = iter(addresses)
+    trying: dict[socket.socket, int] = {}
+    failure: OSError = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    deadline, is_over = time.monotonic() + limit_s, False
+    try:
+        while not is_over or trying:
+            begun = _begin_next(waiting, own)
+            if isinstance(begun, OSError):
+                failure = begun
+                continue
+            is_over = begun is None
+            if begun is not None:
+                trying[begun] = selectors.EVENT_WRITE
+            if not trying:
+                break
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            for ready in interrupt.wait_or_stop(trying, left_s if is_over else min(_NEXT_ADDRESS_S, left_s)):
+                trying.pop(ready)
+                number = ready.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number == 0:
+                    return ready
+                ready.close()
+                failure = OSError(number, os.strerror(number))
+    finally:
+        for loser in trying:
+            loser.close()
+    raise failure
+
+
+def _begin_next(waiting: Iterator[Address], own: str | None) -> socket.socket | OSError | None:
+    entry = next(waiting, None)
+    if entry is None:
+        return None
+    family, address = entry
+    trying = socket.socket(family, socket.SOCK_STREAM)
+    trying.setblocking(False)
+    trying.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        if own is not None:
+            trying.bind((own, 0))
+        trying.connect(address)
+    except BlockingIOError:
+        return trying
+    except OSError as cause:
+        trying.close()
+        return cause
+    return trying
+
+
+_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+_NOT_OURS = (errno.EADDRNOTAVAIL, errno.EINVAL)
+
+
+def _absent(server: Server, cause: OSError) -> MailProblem:
+    place = f"the proxy {server.proxy[0]}:{server.proxy[1]}" if server.proxy is not None else str(server)
+    if isinstance(cause, socket.gaierror):
+        text = f"The host {(server.proxy or (server.host,))[0]} is not known here; check its name, and that this"
+        text += " machine is on the network."
+    elif isinstance(cause, ConnectionRefusedError):
+        text = f"Nothing answers at {place} (connection refused); the port is usually 587, or 465 with --smtps."
+    elif isinstance(cause, TimeoutError) or cause.errno == errno.ETIMEDOUT:
+        text = f"{place} does not answer; it may be down, or a firewall is in the way."
+    elif cause.errno in _NOT_OURS and server.source_address is not None:
+        return MailRefused(f"{server.source_address} is no address of this machine to reach {place} from.")
+    elif cause.errno in _NO_WAY:
+        text = f"There is no way to {place} from here; check the network."
+    else:
+        text = f"The connection to {place} broke before the greeting."
+    return MailDeferred(f"{text} {_AGAIN}")
+
+
+_PROXY_SAYS = {
+    2: "its rules forbid it",
+    3: "there is no way to that network",
+    4: "the host is not known or not reachable",
+    5: "nothing answers at that port",
+    6: "it took too long",
+}
+
+
+def _through_proxy(found: socket.socket, server: Server, interrupt: Interrupt, limit_s: float) -> None:
+    """RFC 1928, without a password. The name goes along as it is: the proxy looks it up."""
+    deadline = time.monotonic() + limit_s
+
+    def ask(said: bytes, answer_bytes: int) -> bytes:
+        found.sendall(said)
+        return hear(answer_bytes)
+
+    def hear(answer_bytes: int) -> bytes:
+        heard = b""
+        while len(heard) < answer_bytes:
+            if not interrupt.wait_or_stop({found: selectors.EVENT_READ}, deadline - time.monotonic()):
+                raise TimeoutError
+            more = found.recv(answer_bytes - len(heard))
+            if not more:
+                raise ConnectionResetError
+            heard += more
+        return heard
+
+    proxy = "The SOCKS5 proxy"
+    if ask(b"\5\1\0", 2) != b"\5\0":
+        raise MailRefused(f"{proxy} wants a password, or is none: only open ones are known here. Nothing was sent.")
+    name = server.host.encode()
+    request = b"\5\1\0\3" + bytes([len(name)]) + name + struct.pack("!H", server.port)
+    version, status, _, kind = ask(request, 4)
+    if version != 5 or status != 0:
+        raise MailDeferred(f"{proxy} did not reach {server}: {_PROXY_SAYS.get(status, 'it failed')}. {_AGAIN}")
+    hear(({1: 4, 4: 16}.get(kind) or hear(1)[0]) + 2)

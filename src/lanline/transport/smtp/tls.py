@@ -1,0 +1,139 @@
+"""Owns TLS over bytes that somebody else carries: whose certificate is believed, and what it means when one is not."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+
+from lanline.errors import InvalidInput, MailProblem, MailRefused, ServerUntrusted
+from lanline.model.mail.refusal import one_line
+from lanline.model.mail.server import Server
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h: stable numbers where the texts are not.
+_EXPIRED, _NOT_YET_VALID = 10, 9
+_SELF_SIGNED = (18, 19)
+_UNKNOWN_ISSUER = (2, 20, 21)
+_WRONG_NAME = (62, 64)
+
+
+def verifying_context(server: Server) -> ssl.SSLContext:
+    """TLS 1.2 or newer, chain and name checked. With a `ca_file`, its certificates are trusted and no others."""
+    context = _trusting(server.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if server.fingerprint is not None:  # which is compared after the handshake, and alone decides
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if server.client_cert is not None:
+        try:
+            context.load_cert_chain(server.client_cert, server.client_key, password="")  # never asks at a terminal
+        except (OSError, ssl.SSLError, ValueError) as cause:
+            reason = cause.strerror if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+            raise InvalidInput(
+                f"The certificate {server.client_cert} of --tls-cert, or its key, cannot be used:"
+                f" {reason or 'not a pair in PEM form without a password'}."
+            ) from cause
+    return context
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except FileNotFoundError as cause:
+        raise InvalidInput(f"The file {ca_file} of --ca-file does not exist.") from cause
+    except ssl.SSLError as cause:
+        raise InvalidInput(f"The file {ca_file} of --ca-file holds no certificate in PEM form.") from cause
+    except OSError as cause:
+        raise InvalidInput(f"The file {ca_file} of --ca-file cannot be read: {cause.strerror}.") from cause
+    if ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
+        context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def unverifying_context() -> ssl.SSLContext:
+    """To look at what a server offers, and nothing else: no password goes over such a connection."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class TlsStream:
+    """Clear bytes on one side, sealed ones on the other."""
+
+    def __init__(self, context: ssl.SSLContext, server: Server) -> None:
+        self._server = server
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server.host)
+        self._is_pinned = server.fingerprint is not None and context.verify_mode is ssl.CERT_NONE
+        self.is_ready = False
+
+    @property
+    def version(self) -> str:
+        return self._object.version() or "TLS"
+
+    def advance(self) -> None:
+        """As far as the handshake gets. Raises MailProblem."""
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLError as cause:
+            raise tls_problem(self._server, cause) from cause
+        self.is_ready = True
+        if self._is_pinned:
+            shown = hashlib.sha256(self._object.getpeercert(binary_form=True) or b"").hexdigest()
+            if shown != self._server.fingerprint:
+                raise ServerUntrusted(
+                    f"The certificate of {self._server} has the fingerprint {shown}, not that of --tls-fingerprint."
+                    " Nothing was sent."
+                )
+
+    def feed(self, data: bytes) -> None:
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def clear_bytes(self) -> bytes | None:
+        """What can be read by now; None at the end. Raises MailProblem."""
+        clear = b""
+        try:
+            while chunk := self._object.read(65_536):
+                clear += chunk
+        except ssl.SSLWantReadError:
+            return clear
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return clear or None
+        except ssl.SSLError as cause:
+            raise tls_problem(self._server, cause) from cause
+        return clear or None
+
+    def write(self, data: bytes) -> None:
+        self._object.write(data)
+
+    def sealed_bytes(self) -> bytes:
+        return self._outgoing.read()
+
+
+def tls_problem(server: Server, error: ssl.SSLError) -> MailProblem:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ServerUntrusted(f"{_distrust(server, error)} Nothing was sent.")
+    reason = one_line((error.reason or str(error)).replace("_", " ").lower())
+    return MailRefused(f"TLS with {server} failed ({reason}). Nothing was sent.")
+
+
+def _distrust(server: Server, error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code == _EXPIRED:
+        return f"The certificate of {server} has expired; its owner has to renew it."
+    if error.verify_code == _NOT_YET_VALID:
+        return f"The certificate of {server} is not valid yet; check the clock of this machine."
+    if error.verify_code in _WRONG_NAME:
+        return (
+            f"The certificate of {server} is for another name than {server.host}; give --smtp-host the name that stands"
+            " in it (`lanline smtp check` shows it)."
+        )
+    own = "is self-signed or comes from a private authority; if it is yours, name its certificate with --ca-file."
+    other = "comes from an authority that is not trusted here; if it is yours, name the authority's with --ca-file."
+    if error.verify_code in (*_SELF_SIGNED, *_UNKNOWN_ISSUER):
+        return f"The certificate of {server} {own if error.verify_code in _SELF_SIGNED else other}"
+    return f"The certificate of {server} cannot be trusted: {one_line(error.verify_message)}."

@@ -1,0 +1,30 @@
+"""The rules of sealing, searched at random; and each fault that is known, switched on, so that the search finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.sealing import forks, group
+from sim.sealing.run import FAULTS, WORLDS, first_broken, run_seed
+
+SEEDS_IN_CI = 120
+MOST_SEEDS_FOR_A_FAULT = 400
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("block", range(SEEDS_IN_CI // 40))
+def test_keys_model_nobody_who_may_cannot_and_nobody_who_may_not_can(name: str, block: int) -> None:
+    problems = [run_seed(name, seed) for seed in range(block * 40, block * 40 + 40)]
+    assert [f"seed {seed}: {problem}" for seed, _, problem in problems if problem] == []
+
+
+@pytest.mark.parametrize(("name", "fault"), [(name, fault) for name, faults in FAULTS.items() for fault in faults])
+def test_the_model_finds_each_known_fault(name: str, fault: str) -> None:
+    assert first_broken(name, fault, range(MOST_SEEDS_FOR_A_FAULT)) is not None
+
+
+def test_the_worlds_are_busy() -> None:
+    """A search in which nothing happens finds nothing."""
+    for world in (group.World, forks.World):
+        runs = [world(seed).run() for seed in range(30)]
+        assert all(sum(each.figures[what] for each in runs) > 60 for what in ("entries", "epochs", "messages"))

@@ -1,0 +1,280 @@
+"""The process that owns a home, without a server: faces come and go, read or do not read, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanline.client.chat.pin import KnownServer, write_pin
+from lanline.client.node import faceend, place, process
+from lanline.client.node.call import NodeCall
+from lanline.client.node.place import connected
+from lanline.client.node.process import NodeRuns
+from lanline.client.node.protocol import (
+    Answer,
+    Changed,
+    Follow,
+    Frames,
+    Hello,
+    Outcome,
+    Page,
+    Read,
+    Request,
+    Said,
+    WaitReady,
+    WaitSent,
+    Welcome,
+    encode,
+)
+from lanline.client.node.start import NodeStart, decoder
+from lanline.client.view.view import Snapshot
+from lanline.errors import InvalidInput, LanlineError, VersionMismatch
+from lanline.model.content import Text
+from unit.client.node.running import LIMIT_S, Running, said, start_of
+
+
+def raw(home: Path) -> socket.socket:
+    """A face that has greeted, and whose bytes the test reads."""
+    end = connected(home)
+    assert end is not None
+    end.settimeout(LIMIT_S)
+    end.sendall(encode(Hello(1, "0.1.0")))
+    return end
+
+
+def values(end: socket.socket) -> Iterator[Any]:
+    frames = Frames()
+    while data := end.recv(65_536):
+        for value in frames.receive_bytes(data):
+            yield decoder.decode(value)
+
+
+# What is said.
+
+
+def test_what_was_answered_is_on_the_disk_for_the_next_node(home: Path, run: Callable[..., Running]) -> None:
+    first = run()
+    with NodeCall(start_of(home)) as call:
+        answered = call.ask(said(1))
+        assert isinstance(answered, Said)
+    first.stop()
+    run()
+    with NodeCall(start_of(home)) as call:
+        assert [each.entry_id for each in call.follow().outbox] == [answered.message.entry_id]
+
+
+def test_a_repeat_after_a_node_was_lost_is_queued_once(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    with NodeCall(start_of(home)) as call:
+        for _ in range(2):
+            call.ask(said(1))
+        assert len(call.follow().outbox) == 1
+
+
+def test_what_no_server_would_take_is_refused_with_its_sentence(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    with NodeCall(start_of(home)) as call, pytest.raises(InvalidInput, match="60 kB"):
+        call.ask(said(1, "x" * 70_000))
+
+
+def test_who_waits_for_the_server_is_told_that_it_is_still_queued(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    with NodeCall(start_of(home)) as call:
+        call.ask(said(1))
+        outcome = call.ask(WaitSent((1).to_bytes(16, "big"), 0.05))
+        assert isinstance(outcome, Outcome)
+        assert outcome.state.value == "queued"
+
+
+def test_every_face_hears_what_another_one_says(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    with NodeCall(start_of(home)) as listening, NodeCall(start_of(home)) as talking:
+        listening.follow()
+        talking.ask(said(1))
+        while not listening.view.outbox:
+            listening.next_change()
+        assert [each.content for each in listening.view.outbox] == [Text("x 1")]
+
+
+# One node.
+
+
+def test_a_second_node_of_a_home_is_never_started(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    second = run()
+    assert isinstance(second.problem, NodeRuns)
+    second.wait_end()
+    with NodeCall(start_of(home)) as call:
+        call.ask(said(1))
+
+
+def test_it_ends_when_nobody_needs_it_and_takes_its_socket_along(home: Path, run: Callable[..., Running]) -> None:
+    running = run(linger_s=0.05)
+    running.wait_end()
+    assert connected(home) is None
+    assert not (home / "node.json").exists()
+
+
+def test_it_stays_while_a_face_is_there(home: Path, run: Callable[..., Running]) -> None:
+    running = run(linger_s=0.05)
+    with NodeCall(start_of(home)) as call:
+        for _ in range(20):
+            call.ask(WaitReady(0.02, is_patient=False))
+    running.wait_end()
+
+
+def test_it_ends_when_its_home_vanishes(home: Path, run: Callable[..., Running]) -> None:
+    running = run()
+    shutil.rmtree(home)
+    running.wait_end()
+    assert not home.exists()
+
+
+def test_a_newer_program_replaces_it(home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+    old = run(program="0.1.0")
+    started: list[Running] = []
+    monkeypatch.setattr(NodeStart, "_start", lambda start: started.append(run(program="0.10.0")))
+    with NodeCall(start_of(home, "0.10.0")) as call:
+        old.wait_end()
+        call.ask(said(1))
+    assert len(started) == 1
+
+
+def test_an_older_program_goes_on_with_a_newer_node(home: Path, run: Callable[..., Running]) -> None:
+    running = run(program="0.2.0")
+    with NodeCall(start_of(home, "0.1.0")) as call:
+        call.ask(said(1))
+    end = raw(running.home)
+    end.close()
+
+
+def test_a_node_of_another_protocol_is_told_to_the_person(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faceend, "PROTOCOL", 2)
+    run(program="1.0.0")
+    with pytest.raises(VersionMismatch, match="newer Lanline"):
+        start_of(home).connect()
+
+
+# Faces that do not behave.
+
+
+def test_a_face_that_does_not_read_costs_little_and_gets_a_snapshot_when_it_does(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faceend, "MAX_UNREAD_BYTES", 20_000)
+    running = run()
+    asleep = raw(home)
+    asleep.sendall(encode(Request(1, Follow())))
+    arriving = values(asleep)
+    while not isinstance(value := next(arriving), Changed) or not isinstance(value.change, Snapshot):
+        pass
+    # More than the system itself keeps of a socket.
+    count = 200
+    with NodeCall(start_of(home)) as call:
+        for number in range(count):
+            call.ask(said(number, "x" * 10_000))
+    [end] = [face for face in running.node._faces if face.follows]
+    assert end._transport is not None
+    assert end._transport.get_write_buffer_size() < 40_000
+    for value in arriving:
+        if isinstance(value, Changed) and isinstance(value.change, Snapshot):
+            assert len(value.change.outbox) == count
+            break
+    asleep.close()
+
+
+def test_a_face_that_talks_nonsense_is_hung_up_on_and_no_other(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    with NodeCall(start_of(home)) as call:
+        for nonsense in (b"\xff" * 100, encode(Hello(1, "0.1.0"))[:4] + b"x" * 200, encode(Request(1, Follow()))):
+            end = connected(home)
+            assert end is not None
+            end.sendall(nonsense)
+            with contextlib.suppress(ConnectionResetError):
+                while end.recv(65_536):
+                    pass
+            end.close()
+        call.ask(said(1))
+
+
+def test_somebody_else_is_not_let_in(home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    with monkeypatch.context() as strange:
+        strange.setattr(process, "is_same_user", lambda _: False)
+        end = raw(home)
+        with contextlib.suppress(ConnectionResetError):
+            assert not end.recv(100)
+        end.close()
+    end = raw(home)
+    assert isinstance(next(values(end)), Welcome)
+    end.close()
+
+
+def test_a_page_of_a_conversation_that_is_none_is_an_error_and_no_more(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    with NodeCall(start_of(home)) as call:
+        with pytest.raises(LanlineError, match="no such conversation"):
+            call.ask(Read(99, 10))
+        assert not isinstance(call.ask(WaitReady(0.0, is_patient=False)), Page | Answer)
+
+
+# Where it is reached.
+
+
+def test_the_socket_is_for_its_owner_alone(home: Path, run: Callable[..., Running]) -> None:
+    run()
+    assert stat.S_IMODE((home / "node.sock").stat().st_mode) == 0o600
+    assert stat.S_IMODE((home / "node.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("has_runtime_folder", [True, False])
+def test_where_the_home_can_hold_no_socket_it_stands_elsewhere_and_the_home_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_runtime_folder: bool
+) -> None:
+    short = Path("/tmp") / f"lanline-test-{os.getpid()}"
+    short.mkdir(mode=0o700)
+    try:
+        if has_runtime_folder:
+            monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+        else:
+            monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+            monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
+        home = tmp_path / ("long" * 40)
+        home.mkdir()
+        write_pin(home, KnownServer("127.0.0.1", 9, b"f" * 32, "ship", 1, "ann"))
+        running = Running(home)
+        [found] = list(short.glob("*/*.sock"))
+        assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
+        with NodeCall(start_of(home)) as call:
+            call.ask(said(1))
+        running.stop()
+        assert not found.exists()
+    finally:
+        shutil.rmtree(short)
+
+
+def test_a_temporary_folder_that_others_may_write_to_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Path("/tmp") / f"lanline-test-{os.getpid()}"
+    (short / f"lanline-{os.getuid()}").mkdir(parents=True)
+    (short / f"lanline-{os.getuid()}").chmod(0o777)
+    try:
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(short))
+        home = tmp_path / ("long" * 40)
+        home.mkdir()
+        with pytest.raises(LanlineError, match="No socket can be made"):
+            place.listen(home)
+    finally:
+        shutil.rmtree(short)

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lanline.client.chat.events import (
+    CallFailed,
+    CaughtUp,
+    ConnectionLost,
+    ConversationChanged,
+    ConversationClosed,
+    ConversationOpened,
+    CopyParted,
+    EntriesReceived,
+    InvitedToRoom,
+    MemberChanged,
+    MessageStateChanged,
+    PeopleChanged,
+    ServerRestored,
+    ServerSaid,
+    SignedIn,
+    Synchronized,
+)
+from lanline.client.chat.values import Message, MessageState
+from lanline.client.view.incoming import Incoming
+from lanline.client.view.view import Change
+from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
+from lanline.model.rooms import Role
+from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
+
+SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
+
+
+class News:
+    def __init__(self) -> None:
+        self.stage = Stage()
+        stage = self.stage
+        self.incoming = Incoming(stage.view, stage.places, stage.transcript, stage.screen, stage.face.said_here)
+
+    def tell(self, *changes: Change) -> str:
+        for change in changes:
+            self.incoming.on_change(change)
+        return self.stage.taken_screen()
+
+    def comes_in(self, *logs: int) -> str:
+        return self.tell(SIGNED_IN, Synchronized(), *(CaughtUp(log) for log in logs or (10, 11, 20)))
+
+    def live(self, *messages: Message) -> str:
+        assert messages[0].log is not None
+        return self.tell(EntriesReceived(messages[0].log, messages, is_live=True))
+
+
+@pytest.fixture(name="news")
+def _news() -> News:
+    return News()
+
+
+def test_moving_to_the_other_link_is_not_told(news: News) -> None:
+    assert "Connected to ship as me." in news.tell(SIGNED_IN)
+    assert "Connected" not in news.tell(SIGNED_IN)
+    assert "Connection lost" in news.tell(ConnectionLost("No answer."))
+    assert "Connected again." in news.tell(SIGNED_IN)
+
+
+def test_who_comes_back_is_told_how_much_waits_and_then_shown_it(news: News) -> None:
+    for number in range(3):
+        news.stage.hears(10, ANA, f"lobby {number}")
+    news.stage.hears(11, BO, "in the lab")
+    news.stage.hears(20, ANA, "private")
+    news.tell(SIGNED_IN, Synchronized())
+    assert not news.tell(CaughtUp(10), CaughtUp(20), EntriesReceived(10, tuple(news.stage.view.kept[10]), is_live=True))
+    screen = news.tell(CaughtUp(11))
+    assert screen.startswith("* You have 5 messages from ana, bo (2 rooms).\n")
+    lines = screen.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["#lobby", "#lab", "ana"]
+    assert all("sent " in line for line in lines[1:4])
+    assert [line[6:] for line in lines[4:]] == [
+        "ana: lobby 0",
+        "ana: lobby 1",
+        "ana: lobby 2",
+        "(private) ana: private",
+    ]
+    assert news.stage.view.read == {10: 3, 20: 1}, "the other room stays unread"
+
+
+def test_nothing_waiting_is_no_notice(news: News) -> None:
+    news.stage.hears(10, ME, "mine")
+    assert "You have" not in news.comes_in()
+
+
+def test_what_was_shown_is_not_shown_again_after_a_broken_link(news: News) -> None:
+    news.comes_in()
+    assert "ana: one" in news.live(news.stage.hears(10, ANA, "one"))
+    news.tell(ConnectionLost("no answer"))
+    news.stage.hears(10, ANA, "two")
+    screen = news.comes_in()
+    assert "ana: two" in screen
+    assert "ana: one" not in screen
+
+
+def test_words_here_are_shown_and_elsewhere_counted(news: News) -> None:
+    news.comes_in()
+    assert news.live(news.stage.hears(10, ANA, "here"))[6:] == "ana: here\n"
+    assert not news.live(news.stage.hears(11, ANA, "there"))
+    assert news.stage.view.conversation(11).unread == 1
+    assert news.live(news.stage.hears(20, ANA, "psst"))[6:] == "(private) ana: psst\n"
+
+
+def test_private_words_shown_elsewhere_stand_again_where_they_belong(news: News) -> None:
+    news.comes_in()
+    news.live(news.stage.hears(20, ANA, "psst"))
+    conversation = news.stage.view.conversation(20)
+    news.stage.transcript.show_first(conversation)
+    assert news.stage.taken_screen()[6:] == "ana: psst\n"
+    news.stage.transcript.show_first(conversation)
+    assert not news.stage.taken_screen()
+
+
+def test_being_named_elsewhere_is_told(news: News) -> None:
+    news.comes_in()
+    assert "ana names you in #lab: Me, come" in news.live(news.stage.hears(11, ANA, "Me, come"))
+    assert not news.live(news.stage.hears(11, ANA, "some meadow"))
+
+
+def test_ones_own_words_show_where_they_went(news: News) -> None:
+    news.comes_in()
+    here, there, private = (news.stage.hears(log, ME, "mine") for log in (10, 11, 20))
+    assert news.live(here)[6:] == "me: mine ✓\n"
+    assert not news.live(there), "from another device"
+    news.stage.face.said_here.add(there.entry_id)
+    assert news.live(there)[6:] == "(to #lab) me: mine ✓\n"
+    assert news.live(private)[6:] == "(to ana) me: mine ✓\n"
+
+
+def test_a_room_just_joined_shows_what_was_said_there(news: News) -> None:
+    news.comes_in()
+    news.stage.view.add(room(12, "#new"))
+    news.stage.places.go("#new")
+    for number in range(50):
+        news.stage.hears(12, ANA, f"old {number}")
+    screen = news.tell(CaughtUp(12))
+    assert "old 49" in screen
+    assert "old 10" not in screen, "a newcomer does not want all of it"
+
+
+def test_a_newcomer_is_told_once_how_much_was_said_before(news: News) -> None:
+    news.comes_in()
+    new = news.stage.view.add(room(12, "#new"))
+    news.stage.places.go("#new")
+    news.tell(ConversationOpened(new))
+    for number in range(50):
+        news.stage.hears(12, ANA, f"old {number}")
+    news.stage.view.mark_read(12, 50)
+    screen = news.tell(CaughtUp(12))
+    assert screen.startswith("* 40 earlier lines: /history N shows them.\n")
+    assert "You have" not in screen
+    assert "earlier" not in news.tell(ConnectionLost("gone"), Synchronized(), CaughtUp(12))
+
+
+def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
+    for number in range(1000):
+        news.stage.hears(20, ANA, f"old {number}")
+    screen = news.comes_in()
+    assert "You have 1,000 messages" in screen
+    assert "800 messages came before these" in screen
+    assert len(screen.splitlines()) < 210
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (Reply(b"\x0a\x01" * 8, "yes"), "ana: (to me: “mine”) yes"),
+        (Edit(b"\x0a\x01" * 8, "better"), "ana: (instead of “mine”) better"),
+        (Delete(b"\x0a\x01" * 8), "* ana takes back a message"),
+        (Reaction(b"\x0a\x01" * 8, "👍"), "* ana 👍 me: “mine”"),
+        (Reaction(b"\x0a\x01" * 8, "👍", is_withdrawn=True), "* ana takes 👍 off me: “mine”"),
+        (Reply(b"x" * 16, "yes"), "ana: (to something earlier) yes"),
+        (Notice("built"), "ana: (program) built"),
+        (Text("/me waves"), "* ana waves"),
+        (FileReference("plan\x1b.pdf", 12_345, "", b"", ()), "ana: (file) plan\ufffd.pdf, 12 kB"),
+    ],
+)
+def test_every_kind_of_message_has_its_words(news: News, content: object, shown: str) -> None:
+    news.stage.hears(10, ME, "mine")
+    news.comes_in()
+    assert shown in news.live(news.stage.hears(10, ANA, content))  # type: ignore[arg-type]
+
+
+def test_what_was_taken_back_is_repeated_by_nothing(news: News) -> None:
+    news.comes_in()
+    hers = news.stage.hears(10, ANA, "secret")
+    assert "secret" in news.live(hers)
+    assert news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))[6:] == "* ana takes back a message\n"
+    assert news.live(news.stage.hears(10, BO, Reply(hers.entry_id, "why")))[6:] == "bo: (to ana: “(taken back)”) why\n"
+    news.stage.transcript.show_history(10, [hers])
+    assert "secret" not in news.stage.taken_screen()
+
+
+def test_who_comes_back_does_not_see_what_was_taken_back_meanwhile(news: News) -> None:
+    hers = news.stage.hears(10, ANA, "secret")
+    news.stage.hears(10, ANA, Delete(hers.entry_id))
+    screen = news.comes_in()
+    assert "ana: (taken back)" in screen
+    assert "secret" not in screen
+
+
+def test_a_hostile_reaction_reaches_no_terminal(news: News) -> None:
+    news.comes_in()
+    screen = news.live(news.stage.hears(10, ANA, Reaction(b"x" * 16, "\x1b[2J\n1")))
+    assert "\x1b" not in screen
+    assert screen.count("\n") == 1
+
+
+def test_the_connection_is_told_once_per_change(news: News) -> None:
+    screen = news.tell(CallFailed("No answer.", 1.0), CallFailed("No answer.", 2.0))
+    assert screen == "* Not connected: No answer. Your words are kept and sent when it is back.\n"
+    assert news.tell(SIGNED_IN) == "* Connected to ship as me.\n"
+    screen = news.tell(ConnectionLost("The server is silent"), CallFailed("No answer.", 1.0))
+    assert screen == "* Connection lost: The server is silent. Your words are kept and sent when it is back.\n"
+    assert news.tell(SIGNED_IN) == "* Connected again.\n"
+
+
+def test_who_comes_and_goes_is_told_but_not_oneself_and_not_a_crowd_by_name(news: News) -> None:
+    crowd = tuple(person(number, f"p{number}") for number in range(10, 50))
+    me, ana, bo = person(ME, "me"), person(ANA, "ana"), person(BO, "bo")
+    assert news.tell(PeopleChanged((), came=(me, ana), went=(bo,))) == "* ana is here\n* bo has left\n"
+    screen = news.tell(PeopleChanged((), came=crowd))
+    assert screen.count("\n") == 1
+    assert "p17 and 32 more are here" in screen
+
+
+def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
+    made = MemberChanged(10, account, name, Role.MEMBER, is_muted=False, is_banned=False, by=by, by_name="ana")
+    return msgspec.structs.replace(made, **more)
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (member(BO, "bo", BO), ""),
+        (member(BO, "bo", BO, role=None), "* bo has left #lobby.\n"),
+        (member(BO, "bo", ANA, role=None), "* ana has sent bo out of #lobby.\n"),
+        (member(BO, "bo", ANA, is_banned=True), "* ana has banned bo from #lobby.\n"),
+        (member(BO, "bo", ANA, is_muted=True), "* ana has muted bo in #lobby.\n"),
+        (member(BO, "bo", ANA, role=Role.MODERATOR), "* bo is a moderator of #lobby now, and may speak (by ana).\n"),
+        (member(BO, "bo", BO, log=11), ""),
+        (member(BO, "bo", ME, is_muted=True), ""),
+        (member(ME, "me", ANA, log=11, is_muted=True), ""),
+        (ConversationChanged(room(11, "#lab", is_muted=True)), "* You are muted in #lab.\n"),
+        (ConversationChanged(room(11, "#lab", role=Role.MODERATOR)), "* You are a moderator of #lab now.\n"),
+        (ConversationChanged(room(11, "#lab", topic="Keys")), "* The topic of #lab is: Keys\n"),
+        (ConversationChanged(room(11, "#lab", unread=5)), ""),
+        (ConversationOpened(room(30, "#new", is_muted=True)), ""),
+        (ConversationClosed(11, "#lab", "Sent away by ana."), "* You are no longer in #lab: Sent away by ana.\n"),
+        (InvitedToRoom("#x", "", ANA, "ana"), "* ana asks you into #x. /join #x goes there.\n"),
+        (ServerSaid("\x1b[31mstop\nnow"), "* The server says: \ufffd[31mstop now\n"),
+    ],
+)
+def test_what_happens_in_rooms_is_told(news: News, event: Change, told: str) -> None:
+    assert news.tell(event) == told
+
+
+def test_each_change_of_ones_own_standing_is_told_once(news: News) -> None:
+    muted = ConversationChanged(room(11, "#lab", is_muted=True))
+    assert news.tell(muted, muted).count("muted") == 1
+    assert news.tell(ConversationChanged(room(11, "#lab"))) == "* You may speak in #lab again.\n"
+
+
+def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
+    news.stage.places.go("#lab")
+    assert news.tell(member(BO, "bo", BO, log=11)) == "* bo has joined #lab.\n"
+
+
+def test_a_refusal_names_the_words(news: News) -> None:
+    said = msgspec.structs.replace(news.stage.view.say("#lobby", Text("too loud")), state=MessageState.REFUSED)
+    news.stage.view.outbox = [said]
+    told = news.incoming.refusal(MessageStateChanged(10, said.entry_id, MessageState.REFUSED, problem="You are muted."))
+    assert told == "Not taken by the server: “too loud” You are muted."
+
+
+def test_after_a_restore_what_has_the_numbers_of_lost_words_is_shown(news: News) -> None:
+    news.comes_in()
+    first, second = news.stage.hears(10, ANA, "kept"), news.stage.hears(10, ANA, "lost")
+    assert "lost" in news.live(first, second)
+    again = msgspec.structs.replace(second, content=Text("said after"), entry_id=b"another")
+    assert not news.live(again), "as a repeat it would be nothing new"
+    news.tell(CopyParted(10, first.sequence))
+    assert news.live(again)[6:] == "ana: said after\n"
+    assert "1 message is lost" in news.tell(ServerRestored("1 message is lost.", 1))
