@@ -27,6 +27,7 @@ import start
 import strangers
 import video
 import videolatency
+import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     start.NAME: start.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
+    videorecovery.NAME: videorecovery.measure,
     strangers.NAME: strangers.measure,
 }
 IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]

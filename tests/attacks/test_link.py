@@ -93,6 +93,7 @@ def test_challenges_that_are_never_acknowledged_pile_up_nothing() -> None:
                 await asyncio.sleep(0)
             counts = await attacking
             assert counts.frames > 1000
+            assert counts.links == 1, "on each new link the pile begins anew"
             assert host.most_waiting <= 9
             assert counts.received_bytes <= counts.sent_bytes
 

@@ -21,6 +21,8 @@ class RoughWay:
         self._held: dict[socket.socket, bytes] = {}
         self._moves = threading.Event()
         self._is_over = threading.Event()
+        self.is_cut = threading.Event()
+        """While it is set, nothing passes."""
         self.port = int(self._near.getsockname()[1])
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -56,7 +58,7 @@ class RoughWay:
         if source is self._near:
             self._client = address
         chance = self._random.random()
-        if chance < self._loss:
+        if chance < self._loss or self.is_cut.is_set():
             return
         packets = [packet]
         if self._loss and chance < self._loss + 0.1:

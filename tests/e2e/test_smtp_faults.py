@@ -242,6 +242,14 @@ def test_a_bad_account_is_named(person: Person, tmp_path: Path, text: str, mode:
     assert hint in run.stderr
 
 
+@pytest.mark.parametrize("text", ["-- \nAnn", "--subject", "-5", "-"])
+def test_a_text_that_begins_with_a_dash_is_a_text(person: Person, text: str) -> None:
+    run = person.run("send", *ENVELOPE, "--body", text, "--subject", "-v", "--dry-run")
+    assert run.returncode == 0, run
+    assert "Subject: -v\n" in run.stdout
+    assert text.strip("\n").splitlines()[-1] in run.stdout
+
+
 def test_a_dry_run_takes_the_sender_from_the_environment(person: Person) -> None:
     person.environment["SMTP_USER"] = "ann@example.org"
     run = person.run("send", "--to-addr", "b@x.org", "--body", "hi", "--dry-run")

@@ -115,3 +115,24 @@ def test_an_own_port_is_used(house: Cinema, tmp_path: Path) -> None:
     assert second.wait_end() == 1
     assert f"UDP port {own} on 127.0.0.1 is taken" in second.aside.text
     assert first.end() == 0
+
+
+def test_who_mixes_the_two_formats_up_is_told_so(house: Cinema, tmp_path: Path) -> None:
+    server, link, port = serve(house, tmp_path / "ann", port=free_port())
+    plain = house.watch(port, "--sink", "null", "--timeout", "0.5")
+    plain.wait_out("serves encrypted video: leave out --plain")
+    assert plain.end() == 0
+    assert server.end() == 0
+    house.serve("--plain", port=port)
+    sealed = watch(house, tmp_path / "bob", link, "--sink", "null", "--timeout", "0.5")
+    sealed.wait_out("serves the plain format: watch it with --plain")
+    assert sealed.end() == 0
+
+
+def test_both_ends_tell_what_is_sent_in_which_size(house: Cinema, tmp_path: Path) -> None:
+    server, link, _ = serve(house, tmp_path / "ann", "--stats", "--size", "320x240", "--codec", "h264")
+    viewer = watch(house, tmp_path / "bob", link, "--sink", str(tmp_path / "film.mkv"), "--stats")
+    viewer.wait_aside(r"The video begins: 320x240 h264")
+    viewer.wait_aside(r"fps, \d+\.\d Mbit/s, 320x240 h264, \d+ ms on the way, \d+\.\d % lost")
+    server.wait_aside(r"  [0-9a-f]{8}: 240p, 0\.0 % lost")
+    assert viewer.end() == 0

@@ -21,7 +21,7 @@ def agent(
     background: Annotated[int, typer.Option("--background", hidden=True)] = -1,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Keep this home connected, also while no other program of it runs.
+    """Keep this home connected while no other program runs.
 
     The first program that needs your account starts such a process by itself, and
     it ends a minute after the last one. This one stays: messages arrive meanwhile,

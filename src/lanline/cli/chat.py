@@ -39,7 +39,7 @@ def chat(
     ] = 30.0,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Chat: in rooms and in private, with all that was said while you were away.
+    """Chat, in rooms and in private, with nothing missed.
 
     The first time it asks for the server, a nickname and a password. What you
     type is kept on your disk until the server has it, so write also while it

@@ -49,7 +49,7 @@ def _json(person: Person) -> str:
 
 
 def dereg(timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME) -> None:
-    """Go offline everywhere: every program that is signed in as you is signed out.
+    """Go offline everywhere, in every program of yours.
 
     What is said to you meanwhile is kept, and is there when you come back with
     lanline chat.

@@ -38,7 +38,7 @@ COMMANDS = {
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
     "video": ("lanline.cli.video.group:app", "Live video from one host to others."),
     "peer": ("lanline.cli.peer:peer", "Chat between two hosts, without a server, over UDP."),
-    "smtp": ("lanline.cli.smtp.group:app", "Send ordinary mail: TLS required, certificates verified."),
+    "smtp": ("lanline.cli.smtp.group:run", "Send ordinary mail: TLS required, certificates verified."),
 }
 """Where each command is, and its line in the help, which has room for some 60 letters."""
 

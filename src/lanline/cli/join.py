@@ -32,7 +32,7 @@ def join(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Join a server: make an account there, or add this device to yours.
+    """Join a server, or add this device to your account.
 
     A nickname that is free becomes yours, with the password you choose. One that
     you have already wants its password, and this device is added to it. The

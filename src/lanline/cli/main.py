@@ -22,6 +22,10 @@ def main() -> None:
             from lanline.cli.smtp.sendmail import sendmail
 
             sendmail(sys.argv[1:])
+        elif sys.argv[1:2] == ["smtp"]:  # which parses its words itself, as every tenth of a second counts there
+            from lanline.cli.smtp.group import run
+
+            run(sys.argv[2:])
         else:
             _run(sys.argv[1:])
     except LanlineError as error:

@@ -13,7 +13,7 @@ from lanline.client.node.call import NodeCall
 from lanline.client.node.protocol import Forget, Outcome, Result, Said, Say, WaitSent
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused, StillQueued
 from lanline.ids import new_entry_id
-from lanline.model.content import Text
+from lanline.model.content import MAX_SAID_BYTES, Text
 
 
 def send_plainly(to: str, *text: str) -> None:
@@ -74,11 +74,14 @@ def text_of(words: list[str]) -> str:
         raise InvalidInput("There is no text: give it as an argument, or through a pipe.")
     if sys.stdin.isatty():
         show_note("Type the message; Ctrl+D on a line of its own sends it.")
+    raw = sys.stdin.buffer.read(_MAX_BYTES + 1)
+    if len(raw) > _MAX_BYTES:
+        raise InvalidInput(f"A message holds at most {MAX_SAID_BYTES // 1024} kB. Say it in parts.")
     try:
-        return sys.stdin.buffer.read(_MAX_BYTES).decode().removesuffix("\n")
+        return raw.decode().removesuffix("\n")
     except UnicodeDecodeError as cause:
         raise InvalidInput("What came in is not UTF-8 text.") from cause
 
 
-_MAX_BYTES = 1024 * 1024
-"""More than any message holds, so that what is too long is told as that."""
+_MAX_BYTES = 128 * 1024
+"""More than any message holds, and less than what the node takes of a face."""

@@ -56,7 +56,7 @@ def serve(
         bool, typer.Option("--new-key", help="The server's key is lost: make another. Everybody has to accept it.")
     ] = False,
 ) -> None:
-    """Run a server for your group: chat that loses nothing, on one port.
+    """Run a server for your group, on one port.
 
     At its first start it makes its key and prints an invite for its admin.
     Ctrl+C or SIGTERM stops it: all that it took is written, everybody is told.

@@ -59,7 +59,7 @@ def start(
         bool, typer.Option("--serve/--no-serve", help="Start a server where none runs, or only use one that does.")
     ] = True,
 ) -> None:
-    """Start a group: a server here, your account on it, an invite, and the chat.
+    """Start a group: a server here, your account, the chat.
 
     It asks for your name, once. Run it again and it goes on where it was. A server
     that runs already is used, and stays; one that this command has started ends

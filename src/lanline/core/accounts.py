@@ -5,13 +5,16 @@ Moved by the stream of changes alone. Not how one becomes an account, which `sig
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from lanline.core.changes import AccountChanged, DeviceChanged, Handlers
+from lanline.core.changes import AccountChanged, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
+from lanline.model.rooms import Role
 from lanline.model.text import is_seen, safe_line
 from lanline.storage.api import Transaction, View
 
@@ -117,7 +120,23 @@ class SetAdmin(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
         before = known_account(transaction, self.account)
-        return _alter(transaction, by, before, msgspec.structs.replace(before, is_admin=self.is_admin))
+        after = msgspec.structs.replace(before, is_admin=self.is_admin)
+        outcome, changes = _alter(transaction, by, before, after)
+        if before.is_admin and not after.is_admin:
+            changes = [*changes, *_give_lobby_up(transaction, before.id, by)]
+        return outcome, changes
+
+
+def _give_lobby_up(transaction: Transaction, account: AccountId, by: Authority) -> Sequence[MemberStepped]:
+    """Who owned it as an admin, and is none any more, does not rule it. Those who are rule it without owning it."""
+    room = transaction.rooms.by_name(by.context.settings.lobby)
+    before = None if room is None else transaction.rooms.membership(room.log, account)
+    if room is None or before is None or before.role is not Role.OWNER:
+        return ()
+    after = msgspec.structs.replace(before, role=Role.MEMBER)
+    transaction.rooms.put_membership(after)
+    cursors = {each.id: transaction.logs.cursor(room.log, each.id) for each in transaction.accounts.devices(account)}
+    return (MemberStepped(room, account, before, after, by.account, cursors),)
 
 
 class RevokeDevice(Command[None], frozen=True):

@@ -31,12 +31,22 @@ class MakeInvite(Command[None], frozen=True):
             if len(_visible_invites(transaction, by)) >= MAX_INVITES_OF_MEMBER:
                 text = "You have made many invites. Drop some that are not needed."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+        _drop_spent(transaction, by)
         transaction.invites.add(self.made(None if by.actor.is_operator else by.account, by.context.now_ms))
         return None, ()
 
     def made(self, creator: AccountId | None, now_ms: int) -> Invite:
         expires_ms = None if self.expires_in_s is None else now_ms + round(self.expires_in_s * 1000)
         return Invite(self.token_hash, self.uses, expires_ms, self.grants_admin, creator, now_ms)
+
+
+def _drop_spent(transaction: Transaction, by: Authority) -> None:
+    """What lets nobody in is kept for a while, to tell guests why; who makes many fills no disk with it."""
+    mine = [invite for invite in transaction.invites.all() if invite.creator == by.account]
+    if len(mine) >= MAX_INVITES_OF_MEMBER:
+        for invite in mine:
+            if not invite.is_usable(by.context.now_ms):
+                transaction.invites.drop(invite.token_hash)
 
 
 class DropInvite(Command[None], frozen=True):

@@ -15,6 +15,7 @@ from lanline.clock import Clock
 from lanline.core.changes import Handlers, PresenceChanged
 from lanline.errors import StorageError
 from lanline.model.accounts import AccountId
+from lanline.model.addresses import host_of
 from lanline.storage.api import Store, Transaction, View
 
 _LOG = logging.getLogger(__name__)
@@ -57,6 +58,11 @@ class Presence:
 
     def links(self, account: AccountId) -> int:
         return self._links.get(account, 0)
+
+    def hosts(self) -> list[str]:
+        """Where people were seen last, the latest last."""
+        seen = sorted((person for person in self._people.values() if person.address), key=lambda each: each.seen_ms)
+        return [host_of(person.address) for person in seen]
 
     @property
     def online(self) -> int:

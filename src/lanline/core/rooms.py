@@ -270,10 +270,16 @@ def _owners(view: View, log: LogId) -> int:
 
 def _heir(view: View, room: Room) -> Membership | None:
     """A room whose last owner leaves goes to a moderator, or to whoever has been on the server longest."""
-    members = [member for member in view.rooms.members(room.log) if member.may_read]
+    members = [member for member in view.rooms.members(room.log) if member.may_read and _may_rule(view, member)]
     if not members or any(member.role is Role.OWNER for member in members):
         return None
     return min(members, key=lambda member: (-member.role, member.account))
+
+
+def _may_rule(view: View, member: Membership) -> bool:
+    """Who is banned from the server is in its rooms still, and comes back to them when the ban is lifted."""
+    account = view.accounts.by_id(member.account)
+    return account is not None and not account.is_banned
 
 
 def _put(

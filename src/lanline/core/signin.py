@@ -29,6 +29,8 @@ from lanline.ticket import Steps
 if TYPE_CHECKING:
     from lanline.core.core import Core
 
+_MOST_DEVICES_EVER = 4
+"""Times as many as may be in use. Those that were revoked are kept for good, in memory too."""
 _OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
 
@@ -180,7 +182,7 @@ class SignIn:
     def _check_room_for_more(self) -> None:
         if len(self._core.accounts) >= self._core.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
-        self._core.check_disk(is_admin=False)
+        self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
     def _add_device(
         self, account: AccountId, label: str, fingerprint: bytes, password_hash: str | None
@@ -199,6 +201,9 @@ class SignIn:
             devices = transaction.accounts.devices(account)
             if sum(not each.is_revoked for each in devices) >= core.settings.most_devices:
                 text = "This account has as many devices as it may. Revoke one that is not used."
+                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+            if len(devices) >= _MOST_DEVICES_EVER * core.settings.most_devices:
+                text = "This account has had as many devices as it may. Ask an admin to raise 'limits.most_devices'."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
             added = transaction.accounts.add_device(account, fingerprint, label, core.context().now_ms)
             return added.id, (DeviceChanged(added, is_new=True),)

@@ -19,6 +19,7 @@ from lanline.config import ServerConfig
 from lanline.crypto.identity import Identity
 from lanline.errors import InvalidInput, LanlineError, StorageError
 from lanline.model.invites import InviteLink
+from lanline.model.settings import ServerSettings
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
 from lanline.server.chatserver import ChatServer
@@ -57,6 +58,8 @@ WEBSOCKET_PROFILE = WebSocketProfile(
     send_buffer_bytes=_SEND_BUFFER_BYTES,
     stranger_window_bytes=_STRANGER_WINDOW_BYTES,
 )
+_KEPT_SHARE_OF_DISK = 0.05
+"""At most, for admins."""
 _LAST_COMMITS_S = 20.0
 _LAST_WORDS_S = 2.0
 _HEALTH_ANSWERS_WITHIN_S = 4.0
@@ -96,7 +99,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             LoopClock(),
             hasher,
             os.urandom,
-            config.chat_settings(platform.node() or "lanline"),
+            _settings(config, folder.disk_bytes()),
             folder.operator().fingerprint,
             folder.free_bytes,
         )
@@ -111,6 +114,8 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             websocket_profile=WEBSOCKET_PROFILE,
         )
         undo.push_async_callback(_close, listener, chat)
+        for host in chat.core.presence.hosts():
+            listener.remember_host(host)
         metrics_port = await _open_health(undo, config, chat, store)
         place = _public_place(config, listener.address)
         first_invite = await _first_invite(chat, place, identity)
@@ -119,6 +124,13 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         gc.freeze()  # what is there now stays: no collection need look at it again
         name = config.server_name or platform.node()
         yield RunningServer(name, listener.address, *place, identity.fingerprint, metrics_port, first_invite)
+
+
+def _settings(config: ServerConfig, disk_bytes: int) -> ServerSettings:
+    """A small disk is not nearly full from the beginning."""
+    settings = config.chat_settings(platform.node() or "lanline")
+    least_free_bytes = min(settings.least_free_bytes, int(disk_bytes * _KEPT_SHARE_OF_DISK))
+    return msgspec.structs.replace(settings, least_free_bytes=least_free_bytes)
 
 
 def database_in(folder: Path) -> Database:

@@ -64,6 +64,13 @@ class DataFolder:
         except OSError:
             return sys.maxsize
 
+    def disk_bytes(self) -> int:
+        """How large the disk is. Where nobody says, it is large enough."""
+        try:
+            return shutil.disk_usage(self.path).total
+        except OSError:
+            return sys.maxsize
+
     def identity(self, *, is_first: bool) -> Identity:
         """Made at the first start only. Another one later would lock out everybody who has pinned this one."""
         if is_first:

@@ -8,7 +8,8 @@ import pytest
 
 from lanline.core.changes import OPERATOR
 from lanline.errors import RefusalCode
-from lanline.wire.chat import admin, answers, signin
+from lanline.model.rooms import Role
+from lanline.wire.chat import admin, answers, conversations, signin
 from serverhouse.house import PASSWORD, Client, House
 
 OpenHouse = Callable[..., House]
@@ -154,3 +155,25 @@ def test_a_password_that_was_changed_while_it_was_looked_at_adds_no_device(house
     house.settle()
     assert isinstance(ann.answer(change.request), answers.Done)
     assert thief.answer(join.request).known_code is RefusalCode.BAD_CREDENTIALS
+
+
+def test_who_is_no_admin_any_more_does_not_rule_the_lobby(closed: House) -> None:
+    boss, bad = promoted(closed, "boss"), promoted(closed, "bad")
+    log = boss.log("#lobby")
+    boss.ask(admin.SetAdmin(boss.number(), bad.account, is_admin=False), answers.Done)
+    silence = conversations.SetMuted(bad.number(), log, boss.account, is_muted=True)
+    assert bad.refusal(silence) is RefusalCode.NOT_ALLOWED
+    members = boss.ask(conversations.ListMembers(boss.number(), log), conversations.Members).members
+    assert {member.account: member.role for member in members} == {boss.account: Role.OWNER, bad.account: Role.MEMBER}
+
+
+def test_no_room_goes_to_somebody_who_is_banned(open_house: OpenHouse) -> None:
+    house = open_house()
+    boss, ann, bad, bob = promoted(house, "boss"), *map(house.join, ("ann", "bad", "bob"))
+    log = ann.ask(conversations.CreateRoom(ann.number(), "#glass"), conversations.Opened).log
+    for each in (bad, bob):
+        each.ask(conversations.JoinRoom(each.number(), "#glass"), conversations.Opened)
+    boss.ask(admin.SetBanned(boss.number(), bad.account, is_banned=True), answers.Done)
+    ann.ask(conversations.LeaveRoom(ann.number(), log), answers.Done)
+    members = bob.ask(conversations.ListMembers(bob.number(), log), conversations.Members).members
+    assert {member.account: member.role for member in members} == {bad.account: Role.MEMBER, bob.account: Role.OWNER}

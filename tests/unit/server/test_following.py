@@ -55,6 +55,15 @@ def test_who_follows_from_the_head_or_beyond_gets_only_what_comes(pair: tuple[Cl
     assert sequences(bob, log) == sequences(ann, log) == [4]
 
 
+def test_who_follows_from_beyond_the_head_keeps_nobody_from_what_comes(pair: tuple[Client, Client, int]) -> None:
+    """A liar, or a client whose server was restored, is perhaps the first who is live in the log."""
+    ann, bob, log = pair
+    ann.follow(log, after=2**62)
+    bob.follow(log)
+    say(bob, log, range(1, 4))
+    assert sequences(bob, log) == sequences(ann, log) == [1, 2, 3]
+
+
 def test_who_unfollows_gets_no_more(pair: tuple[Client, Client, int]) -> None:
     ann, bob, log = pair
     bob.follow(log)

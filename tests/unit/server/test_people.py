@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lanline.errors import CloseCode
 from lanline.proto.events import PeerMoved
+from lanline.storage.api import Transaction
 from lanline.wire.chat import answers, conversations, directory, signin
 from serverhouse.house import Client, House
 
@@ -184,3 +185,20 @@ def test_the_table_is_right_before_the_changes_are_told(open_house: OpenHouse) -
 def test_who_comes_over_ipv4_to_a_server_of_both_families_is_shown_with_that_address(house: House) -> None:
     ann = house.join("ann", address=("::ffff:10.0.0.9", 7))
     assert person(ann, "ann").address == "10.0.0.9:7"
+
+
+def test_however_many_people_there_are_one_can_sign_in(open_house: OpenHouse) -> None:
+    house = open_house()
+    house.join("ann").hang_up()
+
+    def add_many(transaction: Transaction) -> None:
+        for number in range(6000):
+            transaction.accounts.add(f"{number}".ljust(32, "名"), 1, is_admin=False, password_hash=None)
+
+    house.store.write(add_many)
+    house.store.flush()
+    house.stop()
+    house.start()
+    ann = house.sign_in("ann", buffer_bytes=256 * 1024)
+    assert ann.link.closed is None
+    assert sum(len(each.people) for each in ann.all(directory.People)) == 6001

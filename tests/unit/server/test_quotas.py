@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lanline.core.invites import MAX_INVITES_OF_MEMBER
 from lanline.errors import CloseCode, RefusalCode, StorageUnusable
 from lanline.model.logs import ENTRY_COST_BYTES
 from lanline.proto.channels import Channel
@@ -140,6 +141,46 @@ def test_with_little_room_on_the_disk_only_admins_write(
     house.free_bytes = 1000
     house.pass_time(2)
     assert append(ann, 2) is None, "it is there again by itself"
+
+
+def test_on_a_full_disk_the_first_account_is_made_all_the_same(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False, least_free_bytes=1000)
+    house.free_bytes = 999
+    token = house.server.core.make_first_invite(60.0)
+    house.settle()
+    boss = house.greet("boss")
+    assert boss.join("boss", token=token.result()).is_admin
+    made = boss.ask(admin.MakeInvite(boss.number()), admin.InviteMade)
+    ann = house.greet("ann")
+    assert ann.refusal(signin.Join(ann.number(), "ann", PASSWORD, "", made.token)) is RefusalCode.STORAGE_FULL
+
+
+def test_invites_that_let_nobody_in_do_not_pile_up(open_house: OpenHouse) -> None:
+    house = open_house(members_may_invite=True)
+    ann = house.join("ann")
+    for _ in range(3 * MAX_INVITES_OF_MEMBER):
+        assert ann.ask(admin.MakeInvite(ann.number(), 1, 1), admin.InviteMade)
+        house.pass_time(2)
+    kept = house.store.read(lambda view: view.invites.all()).result()
+    assert len(kept) <= MAX_INVITES_OF_MEMBER
+
+
+def test_devices_that_were_revoked_do_not_pile_up(open_house: OpenHouse) -> None:
+    house = open_house(most_devices=2)
+    house.join("ann")
+    refusal: object = None
+    for number in range(100):
+        client = house.greet(f"key {number}")
+        asked = signin.Join(client.number(), "ann", PASSWORD, "laptop")
+        client.say(asked)
+        if isinstance(refusal := client.answer(asked.request), answers.Refused):
+            break
+        client.say(admin.RevokeDevice(client.number(), refusal.device))
+        house.pass_time(1)
+    assert isinstance(refusal, answers.Refused)
+    assert (refusal.known_code, number) == (RefusalCode.QUOTA_EXCEEDED, 7)
+    assert "limits.most_devices" in refusal.text
+    assert house.sign_in("ann")
 
 
 @pytest.mark.parametrize("what", ["follow", "advance", "append", "request"])

@@ -36,7 +36,7 @@ class FlushOptions:
     )
     discard: tuple[str, ...] = option("--discard", "Drop this one without sending it; repeatable.", "MESSAGE-ID", ())
     timeout: float | None = option(
-        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS"
+        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS", type_=float
     )
     verbose: bool = option("--verbose -v", "Show the dialogue, secrets masked.")
     json: bool = option("--json", "One JSON object a recipient on stdout.")

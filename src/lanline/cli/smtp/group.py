@@ -1,28 +1,45 @@
-"""Joins the commands of `lanline smtp`."""
+"""Owns the names of the commands of `lanline smtp`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
 
-import typer
+from lanline.errors import InvalidInput
 
-from lanline.cli.smtp.flush import FLUSH_HELP, FlushOptions, flush
-from lanline.cli.smtp.options import WayOptions, command
-from lanline.cli.smtp.send import CHECK_HELP, SEND_HELP, SendOptions, check, send
-from lanline.cli.smtp.sendmail import sendmail
+_HELP = """Usage: lanline smtp COMMAND …
 
-app = typer.Typer(
-    help="Send ordinary mail: TLS required, certificates verified, nothing secret on the command line.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command("send")(command(SendOptions, send, SEND_HELP))
-app.command("check")(command(WayOptions, check, CHECK_HELP))
-app.command("flush")(command(FlushOptions, flush, FLUSH_HELP))
+Send ordinary mail: TLS required, certificates verified, nothing secret on the command line.
+
+  send      Send a message, or a batch of them.
+  check     Tell what a server offers, and send nothing.
+  flush     Send what waits in the outbox.
+  sendmail  Send a whole message from stdin, with the options of sendmail.
+
+Each has a --help of its own.
+"""
 
 
-@app.command("sendmail", add_help_option=False, context_settings={"ignore_unknown_options": True})
-def _sendmail(words: Annotated[list[str] | None, typer.Argument(metavar="…")] = None) -> None:
-    """Send a whole message from stdin, with the options of sendmail."""
-    sendmail(words or [])
+def run(words: list[str]) -> None:
+    """Send ordinary mail: TLS required, certificates verified."""
+    name, rest = (words[0], words[1:]) if words else ("", [])
+    if name == "sendmail":
+        from lanline.cli.smtp.sendmail import sendmail
+
+        sendmail(rest)
+    elif name == "flush":
+        from lanline.cli.smtp.flush import FLUSH_HELP, FlushOptions, flush
+        from lanline.cli.smtp.options import parsed
+
+        flush(parsed(FlushOptions, name, FLUSH_HELP, rest))
+    elif name in {"send", "check"}:
+        from lanline.cli.smtp.options import WayOptions, parsed
+        from lanline.cli.smtp.send import CHECK_HELP, SEND_HELP, SendOptions, check, send
+
+        if name == "send":
+            send(parsed(SendOptions, name, SEND_HELP, rest))
+        else:
+            check(parsed(WayOptions, name, CHECK_HELP, rest))
+    elif name in {"", "-h", "--help"}:
+        sys.stdout.write(_HELP)
+    else:
+        raise InvalidInput(f"lanline smtp has no command {name!r}; it has send, check, flush and sendmail.")

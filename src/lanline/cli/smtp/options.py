@@ -5,14 +5,11 @@ What is typed wins over the account of the accounts file, and the account over t
 
 from __future__ import annotations
 
-import inspect
+import argparse
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
-
-import typer
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from lanline.cli.smtp.screen import complain
 from lanline.errors import InvalidInput
@@ -37,38 +34,47 @@ if TYPE_CHECKING:
 _Options = TypeVar("_Options")
 
 
-def option(flags: str, help_text: str, metavar: str | None = None, default: Any = None, **more: Any) -> Any:  # noqa: ANN401
-    """A field of an options class, and how it is typed. Without `metavar` it is a switch."""
-    told = typer.Option(*flags.split(), help=help_text, metavar=metavar, show_default=False, **more)
-    return field(default=default if metavar is not None else False, metadata={"option": told})
+def option(flags: str, help_text: str, metavar: str | None = None, default: Any = None, type_: Any = str) -> Any:  # noqa: ANN401
+    """A field of an options class, and how it is typed. Without `metavar` it is a switch; with a tuple, repeatable."""
+    told: dict[str, Any] = {"help": help_text.replace("%", "%%")}
+    told |= {"action": "store_true"} if metavar is None else {"metavar": metavar, "type": type_, "default": default}
+    if default == ():
+        told |= {"action": "append", "default": []}
+    return field(default=default if metavar is not None else False, metadata={"flags": flags.split(), "told": told})
 
 
-def command(kind: type[_Options], work: Callable[[_Options], None], help_text: str) -> Callable[..., None]:
-    """A command for typer, whose options are the fields of `kind`."""
-    several = {one.name for one in fields(kind) if one.default == ()}  # type: ignore[arg-type]
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"{message}; see {self.prog} --help.")
 
-    def callback(**values: Any) -> None:  # noqa: ANN401
-        work(kind(**{name: tuple(value or ()) if name in several else value for name, value in values.items()}))
 
-    hints = get_type_hints(kind)
-    callback.__doc__ = help_text
-    params: list[inspect.Parameter] = []
+def parsed(kind: type[_Options], command: str, help_text: str, words: list[str]) -> _Options:
+    """The fields of `kind`, as typed. By argparse: what typer loads for it takes longer than to send a short mail."""
+    parser = _Parser(
+        prog=f"lanline smtp {command}",
+        description=help_text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("-h", "--help", action="help", help="Show this.")
     for one in fields(kind):  # type: ignore[arg-type]
-        type_: Any = list[str] | None if one.name in several else hints[one.name]
-        default = None if one.name in several else one.default
-        annotation = Annotated[type_, one.metadata["option"]]
-        params.append(
-            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        )
-    callback.__annotations__ = {param.name: param.annotation for param in params}
-    callback.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]
-    return callback
+        parser.add_argument(*one.metadata["flags"], dest=one.name, **one.metadata["told"])
+    valued = {flag for one in fields(kind) for flag in one.metadata["flags"] if "metavar" in one.metadata["told"]}  # type: ignore[arg-type]
+    rest, joined = iter(words), list[str]()
+    for word in rest:  # a value that begins with a dash is no option: "-- " begins many a text
+        value = next(rest, None) if word in valued else None
+        joined.append(word if value is None else f"{word}={value}")
+    values = vars(parser.parse_args(joined))
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
 class WayOptions:
     smtp_host: str | None = option("--smtp-host", "The mail server's name or address.", "HOST")
-    smtp_port: int | None = option("--smtp-port", "587 for STARTTLS, 465 with --smtps, 25 with --no-tls.", "PORT")
+    smtp_port: int | None = option(
+        "--smtp-port", "587 for STARTTLS, 465 with --smtps, 25 with --no-tls.", "PORT", type_=int
+    )
     smtps: bool = option("--smtps", "TLS from the first byte, in place of STARTTLS.")
     no_tls: bool = option("--no-tls", "In clear, for a relay on the own wire. Never with a password.")
     ca_file: str | None = option("--ca-file", "Trust the certificates in this PEM file, and no others.", "FILE")
@@ -86,13 +92,13 @@ class WayOptions:
         "--password-command", "A command whose first line of output is the password.", "COMMAND"
     )
     netrc: bool = option("--netrc", "User name and password from ~/.netrc, or the file in NETRC.")
-    auth: SignIn | None = option(  # noqa: RUF009  as all others
+    auth: str | None = option(
         "--auth", "auto, plain, login, cram-md5, scram-sha-256, external, or xoauth2, oauthbearer with a token.", "WAY"
     )
     config: str | None = option("--config", "The file of named accounts. Default: ~/.config/lanline/smtp.toml.", "FILE")
     account: str | None = option("--account", "The account of that file to use.", "NAME")
     timeout: float | None = option(
-        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS"
+        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS", type_=float
     )
     verbose: bool = option("--verbose -v", "Show the dialogue, secrets masked.")
 
@@ -148,11 +154,21 @@ def way(options: WayOptions) -> Way:
     typed_netrc = options.netrc or (account is not None and account.netrc)
     if typed_netrc and username is None:
         username = netrc_entry(os.environ, server.host, None)[0]
-    auth = options.auth or (account.auth if account is not None else SignIn.AUTO)
+    auth = account.auth if account is not None else SignIn.AUTO
+    if options.auth is not None:
+        auth = _sign_in(options.auth)
     if auth is SignIn.EXTERNAL and username is None:
         username = ""
     route = Route(server, username, auth, _absolute(file), options.account, options.netrc)
     return Way(route, _source(options, account))
+
+
+def _sign_in(text: str) -> SignIn:
+    """Here and not by typer, which loads a library of a tenth of a second for it."""
+    try:
+        return SignIn(text.lower())
+    except ValueError as cause:
+        raise InvalidInput(f"--auth takes one of {', '.join(way.value for way in SignIn)}.") from cause
 
 
 def _server(options: WayOptions, account: Account | None) -> Server:

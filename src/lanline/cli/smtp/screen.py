@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-import typer
-
 from lanline.errors import InvalidInput, MailInterrupted
 
 if TYPE_CHECKING:
@@ -108,5 +106,7 @@ def progress(size_bytes: int, *, wanted: bool) -> Iterator[Callable[[int], None]
     if not wanted or size_bytes < _BAR_FROM_BYTES or sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
+    import typer
+
     with typer.progressbar(length=size_bytes, label="Sending", file=sys.stderr) as bar:
         yield bar.update

@@ -6,6 +6,7 @@ Made ready is all that can fail or be interrupted with nothing sent: checks, the
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,12 @@ TLS versions, each certificate and its expiry, ways to sign in, limits, and whet
 """
 
 
+def _line_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidInput("--start-line takes the number of a line; the first is 1.")
+    return int(text)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SendOptions(WayOptions):
     from_addr: str | None = option("--from-addr", "Default: the account's, or the user name.", "ADDRESS")
@@ -63,7 +70,7 @@ class SendOptions(WayOptions):
     dsn_return: str | None = option("--dsn-return", "What such a report brings back: full or hdrs.", "WHAT")
     dsn_id: str | None = option("--dsn-id", "What such a report calls the message.", "NAME")
     batch: str | None = option("--batch", "Many messages, one JSON object a line; - is stdin.", "FILE.jsonl")
-    start_line: int | None = option("--start-line", "Where in the batch to begin.", "NUMBER", min=1)
+    start_line: int | None = option("--start-line", "Where in the batch to begin.", "NUMBER", type_=_line_number)
     queue: bool = option("--queue", "Keep it on this machine when it cannot go now.")
     outbox: str | None = option("--outbox", "The folder of waiting mail. Default: LANLINE_OUTBOX.", "FOLDER")
     dry_run: bool = option("--dry-run", "Show the message, and send nothing.")
@@ -127,11 +134,12 @@ def _whole(options: SendOptions) -> Callable[[], int]:
 def raw(options: SendOptions, *, are_in_header: bool = False, dot_ends: bool = False, sender_name: str = "") -> Parcel:
     from lanline.client.smtp.draft import RawDraft, checked_dsn, raw_parcel, raw_source
 
-    lines = iter(sys.stdin.buffer.readline, b"") if sys.stdin is not None else iter(())
+    stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    chunks = iter(stdin.readline if dot_ends else lambda: stdin.read(65_536), b"")
     account = account_of(options)[0]
     recipients = (*options.to_addr, *options.bcc)
     draft = RawDraft(
-        content=raw_source(lines, dot_ends=dot_ends),
+        content=raw_source(chunks, dot_ends=dot_ends),
         sender=options.from_addr if options.from_addr is not None else sender_of(options, account),
         sender_name=sender_name,
         to=recipients,

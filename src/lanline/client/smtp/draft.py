@@ -114,15 +114,15 @@ class RawDraft(msgspec.Struct, frozen=True, kw_only=True):
     dsn: tuple[str, str, str] = ("", "", "")
 
 
-def raw_source(lines: Iterator[bytes], *, dot_ends: bool) -> Source:
-    """Copied aside, each line ended by CRLF. Where `dot_ends`, a lone dot is the end, as for a person at a terminal."""
+def raw_source(chunks: Iterator[bytes], *, dot_ends: bool) -> Source:
+    """Copied aside, each line ended by CRLF. Where `dot_ends` they come line by line, and a lone dot is the end."""
 
     def read() -> Iterator[bytes]:
-        for number, line in enumerate(lines):
-            if dot_ends and line in {b".\n", b".\r\n"}:
+        for number, chunk in enumerate(chunks):
+            if dot_ends and chunk in {b".\n", b".\r\n"}:
                 return
-            if number or not line.startswith(b"From "):  # the first line of a mailbox file is not of the message
-                yield line
+            # the first line of a mailbox file is not of the message
+            yield chunk.partition(b"\n")[2] if number == 0 and chunk.startswith(b"From ") else chunk
 
     return copied(crlf_lines(read()), "The message from stdin", _MAX_RAW_BYTES)
 

@@ -28,12 +28,20 @@ class Feed(Protocol):
         """Its host answers that nothing serves video there."""
 
     @property
+    def other_format(self) -> str:
+        """What to do, where its host serves the other format; empty where that is not known."""
+
+    @property
     def has_answered(self) -> bool:
         """Something serves video there, whether or not a picture has come."""
 
     @property
     def has_sound(self) -> bool:
         """Sound comes with the picture."""
+
+    @property
+    def description(self) -> str:
+        """Of the picture that comes now: size, codec, and whether it is reduced, and why. Empty before the first."""
 
     @property
     def advice(self) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 
 from lanline.client.port import open_port
 from lanline.client.video.feed import Counts
+from lanline.client.video.otherformat import is_of_a_link, link_hello
 from lanline.errors import InvalidInput
 from lanline.media.api import Codec, EncodedFrame
 from lanline.media.pace import now_us
@@ -31,6 +32,7 @@ class PlainWatch:
         self._greeting: asyncio.Task[None] | None = None
         self._bytes_received = 0
         self.is_refused = False
+        self.other_format = ""
 
     @property
     def source(self) -> str:
@@ -51,6 +53,8 @@ class PlainWatch:
         assert self._socket is not None
         while True:
             self._socket.send(self._server, [HELLO])
+            if not self._bytes_received:
+                self._socket.send(self._server, [link_hello()])
             await asyncio.sleep(HELLO_EVERY_S)
 
     def _on_readable(self) -> None:
@@ -63,6 +67,10 @@ class PlainWatch:
 
     def _on_datagram(self, data: bytes) -> None:
         self.is_refused = False
+        if not self._bytes_received and is_of_a_link(data):
+            self.other_format = f"{self.source} serves encrypted video: leave out --plain, and use its watch link."
+            return
+        self.other_format = ""
         self._bytes_received += len(data)
         complete = self._reassembler.receive_datagram(data)
         if complete is not None:
@@ -91,7 +99,7 @@ class PlainWatch:
         return self._bytes_received > 0
 
     has_sound = False
-    advice = ""
+    advice = description = ""
 
     def limit_height(self, most_lines: int) -> None:
         """The plain format has one size."""

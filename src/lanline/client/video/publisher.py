@@ -59,6 +59,16 @@ class VideoPublisher:
     def viewer_count(self) -> int:
         return len(self._core.viewers)
 
+    def viewer_figures(self) -> list[tuple[bytes, int | None, float]]:
+        """Of each viewer: its fingerprint, the rung that it is sent, and how much it loses."""
+        figures = []
+        for viewer in self._core.viewers:
+            subscription = self._core.subscription(viewer)
+            if subscription is not None:
+                fingerprint = cast("Connection", viewer).peer_fingerprint
+                figures.append((fingerprint, subscription.rung, subscription.choice.loss))
+        return figures
+
     # Viewers.
 
     def accept(self, connection: Connection, _address: Address) -> None:

@@ -30,6 +30,7 @@ from lanline.wire.video import StreamCodec
 
 _SOUND = StreamPlan(StreamCodec.OPUS, bits_per_s=BITS_PER_S)
 _ALL = {"0.0.0.0", "::"}  # noqa: S104 -- to be recognised, not to listen on
+_MOST_LISTED = 20
 _FAREWELL_S = 0.5
 """For the word that this is the end: then the links are closed."""
 _ANYWHERE = ("192.0.2.1", 9)
@@ -161,7 +162,12 @@ class SealedServer:
     def figures(self) -> str:
         assert self._publisher is not None
         rungs = ", ".join(self._rung_names[rung] for rung in sorted(self._publisher.wanted_rungs))
-        return f"viewers {self._publisher.viewer_count}, encoding {rungs or 'nothing'}"
+        head = f"viewers {self._publisher.viewer_count}, encoding {rungs or 'nothing'}"
+        each = [
+            f"  {fingerprint.hex()[:8]}: {'waits' if rung is None else self._rung_names[rung]}, {100 * loss:.1f} % lost"
+            for fingerprint, rung, loss in self._publisher.viewer_figures()
+        ]
+        return "\n".join([head, *each[:_MOST_LISTED]])
 
     async def close(self) -> None:
         """Without a word of an end: who comes back finds its viewers waiting."""

@@ -8,6 +8,7 @@ from enum import Enum
 from lanline.client.home import Home
 from lanline.client.port import open_port
 from lanline.client.video.feed import Counts
+from lanline.client.video.otherformat import speaks_plain
 from lanline.client.video.viewer import VideoViewer
 from lanline.crypto.words import fingerprint_words
 from lanline.errors import CloseCode, IdentityProblem, InvalidInput, LinkError
@@ -25,6 +26,9 @@ from lanline.wire.video import StreamCodec, Subscribe
 _FEW_PICTURES = 2
 """Rungs of JPEG that have fewer pictures than the source."""
 _POOR_FOR_S = 5.0
+_ASK_EVERY_S = 2.0
+_CALL_AGAIN_S = 5.0
+"""3 s of it over UDP."""
 _ADVICE = "The link carries only a small picture: on the server, --codec h264 needs far fewer bits than jpeg."
 
 
@@ -73,6 +77,8 @@ class SealedWatch:
         self._viewer = VideoViewer(self._call, Subscribe(wants_audio=wants_sound), secret=link.secret)
         self._life: asyncio.Task[None] | None = None
         self._poor_since = float("inf")
+        self._asking: asyncio.Task[None] | None = None
+        self.other_format = ""
 
     @property
     def source(self) -> str:
@@ -87,10 +93,26 @@ class SealedWatch:
             assert address is not None
             self._own_port = LinkHost(sock, self._identity), address
         self._life = asyncio.create_task(self._viewer.run())
+        self._asking = asyncio.create_task(self._ask_for_plain())
+
+    async def _ask_for_plain(self) -> None:
+        """Who got `serve --plain` and a watch link mixed up would wait for ever."""
+        while not self._viewer.is_offered:
+            await asyncio.sleep(_ASK_EVERY_S)
+            _, address = await resolve(self._host, self._port)
+            if not self._viewer.is_offered and await speaks_plain(address):
+                self.other_format = f"{self.source} serves the plain format: watch it with --plain --server-host."
+                return
 
     async def _call(self) -> Connection:
         if self._own_port is None:
-            connection = await self._dialer.connect(self._host, self._port)
+            # A call that begins while the network is gone is given up soon, so that the next one finds it there.
+            timeout_s = None if self._viewer.calls == 1 else _CALL_AGAIN_S
+            try:
+                async with asyncio.timeout(timeout_s):
+                    connection = await self._dialer.connect(self._host, self._port)
+            except TimeoutError:
+                raise LinkError(f"{self.source} does not answer.") from None
         else:
             link_host, address = self._own_port
             connection = await link_host.connect(address)
@@ -134,7 +156,27 @@ class SealedWatch:
         lost, left = (
             100 * count / max(1, known.chunks) for count in (known.lost_before_repair, known.lost_after_repair)
         )
-        return Counts(known.frames, known.received_bytes, f"{lost:.1f} % lost, {left:.1f} % after repair")
+        loss = f"{lost:.1f} % lost, {left:.1f} % after repair"
+        parts = [self.description, self._latency(), loss]
+        return Counts(known.frames, known.received_bytes, ", ".join(filter(None, parts)))
+
+    def _latency(self) -> str:
+        round_trip_s = self._viewer.round_trip_s
+        queue_s = self._viewer.statistics.queue_s
+        return "" if round_trip_s is None else f"{1000 * (round_trip_s / 2 + queue_s):.0f} ms on the way"
+
+    @property
+    def description(self) -> str:
+        offer, rung = self._viewer.offer, self._viewer.statistics.rung
+        if offer is None or rung is None or rung >= len(offer.rungs):
+            return ""
+        shown, own = offer.rungs[rung], offer.rungs[-1]
+        text = f"{shown.width}x{shown.height} {shown.codec.name.lower()}"
+        if shown is own:
+            return text
+        most = self._viewer.wants.max_height
+        why = "as you chose" if most and shown.height >= min(most, 240) and most < own.height else "by the link"
+        return f"{text} (of {own.width}x{own.height}, reduced {why})"
 
     async def take(self, timeout_s: float) -> list[EncodedFrame]:
         """Raises what ended the broadcast, if something did."""
@@ -172,8 +214,9 @@ class SealedWatch:
         self._viewer.want(Subscribe(max_height=self._viewer.wants.max_height, wants_audio=False))
 
     def close(self) -> None:
-        if self._life is not None:
-            self._life.cancel()
+        for task in (self._life, self._asking):
+            if task is not None:
+                task.cancel()
         self._dialer.close()
         if self._own_port is not None:
             self._own_port[0].close()

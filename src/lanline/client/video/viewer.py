@@ -34,7 +34,8 @@ from lanline.wire.video import Offer, Subscribe
 
 Call = Callable[[], Awaitable[Connection]]
 _FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 1.0
+"""Of a publisher that was there: a viewer is to be back soon after it, or the network, is."""
 _MOST_WAITING_FRAMES = 128
 
 
@@ -150,6 +151,10 @@ class VideoViewer:
         return self._session is not None and self._session.was_offered
 
     @property
+    def round_trip_s(self) -> float | None:
+        return None if self._session is None else self._session.round_trip_s
+
+    @property
     def wants(self) -> Subscribe:
         return self._wants
 
@@ -192,6 +197,10 @@ class _Session:
     @property
     def statistics(self) -> ViewerStatistics:
         return self._core.statistics
+
+    @property
+    def round_trip_s(self) -> float:
+        return self._core.round_trip_s
 
     async def wait_closed(self) -> LinkClosed:
         return await self._closed

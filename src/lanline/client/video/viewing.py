@@ -175,6 +175,8 @@ class Viewing:
         return due
 
     def _silence(self) -> str:
+        if self._feed.other_format:
+            return self._feed.other_format
         if self._feed.is_refused:
             return f"Nothing serves video at {self._feed.source}. Trying on ..."
         if self._has_begun:
@@ -186,10 +188,15 @@ class Viewing:
     async def _notify(self, stage: Stage, notice: str) -> None:
         if notice != self._notice:
             self._notice = notice
-            self._say(notice or ("The video is back." if self._has_begun else "The video begins."))
+            self._say(notice or self._beginning())
         elif self._remark == self._remark_shown:
             return
         await self._notify_stage(stage)
+
+    def _beginning(self) -> str:
+        if self._has_begun:
+            return "The video is back."
+        return f"The video begins: {self._feed.description}." if self._feed.description else "The video begins."
 
     async def _notify_stage(self, stage: Stage) -> None:
         is_muted = self._player is not None and self._player.is_muted

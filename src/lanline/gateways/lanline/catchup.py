@@ -86,7 +86,7 @@ class CatchUp:
             conversation = self._core.conversations.get(log)
             assert conversation is not None
             if position >= conversation.head:
-                self._go_live(session, log, position)
+                self._go_live(session, log, conversation.head)  # never further: others are live in it, too
                 continue
             chunk = yield from self._chunk(conversation, position).wait()
             if self._may_go_on(session) and session.behind.get(log) == position:

@@ -123,8 +123,12 @@ class LanlineGateway:
             self._sessions_of.setdefault(account.id, []).append(session)
         self._signed_in[session] = None
         self._sign_ins += 1
-        self._people.send_all(session)
-        self._news.send_all(session, signed_in)
+        session.queue.is_greeting = True
+        try:
+            self._people.send_all(session)
+            self._news.send_all(session, signed_in)
+        finally:
+            session.queue.is_greeting = False
 
     def fall_behind(self, session: Session) -> None:
         self._catch_up.fall_behind(session)

@@ -42,12 +42,24 @@ class ClientLink(Protocol):
 
 
 class SendQueue:
-    __slots__ = ("_chunks", "_link", "_unconfirmed_bytes", "_waiting", "_waiting_bytes", "last_number")
+    __slots__ = (
+        "_chunks",
+        "_link",
+        "_most_waiting_bytes",
+        "_unconfirmed_bytes",
+        "_waiting",
+        "_waiting_bytes",
+        "is_greeting",
+        "last_number",
+    )
 
     def __init__(self, link: ClientLink) -> None:
         self._link = link
         self._waiting: deque[bytes] | None = None
         self._waiting_bytes = 0
+        self._most_waiting_bytes = MAX_WAITING_BYTES
+        self.is_greeting = False
+        """What is said now has to be told at once, however much it is: nobody could have read any of it yet."""
         self._chunks: deque[tuple[int, int]] | None = None
         self._unconfirmed_bytes = 0
         self.last_number = 0
@@ -74,7 +86,9 @@ class SendQueue:
                 return True
         self._waiting.append(framed)
         self._waiting_bytes += len(framed)
-        if self._waiting_bytes > MAX_WAITING_BYTES:
+        if self.is_greeting:
+            self._most_waiting_bytes = self._waiting_bytes + MAX_WAITING_BYTES
+        elif self._waiting_bytes > self._most_waiting_bytes:
             self._link.close(CloseCode.BUSY, "The client does not read what it is sent.")
         return False
 
@@ -91,6 +105,7 @@ class SendQueue:
             self._waiting_bytes -= len(waiting.popleft())
         self._waiting = None
         self._waiting_bytes = 0
+        self._most_waiting_bytes = MAX_WAITING_BYTES
 
     # History.
 

@@ -55,7 +55,5 @@ def base64_size_bytes(size_bytes: int) -> int:
 
 
 def _wrapped(block: bytes) -> bytes:
-    return b"".join(
-        binascii.b2a_base64(block[start : start + _BASE64_LINE_BYTES], newline=False) + b"\r\n"
-        for start in range(0, len(block), _BASE64_LINE_BYTES)
-    )
+    encoded = binascii.b2a_base64(block, newline=False)
+    return b"".join(encoded[start : start + 76] + b"\r\n" for start in range(0, len(encoded), 76))

@@ -17,6 +17,7 @@ _RETRY_MARGIN_S = 0.003
 _FRAMES_REMEMBERED = 8
 _FADING = 0.95
 _MOST_SPACING_S = 0.050
+_VAIN_TRIES = 2
 
 
 class NackPlanner:
@@ -28,7 +29,7 @@ class NackPlanner:
         self._spacing_s = 0.0
         self._next_look = math.inf
         self.is_again = False
-        """Whether something of what is to be asked for was asked for before, in vain."""
+        """Whether something of what is to be asked for was asked for several times, in vain."""
 
     def on_spacing(self, spacing_s: float) -> None:
         """The time between two packets of one frame that came one after the other: pacing, and the line's own rate."""
@@ -56,7 +57,7 @@ class NackPlanner:
         for partial, deadline in frames:
             if now + rtt <= deadline and partial.end_number > self._holes.reach:
                 numbers += self._of_frame(partial, now, rtt)
-        self.is_again = any(number in self._holes.asked for number in numbers)
+        self.is_again = any(self._holes.asked.get(number, (0.0, 0))[1] >= _VAIN_TRIES for number in numbers)
         for number in numbers:
             _, tries = self._holes.asked.get(number, (0.0, 0))
             self._holes.asked[number] = (now, tries + 1)

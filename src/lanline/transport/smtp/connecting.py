@@ -62,7 +62,7 @@ class Interrupt:
         return [found for found in ready if isinstance(found, socket.socket) and found is not self.reader]
 
     def wait_or_stop(self, wanted: dict[socket.socket, int], limit_s: float) -> list[socket.socket]:
-        ready = self.wait(wanted, limit_s)
+        ready = [] if self.is_set else self.wait(wanted, limit_s)
         if self.is_set:
             raise MailInterrupted("Interrupted before the message was on its way: it was not sent.")
         return ready

@@ -7,7 +7,7 @@ import ssl
 
 from lanline.errors import InvalidInput, MailProblem, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
-from lanline.model.mail.server import Server
+from lanline.model.mail.server import Security, Server
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h: stable numbers where the texts are not.
 _EXPIRED, _NOT_YET_VALID = 10, 9
@@ -18,6 +18,8 @@ _WRONG_NAME = (62, 64)
 
 def verifying_context(server: Server) -> ssl.SSLContext:
     """TLS 1.2 or newer, chain and name checked. With a `ca_file`, its certificates are trusted and no others."""
+    if server.security is Security.NONE:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody, and takes no time to make
     context = _trusting(server.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if server.fingerprint is not None:  # which is compared after the handshake, and alone decides

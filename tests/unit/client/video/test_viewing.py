@@ -30,7 +30,7 @@ class Script:
         self.keys_requested = 0
         self.is_sound_refused = False
 
-    advice = ""
+    advice = description = other_format = ""
 
     def counts(self) -> Counts:
         return Counts()

@@ -26,7 +26,7 @@ def frame(codec: Codec = Codec.JPEG) -> EncodedFrame:
 class Room:
     """A feed, a stage and a decoder; `notices` is what stands on the stage, one after the other."""
 
-    advice = ""
+    advice = description = other_format = ""
     source, is_refused, has_sound, keeps_sound = "host:6000", False, True, False
 
     def __init__(self) -> None:

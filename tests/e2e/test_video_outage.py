@@ -1,0 +1,57 @@
+"""The cable out for a while, between real processes: soon after it is in again, the full size is there as before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cinema import Cinema, Program, cinema
+from e2e.roughway import RoughWay
+
+MOST_LINES = 6
+"""Of figures, one each second."""
+
+
+@pytest.fixture(name="house")
+def _house() -> Iterator[Cinema]:
+    with cinema() as made:
+        yield made
+
+
+def figures(viewer: Program) -> list[str]:
+    return re.findall(r"\d+\.\d fps, .*shown", viewer.out.text)
+
+
+def wait_lines(viewer: Program, count: int) -> list[str]:
+    seen = len(figures(viewer))
+    viewer.pump(lambda: len(figures(viewer)) >= seen + count, f"{count} lines of figures")
+    return figures(viewer)[seen:]
+
+
+def is_full(line: str) -> bool:
+    return "640x480" in line and "reduced" not in line and float(line.partition(" fps")[0]) >= 5.0
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+@pytest.mark.parametrize("lines_out", [1, 4])
+def test_soon_after_an_outage_the_picture_is_whole_again(
+    house: Cinema, tmp_path: Path, codec: str, lines_out: int
+) -> None:
+    options = ["--home", str(tmp_path / "ann"), "--size", "640x480", "--quality", "40", "--codec", codec]
+    server, port = house.serve(*options)
+    secrets = server.wait_out(r"lanline-video://[^/]+/#([a-z2-7.]+)")[1]
+    way = RoughWay(port)
+    try:
+        link = f"lanline-video://127.0.0.1:{way.port}/#{secrets}"
+        viewer = house.run("watch", "--home", str(tmp_path / "bob"), link, "--sink", "null", "--stats")
+        viewer.pump(lambda: any(map(is_full, figures(viewer))), "full picture")
+        way.is_cut.set()
+        wait_lines(viewer, lines_out)
+        way.is_cut.clear()
+        assert any(map(is_full, wait_lines(viewer, MOST_LINES)))
+        assert viewer.end() == 0
+    finally:
+        way.close()
