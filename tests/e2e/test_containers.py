@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 FILES = ("Dockerfile", "Dockerfile.video-server")
 LIMIT_S = 90.0
 MAX_SERVER_BYTES = 120_000_000
+SHORT = {"LANLINE_NODE_LINGER_S": "1"}
+"""What keeps a home connected after its last program would be there for a minute."""
 BEYOND_BASE = "what the image adds to its base"
 
 builds_images = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "possible")
@@ -147,16 +149,19 @@ def test_a_server_from_its_image_is_healthy_and_lets_people_in_and_goes_on_after
     process = engine.start(server)
     wait_healthy(engine, server, process)
     invite = server.run(["lanline", "invite", "--data", "/data"]).split()[0]
-    person = {"LANLINE_PASSWORD": "a long pass phrase"}
+    person = {"LANLINE_PASSWORD": "a long pass phrase", **SHORT}
     ana = engine.container("Dockerfile", **{"/homes": "homes"})
     ana.run(["lanline", "join", invite, "--name", "ana", "--home", "/homes/ana"], person)
-    ana.run(["lanline", "send", "--home", "/homes/ana", "#lobby", "from a container"])
+    ana.run(["lanline", "send", "--home", "/homes/ana", "#lobby", "from a container"], SHORT)
     process.terminate()
     assert process.wait(LIMIT_S) == 0
     again = engine.container("Dockerfile", **{"/data": "data"})
-    wait_healthy(engine, again, engine.start(again))
+    process = engine.start(again)
+    wait_healthy(engine, again, process)
     elsewhere = engine.container("Dockerfile", **{"/homes": "homes"})
-    assert "from a container" in elsewhere.run(["lanline", "log", "--home", "/homes/ana", "#lobby"])
+    assert "from a container" in elsewhere.run(["lanline", "log", "--home", "/homes/ana", "#lobby"], SHORT)
+    process.terminate()
+    assert process.wait(LIMIT_S) == 0
 
 
 @builds_images
@@ -169,7 +174,7 @@ def test_people_at_several_terminals_see_each_other_and_come_back_under_their_na
     def person(name: str) -> Iterator[Program]:
         """As `docker compose run --rm client` does."""
         container = engine.container("Dockerfile", **{"/data": "town", "/homes": "people"})
-        program = Program(at_terminal=True, program=container.command(words, {"TERM": "xterm"}))
+        program = Program(at_terminal=True, program=container.command(words, {"TERM": "xterm", **SHORT}))
         with contextlib.ExitStack() as stack:
             stack.callback(program.dispose)
             program.wait_out("Your name: ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grouphouse.people import Person, founded, stub_of
+from grouphouse.people import InviteKeys, Person, founded, stub_of
 from lanline.crypto.groups import ids
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.rooms import catch_up, replay
@@ -168,3 +168,33 @@ def test_a_room_is_known_by_its_founding_alone() -> None:
     assert lab == ids.private_room_id_of(story.foundings[lab])
     early = follow(type(story.chain)(), *story.log[0])[0]
     assert replay(early, story.foundings[lab], {}) is Reason.NOT_YET_THERE
+
+
+def test_a_founding_stands_in_the_chain_under_its_own_tag() -> None:
+    story, [ana] = founded("ana")
+    fields = {"chance": bytes(16), "name": b"lab", "suite": RoomSuite.HYBRID, "accounts": ()}
+    content = story.signed(story.body(entries.FoundRoom, **fields), ana.device)
+    elsewhere = bytes(32)
+    story.add(stub_of(elsewhere, story.chain.height + 1, content), entries.STUB_SUITE)
+    assert replay(story.chain, content, {}) is Reason.PLACE
+
+
+def test_only_a_founding_founds() -> None:
+    story, [ana, bo] = founded("ana", "bo")
+    let_in = story.signed(story.body(entries.LetIn, room_id=bytes(32), accounts=(bo.id,)), ana.device)
+    story.place_in_room(ids.private_room_id_of(let_in), let_in)
+    assert replay(story.chain, let_in, {}) is Reason.FORM
+
+
+def test_an_entry_of_a_room_is_signed_by_its_device_and_by_nothing_else() -> None:
+    story, [ana, bo] = founded("ana", "bo")
+    lab = story.found_room(ana, "lab")
+    body = story.body(entries.LetIn, room_id=lab, accounts=(bo.id,))
+    signed = entries.decode_entry(story.signed(body, bo.device))
+    story.place_in_room(lab, entries.encode_entry(signed.body, ana.device.id, signed.signature))
+    assert dict(story.room(lab).broken)[story.chain.height] is Reason.SIGNATURE
+    story.place_in_room(
+        lab, story.signed(story.body(entries.LetIn, room_id=lab, accounts=(bo.id,)), ana.device, InviteKeys(1))
+    )
+    assert dict(story.room(lab).broken)[story.chain.height] is Reason.FORM
+    assert story.let_in(lab, ana, bo) is None
