@@ -270,7 +270,7 @@ class Viewer:
             numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)
             self.statistics.asked_for += len(numbers)
             for start in range(0, len(numbers), MOST_NACKED):
-                # Asked in vain before, it is said twice: the request may be what was lost.
+                # Asked in vain several times, it is said twice: the request may be what was lost.
                 for _ in range(2 if stream.asks_again else 1):
                     self._request(Channel.MEDIA, Nack(stream_id, numbers[start : start + MOST_NACKED]))
 
