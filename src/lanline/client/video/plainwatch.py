@@ -51,11 +51,13 @@ class PlainWatch:
 
     async def _greet(self) -> None:
         assert self._socket is not None
+        has_waited = False
         while True:
             self._socket.send(self._server, [HELLO])
-            if not self._bytes_received:
+            if has_waited and not self._bytes_received:  # whoever answers is not asked what it does not know
                 self._socket.send(self._server, [link_hello()])
             await asyncio.sleep(HELLO_EVERY_S)
+            has_waited = True
 
     def _on_readable(self) -> None:
         assert self._socket is not None
