@@ -15,9 +15,8 @@ from section import Options, Section, table
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from sim.conditions import BernoulliLoss, Conditions
-
 from lanline.proto.media.outgoingstream import StreamPlan
+from lanline.testing.conditions import BernoulliLoss, Conditions
 from lanline.wire.video import StreamCodec
 from sim.broadcast import Broadcast, percentile
 from sim.test_media_recovery import DIP, GOOD, JITTER, OUT, WATCHED_S, back_after
