@@ -226,6 +226,8 @@ def test_lanline_alone_offers_what_to_do_next(person: Person) -> None:
     menu.wait_out("(?s)#lobby>.*You are ana on")
     menu.write("leave\n")
     assert menu.wait_end() == 0
+    leave(started)
+    assert not has_server(person)
 
 
 def test_without_a_terminal_lanline_alone_shows_its_help_and_tells_its_version() -> None:

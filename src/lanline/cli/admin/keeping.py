@@ -24,7 +24,7 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup to make; it must not exist yet.")],
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Put the whole server into one file: what was said, accounts, keys, settings.
+    """Put the whole server into one file, keys and all.
 
     The server may run meanwhile. Keep the file as safe as the server itself:
     it holds the server's keys.
@@ -65,7 +65,7 @@ def export(
     ] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Write everything as JSON lines: accounts, devices, rooms, entries as they lie there.
+    """Write everything but keys as JSON lines.
 
     The server may run meanwhile. What people said stands as it is kept, in
     base64 beside the name of the suite that opens it.
