@@ -15,9 +15,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from chatservers import Place, Serving
 from chatservers.lanline import prepared, serving_prepared
@@ -138,6 +139,13 @@ class Effect:
     answered: float | None
     """Bytes out / bytes in, of addresses that were not proven; None: the attack has none."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, figure: Mapping[str, Any]) -> Effect:
+        """As it was written to benchmarks.json."""
+        values = {each.name: figure[each.name] for each in fields(cls) if each.name in figure}
+        return cls(**{**values, "quiet": Members(**figure["quiet"]), "under": Members(**figure["under"])})
 
     @property
     def failures(self) -> list[str]:
@@ -193,6 +201,7 @@ async def measure(options: Options) -> Section:
         data = prepared(Path(folder), MEMBERS)
         for names in [wanted] if seconds < SHARES_SERVER_BELOW_S else [[name] for name in wanted]:
             effects += await _effects(names, data, Path(folder), seconds)
+    effects = _in_order([*_earlier(options.earlier, seconds, wanted), *effects])
     rows = [effect.row if isinstance(effect, Effect) else _no_row(effect) for effect in effects]
     return Section(
         name=NAME,
@@ -206,6 +215,20 @@ async def measure(options: Options) -> Section:
     )
 
 
+def _earlier(figures: Path | None, seconds: float, but: Sequence[str]) -> list[Effect]:
+    """Rows that were measured before, for as long each, and not again now."""
+    if figures is None or not figures.exists():
+        return []
+    known = json.loads(figures.read_text(encoding="utf-8")).get(NAME, {"figures": []})["figures"]
+    effects = [Effect.of(figure) for figure in known if "attack" in figure]
+    return [each for each in effects if each.seconds == seconds and each.attack in ATTACKS and each.attack not in but]
+
+
+def _in_order(effects: Sequence[Effect | str]) -> list[Effect | str]:
+    names = list(ATTACKS)
+    return sorted(effects, key=lambda each: names.index(each.attack) if isinstance(each, Effect) else len(names))
+
+
 def _no_row(failure: str) -> list[str]:
     return [failure, *[""] * (len(HEADER) - 2), "not measured"]
 
@@ -216,6 +239,7 @@ def _setting(seconds: float) -> str:
         f"{seconds:g} s at `lanline serve`, which has a core of its own; the members and the attacker share the other, "
         "the attacker at the lowest priority, so it may send less than it wants (the second column is its payload). "
         f"Each attack has a server process of its own; attacks of less than {SHARES_SERVER_BELOW_S:g} s share one. "
+        "Rows may be of several runs (`--add`), each with the quiet moments before its own attack. "
         "One member says 20 messages a second in a room (the server's "
         "limit on messages is lifted), another hears them; once a second a device that the server knows calls anew, "
         "over UDP and over WebSocket, again and again until it is signed in. CPU is that of the server's process with "
@@ -285,6 +309,7 @@ async def _attacked(name: str, serving: Serving, members: Child, quiet: Members,
         kept_bytes=kept,
         answered=counts.get("unproven_received_bytes", 0) / unproven_in if unproven_in else None,
         counts=counts,
+        seconds=seconds,
     )
 
 
