@@ -65,3 +65,7 @@ def test_rows_of_runs_before_stay_beside_new_ones_of_the_same_length(tmp_path: P
     again = replace(before[1], kept_bytes=7.0)
     assert strangers._in_order([*kept, "failed", again]) == [before[0], again, before[2], "failed"]
     assert strangers._earlier(None, 60.0, []) == []
+
+
+def test_every_attack_can_be_named_in_a_list() -> None:
+    assert not [name for name in strangers.ATTACKS if "," in name]
