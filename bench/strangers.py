@@ -15,16 +15,18 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import process
 from chatservers import Place, Serving
 from chatservers.lanline import prepared, serving_prepared
 from child import Child, ChildFailed, Line, child
 from parent import say
-from process import pin_to
+from process import cpu_s_of, cpu_s_of_machine, pin_to
 from section import Options, Section, percentile, table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -140,6 +142,8 @@ class Effect:
     """Bytes out / bytes in, of addresses that were not proven; None: the attack has none."""
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    others_cpu: float = 0.0
+    """Of a core, what programs took that have nothing to do with it."""
 
     @classmethod
     def of(cls, figure: Mapping[str, Any]) -> Effect:
@@ -174,6 +178,7 @@ class Effect:
             f"{under.committed_p50_ms:.1f} / {under.committed_p99_ms:.1f} / {under.delivered_p99_ms:.1f}",
             f"{under.udp_sign_in_s:.2f} / {under.websocket_sign_in_s:.2f}",
             f"{100 * self.cpu:.0f}",
+            f"{100 * self.others_cpu:.0f}",
             f"{self.grown_bytes / 1e6:.0f} / {self.kept_bytes / 1e6:.0f}",
             "" if self.answered is None else f"{self.answered:.2f}",
             "yes" if not self.failures else f"no: {', '.join(self.failures)}",
@@ -187,6 +192,7 @@ HEADER = [
     "ms: p50 committed / p99 / p99 delivered",
     "slowest sign-in s: UDP / WebSocket",
     "CPU %",
+    "others' CPU %",
     "MB grown / kept",
     "out / in",
     "holds",
@@ -243,7 +249,8 @@ def _setting(seconds: float) -> str:
         "One member says 20 messages a second in a room (the server's "
         "limit on messages is lifted), another hears them; once a second a device that the server knows calls anew, "
         "over UDP and over WebSocket, again and again until it is signed in. CPU is that of the server's process with "
-        "all its threads, as a share of one core, the members' messages included. Memory is resident memory above "
+        "all its threads, as a share of one core, the members' messages included. Others' CPU is what programs that are no part of this used "
+        "meanwhile, of two cores: where it is much, times mean little. Memory is resident memory above "
         f"what it was before the attack: the most during it, and what was left {GIVEN_BACK_WITHIN_S:g} s later at the "
         "latest. Bytes out / in are payloads at the attacker's sockets whose addresses were never proven; where there "
         "is no figure the attack proves its address first. The attacker calls from other addresses of "
@@ -285,6 +292,8 @@ async def _run(members: Child, seconds: float) -> Line:
 async def _attacked(name: str, serving: Serving, members: Child, quiet: Members, seconds: float) -> Effect:
     spec = {"attack": ATTACKS[name], "host": serving.place.host, "port": serving.place.port, "seconds": seconds}
     resident, cpu_s = serving.resident_bytes(), serving.cpu_s()
+    begun_at = time.monotonic()
+    machine_s, ours_s = cpu_s_of_machine(), process.cpu_s() + cpu_s_of(members.pid)
     async with child("strangers.py", [json.dumps(spec)]) as attacker:
         await attacker.expect("attacking", LIMIT_S)
         attacked = asyncio.ensure_future(attacker.expect("result", seconds + LIMIT_S))
@@ -295,6 +304,9 @@ async def _attacked(name: str, serving: Serving, members: Child, quiet: Members,
             most = max(most, serving.resident_bytes())
         counts = (await attacked)["counts"]
         used_s = serving.cpu_s() - cpu_s
+        ours_s = process.cpu_s() + cpu_s_of(members.pid) + cpu_s_of(attacker.pid) - ours_s
+        machine_took_s = time.monotonic() - begun_at
+        others_s = cpu_s_of_machine() - machine_s - used_s - ours_s
         took_s = (await attacked)["took_s"]
         under = Members.of(await ran)
     kept = await _kept(serving, resident)
@@ -310,6 +322,7 @@ async def _attacked(name: str, serving: Serving, members: Child, quiet: Members,
         answered=counts.get("unproven_received_bytes", 0) / unproven_in if unproven_in else None,
         counts=counts,
         seconds=seconds,
+        others_cpu=max(0.0, others_s) / machine_took_s,
     )
 
 
