@@ -12,6 +12,8 @@ import pytest
 from attacks import handshake_attacks, preamble_floods, sealed_attacks, websocket_attacks
 from attacks.attackedserver import attacked_server
 from attacks.handmade import Address, Counts
+from lanline.config import Limits
+from lanline.core.passwords import Passwords, Try
 from lanline.proto.link.link import Link
 
 Attack = Callable[[Address, float, float], Counts]
@@ -83,6 +85,31 @@ def test_an_attack_costs_a_bounded_amount_and_keeps_nobody_out(
         for link in links:
             assert_holds_little(link)
         server.let_known_device_in(over_udp="websocket" not in attack.__module__)
+
+
+@pytest.mark.parametrize("at_name", [None, "member1"])
+def test_so_many_guesses_are_looked_at_and_no_more(
+    at_name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one address, and of one name; the next would be an hour later."""
+    asked = granted = 0
+
+    def begin_try(passwords: Passwords, host: str, name: str) -> Try:
+        nonlocal asked, granted
+        asked += 1
+        begun = really(passwords, host, name)
+        granted += 1
+        return begun
+
+    really = Passwords.begin_try
+    monkeypatch.setattr(Passwords, "begin_try", begin_try)
+    limits = Limits(passwords_per_address=20, passwords_per_account=10, password_wait_s=3600.0)
+    most = limits.passwords_per_address if at_name is None else limits.passwords_per_account
+    with attacked_server(tmp_path, monkeypatch, limits) as server:
+        while asked < 3 * most:
+            counts = sealed_attacks.password_guessing(server.address, SECONDS, BITS_PER_S, at_name=at_name)
+            assert counts["sent_bytes"]
+        assert server.ask(lambda: granted) == most
 
 
 def assert_holds_little(link: Link) -> None:
