@@ -4,10 +4,13 @@ that it knows comes in after it.
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from OpenSSL import SSL
 
 from attacks import handshake_attacks, preamble_floods, sealed_attacks, websocket_attacks
 from attacks.attackedserver import attacked_server
@@ -110,6 +113,28 @@ def test_so_many_guesses_are_looked_at_and_no_more(
             counts = sealed_attacks.password_guessing(server.address, SECONDS, BITS_PER_S, at_name=at_name)
             assert counts["sent_bytes"]
         assert server.ask(lambda: granted) == most
+
+
+@pytest.mark.parametrize(
+    ("attack", "most_bytes"),
+    [(handshake_attacks.oversized_client_hello, 2048), (websocket_attacks.oversized_client_hello, 4096)],
+)
+def test_openssl_is_given_little_of_what_is_too_large(
+    attack: Attack, most_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its buffers grow with what it is given, before anybody is known."""
+    given: Counter[int] = Counter()
+
+    def bio_write(connection: SSL.Connection, data: bytes) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            given[id(connection)] += len(data)
+        return really(connection, data)
+
+    really = SSL.Connection.bio_write
+    monkeypatch.setattr(SSL.Connection, "bio_write", bio_write)
+    with attacked_server(tmp_path, monkeypatch) as server:
+        assert attack(server.address, SECONDS, BITS_PER_S)["sent_bytes"] > 2 * most_bytes
+        assert server.ask(lambda: max(given.values(), default=0)) <= most_bytes
 
 
 def assert_holds_little(link: Link) -> None:
