@@ -28,7 +28,8 @@ from lanline.wire.video import KeyFrameWanted, Nack, Offer, Report, Subscribe, d
 Address = tuple[str, int]
 Counts = Counter[str]
 _HANDSHAKE_BYTES = 2500
-_LARGE_BYTES = 8 * 1024 * 1024
+_LARGE_BYTES = 100 * 1024
+"""A viewer may send such a message, a stranger may not."""
 _CROWD = 200
 _UDP_HEADERS_BYTES = 28
 
