@@ -81,7 +81,7 @@ def start(
         if _has_joined(mine) and not _is_of(mine, folder):
             chat_at_terminal(mine)
             return
-        with _server(folder, port, mine, serves=serves) as is_ours:
+        with _server(folder, port, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
             chat_at_terminal(mine)
             if is_new:
@@ -121,16 +121,14 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
 
 
 @contextlib.contextmanager
-def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
+def _server(folder: DataFolder, port: int | None, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
         yield False
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
-    node = threading.Thread(target=_start_node, args=(home,), daemon=True)
-    with own_server(folder, port, lambda: _prepare_chat(node)):
-        node.join()
+    with own_server(folder, port, _load_chat):
         yield True
 
 
@@ -149,12 +147,10 @@ async def _nothing(_client: ChatClient) -> None:
     """To be let in says enough."""
 
 
-def _prepare_chat(node: threading.Thread) -> None:
-    """What can be loaded beside a server that begins. The node comes last: it is to find the server when it calls."""
+def _load_chat() -> None:
+    """Beside the server, whose start takes longer than this."""
     import lanline.client.chat.client
     import lanline.faces.chat.terminalchat  # noqa: F401
-
-    node.start()
 
 
 def _start_node(home: Path) -> None:
@@ -183,16 +179,18 @@ def _asked_name(name: str | None) -> str:
 def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
     is_new = not _has_joined(home)
+    node = threading.Thread(target=_start_node, args=(home,), daemon=True)
+    node.start()  # what it loads takes longer than the answers
     own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
     if own is not None:
         _join(home, own, nick)
-    show_line("\nThe others come in with this line:\n")
-    show_line(f"  lanline chat --server '{others}'\n")
-    if is_new:
         from lanline.cli.qr import qr_code
 
-        show_line("or by this code, read by a telephone that sends them its text:\n")
+        show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
         show_line(qr_code(str(others)))
+    show_line("\nThe others come in with this line:\n")
+    show_line(f"  lanline chat --server '{others}'\n")
+    node.join()
     return is_new
 
 
@@ -214,7 +212,7 @@ def _join(home: Path, link: InviteLink, nick: str) -> None:
 def _offer_password(home: Path) -> None:
     from lanline.cli.password import change_password
 
-    show_line("\nA password lets you into your account from another device too. Not now: press Enter.")
+    show_line("\nA password lets you in from another device too. Without one: press Enter.")
     try:
         if change_password(home, DEFAULT_TIMEOUT_S):
             show_line("The password is set.")
