@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import signal
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -19,10 +17,11 @@ import typer
 
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line, started_node
+from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageUnusable
-from lanline.wholefile import make_folder, replace_whole
+from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused
+from lanline.wholefile import replace_whole
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READY_WITHIN_S = 30.0
-_ENDS_WITHIN_S = 25.0
-_LOOK_EVERY_S = 0.02
-_LOG_FILE = "server.log"
 _LINK_FILE = "invite-of-start"
 _USES = 100
 _LIVES_S = 7 * 24 * 3600
@@ -86,7 +81,7 @@ def start(
         if _has_joined(mine) and not _is_of(mine, folder):
             chat_at_terminal(mine)
             return
-        with _server(folder, port, serves=serves) as is_ours:
+        with _server(folder, port, mine, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
             chat_at_terminal(mine)
             if is_new:
@@ -125,26 +120,18 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
     return "" if path == usual.expanduser() else f" {option} {path}"
 
 
-# The server.
-
-
 @contextlib.contextmanager
-def _server(folder: DataFolder, port: int | None, *, serves: bool) -> Iterator[bool]:
+def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
         yield False
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
-    process = _launched(folder, port)
-    try:
+    node = threading.Thread(target=_start_node, args=(home,), daemon=True)
+    with own_server(folder, port, lambda: _prepare_chat(node)):
+        node.join()
         yield True
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def _runs(folder: DataFolder) -> bool:
@@ -162,59 +149,18 @@ async def _nothing(_client: ChatClient) -> None:
     """To be let in says enough."""
 
 
-def _launched(folder: DataFolder, port: int | None) -> subprocess.Popen[bytes]:
-    log = _log_of(folder.path)
-    if port is not None:
-        _keep_port(folder.path, port)
-    with log.open("wb") as told:
-        # In a session of its own: Ctrl+C at this terminal ends the chat, and then we end the server.
-        process = subprocess.Popen(  # noqa: S603 -- this very program
-            [sys.executable, "-m", "lanline", "serve", "--data", str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=told,
-            start_new_session=True,
-        )
-    try:
-        _wait_ready(process, folder, log)
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    return process
+def _prepare_chat(node: threading.Thread) -> None:
+    """What can be loaded beside a server that begins. The node comes last: it is to find the server when it calls."""
+    import lanline.client.chat.client
+    import lanline.faces.chat.terminalchat  # noqa: F401
+
+    node.start()
 
 
-def _log_of(data: Path) -> Path:
-    try:
-        make_folder(data)
-        (data / _LOG_FILE).touch(mode=0o600)
-    except OSError as cause:
-        raise StorageUnusable(
-            f"The folder {data} cannot be used: {cause.strerror}. Choose another one with --data."
-        ) from cause
-    return data / _LOG_FILE
-
-
-def _keep_port(data: Path, port: int) -> None:
-    """Or the next start would be where nobody looks for it."""
-    from lanline.config import FILE_NAME, read_config
-
-    settings = data / FILE_NAME
-    if not settings.exists():
-        replace_whole(settings, f"port = {port}\n".encode())
-    elif read_config(settings, {}).port != port:
-        raise InvalidInput(f"The port of this server stands in {settings}: change it there.")
-
-
-def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path) -> None:
-    limit = time.monotonic() + _READY_WITHIN_S
-    while (running := folder.read_running()) is None or running.pid != process.pid:
-        if process.poll() is not None:
-            lines = log.read_text(errors="replace").split("lanline: ")
-            raise LinkError(lines[-1].strip() or f"The server ended at once; {log} may say why.")
-        if time.monotonic() > limit:
-            raise LinkError(f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {log} may say why.")
-        time.sleep(_LOOK_EVERY_S)
+def _start_node(home: Path) -> None:
+    with contextlib.suppress(LanlineError, OSError):  # the chat will say it
+        if _has_joined(home):
+            started_node(home).connect().close()
 
 
 # The person.
