@@ -166,7 +166,10 @@ class _Shown:
     def _show_missed(self, log: int) -> None:
         """The node has ended and is there again, or this program was too slow for it."""
         from lanline.client.node.protocol import Page, Read
+        from lanline.client.view.view import held_through
 
+        if (known := self._view.conversation(log)) is not None:
+            self._through = min(self._through, held_through(self._view, known))
         while True:
             page = self._call.ask(Read(log, _AT_ONCE, after=self._through))
             assert isinstance(page, Page)

@@ -25,7 +25,7 @@ from lanline.client.chat.session import (
     OnAnswer,
     SignInWay,
 )
-from lanline.client.chat.values import Conversation, Message, NodeState, Person
+from lanline.client.chat.values import Conversation, Message, MessageState, NodeState, Person
 from lanline.clock import Clock
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode, RequestRefused
 from lanline.ids import Entropy, new_entry_id
@@ -51,6 +51,8 @@ class ChatNode:
         self._entropy = entropy
         self._way = way
         self._is_admin = False
+        self._forgotten: dict[bytes, Message] = {}
+        """Refused ones, for whoever still waits to hear what became of them."""
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
         self._context = context = NodeContext(history, clock)
@@ -142,6 +144,11 @@ class ChatNode:
         return self._directory.own.server_name
 
     @property
+    def server_history(self) -> str:
+        """Another one once an older state of the server's data was put back."""
+        return self._lost.epoch
+
+    @property
     def people(self) -> tuple[Person, ...]:
         """By name."""
         return self._directory.people
@@ -187,9 +194,9 @@ class ChatNode:
         return [message_of_row(row, self.account) for row in self._history.outbox.all()]
 
     def waiting(self, entry_id: bytes) -> Message | None:
-        """When it is in the outbox, queued or refused."""
+        """When it is queued or refused; also a refused one that another program has taken off the show meanwhile."""
         row = self._history.outbox.find(entry_id)
-        return None if row is None else message_of_row(row, self.account)
+        return self._forgotten.get(entry_id) if row is None else message_of_row(row, self.account)
 
     @property
     def entered(self) -> set[int]:
@@ -231,6 +238,10 @@ class ChatNode:
 
     def forget(self, entry_id: bytes) -> None:
         """Take a refused message off the show."""
+        message = self.waiting(entry_id)
+        if message is None or message.state is not MessageState.REFUSED:
+            return
+        self._forgotten[entry_id] = message
         self._history.outbox.forget(entry_id)
         self._tell(events.MessageForgotten(entry_id))
 

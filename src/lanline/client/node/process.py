@@ -16,6 +16,7 @@ from lanline.client.node.faceend import FaceEnd
 from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_same_user, listen
 from lanline.client.node.protocol import AnyCommand, Changed, Done, Result, Stop, encode
 from lanline.client.node.service import Service
+from lanline.client.node.start import stop_node
 from lanline.client.view.view import CallingEnded, Snapshot, problem_of
 from lanline.errors import HistoryProblem, LanlineError
 
@@ -168,6 +169,14 @@ class HomeNode:
     def _broadcast(self, data: bytes) -> None:
         for face in list(self._faces):
             face.send_change(data)
+
+
+async def run_for_good(home: Path, on_ready: Callable[[], None]) -> None:
+    """In place of the node that runs, and of those that other programs start before this one has the home."""
+    while True:
+        await asyncio.to_thread(stop_node, home)
+        with contextlib.suppress(NodeRuns):
+            return await HomeNode(home, linger_s=None).run(on_ready)
 
 
 def linger_s() -> float:

@@ -196,6 +196,7 @@ class Service:
                 for each in shown
             ),
             outbox=tuple(node.outbox),
+            server_history=node.server_history,
         )
 
 

@@ -35,7 +35,7 @@ class View:
     def __init__(self) -> None:
         self.account = ME
         self.name = "me"
-        self.is_admin = False
+        self.is_admin = self.is_restored = False
         self.server_name = "ship"
         self.state = NodeState.SYNCHRONIZED
         self.problem = ""
