@@ -36,8 +36,8 @@ def agent(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     if context.invoked_subcommand is not None:
         return
-    from lanline.client.chat.pin import joined_pin
     from lanline.client.node.process import HomeNode, linger_s, run_for_good
+    from lanline.client.pin import joined_pin
 
     folder = home_folder(home).absolute()
     if background >= 0:

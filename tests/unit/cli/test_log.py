@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lanline.cli.log import _Shown
-from lanline.client.chat.events import ConversationClosed, EntriesReceived
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState
 from lanline.client.node.call import NodeCall
 from lanline.client.node.protocol import Answer, Changed, Done, FromNode, MarkRead, Page, Read
+from lanline.client.view.events import ConversationClosed, EntriesReceived
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput
 from lanline.model.content import Text

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from lanline.client.chat.values import Message, NodeState
 from lanline.client.node.protocol import (
     ASKED_ONCE,
     Answer,
@@ -31,6 +30,7 @@ from lanline.client.node.protocol import (
     unanswered,
 )
 from lanline.client.node.start import NodeStart, decoder
+from lanline.client.view.values import Message, NodeState
 from lanline.client.view.view import Change, View
 from lanline.errors import LanlineError, ServerUnreachable
 from lanline.ids import new_entry_id

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import lanline
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.events import NodeEvent
 from lanline.client.node.faceend import FaceEnd
 from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_same_user, listen
 from lanline.client.node.protocol import AnyCommand, Changed, Done, Result, Stop, encode
 from lanline.client.node.service import Service
 from lanline.client.node.start import stop_node
+from lanline.client.view.events import NodeEvent
 from lanline.client.view.view import CallingEnded, Snapshot, problem_of
 from lanline.errors import HistoryProblem, LanlineError
 
@@ -50,9 +50,9 @@ class HomeNode:
         lock = await self._locked()
         try:
             async with ChatClient.at_home(self._home) as client:
-                client.node.set_audience(is_there=False)
+                client.node.reader.set_audience(is_there=False)
                 self._client, self._service = client, Service(client)
-                client.subscribe(self._on_event)
+                client.node.subscribe(self._on_event)
                 await self._serve(lock, on_ready)
         finally:
             os.close(lock)
@@ -149,7 +149,7 @@ class HomeNode:
 
     def _set_audience(self) -> None:
         assert self._client is not None
-        self._client.node.set_audience(is_there=any(face.follows for face in self._faces))
+        self._client.node.reader.set_audience(is_there=any(face.follows for face in self._faces))
 
     async def result_of(self, command: AnyCommand) -> Result:
         assert self._service is not None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from lanline import errors
-from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, RoomListing
+from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.view.view import Change, Problem
 from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.content import Content

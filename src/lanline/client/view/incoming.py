@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from lanline.client.chat.events import (
+from lanline.client.view.events import (
     CaughtUp,
     ConnectionLost,
     ConversationClosed,
@@ -20,11 +20,11 @@ from lanline.client.chat.events import (
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.view.notices import Notices
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import name_of, shorten, stands_alone, words_of
 from lanline.client.view.transcript import Screen, Transcript, unread_of
+from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, View, held_through
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from lanline.client.chat import events
-from lanline.client.chat.events import NodeEvent
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState, Person, state_at
+from lanline.client.view import events
+from lanline.client.view.events import NodeEvent
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Person, state_at
 from lanline.errors import LanlineError
 from lanline.model.names import folded_name
 
@@ -143,9 +143,9 @@ class View:
 
     def messages(self, log: int, *, last: int = 100) -> list[Message]:
         """The newest that are kept here, oldest first, and after them what waits to be sent."""
-        conversation = self._conversations.get(log)
+        conversation = self._conversations.get(log) or Conversation(log, "", None)
         kept = self._recent.get(log, [])[-last:]
-        waiting = [each for each in self._outbox.values() if _is_for(each, log, conversation)]
+        waiting = [each for each in self._outbox.values() if each.is_for(conversation)]
         return [_with_state(each, conversation) for each in kept] + waiting
 
     def keep(self, log: int, messages: Sequence[Message]) -> None:
@@ -282,13 +282,8 @@ def _key(conversation: Conversation) -> str:
 _WAITING = {MessageState.QUEUED, MessageState.REFUSED}
 
 
-def _is_for(message: Message, log: int, conversation: Conversation | None) -> bool:
-    title = "" if conversation is None else conversation.title
-    return message.log == log or (message.log is None and message.destination == title)
-
-
-def _with_state(message: Message, conversation: Conversation | None) -> Message:
-    if conversation is None or not message.is_own:
+def _with_state(message: Message, conversation: Conversation) -> Message:
+    if not message.is_own:
         return message
     return msgspec.structs.replace(message, state=state_at(conversation, message.sequence))
 

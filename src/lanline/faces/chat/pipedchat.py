@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from lanline.client.chat.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
-from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.node.face import Face
+from lanline.client.view.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
 from lanline.client.view.notices import Notices
 from lanline.client.view.rendering import message_json, rendered
+from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, held_through
 from lanline.errors import InvalidInput, LanlineError, StillQueued
 from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent

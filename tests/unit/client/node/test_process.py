@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from lanline.client.chat.pin import KnownServer, write_pin
 from lanline.client.node import faceend, place, process
 from lanline.client.node.call import NodeCall
 from lanline.client.node.place import connected
@@ -44,6 +43,7 @@ from lanline.client.node.protocol import (
     encode,
 )
 from lanline.client.node.start import NodeStart, decoder, stop_node
+from lanline.client.pin import KnownServer, write_pin
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, VersionMismatch
 from lanline.model.content import Text

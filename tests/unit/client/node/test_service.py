@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from lanline.client.chat.following import FETCHED_AT_FIRST
-from lanline.client.chat.values import MessageState
 from lanline.client.node.protocol import Outcome, Page, Read, WaitSent
 from lanline.client.node.service import Service
+from lanline.client.view.values import MessageState
 from lanline.errors import RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused
@@ -41,7 +41,7 @@ def stage_with_own_ahead() -> Stage:
     stage = Stage()
     link = stage.connect(lab(head=1))
     link.say(said(LAB, 1))
-    stage.node.say(LAB, Text("mine"))
+    stage.say(LAB, Text("mine"))
     link.commit(*link.take(Append), after=2)
     assert texts(stage.node.messages(LAB)) == ["text 1", "mine"]
     return stage
@@ -68,16 +68,16 @@ def test_who_reads_on_from_before_the_copy_gets_it_from_its_beginning() -> None:
 def test_a_refused_message_that_another_face_has_taken_off_was_not_sent() -> None:
     stage = Stage()
     link = stage.connect(lab(head=1))
-    message = stage.node.say(LAB, Text("mine"))
+    message = stage.say(LAB, Text("mine"))
     (append,) = link.take(Append)
 
     async def wait_until(condition: Callable[[], bool], _limit_s: float) -> None:
         assert not condition()
         link.say(Refused(append.request, RefusalCode.MUTED, "You are muted."))
-        stage.node.forget(message.entry_id)  # before the one who waits gets to look
+        stage.node.outbox.forget(message.entry_id)  # before the one who waits gets to look
         assert condition()
 
     service = service_of(stage, wait_until=wait_until)
     outcome = asyncio.run(service.result_of(WaitSent(message.entry_id, 1.0)))
     assert outcome == Outcome(MessageState.REFUSED, "You are muted.", RefusalCode.MUTED)
-    assert stage.node.outbox == []
+    assert stage.node.outbox.messages == []

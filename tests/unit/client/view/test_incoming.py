@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.events import (
+from lanline.client.view.events import (
     CallFailed,
     CaughtUp,
     ConnectionLost,
@@ -23,10 +23,10 @@ from lanline.client.chat.events import (
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Role

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.events import EntriesReceived, MessageQueued, MessageStateChanged
-from lanline.client.chat.values import Message, MessageState, NodeState
+from lanline.client.view.events import EntriesReceived, MessageQueued, MessageStateChanged
+from lanline.client.view.values import Message, MessageState, NodeState
 from lanline.client.view.view import Snapshot
 from lanline.errors import RefusalCode, RequestRefused, StillQueued
 from lanline.faces.chat.pipedchat import NotSaid, PipedChat
