@@ -11,7 +11,7 @@ from lanline.errors import InviteUnusable, RecordExists
 from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite
 
-_INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms FROM invites "
+_INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id FROM invites "
 
 
 class SqliteInvitesView:
@@ -31,8 +31,8 @@ class SqliteInvites(SqliteInvitesView):
         if self.by_token_hash(invite.token_hash) is not None:
             raise RecordExists("There is such an invite already.")
         self._connection.execute(
-            "INSERT INTO invites (token_hash, uses_left, expires_ms, grants_admin, creator, created_ms) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO invites (token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             msgspec.structs.astuple(invite),
         )
 
@@ -58,5 +58,5 @@ class SqliteInvites(SqliteInvitesView):
 
 
 def _invite(row: tuple[Any, ...]) -> Invite:
-    token_hash, uses_left, expires_ms, grants_admin, creator, created_ms = row
-    return Invite(token_hash, uses_left, expires_ms, bool(grants_admin), creator, created_ms)
+    token_hash, uses_left, expires_ms, grants_admin, *rest = row
+    return Invite(token_hash, uses_left, expires_ms, bool(grants_admin), *rest)
