@@ -120,6 +120,9 @@ class Invites(InvitesView, Protocol):
     def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
         """Those made since then; of one account, or of everybody."""
 
+    def drop_of_group(self, invite_ids: Sequence[bytes]) -> None:
+        """Those that stand for these invites in the chain."""
+
 
 class BlobsView(Protocol):
     def has(self, blob: BlobId) -> bool: ...
@@ -154,7 +157,11 @@ class GroupsView(Protocol):
     def epoch_height(self, scope: bytes, epoch_id: bytes) -> int | None:
         """Of the chain, as its statement names it. None: no such statement stands."""
 
+    def epoch_author(self, scope: bytes, epoch_id: bytes) -> AccountId | None: ...
     def epoch_ids(self, scope: bytes) -> set[bytes]: ...
+    def boxes_of(self, giver: AccountId) -> int:
+        """How many somebody has given."""
+
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
 

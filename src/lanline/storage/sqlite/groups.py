@@ -39,6 +39,17 @@ class SqliteGroupsView:
         row = found.fetchone()
         return row[0] if row else None
 
+    def epoch_author(self, scope: bytes, epoch_id: bytes) -> AccountId | None:
+        found = self._connection.execute(
+            "SELECT author FROM epochs WHERE scope = ? AND epoch_id = ?", (scope, epoch_id)
+        )
+        row = found.fetchone()
+        return row[0] if row else None
+
+    def boxes_of(self, giver: AccountId) -> int:
+        count: int = self._connection.execute("SELECT count(*) FROM boxes WHERE giver = ?", (giver,)).fetchone()[0]
+        return count
+
     def epoch_ids(self, scope: bytes) -> set[bytes]:
         return {row[0] for row in self._connection.execute("SELECT epoch_id FROM epochs WHERE scope = ?", (scope,))}
 

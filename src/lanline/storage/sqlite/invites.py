@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -55,6 +56,9 @@ class SqliteInvites(SqliteInvitesView):
         self._connection.execute(
             "DELETE FROM invites WHERE created_ms >= ?1 AND (?2 IS NULL OR creator = ?2)", (since_ms, creator)
         )
+
+    def drop_of_group(self, invite_ids: Sequence[bytes]) -> None:
+        self._connection.executemany("DELETE FROM invites WHERE invite_id = ?", [(each,) for each in invite_ids])
 
 
 def _invite(row: tuple[Any, ...]) -> Invite:
