@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lanline.errors import InvalidInput, LanlineError, LinkError, StorageUnusable
+from lanline.errors import InvalidInput, LinkError, StorageUnusable
 from lanline.wholefile import make_folder, replace_whole
 
 if TYPE_CHECKING:
