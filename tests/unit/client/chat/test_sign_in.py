@@ -152,8 +152,8 @@ def test_an_answer_in_pieces_is_one_answer() -> None:
     stage = Stage()
     link = stage.connect()
     answers: list[object] = []
-    stage.node.request(ListRooms(0), answers.append)
-    stage.node.request(Deregister(0), answers.append)
+    stage.node.line.request(ListRooms(0), answers.append)
+    stage.node.line.request(Deregister(0), answers.append)
     rooms, other = (message.request for message in (*link.take(ListRooms), *link.take(Deregister)))
     link.say(Rooms(rooms, (ROOMS[0],), is_last=False), Done(other), Rooms(rooms, (ROOMS[1],)))
     assert answers == [Done(other), Rooms(rooms, ROOMS)]
@@ -163,7 +163,7 @@ def test_a_list_without_end_loses_the_link() -> None:
     stage = Stage()
     link = stage.connect()
     answers: list[object] = []
-    stage.node.request(ListRooms(0), answers.append)
+    stage.node.line.request(ListRooms(0), answers.append)
     (asked,) = link.take(ListRooms)
     link.say(*[Rooms(asked.request, (), is_last=False)] * MAX_PIECES)
     assert link.closed is not None
