@@ -98,13 +98,13 @@ def _serve_only(data: Path, port: int | None) -> None:
 
 
 def _has_joined(home: Path) -> bool:
-    from lanline.client.chat.pin import read_pin
+    from lanline.client.pin import read_pin
 
     return read_pin(home) is not None
 
 
 def _is_of(home: Path, folder: DataFolder) -> bool:
-    from lanline.client.chat.pin import joined_pin
+    from lanline.client.pin import joined_pin
 
     return folder.exists() and folder.read_fingerprint() == joined_pin(home).fingerprint
 
@@ -195,7 +195,7 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
 
 
 def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.client.chat.joining import join_server
+    from lanline.client.joining import join_server
 
     while True:
         try:
