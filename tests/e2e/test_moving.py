@@ -61,13 +61,13 @@ def test_moving_from_websocket_to_udp_loses_and_doubles_nothing(town: Town, monk
             await client.wait_synchronized()
             assert not gate.udp
             for number in range(SAID):
-                client.node.say("#lobby", Text(f"text {number}"))
+                client.node.outbox.say("#lobby", Text(f"text {number}"), number.to_bytes(16, "big"))
                 gate.is_open = number > SAID // 3
                 await asyncio.sleep(0)
             await client.wait_until(lambda: bool(gate.udp) and not client.node.outbox.messages)
             lobby = client.node.conversations.titled("#lobby")
             assert lobby is not None
-            await client.wait_until(lambda: (client.node.conversations.shown(lobby.log) or lobby).delivered == SAID)
+            await client.wait_until(lambda: lobby.shown.delivered == SAID)
             assert gate.udp[0].closed is None
 
     asyncio.run(scenario())
