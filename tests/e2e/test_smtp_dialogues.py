@@ -32,7 +32,7 @@ _TEXTS = [
     b" 5.1.1 user unknown", b" 4.5.3 too many recipients", b" =?utf-8?q?=1b?= \x1b[31m \xff\xfe\x00",
     b" " + b"x" * 5000, b" one\r\n250 two", b" PDE3QG1vb2R5Pg==", b" 4.2.0 greylisted", b" 5.7.8 bad password",
 ]  # fmt: skip
-_CODES = b"220 221 235 250 251 334 354 421 450 451 452 454 500 501 503 530 535 550 552 554 999 25 abc".split() + [b""]
+_CODES = [*b"220 221 235 250 251 334 354 421 450 451 452 454 500 501 503 530 535 550 552 554 999 25 abc".split(), b""]
 _NOISE = [
     CUT,
     SILENCE,
