@@ -23,6 +23,7 @@ from lanline.client.peer.events import (
     TextReceived,
     Waiting,
 )
+from lanline.client.peer.knownpeers import KnownPeers, changed_key
 from lanline.client.peer.lives import Life, Lives
 from lanline.clock import Clock, Timer
 from lanline.crypto.words import fingerprint_words
@@ -63,25 +64,6 @@ class PeerLink(Protocol):
     def trust(self) -> None: ...
 
     def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None: ...
-
-
-class KnownPeer(Protocol):
-    @property
-    def fingerprint(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def first_met(self) -> str: ...
-
-
-class KnownPeers(Protocol):
-    """`client.home.Home`."""
-
-    def known_peer(self, label: str) -> KnownPeer | None: ...
-
-    def remember_peer(self, label: str, fingerprint: bytes, name: str) -> None: ...
 
 
 class PeerState(Enum):
@@ -311,7 +293,7 @@ class PeerConversation:
         if was_called:
             self._refuse(f"Somebody called from {_host_text(address)} with another key than that of {label}.")
         else:
-            self._emit(Ended(_changed_key(label, known.name, known.fingerprint, fingerprint)))
+            self._emit(Ended(changed_key(label, known, fingerprint)))
         return False
 
     def _refuse(self, reason: str) -> None:
@@ -378,7 +360,7 @@ class PeerConversation:
             if known is not None and known.fingerprint != fingerprint.hex() and not self._accepts_new_key:
                 # Only a name was claimed: anybody can do that, so it must not end our waiting.
                 connection.close(CloseCode.IDENTITY_REJECTED, f"The name {name} belongs to another key here.")
-                self._refuse(str(_changed_key(name, known.name, known.fingerprint, fingerprint)))
+                self._refuse(str(changed_key(name, known, fingerprint)))
                 return
             self._peers.remember_peer(label, fingerprint, name)
         except LanlineError as problem:
@@ -420,11 +402,3 @@ def _why_left(event: LinkClosed) -> str:
     if event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}:
         return "left"
     return safe_line(event.reason)
-
-
-def _changed_key(label: str, name: str, known: str, shown: bytes) -> LinkError:
-    return LinkError(
-        f"The key of {label} has changed: it was '{' '.join(fingerprint_words(bytes.fromhex(known)))}' "
-        f"(met as {name}), and is '{' '.join(fingerprint_words(shown))}' now. Somebody may be listening in. "
-        "Ask them by another way; if they did make a new key, start again with --accept-new-key."
-    )
