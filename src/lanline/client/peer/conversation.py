@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Protocol
 
 from lanline.client.peer.backlog import Backlog
@@ -206,13 +207,13 @@ class PeerConversation:
         if self._connect is None or self._peer_address is None or self._connection or self._call is not None:
             return
         self._call = call = self._connect()
-        call.set_handler(lambda event: self._on_call_event(call, event))
+        call.set_handler(partial(self._step, self._on_call_event, call))
 
-    def _on_call_event(self, call: PeerLink, event: LinkEvent) -> None:
-        self._take_call_event(call, event)
+    def _step(self, take: Callable[[PeerLink, LinkEvent], None], link: PeerLink, event: LinkEvent) -> None:
+        take(link, event)
         self._on_step()
 
-    def _take_call_event(self, call: PeerLink, event: LinkEvent) -> None:
+    def _on_call_event(self, call: PeerLink, event: LinkEvent) -> None:
         if isinstance(event, LinkEstablished):
             self._call = None
             assert self._peer_address is not None
@@ -238,7 +239,7 @@ class PeerConversation:
 
     def _adopt(self, connection: PeerLink, address: Address, *, was_called: bool) -> None:
         """Make this the link of the conversation, if it is with the right one."""
-        connection.set_handler(lambda event: self._on_link_event(connection, event))
+        connection.set_handler(partial(self._step, self._on_link_event, connection))
         try:
             if self._is_engaged(connection, address) or not self._is_trusted(connection, address, was_called):
                 return
@@ -302,11 +303,8 @@ class PeerConversation:
             self._emit(CallerRefused(reason))
 
     def _on_link_event(self, connection: PeerLink, event: LinkEvent) -> None:
-        if connection is self._connection:
-            self._take_event(connection, event)
-            self._on_step()
-
-    def _take_event(self, connection: PeerLink, event: LinkEvent) -> None:
+        if connection is not self._connection:
+            return
         match event:
             case MessageReceived(_, payload):
                 self._on_message(connection, payload)
