@@ -27,6 +27,7 @@ from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, Message
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_server_message, encode_message
+from lanline.wire.chat.pieces import MAX_PIECES, Listing, joined
 from lanline.wire.chat.signin import VERSIONS, Hello, Join, NoCommonVersion, SignedIn, SignIn, Welcome
 
 Answer = ServerMessage | RequestRefused | LinkNotOpen
@@ -104,6 +105,8 @@ class ClientSession:
         self._state = NodeState.GREETING
         self._last_request = 0
         self._asked: dict[int, OnAnswer] = {}
+        self._parts: dict[int, list[Listing]] = {}
+        """Of answers that come in pieces."""
         self._link = link
         self._way = way
         self._owner = owner
@@ -164,9 +167,16 @@ class ClientSession:
 
     def _answer(self, number: int, message: ServerMessage) -> bool:
         """False when nobody waits for it, or not any more."""
-        on_answer = self._asked.pop(number, None)
-        if on_answer is None:
+        if number not in self._asked:
             return False
+        if isinstance(message, Listing):
+            parts = self._parts.setdefault(number, [])
+            parts.append(message)
+            if not message.is_last and len(parts) < MAX_PIECES:
+                return True
+            message = joined(parts)
+        self._parts.pop(number, None)
+        on_answer = self._asked.pop(number)
         on_answer(refusal(message) if isinstance(message, Refused) else message)
         return True
 

@@ -8,15 +8,19 @@ from lanline.client.chat.session import AsNewcomer
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.errors import CloseCode, InvalidInput, LinkNotOpen, RefusalCode
+from lanline.model.rooms import Access
 from lanline.proto.channels import Channel
 from lanline.wire.chat.admin import SetBanned
 from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.blobs import GetBlob
-from lanline.wire.chat.conversations import Conversations, ListRooms
+from lanline.wire.chat.conversations import Conversations, ListRooms, RoomInfo, Rooms
 from lanline.wire.chat.directory import People
 from lanline.wire.chat.entries import Follow
+from lanline.wire.chat.pieces import MAX_PIECES
 from lanline.wire.chat.signin import Deregister, Hello, Join, NoCommonVersion, SignIn, Welcome
 from unit.client.chat.stage import ANN, BEN, LAB, START_MS, PlayedLink, Stage, lab, people_table, said
+
+ROOMS = (RoomInfo(1, "#lab", "", Access.OPEN, 1), RoomInfo(2, "#crew", "", Access.OPEN, 2))
 
 
 def test_hello_comes_first_and_alone() -> None:
@@ -142,6 +146,29 @@ def test_answers_find_their_question_whatever_their_order() -> None:
     link.say(Refused(two.request, 7, "No."), Done(one.request), Done(one.request), Done(999))
     assert [name for name, _ in answers] == ["two", "one"]
     assert link.closed is None
+
+
+def test_an_answer_in_pieces_is_one_answer() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    stage.node.line.request(ListRooms(0), answers.append)
+    stage.node.line.request(Deregister(0), answers.append)
+    rooms, other = (message.request for message in (*link.take(ListRooms), *link.take(Deregister)))
+    link.say(Rooms(rooms, (ROOMS[0],), is_last=False), Done(other), Rooms(rooms, (ROOMS[1],)))
+    assert answers == [Done(other), Rooms(rooms, ROOMS)]
+
+
+def test_a_list_without_end_loses_the_link() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    stage.node.line.request(ListRooms(0), answers.append)
+    (asked,) = link.take(ListRooms)
+    link.say(*[Rooms(asked.request, (), is_last=False)] * MAX_PIECES)
+    assert link.closed is not None
+    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert [type(answer) for answer in answers] == [LinkNotOpen]
 
 
 def test_blobs_go_over_the_bulk_channel() -> None:
