@@ -386,7 +386,9 @@ class PeerConversation:
             self._emit(Ended(LinkError(f"The other side refuses to talk: {safe_line(event.reason)}")))
             return
         if was_talking:
-            self._emit(Left(self._peer_name, _why_left(event), event.code is not CloseCode.DONE))
+            has_left = event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}
+            reason = "left" if has_left else safe_line(event.reason)
+            self._emit(Left(self._peer_name, reason, event.code is not CloseCode.DONE))
         elif event.by_peer:
             self._refuse(f"Somebody at {self._address} called and hung up: {safe_line(event.reason)}")
         self._call_again()
@@ -394,9 +396,3 @@ class PeerConversation:
 
 def _host_text(address: Address) -> str:
     return address_text(address).rpartition(":")[0]
-
-
-def _why_left(event: LinkClosed) -> str:
-    if event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}:
-        return "left"
-    return safe_line(event.reason)
