@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lanline.client.chat.history import History
+from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import GroupMember, Person
+from lanline.client.sealing.member import GroupMember
+from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.tables import GroupTables
 from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.proto.channels import Channel
@@ -48,14 +50,13 @@ class Device:
         """The program, with what is on the disk."""
         clock = self.town.house.clock
         tables = GroupTables(self.history.database)
-        self.member = GroupMember(self.keys, tables, clock, self.entropy, self, self.link, self._changed)
+        context = GroupContext(self.keys, tables, clock, self.entropy, self, self.link)
+        self.member = GroupMember(context, self._changed)
 
     def _changed(self) -> None:
         self.told += 1
 
     def join(self, token: bytes | None) -> None:
-        from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys  # noqa: PLC0415
-
         shown = token
         if token is not None and len(token) == 32:
             shown = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
@@ -189,7 +190,7 @@ class Town:
         return device
 
     def link(self, maker: Device, uses: int = 5) -> bytes:
-        return self.done(maker.member.make_invite(uses, self.house.clock.now_ms() + 3_600_000))
+        return self.done(maker.member.changes.make_invite(uses, self.house.clock.now_ms() + 3_600_000))
 
     def close(self) -> None:
         for device in self.devices:

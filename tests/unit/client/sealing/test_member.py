@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
+from lanline.client.sealing.tables import GroupTables
+from lanline.core.changes import OPERATOR
 from unit.client.sealing.devices import Device, Town
 
 
@@ -22,7 +25,7 @@ def test_the_first_admin_founds_the_group_with_a_recovery_key_and_an_epoch(town:
     ana = town.founder()
     assert ana.member.standing is Standing.MEMBER
     assert ana.member.copy.chain.has_recovery_key(ana.member.copy.account_id)
-    assert ana.member.recovery_words is not None
+    assert ana.member.entering.recovery_words is not None
     assert ana.epoch_id is not None
 
 
@@ -51,7 +54,7 @@ def test_a_removal_begins_the_next_epoch_which_the_removed_does_not_get(town: To
     ben, eve = (Device(town, name, town.link(ana)) for name in ("ben", "eve"))
     town.pass_time(0.2)
     before = ana.epoch_id
-    town.done(ana.member.remove([eve.member.copy.account_id]))
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
     town.pass_time(0.2)
     assert ana.epoch_id == ben.epoch_id
     assert ana.epoch_id not in {None, before}
@@ -63,7 +66,7 @@ def test_a_newcomer_reads_the_past_by_the_newest_epoch(town: Town) -> None:
     first = ana.epoch_id
     eve = Device(town, "eve", town.link(ana))
     town.pass_time(0.2)
-    town.done(ana.member.remove([eve.member.copy.account_id]))
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
     ben = Device(town, "ben", town.link(ana))
     town.pass_time(0.2)
     assert first is not None
@@ -77,7 +80,7 @@ def test_caches_thrown_away_are_made_anew(town: Town) -> None:
     town.pass_time(0.2)
     ana.disconnect()
     ben.disconnect()
-    ben.member._tables.forget()
+    GroupTables(ben.history.database).forget()
     ben.restart()
     ben.connect()
     town.pass_time(0.2)
@@ -87,18 +90,18 @@ def test_caches_thrown_away_are_made_anew(town: Town) -> None:
 
 def test_who_comes_by_the_servers_own_link_asks_and_an_admin_lets_in(town: Town) -> None:
     ana = town.founder()
-    made = town.house.server.core.make_invite(__import__("lanline.core.changes", fromlist=["OPERATOR"]).OPERATOR)
+    made = town.house.server.core.make_invite(OPERATOR)
     town.house.settle()
     ben = Device(town, "ben", made.result())
     town.pass_time(0.2)
     assert ben.member.standing is Standing.ASKS
-    assert list(ana.member.requests) == [ben.account]
+    assert list(ana.member.changes.requests) == [ben.account]
     assert ben.epoch_id is None
-    town.done(ana.member.admit(ben.account))
+    town.done(ana.member.changes.admit(ben.account))
     town.pass_time(0.2)
     assert ben.member.standing is Standing.MEMBER
     assert ben.epoch_id == ana.epoch_id
-    assert ana.member.requests == {}
+    assert ana.member.changes.requests == {}
 
 
 def test_on_an_open_server_anyone_comes_in_and_is_given_what_there_is_to_read(tmp_path: Path) -> None:
@@ -135,7 +138,5 @@ def test_keys_on_the_disk_are_for_nobody_else_and_come_back(town: Town, tmp_path
     ana = town.founder(folder=home)
     path = home / "keys.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    from lanline.client.sealing.keystore import Keystore
-
     again = Keystore.open(home, ana.entropy)
     assert (again.device_secret, again.head) == (ana.keys.device_secret, ana.member.copy.chain.head)
