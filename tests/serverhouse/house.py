@@ -33,10 +33,17 @@ class HandHasher:
         self.waits = False
         self.waiting: list[Callable[[], None]] = []
 
-    def hash(self, password: str, when_done: Callable[[str | None], None]) -> None:
+    def hash(self, password: str, when_done: Callable[[str | None], None], *, is_member: bool = False) -> None:
         self._answer(lambda: when_done(None if self.fails else f"hash of {password}"))
 
-    def verify(self, password: str, password_hash: str | None, when_done: Callable[[bool | None], None]) -> None:
+    def verify(
+        self,
+        password: str,
+        password_hash: str | None,
+        when_done: Callable[[bool | None], None],
+        *,
+        is_member: bool = False,
+    ) -> None:
         self.asked.append((password, password_hash))
         self._answer(lambda: when_done(None if self.fails else password_hash == f"hash of {password}"))
 

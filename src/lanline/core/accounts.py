@@ -11,6 +11,7 @@ import msgspec
 
 from lanline.core.changes import AccountChanged, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
+from lanline.core.memberships import end_invitations
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
@@ -136,7 +137,8 @@ def _give_lobby_up(transaction: Transaction, account: AccountId, by: Authority) 
     after = msgspec.structs.replace(before, role=Role.MEMBER)
     transaction.rooms.put_membership(after)
     cursors = {each.id: transaction.logs.cursor(room.log, each.id) for each in transaction.accounts.devices(account)}
-    return (MemberStepped(room, account, before, after, by.account, cursors),)
+    stepped = MemberStepped(room, account, before, after, by.account, cursors)
+    return (stepped, *end_invitations(transaction, account, by))
 
 
 class RevokeDevice(Command[None], frozen=True):
@@ -160,7 +162,8 @@ def alter(transaction: Transaction, by: Authority, before: Account, after: Accou
     if after.is_banned or (before.is_admin and not after.is_admin):
         transaction.invites.drop_all(creator=after.id)
     transaction.accounts.change(after)
-    return None, (AccountChanged(after, reason=reason),)
+    ended = end_invitations(transaction, after.id, by) if after.is_banned else ()
+    return None, (AccountChanged(after, reason=reason), *ended)
 
 
 def _rules(account: Account) -> bool:

@@ -50,12 +50,16 @@ class Conversation:
         """How many read it."""
         return self._joined if self.direct is None else len({self.direct.lower, self.direct.higher})
 
+    @property
+    def is_open(self) -> bool:
+        return self.room is not None and self.room.access is Access.OPEN
+
     def is_visible_to(self, account: AccountId) -> bool:
         """In the list of rooms."""
         member = self.members.get(account)
         if member is None:
-            return self.room is not None and self.room.access is Access.OPEN
-        return not member.is_banned
+            return self.is_open
+        return member.may_read or member.invited_by is not None or (self.is_open and not member.is_banned)
 
     def put(self, member: Membership) -> None:
         self.drop(member.account)

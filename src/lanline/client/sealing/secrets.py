@@ -106,7 +106,7 @@ class Secrets:
         boxes = [box for each in readers if (box := _sealed(each, keys, scope, commitment, secret)) is not None]
         yield from self._put_boxes(epoch_id, boxes)
         self.begun[epoch_id] = secret
-        answer: wire.EpochBegun | wire.ReadersLacking = yield from context.server.ask(
+        answer = yield from context.server.ask(
             wire.BeginEpoch(0, context.log, statement), wire.EpochBegun, wire.ReadersLacking
         )
         if isinstance(answer, wire.ReadersLacking):

@@ -48,7 +48,7 @@ class Lacks(Enum):
     """What has to come before it can be read."""
 
     EPOCH = "its epoch has not come yet"
-    SECRET = "its key has not come yet"
+    KEY = "its key has not come yet"
     CHAIN = "its author has seen more of the group than the server shows"
 
 
@@ -154,7 +154,7 @@ class GroupWords:
             return Lacks.EPOCH
         epoch, _ = known
         if copy.secret(epoch.epoch_id) is None:
-            return Lacks.SECRET
+            return Lacks.KEY
         if copy.chain.accounts[device.account].name != said.author.encode():
             return Reason.DEVICE
         try:

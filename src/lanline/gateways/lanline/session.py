@@ -33,6 +33,7 @@ from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.entries import Committed, Place
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
 from lanline.wire.chat.messages import BULK_KINDS, ClientMessage, ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.pieces import Listing, pieces
 from lanline.wire.chat.signin import Hello, Join, SignIn
 
 _LOG = logging.getLogger(__name__)
@@ -328,6 +329,15 @@ class Session:
             raise RequestRefused(RefusalCode.TOO_LARGE, "The answer is larger than a message may be.")
         if not self.queue.send(payload):
             self._host.fall_behind(self)
+
+    def send_listing(self, listing: Listing) -> None:
+        """All of it, and nothing else large before the client has read it: see `check_reads`."""
+        self.queue.is_greeting = True
+        try:
+            for piece in pieces(listing):
+                self.send(piece)
+        finally:
+            self.queue.is_greeting = False
 
     def send_framed(self, framed: bytes) -> None:
         """One message that goes to many."""
