@@ -13,10 +13,11 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.tables import GroupTables
+from lanline.client.sealing.words import Body, GroupWords, Outcome, Room, Said
 from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.proto.channels import Channel
 from lanline.ticket import Ticket
-from lanline.wire.chat import entries, groups, signin
+from lanline.wire.chat import directory, entries, groups, signin
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.messages import BULK_KINDS, ClientMessage
 from serverhouse.house import PASSWORD, Client, House
@@ -52,6 +53,7 @@ class Device:
         tables = GroupTables(self.history.database)
         context = GroupContext(self.keys, tables, clock, self.entropy, self, self.link)
         self.member = GroupMember(context, self._changed)
+        self.words = GroupWords(context)
 
     def _changed(self) -> None:
         self.told += 1
@@ -141,6 +143,46 @@ class Device:
                 self.member.on_request(message)
             case _:
                 pass
+
+    # What is said in the lobby.
+
+    @property
+    def lobby(self) -> Room:
+        assert self.client is not None
+        return Room(self.client.log("#lobby"), "lobby")
+
+    def say(self, text: str) -> Any:
+        """The server's answer."""
+        entry_id = self.entropy(16)
+        content = self.words.seal(self.lobby, entry_id, text.encode())
+        assert content is not None
+        assert self.client is not None
+        request = self.client.number()
+        self._say(entries.Append(request, self.lobby.log, entry_id, "said/1", content))
+        self.town.settle()
+        place = self.client.place(request)
+        return place if place is not None else self.client.answer(request)
+
+    def heard(self) -> list[Said]:
+        """As the server shows it."""
+        assert self.client is not None
+        self.client.follow(self.lobby.log)
+        people = {each.account: each.name for each in self.people()}
+        return [
+            Said(each.sequence, each.entry_id, people[each.account], each.content)
+            for each in self.client.entries(self.lobby.log)
+        ]
+
+    def people(self) -> list[directory.Person]:
+        assert self.client is not None
+        found = [each for message in self.client.all(directory.People) for each in message.people]
+        return found + [each for message in self.client.all(directory.PeopleChanged) for each in message.people]
+
+    def read(self) -> list[Outcome]:
+        return self.words.open(self.lobby, self.heard())
+
+    def texts(self) -> list[str]:
+        return [each.body.decode() if isinstance(each, Body) else str(each) for each in self.read()]
 
     @property
     def account(self) -> int:
