@@ -5,3 +5,7 @@ CREATE TABLE epoch_secrets (
 ) WITHOUT ROWID;
 CREATE TABLE account_seeds (generation INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE seal_keys (hash BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+
+-- What goes out, from the moment of sealing on: the same bytes until there is an answer.
+ALTER TABLE outbox ADD COLUMN sealed BLOB;
+CREATE INDEX ix_entries_sealed ON entries (log, sequence) WHERE suite = 'said/1';
