@@ -41,6 +41,11 @@ def fingerprint_words(fingerprint: bytes) -> list[str]:
     return [_WORDS[byte] for byte in fingerprint[:WORDS_SHOWN]]
 
 
+def words_of(data: bytes) -> list[str]:
+    """One for each byte."""
+    return [_WORDS[byte] for byte in data]
+
+
 def secret_words(secret: bytes) -> list[str]:
     """One for each byte, and one more by which a mistake is known."""
     return [_WORDS[byte] for byte in secret + _check(secret)]

@@ -50,6 +50,7 @@ class ChatClient:
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
         self.node.subscribe(lambda _: self._has_changed.set())
+        self.node.seals.when_changed(self._has_changed.set)
 
     @classmethod
     def at_home(cls, folder: Path) -> ChatClient:
@@ -78,6 +79,13 @@ class ChatClient:
         history = History.in_memory()
         node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all, keys=keys)
         return cls(node, history, identity, server)
+
+    @classmethod
+    def as_member(cls, folder: Path, server: KnownServer) -> ChatClient:
+        """With the keys of a home, while its node may run: nothing that was said is read or kept."""
+        identity = Home(folder).identity()
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        return cls.with_key(identity, server, keys=keys)
 
     @property
     def server(self) -> KnownServer:

@@ -36,8 +36,6 @@ class DeviceKeys(NamedTuple):
     store: Keystore
     link_fingerprint: bytes
     entropy: Entropy
-    founds: bool = False
-    """If this device is an admin's: it begins the group where there is none."""
 
 
 class Seals:
@@ -55,7 +53,7 @@ class Seals:
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
-        self._asks = False
+        self.asks = False
         """The server of this link knows of groups."""
 
     def when_changed(self, callback: Callable[[], None]) -> None:
@@ -69,13 +67,13 @@ class Seals:
     # The link.
 
     def begin_link(self, welcome: Welcome, signed_in: SignedIn) -> None:
-        self._asks = welcome.version >= SEALING_VERSION
-        if self.member is not None and self._keys is not None and self._asks:
+        self.asks = welcome.version >= SEALING_VERSION
+        if self.member is not None and self._keys is not None and self.asks:
             ahead_ms = welcome.now_ms - self._clock.now_ms()
             self.member.begin_link(
                 Person(
                     signed_in.name,
-                    founds=self._keys.founds and signed_in.is_admin,
+                    founds=self._keys.store.founds and signed_in.is_admin,
                     is_admin=signed_in.is_admin,
                     is_open=welcome.is_open,
                     ahead_ms=ahead_ms,
@@ -83,7 +81,7 @@ class Seals:
             )
 
     def end_link(self) -> None:
-        self._asks = False
+        self.asks = False
         if self.member is not None:
             self.member.end_link()
 
@@ -109,7 +107,7 @@ class Seals:
 
     def is_known(self) -> bool:
         """Whether anything is sealed here can be said."""
-        return self.member is None or not self._asks or self.member.standing is not Standing.UNKNOWN
+        return self.member is None or not self.asks or self.member.standing is not Standing.UNKNOWN
 
     def is_sealed(self, shown: Conversation) -> bool:
         if self.member is None or not (shown.is_room and shown.access is Access.OPEN):
@@ -175,7 +173,7 @@ class Seals:
     def is_hopeful(self) -> bool:
         """What cannot be opened may be in a moment."""
         member = self.member
-        return member is not None and self._asks and not member.problem and member.standing in _ON_THE_WAY
+        return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
@@ -16,6 +17,15 @@ from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 from lanline.wire.sealing.entries import Role, decode_joiner
+
+
+class Asker(NamedTuple):
+    """Somebody who waits to be let in."""
+
+    account: int
+    name: str
+    words: bytes
+    """Behind the words to compare."""
 
 
 class GroupChanges:
@@ -36,15 +46,15 @@ class GroupChanges:
         self.requests: dict[int, wire.WaitingRequest] = {}
         """To an admin: who asks to be let in, by the account on the server."""
 
-    def make_invite(self, uses: int, until_ms: int, role: Role = Role.MEMBER) -> Ticket[bytes]:
+    def make_invite(self, uses: int, lives_ms: int, role: Role = Role.MEMBER) -> Ticket[bytes]:
         """The token of a link whose bearer reads at once; only this device and its bearer ever have it."""
-        return follow(self._make_invite(uses, until_ms, role))
+        return follow(self._make_invite(uses, lives_ms, role))
 
-    def _make_invite(self, uses: int, until_ms: int, role: Role) -> Steps[bytes]:
+    def _make_invite(self, uses: int, lives_ms: int, role: Role) -> Steps[bytes]:
         yield from self._wait_ready()
         context, secret = self._context, self._context.entropy(INVITE_SECRET_BYTES)
         keys = InviteKeys.of(secret)
-        shown_hash = invite_token_hash(keys.shown)
+        shown_hash, until_ms = invite_token_hash(keys.shown), context.now_ms() + lives_ms
 
         def make() -> wire.MakeGroupInvite:
             return wire.MakeGroupInvite(0, context.own.invite(keys, uses, until_ms, role, context.now_ms()), shown_hash)
@@ -97,6 +107,22 @@ class GroupChanges:
         yield from self._context.append(make)
         if self._context.copy.is_member:
             yield from self._wait_epoch()
+
+    @property
+    def askers(self) -> tuple[Asker, ...]:
+        group_id = self._context.copy.chain.group_id
+        asking = [(account, decode_joiner(each.joiner)) for account, each in self.requests.items()]
+        return tuple(
+            Asker(
+                account,
+                joiner.name.decode(errors="replace"),
+                ids.request_words_of(group_id, ids.account_id_of(joiner.sign_key)),
+            )
+            for account, joiner in asking
+        )
+
+    def look_who_asks(self) -> Ticket[None]:
+        return follow(self.list_requests())
 
     def list_requests(self) -> Steps[None]:
         found = yield from self._context.server.ask(wire.ListRequests(0), wire.Requests)

@@ -36,6 +36,8 @@ class Entering:
         )
         taken = yield from self._context.server.ask(wire.AppendKey(0, content), wire.KeyTaken)
         self.wants_recovery = True
+        self._context.keys.founds = False
+        self._context.keys.save()
         return taken
 
     def _bring_own(self) -> Steps[SealingKey]:

@@ -27,6 +27,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     head: Hex32 = "0" * 64
     ended: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
     invite: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    founds: bool = False
 
 
 class Keystore:
@@ -43,6 +44,8 @@ class Keystore:
         """Accounts, devices and invites, whatever chain is shown."""
         self.invite = None if kept.invite is None else bytes.fromhex(kept.invite)
         """The token of a member's link, until its use stands in the chain."""
+        self.founds = kept.founds
+        """The server's first account, until the group stands that it founds."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy) -> Keystore:
@@ -68,6 +71,7 @@ class Keystore:
         """Whole, or as it was. Raises IdentityProblem."""
         if self._path is None:
             return
+        self._take_in(self._path)
         kept = _OnDisk(
             self.device_secret.hex(),
             None if self.group_id is None else self.group_id.hex(),
@@ -75,8 +79,19 @@ class Keystore:
             self.head.hex(),
             tuple(sorted(each.hex() for each in self.ended)),
             None if self.invite is None else self.invite.hex(),
+            self.founds,
         )
         try:
             replace_whole(self._path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
+
+    def _take_in(self, path: Path) -> None:
+        """What another program of this home has seen meanwhile is not forgotten."""
+        try:
+            kept = msgspec.json.decode(path.read_bytes(), type=_OnDisk)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return
+        self.ended |= {bytes.fromhex(each) for each in kept.ended}
+        if kept.height > self.height:
+            self.height, self.head = kept.height, bytes.fromhex(kept.head)

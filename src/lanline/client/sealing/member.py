@@ -13,6 +13,7 @@ from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.secrets import Secrets
+from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
@@ -86,6 +87,23 @@ class GroupMember:
         if self._is_shorter:
             return "The server was put back to an older state of the group. Nothing is sealed on it."
         return self.copy.problem
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more comes of what this device does by itself, as long as nobody else does anything."""
+        if self._flow is not None or self._context.person is None:
+            return False
+        if self.refusal or self.problem:
+            return True
+        if self._is_groupless:
+            return not self._context.person.founds
+        return self.is_current and self._next_steps(self._context.person) is None
+
+    @property
+    def words(self) -> bytes:
+        """Behind the words by which an admin knows the request of this device."""
+        account_id = ids.account_id_of(self.copy.signer.public_bytes)
+        return ids.request_words_of(self.copy.chain.group_id, account_id)
 
     @property
     def is_current(self) -> bool:

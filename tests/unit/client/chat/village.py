@@ -212,12 +212,13 @@ class Village:
         self.house.settle()
         for home in self.homes:
             key = home.name.encode().ljust(32, b".")
-            home.keys = DeviceKeys(Keystore.in_memory(chance(32)), key, chance, founds=home is self.homes[0])
+            home.keys = DeviceKeys(Keystore.in_memory(chance(32)), key, chance)
+            home.keys.store.founds = home is self.homes[0]
         self.homes[0].token = token.result()
         founder = Process(self.homes[0])
         self.homes[0].processes.append(founder)
         self.rest_until(lambda: founder.member.copy.sealing_epoch() is not None)
-        made = founder.member.changes.make_invite(9, self.house.clock.now_ms() + 10**9)
+        made = founder.member.changes.make_invite(9, 10**9)
         self.rest_until(lambda: made.is_settled)
         for home in self.homes[1:]:
             assert home.keys is not None

@@ -232,7 +232,7 @@ class Town:
         return device
 
     def link(self, maker: Device, uses: int = 5) -> bytes:
-        return self.done(maker.member.changes.make_invite(uses, self.house.clock.now_ms() + 3_600_000))
+        return self.done(maker.member.changes.make_invite(uses, 3_600_000))
 
     def close(self) -> None:
         for device in self.devices:
