@@ -21,6 +21,7 @@ from lanline.errors import (
     StorageUnusable,
 )
 from lanline.model.logs import LogId
+from lanline.sqlsteps import newest_number
 from lanline.storage.sqlite import connection, engine, migration
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -118,7 +119,9 @@ def test_invitations_of_whom_nobody_knows_who_made_them_rest_on_an_owner_of_the_
 def test_migration_that_fails_leaves_what_was(older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = tmp_path / "steps"
     shutil.copytree(migration.MIGRATIONS, steps)
-    (steps / "0005_wrong.sql").write_text("DROP TABLE settings;\nCREATE TABLE accounts (id);\n")
+    (steps / f"{newest_number(steps) + 1:04}_wrong.sql").write_text(
+        "DROP TABLE settings;\nCREATE TABLE accounts (id);\n"
+    )
     for module in (migration, engine):
         monkeypatch.setattr(module, "MIGRATIONS", steps)
     before = schema(older / FILE_NAME)

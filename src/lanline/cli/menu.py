@@ -37,7 +37,7 @@ _NEWCOMER = (
 
 
 def show_menu(home: Path) -> None:
-    from lanline.client.chat.pin import read_pin
+    from lanline.client.pin import read_pin
 
     folder = home_folder(home)
     while True:

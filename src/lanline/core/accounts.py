@@ -111,7 +111,7 @@ class SetBanned(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not yourself.")
         reason = " ".join(safe_line(self.reason).split())[:_MAX_REASON_CHARS]
         before = known_account(transaction, self.account)
-        return _alter(transaction, by, before, msgspec.structs.replace(before, is_banned=self.is_banned), reason)
+        return alter(transaction, by, before, msgspec.structs.replace(before, is_banned=self.is_banned), reason)
 
 
 class SetAdmin(Command[None], frozen=True):
@@ -122,7 +122,7 @@ class SetAdmin(Command[None], frozen=True):
         by.check_admin()
         before = known_account(transaction, self.account)
         after = msgspec.structs.replace(before, is_admin=self.is_admin)
-        outcome, changes = _alter(transaction, by, before, after)
+        outcome, changes = alter(transaction, by, before, after)
         if before.is_admin and not after.is_admin:
             changes = [*changes, *_give_lobby_up(transaction, before.id, by)]
         return outcome, changes
@@ -156,9 +156,7 @@ class RevokeDevice(Command[None], frozen=True):
         return None, (DeviceChanged(revoked),)
 
 
-def _alter(
-    transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = ""
-) -> Decision[None]:
+def alter(transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = "") -> Decision[None]:
     if not by.actor.is_operator and _rules(before) and not _rules(after):
         _check_others_rule(transaction, before.id)
     if after.is_banned or (before.is_admin and not after.is_admin):
