@@ -10,6 +10,7 @@ from lanline.client.chat.conversations import room_title
 from lanline.client.chat.events import EarlierReceived, NodeEvent
 from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, NodeState, RoomListing
 from lanline.client.node import protocol as do
+from lanline.client.node.films import FilmCommand, film_result
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
 from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
@@ -31,6 +32,8 @@ class Service:
 
     async def result_of(self, command: do.AnyCommand) -> do.Result:
         try:
+            if isinstance(command, FilmCommand):
+                return await film_result(self._client, command)
             return await self._result_of(command)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))

@@ -32,6 +32,7 @@ from lanline.ticket import Ticket
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.entries import Committed, Place
+from lanline.wire.chat.films import PutFilmPiece
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
 from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_client_message, encode_message
 from lanline.wire.chat.signin import Hello, Join, SignIn
@@ -41,7 +42,7 @@ T = TypeVar("T")
 Address = tuple[str, int]
 Handler = Callable[["Session", Any], None]
 
-_BULK_MESSAGES = (PutBlob, GetBlob)
+_BULK_MESSAGES = (PutBlob, GetBlob, PutFilmPiece)
 _MAX_MESSAGES_BEFORE_SIGN_IN = 16
 _MAX_REQUESTS_UNANSWERED = 64
 _MAX_BLOB_BYTES_UNCOMMITTED = 2 * 1024 * 1024

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from lanline.errors import InvalidInput, ProtocolViolation
-from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, signin
+from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, films, signin
 
 ClientMessage = (
     signin.Hello
@@ -44,6 +44,7 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | films.FromClient
 )
 
 ServerMessage = (
@@ -70,6 +71,7 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
