@@ -54,6 +54,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
 }
 IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
 """A minute for each attack is as long as all the rest together."""
+FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
 RUNS = 2
@@ -63,6 +64,8 @@ QUICK_SECONDS = 2.0
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     wanted = _parse(arguments)
+    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
+    folder = wanted.out or (None if wanted.quick else DOCS)
     options = Options(
         contenders=wanted.contenders,
         seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
@@ -72,9 +75,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=wanted.seed,
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
+        earlier=folder / FIGURES if wanted.add and folder is not None else None,
     )
-    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
-    folder = wanted.out or (None if wanted.quick else DOCS)
     facts = conditions(arguments)
     for name in wanted.only:
         section = asyncio.run(PARTS[name](options))
@@ -86,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / "benchmarks.md", section, facts)
-    write_figures(folder / "benchmarks.json", section, facts)
+    write_figures(folder / FIGURES, section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
     if section.name == video.NAME:
@@ -110,6 +112,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
     parser.add_argument(
         "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

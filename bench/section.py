@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -23,6 +24,8 @@ class Options:
     """How long each attack of strangers lasts, when it was said."""
     attacks: Sequence[str] = ()
     """Which of them; none named: all."""
+    earlier: Path | None = None
+    """Figures of strangers that were measured before, to stand beside those of this run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ class RefusalCode(IntEnum):
     STORAGE_FULL = 14
     NOT_FOUND = 15
     UNKNOWN_DEVICE = 16
+    STALE_CHAIN = 17
+    STALE_KEYS = 18
 
 
 class LanlineError(Exception):

@@ -36,18 +36,16 @@ def agent(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     if context.invoked_subcommand is not None:
         return
-    from lanline.client.chat.pin import joined_pin
-    from lanline.client.node.process import HomeNode, linger_s
-    from lanline.client.node.start import stop_node
+    from lanline.client.node.process import HomeNode, linger_s, run_for_good
+    from lanline.client.pin import joined_pin
 
     folder = home_folder(home).absolute()
     if background >= 0:
         _run_in_background(HomeNode(folder, linger_s=linger_s()), background)
         return
     joined_pin(folder)
-    stop_node(folder)  # one that was started by another program, and would end
     with contextlib.suppress(KeyboardInterrupt):
-        run(HomeNode(folder, linger_s=None).run(lambda: show_line("This home stays connected. Ctrl+C ends it.")))
+        run(run_for_good(folder, lambda: show_line("This home stays connected. Ctrl+C ends it.")))
 
 
 def _run_in_background(node: object, descriptor: int) -> None:

@@ -15,7 +15,7 @@ from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, ServerKeyChanged
 
 if TYPE_CHECKING:
-    from lanline.client.chat.joining import Joined
+    from lanline.client.joining import Joined
 
 
 def join(
@@ -55,7 +55,7 @@ def join(
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
-    from lanline.client.chat.joining import check_joinable, join_server
+    from lanline.client.joining import check_joinable, join_server
     from lanline.client.node.start import stop_node
 
     limit_s = checked_timeout(timeout)
@@ -77,7 +77,7 @@ def join(
 
 def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
     """None where it is known already. Raises InvalidInput, ServerKeyChanged, ServerUnreachable: nothing was sent."""
-    from lanline.client.chat.joining import meet_server
+    from lanline.client.joining import meet_server
 
     key = run(meet_server(folder, server, name, limit_s), on_uvloop=False)
     if key is None:

@@ -220,18 +220,18 @@ class SignIn:
         with attempt:
             known = yield from core.store.read(lambda view: view.accounts.password_hash(account.id)).wait()
             if known is not None:  # the first one: the key of a device is enough
-                is_right = yield from core.passwords.verify(asked.old, known).wait()
+                is_right = yield from core.passwords.verify(asked.old, known, is_member=True).wait()
                 attempt.note(is_right=is_right)
                 if not is_right:
                     raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
-        password_hash = yield from core.passwords.hash(asked.new).wait()
+        password_hash = yield from core.passwords.hash(asked.new, is_member=True).wait()
         yield from core.decide(actor, _PutOwnPassword(password_hash, known)).wait()
 
     def set_password(self, actor: Actor, asked: SetPassword) -> Steps[None]:
         self._core.accounts.check_admin(actor.account)
         account = self._core.accounts.known(asked.account)
         check_new_password(asked.password, account.name)
-        password_hash = yield from self._core.passwords.hash(asked.password).wait()
+        password_hash = yield from self._core.passwords.hash(asked.password, is_member=True).wait()
         yield from self._core.decide(actor, _PutPassword(account.id, password_hash)).wait()
 
 

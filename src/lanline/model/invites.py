@@ -38,6 +38,8 @@ class Invite(msgspec.Struct, frozen=True):
     creator: AccountId | None
     """None: made by the server itself, at its first start."""
     created_ms: int
+    invite_id: bytes | None = None
+    """In the chain of the group; None: it lets in to ask only."""
 
     def is_usable(self, now_ms: int) -> bool:
         return self.uses_left > 0 and not self.is_expired(now_ms)

@@ -11,7 +11,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +59,12 @@ class OpenFile:
     def read(self, offset: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, offset)
 
+    def part(self, number: int) -> bytes:
+        """Raises RecordMissing where another film was written over this one: players open it anew then."""
+        if _identity(os.fstat(self._descriptor)) != self.identity:
+            raise RecordMissing("This film is another one now.")
+        return self.index.part_bytes(number, self.read)
+
     def hold(self) -> bool:
         """False when it is closed already. By any thread, as the next."""
         with self._lock:
@@ -83,10 +89,13 @@ class OpenFilm:
 class FilmFolder:
     """`hand_over` gets a function to call where results are wanted; an event loop's `call_soon_threadsafe` is one."""
 
-    def __init__(self, data: Path, hand_over: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self, data: Path, hand_over: Callable[[Callable[[], None]], object], workers: Executor | None = None
+    ) -> None:
         self.path = data / FOLDER
         self._hand_over = hand_over
-        self._workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="films")
+        self._workers = workers or ThreadPoolExecutor(_THREADS, thread_name_prefix="films")
+        self._writer = workers or ThreadPoolExecutor(1, thread_name_prefix="film uploads")
         self._known: OrderedDict[Identity, FilmFile] = OrderedDict()
         self._open: OrderedDict[Identity, OpenFile] = OrderedDict()
         self._parts: OrderedDict[tuple[Identity, int], Ticket[bytes]] = OrderedDict()
@@ -95,13 +104,21 @@ class FilmFolder:
         self.parts_read = self.parts_given = 0
 
     def close(self) -> None:
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._workers, self._writer):
+            threads.shutdown(wait=True, cancel_futures=True)
         for file in self._open.values():
             file.release()
         self._open.clear()
 
-    def run(self, work: Callable[[], T], finish: Callable[[T], T] = lambda found: found) -> Ticket[T]:
+    def run(self, work: Callable[[], T]) -> Ticket[T]:
+        """Off the loop, one after the other: the pieces of an upload come in order."""
+        return self._run_on(self._writer, work, lambda found: found)
+
+    def _run(self, work: Callable[[], T], finish: Callable[[T], T] = lambda found: found) -> Ticket[T]:
         """Off the loop; `finish` runs on it."""
+        return self._run_on(self._workers, work, finish)
+
+    def _run_on(self, threads: Executor, work: Callable[[], T], finish: Callable[[T], T]) -> Ticket[T]:
         ticket: Ticket[T] = Ticket()
 
         def attempt() -> None:
@@ -114,13 +131,13 @@ class FilmFolder:
                 outcome = problem
             self._hand_over(lambda: ticket.settle(_finished(outcome, finish)))
 
-        self._workers.submit(attempt)
+        threads.submit(attempt)
         return ticket
 
     # What there is.
 
     def library(self) -> Ticket[Library]:
-        return self.run(self._library)
+        return self._run(self._library)
 
     def _library(self) -> Library:
         films: dict[str, list[FilmFile]] = {}
@@ -174,7 +191,7 @@ class FilmFolder:
 
     def open(self, name: str) -> Ticket[OpenFilm]:
         """Its files are held until `close_film`. Raises RecordMissing, MediaProblem."""
-        return self.run(lambda: self._open_film(name), self._keep_open)
+        return self._run(lambda: self._open_film(name), self._keep_open)
 
     def _open_film(self, name: str) -> OpenFilm:
         files: dict[int, OpenFile] = {}
@@ -221,7 +238,7 @@ class FilmFolder:
         if ticket is None or ticket.problem is not None:
             self.parts_read += 1
             file.hold()
-            ticket = self._parts[key] = self.run(lambda: file.index.part_bytes(number, file.read))
+            ticket = self._parts[key] = self._run(lambda: file.part(number))
             ticket.when_settled(lambda settled: self._on_read(file, number, settled))
         self._parts.move_to_end(key)
         return ticket

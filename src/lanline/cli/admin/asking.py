@@ -68,8 +68,8 @@ def _way_of_operator(folder: DataFolder) -> Way:
 
 
 def _way_of_home(home: Path) -> Way | None:
-    from lanline.client.chat.pin import read_pin
     from lanline.client.home import Home
+    from lanline.client.pin import read_pin
 
     pin = read_pin(home)
     if pin is None or pin.fingerprint is None:
@@ -84,7 +84,7 @@ def ask_server(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
 
 async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
     from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.pin import KnownServer
+    from lanline.client.pin import KnownServer
 
     async with ChatClient.with_key(way.identity, KnownServer(way.host, way.port, way.fingerprint)) as client:
         await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lanline.client.smtp.accounts import Account, PasswordSource
     from lanline.client.smtp.outbox import Outbox, Route
     from lanline.client.smtp.sending import Passage
-    from lanline.proto.smtp.client import Patience
+    from lanline.proto.smtp.events import Patience
 
 _Options = TypeVar("_Options")
 
@@ -249,7 +249,7 @@ def passage(chosen: Way, timeout_s: float | None) -> Passage:
 
 
 def patience(timeout_s: float | None) -> Patience:
-    from lanline.proto.smtp.client import Patience
+    from lanline.proto.smtp.events import Patience
 
     if timeout_s is None:
         return Patience()

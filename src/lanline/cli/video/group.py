@@ -6,7 +6,9 @@ import typer
 
 from lanline.cli.video.library import library
 from lanline.cli.video.play import play
+from lanline.cli.video.prepare import prepare
 from lanline.cli.video.serve import serve
+from lanline.cli.video.upload import upload
 from lanline.cli.video.watch import watch
 
 app = typer.Typer(
@@ -18,3 +20,5 @@ app.command()(serve)
 app.command()(watch)
 app.command()(library)
 app.command()(play)
+app.command()(prepare)
+app.command()(upload)

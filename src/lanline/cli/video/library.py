@@ -30,14 +30,14 @@ def library(
     lanline video library
     lanline video library --json
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    found = at_server(home, timeout, _listed)
+    found = at_server(home, timeout, listed)
     if json:
-        _show_json(found)
+        show_library_json(found)
     else:
         show_library(found)
 
 
-def _listed(call: NodeCall) -> FilmsListed:
+def listed(call: NodeCall) -> FilmsListed:
     from lanline.client.node.films import FilmsListed, ListFilms
 
     found = call.ask(ListFilms())
@@ -89,7 +89,7 @@ def _tell_strange(strange: tuple[str, ...]) -> None:
         show_note(f"Not called as films are, which is {PATTERN}: {shown}.")
 
 
-def _show_json(found: FilmsListed) -> None:
+def show_library_json(found: FilmsListed) -> None:
     from lanline.cli.admin.asking import show_json
 
     show_json(

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_BUFFER_FRAMES = 5
+_SHOWN = ("window", "terminal", "null")
+"""Sinks that are no file."""
 
 
 def watch(
@@ -106,7 +108,8 @@ def watch(
         place = _place(link, server_host, server_port, expanded(home))
         stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats)
         player = _player(sink) if audio else None
-        view = Viewed(stage, timeout, stats or sink == "window", player, duration, give_up)
+        records = sink not in _SHOWN
+        view = Viewed(stage, timeout, stats or sink == "window", player, duration, give_up, records)
         own = None if listen_host == ALL_ADDRESSES else listen_host
         run(_watch_sealed(place, own, listen_port, expanded(home), audio, view))
 
@@ -139,6 +142,7 @@ class Viewed:
     open_player: Callable[[], SoundPlayer] | None = None
     duration_s: float | None = None
     give_up_s: float | None = None
+    records: bool = False
 
 
 async def _watch_sealed(
@@ -152,7 +156,7 @@ async def _watch_sealed(
     from lanline.client.home import Home
     from lanline.client.video.sealedwatch import SealedWatch
 
-    feed = SealedWatch(Home(home), *place, wants_sound=wants_sound)
+    feed = SealedWatch(Home(home), *place, wants_sound=wants_sound, records=view.records)
     try:
         await feed.start(listen_host, listen_port)
         await _view(feed, view)

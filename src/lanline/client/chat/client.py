@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
-from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.pin import KnownServer, joined_pin
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
-from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
+from lanline.client.pin import KnownServer, joined_pin
+from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
 from lanline.errors import LanlineError, ServerUnreachable
 from lanline.transport.dialer import Dialer
@@ -48,7 +46,7 @@ class ChatClient:
         self._running: asyncio.Task[None] | None = None
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
-        self.node.subscribe(self._on_event)
+        self.node.subscribe(lambda _: self._has_changed.set())
 
     @classmethod
     def at_home(cls, folder: Path) -> ChatClient:
@@ -59,7 +57,7 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        node = ChatNode(LoopClock(), os.urandom, history, AsDevice())
+        node = ChatNode(LoopClock(), history, AsDevice())
         return cls(node, history, identity, server)
 
     @classmethod
@@ -68,7 +66,7 @@ class ChatClient:
     ) -> ChatClient:
         """With any key and no folder, remembering nothing: the operator's commands, a first join."""
         history = History.in_memory()
-        node = ChatNode(LoopClock(), os.urandom, history, way or AsDevice(), follows_all=follows_all)
+        node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all)
         return cls(node, history, identity, server)
 
     @property
@@ -82,7 +80,7 @@ class ChatClient:
         return self
 
     def _begin(self, caller: Caller) -> None:
-        self._connector = Connector(self.node, caller, self._server, self.node.tell)
+        self._connector = Connector(self.node, caller, self._server)
         self._running = asyncio.create_task(self._connector.run())
         self._running.add_done_callback(lambda _: self._has_changed.set())
 
@@ -181,13 +179,5 @@ class ChatClient:
             else:
                 answered.set_result(answer)
 
-        self.node.request(message, on_answer)
+        self.node.line.request(message, on_answer)
         return await answered
-
-    # Events.
-
-    def _on_event(self, _event: NodeEvent) -> None:
-        self._has_changed.set()
-
-    def subscribe(self, listener: Callable[[NodeEvent], None]) -> Callable[[], None]:
-        return self.node.subscribe(listener)

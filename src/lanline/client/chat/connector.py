@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
-from lanline.client.chat import events
-from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.pin import KnownServer
-from lanline.client.chat.values import MessageState
+from lanline.client.pin import KnownServer
+from lanline.client.view import events
+from lanline.client.view.events import NodeEvent
+from lanline.client.view.values import MessageState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
@@ -54,9 +53,7 @@ class Caller(Protocol):
 
 
 class Connector:
-    def __init__(
-        self, node: ChatNode, caller: Caller, server: KnownServer, tell: Callable[[NodeEvent], None] = lambda _: None
-    ) -> None:
+    def __init__(self, node: ChatNode, caller: Caller, server: KnownServer) -> None:
         self.server = server
         """With the key that it showed, where none was known."""
         self.last_problem = ""
@@ -64,7 +61,6 @@ class Connector:
         self.failed_calls = 0
         self._node = node
         self._caller = caller
-        self._tell = tell
         self._is_over_udp = True
         self._pause_s = FIRST_PAUSE_S
         self._least_pause_s = 0.0
@@ -150,7 +146,7 @@ class Connector:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         self._least_pause_s = 0.0
         self.failed_calls += 1
-        self._tell(events.CallFailed(self.last_problem, pause_s))
+        self._node.tell(events.CallFailed(self.last_problem, pause_s))
         await asyncio.sleep(pause_s)
 
     # What the node tells.

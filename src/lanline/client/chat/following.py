@@ -1,23 +1,31 @@
 """Owns how this device reads its logs: what it follows, what has arrived, how far it has read, and what it reports.
 
 Not what the server says of the conversations: `conversations`. Entries go to the disk before anything is told of them.
+
+When the server was restored from a backup, a log that was opened before is *unproven*: its number, its sequence numbers
+and its cursors may mean something else now. This device's copy is compared with the server's, backwards, until an entry
+is found that both have in the same place. What is beyond that entry is set aside, and the person is told.
 """
 
 from __future__ import annotations
 
-from lanline.client.chat import events
+from collections.abc import Callable
+
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.copies import Comparison, restored_news
 from lanline.client.chat.messages import OwnMessages, message_of_entry
 from lanline.client.chat.session import Answer
+from lanline.client.view import events
 from lanline.clock import Timer
-from lanline.errors import HistoryProblem, ProtocolViolation
+from lanline.errors import HistoryProblem, ProtocolViolation, RequestRefused
 from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
 
 FETCHED_AT_FIRST = 10_000
 """Of a log that is new to this device; older is read when somebody asks for it."""
+PIECE = 200
+"""Of entries that are compared at once."""
 REPORT_EVERY_S = 0.25
+_LEAST_PAUSE_S = 1.0
 _MAX_CURSORS = 1000
 
 
@@ -102,14 +110,13 @@ class LogReader:
 
     # What is told once all that was said meanwhile is here.
 
-    def catching_up(self) -> set[int]:
-        """The logs of which something is still on its way."""
-        tracks = self._conversations.tracks
-        return {
-            track.shown.log
-            for track in tracks
-            if track.following is Following.CATCHING_UP or track.shown.log in self._comparison.under_way
-        }
+    @property
+    def catching_up(self) -> set[int] | None:
+        """The logs of which something is still on its way; None before it is known which logs there are."""
+        if not self._line.is_synchronized:
+            return None
+        following = [each.shown.log for each in self._conversations.tracks if each.following is Following.CATCHING_UP]
+        return self._comparison.under_way.union(following)
 
     def set_audience(self, *, is_there: bool) -> None:
         """What a restored server has lost is told once: not while nobody is there to hear it."""
@@ -119,14 +126,14 @@ class LogReader:
 
     def _tell_lost(self) -> None:
         """What a restored server has lost, once all that is followed has caught up."""
-        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up():
+        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up:
             return
-        if (news := restored_news(self._lost)) is not None:
+        if (news := self._lost.take_news()) is not None:
             self._tell(news)
 
     # Earlier entries, on demand.
 
-    def read_earlier(self, log: int, limit: int) -> None:
+    def read_earlier(self, log: int, limit: int = 200) -> None:
         """Fetches from the server what precedes this device's copy. `EarlierReceived` follows, once for all who ask."""
         if log in self._asked_earlier:
             return
@@ -191,6 +198,64 @@ class LogReader:
         except HistoryProblem as problem:
             # Told to the server all the same: nobody would come back to it.
             self._tell(events.HistoryFailed(str(problem)))
+
+
+class Comparison:
+    """Finds the last entry that this device and a restored server have in common, by reading backwards."""
+
+    def __init__(self, context: NodeContext, conversations: Conversations, on_proven: Callable[[Track], None]) -> None:
+        self._lost = context.lost
+        self._clock = context.clock
+        self._line = context.line
+        self._conversations = conversations
+        self._on_proven = on_proven
+        self.under_way: set[int] = set()
+
+    def begin(self, track: Track) -> None:
+        """`on_proven` follows, now or later; not when the link ends before."""
+        log = track.shown.log
+        if log not in self.under_way:
+            self.under_way.add(log)
+            self._look(log, min(track.shown.delivered, track.shown.head))
+
+    def _look(self, log: int, through: int) -> None:
+        track = self._conversations[log]
+        if through <= track.shown.first:
+            self._finish(track, 0)
+        else:
+            message = ReadBefore(0, log, through + 1, PIECE)
+            self._line.request(message, lambda answer: self._on_answer(log, through, answer))
+
+    def _on_answer(self, log: int, through: int, answer: Answer) -> None:
+        match answer:
+            case EarlierEntries(_, _, entries):
+                self._compare(log, through, entries)
+            case RequestRefused():
+                pause_s = max(answer.retry_after_s, _LEAST_PAUSE_S)
+                self._clock.call_later(pause_s, lambda: self._begin_again(log))
+            case _:
+                self.under_way.discard(log)  # the link has ended; the next one begins anew
+
+    def _begin_again(self, log: int) -> None:
+        """From the beginning: there may be another link by now, and another server."""
+        self.under_way.discard(log)
+        track = self._conversations.get(log)
+        if track is not None and not track.is_proven and track.shown.is_open:
+            self.begin(track)
+
+    def _compare(self, log: int, through: int, entries: tuple[LogEntry, ...]) -> None:
+        for expected, entry in zip(range(through, 0, -1), reversed(entries), strict=False):
+            if entry.sequence != expected:
+                raise ProtocolViolation("it left a gap in what was said earlier")
+            if self._lost.identity(log, expected) == (entry.entry_id, entry.account, entry.time_ms):
+                self._finish(self._conversations[log], expected)
+                return
+        self._look(log, through - len(entries) if entries else 0)
+
+    def _finish(self, track: Track, agreed: int) -> None:
+        self.under_way.discard(track.shown.log)
+        self._conversations.part(track, agreed)
+        self._on_proven(track)
 
 
 def _unreported(track: Track) -> LogCursor | None:

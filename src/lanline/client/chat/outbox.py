@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat import events
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
 from lanline.client.chat.sealing import seal
 from lanline.client.chat.session import Answer, ClientSession, refusal
-from lanline.client.chat.values import Message, MessageState, Person
+from lanline.client.view import events
+from lanline.client.view.values import Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.model.content import Content, check_content
@@ -61,11 +61,28 @@ class Outbox:
         self._is_sending = False
         self._openings: set[str] = set()
         """Nicknames whose conversation the server is asked to open."""
+        self._forgotten: dict[bytes, Message] = {}
+
+    # What is in it.
+
+    @property
+    def messages(self) -> list[Message]:
+        """What is queued or refused, in the order it was typed."""
+        return [message_of_row(row, self._conversations.account) for row in self._rows.all()]
+
+    def find(self, entry_id: bytes) -> Message | None:
+        """Also a refused one that was taken off the show, for whoever still waits to hear what became of it."""
+        row = self._rows.find(entry_id)
+        return self._forgotten.get(entry_id) if row is None else message_of_row(row, self._conversations.account)
 
     # In.
 
     def say(self, target: int | str, content: Content, entry_id: bytes) -> Message:
-        """It is on the disk when this returns. An id that waits here already is not queued again."""
+        """To a log, or to a `#room` or nickname. It is on the disk when this returns, and goes out as soon as it can.
+
+        Under an id that was said already it is said once. Raises InvalidInput for what no server would take, and
+        HistoryProblem when the disk does not take it.
+        """
         check_content(content)
         suite, sealed = seal(content)
         log, destination = self._destination(target)
@@ -88,11 +105,20 @@ class Outbox:
         return target if track.shown.is_open else None, track.shown.title
 
     def say_again(self, entry_id: bytes) -> None:
+        """Queue a refused message anew, behind all others."""
         row = self._rows.find(entry_id)
         if row is not None and self._rows.requeue(entry_id):
             self._own.note_queued(entry_id)
             self._tell(events.MessageStateChanged(row.log, entry_id, MessageState.QUEUED))
             self.send()
+
+    def forget(self, entry_id: bytes) -> None:
+        """Take a refused message off the show."""
+        message = self.find(entry_id)
+        if message is not None and message.state is MessageState.REFUSED:
+            self._forgotten[entry_id] = message
+            self._rows.forget(entry_id)
+            self._tell(events.MessageForgotten(entry_id))
 
     # Links.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat.values import Unreadable
+from lanline.client.view.values import Unreadable
 from lanline.errors import InvalidInput
 from lanline.model.content import Content, check_content
 

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from lanline.client.chat.values import NodeState
 from lanline.client.node.films import CloseFilm, FilmBytes, FilmOpened, OpenFilm, ReadFilm
 from lanline.client.node.protocol import AnyCommand, Result
+from lanline.client.view.values import NodeState
 from lanline.client.view.view import View
 from lanline.errors import LinkError, RefusalCode, RequestRefused
 from lanline.proto.films.playing import PieceRequest, Playing

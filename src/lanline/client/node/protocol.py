@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import msgspec
 
 from lanline import errors
-from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.node.films import FilmCommand, FilmResult
+from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.view.view import Change, Problem
-from lanline.errors import LanlineError, ProtocolViolation, RefusalCode, RequestRefused
+from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
@@ -195,6 +195,9 @@ AnyCommand = (
     | SetBanned | ChangePassword | Deregister | Stop | FilmCommand
 )  # fmt: skip
 
+ASKED_ONCE = (CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
+"""What a face does not ask again by itself when the node has ended before the answer: it may have been done."""
+
 
 # Answers.
 
@@ -312,6 +315,10 @@ class Frames:
             value = bytes(self._buffer[_LENGTH_BYTES : _LENGTH_BYTES + size])
             del self._buffer[: _LENGTH_BYTES + size]
             yield value
+
+
+def unanswered() -> LinkNotOpen:
+    return LinkNotOpen("The process that owns this home has ended before it answered. See whether it was done.")
 
 
 def error_of(problem: Problem) -> LanlineError:

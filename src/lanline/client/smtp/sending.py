@@ -24,7 +24,8 @@ from lanline.errors import (
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
 from lanline.model.mail.server import Credentials, Server, SignIn
-from lanline.proto.smtp.client import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit, Offer, Patience
+from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, Patience
+from lanline.proto.smtp.offer import MessageUnfit, Offer
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session, Watch

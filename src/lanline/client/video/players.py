@@ -19,6 +19,8 @@ _READ_BYTES = 4096
 
 
 class Encoders(Protocol):
+    steady: frozenset[int]
+
     def want(self, rungs: frozenset[int]) -> None: ...
 
     def request_key(self, rung: int) -> None: ...
@@ -26,6 +28,8 @@ class Encoders(Protocol):
 
 class Publishing(Protocol):
     def publish(self, rung: int, encoded: EncodedFrame) -> None: ...
+
+    def stand(self, rung: int, captured_at_us: int) -> None: ...
 
 
 class Players:
@@ -79,7 +83,9 @@ class Players:
 
     def _update(self) -> None:
         is_watched = any(session.state is State.PLAYING for session in self._sessions)
-        self._encoders.want(self._wanted | ({self._own_rung} if is_watched else set()))
+        played = frozenset({self._own_rung} if is_watched else ())
+        self._encoders.steady = played  # a player that is sent nothing takes that for an end
+        self._encoders.want(self._wanted | played)
 
     # As the publisher's encoders, and as the encoders' publisher.
 
@@ -102,6 +108,10 @@ class Players:
                     writer.write(data)
         assert self.publisher is not None
         self.publisher.publish(rung, encoded)
+
+    def stand(self, rung: int, captured_at_us: int) -> None:
+        assert self.publisher is not None
+        self.publisher.stand(rung, captured_at_us)
 
     async def close(self) -> None:
         if self._server is not None:

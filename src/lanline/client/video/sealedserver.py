@@ -99,7 +99,8 @@ class SealedServer:
     def _prepare(self, source: Source, layout: Layout, sound: SoundSource | None) -> None:
         self.size, self.fps = source.size, source.fps
         plans = self._plans(source)
-        self._rung_names = [_name_of(plan, source.fps) for plan in plans]
+        names = [_name_of(plan, source.fps) for plan in plans]
+        self._rung_names = names + [f"{name} for recordings" for name in names]
         encoders = RungEncoders(plans, lambda rung: self._encoder(plans, rung), layout)
         core = Publisher(
             plans,

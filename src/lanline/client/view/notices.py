@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lanline.client.chat.events import (
+from lanline.client.view.events import (
     CallFailed,
     ConnectionLost,
     ConversationChanged,
@@ -19,8 +19,8 @@ from lanline.client.chat.events import (
     ServerSaid,
     SignedIn,
 )
-from lanline.client.chat.values import Conversation, NodeState
 from lanline.client.view.places import LOBBY
+from lanline.client.view.values import Conversation, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.rooms import Role
 

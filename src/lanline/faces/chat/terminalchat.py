@@ -31,8 +31,9 @@ from lanline.model.content import MAX_SAID_BYTES
 _WELCOME = "What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves."
 _GOODBYE_S = 3.0
 _ANSWER_S = 10.0
-"""What is typed behind a command that goes elsewhere waits for it; not for ever."""
+"""What is typed behind a command that goes elsewhere, or says something, waits for it; not for ever."""
 _MOVES = {"join", "create", "part", "query", "switch"}
+_SAYS = {"say", "me", "msg", "reply", "edit", "delete", "react", "again"}
 
 
 @contextlib.contextmanager
@@ -171,7 +172,7 @@ class TerminalChat:
         task = asyncio.create_task(self._runner.carry_out(parsed))
         self._tasks.add(task)
         task.add_done_callback(self._on_carried_out)
-        if parsed.command.name in _MOVES:
+        if parsed.command.name in _MOVES | _SAYS:
             await asyncio.wait([task], timeout=_ANSWER_S)
 
     def _on_carried_out(self, task: asyncio.Task[None]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lanline.client.chat.values import Message, MessageState
 from lanline.client.node.face import Face
 from lanline.client.view.rendering import shorten, words_of
+from lanline.client.view.values import Message, MessageState
 from lanline.client.view.view import View
 from lanline.errors import StillQueued
 

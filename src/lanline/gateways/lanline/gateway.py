@@ -9,6 +9,8 @@ from lanline.clock import Clock
 from lanline.core.changes import (
     AccountChanged,
     Appended,
+    BoxesGiven,
+    ChainGrew,
     Change,
     CursorMoved,
     DeviceChanged,
@@ -17,6 +19,7 @@ from lanline.core.changes import (
     MemberStepped,
     PasswordChanged,
     PresenceChanged,
+    RequestLeft,
     RoomChanged,
 )
 from lanline.core.core import Core
@@ -29,6 +32,7 @@ from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
 from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
+from lanline.gateways.lanline.groups import Groups
 from lanline.gateways.lanline.people import PeopleTable
 from lanline.gateways.lanline.requests import Requests
 from lanline.gateways.lanline.sendqueue import ClientLink
@@ -63,8 +67,9 @@ class LanlineGateway:
         self._people = PeopleTable(core, clock, self._signed_in)
         self._excess: Buckets[AccountId] = Buckets(_EXCESS_PER_S, _EXCESS_BURST)
         self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow)
+        self._groups = Groups(core, clock)
         requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
-        self._handlers = requests.handlers() | FilmRequests(core, films).handlers()
+        self._handlers = requests.handlers() | self._groups.handlers() | FilmRequests(core, films).handlers()
         self._tellers: Handlers = {
             Appended: self._publish,
             CursorMoved: self._tell_cursor,
@@ -75,12 +80,16 @@ class LanlineGateway:
             AccountChanged: self._note_account,
             DeviceChanged: self._note_device,
             PasswordChanged: self._note_password,
+            ChainGrew: self._groups.note_grown,
+            BoxesGiven: self._groups.note_given,
+            RequestLeft: self._groups.note_request,
         }
         core.stream.subscribe(self._on_changes)
 
     def open(self) -> None:
         """Once the core has read what is kept."""
         self._people.load()
+        self._groups.load(self._core.group)
 
     # Links.
 
@@ -153,6 +162,7 @@ class LanlineGateway:
             return
         del self._signed_in[session]
         self._catch_up.forget(session)
+        self._groups.forget(session)
         self._films.leave(session.actor)
         account = session.actor.account
         if not session.actor.is_operator:

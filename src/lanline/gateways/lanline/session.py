@@ -33,8 +33,10 @@ from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.entries import Committed, Place
 from lanline.wire.chat.films import PutFilmPiece
+from lanline.wire.chat.groups import GetBoxes, GetKeys, PutBoxes, PutKeys
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
 from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.pieces import Listing, pieces
 from lanline.wire.chat.signin import Hello, Join, SignIn
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ T = TypeVar("T")
 Address = tuple[str, int]
 Handler = Callable[["Session", Any], None]
 
-_BULK_MESSAGES = (PutBlob, GetBlob, PutFilmPiece)
+_BULK_MESSAGES = (PutBlob, GetBlob, PutKeys, GetKeys, PutBoxes, GetBoxes, PutFilmPiece)
 _MAX_MESSAGES_BEFORE_SIGN_IN = 16
 _MAX_REQUESTS_UNANSWERED = 64
 _MAX_BLOB_BYTES_UNCOMMITTED = 2 * 1024 * 1024
@@ -188,7 +190,7 @@ class Session:
 
     def _check_before_sign_in(self, channel: Channel, message: ClientMessage) -> None:
         if channel is not Channel.CHAT:
-            raise ProtocolViolation("files come after signing in")
+            raise ProtocolViolation("files and keys come after signing in")
         self._messages_before_sign_in += 1
         if self._messages_before_sign_in > _MAX_MESSAGES_BEFORE_SIGN_IN:
             raise ProtocolViolation("too much was said before signing in")
@@ -331,6 +333,15 @@ class Session:
             raise RequestRefused(RefusalCode.TOO_LARGE, "The answer is larger than a message may be.")
         if not self.queue.send(payload):
             self._host.fall_behind(self)
+
+    def send_listing(self, listing: Listing) -> None:
+        """All of it, and nothing else large before the client has read it: see `check_reads`."""
+        self.queue.is_greeting = True
+        try:
+            for piece in pieces(listing):
+                self.send(piece)
+        finally:
+            self.queue.is_greeting = False
 
     def send_framed(self, framed: bytes) -> None:
         """One message that goes to many."""

@@ -13,6 +13,7 @@ from lanline.storage.api import Transaction, View
 from lanline.storage.sqlite.accounts import SqliteAccounts, SqliteAccountsView
 from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSettings, SqliteSettingsView
 from lanline.storage.sqlite.connection import connect_reader, connect_writer
+from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
@@ -44,6 +45,7 @@ class SqliteView:
         self.rooms = SqliteRoomsView(connection)
         self.invites = SqliteInvitesView(connection)
         self.blobs = SqliteBlobsView(connection)
+        self.groups = SqliteGroupsView(connection)
         self.settings = SqliteSettingsView(connection)
 
 
@@ -54,6 +56,7 @@ class SqliteTransaction:
         self.rooms = SqliteRooms(connection)
         self.invites = SqliteInvites(connection)
         self.blobs = SqliteBlobs(connection)
+        self.groups = SqliteGroups(connection)
         self.settings = SqliteSettings(connection)
 
 

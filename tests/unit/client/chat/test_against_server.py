@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lanline.client.chat.values import Message, MessageState
+from lanline.client.view.values import Message, MessageState
 from lanline.model.content import Text
 from unit.client.chat.village import Home, Process, Village
 
@@ -36,7 +36,7 @@ def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:
     village.come_to_rest()
     for home in village.homes:
         for process in home.processes:
-            assert process.node.outbox == []
+            assert process.node.outbox.messages == []
         check_typed(home)
     check_alike(village)
 
@@ -59,8 +59,9 @@ def check_alike(village: Village) -> None:
 
 
 def messages(process: Process, title: str) -> list[Message]:
-    conversation = process.node.conversation_titled(title)
-    assert conversation is not None
+    track = process.node.conversations.titled(title)
+    assert track is not None
+    conversation = track.shown
     found = process.node.messages(conversation.log, last=10**6)
     assert [message.sequence for message in found] == list(range(1, conversation.head + 1))
     assert conversation.delivered == conversation.head

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lanline.client.chat import events
-from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.session import AsDevice, AsNewcomer
-from lanline.client.chat.values import NodeState
+from lanline.client.view import events
+from lanline.client.view.events import NodeEvent
+from lanline.client.view.values import NodeState
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
@@ -116,9 +116,9 @@ class Process:
         self._delivered: dict[int, int] = {}
         way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop")
         village = home.village
-        self.node = ChatNode(village.house.clock, village.chance.randbytes, self.history, way)
+        self.node = ChatNode(village.house.clock, self.history, way)
         self.node.subscribe(self._hear)
-        for each in self.node.conversations:
+        for each in self.node.conversations.all:
             assert each.delivered >= home.delivered.get(each.log, 0), "what was told is not on the disk"
 
     def _reach(self, _point: str) -> None:
@@ -175,7 +175,7 @@ class Home:
         text = f"{self.name} {len(self.typed)}"
         is_kept = False
         try:
-            process.node.say(destination, Text(text))
+            process.node.outbox.say(destination, Text(text), self.village.chance.randbytes(16))
             is_kept = True
         finally:
             self.typed.append((destination, text, is_kept))
@@ -239,8 +239,8 @@ class Village:
             case 5:
                 self.house.clock.pass_time(chance.random() * 0.3)
             case 6:
-                for each in process.node.conversations:
-                    process.node.mark_read(each.log, each.delivered)
+                for each in process.node.conversations.all:
+                    process.node.reader.mark_read(each.log, each.delivered)
             case _:
                 pass
 

@@ -19,7 +19,7 @@ from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Ver
 from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
-from lanline.proto.smtp.client import Patience
+from lanline.proto.smtp.events import Patience
 from lanline.transport.smtp.connecting import Interrupt
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody

@@ -45,8 +45,10 @@ class TerminalScreen:
         self._fitted = Size(0, 0)
         self._line = ""
         self._notice = ""
+        self._picture: Picture | None = None
 
     def show(self, picture: Picture) -> None:
+        self._picture = picture
         room, cleared = self._measured()
         size = _fitted(picture.size, *self._canvas.grid(room))
         if size != self._fitted:
@@ -83,7 +85,13 @@ class TerminalScreen:
         return b"\x1b[%d;1H\x1b[0m%b\x1b[K" % (cells.height, text)
 
     def keys(self) -> list[str]:
+        if self._picture is not None and self._has_changed():
+            self.show(self._picture)  # none may follow for a long time
         return [_ARROWS.get(key, key) for key in _KEY.findall(self._tty.keys().decode("ascii", "replace"))]
+
+    def _has_changed(self) -> bool:
+        cells, cell = self._tty.cells()
+        return self._tty.was_away or Room(Size(cells.width, max(1, cells.height - 1)), cell) != self._room
 
     def close(self) -> None:
         self._tty.write(self._canvas.erase())

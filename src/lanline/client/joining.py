@@ -10,12 +10,12 @@ import msgspec
 
 from lanline.client.chat import client as chat
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE
-from lanline.client.chat.events import NodeEvent, SignedIn
 from lanline.client.chat.history import History
-from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.chat.session import AsNewcomer
-from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
+from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.view.events import NodeEvent, SignedIn
+from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
 from lanline.errors import (
     AddressUnavailable,
@@ -96,7 +96,7 @@ async def join_server(
 
     way = AsNewcomer(nick, password, label, token)
     async with chat.ChatClient.with_key(identity, server, way=way) as client:
-        client.subscribe(watch)
+        client.node.subscribe(watch)
         await client.wait_signed_in(limit_s)
         event, met = signed_in[0], client.server
         pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
