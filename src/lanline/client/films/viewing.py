@@ -37,7 +37,7 @@ _TURN_S = 0.008
 _KEYS_EVERY_S = 0.05
 _BAR_EVERY_S = 0.5
 _EARLY_S = 0.004
-_WAIT_TOLD_S = 0.5
+_REMARK_S = 3.0
 
 
 class Figures(msgspec.Struct):
@@ -87,7 +87,7 @@ class FilmViewing:
         self._lines_now = self._generation = 0
         self._lines_s = self._ran_s = 0.0
         self._is_over = False
-        self._remark = ""
+        self._remark, self._remark_ends_at = "", 0.0
         self._told: tuple[str, str] = ("", "")
         fetch.on_replaced = self._on_replaced
 
@@ -229,7 +229,11 @@ class FilmViewing:
             return f"Paused at {clock_text(self._playing.position_s - self._playing.begins_s)}: space goes on."
         if self._playing.state is State.STALLED:
             return "Waiting for more of the film …"
-        return self._remark
+        return self._remark if self._loop.time() < self._remark_ends_at else ""
+
+    def _say(self, remark: str) -> None:
+        """For a moment."""
+        self._remark, self._remark_ends_at = remark, self._loop.time() + _REMARK_S
 
     # Keys.
 
@@ -252,18 +256,17 @@ class FilmViewing:
             self.choose(QUALITIES[key])
         elif key == MUTE:
             soundtrack.is_muted = not soundtrack.is_muted
-            self._remark = "Muted: m brings the sound back." if soundtrack.is_muted else ""
+            self._say("Muted: m brings the sound back." if soundtrack.is_muted else "")
         elif key in {LOUDER, QUIETER}:
             soundtrack.volume *= _VOLUME_STEP if key == LOUDER else 1 / _VOLUME_STEP
-            self._remark = f"Volume {round(100 * soundtrack.volume)} %"
+            self._say(f"Volume {round(100 * soundtrack.volume)} %")
 
     def choose(self, lines: int | None) -> None:
         """None: by itself."""
         there = [each.lines for each in self._playing.plan.qualities]
         if lines is not None and lines not in there:
-            self._remark = f"The film is not there in {lines}p, but in {' and '.join(f'{each}p' for each in there)}."
+            self._say(f"The film is not there in {lines}p, but in {' and '.join(f'{each}p' for each in there)}.")
             return
-        self._remark = "" if lines is None else f"{lines}p from now on; a goes by the link."
         self._playing.choose(lines)
         self._fetch.pump()
 
@@ -283,7 +286,7 @@ class FilmViewing:
     def _on_replaced(self) -> None:
         self._decoding.forget(self._playing.plan)
         self._begin_anew()
-        self._remark = "The film on the server was replaced: this is the new one."
+        self._say("The film on the server was replaced: this is the new one.")
 
 
 def _opened(open_speaker: Callable[[], Speaker]) -> Speaker:

@@ -1,4 +1,4 @@
-"""One file becomes a film in its qualities: key frames at the same times, upright, resumable, and nothing overwritten."""
+"""One file becomes a film in its qualities: key frames at the same times, resumable, nothing overwritten."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def test_what_was_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert index_of(made).duration_s == pytest.approx(5.0, abs=0.25)
 
 
-@pytest.mark.parametrize(
-    "how", [{"has_sound": False}, {"skips": True}, {"pixels": "yuv420p10le"}, {"fps": 7}], ids=lambda how: str(how)
-)
+@pytest.mark.parametrize("how", [{"has_sound": False}, {"skips": True}, {"pixels": "yuv420p10le"}, {"fps": 7}], ids=str)
 def test_odd_films_can_be_prepared(tmp_path: Path, how: dict[str, object]) -> None:
     source = make_film(tmp_path / "odd.mp4", 3.0, **how)  # type: ignore[arg-type]
     [made] = Preparing(source, tmp_path).run()
