@@ -37,7 +37,7 @@ COMMANDS = {
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),
     "agent": ("lanline.cli.agent:app", "Keep this home connected while no other program runs."),
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
-    "video": ("lanline.cli.video.group:app", "Live video from one host to others."),
+    "video": ("lanline.cli.video.group:app", "Films of your server; live video between hosts."),
     "peer": ("lanline.cli.peer:peer", "Chat between two hosts, without a server, over UDP."),
     "smtp": ("lanline.cli.smtp.group:run", "Send ordinary mail: TLS required, certificates verified."),
 }
