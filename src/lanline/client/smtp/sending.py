@@ -98,10 +98,13 @@ class Courier:
         try:
             delivered = session.deliver(parcel, watch)
         except (ConnectionBroke, DeferredByServer) as problem:
-            slowed_down = any(refusal.is_throttle for refusal in refusals_of(problem))
-            answered = any(refusal.stage is Stage.CONTENT for refusal in refusals_of(problem))
-            if session.is_open or not used_before or slowed_down or answered:
+            refusals = refusals_of(problem)
+            is_counted = any(refusal.is_counted for refusal in refusals)
+            has_ended = not session.is_open and not any(refusal.is_throttle for refusal in refusals)
+            was_judged = any(refusal.stage is Stage.CONTENT for refusal in refusals)
+            if not used_before or was_judged or not (is_counted or has_ended):
                 raise
+            self.close()
             delivered = self._connected().deliver(parcel, watch)
         self.has_delivered, self.fruitless_count = True, 0
         return delivered
