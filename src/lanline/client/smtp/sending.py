@@ -6,7 +6,7 @@ Not the words of the dialogue, and not the order of several messages.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 import msgspec
@@ -59,6 +59,11 @@ class Outcome(msgspec.Struct, frozen=True):
     is_server_away: bool = False
     """Whoever tries the next message now meets the same."""
     wait_s: float | None = None
+
+
+def worst(statuses: Iterable[int]) -> int:
+    """The exit status that matters to a script: refused before put off."""
+    return next((status for status in (130, 64, 1, 75) if status in set(statuses)), 0)
 
 
 class Passage(msgspec.Struct, frozen=True):

@@ -100,18 +100,20 @@ class Refusal(msgspec.Struct, frozen=True):
         return f"The server refused {refused} ({self.reply}). {explanation(self)}"
 
 
-class RefusedByServer(MailRefused):
-    """For good. `refusals` has one for each recipient, or one for all of them."""
+class _ByServer(MailProblem):
+    """`refusals` has one for each recipient, or one for all of them."""
 
     def __init__(self, text: str, refusals: tuple[Refusal, ...]) -> None:
         super().__init__(text)
         self.refusals = refusals
 
 
-class DeferredByServer(MailDeferred):
-    def __init__(self, text: str, refusals: tuple[Refusal, ...]) -> None:
-        super().__init__(text)
-        self.refusals = refusals
+class RefusedByServer(_ByServer, MailRefused):
+    """For good."""
+
+
+class DeferredByServer(_ByServer, MailDeferred):
+    pass
 
 
 def refused(*refusals: Refusal) -> MailProblem:
@@ -121,7 +123,7 @@ def refused(*refusals: Refusal) -> MailProblem:
 
 
 def refusals_of(problem: BaseException) -> tuple[Refusal, ...]:
-    return problem.refusals if isinstance(problem, (RefusedByServer, DeferredByServer)) else ()
+    return problem.refusals if isinstance(problem, _ByServer) else ()
 
 
 def one_line(text: str) -> str:
