@@ -98,6 +98,16 @@ ServerMessage = (
     | groups.RequestCame
 )
 
+BULK_KINDS = (
+    blobs.PutBlob,
+    blobs.GetBlob,
+    groups.PutKeys,
+    groups.GetKeys,
+    groups.PutBoxes,
+    groups.GetBoxes,
+)
+"""What a client says on the bulk channel."""
+
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
