@@ -7,7 +7,7 @@ from struct import Struct
 
 PAYLOAD_TYPE = 96
 CLOCK_HZ = 90_000
-_MOST_PAYLOAD_BYTES = 1400
+_MAX_PAYLOAD_BYTES = 1400
 _HEADER = Struct("!BBHII")
 _VERSION = 0x80
 _MARKER = 0x80
@@ -40,10 +40,10 @@ class RtpPacketiser:
 
 
 def _fragments(unit: bytes) -> list[bytes]:
-    if len(unit) <= _MOST_PAYLOAD_BYTES:
+    if len(unit) <= _MAX_PAYLOAD_BYTES:
         return [unit]
     indicator, kind, body = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F, unit[1:]
-    room = _MOST_PAYLOAD_BYTES - 2
+    room = _MAX_PAYLOAD_BYTES - 2
     pieces = [body[start : start + room] for start in range(0, len(body), room)]
     last = len(pieces) - 1
     return [
