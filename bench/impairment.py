@@ -94,6 +94,7 @@ class Line:
     def __init__(self, impairment: Impairment, seed: str, *, calm: bool = False) -> None:
         self.counters = Counters()
         self._calm = calm
+        self._is_cut = False
         self._impairment = impairment
         self._rng = random.Random(seed)
         # Its own generator: which packets are lost depends on their number only, not on jitter being asked for.
@@ -108,12 +109,19 @@ class Line:
         """For what comes from now on; what waits leaves at the old rate."""
         self._impairment = replace(self._impairment, rate_bps=rate_bps)
 
+    def set_delay(self, delay_s: float, jitter_s: float) -> None:
+        self._impairment = replace(self._impairment, delay_s=delay_s, jitter_s=jitter_s)
+
+    def cut(self, is_cut: bool) -> None:
+        """The cable is out: nothing passes."""
+        self._is_cut = is_cut
+
     def admit(self, size_bytes: int, now: float) -> float | None:
         """The time at which the packet leaves, or None where it is dropped."""
         counters = self.counters
         counters.offered_packets += 1
         counters.offered_bytes += size_bytes
-        if not self._calm and self._loss.loses_next(now):
+        if self._is_cut or (not self._calm and self._loss.loses_next(now)):
             counters.lost_packets += 1
             return None
         through_pipe = self._queue(size_bytes, now)
