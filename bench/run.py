@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ import start
 import strangers
 import video
 import videolatency
+import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
-from report import section_text, write_document, write_figures
+from report import known_figures, section_text, write_document, write_figures
 from section import Options, Section
 
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
@@ -50,6 +52,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
 }
 IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
@@ -76,10 +79,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
         earlier=folder / FIGURES if wanted.add and folder is not None else None,
+        rows=wanted.rows,
     )
     facts = conditions(arguments)
     for name in wanted.only:
-        section = asyncio.run(PARTS[name](options))
+        known = known_figures(folder / FIGURES, name) if folder is not None else {}
+        section = asyncio.run(PARTS[name](replace(options, known=known)))
         print(section_text(section, facts), end="\n\n", flush=True)
         if folder is not None:
             _write(section, facts, folder)
@@ -97,7 +102,7 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
-        names = text.split(",")
+        names = text.split(";" if ";" in text or any("," in name for name in known) else ",")
         if unknown := set(names) - set(known):
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
         return names
@@ -115,6 +120,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
+    )
+    parser.add_argument(
+        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(
