@@ -26,6 +26,7 @@ import idle
 import latency
 import start
 import strangers
+import strangersvideo
 import video
 import videolatency
 import videoquality
@@ -54,8 +55,9 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     videorecovery.NAME: videorecovery.measure,
     videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
+    strangersvideo.NAME: strangersvideo.measure,
 }
-IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
+IN_A_USUAL_RUN = [name for name in PARTS if name not in {strangers.NAME, strangersvideo.NAME}]
 """A minute for each attack is as long as all the rest together."""
 FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -116,7 +118,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
     parser.add_argument(
-        "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+        "--attacks",
+        type=_names((*strangers.ATTACKS, *strangersvideo.ATTACKS)),
+        default=(),
+        help="of strangers: names of rows of its table",
     )
     parser.add_argument(
         "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
