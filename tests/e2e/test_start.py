@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -29,9 +30,12 @@ class Person:
         self.port = free_port()
         self._programs: list[Program] = []
 
-    def at_terminal(self, *words: str) -> Program:
+    def at_terminal(self, *words: str, without_password: bool = False) -> Program:
         env = {"LANLINE_DATA": str(self.data), "LANLINE_HOME": str(self.home), "LANLINE_PUBLIC_HOST": "127.0.0.1"}
-        program = Program(*words, at_terminal=True, environment={**clean_environment(), **env, "COLUMNS": "200"})
+        environment = {**clean_environment(), **env, "COLUMNS": "200"}
+        if without_password:
+            del environment["LANLINE_PASSWORD"]
+        program = Program(*words, at_terminal=True, environment=environment)
         self._programs.append(program)
         return program
 
@@ -115,6 +119,42 @@ def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) ->
         leave(program)
         assert server.process.poll() is None
         assert server.end() == 0
+
+
+def test_of_two_that_start_in_the_same_moment_the_later_one_uses_the_server_of_the_first(
+    person: Person, tmp_path: Path
+) -> None:
+    names = ("ana", "bo")
+    programs = {name: person.start("--name", name, "--home", str(tmp_path / name)) for name in names}
+    for name in names:
+        programs[name].wait_out("#lobby>")
+    for name, other in (names, names[::-1]):
+        programs[name].write(f"this is {name}\n")
+        programs[other].wait_out(f"this is {name}")
+    server = json.loads((person.data / "running.json").read_bytes())["pid"]
+    starter = int(subprocess.run(["ps", "-o", "ppid=", "-p", str(server)], capture_output=True, check=True).stdout)
+    [guest] = [each for each in programs.values() if each.process.pid != starter]
+    leave(guest)
+    assert has_server(person)
+    assert "Stopping the server" not in told(guest)
+    [owner] = [each for each in programs.values() if each is not guest]
+    leave(owner)
+    assert not has_server(person)
+
+
+def test_who_comes_by_an_invite_is_asked_for_a_name_only(person: Person, tmp_path: Path) -> None:
+    started = person.start("--name", "ana")
+    started.wait_out("#lobby>")
+    invite = re.findall(INVITE, told(started).replace("\n", ""))[0]
+    friend = person.at_terminal("chat", "--server", invite, "--home", str(tmp_path / "friend"), without_password=True)
+    friend.wait_out("Nickname:")
+    friend.write("bo\n")
+    friend.wait_out("#lobby>")
+    friend.write("hello\n")
+    started.wait_out("hello")
+    assert "assword" not in told(friend)
+    leave(friend)
+    leave(started)
 
 
 def test_a_server_of_its_own_ends_in_order_when_the_command_is_killed(person: Person) -> None:
