@@ -62,7 +62,7 @@ def _setting(rounds: int, loads: tuple[float, float]) -> str:
         "from before the process is made: to its end for `--help`, and for `lanline serve` to the line that says it is "
         f"ready, which comes when the port answers. `lanline start` is run by somebody whose account and server lie "
         "there, and of whom no process runs; it is timed to the prompt of the chat, the start of the server included, "
-        f"at a terminal of {COLUMNS} columns and {ROWS} rows. The bare Python tells how fast the machine was. Memory is "
+        f"at a terminal of {COLUMNS} columns and {ROWS} rows. A bare Python tells how fast the machine was. Memory is "
         f"the resident memory of a server {QUIET_S:g} s after its second start, "
         "when nobody has called. A password is hashed by the server's own hasher with its own parameters (Argon2id, "
         "46 MiB, one pass), its thread included. Load average of the machine, with everything that runs on it, "
