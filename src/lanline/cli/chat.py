@@ -19,6 +19,7 @@ from lanline.cli.running import DEFAULT_HOME, run
 if TYPE_CHECKING:
     from lanline.client.joining import Joined
     from lanline.client.node.face import Face
+    from lanline.client.pin import KnownServer
     from lanline.faces.chat.enrolling import Answers
 
 _AT_TERMINAL_S = 15.0
@@ -83,31 +84,45 @@ def is_terminal() -> bool:
 
 async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool:
     """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password."""
-    from lanline.client.joining import check_joinable
     from lanline.client.node.face import Face
     from lanline.client.pin import read_pin
-    from lanline.faces.chat.enrolling import Answers
 
     pin = read_pin(folder)
-    answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
+    lacks_password = False
     if pin is None:
-        if not await _enrol(folder, answers):
+        answers = await _enrol(folder, server, name)
+        if answers is None:
             return False
+        lacks_password = not answers.password
     elif server or name:
-        check_joinable(folder, server or pin.place, name or pin.nick)
+        await _find_again(folder, pin, server or pin.place, name or pin.nick)
     async with Face(started_node(folder)) as face:
         from lanline.faces.chat.terminalchat import TerminalChat
 
         here = await _opened(face, place, _AT_TERMINAL_S)
         await TerminalChat(face, here).run()
-    return pin is None and not answers.password
+    return lacks_password
 
 
-async def _enrol(folder: Path, answers: Answers) -> bool:
-    """False when they give up."""
+async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) -> None:
+    """Where it has moved to. Raises as `join_server` does."""
+    import asyncio
+
+    from lanline.client.joining import check_joinable, join_server
+    from lanline.client.node.start import stop_node
+    from lanline.client.pin import parse_server
+
+    check_joinable(folder, server, name)
+    if parse_server(server)[0].place != pin.place:
+        await join_server(folder, server, name, "", limit_s=_AT_TERMINAL_S)
+        await asyncio.to_thread(stop_node, folder)  # one that runs calls the server where it was before
+
+
+async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
+    """None when they give up."""
     from lanline.client.joining import join_server, meet_server
     from lanline.client.pin import parse_server
-    from lanline.faces.chat.enrolling import Enrolling
+    from lanline.faces.chat.enrolling import Answers, Enrolling
     from lanline.faces.chat.terminalchat import screen
     from lanline.faces.prompt import TypedLines
 
@@ -129,9 +144,11 @@ async def _enrol(folder: Path, answers: Answers) -> bool:
         for line in _told(joined):
             _tell(line)
 
+    answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
     with screen():
         _tell("Welcome to Lanline. This folder has joined no server yet; Ctrl+D leaves.")
-        return await Enrolling(TypedLines(_tell), _tell, meet, join, parse_server).run(answers)
+        has_joined = await Enrolling(TypedLines(_tell), _tell, meet, join, parse_server).run(answers)
+    return answers if has_joined else None
 
 
 def _told(joined: Joined) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 import typer
 
 from lanline.cli.chathome import HomeOption
@@ -128,6 +129,7 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
 def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
+        _follow(home, folder)
         yield False
         return
     if not serves:
@@ -136,6 +138,7 @@ def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -
     node = threading.Thread(target=_start_node, args=(home, waits), daemon=True)
     with contextlib.ExitStack() as until_left:
         is_ours = _started(folder, port, node, until_left)
+        _follow(home, folder)
         os.close(go)
         node.join()
         yield is_ours
@@ -166,6 +169,18 @@ def _runs(folder: DataFolder) -> bool:
     except LanlineError:
         return False
     return True
+
+
+def _follow(home: Path, folder: DataFolder) -> None:
+    """The address of this machine may be another one today, as that of a laptop is."""
+    from lanline.client.node.start import stop_node
+    from lanline.client.pin import read_pin, write_pin
+
+    pin, running = read_pin(home), folder.read_running()
+    if pin is None or running is None or (pin.host, pin.port) == (running.public_host, running.public_port):
+        return
+    write_pin(home, msgspec.structs.replace(pin, host=running.public_host, port=running.public_port))
+    stop_node(home)  # one that runs calls the server where it was before
 
 
 async def _nothing(_client: ChatClient) -> None:
