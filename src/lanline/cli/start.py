@@ -235,7 +235,7 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
         show_line(qr_code(str(others)))
     show_line("\nThe others come in with this line:\n")
     show_line(f"  lanline chat --server '{others}'\n")
-    show_line("In a clone without an installed lanline:  make run ARGS=\"chat --server '…'\", with that link.\n")
+    show_line("In a clone of Lanline:  make run ARGS=\"chat --server 'THAT-LINK'\"\n")
     return is_new
 
 
