@@ -19,7 +19,7 @@ from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.own import shown_of
 from lanline.client.view.events import NodeEvent, SignedIn
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
@@ -116,7 +116,7 @@ async def join_server(
     if token is not None and len(token) == MEMBERS_TOKEN_BYTES:
         keys.store.invite = token
         keys.store.save()
-        token = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
+        token = shown_of(token)
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
