@@ -8,6 +8,9 @@ MINUTES ?= 1
 WORKERS ?= 4
 ARGS ?= start
 
+# Hundreds of programs start in a run of the tests: none of them compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check sim chaos bench fuzz lock clean
 
 run: $(VENV)/.ready  ## start a group, or any command: make run ARGS="peer --help"

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lanline.cli.smtp.options import Way, option, outbox, passage
 from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
 from lanline.errors import InvalidInput, LanlineError
@@ -104,22 +106,21 @@ class _Lookup:
             return error
 
     def _way(self, route: Route) -> Way:
-        from lanline.client.smtp.accounts import PasswordSource, read_account, split_command
+        from lanline.client.smtp.accounts import Settings, read_account
 
+        typed = Settings(smtp_host=route.server.host, auth=route.auth, netrc=route.netrc)
         if route.config is not None:
-            source = read_account(Path(route.config), route.account).source()
-            if source.count:
-                return Way(route, source)
-        if route.netrc:
-            return Way(route, PasswordSource(netrc=True))
-        if route.username is not None and len(self._sign_ins) > 1:
+            settings = msgspec.structs.replace(read_account(Path(route.config), route.account), auth=route.auth)
+            if settings != settings.without_password():
+                return Way(route, settings)
+        if route.username is not None and not route.netrc and len(self._sign_ins) > 1:
             raise InvalidInput(
                 "The outbox holds mail for several sign-ins, and one password cannot be for all: flush them one by one"
                 " with --smtp-host, or send with --config."
             )
-        command = self._password_command
-        words = split_command(command, "--password-command") if command is not None else ()
-        return Way(route, PasswordSource(command=words))
+        if not route.netrc:
+            typed = msgspec.structs.replace(typed, password_command=self._password_command)
+        return Way(route, typed)
 
 
 def _queued_routes(records: Iterable[Record]) -> list[Route]:

@@ -111,7 +111,6 @@ class Session:
         "address",
         "author",
         "behind",
-        "following",
         "link",
         "queue",
     )
@@ -123,8 +122,6 @@ class Session:
         self.actor = _NOBODY
         self.author: Author | None = None
         """Of its appends, from the first one on."""
-        self.following: set[LogId] = set()
-        """The logs in which it is live."""
         self.behind: dict[LogId, int] = {}
         """The logs that it still reads, and how far it has been sent them."""
         self._state = State.CONNECTED

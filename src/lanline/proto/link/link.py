@@ -1,4 +1,7 @@
-"""One UDP link: its life from the handshake to the close, and the address its peer has now."""
+"""One UDP link: its life from the handshake to the close, and the address its peer has now.
+
+Longer than other files: each of its states says what every packet, call and timer does, and that is read together.
+"""
 
 from __future__ import annotations
 
