@@ -245,8 +245,12 @@ def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]
 async def _own_link(client: ChatClient, folder: DataFolder) -> InviteLink:
     """For the person at this machine, who is the admin if nobody is there yet."""
     from lanline.cli.admin.asking import answer
+    from lanline.model.invites import MEMBERS_TOKEN_BYTES
     from lanline.wire.chat.admin import ListUsers, Users
 
+    kept = await _kept_link(client, folder)
+    if kept is not None and len(kept.token) == MEMBERS_TOKEN_BYTES:
+        return kept
     is_first = not (await answer(client, ListUsers(1), Users)).users
     return await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
 
