@@ -204,8 +204,7 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
 
 
 def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.cli.join import show_recovery
-    from lanline.client.joining import join_server
+    from lanline.client.joining import group_lines, join_server
 
     while True:
         try:
@@ -216,9 +215,9 @@ def _join(home: Path, link: InviteLink, nick: str) -> None:
             show_line(f"The name {nick} is taken on this server. Choose another one.")
             nick = _asked_name(None)
         else:
-            if joined.recovery is not None:
-                show_line("")
-                show_recovery(joined.recovery)
+            show_line("")
+            for line in group_lines(joined):
+                show_line(line)
             return
 
 

@@ -163,6 +163,26 @@ _GROUPS = {
 }
 
 
+def group_lines(joined: Joined) -> list[str]:
+    """What the person is told of the group, once: nothing keeps the words of a recovery key."""
+    from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
+
+    if joined.recovery is not None:
+        why = "Write these words down. If this device is lost, only they prove that you are you:"
+        return [why, *in_lines(secret_words(joined.recovery))]
+    if joined.request is not None:
+        return [
+            "An admin has to let you into its group, and until then you read nothing that is said there.",
+            "The admin runs lanline admit, and compares these words with you by another way:",
+            *in_lines(words_of(joined.request)),
+        ]
+    return [joined.problem] if joined.problem and joined.group is not Group.IN else []
+
+
+def in_lines(words: list[str]) -> list[str]:
+    return ["    " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)]
+
+
 def _keep_start(client: chat.ChatClient, folder: Path) -> None:
     path = folder / chat.HISTORY_FILE
     with contextlib.suppress(HistoryProblem), contextlib.closing(History.open(path)) as history:
