@@ -19,7 +19,7 @@ from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.own import shown_of
 from lanline.client.view.events import NodeEvent, SignedIn
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
@@ -119,7 +119,7 @@ async def join_server(
     if token is not None and len(token) == MEMBERS_TOKEN_BYTES:
         keys.store.invite = token
         keys.store.save()
-        token = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
+        token = shown_of(token)
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
@@ -164,6 +164,26 @@ _GROUPS = {
     Standing.ASKS: Group.ASKS,
     Standing.MEMBER: Group.IN,
 }
+
+
+def group_lines(joined: Joined) -> list[str]:
+    """What the person is told of the group, once: nothing keeps the words of a recovery key."""
+    from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
+
+    if joined.recovery is not None:
+        why = "Write these words down. If this device is lost, only they prove that you are you:"
+        return [why, *in_lines(secret_words(joined.recovery))]
+    if joined.request is not None:
+        return [
+            "An admin has to let you into its group, and until then you read nothing that is said there.",
+            "The admin runs lanline admit, and compares these words with you by another way:",
+            *in_lines(words_of(joined.request)),
+        ]
+    return [joined.problem] if joined.problem and joined.group is not Group.IN else []
+
+
+def in_lines(words: list[str]) -> list[str]:
+    return ["    " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)]
 
 
 def _keep_start(client: chat.ChatClient, folder: Path) -> None:
