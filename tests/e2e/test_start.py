@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import LIMIT_S, PASSWORD, clean_environment, command, house
+from e2e.nodes import end_nodes
 from e2e.program import COMMAND, Program
 from serverhouse.ports import free_port
 
@@ -81,8 +82,11 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
     assert not has_server(person)
     assert "lanline serve" in told(first)
 
+    end_nodes(person.home.parent)
     again = person.start()
     again.wait_out("the first word")
+    again.wait_out("Connected to")
+    assert "Not connected" not in told(again), "the account has called before the server was there"
     assert "Your name" not in told(again)
     assert invite in told(again).replace("\n", "")
     again.write(b"\x04")

@@ -84,7 +84,7 @@ def receiver(request: pytest.FixtureRequest, stage: Stage, authority: Authority)
 
         def delivered(count: int) -> list[bytes]:
             wait_until(lambda: folder.exists() and len(list(folder.iterdir())) >= count, running.log)
-            return [path.read_bytes() for path in folder.iterdir()]
+            return [path.read_bytes().replace(b"\n", b"\r\n") for path in folder.iterdir()]
 
         yield running.open_port, delivered
 

@@ -19,6 +19,7 @@ app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup
 def agent(
     context: typer.Context,
     background: Annotated[int, typer.Option("--background", hidden=True)] = -1,
+    after: Annotated[int, typer.Option("--after", hidden=True)] = -1,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Keep this home connected while no other program runs.
@@ -41,6 +42,8 @@ def agent(
 
     folder = home_folder(home).absolute()
     if background >= 0:
+        if after >= 0:
+            os.read(after, 1)  # it ends when there is a server to call
         _run_in_background(HomeNode(folder, linger_s=linger_s()), background)
         return
     joined_pin(folder)

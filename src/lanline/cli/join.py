@@ -98,8 +98,7 @@ def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, 
             f"sent. If they are those that the server shows to whoever runs it, add --accept-key '{' '.join(words)}'."
         )
     show_line("No invite names this server's key. It shows one with these words:")
-    for start in range(0, len(words), 6):
-        show_line("    " + " ".join(words[start : start + 6]))
+    show_words(words)
     show_line("Compare them, by another way, with those that the server shows to whoever runs it.")
     if input("Are they the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
         raise InvalidInput("You did not accept the server's key. Nothing was sent.")
@@ -111,4 +110,32 @@ def _show(joined: Joined) -> None:
     title = f"{server.name} at {server.place}" if server.name else server.place
     done = "You are" if joined.is_new_account else "This device is now one of"
     show_line(f"{done} {joined.name} on {title}.")
+    _show_group(joined)
     show_note("Talk: lanline chat")
+
+
+def _show_group(joined: Joined) -> None:
+    from lanline.client.joining import Group
+    from lanline.crypto.words import words_of
+
+    if joined.recovery is not None:
+        show_recovery(joined.recovery)
+    if joined.request is not None:
+        show_line("An admin has to let you into its group, and until then you read nothing that is said there.")
+        show_line("The admin runs lanline admit, and compares these words with you by another way:")
+        show_words(words_of(joined.request))
+    elif joined.problem and joined.group is not Group.IN:
+        show_line(joined.problem)
+
+
+def show_recovery(recovery: bytes) -> None:
+    """Once, and never again: nothing keeps them."""
+    from lanline.crypto.words import secret_words
+
+    show_line("Write these words down. If this device is lost, only they prove that you are you:")
+    show_words(secret_words(recovery))
+
+
+def show_words(words: list[str]) -> None:
+    for start in range(0, len(words), 6):
+        show_line("    " + " ".join(words[start : start + 6]))

@@ -6,6 +6,7 @@ Owns the order of these. Not what each of them does: `serve`, `invite`, `join` a
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import threading
 import time
@@ -17,7 +18,7 @@ import typer
 
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
 from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused
@@ -81,7 +82,7 @@ def start(
         if _has_joined(mine) and not _is_of(mine, folder):
             chat_at_terminal(mine)
             return
-        with _server(folder, port, serves=serves) as is_ours:
+        with _server(folder, port, mine, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
             chat_at_terminal(mine)
             if is_new:
@@ -121,14 +122,18 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
 
 
 @contextlib.contextmanager
-def _server(folder: DataFolder, port: int | None, *, serves: bool) -> Iterator[bool]:
+def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
         yield False
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
-    with own_server(folder, port, _load_chat):
+    waits, go = os.pipe()
+    node = threading.Thread(target=_start_node, args=(home, waits), daemon=True)
+    with own_server(folder, port, lambda: _load_chat(node)):
+        os.close(go)
+        node.join()
         yield True
 
 
@@ -147,16 +152,22 @@ async def _nothing(_client: ChatClient) -> None:
     """To be let in says enough."""
 
 
-def _load_chat() -> None:
-    """Beside the server, whose start takes longer than this."""
+def _load_chat(node: threading.Thread) -> None:
+    """Beside the server, whose start takes as long."""
+    node.start()
     import lanline.client.chat.client
     import lanline.faces.chat.terminalchat  # noqa: F401
 
 
-def _start_node(home: Path) -> None:
+def _start_node(home: Path, waits: int) -> None:
+    """It loads meanwhile, and calls the server when the pipe has ended."""
+    from lanline.client.node.start import START_COMMAND, NodeStart
+
+    os.set_inheritable(waits, True)
+    *words, descriptor = START_COMMAND
     with contextlib.suppress(LanlineError, OSError):  # the chat will say it
         if _has_joined(home):
-            started_node(home).connect().close()
+            NodeStart(home, (*words, "--after", str(waits), descriptor)).connect().close()
 
 
 # The person.
@@ -179,8 +190,6 @@ def _asked_name(name: str | None) -> str:
 def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
     is_new = not _has_joined(home)
-    node = threading.Thread(target=_start_node, args=(home,), daemon=True)
-    node.start()  # what it loads takes longer than the answers
     own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
     if own is not None:
         _join(home, own, nick)
@@ -190,7 +199,6 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
         show_line(qr_code(str(others)))
     show_line("\nThe others come in with this line:\n")
     show_line(f"  lanline chat --server '{others}'\n")
-    node.join()
     return is_new
 
 

@@ -201,7 +201,7 @@ class LanlineGateway:
         position, stragglers = self.followers.publish(change)
         for session in stragglers:
             if session.is_signed_in:
-                self._catch_up.straggle(session, change.log, position)
+                self._catch_up.read_on(session, change.log, position)
 
     def _tell_cursor(self, change: CursorMoved) -> None:
         """Not back to the program that said it; another one of the same device has not heard of it."""

@@ -100,6 +100,17 @@ ServerMessage = (
     | groups.RequestCame
 )
 
+BULK_KINDS = (
+    blobs.PutBlob,
+    blobs.GetBlob,
+    groups.PutKeys,
+    groups.GetKeys,
+    groups.PutBoxes,
+    groups.GetBoxes,
+    films.PutFilmPiece,
+)
+"""What a client says on the bulk channel."""
+
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
