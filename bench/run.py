@@ -19,6 +19,7 @@ import chatcatchup
 import chatloss
 import chatmembers
 import fanout
+import films
 import flood
 import goodput
 import handshakes
@@ -53,6 +54,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    films.NAME: films.measure,
     videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
     strangersvideo.NAME: strangersvideo.measure,
