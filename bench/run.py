@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import chatcatchup
 import chatloss
 import chatmembers
 import fanout
+import films
 import flood
 import goodput
 import handshakes
@@ -25,13 +27,15 @@ import idle
 import latency
 import start
 import strangers
+import strangersvideo
 import video
 import videolatency
+import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
-from report import section_text, write_document, write_figures
+from report import known_figures, section_text, write_document, write_figures
 from section import Options, Section
 
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
@@ -50,10 +54,14 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    films.NAME: films.measure,
+    videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
+    strangersvideo.NAME: strangersvideo.measure,
 }
-IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
+IN_A_USUAL_RUN = [name for name in PARTS if name not in {strangers.NAME, strangersvideo.NAME}]
 """A minute for each attack is as long as all the rest together."""
+FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
 RUNS = 2
@@ -63,6 +71,8 @@ QUICK_SECONDS = 2.0
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     wanted = _parse(arguments)
+    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
+    folder = wanted.out or (None if wanted.quick else DOCS)
     options = Options(
         contenders=wanted.contenders,
         seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
@@ -72,12 +82,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=wanted.seed,
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
+        earlier=folder / FIGURES if wanted.add and folder is not None else None,
+        rows=wanted.rows,
     )
-    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
-    folder = wanted.out or (None if wanted.quick else DOCS)
     facts = conditions(arguments)
     for name in wanted.only:
-        section = asyncio.run(PARTS[name](options))
+        known = known_figures(folder / FIGURES, name) if folder is not None else {}
+        section = asyncio.run(PARTS[name](replace(options, known=known)))
         print(section_text(section, facts), end="\n\n", flush=True)
         if folder is not None:
             _write(section, facts, folder)
@@ -86,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / "benchmarks.md", section, facts)
-    write_figures(folder / "benchmarks.json", section, facts)
+    write_figures(folder / FIGURES, section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
     if section.name == video.NAME:
@@ -95,7 +106,7 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
-        names = text.split(",")
+        names = text.split(";" if ";" in text or any("," in name for name in known) else ",")
         if unknown := set(names) - set(known):
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
         return names
@@ -109,7 +120,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
     parser.add_argument(
-        "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+        "--attacks",
+        type=_names((*strangers.ATTACKS, *strangersvideo.ATTACKS)),
+        default=(),
+        help="of strangers: names of rows of its table",
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
+    )
+    parser.add_argument(
+        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

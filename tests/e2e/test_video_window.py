@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 from e2e.cinema import TRIES, Cinema, cinema, painted_number
+from lanline.errors import MediaProblem
 from lanline.media import framenumber
-from lanline.media.api import Layout, Picture
+from lanline.media.api import Layout, Picture, Pixels, Size, Source
 from lanline.media.colours import as_picture
-from lanline.media.sources.screen import open_screen
+from lanline.media.sources.screen import Region, open_screen, open_window
+from lanline.media.sources.xwindows import window_titles
 
 
 @pytest.fixture(name="house")
@@ -79,6 +81,46 @@ def moves(film: Path, house: Cinema, screen_port: int) -> bool:
     numbers = numbers_in_the_middle(film)
     seen = numbers[numbers.index(max(numbers[:5])) :]  # the window may have come later than the recording began
     return seen == sorted(seen) and len(set(seen)) > 10
+
+
+def painted(source: Source) -> Pixels:
+    """As soon as something is: the window may have been opened and not yet drawn."""
+    for _ in range(200):
+        picture = source.read()
+        assert picture is not None
+        if picture.pixels.any():
+            break
+    source.close()
+    return picture.pixels
+
+
+def test_a_part_of_the_screen_and_one_window_are_captured(
+    house: Cinema, display: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", display)
+    _, port = house.serve("--plain", "--size", "640x360")
+    window = house.watch(port, "--stats", DISPLAY=display)
+    window.wait_aside("The video begins")
+    title = f"lanline 127.0.0.1:{port}"
+    window.pump(lambda: title in window_titles(display).values(), "window")
+    source = open_window(f"127.0.0.1:{port}", None, 20, Layout.RGB)
+    assert source.size == Size(640, 360)
+    shown = painted(source)
+    part = open_screen(None, 20, Layout.RGB, Region(Size(64, 64), 0, 0))
+    assert part.size == Size(64, 64)
+    corner = part.read()
+    part.close()
+    assert corner is not None
+    assert not corner.pixels.any(), "the window stands in the middle"
+    middle = open_screen(None, 20, Layout.RGB, Region(Size(640, 360), 80, 45))
+    around = painted(middle)
+    bars = slice(80, 160), slice(400, 640)
+    assert np.array_equal(around[bars], shown[bars])
+    assert shown[bars].std() > 20
+    with pytest.raises(MediaProblem, match=f"There is no window with 'nothing like it'.*{title}"):
+        open_window("nothing like it", None, 20, Layout.RGB)
+    with pytest.raises(MediaProblem, match="is it within the screen"):
+        open_screen(None, 20, Layout.RGB, Region(Size(640, 360), 700, 45))
 
 
 class Ear:

@@ -17,7 +17,7 @@ from lanline.proto.media.assignment import KeyFrameNeeded, RungsWanted
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher
-from lanline.proto.media.viewer import FrameArrived, StreamOffered, Viewer
+from lanline.proto.media.viewer import FrameArrived, PictureStood, StreamOffered, Viewer
 from lanline.testing.conditions import Conditions
 from lanline.testing.network import SimNetwork
 from lanline.testing.trace import Address
@@ -66,6 +66,9 @@ class PublisherNode:
         self._since_key: Counter[int] = Counter()
         self._out: list[tuple[bytes, Address]] = []
         self._wanted: frozenset[int] = frozenset()
+        self.is_still = False
+        """The picture does not change any more: it is encoded once for each rung, and for who asks."""
+        self._stands: set[int] = set()
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
         if data[:1] == _MESSAGE:
@@ -91,13 +94,20 @@ class PublisherNode:
         frame_id = len(self.captured)
         self.captured[frame_id] = now
         self._next_frame_at += 1.0 / self._fps
+        if not self.is_still:
+            self._stands.clear()
         for rung in sorted(self._wanted):
-            if frame_id % self._plans[rung].every:
+            if frame_id % self._plans[rung % len(self._plans)].every and rung not in self._key_wanted:
                 continue
+            if rung in self._stands and rung not in self._key_wanted:
+                self.publisher.stand(rung, int(now * 1e6), now)
+                continue
+            if self.is_still:
+                self._stands.add(rung)
             self._encode(rung, frame_id, now)
 
     def _encode(self, rung: int, frame_id: int, now: float) -> None:
-        plan = self._plans[rung]
+        plan = self._plans[rung % len(self._plans)]
         is_intra = plan.codec.is_intra_only
         is_key = is_intra or rung in self._key_wanted or self._since_key[rung] % KEY_EVERY_FRAMES == 0
         self._key_wanted.discard(rung)
@@ -105,7 +115,8 @@ class PublisherNode:
         factor = self._random.uniform(0.85, 1.15) * (3 if is_key and not is_intra else 1)
         size = max(40, int(plan.bits_per_s / 8 / self._fps * plan.every * factor))
         self.encoded[rung] += 1
-        frame = Frame(frame_id, plan.codec, is_key, int(now * 1e6), content(frame_id, rung, size), rung)
+        payload = content(frame_id, rung % len(self._plans), size)
+        frame = Frame(frame_id, plan.codec, is_key, int(now * 1e6), payload, rung)
         self.publisher.publish(frame, now)
 
     def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]:
@@ -124,6 +135,7 @@ class PublisherNode:
         if isinstance(event, RungsWanted):
             for rung in event.rungs - self._wanted:
                 self._since_key[rung] = 0
+            self._stands &= event.rungs
             self._wanted = event.rungs
         elif isinstance(event, KeyFrameNeeded):
             self._key_wanted.add(event.rung)
@@ -143,6 +155,8 @@ class ViewerNode:
         self.heard: list[tuple[int, float]] = []
         """Frames of sound as they were handed on: out of order, and before their time."""
         self.damaged: list[int] = []
+        self.keys: list[float] = []
+        self.stood_at: list[float] = []
         self._subscribe_at: float | None = 0.0
 
     def receive_datagram(self, data: bytes, address: Address, now: float) -> None:
@@ -171,6 +185,8 @@ class ViewerNode:
         return event
 
     def on_event(self, event: Any, now: float) -> None:
+        if isinstance(event, PictureStood):
+            self.stood_at.append(now)
         if isinstance(event, FrameArrived):
             frame = event.frame
             rung = SOUND if frame.codec is StreamCodec.OPUS else frame.rung
@@ -178,6 +194,7 @@ class ViewerNode:
                 self.heard.append((frame.frame_id, now))
             else:
                 self.shown.append((frame.frame_id, rung, now))
+                self.keys += [now] if frame.is_key else []
             if frame.payload != content(frame.frame_id, rung, len(frame.payload)):
                 self.damaged.append(frame.frame_id)
 
@@ -208,10 +225,15 @@ class Broadcast:
         core = Publisher(plans, fps=fps, entropy=rng.randbytes, audio=audio)
         self.publisher = PublisherNode(core, plans, fps, rng, audio)
         self.world.add("publisher", self.publisher, PUBLISHER)
-        self.viewers = [self._add_viewer(number, wants, repairs, rng) for number in range(viewers)]
+        self._rng = rng
+        self.viewers: list[ViewerNode] = []
+        for _ in range(viewers):
+            self.add_viewer(wants, repairs=repairs)
 
-    def _add_viewer(self, number: int, wants: Subscribe | None, repairs: bool, rng: random.Random) -> ViewerNode:
-        node = ViewerNode(Viewer(wants, repairs=repairs), rng.uniform(0.0, 1e5))
+    def add_viewer(self, wants: Subscribe | None = None, *, repairs: bool = True) -> ViewerNode:
+        number = len(self.viewers)
+        node = ViewerNode(Viewer(wants, repairs=repairs), self._rng.uniform(0.0, 1e5))
+        self.viewers.append(node)
         self.world.add(f"viewer {number}", node, (f"viewer{number}", 1), node.on_event)
         return node
 

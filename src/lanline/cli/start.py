@@ -6,23 +6,24 @@ Owns the order of these. Not what each of them does: `serve`, `invite`, `join` a
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
-import signal
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 import typer
 
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
+from lanline.cli.nodecall import expanded, home_folder, show_line
+from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageUnusable
-from lanline.wholefile import make_folder, replace_whole
+from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageInUse
+from lanline.wholefile import replace_whole
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
@@ -31,15 +32,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READY_WITHIN_S = 30.0
-_ENDS_WITHIN_S = 25.0
-_LOOK_EVERY_S = 0.02
-_LOG_FILE = "server.log"
 _LINK_FILE = "invite-of-start"
 _USES = 100
 _LIVES_S = 7 * 24 * 3600
 _LEAST_LEFT_MS = 24 * 3600 * 1000
 _OWN_LIVES_S = 3600
+_OTHER_IS_READY_WITHIN_S = 30.0
+_LOOK_EVERY_S = 0.2
 
 
 def start(
@@ -74,6 +73,7 @@ def start(
     64 for wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.chat import chat_at_terminal, is_terminal
+    from lanline.cli.password import offer_password
     from lanline.server.datafolder import DataFolder
 
     folder = DataFolder(expanded(data, "--data"))
@@ -86,11 +86,11 @@ def start(
         if _has_joined(mine) and not _is_of(mine, folder):
             chat_at_terminal(mine)
             return
-        with _server(folder, port, serves=serves) as is_ours:
+        with _server(folder, port, mine, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
             chat_at_terminal(mine)
             if is_new:
-                _offer_password(mine)
+                offer_password(mine)
             if is_ours:
                 show_line("Stopping the server …")
         _say_how_to_go_on(folder.path, mine, is_ours=is_ours)
@@ -103,13 +103,13 @@ def _serve_only(data: Path, port: int | None) -> None:
 
 
 def _has_joined(home: Path) -> bool:
-    from lanline.client.chat.pin import read_pin
+    from lanline.client.pin import read_pin
 
     return read_pin(home) is not None
 
 
 def _is_of(home: Path, folder: DataFolder) -> bool:
-    from lanline.client.chat.pin import joined_pin
+    from lanline.client.pin import joined_pin
 
     return folder.exists() and folder.read_fingerprint() == joined_pin(home).fingerprint
 
@@ -125,26 +125,39 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
     return "" if path == usual.expanduser() else f" {option} {path}"
 
 
-# The server.
-
-
 @contextlib.contextmanager
-def _server(folder: DataFolder, port: int | None, *, serves: bool) -> Iterator[bool]:
+def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
+        _follow(home, folder)
         yield False
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
-    process = _launched(folder, port)
-    try:
-        yield True
-    finally:
-        process.send_signal(signal.SIGTERM)
+    waits, go = os.pipe()
+    node = threading.Thread(target=_start_node, args=(home, waits), daemon=True)
+    with contextlib.ExitStack() as until_left:
+        is_ours = _started(folder, port, node, until_left)
+        _follow(home, folder)
+        os.close(go)
+        node.join()
+        yield is_ours
+
+
+def _started(folder: DataFolder, port: int | None, node: threading.Thread, until_left: contextlib.ExitStack) -> bool:
+    """False: another one was, in the same moment."""
+    limit = time.monotonic() + _OTHER_IS_READY_WITHIN_S
+    while True:
         try:
-            process.wait(_ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            until_left.enter_context(own_server(folder, port, lambda: _load_chat(node)))
+        except StorageInUse:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+            if _runs(folder):
+                return False
+        else:
+            return True
 
 
 def _runs(folder: DataFolder) -> bool:
@@ -158,63 +171,39 @@ def _runs(folder: DataFolder) -> bool:
     return True
 
 
+def _follow(home: Path, folder: DataFolder) -> None:
+    """The address of this machine may be another one today, as that of a laptop is."""
+    from lanline.client.node.start import stop_node
+    from lanline.client.pin import read_pin, write_pin
+
+    pin, running = read_pin(home), folder.read_running()
+    if pin is None or running is None or (pin.host, pin.port) == (running.public_host, running.public_port):
+        return
+    write_pin(home, msgspec.structs.replace(pin, host=running.public_host, port=running.public_port))
+    stop_node(home)  # one that runs calls the server where it was before
+
+
 async def _nothing(_client: ChatClient) -> None:
     """To be let in says enough."""
 
 
-def _launched(folder: DataFolder, port: int | None) -> subprocess.Popen[bytes]:
-    log = _log_of(folder.path)
-    if port is not None:
-        _keep_port(folder.path, port)
-    with log.open("wb") as told:
-        # In a session of its own: Ctrl+C at this terminal ends the chat, and then we end the server.
-        process = subprocess.Popen(  # noqa: S603 -- this very program
-            [sys.executable, "-m", "lanline", "serve", "--data", str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=told,
-            start_new_session=True,
-        )
-    try:
-        _wait_ready(process, folder, log)
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    return process
+def _load_chat(node: threading.Thread) -> None:
+    """Beside the server, whose start takes as long."""
+    if node.ident is None:
+        node.start()
+    import lanline.client.chat.client
+    import lanline.faces.chat.terminalchat  # noqa: F401
 
 
-def _log_of(data: Path) -> Path:
-    try:
-        make_folder(data)
-        (data / _LOG_FILE).touch(mode=0o600)
-    except OSError as cause:
-        raise StorageUnusable(
-            f"The folder {data} cannot be used: {cause.strerror}. Choose another one with --data."
-        ) from cause
-    return data / _LOG_FILE
+def _start_node(home: Path, waits: int) -> None:
+    """It loads meanwhile, and calls the server when the pipe has ended."""
+    from lanline.client.node.start import START_COMMAND, NodeStart
 
-
-def _keep_port(data: Path, port: int) -> None:
-    """Or the next start would be where nobody looks for it."""
-    from lanline.config import FILE_NAME, read_config
-
-    settings = data / FILE_NAME
-    if not settings.exists():
-        replace_whole(settings, f"port = {port}\n".encode())
-    elif read_config(settings, {}).port != port:
-        raise InvalidInput(f"The port of this server stands in {settings}: change it there.")
-
-
-def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path) -> None:
-    limit = time.monotonic() + _READY_WITHIN_S
-    while (running := folder.read_running()) is None or running.pid != process.pid:
-        if process.poll() is not None:
-            lines = log.read_text(errors="replace").split("lanline: ")
-            raise LinkError(lines[-1].strip() or f"The server ended at once; {log} may say why.")
-        if time.monotonic() > limit:
-            raise LinkError(f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {log} may say why.")
-        time.sleep(_LOOK_EVERY_S)
+    os.set_inheritable(waits, True)
+    *words, descriptor = START_COMMAND
+    with contextlib.suppress(LanlineError, OSError):  # the chat will say it
+        if _has_joined(home):
+            NodeStart(home, (*words, "--after", str(waits), descriptor)).connect().close()
 
 
 # The person.
@@ -237,46 +226,39 @@ def _asked_name(name: str | None) -> str:
 def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
     is_new = not _has_joined(home)
-    own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
-    if own is not None:
-        _join(home, own, nick)
-    show_line("\nThe others come in with this line:\n")
-    show_line(f"  lanline chat --server '{others}'\n")
+    if is_new:
+        _join(home, _ask(folder, lambda client: _own_link(client, folder)), nick)
+    others = _ask(folder, lambda client: _kept_link(client, folder)) or _new_others_link(folder, home)
     if is_new:
         from lanline.cli.qr import qr_code
 
-        show_line("or by this code, read by a telephone that sends them its text:\n")
+        show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
         show_line(qr_code(str(others)))
+    show_line("\nThe others come in with this line:\n")
+    show_line(f"  lanline chat --server '{others}'\n")
+    show_line("In a clone of Lanline:  make run ARGS=\"chat --server 'THAT-LINK'\"\n")
     return is_new
 
 
 def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.client.chat.joining import join_server
+    from lanline.client.joining import group_lines, join_server
 
     while True:
         try:
-            run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
+            joined = run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
         except RequestRefused as problem:
             if problem.code is not RefusalCode.NAME_TAKEN:
                 raise
             show_line(f"The name {nick} is taken on this server. Choose another one.")
             nick = _asked_name(None)
         else:
+            show_line("")
+            for line in group_lines(joined):
+                show_line(line)
             return
 
 
-def _offer_password(home: Path) -> None:
-    from lanline.cli.password import change_password
-
-    show_line("\nA password lets you into your account from another device too. Not now: press Enter.")
-    try:
-        if change_password(home, DEFAULT_TIMEOUT_S):
-            show_line("The password is set.")
-    except LanlineError as problem:
-        show_line(f"{problem} Later: lanline password")
-
-
-# Invites, made as the operator, whose key lies in the server's folder.
+# Invites, and what is asked as the operator, whose key lies in the server's folder.
 
 
 def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
@@ -285,26 +267,42 @@ def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]
     return ask_server(way_to_server(folder.path), work)
 
 
-async def _invites(client: ChatClient, folder: DataFolder, *, is_new: bool) -> tuple[InviteLink | None, InviteLink]:
-    """One for the person at this machine, who is the admin if nobody is there yet; and the one for the others."""
+async def _own_link(client: ChatClient, folder: DataFolder) -> InviteLink:
+    """For the person at this machine, who is the admin if nobody is there yet."""
     from lanline.cli.admin.asking import answer
+    from lanline.model.invites import MEMBERS_TOKEN_BYTES
     from lanline.wire.chat.admin import ListUsers, Users
 
-    own = None
-    if is_new:
-        is_first = not (await answer(client, ListUsers(1), Users)).users
-        own = await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
-    others = await _kept_link(client, folder)
-    if others is None:
-        others = await _new_link(client, folder, _USES, _LIVES_S, grants_admin=False)
-        with contextlib.suppress(OSError):  # then the next start makes another one
-            replace_whole(folder.path / _LINK_FILE, f"{others}\n".encode())
-    return own, others
+    kept = await _kept_link(client, folder)
+    if kept is not None and len(kept.token) == MEMBERS_TOKEN_BYTES:
+        return kept
+    is_first = not (await answer(client, ListUsers(1), Users)).users
+    return await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
+
+
+def _new_others_link(folder: DataFolder, home: Path) -> InviteLink:
+    """Of the group, where this home is in it and may invite: whoever comes by it reads at once."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup
+
+    async def make(client: ChatClient) -> bytes:
+        member = client.node.seals.member
+        assert member is not None
+        return await member.changes.make_invite(_USES, _LIVES_S * 1000)
+
+    try:
+        link = _link(folder, ask_group(home, make))
+    except (NotInGroup, RequestRefused):
+        link = _ask(folder, lambda client: _new_link(client, folder, _USES, _LIVES_S, grants_admin=False))
+    with contextlib.suppress(OSError):  # then the next start makes another one
+        replace_whole(folder.path / _LINK_FILE, f"{link}\n".encode())
+    return link
 
 
 async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | None:
     """The one that was shown at the last start, as long as it is good for another day, and leads here."""
     from lanline.cli.admin.asking import answer
+    from lanline.client.sealing.own import shown_of
     from lanline.model.invites import InviteLink, invite_token_hash
     from lanline.wire.chat.admin import Invites, ListInvites
 
@@ -314,10 +312,10 @@ async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | Non
         return None
     if link != _link(folder, link.token):
         return None
-    now_ms = time.time() * 1000
+    now_ms, token_hash = time.time() * 1000, invite_token_hash(shown_of(link.token))
     for each in (await answer(client, ListInvites(1), Invites)).invites:
         is_good = each.expires_ms is None or each.expires_ms > now_ms + _LEAST_LEFT_MS
-        if each.token_hash == invite_token_hash(link.token) and each.uses_left and is_good:
+        if each.token_hash == token_hash and each.uses_left and is_good:
             return link
     return None
 

@@ -25,6 +25,7 @@ from lanline.wire.video import (
     Nack,
     Offer,
     Report,
+    Still,
     StreamCodec,
     StreamOffer,
     Subscribe,
@@ -63,6 +64,7 @@ def _computed() -> dict[str, bytes]:
     vectors["proof"] = hmac.new(bytes(range(16)), b"lanline watch 1" + bytes(range(32)), "sha256").digest()
     assert is_watch_proof(vectors["proof"], bytes(range(16)), bytes(range(32)))
     vectors["offer"] = encode_video(Offer(30.0, [rung], None, "lab"))
+    vectors["still"] = encode_video(Still(STREAM_ID, 7, 5, 1_000_000))
     vectors["nack"] = encode_video(Nack(STREAM_ID, [3, 300]))
     vectors["key"] = encode_video(KeyFrameWanted(STREAM_ID))
     vectors["report"] = encode_video(Report(100_000, 31_250, 27, 2, 1, 12_000, -3_000, 5_000_000))

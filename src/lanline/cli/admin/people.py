@@ -17,8 +17,11 @@ from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
+    from lanline.client.sealing.changes import GroupChanges
+    from lanline.ticket import Ticket
     from lanline.wire.chat.admin import UserInfo
     from lanline.wire.chat.messages import ClientMessage
+    from lanline.wire.sealing.entries import Role
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 
@@ -49,12 +52,17 @@ def ban(
 ) -> None:
     """Keep somebody out, from this moment on. What they said stays.
 
+    A member of the group who is banned by an admin of it is out of the group for good:
+    what is said from then on is sealed without them, and to come back they need a new
+    account. On the server's own machine (--data) it shuts them out of the server alone.
+
     \b
     lanline admin ban mallory --reason "We talked about this."
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetBanned
 
     user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
+    _change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
     say(f"{user.name} is banned.")
 
 
@@ -71,13 +79,14 @@ def unban(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_
 
 
 def promote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
-    """Make somebody an admin.
+    """Make somebody an admin: of the group, or on the server's own machine (--data) of the server alone.
 
     \b
     lanline admin promote ann
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetAdmin
 
+    _change_group(data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=True)))
     user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=True))
     say(f"{user.name} is an admin.")
 
@@ -90,7 +99,9 @@ def demote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetAdmin
 
-    user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
+    user = _change_group(
+        data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=False))
+    ) or _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
     say(f"{user.name} is no admin any more.")
 
 
@@ -164,6 +175,37 @@ def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInf
         return user
 
     return ask_server(way_to_server(data, home), work)
+
+
+def _change_group(
+    data: Path | None, home: Path, name: str, change: Callable[[GroupChanges, bytes], Ticket[None]]
+) -> UserInfo | None:
+    """As a member of the group, whose chain every device follows. None: there is none, or they are not in it."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    async def work(client: ChatClient) -> UserInfo | None:
+        member = client.node.seals.member
+        assert member is not None
+        user = _named(await _users(client), name)
+        account_id = member.copy.chain.names.get(user.name.encode())
+        if account_id is None:
+            return None
+        await change(member.changes, account_id)
+        return user
+
+    if data is not None:
+        return None
+    try:
+        return ask_group(home, work)
+    except (NotInGroup, NotJoined):
+        return None
+
+
+def _role(*, is_admin: bool) -> Role:
+    from lanline.wire.sealing.entries import Role
+
+    return Role.ADMIN if is_admin else Role.MEMBER
 
 
 def _named(found: list[UserInfo], name: str) -> UserInfo:

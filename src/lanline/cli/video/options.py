@@ -14,11 +14,13 @@ from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lanline.media.api import Size
+    from lanline.media.sources.screen import Region
 
 DEFAULT_PORT = 6000
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 -- a viewer may come from anywhere
 LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES = 64, 65_507
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})", re.IGNORECASE)
+_REGION = re.compile(r"(\d+x\d+)\+(\d{1,5})\+(\d{1,5})", re.IGNORECASE)
 _SMALLEST, _LARGEST = 16, 8192
 
 
@@ -49,6 +51,18 @@ def parse_size(text: str | None) -> Size | None:
     if not all(_SMALLEST <= side <= _LARGEST for side in (size.width, size.height)):
         raise InvalidInput(f"A picture has {_SMALLEST} to {_LARGEST} pixels on each side; {size} is out of that.")
     return size
+
+
+def parse_region(text: str | None) -> Region | None:
+    from lanline.media.sources.screen import Region
+
+    if text is None:
+        return None
+    found = _REGION.fullmatch(text.strip())
+    size = parse_size(found[1]) if found else None
+    if found is None or size is None:
+        raise InvalidInput(f"A part of the screen is written as 640x480+100+50, and {text!r} is not.")
+    return Region(size, int(found[2]), int(found[3]))
 
 
 async def for_so_long(work: Coroutine[Any, Any, None], duration_s: float | None) -> None:

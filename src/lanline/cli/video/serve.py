@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +19,14 @@ from lanline.cli.video.options import (
     check_range,
     expanded,
     needs_libraries,
+    parse_region,
     parse_size,
     refuse_unused,
 )
 from lanline.errors import InvalidInput
 
 LEAST_SEALED_BYTES = 256
+DEFAULT_QUALITY = 60
 
 
 class CodecName(StrEnum):
@@ -49,9 +52,15 @@ def _parse_rtsp(text: str) -> tuple[str, int]:
 def serve(
     source: Annotated[
         str,
-        typer.Option(help="camera, screen, test, a video file, folder:PATH, a URL, or - (standard input)."),
+        typer.Option(help="camera, screen, window:TITLE, test, a file, folder:PATH, a URL, or - (standard input)."),
     ] = "camera",
     camera_index: Annotated[int, typer.Option(min=0, max=99, help="Which camera.")] = 0,
+    region: Annotated[
+        str | None, typer.Option(metavar="WxH+X+Y", help="A part of the screen, not all of it.", show_default=False)
+    ] = None,
+    corner: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Another source, small in the corner.", show_default=False)
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to serve on; :: for IPv6 as well.")] = ALL_ADDRESSES,
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port; 0 takes a free one.")] = DEFAULT_PORT,
     mtu: Annotated[int, typer.Option(help="Bytes of a datagram, its header included: 64 to 65507.")] = 1200,
@@ -59,7 +68,9 @@ def serve(
         float | None,
         typer.Option(help="Pictures a second, 1 to 240. Default: 20; a file keeps its own.", show_default=False),
     ] = None,
-    quality: Annotated[int, typer.Option(help="Of the pictures, 10 to 95.")] = 60,
+    quality: Annotated[
+        int | None, typer.Option(help="Of the pictures, 10 to 95. Default: 60.", show_default=False)
+    ] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Of the pictures. Default: as they come.")] = None,
     codec: Annotated[
         CodecName,
@@ -108,6 +119,7 @@ def serve(
     Without one:    lanline video serve --source test
     With sound:     lanline video serve --audio
     A file:         lanline video serve --source film.mp4 --codec h264
+    A talk:         lanline video serve --source screen --corner camera
     For others:     lanline video serve --plain
 
     \b
@@ -119,9 +131,7 @@ def serve(
     check_range("--mtu", mtu, LEAST_DATAGRAM_BYTES, MOST_DATAGRAM_BYTES)
     check_range("--bitrate", bitrate, 16, 200_000)
     check_range("--duration", duration, 0.1, 31_536_000)
-    is_live = source in {"camera", "screen", "test"}
-    refuse_unused({"--camera-index": camera_index != 0 and source != "camera"}, f"the source is {source}")
-    refuse_unused({"--play-once": play_once and is_live}, f"{source} has no end")
+    refuse_unused({"--quality": quality is not None and bitrate is not None}, "--bitrate decides how good it looks")
     if plain and codec is not CodecName.JPEG:
         raise InvalidInput("The plain format carries JPEG only: leave out --codec, or --plain.")
     if plain and (audio or audio_device is not None):
@@ -141,12 +151,18 @@ def serve(
     with needs_libraries():
         from lanline.cli.video.serving import Serving, serve_plain, serve_sealed
         from lanline.media.api import Codec
-        from lanline.media.sources.choice import Wanted
+        from lanline.media.sources.choice import STANDARD_INPUT, Wanted, is_live
 
+        has_camera = "camera" in {source, corner}
+        refuse_unused({"--camera-index": camera_index != 0 and not has_camera}, f"the source is {source}")
+        refuse_unused({"--region": region is not None and source != "screen"}, f"the source is {source}")
+        refuse_unused({"--play-once": play_once and is_live(source)}, f"{source} has no end")
+        refuse_unused({"--play-once": play_once and source == STANDARD_INPUT}, "standard input is played once anyway")
+        wanted = Wanted(source, camera_index, parse_size(size), fps, audio, audio_device, play_once)
         asked = Serving(
-            wanted=Wanted(source, camera_index, parse_size(size), fps, audio, audio_device, play_once),
+            wanted=replace(wanted, region=parse_region(region), corner=corner),
             codec=Codec(codec.value),
-            quality=quality,
+            quality=DEFAULT_QUALITY if quality is None else quality,
             host=host,
             port=port,
             mtu=mtu,

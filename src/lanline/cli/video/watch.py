@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_BUFFER_FRAMES = 5
+_SHOWN = ("window", "terminal", "null")
+"""Sinks that are no file."""
 
 
 def watch(
@@ -50,13 +52,23 @@ def watch(
         int, typer.Option(help="Plain: pictures that wait for missing parts.")
     ] = DEFAULT_BUFFER_FRAMES,
     sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mkv, .mp4, .webm.")] = "window",
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Hear the sound, where there is some.")] = True,
+    audio: Annotated[
+        bool | None,
+        typer.Option("--audio/--no-audio", help="Hear the sound, where there is some.", show_default=False),
+    ] = None,
     duration: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Leave after so long.", show_default=False)
     ] = None,
     give_up: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="Fail when no picture comes for so long.", show_default=False),
+    ] = None,
+    rotate: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="A file: begin the next one after so long.", show_default=False),
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(metavar="FILES", help="With --rotate: so many, the oldest goes.", show_default=False)
     ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="Show figures each second.")] = False,
     home: Annotated[
@@ -75,6 +87,7 @@ def watch(
     Later:          lanline video watch --server-host HOST
     Over ssh:       lanline video watch --server-host HOST --sink terminal
     Into a file:    lanline video watch --server-host HOST --sink film.mkv
+    Into files:     ... --sink film.mkv --rotate 3600 --keep 24
     Plain:          lanline video watch --plain --server-host HOST
 
     \b
@@ -85,7 +98,13 @@ def watch(
     check_range("--max-buffer-frames", max_buffer_frames, 1, 1000)
     check_range("--duration", duration, 0.1, 31_536_000)
     check_range("--give-up", give_up, 0.1, 31_536_000)
-    if not plain:
+    check_range("--rotate", rotate, 1, 31_536_000)
+    check_range("--keep", keep, 1, 1_000_000)
+    refuse_unused({"--rotate": rotate is not None and sink in _SHOWN}, f"the sink is {sink}, and no file")
+    refuse_unused({"--keep": keep is not None and rotate is None}, "it is for --rotate")
+    if plain:
+        refuse_unused({"--audio" if audio else "--no-audio": audio is not None}, "the plain format has no sound")
+    else:
         refuse_unused({"--max-buffer-frames": max_buffer_frames != DEFAULT_BUFFER_FRAMES}, "it is for --plain")
     if link is not None:
         refuse_unused({"--server-port": server_port != DEFAULT_PORT}, "the watch link names the port")
@@ -95,7 +114,7 @@ def watch(
                 raise InvalidInput("A watch link is for the encrypted way: leave out --plain, or name --server-host.")
             if server_host is None:
                 raise InvalidInput("Name the server with --server-host.")
-            stage = _stage(sink, f"{server_host}:{server_port}", stats=stats)
+            stage = _stage(sink, f"{server_host}:{server_port}", stats=stats, rotation=(rotate, keep))
             view = Viewed(stage, timeout, stats or sink == "window", None, duration, give_up)
             # uvloop cannot hear who refuses.
             run(
@@ -104,11 +123,12 @@ def watch(
             )
             return
         place = _place(link, server_host, server_port, expanded(home))
-        stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats)
-        player = _player(sink) if audio else None
-        view = Viewed(stage, timeout, stats or sink == "window", player, duration, give_up)
+        stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats, rotation=(rotate, keep))
+        player = _player(sink) if audio is not False else None
+        records = sink not in _SHOWN
+        view = Viewed(stage, timeout, stats or sink == "window", player, duration, give_up, records)
         own = None if listen_host == ALL_ADDRESSES else listen_host
-        run(_watch_sealed(place, own, listen_port, expanded(home), audio, view))
+        run(_watch_sealed(place, own, listen_port, expanded(home), audio is not False, view))
 
 
 def _place(link: str | None, host: str | None, port: int, home: Path) -> tuple[WatchLink, Origin]:
@@ -139,6 +159,7 @@ class Viewed:
     open_player: Callable[[], SoundPlayer] | None = None
     duration_s: float | None = None
     give_up_s: float | None = None
+    records: bool = False
 
 
 async def _watch_sealed(
@@ -152,7 +173,7 @@ async def _watch_sealed(
     from lanline.client.home import Home
     from lanline.client.video.sealedwatch import SealedWatch
 
-    feed = SealedWatch(Home(home), *place, wants_sound=wants_sound)
+    feed = SealedWatch(Home(home), *place, wants_sound=wants_sound, records=view.records)
     try:
         await feed.start(listen_host, listen_port)
         await _view(feed, view)
@@ -190,7 +211,9 @@ async def _view(feed: Feed, view: Viewed) -> None:
     await for_so_long(viewing.run(), view.duration_s)
 
 
-def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stage], Callable[[str], None]]:
+def _stage(
+    sink: str, title: str, *, stats: bool, rotation: tuple[float | None, int | None]
+) -> tuple[Callable[[Feed], Stage], Callable[[str], None]]:
     """How to open it, and who is told of what happens: nobody, where the sink itself shows that."""
     from lanline.client.video.stage import PictureStage, RecordingStage
     from lanline.media.codecs.choice import make_decoder
@@ -212,10 +235,19 @@ def _stage(sink: str, title: str, *, stats: bool) -> tuple[Callable[[Feed], Stag
 
             return lambda feed: PictureStage(Blank(say), make_decoder, feed.request_key), _nobody
     from lanline.media.sinks.recording import Recording, check_recording
+    from lanline.media.sinks.rotation import RotatingRecording
 
-    path = Path(sink)
+    path, (every_s, keep) = Path(sink), rotation
     check_recording(path)
-    return lambda feed: RecordingStage(Recording(path, lambda: feed.has_sound), say_aside, feed.request_key), say_aside
+
+    def open_file(feed: Feed) -> Stage:
+        def has_sound() -> bool:
+            return feed.has_sound
+
+        file = Recording(path, has_sound) if every_s is None else RotatingRecording(path, every_s, keep, has_sound)
+        return RecordingStage(file, say_aside, feed.request_key)
+
+    return open_file, say_aside
 
 
 def _player(sink: str) -> Callable[[], SoundPlayer]:

@@ -45,6 +45,8 @@ class Broadcast:
                     return
                 for rung, frame in self._encoders.encode(picture):
                     self._worker.tell(self._publish, rung, frame)
+                for rung in self._encoders.standing:
+                    self._worker.tell(self._publisher.stand, rung, picture.captured_at_us)
         finally:
             self._encoders.close()
             self._source.close()

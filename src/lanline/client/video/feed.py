@@ -36,6 +36,10 @@ class Feed(Protocol):
         """Something serves video there, whether or not a picture has come."""
 
     @property
+    def is_still(self) -> bool:
+        """Nothing comes because the picture does not change."""
+
+    @property
     def has_sound(self) -> bool:
         """Sound comes with the picture."""
 

@@ -100,7 +100,7 @@ class PlainWatch:
     def has_answered(self) -> bool:
         return self._bytes_received > 0
 
-    has_sound = False
+    has_sound = is_still = False
     advice = description = ""
 
     def limit_height(self, most_lines: int) -> None:

@@ -103,6 +103,10 @@ class VideoPublisher:
         frame = _frame(encoded, self._id_of(encoded.captured_at_us), rung)
         self._driver.turn(partial(self._core.publish, frame))
 
+    def stand(self, rung: int, captured_at_us: int) -> None:
+        """What was captured then is no other picture than the last that was published on this rung."""
+        self._driver.turn(partial(self._core.stand, rung, captured_at_us))
+
     def publish_audio(self, encoded: EncodedFrame) -> None:
         frame = _frame(encoded, self._next_audio_id, 0)
         self._next_audio_id += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 
+import msgspec
+
 from lanline.client.home import Home
 from lanline.client.port import open_port
 from lanline.client.video.feed import Counts
@@ -66,7 +68,16 @@ def _label(host: str, port: int) -> str:
 class SealedWatch:
     is_refused = False
 
-    def __init__(self, home: Home, link: WatchLink, origin: Origin = Origin.GIVEN, *, wants_sound: bool = True) -> None:
+    def __init__(
+        self,
+        home: Home,
+        link: WatchLink,
+        origin: Origin = Origin.GIVEN,
+        *,
+        wants_sound: bool = True,
+        records: bool = False,
+    ) -> None:
+        """`records`: into a file, which is to have key frames."""
         self._home = home
         self._link = link
         self._origin = origin
@@ -74,7 +85,8 @@ class SealedWatch:
         self._identity = home.identity()
         self._dialer = Dialer(self._identity)
         self._own_port: tuple[LinkHost, Address] | None = None
-        self._viewer = VideoViewer(self._call, Subscribe(wants_audio=wants_sound), secret=link.secret)
+        wants = Subscribe(wants_audio=wants_sound, records=records)
+        self._viewer = VideoViewer(self._call, wants, secret=link.secret)
         self._life: asyncio.Task[None] | None = None
         self._poor_since = float("inf")
         self._asking: asyncio.Task[None] | None = None
@@ -172,6 +184,8 @@ class SealedWatch:
             return ""
         shown, own = offer.rungs[rung], offer.rungs[-1]
         text = f"{shown.width}x{shown.height} {shown.codec.name.lower()}"
+        if self.is_still:
+            text += ", still"
         if shown is own:
             return text
         most = self._viewer.wants.max_height
@@ -203,15 +217,19 @@ class SealedWatch:
         return self._viewer.is_offered
 
     @property
+    def is_still(self) -> bool:
+        return self._viewer.is_still
+
+    @property
     def has_sound(self) -> bool:
         offer = self._viewer.offer
         return self._viewer.wants.wants_audio and offer is not None and offer.audio is not None
 
     def limit_height(self, most_lines: int) -> None:
-        self._viewer.want(Subscribe(max_height=most_lines, wants_audio=self._viewer.wants.wants_audio))
+        self._viewer.want(msgspec.structs.replace(self._viewer.wants, max_height=most_lines))
 
     def refuse_sound(self) -> None:
-        self._viewer.want(Subscribe(max_height=self._viewer.wants.max_height, wants_audio=False))
+        self._viewer.want(msgspec.structs.replace(self._viewer.wants, wants_audio=False))
 
     def close(self) -> None:
         for task in (self._life, self._asking):

@@ -61,17 +61,10 @@ class PictureStage:
         self._sink.close()
 
 
-_KEY_EVERY_US = 3_500_000
-_KEY_ASKED_EVERY_US = 500_000
-
-
 class RecordingStage:
-    """A file can be sought in where it has key frames: one is asked for every few seconds."""
-
     keeps_sound = True
 
     def __init__(self, sink: FrameSink, say: Callable[[str], None], on_damage: Callable[[], None]) -> None:
-        self._key_due_us = 0
         self._sink = sink
         self._say = say
         self._on_damage = on_damage
@@ -83,17 +76,9 @@ class RecordingStage:
             try:
                 self._sink.write(frame)
                 written += frame.codec.is_video
-                self._ask_for_key(frame)
             except DamagedFrame:
                 self._on_damage()
         return written
-
-    def _ask_for_key(self, frame: EncodedFrame) -> None:
-        if frame.is_key and frame.codec.is_video:
-            self._key_due_us = frame.captured_at_us + _KEY_EVERY_US
-        elif frame.codec.is_video and frame.captured_at_us >= self._key_due_us:
-            self._key_due_us = frame.captured_at_us + _KEY_ASKED_EVERY_US
-            self._on_damage()
 
     def tell(self, line: str) -> None:
         self._say(line)

@@ -6,6 +6,7 @@ How the publisher is called, and whether its key is the right one, is decided by
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -23,8 +24,10 @@ from lanline.proto.media.frame import Frame
 from lanline.proto.media.viewer import (
     BroadcastEnded,
     FrameArrived,
+    PictureStood,
     StreamOffered,
     Viewer,
+    ViewerEvent,
     ViewerStatistics,
     WatchRefused,
 )
@@ -37,6 +40,8 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 1.0
 """Of a publisher that was there: a viewer is to be back soon after it, or the network, is."""
 _MOST_WAITING_FRAMES = 128
+_STILL_FOR_S = 1.5
+_RECORDED_EVERY_US = 1_000_000
 
 
 class WatchEnd(msgspec.Struct, frozen=True):
@@ -67,6 +72,8 @@ class VideoViewer:
         self._has_news = asyncio.Event()
         self._timeline = Timeline()
         self._past = ViewerStatistics()
+        self._last: EncodedFrame | None = None
+        self._stood_at = float("-inf")
         self.offer: Offer | None = None
         self.end: WatchEnd | None = None
         self.calls = 0
@@ -103,10 +110,15 @@ class VideoViewer:
         self._past = _sum(self._past, session.statistics)
         self._session = None
 
-    def _on_event(self, event: StreamOffered | WatchRefused | BroadcastEnded | FrameArrived) -> None:
+    def _on_event(self, event: ViewerEvent) -> None:
         match event:
             case FrameArrived(frame):
-                self._frames.append(self._encoded(frame))
+                encoded = self._encoded(frame)
+                self._frames.append(encoded)
+                if encoded.codec.is_video:
+                    self._last, self._stood_at = encoded, float("-inf")
+            case PictureStood(captured_at_us):
+                self._stand(captured_at_us)
             case StreamOffered(offer):
                 self.offer = offer
             case WatchRefused(reason):
@@ -116,6 +128,20 @@ class VideoViewer:
         self._has_news.set()
         if self.end is not None and self._session is not None:
             self._session.hang_up()
+
+    def _stand(self, captured_at_us: int) -> None:
+        """A file is given the same frame once more from time to time, where that stands alone: it has to last as long
+        as what it shows.
+        """
+        now = asyncio.get_running_loop().time()
+        self._stood_at = now
+        last = self._last
+        if last is None or not (self._wants.records and last.codec.is_intra_only):
+            return
+        at_us = self._timeline.unwrap(captured_at_us, now)
+        if at_us - last.captured_at_us >= _RECORDED_EVERY_US:
+            self._last = dataclasses.replace(last, captured_at_us=at_us)
+            self._frames.append(self._last)
 
     def _encoded(self, frame: Frame) -> EncodedFrame:
         codec = from_wire(frame.codec)
@@ -151,6 +177,11 @@ class VideoViewer:
         return self._session is not None and self._session.was_offered
 
     @property
+    def is_still(self) -> bool:
+        """Nothing comes because nothing changes: the publisher has just said so."""
+        return asyncio.get_running_loop().time() - self._stood_at < _STILL_FOR_S
+
+    @property
     def round_trip_s(self) -> float | None:
         return None if self._session is None else self._session.round_trip_s
 
@@ -182,7 +213,7 @@ class _Session:
         self,
         connection: Connection,
         core: Viewer,
-        on_event: Callable[[StreamOffered | WatchRefused | BroadcastEnded | FrameArrived], None],
+        on_event: Callable[[ViewerEvent], None],
     ) -> None:
         self._connection = connection
         self._core = core

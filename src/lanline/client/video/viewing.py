@@ -99,11 +99,12 @@ class Viewing:
     async def _show(self, stage: Stage) -> None:
         while True:
             frames = await self._feed.take(min(self._timeout_s, self._give_up_s or self._timeout_s))
-            self._check_patience(has_come=bool(frames))
+            is_alive = bool(frames) or self._feed.is_still
+            self._check_patience(has_come=is_alive)
             if not self._remark and (advice := self._feed.advice):
                 self._remark = advice
                 self._say(advice)
-            await self._notify(stage, "" if frames else self._silence())
+            await self._notify(stage, "" if is_alive else self._silence())
             if stage.keeps_sound:
                 await self._put(stage, frames)
                 continue
@@ -123,7 +124,7 @@ class Viewing:
 
     async def _put(self, stage: Stage, frames: list[EncodedFrame]) -> None:
         if self._is_paused and not stage.keeps_sound:
-            self._has_missed = self._has_missed or not all(frame.codec.is_intra_only for frame in frames)
+            self._has_missed = self._has_missed or bool(frames)
             return
         if frames:
             self.frames_shown += await self._apart(partial(stage.put, frames))

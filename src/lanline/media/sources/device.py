@@ -44,7 +44,7 @@ class Device:
             try:
                 frame = next(self._frames, None)
             except (av.error.FFmpegError, OSError) as cause:
-                raise MediaProblem(f"{self._name} gives no more pictures: was it unplugged?") from cause
+                raise MediaProblem(f"{self._name} gives no more pictures: was it closed, or unplugged?") from cause
             if frame is None:
                 return None
             captured_at_us = now_us()

@@ -1,4 +1,4 @@
-"""The pictures of a folder, one after another in the order of their names, over and over."""
+"""The pictures of a folder, one after another in the order of their names, over and over unless they play once."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ _ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", "
 class ImageFolder:
     """All are brought to one size: the given one, or that of the first."""
 
-    def __init__(self, folder: Path, size: Size | None, fps: float, layout: Layout) -> None:
+    def __init__(
+        self, folder: Path, size: Size | None, fps: float, layout: Layout, *, plays_once: bool = False
+    ) -> None:
         self._folder = folder
+        self._plays_once = plays_once
         self._paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
         self._layout = layout
         self._next = 0
@@ -44,6 +47,8 @@ class ImageFolder:
         return frame
 
     def read(self) -> Picture | None:
+        if self._plays_once and self._next >= len(self._paths):
+            return None
         frame = self._next_frame()
         self._pace.wait()
         return as_upright_picture(frame, self._layout, now_us(), self._size, self._reformatter)

@@ -97,7 +97,7 @@ class RungAssignment:
             self._tell(KeyFrameNeeded(rung))
 
     def may_ask_for_key(self, rung: int, now: float) -> bool:
-        return not self._is_intra_only[rung] and now >= self._key_asked_at.get(rung, -1.0) + _KEY_FRAMES_APART_S
+        return now >= self._key_asked_at.get(rung, -1.0) + _KEY_FRAMES_APART_S
 
     def _key_owed_at(self, rung: int) -> float:
         """Who came just after a key frame was sent, too early for another one, has to be given one later."""

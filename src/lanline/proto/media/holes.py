@@ -94,6 +94,17 @@ class Holes:
         self._highest_frame = (packet.frame_id, data_end, data_end + packet.parity_chunks)
         self._keep_within_bounds()
 
+    def note_end(self, end: int, frame_id: int, now: float) -> None:
+        """Nothing follows for now on the frame that ends there: what is not here is missing."""
+        if self.highest is None or not self.highest < end - 1 <= self.highest + _MOST_GAP:
+            return
+        highest_frame, data_end, highest_end = self._highest_frame
+        self._miss(self.highest + 1, min(data_end, end), now)
+        if highest_end < end:
+            self.gaps.append(Gap(highest_end, end, highest_frame + 1, now))
+        self.highest, self._highest_frame = end - 1, (frame_id, end, end)
+        self._keep_within_bounds()
+
     def _miss(self, start: int, stop: int, since: float) -> None:
         for number in range(start, stop):
             self.missing[number] = since

@@ -16,6 +16,8 @@ from lanline.proto.media.reports import LossLedger
 from lanline.proto.media.transit import TransitTimes
 from lanline.wire.video import StreamOffer
 
+_STILL_ASKED_FOR_S = 1.0
+
 
 class Turns:
     """Which rung brought the newest frame. One that takes over from another has not lost what it sent meanwhile."""
@@ -46,6 +48,9 @@ class IncomingStream:
         self.is_repeat = False
         """Whether the latest packet was of a frame that was done with."""
         self._previous: tuple[int, int, float] = (-1, -1, 0.0)
+        self._still_end = -1
+        """The number after the newest frame, while no other follows."""
+        self._still_heard_at = 0.0
 
     def renew(self, offer: StreamOffer) -> None:
         """The same stream in a later epoch."""
@@ -70,6 +75,11 @@ class IncomingStream:
         received = self._reassembler.receive(number, packet, now)
         self._settle_closed(now)
         return received, excess_s
+
+    def note_end(self, frame_id: int, end_number: int, now: float) -> None:
+        """No frame follows on this one for now."""
+        self._holes.note_end(end_number, frame_id, now)
+        self._still_end, self._still_heard_at = end_number, now
 
     def _learn(self, number: int, packet: StreamPacket, arrival: Arrival, now: float) -> float | None:
         if arrival is Arrival.REPAIR:
@@ -104,9 +114,14 @@ class IncomingStream:
 
     def _open_frames(self, patience_s: float) -> list[tuple[OpenFrame, float]]:
         return [
-            (partial, self._expected_at(partial) + patience_s)
+            (partial, self._deadline(self._expected_at(partial), partial.end_number, patience_s))
             for _, partial in sorted(self._reassembler.open_frames.items())
         ]
+
+    def _deadline(self, begun_at: float, end_number: int, patience_s: float) -> float:
+        """The newest frame, on which no other follows, is worth asking for longer: as long as that is said."""
+        stands = end_number == self._still_end and self._still_heard_at - begun_at < _STILL_ASKED_FOR_S
+        return max(begun_at, self._still_heard_at if stands else begun_at) + patience_s
 
     def _expected_at(self, partial: OpenFrame) -> float:
         """When it would have been here, had no queue been on the way. What later frames depend on is given the time of
@@ -117,7 +132,7 @@ class IncomingStream:
         return partial.first_arrival
 
     def _open_gaps(self, patience_s: float) -> list[tuple[Gap, float]]:
-        return [(gap, gap.since + patience_s) for gap in self._holes.gaps]
+        return [(gap, self._deadline(gap.since, gap.end, patience_s)) for gap in self._holes.gaps]
 
     def give_up_late(self, patience_s: float, shown_id: int, now: float) -> None:
         """What is past its deadline, or older than what is shown already, will not be waited for.
@@ -139,7 +154,9 @@ class IncomingStream:
         self._settle_closed(now)
 
     def _is_overtaken(self, partial: OpenFrame) -> bool:
-        """By a later frame, of this stream or of the rung that took over."""
+        """By a later frame, of this stream or of the rung that took over, or by the word that none follows."""
+        if partial.end_number == self._still_end:
+            return True
         return self._holes.is_past(partial.end_number) or partial.head.frame_id < self._turns.newest_frame_id
 
     def oldest_awaited(self) -> float:

@@ -10,11 +10,14 @@ from lanline.crypto.streams import SEALED_OVERHEAD_BYTES, StreamSealer
 from lanline.proto.media.frame import Frame
 from lanline.proto.media.pacing import Pacing, Slice, departures_us, expected_packets, repeated_later
 from lanline.proto.media.packetiser import Packetiser
-from lanline.wire.video import StreamCodec, StreamOffer
+from lanline.wire.video import Still, StreamCodec, StreamOffer
 
 _REMEMBERED_PACKETS = 2048
 _REMEMBERED_BYTES = 4 * 1024 * 1024
 _AVERAGED_S = 1.0
+_STILL_TOLD_EVERY_S = 0.25
+_ON_ITS_WAY_S = 0.05
+"""What left so lately may still be overtaken by a message."""
 
 
 class StreamPlan(msgspec.Struct, frozen=True):
@@ -49,6 +52,11 @@ class OutgoingStream:
         """Number -> when the packet leaves for the first time, and the packet."""
         self._sent_bytes = 0
         self._last_frame_at: float | None = None
+        self._last_frame_id = 0
+        self._still_due_at = 0.0
+        """When its viewers may be told that the last frame still stands."""
+        self.largest: SealedFrame | None = None
+        """Since the last key frame, which each viewer of the stream was sent."""
 
     @property
     def stream_id(self) -> bytes:
@@ -78,7 +86,19 @@ class OutgoingStream:
         packets = self._sealer.seal(self._packetiser.packetise(frame, parity_chunks, departures_us(slices)))
         self._remember(first_number, packets, slices)
         self._measure(sum(map(len, packets[:total])), now, frame_interval_s)
-        return SealedFrame(packets, total, slices)
+        sealed = SealedFrame(packets, total, slices)
+        if self.largest is None or frame.is_key or total > self.largest.total_chunks:
+            self.largest = sealed
+        self._last_frame_id, self._still_due_at = frame.frame_id, slices[-1].leaves_at + _ON_ITS_WAY_S
+        return sealed
+
+    def still(self, captured_at_us: int, now: float) -> Still | None:
+        """What to tell its viewers while there is no other frame; None when they were told a moment ago."""
+        if self._last_frame_at is None or now < self._still_due_at:
+            return None
+        self._still_due_at = now + _STILL_TOLD_EVERY_S
+        sealer, bits = self._sealer, 0xFFFFFFFF
+        return Still(sealer.stream_id, self._last_frame_id & bits, sealer.next_number, captured_at_us & bits)
 
     def _remember(self, first_number: int, packets: list[bytes], slices: list[Slice]) -> None:
         sent = self._sent

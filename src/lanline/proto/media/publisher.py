@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
-from itertools import count
+from functools import partial
 
 import msgspec
 
@@ -17,6 +16,7 @@ from lanline.crypto.streams import STREAM_ID_BYTES, new_stream_id
 from lanline.errors import MalformedPacket
 from lanline.proto.channels import Channel
 from lanline.proto.media.assignment import KeyFrameNeeded, RungAssignment, RungsWanted, Viewer
+from lanline.proto.media.departures import Burst, Departures
 from lanline.proto.media.frame import SOUND_FRAME_S, Frame
 from lanline.proto.media.outgoingstream import OutgoingStream, SealedFrame, StreamPlan
 from lanline.proto.media.pacing import expected_packets
@@ -43,13 +43,9 @@ MOST_VIEWERS = 2048
 DEFAULT_MTU_BYTES = 1200
 _SILENCE_CHECK_S = 0.5
 _LONGEST_REST_S = 0.3
-_MOST_REPEATS = 1024
-_REPEATED_OVER = 0.85
-"""Of the time until the next frame: a trial is as even as what it stands for."""
 _NEVER = float("inf")
 _FULL = "There are as many viewers as this broadcast takes. Try again later."
 
-Burst = tuple[list[bytes], list[Viewer]]
 ParityPolicy = Callable[[int, float], int]
 
 
@@ -81,8 +77,12 @@ class Publisher:
             return OutgoingStream(plan, fps / plan.every, stream_id, secret, mtu_bytes)
 
         self._rungs = [stream(plan) for plan in rungs]
+        is_intra_only = [plan.codec.is_intra_only for plan in rungs]
+        # Once more for those who record: key frames every few seconds are for files, and a burden to everybody else.
+        self._recorded = [] if all(is_intra_only) else [stream(plan) for plan in rungs]
         self._audio = None if audio is None else stream(audio, 1.0 / SOUND_FRAME_S)
-        self._by_id = {stream.stream_id: stream for stream in [*self._rungs, *([self._audio] if self._audio else [])]}
+        streams = [*self._rungs, *self._recorded, *([self._audio] if self._audio else [])]
+        self._by_id = {stream.stream_id: stream for stream in streams}
         self._fps = fps
         self.parity_policy: ParityPolicy = parity_for
         """How many parity chunks so many data chunks get at such a loss."""
@@ -90,18 +90,35 @@ class Publisher:
         self._max_viewers = max_viewers
         self._subscriptions: dict[Viewer, Subscription] = {}
         self._messages: deque[tuple[Viewer, Channel, bytes]] = deque()
-        self._bursts: list[Burst] = []
-        self._paced: list[tuple[float, int, list[Burst]]] = []
-        self._trials: list[tuple[float, int, list[bytes], Viewer, Subscription]] = []
-        """Repeats that are to leave, each at its time: none of them does when the trial is over by then."""
-        self._order = count()
+        self._out = Departures()
         self._events: deque[PublisherEvent] = deque()
-        self._assignment = RungAssignment([plan.codec.is_intra_only for plan in rungs], self._events.append)
+        self._assignments = (
+            RungAssignment(is_intra_only, partial(self._tell, 0)),
+            RungAssignment(is_intra_only, partial(self._tell, len(rungs))),
+        )
+        """Of those who only watch, and of those who record."""
         self._next_silence_check: float | None = None
 
     @property
     def wanted_rungs(self) -> frozenset[int]:
-        return self._assignment.wanted
+        """Those for recordings have numbers beyond those of the usual ones, in the same order."""
+        watched, recorded = (assignment.wanted for assignment in self._assignments)
+        return watched | {rung + len(self._rungs) for rung in recorded}
+
+    def _tell(self, first_rung: int, event: RungsWanted | KeyFrameNeeded) -> None:
+        if isinstance(event, RungsWanted):
+            self._events.append(RungsWanted(self.wanted_rungs))
+        else:
+            self._events.append(KeyFrameNeeded(first_rung + event.rung))
+
+    def _assignment_of(self, subscription: Subscription) -> RungAssignment:
+        return self._assignments[self._records(subscription)]
+
+    def _rungs_of(self, subscription: Subscription) -> list[OutgoingStream]:
+        return self._recorded if self._records(subscription) else self._rungs
+
+    def _records(self, subscription: Subscription) -> bool:
+        return subscription.records and bool(self._recorded)
 
     @property
     def viewers(self) -> list[Viewer]:
@@ -129,7 +146,7 @@ class Publisher:
         subscription.heard_at = now
         if subscription.is_silent:
             subscription.begin_anew(now)
-            self._assignment.place(viewer, subscription, now)
+            self._assignment_of(subscription).place(viewer, subscription, now)
         self._on_request(viewer, subscription, request, now)
 
     def _on_subscribe(self, viewer: Viewer, request: Subscribe, now: float) -> None:
@@ -149,8 +166,8 @@ class Publisher:
             subscription.choice.limit(top_rung)
             subscription.follow_choice()
         if subscription.may_have_offer(now):
-            self._answer(viewer, self._offer())
-        self._assignment.place(viewer, subscription, now)
+            self._answer(viewer, self._offer(subscription))
+        self._assignment_of(subscription).place(viewer, subscription, now)
         if self._next_silence_check is None:
             self._next_silence_check = now + _SILENCE_CHECK_S
 
@@ -164,9 +181,9 @@ class Publisher:
         ]
         return max(fitting, default=0)
 
-    def _offer(self) -> Offer:
+    def _offer(self, subscription: Subscription) -> Offer:
         audio = None if self._audio is None else self._audio.offer()
-        return Offer(self._fps, [stream.offer() for stream in self._rungs], audio, self._title)
+        return Offer(self._fps, [stream.offer() for stream in self._rungs_of(subscription)], audio, self._title)
 
     def _answer(self, viewer: Viewer, answer: VideoAnswer) -> None:
         self._messages.append((viewer, Channel.CONTROL, encode_video(answer)))
@@ -186,7 +203,7 @@ class Publisher:
     def _on_report(self, viewer: Viewer, subscription: Subscription, report: Report, now: float) -> None:
         choice = subscription.choice
         backlog_s = subscription.backlog_s(report)
-        choice.on_report(report, subscription.sent_bytes, self._rates_at(choice.loss), now)
+        choice.on_report(report, subscription.sent_bytes, self._rates_for(subscription), now)
         subscription.sent_bytes = 0
         before = subscription.next_rung
         subscription.follow_choice()
@@ -195,19 +212,21 @@ class Publisher:
         is_smaller = subscription.rung is not None and choice.rung < subscription.rung
         if is_smaller and not self._rungs[choice.rung].plan.codec.is_intra_only:
             subscription.rest(now + min(backlog_s, _LONGEST_REST_S))
-        self._assignment.place(viewer, subscription, now)
+        self._assignment_of(subscription).place(viewer, subscription, now)
 
     def _on_key_wanted(self, subscription: Subscription, stream_id: bytes, now: float) -> None:
+        assignment, rungs = self._assignment_of(subscription), self._rungs_of(subscription)
         for rung in subscription.rungs:
             # On its way to another rung, it needs the key frame there.
             needed = rung if subscription.next_rung is None else subscription.next_rung
-            is_asked = self._rungs[rung].stream_id == stream_id and self._assignment.may_ask_for_key(needed, now)
+            is_asked = rungs[rung].stream_id == stream_id and assignment.may_ask_for_key(needed, now)
             if is_asked and subscription.may_have_key(now):
-                self._assignment.need_key(needed, now)
+                assignment.need_key(needed, now)
 
-    def _rates_at(self, loss: float) -> list[float]:
-        """In bits per second, with the parity that such a loss calls for."""
-        return [stream.bits_per_s * self._with_parity(stream, loss) for stream in self._rungs]
+    def _rates_for(self, subscription: Subscription) -> list[float]:
+        """In bits per second, with the parity that its loss calls for."""
+        loss = subscription.choice.loss
+        return [stream.bits_per_s * self._with_parity(stream, loss) for stream in self._rungs_of(subscription)]
 
     def _with_parity(self, stream: OutgoingStream, loss: float) -> float:
         chunks = max(1, round(expected_packets(stream.bits_per_s, stream.fps)))
@@ -218,7 +237,7 @@ class Publisher:
     ) -> None:
         stream = self._by_id.get(stream_id)
         choice = subscription.choice
-        is_too_much = choice.was_full(now) or stream in self._rungs[choice.rung + 1 :]
+        is_too_much = choice.was_full(now) or stream in self._rungs_of(subscription)[choice.rung + 1 :]
         if stream is None or (is_too_much and stream is not self._audio):
             # A link that is too slow for what it is sent is not helped by more of it; a packet of sound is no burden.
             return
@@ -228,12 +247,14 @@ class Publisher:
         packets = stream.sent_again(numbers[:allowed], now)
         if packets:
             subscription.sent_bytes += sum(map(len, packets))
-            self._bursts.append((packets, [viewer]))
+            self._out.send(packets, viewer)
 
     def remove_viewer(self, viewer: Viewer) -> None:
         """Its link is closed, or it has had enough."""
-        if self._subscriptions.pop(viewer, None) is not None:
-            self._assignment.remove(viewer)
+        subscription = self._subscriptions.pop(viewer, None)
+        if subscription is not None:
+            subscription.is_over = True
+            self._assignment_of(subscription).remove(viewer)
             self._events.append(ViewerLeft(viewer))
 
     def close(self) -> None:
@@ -243,19 +264,27 @@ class Publisher:
 
     # Frames.
 
+    def _place_of(self, number: int) -> tuple[RungAssignment, OutgoingStream, int]:
+        """By one of `wanted_rungs`: which rung it is, and for whom."""
+        is_recorded, rung = divmod(number, len(self._rungs))
+        return self._assignments[is_recorded], (self._rungs, self._recorded)[is_recorded][rung], rung
+
     def publish(self, frame: Frame, now: float) -> None:
-        """A frame of the rung it names. Raises MessageTooLarge."""
-        self._rungs[frame.rung].chunks_of(frame)  # or nobody is let in by it
+        """A frame of the rung it names, one of `wanted_rungs`. Raises MessageTooLarge."""
+        assignment, stream, rung = self._place_of(frame.rung)
+        if rung != frame.rung:
+            frame = msgspec.structs.replace(frame, rung=rung)
+        stream.chunks_of(frame)  # or nobody is let in by it
         if frame.is_key or frame.codec.is_intra_only:
-            self._assignment.begin_with_key(frame.rung)
-        watchers = self._assignment.watchers(frame.rung)
+            assignment.begin_with_key(rung)
+        watchers = assignment.watchers(rung)
         if not watchers:
             return
-        stream = self._rungs[frame.rung]
         sealed = self._spread(stream, frame, watchers, self.parity_policy, now)
         for viewer, subscription in watchers.items():
+            subscription.choice.is_idle = False
             if subscription.choice.trial_bits_per_s:
-                self._send_trial(viewer, subscription, sealed, stream.fps, now)
+                self._out.try_rate(viewer, subscription, sealed, stream.fps, now, has_left=False)
 
     def publish_audio(self, frame: Frame, now: float) -> None:
         assert self._audio is not None
@@ -284,59 +313,32 @@ class Publisher:
         for sent, viewers in groups.items():
             for viewer in viewers:
                 to[viewer].sent_bytes += sent * packet_bytes
-        self._schedule(sealed, groups, now)
+        self._out.spread(sealed, groups, now)
         return sealed
 
     def _offer_anew(self) -> None:
-        offer = self._offer()
-        for viewer in self._subscriptions:
-            self._answer(viewer, offer)
+        for viewer, subscription in self._subscriptions.items():
+            self._answer(viewer, self._offer(subscription))
 
-    def _schedule(self, sealed: SealedFrame, groups: dict[int, list[Viewer]], now: float) -> None:
-        for part in sealed.slices:
-            bursts: list[Burst] = [
-                (sealed.packets[part.start : min(part.stop, sent)], viewers)
-                for sent, viewers in groups.items()
-                if part.start < sent
-            ]
-            self._send_at(part.leaves_at, bursts, now)
-
-    def _send_at(self, at: float, bursts: list[Burst], now: float) -> None:
-        if at <= now:
-            self._bursts += bursts
-        elif bursts:
-            heappush(self._paced, (at, next(self._order), bursts))
-
-    def _send_trial(
-        self, viewer: Viewer, subscription: Subscription, sealed: SealedFrame, fps: float, now: float
-    ) -> None:
-        """Repeats, so that the rate is the one to be tried; spread out, as a frame of that rate would be."""
-        total = sealed.total_chunks
-        packet_bytes = len(sealed.packets[0])
-        frame_bytes = subscription.choice.trial_bits_per_s / 8 / fps
-        repeats = min(_MOST_REPEATS, int(frame_bytes / packet_bytes) - total)
-        if repeats <= 0:
-            return
-        interval_s = 1.0 / fps
-        # Not before they have left for the first time: they carry that time, and would be taken for quick ones.
-        begin = max(now + 0.1 * interval_s, sealed.slices[-1].leaves_at)
-        for start in range(0, repeats, total):
-            packets = sealed.packets[: min(total, repeats - start)]
-            at = begin + _REPEATED_OVER * interval_s * start / repeats
-            heappush(self._trials, (at, next(self._order), packets, viewer, subscription))
+    def stand(self, rung: int, captured_at_us: int, now: float) -> None:
+        """The picture that was captured then is the one that this rung sent last. Its viewers are told so from time to
+        time; who is on trial is sent an earlier frame once more, for there is no other.
+        """
+        assignment, stream, rung = self._place_of(rung)
+        watchers = assignment.watchers(rung)
+        still = stream.still(captured_at_us, now)
+        if still is not None:
+            message = encode_video(still)
+            self._messages.extend((viewer, Channel.MEDIA, message) for viewer in watchers)
+        for viewer, subscription in watchers.items():
+            subscription.choice.is_idle = True
+            if subscription.choice.trial_bits_per_s and stream.largest is not None:
+                self._out.try_rate(viewer, subscription, stream.largest, stream.fps, now, has_left=True)
 
     # Out.
 
     def bursts_to_send(self, now: float) -> list[Burst]:
-        while self._paced and self._paced[0][0] <= now:
-            self._bursts += heappop(self._paced)[2]
-        while self._trials and self._trials[0][0] <= now:
-            _, _, packets, viewer, subscription = heappop(self._trials)
-            if subscription.choice.trial_bits_per_s and self._subscriptions.get(viewer) is subscription:
-                subscription.sent_bytes += sum(map(len, packets))
-                self._bursts.append((packets, [viewer]))
-        bursts, self._bursts = self._bursts, []
-        return bursts
+        return self._out.take(now)
 
     def messages_to_send(self) -> list[tuple[Viewer, Channel, bytes]]:
         messages = list(self._messages)
@@ -347,14 +349,15 @@ class Publisher:
         return self._events.popleft() if self._events else None
 
     def next_deadline(self) -> float | None:
-        times = [self._assignment.next_deadline()]
+        times = [assignment.next_deadline() for assignment in self._assignments]
         times.append(_NEVER if self._next_silence_check is None else self._next_silence_check)
-        times += [waiting[0][0] for waiting in (self._paced, self._trials) if waiting]
+        times.append(self._out.next_deadline())
         earliest = min(times)
         return None if earliest == _NEVER else earliest
 
     def handle_timer(self, now: float) -> None:
-        self._assignment.handle_timer(now)
+        for assignment in self._assignments:
+            assignment.handle_timer(now)
         self._forget_the_silent(now)
 
     def _forget_the_silent(self, now: float) -> None:
@@ -364,4 +367,4 @@ class Publisher:
         for viewer, subscription in self._subscriptions.items():
             if not subscription.is_silent and now - subscription.heard_at > SILENT_AFTER_S:
                 subscription.is_silent = True
-                self._assignment.remove(viewer)
+                self._assignment_of(subscription).remove(viewer)

@@ -178,6 +178,8 @@ class RateChoice:
         self._has_queue = False
         self._queue = _Queue()
         self._went_up_at = -1e9
+        self.is_idle = False
+        """The picture stands, and nothing is sent: that the last frame took long is no reason to go down."""
 
     @property
     def loss(self) -> float:
@@ -222,6 +224,9 @@ class RateChoice:
             self._loss.on_report(report.chunks, report.lost_before_repair)
 
     def _is_overloaded(self, report: Report, now: float) -> bool:
+        if self.is_idle and not self.trial_bits_per_s:
+            self._queue.begin_anew()
+            return False
         if not report.received_bytes:
             # Nothing comes of what is sent: an outage. What a link carries shows when something does.
             return False

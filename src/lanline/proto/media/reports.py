@@ -151,6 +151,11 @@ class ReportWriter:
     def on_transit(self, excess_s: float, now: float) -> None:
         self._excess.append((now, excess_s))
 
+    def on_still(self) -> None:
+        """All that was sent has left the queue: what packets waited there says nothing any more."""
+        self._excess.clear()
+        self._previous_queue_s = 0.0
+
     def start(self, now: float) -> None:
         if self._looked_at is None:
             self._looked_at = now

@@ -46,8 +46,10 @@ class Subscription:
         "_requests",
         "choice",
         "heard_at",
+        "is_over",
         "is_silent",
         "next_rung",
+        "records",
         "rests_until",
         "rung",
         "sent_bytes",
@@ -58,13 +60,14 @@ class Subscription:
         self, wants: Subscribe, top_rung: int, frame_rates: Sequence[float], now: float, *, is_intra_only: bool = True
     ) -> None:
         self.wants = wants
+        self.records = wants.records
         self.choice = RateChoice(top_rung, top_rung, frame_rates, is_intra_only=is_intra_only)
         self.rung: int | None = None
         """The one it is sent now; none before its first frame."""
         self.next_rung: int | None = top_rung
         """The one that it will be sent from the next frame on that can be a beginning."""
         self.heard_at = now
-        self.is_silent = False
+        self.is_silent = self.is_over = False
         self.rests_until = 0.0
         """Its link is full, and is sent no pictures before it had time to drain."""
         self.sent_bytes = 0

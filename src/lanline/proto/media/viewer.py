@@ -29,6 +29,7 @@ from lanline.wire.video import (
     Offer,
     Refused,
     Report,
+    Still,
     StreamOffer,
     Subscribe,
     Unsubscribe,
@@ -62,7 +63,13 @@ class FrameArrived(msgspec.Struct, frozen=True, gc=False):
     frame: Frame
 
 
-ViewerEvent = StreamOffered | WatchRefused | BroadcastEnded | FrameArrived
+class PictureStood(msgspec.Struct, frozen=True):
+    """Nothing has changed since the frame that came last; `captured_at_us` is that of the newest picture."""
+
+    captured_at_us: int
+
+
+ViewerEvent = StreamOffered | WatchRefused | BroadcastEnded | FrameArrived | PictureStood
 
 
 class ViewerStatistics(msgspec.Struct):
@@ -146,6 +153,8 @@ class Viewer:
                 self._on_offer(offer, now)
             case Echo(at_us):
                 self._on_round_trip(now - at_us / 1e6)
+            case Still() as still:
+                self._on_still(still, now)
             case Refused(reason):
                 self._events.append(WatchRefused(reason))
             case Ended():
@@ -167,6 +176,19 @@ class Viewer:
         self._policy = INTRA_ONLY if all(rung.codec.is_intra_only for rung in offer.rungs) else DEPENDENT
         self._reports.start(now)
         self._events.append(StreamOffered(offer))
+
+    def _on_still(self, still: Still, now: float) -> None:
+        stream = self._streams.get(still.stream_id)
+        if stream is None:
+            return
+        stream.note_end(still.frame_id, still.end_number, now)
+        self._reports.on_still()
+        self._current = stream
+        self._events.append(PictureStood(still.captured_at_us))
+        self._go_on(now)
+        if self._picture.last_shown_id < still.frame_id and not stream.awaits_something:
+            # It cannot be repaired, or was never sent to this viewer, and no later frame will stand in for it.
+            self._ask_for_key(now)
 
     def _on_round_trip(self, sample_s: float) -> None:
         """Of something that was sent once, and answered once."""

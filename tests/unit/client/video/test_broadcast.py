@@ -35,7 +35,7 @@ class Reel:
     def read(self) -> Picture | None:
         assert self.let.acquire(timeout=20)
         self.given += 1
-        picture = Picture(np.zeros((720, 640), np.uint8), Layout.YUV, self.given * 20_000)
+        picture = Picture(np.full((720, 640), self.given % 256, np.uint8), Layout.YUV, self.given * 20_000)
         return None if self.is_over else picture
 
     def close(self) -> None: ...

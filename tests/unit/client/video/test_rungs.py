@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,11 +13,12 @@ from lanline.client.video.rungs import RungEncoders, only_encodable, plan_rungs
 from lanline.errors import MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
 from lanline.media.codecs.moving import check_size
+from lanline.proto.media.outgoingstream import StreamPlan
 
 LIMIT_S = 20
 THIN, *PLANS = plan_rungs(Codec.H264, Size(640, 480), 30.0)
 takes_av1 = partial(check_size, Codec.AV1, 60, fps=20.0)
-PICTURE = Picture(np.zeros((720, 640), np.uint8), Layout.YUV, 1)
+EVERY_US = 50_000
 
 
 def ignore() -> None: ...
@@ -48,16 +49,21 @@ class Encoder:
 
 
 class Desk:
-    def __init__(self) -> None:
+    def __init__(self, plans: Sequence[StreamPlan] = (*PLANS, THIN)) -> None:
         self.opened: dict[int, list[Encoder]] = {}
-        self.rungs = RungEncoders([*PLANS, THIN], self._open, Layout.YUV)
+        self.rungs = RungEncoders(plans, self._open, Layout.YUV)
+        self._number = 0
+        self.is_still = False
 
     def _open(self, rung: int) -> Encoder:
         self.opened.setdefault(rung, []).append(Encoder())
         return self.opened[rung][-1]
 
     def encode(self) -> list[int]:
-        return [rung for rung, _ in self.rungs.encode(PICTURE)]
+        self._number += 1
+        pixels = np.full((720, 640), 0 if self.is_still else self._number % 256, np.uint8)
+        encoded = self.rungs.encode(Picture(pixels, Layout.YUV, self._number * EVERY_US))
+        return [rung for rung, _ in encoded]
 
 
 def test_the_usual_heights_below_the_source_and_its_own_are_planned() -> None:
@@ -186,3 +192,46 @@ def test_jpeg_has_a_step_that_a_slow_radio_link_carries() -> None:
     assert smallest.bits_per_s < 0.85 * 300_000 / 2
     assert plan_rungs(Codec.H264, Size(1280, 720), 30.0)[0].height == 240
     assert [plan.height for plan in plan_rungs(Codec.JPEG, Size(160, 120), 30.0)] == [120, 120]
+
+
+def test_a_picture_of_jpeg_that_does_not_change_is_encoded_once_and_again_for_who_asks() -> None:
+    desk = Desk(plan_rungs(Codec.JPEG, Size(640, 480), 30.0))
+    desk.rungs.want(frozenset({2, 3}))
+    desk.is_still = True
+    assert desk.encode() == [2, 3]
+    assert (desk.encode(), desk.rungs.standing) == ([], [2, 3])
+    desk.rungs.request_key(3)
+    assert (desk.encode(), desk.rungs.standing) == ([3], [2])
+    desk.is_still = False
+    assert (desk.encode(), desk.rungs.standing) == ([2, 3], [])
+
+
+def test_what_becomes_better_with_each_frame_is_encoded_for_a_while_though_nothing_changes() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({1}))
+    desk.is_still = True
+    encoded = [bool(desk.encode()) for _ in range(100)]
+    assert encoded == [True] * 30 + [False] * 70
+
+
+def test_what_is_recorded_has_key_frames_by_itself_and_a_frame_each_second_though_nothing_changes() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({1, 1 + 3}))
+    pictures = 200
+    for _ in range(pictures):
+        desk.encode()
+    watched, recorded = desk.opened[1]
+    assert (watched.keys, recorded.keys) == (0, 2), "besides the first, each 3.5 of 10 seconds"
+    desk.is_still = True
+    still = [desk.encode() for _ in range(pictures)][40:]
+    assert sum(1 in rungs for rungs in still) == 0
+    assert 8 <= sum(4 in rungs for rungs in still) <= 11
+
+
+def test_what_a_player_is_sent_goes_on_though_nothing_changes() -> None:
+    desk = Desk()
+    desk.rungs.want(frozenset({1}))
+    desk.rungs.steady = frozenset({1})
+    desk.is_still = True
+    still = [desk.encode() for _ in range(200)][40:]
+    assert 8 <= sum(map(bool, still)) <= 9

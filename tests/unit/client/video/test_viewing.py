@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from itertools import pairwise
 
 import pytest
 
 from lanline.client.video.feed import Counts
 from lanline.client.video.soundplayer import SoundPlayer
-from lanline.client.video.stage import PictureStage, RecordingStage
+from lanline.client.video.stage import PictureStage
 from lanline.client.video.viewing import Viewing, statistics_line
 from lanline.errors import DamagedFrame, MediaProblem
 from lanline.media.api import Codec, EncodedFrame, Picture
@@ -24,6 +23,7 @@ class Script:
     """A feed that brings what it is given; an empty list is silence."""
 
     source, is_refused, has_answered, has_sound = "host:6000", False, False, True
+    is_still = False
 
     def __init__(self, *scenes: list[EncodedFrame]) -> None:
         self.scenes = list(scenes)
@@ -204,37 +204,10 @@ def test_a_machine_without_a_speaker_is_told_once_and_the_picture_goes_on() -> N
     assert script.is_sound_refused
 
 
-@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
-def test_a_recording_asks_for_a_key_frame_every_few_seconds(codec: Codec) -> None:
-    asked: list[int] = []
-    written: list[int] = []
-
-    class File:
-        def write(self, frame: EncodedFrame) -> None:
-            written.append(frame.captured_at_us)
-
-        def close(self) -> None: ...
-
-    stage = RecordingStage(File(), lambda _: None, lambda: asked.append(written[-1]))
-    is_key = True
-    for number in range(30 * 30):
-        stage.put([EncodedFrame(codec, is_key, number * 33_333, b"", 0, 0)])
-        is_key = bool(asked) and asked[-1] == number * 33_333
-    gaps = [later - earlier for earlier, later in pairwise([0, *asked])]
-    assert len(asked) >= 7
-    assert max(gaps) <= 4_000_000
-
-
-def test_sound_alone_asks_for_no_key_frame() -> None:
-    asked: list[int] = []
-
-    class File:
-        def write(self, frame: EncodedFrame) -> None: ...
-        def close(self) -> None: ...
-
-    stage = RecordingStage(File(), lambda _: None, lambda: asked.append(1))
-    stage.put([EncodedFrame(Codec.OPUS, True, number * 20_000, b"", 0, 0) for number in range(1000)])
-    assert not asked
+def test_a_picture_that_stands_is_no_silence() -> None:
+    script = Script([frame(1)], [], [], [], [frame(2)])
+    script.is_still = True
+    assert [notice for notice in watch(script)[1] if "No video" in notice] == []
 
 
 def test_that_there_is_no_speaker_is_shown_on_the_stage_too() -> None:

@@ -27,6 +27,7 @@ class Room:
     """A feed, a stage and a decoder; `notices` is what stands on the stage, one after the other."""
 
     advice = description = other_format = ""
+    is_still = False
     source, is_refused, has_sound, keeps_sound = "host:6000", False, True, False
 
     def __init__(self) -> None:

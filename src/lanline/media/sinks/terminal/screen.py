@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
-from lanline.media.api import Layout, Picture, Size
+from lanline.media.api import KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_UP, Layout, Picture, Size
 from lanline.media.colours import Colours
 from lanline.media.sinks.terminal.ability import ASK_S, Ability, ability, is_answered
 from lanline.media.sinks.terminal.canvas import Canvas, Room
@@ -16,6 +17,12 @@ from lanline.media.sinks.terminal.tty import Tty
 
 _WIDEST, _WIDEST_FAR = 640, 320
 """Pixels of a picture that is sent as one; less over ssh, where it would be late."""
+_KEY = re.compile(r"\x1b[\[O][A-D]|.", re.DOTALL)
+_ARROWS = {
+    f"\x1b{before}{letter}": key
+    for before in "[O"
+    for letter, key in zip("ABCD", (KEY_UP, KEY_DOWN, KEY_RIGHT, KEY_LEFT), strict=True)
+}
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """What stands between is shown at once; terminals that do not know it pass over it."""
 
@@ -38,8 +45,10 @@ class TerminalScreen:
         self._fitted = Size(0, 0)
         self._line = ""
         self._notice = ""
+        self._picture: Picture | None = None
 
     def show(self, picture: Picture) -> None:
+        self._picture = picture
         room, cleared = self._measured()
         size = _fitted(picture.size, *self._canvas.grid(room))
         if size != self._fitted:
@@ -76,7 +85,13 @@ class TerminalScreen:
         return b"\x1b[%d;1H\x1b[0m%b\x1b[K" % (cells.height, text)
 
     def keys(self) -> list[str]:
-        return list(self._tty.keys().decode("ascii", "replace"))
+        if self._picture is not None and self._has_changed():
+            self.show(self._picture)  # none may follow for a long time
+        return [_ARROWS.get(key, key) for key in _KEY.findall(self._tty.keys().decode("ascii", "replace"))]
+
+    def _has_changed(self) -> bool:
+        cells, cell = self._tty.cells()
+        return self._tty.was_away or Room(Size(cells.width, max(1, cells.height - 1)), cell) != self._room
 
     def close(self) -> None:
         self._tty.write(self._canvas.erase())
