@@ -16,8 +16,8 @@ from chatcrowds.lanline import keys_path
 from chatservers import Place, Serving
 from chatservers.lanline import prepared, serving_prepared
 from lanline.client.chat.client import HISTORY_FILE, ChatClient
-from lanline.client.chat.events import CaughtUp, NodeEvent
-from lanline.client.chat.pin import KnownServer, write_pin
+from lanline.client.pin import KnownServer, write_pin
+from lanline.client.view.events import CaughtUp, NodeEvent
 from lanline.crypto.identity import Identity
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId, NewEntry

@@ -26,6 +26,10 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def next_line(self, limit_s: float) -> Line:
         assert self._process.stdout is not None, "started with a pipe"
         try:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")
+STAT = Path("/proc/stat")
 
 
 def resident_bytes() -> int:
@@ -22,6 +23,19 @@ def cpu_s() -> float:
     """User and system time."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def cpu_s_of(pid: int) -> float:
+    """Of another process, all its threads; the ticks of the clock are 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s_of_machine() -> float:
+    """Of all programs together, and what other machines took from this one. Without what the kernel does for none."""
+    of_all = STAT.read_text(encoding="ascii").split("\n")[0].split()[1:]
+    user, nice, system, _idle, _waiting, _irq, _softirq, steal, *_ = map(int, of_all)
+    return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def pin_to(core: int) -> None:

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
-from report import known_figures, section_text, write_document, write_figures
+from report import section_text, write_document, write_figures
 from section import Options, Section
 
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
@@ -57,6 +56,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
 }
 IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
 """A minute for each attack is as long as all the rest together."""
+FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 7.5
 RUNS = 2
@@ -66,6 +66,8 @@ QUICK_SECONDS = 2.0
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     wanted = _parse(arguments)
+    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
+    folder = wanted.out or (None if wanted.quick else DOCS)
     options = Options(
         contenders=wanted.contenders,
         seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
@@ -76,13 +78,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
         rows=wanted.rows,
+        earlier=folder / FIGURES if wanted.add and folder is not None else None,
     )
-    # A hurried run is no result: it leaves the documents alone unless it is told where to write.
-    folder = wanted.out or (None if wanted.quick else DOCS)
     facts = conditions(arguments)
     for name in wanted.only:
-        known = known_figures(folder / "benchmarks.json", name) if folder is not None else {}
-        section = asyncio.run(PARTS[name](replace(options, known=known)))
+        section = asyncio.run(PARTS[name](options))
         print(section_text(section, facts), end="\n\n", flush=True)
         if folder is not None:
             _write(section, facts, folder)
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / "benchmarks.md", section, facts)
-    write_figures(folder / "benchmarks.json", section, facts)
+    write_figures(folder / FIGURES, section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
     if section.name == video.NAME:
@@ -118,6 +118,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="of strangers and videorecovery: keep the rows that were measured before"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -24,9 +25,9 @@ class Options:
     attacks: Sequence[str] = ()
     """Which of them; none named: all."""
     rows: Sequence[str] = ()
-    """Of a part that is measured in parts; none named: all."""
-    known: Mapping[str, Any] = field(default_factory=dict)
-    """What the JSON file has of this part: rows that are not measured now stay as they are."""
+    """Of videorecovery, which is measured in parts; none named: all."""
+    earlier: Path | None = None
+    """Figures of rows that were measured before, to stand beside those of this run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,18 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
+import process
 from chatservers import Place, Serving
 from chatservers.lanline import prepared, serving_prepared
 from child import Child, ChildFailed, Line, child
 from parent import say
-from process import pin_to
+from process import cpu_s_of, cpu_s_of_machine, pin_to
 from section import Options, Section, percentile, table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -33,7 +36,7 @@ BITS_PER_S = 10e6
 SECONDS = 60.0
 QUICK_SECONDS = 5.0
 WARM_UP_S = 1.0
-QUIET_S = 4.0
+QUIET_S = 10.0
 SAMPLE_S = 0.25
 GIVEN_BACK_WITHIN_S = 40.0
 SHARES_SERVER_BELOW_S = 30.0
@@ -61,8 +64,8 @@ ATTACKS = {
     "whole handshakes": "handshake_attacks:handshake_flood",
     "slow handshakes": "handshake_attacks:slow_handshakes",
     "holes in handshake messages": "handshake_attacks:fragment_holes",
-    "oversized ClientHello, DTLS": "handshake_attacks:oversized_client_hello",
-    "renegotiation, DTLS": "handshake_attacks:renegotiation",
+    "oversized ClientHello (DTLS)": "handshake_attacks:oversized_client_hello",
+    "renegotiation (DTLS)": "handshake_attacks:renegotiation",
     "optimistic ACKs": "sealed_attacks:optimistic_acks",
     "ACK ranges": "sealed_attacks:ack_ranges",
     "lies about limits": "sealed_attacks:limit_lies",
@@ -79,7 +82,7 @@ ATTACKS = {
     "many headers": "websocket_attacks:many_headers",
     "whole TLS handshakes": "websocket_attacks:tls_handshakes",
     "TLS 1.2 for renegotiation": "websocket_attacks:tls_renegotiation",
-    "oversized ClientHello, TLS": "websocket_attacks:oversized_client_hello",
+    "oversized ClientHello (TLS)": "websocket_attacks:oversized_client_hello",
     "WebSocket pings": "websocket_attacks:pings",
     "WebSocket pongs": "websocket_attacks:pongs",
     "tiny WebSocket units": "websocket_attacks:tiny_units",
@@ -138,6 +141,15 @@ class Effect:
     answered: float | None
     """Bytes out / bytes in, of addresses that were not proven; None: the attack has none."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    others_cpu: float = 0.0
+    """Of a core, what programs took that have nothing to do with it."""
+
+    @classmethod
+    def of(cls, figure: Mapping[str, Any]) -> Effect:
+        """As it was written to benchmarks.json."""
+        values = {each.name: figure[each.name] for each in fields(cls) if each.name in figure}
+        return cls(**{**values, "quiet": Members(**figure["quiet"]), "under": Members(**figure["under"])})
 
     @property
     def failures(self) -> list[str]:
@@ -166,6 +178,7 @@ class Effect:
             f"{under.committed_p50_ms:.1f} / {under.committed_p99_ms:.1f} / {under.delivered_p99_ms:.1f}",
             f"{under.udp_sign_in_s:.2f} / {under.websocket_sign_in_s:.2f}",
             f"{100 * self.cpu:.0f}",
+            f"{100 * self.others_cpu:.0f}",
             f"{self.grown_bytes / 1e6:.0f} / {self.kept_bytes / 1e6:.0f}",
             "" if self.answered is None else f"{self.answered:.2f}",
             "yes" if not self.failures else f"no: {', '.join(self.failures)}",
@@ -179,6 +192,7 @@ HEADER = [
     "ms: p50 committed / p99 / p99 delivered",
     "slowest sign-in s: UDP / WebSocket",
     "CPU %",
+    "others' CPU %",
     "MB grown / kept",
     "out / in",
     "holds",
@@ -193,6 +207,7 @@ async def measure(options: Options) -> Section:
         data = prepared(Path(folder), MEMBERS)
         for names in [wanted] if seconds < SHARES_SERVER_BELOW_S else [[name] for name in wanted]:
             effects += await _effects(names, data, Path(folder), seconds)
+    effects = _in_order([*_earlier(options.earlier, seconds, wanted), *effects])
     rows = [effect.row if isinstance(effect, Effect) else _no_row(effect) for effect in effects]
     return Section(
         name=NAME,
@@ -206,6 +221,20 @@ async def measure(options: Options) -> Section:
     )
 
 
+def _earlier(figures: Path | None, seconds: float, but: Sequence[str]) -> list[Effect]:
+    """Rows that were measured before, for as long each, and not again now."""
+    if figures is None or not figures.exists():
+        return []
+    known = json.loads(figures.read_text(encoding="utf-8")).get(NAME, {"figures": []})["figures"]
+    effects = [Effect.of(figure) for figure in known if "attack" in figure]
+    return [each for each in effects if each.seconds == seconds and each.attack in ATTACKS and each.attack not in but]
+
+
+def _in_order(effects: Sequence[Effect | str]) -> list[Effect | str]:
+    names = list(ATTACKS)
+    return sorted(effects, key=lambda each: names.index(each.attack) if isinstance(each, Effect) else len(names))
+
+
 def _no_row(failure: str) -> list[str]:
     return [failure, *[""] * (len(HEADER) - 2), "not measured"]
 
@@ -216,10 +245,13 @@ def _setting(seconds: float) -> str:
         f"{seconds:g} s at `lanline serve`, which has a core of its own; the members and the attacker share the other, "
         "the attacker at the lowest priority, so it may send less than it wants (the second column is its payload). "
         f"Each attack has a server process of its own; attacks of less than {SHARES_SERVER_BELOW_S:g} s share one. "
+        "Rows may be of several runs (`--add`), each with the quiet moments before its own attack. "
         "One member says 20 messages a second in a room (the server's "
         "limit on messages is lifted), another hears them; once a second a device that the server knows calls anew, "
         "over UDP and over WebSocket, again and again until it is signed in. CPU is that of the server's process with "
-        "all its threads, as a share of one core, the members' messages included. Memory is resident memory above "
+        "all its threads, as a share of one core, the members' messages included. Others' CPU is what "
+        "programs that are no part of this used "
+        "meanwhile, of two cores: where it is much, times mean little. Memory is resident memory above "
         f"what it was before the attack: the most during it, and what was left {GIVEN_BACK_WITHIN_S:g} s later at the "
         "latest. Bytes out / in are payloads at the attacker's sockets whose addresses were never proven; where there "
         "is no figure the attack proves its address first. The attacker calls from other addresses of "
@@ -261,6 +293,8 @@ async def _run(members: Child, seconds: float) -> Line:
 async def _attacked(name: str, serving: Serving, members: Child, quiet: Members, seconds: float) -> Effect:
     spec = {"attack": ATTACKS[name], "host": serving.place.host, "port": serving.place.port, "seconds": seconds}
     resident, cpu_s = serving.resident_bytes(), serving.cpu_s()
+    begun_at = time.monotonic()
+    machine_s, ours_s = cpu_s_of_machine(), process.cpu_s() + cpu_s_of(members.pid)
     async with child("strangers.py", [json.dumps(spec)]) as attacker:
         await attacker.expect("attacking", LIMIT_S)
         attacked = asyncio.ensure_future(attacker.expect("result", seconds + LIMIT_S))
@@ -271,6 +305,9 @@ async def _attacked(name: str, serving: Serving, members: Child, quiet: Members,
             most = max(most, serving.resident_bytes())
         counts = (await attacked)["counts"]
         used_s = serving.cpu_s() - cpu_s
+        ours_s = process.cpu_s() + cpu_s_of(members.pid) + cpu_s_of(attacker.pid) - ours_s
+        machine_took_s = time.monotonic() - begun_at
+        others_s = cpu_s_of_machine() - machine_s - used_s - ours_s
         took_s = (await attacked)["took_s"]
         under = Members.of(await ran)
     kept = await _kept(serving, resident)
@@ -285,6 +322,8 @@ async def _attacked(name: str, serving: Serving, members: Child, quiet: Members,
         kept_bytes=kept,
         answered=counts.get("unproven_received_bytes", 0) / unproven_in if unproven_in else None,
         counts=counts,
+        seconds=seconds,
+        others_cpu=max(0.0, others_s) / machine_took_s,
     )
 
 

@@ -7,6 +7,7 @@ A busy machine changes nothing in virtual time. Measured in parts, by `--rows`: 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -71,7 +72,9 @@ ROWS = (VIRTUAL, *videooutage.MOMENTS, *(_way(*way) for way in LOSSES))
 
 
 async def measure(options: Options) -> Section:
-    figures: dict[str, dict[str, list[str]]] = {name: dict(options.known.get(name, {})) for name in TABLES}
+    earlier = {} if options.earlier is None else json.loads(options.earlier.read_text(encoding="utf-8"))
+    known = earlier.get(NAME, {}).get("figures", {})
+    figures: dict[str, dict[str, list[str]]] = {name: dict(known.get(name, {})) for name in TABLES}
     rows = options.rows or ROWS
     if VIRTUAL in rows:
         virtual = await asyncio.to_thread(_measured, range(1 if options.quick else SEEDS))

@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
+from process import cpu_s_of
+
 SERVERS = ("lanline", "ngircd", "inspircd")
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 _PROBE = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()"
@@ -55,8 +56,7 @@ class Serving:
 
     def cpu_s(self) -> float:
         """User and system time, of all its threads; the ticks of the clock are 10 ms."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        return cpu_s_of(self.pid)
 
     def resident_bytes(self) -> int:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])

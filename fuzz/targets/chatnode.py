@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
-
-from lanline.client.chat.events import (
+from lanline.client.chat.history import History
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.session import AsDevice
+from lanline.client.view.events import (
     ConversationChanged,
     ConversationOpened,
     EntriesReceived,
     NodeEvent,
     PeopleChanged,
 )
-from lanline.client.chat.history import History
-from lanline.client.chat.node import ChatNode
-from lanline.client.chat.session import AsDevice
-from lanline.client.chat.values import NodeState
+from lanline.client.view.values import NodeState
 from lanline.model.content import Text
 from lanline.model.rooms import Access, Role, Standing
 from lanline.proto.channels import Channel
@@ -84,15 +82,15 @@ _IMAGE = History.in_memory().image()
 
 def fuzz_one(data: bytes) -> None:
     clock, link = HandClock(), HandLink(bytes(32))
-    node = ChatNode(clock, random.Random(1).randbytes, History.in_memory(_IMAGE), AsDevice())  # noqa: S311 -- the same again for every input
+    node = ChatNode(clock, History.in_memory(_IMAGE), AsDevice())
     node.subscribe(_check)
     node.on_connected(link)
     skipped = data[:1] == b"\xff"
     for message in () if skipped else _BEGINNING:
         link.give(MessageReceived(Channel.CHAT, encode_message(message)))
-    node.say("#lab", Text("one"))
-    node.say("ben", Text("two"))
-    node.read_earlier(_LAB, 2)
+    node.outbox.say("#lab", Text("one"), bytes(16))
+    node.outbox.say("ben", Text("two"), bytes(15) + b"2")
+    node.reader.read_earlier(_LAB, 2)
     for what, payload in pieces(data[1:]):
         link.give(MessageReceived(Channel.CHAT, payload))
         if what & 1:
@@ -116,10 +114,10 @@ def _check(event: NodeEvent) -> None:
 
 def _check_kept(node: ChatNode) -> None:
     """Nothing typed is gone, whatever was said: it waits, was refused, or was committed."""
-    for conversation in node.conversations:
+    for conversation in node.conversations.all:
         assert conversation.first <= conversation.delivered or not conversation.delivered
         node.messages(conversation.log)
-    assert len(node.outbox) <= 2
+    assert len(node.outbox.messages) <= 2
 
 
 def seeds() -> list[bytes]:

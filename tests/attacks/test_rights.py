@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.joining import join_server, meet_server
-from lanline.client.chat.pin import KnownServer
 from lanline.client.chat.session import AsNewcomer, SignInWay
+from lanline.client.joining import join_server, meet_server
+from lanline.client.pin import KnownServer
 from lanline.config import Limits, ServerConfig
 from lanline.crypto.identity import Identity
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
@@ -50,7 +50,7 @@ async def admin_invite(client: ChatClient) -> bytes:
 
 
 def account_of(client: ChatClient, name: str) -> int:
-    return next(person.account for person in client.node.people if person.name == name)
+    return next(person.account for person in client.node.directory.people if person.name == name)
 
 
 def test_a_banned_admin_does_not_come_back_by_an_invite_made_before(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_member_fills_no_more_than_the_quota(tmp_path: Path) -> None:
         async with a_server(tmp_path, message_quota_bytes=quota_bytes) as server:
             assert server.first_invite is not None
             async with signed_in(server, newcomer("flood", server.first_invite.token)) as client:
-                log = next(iter(client.node.conversations)).log
+                log = next(iter(client.node.conversations.all)).log
 
                 def note(answer: object) -> None:
                     if isinstance(answer, RequestRefused):
@@ -109,7 +109,7 @@ def test_a_member_fills_no_more_than_the_quota(tmp_path: Path) -> None:
 
                 for number in range(tries):
                     append = entries.Append(1, log, number.to_bytes(16, "big"), "plain", bytes(size_bytes))
-                    client.node.request(append, note)
+                    client.node.line.request(append, note)
                 while taken + len(refusals) < tries:
                     found = await client.ask(entries.ReadBefore(1, log, 2**31, 1))
                     assert isinstance(found, entries.EarlierEntries)

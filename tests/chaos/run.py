@@ -170,7 +170,13 @@ class Chaos:
         if keep:
             print(f"all files are in {self.folder}")
         else:
-            shutil.rmtree(self.folder)
+            # A database takes its own files away when its last program has ended, which may be just now.
+            shutil.rmtree(self.folder, onerror=_unless_gone)
+
+
+def _unless_gone(_: object, __: str, problem: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(problem[1], FileNotFoundError):
+        raise problem[1]
 
 
 def main() -> int:

@@ -140,6 +140,15 @@ def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Sq
     assert [json.loads(line).get("text") for line in kept.splitlines()] == ["a tpyo", "a typo", "secret", None]
 
 
+def test_what_is_typed_at_once_is_said_in_its_order(square: Square) -> None:
+    ann = square.enters("ann")
+    typed = [f"/{word} {number}" if number % 2 else f"{number}" for number, word in enumerate(["say", "me"] * 20)]
+    ann.write("\r".join([*typed, "end"]) + "\r")
+    ann.wait_out("ann: end ✓")
+    said = [re.sub(r"\D", "", text) for text in square.texts("ann", "#lobby")]
+    assert said == [str(number) for number in range(40)] + [""]
+
+
 def test_commands_work_as_bare_words_and_with_a_slash(square: Square) -> None:
     ann, ben = square.enters("ann"), square.enters("ben")
     ann.wait_out("ben is here")

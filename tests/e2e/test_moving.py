@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from e2e.town import Town
-from lanline.client.chat import connector, events
+from lanline.client.chat import connector
 from lanline.client.chat.client import HISTORY_FILE, ChatClient
 from lanline.client.chat.history import History
+from lanline.client.view import events
 from lanline.model.content import Text
 from lanline.transport.connection import Connection
 from lanline.transport.dialer import Dialer
@@ -56,17 +57,17 @@ def test_moving_from_websocket_to_udp_loses_and_doubles_nothing(town: Town, monk
 
     async def scenario() -> None:
         async with asyncio.timeout(LIMIT_S), ChatClient.at_home(town.folder / "ann") as client:
-            client.subscribe(told.append)
+            client.node.subscribe(told.append)
             await client.wait_synchronized()
             assert not gate.udp
             for number in range(SAID):
-                client.node.say("#lobby", Text(f"text {number}"))
+                client.node.outbox.say("#lobby", Text(f"text {number}"), number.to_bytes(16, "big"))
                 gate.is_open = number > SAID // 3
                 await asyncio.sleep(0)
-            await client.wait_until(lambda: bool(gate.udp) and not client.node.outbox)
-            lobby = client.node.conversation_titled("#lobby")
+            await client.wait_until(lambda: bool(gate.udp) and not client.node.outbox.messages)
+            lobby = client.node.conversations.titled("#lobby")
             assert lobby is not None
-            await client.wait_until(lambda: (client.node.conversation(lobby.log) or lobby).delivered == SAID)
+            await client.wait_until(lambda: lobby.shown.delivered == SAID)
             assert gate.udp[0].closed is None
 
     asyncio.run(scenario())

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from e2e.house import LIMIT_S, House, house
-from lanline.client.chat.pin import joined_pin
 from lanline.client.home import Home
+from lanline.client.pin import joined_pin
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, MessageReceived

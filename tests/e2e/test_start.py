@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import LIMIT_S, PASSWORD, clean_environment, command, house
+from e2e.nodes import end_nodes
 from e2e.program import COMMAND, Program
 from serverhouse.ports import free_port
 
@@ -81,8 +82,11 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
     assert not has_server(person)
     assert "lanline serve" in told(first)
 
+    end_nodes(person.home.parent)
     again = person.start()
     again.wait_out("the first word")
+    again.wait_out("Connected to")
+    assert "Not connected" not in told(again), "the account has called before the server was there"
     assert "Your name" not in told(again)
     assert invite in told(again).replace("\n", "")
     again.write(b"\x04")
@@ -94,10 +98,10 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
 def test_ctrl_c_at_the_question_leaves_nothing_running(person: Person) -> None:
     program = person.start()
     program.wait_out("Your name: ")
-    with contextlib.suppress(OSError):
-        while program.process.poll() is None:  # one that comes before Python reads is only heard with the next
-            program.write(b"\x03")
-            program.pump(lambda: program.take_ready() or program.process.poll() is not None)
+    program.write(b"\x03")
+    program.wait_out(r"\^C")
+    with contextlib.suppress(OSError):  # one that comes before Python reads is heard with whatever comes next
+        program.write("\n")
     assert program.wait_end() == 0
     assert not has_server(person)
 
@@ -111,6 +115,20 @@ def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) ->
         leave(program)
         assert server.process.poll() is None
         assert server.end() == 0
+
+
+def test_a_server_of_its_own_ends_in_order_when_the_command_is_killed(person: Person) -> None:
+    program = person.start("--name", "ana")
+    program.wait_out("#lobby>")
+    program.write("kept\n")
+    program.wait_out("✓")
+    program.kill()
+    program.pump(lambda: not has_server(person), "end of the server")
+    program.pump(lambda: not (person.data / "running.json").exists(), "orderly end")
+    again = person.start()
+    again.wait_out("kept")
+    again.write(b"\x04")
+    assert again.wait_end() == 0
 
 
 def test_a_taken_port_is_told_in_a_sentence(person: Person) -> None:

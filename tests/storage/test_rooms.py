@@ -55,18 +55,29 @@ def test_membership_is_put_changed_and_dropped(shelf: Shelf) -> None:
     ann, bob = shelf.add_account("ann").id, shelf.add_account("bob").id
     lab, crew = shelf.create_room("#lab", ann).log, shelf.create_room("#crew", bob).log
     for membership in (
-        Membership(lab, bob, standing=Standing.INVITED),
+        Membership(lab, bob, standing=Standing.INVITED, invited_by=ann),
         Membership(lab, bob, Role.MODERATOR, is_muted=True),
         Membership(lab, bob, standing=Standing.BANNED),
     ):
         shelf.write(lambda t, membership=membership: t.rooms.put_membership(membership))
         assert shelf.read(lambda v: v.rooms.membership(lab, bob)) == membership
-    assert shelf.read(lambda v: v.rooms.memberships(bob)) == [membership, Membership(crew, bob, Role.OWNER)]
+    assert shelf.read(lambda v: v.rooms.membership(crew, bob)) == Membership(crew, bob, Role.OWNER)
     shelf.write(lambda t: t.rooms.drop_membership(lab, bob))
     shelf.write(lambda t: t.rooms.drop_membership(lab, bob))
     assert shelf.read(lambda v: v.rooms.membership(lab, bob)) is None
     with pytest.raises(RecordMissing):
         shelf.write(lambda t: t.rooms.put_membership(Membership(LogId(99), bob)))
+
+
+def test_invitations_are_found_by_their_maker_until_they_are_used(shelf: Shelf) -> None:
+    ann, bob, cyd = (shelf.add_account(name).id for name in ("ann", "bob", "cyd"))
+    lab = shelf.create_room("#lab", ann).log
+    invited = Membership(lab, bob, standing=Standing.INVITED, invited_by=ann)
+    shelf.write(lambda t: t.rooms.put_membership(invited))
+    shelf.write(lambda t: t.rooms.put_membership(Membership(lab, cyd, standing=Standing.INVITED, invited_by=bob)))
+    assert shelf.read(lambda v: v.rooms.invitations(ann)) == [invited]
+    shelf.write(lambda t: t.rooms.put_membership(Membership(lab, bob)))
+    assert shelf.read(lambda v: v.rooms.invitations(ann)) == []
 
 
 def test_two_have_one_conversation_whoever_opens_it(shelf: Shelf) -> None:

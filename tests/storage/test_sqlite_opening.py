@@ -21,6 +21,7 @@ from lanline.errors import (
     StorageUnusable,
 )
 from lanline.model.logs import LogId
+from lanline.sqlsteps import newest_number
 from lanline.storage.sqlite import connection, engine, migration
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -100,10 +101,27 @@ def test_a_database_that_alembic_made_keeps_its_rows_and_goes_on(older: Path) ->
     shelf.store.close()
 
 
+def test_invitations_of_whom_nobody_knows_who_made_them_rest_on_an_owner_of_the_room(older: Path) -> None:
+    with closing(sqlite3.connect(older / FILE_NAME)) as database:
+        (log, owner), *_ = database.execute("SELECT log, account FROM memberships WHERE role = 3 ORDER BY log")
+        (guest,), (muted,), *_ = database.execute("SELECT id FROM accounts WHERE id <> ?", (owner,))
+        for account, is_muted in ((guest, False), (muted, True)):
+            row = (log, account, 1, "invited", is_muted)
+            database.execute("INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, ?, ?)", row)
+        database.commit()
+    shelf = Shelf(SqliteEngine.open, older)
+    assert shelf.read(lambda v: v.rooms.membership(log, guest)).invited_by == owner
+    assert shelf.read(lambda v: v.rooms.membership(log, muted)).invited_by is None
+    assert not [each for each in shelf.read(lambda v: v.rooms.members(log)) if each.may_read and each.invited_by]
+    shelf.store.close()
+
+
 def test_migration_that_fails_leaves_what_was(older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = tmp_path / "steps"
     shutil.copytree(migration.MIGRATIONS, steps)
-    (steps / "0004_wrong.sql").write_text("DROP TABLE settings;\nCREATE TABLE accounts (id);\n")
+    (steps / f"{newest_number(steps) + 1:04}_wrong.sql").write_text(
+        "DROP TABLE settings;\nCREATE TABLE accounts (id);\n"
+    )
     for module in (migration, engine):
         monkeypatch.setattr(module, "MIGRATIONS", steps)
     before = schema(older / FILE_NAME)

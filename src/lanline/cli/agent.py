@@ -19,6 +19,7 @@ app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup
 def agent(
     context: typer.Context,
     background: Annotated[int, typer.Option("--background", hidden=True)] = -1,
+    after: Annotated[int, typer.Option("--after", hidden=True)] = -1,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Keep this home connected while no other program runs.
@@ -36,18 +37,18 @@ def agent(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     if context.invoked_subcommand is not None:
         return
-    from lanline.client.chat.pin import joined_pin
-    from lanline.client.node.process import HomeNode, linger_s
-    from lanline.client.node.start import stop_node
+    from lanline.client.node.process import HomeNode, linger_s, run_for_good
+    from lanline.client.pin import joined_pin
 
     folder = home_folder(home).absolute()
     if background >= 0:
+        if after >= 0:
+            os.read(after, 1)  # it ends when there is a server to call
         _run_in_background(HomeNode(folder, linger_s=linger_s()), background)
         return
     joined_pin(folder)
-    stop_node(folder)  # one that was started by another program, and would end
     with contextlib.suppress(KeyboardInterrupt):
-        run(HomeNode(folder, linger_s=None).run(lambda: show_line("This home stays connected. Ctrl+C ends it.")))
+        run(run_for_good(folder, lambda: show_line("This home stays connected. Ctrl+C ends it.")))
 
 
 def _run_in_background(node: object, descriptor: int) -> None:

@@ -17,7 +17,7 @@ from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
 
 if TYPE_CHECKING:
-    from lanline.client.chat.joining import Joined
+    from lanline.client.joining import Joined
     from lanline.client.node.face import Face
 
 _AT_TERMINAL_S = 15.0
@@ -90,8 +90,8 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> None
 
 async def _has_joined(folder: Path, server: str, name: str) -> bool:
     """Asks whoever sits there when this home is nobody yet; false when they give up."""
-    from lanline.client.chat.joining import check_joinable
-    from lanline.client.chat.pin import read_pin
+    from lanline.client.joining import check_joinable
+    from lanline.client.pin import read_pin
 
     pin = read_pin(folder)
     if pin is None:
@@ -102,8 +102,8 @@ async def _has_joined(folder: Path, server: str, name: str) -> bool:
 
 
 async def _enrol(folder: Path, server: str, name: str) -> bool:
-    from lanline.client.chat.joining import join_server, meet_server
-    from lanline.client.chat.pin import parse_server
+    from lanline.client.joining import join_server, meet_server
+    from lanline.client.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
     from lanline.faces.chat.terminalchat import screen
     from lanline.faces.prompt import TypedLines

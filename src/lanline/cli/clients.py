@@ -9,7 +9,7 @@ from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
-    from lanline.client.chat.values import Person
+    from lanline.client.view.values import Person
 
 
 def clients(

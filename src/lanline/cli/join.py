@@ -15,7 +15,7 @@ from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, ServerKeyChanged
 
 if TYPE_CHECKING:
-    from lanline.client.chat.joining import Joined
+    from lanline.client.joining import Joined
 
 
 def join(
@@ -55,7 +55,7 @@ def join(
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
-    from lanline.client.chat.joining import check_joinable, join_server
+    from lanline.client.joining import check_joinable, join_server
     from lanline.client.node.start import stop_node
 
     limit_s = checked_timeout(timeout)
@@ -77,7 +77,7 @@ def join(
 
 def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
     """None where it is known already. Raises InvalidInput, ServerKeyChanged, ServerUnreachable: nothing was sent."""
-    from lanline.client.chat.joining import meet_server
+    from lanline.client.joining import meet_server
 
     key = run(meet_server(folder, server, name, limit_s), on_uvloop=False)
     if key is None:
@@ -98,8 +98,7 @@ def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, 
             f"sent. If they are those that the server shows to whoever runs it, add --accept-key '{' '.join(words)}'."
         )
     show_line("No invite names this server's key. It shows one with these words:")
-    for start in range(0, len(words), 6):
-        show_line("    " + " ".join(words[start : start + 6]))
+    show_words(words)
     show_line("Compare them, by another way, with those that the server shows to whoever runs it.")
     if input("Are they the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
         raise InvalidInput("You did not accept the server's key. Nothing was sent.")
@@ -111,4 +110,32 @@ def _show(joined: Joined) -> None:
     title = f"{server.name} at {server.place}" if server.name else server.place
     done = "You are" if joined.is_new_account else "This device is now one of"
     show_line(f"{done} {joined.name} on {title}.")
+    _show_group(joined)
     show_note("Talk: lanline chat")
+
+
+def _show_group(joined: Joined) -> None:
+    from lanline.client.joining import Group
+    from lanline.crypto.words import words_of
+
+    if joined.recovery is not None:
+        show_recovery(joined.recovery)
+    if joined.request is not None:
+        show_line("An admin has to let you into its group, and until then you read nothing that is said there.")
+        show_line("The admin runs lanline admit, and compares these words with you by another way:")
+        show_words(words_of(joined.request))
+    elif joined.problem and joined.group is not Group.IN:
+        show_line(joined.problem)
+
+
+def show_recovery(recovery: bytes) -> None:
+    """Once, and never again: nothing keeps them."""
+    from lanline.crypto.words import secret_words
+
+    show_line("Write these words down. If this device is lost, only they prove that you are you:")
+    show_words(secret_words(recovery))
+
+
+def show_words(words: list[str]) -> None:
+    for start in range(0, len(words), 6):
+        show_line("    " + " ".join(words[start : start + 6]))

@@ -13,8 +13,8 @@ from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError
 
 if TYPE_CHECKING:
-    from lanline.client.chat.values import Conversation, Message
     from lanline.client.node.call import NodeCall
+    from lanline.client.view.values import Conversation, Message
     from lanline.client.view.view import Change, View
 
 _AT_ONCE = 1000
@@ -129,9 +129,9 @@ class _Shown:
         return page.conversation
 
     def _line(self, message: Message, name: str) -> str:
-        from lanline.client.chat.values import MessageState
         from lanline.client.moments import minute_text
         from lanline.client.view.rendering import message_json, rendered
+        from lanline.client.view.values import MessageState
 
         if self._as_json:
             return message_json(self._view, message, name)
@@ -142,8 +142,8 @@ class _Shown:
         return f"{minute_text(message.time_ms)}  {text}{mark}"
 
     def go_on(self, log: int) -> None:
-        from lanline.client.chat.events import ConversationClosed, CopyParted, EntriesReceived
         from lanline.client.node.protocol import error_of
+        from lanline.client.view.events import ConversationClosed, CopyParted, EntriesReceived
         from lanline.client.view.view import Snapshot
 
         while True:
@@ -166,7 +166,10 @@ class _Shown:
     def _show_missed(self, log: int) -> None:
         """The node has ended and is there again, or this program was too slow for it."""
         from lanline.client.node.protocol import Page, Read
+        from lanline.client.view.view import held_through
 
+        if (known := self._view.conversation(log)) is not None:
+            self._through = min(self._through, held_through(self._view, known))
         while True:
             page = self._call.ask(Read(log, _AT_ONCE, after=self._through))
             assert isinstance(page, Page)
@@ -188,7 +191,7 @@ class _Shown:
 
 
 def _note(change: Change) -> None:
-    from lanline.client.chat.events import ConnectionLost, ServerRestored, ServerSaid
+    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid
 
     match change:
         case ServerRestored(text) | ServerSaid(text):

@@ -11,8 +11,8 @@ from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
 if TYPE_CHECKING:
-    from lanline.client.chat.values import RoomListing
     from lanline.client.node.call import NodeCall
+    from lanline.client.view.values import RoomListing
     from lanline.client.view.view import View
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, node_call, show_line, show_note
-from lanline.client.chat.values import Message, MessageState
 from lanline.client.node.call import NodeCall
 from lanline.client.node.protocol import Forget, Outcome, Result, Said, Say, WaitSent
+from lanline.client.view.values import Message, MessageState
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused, StillQueued
 from lanline.ids import new_entry_id
 from lanline.model.content import MAX_SAID_BYTES, Text

@@ -55,6 +55,7 @@ def serve(
     new_key: Annotated[
         bool, typer.Option("--new-key", help="The server's key is lost: make another. Everybody has to accept it.")
     ] = False,
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Run a server for your group, on one port.
 
@@ -93,10 +94,10 @@ def serve(
     }
     settings = read_config(file, os.environ, typed)
     with contextlib.suppress(KeyboardInterrupt):  # the way to stop a server, and no failure
-        run(_serve(folder, settings, new_key, qr))
+        run(_serve(folder, settings, new_key, qr, until_input_ends))
 
 
-async def _serve(folder: Path, config: ServerConfig, makes_key: bool, shows_qr: bool) -> None:
+async def _serve(folder: Path, config: ServerConfig, makes_key: bool, shows_qr: bool, ends_with_input: bool) -> None:
     import asyncio
 
     from lanline.server.app import serving
@@ -109,7 +110,17 @@ async def _serve(folder: Path, config: ServerConfig, makes_key: bool, shows_qr: 
             from lanline.cli.qr import qr_code
 
             _say(qr_code(str(server.first_invite)))
-        await asyncio.Event().wait()
+        await (_input_ended() if ends_with_input else asyncio.Event().wait())
+
+
+async def _input_ended() -> None:
+    """Nobody writes to it, so what comes is the end: of who has started this."""
+    import asyncio
+
+    loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(0, has_ended.set)
+    await has_ended.wait()
+    loop.remove_reader(0)
 
 
 def _introduction(server: RunningServer, folder: Path) -> str:

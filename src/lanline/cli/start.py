@@ -6,10 +6,9 @@ Owns the order of these. Not what each of them does: `serve`, `invite`, `join` a
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
-import signal
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -20,9 +19,10 @@ import typer
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
+from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageUnusable
-from lanline.wholefile import make_folder, replace_whole
+from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused
+from lanline.wholefile import replace_whole
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READY_WITHIN_S = 30.0
-_ENDS_WITHIN_S = 25.0
-_LOOK_EVERY_S = 0.02
-_LOG_FILE = "server.log"
 _LINK_FILE = "invite-of-start"
 _USES = 100
 _LIVES_S = 7 * 24 * 3600
@@ -86,7 +82,7 @@ def start(
         if _has_joined(mine) and not _is_of(mine, folder):
             chat_at_terminal(mine)
             return
-        with _server(folder, port, serves=serves) as is_ours:
+        with _server(folder, port, mine, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
             chat_at_terminal(mine)
             if is_new:
@@ -103,13 +99,13 @@ def _serve_only(data: Path, port: int | None) -> None:
 
 
 def _has_joined(home: Path) -> bool:
-    from lanline.client.chat.pin import read_pin
+    from lanline.client.pin import read_pin
 
     return read_pin(home) is not None
 
 
 def _is_of(home: Path, folder: DataFolder) -> bool:
-    from lanline.client.chat.pin import joined_pin
+    from lanline.client.pin import joined_pin
 
     return folder.exists() and folder.read_fingerprint() == joined_pin(home).fingerprint
 
@@ -125,26 +121,20 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
     return "" if path == usual.expanduser() else f" {option} {path}"
 
 
-# The server.
-
-
 @contextlib.contextmanager
-def _server(folder: DataFolder, port: int | None, *, serves: bool) -> Iterator[bool]:
+def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
         yield False
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
-    process = _launched(folder, port)
-    try:
+    waits, go = os.pipe()
+    node = threading.Thread(target=_start_node, args=(home, waits), daemon=True)
+    with own_server(folder, port, lambda: _load_chat(node)):
+        os.close(go)
+        node.join()
         yield True
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def _runs(folder: DataFolder) -> bool:
@@ -162,59 +152,22 @@ async def _nothing(_client: ChatClient) -> None:
     """To be let in says enough."""
 
 
-def _launched(folder: DataFolder, port: int | None) -> subprocess.Popen[bytes]:
-    log = _log_of(folder.path)
-    if port is not None:
-        _keep_port(folder.path, port)
-    with log.open("wb") as told:
-        # In a session of its own: Ctrl+C at this terminal ends the chat, and then we end the server.
-        process = subprocess.Popen(  # noqa: S603 -- this very program
-            [sys.executable, "-m", "lanline", "serve", "--data", str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=told,
-            start_new_session=True,
-        )
-    try:
-        _wait_ready(process, folder, log)
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    return process
+def _load_chat(node: threading.Thread) -> None:
+    """Beside the server, whose start takes as long."""
+    node.start()
+    import lanline.client.chat.client
+    import lanline.faces.chat.terminalchat  # noqa: F401
 
 
-def _log_of(data: Path) -> Path:
-    try:
-        make_folder(data)
-        (data / _LOG_FILE).touch(mode=0o600)
-    except OSError as cause:
-        raise StorageUnusable(
-            f"The folder {data} cannot be used: {cause.strerror}. Choose another one with --data."
-        ) from cause
-    return data / _LOG_FILE
+def _start_node(home: Path, waits: int) -> None:
+    """It loads meanwhile, and calls the server when the pipe has ended."""
+    from lanline.client.node.start import START_COMMAND, NodeStart
 
-
-def _keep_port(data: Path, port: int) -> None:
-    """Or the next start would be where nobody looks for it."""
-    from lanline.config import FILE_NAME, read_config
-
-    settings = data / FILE_NAME
-    if not settings.exists():
-        replace_whole(settings, f"port = {port}\n".encode())
-    elif read_config(settings, {}).port != port:
-        raise InvalidInput(f"The port of this server stands in {settings}: change it there.")
-
-
-def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path) -> None:
-    limit = time.monotonic() + _READY_WITHIN_S
-    while (running := folder.read_running()) is None or running.pid != process.pid:
-        if process.poll() is not None:
-            lines = log.read_text(errors="replace").split("lanline: ")
-            raise LinkError(lines[-1].strip() or f"The server ended at once; {log} may say why.")
-        if time.monotonic() > limit:
-            raise LinkError(f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {log} may say why.")
-        time.sleep(_LOOK_EVERY_S)
+    os.set_inheritable(waits, True)
+    *words, descriptor = START_COMMAND
+    with contextlib.suppress(LanlineError, OSError):  # the chat will say it
+        if _has_joined(home):
+            NodeStart(home, (*words, "--after", str(waits), descriptor)).connect().close()
 
 
 # The person.
@@ -240,18 +193,17 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
     if own is not None:
         _join(home, own, nick)
-    show_line("\nThe others come in with this line:\n")
-    show_line(f"  lanline chat --server '{others}'\n")
-    if is_new:
         from lanline.cli.qr import qr_code
 
-        show_line("or by this code, read by a telephone that sends them its text:\n")
+        show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
         show_line(qr_code(str(others)))
+    show_line("\nThe others come in with this line:\n")
+    show_line(f"  lanline chat --server '{others}'\n")
     return is_new
 
 
 def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.client.chat.joining import join_server
+    from lanline.client.joining import join_server
 
     while True:
         try:
@@ -268,7 +220,7 @@ def _join(home: Path, link: InviteLink, nick: str) -> None:
 def _offer_password(home: Path) -> None:
     from lanline.cli.password import change_password
 
-    show_line("\nA password lets you into your account from another device too. Not now: press Enter.")
+    show_line("\nA password lets you in from another device too. Without one: press Enter.")
     try:
         if change_password(home, DEFAULT_TIMEOUT_S):
             show_line("The password is set.")

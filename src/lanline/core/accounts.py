@@ -11,6 +11,7 @@ import msgspec
 
 from lanline.core.changes import AccountChanged, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
+from lanline.core.memberships import end_invitations
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
@@ -110,7 +111,7 @@ class SetBanned(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not yourself.")
         reason = " ".join(safe_line(self.reason).split())[:_MAX_REASON_CHARS]
         before = known_account(transaction, self.account)
-        return _alter(transaction, by, before, msgspec.structs.replace(before, is_banned=self.is_banned), reason)
+        return alter(transaction, by, before, msgspec.structs.replace(before, is_banned=self.is_banned), reason)
 
 
 class SetAdmin(Command[None], frozen=True):
@@ -121,7 +122,7 @@ class SetAdmin(Command[None], frozen=True):
         by.check_admin()
         before = known_account(transaction, self.account)
         after = msgspec.structs.replace(before, is_admin=self.is_admin)
-        outcome, changes = _alter(transaction, by, before, after)
+        outcome, changes = alter(transaction, by, before, after)
         if before.is_admin and not after.is_admin:
             changes = [*changes, *_give_lobby_up(transaction, before.id, by)]
         return outcome, changes
@@ -136,7 +137,8 @@ def _give_lobby_up(transaction: Transaction, account: AccountId, by: Authority) 
     after = msgspec.structs.replace(before, role=Role.MEMBER)
     transaction.rooms.put_membership(after)
     cursors = {each.id: transaction.logs.cursor(room.log, each.id) for each in transaction.accounts.devices(account)}
-    return (MemberStepped(room, account, before, after, by.account, cursors),)
+    stepped = MemberStepped(room, account, before, after, by.account, cursors)
+    return (stepped, *end_invitations(transaction, account, by))
 
 
 class RevokeDevice(Command[None], frozen=True):
@@ -154,15 +156,14 @@ class RevokeDevice(Command[None], frozen=True):
         return None, (DeviceChanged(revoked),)
 
 
-def _alter(
-    transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = ""
-) -> Decision[None]:
+def alter(transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = "") -> Decision[None]:
     if not by.actor.is_operator and _rules(before) and not _rules(after):
         _check_others_rule(transaction, before.id)
     if after.is_banned or (before.is_admin and not after.is_admin):
         transaction.invites.drop_all(creator=after.id)
     transaction.accounts.change(after)
-    return None, (AccountChanged(after, reason=reason),)
+    ended = end_invitations(transaction, after.id, by) if after.is_banned else ()
+    return None, (AccountChanged(after, reason=reason), *ended)
 
 
 def _rules(account: Account) -> bool:

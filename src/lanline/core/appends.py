@@ -13,11 +13,22 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from lanline.clock import Clock
-from lanline.core.changes import AccountChanged, Actor, Appended, Change, DeviceChanged, Handlers, MemberStepped
-from lanline.core.commands import check_still_known, unknown_conversation
-from lanline.core.limits import Buckets, DiskFloor
+from lanline.core.changes import (
+    AccountChanged,
+    Actor,
+    Appended,
+    ChainGrew,
+    Change,
+    DeviceChanged,
+    Handlers,
+    MemberStepped,
+    RoomChanged,
+)
+from lanline.core.groupstate import SAID_SUITE, GroupStates
+from lanline.core.limits import Buckets
 from lanline.core.refusals import RETRY_STORAGE_S, as_refusal, disk_nearly_full, slow_down
-from lanline.errors import LanlineError, RefusalCode, RequestRefused
+from lanline.core.rights import Judge, Rights, key_of
+from lanline.errors import LanlineError, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, Entry, LogId, NewEntry, check_entry
 from lanline.model.logs import Appended as Place
@@ -32,8 +43,6 @@ _MIN_WAIT_S = 0.25
 """A client that is told to wait for one message comes back with many."""
 
 Outcome = Place | RequestRefused
-_Key = tuple[LogId, AccountId, DeviceId]
-_MAX_KEYS = 100_000
 
 
 class Author:
@@ -71,24 +80,24 @@ class Appends:
         store: Store,
         clock: Clock,
         settings: ServerSettings,
-        floor: DiskFloor,
-        is_admin: Callable[[AccountId], bool],
+        has_room: Callable[[AccountId], bool],
         has_commands: Callable[[], bool],
+        groups: GroupStates,
         emit: Callable[[Sequence[Change]], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._quota_bytes = settings.message_quota_bytes
-        self._floor = floor
-        self._is_admin = is_admin
+        self._has_room = has_room
         self._has_commands = has_commands
+        self._groups = groups
         self._emit = emit
         self._buckets: Buckets[AccountId] = Buckets(settings.messages_per_s, settings.messages_burst)
         self._waiting = Batch([], [])
         self._is_writing = False
         self._is_due = False
         self._is_closed = False
-        self._found = _Found()
+        self._found = Rights()
         self._handed_in: list[Ticket[None]] = []
         """Of those who wait until what waits now is handed in."""
         self.counts = dict.fromkeys(("appends", "repeats", "commits"), 0)
@@ -108,6 +117,12 @@ class Appends:
         self._waiting.senders.append((author, tag))
         self._request_turn()
 
+    @staticmethod
+    def give_up(author: Author, entry_id: bytes) -> None:
+        """What was refused will not come again; what follows it may pass."""
+        if author.held == entry_id:
+            author.held = None
+
     def _check_pace(self, author: Author, entry_id: bytes) -> None:
         account, now = author.actor.account, self._clock.now()
         if author.uncommitted >= MAX_UNCOMMITTED or author.uncommitted_bytes >= MAX_UNCOMMITTED_BYTES:
@@ -117,21 +132,22 @@ class Appends:
         if wait_s or self._is_closed:
             author.held = entry_id
             raise slow_down(max(wait_s, _MIN_WAIT_S))
-        if self._floor.is_low(now) and not self._is_admin(account):
+        if not self._has_room(account):
             author.held = entry_id
             raise disk_nearly_full()
 
     # The stream.
 
     def handlers(self) -> Handlers:
-        return {MemberStepped: self._forget, AccountChanged: self._forget, DeviceChanged: self._forget}
+        kinds = (MemberStepped, RoomChanged, AccountChanged, DeviceChanged, ChainGrew)
+        return dict.fromkeys(kinds, self._forget)
 
     def _forget(self, _: object) -> None:
         self.forget_rights()
 
     def forget_rights(self) -> None:
         """Somebody may have lost one."""
-        self._found = _Found()
+        self._found = Rights()
 
     # Writing.
 
@@ -196,22 +212,28 @@ class Appends:
         for entry in entries:
             account = entry.account
             taken = taken_bytes[account] = taken_bytes.get(account, 0) + len(entry.content) + ENTRY_COST_BYTES
-            if (entry.log, account, entry.device) not in keys or taken > left_bytes.get(account, 0):
+            if key_of(entry) not in keys or taken > left_bytes.get(account, 0):
                 unsure.add(account)
         return unsure
 
     def _append(
         self, transaction: Transaction, entries: list[NewEntry], unsure: set[AccountId]
-    ) -> tuple[Sequence[Outcome], _Found | None]:
+    ) -> tuple[Sequence[Outcome], Rights | None]:
         """Most of the time all may be appended, and are in one go."""
         if not unsure:
             return transaction.logs.append(entries), None
-        judge = _Judge(transaction, self._quota_bytes)
+        judge = Judge(transaction, self._quota_bytes, self._groups)
         refused: dict[int, RequestRefused] = {}
+        held: set[tuple[AccountId, DeviceId]] = set()
         for place, entry in enumerate(entries):
-            why = judge.refusal(entry) if entry.account in unsure else None
+            sender = entry.account, entry.device
+            why = slow_down(_MIN_WAIT_S) if sender in held else None
+            if why is None and entry.account in unsure:
+                why = judge.refusal(entry)
             if why is not None:
                 refused[place] = why
+                if _holds(entry) and transaction.logs.find(entry.log, entry.account, entry.entry_id) is None:
+                    held.add(sender)
         return self._append_allowed(transaction, entries, refused), judge.found
 
     @staticmethod
@@ -229,7 +251,7 @@ class Appends:
                 outcomes.append(refused.get(place) or next(places))
         return outcomes
 
-    def _settled(self, batch: Batch, ticket: Ticket[tuple[Sequence[Outcome], _Found | None]]) -> None:
+    def _settled(self, batch: Batch, ticket: Ticket[tuple[Sequence[Outcome], Rights | None]]) -> None:
         self._is_writing = False
         problem = ticket.problem
         if problem is not None:
@@ -241,8 +263,9 @@ class Appends:
             self._tell_handed_in()
         if problem is None:
             outcomes, found = ticket.result()
-            if found is not None:
+            if found is not None:  # nothing is refused where nothing was looked up
                 self._found.add(found)
+                self._hold_refused(batch, outcomes)
             self._tell(batch, outcomes)
 
     def _fail(self, batch: Batch, problem: BaseException) -> None:
@@ -267,6 +290,14 @@ class Appends:
             else:
                 self._waiting.entries.append(entry)
                 self._waiting.senders.append(sender)
+
+    def _hold_refused(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        held: dict[Author, bytes] = {}
+        for entry, (author, _), at in zip(batch.entries, batch.senders, outcomes, strict=True):
+            if isinstance(at, RequestRefused) and _holds(entry) and author not in held:
+                held[author] = author.held = entry.entry_id
+        if held:
+            self._refuse_waiting(held)
 
     # Telling.
 
@@ -316,66 +347,8 @@ def _release(author: Author, entry: NewEntry) -> None:
     author.uncommitted_bytes -= len(entry.content)
 
 
-class _Found:
-    """Who may append where, and how much more each account may write."""
-
-    __slots__ = ("keys", "left_bytes")
-
-    def __init__(self) -> None:
-        self.keys: set[_Key] = set()
-        self.left_bytes: dict[AccountId, int] = {}
-
-    def add(self, other: _Found) -> None:
-        if len(self.keys) > _MAX_KEYS:
-            self.keys.clear()
-            self.left_bytes.clear()
-        self.keys |= other.keys
-        self.left_bytes |= other.left_bytes
-
-
-class _Judge:
-    """Of one batch: each author in a log is looked up once."""
-
-    def __init__(self, transaction: Transaction, quota_bytes: int) -> None:
-        self._transaction = transaction
-        self._quota_bytes = quota_bytes
-        self._refusals: dict[_Key, RequestRefused | None] = {}
-        self._left_bytes: dict[AccountId, int] = {}
-        self.found = _Found()
-
-    def refusal(self, entry: NewEntry) -> RequestRefused | None:
-        key = (entry.log, entry.account, entry.device)
-        if key not in self._refusals:
-            self._refusals[key] = self._look(entry)
-            if self._refusals[key] is None:
-                self.found.keys.add(key)
-        why = self._refusals[key]
-        if why is not None:
-            return why
-        left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES
-        if left_bytes < 0:
-            text = f"You have written {self._quota_bytes // 1024**2} MB on this server, all that you may."
-            return RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"{text} Ask its admin.")
-        self._left_bytes[entry.account] = left_bytes
-        return None
-
-    def _look(self, entry: NewEntry) -> RequestRefused | None:
-        view, log, account = self._transaction, entry.log, entry.account
-        if account == 0:  # the operator, who is in no conversation
-            return unknown_conversation()
-        try:
-            check_still_known(view, account, entry.device)
-        except RequestRefused as why:
-            return why
-        if account not in self._left_bytes:
-            left_bytes = self._quota_bytes - view.accounts.message_bytes(account)
-            self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
-        member = view.rooms.membership(log, account)
-        if member is None:
-            direct = view.rooms.direct(log)
-            return None if direct is not None and account in (direct.lower, direct.higher) else unknown_conversation()
-        if not member.may_read:
-            return unknown_conversation()
-        if not member.may_speak:
-            return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
-        return None
+def _holds(entry: NewEntry) -> bool:
+    """Sealed words name those before them. So when one is refused, none that follows is taken before the author has
+    decided about it: docs/protocol/sealing.md, 5.
+    """
+    return entry.suite == SAID_SUITE

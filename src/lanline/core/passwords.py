@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from lanline.clock import Clock
@@ -17,7 +18,7 @@ from lanline.storage.api import View
 from lanline.ticket import Ticket
 
 T = TypeVar("T")
-_LONGEST_WAIT_S = 3600.0
+_MAX_WAIT_S = 3600.0
 _MAX_AT_ONCE = 64
 """Looked at or waiting for it; each takes memory and a thread's time."""
 
@@ -28,9 +29,17 @@ class PasswordHasher(Protocol):
     The answer None: it could not be done.
     """
 
-    def hash(self, password: str, when_done: Callable[[str | None], None]) -> None: ...
+    def hash(self, password: str, when_done: Callable[[str | None], None], *, is_member: bool = False) -> None:
+        """Members, who are signed in, do not wait for strangers."""
 
-    def verify(self, password: str, password_hash: str | None, when_done: Callable[[bool | None], None]) -> None:
+    def verify(
+        self,
+        password: str,
+        password_hash: str | None,
+        when_done: Callable[[bool | None], None],
+        *,
+        is_member: bool = False,
+    ) -> None:
         """Against no hash: takes as long as against any other, and is False."""
 
 
@@ -61,11 +70,10 @@ class Passwords:
         self._hasher = hasher
         self._clock = clock
         first_wait_s = settings.password_wait_s
-        self._tries_of_name: GrowingWaits[str] = GrowingWaits(
-            settings.passwords_per_account, first_wait_s, _LONGEST_WAIT_S
-        )
+        self._tries_of_name: GrowingWaits[str] = GrowingWaits(settings.passwords_per_account, first_wait_s, _MAX_WAIT_S)
         self._tries_of_host: Buckets[str] = Buckets(1.0 / first_wait_s, settings.passwords_per_address)
-        self._under_way = 0
+        self._under_way = {False: 0, True: 0}
+        """For strangers; and for those who are signed in."""
 
     def begin_try(self, host: str, name: str) -> Try:
         """Before anything is looked at, and for names that nobody has as for others. Raises RequestRefused."""
@@ -91,24 +99,24 @@ class Passwords:
         self._tries_of_host.give_back(right.host)
         self._tries_of_name.forget(right.name)
 
-    def verify(self, password: str, password_hash: str | None) -> Ticket[bool]:
+    def verify(self, password: str, password_hash: str | None, *, is_member: bool = False) -> Ticket[bool]:
         """Raises RequestRefused when too many wait."""
-        return self._look(lambda when_done: self._hasher.verify(password, password_hash, when_done))
+        return self._look(partial(self._hasher.verify, password, password_hash, is_member=is_member), is_member)
 
-    def hash(self, password: str) -> Ticket[str]:
+    def hash(self, password: str, *, is_member: bool = False) -> Ticket[str]:
         """As above."""
-        return self._look(lambda when_done: self._hasher.hash(password, when_done))
+        return self._look(partial(self._hasher.hash, password, is_member=is_member), is_member)
 
-    def _look(self, begin: Callable[[Callable[[T | None], None]], None]) -> Ticket[T]:
-        if self._under_way >= _MAX_AT_ONCE:
+    def _look(self, begin: Callable[[Callable[[T | None], None]], None], is_member: bool) -> Ticket[T]:
+        if self._under_way[is_member] >= _MAX_AT_ONCE:
             raise slow_down(1.0)
         ticket: Ticket[T] = Ticket()
 
         def done(answer: T | None) -> None:
-            self._under_way -= 1
+            self._under_way[is_member] -= 1
             ticket.settle(_not_done() if answer is None else answer)
 
-        self._under_way += 1
+        self._under_way[is_member] += 1
         begin(done)
         return ticket
 

@@ -51,3 +51,8 @@ def slow_down(wait_s: float) -> RequestRefused:
 def disk_nearly_full() -> RequestRefused:
     text = "The server's disk is nearly full: only its admins can add anything until there is room again."
     return RequestRefused(RefusalCode.STORAGE_FULL, text, RETRY_STORAGE_S)
+
+
+def stale_keys() -> RequestRefused:
+    text = "Somebody who could read has left: what is said now is sealed anew. It goes on by itself."
+    return RequestRefused(RefusalCode.STALE_KEYS, text)

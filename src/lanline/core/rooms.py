@@ -7,14 +7,17 @@ from typing import ClassVar
 
 import msgspec
 
-from lanline.core.changes import Change, Cursors, DirectOpened, MemberStepped, RoomChanged
+from lanline.core.changes import Change, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.core.memberships import end_invitations, is_invited, let_go, may_join, may_rule, put, stepped
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic, may_join
+from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic
 from lanline.storage.api import Transaction, View
+
+MAX_INVITATIONS_OF_MEMBER = 1000
 
 # Making, entering and leaving.
 
@@ -37,7 +40,7 @@ class CreateRoom(Command[LogId], frozen=True):
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
         owner = transaction.rooms.membership(room.log, by.account)
-        return room.log, (RoomChanged(room, is_new=True, cursors={}), _stepped(transaction, room, None, owner, by))
+        return room.log, (RoomChanged(room, is_new=True, cursors={}), stepped(transaction, room, None, owner, by))
 
 
 class JoinRoom(Command[LogId], frozen=True):
@@ -53,14 +56,15 @@ class JoinRoom(Command[LogId], frozen=True):
         before = transaction.rooms.membership(room.log, by.account)
         if before is not None and before.may_read:
             return room.log, ()
-        if not may_join(room, before):
-            why = f"You are banned from {room.name}." if before else f"{room.name} is for those who are invited."
+        if not may_join(transaction, room, before):
+            is_banned = before is not None and before.is_banned
+            why = f"You are banned from {room.name}." if is_banned else f"{room.name} is for those who are invited."
             raise RequestRefused(RefusalCode.NOT_ALLOWED, why)
         is_empty = not any(member.may_read for member in transaction.rooms.members(room.log))
         role = Role.OWNER if is_empty else Role.MEMBER
         is_muted = before is not None and before.is_muted
         after = Membership(room.log, by.account, role, Standing.JOINED, is_muted)
-        return room.log, (_put(transaction, room, before, after, by),)
+        return room.log, (put(transaction, room, before, after, by),)
 
 
 class LeaveRoom(Command[None], frozen=True):
@@ -71,11 +75,11 @@ class LeaveRoom(Command[None], frozen=True):
         before = transaction.rooms.membership(self.log, by.account)
         if before is None or before.is_banned:
             raise _unknown_room()
-        changes = [_let_go(transaction, room, before, by)]
+        changes = [let_go(transaction, room, before, by)]
         heir = _heir(transaction, room) if before.role is Role.OWNER else None
         if heir is not None:
-            changes.append(_put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by))
-        return None, changes
+            changes.append(put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by))
+        return None, [*changes, *end_invitations(transaction, by.account, by)]
 
 
 class InviteToRoom(Command[None], frozen=True):
@@ -88,16 +92,19 @@ class InviteToRoom(Command[None], frozen=True):
         host = transaction.rooms.membership(self.log, by.account)
         if host is None or not host.may_read:
             raise _unknown_room()
-        if room.access is Access.INVITE_ONLY and host.role < Role.MODERATOR:
+        if not host.may_invite(room):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners invite people to this room.")
         before = transaction.rooms.membership(self.log, self.account)
         if before is not None and before.is_banned:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, f"They are banned from {room.name}. Lift the ban first.")
-        if before is not None and before.may_read:
+        if before is not None and (before.may_read or is_invited(transaction, room, before)):
             return None, ()
+        if not by.is_admin and len(transaction.rooms.invitations(by.account)) >= MAX_INVITATIONS_OF_MEMBER:
+            text = f"You have invited {MAX_INVITATIONS_OF_MEMBER} people who have not come, which is all you may."
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
         is_muted = before is not None and before.is_muted
-        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted)
-        return None, (_put(transaction, room, before, after, by),)
+        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account)
+        return None, (put(transaction, room, before, after, by),)
 
 
 class OpenDirect(Command[LogId], frozen=True):
@@ -151,7 +158,11 @@ class SetAccess(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.OWNER, "Only an owner of the room says who may come in.")
-        return _alter(transaction, msgspec.structs.replace(room, access=self.access))
+        room = msgspec.structs.replace(room, access=self.access)
+        outcome, changes = _alter(transaction, room)
+        hosts = {each.invited_by for each in transaction.rooms.members(self.log) if each.invited_by is not None}
+        ended = [each for host in sorted(hosts) for each in end_invitations(transaction, host, by)]
+        return outcome, [*changes, *ended]
 
 
 # Its members.
@@ -175,7 +186,8 @@ class SetRole(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an owner of the room gives and takes rights.")
         if other.role is Role.OWNER and not by.is_admin and _owners(transaction, self.log) == 1:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "A room keeps an owner: make somebody else one first.")
-        return None, (_put(transaction, room, other, msgspec.structs.replace(other, role=self.role), by),)
+        changed = put(transaction, room, other, msgspec.structs.replace(other, role=self.role), by)
+        return None, [changed, *end_invitations(transaction, self.account, by)]
 
 
 class SetMuted(Command[None], frozen=True):
@@ -188,7 +200,7 @@ class SetMuted(Command[None], frozen=True):
         other = _moderated(transaction, by, self.log, self.account)
         if not other.may_read:
             raise _not_in(room)
-        return None, (_put(transaction, room, other, msgspec.structs.replace(other, is_muted=self.is_muted), by),)
+        return None, (put(transaction, room, other, msgspec.structs.replace(other, is_muted=self.is_muted), by),)
 
 
 class SendAway(Command[None], frozen=True):
@@ -202,7 +214,7 @@ class SendAway(Command[None], frozen=True):
         other = _moderated(transaction, by, self.log, self.account)
         if other.is_banned or transaction.rooms.membership(self.log, self.account) is None:
             raise _not_in(room)
-        return None, (_let_go(transaction, room, other, by),)
+        return None, [let_go(transaction, room, other, by), *end_invitations(transaction, self.account, by)]
 
 
 class SetBannedFromRoom(Command[None], frozen=True):
@@ -216,11 +228,12 @@ class SetBannedFromRoom(Command[None], frozen=True):
         before = transaction.rooms.membership(self.log, self.account)
         if self.is_banned:
             after = Membership(self.log, self.account, Role.MEMBER, Standing.BANNED, other.is_muted)
-            return None, (_put(transaction, room, before, after, by),)
+            changed = put(transaction, room, before, after, by)
+            return None, [changed, *end_invitations(transaction, self.account, by)]
         if not other.is_banned:
             return None, ()
         transaction.rooms.drop_membership(self.log, self.account)
-        return None, (_stepped(transaction, room, before, None, by, self.account),)
+        return None, (stepped(transaction, room, before, None, by, self.account),)
 
 
 def _room(view: View, log: LogId) -> Room:
@@ -270,49 +283,10 @@ def _owners(view: View, log: LogId) -> int:
 
 def _heir(view: View, room: Room) -> Membership | None:
     """A room whose last owner leaves goes to a moderator, or to whoever has been on the server longest."""
-    members = [member for member in view.rooms.members(room.log) if member.may_read and _may_rule(view, member)]
+    members = [member for member in view.rooms.members(room.log) if member.may_read and may_rule(view, member)]
     if not members or any(member.role is Role.OWNER for member in members):
         return None
     return min(members, key=lambda member: (-member.role, member.account))
-
-
-def _may_rule(view: View, member: Membership) -> bool:
-    """Who is banned from the server is in its rooms still, and comes back to them when the ban is lifted."""
-    account = view.accounts.by_id(member.account)
-    return account is not None and not account.is_banned
-
-
-def _put(
-    transaction: Transaction, room: Room, before: Membership | None, after: Membership, by: Authority
-) -> MemberStepped:
-    transaction.rooms.put_membership(after)
-    return _stepped(transaction, room, before, after, by)
-
-
-def _let_go(transaction: Transaction, room: Room, before: Membership, by: Authority) -> MemberStepped:
-    """Who is muted stays so, and does not come back with a voice by leaving; an open room lets everybody back."""
-    if before.is_muted and room.access is Access.OPEN:
-        after = Membership(room.log, before.account, Role.MEMBER, Standing.INVITED, is_muted=True)
-        return _put(transaction, room, before, after, by)
-    transaction.rooms.drop_membership(room.log, before.account)
-    return _stepped(transaction, room, before, None, by)
-
-
-def _stepped(
-    view: View,
-    room: Room,
-    before: Membership | None,
-    after: Membership | None,
-    by: Authority,
-    account: AccountId | None = None,
-) -> MemberStepped:
-    stands = after or before
-    number = stands.account if stands is not None else account
-    assert number is not None
-    cursors: Cursors = {}
-    if after is not None and after.may_read:
-        cursors = {each.id: view.logs.cursor(room.log, each.id) for each in view.accounts.devices(number)}
-    return MemberStepped(room, number, before, after, by.account, cursors)
 
 
 def _alter(transaction: Transaction, room: Room) -> Decision[None]:

@@ -29,7 +29,7 @@ from lanline.ticket import Steps
 if TYPE_CHECKING:
     from lanline.core.core import Core
 
-_MOST_DEVICES_EVER = 4
+_MAX_DEVICES_EVER = 4
 """Times as many as may be in use. Those that were revoked are kept for good, in memory too."""
 _OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
@@ -202,7 +202,7 @@ class SignIn:
             if sum(not each.is_revoked for each in devices) >= core.settings.most_devices:
                 text = "This account has as many devices as it may. Revoke one that is not used."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
-            if len(devices) >= _MOST_DEVICES_EVER * core.settings.most_devices:
+            if len(devices) >= _MAX_DEVICES_EVER * core.settings.most_devices:
                 text = "This account has had as many devices as it may. Ask an admin to raise 'limits.most_devices'."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
             added = transaction.accounts.add_device(account, fingerprint, label, core.context().now_ms)
@@ -220,18 +220,18 @@ class SignIn:
         with attempt:
             known = yield from core.store.read(lambda view: view.accounts.password_hash(account.id)).wait()
             if known is not None:  # the first one: the key of a device is enough
-                is_right = yield from core.passwords.verify(asked.old, known).wait()
+                is_right = yield from core.passwords.verify(asked.old, known, is_member=True).wait()
                 attempt.note(is_right=is_right)
                 if not is_right:
                     raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
-        password_hash = yield from core.passwords.hash(asked.new).wait()
+        password_hash = yield from core.passwords.hash(asked.new, is_member=True).wait()
         yield from core.decide(actor, _PutOwnPassword(password_hash, known)).wait()
 
     def set_password(self, actor: Actor, asked: SetPassword) -> Steps[None]:
         self._core.accounts.check_admin(actor.account)
         account = self._core.accounts.known(asked.account)
         check_new_password(asked.password, account.name)
-        password_hash = yield from self._core.passwords.hash(asked.password).wait()
+        password_hash = yield from self._core.passwords.hash(asked.password, is_member=True).wait()
         yield from self._core.decide(actor, _PutPassword(account.id, password_hash)).wait()
 
 

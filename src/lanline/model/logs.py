@@ -27,6 +27,8 @@ class LogKind(Enum):
     ROOM = "room"
     DIRECT = "direct"
     MAILBOX = "mailbox"
+    CHAIN = "chain"
+    """Of the group: who may read. Everybody who is signed in reads it."""
 
 
 class Log(msgspec.Struct, frozen=True):

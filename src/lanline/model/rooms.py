@@ -48,6 +48,8 @@ class Membership(msgspec.Struct, frozen=True):
     role: Role = Role.MEMBER
     standing: Standing = Standing.JOINED
     is_muted: bool = False
+    invited_by: AccountId | None = None
+    """Of those who are invited: on whose right that rests. None: nobody's; what stands here is that they are muted."""
 
     @property
     def is_banned(self) -> bool:
@@ -64,6 +66,9 @@ class Membership(msgspec.Struct, frozen=True):
     def may_moderate(self, other: Membership) -> bool:
         """Mute, ban or let go: only who stands lower, and nobody oneself."""
         return self.may_read and self.role >= Role.MODERATOR and self.role > other.role
+
+    def may_invite(self, room: Room) -> bool:
+        return self.may_read and (room.access is Access.OPEN or self.role >= Role.MODERATOR)
 
     def may_give(self, role: Role, other: Membership) -> bool:
         """Only an owner makes owners and moderators, and only of those who are in the room."""
@@ -83,12 +88,6 @@ class Direct(msgspec.Struct, frozen=True):
 
 def ordered_pair(one: AccountId, other: AccountId) -> tuple[AccountId, AccountId]:
     return (one, other) if one <= other else (other, one)
-
-
-def may_join(room: Room, membership: Membership | None) -> bool:
-    if membership is None:
-        return room.access is Access.OPEN
-    return not membership.is_banned
 
 
 def checked_topic(text: str) -> str:

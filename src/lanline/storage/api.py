@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.blobs import BlobId
+from lanline.model.groups import Box, ChainHead, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, NewEntry
 from lanline.model.rooms import Access, Direct, Membership, Room
@@ -86,7 +87,9 @@ class RoomsView(Protocol):
     def all(self) -> list[Room]: ...
     def membership(self, log: LogId, account: AccountId) -> Membership | None: ...
     def members(self, log: LogId) -> list[Membership]: ...
-    def memberships(self, account: AccountId) -> list[Membership]: ...
+    def invitations(self, host: AccountId) -> list[Membership]:
+        """Those whom this account has invited to a room, and who have not come yet."""
+
     def direct(self, log: LogId) -> Direct | None: ...
     def direct_between(self, one: AccountId, other: AccountId) -> Direct | None: ...
     def directs(self, account: AccountId) -> list[Direct]: ...
@@ -119,6 +122,9 @@ class Invites(InvitesView, Protocol):
     def drop_all(self, since_ms: int = 0, creator: AccountId | None = None) -> None:
         """Those made since then; of one account, or of everybody."""
 
+    def drop_of_group(self, invite_ids: Sequence[bytes]) -> None:
+        """Those that stand for these invites in the chain."""
+
 
 class BlobsView(Protocol):
     def has(self, blob: BlobId) -> bool: ...
@@ -146,6 +152,63 @@ class Settings(SettingsView, Protocol):
         """None forgets it."""
 
 
+class GroupsView(Protocol):
+    def chain(self) -> ChainHead | None:
+        """None: nobody has founded a group on this server."""
+
+    def epoch_height(self, scope: bytes, epoch_id: bytes) -> int | None:
+        """Of the chain, as its statement names it. None: no such statement stands."""
+
+    def epoch_author(self, scope: bytes, epoch_id: bytes) -> AccountId | None: ...
+    def epoch_ids(self, scope: bytes) -> set[bytes]: ...
+    def boxes_of(self, giver: AccountId) -> int:
+        """How many somebody has given."""
+
+    def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
+        """For one reader, of epochs that stand; the author's first."""
+
+    def recipients(self, giver: AccountId, scope: bytes, epoch_id: bytes) -> set[tuple[int, bytes, int]]:
+        """For whom somebody has given boxes: kind, id, generation."""
+
+    def keys(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Sealing keys, by their hashes. Without those that are not here."""
+
+    def unnamed_keys(self, putter: AccountId) -> int:
+        """How many that nothing names yet."""
+
+    def request(self, account: AccountId) -> EntryRequest | None: ...
+    def requests(self) -> list[EntryRequest]:
+        """The oldest first."""
+
+
+class Groups(GroupsView, Protocol):
+    def found(self) -> LogId:
+        """The log of the chain, which has nothing yet."""
+
+    def move_chain(self, height: int, head: bytes) -> None: ...
+    def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
+        """From now on the boxes that the author gave are given out; those that others gave before are dropped."""
+
+    def put_boxes(self, boxes: Sequence[Box], now_ms: int) -> None:
+        """One that the same giver gave to the same reader is replaced."""
+
+    def drop_waiting(self, giver: AccountId, scope: bytes, but: bytes) -> None:
+        """Boxes of this giver in this scope whose epochs do not stand; but not those of the one named."""
+
+    def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
+    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int, requests_before_ms: int) -> None:
+        """Boxes that wait, keys that nothing names, and requests, from before then."""
+
+    def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None: ...
+    def name_keys(self, hashes: Sequence[bytes]) -> None:
+        """Something that stands names them: they are kept for good."""
+
+    def put_request(self, request: EntryRequest) -> None:
+        """In place of one that this account left before."""
+
+    def drop_request(self, account: AccountId) -> None: ...
+
+
 class View(Protocol):
     """What was committed when it was made; good until the read ends."""
 
@@ -159,6 +222,8 @@ class View(Protocol):
     def invites(self) -> InvitesView: ...
     @property
     def blobs(self) -> BlobsView: ...
+    @property
+    def groups(self) -> GroupsView: ...
     @property
     def settings(self) -> SettingsView: ...
 
@@ -174,6 +239,8 @@ class Transaction(Protocol):
     def invites(self) -> Invites: ...
     @property
     def blobs(self) -> Blobs: ...
+    @property
+    def groups(self) -> Groups: ...
     @property
     def settings(self) -> Settings: ...
 

@@ -66,6 +66,8 @@ class GilbertElliottLoss:
     p_bad_to_good: float
     loss_in_bad: float = 1.0
     loss_in_good: float = 0.0
+    silent_turn_s: float | None = None
+    """So long a silence turns the state as a datagram does: a fade passes whether or not anybody sends."""
 
     def __post_init__(self) -> None:
         _require_chance(
@@ -76,7 +78,9 @@ class GilbertElliottLoss:
         )
 
     @classmethod
-    def from_mean(cls, rate: float, burst_length: float, loss_in_bad: float = 1.0) -> GilbertElliottLoss:
+    def from_mean(
+        cls, rate: float, burst_length: float, loss_in_bad: float = 1.0, silent_turn_s: float | None = None
+    ) -> GilbertElliottLoss:
         """The model that loses `rate` in the long run and whose bad states last `burst_length` datagrams on average."""
         _require_chance(rate=rate, loss_in_bad=loss_in_bad)
         if burst_length < 1.0 or rate >= loss_in_bad:
@@ -86,7 +90,7 @@ class GilbertElliottLoss:
         p_good_to_bad = p_bad_to_good * share_bad / (1.0 - share_bad)
         if p_good_to_bad > 1.0:
             raise ValueError(f"a mean loss of {rate} needs bursts longer than {burst_length}")
-        return cls(p_good_to_bad, p_bad_to_good, loss_in_bad)
+        return cls(p_good_to_bad, p_bad_to_good, loss_in_bad, silent_turn_s=silent_turn_s)
 
     @property
     def share_bad(self) -> float:

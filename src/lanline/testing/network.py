@@ -133,7 +133,7 @@ class SimNetwork:
             record(refusal, now, serial, route, data)
             return
         departure = path.depart(len(data), now)
-        if path.loses_one():
+        if path.loses_one(now):
             record(Fate.LOST, now, serial, route, data)
             return
         self._launch(path, departure, serial, route, data)

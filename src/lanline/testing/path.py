@@ -14,6 +14,8 @@ from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliott
 from lanline.testing.trace import Fate
 
 _MAX_FLIPPED_BITS = 8
+_MAX_TURNS = 1000
+"""After so many the state has long forgotten where it was."""
 
 
 class Path:
@@ -21,7 +23,9 @@ class Path:
         "_conditions",
         "_in_bad_state",
         "_last_arrival",
+        "_last_chance_at",
         "_line_free_at",
+        "_loss",
         "_queue",
         "_queued_bytes",
         "_random",
@@ -33,7 +37,11 @@ class Path:
         self.source_host = source_host
         self.destination_host = destination_host
         # A text seeds through SHA-512: the same in every process, and unrelated for neighbouring seeds.
-        self._random = random.Random(f"{seed}|{source_host}|{destination_host}")
+        name = f"{seed}|{source_host}|{destination_host}"
+        self._random = random.Random(name)
+        # Which datagrams are lost does not depend on what else becomes of them.
+        self._loss = random.Random(f"{name}|loss")
+        self._last_chance_at: float | None = None
         self._queue: deque[tuple[float, int]] = deque()
         self._queued_bytes = 0
         self._line_free_at = 0.0
@@ -45,7 +53,7 @@ class Path:
         self._conditions = conditions
         loss = conditions.loss
         # Starting where the long run would be makes the mean loss right from the first datagram on.
-        self._in_bad_state = isinstance(loss, GilbertElliottLoss) and self._random.random() < loss.share_bad
+        self._in_bad_state = isinstance(loss, GilbertElliottLoss) and self._loss.random() < loss.share_bad
 
     def refusal(self, size_bytes: int, now: float) -> Fate | None:
         """Why this datagram cannot even start, if it cannot."""
@@ -74,19 +82,27 @@ class Path:
         self._queued_bytes += size_bytes
         return departure
 
-    def loses_one(self) -> bool:
+    def loses_one(self, now: float) -> bool:
         loss = self._conditions.loss
         if loss is None:
             return False
-        draw = self._random.random
+        draw = self._loss.random
         if isinstance(loss, BernoulliLoss):
             return draw() < loss.rate
-        in_bad = self._in_bad_state
-        turns = draw() < (loss.p_bad_to_good if in_bad else loss.p_good_to_bad)
-        self._in_bad_state = in_bad is not turns
+        in_bad = False
+        for _ in range(self._turns(loss, now)):
+            in_bad = self._in_bad_state
+            turns = draw() < (loss.p_bad_to_good if in_bad else loss.p_good_to_bad)
+            self._in_bad_state = in_bad is not turns
         chance = loss.loss_in_bad if in_bad else loss.loss_in_good
         # A certain outcome draws nothing, which halves the cost of the classic all-or-nothing model.
         return chance > 0.0 and (chance >= 1.0 or draw() < chance)
+
+    def _turns(self, loss: GilbertElliottLoss, now: float) -> int:
+        before, self._last_chance_at = self._last_chance_at, now
+        if loss.silent_turn_s is None or before is None:
+            return 1
+        return min(max(1, int((now - before) / loss.silent_turn_s)), _MAX_TURNS)
 
     def duplicates(self) -> bool:
         chance = self._conditions.duplication

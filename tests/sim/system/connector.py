@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from lanline.client.chat.events import ConnectionLost, NodeEvent, SignInRefused
 from lanline.client.chat.node import ChatNode
+from lanline.client.view.events import ConnectionLost, NodeEvent, SignInRefused
 from lanline.errors import CloseCode
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent
 from lanline.testing.trace import Address

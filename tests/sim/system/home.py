@@ -54,11 +54,11 @@ class Home:
         return program
 
     def _node(self, process: SimProcess, history: History) -> ChatNode:
-        node = ChatNode(process.clock, self.place.rng.randbytes, history, AsDevice())
-        if node.account:
+        node = ChatNode(process.clock, history, AsDevice())
+        if node.own.account:
             return node
         way = AsNewcomer(self.person, f"password of {self.person}", self.computer.name, self.token)
-        return ChatNode(process.clock, self.place.rng.randbytes, history, way)
+        return ChatNode(process.clock, history, way)
 
     def start_again(self) -> None:
         """One program at a time owns a home."""
@@ -99,7 +99,7 @@ class Home:
     def say(self, program: Program, target: int | str, where: str, text: str) -> None:
         typed = self.place.ledger.type(self.person, self.computer.name, where, text)
         try:
-            message = program.node.say(target, Text(text))
+            message = program.node.outbox.say(target, Text(text), self.place.rng.randbytes(16))
         except (InvalidInput, HistoryProblem):
             typed.was_refused = True
         except Crash:
@@ -121,7 +121,7 @@ class Home:
             if on_answer is not None and not isinstance(answer, RequestRefused | LinkNotOpen):
                 on_answer(answer)
 
-        program.node.request(message, take)
+        program.node.line.request(message, take)
 
     # ---- at the end ----
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lanline.client.chat.values import Conversation, MessageState, NodeState
+from lanline.client.view.values import Conversation, MessageState, NodeState
 from sim.system.auditor import Truth
 from sim.system.home import Home
 from sim.system.ledger import PromiseBroken, Stands
@@ -18,10 +18,10 @@ def unfinished(home: Home, program: Program) -> list[str]:
         found.append(f"{name} is {node.state.value}")
     if program.unanswered:
         found.append(f"{name} waits for {program.unanswered} answers")
-    queued = [message for message in node.outbox if message.state is MessageState.QUEUED]
+    queued = [message for message in node.outbox.messages if message.state is MessageState.QUEUED]
     if queued:
         found.append(f"{name} has {len(queued)} messages queued")
-    for conversation in node.conversations:
+    for conversation in node.conversations.all:
         shown, head = (conversation.delivered, conversation.head), len(home.place.log(conversation.log))
         if conversation.is_open and shown != (head, head):
             found.append(f"{name} has {conversation.title} to {shown} of {head}")
@@ -31,9 +31,9 @@ def unfinished(home: Home, program: Program) -> list[str]:
 def disagreements(home: Home, program: Program, truth: Truth, there: set[str]) -> list[str]:
     """Where what is shown here is not as it is. `there`: who is online."""
     name, node = home.computer.name, program.node
-    shown = {person.name for person in node.people if person.is_online}
+    shown = {person.name for person in node.directory.people if person.is_online}
     found = [] if shown == there else [f"{name} sees {sorted(shown)} online, and it is {sorted(there)}"]
-    opened = {home.place.where(each.log): each for each in node.conversations if each.is_open}
+    opened = {home.place.where(each.log): each for each in node.conversations.all if each.is_open}
     readable = {where for where, names in truth.readers.items() if home.person in names}
     if set(opened) != readable:
         found.append(f"{name} is in {sorted(readable)}, and is shown {sorted(opened)}")
@@ -80,5 +80,5 @@ def history(home: Home) -> dict[str, list[Stands]]:
 
 def left(home: Home, state: MessageState) -> set[str]:
     """What stands in the outbox as queued, or as refused: for the person to see."""
-    outbox = home.programs[0].node.outbox
+    outbox = home.programs[0].node.outbox.messages
     return {text_of(message) for message in outbox if message.state is state}

@@ -39,10 +39,17 @@ class SimPasswords:
     def __init__(self, process: SimProcess) -> None:
         self._process = process
 
-    def hash(self, password: str, when_done: Callable[[str | None], None]) -> None:
+    def hash(self, password: str, when_done: Callable[[str | None], None], *, is_member: bool = False) -> None:
         self._process.at(0.05, lambda: when_done(f"hash of {password}"))
 
-    def verify(self, password: str, password_hash: str | None, when_done: Callable[[bool | None], None]) -> None:
+    def verify(
+        self,
+        password: str,
+        password_hash: str | None,
+        when_done: Callable[[bool | None], None],
+        *,
+        is_member: bool = False,
+    ) -> None:
         self._process.at(0.05, lambda: when_done(password_hash == f"hash of {password}"))
 
 

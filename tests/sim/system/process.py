@@ -15,6 +15,7 @@ from lanline.clock import Timer
 from lanline.proto.link.endpoint import Endpoint
 from lanline.proto.link.handshake import KeyExchanges
 from lanline.proto.link.profile import LinkProfile
+from lanline.testing.clock import HandTimer
 from lanline.testing.trace import Address
 from lanline.testing.world import SimNode, SimWorld
 from lanline.transport.connection import AcceptHandler
@@ -58,16 +59,6 @@ class Computer:
     profile: LinkProfile
 
 
-class SimTimer:
-    __slots__ = ("is_cancelled",)
-
-    def __init__(self) -> None:
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-
 class SimClock:
     """`Clock` of one process. `jump_ms` is what the wall clock was set forward, or back."""
 
@@ -82,8 +73,8 @@ class SimClock:
         return START_MS + int(self._process.world.now * 1000) + self.jump_ms
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        timer = SimTimer()
-        self._process.at(delay_s, lambda: None if timer.is_cancelled else callback())
+        timer = HandTimer(callback)
+        self._process.at(delay_s, timer.ring)
         return timer
 
 

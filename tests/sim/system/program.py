@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.values import Message
+from lanline.client.view.values import Message
 from lanline.testing.world import SimWorld
 from sim.system.connector import SimConnector
 from sim.system.disk import Disk

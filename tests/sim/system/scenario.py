@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 
-from lanline.client.chat.values import MessageState
+from lanline.client.view.values import MessageState
 from lanline.core.changes import OPERATOR
 from lanline.crypto.dtls import DtlsKeys
 from lanline.crypto.identity import Identity

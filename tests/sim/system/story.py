@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from lanline.client.chat.session import Answer
-from lanline.client.chat.values import Conversation, MessageState
+from lanline.client.view.values import Conversation, MessageState
 from lanline.errors import HistoryProblem
 from lanline.model.rooms import Access, Role
 from lanline.wire.chat.admin import RevokeDevice, SetBanned
@@ -108,7 +108,7 @@ class Story:
     # ---- saying and reading ----
 
     def _open_conversations(self, program: Program) -> list[Conversation]:
-        return [conversation for conversation in program.node.conversations if conversation.is_open]
+        return [conversation for conversation in program.node.conversations.all if conversation.is_open]
 
     def say_something(self, home: Home, program: Program) -> None:
         conversations = self._open_conversations(program)
@@ -123,7 +123,7 @@ class Story:
     def _say_to_somebody(self, home: Home, program: Program) -> None:
         """By name: perhaps the first word between these two."""
         name = self.rng.choice(self.people)
-        if program.node.person_named(name) is not None:
+        if program.node.directory.named(name) is not None:
             home.say(program, name, between(home.person, name), self._text(home))
 
     def say_much(self, home: Home, program: Program) -> None:
@@ -143,14 +143,14 @@ class Story:
         conversations = self._open_conversations(program)
         if conversations:
             conversation = self.rng.choice(conversations)
-            program.node.mark_read(conversation.log, self.rng.randint(0, conversation.delivered))
+            program.node.reader.mark_read(conversation.log, self.rng.randint(0, conversation.delivered))
 
     def say_refused_again(self, home: Home, program: Program) -> None:
-        for message in program.node.outbox:
+        for message in program.node.outbox.messages:
             text = home.witness.texts.get(message.entry_id)
             if message.state is MessageState.REFUSED and text is not None:
                 self.place.ledger.type_again(text)
-                program.node.say_again(message.entry_id)
+                program.node.outbox.say_again(message.entry_id)
                 return
 
     # ---- rooms ----
@@ -171,14 +171,14 @@ class Story:
         return self.rng.choice(rooms) if rooms else None
 
     def open_a_direct(self, home: Home, program: Program) -> None:
-        person = program.node.person_named(self.rng.choice(self.people))
+        person = program.node.directory.named(self.rng.choice(self.people))
         if person is not None:
             home.ask(program, OpenDirect(0, person.account))
 
     def rule_a_room(self, home: Home, program: Program) -> None:
         """Mostly somebody may not; that has to be answered, too."""
         conversation = self._some_room(program)
-        other = program.node.person_named(self.rng.choice(self.people))
+        other = program.node.directory.named(self.rng.choice(self.people))
         if conversation is None or other is None:
             return
         log, account, rng = conversation.log, other.account, self.rng
@@ -200,7 +200,7 @@ class Story:
         home.ask(program, ListRooms(0))
         if conversation is not None:
             home.ask(program, ListMembers(0, conversation.log))
-            program.node.read_earlier(conversation.log)
+            program.node.reader.read_earlier(conversation.log)
 
     # ---- links and machines ----
 
@@ -234,7 +234,7 @@ class Story:
 
     def ban_somebody(self, home: Home, program: Program) -> None:
         name = self.rng.choice(self.people)
-        person = program.node.person_named(name)
+        person = program.node.directory.named(name)
         if person is None or name == self.people[0]:
             return
         is_banned = name not in self.banned

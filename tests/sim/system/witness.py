@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lanline.client.chat import events
-from lanline.client.chat.values import Conversation, Message, MessageState
+from lanline.client.view import events
+from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.errors import RefusalCode
 from sim.system.auditor import between
 from sim.system.ledger import Marks, PromiseBroken
@@ -29,10 +29,10 @@ class Witness:
 
     def meet(self, program: Program) -> None:
         """A new program: it holds all that any program of this home was told of."""
-        for conversation in program.node.conversations:
+        for conversation in program.node.conversations.all:
             self._marks.see(("holds", conversation.log), conversation.delivered)
             program.reported[conversation.log] = conversation.delivered
-        self.texts |= {message.entry_id: text_of(message) for message in program.node.outbox}
+        self.texts |= {message.entry_id: text_of(message) for message in program.node.outbox.messages}
         program.node.subscribe(lambda event: self._see(program, event))
 
     def _see(self, program: Program, event: events.NodeEvent) -> None:
@@ -98,7 +98,7 @@ class Witness:
         """What the program was told of last, or has found on the disk; of a new log, where its copy begins."""
         if program.reported.get(log):
             return program.reported[log]
-        conversation = program.node.conversation(log)
+        conversation = program.node.conversations.shown(log)
         assert conversation is not None
         return conversation.first
 

@@ -1,44 +1,42 @@
-import random
 from itertools import groupby
 
 import pytest
 
-from impairment import BurstLoss, Impairment, IndependentLoss, Line
+from impairment import Impairment, Line
 
-PACKETS = 100_000
 SIZE_BYTES = 1000
+PACKETS = 100_000
 
 
-def losses(model: IndependentLoss | BurstLoss) -> list[bool]:
-    return [model.loses_next(0.0) for _ in range(PACKETS)]
+def lost(impairment: Impairment, every_s: float = 0.0, packets: int = PACKETS) -> list[bool]:
+    line = Line(impairment, "1")
+    return [line.admit(SIZE_BYTES, number * every_s) is None for number in range(packets)]
 
 
-def mean_burst(lost: list[bool]) -> float:
-    runs = [len(list(run)) for value, run in groupby(lost) if value]
+def mean_burst(fates: list[bool]) -> float:
+    runs = [len(list(run)) for value, run in groupby(fates) if value]
     return sum(runs) / len(runs)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.30])
 def test_independent_loss_keeps_to_its_share(share: float) -> None:
-    lost = losses(IndependentLoss(share, random.Random(1)))
-    assert sum(lost) / PACKETS == pytest.approx(share, rel=0.1)
+    assert sum(lost(Impairment(loss=share))) / PACKETS == pytest.approx(share, rel=0.1)
 
 
 def test_burst_loss_keeps_to_its_share_and_its_mean_length() -> None:
-    lost = losses(BurstLoss(0.05, 4.0, random.Random(1)))
-    assert sum(lost) / PACKETS == pytest.approx(0.05, rel=0.1)
-    assert mean_burst(lost) == pytest.approx(4.0, rel=0.1)
+    fates = lost(Impairment(loss=0.05, burst=4.0))
+    assert sum(fates) / PACKETS == pytest.approx(0.05, rel=0.1)
+    assert mean_burst(fates) == pytest.approx(4.0, rel=0.1)
 
 
 def test_burst_passes_while_nobody_sends() -> None:
-    model = BurstLoss(0.05, 4.0, random.Random(1))
-    lost = [model.loses_next(float(second)) for second in range(PACKETS // 10)]
-    assert sum(lost) / len(lost) == pytest.approx(0.05, rel=0.2)
-    assert mean_burst(lost) < 1.2
+    fates = lost(Impairment(loss=0.05, burst=4.0), every_s=1.0, packets=PACKETS // 10)
+    assert sum(fates) / len(fates) == pytest.approx(0.05, rel=0.2)
+    assert mean_burst(fates) < 1.2
 
 
 def test_independent_loss_has_no_long_bursts() -> None:
-    assert mean_burst(losses(IndependentLoss(0.05, random.Random(1)))) == pytest.approx(1 / 0.95, rel=0.05)
+    assert mean_burst(lost(Impairment(loss=0.05))) == pytest.approx(1 / 0.95, rel=0.05)
 
 
 def fates(impairment: Impairment, seed: str) -> list[float | None]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from lanline.cli.clients import _json
-from lanline.client.chat.values import Person
+from lanline.client.view.values import Person
 
 
 def test_somebody_seen_at_no_moment_is_shown_all_the_same() -> None:

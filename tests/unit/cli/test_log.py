@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lanline.cli.log import _Shown
-from lanline.client.chat.events import ConversationClosed, EntriesReceived
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState
 from lanline.client.node.call import NodeCall
-from lanline.client.node.protocol import Answer, Changed, Done, FromNode, MarkRead, Page
+from lanline.client.node.protocol import Answer, Changed, Done, FromNode, MarkRead, Page, Read
+from lanline.client.view.events import ConversationClosed, EntriesReceived
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput
 from lanline.model.content import Text
@@ -28,10 +28,10 @@ def message(sequence: int, account: int = 2) -> Message:
     return Message(LAB, sequence, sequence.to_bytes(16, "big"), account, 0, Text(f"text {sequence}"), state, "#lab")
 
 
-def snapshot(conversation: Conversation) -> FromNode:
+def snapshot(conversation: Conversation, history: str = "a") -> FromNode:
     link: tuple[Any, ...]
     me, link = (1, "me", "ship", "ship:5265", False), (NodeState.SYNCHRONIZED, "", 0, None, (), ())
-    return Changed(Snapshot(*me, *link, (), (conversation,), ((),), ()))
+    return Changed(Snapshot(*me, *link, (), (conversation,), ((),), (), history))
 
 
 def came(*sequences: int) -> FromNode:
@@ -80,6 +80,15 @@ def test_after_the_next_node_it_goes_on_behind_what_was_shown(capsys: pytest.Cap
     second = [[snapshot(lab(4))], [came(5), page(5, 5, 3, 4, 5)], [page(6, 5)], [came(6), CLOSED]]
     followed(first, second)
     assert texts(capsys) == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_of_a_restored_server_it_shows_what_is_unread_though_its_numbers_are_old(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = [BEGINNING, [page(2, 2, 1, 2)]]
+    second = [[snapshot(lab(4, read=1), "b")], [page(5, 4, 2, 3, 4)], [page(6, 4)], [CLOSED]]
+    assert Read(LAB, 1000, after=1) in followed(first, second).heard
+    assert texts(capsys) == ["1", "2", "2", "3", "4"]
 
 
 def test_what_this_device_has_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:

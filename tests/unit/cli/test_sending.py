@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lanline.cli import sending
-from lanline.client.chat.values import Message, MessageState
 from lanline.client.node.call import NodeCall
 from lanline.client.node.protocol import Answer, Said
+from lanline.client.view.values import Message, MessageState
 from lanline.errors import StillQueued
 from lanline.model.content import Text
 from unit.client.node.running import Played

@@ -17,7 +17,6 @@ from lanline.model.rooms import (
     Room,
     Standing,
     checked_topic,
-    may_join,
     ordered_pair,
 )
 
@@ -61,13 +60,14 @@ def test_only_an_owner_gives_roles_and_only_to_those_in_the_room() -> None:
     assert not People.moderator.may_give(Role.MODERATOR, People.member)
 
 
-def test_joining_an_open_or_an_invite_only_room() -> None:
+def test_who_invites_to_an_open_and_to_an_invite_only_room() -> None:
     lab = Room(LAB, "#lab", "", Access.OPEN, ANN, 0)
     crew = Room(LAB, "#crew", "", Access.INVITE_ONLY, ANN, 0)
-    assert may_join(lab, None)
-    assert not may_join(crew, None)
-    assert may_join(crew, People.invited)
-    assert not may_join(lab, People.banned)
+    assert People.member.may_invite(lab)
+    assert not People.member.may_invite(crew)
+    assert People.moderator.may_invite(crew)
+    for outside in (People.banned, People.invited):
+        assert not outside.may_invite(lab)
 
 
 def test_pair_has_one_order_and_each_its_other() -> None:

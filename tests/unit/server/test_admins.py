@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from lanline.errors import CloseCode, RefusalCode
-from lanline.wire.chat import admin, answers, directory, signin
+from lanline.gateways.lanline import sendqueue
+from lanline.wire.chat import admin, answers, conversations, directory, pieces, signin
 from serverhouse.house import PASSWORD, Client, House
 
 OpenHouse = Callable[..., House]
@@ -51,6 +52,42 @@ def test_who_is_banned_is_put_off_all_links_at_once_and_told_why(house: House, b
     assert [(each.is_banned, each.is_online) for each in told if each.name == "ann"][-1] == (True, False)
     boss.ask(admin.SetBanned(boss.number(), ann.account, is_banned=False), answers.Done)
     assert house.sign_in("ann")
+
+
+def test_lists_that_are_larger_than_a_message_come_in_pieces(
+    house: House, boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 100)
+    names = {"boss", *(f"person{number}" for number in range(20))}
+    for name in names - {"boss"}:
+        house.join(name).hang_up()
+    for message in (admin.ListUsers(boss.number()), conversations.ListMembers(boss.number(), boss.log("#lobby"))):
+        boss.say(message)
+    users, members = boss.all(admin.Users), boss.all(conversations.Members)
+    assert min(len(users), len(members)) > 1
+    assert {user.name for each in users for user in each.users} == names
+    assert {each.account for each in members[0].members} < {user.account for each in users for user in each.users}
+    for parts in (users, members):
+        assert [each.is_last for each in parts] == [False] * (len(parts) - 1) + [True]
+
+
+def test_a_list_that_is_more_than_a_slow_link_takes_ends_no_link(
+    house: House, boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 100)
+    monkeypatch.setattr(sendqueue, "MAX_WAITING_BYTES", 200)
+    for number in range(30):
+        house.join(f"person{number}").hang_up()
+    slow = house.sign_in("boss", buffer_bytes=2000)
+    slow.link.is_reading = False
+    asked = [admin.ListUsers(slow.number()) for _ in range(2)]
+    for message in asked:
+        slow.say(message)
+    slow.link.is_reading = True
+    house.settle()
+    assert slow.answer(asked[1].request).known_code is RefusalCode.SLOW_DOWN
+    assert sum(len(each.users) for each in slow.all(admin.Users)) == 31
+    assert slow.link.closed is None
 
 
 def test_an_admin_does_not_ban_themselves(boss: Client) -> None:

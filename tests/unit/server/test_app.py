@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.pin import KnownServer
 from lanline.client.chat.session import AsNewcomer, SignInWay
+from lanline.client.pin import KnownServer
 from lanline.config import ServerConfig
 from lanline.crypto.identity import Identity
 from lanline.server.app import RunningServer, serving

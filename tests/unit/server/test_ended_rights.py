@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from lanline.core import rooms
 from lanline.core.changes import OPERATOR
 from lanline.errors import RefusalCode
-from lanline.model.rooms import Role
+from lanline.model.accounts import AccountId
+from lanline.model.logs import LogId
+from lanline.model.rooms import Access, Membership, Role
 from lanline.wire.chat import admin, answers, conversations, signin
 from serverhouse.house import PASSWORD, Client, House
 
@@ -177,3 +181,102 @@ def test_no_room_goes_to_somebody_who_is_banned(open_house: OpenHouse) -> None:
     ann.ask(conversations.LeaveRoom(ann.number(), log), answers.Done)
     members = bob.ask(conversations.ListMembers(bob.number(), log), conversations.Members).members
     assert {member.account: member.role for member in members} == {bad.account: Role.MEMBER, bob.account: Role.OWNER}
+
+
+def done(client: Client, kind: type[Any], *values: object, **named: object) -> None:
+    client.ask(kind(client.number(), *values, **named), answers.Done)
+
+
+class Board:
+    """A room for those who are invited: ann's, with mod as a moderator, who has invited bob."""
+
+    def __init__(self, house: House, access: Access = Access.INVITE_ONLY) -> None:
+        self.boss = promoted(house, "boss")
+        self.ann, self.mod, self.bob = map(house.join, ("ann", "mod", "bob"))
+        made = conversations.CreateRoom(self.ann.number(), "#board", access=access)
+        self.log = self.ann.ask(made, conversations.Opened).log
+        done(self.ann, conversations.InviteToRoom, self.log, self.mod.account)
+        self.mod.ask(conversations.JoinRoom(self.mod.number(), "#board"), conversations.Opened)
+        if access is Access.INVITE_ONLY:
+            done(self.ann, conversations.SetRole, self.log, self.mod.account, Role.MODERATOR)
+        done(self.mod, conversations.InviteToRoom, self.log, self.bob.account)
+
+    def is_told(self, client: Client) -> bool:
+        listed = client.ask(conversations.ListRooms(client.number()), conversations.Rooms).rooms
+        return "#board" in {room.name for room in listed}
+
+    @property
+    def is_awaited(self) -> bool:
+        members = self.ann.ask(conversations.ListMembers(self.ann.number(), self.log), conversations.Members).members
+        return self.bob.account in {member.account for member in members}
+
+    def enter(self, client: Client) -> RefusalCode | None:
+        message = conversations.JoinRoom(client.number(), "#board")
+        client.say(message)
+        answer = client.answer(message.request)
+        return answer.known_code if isinstance(answer, answers.Refused) else None
+
+
+ENDS: dict[str, Callable[[Board], None]] = {
+    "banned": lambda b: done(b.boss, admin.SetBanned, b.mod.account, is_banned=True),
+    "banned from the room": lambda b: done(b.ann, conversations.SetBannedFromRoom, b.log, b.mod.account, True),
+    "sent away": lambda b: done(b.ann, conversations.SendAway, b.log, b.mod.account),
+    "demoted": lambda b: done(b.ann, conversations.SetRole, b.log, b.mod.account, Role.MEMBER),
+    "gone": lambda b: done(b.mod, conversations.LeaveRoom, b.log),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_an_invitation_to_a_room_ends_with_the_right_of_its_maker(house: House, how: str) -> None:
+    board = Board(house)
+    assert board.is_told(board.bob)
+    ENDS[how](board)
+    assert not board.is_awaited
+    assert not board.is_told(board.bob)
+    assert board.enter(board.bob) is RefusalCode.NOT_ALLOWED
+    bob = house.sign_in("bob")
+    assert not bob.all(conversations.InvitedToRoom)
+
+
+def test_an_invitation_to_a_room_does_not_come_back_with_its_maker(house: House) -> None:
+    board = Board(house)
+    for is_banned in (True, False):
+        done(board.boss, admin.SetBanned, board.mod.account, is_banned=is_banned)
+    assert board.enter(board.bob) is RefusalCode.NOT_ALLOWED
+    done(board.ann, conversations.InviteToRoom, board.log, board.bob.account)
+    assert board.enter(board.bob) is None
+
+
+def test_members_who_may_invite_no_more_since_the_room_is_closed_have_invited_nobody(house: House) -> None:
+    board = Board(house, Access.OPEN)
+    done(board.ann, conversations.SetAccess, board.log, Access.INVITE_ONLY)
+    assert board.enter(board.bob) is RefusalCode.NOT_ALLOWED
+
+
+def test_who_was_muted_in_an_open_room_does_not_come_back_once_it_is_closed(house: House) -> None:
+    board = Board(house, Access.OPEN)
+    assert board.enter(board.bob) is None
+    done(board.ann, conversations.SetMuted, board.log, board.bob.account, is_muted=True)
+    done(board.ann, conversations.SendAway, board.log, board.bob.account)
+    done(board.ann, conversations.SetAccess, board.log, Access.INVITE_ONLY)
+    assert not board.is_told(board.bob)
+    assert board.enter(board.bob) is RefusalCode.NOT_ALLOWED
+
+
+def test_an_invitation_to_a_room_is_worth_what_its_maker_may_do_when_it_is_used(house: House) -> None:
+    """Whatever took the right: here, a change of the database by another hand."""
+    board = Board(house)
+    demoted = Membership(LogId(board.log), AccountId(board.mod.account))
+    house.store.write(lambda transaction: transaction.rooms.put_membership(demoted))
+    house.settle()
+    assert board.enter(board.bob) is RefusalCode.NOT_ALLOWED
+
+
+def test_invitations_that_nobody_takes_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "MAX_INVITATIONS_OF_MEMBER", 1)
+    board = Board(house)
+    cyd = house.join("cyd")
+    one_more = conversations.InviteToRoom(board.mod.number(), board.log, cyd.account)
+    assert board.mod.refusal(one_more) is RefusalCode.QUOTA_EXCEEDED
+    assert board.enter(board.bob) is None
+    done(board.mod, conversations.InviteToRoom, board.log, cyd.account)

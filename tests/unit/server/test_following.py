@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lanline.errors import CloseCode
 from lanline.gateways.lanline import catchup
 from lanline.gateways.lanline.sendqueue import MAX_UNCONFIRMED_BYTES, MAX_WAITING_BYTES
+from lanline.gateways.lanline.session import Session
 from lanline.wire.chat import answers, conversations, entries
 from serverhouse.house import Client, House
 
@@ -97,6 +98,10 @@ def test_while_it_reads_anew_nothing_comes_live(pair: tuple[Client, Client, int]
     assert sequences(bob, log) == [2, 3, 4]
 
 
+def followed(client: Client, session: Session) -> list[int]:
+    return client.house.server.gateway._catch_up.followed(session)
+
+
 def test_whose_link_is_full_is_live_no_more_whatever_filled_it(pair: tuple[Client, Client, int]) -> None:
     ann, _, log = pair
     slow = ann.house.join("slow", buffer_bytes=KB)
@@ -105,7 +110,7 @@ def test_whose_link_is_full_is_live_no_more_whatever_filled_it(pair: tuple[Clien
     session = next(each for each in ann.house.server.gateway.sessions if each.link is slow.link)
     for _ in range(8):
         session.send(answers.ServerSays("x" * 200))
-    assert (session.following, session.behind) == (set(), {log: 0})
+    assert (followed(ann, session), session.behind) == ([], {log: 0})
     say(ann, log, range(1, 3))
     slow.link.is_reading = True
     ann.house.settle()
@@ -121,12 +126,12 @@ def test_whose_link_fills_while_it_waits_its_turn_does_not_go_live(pair: tuple[C
     for _ in range(8):
         session.send(answers.ServerSays("x" * 200))
     ann.house.settle()
-    assert (session.following, session.behind) == (set(), {log: 0})
+    assert (followed(ann, session), session.behind) == ([], {log: 0})
     say(ann, log, range(1, 3))
     slow.link.is_reading = True
     ann.house.settle()
     assert [type(message) for message in slow.heard()[-9:]] == [answers.ServerSays] * 8 + [entries.Entries]
-    assert session.following == {log}
+    assert followed(ann, session) == [log]
 
 
 def test_what_is_committed_and_not_yet_told_comes_once(pair: tuple[Client, Client, int]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lanline.server import hasher as module
-from lanline.server.hasher import Argon2Hasher
+from lanline.server.hasher import Argon2Hasher, Rest
 
 LIMIT_S = 60.0
 
@@ -26,9 +26,9 @@ def run(scenario: Callable[[Argon2Hasher], Awaitable[None]]) -> None:
     asyncio.run(within())
 
 
-def hashed(hasher: Argon2Hasher, password: str) -> asyncio.Future[str | None]:
+def hashed(hasher: Argon2Hasher, password: str, *, is_member: bool = False) -> asyncio.Future[str | None]:
     done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    hasher.hash(password, done.set_result)
+    hasher.hash(password, done.set_result, is_member=is_member)
     return done
 
 
@@ -124,6 +124,32 @@ def test_who_asks_when_too_many_wait_is_turned_away_at_once(monkeypatch: pytest.
     run(scenario)
 
 
+def test_people_who_are_signed_in_wait_for_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(hasher: Argon2Hasher) -> None:
+        monkeypatch.setattr(hasher, "_rest", Rest(1e-9, 0.0))  # after one look the next is a year away
+        monkeypatch.setattr(module, "_MAX_WAITING", 3)
+        strangers = [hashed(hasher, "correct horse") for _ in range(3)]
+        assert await hashed(hasher, "correct horse", is_member=True) is not None
+        assert await strangers[0] is not None
+        assert await hashed(hasher, "correct horse", is_member=True) is not None
+        assert not any(each.done() for each in strangers[1:])
+
+    run(scenario)
+
+
+def test_strangers_get_a_share_of_the_time_and_some_of_it_at_once() -> None:
+    rest, now, worked = Rest(0.25, 1.0), 100.0, 0.0
+    while worked < 1.0:
+        assert rest.after(0.1, now) == pytest.approx(0.0)
+        worked, now = worked + 0.1, now + 0.1
+    begun, worked = now, 0.0
+    while now < begun + 60.0:
+        now += 0.1 + rest.after(0.1, now + 0.1)
+        worked += 0.1
+    assert worked == pytest.approx(0.25 * 60.0, rel=0.1)
+    assert rest.after(0.1, now + 1000.0) == 0.0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities for threads")
 def test_the_thread_that_hashes_lets_others_go_first() -> None:
     def niceness() -> int:
@@ -131,7 +157,7 @@ def test_the_thread_that_hashes_lets_others_go_first() -> None:
 
     async def scenario(hasher: Argon2Hasher) -> None:
         usual = niceness()
-        there = await asyncio.get_running_loop().run_in_executor(hasher._workers, niceness)
+        there = await asyncio.get_running_loop().run_in_executor(hasher._strangers.thread, niceness)
         assert there == max(usual, module._NICENESS)
         assert niceness() == usual
 

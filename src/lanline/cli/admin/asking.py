@@ -68,8 +68,8 @@ def _way_of_operator(folder: DataFolder) -> Way:
 
 
 def _way_of_home(home: Path) -> Way | None:
-    from lanline.client.chat.pin import read_pin
     from lanline.client.home import Home
+    from lanline.client.pin import read_pin
 
     pin = read_pin(home)
     if pin is None or pin.fingerprint is None:
@@ -84,12 +84,36 @@ def ask_server(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
 
 async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
     from lanline.client.chat.client import ChatClient
-    from lanline.client.chat.pin import KnownServer
+    from lanline.client.pin import KnownServer
 
     async with ChatClient.with_key(way.identity, KnownServer(way.host, way.port, way.fingerprint)) as client:
         await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
         if not client.is_signed_in:
             raise ServerUnreachable(f"{client.last_problem} {way.remedy}".rstrip())
+        return await work(client)
+
+
+def ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    """As a member of the group of this home's server. Raises NotJoined, NotInGroup."""
+    return run(_ask_group(expanded(home, "--home"), work), on_uvloop=False)
+
+
+async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.pin import joined_pin
+    from lanline.errors import NotInGroup
+
+    pin = joined_pin(home)
+    async with ChatClient.as_member(home, pin) as client:
+        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
+        if not client.is_signed_in:
+            raise ServerUnreachable(client.last_problem)
+        seals = client.node.seals
+        member = seals.member
+        assert member is not None
+        await client.wait_until(lambda: not seals.asks or member.is_settled, _REACHED_WITHIN_S)
+        if not (seals.asks and member.copy.is_member):
+            raise NotInGroup(seals.problem or "There is no group on this server that you are in.")
         return await work(client)
 
 

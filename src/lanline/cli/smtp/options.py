@@ -7,29 +7,20 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+import msgspec
+
 from lanline.cli.smtp.screen import complain
 from lanline.errors import InvalidInput
-from lanline.model.mail.server import (
-    DEFAULT_PORTS,
-    Security,
-    Server,
-    SignIn,
-    checked_fingerprint,
-    checked_host,
-    checked_port,
-    checked_proxy,
-    checked_source_address,
-)
+from lanline.model.mail.server import Security, SignIn
 
 if TYPE_CHECKING:
-    from lanline.client.smtp.accounts import Account, PasswordSource
+    from lanline.client.smtp.accounts import Settings
     from lanline.client.smtp.outbox import Outbox, Route
     from lanline.client.smtp.sending import Passage
-    from lanline.proto.smtp.client import Patience
 
 _Options = TypeVar("_Options")
 
@@ -106,156 +97,101 @@ class WayOptions:
         return f"{type(self).__name__}(***)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Way:
-    """`route` is what may be written down; `source` is where the password comes from."""
+    """`route` is what may be written down; `settings` say where the password comes from, unless it was `typed`."""
 
     route: Route
-    source: PasswordSource
-
-
-def account_of(options: WayOptions) -> tuple[Account | None, str | None]:
-    """The account, and the file it is from. The file in its default place counts where no server is typed."""
-    from lanline.client.smtp.accounts import default_path, read_account
-
-    path = _path(options.config, "--config")
-    if path is None and (options.smtp_host is None or options.account is not None):
-        found = default_path(os.environ)
-        path = None if found is None else str(found)
-    if path is None and options.account is not None:
-        raise InvalidInput("--account names an account of a file; give the file with --config.")
-    return (None, None) if path is None else (read_account(Path(path), options.account), path)
-
-
-def username_of(options: WayOptions, account: Account | None) -> str | None:
-    from lanline.client.smtp.accounts import USERNAME_VARIABLE
-
-    if options.username == "":
-        raise InvalidInput("The user name is empty; leave it out to send without signing in.")
-    if options.username is not None:
-        return options.username
-    return account.username if account is not None else os.environ.get(USERNAME_VARIABLE) or None
-
-
-def sender_of(options: WayOptions, account: Account | None) -> str | None:
-    """Where no --from-addr says it: the account's, or the user name if it is an address."""
-    if account is not None and account.from_addr is not None:
-        return account.from_addr
-    username = username_of(options, account)
-    return username if username is not None and "@" in username else None
+    settings: Settings
+    typed: str | None = None
 
 
 def way(options: WayOptions) -> Way:
-    from lanline.client.smtp.accounts import netrc_entry
     from lanline.client.smtp.outbox import Route
 
-    account, file = account_of(options)
-    server, username = _server(options, account), username_of(options, account)
-    typed_netrc = options.netrc or (account is not None and account.netrc)
-    if typed_netrc and username is None:
-        username = netrc_entry(os.environ, server.host, None)[0]
-    auth = account.auth if account is not None else SignIn.AUTO
-    if options.auth is not None:
-        auth = _sign_in(options.auth)
-    if auth is SignIn.EXTERNAL and username is None:
+    settings, file = settings_of(options)
+    server, username = settings.server(), settings.username
+    if settings.auth is SignIn.EXTERNAL and username is None:
         username = ""
-    route = Route(server, username, auth, _absolute(file), options.account, options.netrc)
-    return Way(route, _source(options, account))
+    if options.password is not None:
+        complain(
+            "warning: others on this machine can see --password in the process list, and the shell keeps it;"
+            " SMTP_PASS and --password-command are safe from both."
+        )
+    route = Route(server, username, settings.auth, None if file is None else str(file), options.account, options.netrc)
+    return Way(route, settings, options.password)
+
+
+def settings_of(options: WayOptions) -> tuple[Settings, Path | None]:
+    """And the file that they are from. The file in its default place counts where no server is typed."""
+    from lanline.client.smtp.accounts import USERNAME_VARIABLE, Settings, default_path, netrc_entry, read_account
+
+    file = None if options.config is None else _path(options.config, "--config")
+    if file is None and (options.smtp_host is None or options.account is not None):
+        file = default_path(os.environ)
+    if file is None and options.account is not None:
+        raise InvalidInput("--account names an account of a file; give the file with --config.")
+    if file is None:
+        settings = Settings(username=os.environ.get(USERNAME_VARIABLE) or None)
+    else:
+        settings = read_account(file, options.account)
+    if options.password_command is not None or options.netrc:
+        settings = settings.without_password()
+    settings = msgspec.structs.replace(settings, **_typed(options, settings))
+    if settings.netrc and settings.username is None:
+        username, _ = netrc_entry(os.environ, settings.server().host, None)
+        settings = msgspec.structs.replace(settings, username=username)
+    return settings, file
+
+
+def _typed(options: WayOptions, settings: Settings) -> dict[str, Any]:
+    """Another kind of protection has another port."""
+    if options.smtps and options.no_tls:
+        raise InvalidInput("--smtps and --no-tls contradict each other; leave one out.")
+    if options.username == "":
+        raise InvalidInput("The user name is empty; leave it out to send without signing in.")
+    tls = Security.SMTPS if options.smtps else Security.NONE if options.no_tls else settings.tls
+    said: dict[str, Any] = {"tls": tls} | ({"smtp_port": None} if tls is not settings.tls else {})
+    for name in settings.__struct_fields__:
+        value = getattr(options, name, None)
+        if value is not None and value is not False:
+            said[name] = str(_path(value, f"--{name}")) if name in {"ca_file", "tls_cert", "tls_key"} else value
+    return said if options.auth is None else said | {"auth": _sign_in(options.auth)}
 
 
 def _sign_in(text: str) -> SignIn:
-    """Here and not by typer, which loads a library of a tenth of a second for it."""
     try:
         return SignIn(text.lower())
     except ValueError as cause:
         raise InvalidInput(f"--auth takes one of {', '.join(way.value for way in SignIn)}.") from cause
 
 
-def _server(options: WayOptions, account: Account | None) -> Server:
-    """The account's, with all that is typed in its place. Another kind of protection has another port."""
-    if options.smtps and options.no_tls:
-        raise InvalidInput("--smtps and --no-tls contradict each other; leave one out.")
-    if account is None and options.smtp_host is None:
-        raise InvalidInput(
-            "There is no mail server to send to; name one with --smtp-host, or an account with --config."
-        )
-    server = account.server() if account is not None else Server(checked_host(options.smtp_host or ""), 587, _STARTTLS)
-    security = Security.SMTPS if options.smtps else Security.NONE if options.no_tls else server.security
-    if security is not server.security:
-        server = replace(server, port=DEFAULT_PORTS[security], security=security)
-    if options.tls_key is not None and options.tls_cert is None:
-        raise InvalidInput("--tls-key is the key of a certificate; give that with --tls-cert.")
-    typed = {
-        "host": options.smtp_host and checked_host(options.smtp_host),
-        "port": options.smtp_port if options.smtp_port is None else checked_port(options.smtp_port),
-        "ca_file": _path(options.ca_file, "--ca-file"),
-        "fingerprint": options.tls_fingerprint and checked_fingerprint(options.tls_fingerprint),
-        "client_cert": _path(options.tls_cert, "--tls-cert"),
-        "client_key": _path(options.tls_key, "--tls-key"),
-        "ehlo_name": options.ehlo_name and checked_host(options.ehlo_name),
-        "source_address": options.source_address and checked_source_address(options.source_address),
-        "proxy": options.proxy and checked_proxy(options.proxy),
-    }
-    if options.smtp_host == "":
-        checked_host("")
-    return replace(server, **{name: value for name, value in typed.items() if value is not None})  # type: ignore[arg-type]
-
-
-_STARTTLS = Security.STARTTLS
-
-
-def _path(path: str | None, name: str) -> str | None:
-    if path is not None and (not path or "\0" in path):
-        raise InvalidInput(f"The path of {name} is empty.")
-    return _absolute(path)
-
-
-def _absolute(path: str | None) -> str | None:
-    """For the outbox, which is flushed from another folder."""
+def _path(path: str, name: str) -> Path:
+    """Absolute, for the outbox, which is flushed from another folder."""
+    if not path or "\0" in path:
+        raise InvalidInput(f"The path of {name.replace('_', '-')} is empty.")
     try:
-        return None if path is None else str(Path(path).absolute())
+        return Path(path).absolute()
     except OSError as cause:
         raise InvalidInput(f"The folder that this runs in is gone, so {path} cannot be found.") from cause
-
-
-def _source(options: WayOptions, account: Account | None) -> PasswordSource:
-    from lanline.client.smtp.accounts import PasswordSource, split_command
-
-    if options.password is not None:
-        complain(
-            "warning: others on this machine can see --password in the process list, and the shell keeps it;"
-            " SMTP_PASS and --password-command are safe from both."
-        )
-        return PasswordSource(literal=options.password)
-    if options.password_command is not None:
-        return PasswordSource(command=split_command(options.password_command, "--password-command"))
-    if options.netrc:
-        return PasswordSource(netrc=True)
-    return account.source() if account is not None else PasswordSource()
 
 
 def passage(chosen: Way, timeout_s: float | None) -> Passage:
     """Asks for the password now, before anything is connected."""
     from lanline.client.smtp.accounts import credentials_for
     from lanline.client.smtp.sending import Passage
+    from lanline.proto.smtp.events import Patience
 
+    if timeout_s is not None and not 0 < timeout_s <= 86_400:
+        raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")
+    patience = Patience() if timeout_s is None else Patience(timeout_s, timeout_s)
     route = chosen.route
     if route.username is None:
-        return Passage(route.server, None, route.auth, patience(timeout_s))
+        return Passage(route.server, None, route.auth, patience)
     if route.server.security is Security.NONE:
         raise InvalidInput("A password is never sent in clear: leave out --no-tls, or the user name (SMTP_USER).")
-    credentials = credentials_for(route.username, chosen.source, os.environ, route.server, route.auth)
-    return Passage(route.server, credentials, route.auth, patience(timeout_s))
-
-
-def patience(timeout_s: float | None) -> Patience:
-    from lanline.proto.smtp.client import Patience
-
-    if timeout_s is None:
-        return Patience()
-    if not 0 < timeout_s <= 86_400:
-        raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")
-    return Patience(timeout_s, timeout_s)
+    credentials = credentials_for(route.username, chosen.settings, chosen.typed, os.environ)
+    return Passage(route.server, credentials, route.auth, patience)
 
 
 def outbox(folder: str | None) -> Outbox:

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 from lanline.cli.smtp.options import (
     Way,
     WayOptions,
-    account_of,
     option,
     outbox,
     passage,
-    sender_of,
+    settings_of,
     way,
 )
 from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
@@ -136,11 +135,10 @@ def raw(options: SendOptions, *, are_in_header: bool = False, dot_ends: bool = F
 
     stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
     chunks = iter(stdin.readline if dot_ends else lambda: stdin.read(65_536), b"")
-    account = account_of(options)[0]
     recipients = (*options.to_addr, *options.bcc)
     draft = RawDraft(
         content=raw_source(chunks, dot_ends=dot_ends),
-        sender=options.from_addr if options.from_addr is not None else sender_of(options, account),
+        sender=settings_of(options)[0].sender,
         sender_name=sender_name,
         to=recipients,
         are_in_header=are_in_header or not recipients,
@@ -262,7 +260,7 @@ def _draft(options: SendOptions, text: str | LongText | None) -> Draft:
     from lanline.client.smtp.draft import Draft, checked_dsn
 
     html = options.html if options.html_file is None else _text_file(options.html_file, "The HTML file")
-    sender = options.from_addr if options.from_addr is not None else sender_of(options, account_of(options)[0])
+    sender = settings_of(options)[0].sender
     if sender is None and options.batch is None:
         raise InvalidInput("There is no sender; give one with --from-addr.")
     return Draft(

@@ -11,13 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
-from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.pin import KnownServer, joined_pin
+from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
-from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
+from lanline.client.pin import KnownServer, joined_pin
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
 from lanline.errors import LanlineError, ServerUnreachable
 from lanline.transport.dialer import Dialer
@@ -48,7 +49,8 @@ class ChatClient:
         self._running: asyncio.Task[None] | None = None
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
-        self.node.subscribe(self._on_event)
+        self.node.subscribe(lambda _: self._has_changed.set())
+        self.node.seals.when_changed(self._has_changed.set)
 
     @classmethod
     def at_home(cls, folder: Path) -> ChatClient:
@@ -59,17 +61,31 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        node = ChatNode(LoopClock(), os.urandom, history, AsDevice())
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        node = ChatNode(LoopClock(), history, AsDevice(), keys=keys)
         return cls(node, history, identity, server)
 
     @classmethod
     def with_key(
-        cls, identity: Identity, server: KnownServer, *, way: SignInWay | None = None, follows_all: bool = False
+        cls,
+        identity: Identity,
+        server: KnownServer,
+        *,
+        way: SignInWay | None = None,
+        follows_all: bool = False,
+        keys: DeviceKeys | None = None,
     ) -> ChatClient:
         """With any key and no folder, remembering nothing: the operator's commands, a first join."""
         history = History.in_memory()
-        node = ChatNode(LoopClock(), os.urandom, history, way or AsDevice(), follows_all=follows_all)
+        node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all, keys=keys)
         return cls(node, history, identity, server)
+
+    @classmethod
+    def as_member(cls, folder: Path, server: KnownServer) -> ChatClient:
+        """With the keys of a home, while its node may run: nothing that was said is read or kept."""
+        identity = Home(folder).identity()
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        return cls.with_key(identity, server, keys=keys)
 
     @property
     def server(self) -> KnownServer:
@@ -82,7 +98,7 @@ class ChatClient:
         return self
 
     def _begin(self, caller: Caller) -> None:
-        self._connector = Connector(self.node, caller, self._server, self.node.tell)
+        self._connector = Connector(self.node, caller, self._server)
         self._running = asyncio.create_task(self._connector.run())
         self._running.add_done_callback(lambda _: self._has_changed.set())
 
@@ -181,13 +197,5 @@ class ChatClient:
             else:
                 answered.set_result(answer)
 
-        self.node.request(message, on_answer)
+        self.node.line.request(message, on_answer)
         return await answered
-
-    # Events.
-
-    def _on_event(self, _event: NodeEvent) -> None:
-        self._has_changed.set()
-
-    def subscribe(self, listener: Callable[[NodeEvent], None]) -> Callable[[], None]:
-        return self.node.subscribe(listener)

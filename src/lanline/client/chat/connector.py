@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
-from lanline.client.chat import events
-from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.pin import KnownServer
-from lanline.client.chat.values import MessageState
+from lanline.client.pin import KnownServer
+from lanline.client.view import events
+from lanline.client.view.events import NodeEvent
+from lanline.client.view.values import MessageState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
@@ -36,7 +35,7 @@ UDP_PROFILE = LinkProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=
 """A half-open link is known as dead after 20 s; while something is typed, as soon as that is not answered."""
 WEBSOCKET_PROFILE = WebSocketProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=MAX_MESSAGE_BYTES)
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
+MAX_PAUSE_S = 15.0
 UDP_AGAIN_S = 60.0
 _PASSING = {RefusalCode.SERVER_PROBLEM, RefusalCode.SLOW_DOWN, RefusalCode.STORAGE_FULL}
 
@@ -54,9 +53,7 @@ class Caller(Protocol):
 
 
 class Connector:
-    def __init__(
-        self, node: ChatNode, caller: Caller, server: KnownServer, tell: Callable[[NodeEvent], None] = lambda _: None
-    ) -> None:
+    def __init__(self, node: ChatNode, caller: Caller, server: KnownServer) -> None:
         self.server = server
         """With the key that it showed, where none was known."""
         self.last_problem = ""
@@ -64,7 +61,6 @@ class Connector:
         self.failed_calls = 0
         self._node = node
         self._caller = caller
-        self._tell = tell
         self._is_over_udp = True
         self._pause_s = FIRST_PAUSE_S
         self._least_pause_s = 0.0
@@ -147,10 +143,10 @@ class Connector:
 
     async def _pause(self) -> None:
         pause_s = max(self._pause_s * random.uniform(0.5, 1.0), self._least_pause_s)  # noqa: S311 -- not a secret
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
         self._least_pause_s = 0.0
         self.failed_calls += 1
-        self._tell(events.CallFailed(self.last_problem, pause_s))
+        self._node.tell(events.CallFailed(self.last_problem, pause_s))
         await asyncio.sleep(pause_s)
 
     # What the node tells.

@@ -5,13 +5,42 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from lanline.client.chat.events import NodeEvent
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
-from lanline.client.chat.session import ServerLine
+from lanline.client.chat.session import NO_CONNECTION, ClientSession, OnAnswer
+from lanline.client.view.events import NodeEvent
+from lanline.client.view.values import NodeState
 from lanline.clock import Clock
+from lanline.errors import LinkNotOpen
+from lanline.wire.chat.messages import ClientMessage
 
 Listener = Callable[[NodeEvent], None]
+
+
+class ServerLine:
+    """The session on which this device is signed in now, if there is one. Who needs the server asks here."""
+
+    def __init__(self) -> None:
+        self.session: ClientSession | None = None
+
+    @property
+    def has_room(self) -> bool:
+        return self.session is not None and self.session.has_room
+
+    @property
+    def is_synchronized(self) -> bool:
+        return self.session is not None and self.session.state is NodeState.SYNCHRONIZED
+
+    def send(self, message: ClientMessage) -> None:
+        assert self.session is not None
+        self.session.send(message)
+
+    def request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
+        """Exactly one call of `on_answer` follows; write 0 for `request`, which is filled in."""
+        if self.session is None:
+            on_answer(LinkNotOpen(NO_CONNECTION))
+        else:
+            self.session.request(message, on_answer)
 
 
 class NodeContext:

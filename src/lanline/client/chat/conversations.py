@@ -10,11 +10,11 @@ from enum import Enum
 
 import msgspec
 
-from lanline.client.chat import events
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.messages import OwnMessages
-from lanline.client.chat.values import Conversation
+from lanline.client.view import events
+from lanline.client.view.values import Conversation
 from lanline.model.names import folded_name
 from lanline.model.rooms import Access, Role, Standing
 from lanline.model.text import display_name, safe_line
@@ -86,8 +86,18 @@ class Conversations:
     def tracks(self) -> Iterable[Track]:
         return self._tracks.values()
 
+    @property
+    def all(self) -> tuple[Conversation, ...]:
+        """Rooms first, then people, each by title; closed ones too."""
+        shown = (track.shown for track in self.tracks)
+        return tuple(sorted(shown, key=lambda each: (not each.is_room, each.title.casefold(), each.log)))
+
     def get(self, log: int) -> Track | None:
         return self._tracks.get(log)
+
+    def shown(self, log: int) -> Conversation | None:
+        track = self._tracks.get(log)
+        return None if track is None else track.shown
 
     def __getitem__(self, log: int) -> Track:
         return self._tracks[log]

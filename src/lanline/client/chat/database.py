@@ -10,10 +10,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
 
 from lanline.errors import HistoryProblem
 from lanline.sqlsteps import newest_number, run_steps, stored_number
 
+T = TypeVar("T")
 CrashPoint = Callable[[str], None]
 
 STEPS = Path(__file__).parent / "steps"
@@ -67,9 +71,16 @@ class Database:
     def close(self) -> None:
         self._connection.close()
 
-    def read(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def read(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with _told(self._where):
             return self._connection.execute(statement, parameters).fetchall()
+
+    def read_as(self, kind: type[T], statement: str) -> list[T]:
+        """Each row as a value whose fields are called as its columns."""
+        with _told(self._where):
+            found = self._connection.execute(statement)
+            names = [column[0] for column in found.description]
+            return [msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for row in found]
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.events import PeopleChanged
 from lanline.client.chat.history import History
-from lanline.client.chat.values import Person
+from lanline.client.view.events import PeopleChanged
+from lanline.client.view.values import Person
 from lanline.model.names import folded_name
 from lanline.model.text import display_name, safe_line
 from lanline.wire.chat import directory
@@ -18,11 +18,12 @@ _LATEST_MS = 2**62
 
 
 class OwnFacts:
-    """Who this home is on its server, as the last sign-in said."""
+    """Who this home is on its server, as the last sign-in said. Also offline, from the disk."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._facts = history.facts()
+        self.is_admin = False
 
     @property
     def account(self) -> int:
@@ -48,6 +49,7 @@ class OwnFacts:
         return not (is_restored and folded_name(signed_in.name) == folded_name(self.name))
 
     def remember(self, welcome: Welcome, signed_in: SignedIn) -> None:
+        self.is_admin = signed_in.is_admin
         facts: dict[str, str | int] = {
             "account": signed_in.account,
             "name": safe_line(signed_in.name),
@@ -71,12 +73,14 @@ class Directory:
 
     @property
     def people(self) -> tuple[Person, ...]:
+        """By name."""
         return tuple(sorted(self._people.values(), key=lambda person: (person.name.casefold(), person.account)))
 
     def person(self, account: int) -> Person | None:
         return self._people.get(account)
 
     def named(self, name: str) -> Person | None:
+        """Capitals do not count."""
         account = self._by_name.get(folded_name(name))
         return None if account is None else self._people[account]
 

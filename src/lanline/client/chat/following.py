@@ -1,28 +1,40 @@
 """Owns how this device reads its logs: what it follows, what has arrived, how far it has read, and what it reports.
 
 Not what the server says of the conversations: `conversations`. Entries go to the disk before anything is told of them.
+
+When the server was restored from a backup, a log that was opened before is *unproven*: its number, its sequence numbers
+and its cursors may mean something else now. This device's copy is compared with the server's, backwards, until an entry
+is found that both have in the same place. What is beyond that entry is set aside, and the person is told.
 """
 
 from __future__ import annotations
 
-from lanline.client.chat import events
+from collections.abc import Callable
+
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.copies import Comparison, restored_news
 from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
+from lanline.client.view import events
 from lanline.clock import Timer
-from lanline.errors import HistoryProblem, ProtocolViolation
+from lanline.errors import HistoryProblem, ProtocolViolation, RequestRefused
 from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
 
 FETCHED_AT_FIRST = 10_000
 """Of a log that is new to this device; older is read when somebody asks for it."""
+PIECE = 200
+"""Of entries that are compared at once."""
 REPORT_EVERY_S = 0.25
+_MIN_PAUSE_S = 1.0
+_HOLDS_S = 3.0
 _MAX_CURSORS = 1000
 
 
 class LogReader:
-    def __init__(self, context: NodeContext, conversations: Conversations, own: OwnMessages, *, follows: bool) -> None:
+    def __init__(
+        self, context: NodeContext, conversations: Conversations, own: OwnMessages, seals: Seals, *, follows: bool
+    ) -> None:
         self._history = context.history
         self._lost = context.lost
         self._clock = context.clock
@@ -31,6 +43,13 @@ class LogReader:
         self._conversations = conversations
         self._own = own
         self._follows = follows
+        self._seals = seals
+        self._held: dict[int, list[LogEntry]] = {}
+        """Of logs in which something cannot be opened yet: that, and what came after it."""
+        self._hold_timer: Timer | None = None
+        self._sealed_from = context.history.sealed_from()
+        """Where the first entry stands that was kept as it came, by log."""
+        seals.when_changed(self._try_again)
         self._comparison = Comparison(context, conversations, self._on_proven)
         self._asked_earlier: set[int] = set()
         self.entered: set[int] = set()
@@ -77,18 +96,87 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
-        self._keep(track, message.entries)
-        own, shown, is_live = self._conversations.account, track.shown, track.following is Following.LIVE
-        for entry in message.entries:
+        self._take(track, [*self._held.pop(message.log, ()), *message.entries])
+
+    def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
+        """All before the first that may be opened in a moment; or all, as it is."""
+        entries, lacking = self._seals.open(track.shown, came)
+        if waits and lacking is not None and self._seals.is_hopeful:
+            count = lacking - came[0].sequence
+            self._hold(track.shown.log, came[count:])
+            entries = entries[:count]
+        elif lacking is not None:
+            self._sealed_from.setdefault(track.shown.log, lacking)
+        if entries:
+            self._take_in(track, tuple(entries))
+
+    def _take_in(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
+        self._keep(track, entries)
+        log, own, shown = track.shown.log, self._conversations.account, track.shown
+        is_live = track.following is Following.LIVE
+        for entry in entries:
             if entry.account == own:
-                self._own.note_sent(message.log, entry)
-        messages = tuple(message_of_entry(shown, entry, own) for entry in message.entries)
-        self._tell(events.EntriesReceived(message.log, messages, is_live))
+                self._own.note_sent(log, entry)
+        messages = tuple(message_of_entry(shown, entry, own) for entry in entries)
+        self._tell(events.EntriesReceived(log, messages, is_live))
         self._report_soon()
         if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             track.become(Following.LIVE)
-            self._tell(events.CaughtUp(message.log))
+            self._tell(events.CaughtUp(log))
             self._tell_lost()
+
+    # What cannot be opened yet.
+
+    def _hold(self, log: int, entries: list[LogEntry]) -> None:
+        self._held[log] = entries
+        if self._hold_timer is None:
+            self._hold_timer = self._clock.call_later(_HOLDS_S, self._let_go)
+
+    def _let_go(self) -> None:
+        """Shown as what cannot be read yet; it is opened when its key comes."""
+        self._hold_timer = None
+        held, self._held = self._held, {}
+        for log, entries in held.items():
+            self._take(self._conversations[log], entries, waits=False)
+
+    def _try_again(self) -> None:
+        held, self._held = self._held, {}
+        for log, entries in held.items():
+            self._take(self._conversations[log], entries)
+        for log, first in list(self._sealed_from.items()):
+            self._reopen(log, first)
+
+    def _reopen(self, log: int, first: int) -> None:
+        """What was kept as it came: told anew from its place on, when any of it is open now."""
+        track = self._conversations.get(log)
+        if track is None or not self._seals.is_sealed(track.shown):
+            return
+        through = track.shown.delivered
+        kept = self._history.entries(log, through + 1, through - first + 1)
+        entries, lacking = self._seals.open(track.shown, kept)
+        changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
+        if not changed:
+            return
+        self._history.change_entries(log, changed)
+        if lacking is None:
+            del self._sealed_from[log]
+        else:
+            self._sealed_from[log] = lacking
+        agreed = changed[0].sequence - 1
+        again = tuple(
+            message_of_entry(track.shown, each, self._conversations.account)
+            for each in entries
+            if each.sequence > agreed
+        )
+        self._tell(events.CopyParted(log, agreed))
+        self._tell(events.EntriesReceived(log, again, is_live=False))
+
+    def end_link(self) -> None:
+        """What is held comes again on the next one."""
+        self._held = {}
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
 
     def _keep(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
         shown, own = track.shown, self._conversations.account
@@ -102,14 +190,13 @@ class LogReader:
 
     # What is told once all that was said meanwhile is here.
 
-    def catching_up(self) -> set[int]:
-        """The logs of which something is still on its way."""
-        tracks = self._conversations.tracks
-        return {
-            track.shown.log
-            for track in tracks
-            if track.following is Following.CATCHING_UP or track.shown.log in self._comparison.under_way
-        }
+    @property
+    def catching_up(self) -> set[int] | None:
+        """The logs of which something is still on its way; None before it is known which logs there are."""
+        if not self._line.is_synchronized:
+            return None
+        following = [each.shown.log for each in self._conversations.tracks if each.following is Following.CATCHING_UP]
+        return self._comparison.under_way.union(following)
 
     def set_audience(self, *, is_there: bool) -> None:
         """What a restored server has lost is told once: not while nobody is there to hear it."""
@@ -119,14 +206,14 @@ class LogReader:
 
     def _tell_lost(self) -> None:
         """What a restored server has lost, once all that is followed has caught up."""
-        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up():
+        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up:
             return
-        if (news := restored_news(self._lost)) is not None:
+        if (news := self._lost.take_news()) is not None:
             self._tell(news)
 
     # Earlier entries, on demand.
 
-    def read_earlier(self, log: int, limit: int) -> None:
+    def read_earlier(self, log: int, limit: int = 200) -> None:
         """Fetches from the server what precedes this device's copy. `EarlierReceived` follows, once for all who ask."""
         if log in self._asked_earlier:
             return
@@ -147,6 +234,10 @@ class LogReader:
                 if entry.sequence != expected:
                     raise ProtocolViolation("it left a gap in what was said earlier")
             first = found[0].sequence - 1 if found else 0
+            opened, lacking = self._seals.open(track.shown, found)
+            found = tuple(opened)
+            if lacking is not None:
+                self._sealed_from[log] = min(lacking, self._sealed_from.get(log, lacking))
             self._history.add_earlier(log, found, first)
             track.change(first=first)
         messages = tuple(message_of_entry(track.shown, entry, self._conversations.account) for entry in found)
@@ -191,6 +282,64 @@ class LogReader:
         except HistoryProblem as problem:
             # Told to the server all the same: nobody would come back to it.
             self._tell(events.HistoryFailed(str(problem)))
+
+
+class Comparison:
+    """Finds the last entry that this device and a restored server have in common, by reading backwards."""
+
+    def __init__(self, context: NodeContext, conversations: Conversations, on_proven: Callable[[Track], None]) -> None:
+        self._lost = context.lost
+        self._clock = context.clock
+        self._line = context.line
+        self._conversations = conversations
+        self._on_proven = on_proven
+        self.under_way: set[int] = set()
+
+    def begin(self, track: Track) -> None:
+        """`on_proven` follows, now or later; not when the link ends before."""
+        log = track.shown.log
+        if log not in self.under_way:
+            self.under_way.add(log)
+            self._look(log, min(track.shown.delivered, track.shown.head))
+
+    def _look(self, log: int, through: int) -> None:
+        track = self._conversations[log]
+        if through <= track.shown.first:
+            self._finish(track, 0)
+        else:
+            message = ReadBefore(0, log, through + 1, PIECE)
+            self._line.request(message, lambda answer: self._on_answer(log, through, answer))
+
+    def _on_answer(self, log: int, through: int, answer: Answer) -> None:
+        match answer:
+            case EarlierEntries(_, _, entries):
+                self._compare(log, through, entries)
+            case RequestRefused():
+                pause_s = max(answer.retry_after_s, _MIN_PAUSE_S)
+                self._clock.call_later(pause_s, lambda: self._begin_again(log))
+            case _:
+                self.under_way.discard(log)  # the link has ended; the next one begins anew
+
+    def _begin_again(self, log: int) -> None:
+        """From the beginning: there may be another link by now, and another server."""
+        self.under_way.discard(log)
+        track = self._conversations.get(log)
+        if track is not None and not track.is_proven and track.shown.is_open:
+            self.begin(track)
+
+    def _compare(self, log: int, through: int, entries: tuple[LogEntry, ...]) -> None:
+        for expected, entry in zip(range(through, 0, -1), reversed(entries), strict=False):
+            if entry.sequence != expected:
+                raise ProtocolViolation("it left a gap in what was said earlier")
+            if self._lost.identity(log, expected) == (entry.entry_id, entry.account, entry.time_ms):
+                self._finish(self._conversations[log], expected)
+                return
+        self._look(log, through - len(entries) if entries else 0)
+
+    def _finish(self, track: Track, agreed: int) -> None:
+        self.under_way.discard(track.shown.log)
+        self._conversations.part(track, agreed)
+        self._on_proven(track)
 
 
 def _unreported(track: Track) -> LogCursor | None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
 from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.values import Conversation, Person
+from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
-from lanline.model.rooms import Access, Role
 from lanline.wire.chat.entries import LogEntry
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -25,11 +23,14 @@ _BEFORE = (
     "coalesce((SELECT first FROM cursors c WHERE c.log = entries.log), 0) "
     "ORDER BY sequence DESC LIMIT ?"
 )
-_CONVERSATION = (
-    "SELECT l.log, title, other, topic, access, members, role, is_muted, head, first, delivered, read, "
-    "others_delivered, others_read, is_open FROM logs l LEFT JOIN cursors c ON c.log = l.log"
+_CONVERSATIONS = (
+    "SELECT l.log, title, other, topic, access, members, role, is_muted, max(head, coalesce(delivered, 0)) AS head, "
+    "coalesce(first, 0) AS first, coalesce(delivered, 0) AS delivered, coalesce(read, 0) AS read, "
+    "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open "
+    "FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
-_COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text"
+_PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
+_COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
 _UNREAD = "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
 
 
@@ -43,6 +44,8 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     typed_ms: int
     refused_code: int | None = None
     refused_text: str | None = None
+    sealed: bytes | None = None
+    """What goes out in place of the content, once it was sealed."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -89,8 +92,7 @@ class History:
     # Who one is.
 
     def facts(self) -> dict[str, str | int]:
-        rows = cast("list[tuple[str, str | int]]", self.database.read("SELECT name, value FROM facts"))
-        return dict(rows)
+        return dict(self.database.read("SELECT name, value FROM facts"))
 
     def put_facts(self, **facts: str | int) -> None:
         with self.database.write() as writer:
@@ -100,8 +102,7 @@ class History:
 
     def people(self) -> list[Person]:
         """As they were last seen: nobody is online on a disk."""
-        rows = self.database.read("SELECT account, name, 0, address, seen_ms, is_admin, is_banned FROM people")
-        return [msgspec.convert(row, Person, strict=False) for row in map(_person_fields, rows)]
+        return self.database.read_as(Person, _PEOPLE)
 
     def put_people(self, people: Iterable[Person]) -> None:
         rows = [(p.account, p.name, p.address, p.seen_ms, p.is_admin, p.is_banned) for p in people]
@@ -111,7 +112,7 @@ class History:
     # Conversations and cursors.
 
     def conversations(self) -> list[Conversation]:
-        return [_conversation(row) for row in self.database.read(_CONVERSATION)]
+        return self.database.read_as(Conversation, _CONVERSATIONS)
 
     def put_conversations(self, conversations: Iterable[Conversation]) -> None:
         """What the server says of them; the cursors have their own ways."""
@@ -173,17 +174,25 @@ class History:
 
     def entries(self, log: int, before: int | None, last: int) -> list[LogEntry]:
         """Oldest first; none that a gap separates from the rest at its old end."""
-        limit = 2**63 - 1 if before is None else before
-        rows = self.database.read(
-            _BEFORE,
-            (log, limit, last),
-        )
-        return [_log_entry(row) for row in reversed(rows)]
+        rows = self.database.read(_BEFORE, (log, 2**63 - 1 if before is None else before, last))
+        return [LogEntry(*row) for row in reversed(rows)]
+
+    def sealed_from(self) -> dict[int, int]:
+        """Where the first entry stands that could not be opened yet, by log."""
+        rows = self.database.read("SELECT log, min(sequence) FROM entries WHERE suite = 'said/1' GROUP BY log")
+        return {int(log): int(first) for log, first in rows}
+
+    def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
+        """What was kept as it came, and is open now."""
+        with self.database.write() as writer:
+            writer.executemany(
+                "UPDATE entries SET suite = ?, content = ? WHERE log = ? AND sequence = ?",
+                [(each.suite, each.content, log, each.sequence) for each in entries],
+            )
 
     def unread(self, log: int, after: int, through: int, own: int) -> int:
         """How many of others."""
-        ((count,),) = self.database.read(_UNREAD, (log, after, through, own))
-        return cast("int", count)
+        return int(self.database.read(_UNREAD, (log, after, through, own))[0][0])
 
 
 class OutboxRows:
@@ -199,7 +208,7 @@ class OutboxRows:
                 (row.entry_id, row.log, row.destination, row.suite, row.content, row.typed_ms),
             )
             (kept,) = writer.execute(f"SELECT {_COLUMNS} FROM outbox WHERE entry_id = ?", (row.entry_id,))  # noqa: S608 -- our own words
-        return _outbox_row(kept)
+        return OutboxRow(*kept)
 
     def waiting(self, after: int, limit: int) -> list[OutboxRow]:
         """Those to be sent."""
@@ -216,6 +225,17 @@ class OutboxRows:
         with self._database.write() as writer:
             writer.execute("UPDATE outbox SET log = ? WHERE destination = ? AND log IS NULL", (log, destination))
 
+    def put_sealed(self, entry_id: bytes, sealed: bytes) -> OutboxRow | None:
+        """Only where none stands: what went out before goes out again. None: it is not there any more."""
+        with self._database.write() as writer:
+            writer.execute("UPDATE outbox SET sealed = ? WHERE entry_id = ? AND sealed IS NULL", (sealed, entry_id))
+        return self.find(entry_id)
+
+    def take_seals_off(self, log: int, position: int) -> None:
+        """That of the row at this position, and of all behind it in this log."""
+        with self._database.write() as writer:
+            writer.execute("UPDATE outbox SET sealed = NULL WHERE log = ? AND position >= ?", (log, position))
+
     def refuse(self, entry_id: bytes, code: RefusalCode, text: str) -> None:
         with self._database.write() as writer:
             writer.execute(
@@ -226,7 +246,7 @@ class OutboxRows:
         """Behind all others; false when it is not there, or was not refused."""
         with self._database.write() as writer:
             moved = writer.execute(
-                "UPDATE outbox SET refused_code = NULL, refused_text = NULL, "
+                "UPDATE outbox SET refused_code = NULL, refused_text = NULL, sealed = NULL, "
                 "position = (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'outbox') "
                 "WHERE entry_id = ? AND refused_code IS NOT NULL",
                 (entry_id,),
@@ -245,11 +265,7 @@ class OutboxRows:
 
     def _rows(self, rest: str, parameters: tuple[object, ...]) -> list[OutboxRow]:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM outbox {rest}", parameters)  # noqa: S608 -- our own words
-        return list(map(_outbox_row, rows))
-
-
-def _outbox_row(row: tuple[object, ...]) -> OutboxRow:
-    return OutboxRow(*cast("tuple[int, bytes, int, str, str, bytes, int, int, str]", row))
+        return [OutboxRow(*row) for row in rows]
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:
@@ -261,33 +277,3 @@ def _drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEn
     if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
         rows = [(log, entry.entry_id) for entry in entries]
         writer.executemany("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", rows)
-
-
-def _log_entry(row: tuple[object, ...]) -> LogEntry:
-    return LogEntry(*cast("tuple[int, bytes, int, int, int, str, bytes]", row))
-
-
-def _person_fields(row: tuple[object, ...]) -> dict[str, object]:
-    return dict(zip(Person.__struct_fields__, row, strict=True))
-
-
-def _conversation(row: tuple[object, ...]) -> Conversation:
-    log, title, other, topic, access, members, role, is_muted, head, *cursors, is_open = row
-    first, delivered, read, others_delivered, others_read = (cast("int", value or 0) for value in cursors)
-    return Conversation(
-        cast("int", log),
-        cast("str", title),
-        cast("int | None", other),
-        cast("str", topic),
-        Access(access),
-        cast("int", members),
-        Role(cast("int", role)),
-        bool(is_muted),
-        max(cast("int", head), delivered),
-        first,
-        delivered,
-        read,
-        others_delivered,
-        others_read,
-        is_open=bool(is_open),
-    )

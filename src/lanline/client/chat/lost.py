@@ -1,16 +1,17 @@
 """Owns the tables about a server that was restored: which copies are unproven, and which entries were set aside.
 
-Not how a copy is compared with the server's: `copies`.
+Not how a copy is compared with the server's: `following`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import cast
+from collections.abc import Sequence
 
 import msgspec
 
 from lanline.client.chat.database import Database
+from lanline.client.view.events import ServerRestored
 from lanline.wire.chat.entries import LogEntry
 
 _MOVE = (
@@ -23,6 +24,7 @@ _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
     "others_delivered = ?4, others_read = ?5 WHERE log = ?1"
 )
+_MAX_TITLES = 3
 
 
 class LostEntry(msgspec.Struct, frozen=True):
@@ -39,7 +41,7 @@ class LostEntries:
     def __init__(self, database: Database) -> None:
         self._database = database
         rows = database.read("SELECT value FROM facts WHERE name = 'epoch'")
-        self.epoch = str(rows[0][0]) if rows else ""
+        self.epoch = rows[0][0] if rows else ""
         """Of the server, as this home knows it; hexadecimal, empty when it is not known."""
         self.may_have_untold = True
 
@@ -57,7 +59,7 @@ class LostEntries:
             writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
 
     def unproven(self) -> set[int]:
-        return {cast("int", log) for (log,) in self._database.read("SELECT log FROM unproven")}
+        return {log for (log,) in self._database.read("SELECT log FROM unproven")}
 
     def identity(self, log: int, sequence: int) -> tuple[object, ...] | None:
         """By which an entry is the same one: its id, who said it, and when the server took it."""
@@ -75,16 +77,18 @@ class LostEntries:
             writer.execute("DELETE FROM unproven WHERE log = ?", (log,))
         self.may_have_untold = True
 
-    def take_untold(self) -> tuple[int, list[str]]:
+    def take_news(self) -> ServerRestored | None:
         """How many were set aside that the person was not told of, and where; told by this."""
         self.may_have_untold = False
         rows = self._database.read(
             "SELECT title, count(*) FROM set_aside WHERE NOT is_told GROUP BY title ORDER BY title"
         )
-        if rows:
-            with self._database.write() as writer:
-                writer.execute("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
-        return sum(cast("int", count) for _, count in rows), [str(title) for title, _ in rows]
+        if not rows:
+            return None
+        with self._database.write() as writer:
+            writer.execute("UPDATE set_aside SET is_told = 1 WHERE NOT is_told")
+        count = sum(count for _, count in rows)
+        return ServerRestored(_sentence(count, [title for title, _ in rows]), count)
 
     def entries(self) -> list[LostEntry]:
         """Oldest first within each conversation."""
@@ -92,15 +96,7 @@ class LostEntries:
             "SELECT log, title, name, sequence, entry_id, account, account, time_ms, suite, content FROM set_aside "
             "ORDER BY log, time_ms, sequence"
         )
-        return [
-            LostEntry(
-                cast("int", row[0]),
-                cast("str", row[1]),
-                cast("str", row[2]),
-                LogEntry(*cast("tuple[int, bytes, int, int, int, str, bytes]", row[3:])),
-            )
-            for row in rows
-        ]
+        return [LostEntry(log, title, name, LogEntry(*entry)) for log, title, name, *entry in rows]
 
 
 def _doubt_all(writer: sqlite3.Connection) -> None:
@@ -120,3 +116,14 @@ def _keep_names(writer: sqlite3.Connection) -> None:
     """Those of the oldest time that something unproven is left of."""
     writer.execute("DELETE FROM people_then WHERE NOT EXISTS (SELECT 1 FROM unproven)")
     writer.execute("INSERT OR IGNORE INTO people_then SELECT account, name FROM people")
+
+
+def _sentence(count: int, titles: Sequence[str]) -> str:
+    are, them = ("is", "it") if count == 1 else ("are", "them")
+    what = "1 message" if count == 1 else f"{count} messages"
+    shown = list(titles[:_MAX_TITLES])
+    where = f"{', '.join(shown)} and elsewhere" if len(titles) > _MAX_TITLES else " and ".join(shown)
+    return (
+        f"The server was restored from an older backup: {what} in {where} {are} not there any more. This device has "
+        f"set {them} aside; lanline log '{shown[0]}' --set-aside shows {them}."
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from lanline.client.chat.events import MessageStateChanged, NodeEvent
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
 from lanline.client.chat.sealing import open_sealed
-from lanline.client.chat.values import Conversation, Message, MessageState, state_at
+from lanline.client.view.events import MessageStateChanged, NodeEvent
+from lanline.client.view.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import LogEntry

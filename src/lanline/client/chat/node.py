@@ -1,6 +1,6 @@
 """Owns the client without I/O: the session on the current link, and which part takes what the server says on it.
 
-Not the parts themselves (people, conversations, logs, outbox), which each have their own file. Links come from outside
+Not what the parts know and do (directory, conversations, reader, outbox), each in its own file. Links come from outside
 and may end at any moment; everything that must outlive one is on the disk.
 """
 
@@ -9,83 +9,77 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lanline.client.chat import events
 from lanline.client.chat.context import Listener, NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.following import LogReader
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
-from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost, message_of_row
+from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
-from lanline.client.chat.session import (
-    AsDevice,
-    ChatLink,
-    ClientSession,
-    OnAnswer,
-    SignInWay,
-)
-from lanline.client.chat.values import Conversation, Message, NodeState, Person
+from lanline.client.chat.seals import DeviceKeys, Seals
+from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
+from lanline.client.view import events
+from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode, RequestRefused
-from lanline.ids import Entropy, new_entry_id
-from lanline.model.content import Content
 from lanline.model.names import folded_name
 from lanline.model.text import safe_line, safe_text
 from lanline.wire.chat import conversations as rooms
 from lanline.wire.chat import directory, entries
 from lanline.wire.chat.answers import Refused, ServerSays
-from lanline.wire.chat.messages import ClientMessage, ServerMessage
+from lanline.wire.chat.messages import ServerMessage
 from lanline.wire.chat.signin import VERSIONS, SignedIn, Welcome
-
-_SOFTWARE = "lanline"
 
 
 class ChatNode:
     """One per home. Not thread-safe: everything happens in the loop (or the simulation) that drives it."""
 
     def __init__(
-        self, clock: Clock, entropy: Entropy, history: History, way: SignInWay, *, follows_all: bool = True
+        self,
+        clock: Clock,
+        history: History,
+        way: SignInWay,
+        *,
+        follows_all: bool = True,
+        keys: DeviceKeys | None = None,
     ) -> None:
-        """`follows_all=False` is for commands without a home: no log is read."""
-        self._entropy = entropy
+        """`follows_all=False` and no keys are for commands without a home: no log is read."""
         self._way = way
-        self._is_admin = False
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
-        self._context = context = NodeContext(history, clock)
-        self._history, self._lost, self._line, self._tell = history, context.lost, context.line, context.tell
-        self._directory = Directory(context)
-        self._own = OwnMessages(context.tell)
-        self._conversations = Conversations(context, self._directory, self._own)
-        self._reader = LogReader(context, self._conversations, self._own, follows=follows_all)
-        self._outbox = Outbox(context, self._conversations, self._own)
+        context = NodeContext(history, clock)
+        self._context, self._history, self._lost = context, history, context.lost
+        self.tell = context.tell
+        self.line = context.line
+        self.directory = Directory(context)
+        self.own = self.directory.own
+        self._messages = OwnMessages(context.tell)
+        self.conversations = Conversations(context, self.directory, self._messages)
+        self.seals = Seals(keys, history, clock, context.line, self.directory)
+        self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
+        self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
         if follows_all:
-            self._conversations.count_unread()
+            self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
             directory.People: self._on_people,
-            directory.PeopleChanged: self._directory.on_changed,
+            directory.PeopleChanged: self.directory.on_changed,
             rooms.Conversations: self._on_conversations,
             rooms.ConversationChanged: self._on_conversation_changed,
-            rooms.ConversationGone: self._conversations.on_gone,
-            rooms.MemberChanged: self._conversations.on_member_changed,
-            rooms.InvitedToRoom: self._conversations.on_invited,
-            entries.Committed: self._outbox.on_committed,
-            entries.Entries: self._reader.on_entries,
+            rooms.ConversationGone: self.conversations.on_gone,
+            rooms.MemberChanged: self.conversations.on_member_changed,
+            rooms.InvitedToRoom: self.conversations.on_invited,
+            entries.Committed: self.outbox.on_committed,
+            entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
-            Refused: self._outbox.on_refused,
-            ServerSays: lambda said: self._tell(events.ServerSaid(safe_text(said.text))),
+            Refused: self.outbox.on_refused,
+            ServerSays: lambda said: self.tell(events.ServerSaid(safe_text(said.text))),
+            **self.seals.takers(),
         }
-
-    # Listening.
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call it with every event from now on; what is returned ends that."""
         return self._context.subscribe(listener)
-
-    def tell(self, event: events.NodeEvent) -> None:
-        """What happened on the way to the server, to all who listen."""
-        self._tell(event)
 
     # The link.
 
@@ -96,14 +90,14 @@ class ChatNode:
         """
         if self._coming is not None:
             self._coming.leave(CloseCode.REPLACED, "")
-        self._conversations.begin_call()
-        self._coming = ClientSession(link, self._way, _SOFTWARE, self)
+        self.conversations.begin_call()
+        self._coming = ClientSession(link, self._way, self)
         self._coming.begin()
 
     def disconnect(self, reason: str = "") -> None:
         """Say goodbye. What was not committed stays in the outbox."""
-        self._reader.report()
-        sessions, self._line.session, self._coming = (self._line.session, self._coming), None, None
+        self.reader.report()
+        sessions, self.line.session, self._coming = (self.line.session, self._coming), None, None
         for session in sessions:
             if session is not None:
                 session.leave(CloseCode.DONE, reason)
@@ -111,148 +105,46 @@ class ChatNode:
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Report the cursors now, and call back once the server's end of the link holds all that was sent."""
-        self._reader.report()
-        if self._line.session is None:
+        self.reader.report()
+        if self.line.session is None:
             callback()
         else:
-            self._line.session.when_delivered(callback)
+            self.line.session.when_delivered(callback)
 
     @property
     def state(self) -> NodeState:
-        session = self._line.session or self._coming
+        session = self.line.session or self._coming
         return NodeState.OFFLINE if session is None else session.state
 
-    # What is known. Also offline, from the disk.
-
-    @property
-    def account(self) -> int:
-        """One's own; 0 before the first sign-in ever."""
-        return self._directory.own.account
-
-    @property
-    def name(self) -> str:
-        return self._directory.own.name
-
-    @property
-    def is_admin(self) -> bool:
-        return self._is_admin
-
-    @property
-    def server_name(self) -> str:
-        return self._directory.own.server_name
-
-    @property
-    def people(self) -> tuple[Person, ...]:
-        """By name."""
-        return self._directory.people
-
-    def person(self, account: int) -> Person | None:
-        return self._directory.person(account)
-
-    def person_named(self, name: str) -> Person | None:
-        """Capitals do not count."""
-        return self._directory.named(name)
-
-    @property
-    def conversations(self) -> tuple[Conversation, ...]:
-        """Rooms first, then people, each by title; closed ones too."""
-        shown = (track.shown for track in self._conversations.tracks)
-        return tuple(sorted(shown, key=lambda each: (not each.is_room, each.title.casefold(), each.log)))
-
-    def conversation(self, log: int) -> Conversation | None:
-        track = self._conversations.get(log)
-        return None if track is None else track.shown
-
-    def conversation_titled(self, title: str) -> Conversation | None:
-        """By `#room` or a nickname. None also for a person with whom nothing was said yet."""
-        track = self._conversations.titled(title)
-        return None if track is None else track.shown
+    # What was said. Also offline, from the disk.
 
     def messages(self, log: int, *, before: int | None = None, last: int = 100) -> list[Message]:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
-        shown = self.conversation(log) or Conversation(log, "", None)
-        messages = [message_of_entry(shown, each, self.account) for each in self._history.entries(log, before, last)]
+        shown = self.conversations.shown(log) or Conversation(log, "", None)
+        found = [message_of_entry(shown, each, self.own.account) for each in self._history.entries(log, before, last)]
         if before is None:
-            messages += [message for message in self.outbox if _is_for(message, shown)]
-        return messages
+            found += [each for each in self.outbox.messages if each.is_for(shown)]
+        return found
 
     def set_aside(self, title: str) -> list[tuple[str, Message]]:
         """What the restored server has lost of a `#room` or of the talk with somebody: who said it, and what."""
         found = [each for each in self._lost.entries() if folded_name(each.title) == folded_name(title)]
-        return [(each.name, message_of_lost(each, self.account)) for each in found]
+        return [(each.name, message_of_lost(each, self.own.account)) for each in found]
 
     @property
-    def outbox(self) -> list[Message]:
-        """What is queued or refused, in the order it was typed."""
-        return [message_of_row(row, self.account) for row in self._history.outbox.all()]
-
-    def waiting(self, entry_id: bytes) -> Message | None:
-        """When it is in the outbox, queued or refused."""
-        row = self._history.outbox.find(entry_id)
-        return None if row is None else message_of_row(row, self.account)
-
-    @property
-    def entered(self) -> set[int]:
-        """The logs that are new to this device, and of which nobody has read anything here yet."""
-        return self._reader.entered
-
-    @property
-    def catching_up(self) -> set[int] | None:
-        """The logs of which something is still on its way; None before it is known which logs there are."""
-        return self._reader.catching_up() if self.state is NodeState.SYNCHRONIZED else None
-
-    def set_audience(self, *, is_there: bool) -> None:
-        """Whether anybody hears what is told only once: what a restored server has lost."""
-        self._reader.set_audience(is_there=is_there)
+    def server_history(self) -> str:
+        """Another one once an older state of the server's data was put back."""
+        return self._lost.epoch
 
     def keep_start(self, history: History) -> None:
         """For the history of a home whose account was made on this link: what was said before it came counts as read.
 
         Harmless when cut off midway.
         """
-        rooms = [each for each in self.conversations if each.is_room]
+        rooms = [each for each in self.conversations.all if each.is_room]
         LostEntries(history.database).begin(self._lost.epoch)
         history.put_conversations(rooms)
         history.put_cursors((each.log, each.head, 0, 0) for each in rooms)
-
-    # Saying.
-
-    def say(self, target: int | str, content: Content, entry_id: bytes | None = None) -> Message:
-        """To a log, or to a `#room` or nickname. It is on the disk when this returns, and goes out as soon as it can.
-
-        Under an id that was said already it is said once. Raises InvalidInput for what no server would take, and
-        HistoryProblem when the disk does not take it.
-        """
-        return self._outbox.say(target, content, entry_id or new_entry_id(self._context.clock.now_ms(), self._entropy))
-
-    def say_again(self, entry_id: bytes) -> None:
-        """Queue a refused message anew, behind all others."""
-        self._outbox.say_again(entry_id)
-
-    def forget(self, entry_id: bytes) -> None:
-        """Take a refused message off the show."""
-        self._history.outbox.forget(entry_id)
-        self._tell(events.MessageForgotten(entry_id))
-
-    # Reading.
-
-    def mark_read(self, log: int, through: int) -> None:
-        self._reader.mark_read(log, through)
-
-    def read_earlier(self, log: int, limit: int = 200) -> None:
-        """Fetch what precedes `Conversation.first` from the server; `EarlierReceived` follows."""
-        self._reader.read_earlier(log, limit)
-
-    # Asking.
-
-    def request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
-        """Ask the server anything; write 0 for `request`, which is filled in here.
-
-        Exactly one call of `on_answer` follows: with the answer of the wire (`Done`, `Opened`, `Rooms`, `InviteMade`),
-        or RequestRefused, or LinkNotOpen when there is no signed-in link or it ends before the answer. Nothing is
-        asked again by itself.
-        """
-        self._line.request(message, on_answer)
 
     # What the session reports (`session.SessionOwner`).
 
@@ -261,104 +153,103 @@ class ChatNode:
             return
         epoch = signed_in.epoch.hex() or self._lost.epoch
         is_restored = epoch != self._lost.epoch
-        if self._directory.own.is_somebody_else(signed_in, is_restored=is_restored):
+        if self.own.is_somebody_else(signed_in, is_restored=is_restored):
             # Its history and its outbox are somebody else's, and log ids of another server mean other logs.
             self._coming = None
             session.leave(CloseCode.DONE, "")
-            sentence = f"This home belongs to {self.name}. Join with another --home to be somebody else."
-            self._tell(events.SignInRefused(RefusalCode.NOT_ALLOWED, sentence))
+            sentence = f"This home belongs to {self.own.name}. Join with another --home to be somebody else."
+            self.tell(events.SignInRefused(RefusalCode.NOT_ALLOWED, sentence))
             return
         if is_restored:
-            self._conversations.begin_epoch(epoch)
-            self._own.forget_places()
-        self._directory.own.remember(welcome, signed_in)
-        old, self._line.session, self._coming = self._line.session, session, None
+            self.conversations.begin_epoch(epoch)
+            self._messages.forget_places()
+        self.own.remember(welcome, signed_in)
+        old, self.line.session, self._coming = self.line.session, session, None
         if old is not None:
             old.leave(CloseCode.REPLACED, "Moved to another link.")
         self._way = AsDevice()
-        self._is_admin = signed_in.is_admin
         self._has_people = self._has_conversations = False
-        self._directory.begin_link()
-        self._conversations.begin_link()
-        self._tell(
-            events.SignedIn(
-                signed_in.account, self.name, signed_in.device, signed_in.is_admin, signed_in.is_new, self.server_name
-            )
-        )
-        self._outbox.begin_link(session)
+        self.directory.begin_link()
+        self.conversations.begin_link()
+        own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
+        self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self.seals.begin_link(welcome, signed_in)
+        self.outbox.begin_link(session)
 
     def on_server_message(self, session: ClientSession, message: ServerMessage) -> None:
         """What nobody knows, a newer server says to newer clients."""
         taker = self._takers.get(type(message))
-        if session is self._line.session and taker is not None:
+        if session is self.line.session and taker is not None:
             taker(message)
 
+    def _on_entries(self, message: entries.Entries) -> None:
+        if not self.seals.takes(message):
+            self.reader.on_entries(message)
+
     def _on_people(self, message: directory.People) -> None:
-        self._directory.on_table(message)
+        self.directory.on_table(message)
         self._has_people |= message.is_last
         self._check_synchronized()
 
     def _on_conversations(self, message: rooms.Conversations) -> None:
-        self._conversations.on_table(message)
+        self.conversations.on_table(message)
         self._has_conversations |= message.is_last
         self._check_synchronized()
 
     def _check_synchronized(self) -> None:
-        session = self._line.session
+        session = self.line.session
         if not (self._has_people and self._has_conversations) or session is None:
             return
         self._has_people = self._has_conversations = False
         session.note_synchronized()
-        self._tell(events.Synchronized())
-        self._reader.follow_all()
-        self._outbox.send()
+        self.tell(events.Synchronized())
+        self.reader.follow_all()
+        self.outbox.send()
 
     def _on_conversation_changed(self, message: rooms.ConversationChanged) -> None:
         log = message.conversation.log
-        if self._conversations.on_changed(message.conversation):
-            self._reader.note_moved(log)
-        self._reader.follow(self._conversations[log])
+        if self.conversations.on_changed(message.conversation):
+            self.reader.note_moved(log)
+        self.reader.follow(self.conversations[log])
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
-        if self._conversations.on_cursor_moved(message):
-            self._reader.note_moved(message.log)
+        if self.conversations.on_cursor_moved(message):
+            self.reader.note_moved(message.log)
 
     def on_room_to_send(self, session: ClientSession) -> None:
-        if session is self._line.session:
-            self._outbox.send()
+        if session is self.line.session:
+            self.outbox.send()
 
     def on_sign_in_refused(self, _session: ClientSession, refused: RequestRefused) -> None:
-        self._tell(events.SignInRefused(refused.code, safe_line(str(refused)), refused.retry_after_s))
+        self.tell(events.SignInRefused(refused.code, safe_line(str(refused)), refused.retry_after_s))
 
     def on_version_refused(self, _session: ClientSession, versions: tuple[int, ...]) -> None:
         is_newer = min(versions, default=0) > max(VERSIONS)
         behind = (
             "This Lanline is too old for the server" if is_newer else "The server's Lanline is too old for this one"
         )
-        self._tell(events.VersionRefused(f"{behind}. Upgrade it, and all is as it was.", is_newer))
+        self.tell(events.VersionRefused(f"{behind}. Upgrade it, and all is as it was.", is_newer))
 
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None:
-        self._tell(events.HistoryFailed(str(problem)))
+        self.tell(events.HistoryFailed(str(problem)))
 
     def on_ended(self, session: ClientSession, reason: str, *, is_for_good: bool) -> None:
-        if session is self._line.session:
-            self._line.session = None
+        if session is self.line.session:
+            self.line.session = None
         elif session is self._coming:
             self._coming = None
-            if self._line.session is not None:
+            if self.line.session is not None:
                 return
         else:
             return
         self._on_offline()
-        self._tell(events.ConnectionLost(reason, is_for_good))
+        self.tell(events.ConnectionLost(reason, is_for_good))
 
     def _on_offline(self) -> None:
-        self._outbox.end_link()
+        self.outbox.end_link()
+        self.reader.end_link()
+        self.seals.end_link()
         try:
-            self._directory.on_link_lost()
+            self.directory.on_link_lost()
         except HistoryProblem as problem:
-            self._tell(events.HistoryFailed(str(problem)))
-
-
-def _is_for(message: Message, shown: Conversation) -> bool:
-    return message.log == shown.log or (message.log is None and message.destination == shown.title)
+            self.tell(events.HistoryFailed(str(problem)))

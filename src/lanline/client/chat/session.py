@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from lanline.client.chat.values import NodeState
+from lanline.client.view.values import NodeState
 from lanline.errors import (
     CloseCode,
     HistoryProblem,
@@ -25,13 +25,13 @@ from lanline.model.text import safe_line, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
 from lanline.wire.chat.answers import Refused
-from lanline.wire.chat.blobs import GetBlob, PutBlob
-from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_server_message, encode_message
+from lanline.wire.chat.messages import BULK_KINDS, ClientMessage, ServerMessage, decode_server_message, encode_message
+from lanline.wire.chat.pieces import MAX_PIECES, Listing, joined
 from lanline.wire.chat.signin import VERSIONS, Hello, Join, NoCommonVersion, SignedIn, SignIn, Welcome
 
 Answer = ServerMessage | RequestRefused | LinkNotOpen
 OnAnswer = Callable[[Answer], None]
-_NO_CONNECTION = "There is no connection to the server."
+NO_CONNECTION = "There is no connection to the server."
 
 
 class ChatLink(Protocol):
@@ -100,10 +100,12 @@ class SessionOwner(Protocol):
 
 
 class ClientSession:
-    def __init__(self, link: ChatLink, way: SignInWay, software: str, owner: SessionOwner) -> None:
+    def __init__(self, link: ChatLink, way: SignInWay, owner: SessionOwner) -> None:
         self._state = NodeState.GREETING
         self._last_request = 0
         self._asked: dict[int, OnAnswer] = {}
+        self._parts: dict[int, list[Listing]] = {}
+        """Of answers that come in pieces."""
         self._link = link
         self._way = way
         self._owner = owner
@@ -111,7 +113,6 @@ class ClientSession:
         self._unsent: deque[tuple[Channel, bytes]] = deque()
         self._sent = self._delivered = 0
         self._when_delivered: list[Callable[[], None]] = []
-        self._hello = Hello(VERSIONS, software)
 
     @property
     def state(self) -> NodeState:
@@ -124,7 +125,7 @@ class ClientSession:
     def begin(self) -> None:
         self._link.set_handler(self._on_link_event)
         if self._state is NodeState.GREETING:
-            self.send(self._hello)
+            self.send(Hello(VERSIONS, "lanline"))
 
     def note_synchronized(self) -> None:
         """The tables of people and conversations are whole."""
@@ -134,7 +135,7 @@ class ClientSession:
 
     def send(self, message: ClientMessage) -> None:
         """In order, also when the link does not take it just now."""
-        channel = Channel.BULK if isinstance(message, PutBlob | GetBlob) else Channel.CHAT
+        channel = Channel.BULK if isinstance(message, BULK_KINDS) else Channel.CHAT
         self._unsent.append((channel, encode_message(message)))
         self._send_unsent()
 
@@ -150,7 +151,7 @@ class ClientSession:
 
     def request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
         if self._state not in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
-            on_answer(LinkNotOpen(_NO_CONNECTION))
+            on_answer(LinkNotOpen(NO_CONNECTION))
             return
         self._request(message, on_answer)
 
@@ -165,9 +166,16 @@ class ClientSession:
 
     def _answer(self, number: int, message: ServerMessage) -> bool:
         """False when nobody waits for it, or not any more."""
-        on_answer = self._asked.pop(number, None)
-        if on_answer is None:
+        if number not in self._asked:
             return False
+        if isinstance(message, Listing):
+            parts = self._parts.setdefault(number, [])
+            parts.append(message)
+            if not message.is_last and len(parts) < MAX_PIECES:
+                return True
+            message = joined(parts)
+        self._parts.pop(number, None)
+        on_answer = self._asked.pop(number)
         on_answer(refusal(message) if isinstance(message, Refused) else message)
         return True
 
@@ -308,29 +316,3 @@ class ClientSession:
         self._unsent.clear()
         self._check_delivered()
         return was_running
-
-
-class ServerLine:
-    """The session on which this device is signed in now, if there is one. Who needs the server asks here."""
-
-    def __init__(self) -> None:
-        self.session: ClientSession | None = None
-
-    @property
-    def has_room(self) -> bool:
-        return self.session is not None and self.session.has_room
-
-    @property
-    def is_synchronized(self) -> bool:
-        return self.session is not None and self.session.state is NodeState.SYNCHRONIZED
-
-    def send(self, message: ClientMessage) -> None:
-        assert self.session is not None
-        self.session.send(message)
-
-    def request(self, message: ClientMessage, on_answer: OnAnswer) -> None:
-        """Exactly one call of `on_answer` follows; write 0 for `request`, which is filled in."""
-        if self.session is None:
-            on_answer(LinkNotOpen(_NO_CONNECTION))
-        else:
-            self.session.request(message, on_answer)

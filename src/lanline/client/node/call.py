@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from lanline.client.node.protocol import (
+    ASKED_ONCE,
     Answer,
     AnyCommand,
     Changed,
@@ -20,6 +21,7 @@ from lanline.client.node.protocol import (
     Result,
     encode,
     error_of,
+    unanswered,
 )
 from lanline.client.node.start import NodeStart, decoder
 from lanline.client.view.view import Change, Snapshot, View
@@ -66,26 +68,29 @@ class NodeCall:
                 self._send(Follow())
 
     def ask(self, command: AnyCommand) -> Result:
-        """Raises what the node raised. A node that has ended meanwhile is started again, and asked again."""
+        """Raises what the node raised. A node that has ended meanwhile is started again, and asked again.
+
+        LinkNotOpen when it may have done by then what is not to be done twice.
+        """
         for _ in range(_MAX_TRIES):
+            is_asked = False
             try:
-                result = self._answer_to(command)
+                self._begin(command)
+                is_asked = True
+                while self._answer is None:
+                    self._receive()
             except (OSError, LinkNotOpen):
                 self._connect()
+                if is_asked and isinstance(command, ASKED_ONCE):
+                    raise unanswered() from None
                 continue
-            if isinstance(result, Failed):
-                raise error_of(result.problem)
-            return result
+            if isinstance(self._answer, Failed):
+                raise error_of(self._answer.problem)
+            return self._answer
         raise LinkNotOpen("The process that owns this home ends again and again.")
 
-    def _answer_to(self, command: AnyCommand) -> Result:
-        self._asked, self._answer = self._send(command), None
-        while (answer := self._taken_answer()) is None:
-            self._receive()
-        return answer
-
-    def _taken_answer(self) -> Result | None:
-        return self._answer
+    def _begin(self, command: AnyCommand) -> None:
+        self._answer, self._asked = None, self._send(command)
 
     def follow(self) -> View:
         """The view, which `next_change` keeps up to date."""

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from lanline.client.chat.values import Message, NodeState
 from lanline.client.node.protocol import (
+    ASKED_ONCE,
     Answer,
     AnyCommand,
     Changed,
-    CreateRoom,
-    Deregister,
     Failed,
     Follow,
     Frames,
@@ -29,18 +27,18 @@ from lanline.client.node.protocol import (
     Say,
     encode,
     error_of,
+    unanswered,
 )
 from lanline.client.node.start import NodeStart, decoder
+from lanline.client.view.values import Message, NodeState
 from lanline.client.view.view import Change, View
-from lanline.errors import LanlineError, LinkNotOpen, ServerUnreachable
+from lanline.errors import LanlineError, ServerUnreachable
 from lanline.ids import new_entry_id
 from lanline.model.content import Content
 
 _RECEIVED_AT_ONCE = 256 * 1024
 MAX_CHANGES = 1000
 """So many may wait to be shown; a face that shows nothing reads nothing, and is sent a snapshot later."""
-_ONCE = (CreateRoom, Deregister)
-"""What is not asked again by itself, when the node has ended before the answer."""
 
 
 class Face:
@@ -124,14 +122,14 @@ class Face:
         if self._writer is not None:
             self._writer.close()
         for number, (command, answered) in list(self._asked.items()):
-            if isinstance(command, _ONCE) and not answered.done():
-                answered.set_exception(LinkNotOpen("The process that owns this home has ended."))
+            if isinstance(command, ASKED_ONCE) and not answered.done():
+                answered.set_exception(unanswered())
                 del self._asked[number]
 
     def _on_over(self) -> None:
         for _, answered in self._asked.values():
             if not answered.done():
-                answered.set_exception(LinkNotOpen("The process that owns this home has ended."))
+                answered.set_exception(unanswered())
         self._has_changed.set()
 
     # Asking.

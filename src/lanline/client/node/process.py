@@ -11,11 +11,12 @@ from pathlib import Path
 
 import lanline
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.events import NodeEvent
 from lanline.client.node.faceend import FaceEnd
 from lanline.client.node.place import LOCK_FILE, connected, forget_place, is_same_user, listen
 from lanline.client.node.protocol import AnyCommand, Changed, Done, Result, Stop, encode
 from lanline.client.node.service import Service
+from lanline.client.node.start import stop_node
+from lanline.client.view.events import NodeEvent
 from lanline.client.view.view import CallingEnded, Snapshot, problem_of
 from lanline.errors import HistoryProblem, LanlineError
 
@@ -49,9 +50,9 @@ class HomeNode:
         lock = await self._locked()
         try:
             async with ChatClient.at_home(self._home) as client:
-                client.node.set_audience(is_there=False)
+                client.node.reader.set_audience(is_there=False)
                 self._client, self._service = client, Service(client)
-                client.subscribe(self._on_event)
+                client.node.subscribe(self._on_event)
                 await self._serve(lock, on_ready)
         finally:
             os.close(lock)
@@ -148,7 +149,7 @@ class HomeNode:
 
     def _set_audience(self) -> None:
         assert self._client is not None
-        self._client.node.set_audience(is_there=any(face.follows for face in self._faces))
+        self._client.node.reader.set_audience(is_there=any(face.follows for face in self._faces))
 
     async def result_of(self, command: AnyCommand) -> Result:
         assert self._service is not None
@@ -168,6 +169,14 @@ class HomeNode:
     def _broadcast(self, data: bytes) -> None:
         for face in list(self._faces):
             face.send_change(data)
+
+
+async def run_for_good(home: Path, on_ready: Callable[[], None]) -> None:
+    """In place of the node that runs, and of those that other programs start before this one has the home."""
+    while True:
+        await asyncio.to_thread(stop_node, home)
+        with contextlib.suppress(NodeRuns):
+            return await HomeNode(home, linger_s=None).run(on_ready)
 
 
 def linger_s() -> float:

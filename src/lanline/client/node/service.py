@@ -7,9 +7,11 @@ from typing import Any
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import room_title
-from lanline.client.chat.events import EarlierReceived, NodeEvent
-from lanline.client.chat.values import Conversation, MemberListing, Message, MessageState, NodeState, RoomListing
 from lanline.client.node import protocol as do
+from lanline.client.node.films import FilmCommand
+from lanline.client.node.filmservice import film_result
+from lanline.client.view.events import EarlierReceived, NodeEvent
+from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
 from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
@@ -31,6 +33,8 @@ class Service:
 
     async def result_of(self, command: do.AnyCommand) -> do.Result:
         try:
+            if isinstance(command, FilmCommand):
+                return await film_result(self._client, command)
             return await self._result_of(command)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))
@@ -38,7 +42,7 @@ class Service:
     async def _result_of(self, command: do.AnyCommand) -> do.Result:
         match command:
             case do.Say(target, content, entry_id):
-                return do.Said(self._node.say(target, content, entry_id))
+                return do.Said(self._node.outbox.say(target, content, entry_id))
             case do.WaitSent(entry_id, limit_s):
                 return await self._wait_sent(entry_id, limit_s)
             case do.Read():
@@ -53,11 +57,11 @@ class Service:
     def _at_once(self, command: do.SayAgain | do.Forget | do.MarkRead | do.ReadLost) -> do.Result:
         match command:
             case do.SayAgain(entry_id):
-                self._node.say_again(entry_id)
+                self._node.outbox.say_again(entry_id)
             case do.Forget(entry_id):
-                self._node.forget(entry_id)
+                self._node.outbox.forget(entry_id)
             case do.MarkRead(log, through):
-                self._node.mark_read(log, through)
+                self._node.reader.mark_read(log, through)
             case do.ReadLost(title):
                 found = self._node.set_aside(title)
                 return do.Lost(tuple(do.LostMessage(name, message) for name, message in found))
@@ -77,7 +81,7 @@ class Service:
                 return do.Done()
 
     def _member_listing(self, member: wire.Member) -> MemberListing:
-        person = self._node.person(member.account)
+        person = self._node.directory.person(member.account)
         return MemberListing(
             member.account,
             "somebody" if person is None else person.name,
@@ -90,11 +94,8 @@ class Service:
     # Waiting.
 
     async def _wait_sent(self, entry_id: bytes, limit_s: float) -> do.Result:
-        def waiting() -> Message | None:
-            return self._node.waiting(entry_id)
-
         def is_decided() -> bool:
-            found = waiting()
+            found = self._node.outbox.find(entry_id)
             return found is None or found.state is MessageState.REFUSED
 
         try:
@@ -102,7 +103,7 @@ class Service:
         except LanlineError as problem:
             # Banned, another key, another version: nothing was said of this message.
             return do.Outcome(MessageState.QUEUED, str(problem))
-        found = waiting()
+        found = self._node.outbox.find(entry_id)
         if found is None:
             return do.Outcome(MessageState.SENT)
         if found.state is MessageState.REFUSED:
@@ -113,7 +114,7 @@ class Service:
         node, client = self._node, self._client
         match command:
             case do.WaitCaughtUp(limit_s):
-                await client.wait_until(lambda: node.catching_up == set(), limit_s)
+                await client.wait_until(lambda: node.reader.catching_up == set(), limit_s)
             case do.WaitReady(limit_s, is_patient) if is_patient:
                 await client.wait_synchronized(limit_s)
             case do.WaitReady(limit_s):
@@ -143,7 +144,7 @@ class Service:
         return do.Page(shown, tuple(each for each in messages if each.sequence > after))
 
     def _known(self, log: int) -> Conversation:
-        found = self._node.conversation(log)
+        found = self._node.conversations.shown(log)
         if found is None:
             raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such conversation.")
         return found
@@ -162,9 +163,9 @@ class Service:
             if isinstance(event, EarlierReceived) and event.log == log:
                 arrived.append(event)
 
-        end_watching = self._client.subscribe(watch)
+        end_watching = self._node.subscribe(watch)
         try:
-            self._node.read_earlier(log, min(count, _MAX_FETCHED))
+            self._node.reader.read_earlier(log, min(count, _MAX_FETCHED))
             await self._client.wait_until(lambda: bool(arrived), limit_s)
         finally:
             end_watching()
@@ -174,28 +175,29 @@ class Service:
 
     def snapshot(self) -> Snapshot:
         client, node = self._client, self._node
-        shown, catching_up = node.conversations, node.catching_up
+        shown, catching_up = node.conversations.all, node.reader.catching_up
         problem = "" if client.is_signed_in else client.last_problem
         return Snapshot(
-            account=node.account,
-            name=node.name,
-            server_name=node.server_name,
+            account=node.own.account,
+            name=node.own.name,
+            server_name=node.own.server_name,
             server_place=client.server.place,
-            is_admin=node.is_admin,
+            is_admin=node.own.is_admin,
             state=node.state,
             problem=problem,
             failed_calls=client.failed_calls,
             ended=self.ended,
             catching_up=None if catching_up is None else tuple(catching_up),
-            entered=tuple(node.entered),
-            people=node.people,
+            entered=tuple(node.reader.entered),
+            people=node.directory.people,
             conversations=shown,
             recent=tuple(
                 # What is ahead of a gap comes with what fills it.
                 recent_of(each, lambda last, of=each: node.messages(of.log, before=of.delivered + 1, last=last))  # type: ignore[misc]
                 for each in shown
             ),
-            outbox=tuple(node.outbox),
+            outbox=tuple(node.outbox.messages),
+            server_history=node.server_history,
         )
 
 

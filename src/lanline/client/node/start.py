@@ -79,7 +79,7 @@ class NodeStart:
 
     def _start(self) -> None:
         """Returns when it runs, or another one does. Raises NotJoined, and what opening the home raises."""
-        from lanline.client.chat.pin import joined_pin  # noqa: PLC0415 -- not needed where a node runs
+        from lanline.client.pin import joined_pin  # noqa: PLC0415 -- not needed where a node runs
 
         joined_pin(self.home)
         reading, writing = os.pipe()

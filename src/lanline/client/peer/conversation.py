@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Protocol
 
 from lanline.client.peer.backlog import Backlog
@@ -23,6 +24,7 @@ from lanline.client.peer.events import (
     TextReceived,
     Waiting,
 )
+from lanline.client.peer.knownpeers import KnownPeers, changed_key
 from lanline.client.peer.lives import Life, Lives
 from lanline.clock import Clock, Timer
 from lanline.crypto.words import fingerprint_words
@@ -63,25 +65,6 @@ class PeerLink(Protocol):
     def trust(self) -> None: ...
 
     def close(self, code: CloseCode = CloseCode.DONE, reason: str = "") -> None: ...
-
-
-class KnownPeer(Protocol):
-    @property
-    def fingerprint(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def first_met(self) -> str: ...
-
-
-class KnownPeers(Protocol):
-    """`client.home.Home`."""
-
-    def known_peer(self, label: str) -> KnownPeer | None: ...
-
-    def remember_peer(self, label: str, fingerprint: bytes, name: str) -> None: ...
 
 
 class PeerState(Enum):
@@ -224,13 +207,13 @@ class PeerConversation:
         if self._connect is None or self._peer_address is None or self._connection or self._call is not None:
             return
         self._call = call = self._connect()
-        call.set_handler(lambda event: self._on_call_event(call, event))
+        call.set_handler(partial(self._step, self._on_call_event, call))
 
-    def _on_call_event(self, call: PeerLink, event: LinkEvent) -> None:
-        self._take_call_event(call, event)
+    def _step(self, take: Callable[[PeerLink, LinkEvent], None], link: PeerLink, event: LinkEvent) -> None:
+        take(link, event)
         self._on_step()
 
-    def _take_call_event(self, call: PeerLink, event: LinkEvent) -> None:
+    def _on_call_event(self, call: PeerLink, event: LinkEvent) -> None:
         if isinstance(event, LinkEstablished):
             self._call = None
             assert self._peer_address is not None
@@ -256,7 +239,7 @@ class PeerConversation:
 
     def _adopt(self, connection: PeerLink, address: Address, *, was_called: bool) -> None:
         """Make this the link of the conversation, if it is with the right one."""
-        connection.set_handler(lambda event: self._on_link_event(connection, event))
+        connection.set_handler(partial(self._step, self._on_link_event, connection))
         try:
             if self._is_engaged(connection, address) or not self._is_trusted(connection, address, was_called):
                 return
@@ -320,7 +303,7 @@ class PeerConversation:
         if was_called:
             self._refuse(f"Somebody called from {_host_text(address)} with another key than that of {label}.")
         else:
-            self._emit(Ended(_changed_key(label, known.name, known.fingerprint, fingerprint)))
+            self._emit(Ended(changed_key(label, known, fingerprint)))
         return False
 
     def _refuse(self, reason: str) -> None:
@@ -329,11 +312,8 @@ class PeerConversation:
             self._emit(CallerRefused(reason))
 
     def _on_link_event(self, connection: PeerLink, event: LinkEvent) -> None:
-        if connection is self._connection:
-            self._take_event(connection, event)
-            self._on_step()
-
-    def _take_event(self, connection: PeerLink, event: LinkEvent) -> None:
+        if connection is not self._connection:
+            return
         match event:
             case MessageReceived(_, payload):
                 self._on_message(connection, payload)
@@ -387,7 +367,7 @@ class PeerConversation:
             if known is not None and known.fingerprint != fingerprint.hex() and not self._accepts_new_key:
                 # Only a name was claimed: anybody can do that, so it must not end our waiting.
                 connection.close(CloseCode.IDENTITY_REJECTED, f"The name {name} belongs to another key here.")
-                self._refuse(str(_changed_key(name, known.name, known.fingerprint, fingerprint)))
+                self._refuse(str(changed_key(name, known, fingerprint)))
                 return
             self._peers.remember_peer(label, fingerprint, name)
         except LanlineError as problem:
@@ -415,7 +395,9 @@ class PeerConversation:
             self._emit(Ended(LinkError(f"The other side refuses to talk: {safe_line(event.reason)}")))
             return
         if was_talking:
-            self._emit(Left(self._peer_name, _why_left(event), event.code is not CloseCode.DONE))
+            has_left = event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}
+            reason = "left" if has_left else safe_line(event.reason)
+            self._emit(Left(self._peer_name, reason, event.code is not CloseCode.DONE))
         elif event.by_peer and event.code is not CloseCode.REPLACED:
             self._tell_stranger(f"hung up ({safe_line(event.reason).rstrip('.')})")
         self._call_again()
@@ -423,17 +405,3 @@ class PeerConversation:
 
 def _host_text(address: Address) -> str:
     return address_text(address).rpartition(":")[0]
-
-
-def _why_left(event: LinkClosed) -> str:
-    if event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}:
-        return "left"
-    return safe_line(event.reason)
-
-
-def _changed_key(label: str, name: str, known: str, shown: bytes) -> LinkError:
-    return LinkError(
-        f"The key of {label} has changed: it was '{' '.join(fingerprint_words(bytes.fromhex(known)))}' "
-        f"(met as {name}), and is '{' '.join(fingerprint_words(shown))}' now. Somebody may be listening in. "
-        "Ask them by another way; if they did make a new key, start again with --accept-new-key."
-    )

@@ -1,4 +1,7 @@
-"""Owns the file of named accounts, and where a password comes from: never from that file, and it is never kept."""
+"""Owns the settings of a way to a server, the file of named accounts, and where a password comes from.
+
+It never comes from that file, and it is never kept.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,9 @@ import msgspec
 
 from lanline.client.passwords import password_from_command, password_from_terminal
 from lanline.errors import InvalidInput
+from lanline.model.mail import server as checks
 from lanline.model.mail.refusal import one_line
-from lanline.model.mail.server import (
-    DEFAULT_PORTS,
-    Credentials,
-    Security,
-    Server,
-    SignIn,
-    checked_credentials,
-    checked_fingerprint,
-    checked_host,
-    checked_port,
-    checked_proxy,
-    checked_source_address,
-)
+from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.model.mail.text import shown
 
 USERNAME_VARIABLE = "SMTP_USER"
@@ -36,10 +28,10 @@ _MAX_FILE_BYTES = 1_000_000
 _SECRETS = {"password", "pass", "smtp_pass", "token", "secret"}
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`password_env`, `password_command`, `password_keyring`, `netrc`: places to take it from; at most one is named."""
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As an account of the file has them, and as options of the same names are typed in their place."""
 
-    smtp_host: str
+    smtp_host: str | None = None
     smtp_port: int | None = None
     tls: Security = Security.STARTTLS
     ca_file: str | None = None
@@ -58,46 +50,41 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     netrc: bool = False
 
     def server(self) -> Server:
-        port = checked_port(self.smtp_port) if self.smtp_port is not None else DEFAULT_PORTS[self.tls]
+        if self.smtp_host is None:
+            raise InvalidInput(
+                "There is no mail server to send to; name one with --smtp-host, or an account with --config."
+            )
+        if self.tls_key is not None and self.tls_cert is None:
+            raise InvalidInput("--tls-key is the key of a certificate; give that with --tls-cert.")
         return Server(
-            checked_host(self.smtp_host),
-            port,
+            checks.checked_host(self.smtp_host),
+            checks.DEFAULT_PORTS[self.tls] if self.smtp_port is None else checks.checked_port(self.smtp_port),
             self.tls,
             ca_file=self.ca_file,
-            fingerprint=None if self.tls_fingerprint is None else checked_fingerprint(self.tls_fingerprint),
+            fingerprint=None if self.tls_fingerprint is None else checks.checked_fingerprint(self.tls_fingerprint),
             client_cert=self.tls_cert,
             client_key=self.tls_key,
-            ehlo_name=None if self.ehlo_name is None else checked_host(self.ehlo_name),
-            source_address=None if self.source_address is None else checked_source_address(self.source_address),
-            proxy=None if self.proxy is None else checked_proxy(self.proxy),
+            ehlo_name=None if self.ehlo_name is None else checks.checked_host(self.ehlo_name),
+            source_address=None if self.source_address is None else checks.checked_address(self.source_address),
+            proxy=None if self.proxy is None else checks.checked_proxy(self.proxy),
         )
 
-    def source(self) -> PasswordSource:
-        command = self.password_command or ()
-        words = split_command(command, "password_command") if isinstance(command, str) else tuple(command)
-        return PasswordSource(None, words, self.password_env, self.password_keyring, self.netrc)
+    @property
+    def sender(self) -> str | None:
+        """Where no option says it: the account's, or the user name if it is an address."""
+        named = self.username if self.username is not None and "@" in self.username else None
+        return named if self.from_addr is None else self.from_addr
+
+    def without_password(self) -> Settings:
+        """For what is typed in its place."""
+        return msgspec.structs.replace(
+            self, password_env=None, password_command=None, password_keyring=None, netrc=False
+        )
 
 
 class _AccountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    accounts: dict[str, Account]
+    accounts: dict[str, Settings]
     default: str | None = None
-
-
-class PasswordSource(msgspec.Struct, frozen=True):
-    """The first that is set is asked, and no other."""
-
-    literal: str | None = None
-    command: tuple[str, ...] = ()
-    variable: str | None = None
-    keyring_service: str | None = None
-    netrc: bool = False
-
-    def __repr__(self) -> str:
-        return "PasswordSource(***)"
-
-    @property
-    def count(self) -> int:
-        return sum(bool(place) for place in (self.command, self.variable, self.keyring_service, self.netrc))
 
 
 def default_path(environment: Mapping[str, str]) -> Path | None:
@@ -110,18 +97,7 @@ def default_path(environment: Mapping[str, str]) -> Path | None:
     return path if path.is_file() else None
 
 
-def split_command(text: str, what: str) -> tuple[str, ...]:
-    """Into words as a shell would, but no shell runs it."""
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as cause:
-        raise InvalidInput(f"{what} has a quotation mark that is not closed.") from cause
-    if not words:
-        raise InvalidInput(f"{what} is empty.")
-    return words
-
-
-def read_account(path: Path, name: str | None) -> Account:
+def read_account(path: Path, name: str | None) -> Settings:
     """The account of that name; without a name the default one, or the only one."""
     content = _read(path)
     chosen = name or content.default or (next(iter(content.accounts)) if len(content.accounts) == 1 else None)
@@ -131,7 +107,8 @@ def read_account(path: Path, name: str | None) -> Account:
     account = content.accounts.get(chosen)
     if account is None:
         raise InvalidInput(f"There is no account {shown(chosen)} in {path}; it has {known}.")
-    if account.source().count > 1:
+    sources = (account.password_env, account.password_command, account.password_keyring, account.netrc)
+    if sum(bool(source) for source in sources) > 1:
         raise InvalidInput(f"The account {shown(chosen)} in {path} names more than one place for its password.")
     try:
         account.server()
@@ -182,33 +159,45 @@ def _refuse_secrets(path: Path, table: dict[str, object]) -> None:
 
 
 def credentials_for(
-    username: str, source: PasswordSource, environment: Mapping[str, str], server: Server, way: SignIn
+    username: str, settings: Settings, typed: str | None, environment: Mapping[str, str]
 ) -> Credentials:
-    """Asks at the terminal where no source is named and SMTP_PASS is not set."""
-    if way is SignIn.EXTERNAL:  # the certificate says it all
+    """With the `typed` password, or the one from where the settings say; else from SMTP_PASS or the terminal."""
+    if settings.auth is SignIn.EXTERNAL:  # the certificate says it all
         return Credentials(username, "")
-    return checked_credentials(username, _password(username, source, environment, server))
+    password = _password(username, settings, environment) if typed is None else typed
+    return checks.checked_credentials(username, password)
 
 
-def _password(username: str, source: PasswordSource, environment: Mapping[str, str], server: Server) -> str:
-    if source.command:
-        return password_from_command(source.command)
-    if source.variable is not None and source.variable not in environment:
-        raise InvalidInput(f"The variable {source.variable} that should hold the password is not set.")
-    if source.keyring_service is not None:
-        return _from_keyring(source.keyring_service, username)
-    if source.netrc:
-        return netrc_entry(environment, server.host, username)[1]
-    found = source.literal if source.variable is None else environment[source.variable]
-    if found is None and environment.get(USERNAME_VARIABLE, username) in {username, ""}:
-        found = environment.get(PASSWORD_VARIABLE)  # of this user, or of nobody in particular
-    if found is not None:
-        return found
+def _password(username: str, settings: Settings, environment: Mapping[str, str]) -> str:
+    if settings.password_command is not None:
+        return password_from_command(_words(settings.password_command))
+    if settings.password_keyring is not None:
+        return _from_keyring(settings.password_keyring, username)
+    if settings.netrc:
+        return netrc_entry(environment, settings.smtp_host or "", username)[1]
+    if settings.password_env is not None:
+        if settings.password_env not in environment:
+            raise InvalidInput(f"The variable {settings.password_env} that should hold the password is not set.")
+        return environment[settings.password_env]
+    is_theirs = environment.get(USERNAME_VARIABLE, username) in {username, ""}  # or of nobody in particular
+    if is_theirs and PASSWORD_VARIABLE in environment:
+        return environment[PASSWORD_VARIABLE]
     return password_from_terminal(
         f"Password for {shown(username)}: ",
         f"There is no password for {shown(username)}: set {PASSWORD_VARIABLE}, give --password-command, or run this"
         " at a terminal.",
     )
+
+
+def _words(command: str | list[str]) -> list[str]:
+    """As a shell would have them, but no shell runs it."""
+    try:
+        words = shlex.split(command) if isinstance(command, str) else command
+    except ValueError as cause:
+        raise InvalidInput("The password command has a quotation mark that is not closed.") from cause
+    if not words:
+        raise InvalidInput("The password command is empty.")
+    return words
 
 
 def netrc_entry(environment: Mapping[str, str], host: str, username: str | None) -> tuple[str, str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import select
+import time
+from dataclasses import replace
 
 import msgspec
 from cryptography import x509
@@ -15,10 +18,10 @@ from lanline.client.smtp.sending import Passage
 from lanline.errors import MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Security, Server, is_ip_address
-from lanline.proto.smtp.client import Offer, megabytes
+from lanline.proto.smtp.offer import Offer, megabytes
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Session, tls_ready_socket
+from lanline.transport.smtp.session import Session
 from lanline.transport.smtp.tls import unverifying_context, verifying_context
 
 _VERSIONS = {
@@ -52,8 +55,8 @@ def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Su
     try:
         session = Session(server, verifying_context(server), passage.patience, interrupt, transcript)
     except ServerUntrusted as refusal:
-        objection = str(refusal)
-        session = Session(server, unverifying_context(), passage.patience, interrupt, transcript)
+        objection, anyone = str(refusal), replace(server, fingerprint=None)
+        session = Session(anyone, unverifying_context(), passage.patience, interrupt, transcript)
     try:
         if passage.credentials is not None and not objection:
             session.sign_in(passage.credentials, passage.auth)
@@ -62,51 +65,58 @@ def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Su
         objection = str(refusal)
     finally:
         session.close()
-    chains = {}
-    if server.security is not Security.NONE:
-        chains = {name: handshake(server, interrupt, passage.patience.reply_s, name) for name in _VERSIONS}
+    chains = (
+        {} if server.security is Security.NONE else {name: shown_chain(passage, interrupt, name) for name in _VERSIONS}
+    )
     spoken = tuple(name for name, chain in chains.items() if chain is not None)
     return Survey(server, objection, session.offer, spoken, (spoken and chains[spoken[-1]]) or (), signed_in)
 
 
-def handshake(
-    server: Server, interrupt: Interrupt, limit_s: float, version: str
-) -> tuple[x509.Certificate, ...] | None:
-    """The chain that is shown with this version of TLS; None when the server does not want it.
+def shown_chain(passage: Passage, interrupt: Interrupt, version: str) -> tuple[x509.Certificate, ...] | None:
+    """The certificates that are shown with this version of TLS; None when the server does not want it."""
+    try:
+        glance = _Glance(passage, interrupt, version)
+    except MailRefused:
+        return None
+    glance.abort()
+    return glance.chain
+
+
+class _Glance(Session):
+    """Goes as far as the TLS handshake, and no further.
 
     By OpenSSL itself, because `ssl` neither shows the chain of an untrusted server nor speaks old versions.
     """
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_cipher_list(b"ALL:@SECLEVEL=0")  # or OpenSSL would not even ask for the old ones
-    context.set_min_proto_version(_VERSIONS[version])
-    context.set_max_proto_version(_VERSIONS[version])
-    connection = SSL.Connection(context, None)
-    if not is_ip_address(server.host):
-        connection.set_tlsext_host_name(server.host.encode())
-    connection.set_connect_state()
-    found = tls_ready_socket(server, interrupt, limit_s)
-    if found is None:
-        return None
-    with found:
-        found.settimeout(limit_s)
+
+    def __init__(self, passage: Passage, interrupt: Interrupt, version: str) -> None:
+        self._version = _VERSIONS[version]
+        self.chain: tuple[x509.Certificate, ...] | None = None
+        super().__init__(passage.server, unverifying_context(), passage.patience, interrupt)
+
+    def _open(self) -> None:
+        if self._server.security is Security.STARTTLS:
+            self._machine.open(self._own_name(), time.monotonic())
+            self._first_event()
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_cipher_list(b"ALL:@SECLEVEL=0")  # or OpenSSL would not even ask for the old ones
+        context.set_min_proto_version(self._version)
+        context.set_max_proto_version(self._version)
+        connection = SSL.Connection(context, self._socket)
+        if not is_ip_address(self._server.host):
+            connection.set_tlsext_host_name(self._server.host.encode())
+        connection.set_connect_state()
+        with contextlib.suppress(SSL.Error):
+            self._shake_hands(connection)
+            self.chain = tuple(connection.get_peer_cert_chain(as_cryptography=True) or ())
+
+    def _shake_hands(self, connection: SSL.Connection) -> None:
         while True:
             try:
-                connection.do_handshake()
-                return tuple(connection.get_peer_cert_chain(as_cryptography=True) or ())
+                return connection.do_handshake()
             except SSL.WantReadError:
-                with contextlib.suppress(SSL.WantReadError, OSError):
-                    found.sendall(connection.bio_read(65_536))
-            except SSL.Error:
-                return None
-            try:
-                received = found.recv(65_536)
-            except TimeoutError as cause:
-                raise MailDeferred(f"{server} broke off while its TLS was looked at; try again later.") from cause
-            except OSError:
-                return None
-            if not received:
-                return None
-            connection.bio_write(received)
+                if not self._interrupt.wait_or_stop({self._socket: select.POLLIN}, self._patience.reply_s):
+                    text = f"{self._server} broke off while its TLS was looked at; try again later."
+                    raise MailDeferred(text) from None
 
 
 def in_words(found: Survey, now: dt.datetime) -> list[str]:

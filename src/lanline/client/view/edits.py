@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lanline.client.chat.values import Message, MessageState
+from lanline.client.view.values import Message, MessageState
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reply, Text
 
 TAKEN_BACK = "(taken back)"

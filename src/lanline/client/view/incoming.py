@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from lanline.client.chat.events import (
+from lanline.client.view.events import (
     CaughtUp,
     ConnectionLost,
     ConversationClosed,
@@ -20,12 +20,12 @@ from lanline.client.chat.events import (
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.view.notices import Notices
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import name_of, shorten, stands_alone, words_of
 from lanline.client.view.transcript import Screen, Transcript, unread_of
-from lanline.client.view.view import Change, Snapshot, View
+from lanline.client.view.values import Conversation, Message, MessageState
+from lanline.client.view.view import Change, Snapshot, View, held_through
 
 
 class Incoming:
@@ -67,9 +67,7 @@ class Incoming:
         match change:
             case Snapshot(catching_up=catching_up):
                 for each in change.conversations:
-                    self._transcript.forget_after(
-                        each.log, max(each.delivered, each.read)
-                    )  # a restored server has less
+                    self._transcript.forget_after(each.log, held_through(self._view, each))
                     if each.log in change.entered or not each.delivered:
                         self._note_entered(each)
                 self._catching_up = None if catching_up is None else {0, *catching_up}

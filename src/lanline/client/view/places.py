@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from lanline.client.chat.values import Conversation
+from lanline.client.view.values import Conversation
 from lanline.client.view.view import View
 from lanline.errors import InvalidInput
 from lanline.model.text import display_name

@@ -10,9 +10,9 @@ import json
 
 import msgspec
 
-from lanline.client.chat.values import Message, MessageState, Unreadable
 from lanline.client.moments import utc_text
 from lanline.client.view.edits import TAKEN_BACK, taken_back
+from lanline.client.view.values import Message, MessageState, Unreadable
 from lanline.client.view.view import View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.text import display_name, safe_line, safe_text

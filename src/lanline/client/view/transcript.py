@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from lanline.client.chat.values import Conversation, Message
 from lanline.client.view.edits import with_edits
 from lanline.client.view.rendering import words_of
+from lanline.client.view.values import Conversation, Message
 from lanline.client.view.view import View
 
 _CONTEXT = 10

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from lanline.client.chat import events
-from lanline.client.chat.events import NodeEvent
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState, Person, state_at
+from lanline.client.view import events
+from lanline.client.view.events import NodeEvent
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Person, state_at
 from lanline.errors import LanlineError
 from lanline.model.names import folded_name
 
@@ -48,6 +48,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     recent: tuple[tuple[Message, ...], ...]
     """Of each conversation, in the same order: what is unread, and some of what was read before."""
     outbox: tuple[Message, ...]
+    server_history: str = ""
+    """Another one once an older state of the server's data was put back; empty before the first sign-in ever."""
 
 
 class CallingEnded(msgspec.Struct, frozen=True, tag=True):
@@ -75,6 +77,9 @@ class View:
         self.ended: Problem | None = None
         self.is_known = False
         """A snapshot has come."""
+        self.is_restored = False
+        """The last snapshot is of a restored server, and the one before was not."""
+        self._server_history = ""
         self.catching_up: set[int] | None = None
         """The logs that are not whole yet; None before it is known which there are."""
         self._people: dict[int, Person] = {}
@@ -90,11 +95,6 @@ class View:
     @property
     def is_connected(self) -> bool:
         return self.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}
-
-    @property
-    def is_whole(self) -> bool:
-        """All that was said meanwhile is here."""
-        return self.state is NodeState.SYNCHRONIZED and not self.catching_up
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -138,9 +138,9 @@ class View:
 
     def messages(self, log: int, *, last: int = 100) -> list[Message]:
         """The newest that are kept here, oldest first, and after them what waits to be sent."""
-        conversation = self._conversations.get(log)
+        conversation = self._conversations.get(log) or Conversation(log, "", None)
         kept = self._recent.get(log, [])[-last:]
-        waiting = [each for each in self._outbox.values() if _is_for(each, log, conversation)]
+        waiting = [each for each in self._outbox.values() if each.is_for(conversation)]
         return [_with_state(each, conversation) for each in kept] + waiting
 
     def keep(self, log: int, messages: Sequence[Message]) -> None:
@@ -189,6 +189,8 @@ class View:
         self.server_name, self.server_place = snapshot.server_name, snapshot.server_place
         self.state, self.problem, self.failed_calls = snapshot.state, snapshot.problem, snapshot.failed_calls
         self.ended, self.is_known = snapshot.ended, True
+        self.is_restored = self._server_history not in {"", snapshot.server_history}
+        self._server_history = snapshot.server_history
         self.catching_up = None if snapshot.catching_up is None else set(snapshot.catching_up)
         self._people = {each.account: each for each in snapshot.people}
         self._conversations = {each.log: each for each in snapshot.conversations}
@@ -275,15 +277,19 @@ def _key(conversation: Conversation) -> str:
 _WAITING = {MessageState.QUEUED, MessageState.REFUSED}
 
 
-def _is_for(message: Message, log: int, conversation: Conversation | None) -> bool:
-    title = "" if conversation is None else conversation.title
-    return message.log == log or (message.log is None and message.destination == title)
-
-
-def _with_state(message: Message, conversation: Conversation | None) -> Message:
-    if conversation is None or not message.is_own:
+def _with_state(message: Message, conversation: Conversation) -> Message:
+    if not message.is_own:
         return message
     return msgspec.structs.replace(message, state=state_at(conversation, message.sequence))
+
+
+def held_through(view: View, conversation: Conversation) -> int:
+    """How far the log holds what a face has shown of it before the last snapshot.
+
+    After a restore other entries may have the numbers since: what is unread now is to be shown.
+    """
+    least_or_most = min if view.is_restored else max
+    return least_or_most(conversation.delivered, conversation.read)
 
 
 def problem_of(error: LanlineError) -> Problem:

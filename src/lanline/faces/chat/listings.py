@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.values import Conversation, MemberListing, Message, Person, RoomListing
 from lanline.client.moments import when_text
 from lanline.client.view.rendering import name_of
 from lanline.client.view.transcript import unread_of
+from lanline.client.view.values import Conversation, MemberListing, Message, Person, RoomListing
 from lanline.client.view.view import View
 from lanline.model.rooms import Access, Role
 from lanline.model.text import safe_line

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.node.face import Face
 from lanline.client.node.protocol import Forget, SayAgain
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import stands_alone
 from lanline.client.view.transcript import Transcript
+from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.errors import InvalidInput
 from lanline.faces.chat.commands import Kind
 from lanline.faces.chat.grammar import Order

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from lanline.client.chat.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
-from lanline.client.chat.values import Conversation, Message, MessageState
 from lanline.client.node.face import Face
+from lanline.client.view.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
 from lanline.client.view.notices import Notices
 from lanline.client.view.rendering import message_json, rendered
-from lanline.client.view.view import Change, Snapshot
+from lanline.client.view.values import Conversation, Message, MessageState
+from lanline.client.view.view import Change, Snapshot, held_through
 from lanline.errors import InvalidInput, LanlineError, StillQueued
-from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent
+from lanline.faces.chat.unsent import queued, still_queued, telling_queued, wait_sent
 from lanline.faces.firstof import first_of
 from lanline.faces.lines import InputLines, OutputLines, tell_aside
 from lanline.model.content import Text
@@ -43,15 +43,8 @@ class PipedChat:
 
     async def run(self) -> None:
         """Raises StillQueued when something of its own could not be sent in time."""
-        try:
+        with telling_queued(self._own_queued):
             await first_of(self._show_changes(), self._take_input(), self._face.wait_ended())
-        except asyncio.CancelledError:
-            check_sent(self._own_queued())
-            raise
-        except LanlineError as problem:
-            if waiting := still_queued(self._own_queued()):
-                raise StillQueued(f"{problem} {waiting}") from problem
-            raise
         self._check_all_sent()
 
     def _own_queued(self) -> list[Message]:
@@ -69,8 +62,7 @@ class PipedChat:
                 if (conversation := self._view.conversation(log)) is not None:
                     await self._print_through(conversation, list(messages))
             case CopyParted(log, through):
-                if log in self._printed:
-                    self._printed[log] = min(through, self._printed[log])
+                self._forget_after(log, through)
             case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
                 self._tell_refused(entry_id, problem)
             case _:
@@ -96,12 +88,18 @@ class PipedChat:
         elif isinstance(change, Snapshot):
             for conversation in change.conversations:
                 self._begin(conversation)
+                self._forget_after(conversation.log, held_through(self._view, conversation))
                 await self._print_through(conversation, [])
             self._tell_all_refused(change.outbox)
 
     def _begin(self, conversation: Conversation) -> None:
         """After what was read when it was first heard of: other programs go on reading."""
         self._printed.setdefault(conversation.log, max(conversation.read, conversation.first))
+
+    def _forget_after(self, log: int, through: int) -> None:
+        """A restored server gives these numbers to others."""
+        if log in self._printed:
+            self._printed[log] = min(through, self._printed[log])
 
     async def _print_through(self, conversation: Conversation, arrived: list[Message]) -> None:
         """What follows on what was printed: what has just arrived, or what the node has kept meanwhile."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from lanline.client.chat.values import Conversation
 from lanline.client.node import protocol as do
 from lanline.client.node.face import Face
 from lanline.client.view.places import Places
+from lanline.client.view.values import Conversation
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.faces.chat.commands import Kind
 from lanline.faces.chat.grammar import Order

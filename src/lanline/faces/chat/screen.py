@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.values import Conversation, Message
 from lanline.client.moments import clock_text, day_text
 from lanline.client.view.rendering import MARKS, Rendered, rendered
+from lanline.client.view.values import Conversation, Message
 from lanline.client.view.view import View
 from lanline.faces.chat.listings import waiting_lines
 from lanline.faces.chat.paint import Paint

@@ -5,10 +5,10 @@ from __future__ import annotations
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.values import Message, MessageState, NodeState
 from lanline.client.view.edits import taken_back, with_edits
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import MARKS, words_of
+from lanline.client.view.values import Message, MessageState, NodeState
 from lanline.client.view.view import View
 from lanline.faces.chat.screen import shorten
 from lanline.model.content import Edit

@@ -16,14 +16,14 @@ from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.view import Change
-from lanline.errors import InvalidInput, LanlineError, StillQueued
+from lanline.errors import InvalidInput, LanlineError
 from lanline.faces.chat.completion import ChatCompleter
 from lanline.faces.chat.grammar import Order, parse_line
 from lanline.faces.chat.paint import Paint, has_colours
 from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.faces.chat.screen import TerminalScreen, columns
 from lanline.faces.chat.statusbar import StatusBar
-from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent
+from lanline.faces.chat.unsent import check_sent, queued, telling_queued, wait_sent
 from lanline.faces.firstof import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
@@ -31,8 +31,9 @@ from lanline.model.content import MAX_SAID_BYTES
 _WELCOME = "What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves."
 _GOODBYE_S = 3.0
 _ANSWER_S = 10.0
-"""What is typed behind a command that goes elsewhere waits for it; not for ever."""
+"""What is typed behind a command that goes elsewhere, or says something, waits for it; not for ever."""
 _MOVES = {"join", "create", "part", "query", "switch"}
+_SAYS = {"say", "me", "msg", "reply", "edit", "delete", "react", "again"}
 
 
 @contextlib.contextmanager
@@ -69,15 +70,8 @@ class TerminalChat:
 
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""
-        try:
+        with telling_queued(lambda: queued(self._view)):
             await self._talk()
-        except asyncio.CancelledError:
-            check_sent(queued(self._view))
-            raise
-        except LanlineError as problem:
-            if waiting := still_queued(queued(self._view)):
-                raise StillQueued(f"{problem} {waiting}") from problem
-            raise
         check_sent(queued(self._view))
 
     async def _talk(self) -> None:
@@ -171,7 +165,7 @@ class TerminalChat:
         task = asyncio.create_task(self._runner.carry_out(parsed))
         self._tasks.add(task)
         task.add_done_callback(self._on_carried_out)
-        if parsed.command.name in _MOVES:
+        if parsed.command.name in _MOVES | _SAYS:
             await asyncio.wait([task], timeout=_ANSWER_S)
 
     def _on_carried_out(self, task: asyncio.Task[None]) -> None:

@@ -38,28 +38,31 @@ class CatchUp:
 
     def follow(self, session: Session, log: LogId, after: int) -> None:
         self._core.conversations.readable(log, session.actor.account)
-        self.straggle(session, log, after)
+        self.read_on(session, log, after)
 
     def unfollow(self, session: Session, log: LogId) -> None:
         session.behind.pop(log, None)
-        if log in session.following:
-            session.following.discard(log)
-            self._followers.drop(log, session)
+        self._followers.drop(log, session)
+
+    def followed(self, session: Session) -> list[LogId]:
+        """The logs in which it is live. Asked for seldom, so that no session keeps a set of them."""
+        readable = self._core.conversations.of(session.actor.account)
+        return [each.log for each in readable if self._followers.has(each.log, session)]
 
     def fall_behind(self, session: Session) -> None:
         """Its link is full. What it is live in it has so far."""
-        for log in list(session.following):
-            self.straggle(session, log, self._followers.head(log))
+        for log in self.followed(session):
+            self.read_on(session, log, self._followers.head(log))
 
-    def straggle(self, session: Session, log: LogId, position: int) -> None:
+    def read_on(self, session: Session, log: LogId, position: int) -> None:
         self.unfollow(session, log)
         session.behind[log] = position
         self.add(session)
 
     def forget(self, session: Session) -> None:
-        for log in list(session.following):
-            self.unfollow(session, log)
-        session.behind.clear()
+        for log in self.followed(session):
+            self._followers.drop(log, session)
+        session.behind = {}
 
     def add(self, session: Session) -> None:
         if session.behind and session not in self._busy and session.queue.has_room:
@@ -124,7 +127,7 @@ class CatchUp:
 
     def _go_live(self, session: Session, log: LogId, head: int) -> None:
         del session.behind[log]
-        session.following.add(log)
+        session.behind = session.behind or {}  # one that was filled once keeps its memory
         self._followers.add(log, head, session, session.link.send_framed_nowait)
 
     def _chunk(self, conversation: Conversation, position: int) -> Ticket[Chunk]:

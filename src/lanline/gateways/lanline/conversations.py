@@ -11,7 +11,7 @@ from lanline.core.signin import SignedIn
 from lanline.gateways.lanline.session import Session
 from lanline.model.accounts import AccountId
 from lanline.model.logs import Cursor, LogId
-from lanline.model.rooms import Membership, Standing
+from lanline.model.rooms import Membership
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.messages import ServerMessage
 
@@ -50,7 +50,7 @@ class ConversationNews:
             for session in self._sessions_of(account):
                 self._unfollow(session, log)
             self._tell([account], wire.ConversationGone(log, _why_gone(change)))
-        elif after is not None and after.standing is Standing.INVITED:
+        elif after is not None and after.invited_by is not None:
             self._tell([account], wire.InvitedToRoom(room_info(conversation), change.by))
         member = None if after is None else member_info(after)
         others = [reader for reader in conversation.readers() if reader != account]
@@ -90,8 +90,8 @@ class ConversationNews:
             session.send(wire.Conversations(piece, is_last=start == starts[-1]))
         for each in conversations:
             member = each.members.get(account)
-            if member is not None and member.standing is Standing.INVITED and not member.is_muted:
-                session.send(wire.InvitedToRoom(room_info(each), 0))
+            if member is not None and member.invited_by is not None:
+                session.send(wire.InvitedToRoom(room_info(each), member.invited_by))
 
     def _described(
         self, conversation: Conversation, account: AccountId, delivered: int, read: int

@@ -62,6 +62,10 @@ class Followers(Generic[F]):
             if not live.sends:
                 del self._live[log]
 
+    def has(self, log: LogId, follower: F) -> bool:
+        live = self._live.get(log)
+        return live is not None and follower in live.sends
+
     def head(self, log: LogId) -> int:
         """How far those have been sent the log who are live in it."""
         return self._live[log].head

@@ -9,6 +9,8 @@ from lanline.clock import Clock
 from lanline.core.changes import (
     AccountChanged,
     Appended,
+    BoxesGiven,
+    ChainGrew,
     Change,
     CursorMoved,
     DeviceChanged,
@@ -17,16 +19,20 @@ from lanline.core.changes import (
     MemberStepped,
     PasswordChanged,
     PresenceChanged,
+    RequestLeft,
     RoomChanged,
 )
 from lanline.core.core import Core
+from lanline.core.films import Films
 from lanline.core.limits import Buckets
 from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
 from lanline.gateways.lanline.admission import Admission
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
+from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
+from lanline.gateways.lanline.groups import Groups
 from lanline.gateways.lanline.people import PeopleTable
 from lanline.gateways.lanline.requests import Requests
 from lanline.gateways.lanline.sendqueue import ClientLink
@@ -47,8 +53,9 @@ _EXCESS_BURST = 10_000
 
 
 class LanlineGateway:
-    def __init__(self, core: Core, clock: Clock) -> None:
+    def __init__(self, core: Core, clock: Clock, films: Films) -> None:
         self._core = core
+        self._films = films
         self._clock = clock
         self.sessions: dict[Session, None] = {}  # in the order of their calls: a set has none that could be repeated
         self._sessions_of: dict[AccountId, list[Session]] = {}
@@ -60,7 +67,9 @@ class LanlineGateway:
         self._people = PeopleTable(core, clock, self._signed_in)
         self._excess: Buckets[AccountId] = Buckets(_EXCESS_PER_S, _EXCESS_BURST)
         self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow)
-        self._handlers = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures).handlers()
+        self._groups = Groups(core, clock)
+        requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
+        self._handlers = requests.handlers() | self._groups.handlers() | FilmRequests(core, films).handlers()
         self._tellers: Handlers = {
             Appended: self._publish,
             CursorMoved: self._tell_cursor,
@@ -71,12 +80,16 @@ class LanlineGateway:
             AccountChanged: self._note_account,
             DeviceChanged: self._note_device,
             PasswordChanged: self._note_password,
+            ChainGrew: self._groups.note_grown,
+            BoxesGiven: self._groups.note_given,
+            RequestLeft: self._groups.note_request,
         }
         core.stream.subscribe(self._on_changes)
 
     def open(self) -> None:
         """Once the core has read what is kept."""
         self._people.load()
+        self._groups.load(self._core.group)
 
     # Links.
 
@@ -149,6 +162,8 @@ class LanlineGateway:
             return
         del self._signed_in[session]
         self._catch_up.forget(session)
+        self._groups.forget(session)
+        self._films.leave(session.actor)
         account = session.actor.account
         if not session.actor.is_operator:
             mine = self._sessions_of[account]
@@ -186,7 +201,7 @@ class LanlineGateway:
         position, stragglers = self.followers.publish(change)
         for session in stragglers:
             if session.is_signed_in:
-                self._catch_up.straggle(session, change.log, position)
+                self._catch_up.read_on(session, change.log, position)
 
     def _tell_cursor(self, change: CursorMoved) -> None:
         """Not back to the program that said it; another one of the same device has not heard of it."""
@@ -235,4 +250,5 @@ class LanlineGateway:
             "deliveries_total": self.followers.deliveries,
             "links": len(self.sessions),
             "links_signed_in": len(self._signed_in),
+            "films_playing": self._films.playing,
         }

@@ -83,9 +83,9 @@ class PeopleTable:
             if account is not None:
                 known.append(number)
                 person = self._person(account)
+                unplaced = msgspec.structs.replace(person, address="")
                 for reach, table in self._tables.items():
-                    is_told = self._is_told(person.address, reach)
-                    table[number] = person if is_told else msgspec.structs.replace(person, address="")
+                    table[number] = person if self._is_told(person.address, reach) else unplaced
         return known
 
     def _is_told(self, address: str, reach: Reach) -> bool:

@@ -162,7 +162,7 @@ class Requests:
         is_admin = self._core.accounts.is_admin(account)
         found = self._core.conversations.rooms()
         visible = tuple(room_info(each) for each in found if is_admin or each.is_visible_to(account))
-        session.send(conversations.Rooms(message.request, visible))
+        session.send_listing(conversations.Rooms(message.request, visible))
 
     def _list_members(self, session: Session, message: conversations.ListMembers) -> None:
         session.check_reads()
@@ -172,7 +172,7 @@ class Requests:
         if conversation is None or conversation.room is None or not self._core.accounts.is_admin(account):
             conversation = self._core.conversations.readable(log, account)
         members = tuple(map(member_info, conversation.members.values()))
-        session.send(conversations.Members(message.request, log, members))
+        session.send_listing(conversations.Members(message.request, log, members))
 
     # Entries and files.
 
@@ -234,13 +234,13 @@ class Requests:
         session.ask(
             message.request,
             lambda: self._core.ask(session.actor, invites.list_invites),
-            lambda found: session.send(admin.Invites(message.request, tuple(map(_invite_info, found)))),
+            lambda found: session.send_listing(admin.Invites(message.request, tuple(map(_invite_info, found)))),
         )
 
     def _list_users(self, session: Session, message: admin.ListUsers) -> None:
         def answer(sizes: dict[AccountId, int]) -> None:
             users = tuple(self._user(each, sizes.get(each.id, 0)) for each in self._core.accounts.all())
-            session.send(admin.Users(message.request, users))
+            session.send_listing(admin.Users(message.request, users))
 
         session.ask(message.request, lambda: self._core.ask(session.actor, _blob_sizes), answer)
 

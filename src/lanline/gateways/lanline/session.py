@@ -30,10 +30,10 @@ from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved, SendBufferDrained
 from lanline.ticket import Ticket
 from lanline.wire.chat.answers import Refused
-from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.entries import Committed, Place
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
-from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.messages import BULK_KINDS, ClientMessage, ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.pieces import Listing, pieces
 from lanline.wire.chat.signin import Hello, Join, SignIn
 
 _LOG = logging.getLogger(__name__)
@@ -41,7 +41,6 @@ T = TypeVar("T")
 Address = tuple[str, int]
 Handler = Callable[["Session", Any], None]
 
-_BULK_MESSAGES = (PutBlob, GetBlob)
 _MAX_MESSAGES_BEFORE_SIGN_IN = 16
 _MAX_REQUESTS_UNANSWERED = 64
 _MAX_BLOB_BYTES_UNCOMMITTED = 2 * 1024 * 1024
@@ -112,7 +111,6 @@ class Session:
         "address",
         "author",
         "behind",
-        "following",
         "link",
         "queue",
     )
@@ -124,8 +122,6 @@ class Session:
         self.actor = _NOBODY
         self.author: Author | None = None
         """Of its appends, from the first one on."""
-        self.following: set[LogId] = set()
-        """The logs in which it is live."""
         self.behind: dict[LogId, int] = {}
         """The logs that it still reads, and how far it has been sent them."""
         self._state = State.CONNECTED
@@ -173,7 +169,7 @@ class Session:
         try:
             message = decode_client_message(event.payload)
             kind = type(message)
-            if event.channel is not Channel.CHAT or kind in _BULK_MESSAGES:
+            if event.channel is not Channel.CHAT or kind in BULK_KINDS:
                 _check_channel(event.channel, kind)
             if self._state is not State.SIGNED_IN:
                 self._check_before_sign_in(event.channel, message)
@@ -187,7 +183,7 @@ class Session:
 
     def _check_before_sign_in(self, channel: Channel, message: ClientMessage) -> None:
         if channel is not Channel.CHAT:
-            raise ProtocolViolation("files come after signing in")
+            raise ProtocolViolation("files and keys come after signing in")
         self._messages_before_sign_in += 1
         if self._messages_before_sign_in > _MAX_MESSAGES_BEFORE_SIGN_IN:
             raise ProtocolViolation("too much was said before signing in")
@@ -331,6 +327,15 @@ class Session:
         if not self.queue.send(payload):
             self._host.fall_behind(self)
 
+    def send_listing(self, listing: Listing) -> None:
+        """All of it, and nothing else large before the client has read it: see `check_reads`."""
+        self.queue.is_greeting = True
+        try:
+            for piece in pieces(listing):
+                self.send(piece)
+        finally:
+            self.queue.is_greeting = False
+
     def send_framed(self, framed: bytes) -> None:
         """One message that goes to many."""
         if not self.queue.send_framed(framed):
@@ -379,7 +384,7 @@ class Session:
 
 
 def _check_channel(channel: Channel, kind: type) -> None:
-    if (channel is Channel.BULK) != (kind in _BULK_MESSAGES) or channel not in {Channel.CHAT, Channel.BULK}:
+    if (channel is Channel.BULK) != (kind in BULK_KINDS) or channel not in {Channel.CHAT, Channel.BULK}:
         raise ProtocolViolation("a message came on a channel that is not its own")
 
 

@@ -80,7 +80,7 @@ def checked_host(text: str) -> str:
     """A name or an address, in ASCII; other letters by IDNA 2008, as in addresses of people."""
     host = text.removeprefix("[").removesuffix("]") if text.startswith("[") else text
     if not host:
-        raise InvalidInput("The SMTP host is empty; give --smtp-host a name or an address such as smtp.example.org.")
+        raise InvalidInput("The host is empty; give a name or an address such as smtp.example.org.")
     if is_ip_address(host):
         return host
     if "://" in host or host.count(":") == 1:
@@ -116,7 +116,7 @@ def checked_proxy(text: str) -> tuple[str, int]:
     return checked_host(host), checked_port(int(port))
 
 
-def checked_source_address(text: str) -> str:
+def checked_address(text: str) -> str:
     if not is_ip_address(text):
         raise InvalidInput(f"{shown(text)} is not an address of this machine; --source-address takes an IP address.")
     return text

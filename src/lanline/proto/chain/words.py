@@ -5,22 +5,11 @@ Not what is shown of those that do not, and not the gaps and forks that several 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.scopes import Scope
 from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.said import Words
-
-
-class Scope(NamedTuple):
-    """The conversation: whose keys seal it, and who reads it at a height."""
-
-    id: bytes
-    reads_at: Callable[[bytes, int], bool]
-    has_statements: bool
-    """Those of its epochs lie in its own log: a private room or a pair. Those of open rooms lie in the chain's."""
 
 
 def judge_words(

@@ -1,4 +1,7 @@
-"""One UDP link: its life from the handshake to the close, and the address its peer has now."""
+"""One UDP link: its life from the handshake to the close, and the address its peer has now.
+
+Longer than other files: each of its states says what every packet, call and timer does, and that is read together.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from lanline.proto.link.serverhandshake import ServerHandshake
 Address = tuple[str, int]
 Handshake = ClientHandshake | ServerHandshake
 _LINGER_PROBE_TIMEOUTS = 3
-_MOST_LINGER_S = 3.0
+_MAX_LINGER_S = 3.0
 _PATIENCE_OF_SERVER = 1.2
 
 
@@ -221,7 +224,7 @@ class Link:
         self._close_due = True
         recovery = self._outgoing.recovery
         linger_s = _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
-        self._linger_until = now + min(linger_s, _MOST_LINGER_S)
+        self._linger_until = now + min(linger_s, _MAX_LINGER_S)
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 

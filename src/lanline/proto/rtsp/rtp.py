@@ -8,7 +8,7 @@ import re
 from enum import Enum
 from struct import Struct
 
-_MOST_PAYLOAD_BYTES = 1400
+_MAX_PAYLOAD_BYTES = 1400
 _HEADER = Struct("!BBHII")
 _SENDER_REPORT = Struct("!BBHIIIIII")
 _SENDER_REPORT_TYPE, _SENDER_REPORT_WORDS = 200, 6
@@ -84,10 +84,10 @@ class RtpPacketiser:
 
 
 def _fragments(unit: bytes) -> list[bytes]:
-    if len(unit) <= _MOST_PAYLOAD_BYTES:
+    if len(unit) <= _MAX_PAYLOAD_BYTES:
         return [unit]
     indicator, kind, body = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F, unit[1:]
-    room = _MOST_PAYLOAD_BYTES - 2
+    room = _MAX_PAYLOAD_BYTES - 2
     pieces = [body[start : start + room] for start in range(0, len(body), room)]
     last = len(pieces) - 1
     return [

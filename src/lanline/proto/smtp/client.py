@@ -12,20 +12,24 @@ from collections.abc import Callable, Generator
 from enum import Enum
 from typing import TypeAlias
 
-import msgspec
-
-from lanline.errors import (
-    LanlineError,
-    MailDeferred,
-    MailInterrupted,
-    MailProblem,
-    MailRefused,
-    MailUncertain,
-    ProtocolViolation,
-)
+from lanline.errors import LanlineError, MailDeferred, MailInterrupted, MailProblem, MailRefused, ProtocolViolation
 from lanline.model.mail.message import Envelope
 from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
+from lanline.proto.smtp.events import (
+    Closed,
+    ConnectionBroke,
+    ContentRequested,
+    Delivered,
+    DeliveryUncertain,
+    Event,
+    Failed,
+    Opened,
+    Patience,
+    SignedIn,
+    TlsRequested,
+)
+from lanline.proto.smtp.offer import Offer, offer_of
 from lanline.proto.smtp.sasl import answers, chosen_way, decoded
 from lanline.proto.smtp.transcript import MASK, Transcript
 from lanline.proto.smtp.wire import ReplyParser, Stuffing
@@ -33,29 +37,6 @@ from lanline.proto.smtp.wire import ReplyParser, Stuffing
 _GOODBYE_S = 5.0
 _INTERRUPTED_S = 3.0
 """After Ctrl+C past the final dot: a moment for the reply, which turns 'nobody knows' into an answer."""
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """Seconds without progress, which is what the other side acknowledged.
-
-    RFC 5321, 4.5.3.2.6: the last reply may take ten minutes, and who gives up earlier sends mail twice.
-    """
-
-    reply_s: float = 60.0
-    last_reply_s: float = 600.0
-
-
-class Offer(msgspec.Struct, frozen=True):
-    """What the server said it can do."""
-
-    extensions: dict[str, str]
-    sign_ins: tuple[str, ...]
-
-    @property
-    def size_limit_bytes(self) -> int | None:
-        words = self.extensions.get("size", "").split()
-        limit = int(words[0]) if words and words[0].isascii() and words[0].isdigit() and len(words[0]) < 19 else 0
-        return limit or None  # RFC 1870, 3: 0 means that there is no fixed limit
 
 
 class State(Enum):
@@ -74,68 +55,11 @@ _MOVES = {
     State.CLOSED: set[State](),
 }
 
-
-class TlsRequested(msgspec.Struct, frozen=True):
-    pass
-
-
-class Opened(msgspec.Struct, frozen=True):
-    offer: Offer
-
-
-class SignedIn(msgspec.Struct, frozen=True):
-    way: SignIn
-
-
-class ContentRequested(msgspec.Struct, frozen=True):
-    accepted: tuple[str, ...]
-
-
-class Delivered(msgspec.Struct, frozen=True):
-    """The server has the message for `accepted`; each of the others has its refusal."""
-
-    accepted: tuple[str, ...]
-    refused: tuple[Refusal, ...]
-    reply: Reply
-    interrupted: bool = False
-
-
-class Failed(msgspec.Struct, frozen=True):
-    problem: LanlineError
-
-
-class Closed(msgspec.Struct, frozen=True):
-    pass
-
-
-Event: TypeAlias = TlsRequested | Opened | SignedIn | ContentRequested | Delivered | Failed | Closed
 _Steps: TypeAlias = Generator[None, Reply | None, None]
 _Asked: TypeAlias = Generator[None, Reply | None, Reply]
 
 
-class ConnectionBroke(MailDeferred):
-    """It ended without a word, as servers do with connections that they have seen enough of."""
-
-
-class DeliveryUncertain(MailUncertain):
-    """`accepted` are those who may have it; the refused ones do not."""
-
-    def __init__(self, text: str, accepted: tuple[str, ...], refused: tuple[Refusal, ...]) -> None:
-        super().__init__(text)
-        self.accepted = accepted
-        self.refused = refused
-
-
-class MessageUnfit(MailRefused):
-    """The server cannot take this message, whoever sends it."""
-
-
 class SmtpClient:
-    __slots__ = (
-        "_accepted", "_deadline", "_entropy", "_events", "_interrupted", "_is_complete", "_is_reset", "_out", "_parser",
-        "_patience", "_refusals", "_server", "_stage", "_steps", "_stuffing", "_transcript", "offer", "state",
-    )  # fmt: skip
-
     def __init__(
         self, server: Server, patience: Patience, transcript: Transcript, entropy: Callable[[int], bytes]
     ) -> None:
@@ -144,17 +68,16 @@ class SmtpClient:
         self._transcript = transcript
         self._entropy = entropy
         self._parser = ReplyParser()
+        self._stuffing = Stuffing()
         self._out = bytearray()
         self._events: deque[Event] = deque()
         self._steps: _Steps | None = None
         self._stage = Stage.GREETING
         self._deadline: float | None = None
         self._is_reset = True
-        self._is_complete = False
-        self._interrupted = False
+        self._is_complete = self._interrupted = False
         self._accepted: tuple[str, ...] = ()
         self._refusals: tuple[Refusal, ...] = ()
-        self._stuffing = Stuffing()
         self.offer = Offer({}, ())
         self.state = State.READY
 
@@ -204,18 +127,23 @@ class SmtpClient:
         elif self.is_open:
             self._fail(MailInterrupted("Interrupted before the message was complete: it was not sent."))
 
+    def abandon(self) -> None:
+        """The connection is gone, and nobody wants to hear of it."""
+        self._move(State.CLOSED)
+
     # What comes in
 
     def receive_bytes(self, data: bytes, now: float) -> None:
         self._parser.feed(data)
         self._read_on(now)
 
-    def receive_eof(self, now: float) -> None:
+    def receive_eof(self, now: float, problem: MailProblem | None = None) -> None:
+        """Because of `problem`, where somebody knows."""
         self._read_on(now)
-        if self._steps is not None and self.state is not State.CLOSED:
-            self._break_off()
-        elif self.is_open:
-            self._move(State.CLOSED)
+        if self._steps is not None and self.is_open:
+            self._break_off(problem)
+        else:
+            self.abandon()
 
     def note_progress(self, now: float) -> None:
         """Bytes were acknowledged: whoever takes them, however slowly, is there."""
@@ -228,11 +156,12 @@ class SmtpClient:
         if self._is_complete:
             self._fail(self._uncertain("you interrupted it" if self._interrupted else "no answer came in time"))
         elif self._stage is Stage.GREETING:
-            text = f"{self._server} does not answer; it may be down, or a firewall is in the way."
-            self._fail(MailDeferred(f"{text} Nothing was sent; try again later, or keep it with --queue."))
+            self._put_off("does not answer; it may be down, or a firewall is in the way.")
         else:
-            text = f"{self._server} did not answer in time at {self._stage.value}."
-            self._fail(MailDeferred(f"{text} Nothing was sent; try again later."))
+            self._put_off(f"did not answer in time at {self._stage.value}.")
+
+    def _put_off(self, why: str) -> None:
+        self._fail(MailDeferred(f"{self._server} {why} Nothing was sent; try again later."))
 
     # What goes out
 
@@ -250,7 +179,7 @@ class SmtpClient:
     # The dialogue
 
     def _opening(self, own_name: str) -> _Steps:
-        self._demand(Stage.GREETING, (yield from self._reply(Stage.GREETING)), 220)
+        self._demand((yield from self._reply(Stage.GREETING)), 220)
         yield from self._hello(own_name)
         if self._server.security is Security.STARTTLS:
             if "starttls" not in self.offer.extensions:
@@ -258,7 +187,7 @@ class SmtpClient:
                     f"{self._server} does not offer STARTTLS, or something on the way took the offer out. Nothing was"
                     " sent, because it would have gone in clear. Try --smtps (port 465), or another network."
                 )
-            self._demand(Stage.STARTTLS, (yield from self._ask(Stage.STARTTLS, "STARTTLS")), 220)
+            self._demand((yield from self._ask(Stage.STARTTLS, "STARTTLS")), 220)
             self._parser = ReplyParser()  # RFC 3207, 4.2: what came in clear counts for nothing
             self._move(State.TLS)
             self._events.append(TlsRequested())
@@ -269,13 +198,10 @@ class SmtpClient:
     def _hello(self, own_name: str) -> _Steps:
         reply = yield from self._ask(Stage.EHLO, f"EHLO {own_name}")
         if reply.code in {500, 502, 504, 550} and self._server.security is Security.NONE:
-            self._demand(Stage.EHLO, (yield from self._ask(Stage.EHLO, f"HELO {own_name}")), 250)
+            self._demand((yield from self._ask(Stage.EHLO, f"HELO {own_name}")), 250)
             return
-        self._demand(Stage.EHLO, reply, 250)
-        words = [line.replace("=", " ", 1).split(None, 1) for line in reply.text.split("\n")[1:] if line.strip()]
-        extensions = {word[0].lower(): " ".join(word[1:]).strip() for word in reversed(words)}
-        sign_ins = [way for word in words if word[0].upper() == "AUTH" for way in " ".join(word[1:]).lower().split()]
-        self.offer = Offer(extensions, tuple(dict.fromkeys(sign_ins)))
+        self._demand(reply, 250)
+        self.offer = offer_of(reply)
 
     def _signing_in(self, who: Credentials, wanted: SignIn) -> _Steps:
         if self._server.security is Security.NONE:
@@ -296,13 +222,12 @@ class SmtpClient:
                 break
             reply = yield from self._ask(Stage.AUTH, self._encoded(said or b""), MASK)
             said_count += 1
-        token = way in {SignIn.XOAUTH2, SignIn.OAUTHBEARER} and 500 <= reply.code < 600
-        if token:
+        if way in {SignIn.XOAUTH2, SignIn.OAUTHBEARER} and 500 <= reply.code < 600:
             raise MailRefused(
                 f"The server refused the access token ({self._shown(reply)}): it has expired, or was made for another"
                 " user or purpose; get a new one."
             )
-        self._demand(Stage.AUTH, reply, 235)
+        self._demand(reply, 235)
         if way is SignIn.SCRAM_SHA_256 and said_count < 3:
             raise MailRefused("The server did not prove that it knows the password; nothing was sent. See --auth.")
         self._end(SignedIn(way))
@@ -313,23 +238,23 @@ class SmtpClient:
         return text
 
     def _delivering(self, envelope: Envelope, size_bytes: int) -> _Steps:
-        self._check_offer(envelope, size_bytes)
+        self.offer.check(envelope, size_bytes, self._server)
         self._stuffing, self._accepted, self._refusals = Stuffing(), (), ()
         if not self._is_reset:  # after a refusal; asked now, so that nobody waits for it to hear of the refusal
-            self._demand(Stage.MAIL, (yield from self._ask(Stage.MAIL, "RSET")), 250)
+            self._demand((yield from self._ask(Stage.MAIL, "RSET")), 250)
         self._is_reset = False
-        reply = yield from self._ask(Stage.MAIL, self._mail_command(envelope, size_bytes))
-        self._demand(Stage.MAIL, reply, 250)
-        notify = f" NOTIFY={envelope.dsn_notify.upper()}" if envelope.dsn_notify else ""
-        for recipient in envelope.recipients:
-            reply = yield from self._ask(Stage.RCPT, f"RCPT TO:<{recipient}>{notify}")
+        first, *others = yield from self._envelope_replies(envelope, size_bytes)
+        self._stage = Stage.MAIL
+        self._demand(first, 250)
+        self._stage = Stage.RCPT
+        for recipient, reply in zip(envelope.recipients, others, strict=False):
             if reply.code in {250, 251, 252}:
                 self._accepted += (recipient,)
             else:
-                self._refusals += (self._refusal(Stage.RCPT, reply, recipient),)
+                self._refusals += (self._refusal(reply, recipient),)
         if not self._accepted:
             raise refused(*self._refusals)
-        self._demand(Stage.DATA, (yield from self._ask(Stage.DATA, "DATA")), 354)
+        self._demand((yield from self._ask(Stage.DATA, "DATA")), 354)
         if not self._parser.is_empty:
             raise self._unasked()
         self._move(State.CONTENT)
@@ -340,33 +265,24 @@ class SmtpClient:
             self._move(State.CLOSED)
             raise self._uncertain(f"the answer was {reply.code}, which says neither yes nor no")
         self._is_complete, self._is_reset = False, True
-        self._demand(Stage.CONTENT, reply, 250)
+        self._demand(reply, 250)
         self._end(Delivered(self._accepted, self._refusals, self._shown(reply), self._interrupted))
 
-    def _check_offer(self, envelope: Envelope, size_bytes: int) -> None:
-        limit = self.offer.size_limit_bytes
-        if limit is not None and size_bytes > limit:
-            raise MessageUnfit(
-                f"The message has {megabytes(size_bytes)} on the wire and {self._server} takes at most"
-                f" {megabytes(limit)}; attachments grow by a third on the way. Nothing was sent."
-            )
-        if envelope.smtputf8 and "smtputf8" not in self.offer.extensions:
-            raise MessageUnfit(
-                f"An address of this message has letters outside ASCII before the @, and {self._server} does not take"
-                " such addresses (SMTPUTF8). Nothing was sent."
-            )
-        if (envelope.dsn_notify or envelope.dsn_return or envelope.dsn_id) and "dsn" not in self.offer.extensions:
-            raise MessageUnfit(f"{self._server} sends no delivery reports (DSN): leave out --dsn-…. Nothing was sent.")
-
-    def _mail_command(self, envelope: Envelope, size_bytes: int) -> str:
-        offered = self.offer.extensions
-        words = [f"MAIL FROM:<{envelope.sender}>"]
-        words += [f"SIZE={size_bytes}"] if "size" in offered else []
-        words += ["BODY=8BITMIME"] if (envelope.smtputf8 or envelope.is_8bit) and "8bitmime" in offered else []
-        words += ["SMTPUTF8"] if envelope.smtputf8 else []
-        words += [f"RET={envelope.dsn_return.upper()}"] if envelope.dsn_return else []
-        words += [f"ENVID={envelope.dsn_id}"] if envelope.dsn_id else []
-        return " ".join(words)
+    def _envelope_replies(self, envelope: Envelope, size_bytes: int) -> Generator[None, Reply | None, list[Reply]]:
+        """To MAIL and each RCPT: in one go where the server can (RFC 2920); else not past a MAIL that was refused."""
+        notify = f" NOTIFY={envelope.dsn_notify.upper()}" if envelope.dsn_notify else ""
+        lines = [self.offer.mail_command(envelope, size_bytes)]
+        lines += [f"RCPT TO:<{recipient}>{notify}" for recipient in envelope.recipients]
+        is_together, replies = "pipelining" in self.offer.extensions, list[Reply]()
+        for line in lines:
+            if not is_together:
+                self._say(line)
+            elif not replies:
+                self._say(*lines)
+            replies.append((yield from self._reply(Stage.RCPT if replies else Stage.MAIL)))
+            if replies[-1].code == 421 or (not is_together and replies[0].code != 250):
+                break
+        return replies
 
     def _quitting(self) -> _Steps:
         yield from self._ask(Stage.QUIT, "QUIT")
@@ -376,11 +292,15 @@ class SmtpClient:
     # Saying, hearing, and what either may lead to
 
     def _ask(self, stage: Stage, line: str, shown: str | None = None) -> _Asked:
+        self._say(line, shown=shown)
+        return (yield from self._reply(stage))
+
+    def _say(self, *lines: str, shown: str | None = None) -> None:
         if not self._parser.is_empty:
             raise self._unasked()
-        self._transcript.client(shown or line)
-        self._out += line.encode() + b"\r\n"
-        return (yield from self._reply(stage))
+        for line in lines:
+            self._transcript.client(shown or line)
+            self._out += line.encode() + b"\r\n"
 
     def _reply(self, stage: Stage) -> _Asked:
         self._stage = stage
@@ -390,39 +310,38 @@ class SmtpClient:
             self._move(State.CLOSED)
         return reply
 
-    def _demand(self, stage: Stage, reply: Reply, code: int) -> None:
+    def _demand(self, reply: Reply, code: int) -> None:
         if reply.code >= 400:
-            raise refused(self._refusal(stage, reply))
+            raise refused(self._refusal(reply))
         if reply.code != code:
-            raise self._nonsense(stage, str(self._shown(reply)))
+            raise self._nonsense(str(self._shown(reply)))
 
-    def _refusal(self, stage: Stage, reply: Reply, recipient: str = "") -> Refusal:
+    def _refusal(self, reply: Reply, recipient: str = "") -> Refusal:
         if reply.code < 400:
-            raise self._nonsense(stage, str(self._shown(reply)))
-        refusal = Refusal(stage, self._shown(reply), recipient)
+            raise self._nonsense(str(self._shown(reply)))
+        refusal = Refusal(self._stage, self._shown(reply), recipient)
         if reply.code == 421 and recipient:
             raise refused(refusal)
         return refusal
 
-    def _nonsense(self, stage: Stage, words: str) -> MailProblem:
+    def _nonsense(self, words: str) -> MailProblem:
         self._move(State.CLOSED)
         if self._is_complete:
             return self._uncertain("the answer was none that SMTP knows")
-        return MailRefused(
-            f"{self._server} does not speak SMTP: at {stage.value} it said {one_line(words)!r}. Nothing was sent."
-        )
+        text = f"{self._server} does not speak SMTP: at {self._stage.value} it said {one_line(words)!r}."
+        return MailRefused(f"{text} Nothing was sent.")
 
     def _unasked(self) -> MailProblem:
         """Something was said before it was asked for; 421 is how a server takes leave."""
         try:
             reply = self._parser.next_reply()
         except ProtocolViolation as cause:
-            return self._nonsense(self._stage, str(cause))
+            return self._nonsense(str(cause))
         if reply is not None and reply.code == 421:
             self._move(State.CLOSED)
             self._transcript.server(reply)
             return ConnectionBroke(f"{self._server} took its leave ({reply}). Nothing was sent; try again later.")
-        return self._nonsense(self._stage, str(reply or "half a line"))
+        return self._nonsense(str(reply or "half a line"))
 
     def _shown(self, reply: Reply) -> Reply:
         return self._transcript.masked(reply, in_sign_in=self._stage is Stage.AUTH)
@@ -434,19 +353,19 @@ class SmtpClient:
             self._refusals,
         )
 
-    def _break_off(self) -> None:
+    def _break_off(self, problem: MailProblem | None) -> None:
         if self._is_complete:
             self._fail(self._uncertain("the connection broke"))
         else:
             text = f"The connection to {self._server} broke at {self._stage.value}. Nothing was sent; try again later."
-            self._fail(ConnectionBroke(text))
+            self._fail(problem or ConnectionBroke(text))
 
     # How the generators are turned over
 
     def _begin(self, steps: _Steps, now: float) -> None:
         assert self._steps is None
         if not self.is_open:
-            self._break_off()
+            self._break_off(None)
             return
         self._move(State.WAITING)
         self._steps = steps
@@ -463,13 +382,13 @@ class SmtpClient:
                 else:
                     self._advance(reply, now)
         except ProtocolViolation as cause:
-            text = self._shown(Reply(0, str(cause))).text
-            self._fail(self._nonsense(self._stage, text))
+            self._fail(self._nonsense(self._shown(Reply(0, str(cause))).text))
 
     def _too_early(self, reply: Reply) -> MailProblem:
         """An answer to a message that is not complete: at best a refusal."""
+        self._stage = Stage.CONTENT
         if reply.code >= 400:
-            return refused(self._refusal(Stage.CONTENT, reply))
+            return refused(self._refusal(reply))
         return MailRefused(f"{self._server} said {reply} before the message was complete. It was not sent.")
 
     def _advance(self, reply: Reply | None, now: float) -> None:
@@ -479,10 +398,7 @@ class SmtpClient:
         except StopIteration:
             return
         except MailProblem as problem:
-            self._steps, self._deadline, self._is_complete = None, None, False
-            if self.is_open:
-                self._move(State.READY)
-            self._events.append(Failed(problem))
+            self._end(Failed(problem))
             return
         self._deadline = now + self._limit_s()
 
@@ -491,22 +407,17 @@ class SmtpClient:
             return self._patience.last_reply_s
         return min(_GOODBYE_S, self._patience.reply_s) if self._stage is Stage.QUIT else self._patience.reply_s
 
+    def _fail(self, problem: LanlineError) -> None:
+        """In the middle of something nothing else can be said, so the dialogue is over."""
+        self._move(State.CLOSED)
+        self._end(Failed(problem))
+
     def _end(self, event: Event) -> None:
-        self._steps, self._deadline = None, None
+        self._steps, self._deadline, self._is_complete = None, None, False
         if self.is_open:
             self._move(State.READY)
         self._events.append(event)
 
-    def _fail(self, problem: LanlineError) -> None:
-        """In the middle of something nothing else can be said, so the dialogue is over."""
-        self._steps, self._deadline, self._is_complete = None, None, False
-        self._move(State.CLOSED)
-        self._events.append(Failed(problem))
-
     def _move(self, state: State) -> None:
         assert state is self.state or state in _MOVES[self.state], (self.state, state)
         self.state = state
-
-
-def megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes} bytes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from lanline.errors import InviteUnusable, RecordExists
 from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite
 
-_INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms FROM invites "
+_INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id FROM invites "
 
 
 class SqliteInvitesView:
@@ -31,8 +32,8 @@ class SqliteInvites(SqliteInvitesView):
         if self.by_token_hash(invite.token_hash) is not None:
             raise RecordExists("There is such an invite already.")
         self._connection.execute(
-            "INSERT INTO invites (token_hash, uses_left, expires_ms, grants_admin, creator, created_ms) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO invites (token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             msgspec.structs.astuple(invite),
         )
 
@@ -56,7 +57,10 @@ class SqliteInvites(SqliteInvitesView):
             "DELETE FROM invites WHERE created_ms >= ?1 AND (?2 IS NULL OR creator = ?2)", (since_ms, creator)
         )
 
+    def drop_of_group(self, invite_ids: Sequence[bytes]) -> None:
+        self._connection.executemany("DELETE FROM invites WHERE invite_id = ?", [(each,) for each in invite_ids])
+
 
 def _invite(row: tuple[Any, ...]) -> Invite:
-    token_hash, uses_left, expires_ms, grants_admin, creator, created_ms = row
-    return Invite(token_hash, uses_left, expires_ms, bool(grants_admin), creator, created_ms)
+    token_hash, uses_left, expires_ms, grants_admin, *rest = row
+    return Invite(token_hash, uses_left, expires_ms, bool(grants_admin), *rest)

@@ -12,7 +12,7 @@ from lanline.model.names import folded_name
 from lanline.model.rooms import Access, Direct, Membership, Role, Room, Standing, ordered_pair
 
 _ROOMS = "SELECT log, name, topic, access, creator, created_ms FROM rooms "
-_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted FROM memberships "
+_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted, invited_by FROM memberships "
 _DIRECTS = "SELECT log, lower, higher FROM directs "
 
 
@@ -40,8 +40,8 @@ class SqliteRoomsView:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE log = ? ORDER BY account", (log,))
         return list(map(_membership, found))
 
-    def memberships(self, account: AccountId) -> list[Membership]:
-        found = self._connection.execute(_MEMBERSHIPS + "WHERE account = ? ORDER BY log", (account,))
+    def invitations(self, host: AccountId) -> list[Membership]:
+        found = self._connection.execute(_MEMBERSHIPS + "WHERE invited_by = ? ORDER BY log, account", (host,))
         return list(map(_membership, found))
 
     def direct(self, log: LogId) -> Direct | None:
@@ -81,15 +81,16 @@ class SqliteRooms(SqliteRoomsView):
 
     def put_membership(self, membership: Membership) -> None:
         self._connection.execute(
-            "INSERT INTO memberships (log, account, role, standing, is_muted) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (log, account) DO UPDATE SET "
-            "role = excluded.role, standing = excluded.standing, is_muted = excluded.is_muted",
+            "INSERT INTO memberships (log, account, role, standing, is_muted, invited_by) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (log, account) DO UPDATE SET role = excluded.role, standing = excluded.standing, "
+            "is_muted = excluded.is_muted, invited_by = excluded.invited_by",
             (
                 membership.log,
                 membership.account,
                 int(membership.role),
                 membership.standing.value,
                 membership.is_muted,
+                membership.invited_by,
             ),
         )
 
@@ -124,5 +125,5 @@ def _room(row: tuple[Any, ...]) -> Room:
 
 
 def _membership(row: tuple[Any, ...]) -> Membership:
-    log, account, role, standing, is_muted = row
-    return Membership(log, account, Role(role), Standing(standing), bool(is_muted))
+    log, account, role, standing, is_muted, invited_by = row
+    return Membership(log, account, Role(role), Standing(standing), bool(is_muted), invited_by)

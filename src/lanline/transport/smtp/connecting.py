@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import itertools
 import os
-import selectors
+import select
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
 from typing import Any, TypeAlias
 
 from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefused
@@ -24,7 +23,7 @@ from lanline.model.mail.server import Server, is_ip_address
 _NEXT_ADDRESS_S = 0.25
 """RFC 8305, 5: so long one address is alone before the next is tried beside it."""
 _MAX_DNS_S = 20.0
-_AGAIN = "Nothing was sent; try again later, or keep it with --queue."
+_AGAIN = "Nothing was sent; try again later."
 
 Address: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
 
@@ -53,13 +52,13 @@ class Interrupt:
 
     def wait(self, wanted: dict[socket.socket, int], limit_s: float) -> list[socket.socket]:
         """Those of `wanted` that are ready, within the limit. An interruption ends the wait, too."""
-        with selectors.DefaultSelector() as selector:
-            for watched, events in wanted.items():
-                selector.register(watched, events)
-            if not self.is_set:
-                selector.register(self.reader, selectors.EVENT_READ)
-            ready = [key.fileobj for key, _ in selector.select(max(0.0, limit_s))]
-        return [found for found in ready if isinstance(found, socket.socket) and found is not self.reader]
+        poll = select.poll()
+        for watched, events in wanted.items():
+            poll.register(watched, events)
+        if not self.is_set:
+            poll.register(self.reader, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(max(0.0, limit_s) * 1000)}
+        return [watched for watched in wanted if watched.fileno() in ready]
 
     def wait_or_stop(self, wanted: dict[socket.socket, int], limit_s: float) -> list[socket.socket]:
         ready = [] if self.is_set else self.wait(wanted, limit_s)
@@ -74,14 +73,14 @@ def connected(server: Server, interrupt: Interrupt, limit_s: float) -> socket.so
     try:
         addresses = looked_up(host, port, interrupt, min(limit_s, _MAX_DNS_S))
         own = server.source_address
-        version = ipaddress.ip_address(own).version if own else 0
-        fitting = [one for one in addresses if not own or (one[0] == socket.AF_INET6) == (version == 6)]
+        fitting = [one for one in addresses if own is None or (one[0] == socket.AF_INET6) == (":" in own)]
         found = _raced(fitting, own, interrupt, limit_s)
-        with contextlib.ExitStack() as undo:
-            undo.callback(found.close)
+        try:
             if server.proxy is not None:
                 _through_proxy(found, server, interrupt, limit_s)
-            undo.pop_all()
+        except BaseException:
+            found.close()
+            raise
     except OSError as cause:
         raise _absent(server, cause) from cause
     return found
@@ -103,7 +102,7 @@ def looked_up(host: str, port: int, interrupt: Interrupt, limit_s: float) -> lis
 
     threading.Thread(target=look_up, daemon=True).start()
     with done:
-        interrupt.wait_or_stop({done: selectors.EVENT_READ}, limit_s)
+        interrupt.wait_or_stop({done: select.POLLIN}, limit_s)
     if not answer:
         text = f"The name service did not say in time where {host} is; check the network and its DNS."
         raise MailDeferred(f"{text} {_AGAIN}")
@@ -123,26 +122,21 @@ def _addresses(host: str, port: int, flags: int) -> list[Address]:
 
 def _raced(addresses: list[Address], own: str | None, interrupt: Interrupt, limit_s: float) -> socket.socket:
     """The first that answers. An address that swallows what it gets holds nobody up for longer than a moment."""
-    waiting = iter(addresses)
-    trying: dict[socket.socket, int] = {}
-    failure: OSError = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    deadline, is_over = time.monotonic() + limit_s, False
+    waiting, trying = deque(addresses), dict[socket.socket, int]()
+    failure, deadline = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)), time.monotonic() + limit_s
     try:
-        while not is_over or trying:
-            begun = _begin_next(waiting, own)
-            if isinstance(begun, OSError):
-                failure = begun
-                continue
-            is_over = begun is None
-            if begun is not None:
-                trying[begun] = selectors.EVENT_WRITE
-            if not trying:
-                break
+        while waiting or trying:
+            if waiting:
+                try:
+                    trying[_begun(*waiting.popleft(), own)] = select.POLLOUT
+                except OSError as cause:
+                    failure = cause
+                    continue
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError
-            for ready in interrupt.wait_or_stop(trying, left_s if is_over else min(_NEXT_ADDRESS_S, left_s)):
-                trying.pop(ready)
+            for ready in interrupt.wait_or_stop(trying, min(_NEXT_ADDRESS_S, left_s) if waiting else left_s):
+                del trying[ready]
                 number = ready.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if number == 0:
                     return ready
@@ -154,23 +148,18 @@ def _raced(addresses: list[Address], own: str | None, interrupt: Interrupt, limi
     raise failure
 
 
-def _begin_next(waiting: Iterator[Address], own: str | None) -> socket.socket | OSError | None:
-    entry = next(waiting, None)
-    if entry is None:
-        return None
-    family, address = entry
+def _begun(family: socket.AddressFamily, address: tuple[Any, ...], own: str | None) -> socket.socket:
     trying = socket.socket(family, socket.SOCK_STREAM)
     trying.setblocking(False)
     trying.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         if own is not None:
             trying.bind((own, 0))
-        trying.connect(address)
-    except BlockingIOError:
-        return trying
-    except OSError as cause:
+        with contextlib.suppress(BlockingIOError):
+            trying.connect(address)
+    except OSError:
         trying.close()
-        return cause
+        raise
     return trying
 
 
@@ -209,27 +198,24 @@ def _through_proxy(found: socket.socket, server: Server, interrupt: Interrupt, l
     """RFC 1928, without a password. The name goes along as it is: the proxy looks it up."""
     deadline = time.monotonic() + limit_s
 
-    def ask(said: bytes, answer_bytes: int) -> bytes:
-        found.sendall(said)
-        return hear(answer_bytes)
-
-    def hear(answer_bytes: int) -> bytes:
+    def hear(size_bytes: int) -> bytes:
         heard = b""
-        while len(heard) < answer_bytes:
-            if not interrupt.wait_or_stop({found: selectors.EVENT_READ}, deadline - time.monotonic()):
+        while len(heard) < size_bytes:
+            if not interrupt.wait_or_stop({found: select.POLLIN}, deadline - time.monotonic()):
                 raise TimeoutError
-            more = found.recv(answer_bytes - len(heard))
+            more = found.recv(size_bytes - len(heard))
             if not more:
                 raise ConnectionResetError
             heard += more
         return heard
 
-    proxy = "The SOCKS5 proxy"
-    if ask(b"\5\1\0", 2) != b"\5\0":
-        raise MailRefused(f"{proxy} wants a password, or is none: only open ones are known here. Nothing was sent.")
+    found.sendall(b"\5\1\0")
+    if hear(2) != b"\5\0":
+        raise MailRefused("The SOCKS5 proxy wants a password, or is none: only open ones are known here.")
     name = server.host.encode()
-    request = b"\5\1\0\3" + bytes([len(name)]) + name + struct.pack("!H", server.port)
-    version, status, _, kind = ask(request, 4)
+    found.sendall(b"\5\1\0\3" + bytes([len(name)]) + name + struct.pack("!H", server.port))
+    version, status, _, kind = hear(4)
     if version != 5 or status != 0:
-        raise MailDeferred(f"{proxy} did not reach {server}: {_PROXY_SAYS.get(status, 'it failed')}. {_AGAIN}")
+        reason = _PROXY_SAYS.get(status, "it failed")
+        raise MailDeferred(f"The SOCKS5 proxy did not reach {server}: {reason}. {_AGAIN}")
     hear(({1: 4, 4: 16}.get(kind) or hear(1)[0]) + 2)

@@ -1,13 +1,18 @@
-"""Owns TLS over bytes that somebody else carries: whose certificate is believed, and what it means when one is not."""
+"""Owns TLS over a connection: whose certificate is believed, and what it means when one is not."""
 
 from __future__ import annotations
 
 import hashlib
+import select
+import socket
 import ssl
+import time
 
-from lanline.errors import InvalidInput, MailProblem, MailRefused, ServerUntrusted
+from lanline.errors import InvalidInput, MailDeferred, MailProblem, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Security, Server
+from lanline.proto.smtp.events import ConnectionBroke
+from lanline.transport.smtp.connecting import Interrupt
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h: stable numbers where the texts are not.
 _EXPIRED, _NOT_YET_VALID = 10, 9
@@ -59,62 +64,61 @@ def unverifying_context() -> ssl.SSLContext:
     return context
 
 
-class TlsStream:
-    """Clear bytes on one side, sealed ones on the other."""
+def shake_hands(
+    found: socket.socket, context: ssl.SSLContext, server: Server, interrupt: Interrupt, limit_s: float
+) -> ssl.SSLSocket:
+    """The same connection from here on under TLS. Raises MailProblem, and closes it then."""
+    try:
+        found = secure = context.wrap_socket(found, server_hostname=server.host, do_handshake_on_connect=False)
+        _advance(secure, server, interrupt, time.monotonic() + limit_s)
+        _check_fingerprint(secure, server)
+    except ssl.SSLEOFError as cause:
+        found.close()
+        raise _broke(server) from cause
+    except ssl.SSLError as cause:
+        found.close()
+        if cause.reason == "WRONG_VERSION_NUMBER" and server.security is Security.SMTPS:
+            raise wrong_start(server) from cause
+        raise tls_problem(server, cause) from cause
+    except OSError as cause:
+        found.close()
+        raise _broke(server) from cause
+    except BaseException:
+        found.close()
+        raise
+    return secure
 
-    def __init__(self, context: ssl.SSLContext, server: Server) -> None:
-        self._server = server
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server.host)
-        self._is_pinned = server.fingerprint is not None and context.verify_mode is ssl.CERT_NONE
-        self.is_ready = False
 
-    @property
-    def version(self) -> str:
-        return self._object.version() or "TLS"
-
-    def advance(self) -> None:
-        """As far as the handshake gets. Raises MailProblem."""
+def _advance(secure: ssl.SSLSocket, server: Server, interrupt: Interrupt, deadline: float) -> None:
+    while (left_s := deadline - time.monotonic()) > 0:
         try:
-            self._object.do_handshake()
+            return secure.do_handshake()
         except ssl.SSLWantReadError:
-            return
-        except ssl.SSLError as cause:
-            raise tls_problem(self._server, cause) from cause
-        self.is_ready = True
-        if self._is_pinned:
-            shown = hashlib.sha256(self._object.getpeercert(binary_form=True) or b"").hexdigest()
-            if shown != self._server.fingerprint:
-                raise ServerUntrusted(
-                    f"The certificate of {self._server} has the fingerprint {shown}, not that of --tls-fingerprint."
-                    " Nothing was sent."
-                )
+            interrupt.wait_or_stop({secure: select.POLLIN}, left_s)
+    raise MailDeferred(f"{server} did not answer in time at the TLS handshake. Nothing was sent; try again later.")
 
-    def feed(self, data: bytes) -> None:
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
 
-    def clear_bytes(self) -> bytes | None:
-        """What can be read by now; None at the end. Raises MailProblem."""
-        clear = b""
-        try:
-            while chunk := self._object.read(65_536):
-                clear += chunk
-        except ssl.SSLWantReadError:
-            return clear
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            return clear or None
-        except ssl.SSLError as cause:
-            raise tls_problem(self._server, cause) from cause
-        return clear or None
+def _check_fingerprint(secure: ssl.SSLSocket, server: Server) -> None:
+    shown = hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+    if server.fingerprint not in {None, shown}:
+        text = f"The certificate of {server} has the fingerprint {shown}, not that of --tls-fingerprint."
+        raise ServerUntrusted(f"{text} Nothing was sent.")
 
-    def write(self, data: bytes) -> None:
-        self._object.write(data)
 
-    def sealed_bytes(self) -> bytes:
-        return self._outgoing.read()
+def _broke(server: Server) -> ConnectionBroke:
+    return ConnectionBroke(f"The connection to {server} broke at the TLS handshake. Nothing was sent; try again later.")
+
+
+def wrong_start(server: Server) -> MailRefused:
+    if server.security is Security.SMTPS:
+        return MailRefused(
+            f"{server} starts in clear and goes over to TLS later (STARTTLS): leave out --smtps with this port, or use"
+            " the port for TLS from the start, usually 465. Nothing was sent."
+        )
+    return MailRefused(
+        f"{server} speaks TLS from the start: use --smtps with this port, or the port for STARTTLS, usually 587."
+        " Nothing was sent."
+    )
 
 
 def tls_problem(server: Server, error: ssl.SSLError) -> MailProblem:

@@ -37,6 +37,8 @@ class ListInvites(msgspec.Struct, frozen=True, array_like=True, tag=27):
 class Invites(msgspec.Struct, frozen=True, array_like=True, tag=84):
     request: Request
     invites: tuple[InviteInfo, ...]
+    is_last: bool = True
+    """More follow in another of these: see `pieces`."""
 
 
 class DropInvite(msgspec.Struct, frozen=True, array_like=True, tag=28):
@@ -70,6 +72,7 @@ class ListUsers(msgspec.Struct, frozen=True, array_like=True, tag=29):
 class Users(msgspec.Struct, frozen=True, array_like=True, tag=85):
     request: Request
     users: tuple[UserInfo, ...]
+    is_last: bool = True
 
 
 class SetBanned(msgspec.Struct, frozen=True, array_like=True, tag=30):

@@ -142,6 +142,8 @@ class ListRooms(msgspec.Struct, frozen=True, array_like=True, tag=17):
 class Rooms(msgspec.Struct, frozen=True, array_like=True, tag=73):
     request: Request
     rooms: tuple[RoomInfo, ...]
+    is_last: bool = True
+    """More follow in another of these: see `pieces`."""
 
 
 class ListMembers(msgspec.Struct, frozen=True, array_like=True, tag=18):
@@ -153,6 +155,7 @@ class Members(msgspec.Struct, frozen=True, array_like=True, tag=74):
     request: Request
     log: Id
     members: tuple[Member, ...]
+    is_last: bool = True
 
 
 class MemberChanged(msgspec.Struct, frozen=True, array_like=True, tag=75):

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from lanline.errors import InvalidInput, ProtocolViolation
-from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, signin
+from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, films, groups, signin
 
 ClientMessage = (
     signin.Hello
@@ -44,6 +44,20 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | groups.AskGroup
+    | groups.AppendKey
+    | groups.PutKeys
+    | groups.GetKeys
+    | groups.PutBoxes
+    | groups.GetBoxes
+    | groups.WantBoxes
+    | groups.BeginEpoch
+    | groups.GiveUp
+    | groups.MakeGroupInvite
+    | groups.LeaveRequest
+    | groups.ListRequests
+    | groups.RefuseRequest
+    | films.FromClient
 )
 
 ServerMessage = (
@@ -70,10 +84,32 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
+    | groups.GroupIs
+    | groups.KeyTaken
+    | groups.Keys
+    | groups.Boxes
+    | groups.BoxGiven
+    | groups.BoxWanted
+    | groups.EpochBegun
+    | groups.ReadersLacking
+    | groups.Requests
+    | groups.RequestCame
 )
+
+BULK_KINDS = (
+    blobs.PutBlob,
+    blobs.GetBlob,
+    groups.PutKeys,
+    groups.GetKeys,
+    groups.PutBoxes,
+    groups.GetBoxes,
+    films.PutFilmPiece,
+)
+"""What a client says on the bulk channel."""
 
 T = TypeVar("T")
 

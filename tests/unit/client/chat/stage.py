@@ -7,13 +7,14 @@ import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lanline.client.chat import events
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.sealing import seal
 from lanline.client.chat.session import AsDevice, SignInWay
+from lanline.client.view import events
+from lanline.client.view.values import Message
 from lanline.errors import CloseCode, LinkNotOpen
-from lanline.model.content import Text
+from lanline.model.content import Content, Text
 from lanline.model.rooms import Access, Role, Standing
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
@@ -119,7 +120,7 @@ class Stage:
         self.node = self._start(way or AsDevice(), follows_all)
 
     def _start(self, way: SignInWay, follows_all: bool) -> ChatNode:
-        node = ChatNode(self.clock, self.chance.randbytes, self.history, way, follows_all=follows_all)
+        node = ChatNode(self.clock, self.history, way, follows_all=follows_all)
         node.subscribe(self._hear)
         return node
 
@@ -131,6 +132,9 @@ class Stage:
         self.history = History.in_memory(self.history.image())
         self.told = []
         self.node = self._start(AsDevice(), follows_all)
+
+    def say(self, target: int | str, content: Content, entry_id: bytes | None = None) -> Message:
+        return self.node.outbox.say(target, content, entry_id or self.chance.randbytes(16))
 
     def connect(self, *conversations: Conversation, own: int = ANN, is_new: bool = False) -> PlayedLink:
         """A link on which the node is signed in and synchronized."""

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lanline.client.chat.values import Message, MessageState
+from lanline.client.view.values import Message, MessageState
 from lanline.model.content import Text
 from unit.client.chat.village import Home, Process, Village
 
@@ -36,9 +36,18 @@ def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:
     village.come_to_rest()
     for home in village.homes:
         for process in home.processes:
-            assert process.node.outbox == []
+            assert process.node.outbox.messages == []
         check_typed(home)
     check_alike(village)
+
+
+def test_sealed_words_are_said_once_and_in_order_too(village: Village) -> None:
+    village.seal()
+    test_nothing_typed_is_lost_doubled_or_reordered(village)
+    room = village.house.engine.read(lambda view: view.rooms.by_name("#lobby"))
+    assert room is not None
+    kept = village.house.engine.read(lambda view: view.logs.after(room.log, 0, 10**6))
+    assert {each.suite for each in kept} == {"said/1"}
 
 
 def check_typed(home: Home) -> None:
@@ -59,8 +68,9 @@ def check_alike(village: Village) -> None:
 
 
 def messages(process: Process, title: str) -> list[Message]:
-    conversation = process.node.conversation_titled(title)
-    assert conversation is not None
+    track = process.node.conversations.titled(title)
+    assert track is not None
+    conversation = track.shown
     found = process.node.messages(conversation.log, last=10**6)
     assert [message.sequence for message in found] == list(range(1, conversation.head + 1))
     assert conversation.delivered == conversation.head

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from lanline.client.chat import connector as module
-from lanline.client.chat import events
 from lanline.client.chat.connector import Connector
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.pin import KnownServer
-from lanline.client.chat.values import NodeState
+from lanline.client.pin import KnownServer
+from lanline.client.view import events
+from lanline.client.view.values import NodeState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
@@ -70,12 +70,12 @@ class PlayedNetwork:
 class Scene:
     def __init__(self, fingerprint: bytes | None = KEY) -> None:
         self.stage = Stage()
-        self.stage.node = ChatNode(LoopClock(), bytes, self.stage.history, self.stage.node._way)
+        self.stage.node = ChatNode(LoopClock(), self.stage.history, self.stage.node._way)
         self.network = PlayedNetwork(self.stage)
         self.told: list[events.NodeEvent] = []
         self.stage.node.subscribe(self.told.append)
         server = KnownServer("ship", 5265, fingerprint)
-        self.connector = Connector(self.stage.node, self.network, server, self.told.append)
+        self.connector = Connector(self.stage.node, self.network, server)
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(LIMIT_S):
@@ -108,7 +108,7 @@ def play(work: Callable[[Scene, asyncio.Task[None]], Awaitable[None]], scene_of:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.004)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 0.004)
     monkeypatch.setattr(module, "UDP_AGAIN_S", 0.01)
 
 
@@ -270,7 +270,7 @@ def test_what_the_server_puts_off_is_the_problem_until_it_takes_it() -> None:
         scene.network.udp += [MetLink()]
         link = await scene.signed_in(1)
         link.say(people_table(), Conversations((lab(),), is_last=True))
-        scene.stage.node.say(LAB, Text("hello"))
+        scene.stage.say(LAB, Text("hello"))
         (append,) = link.take(Append)
         link.say(Refused(append.request, RefusalCode.STORAGE_FULL, "The server's disk is full.", 1))
         assert scene.connector.last_problem == "The server's disk is full."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lanline.client.chat import events
 from lanline.client.chat.following import FETCHED_AT_FIRST
-from lanline.client.chat.values import MessageState, Unreadable
+from lanline.client.view import events
+from lanline.client.view.values import MessageState, Unreadable
 from lanline.errors import CloseCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused
@@ -100,7 +100,7 @@ def test_entries_of_a_log_that_is_not_followed_are_left_alone() -> None:
     assert link.closed is None
     assert not stage.heard(events.EntriesReceived)
     assert stage.heard(events.ConversationClosed)[0].reason == "Sent away."
-    assert not stage.node.conversations[0].is_open
+    assert not stage.node.conversations.all[0].is_open
 
 
 def test_who_comes_back_into_a_room_reads_on() -> None:
@@ -110,9 +110,9 @@ def test_who_comes_back_into_a_room_reads_on() -> None:
     link.take(Follow)
     link.say(ConversationChanged(lab(head=4)))
     assert followed(link) == {LAB: 1}
-    assert stage.node.conversations[0].is_open
+    assert stage.node.conversations.all[0].is_open
     link.say(said(LAB, 2, 3, 4, 5))
-    assert stage.node.conversations[0].unread == 1, "what was said while one was out of it was not for one"
+    assert stage.node.conversations.all[0].unread == 1, "what was said while one was out of it was not for one"
 
 
 def test_what_was_said_before_one_came_into_a_room_is_not_unread() -> None:
@@ -126,14 +126,14 @@ def test_what_was_said_before_one_came_into_a_room_is_not_unread() -> None:
     stage.restart()
     link = stage.connect(lab(head=4))
     link.say(said(LAB, 3, 4))
-    assert stage.node.conversations[0].unread == 1
+    assert stage.node.conversations.all[0].unread == 1
 
 
 def test_first_words_of_somebody_are_unread() -> None:
     stage = Stage()
     link = stage.connect()
     link.say(ConversationChanged(direct(head=1)), said(ANN_AND_BEN, 1))
-    assert stage.node.conversations[0].unread == 1
+    assert stage.node.conversations.all[0].unread == 1
 
 
 def test_a_new_account_finds_what_was_said_before_as_history_when_its_home_first_looks() -> None:
@@ -143,7 +143,7 @@ def test_a_new_account_finds_what_was_said_before_as_history_when_its_home_first
     joining.node.keep_start(stage.history)
     stage.restart()
     stage.connect(lab(head=5)).say(said(LAB, 1, 2, 3, 4, 5))
-    assert stage.node.conversations[0].unread == 2
+    assert stage.node.conversations.all[0].unread == 2
 
 
 def test_a_room_that_was_lost_while_away_is_closed_at_the_next_sign_in() -> None:
@@ -157,10 +157,10 @@ def test_a_room_that_was_lost_while_away_is_closed_at_the_next_sign_in() -> None
 def test_a_conversation_of_two_is_called_by_the_others_name() -> None:
     stage = Stage()
     stage.connect(lab(), direct())
-    assert [each.title for each in stage.node.conversations] == ["#lab", "ben"]
-    found = stage.node.conversation_titled("BEN")
+    assert [each.title for each in stage.node.conversations.all] == ["#lab", "ben"]
+    found = stage.node.conversations.titled("BEN")
     assert found is not None
-    assert found.log == ANN_AND_BEN
+    assert found.shown.log == ANN_AND_BEN
 
 
 def test_the_count_of_members_follows_who_comes_and_goes() -> None:
@@ -169,7 +169,7 @@ def test_the_count_of_members_follows_who_comes_and_goes() -> None:
     link.say(MemberChanged(LAB, BEN, None, BEN, 2))
     assert [event.conversation.members for event in stage.heard(events.ConversationChanged)] == [2]
     stage.restart()
-    found = stage.node.conversation(LAB)
+    found = stage.node.conversations.shown(LAB)
     assert found is not None
     assert found.members == 2
 
@@ -209,32 +209,32 @@ def test_what_is_read_is_on_the_disk_before_it_is_reported_and_counts_for_unread
     stage = Stage()
     link = stage.connect(lab(head=3))
     link.say(said(LAB, 1, 2, 3))
-    assert stage.node.conversations[0].unread == 3
-    stage.node.mark_read(LAB, 2)
-    stage.node.mark_read(LAB, 1)
-    stage.node.mark_read(LAB, 2)
-    assert stage.node.conversations[0].unread == 1
+    assert stage.node.conversations.all[0].unread == 3
+    stage.node.reader.mark_read(LAB, 2)
+    stage.node.reader.mark_read(LAB, 1)
+    stage.node.reader.mark_read(LAB, 2)
+    assert stage.node.conversations.all[0].unread == 1
     stage.clock.turn(0.3)
     assert link.take(Advance)[-1].cursors == (LogCursor(LAB, 3, 2),)
     stage.restart()
-    assert (stage.node.conversations[0].read, stage.node.conversations[0].unread) == (2, 1)
+    assert (stage.node.conversations.all[0].read, stage.node.conversations.all[0].unread) == (2, 1)
 
 
 def test_nobody_reads_further_than_what_is_here() -> None:
     stage = Stage()
     link = stage.connect(lab(head=3))
     link.say(said(LAB, 1))
-    stage.node.mark_read(LAB, 99)
-    assert stage.node.conversations[0].read == 1
+    stage.node.reader.mark_read(LAB, 99)
+    assert stage.node.conversations.all[0].read == 1
 
 
 def test_what_another_device_has_read_is_no_longer_unread_here() -> None:
     stage = Stage()
     link = stage.connect(lab(head=3))
     link.say(said(LAB, 1, 2, 3), CursorMoved(LAB, ANN, 3, 2))
-    assert (stage.node.conversations[0].read, stage.node.conversations[0].unread) == (2, 1)
+    assert (stage.node.conversations.all[0].read, stage.node.conversations.all[0].unread) == (2, 1)
     link.say(CursorMoved(LAB, ANN, 1, 1))
-    assert stage.node.conversations[0].read == 2
+    assert stage.node.conversations.all[0].read == 2
 
 
 def test_what_was_read_elsewhere_is_not_reported_as_delivered_here() -> None:
@@ -251,7 +251,7 @@ def test_what_was_read_offline_is_reported_at_the_next_sign_in() -> None:
     link.say(said(LAB, 1, 2))
     stage.clock.turn(1)
     link.die()
-    stage.node.mark_read(LAB, 2)
+    stage.node.reader.mark_read(LAB, 2)
     stage.clock.turn(1)
     stage.restart()
     again = stage.connect(lab(head=2, delivered=2))
@@ -263,7 +263,7 @@ def test_at_the_goodbye_cursors_are_reported_at_once() -> None:
     stage = Stage()
     link = stage.connect(lab(head=1))
     link.say(said(LAB, 1))
-    stage.node.mark_read(LAB, 1)
+    stage.node.reader.mark_read(LAB, 1)
     done: list[str] = []
     stage.node.when_delivered(lambda: done.append("delivered"))
     assert link.take(Advance)[0].cursors == (LogCursor(LAB, 1, 1),)
@@ -278,7 +278,7 @@ def test_at_the_goodbye_cursors_are_reported_at_once() -> None:
 def test_ones_own_message_lives_through_sent_delivered_and_read() -> None:
     stage = Stage()
     link = stage.connect(direct())
-    message = stage.node.say("ben", Text("hello"))
+    message = stage.say("ben", Text("hello"))
     link.commit(*link.take(Append), after=0)
     link.say(Entries(ANN_AND_BEN, (entry(1, ANN, "hello", message.entry_id),)))
     link.say(
@@ -299,7 +299,7 @@ def test_ones_own_message_lives_through_sent_delivered_and_read() -> None:
 def test_what_others_read_while_one_was_away_is_told_at_the_sign_in() -> None:
     stage = Stage()
     link = stage.connect(direct())
-    message = stage.node.say("ben", Text("hello"))
+    message = stage.say("ben", Text("hello"))
     link.commit(*link.take(Append), after=0)
     link.die()
     stage.heard(events.MessageStateChanged)
@@ -315,20 +315,20 @@ def test_what_was_said_while_one_was_away_is_unread_where_it_was_said() -> None:
     stage = Stage()
     link = stage.connect(lab(head=1), direct())
     link.say(said(LAB, 1))
-    stage.node.mark_read(LAB, 1)
+    stage.node.reader.mark_read(LAB, 1)
     link.die()
     again = stage.connect(lab(head=3), direct(head=2))
     again.say(said(LAB, 2, 3), said(ANN_AND_BEN, 1), said(ANN_AND_BEN, 2))
-    assert [(each.title, each.unread) for each in stage.node.conversations] == [("#lab", 2), ("ben", 2)]
+    assert [(each.title, each.unread) for each in stage.node.conversations.all] == [("#lab", 2), ("ben", 2)]
     again.say(said(LAB, 4))
-    assert stage.node.conversations[0].unread == 3
+    assert stage.node.conversations.all[0].unread == 3
 
 
 def test_nothing_is_unread_that_was_read_or_is_ones_own() -> None:
     stage = Stage()
     link = stage.connect(lab(head=2, read=1))
     link.say(said(LAB, 1), said(LAB, 2, account=ANN))
-    assert stage.node.conversations[0].unread == 0
+    assert stage.node.conversations.all[0].unread == 0
 
 
 def test_what_was_left_unread_is_so_after_a_restart() -> None:
@@ -337,7 +337,7 @@ def test_what_was_left_unread_is_so_after_a_restart() -> None:
     link.say(said(LAB, 1, 2))
     stage.restart()
     stage.connect(lab(head=2, delivered=2))
-    assert stage.node.conversations[0].unread == 2
+    assert stage.node.conversations.all[0].unread == 2
 
 
 # Earlier.
@@ -347,14 +347,14 @@ def test_what_was_said_before_is_read_backwards_and_kept() -> None:
     stage = Stage()
     head = FETCHED_AT_FIRST + 3
     link = stage.connect(lab(head=head))
-    stage.node.read_earlier(LAB, 2)
-    stage.node.read_earlier(LAB, 2)
+    stage.node.reader.read_earlier(LAB, 2)
+    stage.node.reader.read_earlier(LAB, 2)
     (asked,) = link.take(ReadBefore)
     assert (asked.before, asked.limit) == (4, 2)
     link.say(EarlierEntries(asked.request, LAB, (entry(2), entry(3))))
     (event,) = stage.heard(events.EarlierReceived)
     assert texts(event.messages) == ["text 2", "text 3"]
-    assert stage.node.conversations[0].first == 1
+    assert stage.node.conversations.all[0].first == 1
     stage.restart()
     assert texts(stage.node.messages(LAB)) == ["text 2", "text 3"]
 
@@ -363,7 +363,7 @@ def test_what_was_said_before_is_read_backwards_and_kept() -> None:
 def test_a_gap_in_what_was_said_before_ends_the_link(sequences: tuple[int, ...]) -> None:
     stage = Stage()
     link = stage.connect(lab(head=FETCHED_AT_FIRST + 3))
-    stage.node.read_earlier(LAB, 2)
+    stage.node.reader.read_earlier(LAB, 2)
     (asked,) = link.take(ReadBefore)
     link.say(EarlierEntries(asked.request, LAB, tuple(map(entry, sequences))))
     assert link.closed is not None
@@ -373,8 +373,8 @@ def test_a_gap_in_what_was_said_before_ends_the_link(sequences: tuple[int, ...])
 def test_at_the_beginning_there_is_nothing_earlier_and_a_refusal_is_an_end_too() -> None:
     stage = Stage()
     link = stage.connect(lab(head=1), direct(head=FETCHED_AT_FIRST + 1))
-    stage.node.read_earlier(LAB)
-    stage.node.read_earlier(ANN_AND_BEN)
+    stage.node.reader.read_earlier(LAB)
+    stage.node.reader.read_earlier(ANN_AND_BEN)
     (asked,) = link.take(ReadBefore)
     link.say(Refused(asked.request, 7, "No."))
     assert [event.messages for event in stage.heard(events.EarlierReceived)] == [(), ()]
@@ -394,14 +394,14 @@ def test_comings_and_goings_are_told_and_a_lost_link_makes_nobody_online() -> No
     link.say(PeopleChanged((person(BEN, is_online=False),)))
     assert [each.name for each in stage.heard(events.PeopleChanged)[0].went] == ["ben"]
     link.die()
-    assert not any(each.is_online for each in stage.node.people)
+    assert not any(each.is_online for each in stage.node.directory.people)
 
 
 def test_people_are_known_offline_after_a_restart() -> None:
     stage = Stage()
     stage.connect()
     stage.restart()
-    found = stage.node.person_named("Ben")
+    found = stage.node.directory.named("Ben")
     assert found is not None
     assert (found.account, found.is_online) == (BEN, False)
 
@@ -410,7 +410,7 @@ def test_a_hostile_name_never_reaches_a_terminal_raw() -> None:
     stage = Stage()
     link = stage.connect()
     link.say(PeopleChanged((person(BEN).__class__(BEN, "b\x1b[2Jen\n\u202e", True, "\x07here", 1),)))
-    found = stage.node.person(BEN)
+    found = stage.node.directory.person(BEN)
     assert found is not None
     assert not set("\x1b\n\u202e\x07") & set(found.name + found.address)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lanline.client.chat import events
 from lanline.client.chat.history import History, OutboxRow
+from lanline.client.view import events
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.entries import Append
@@ -34,7 +34,7 @@ def test_a_crash_while_typing_leaves_all_of_it_or_nothing(point: str, is_kept: b
     stage.connect(lab()).die()
     crash_at(stage.history, point)
     with pytest.raises(Gone):
-        stage.node.say("#lab", Text("hello"))
+        stage.say("#lab", Text("hello"))
     stage.restart()
     assert len(stage.connect(lab()).take(Append)) == is_kept
 
@@ -48,7 +48,7 @@ def test_entries_and_their_cursor_are_written_together(point: str, delivered: in
         link.say(said(LAB, 1, 2, 3))
     assert not stage.heard(events.EntriesReceived)
     stage.restart()
-    assert stage.node.conversations[0].delivered == delivered
+    assert stage.node.conversations.all[0].delivered == delivered
     assert len(stage.node.messages(LAB)) == delivered
 
 
@@ -56,12 +56,12 @@ def test_entries_and_their_cursor_are_written_together(point: str, delivered: in
 def test_a_committed_message_is_in_the_outbox_or_in_the_history_and_never_in_both(point: str, waits: int) -> None:
     stage = Stage()
     link = stage.connect(lab())
-    stage.node.say(LAB, Text("hello"))
+    stage.say(LAB, Text("hello"))
     crash_at(stage.history, point)
     with pytest.raises(Gone):
         link.commit(*link.take(Append), after=0)
     stage.restart()
-    assert len(stage.node.outbox) == waits
+    assert len(stage.node.outbox.messages) == waits
     assert len(stage.node.messages(LAB)) == 1
 
 
@@ -118,7 +118,7 @@ def test_a_folder_in_its_place_is_told_as_that(tmp_path: Path) -> None:
 
 def say_often(stage: Stage, text: str) -> None:
     for _ in range(10):
-        stage.node.say(LAB, Text(text))
+        stage.say(LAB, Text(text))
 
 
 def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lanline.client.chat import events
 from lanline.client.chat.outbox import MAX_UNCOMMITTED
-from lanline.client.chat.values import MessageState, NodeState
+from lanline.client.view import events
+from lanline.client.view.values import MessageState, NodeState
 from lanline.errors import InvalidInput, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused
@@ -22,15 +22,15 @@ def ids(appends: list[Append]) -> list[bytes]:
 def test_what_is_typed_offline_is_on_the_disk_and_goes_out_in_order_after_a_restart() -> None:
     stage = Stage()
     stage.connect(lab()).die()
-    typed = [stage.node.say("#lab", Text(f"text {n}")).entry_id for n in range(5)]
+    typed = [stage.say("#lab", Text(f"text {n}")).entry_id for n in range(5)]
     stage.restart()
-    assert texts(stage.node.outbox) == [f"text {n}" for n in range(5)]
+    assert texts(stage.node.outbox.messages) == [f"text {n}" for n in range(5)]
     assert ids(stage.connect(lab()).take(Append)) == typed
 
 
 def test_the_first_words_ever_may_be_typed_before_the_first_sign_in() -> None:
     stage = Stage()
-    message = stage.node.say("#lab", Text("hello"))
+    message = stage.say("#lab", Text("hello"))
     assert (message.log, message.destination, message.state) == (None, "#lab", MessageState.QUEUED)
     (append,) = stage.connect(lab()).take(Append)
     assert (append.log, append.entry_id) == (LAB, message.entry_id)
@@ -39,9 +39,9 @@ def test_the_first_words_ever_may_be_typed_before_the_first_sign_in() -> None:
 def test_a_committed_message_leaves_the_outbox_and_is_history() -> None:
     stage = Stage()
     link = stage.connect(lab(head=4, delivered=0))
-    stage.node.say(LAB, Text("hello"))
+    stage.say(LAB, Text("hello"))
     link.commit(*link.take(Append), after=4)
-    assert not stage.node.outbox
+    assert not stage.node.outbox.messages
     (change,) = stage.heard(events.MessageStateChanged)
     assert (change.state, change.sequence) == (MessageState.SENT, 5)
     stage.restart()
@@ -53,7 +53,7 @@ def test_what_was_not_committed_goes_out_again_on_the_next_link_under_the_same_i
     stage = Stage()
     link = stage.connect(lab())
     for n in range(4):
-        stage.node.say(LAB, Text(f"text {n}"))
+        stage.say(LAB, Text(f"text {n}"))
     sent = link.take(Append)
     link.commit(sent[0], after=0)
     link.die()
@@ -65,7 +65,7 @@ def test_only_so_many_are_under_way_and_the_rest_follows() -> None:
     stage = Stage()
     link = stage.connect(lab())
     for n in range(MAX_UNCOMMITTED + 10):
-        stage.node.say(LAB, Text(f"text {n}"))
+        stage.say(LAB, Text(f"text {n}"))
     first = link.take(Append)
     assert len(first) == MAX_UNCOMMITTED
     link.commit(*first[:4], after=0)
@@ -78,7 +78,7 @@ def test_large_messages_are_bounded_by_their_bytes() -> None:
     stage = Stage()
     link = stage.connect(lab())
     for _ in range(10):
-        stage.node.say(LAB, Text("x" * 60_000))
+        stage.say(LAB, Text("x" * 60_000))
     assert len(link.take(Append)) == 5
 
 
@@ -86,7 +86,7 @@ def test_a_full_link_is_not_written_to_until_it_drains() -> None:
     stage = Stage()
     link = stage.connect(lab())
     link.is_full = True
-    stage.node.say(LAB, Text("one"))
+    stage.say(LAB, Text("one"))
     assert not link.take(Append)
     link.drain()
     assert len(link.take(Append)) == 1
@@ -95,7 +95,7 @@ def test_a_full_link_is_not_written_to_until_it_drains() -> None:
 def test_a_refused_message_is_told_kept_on_show_and_does_not_hold_up_the_next() -> None:
     stage = Stage()
     link = stage.connect(lab())
-    one, two = (stage.node.say(LAB, Text(text)) for text in ("one", "two"))
+    one, two = (stage.say(LAB, Text(text)) for text in ("one", "two"))
     first, second = link.take(Append)
     link.say(Refused(first.request, RefusalCode.MUTED, "You are muted here."))
     link.commit(second, after=0)
@@ -114,36 +114,36 @@ def test_a_refused_message_is_told_kept_on_show_and_does_not_hold_up_the_next() 
 def test_a_refused_message_may_be_said_again_or_forgotten() -> None:
     stage = Stage()
     link = stage.connect(lab())
-    kept, dropped = (stage.node.say(LAB, Text(text)) for text in ("kept", "dropped"))
+    kept, dropped = (stage.say(LAB, Text(text)) for text in ("kept", "dropped"))
     for append in link.take(Append):
         link.say(Refused(append.request, RefusalCode.MUTED, "You are muted here."))
-    stage.node.forget(dropped.entry_id)
-    stage.node.say_again(kept.entry_id)
-    later = stage.node.say(LAB, Text("later"))
+    stage.node.outbox.forget(dropped.entry_id)
+    stage.node.outbox.say_again(kept.entry_id)
+    later = stage.say(LAB, Text("later"))
     assert ids(link.take(Append)) == [kept.entry_id, later.entry_id]
-    assert texts(stage.node.outbox) == ["kept", "later"]
+    assert texts(stage.node.outbox.messages) == ["kept", "later"]
 
 
 def test_what_is_said_again_under_its_id_waits_once() -> None:
     """A face whose node was killed before the answer came says it again: here it waits, there it has its place."""
     stage = Stage()
-    first, again = (stage.node.say("#lab", Text("once"), b"i" * 16) for _ in range(2))
+    first, again = (stage.say("#lab", Text("once"), b"i" * 16) for _ in range(2))
     assert first == again
     link = stage.connect(lab())
     (append,) = link.take(Append)
     link.commit(append, after=0)
-    stage.node.say("#lab", Text("once"), b"i" * 16)
+    stage.say("#lab", Text("once"), b"i" * 16)
     (repeat,) = link.take(Append)
     link.commit(repeat, after=0)
     assert texts(stage.node.messages(LAB)) == ["once"]
-    assert not stage.node.outbox
+    assert not stage.node.outbox.messages
 
 
 def test_what_waits_cannot_be_forgotten_nor_said_twice() -> None:
     stage = Stage()
-    message = stage.node.say("#lab", Text("waits"))
-    stage.node.forget(message.entry_id)
-    stage.node.say_again(message.entry_id)
+    message = stage.say("#lab", Text("waits"))
+    stage.node.outbox.forget(message.entry_id)
+    stage.node.outbox.say_again(message.entry_id)
     assert len(stage.connect(lab()).take(Append)) == 1
 
 
@@ -151,12 +151,12 @@ def test_after_slow_down_all_from_the_refused_one_on_go_out_again_in_order() -> 
     stage = Stage()
     link = stage.connect(lab())
     for n in range(6):
-        stage.node.say(LAB, Text(f"text {n}"))
+        stage.say(LAB, Text(f"text {n}"))
     sent = link.take(Append)
     for append in sent[2:]:
         link.say(Refused(append.request, RefusalCode.SLOW_DOWN, "Slower.", 400))
     assert [event.reason for event in stage.heard(events.SendingPutOff)] == ["Slower."], "once for all of them"
-    stage.node.say(LAB, Text("text 6"))
+    stage.say(LAB, Text("text 6"))
     link.commit(*sent[:2], after=0)
     assert not link.take(Append)
     stage.clock.turn(0.41)
@@ -171,7 +171,7 @@ def test_after_slow_down_all_from_the_refused_one_on_go_out_again_in_order() -> 
 def test_a_pause_for_slowness_ends_with_its_link() -> None:
     stage = Stage()
     link = stage.connect(lab())
-    stage.node.say(LAB, Text("one"))
+    stage.say(LAB, Text("one"))
     (append,) = link.take(Append)
     link.say(Refused(append.request, RefusalCode.SLOW_DOWN, "Slower.", 60_000))
     link.die()
@@ -181,8 +181,8 @@ def test_a_pause_for_slowness_ends_with_its_link() -> None:
 def test_the_first_words_to_somebody_open_the_conversation_and_hold_up_what_follows() -> None:
     stage = Stage()
     link = stage.connect(lab())
-    first = stage.node.say("BEN", Text("hello"))
-    second = stage.node.say("#lab", Text("to all"))
+    first = stage.say("BEN", Text("hello"))
+    second = stage.say("#lab", Text("to all"))
     assert not link.take(Append)
     (opening,) = link.take(OpenDirect)
     assert opening.account == BEN
@@ -197,7 +197,7 @@ def test_a_conversation_is_asked_for_once_whatever_is_typed_meanwhile() -> None:
     stage = Stage()
     link = stage.connect()
     for n in range(3):
-        stage.node.say("ben", Text(f"text {n}"))
+        stage.say("ben", Text(f"text {n}"))
     assert len(link.take(OpenDirect)) == 1
     link.die()
     assert len(stage.connect().take(OpenDirect)) == 1
@@ -208,21 +208,21 @@ def test_a_conversation_is_asked_for_once_whatever_is_typed_meanwhile() -> None:
 )
 def test_what_can_go_nowhere_is_refused_and_what_follows_goes_on(destination: str, code: RefusalCode) -> None:
     stage = Stage()
-    stage.node.say(destination, Text("lost?"))
-    stage.node.say(destination, Text("lost too?"))
-    after = stage.node.say("#lab", Text("found"))
+    stage.say(destination, Text("lost?"))
+    stage.say(destination, Text("lost too?"))
+    after = stage.say("#lab", Text("found"))
     link = stage.connect(lab())
     assert ids(link.take(Append)) == [after.entry_id]
     refused = stage.heard(events.MessageStateChanged)
     assert [each.code for each in refused] == [code, code]
-    assert texts(stage.node.outbox) == ["lost?", "lost too?", "found"]
+    assert texts(stage.node.outbox.messages) == ["lost?", "lost too?", "found"]
 
 
 def test_an_opening_that_is_refused_refuses_what_waits_for_it() -> None:
     stage = Stage()
     link = stage.connect(lab())
-    stage.node.say("ben", Text("hello"))
-    after = stage.node.say("#lab", Text("to all"))
+    stage.say("ben", Text("hello"))
+    after = stage.say("#lab", Text("to all"))
     (opening,) = link.take(OpenDirect)
     link.say(Refused(opening.request, RefusalCode.NOT_ALLOWED, "Not you."))
     assert stage.heard(events.MessageStateChanged)[0].problem == "Not you."
@@ -232,7 +232,7 @@ def test_an_opening_that_is_refused_refuses_what_waits_for_it() -> None:
 def test_an_opening_that_is_put_off_is_asked_for_again() -> None:
     stage = Stage()
     link = stage.connect()
-    stage.node.say("ben", Text("hello"))
+    stage.say("ben", Text("hello"))
     (opening,) = link.take(OpenDirect)
     link.say(Refused(opening.request, RefusalCode.SLOW_DOWN, "Slower.", 700))
     assert not link.take(OpenDirect)
@@ -244,24 +244,24 @@ def test_an_opening_that_is_put_off_is_asked_for_again() -> None:
 def test_ones_own_entry_that_comes_back_settles_what_was_never_answered() -> None:
     stage = Stage()
     link = stage.connect(lab())
-    message = stage.node.say(LAB, Text("one"))
+    message = stage.say(LAB, Text("one"))
     link.die()
     again = stage.connect(lab(head=1))
     again.take(Append)
     again.say(Entries(LAB, (entry(1, ANN, "one", message.entry_id),)))
-    assert not stage.node.outbox
+    assert not stage.node.outbox.messages
     assert [each.state for each in stage.heard(events.MessageStateChanged)] == [MessageState.SENT]
 
 
 def test_a_listener_that_answers_a_refusal_overtakes_nothing() -> None:
     stage = Stage()
-    stage.node.say("nobody", Text("lost"))
-    middle = stage.node.say("#lab", Text("middle"))
+    stage.say("nobody", Text("lost"))
+    middle = stage.say("#lab", Text("middle"))
     said: list[bytes] = []
 
     def answer(event: object) -> None:
         if isinstance(event, events.MessageStateChanged) and event.state is MessageState.REFUSED:
-            said.append(stage.node.say("#lab", Text("last")).entry_id)
+            said.append(stage.say("#lab", Text("last")).entry_id)
 
     stage.node.subscribe(answer)
     link = stage.connect(lab())
@@ -273,15 +273,15 @@ def test_a_listener_that_answers_a_refusal_overtakes_nothing() -> None:
 def test_what_no_server_would_take_is_refused_before_it_is_kept(text: str) -> None:
     stage = Stage()
     with pytest.raises(InvalidInput):
-        stage.node.say("#lab", Text(text))
-    assert not stage.node.outbox
+        stage.say("#lab", Text(text))
+    assert not stage.node.outbox.messages
 
 
 @pytest.mark.parametrize("destination", ["", "#", "two words", "\x1b[31m", "#a/b"])
 def test_a_name_that_cannot_be_one_is_no_destination(destination: str) -> None:
     stage = Stage()
     with pytest.raises(InvalidInput):
-        stage.node.say(destination, Text("hello"))
+        stage.say(destination, Text("hello"))
 
 
 def test_nothing_is_typed_into_a_room_that_one_has_left() -> None:
@@ -289,5 +289,5 @@ def test_nothing_is_typed_into_a_room_that_one_has_left() -> None:
     link = stage.connect(lab())
     link.say(ConversationGone(LAB, "You left."))
     with pytest.raises(InvalidInput):
-        stage.node.say(LAB, Text("hello"))
+        stage.say(LAB, Text("hello"))
     assert stage.node.state is NodeState.SYNCHRONIZED

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lanline.client.chat import events
-from lanline.client.chat.copies import PIECE
 from lanline.client.chat.database import STEPS
+from lanline.client.chat.following import PIECE
 from lanline.client.chat.history import History
+from lanline.client.view import events
 from lanline.errors import CloseCode, RefusalCode
 from lanline.model.content import Text
 from lanline.model.rooms import Access, Role, Standing
@@ -48,7 +48,7 @@ def holding(count: int, *, history: History | None = None, has_read: bool = True
     link = stage.connect(lab(head=count))
     link.say(said(LAB, *range(1, count + 1)))
     if has_read:
-        stage.node.mark_read(LAB, count)
+        stage.node.reader.mark_read(LAB, count)
     stage.clock.turn(1)
     link.die()
     stage.told = []
@@ -78,7 +78,7 @@ def test_a_log_goes_on_where_the_copies_part_and_nothing_new_is_taken_for_known(
     assert stage.heard(events.CopyParted) == [events.CopyParted(LAB, 5)]
     link.say(Entries(LAB, (after(6), after(7))))
     assert texts(stage.node.messages(LAB)) == ["text 1", "text 2", "text 3", "text 4", "text 5", "after 6", "after 7"]
-    shown = stage.node.conversation(LAB)
+    shown = stage.node.conversations.shown(LAB)
     assert shown is not None
     assert (shown.delivered, shown.read, shown.unread) == (7, 5, 2)
     [told] = stage.heard(events.ServerRestored)
@@ -106,7 +106,7 @@ def test_it_is_told_once_and_compared_once() -> None:
 def test_the_server_hears_nothing_of_cursors_before_the_comparison() -> None:
     stage = holding(8)
     link = restored(stage, lab(head=8, delivered=5, read=5))
-    stage.node.mark_read(LAB, 8)
+    stage.node.reader.mark_read(LAB, 8)
     stage.clock.turn(1)
     assert not link.take(Advance)
     answer(link, agreed=5)
@@ -168,7 +168,7 @@ def test_a_number_that_is_given_out_again_is_another_conversation() -> None:
 
 def test_what_waits_to_be_sent_goes_where_its_name_is_now() -> None:
     stage = holding(3)
-    stage.node.say(LAB, Text("for the lab"))
+    stage.say(LAB, Text("for the lab"))
     link = restored(stage, direct(), Conversation(99, 0, 0, 0, RoomInfo(99, "#lab", "", Access.OPEN, 2), None))
     assert [append.log for append in link.take(Append)] == [99]
 
@@ -180,7 +180,7 @@ def test_what_is_typed_before_the_table_is_here_waits_for_it() -> None:
     stage.node.on_connected(link)
     stage.greet(link)
     stage.sign_in(link)
-    stage.node.say(LAB, Text("for the lab"))
+    stage.say(LAB, Text("for the lab"))
     assert not link.take(Append)
     room = RoomInfo(99, "#lab", "", Access.OPEN, 2)
     link.say(people_table(), Conversations((Conversation(99, 0, 0, 0, room, None),), is_last=True))
@@ -305,5 +305,5 @@ def test_who_joined_again_after_the_restore_keeps_the_home_under_another_number(
     [asked] = link.take(SignIn)
     link.say(SignedIn(asked.request, 77, name, 7700, is_admin=False, epoch=NEW))
     assert bool(stage.heard(events.SignedIn)) is is_let_in
-    assert stage.node.account == (77 if is_let_in else ANN)
+    assert stage.node.own.account == (77 if is_let_in else ANN)
     assert bool(stage.heard(events.SignInRefused)) is not is_let_in

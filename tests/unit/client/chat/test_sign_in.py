@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from lanline.client.chat import events
 from lanline.client.chat.session import AsNewcomer
-from lanline.client.chat.values import NodeState
+from lanline.client.view import events
+from lanline.client.view.values import NodeState
 from lanline.errors import CloseCode, InvalidInput, LinkNotOpen, RefusalCode
+from lanline.model.rooms import Access
 from lanline.proto.channels import Channel
 from lanline.wire.chat.admin import SetBanned
 from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.blobs import GetBlob
-from lanline.wire.chat.conversations import Conversations, ListRooms
+from lanline.wire.chat.conversations import Conversations, ListRooms, RoomInfo, Rooms
 from lanline.wire.chat.directory import People
 from lanline.wire.chat.entries import Follow
+from lanline.wire.chat.pieces import MAX_PIECES
 from lanline.wire.chat.signin import Deregister, Hello, Join, NoCommonVersion, SignIn, Welcome
 from unit.client.chat.stage import ANN, BEN, LAB, START_MS, PlayedLink, Stage, lab, people_table, said
+
+ROOMS = (RoomInfo(1, "#lab", "", Access.OPEN, 1), RoomInfo(2, "#crew", "", Access.OPEN, 2))
 
 
 def test_hello_comes_first_and_alone() -> None:
@@ -39,7 +43,7 @@ def test_a_device_signs_in_and_is_synchronized_once_both_tables_are_whole() -> N
     link.say(Conversations((lab(),), is_last=True))
     assert stage.heard(events.Synchronized)
     assert stage.node.state is NodeState.SYNCHRONIZED
-    assert [person.name for person in stage.node.people] == ["ann", "ben", "cai"]
+    assert [person.name for person in stage.node.directory.people] == ["ann", "ben", "cai"]
 
 
 def test_a_newcomer_joins_once_and_signs_in_by_its_key_afterwards() -> None:
@@ -77,7 +81,7 @@ def test_a_refused_sign_in_is_told_and_ends_the_link() -> None:
     assert stage.node.state is NodeState.OFFLINE
 
 
-@pytest.mark.parametrize(("versions", "is_newer"), [((2, 3), True), ((0,), False), ((), False)])
+@pytest.mark.parametrize(("versions", "is_newer"), [((3, 4), True), ((0,), False), ((), False)])
 def test_without_a_common_version_it_is_said_who_has_to_upgrade(versions: tuple[int, ...], is_newer: bool) -> None:
     stage, link = Stage(), PlayedLink()
     stage.node.on_connected(link)
@@ -123,12 +127,12 @@ def test_a_lost_link_is_told_once_and_fails_what_was_asked() -> None:
     stage = Stage()
     link = stage.connect()
     answers: list[object] = []
-    stage.node.request(ListRooms(0), answers.append)
+    stage.node.line.request(ListRooms(0), answers.append)
     link.die("Nobody answers.")
     (answer,) = answers
     assert isinstance(answer, LinkNotOpen)
     assert [event.reason for event in stage.heard(events.ConnectionLost)] == ["Nobody answers."]
-    stage.node.request(ListRooms(0), answers.append)
+    stage.node.line.request(ListRooms(0), answers.append)
     assert isinstance(answers[1], LinkNotOpen)
 
 
@@ -136,18 +140,41 @@ def test_answers_find_their_question_whatever_their_order() -> None:
     stage = Stage()
     link = stage.connect()
     answers: list[tuple[str, object]] = []
-    stage.node.request(Deregister(0), lambda answer: answers.append(("one", answer)))
-    stage.node.request(Deregister(0), lambda answer: answers.append(("two", answer)))
+    stage.node.line.request(Deregister(0), lambda answer: answers.append(("one", answer)))
+    stage.node.line.request(Deregister(0), lambda answer: answers.append(("two", answer)))
     one, two = link.take(Deregister)
     link.say(Refused(two.request, 7, "No."), Done(one.request), Done(one.request), Done(999))
     assert [name for name, _ in answers] == ["two", "one"]
     assert link.closed is None
 
 
+def test_an_answer_in_pieces_is_one_answer() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    stage.node.line.request(ListRooms(0), answers.append)
+    stage.node.line.request(Deregister(0), answers.append)
+    rooms, other = (message.request for message in (*link.take(ListRooms), *link.take(Deregister)))
+    link.say(Rooms(rooms, (ROOMS[0],), is_last=False), Done(other), Rooms(rooms, (ROOMS[1],)))
+    assert answers == [Done(other), Rooms(rooms, ROOMS)]
+
+
+def test_a_list_without_end_loses_the_link() -> None:
+    stage = Stage()
+    link = stage.connect()
+    answers: list[object] = []
+    stage.node.line.request(ListRooms(0), answers.append)
+    (asked,) = link.take(ListRooms)
+    link.say(*[Rooms(asked.request, (), is_last=False)] * MAX_PIECES)
+    assert link.closed is not None
+    assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
+    assert [type(answer) for answer in answers] == [LinkNotOpen]
+
+
 def test_blobs_go_over_the_bulk_channel() -> None:
     stage = Stage()
     link = stage.connect()
-    stage.node.request(GetBlob(0, bytes(32)), lambda _: None)
+    stage.node.line.request(GetBlob(0, bytes(32)), lambda _: None)
     assert link.channels[-1] is Channel.BULK
 
 
@@ -200,7 +227,7 @@ def test_a_home_never_becomes_somebody_elses() -> None:
     stage.sign_in(link, BEN)
     assert not stage.heard(events.SignedIn)
     assert "ann" in stage.heard(events.SignInRefused)[0].text
-    assert stage.node.account == ANN
+    assert stage.node.own.account == ANN
     assert link.closed is not None
 
 
@@ -209,7 +236,7 @@ def test_a_request_with_half_a_character_is_not_made_and_leaves_nobody_waiting()
     link = stage.connect()
     answers: list[object] = []
     with pytest.raises(InvalidInput, match="half a character"):
-        stage.node.request(SetBanned(1, BEN, is_banned=True, reason="\udcff"), answers.append)
+        stage.node.line.request(SetBanned(1, BEN, is_banned=True, reason="\udcff"), answers.append)
     link.die()
     assert answers == []
 
@@ -218,7 +245,7 @@ def test_nothing_in_the_text_of_a_refusal_can_steer_a_terminal() -> None:
     stage = Stage()
     link = stage.connect()
     answers: list[object] = []
-    stage.node.request(ListRooms(1), answers.append)
+    stage.node.line.request(ListRooms(1), answers.append)
     (asked,) = link.take(ListRooms)
     link.say(Refused(asked.request, RefusalCode.NOT_ALLOWED, "No.\x1b]0;owned\x07"))
     assert str(answers[0]) == "No.\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lanline.client.chat.pin import KnownServer, write_pin
+from lanline.client.pin import KnownServer, write_pin
 from unit.client.node.running import Running
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from lanline.client.chat.values import NodeState
 from lanline.client.node.faceend import FaceEnd
 from lanline.client.node.protocol import (
     Answer,
@@ -21,6 +20,7 @@ from lanline.client.node.protocol import (
     encode,
 )
 from lanline.client.node.start import decoder
+from lanline.client.view.values import NodeState
 from lanline.client.view.view import Snapshot
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -9,36 +10,44 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lanline.client.chat.pin import KnownServer, write_pin
 from lanline.client.node import faceend, place, process
 from lanline.client.node.call import NodeCall
 from lanline.client.node.place import connected
-from lanline.client.node.process import NodeRuns
+from lanline.client.node.process import NodeRuns, run_for_good
 from lanline.client.node.protocol import (
     Answer,
+    AnyCommand,
     Changed,
+    ChangePassword,
+    CreateRoom,
+    Deregister,
+    Done,
     Follow,
     Frames,
     Hello,
+    LeaveRoom,
     Outcome,
     Page,
     Read,
     Request,
     Said,
+    SendAway,
     WaitReady,
     WaitSent,
     Welcome,
     encode,
 )
-from lanline.client.node.start import NodeStart, decoder
+from lanline.client.node.start import NodeStart, decoder, stop_node
+from lanline.client.pin import KnownServer, write_pin
 from lanline.client.view.view import Snapshot
-from lanline.errors import InvalidInput, LanlineError, VersionMismatch
+from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, VersionMismatch
 from lanline.model.content import Text
-from unit.client.node.running import LIMIT_S, Running, said, start_of
+from unit.client.node.running import LIMIT_S, Played, Running, said, start_of
 
 
 def raw(home: Path) -> socket.socket:
@@ -104,6 +113,32 @@ def test_every_face_hears_what_another_one_says(home: Path, run: Callable[..., R
         assert [each.content for each in listening.view.outbox] == [Text("x 1")]
 
 
+@pytest.mark.parametrize(
+    "command", [CreateRoom("#lab"), ChangePassword("old", "new"), LeaveRoom(1), SendAway(1, 2), Deregister()]
+)
+def test_what_is_not_to_be_done_twice_is_not_asked_twice(command: AnyCommand) -> None:
+    """The node has heard it, and ended before it answered."""
+    played = Played([], [[Answer(2, Done())]])
+    with NodeCall(played) as call:  # type: ignore[arg-type]
+        with pytest.raises(LinkNotOpen, match="See whether it was done"):
+            call.ask(command)
+        assert call.ask(WaitReady(1.0)) == Done()
+    assert played.heard == [command, WaitReady(1.0)]
+
+
+def test_what_the_node_has_not_heard_is_asked_again() -> None:
+    deaf, played = Played([]), Played([[Answer(2, Done())]])
+    deaf.sendall = unheard  # type: ignore[method-assign]
+    ends = iter([deaf, played])
+    with NodeCall(SimpleNamespace(connect=lambda: next(ends).connect())) as call:  # type: ignore[arg-type]
+        assert call.ask(CreateRoom("#lab")) == Done()
+    assert played.heard == [CreateRoom("#lab")]
+
+
+def unheard(_data: bytes) -> None:
+    raise BrokenPipeError
+
+
 # One node.
 
 
@@ -114,6 +149,28 @@ def test_a_second_node_of_a_home_is_never_started(home: Path, run: Callable[...,
     second.wait_end()
     with NodeCall(start_of(home)) as call:
         call.ask(said(1))
+
+
+def test_one_that_is_to_stay_takes_the_place_of_those_that_others_start(
+    home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+
+    def stop_and_see_another_started(home: Path) -> bool:
+        monkeypatch.undo()
+        stopped = process.stop_node(home)
+        run(linger_s=60.0)
+        return stopped
+
+    async def work() -> None:
+        ready = asyncio.Event()
+        staying = asyncio.create_task(run_for_good(home, ready.set))
+        await ready.wait()
+        await asyncio.to_thread(stop_node, home)
+        await staying
+
+    monkeypatch.setattr(process, "stop_node", stop_and_see_another_started)
+    asyncio.run(asyncio.wait_for(work(), LIMIT_S))
 
 
 def test_it_ends_when_nobody_needs_it_and_takes_its_socket_along(home: Path, run: Callable[..., Running]) -> None:
@@ -165,7 +222,7 @@ def test_an_older_program_goes_on_with_a_newer_node(home: Path, run: Callable[..
 def test_a_node_of_another_protocol_is_told_to_the_person(
     home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faceend, "PROTOCOL", 2)
+    monkeypatch.setattr(faceend, "PROTOCOL", 3)
     run(program="1.0.0")
     with pytest.raises(VersionMismatch, match="newer Lanline"):
         start_of(home).connect()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import lanline
 from lanline import errors
-from lanline.client.chat import events
-from lanline.client.chat.values import Message, MessageState, Unreadable
 from lanline.client.node import protocol
 from lanline.client.node.protocol import Answer, Changed, Failed, Frames, FromNode, Request, Say, encode, error_of
+from lanline.client.view import events
+from lanline.client.view.values import Message, MessageState, Unreadable
 from lanline.client.view.view import problem_of
 from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.content import Reaction, Text
@@ -63,4 +63,4 @@ def test_an_error_comes_out_as_it_was_raised(error: LanlineError) -> None:
 def test_the_program_tells_the_version_of_its_package() -> None:
     project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
     assert lanline.__version__ == project["version"]
-    assert protocol.PROTOCOL == 1
+    assert protocol.PROTOCOL == 2

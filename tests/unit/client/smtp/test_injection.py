@@ -16,7 +16,7 @@ from lanline.client.smtp.draft import Draft, compose
 from lanline.errors import InvalidInput
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn, checked_credentials
-from lanline.proto.smtp.client import Patience
+from lanline.proto.smtp.events import Patience
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session, Watch
 from lanline.transport.smtp.tls import verifying_context

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from lanline.client.chat.values import Message, MessageState
 from lanline.client.view.edits import TAKEN_BACK, with_edits
+from lanline.client.view.values import Message, MessageState
 from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reply, Text
 
 ANN, BEN, LAB = 1, 2, 10

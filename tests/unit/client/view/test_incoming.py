@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.events import (
+from lanline.client.view.events import (
     CallFailed,
     CaughtUp,
     ConnectionLost,
@@ -23,13 +23,16 @@ from lanline.client.chat.events import (
     SignedIn,
     Synchronized,
 )
-from lanline.client.chat.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.incoming import Incoming
-from lanline.client.view.view import Change, Snapshot
+from lanline.client.view.places import Places
+from lanline.client.view.transcript import Transcript
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState
+from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Role
 from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
 
+RECEIVED = MessageState.RECEIVED
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
 
 
@@ -295,10 +298,10 @@ def test_after_a_restore_what_has_the_numbers_of_lost_words_is_shown(news: News)
 # After another node, or for a face that was too slow: all of the view in place of what was missed.
 
 
-def snapshot(*conversations: Conversation, outbox: tuple[Message, ...] = ()) -> Snapshot:
+def snapshot(*conversations: Conversation, outbox: tuple[Message, ...] = (), history: str = "a") -> Snapshot:
     link: tuple[Any, ...]
     me, link = (ME, "me", "ship", "ship:5265", False), (NodeState.SYNCHRONIZED, "", 0, None, (), ())
-    return Snapshot(*me, *link, (), conversations, ((),) * len(conversations), outbox)
+    return Snapshot(*me, *link, (), conversations, ((),) * len(conversations), outbox, history)
 
 
 def test_a_refusal_that_only_a_snapshot_tells_is_told_once(news: News) -> None:
@@ -326,3 +329,19 @@ def test_what_has_the_number_of_something_lost_is_shown(news: News) -> None:
     news.stage.view.read = {}
     news.tell(snapshot(*news.stage.view.conversations))
     assert "new" in news.live(news.stage.hears(10, ANA, "new"))
+
+
+def test_after_a_restore_what_is_unread_is_shown_though_its_numbers_are_old() -> None:
+    """The node has ended, and there is more in the log by now than there was before."""
+    view, stage = View(), Stage()
+    transcript = Transcript(view, stage.screen)
+    incoming = Incoming(view, Places(view, "#lobby"), transcript, stage.screen, set())
+    for history, kept, read in (("a", ["old 1", "old 2"], 0), ("a", ["old 1", "old 2"], 1), ("b", list("1234"), 1)):
+        lobby = msgspec.structs.replace(room(10, "#lobby"), head=len(kept), delivered=len(kept), read=read)
+        messages = [Message(10, n, text.encode(), ANA, 0, Text(text), RECEIVED) for n, text in enumerate(kept, 1)]
+        told = snapshot(msgspec.structs.replace(lobby, unread=len(kept) - read), history=history)
+        told = msgspec.structs.replace(told, recent=(tuple(messages),))
+        view.apply(told)
+        incoming.on_change(told)
+    shown = [line.rpartition(": ")[2] for line in stage.taken_screen().splitlines() if " (" not in line]
+    assert [each for each in shown if each in {"old 1", "old 2", *"1234"}] == ["old 1", "old 2", *"234"]

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.values import Message, MessageState, Unreadable
 from lanline.client.view.rendering import JSON_FORM, message_json, rendered
+from lanline.client.view.values import Message, MessageState, Unreadable
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from unit.faces.chat.standin import ANA, NOON_MS, View, room
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lanline.client.chat import events
-from lanline.client.chat.values import MessageState, NodeState
+from lanline.client.view import events
+from lanline.client.view.values import MessageState, NodeState
 from lanline.client.view.view import CallingEnded, Problem, Snapshot, View, recent_of
 from lanline.errors import RefusalCode
 from lanline.model.content import Text
@@ -36,26 +36,26 @@ STEPS = 120
 
 def snapshot(stage: Stage) -> Snapshot:
     node = stage.node
-    catching_up = node.catching_up
+    catching_up = node.reader.catching_up
     return Snapshot(
-        account=node.account,
-        name=node.name,
-        server_name=node.server_name,
+        account=node.own.account,
+        name=node.own.name,
+        server_name=node.own.server_name,
         server_place="ship:5265",
-        is_admin=node.is_admin,
+        is_admin=node.own.is_admin,
         state=node.state,
         problem="",
         failed_calls=0,
         ended=None,
         catching_up=None if catching_up is None else tuple(catching_up),
-        entered=tuple(node.entered),
-        people=node.people,
-        conversations=node.conversations,
+        entered=tuple(node.reader.entered),
+        people=node.directory.people,
+        conversations=node.conversations.all,
         recent=tuple(
             recent_of(each, lambda last, of=each: node.messages(of.log, before=of.delivered + 1, last=last))  # type: ignore[misc]
-            for each in node.conversations
+            for each in node.conversations.all
         ),
-        outbox=tuple(node.outbox),
+        outbox=tuple(node.outbox.messages),
     )
 
 
@@ -108,7 +108,7 @@ class Play:
 
     def arrive(self) -> None:
         log = self.chance.choice([LAB, ANN_AND_BEN])
-        found = self.stage.node.conversation(log)
+        found = self.stage.node.conversations.shown(log)
         if found is not None and found.is_open:
             first = found.delivered + 1
             count = self.chance.randint(1, 3)
@@ -119,14 +119,14 @@ class Play:
         return entry(sequence, self.chance.choice([ANN, BEN]), entry_id=bytes([log]) * 8 + sequence.to_bytes(8, "big"))
 
     def type(self) -> None:
-        self.stage.node.say(self.chance.choice(["#lab", "ben"]), Text(f"text {self.chance.random()}"))
+        self.stage.say(self.chance.choice(["#lab", "ben"]), Text(f"text {self.chance.random()}"))
 
     def commit(self) -> None:
         for append in self._open_link.take(Append):
             self.heads[append.log] += 1
             place = self.heads[append.log]
             self._open_link.commit(append, after=place - 1)
-            found = self.stage.node.conversation(append.log)
+            found = self.stage.node.conversations.shown(append.log)
             if found is not None and found.delivered == place - 1:
                 own = LogEntry(place, append.entry_id, ANN, ANN * 100, START_MS, append.suite, append.content)
                 self._open_link.say(Entries(append.log, (own,)))
@@ -136,13 +136,13 @@ class Play:
             self._open_link.say(Refused(append.request, RefusalCode.MUTED, "You are muted."))
 
     def say_again_or_forget(self) -> None:
-        for message in self.stage.node.outbox:
+        for message in self.stage.node.outbox.messages:
             if message.state is MessageState.REFUSED:
-                self.chance.choice([self.stage.node.say_again, self.stage.node.forget])(message.entry_id)
+                self.chance.choice([self.stage.node.outbox.say_again, self.stage.node.outbox.forget])(message.entry_id)
 
     def read(self) -> None:
-        for each in self.stage.node.conversations:
-            self.stage.node.mark_read(each.log, self.chance.randint(0, each.delivered))
+        for each in self.stage.node.conversations.all:
+            self.stage.node.reader.mark_read(each.log, self.chance.randint(0, each.delivered))
 
     def others_move(self) -> None:
         log = self.chance.choice([LAB, ANN_AND_BEN])

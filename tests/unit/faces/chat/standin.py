@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 
-from lanline.client.chat.values import (
+from lanline.client.node import protocol as do
+from lanline.client.view.places import Places
+from lanline.client.view.transcript import Transcript
+from lanline.client.view.values import (
     Conversation,
     MemberListing,
     Message,
@@ -18,9 +21,6 @@ from lanline.client.chat.values import (
     Person,
     RoomListing,
 )
-from lanline.client.node import protocol as do
-from lanline.client.view.places import Places
-from lanline.client.view.transcript import Transcript
 from lanline.client.view.view import Change
 from lanline.errors import InvalidInput, LanlineError
 from lanline.faces.chat.paint import Paint
@@ -35,7 +35,7 @@ class View:
     def __init__(self) -> None:
         self.account = ME
         self.name = "me"
-        self.is_admin = False
+        self.is_admin = self.is_restored = False
         self.server_name = "ship"
         self.state = NodeState.SYNCHRONIZED
         self.problem = ""

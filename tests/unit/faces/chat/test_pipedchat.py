@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.events import EntriesReceived, MessageQueued, MessageStateChanged
-from lanline.client.chat.values import Message, MessageState, NodeState
+from lanline.client.view.events import EntriesReceived, MessageQueued, MessageStateChanged
+from lanline.client.view.values import Message, MessageState, NodeState
 from lanline.client.view.view import Snapshot
 from lanline.errors import RefusalCode, RequestRefused, StillQueued
 from lanline.faces.chat.pipedchat import NotSaid, PipedChat
@@ -189,6 +189,19 @@ def test_nothing_is_printed_twice(pipe: Pipe) -> None:
         pipe.ends()
 
     assert pipe.run(script) == "#lobby ana: once\n#lobby ana: end\n"
+
+
+def test_of_a_restored_server_it_prints_what_is_unread_though_its_numbers_are_old(pipe: Pipe) -> None:
+    async def script() -> None:
+        await pipe.happens(pipe.hears(10, ANA, "old"))
+        await pipe.prints("old")
+        pipe.view.kept[10], pipe.view.read, pipe.view.is_restored = [], {}, True
+        pipe.hears(10, ANA, "new")
+        pipe.begins()
+        await pipe.prints("new")
+        pipe.ends()
+
+    assert pipe.run(script) == "#lobby ana: old\n#lobby ana: new\n"
 
 
 def test_what_cannot_be_sent_in_time_is_told_with_its_own_status(pipe: Pipe) -> None:

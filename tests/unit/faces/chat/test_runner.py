@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lanline.client.chat.values import MemberListing, MessageState, RoomListing
 from lanline.client.node import protocol as do
+from lanline.client.view.values import MemberListing, MessageState, RoomListing
 from lanline.errors import LinkNotOpen, RefusalCode, RequestRefused
 from lanline.faces.chat.grammar import parse_line
 from lanline.faces.chat.runner import CommandRunner, Leaving

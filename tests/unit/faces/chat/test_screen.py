@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.values import Message, MessageState
 from lanline.client.moments import clock_text, day_text, when_text
 from lanline.client.view.rendering import action_text, rendered
+from lanline.client.view.values import Message, MessageState
 from lanline.faces.chat.paint import Paint, has_colours
 from lanline.faces.chat.screen import TerminalScreen, shorten
 from lanline.model.content import Text

@@ -4,7 +4,7 @@ import pytest
 from prompt_toolkit.formatted_text import to_plain_text
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.chat.values import MessageState, NodeState
+from lanline.client.view.values import MessageState, NodeState
 from lanline.faces.chat.statusbar import StatusBar
 from lanline.model.content import Delete, Edit, Text
 from unit.faces.chat.standin import ANA, ME, Stage, room

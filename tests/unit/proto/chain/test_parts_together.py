@@ -8,7 +8,8 @@ from lanline.crypto.groups.epochs import commitment_of, open_back, room_key_of, 
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.crypto.groups.said import RunKeys, Where, open_words, seal_words, vouched
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, group_readers, is_fresh, judge_epoch
-from lanline.proto.chain.words import Scope, judge_words
+from lanline.proto.chain.scopes import Scope
+from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, LinkedBack, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 

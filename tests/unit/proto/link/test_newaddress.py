@@ -31,11 +31,31 @@ def test_no_more_goes_to_the_new_address_than_came_from_it(new: NewAddress) -> N
 
 
 def test_it_has_moved_when_the_new_address_has_answered_and_the_time_of_the_old_one_is_over(new: NewAddress) -> None:
+    new.questions(10.0)
+    new.questions(10.0 + PTO_S / 2)
     new.answer_from_here(OLD)
     assert not new.is_proven
     new.answer_from_here(NEW)
     assert not new.has_moved(10.0 + PTO_S / 2)
-    assert new.has_moved(10.0 + PTO_S)
+    assert new.has_moved(10.001 + PTO_S)
+
+
+def test_whoever_asks_late_waits_for_the_answer_as_long(new: NewAddress) -> None:
+    new.questions(10.0)
+    new.answer_from_here(NEW)
+    assert not new.has_moved(20.0)
+    new.questions(20.0)
+    assert not new.has_moved(20.0)
+    assert new.has_moved(20.001 + PTO_S)
+
+
+def test_a_short_way_leaves_time_to_a_busy_program() -> None:
+    near = NewAddress(("192.0.2.9", 9), NEW + OLD, 0.026, 10.0)
+    near.questions(10.0)
+    near.answer_from_here(NEW)
+    near.questions(10.05)
+    assert not near.has_moved(10.09)
+    assert near.has_moved(10.101)
 
 
 def test_a_proven_address_is_asked_no_more_and_the_old_one_once_more(new: NewAddress) -> None:

@@ -10,7 +10,8 @@ import pytest
 from lanline.errors import LanlineError, MailDeferred, MailInterrupted, MailProblem, MailRefused
 from lanline.model.mail.message import Envelope
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.client import (
+from lanline.proto.smtp.client import SmtpClient, State
+from lanline.proto.smtp.events import (
     ContentRequested,
     Delivered,
     DeliveryUncertain,
@@ -18,8 +19,6 @@ from lanline.proto.smtp.client import (
     Opened,
     Patience,
     SignedIn,
-    SmtpClient,
-    State,
     TlsRequested,
 )
 from lanline.proto.smtp.transcript import Transcript

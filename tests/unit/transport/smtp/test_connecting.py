@@ -10,7 +10,7 @@ import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused
 from lanline.model.mail.server import Security, Server
-from lanline.proto.smtp.client import Patience
+from lanline.proto.smtp.events import Patience
 from lanline.transport.smtp import session as session_module
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session

@@ -11,7 +11,8 @@ import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.client import Offer, Patience
+from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.offer import Offer
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session

@@ -56,7 +56,9 @@ _STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.FloatType: lambda info: st.floats(allow_nan=False),
     inspect.NoneType: lambda info: st.none(),
     inspect.EnumType: lambda info: st.sampled_from(list(info.cls)),
-    inspect.VarTupleType: lambda info: st.lists(_of(info.item_type), max_size=4).map(tuple),
+    inspect.VarTupleType: lambda info: st.lists(
+        _of(info.item_type), min_size=info.min_length or 0, max_size=max(4, info.min_length or 0)
+    ).map(tuple),
     inspect.DictType: lambda info: st.dictionaries(_of(info.key_type), _of(info.value_type), max_size=4),
     inspect.UnionType: lambda info: st.one_of(*map(_of, info.types)),
     inspect.StructType: lambda info: st.builds(info.cls, **{field.name: _of(field.type) for field in info.fields}),
@@ -142,7 +144,7 @@ def test_numbers_of_messages_are_given_once_and_stay() -> None:
     """They are the protocol: one may be added, and none changed."""
     numbers = {kind.__name__: kind.__struct_config__.tag for kind in (*CLIENT_KINDS, *SERVER_KINDS)}  # type: ignore[attr-defined]
     assert len(set(numbers.values())) == len(numbers)
-    assert [numbers[kind.__name__] for kind in CLIENT_KINDS] == list(range(1, 35))
+    assert [numbers[kind.__name__] for kind in CLIENT_KINDS] == list(range(1, 58))
     assert all(64 <= numbers[kind.__name__] < 128 for kind in SERVER_KINDS)
     assert (numbers["Append"], numbers["Committed"], numbers["Entries"], numbers["Refused"]) == (19, 77, 78, 90)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat.values import Conversation, Message, MessageState, Person
+from lanline.client.view.values import Conversation, Message, MessageState, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
 

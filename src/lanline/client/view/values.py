@@ -67,6 +67,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     def is_own(self) -> bool:
         return self.state is not MessageState.RECEIVED
 
+    def is_for(self, conversation: Conversation) -> bool:
+        return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
+
 
 class Person(msgspec.Struct, frozen=True, gc=False):
     account: int

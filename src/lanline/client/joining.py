@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+from enum import Enum
 from pathlib import Path
 
 import msgspec
 
 from lanline.client.chat import client as chat
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE
-from lanline.client.chat.events import NodeEvent, SignedIn
 from lanline.client.chat.history import History
-from lanline.client.chat.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import AsNewcomer
-from lanline.client.chat.values import NodeState
 from lanline.client.home import Home
+from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import Standing
+from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.view.events import NodeEvent, SignedIn
+from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
 from lanline.errors import (
     AddressUnavailable,
@@ -26,10 +32,21 @@ from lanline.errors import (
     ServerKeyChanged,
     ServerUnreachable,
 )
+from lanline.model.invites import MEMBERS_TOKEN_BYTES
 from lanline.model.names import checked_name, folded_name
 from lanline.transport.dialer import Dialer
 
 _CALL_AGAIN_S = 1.0
+
+
+class Group(Enum):
+    """How one stands to the group on the server."""
+
+    NONE = "none"
+    """The server has none: what is said there is not sealed."""
+    IN = "in"
+    ASKS = "asks"
+    OUT = "out"
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -37,6 +54,13 @@ class Joined(msgspec.Struct, frozen=True):
     name: str
     is_new_account: bool
     """False: this device was added to an account that there was."""
+    group: Group = Group.NONE
+    recovery: bytes | None = None
+    """Of a group that was founded just now: the 16 bytes behind the words of the recovery key."""
+    request: bytes | None = None
+    """Of who waits to be let in: the bytes behind the words to compare."""
+    problem: str = ""
+    """Why this device is not in the group."""
 
 
 async def meet_server(folder: Path, server_text: str, name: str, limit_s: float = 30.0) -> bytes | None:
@@ -88,15 +112,23 @@ async def join_server(
         raise InvalidInput(f"Nobody has said yet whether the key of {server.place} is the right one. Nothing was sent.")
     nick = checked_name(name)
     identity = Home(folder).identity()
+    keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+    if token is not None and len(token) == MEMBERS_TOKEN_BYTES:
+        keys.store.invite = token
+        keys.store.save()
+        token = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
         if isinstance(event, SignedIn):
             signed_in.append(event)
+            if event.is_new and event.is_admin:
+                keys.store.founds = True
+                keys.store.save()
 
     way = AsNewcomer(nick, password, label, token)
-    async with chat.ChatClient.with_key(identity, server, way=way) as client:
-        client.subscribe(watch)
+    async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
+        client.node.subscribe(watch)
         await client.wait_signed_in(limit_s)
         event, met = signed_in[0], client.server
         pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
@@ -104,7 +136,31 @@ async def join_server(
         # The account is made: without this, history only counts as unread.
         if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
             _keep_start(client, folder)
-    return Joined(pin, event.name, event.is_new)
+        return await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s)
+
+
+async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float) -> Joined:
+    """All that follows from the keys of this device: it founds the group, comes in by its invite, or asks."""
+    seals = client.node.seals
+    member = seals.member
+    assert member is not None
+    if not seals.asks:
+        return joined
+    await client.wait_until(lambda: member.is_settled, limit_s)
+    standing, problem = _GROUPS[member.standing], member.problem or member.refusal
+    request = member.words if standing is Group.ASKS else None
+    return msgspec.structs.replace(
+        joined, group=standing, recovery=member.entering.recovery_words, request=request, problem=problem
+    )
+
+
+_GROUPS = {
+    Standing.UNKNOWN: Group.OUT,
+    Standing.NO_GROUP: Group.NONE,
+    Standing.OUTSIDE: Group.OUT,
+    Standing.ASKS: Group.ASKS,
+    Standing.MEMBER: Group.IN,
+}
 
 
 def _keep_start(client: chat.ChatClient, folder: Path) -> None:

@@ -1,0 +1,211 @@
+"""Owns how epochs begin and how their secrets reach each reader, in boxes that the server cannot open.
+
+It checks that a statement holds, is fresh, and that nobody who reads was left out; and gives each box to its reader
+only. Who may read is the chain's word (`groupstate`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar, NamedTuple
+
+from lanline.core.changes import Appended, BoxesGiven, Change
+from lanline.core.commands import Authority, Command, Decision
+from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
+from lanline.core.keyentries import BOXES_WAIT_MS, does_not_hold
+from lanline.core.refusals import stale_keys
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
+from lanline.model.invites import invite_token_hash
+from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
+from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch
+from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.scopes import Scope
+from lanline.storage.api import Transaction, View
+
+_MAX_BOXES_OF_STRANGER = 4
+
+
+class NewBox(NamedTuple):
+    kind: int
+    recipient: bytes
+    generation: int
+    data: bytes
+
+
+class Begun(NamedTuple):
+    sequence: int
+
+
+class Lacking(NamedTuple):
+    """Readers without a box: nothing was begun."""
+
+    readers: tuple[Recipient, ...]
+
+
+class PutBoxes(Command[None], frozen=True):
+    """Of an epoch whose statement follows, or that stands and somebody lacks. `log` 0: of one's own seed."""
+
+    log: LogId
+    scope: bytes
+    epoch_id: bytes
+    boxes: tuple[NewBox, ...]
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_person()
+        state, now_ms = by.context.groups.at(transaction), by.context.now_ms
+        member = _member(transaction, by, state)
+        if not self.log:
+            self._put(transaction, by, self._of_seed(transaction, by, state, member))
+            return None, (BoxesGiven(self.scope, self.epoch_id, frozenset(each.recipient for each in self.boxes)),)
+        if member is None:
+            raise _not_in_group()
+        scope = _scope(transaction, by, self.log, self.scope)
+        readers = {(each.kind.value, each.id, each.generation) for each in scope.readers(now_ms)}
+        wanted = [each for each in self.boxes if (each.kind, each.recipient, each.generation) in readers]
+        if transaction.groups.epoch_height(self.scope, self.epoch_id) is None:
+            transaction.groups.drop_waiting(by.account, self.scope, self.epoch_id)
+            transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, 0, 0)
+            self._put(transaction, by, wanted)
+            return None, ()
+        given = [each for each in wanted if self._has_place(transaction, by, each)]
+        self._put(transaction, by, given)
+        return None, (BoxesGiven(self.scope, self.epoch_id, frozenset(each.recipient for each in given)),)
+
+    def _of_seed(
+        self, transaction: Transaction, by: Authority, state: GroupState, member: Member | None
+    ) -> list[NewBox]:
+        """To the devices of one's own account; somebody who comes brings that of the first device before the entry."""
+        if any(each.kind != FOR_DEVICE for each in self.boxes):
+            raise does_not_hold(Reason.SCOPE)
+        if member is not None:
+            if self.scope != member.account_id:
+                raise does_not_hold(Reason.SCOPE)
+            mine = state.chain.accounts[member.account_id].devices
+            return [each for each in self.boxes if each.recipient in mine]
+        given = transaction.groups.boxes_of(by.account)
+        if self.scope in state.chain.accounts or given + len(self.boxes) > _MAX_BOXES_OF_STRANGER:
+            raise _not_in_group()
+        return list(self.boxes)
+
+    def _has_place(self, view: View, by: Authority, box: NewBox) -> bool:
+        """What is kept of helpers is bounded, or garbage would fill the disk; the author's has its own place."""
+        there = view.groups.boxes(box.kind, box.recipient, self.scope, [self.epoch_id])
+        if any(each.giver == by.account for each in there):
+            return True
+        is_author = view.groups.epoch_author(self.scope, self.epoch_id) == by.account
+        return is_author or len(there) < MAX_BOXES_FROM_HELPERS
+
+    def _put(self, transaction: Transaction, by: Authority, boxes: list[NewBox]) -> None:
+        kept = [
+            Box(self.scope, self.epoch_id, each.kind, each.recipient, each.generation, by.account, each.data)
+            for each in boxes
+        ]
+        transaction.groups.put_boxes(kept, by.context.now_ms)
+
+
+class BeginEpoch(Command[Begun | Lacking], frozen=True):
+    log: LogId
+    content: bytes
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[Begun | Lacking]:
+        by.check_person()
+        state = by.context.groups.at(transaction)
+        member = _member(transaction, by, state)
+        if member is None:
+            raise _not_in_group()
+        entry_id = hashlib.sha256(self.content).digest()[:ENTRY_ID_BYTES]
+        stands = transaction.logs.find(self.log, by.account, entry_id)
+        if stands is not None:
+            return Begun(stands.sequence), ()
+        scope = _scope(transaction, by, self.log, None)
+        epoch = self._judged(transaction, state, scope, member)
+        lacking = self._lacking(transaction, by, scope, epoch)
+        if lacking:
+            return Lacking(lacking), ()
+        transaction.groups.add_epoch(scope.id, epoch.epoch_id, epoch.height, by.account)
+        return self._appended(transaction, by, entry_id)
+
+    def _judged(self, view: View, state: GroupState, scope: Scope, member: Member) -> Epoch:
+        known = view.groups.epoch_ids(scope.id)
+        epoch = judge_epoch(state.chain, scope.id, scope.reads_at, known, self.content)
+        if isinstance(epoch, Reason):
+            raise does_not_hold(epoch)
+        if epoch.author != member.account_id:
+            raise does_not_hold(Reason.RIGHTS)
+        if not is_fresh(epoch.height, scope.last_loss):
+            raise stale_keys()
+        return epoch
+
+    @staticmethod
+    def _lacking(view: View, by: Authority, scope: Scope, epoch: Epoch) -> tuple[Recipient, ...]:
+        there = view.groups.recipients(by.account, scope.id, epoch.epoch_id)
+        return tuple(
+            each
+            for each in scope.readers(by.context.now_ms)
+            if each.kind is RecipientKind.ACCOUNT and (each.kind.value, each.id, each.generation) not in there
+        )
+
+    def _appended(self, transaction: Transaction, by: Authority, entry_id: bytes) -> Decision[Begun | Lacking]:
+        device, now_ms = by.actor.device, by.context.now_ms
+        entry = NewEntry(self.log, entry_id, by.account, device, now_ms, EPOCH_SUITE, self.content)
+        [at] = transaction.logs.append([entry])
+        committed = Entry(self.log, at.sequence, entry_id, by.account, device, at.time_ms, EPOCH_SUITE, self.content)
+        changes: list[Change] = [Appended(self.log, at.sequence, [committed])]
+        return Begun(at.sequence), changes
+
+
+class WantBoxes(Command[Member], frozen=True):
+    """What was given does not open, or nothing was: helpers' boxes are dropped, and others are asked for one."""
+
+    log: LogId
+    scope: bytes
+    epoch_ids: tuple[bytes, ...]
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[Member]:
+        state = by.context.groups.at(transaction)
+        member = _member(transaction, by, state)
+        if member is None:
+            raise _not_in_group()
+        groups = transaction.groups
+        if self.log:
+            _scope(transaction, by, self.log, self.scope)
+            groups.drop_boxes_of_helpers(RecipientKind.ACCOUNT, member.account_id, self.scope, self.epoch_ids)
+        else:
+            groups.drop_boxes_of_helpers(FOR_DEVICE, member.device_id, member.account_id, self.epoch_ids)
+        return member, ()
+
+
+def find_boxes(view: View, by: Authority, scope: bytes, epoch_ids: tuple[bytes, ...], shown: bytes | None) -> list[Box]:
+    """Those for the asker: for its account, for this device, and for the invite whose `shown` it knows."""
+    state = by.context.groups.at(view)
+    member = _member(view, by, state)
+    found: list[Box] = []
+    if member is not None:
+        found += view.groups.boxes(RecipientKind.ACCOUNT, member.account_id, scope, epoch_ids)
+        found += view.groups.boxes(FOR_DEVICE, member.device_id, scope, epoch_ids)
+    invite = None if shown is None else view.invites.by_token_hash(invite_token_hash(shown))
+    if invite is not None and invite.invite_id is not None:
+        found += view.groups.boxes(RecipientKind.INVITE, invite.invite_id, scope, epoch_ids)
+    return found
+
+
+def _member(view: View, by: Authority, state: GroupState) -> Member | None:
+    device = view.accounts.device(by.actor.device)
+    return None if device is None else state.member_by_link(device.fingerprint)
+
+
+def _scope(view: View, by: Authority, log: LogId, named: bytes | None) -> Scope:
+    """Of a log in which epochs' statements lie."""
+    scope = None if view.rooms.by_log(log) is not None else by.context.groups.scope_of(view, log)
+    if scope is None or (named is not None and named != scope.id):
+        raise does_not_hold(Reason.SCOPE)
+    return scope
+
+
+def _not_in_group() -> RequestRefused:
+    return RequestRefused(RefusalCode.NOT_ALLOWED, "This device is not in the group yet.")

@@ -1,0 +1,115 @@
+"""Owns what the chain of the group says where the database stands: remembered by its head, or read anew from its log.
+
+The rules are `proto/chain`, which every client runs too. A state never changes, so any thread that asks may keep it;
+only the one that writes makes the next one out of the newest.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lanline.model.accounts import AccountId
+from lanline.model.groups import ChainHead
+from lanline.model.logs import LogId
+from lanline.model.rooms import Access
+from lanline.proto.chain.rules import follow
+from lanline.proto.chain.scopes import Scope, group_scope, pair_scope
+from lanline.proto.chain.state import Chain
+from lanline.storage.api import View
+
+KEY_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "epoch/1", "said/1"
+_KEPT = 64
+_READ_AT_ONCE = 1000
+
+
+class Member(NamedTuple):
+    """Who a link is by the chain."""
+
+    account_id: bytes
+    device_id: bytes
+
+
+class GroupState:
+    """The chain at one head, and whose link is whose."""
+
+    __slots__ = ("_by_link", "chain", "log")
+
+    def __init__(self, log: LogId, chain: Chain) -> None:
+        self.log = log
+        self.chain = chain
+        self._by_link: dict[bytes, Member] | None = None
+
+    @property
+    def is_founded(self) -> bool:
+        return self.chain.height > 0
+
+    def member_by_link(self, fingerprint: bytes) -> Member | None:
+        """By the key of a link: a live device of a member."""
+        if self._by_link is None:
+            chain = self.chain
+            live = (each for account in chain.names.values() for each in chain.accounts[account].devices)
+            self._by_link = {
+                chain.devices[each].link_fingerprint: Member(chain.devices[each].account, each) for each in live
+            }
+        return self._by_link.get(fingerprint)
+
+    def member_of(self, view: View, account: AccountId) -> bytes | None:
+        """Who an account of the server is in the group, by any of its devices that the chain has."""
+        for device in view.accounts.devices(account):
+            member = self.member_by_link(device.fingerprint)
+            if member is not None:
+                return member.account_id
+        return None
+
+    def account_of(self, view: View, account_id: bytes) -> AccountId | None:
+        """The other way round."""
+        for each in self.chain.accounts[account_id].devices:
+            device = view.accounts.device_by_fingerprint(self.chain.devices[each].link_fingerprint)
+            if device is not None:
+                return device.account
+        return None
+
+
+class GroupStates:
+    def __init__(self) -> None:
+        self._known: dict[bytes, GroupState] = {}
+
+    def at(self, view: View) -> GroupState:
+        """Of this view or transaction. With nothing founded, an empty chain."""
+        stands = view.groups.chain()
+        if stands is None:
+            return _NOTHING
+        return self._known.get(stands.head) or self.keep(_replayed(view, stands))
+
+    def keep(self, state: GroupState) -> GroupState:
+        while len(self._known) >= _KEPT:
+            self._known.pop(next(iter(self._known)), None)
+        self._known[state.chain.head] = state
+        return state
+
+    def scope_of(self, view: View, log: LogId) -> Scope | None:
+        """None: nothing sealed can be said there."""
+        state = self.at(view)
+        if not state.is_founded:
+            return None
+        room = view.rooms.by_log(log)
+        if log == state.log or (room is not None and room.access is Access.OPEN):
+            return group_scope(state.chain)
+        direct = view.rooms.direct(log)
+        one = None if direct is None else state.member_of(view, direct.lower)
+        other = None if direct is None else state.member_of(view, direct.higher)
+        return None if one is None or other is None else pair_scope(state.chain, one, other)
+
+
+def _replayed(view: View, stands: ChainHead) -> GroupState:
+    chain, after = Chain(), 0
+    while items := view.logs.after(stands.log, after, _READ_AT_ONCE):
+        after = items[-1].sequence
+        for each in items:
+            if each.suite != EPOCH_SUITE:
+                chain, _ = follow(chain, each.suite, each.content)
+    assert (chain.height, chain.head) == (stands.height, stands.head), "the chain's row does not fit its log"
+    return GroupState(stands.log, chain)
+
+
+_NOTHING = GroupState(LogId(0), Chain())

@@ -1,0 +1,236 @@
+"""Owns how entries of the chain are taken: on its head only, those that hold, from whom they may come.
+
+In the transaction that appends, and with it go what the server itself keeps of the same: admins, bans, invites.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from lanline.core import accounts
+from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
+from lanline.core.commands import Authority, Command, Decision
+from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.model.groups import EntryRequest
+from lanline.model.invites import Invite
+from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
+from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request
+from lanline.proto.chain.reasons import Reason
+from lanline.storage.api import Transaction, View
+
+_MAX_ASKEW_MS = 5 * 60 * 1000
+_MAX_UNNAMED_KEYS = 128
+_MAX_REQUESTS = 100
+BOXES_WAIT_MS = 10 * 60 * 1000
+_KEYS_WAIT_MS = 3600 * 1000
+_REQUESTS_WAIT_MS = 30 * 24 * 3600 * 1000
+
+
+class KeyPlace(NamedTuple):
+    log: LogId
+    sequence: int
+    height: int
+
+
+class PutKeys(Command[None], frozen=True):
+    """Sealing keys, before the entry or the request that names their hashes."""
+
+    keys: dict[bytes, bytes]
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_person()
+        now_ms = by.context.now_ms
+        transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
+        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
+        transaction.groups.put_keys(self.keys, by.account, now_ms)
+        return None, ()
+
+
+class AppendKey(Command[KeyPlace], frozen=True):
+    content: bytes
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[KeyPlace]:
+        place, _, changes = _take(transaction, by, self.content)
+        return place, changes
+
+
+class MakeGroupInvite(Command[KeyPlace], frozen=True):
+    """The entry, and what its bearer will show: both or neither."""
+
+    content: bytes
+    shown_hash: bytes
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[KeyPlace]:
+        place, offer, changes = _take(transaction, by, self.content)
+        if offer is None:  # it stands since before: the answer to it was lost
+            return place, changes
+        made = offer.invite
+        if made is None:
+            raise RequestRefused(RefusalCode.INVALID, "The entry makes no invite.")
+        now_ms = by.context.now_ms
+        transaction.invites.add(
+            Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
+        )
+        return place, changes
+
+
+def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyPlace, Offer | None, list[Change]]:
+    """Without an offer: it stands there already."""
+    by.check_person()
+    state = by.context.groups.at(transaction)
+    entry_id = hashlib.sha256(content).digest()[:ENTRY_ID_BYTES]
+    stands = transaction.logs.find(state.log, by.account, entry_id)
+    if stands is not None:
+        return KeyPlace(state.log, stands.sequence, 0), None, []
+    offer = judge_offer(state.chain, content)
+    if isinstance(offer, Reason):
+        raise does_not_hold(offer)
+    _check_author(transaction, by, state, offer)
+    _check_keys(transaction, offer.keys)
+    log = state.log if state.is_founded else transaction.groups.found()
+    device, now_ms = by.actor.device, by.context.now_ms
+    entry = NewEntry(log, entry_id, by.account, device, now_ms, KEY_SUITE, content)
+    [at] = transaction.logs.append([entry])
+    transaction.groups.move_chain(offer.chain.height, offer.chain.head)
+    after = by.context.groups.keep(GroupState(log, offer.chain))
+    changes: list[Change] = _follow_up(transaction, by, state, after)
+    committed = Entry(log, at.sequence, entry_id, by.account, device, at.time_ms, KEY_SUITE, content)
+    changes += [Appended(log, at.sequence, [committed]), ChainGrew(after)]
+    return KeyPlace(log, at.sequence, offer.chain.height), offer, changes
+
+
+def does_not_hold(reason: Reason) -> RequestRefused:
+    if reason is Reason.PLACE:
+        text = "Somebody else has changed the group meanwhile. Look at what it is now."
+        return RequestRefused(RefusalCode.STALE_CHAIN, text)
+    return RequestRefused(RefusalCode.INVALID, f"The server does not take this entry: {reason.value}.")
+
+
+def _check_author(transaction: Transaction, by: Authority, state: GroupState, offer: Offer) -> None:
+    if abs(offer.time_ms - by.context.now_ms) > _MAX_ASKEW_MS:
+        text = "The clock of this device is more than five minutes off that of the server. Set it, and try again."
+        raise RequestRefused(RefusalCode.INVALID, text)
+    if offer.coming is Coming.FOUNDS and not by.is_admin:
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an admin of this server founds its group.")
+    if not offer.new_link:
+        return
+    device = transaction.accounts.device_by_fingerprint(offer.new_link)
+    comes_itself = offer.coming in {Coming.FOUNDS, Coming.JOINS}
+    if device is None or device.is_revoked or (comes_itself and device.id != by.actor.device):
+        raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "The device that comes in has not signed in here itself.")
+    if offer.coming is Coming.DEVICE:
+        if device.account != by.account:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "The new device has signed in as somebody else.")
+        return
+    _check_newcomer(transaction, state, device.account, offer.name)
+
+
+def _check_newcomer(view: View, state: GroupState, account: AccountId, name: str) -> None:
+    """The server's account has the letters of its name checked, and nobody is in the group twice."""
+    found = view.accounts.by_id(account)
+    if found is None or found.name != name:
+        raise RequestRefused(RefusalCode.INVALID, "In the group one has the same name as on the server.")
+    if state.member_of(view, account) is not None:
+        raise RequestRefused(RefusalCode.INVALID, f"{name} is in the group already.")
+
+
+def _check_keys(transaction: Transaction, keys: tuple[bytes, ...]) -> None:
+    if len(transaction.groups.keys(keys)) < len(set(keys)):
+        raise RequestRefused(RefusalCode.NOT_FOUND, "The sealing keys that are named have not come.")
+    transaction.groups.name_keys(keys)
+
+
+# What the server itself keeps of the same.
+
+
+def _follow_up(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
+    """Whoever rules the group rules the server, and who has ended there does not come back here."""
+    changes: list[Change] = []
+    for account_id in after.chain.admins - before.chain.admins:
+        account = after.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_admin=True)
+    for account_id in before.chain.admins - after.chain.admins:
+        account = before.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_admin=False)
+    gone = set(before.chain.names.values()) - set(after.chain.names.values())
+    for account_id in gone:
+        account = before.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_banned=True)
+    for account_id in set(after.chain.names.values()) - set(before.chain.names.values()):
+        account = after.account_of(transaction, account_id)
+        if account is not None:
+            transaction.groups.drop_request(account)
+    lost = invites_lost(before.chain, after.chain)
+    if lost:
+        transaction.invites.drop_of_group(lost)
+    return changes
+
+
+def _set(transaction: Transaction, by: Authority, account: AccountId, **flags: bool) -> list[Change]:
+    found = transaction.accounts.by_id(account)
+    assert found is not None
+    changed = msgspec.structs.replace(found, **flags)
+    if changed == found:
+        return []
+    _, changes = accounts.alter(transaction, by, found, changed, "you are not in the group any more")
+    return list(changes)
+
+
+# Asking to be let in.
+
+
+class LeaveRequest(Command[None], frozen=True):
+    joiner: bytes
+    signature: bytes
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_person()
+        state = by.context.groups.at(transaction)
+        asking = judge_request(state.chain, self.joiner, self.signature)
+        if not state.is_founded or isinstance(asking, Reason):
+            raise does_not_hold(asking if isinstance(asking, Reason) else Reason.GROUP)
+        device = transaction.accounts.device(by.actor.device)
+        if device is None or device.fingerprint != asking.new_link:
+            raise RequestRefused(RefusalCode.INVALID, "The request is of another device.")
+        _check_newcomer(transaction, state, by.account, asking.name)
+        now_ms = by.context.now_ms
+        transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
+        waiting = [each.account for each in transaction.groups.requests()]
+        if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
+        _check_keys(transaction, asking.keys)
+        request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
+        transaction.groups.put_request(request)
+        return None, (RequestLeft(request),)
+
+
+class RefuseRequest(Command[None], frozen=True):
+    account: AccountId
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        by.check_admin()
+        transaction.groups.drop_request(self.account)
+        return None, ()
+
+
+def list_requests(view: View, by: Authority) -> list[EntryRequest]:
+    by.check_admin()
+    oldest_ms = by.context.now_ms - _REQUESTS_WAIT_MS
+    return [each for each in view.groups.requests() if each.left_ms >= oldest_ms]

@@ -1,0 +1,80 @@
+"""Owns how people step into and out of rooms: what is written and told, and the invitations that end with a right.
+
+Not who may ask for it, which `rooms` owns.
+"""
+
+from __future__ import annotations
+
+from lanline.core.changes import Cursors, MemberStepped
+from lanline.core.commands import Authority
+from lanline.model.accounts import AccountId
+from lanline.model.rooms import Access, Membership, Role, Room, Standing
+from lanline.storage.api import Transaction, View
+
+
+def put(
+    transaction: Transaction, room: Room, before: Membership | None, after: Membership, by: Authority
+) -> MemberStepped:
+    transaction.rooms.put_membership(after)
+    return stepped(transaction, room, before, after, by)
+
+
+def let_go(transaction: Transaction, room: Room, before: Membership, by: Authority) -> MemberStepped:
+    """Who is muted stays so, and does not come back with a voice by leaving; an open room lets everybody back."""
+    if before.is_muted and room.access is Access.OPEN:
+        after = Membership(room.log, before.account, Role.MEMBER, Standing.INVITED, is_muted=True)
+        return put(transaction, room, before, after, by)
+    transaction.rooms.drop_membership(room.log, before.account)
+    return stepped(transaction, room, before, None, by)
+
+
+def stepped(
+    view: View,
+    room: Room,
+    before: Membership | None,
+    after: Membership | None,
+    by: Authority,
+    account: AccountId | None = None,
+) -> MemberStepped:
+    stands = after or before
+    number = stands.account if stands is not None else account
+    assert number is not None
+    cursors: Cursors = {}
+    if after is not None and after.may_read:
+        cursors = {each.id: view.logs.cursor(room.log, each.id) for each in view.accounts.devices(number)}
+    return MemberStepped(room, number, before, after, by.account, cursors)
+
+
+def may_rule(view: View, member: Membership) -> bool:
+    """Who is banned from the server is in its rooms still, and comes back to them when the ban is lifted."""
+    account = view.accounts.by_id(member.account)
+    return account is not None and not account.is_banned
+
+
+def may_join(view: View, room: Room, before: Membership | None) -> bool:
+    if before is not None and before.is_banned:
+        return False
+    if room.access is Access.OPEN:
+        return True
+    return before is not None and is_invited(view, room, before)
+
+
+def is_invited(view: View, room: Room, member: Membership) -> bool:
+    """By somebody who may still invite people."""
+    return member.invited_by is not None and _is_host(view, room, member.invited_by)
+
+
+def _is_host(view: View, room: Room, account: AccountId) -> bool:
+    """An invitation is worth what its maker may do when it is used."""
+    host = view.rooms.membership(room.log, account)
+    return host is not None and host.may_invite(room) and may_rule(view, host)
+
+
+def end_invitations(transaction: Transaction, host: AccountId, by: Authority) -> list[MemberStepped]:
+    """To those rooms to which this account may invite nobody any more."""
+    ended: list[MemberStepped] = []
+    for each in transaction.rooms.invitations(host):
+        room = transaction.rooms.by_log(each.log)
+        if room is not None and not _is_host(transaction, room, host):
+            ended.append(let_go(transaction, room, each, by))
+    return ended

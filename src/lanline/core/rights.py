@@ -1,0 +1,106 @@
+"""Owns whether an entry may be appended, as its transaction finds it: rights, quota, the epoch it is sealed under.
+
+What was found holds until a right changes; who keeps it is `appends`.
+"""
+
+from __future__ import annotations
+
+from lanline.core.commands import check_still_known, unknown_conversation
+from lanline.core.groupstate import SAID_SUITE, GroupStates
+from lanline.core.refusals import stale_keys
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId, DeviceId
+from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
+from lanline.proto.chain.epochs import is_fresh
+from lanline.proto.chain.offers import said_under
+from lanline.storage.api import Transaction
+
+Key = tuple[LogId, AccountId, DeviceId, bytes]
+"""With the beginning of what is sealed, which names an epoch and a device; empty for what is not."""
+_SAID_UNDER_BYTES = 33
+_MAX_KEYS = 100_000
+
+
+def key_of(entry: NewEntry) -> Key:
+    under = entry.content[:_SAID_UNDER_BYTES] if entry.suite == SAID_SUITE else b""
+    return entry.log, entry.account, entry.device, under
+
+
+class Rights:
+    """Who may append where, and how much more each account may write."""
+
+    __slots__ = ("keys", "left_bytes")
+
+    def __init__(self) -> None:
+        self.keys: set[Key] = set()
+        self.left_bytes: dict[AccountId, int] = {}
+
+    def add(self, other: Rights) -> None:
+        if len(self.keys) > _MAX_KEYS:
+            self.keys.clear()
+            self.left_bytes.clear()
+        self.keys |= other.keys
+        self.left_bytes |= other.left_bytes
+
+
+class Judge:
+    """Of one batch: each author in a log is looked up once."""
+
+    def __init__(self, transaction: Transaction, quota_bytes: int, groups: GroupStates) -> None:
+        self._transaction = transaction
+        self._groups = groups
+        self._quota_bytes = quota_bytes
+        self._refusals: dict[Key, RequestRefused | None] = {}
+        self._left_bytes: dict[AccountId, int] = {}
+        self.found = Rights()
+
+    def refusal(self, entry: NewEntry) -> RequestRefused | None:
+        key = key_of(entry)
+        if key not in self._refusals:
+            self._refusals[key] = self._look(entry)
+            if self._refusals[key] is None:
+                self.found.keys.add(key)
+        why = self._refusals[key]
+        if why is not None:
+            return why
+        left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES
+        if left_bytes < 0:
+            text = f"You have written {self._quota_bytes // 1024**2} MB on this server, all that you may."
+            return RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"{text} Ask its admin.")
+        self._left_bytes[entry.account] = left_bytes
+        return None
+
+    def _look(self, entry: NewEntry) -> RequestRefused | None:
+        view, log, account = self._transaction, entry.log, entry.account
+        if account == 0:  # the operator, who is in no conversation
+            return unknown_conversation()
+        try:
+            check_still_known(view, account, entry.device)
+        except RequestRefused as why:
+            return why
+        if account not in self._left_bytes:
+            left_bytes = self._quota_bytes - view.accounts.message_bytes(account)
+            self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
+        member = view.rooms.membership(log, account)
+        if member is None:
+            direct = view.rooms.direct(log)
+            if direct is None or account not in (direct.lower, direct.higher):
+                return unknown_conversation()
+        elif not member.may_read:
+            return unknown_conversation()
+        elif not member.may_speak:
+            return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+        return self._look_at_seal(entry) if entry.suite == SAID_SUITE else None
+
+    def _look_at_seal(self, entry: NewEntry) -> RequestRefused | None:
+        """That it is under an epoch that may still be used, by the device that sends it."""
+        view, under = self._transaction, said_under(entry.content)
+        scope, device = self._groups.scope_of(view, entry.log), view.accounts.device(entry.device)
+        if under is None or scope is None or device is None:
+            return RequestRefused(RefusalCode.INVALID, "Nothing can be sealed in this way here.")
+        epoch_id, device_id = under
+        member = self._groups.at(view).member_by_link(device.fingerprint)
+        if member is None or member.device_id != device_id:
+            return RequestRefused(RefusalCode.NOT_ALLOWED, "It is sealed by another device than sends it.")
+        height = view.groups.epoch_height(scope.id, epoch_id)
+        return None if height is not None and is_fresh(height, scope.last_loss) else stale_keys()

@@ -1,0 +1,297 @@
+"""Owns what clients ask of the group's chain, its keys and boxes, and who is asked for a box that somebody lacks.
+
+Not the rules: `core/keyentries`, `core/boxes`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from functools import partial
+
+import msgspec
+
+from lanline.clock import Clock
+from lanline.core import boxes, keyentries
+from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
+from lanline.core.commands import Authority
+from lanline.core.core import Core
+from lanline.core.groupstate import GroupState, Member
+from lanline.core.limits import Buckets
+from lanline.core.refusals import slow_down
+from lanline.crypto.groups.keys import box_info, seal_box
+from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
+from lanline.gateways.lanline.session import Handler, Session
+from lanline.model.accounts import AccountId
+from lanline.model.groups import FOR_DEVICE, Box, EntryRequest
+from lanline.model.logs import LogId
+from lanline.storage.api import View
+from lanline.wire.chat import groups as wire
+from lanline.wire.chat.answers import Done
+from lanline.wire.chat.messages import ServerMessage
+
+_ASKED_FOR_S = 3.0
+_MAX_ASKED = 20
+"""Members, one after the other, for one box."""
+_MAX_WANTS = 1000
+_EPOCHS_PER_S, _EPOCHS_BURST = 1.0, 60
+_KEYS_PER_S, _KEYS_BURST = 1 / 3, 20
+_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST = 1.0, 500
+_NO_BYTES = bytes(32)
+
+
+class _Want(msgspec.Struct, eq=False):
+    """Boxes that one account lacks, and whom to ask next."""
+
+    message: wire.BoxWanted
+    asker: AccountId
+    missing: set[bytes]
+    helpers: deque[Session]
+
+
+class Groups:
+    def __init__(self, core: Core, clock: Clock) -> None:
+        self._core = core
+        self._clock = clock
+        self._asked: dict[Session, None] = {}
+        """Those that know of groups: the others are older programs."""
+        self._wants: list[_Want] = []
+        self._want_pace: Buckets[AccountId] = Buckets(_EPOCHS_PER_S, _EPOCHS_BURST)
+        self._key_pace: Buckets[AccountId] = Buckets(_KEYS_PER_S, _KEYS_BURST)
+        self._admins_key_pace: Buckets[AccountId] = Buckets(_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST)
+        self.state: GroupState | None = None
+        """As it was told of; None: nothing is founded."""
+
+    def load(self, state: GroupState) -> None:
+        self.state = state if state.is_founded else None
+
+    def forget(self, session: Session) -> None:
+        self._asked.pop(session, None)
+
+    def handlers(self) -> dict[type, Handler]:
+        return {
+            wire.AskGroup: self._ask_group,
+            wire.AppendKey: self._append_key,
+            wire.MakeGroupInvite: self._make_invite,
+            wire.PutKeys: self._put_keys,
+            wire.GetKeys: self._get_keys,
+            wire.PutBoxes: self._put_boxes,
+            wire.GetBoxes: self._get_boxes,
+            wire.WantBoxes: self._want_boxes,
+            wire.BeginEpoch: self._begin_epoch,
+            wire.GiveUp: self._give_up,
+            wire.LeaveRequest: self._leave_request,
+            wire.ListRequests: self._list_requests,
+            wire.RefuseRequest: self._refuse_request,
+        }
+
+    # The chain.
+
+    def _ask_group(self, session: Session, message: wire.AskGroup) -> None:
+        session.check_reads()
+        self._core.check_pace(session.actor)
+        self._asked[session] = None
+        session.send(self._described(message.request))
+
+    def _described(self, request: int) -> wire.GroupIs:
+        state = self.state
+        if state is None:
+            return wire.GroupIs(request, 0, 0, 0, _NO_BYTES)
+        conversation = self._core.conversations.get(state.log)
+        assert conversation is not None
+        return wire.GroupIs(request, state.log, conversation.head, state.chain.height, state.chain.head)
+
+    def note_grown(self, change: ChainGrew) -> None:
+        is_new, self.state = self.state is None, change.state
+        if is_new:
+            for session in self._asked:
+                session.send(self._described(0))
+
+    def _append_key(self, session: Session, message: wire.AppendKey) -> None:
+        self._check_key_pace(session)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, keyentries.AppendKey(message.content)),
+            partial(_send_taken, session, message.request),
+        )
+
+    def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
+        self._check_key_pace(session)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, keyentries.MakeGroupInvite(message.content, message.shown_hash)),
+            partial(_send_taken, session, message.request),
+        )
+
+    def _check_key_pace(self, session: Session) -> None:
+        account, now = session.actor.account, self._clock.now()
+        pace = self._admins_key_pace if self._core.accounts.is_admin(account) else self._key_pace
+        wait_s = pace.take(account, now)
+        if wait_s:
+            raise slow_down(wait_s)
+
+    # Keys and boxes.
+
+    def _put_keys(self, session: Session, message: wire.PutKeys) -> None:
+        keys = {hashlib.sha256(key).digest(): key for key in message.keys}
+        self._core.check_pace(session.actor)
+        for key in message.keys:
+            _check_sealable(key)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, keyentries.PutKeys(keys)),
+            lambda _: session.send(Done(message.request)),
+        )
+
+    def _get_keys(self, session: Session, message: wire.GetKeys) -> None:
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, lambda view, _: view.groups.keys(message.hashes)),
+            lambda found: session.send_bulk(wire.Keys(message.request, tuple(found.values()))),
+        )
+
+    def _put_boxes(self, session: Session, message: wire.PutBoxes) -> None:
+        given = tuple(boxes.NewBox(each.kind, each.recipient, each.generation, each.data) for each in message.boxes)
+        command = boxes.PutBoxes(LogId(message.log), message.scope, message.epoch_id, given)
+        size_bytes = sum(len(each.data) for each in given)
+        session.put_blob(
+            message.request,
+            size_bytes,
+            lambda: self._core.do(session.actor, command),
+            lambda _: session.send(Done(message.request)),
+        )
+
+    def _get_boxes(self, session: Session, message: wire.GetBoxes) -> None:
+        def answer(found: list[Box]) -> None:
+            given = tuple(wire.FoundBox(each.epoch_id, each.kind, each.generation, each.data) for each in found)
+            session.send_bulk(wire.Boxes(message.request, given))
+
+        def look(view: View, by: Authority) -> list[Box]:
+            return boxes.find_boxes(view, by, message.scope, message.epoch_ids, message.shown)
+
+        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
+
+    def _begin_epoch(self, session: Session, message: wire.BeginEpoch) -> None:
+        def answer(outcome: boxes.Begun | boxes.Lacking) -> None:
+            if isinstance(outcome, boxes.Begun):
+                session.send(wire.EpochBegun(message.request, outcome.sequence))
+                return
+            readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
+            session.send(wire.ReadersLacking(message.request, readers))
+
+        self._check_key_pace(session)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, boxes.BeginEpoch(LogId(message.log), message.content)),
+            answer,
+        )
+
+    def _give_up(self, session: Session, message: wire.GiveUp) -> None:
+        session.count_excess()
+        if session.author is not None:
+            self._core.appends.give_up(session.author, message.entry_id)
+
+    # Who lacks a box.
+
+    def _want_boxes(self, session: Session, message: wire.WantBoxes) -> None:
+        account, now = session.actor.account, self._clock.now()
+        for _ in message.epoch_ids:
+            wait_s = self._want_pace.take(account, now)
+            if wait_s:
+                raise slow_down(wait_s)
+        command = boxes.WantBoxes(LogId(message.log), message.scope, message.epoch_ids)
+
+        def answer(member: Member) -> None:
+            session.send(Done(message.request))
+            self._ask_helpers(session, message, member)
+
+        session.command(message.request, lambda: self._core.do(session.actor, command), answer)
+
+    def _ask_helpers(self, session: Session, message: wire.WantBoxes, member: Member) -> None:
+        kind, recipient = (1, member.account_id) if message.log else (FOR_DEVICE, member.device_id)
+        asked = wire.BoxWanted(message.log, message.scope, message.epoch_ids, kind, recipient)
+        helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
+        while len(helpers) > _MAX_ASKED:
+            helpers.pop()
+        if len(self._wants) < _MAX_WANTS:
+            want = _Want(asked, session.actor.account, set(message.epoch_ids), helpers)
+            self._wants.append(want)
+            self._ask_next(want)
+
+    def _may_help(self, helper: Session, message: wire.WantBoxes, asker: Session) -> bool:
+        """A seed comes from another device of the same account only."""
+        if not helper.is_signed_in or (not message.log and helper.actor.account != asker.actor.account):
+            return False
+        return self.state is not None and self.state.member_by_link(helper.link.peer_fingerprint) is not None
+
+    def _ask_next(self, want: _Want) -> None:
+        if want not in self._wants:
+            return
+        while want.helpers and not want.helpers[0].is_signed_in:
+            want.helpers.popleft()
+        if not want.helpers:
+            self._wants.remove(want)
+            return
+        helper = want.helpers.popleft()
+        helper.send(msgspec.structs.replace(want.message, epoch_ids=tuple(sorted(want.missing))))
+        self._clock.call_later(_ASKED_FOR_S, lambda: self._ask_next(want))
+
+    def note_given(self, change: BoxesGiven) -> None:
+        for want in list(self._wants):
+            message = want.message
+            if message.scope == change.scope and message.recipient in change.recipients:
+                want.missing.discard(change.epoch_id)
+                if not want.missing:
+                    self._wants.remove(want)
+                self._tell(want.asker, wire.BoxGiven(change.scope, change.epoch_id))
+
+    def _tell(self, account: AccountId, message: ServerMessage) -> None:
+        for session in self._asked:
+            if session.is_signed_in and session.actor.account == account:
+                session.send(message)
+
+    # Asking to be let in.
+
+    def _leave_request(self, session: Session, message: wire.LeaveRequest) -> None:
+        command = keyentries.LeaveRequest(message.joiner, message.signature)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, command),
+            lambda _: session.send(Done(message.request)),
+        )
+
+    def _list_requests(self, session: Session, message: wire.ListRequests) -> None:
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, keyentries.list_requests),
+            lambda found: session.send(wire.Requests(message.request, tuple(map(_waiting, found)))),
+        )
+
+    def _refuse_request(self, session: Session, message: wire.RefuseRequest) -> None:
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, keyentries.RefuseRequest(AccountId(message.account))),
+            lambda _: session.send(Done(message.request)),
+        )
+
+    def note_request(self, change: RequestLeft) -> None:
+        message = wire.RequestCame(_waiting(change.request))
+        for session in self._asked:
+            if session.is_signed_in and self._core.accounts.is_admin(session.actor.account):
+                session.send(message)
+
+
+def _waiting(request: EntryRequest) -> wire.WaitingRequest:
+    return wire.WaitingRequest(request.account, request.joiner, request.signature, request.left_ms)
+
+
+def _send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
+    session.send(wire.KeyTaken(request, place.log, place.sequence))
+
+
+def _check_sealable(key: bytes) -> None:
+    """On trial: some keys load, and fail only when something is sealed to them."""
+    try:
+        seal_box(key, box_info(_NO_BYTES, _NO_BYTES, 1, _NO_BYTES, 1), _NO_BYTES)
+    except MalformedPacket as cause:
+        raise RequestRefused(RefusalCode.INVALID, "Nothing can be sealed to a key that was brought.") from cause

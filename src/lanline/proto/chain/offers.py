@@ -1,0 +1,142 @@
+"""Owns what the server looks at, besides the rules, before it takes an entry or a request. Not pace, and no table.
+
+What is found here are facts for the server's own rules: whose link this has to be, which keys have to be there.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from lanline.crypto.groups import ids
+from lanline.crypto.groups.keys import is_good_sign_key, verify
+from lanline.errors import MalformedPacket
+from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
+from lanline.proto.chain.rules import follow, read
+from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
+from lanline.wire.sealing import entries
+from lanline.wire.sealing.entries import KEY_SUITE
+from lanline.wire.sealing.said import split_said
+
+
+class Coming(IntEnum):
+    """How somebody, or some device, gets in by an entry."""
+
+    NOBODY = 0
+    FOUNDS = 1
+    JOINS = 2
+    IS_ADMITTED = 3
+    DEVICE = 4
+
+
+class NewInvite(NamedTuple):
+    id: bytes
+    uses: int
+    until_ms: int
+    grants_admin: bool
+
+
+class Offer(NamedTuple):
+    """An entry that holds, on this head."""
+
+    chain: Chain
+    """After it."""
+    time_ms: int
+    coming: Coming
+    name: str
+    """Of who founds, joins or is admitted."""
+    new_link: bytes
+    """The fingerprint of the link key of the device that comes; empty where none does, or a recovery key."""
+    keys: tuple[bytes, ...]
+    """The hashes of the sealing keys that it names."""
+    invite: NewInvite | None
+    """That it makes."""
+
+
+def judge_offer(chain: Chain, content: bytes) -> Offer | Reason:
+    """PLACE: it is not made for this head, which may be all that is wrong with it."""
+    try:
+        signed = read(entries.decode_entry, content)
+        body = read(entries.decode_people_body, signed.body)
+        require((body.height, body.on) == (chain.height + 1, chain.head), Reason.PLACE)
+        changed, reason = follow(chain, KEY_SUITE, content)
+        if reason is not None:
+            return reason
+        require(changed.level <= KNOWN_LEVEL, Reason.PROGRAM_TOO_OLD)
+        return _offer(changed, body)
+    except DoesNotHoldError as failure:
+        return failure.reason
+
+
+def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
+    coming, name, new_link = Coming.NOBODY, "", b""
+    keys: tuple[bytes, ...] = ()
+    invite: NewInvite | None = None
+    if isinstance(body, entries.Found | entries.Join | entries.Admit):
+        joiner = read(entries.decode_joiner, body.joiner)
+        coming = _COMING[type(body)]
+        name, new_link, keys = joiner.name.decode(), joiner.link_fingerprint, (joiner.seal_hash, joiner.generation_hash)
+    elif isinstance(body, entries.AddDevice):
+        device = read(entries.decode_device, body.device)
+        keys = (device.seal_hash,)
+        if body.kind is entries.DeviceKind.DEVICE:
+            coming, new_link = Coming.DEVICE, device.link_fingerprint
+    elif isinstance(body, entries.Turn):
+        keys = (body.seal_hash,)
+    elif isinstance(body, entries.MakeInvite):
+        keys = (body.seal_hash,)
+        is_admin = body.role is entries.Role.ADMIN
+        invite = NewInvite(ids.invite_id_of(body.verify_key), body.uses, body.until_ms, is_admin)
+    return Offer(chain, body.time_ms, coming, name, new_link, keys, invite)
+
+
+_COMING: dict[type, Coming] = {
+    entries.Found: Coming.FOUNDS,
+    entries.Join: Coming.JOINS,
+    entries.Admit: Coming.IS_ADMITTED,
+}
+
+
+class Asking(NamedTuple):
+    """A request to be let in whose signature fits."""
+
+    account_id: bytes
+    name: str
+    new_link: bytes
+    keys: tuple[bytes, ...]
+
+
+def judge_request(chain: Chain, joiner_bytes: bytes, signature: bytes) -> Asking | Reason:
+    """Whether an `admit` of this could hold, now."""
+    try:
+        joiner = entries.decode_joiner(joiner_bytes)
+    except MalformedPacket:
+        return Reason.FORM
+    if not is_good_sign_key(joiner.sign_key):
+        return Reason.WEAK_KEY
+    if not verify(joiner.sign_key, signature, ids.REQUEST + chain.group_id + joiner_bytes):
+        return Reason.SIGNATURE
+    if ids.device_id_of(joiner.sign_key) in chain.devices:
+        return Reason.KNOWN_ID
+    if joiner.name in chain.names:
+        return Reason.NAME
+    keys = (joiner.seal_hash, joiner.generation_hash)
+    return Asking(ids.account_id_of(joiner.sign_key), joiner.name.decode(), joiner.link_fingerprint, keys)
+
+
+def invites_lost(before: Chain, after: Chain) -> list[bytes]:
+    """Those that ended by the newest entry in another way than by use."""
+    return [
+        invite_id
+        for invite_id, invite in after.invites.items()
+        if invite.until == after.height and invite.uses_left and before.invites[invite_id].until == NEVER
+    ]
+
+
+def said_under(content: bytes) -> tuple[bytes, bytes] | None:
+    """The epoch and the device that the header of sealed words names. None: it has no such header."""
+    try:
+        header, _ = split_said(content)
+    except MalformedPacket:
+        return None
+    return header.epoch_id, header.device_id

@@ -1,0 +1,159 @@
+"""The rows of the group's chain, of epochs, boxes, sealing keys, and of those who ask to be let in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import starmap
+from sqlite3 import Connection
+
+from lanline.model.accounts import AccountId
+from lanline.model.groups import Box, ChainHead, EntryRequest
+from lanline.model.logs import LogId, LogKind
+
+_STANDS = "SELECT 1 FROM epochs WHERE epochs.scope = boxes.scope AND epochs.epoch_id = boxes.epoch_id"
+_BOX = (
+    "SELECT boxes.scope, boxes.epoch_id, kind, recipient, generation, giver, data FROM boxes "
+    "LEFT JOIN epochs ON epochs.scope = boxes.scope AND epochs.epoch_id = boxes.epoch_id "
+    "WHERE kind = ? AND recipient = ? AND boxes.scope = ? AND boxes.epoch_id = ? AND (kind = 3 OR "
+    "author IS NOT NULL) ORDER BY author IS NOT giver, given_ms, giver"
+)
+_PUT_BOX = (
+    "INSERT OR REPLACE INTO boxes (scope, epoch_id, kind, recipient, generation, giver, data, given_ms) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_REQUEST = "SELECT account, joiner, signature, left_ms FROM entry_requests "
+
+
+class SqliteGroupsView:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def chain(self) -> ChainHead | None:
+        row = self._connection.execute("SELECT log, height, head FROM chains").fetchone()
+        return ChainHead(*row) if row else None
+
+    def epoch_height(self, scope: bytes, epoch_id: bytes) -> int | None:
+        found = self._connection.execute(
+            "SELECT height FROM epochs WHERE scope = ? AND epoch_id = ?", (scope, epoch_id)
+        )
+        row = found.fetchone()
+        return row[0] if row else None
+
+    def epoch_author(self, scope: bytes, epoch_id: bytes) -> AccountId | None:
+        found = self._connection.execute(
+            "SELECT author FROM epochs WHERE scope = ? AND epoch_id = ?", (scope, epoch_id)
+        )
+        row = found.fetchone()
+        return row[0] if row else None
+
+    def boxes_of(self, giver: AccountId) -> int:
+        count: int = self._connection.execute("SELECT count(*) FROM boxes WHERE giver = ?", (giver,)).fetchone()[0]
+        return count
+
+    def epoch_ids(self, scope: bytes) -> set[bytes]:
+        return {row[0] for row in self._connection.execute("SELECT epoch_id FROM epochs WHERE scope = ?", (scope,))}
+
+    def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
+        found = (self._connection.execute(_BOX, (kind, recipient, scope, epoch_id)) for epoch_id in epoch_ids)
+        return [box for rows in found for box in starmap(Box, rows)]
+
+    def recipients(self, giver: AccountId, scope: bytes, epoch_id: bytes) -> set[tuple[int, bytes, int]]:
+        found = self._connection.execute(
+            "SELECT kind, recipient, generation FROM boxes WHERE giver = ? AND scope = ? AND epoch_id = ?",
+            (giver, scope, epoch_id),
+        )
+        return set(found.fetchall())
+
+    def keys(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+        found = {}
+        for each in hashes:
+            row = self._connection.execute("SELECT data FROM seal_keys WHERE hash = ?", (each,)).fetchone()
+            if row:
+                found[each] = row[0]
+        return found
+
+    def unnamed_keys(self, putter: AccountId) -> int:
+        found = self._connection.execute("SELECT count(*) FROM seal_keys WHERE putter = ? AND NOT is_named", (putter,))
+        count: int = found.fetchone()[0]
+        return count
+
+    def request(self, account: AccountId) -> EntryRequest | None:
+        row = self._connection.execute(_REQUEST + "WHERE account = ?", (account,)).fetchone()
+        return EntryRequest(*row) if row else None
+
+    def requests(self) -> list[EntryRequest]:
+        return list(starmap(EntryRequest, self._connection.execute(_REQUEST + "ORDER BY left_ms, account")))
+
+
+class SqliteGroups(SqliteGroupsView):
+    def found(self) -> LogId:
+        added = self._connection.execute(
+            "INSERT INTO logs (kind, head) VALUES (?, 0) RETURNING id", (LogKind.CHAIN.value,)
+        )
+        log = LogId(added.fetchone()[0])
+        self._connection.execute("INSERT INTO chains (log, height, head) VALUES (?, 0, ?)", (log, bytes(32)))
+        return log
+
+    def move_chain(self, height: int, head: bytes) -> None:
+        self._connection.execute("UPDATE chains SET height = ?, head = ?", (height, head))
+
+    def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
+        self._connection.execute(
+            "INSERT INTO epochs (scope, epoch_id, height, author) VALUES (?, ?, ?, ?)",
+            (scope, epoch_id, height, author),
+        )
+        self._connection.execute(
+            "DELETE FROM boxes WHERE scope = ? AND epoch_id = ? AND giver <> ?", (scope, epoch_id, author)
+        )
+
+    def put_boxes(self, boxes: Sequence[Box], now_ms: int) -> None:
+        self._connection.executemany(
+            _PUT_BOX,
+            [
+                (each.scope, each.epoch_id, each.kind, each.recipient, each.generation, each.giver, each.data, now_ms)
+                for each in boxes
+            ],
+        )
+
+    def drop_waiting(self, giver: AccountId, scope: bytes, but: bytes) -> None:
+        self._connection.execute(
+            f"DELETE FROM boxes WHERE giver = ? AND scope = ? AND epoch_id <> ? AND NOT EXISTS ({_STANDS})",  # noqa: S608 -- our own words
+            (giver, scope, but),
+        )
+
+    def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None:
+        self._connection.executemany(
+            "DELETE FROM boxes WHERE kind = ? AND recipient = ? AND scope = ? AND epoch_id = ? AND giver <> "
+            "coalesce((SELECT author FROM epochs WHERE epochs.scope = boxes.scope AND "
+            "epochs.epoch_id = boxes.epoch_id), -1)",
+            [(kind, recipient, scope, epoch_id) for epoch_id in epoch_ids],
+        )
+
+    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int, requests_before_ms: int) -> None:
+        self._connection.execute(
+            f"DELETE FROM boxes WHERE given_ms < ? AND kind <> 3 AND NOT EXISTS ({_STANDS})",  # noqa: S608 -- our own words
+            (boxes_before_ms,),
+        )
+        self._connection.execute("DELETE FROM seal_keys WHERE put_ms < ? AND NOT is_named", (keys_before_ms,))
+        self._connection.execute("DELETE FROM entry_requests WHERE left_ms < ?", (requests_before_ms,))
+
+    def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None:
+        self._connection.executemany(
+            "INSERT INTO seal_keys (hash, data, putter, put_ms, is_named) VALUES (?, ?, ?, ?, FALSE) "
+            "ON CONFLICT (hash) DO UPDATE SET put_ms = excluded.put_ms",
+            [(each, data, putter, now_ms) for each, data in keys.items()],
+        )
+
+    def name_keys(self, hashes: Sequence[bytes]) -> None:
+        self._connection.executemany(
+            "UPDATE seal_keys SET is_named = TRUE WHERE hash = ?", [(each,) for each in hashes]
+        )
+
+    def put_request(self, request: EntryRequest) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO entry_requests (account, joiner, signature, left_ms) VALUES (?, ?, ?, ?)",
+            (request.account, request.joiner, request.signature, request.left_ms),
+        )
+
+    def drop_request(self, account: AccountId) -> None:
+        self._connection.execute("DELETE FROM entry_requests WHERE account = ?", (account,))
