@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,15 @@ import idle
 import latency
 import start
 import strangers
+import strangersvideo
 import video
 import videolatency
+import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
-from report import section_text, write_document, write_figures
+from report import known_figures, section_text, write_document, write_figures
 from section import Options, Section
 
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
@@ -50,9 +53,11 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
+    strangersvideo.NAME: strangersvideo.measure,
 }
-IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
+IN_A_USUAL_RUN = [name for name in PARTS if name not in {strangers.NAME, strangersvideo.NAME}]
 """A minute for each attack is as long as all the rest together."""
 FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -76,10 +81,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
         earlier=folder / FIGURES if wanted.add and folder is not None else None,
+        rows=wanted.rows,
     )
     facts = conditions(arguments)
     for name in wanted.only:
-        section = asyncio.run(PARTS[name](options))
+        known = known_figures(folder / FIGURES, name) if folder is not None else {}
+        section = asyncio.run(PARTS[name](replace(options, known=known)))
         print(section_text(section, facts), end="\n\n", flush=True)
         if folder is not None:
             _write(section, facts, folder)
@@ -97,7 +104,7 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
-        names = text.split(",")
+        names = text.split(";" if ";" in text or any("," in name for name in known) else ",")
         if unknown := set(names) - set(known):
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
         return names
@@ -111,10 +118,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
     parser.add_argument(
-        "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+        "--attacks",
+        type=_names((*strangers.ATTACKS, *strangersvideo.ATTACKS)),
+        default=(),
+        help="of strangers: names of rows of its table",
     )
     parser.add_argument(
         "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
+    )
+    parser.add_argument(
+        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

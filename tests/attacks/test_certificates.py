@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
-from attacks.certificates import attack, handshake_tcp, handshake_udp, self_signed_context
+from attacks.certificates import attack, chain_context, handshake_tcp, handshake_udp, self_signed_context
 from e2e.house import house
 
 
@@ -33,3 +33,6 @@ def test_chains_and_keys_of_other_kinds_are_taken_by_no_server(tmp_path: Path) -
             if is_taken
         ]
         assert taken == ["P-256", "P-256"]
+        beside = [chain_context(m, 3, ec.SECP256R1(), is_linked=False) for m in (SSL.DTLS_METHOD, SSL.TLS_METHOD)]
+        assert not handshake_udp(address, beside[0], Counter())
+        assert not handshake_tcp(address, beside[1], Counter())

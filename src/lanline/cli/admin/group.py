@@ -9,6 +9,7 @@ from lanline.cli.admin.keeping import backup, export, restore
 from lanline.cli.admin.people import ban, demote, devices, password, promote, unban, users
 from lanline.cli.admin.rooms import rooms
 from lanline.cli.admin.status import status
+from lanline.cli.admin.videos import videos
 
 app = typer.Typer(
     help="Run a server: its people, rooms, invites, figures, backups.",
@@ -18,3 +19,4 @@ app = typer.Typer(
 )
 for command in (users, ban, unban, promote, demote, password, devices, rooms, invites, status, backup, restore, export):
     app.command()(command)
+app.add_typer(videos, name="videos")

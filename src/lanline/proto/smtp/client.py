@@ -156,11 +156,12 @@ class SmtpClient:
         if self._is_complete:
             self._fail(self._uncertain("you interrupted it" if self._interrupted else "no answer came in time"))
         elif self._stage is Stage.GREETING:
-            text = f"{self._server} does not answer; it may be down, or a firewall is in the way."
-            self._fail(MailDeferred(f"{text} Nothing was sent; try again later, or keep it with --queue."))
+            self._put_off("does not answer; it may be down, or a firewall is in the way.")
         else:
-            text = f"{self._server} did not answer in time at {self._stage.value}."
-            self._fail(MailDeferred(f"{text} Nothing was sent; try again later."))
+            self._put_off(f"did not answer in time at {self._stage.value}.")
+
+    def _put_off(self, why: str) -> None:
+        self._fail(MailDeferred(f"{self._server} {why} Nothing was sent; try again later."))
 
     # What goes out
 

@@ -108,7 +108,7 @@ def play(work: Callable[[Scene, asyncio.Task[None]], Awaitable[None]], scene_of:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.004)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 0.004)
     monkeypatch.setattr(module, "UDP_AGAIN_S", 0.01)
 
 
