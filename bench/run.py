@@ -18,6 +18,7 @@ import chatcatchup
 import chatloss
 import chatmembers
 import fanout
+import films
 import flood
 import goodput
 import handshakes
@@ -28,6 +29,7 @@ import strangers
 import strangersvideo
 import video
 import videolatency
+import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
@@ -51,6 +53,8 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    films.NAME: films.measure,
+    videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
     strangersvideo.NAME: strangersvideo.measure,
 }
@@ -77,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=wanted.seed,
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
+        rows=wanted.rows,
         earlier=folder / FIGURES if wanted.add and folder is not None else None,
     )
     facts = conditions(arguments)
@@ -99,7 +104,7 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
-        names = text.split(",")
+        names = text.split(";" if ";" in text or any("," in name for name in known) else ",")
         if unknown := set(names) - set(known):
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
         return names
@@ -119,7 +124,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="of strangers: names of rows of its table",
     )
     parser.add_argument(
-        "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
+        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="of strangers and videorecovery: keep the rows that were measured before"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

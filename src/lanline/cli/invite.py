@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.model.invites import InviteLink
 
-_MOST_USES_IN_GROUP = 10_000
+_MAX_USES_IN_GROUP = 10_000
 _FOR_EVER_MS = 100 * 366 * 24 * 3600 * 1000
 _UNITS_S = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
@@ -82,8 +82,8 @@ def _of_member(home: Path, uses: int, lifetime_s: int | None, admin: bool) -> by
     from lanline.cli.admin.asking import ask_group
     from lanline.errors import NotInGroup, NotJoined
 
-    if uses > _MOST_USES_IN_GROUP:
-        raise InvalidInput(f"An invite into a group is for {_MOST_USES_IN_GROUP:,} people at most.")
+    if uses > _MAX_USES_IN_GROUP:
+        raise InvalidInput(f"An invite into a group is for {_MAX_USES_IN_GROUP:,} people at most.")
     try:
         return ask_group(home, lambda client: _make_in_group(client, uses, lifetime_s, admin))
     except (NotInGroup, NotJoined):

@@ -29,7 +29,7 @@ from lanline.ticket import Steps
 if TYPE_CHECKING:
     from lanline.core.core import Core
 
-_MOST_DEVICES_EVER = 4
+_MAX_DEVICES_EVER = 4
 """Times as many as may be in use. Those that were revoked are kept for good, in memory too."""
 _OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
@@ -154,6 +154,9 @@ class SignIn:
                 if asked.password:  # without one the account has the devices that know its key, and no other
                     check_new_password(asked.password, name)
                     password_hash = yield from core.passwords.hash(asked.password).wait()
+            elif not asked.password:  # no guess: the key has to be enough
+                if account is None or core.accounts.by_key(asked.fingerprint) is None:
+                    raise _turned_away(name, asked.token, may_make)
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)
@@ -205,7 +208,7 @@ class SignIn:
             if sum(not each.is_revoked for each in devices) >= core.settings.most_devices:
                 text = "This account has as many devices as it may. Revoke one that is not used."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
-            if len(devices) >= _MOST_DEVICES_EVER * core.settings.most_devices:
+            if len(devices) >= _MAX_DEVICES_EVER * core.settings.most_devices:
                 text = "This account has had as many devices as it may. Ask an admin to raise 'limits.most_devices'."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
             added = transaction.accounts.add_device(account, fingerprint, label, core.context().now_ms)

@@ -15,7 +15,7 @@ from lanline.clock import Clock
 LOOK_EVERY_S = 10.0
 WORTHWHILE_BYTES = 6 * 1024 * 1024
 """To give back so much takes some 5 ms, in which nothing else is done."""
-LEAST_BETWEEN_S = 30.0
+MIN_BETWEEN_S = 30.0
 _STATM = Path("/proc/self/statm")
 
 
@@ -43,7 +43,7 @@ class FreedMemory:
         if now >= self._trim_at and (has_grown or free - self._least_free_bytes >= WORTHWHILE_BYTES):
             self._trim()
             self._least_bytes, self._least_free_bytes = self._resident_bytes(), self._free_bytes()
-            self._trim_at = now + LEAST_BETWEEN_S
+            self._trim_at = now + MIN_BETWEEN_S
         self._clock.call_later(LOOK_EVERY_S, self._look)
 
 

@@ -26,7 +26,7 @@ FETCHED_AT_FIRST = 10_000
 PIECE = 200
 """Of entries that are compared at once."""
 REPORT_EVERY_S = 0.25
-_LEAST_PAUSE_S = 1.0
+_MIN_PAUSE_S = 1.0
 _HOLDS_S = 3.0
 _MAX_CURSORS = 1000
 
@@ -315,7 +315,7 @@ class Comparison:
             case EarlierEntries(_, _, entries):
                 self._compare(log, through, entries)
             case RequestRefused():
-                pause_s = max(answer.retry_after_s, _LEAST_PAUSE_S)
+                pause_s = max(answer.retry_after_s, _MIN_PAUSE_S)
                 self._clock.call_later(pause_s, lambda: self._begin_again(log))
             case _:
                 self.under_way.discard(log)  # the link has ended; the next one begins anew

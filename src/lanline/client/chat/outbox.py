@@ -34,10 +34,10 @@ from lanline.wire.sealing.said import SAID_SUITE
 
 MAX_UNCOMMITTED = 64
 MAX_UNCOMMITTED_BYTES = 256 * 1024
-_LEAST_PAUSE_S = 0.05
+_MIN_PAUSE_S = 0.05
 _UNSAID_PAUSE_S = 1.0
 _STALE_PAUSE_S = 0.1
-_LEAST_OPENING_PAUSE_S = 0.5
+_MIN_OPENING_PAUSE_S = 0.5
 
 
 def checked_destination(text: str) -> str:
@@ -277,7 +277,7 @@ class Outbox:
         self._put_off = self._rows.find(row.entry_id) or row
         if self._pause is not None:
             self._pause.cancel()
-        self._pause = self._clock.call_later(max(pause_s or _UNSAID_PAUSE_S, _LEAST_PAUSE_S), self._on_pause_over)
+        self._pause = self._clock.call_later(max(pause_s or _UNSAID_PAUSE_S, _MIN_PAUSE_S), self._on_pause_over)
 
     def _on_pause_over(self) -> None:
         self._pause = None
@@ -312,7 +312,7 @@ class Outbox:
                 self._rows.resolve(destination, log)
                 self.send()
             case RequestRefused(retry_after_s=pause_s) if pause_s:
-                pause_s = max(pause_s, _LEAST_OPENING_PAUSE_S)
+                pause_s = max(pause_s, _MIN_OPENING_PAUSE_S)
                 self._clock.call_later(pause_s, lambda: self._open_again(destination))
                 self._tell_put_off(answer)
             case RequestRefused():

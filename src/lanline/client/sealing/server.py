@@ -13,7 +13,7 @@ from lanline.wire.chat.messages import ClientMessage, ServerMessage
 
 A = TypeVar("A")
 _STALE_PAUSE_S = 0.05
-_MOST_TRIES = 200
+_MAX_TRIES = 200
 
 
 class Line(Protocol):
@@ -72,7 +72,7 @@ class Asking:
 
     def on_head(self, attempt: Callable[[], Steps[A]]) -> Steps[A]:
         """Again as long as somebody else was quicker: each time by the chain as it is then."""
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             try:
                 return (yield from attempt())
             except RequestRefused as refused:

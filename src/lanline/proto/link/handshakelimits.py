@@ -23,7 +23,7 @@ MAX_UNFINISHED_OF_NETWORK = 64
 MAX_UNFINISHED_KNOWN = 256
 UNDISTURBED_S = 2.0
 """Where all places are taken, who has had one for so long goes for the next. Honest callers are done by then."""
-_MOST_REMEMBERED = 4096
+_MAX_REMEMBERED = 4096
 
 
 class Bucket:
@@ -121,6 +121,6 @@ def _use(buckets: dict[str, Bucket], key: str, burst: float) -> Bucket:
     if bucket is None:
         bucket = Bucket(burst)
     buckets[key] = bucket
-    if len(buckets) > _MOST_REMEMBERED:
+    if len(buckets) > _MAX_REMEMBERED:
         del buckets[next(iter(buckets))]
     return bucket

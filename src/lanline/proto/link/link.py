@@ -29,7 +29,7 @@ from lanline.proto.link.serverhandshake import ServerHandshake
 Address = tuple[str, int]
 Handshake = ClientHandshake | ServerHandshake
 _LINGER_PROBE_TIMEOUTS = 3
-_MOST_LINGER_S = 3.0
+_MAX_LINGER_S = 3.0
 _PATIENCE_OF_SERVER = 1.2
 
 
@@ -228,7 +228,7 @@ class Link:
         self._close_due = True
         recovery = self._outgoing.recovery
         linger_s = _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
-        self._linger_until = now + min(linger_s, _MOST_LINGER_S)
+        self._linger_until = now + min(linger_s, _MAX_LINGER_S)
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 

@@ -24,7 +24,7 @@ from lanline.proto.link.sendstream import Chunk
 
 HEADER_BYTES = CONNECTION_ID_BYTES + 8
 SEALED_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
-_LEAST_PAYLOAD_BYTES = CHALLENGE_PACKET_BYTES - SEALED_OVERHEAD_BYTES
+_MIN_PAYLOAD_BYTES = CHALLENGE_PACKET_BYTES - SEALED_OVERHEAD_BYTES
 """A peer that finds us at another address may ask there only if as much came from there."""
 _PERSISTENT_TIMEOUTS = 3
 _MUCH_PACKETS = 8
@@ -220,8 +220,8 @@ class Outgoing:
         if ack_bytes:
             parts.append(self._received.take_ack(now, room + ack_bytes))
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
-        if len(payload) < _LEAST_PAYLOAD_BYTES:
-            payload = payload.ljust(_LEAST_PAYLOAD_BYTES, bytes([frames.PADDING]))
+        if len(payload) < _MIN_PAYLOAD_BYTES:
+            payload = payload.ljust(_MIN_PAYLOAD_BYTES, bytes([frames.PADDING]))
         number = self._next_number
         sealed = self._seal(payload)
         size = len(sealed)
