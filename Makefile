@@ -8,7 +8,10 @@ MINUTES ?= 1
 WORKERS ?= 4
 ARGS ?= start
 
-.PHONY: run test check sim chaos bench fuzz lock clean
+# Hundreds of programs start in a run of the tests: none of them compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run test collect check style types layers sim chaos bench fuzz lock clean
 
 run: $(VENV)/.ready  ## start a group, or any command: make run ARGS="peer --help"
 	@$(BIN)/lanline $(ARGS)
@@ -16,10 +19,19 @@ run: $(VENV)/.ready  ## start a group, or any command: make run ARGS="peer --hel
 test: $(VENV)/.ready  ## every test, side by side: make test WORKERS=8
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=20
 
-check: $(VENV)/.ready  ## style, types, layers
+collect: $(VENV)/.ready  ## compile every test, which else each process of `make test` does; that one tells what is wrong
+	-@$(BIN)/pytest -q --collect-only >/dev/null
+
+check: style types layers  ## all three, side by side: make -j2 check
+
+style: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/.ready
 	$(BIN)/mypy
+
+layers: $(VENV)/.ready
 	$(BIN)/lint-imports
 
 sim: $(VENV)/.ready  ## link, system and the rules of sealing in simulated worlds, over many seeds: make sim SEEDS=10000

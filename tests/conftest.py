@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from mailhouse.stage import Stage
 settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("lanline", settings.get_profile("searching"), derandomize=True, database=None)
 settings.load_profile("lanline")
+
+# Whoever starts the tests in the background of a shell, or by nohup, has them ignore these signals, and so would every
+# program that a test starts and ends by one. What is handled here, by doing nothing, a new program takes by default.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

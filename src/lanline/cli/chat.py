@@ -152,8 +152,11 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
 
 
 def _told(joined: Joined) -> list[str]:
+    from lanline.client.joining import group_lines
+
     title = joined.server.name or joined.server.place
-    return [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
+    who = f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."
+    return [who, *group_lines(joined)]
 
 
 def _tell(line: str) -> None:

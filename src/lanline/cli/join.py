@@ -91,7 +91,7 @@ def join(
 
 def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
     """None where it is known already. Raises InvalidInput, ServerKeyChanged, ServerUnreachable: nothing was sent."""
-    from lanline.client.joining import meet_server
+    from lanline.client.joining import in_lines, meet_server
 
     key = run(meet_server(folder, server, name, limit_s), on_uvloop=False)
     if key is None:
@@ -112,8 +112,8 @@ def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, 
             f"sent. If they are those that the server shows to whoever runs it, add --accept-key '{' '.join(words)}'."
         )
     show_line("No invite names this server's key. It shows one with these words:")
-    for start in range(0, len(words), 6):
-        show_line("    " + " ".join(words[start : start + 6]))
+    for line in in_lines(words):
+        show_line(line)
     show_line("Compare them, by another way, with those that the server shows to whoever runs it.")
     if input("Are they the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
         raise InvalidInput("You did not accept the server's key. Nothing was sent.")
@@ -121,8 +121,12 @@ def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, 
 
 
 def _show(joined: Joined) -> None:
+    from lanline.client.joining import group_lines
+
     server = joined.server
     title = f"{server.name} at {server.place}" if server.name else server.place
     done = "You are" if joined.is_new_account else "This device is now one of"
     show_line(f"{done} {joined.name} on {title}.")
+    for line in group_lines(joined):
+        show_line(line)
     show_note("Talk: lanline chat")

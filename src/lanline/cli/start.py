@@ -226,9 +226,10 @@ def _asked_name(name: str | None) -> str:
 def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
     is_new = not _has_joined(home)
-    own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
-    if own is not None:
-        _join(home, own, nick)
+    if is_new:
+        _join(home, _ask(folder, lambda client: _own_link(client, folder)), nick)
+    others = _ask(folder, lambda client: _kept_link(client, folder)) or _new_others_link(folder, home)
+    if is_new:
         from lanline.cli.qr import qr_code
 
         show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
@@ -240,21 +241,24 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
 
 
 def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.client.joining import join_server
+    from lanline.client.joining import group_lines, join_server
 
     while True:
         try:
-            run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
+            joined = run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
         except RequestRefused as problem:
             if problem.code is not RefusalCode.NAME_TAKEN:
                 raise
             show_line(f"The name {nick} is taken on this server. Choose another one.")
             nick = _asked_name(None)
         else:
+            show_line("")
+            for line in group_lines(joined):
+                show_line(line)
             return
 
 
-# Invites, made as the operator, whose key lies in the server's folder.
+# Invites, and what is asked as the operator, whose key lies in the server's folder.
 
 
 def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
@@ -263,26 +267,42 @@ def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]
     return ask_server(way_to_server(folder.path), work)
 
 
-async def _invites(client: ChatClient, folder: DataFolder, *, is_new: bool) -> tuple[InviteLink | None, InviteLink]:
-    """One for the person at this machine, who is the admin if nobody is there yet; and the one for the others."""
+async def _own_link(client: ChatClient, folder: DataFolder) -> InviteLink:
+    """For the person at this machine, who is the admin if nobody is there yet."""
     from lanline.cli.admin.asking import answer
+    from lanline.model.invites import MEMBERS_TOKEN_BYTES
     from lanline.wire.chat.admin import ListUsers, Users
 
-    own = None
-    if is_new:
-        is_first = not (await answer(client, ListUsers(1), Users)).users
-        own = await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
-    others = await _kept_link(client, folder)
-    if others is None:
-        others = await _new_link(client, folder, _USES, _LIVES_S, grants_admin=False)
-        with contextlib.suppress(OSError):  # then the next start makes another one
-            replace_whole(folder.path / _LINK_FILE, f"{others}\n".encode())
-    return own, others
+    kept = await _kept_link(client, folder)
+    if kept is not None and len(kept.token) == MEMBERS_TOKEN_BYTES:
+        return kept
+    is_first = not (await answer(client, ListUsers(1), Users)).users
+    return await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
+
+
+def _new_others_link(folder: DataFolder, home: Path) -> InviteLink:
+    """Of the group, where this home is in it and may invite: whoever comes by it reads at once."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup
+
+    async def make(client: ChatClient) -> bytes:
+        member = client.node.seals.member
+        assert member is not None
+        return await member.changes.make_invite(_USES, _LIVES_S * 1000)
+
+    try:
+        link = _link(folder, ask_group(home, make))
+    except (NotInGroup, RequestRefused):
+        link = _ask(folder, lambda client: _new_link(client, folder, _USES, _LIVES_S, grants_admin=False))
+    with contextlib.suppress(OSError):  # then the next start makes another one
+        replace_whole(folder.path / _LINK_FILE, f"{link}\n".encode())
+    return link
 
 
 async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | None:
     """The one that was shown at the last start, as long as it is good for another day, and leads here."""
     from lanline.cli.admin.asking import answer
+    from lanline.client.sealing.own import shown_of
     from lanline.model.invites import InviteLink, invite_token_hash
     from lanline.wire.chat.admin import Invites, ListInvites
 
@@ -292,10 +312,10 @@ async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | Non
         return None
     if link != _link(folder, link.token):
         return None
-    now_ms = time.time() * 1000
+    now_ms, token_hash = time.time() * 1000, invite_token_hash(shown_of(link.token))
     for each in (await answer(client, ListInvites(1), Invites)).invites:
         is_good = each.expires_ms is None or each.expires_ms > now_ms + _LEAST_LEFT_MS
-        if each.token_hash == invite_token_hash(link.token) and each.uses_left and is_good:
+        if each.token_hash == token_hash and each.uses_left and is_good:
             return link
     return None
 

@@ -36,7 +36,7 @@ UDP_PROFILE = LinkProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=
 """A half-open link is known as dead after 20 s; while something is typed, as soon as that is not answered."""
 WEBSOCKET_PROFILE = WebSocketProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=MAX_MESSAGE_BYTES)
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
+MAX_PAUSE_S = 15.0
 UDP_AGAIN_S = 60.0
 _PASSING = {RefusalCode.SERVER_PROBLEM, RefusalCode.SLOW_DOWN, RefusalCode.STORAGE_FULL}
 
@@ -149,7 +149,7 @@ class Connector:
 
     async def _pause(self) -> None:
         pause_s = max(self._pause_s * random.uniform(0.5, 1.0), self._least_pause_s)  # noqa: S311 -- not a secret
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
         least_s, self._least_pause_s = self._least_pause_s, 0.0
         self.failed_calls += 1
         self._node.tell(events.CallFailed(self.last_problem, pause_s))

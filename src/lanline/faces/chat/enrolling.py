@@ -14,7 +14,7 @@ from lanline.client.joining import OPENED_BY_PASSWORD
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
 from lanline.model.invites import InviteLink
 from lanline.model.names import checked_name
-from lanline.model.passwords import LEAST_PASSWORD_CHARS
+from lanline.model.passwords import MIN_PASSWORD_CHARS
 
 _WORDS_IN_LINE = 6
 _YES = {"y", "yes"}
@@ -104,7 +104,7 @@ class Enrolling:
         """Twice, as `lanline join` asks: who expects it would type the second one into the room."""
         while True:
             password = await self._asked(
-                f"Password (for an account you have, or at least {LEAST_PASSWORD_CHARS} characters for a new one): ",
+                f"Password (for an account you have, or at least {MIN_PASSWORD_CHARS} characters for a new one): ",
                 _check_password,
                 is_secret=True,
             )
@@ -140,8 +140,8 @@ class Enrolling:
 
 
 def _check_password(text: str) -> None:
-    if len(text) < LEAST_PASSWORD_CHARS:
-        raise InvalidInput(f"A password has at least {LEAST_PASSWORD_CHARS} characters.")
+    if len(text) < MIN_PASSWORD_CHARS:
+        raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARS} characters.")
 
 
 def _check_yes_or_no(text: str) -> None:

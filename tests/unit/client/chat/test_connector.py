@@ -108,7 +108,7 @@ def play(work: Callable[[Scene, asyncio.Task[None]], Awaitable[None]], scene_of:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.004)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 0.004)
     monkeypatch.setattr(module, "UDP_AGAIN_S", 0.01)
 
 
@@ -138,7 +138,7 @@ def test_a_pause_is_cut_short_when_somebody_waits_and_the_next_one_is_short_agai
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 2 * LIMIT_S)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 4 * LIMIT_S)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 4 * LIMIT_S)
 
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
         scene.network.udp += [AddressUnavailable("Unknown host."), AddressUnavailable("Unknown host."), MetLink()]
