@@ -90,6 +90,18 @@ class GroupMember:
         return self.copy.problem or (PARTED if self.is_current and self.copy.is_behind else "")
 
     @property
+    def knows_group(self) -> bool:
+        """There is one, or has been: by what this device has seen itself, or by what the server says. Then nothing is
+        said in plain any more, whatever the server says later.
+        """
+        keys = self._context.keys
+        return keys.group_id is not None or keys.invite is not None or self.copy.chain.height > 0 or self._has_log
+
+    @property
+    def _has_log(self) -> bool:
+        return self._is_told and not self._is_groupless
+
+    @property
     def is_settled(self) -> bool:
         """Nothing more comes of what this device does by itself, as long as nobody else does anything."""
         if self._flow is not None or self._context.person is None:
