@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.house import COMMAND, LIMIT_S, House, clean_environment, command, house
 from lanline.model.invites import InviteLink
+from serverhouse.ports import free_port
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
+def home(founded: Founded, tmp_path: Path) -> Iterator[House]:
+    port = free_port()
+    founded.copy(tmp_path, port, "ann", "ben")
     with house(tmp_path) as made:
-        server = made.serve()
-        made.join("ann", server.first_invite)
-        made.join("ben")
+        made.serve(port=port)
         yield made
 
 

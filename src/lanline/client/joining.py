@@ -29,6 +29,7 @@ from lanline.errors import (
     InvalidInput,
     LinkError,
     NotJoined,
+    RefusalCode,
     ServerKeyChanged,
     ServerUnreachable,
 )
@@ -37,6 +38,8 @@ from lanline.model.names import checked_name, folded_name
 from lanline.transport.dialer import Dialer
 
 _CALL_AGAIN_S = 1.0
+OPENED_BY_PASSWORD = frozenset({RefusalCode.NAME_TAKEN, RefusalCode.INVITE_UNUSABLE, RefusalCode.BAD_CREDENTIALS})
+"""With these a device is turned away that brought no password; the account may be its person's all the same."""
 
 
 class Group(Enum):
@@ -168,7 +171,7 @@ def group_lines(joined: Joined) -> list[str]:
     from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
 
     if joined.recovery is not None:
-        why = "Write these words down. If this device is lost, only they prove that you are you:"
+        why = "Write these words down. If this device is lost, only they prove who you are:"
         return [why, *in_lines(secret_words(joined.recovery))]
     if joined.request is not None:
         return [
@@ -189,9 +192,13 @@ def _keep_start(client: chat.ChatClient, folder: Path) -> None:
         client.node.keep_start(history)
 
 
-def check_joinable(folder: Path, server_text: str, name: str) -> None:
-    """What can be known before a password is asked for; raises as join_server does."""
-    _checked(folder, server_text, name)
+def check_joinable(folder: Path, server_text: str, name: str) -> bool:
+    """What can be known before anything is asked: whether this device's key may be enough, without a password.
+
+    By an invite, and where this home has joined already. Raises as join_server does.
+    """
+    _, token = _checked(folder, server_text, name)
+    return bool(token) or read_pin(folder) is not None
 
 
 def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.asking import answer, ask_server, day, say, show_json, show_table, size, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.client.sealing.changes import GroupChanges
     from lanline.ticket import Ticket
-    from lanline.wire.chat.admin import UserInfo
+    from lanline.wire.chat.admin import DeviceInfo, UserInfo
     from lanline.wire.chat.messages import ClientMessage
     from lanline.wire.sealing.entries import Role
 
@@ -34,14 +34,8 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     As an admin, anywhere:    lanline admin users
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     found = ask_server(way_to_server(data, home), _users)
-    if json:
-        show_json(found)
-        return
-    rows = [
-        (user.name, _standing(user), _online(user), str(len(_used(user))), size(user.blob_bytes), day(user.created_ms))
-        for user in found
-    ]
-    show_table(("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED"), rows, "Nobody has joined yet.")
+    header = ("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED")
+    show(found, json, header, _row, "Nobody has joined yet.")
 
 
 def ban(
@@ -142,20 +136,8 @@ def devices(
         say(f"Device {number} of {name} may not sign in any more.")
         return
     user = _named(ask_server(way_to_server(data, home), _users), name)
-    if json:
-        show_json(user.devices)
-        return
-    rows = [
-        (
-            str(device.device),
-            device.label,
-            "revoked" if device.is_revoked else "online" if device.is_online else "",
-            day(device.added_ms),
-            device.fingerprint.hex()[:16],
-        )
-        for device in user.devices
-    ]
-    show_table(("ID", "LABEL", "STATE", "ADDED", "KEY"), rows, f"{user.name} has no device.")
+    header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
+    show(user.devices, json, header, _device_row, f"{user.name} has no device.")
 
 
 async def _users(client: ChatClient) -> list[UserInfo]:
@@ -226,17 +208,16 @@ def _device_of(user: UserInfo, number: int) -> int:
     return number
 
 
-def _standing(user: UserInfo) -> str:
-    words = ["admin"] * user.is_admin + ["banned"] * user.is_banned
-    return ", ".join(words) or "member"
+def _row(user: UserInfo) -> tuple[str, ...]:
+    standing = ", ".join(["admin"] * user.is_admin + ["banned"] * user.is_banned) or "member"
+    online = "yes" if any(device.is_online for device in user.devices) else ""
+    used = sum(not device.is_revoked for device in user.devices)
+    return user.name, standing, online, str(used), size(user.blob_bytes), day(user.created_ms)
 
 
-def _used(user: UserInfo) -> list[object]:
-    return [device for device in user.devices if not device.is_revoked]
-
-
-def _online(user: UserInfo) -> str:
-    return "yes" if any(device.is_online for device in user.devices) else ""
+def _device_row(device: DeviceInfo) -> tuple[str, ...]:
+    state = "revoked" if device.is_revoked else "online" if device.is_online else ""
+    return str(device.device), device.label, state, day(device.added_ms), device.fingerprint.hex()[:16]
 
 
 def _new_password(name: str) -> str:
