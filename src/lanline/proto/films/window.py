@@ -32,7 +32,9 @@ _SURELY_QUEUED = 2.6
 _EVEN_SHARE = 0.5
 """Of a round trip: what waits in a queue waits about equally long, and what waits for a lost packet does not."""
 _GROWTH, _SHRINKAGE, _FAST_SHRINKAGE = 1.06, 0.82, 0.6
-_IDLE_GROWTH = 1.5
+_LOSSY_GROWTH, _IDLE_GROWTH = 1.2, 1.5
+_LOSSY_WAIT_SHARE = 0.6
+"""Where packets are lost, only what is later than this, each time, waits in a queue."""
 _DIFFERENCE = 0.06
 """Of two rates that are not the same."""
 
@@ -139,7 +141,7 @@ class Window:
         is_even = epoch.most_trip_s - epoch.least_trip_s < _EVEN_SHARE * trip_s
         is_sure = self._is_starting or is_even or epoch.least_trip_s > _SURELY_QUEUED * trip_s
         waited_s = (epoch.least_trip_s if is_sure else min(self._lately)) - trip_s
-        is_waiting = waited_s > max(_LEAST_WAIT_S, _LEAST_WAIT_SHARE * trip_s)
+        is_waiting = waited_s > max(_LEAST_WAIT_S, (_LEAST_WAIT_SHARE if is_sure else _LOSSY_WAIT_SHARE) * trip_s)
         if epoch.was_idle:
             self._judge_burst(epoch, trip_s)
             return
@@ -154,9 +156,10 @@ class Window:
         else:  # on in the direction that helps
             self._is_growing = has_more if self._is_growing else has_less
         if self._is_growing:
-            self._set(self.size_bytes * _GROWTH)
+            self._set(self.size_bytes * (_GROWTH if is_even else _LOSSY_GROWTH))
         else:
-            self._set(max(self._carried, self.size_bytes * (_FAST_SHRINKAGE if waited_s > trip_s else _SHRINKAGE)))
+            is_much = is_sure and waited_s > trip_s
+            self._set(max(self._carried, self.size_bytes * (_FAST_SHRINKAGE if is_much else _SHRINKAGE)))
 
     def _judge_burst(self, epoch: _Epoch, trip_s: float) -> None:
         """What is fetched now and then finds an empty way, and its own last piece waits for the others."""
