@@ -71,6 +71,7 @@ class Line:
 
     def set_delay(self, delay_s: float, jitter_s: float) -> None:
         self._impairment = replace(self._impairment, delay_s=delay_s, jitter_s=jitter_s)
+        self._path.change(self._impairment.conditions)
 
     def cut(self, is_cut: bool) -> None:
         """The cable is out: nothing passes."""

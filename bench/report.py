@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from section import Section
 
@@ -41,14 +40,6 @@ def replaced(document: str, name: str, text: str) -> str:
     if not found:
         raise ValueError(f"the section {name!r} has no end marker")
     return f"{before}{block}{after}"
-
-
-def known_figures(path: Path, name: str) -> dict[str, Any]:
-    """Of this section, as they were measured last; nothing where they had another form."""
-    if not path.exists():
-        return {}
-    figures = json.loads(path.read_text(encoding="utf-8")).get(name, {}).get("figures", {})
-    return figures if isinstance(figures, dict) else {}
 
 
 def write_figures(path: Path, section: Section, conditions: Mapping[str, str]) -> None:

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
 from plot import plot_latency, plot_video
-from report import known_figures, section_text, write_document, write_figures
+from report import section_text, write_document, write_figures
 from section import Options, Section
 
 PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
@@ -82,13 +81,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=wanted.seed,
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
-        earlier=folder / FIGURES if wanted.add and folder is not None else None,
         rows=wanted.rows,
+        earlier=folder / FIGURES if wanted.add and folder is not None else None,
     )
     facts = conditions(arguments)
     for name in wanted.only:
-        known = known_figures(folder / FIGURES, name) if folder is not None else {}
-        section = asyncio.run(PARTS[name](replace(options, known=known)))
+        section = asyncio.run(PARTS[name](options))
         print(section_text(section, facts), end="\n\n", flush=True)
         if folder is not None:
             _write(section, facts, folder)
@@ -126,10 +124,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="of strangers: names of rows of its table",
     )
     parser.add_argument(
-        "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
+        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
     )
     parser.add_argument(
-        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
+        "--add", action="store_true", help="of strangers and videorecovery: keep the rows that were measured before"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,10 @@ class Options:
     """How long each attack of strangers lasts, when it was said."""
     attacks: Sequence[str] = ()
     """Which of them; none named: all."""
-    earlier: Path | None = None
-    """Figures of strangers that were measured before, to stand beside those of this run."""
     rows: Sequence[str] = ()
-    """Of a part that is measured in parts; none named: all."""
-    known: Mapping[str, Any] = field(default_factory=dict)
-    """What the JSON file has of this part: rows that are not measured now stay as they are."""
+    """Of videorecovery, which is measured in parts; none named: all."""
+    earlier: Path | None = None
+    """Figures of rows that were measured before, to stand beside those of this run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,9 @@ class SignIn:
                 if asked.password:  # without one the account has the devices that know its key, and no other
                     check_new_password(asked.password, name)
                     password_hash = yield from core.passwords.hash(asked.password).wait()
+            elif not asked.password:  # no guess: the key has to be enough
+                if account is None or core.accounts.by_key(asked.fingerprint) is None:
+                    raise _turned_away(name, asked.token, may_make)
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)

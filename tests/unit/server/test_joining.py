@@ -103,6 +103,26 @@ def test_joining_again_with_the_same_key_and_password_signs_in(house: House) -> 
     assert again.signed_in.device == ann.signed_in.device
 
 
+def test_by_an_invite_the_key_of_a_device_is_enough(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False, passwords_per_account=3)
+    token = invite(house, uses=3)
+    asked = len(house.hasher.asked)
+    assert join(house.greet("ann"), "ann", "", token) == "ann"
+    assert join(house.greet("bob"), "bob", "", token) == "bob"
+    assert join(house.greet("ann"), "ann", "") == "ann", "a device comes back, wherever the server is now"
+    for number in range(5):
+        thief = house.greet(f"thief {number}")
+        assert join(thief, "ann", "", token) is RefusalCode.NAME_TAKEN
+        assert join(thief, "ann", "") is RefusalCode.BAD_CREDENTIALS
+        assert join(thief, "nobody", "") is RefusalCode.BAD_CREDENTIALS
+    assert len(house.hasher.asked) == asked, "no password was looked at, and none was a wrong one"
+
+
+def test_an_empty_password_opens_no_account_that_has_one(house: House) -> None:
+    house.join("ann")
+    assert join(house.greet("stranger"), "ann", "") is RefusalCode.NAME_TAKEN
+
+
 def test_a_taken_name_is_told_where_anybody_may_join(house: House) -> None:
     house.join("ann")
     stranger = house.greet("stranger")

@@ -12,6 +12,7 @@ from enum import Enum
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.entering import Entering
+from lanline.client.sealing.groupcopy import PARTED
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
@@ -44,7 +45,6 @@ class GroupMember:
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self._target = 0
         self._is_groupless = False
-        self._is_shorter = False
         self._flow: Ticket[None] | None = None
         self._running: Ticket[None] | None = None
         self._wants_epoch = self._has_asked = False
@@ -84,9 +84,7 @@ class GroupMember:
     @property
     def problem(self) -> str:
         """Why nothing is sealed; a sentence for the person. Empty: nothing is wrong."""
-        if self._is_shorter:
-            return "The server was put back to an older state of the group. Nothing is sealed on it."
-        return self.copy.problem
+        return self.copy.problem or (PARTED if self.is_current and self.copy.is_behind else "")
 
     @property
     def is_settled(self) -> bool:
@@ -108,7 +106,7 @@ class GroupMember:
     @property
     def is_current(self) -> bool:
         """The chain is here as far as the server had it at sign-in."""
-        return bool(self._context.log) and self.copy.sequence >= self._target and not self._is_shorter
+        return bool(self._context.log) and self.copy.sequence >= self._target and not self.copy.is_parted
 
     # What comes.
 
@@ -123,10 +121,10 @@ class GroupMember:
     def on_group(self, message: wire.GroupIs) -> None:
         chain = self.copy.chain
         self._is_groupless = not message.log
-        self._is_shorter = message.sequence < self.copy.sequence or (
+        self.copy.is_parted = message.sequence < self.copy.sequence or (
             message.height <= chain.height and message.head != chain.head_at(message.height)
         )
-        if message.log and not self._is_shorter:
+        if message.log and not self.copy.is_parted:
             self._follow(message.log, message.sequence)
         self._changed()
 
@@ -193,7 +191,7 @@ class GroupMember:
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
         if self._is_groupless:
-            return self._found(person) if person.founds and not self._is_shorter else None
+            return self._found(person) if person.founds and not self.copy.is_parted else None
         if not self.is_current or self.problem:
             return None
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
