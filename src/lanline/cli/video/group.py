@@ -12,7 +12,7 @@ from lanline.cli.video.upload import upload
 from lanline.cli.video.watch import watch
 
 app = typer.Typer(
-    help="Films of your server; live video between hosts: a camera, a screen, a file.",
+    help="Films of your server; live video between hosts.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
