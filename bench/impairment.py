@@ -56,6 +56,7 @@ class Line:
     def __init__(self, impairment: Impairment, seed: str, *, calm: bool = False) -> None:
         self.counters = Counters()
         self._calm = calm
+        self._is_cut = False
         self._impairment = impairment
         self._path = Path("near", "far", seed, impairment.conditions)
 
@@ -68,12 +69,20 @@ class Line:
         self._impairment = replace(self._impairment, rate_bps=rate_bps)
         self._path.change(self._impairment.conditions)
 
+    def set_delay(self, delay_s: float, jitter_s: float) -> None:
+        self._impairment = replace(self._impairment, delay_s=delay_s, jitter_s=jitter_s)
+        self._path.change(self._impairment.conditions)
+
+    def cut(self, is_cut: bool) -> None:
+        """The cable is out: nothing passes."""
+        self._is_cut = is_cut
+
     def admit(self, size_bytes: int, now: float) -> float | None:
         """The time at which the packet leaves, or None where it is dropped."""
         counters, path = self.counters, self._path
         counters.offered_packets += 1
         counters.offered_bytes += size_bytes
-        if not self._calm and path.loses_one(now):
+        if self._is_cut or (not self._calm and path.loses_one(now)):
             counters.lost_packets += 1
             return None
         if path.refusal(size_bytes, now) is not None:

@@ -5,8 +5,9 @@
 
 `udp` stands between one UDP client and a server. `ip` creates two TUN devices and moves IP packets between them, so
 that TCP meets the same losses. It prints one JSON line when it is ready. On its standard input it takes `report`, which
-it answers with its counters, `rate=2`, which sets the Mbit/s anew, and `begin`, before which `--calm` loses nothing; it
-ends when that closes.
+it answers with its counters, `rate=2`, which sets the Mbit/s anew, `delay=60+80`, which sets the ms of delay and of
+jitter, `cut` and `mend`, between which nothing passes, and `begin`, before which `--calm` loses nothing; it ends when
+that closes.
 """
 
 from __future__ import annotations
@@ -123,14 +124,11 @@ class Proxy:
 
     def _obey(self, words: list[bytes]) -> None:
         for word in words:
-            if word == b"begin":
-                for line in self._lines.values():
-                    line.begin_loss()
-            elif word == b"report":
+            if word == b"report":
                 _say(self.report())
-            elif word.startswith(b"rate="):
+            else:
                 for line in self._lines.values():
-                    line.set_rate(float(word.removeprefix(b"rate=")) * 1e6)
+                    _change(line, *word.split(b"="))
 
     def report(self) -> dict[str, dict[str, int]]:
         return {direction: asdict(line.counters) for direction, line in self._lines.items()}
@@ -152,6 +150,19 @@ class Proxy:
             # An end whose program has gone refuses; so does a full buffer. A network would drop it without a word.
             with contextlib.suppress(OSError):
                 destination.send(packet)
+
+
+def _change(line: Line, word: bytes, value: bytes = b"") -> None:
+    match word:
+        case b"begin":
+            line.begin_loss()
+        case b"cut" | b"mend":
+            line.cut(word == b"cut")
+        case b"rate":
+            line.set_rate(float(value) * 1e6)
+        case b"delay":
+            delay_ms, jitter_ms = map(float, value.split(b"+"))
+            line.set_delay(delay_ms / 1e3, jitter_ms / 1e3)
 
 
 def _packets(source: End) -> Iterator[bytes]:

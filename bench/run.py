@@ -18,6 +18,7 @@ import chatcatchup
 import chatloss
 import chatmembers
 import fanout
+import films
 import flood
 import goodput
 import handshakes
@@ -25,8 +26,10 @@ import idle
 import latency
 import start
 import strangers
+import strangersvideo
 import video
 import videolatency
+import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
@@ -50,9 +53,12 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    films.NAME: films.measure,
+    videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
+    strangersvideo.NAME: strangersvideo.measure,
 }
-IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
+IN_A_USUAL_RUN = [name for name in PARTS if name not in {strangers.NAME, strangersvideo.NAME}]
 """A minute for each attack is as long as all the rest together."""
 FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -75,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=wanted.seed,
         attack_seconds=wanted.seconds,
         attacks=wanted.attacks,
+        rows=wanted.rows,
         earlier=folder / FIGURES if wanted.add and folder is not None else None,
     )
     facts = conditions(arguments)
@@ -97,7 +104,7 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
 
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
-        names = text.split(",")
+        names = text.split(";" if ";" in text or any("," in name for name in known) else ",")
         if unknown := set(names) - set(known):
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
         return names
@@ -111,10 +118,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
     parser.add_argument(
-        "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+        "--attacks",
+        type=_names((*strangers.ATTACKS, *strangersvideo.ATTACKS)),
+        default=(),
+        help="of strangers: names of rows of its table",
     )
     parser.add_argument(
-        "--add", action="store_true", help="of strangers: keep the rows that were measured before, for as long each"
+        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="of strangers and videorecovery: keep the rows that were measured before"
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

@@ -24,8 +24,10 @@ class Options:
     """How long each attack of strangers lasts, when it was said."""
     attacks: Sequence[str] = ()
     """Which of them; none named: all."""
+    rows: Sequence[str] = ()
+    """Of videorecovery, which is measured in parts; none named: all."""
     earlier: Path | None = None
-    """Figures of strangers that were measured before, to stand beside those of this run."""
+    """Figures of rows that were measured before, to stand beside those of this run."""
 
 
 @dataclass(frozen=True, slots=True)

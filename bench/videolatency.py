@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from child import child
+from lanline.cli.video.board import Board
 from lanline.client.home import Home
 from lanline.client.video.capture import Capture
 from lanline.client.video.feed import Feed
@@ -83,7 +84,7 @@ async def serve(way: str, home: Path) -> None:
         await capture.start()
         port = server.port
     else:
-        server = SealedServer(Home(home), codec, QUALITY, MTU, lambda _: None)
+        server = SealedServer(Home(home), codec, QUALITY, MTU, Board())
         port = (await server.start(lambda _: source, "127.0.0.1", 0)).port
     running = asyncio.create_task(server.run())
     say(event="serving", port=port)

@@ -36,6 +36,8 @@ class Shown:
     def __init__(self) -> None:
         self.at_us: dict[int, int] = {}
         self.rungs: list[tuple[int, int]] = []
+        self.captured: list[int] = []
+        """When the frames that arrived were captured, in 32 bits of the sender's clock."""
         self._reader = NumberReader()
 
     def show(self, payload: bytes) -> None:
@@ -81,6 +83,7 @@ async def receive_sealed(port: int, shown: Shown, *, repairs: bool) -> None:
                 is_ready = True
                 say(event="ready")
             for frame in frames:
+                shown.captured.append(frame.captured_at_us & 0xFFFFFFFF)
                 shown.show(frame.payload)
             if frames and viewer.statistics.rung is not None:
                 shown.rungs.append((now_us(), viewer.statistics.rung))
@@ -123,7 +126,7 @@ async def run(mode: str, port: int, ffmpeg: Sequence[str]) -> None:
     await ended
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    say(event="received", shown=shown.at_us, rungs=shown.rungs)
+    say(event="received", shown=shown.at_us, rungs=shown.rungs, captured=shown.captured)
 
 
 def main() -> None:

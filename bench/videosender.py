@@ -114,8 +114,12 @@ class Filler:
     def close(self) -> None: ...
 
 
-async def send_ladder(port: int, seconds: float, codec: Codec) -> dict[int, int]:
-    plans = [StreamPlan(to_wire(codec), height * 16 // 9 & ~1, height, rate) for height, rate in LADDER]
+async def send_ladder(port: int, seconds: float, codec: Codec, least: int, top: int) -> dict[int, int]:
+    plans = [
+        StreamPlan(to_wire(codec), height * 16 // 9 & ~1, height, rate)
+        for height, rate in LADDER
+        if least <= height <= top
+    ]
 
     def encoder(rung: int) -> Encoder:
         made = Filler() if codec is Codec.JPEG else make_encoder(codec, QUALITY, FPS)
@@ -129,7 +133,7 @@ async def send_ladder(port: int, seconds: float, codec: Codec) -> dict[int, int]
     say(event="ready")
     await (await commands()).readline()
     captured: dict[int, int] = {}
-    async for number, drawn in pictures(seconds, Pictures(Size(1920, 1080))):
+    async for number, drawn in pictures(seconds, Pictures(Size(plans[-1].width, top))):
         captured[number] = drawn.captured_at_us
         picture = Picture(drawn.pixels, layout, drawn.captured_at_us)
         for rung, frame in await asyncio.to_thread(encoders.encode, picture):
@@ -164,11 +168,11 @@ async def send_by_ffmpeg(seconds: float, arguments: Sequence[str]) -> dict[int, 
     return captured
 
 
-async def run(mode: str, port: int, seconds: float, ffmpeg: Sequence[str]) -> None:
+async def run(mode: str, port: int, seconds: float, ffmpeg: Sequence[str], least: int, top: int) -> None:
     if mode == "plain":
         captured = await send_plain(port, seconds)
     elif mode in LADDER_MODES:
-        captured = await send_ladder(port, seconds, LADDER_MODES[mode])
+        captured = await send_ladder(port, seconds, LADDER_MODES[mode], least, top)
     elif mode == "ffmpeg":
         captured = await send_by_ffmpeg(seconds, ffmpeg)
     else:
@@ -181,9 +185,11 @@ def main() -> None:
     parser.add_argument("mode", choices=("plain", "fec", "nack", "both", "adaptive", *LADDER_MODES, "ffmpeg"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--least", type=int, default=240, help="lines of the smallest size of a ladder")
+    parser.add_argument("--top", type=int, default=1080, help="and of the largest")
     parser.add_argument("--ffmpeg", type=json.loads, default=[], help="its command line, as JSON")
     wanted = parser.parse_args()
-    asyncio.run(run(wanted.mode, wanted.port, wanted.seconds, wanted.ffmpeg))
+    asyncio.run(run(wanted.mode, wanted.port, wanted.seconds, wanted.ffmpeg, wanted.least, wanted.top))
 
 
 if __name__ == "__main__":

@@ -59,8 +59,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     message_quota_bytes: Bytes = _KEPT.message_quota_bytes
     least_free_bytes: Bytes = _KEPT.least_free_bytes
     blob_quota_bytes: Bytes = _KEPT.blob_quota_bytes
+    most_plays_of_account: Count = _KEPT.most_plays_of_account
     most_rooms_created: Count = _KEPT.most_rooms_created
     most_accounts: Count = _KEPT.most_accounts
+    open_accounts_per_address: Count = _KEPT.open_accounts_per_address
     most_devices: Count = _KEPT.most_devices
     most_links: Count = _KEPT.most_links
     most_links_of_account: Count = _KEPT.most_links_of_account
@@ -91,6 +93,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     open: Switch = _KEPT.is_open
     lobby: Text = _KEPT.lobby
     members_may_invite: Switch = _KEPT.members_may_invite
+    members_may_upload: Switch = _KEPT.members_may_upload
     tells_addresses: Addresses = _KEPT.tells_addresses
     limits: Limits = Limits()
     log: Logging = Logging()
@@ -101,6 +104,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
             is_open=self.open,
             lobby=self.lobby,
             members_may_invite=self.members_may_invite,
+            members_may_upload=self.members_may_upload,
             tells_addresses=self.tells_addresses,
             **msgspec.structs.asdict(self.limits),
         )

@@ -20,6 +20,7 @@
     │   └── OutboxFull          for want of room: with room, the same will do
     ├── HistoryProblem          the client's own memory cannot be opened, read or written
     ├── NotJoined               this home has joined no server yet, or another one
+    ├── NotInGroup              what is asked is for members of the server's group
     ├── ServerKeyChanged        the server shows another key than the one that was pinned
     ├── VersionMismatch         client and server speak no version in common
     ├── ServerUnreachable       it could not be reached in the time given
@@ -172,6 +173,10 @@ class NotJoined(LanlineError):
     pass
 
 
+class NotInGroup(LanlineError):
+    pass
+
+
 class ServerKeyChanged(LanlineError):
     pass
 
@@ -197,7 +202,7 @@ class StorageUnusable(StorageError):
 
 
 class StorageInUse(StorageError):
-    pass
+    exit_status = 75
 
 
 class StorageFull(StorageError):

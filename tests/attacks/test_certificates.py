@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
-from attacks.certificates import attack, handshake_tcp, handshake_udp, self_signed_context
+from attacks.certificates import attack, chain_context, handshake_tcp, handshake_udp, self_signed_context
 from attacks.lasting import attacked
 from e2e.house import house
 
@@ -32,3 +32,6 @@ def test_chains_and_keys_of_other_kinds_are_taken_by_no_server(tmp_path: Path) -
                 tries = TRIES if name == "P-256" else 1
                 is_taken = any(handshake(address, context, Counter()) for _ in range(tries))
                 assert is_taken == (name == "P-256"), (name, handshake)
+        beside = [chain_context(m, 3, ec.SECP256R1(), is_linked=False) for m in (SSL.DTLS_METHOD, SSL.TLS_METHOD)]
+        assert not handshake_udp(address, beside[0], Counter())
+        assert not handshake_tcp(address, beside[1], Counter())

@@ -18,6 +18,7 @@ from attacks.onlooker import Onlooker
 from attacks.stranger import ELSEWHERE, Address, Counts
 from e2e.end import End
 from lanline.client.home import Home
+from lanline.client.peer import conversation
 from lanline.client.peer.chat import PeerChat
 from lanline.client.peer.events import Joined
 from lanline.crypto.identity import Identity
@@ -102,7 +103,11 @@ def test_challenges_that_are_never_acknowledged_pile_up_nothing() -> None:
     assert counts.received_bytes <= counts.sent_bytes
 
 
-def test_a_stranger_who_floods_a_waiting_peer_does_not_keep_its_partner_out(tmp_path: Path) -> None:
+def test_a_stranger_who_floods_a_waiting_peer_does_not_keep_its_partner_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "_INTRODUCED_WITHIN_S", 1.0)  # the last of its links has so long
+
     async def scenario(seconds: float) -> int:
         ann, bob = PeerChat(Home(tmp_path / "ann"), "ann"), PeerChat(Home(tmp_path / "bob"), "bob")
         await ann.start("127.0.0.1", 0, None, 0)

@@ -22,12 +22,16 @@ from lanline.model.watchlinks import WatchLink
 RATE = 10e6
 
 
+class Unheard:
+    def say(self, line: str) -> None: ...
+    def show(self, text: str) -> None: ...
+
+
 def outcome(folder: Path, attack: Callable[[Address, WatchLink], Counts]) -> Counts:
     """What the attacker counted; a viewer who has the link sees pictures meanwhile and after it."""
 
     async def main() -> Counts:
-        told: list[str] = []
-        server = SealedServer(Home(folder / "server"), Codec.JPEG, 30, 1200, told.append)
+        server = SealedServer(Home(folder / "server"), Codec.JPEG, 30, 1200, Unheard())
         link = await server.start(lambda layout: TestPattern(Size(320, 240), 20.0, layout), "127.0.0.1", 0)
         running = asyncio.create_task(server.run())
         watch = SealedWatch(Home(folder / "viewer"), link, Origin.GIVEN, wants_sound=False)

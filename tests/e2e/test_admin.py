@@ -41,7 +41,8 @@ def test_people_are_banned_and_let_in_again(home: House) -> None:
 def test_admins_are_made_and_unmade_and_may_work_from_their_own_home(home: House) -> None:
     refused = home.member("ben", "invite")
     assert (refused.returncode, refused.stdout) == (1, "")
-    home.admin("admin", "promote", "ben")
+    promoted = home.member("ann", "admin", "promote", "ben")
+    assert promoted.returncode == 0, promoted.stderr
     invited = home.member("ben", "invite", "--uses", "2")
     assert invited.returncode == 0, invited.stderr
     home.join("cara", invited.stdout.splitlines()[0])

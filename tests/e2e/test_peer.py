@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from e2e.peers import Peer, Table, lines_of, table
-from e2e.program import LIMIT_S
+from e2e.program import COMMAND, LIMIT_S, Program
 from e2e.roughway import RoughWay
 
 
@@ -248,6 +249,27 @@ def test_a_terminal_is_left_at_once(seats: Table, how: str | int) -> None:
     else:
         ann.signal(how)
     assert ann.wait_end() == 0
+
+
+def test_ctrl_z_lends_the_terminal_to_the_shell_until_the_conversation_goes_on(seats: Table) -> None:
+    bob = seats.seat("bob")
+    shell = Program("--norc", "--noprofile", "-i", program=["bash"], at_terminal=True)
+    try:
+        words = ["peer", "--home", str(seats.folder / "ann"), "--name", "ann", "--listen-port", "0"]
+        words += ["--peer-host", "127.0.0.1", "--peer-port", str(seats.port("bob"))]
+        shell.write(shlex.join([*COMMAND, *words]) + "\r")
+        shell.wait_out("bob is here")
+        shell.write("\x1a")
+        shell.wait_out("Stopped")
+        shell.write("echo the-shell-has-$((40 + 2))\r")
+        shell.wait_out("the-shell-has-42")
+        shell.write("fg\r")
+        shell.write("hello\r")
+        bob.wait_out("ann: hello")
+        shell.write("\x04")
+        bob.wait_aside("ann has left")
+    finally:
+        shell.dispose()
 
 
 def test_a_closed_terminal_ends_the_program(seats: Table) -> None:

@@ -76,6 +76,17 @@ def test_a_server_that_counts_is_met_anew_and_loses_nothing(person: Person, mood
     assert (len(server.messages), server.connections) == (4, 4)
 
 
+def test_a_server_that_counts_and_stays_is_met_anew_until_it_slows_a_new_connection(
+    person: Person, moody: Any, tmp_path: Path
+) -> None:
+    counted = b"452 4.5.3 Too many recipients: Too many messages sent\r\n"
+    server, port = moody({"MAIL": [OK, counted, OK, counted, counted]})
+    run = person.send(port, "--from-addr", "ann@x.org", "--batch", batch_of(tmp_path, 4))
+    assert run.returncode == 75, run
+    assert "2 of 4 sent" in run.stderr
+    assert (len(server.messages), server.connections) == (2, 3)
+
+
 def test_a_server_that_says_how_long_is_waited_for(person: Person, moody: Any, tmp_path: Path) -> None:
     server, port = moody({"MAIL": [b"421 4.7.0 slow down, try again in 1 seconds\r\n", OK]})
     run = person.send(port, "--from-addr", "ann@x.org", "--batch", batch_of(tmp_path, 2))

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from mailhouse import dovecot, exim
+from mailhouse import dovecot, exim, opensmtpd
 from mailhouse import postfix as postfix_module
 from mailhouse.certificates import Authority
 from mailhouse.dovecot import Dovecot
 from mailhouse.exim import MAX_MESSAGES, Exim
 from mailhouse.moody import Moody
+from mailhouse.opensmtpd import OpenSmtpd
 from mailhouse.person import Person
 from mailhouse.postfix import USER, Postfix
 from mailhouse.stage import Stage
@@ -40,9 +41,12 @@ def person(tmp_path: Path, authority: Authority) -> Person:
     return Person(tmp_path, authority)
 
 
-@pytest.fixture(scope="module")
-def running_exim(authority: Authority) -> Iterator[Exim]:
-    with Exim(authority.good) as running:
+@pytest.fixture(scope="module", params=[exim, opensmtpd], ids=["exim", "opensmtpd"])
+def counting(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Exim | OpenSmtpd]:
+    """A server that takes so many messages a connection."""
+    if (reason := request.param.why_not()) is not None:
+        pytest.skip(reason)
+    with Exim(authority.good) if request.param is exim else OpenSmtpd() as running:
         yield running
 
 
@@ -66,27 +70,42 @@ def test_dovecot_takes_each_way_of_signing_in(person: Person, postfix_by_dovecot
     assert "password is wrong" in run.stderr
 
 
-@needs(exim.why_not())
-def test_exim_that_counts_messages_gets_all_of_a_batch(person: Person, running_exim: Exim, tmp_path: Path) -> None:
-    person.environment |= {"SMTP_USER": exim.USER, "SMTP_PASS": exim.PASSWORD}
-    count = 2 * MAX_MESSAGES + 1
+@pytest.mark.parametrize("queue", [[], ["--queue"]], ids=["", "queue"])
+def test_a_server_that_counts_messages_gets_all_of_a_batch(
+    person: Person, counting: Exim | OpenSmtpd, tmp_path: Path, queue: list[str]
+) -> None:
+    count, had = 2 * MAX_MESSAGES + 1, set(counting.bodies(0))
     batch = tmp_path / "batch.jsonl"
-    batch.write_text("".join(f'{{"to": "batch@exim.test", "body": "n{number}"}}\n' for number in range(count)))
-    run = person.send(running_exim.port, "--from-addr", "ann@exim.test", "--batch", str(batch))
+    lines = [f'{{"to": "batch@{counting.domain}", "body": "n{number}{queue}"}}\n' for number in range(count)]
+    batch.write_text("".join(lines).replace("'", ""))
+    run = sent(person, counting, "--from-addr", "ann@x.test", "--batch", str(batch), *queue)
     assert run.returncode == 0, run.stderr
-    assert sorted(running_exim.bodies(count)) == sorted(f"n{number}" for number in range(count))
+    assert person.records() == []
+    found = set(counting.bodies(count + len(had))) - had
+    assert found == {f"n{number}{queue}".replace("'", "") for number in range(count)}
 
 
-@needs(exim.why_not())
-def test_exim_without_a_sign_in_and_with_an_unknown_recipient_is_explained(person: Person, running_exim: Exim) -> None:
-    run = person.send(running_exim.port, *TO_BOB, "--body", "hi")
+def test_a_sign_in_that_lacks_and_an_unknown_recipient_are_explained(
+    person: Person, counting: Exim | OpenSmtpd
+) -> None:
+    to_both = ["--from-addr", "ann@x.test", "--to-addr", f"bob@{counting.domain}", "--body", "hi"]
+    if counting.has_tls:
+        run = person.send(counting.port, *to_both)
+        assert run.returncode == 1
+        assert "--username" in run.stderr
+    nobody = f"nobody@{counting.domain}"
+    run = sent(person, counting, *to_both, "--to-addr", nobody)
     assert run.returncode == 1
-    assert "--username" in run.stderr
-    person.environment |= {"SMTP_USER": exim.USER, "SMTP_PASS": exim.PASSWORD}
-    run = person.send(running_exim.port, *TO_BOB, "--to-addr", "nobody@x.test", "--body", "hi")
-    assert run.returncode == 1
-    assert "Not sent to nobody@x.test" in run.stderr
+    assert f"Not sent to {nobody}" in run.stderr
     assert "no such mailbox" in run.stderr
+
+
+def sent(person: Person, server: Exim | OpenSmtpd, *words: str) -> subprocess.CompletedProcess[str]:
+    """With all the protection that it has."""
+    if not server.has_tls:
+        return person.send(server.port, *words, "--no-tls")
+    person.environment |= {"SMTP_USER": exim.USER, "SMTP_PASS": exim.PASSWORD}
+    return person.send(server.port, *words)
 
 
 class Called:

@@ -35,3 +35,29 @@ def test_a_player_shows_the_pictures_in_order(house: Cinema, tmp_path: Path, tra
     assert numbers == sorted(numbers)
     assert len(set(numbers)) == 20
     assert server.end() == 0
+
+
+def test_sound_is_heard_with_the_picture_that_it_was_captured_with(house: Cinema, tmp_path: Path) -> None:
+    """The test beep begins with each picture whose number the pictures of a second divide."""
+    options = ["--codec", "h264", "--size", "320x240", "--fps", "20", "--audio", "--rtsp", "0", "--home", str(tmp_path)]
+    server, _ = house.serve(*options)
+    url = server.wait_out(r"Players: (rtsp://\S+)")[1]
+    beeps: list[float] = []
+    pictures: dict[int, float] = {}
+    with av.open(url, options={"rtsp_transport": "tcp"}, timeout=30.0) as container:
+        assert container.streams.audio[0].codec_context.name in {"opus", "libopus"}
+        is_loud = True
+        for frame in container.decode(container.streams.video[0], container.streams.audio[0]):
+            if frame.time is None:
+                continue  # before the first report of both tracks
+            if isinstance(frame, av.VideoFrame):
+                pictures[framenumber.read(as_picture(frame, Layout.YUV, 0))] = frame.time
+            else:
+                was_loud, is_loud = is_loud, bool(abs(frame.to_ndarray().astype(float)).max() > 0.05)
+                beeps += [frame.time] if is_loud and not was_loud else []
+            if len(beeps) >= 3 and len(pictures) > 60:
+                break
+    seconds = [at for number, at in pictures.items() if not number % 20]
+    for beep in beeps:
+        assert min(abs(beep - at) for at in seconds) < 0.08, (beeps, seconds)
+    assert server.end() == 0

@@ -58,6 +58,9 @@ def why_not() -> str | None:
 
 
 class Exim:
+    domain = "exim.test"
+    has_tls = True
+
     def __init__(self, pair: Pair) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="lanline-exim-"))
         self.root.chmod(0o755)

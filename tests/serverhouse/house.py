@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lanline.core.films import FilmShelf
 from lanline.errors import CloseCode, RefusalCode
 from lanline.model.settings import ServerSettings
 from lanline.proto.channels import Channel
@@ -60,8 +61,11 @@ class HandHasher:
 
 
 class House:
-    def __init__(self, folder: Path, settings: ServerSettings | None = None, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, settings: ServerSettings | None = None, shelf: FilmShelf | None = None, **changes: Any
+    ) -> None:
         self.folder = folder
+        self.shelf = shelf
         self.clock = HandClock()
         self.hasher = HandHasher()
         self.settings = settings or ServerSettings(**{"is_open": True, **changes})
@@ -82,6 +86,7 @@ class House:
             self.settings,
             self.operator_fingerprint,
             lambda: self.free_bytes,
+            shelf=self.shelf,
         )
         self.server.open().result()
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": ("lanline.cli.serve:serve", "Run a server for your group, on one port."),
     "invite": ("lanline.cli.invite:invite", "Make an invite: a link with which people join the server."),
     "join": ("lanline.cli.join:join", "Join a server, or add this device to your account."),
+    "admit": ("lanline.cli.admit:admit", "Let somebody into the group, or show who waits."),
     "chat": ("lanline.cli.chat:chat", "Chat, in rooms and in private, with nothing missed."),
     "send": ("lanline.cli.send:send", "Say something to a room or a person, and end."),
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
@@ -36,7 +37,7 @@ COMMANDS = {
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),
     "agent": ("lanline.cli.agent:app", "Keep this home connected while no other program runs."),
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
-    "video": ("lanline.cli.video.group:app", "Live video from one host to others."),
+    "video": ("lanline.cli.video.group:app", "Films of your server; live video between hosts."),
     "peer": ("lanline.cli.peer:peer", "Chat between two hosts, without a server, over UDP."),
     "smtp": ("lanline.cli.smtp.group:run", "Send ordinary mail: TLS required, certificates verified."),
 }

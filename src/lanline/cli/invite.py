@@ -14,9 +14,13 @@ from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lanline.client.chat.client import ChatClient
     from lanline.model.invites import InviteLink
 
+_MAX_USES_IN_GROUP = 10_000
+_FOR_EVER_MS = 100 * 366 * 24 * 3600 * 1000
 _UNITS_S = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 
@@ -40,6 +44,10 @@ def invite(
     The link stands alone on the first line. It holds the server's key, so that
     whoever joins with it talks to this server and no other.
 
+    A member's invite lets into the group: its bearer reads at once, and nobody has to
+    compare anything. One of the server's machine (--data) lets in to ask only: see
+    lanline admit.
+
     \b
     For one person:        lanline invite
     For a class:           lanline invite --uses 30 --expires 2h --qr
@@ -53,7 +61,9 @@ def invite(
     place = InviteLink(way.public_host, way.public_port, way.fingerprint, b"")
     if host is not None:
         place = place.reached_at(host)
-    token = ask_server(way, lambda client: _make(client, uses, lifetime_s, admin))
+    token = None if data is not None else _of_member(home, uses, lifetime_s, admin)
+    if token is None:
+        token = ask_server(way, lambda client: _make(client, uses, lifetime_s, admin))
     link = InviteLink(place.host, place.port, place.fingerprint, token)
     if json:
         show_json({"link": str(link), "uses": uses, "expires_in_s": lifetime_s, "grants_admin": admin})
@@ -65,6 +75,29 @@ def invite(
         say(qr_code(str(link)))
     if sys.stdout.isatty():
         _explain(link, uses, expires)
+
+
+def _of_member(home: Path, uses: int, lifetime_s: int | None, admin: bool) -> bytes | None:
+    """None: this home is in no group, so that the server makes the invite."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    if uses > _MAX_USES_IN_GROUP:
+        raise InvalidInput(f"An invite into a group is for {_MAX_USES_IN_GROUP:,} people at most.")
+    try:
+        return ask_group(home, lambda client: _make_in_group(client, uses, lifetime_s, admin))
+    except (NotInGroup, NotJoined):
+        return None
+
+
+async def _make_in_group(client: ChatClient, uses: int, lifetime_s: int | None, admin: bool) -> bytes:
+    from lanline.wire.sealing.entries import Role
+
+    member = client.node.seals.member
+    assert member is not None
+    lives_ms = _FOR_EVER_MS if lifetime_s is None else lifetime_s * 1000
+    role = Role.ADMIN if admin else Role.MEMBER
+    return await member.changes.make_invite(uses, lives_ms, role)
 
 
 async def _make(client: ChatClient, uses: int, lifetime_s: int | None, admin: bool) -> bytes:

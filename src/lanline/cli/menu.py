@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -20,9 +21,12 @@ class Choice(NamedTuple):
     """Its answer is put behind the words."""
 
 
+_PLAY = ("video", "play")
+_LETTERS = "123456789abcdefghijklmnopqrstuvwxyz"
 _LEAVE = Choice("q", "leave", ())
 _MEMBER = (
     Choice("t", "talk: the chat, in rooms and in private", ("chat",)),
+    Choice("f", "films: those of the server", _PLAY),
     Choice("w", "watch: live video that somebody shares", ("video", "watch"), "The watch link: "),
     Choice("s", "share: live video from here", ("video", "serve", "--source"), "camera, screen, test, or a file: "),
     Choice("i", "invite: let somebody in", ("invite", "--qr")),
@@ -44,15 +48,23 @@ def show_menu(home: Path) -> None:
         pin = read_pin(folder)
         choices = _NEWCOMER if pin is None else _MEMBER
         show_line("\nLanline" if pin is None else f"\nYou are {pin.nick} on {pin.name or pin.place}")
-        for choice in choices:
-            show_line(f"  {choice.key}  {choice.text}")
         chosen = _choose(choices)
         if chosen is None or not chosen.words:
             return
-        _run(chosen, folder)
+        if chosen.words == _PLAY:
+            _run_film(chosen, folder)
+        else:
+            _run(chosen, folder)
 
 
 def _choose(choices: tuple[Choice, ...]) -> Choice | None:
+    if os.environ.get("TERM", "dumb") != "dumb":
+        from lanline.cli.rowchoice import choose_row
+
+        chosen = choose_row([(choice.key, choice.text) for choice in choices])
+        return None if chosen is None else choices[chosen]
+    for choice in choices:
+        show_line(f"  {choice.key}  {choice.text}")
     while True:
         answer = _ask("> ")
         if answer is None:
@@ -69,6 +81,30 @@ def _ask(question: str) -> str | None:
     except (EOFError, KeyboardInterrupt):
         show_line("")
         return None
+
+
+def _run_film(choice: Choice, folder: Path) -> None:
+    """One of those that there are; a window where there is a display."""
+    from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
+    from lanline.cli.video.library import listed
+    from lanline.errors import LanlineError
+    from lanline.model.text import safe_line
+
+    try:
+        films = [film for film in at_server(folder, DEFAULT_TIMEOUT_S, listed).library.films if film.playable]
+    except LanlineError as problem:
+        show_line(str(problem))
+        return
+    if not films:
+        show_line("There is no film on this server yet.")
+        return
+    rows = [
+        (_LETTERS[number], safe_line(film.name), (film.name,)) for number, film in enumerate(films[: len(_LETTERS)])
+    ]
+    chosen = _choose(tuple(Choice(*row) for row in rows))
+    if chosen is not None:
+        sink = "window" if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") else "terminal"
+        _run(Choice(choice.key, choice.text, (*choice.words, *chosen.words, "--sink", sink)), folder)
 
 
 def _run(choice: Choice, folder: Path) -> None:

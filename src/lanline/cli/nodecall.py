@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_S = 30.0
-_LONGEST_TIMEOUT_S = 86_400
+_MAX_TIMEOUT_S = 86_400
 
 
 def home_folder(home: Path) -> Path:
@@ -29,7 +29,7 @@ def home_folder(home: Path) -> Path:
 
 
 def checked_timeout(timeout_s: float) -> float:
-    if not 0 < timeout_s <= _LONGEST_TIMEOUT_S:
+    if not 0 < timeout_s <= _MAX_TIMEOUT_S:
         raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")
     return timeout_s
 

@@ -10,8 +10,8 @@ from lanline.cli.chathome import HomeOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 from lanline.client.passwords import checked_password, password_from_command, password_from_terminal
-from lanline.errors import InvalidInput, RefusalCode, RequestRefused
-from lanline.model.passwords import LEAST_PASSWORD_CHARS
+from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
+from lanline.model.passwords import MIN_PASSWORD_CHARS
 
 PASSWORD_VARIABLE = "LANLINE_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
 _NOBODY_AT_ALL = "There is nobody to ask for the password: run this at a terminal."
@@ -39,7 +39,7 @@ def change_password(home: Path, timeout_s: float) -> bool:
     """Asks for the new one, and for the old one where the server wants it. False: the person typed nothing."""
     from lanline.client.node.protocol import ChangePassword
 
-    new = password_from_terminal(f"New password, at least {LEAST_PASSWORD_CHARS} characters: ", _NOBODY_AT_ALL)
+    new = password_from_terminal(f"New password, at least {MIN_PASSWORD_CHARS} characters: ", _NOBODY_AT_ALL)
     if not new:
         return False
     confirm_password(new)
@@ -53,6 +53,16 @@ def change_password(home: Path, timeout_s: float) -> bool:
     return True
 
 
+def offer_password(home: Path) -> None:
+    """At the first end of somebody whose account has none."""
+    show_line("\nA password lets you in from another device too. Without one: press Enter.")
+    try:
+        if change_password(home, DEFAULT_TIMEOUT_S):
+            show_line("The password is set.")
+    except LanlineError as problem:
+        show_line(f"{problem} Later: lanline password")
+
+
 def read_password(name: str, command: str | None) -> str:
     """The command wins over the environment, and that over the terminal. Asked once: to join says if it is wrong."""
     if command is not None:
@@ -60,7 +70,7 @@ def read_password(name: str, command: str | None) -> str:
     if PASSWORD_VARIABLE in os.environ:
         return checked_password(os.environ[PASSWORD_VARIABLE])
     return password_from_terminal(
-        f"Password for {name} (yours, or at least {LEAST_PASSWORD_CHARS} characters for a new account): ", _NOBODY
+        f"Password for {name} (yours, or at least {MIN_PASSWORD_CHARS} characters for a new account): ", _NOBODY
     )
 
 

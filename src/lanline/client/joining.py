@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+from enum import Enum
 from pathlib import Path
 
 import msgspec
@@ -11,9 +13,13 @@ import msgspec
 from lanline.client.chat import client as chat
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE
 from lanline.client.chat.history import History
+from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import AsNewcomer
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import Standing
+from lanline.client.sealing.own import shown_of
 from lanline.client.view.events import NodeEvent, SignedIn
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
@@ -23,13 +29,27 @@ from lanline.errors import (
     InvalidInput,
     LinkError,
     NotJoined,
+    RefusalCode,
     ServerKeyChanged,
     ServerUnreachable,
 )
+from lanline.model.invites import MEMBERS_TOKEN_BYTES
 from lanline.model.names import checked_name, folded_name
 from lanline.transport.dialer import Dialer
 
 _CALL_AGAIN_S = 1.0
+OPENED_BY_PASSWORD = frozenset({RefusalCode.NAME_TAKEN, RefusalCode.INVITE_UNUSABLE, RefusalCode.BAD_CREDENTIALS})
+"""With these a device is turned away that brought no password; the account may be its person's all the same."""
+
+
+class Group(Enum):
+    """How one stands to the group on the server."""
+
+    NONE = "none"
+    """The server has none: what is said there is not sealed."""
+    IN = "in"
+    ASKS = "asks"
+    OUT = "out"
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -37,6 +57,13 @@ class Joined(msgspec.Struct, frozen=True):
     name: str
     is_new_account: bool
     """False: this device was added to an account that there was."""
+    group: Group = Group.NONE
+    recovery: bytes | None = None
+    """Of a group that was founded just now: the 16 bytes behind the words of the recovery key."""
+    request: bytes | None = None
+    """Of who waits to be let in: the bytes behind the words to compare."""
+    problem: str = ""
+    """Why this device is not in the group."""
 
 
 async def meet_server(folder: Path, server_text: str, name: str, limit_s: float = 30.0) -> bytes | None:
@@ -88,14 +115,22 @@ async def join_server(
         raise InvalidInput(f"Nobody has said yet whether the key of {server.place} is the right one. Nothing was sent.")
     nick = checked_name(name)
     identity = Home(folder).identity()
+    keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+    if token is not None and len(token) == MEMBERS_TOKEN_BYTES:
+        keys.store.invite = token
+        keys.store.save()
+        token = shown_of(token)
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
         if isinstance(event, SignedIn):
             signed_in.append(event)
+            if event.is_new and event.is_admin:
+                keys.store.founds = True
+                keys.store.save()
 
     way = AsNewcomer(nick, password, label, token)
-    async with chat.ChatClient.with_key(identity, server, way=way) as client:
+    async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
         client.node.subscribe(watch)
         await client.wait_signed_in(limit_s)
         event, met = signed_in[0], client.server
@@ -104,7 +139,51 @@ async def join_server(
         # The account is made: without this, history only counts as unread.
         if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
             _keep_start(client, folder)
-    return Joined(pin, event.name, event.is_new)
+        return await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s)
+
+
+async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float) -> Joined:
+    """All that follows from the keys of this device: it founds the group, comes in by its invite, or asks."""
+    seals = client.node.seals
+    member = seals.member
+    assert member is not None
+    if not seals.asks:
+        return joined
+    await client.wait_until(lambda: member.is_settled, limit_s)
+    standing, problem = _GROUPS[member.standing], member.problem or member.refusal
+    request = member.words if standing is Group.ASKS else None
+    return msgspec.structs.replace(
+        joined, group=standing, recovery=member.entering.recovery_words, request=request, problem=problem
+    )
+
+
+_GROUPS = {
+    Standing.UNKNOWN: Group.OUT,
+    Standing.NO_GROUP: Group.NONE,
+    Standing.OUTSIDE: Group.OUT,
+    Standing.ASKS: Group.ASKS,
+    Standing.MEMBER: Group.IN,
+}
+
+
+def group_lines(joined: Joined) -> list[str]:
+    """What the person is told of the group, once: nothing keeps the words of a recovery key."""
+    from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
+
+    if joined.recovery is not None:
+        why = "Write these words down. If this device is lost, only they prove that you are you:"
+        return [why, *in_lines(secret_words(joined.recovery))]
+    if joined.request is not None:
+        return [
+            "An admin has to let you into its group, and until then you read nothing that is said there.",
+            "The admin runs lanline admit, and compares these words with you by another way:",
+            *in_lines(words_of(joined.request)),
+        ]
+    return [joined.problem] if joined.problem and joined.group is not Group.IN else []
+
+
+def in_lines(words: list[str]) -> list[str]:
+    return ["    " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)]
 
 
 def _keep_start(client: chat.ChatClient, folder: Path) -> None:
@@ -113,9 +192,13 @@ def _keep_start(client: chat.ChatClient, folder: Path) -> None:
         client.node.keep_start(history)
 
 
-def check_joinable(folder: Path, server_text: str, name: str) -> None:
-    """What can be known before a password is asked for; raises as join_server does."""
-    _checked(folder, server_text, name)
+def check_joinable(folder: Path, server_text: str, name: str) -> bool:
+    """What can be known before anything is asked: whether this device's key may be enough, without a password.
+
+    By an invite, and where this home has joined already. Raises as join_server does.
+    """
+    _, token = _checked(folder, server_text, name)
+    return bool(token) or read_pin(folder) is not None
 
 
 def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:

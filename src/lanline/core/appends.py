@@ -263,8 +263,9 @@ class Appends:
             self._tell_handed_in()
         if problem is None:
             outcomes, found = ticket.result()
-            if found is not None:
+            if found is not None:  # nothing is refused where nothing was looked up
                 self._found.add(found)
+                self._hold_refused(batch, outcomes)
             self._tell(batch, outcomes)
 
     def _fail(self, batch: Batch, problem: BaseException) -> None:
@@ -301,7 +302,6 @@ class Appends:
     # Telling.
 
     def _tell(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        self._hold_refused(batch, outcomes)
         places: dict[Author, list[tuple[int, Place]]] = {}
         logs: dict[LogId, list[Entry]] = {}
         heads: dict[LogId, int] = {}

@@ -23,7 +23,7 @@ from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
-_MOST_BOXES_OF_STRANGER = 4
+_MAX_BOXES_OF_STRANGER = 4
 
 
 class NewBox(NamedTuple):
@@ -86,7 +86,7 @@ class PutBoxes(Command[None], frozen=True):
             mine = state.chain.accounts[member.account_id].devices
             return [each for each in self.boxes if each.recipient in mine]
         given = transaction.groups.boxes_of(by.account)
-        if self.scope in state.chain.accounts or given + len(self.boxes) > _MOST_BOXES_OF_STRANGER:
+        if self.scope in state.chain.accounts or given + len(self.boxes) > _MAX_BOXES_OF_STRANGER:
             raise _not_in_group()
         return list(self.boxes)
 

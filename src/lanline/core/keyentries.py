@@ -23,9 +23,9 @@ from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer,
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction, View
 
-_MOST_ASKEW_MS = 5 * 60 * 1000
-_MOST_UNNAMED_KEYS = 128
-_MOST_REQUESTS = 100
+_MAX_ASKEW_MS = 5 * 60 * 1000
+_MAX_UNNAMED_KEYS = 128
+_MAX_REQUESTS = 100
 BOXES_WAIT_MS = 10 * 60 * 1000
 _KEYS_WAIT_MS = 3600 * 1000
 _REQUESTS_WAIT_MS = 30 * 24 * 3600 * 1000
@@ -48,7 +48,7 @@ class PutKeys(Command[None], frozen=True):
         by.check_person()
         now_ms = by.context.now_ms
         transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
-        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MOST_UNNAMED_KEYS:
+        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
         transaction.groups.put_keys(self.keys, by.account, now_ms)
         return None, ()
@@ -119,7 +119,7 @@ def does_not_hold(reason: Reason) -> RequestRefused:
 
 
 def _check_author(transaction: Transaction, by: Authority, state: GroupState, offer: Offer) -> None:
-    if abs(offer.time_ms - by.context.now_ms) > _MOST_ASKEW_MS:
+    if abs(offer.time_ms - by.context.now_ms) > _MAX_ASKEW_MS:
         text = "The clock of this device is more than five minutes off that of the server. Set it, and try again."
         raise RequestRefused(RefusalCode.INVALID, text)
     if offer.coming is Coming.FOUNDS and not by.is_admin:
@@ -213,7 +213,7 @@ class LeaveRequest(Command[None], frozen=True):
         now_ms = by.context.now_ms
         transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
         waiting = [each.account for each in transaction.groups.requests()]
-        if by.account not in waiting and len(waiting) >= _MOST_REQUESTS:
+        if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
         _check_keys(transaction, asking.keys)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)

@@ -18,7 +18,7 @@ from lanline.storage.api import View
 from lanline.ticket import Ticket
 
 T = TypeVar("T")
-_LONGEST_WAIT_S = 3600.0
+_MAX_WAIT_S = 3600.0
 _MAX_AT_ONCE = 64
 """Looked at or waiting for it; each takes memory and a thread's time."""
 
@@ -70,9 +70,7 @@ class Passwords:
         self._hasher = hasher
         self._clock = clock
         first_wait_s = settings.password_wait_s
-        self._tries_of_name: GrowingWaits[str] = GrowingWaits(
-            settings.passwords_per_account, first_wait_s, _LONGEST_WAIT_S
-        )
+        self._tries_of_name: GrowingWaits[str] = GrowingWaits(settings.passwords_per_account, first_wait_s, _MAX_WAIT_S)
         self._tries_of_host: Buckets[str] = Buckets(1.0 / first_wait_s, settings.passwords_per_address)
         self._under_way = {False: 0, True: 0}
         """For strangers; and for those who are signed in."""

@@ -5,6 +5,8 @@ Twelve words stand for 96 bits: nobody can make a second key that reads the same
 
 from __future__ import annotations
 
+import hashlib
+
 WORDS_SHOWN = 12
 
 _WORDS = tuple(
@@ -37,3 +39,27 @@ _WORDS = tuple(
 
 def fingerprint_words(fingerprint: bytes) -> list[str]:
     return [_WORDS[byte] for byte in fingerprint[:WORDS_SHOWN]]
+
+
+def words_of(data: bytes) -> list[str]:
+    """One for each byte."""
+    return [_WORDS[byte] for byte in data]
+
+
+def secret_words(secret: bytes) -> list[str]:
+    """One for each byte, and one more by which a mistake is known."""
+    return [_WORDS[byte] for byte in secret + _check(secret)]
+
+
+def secret_of_words(text: str) -> bytes | None:
+    """Capitals and how they are parted do not count. None: a word is missing, or wrong."""
+    places = {word: place for place, word in enumerate(_WORDS)}
+    named = [places.get(word) for word in text.lower().replace("-", " ").replace(",", " ").split()]
+    if len(named) < 2 or None in named:
+        return None
+    data = bytes(place for place in named if place is not None)
+    return data[:-1] if _check(data[:-1]) == data[-1:] else None
+
+
+def _check(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()[:1]

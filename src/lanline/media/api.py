@@ -31,6 +31,8 @@ BLOCK_US = 20_000
 MIN_QUALITY, MAX_QUALITY = 10, 95
 """Of JPEG; the other codecs map it to a bit rate."""
 MIN_FPS, MAX_FPS = 1.0, 240.0
+KEY_LEFT, KEY_RIGHT, KEY_UP, KEY_DOWN = "left", "right", "up", "down"
+"""What a sink calls those keys that are no characters."""
 
 
 class Codec(Enum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 import av
+import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from lanline.media.api import Layout, Picture, Pixels, Size
@@ -30,8 +31,8 @@ _TALLEST_BEFORE_HD = 576
 
 
 def as_frame(picture: Picture) -> av.VideoFrame:
-    """As the library of codecs knows it."""
-    frame = av.VideoFrame.from_ndarray(picture.pixels, format=picture.layout.value)
+    """As the library of codecs knows it. The pixels are not copied: they are to stay as they are while it is in use."""
+    frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.pixels), format=picture.layout.value)
     if picture.layout is not Layout.RGB:
         is_full = picture.layout is Layout.FULL_YUV
         frame.color_range = ColorRange.JPEG if is_full else ColorRange.MPEG

@@ -21,6 +21,9 @@ from lanline.model.accounts import FINGERPRINT_BYTES, AccountId
 
 DEFAULT_PORT = 5265
 TOKEN_BYTES = 16
+"""Of the server's machine: the right to arrive, and to ask to be let in."""
+MEMBERS_TOKEN_BYTES = 32
+"""Of a member: docs/protocol/sealing.md, 6. The server never sees it."""
 SCHEME = "lanline://"
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE | re.ASCII)
@@ -78,7 +81,7 @@ class InviteLink(msgspec.Struct, frozen=True):
             host,
             port,
             _parse_base32(fingerprint, FINGERPRINT_BYTES, "fingerprint"),
-            _parse_base32(token, TOKEN_BYTES, "token"),
+            _parse_token(token),
         )
 
 
@@ -121,8 +124,17 @@ def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode().rstrip("=").lower()
 
 
+def _parse_token(text: str) -> bytes:
+    is_members = len(text) >= _length_of(MEMBERS_TOKEN_BYTES) - 2  # a letter may be missing
+    return _parse_base32(text, MEMBERS_TOKEN_BYTES if is_members else TOKEN_BYTES, "token")
+
+
+def _length_of(size_bytes: int) -> int:
+    return -(-size_bytes * 8 // 5)
+
+
 def _parse_base32(text: str, size_bytes: int, what: str) -> bytes:
-    length = -(-size_bytes * 8 // 5)
+    length = _length_of(size_bytes)
     if len(text) != length or not _BASE32.fullmatch(text):
         raise InvalidInput(
             f"The {what} in the invite is {length} letters and digits (a-z, 2-7); this one is cut off or mistyped."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-LEAST_PASSWORD_CHARS = 10
-_LEAST_DIFFERENT_CHARS = 5
-_LEAST_CORE_CHARS = 4
+MIN_PASSWORD_CHARS = 10
+_MIN_DIFFERENT_CHARS = 5
+_MIN_CORE_CHARS = 4
 
 # What stands in the lists of leaked passwords again and again. A password is one of them also with other capitals, with
 # digits and signs before and after it, and when it is said twice.
@@ -29,10 +29,10 @@ _IN_ORDER = ("01234567890123456789", "98765432109876543210", "abcdefghijklmnopqr
 
 def weakness(password: str, name: str) -> str:
     """The sentence to refuse it with; nothing where it will do."""
-    if len(password) < LEAST_PASSWORD_CHARS:
-        return f"A password has at least {LEAST_PASSWORD_CHARS} characters. A few words that you can remember are best."
+    if len(password) < MIN_PASSWORD_CHARS:
+        return f"A password has at least {MIN_PASSWORD_CHARS} characters. A few words that you can remember are best."
     said = unicodedata.normalize("NFKC", password).casefold()
-    if len(set(said)) < _LEAST_DIFFERENT_CHARS or any(said in order for order in _IN_ORDER):
+    if len(set(said)) < _MIN_DIFFERENT_CHARS or any(said in order for order in _IN_ORDER):
         return "This password is tried first by whoever guesses: it repeats or counts. A few words are better."
     if _core(said) in _COMMONEST or said in _COMMONEST:
         return "This password is one of the commonest and is tried first by whoever guesses. A few words are better."
@@ -44,8 +44,8 @@ def weakness(password: str, name: str) -> str:
 def _core(said: str) -> str:
     """Without the digits and signs around it, and once where it is said several times."""
     core = said.strip("".join({character for character in said if not character.isalpha()}))
-    core = core if len(core) >= _LEAST_CORE_CHARS else said
-    for length in range(_LEAST_CORE_CHARS, len(core) // 2 + 1):
+    core = core if len(core) >= _MIN_CORE_CHARS else said
+    for length in range(_MIN_CORE_CHARS, len(core) // 2 + 1):
         if len(core) % length == 0 and core[:length] * (len(core) // length) == core:
             return core[:length]
     return core

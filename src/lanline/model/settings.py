@@ -13,6 +13,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The room that every new account is put into."""
     members_may_invite: bool = False
     """Not only admins make invites to the server; none of theirs makes an admin."""
+    members_may_upload: bool = False
+    """Not only admins upload films."""
     tells_addresses: str = "private"
     """Where others are: `private`, members on private networks are told each other's addresses there; `all`; `none`."""
 
@@ -27,8 +29,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of the server's disk: with less, only admins add anything."""
     blob_quota_bytes: int = 1024**3
     """For all files of one account."""
+    most_plays_of_account: int = 16
+    """Films that one account plays at the same time."""
     most_rooms_created: int = 100
     most_accounts: int = 10_000
+    open_accounts_per_address: int = 50
+    """Made without an invite, where `is_open`: so many from one address, then one a minute."""
     most_devices: int = 64
     """Of one account."""
     most_links: int = 10_000

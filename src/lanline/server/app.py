@@ -29,6 +29,7 @@ from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
 from lanline.server.restored import end_if_restored
 from lanline.storage.api import Database, Engine
+from lanline.storage.filmfolder import FilmFolder
 from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.writer import WriterStore
 from lanline.transport.datagrams import Address
@@ -92,6 +93,8 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
         # The folder's lock comes first: of two servers that begin at once, one makes the keys.
         store = WriterStore(_opened(folder), asyncio.get_running_loop().call_soon_threadsafe)
         undo.push_async_callback(asyncio.to_thread, store.close)
+        films = FilmFolder(path, asyncio.get_running_loop().call_soon_threadsafe)
+        undo.callback(films.close)
         hasher = Argon2Hasher()
         undo.callback(hasher.close)
         chat = ChatServer(
@@ -102,6 +105,7 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             _settings(config, folder.disk_bytes()),
             folder.operator().fingerprint,
             folder.free_bytes,
+            shelf=films,
         )
         await chat.open()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lanline.clock import Clock
 from lanline.core.core import Core
+from lanline.core.films import Films, FilmShelf
 from lanline.core.passwords import PasswordHasher
 from lanline.errors import StorageError
 from lanline.gateways.lanline.gateway import LanlineGateway
@@ -22,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 class ChatServer:
     """`open` first, once. All calls, and all callbacks of what was handed in, come on one thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all that the core is not to know by itself
         self,
         store: Store,
         clock: Clock,
@@ -31,11 +32,17 @@ class ChatServer:
         settings: ServerSettings,
         operator_fingerprint: bytes | None = None,
         free_bytes: Callable[[], int] = lambda: sys.maxsize,
+        *,
+        shelf: FilmShelf | None = None,
     ) -> None:
         """`operator_fingerprint`: whose link has this key is an admin without an account."""
         self.core = Core(store, clock, passwords, entropy, settings, free_bytes)
         self.core.sign_in.operator_fingerprint = operator_fingerprint
-        self.gateway = LanlineGateway(self.core, clock)
+        is_admin = self.core.accounts.is_admin
+        self.films = Films(
+            shelf, store, clock, settings, is_admin, lambda account: self.core.check_disk(is_admin=is_admin(account))
+        )
+        self.gateway = LanlineGateway(self.core, clock, self.films)
         self.on_accept = self.gateway.on_accept
         self.figures = self.gateway.all_figures
 
@@ -44,6 +51,7 @@ class ChatServer:
 
         def steps() -> Steps[None]:
             yield from self.core.open().wait()
+            yield from self.core.store.read(self.films.load).wait()
             self.gateway.open()
 
         return follow(steps())

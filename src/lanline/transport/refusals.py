@@ -15,7 +15,7 @@ _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _ANCILLARY_BYTES = 512
-_MOST_READS = 256
+_MAX_READS = 256
 _HOST_GONE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
 
 
@@ -39,7 +39,7 @@ def hear_refusals(sock: socket.socket) -> bool:
 
 def refusals_of(sock: socket.socket) -> list[Refusal]:
     found = []
-    for _ in range(_MOST_READS):
+    for _ in range(_MAX_READS):
         try:
             _, ancillary, _, address = sock.recvmsg(0, _ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
         except OSError:

@@ -9,7 +9,7 @@ from lanline.transport.datagrams import Address, DatagramSocket
 from lanline.transport.steering import PREFIX_BYTES, open_twin
 from lanline.transport.udp import UdpSocket, enlarge_buffers, open_socket
 
-_MOST_STRANGERS = 32
+_MAX_STRANGERS = 32
 """Read in one turn: a packet of a link then waits for at most so many answers."""
 
 
@@ -35,7 +35,7 @@ class SteeredSocket:
         if twin is None:
             return UdpSocket(sock)
         enlarge_buffers(twin)
-        return cls(UdpSocket(sock, offload=False, most_reads=_MOST_STRANGERS), UdpSocket(twin), prefix)
+        return cls(UdpSocket(sock, offload=False, most_reads=_MAX_STRANGERS), UdpSocket(twin), prefix)
 
     @property
     def address(self) -> Address:

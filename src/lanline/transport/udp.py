@@ -23,7 +23,7 @@ _GSO_MAX_SEGMENTS = 64
 _GSO_MAX_BYTES = 65_000
 _RECEIVE_BYTES = 65_536
 _ANCILLARY_BYTES = 64
-_MOST_READS = 64
+_MAX_READS = 64
 _SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 _GSO_REFUSED = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 
@@ -37,7 +37,7 @@ class UdpSocket:
         *,
         offload: bool = True,
         may_fragment: bool = False,
-        most_reads: int = _MOST_READS,
+        most_reads: int = _MAX_READS,
         hears_refusals: bool = False,
     ) -> None:
         self._socket = sock

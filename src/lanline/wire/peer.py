@@ -9,14 +9,14 @@ import msgspec
 from lanline.errors import MalformedPacket
 
 INSTANCE_BYTES = 8
-MOST_NAME_CHARACTERS = 256
+MAX_NAME_CHARACTERS = 256
 """On the wire; what is shown of it is the receiver's business."""
 
 
 class Introduction(msgspec.Struct, frozen=True, tag="introduction"):
     """First on every link. `instance` is drawn at start, so that a text sent again on a new link is known again."""
 
-    name: Annotated[str, msgspec.Meta(max_length=MOST_NAME_CHARACTERS)]
+    name: Annotated[str, msgspec.Meta(max_length=MAX_NAME_CHARACTERS)]
     instance: Annotated[bytes, msgspec.Meta(min_length=INSTANCE_BYTES, max_length=INSTANCE_BYTES)]
 
 

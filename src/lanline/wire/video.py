@@ -16,8 +16,8 @@ STREAM_ID_BYTES = 8
 STREAM_SECRET_BYTES = 32
 MOST_RUNGS = 16
 MOST_NACKED = 256
-MOST_REASON_CHARACTERS = 256
-MOST_PROOF_BYTES = 32
+MAX_REASON_CHARACTERS = 256
+MAX_PROOF_BYTES = 32
 
 StreamId = Annotated[bytes, msgspec.Meta(min_length=STREAM_ID_BYTES, max_length=STREAM_ID_BYTES)]
 Secret = Annotated[bytes, msgspec.Meta(min_length=STREAM_SECRET_BYTES, max_length=STREAM_SECRET_BYTES)]
@@ -44,7 +44,7 @@ class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
     max_height: Side = 0
     max_bits_per_s: Count = 0
     wants_audio: bool = True
-    proof: Annotated[bytes, msgspec.Meta(max_length=MOST_PROOF_BYTES)] = b""
+    proof: Annotated[bytes, msgspec.Meta(max_length=MAX_PROOF_BYTES)] = b""
     """That the viewer has the secret of the watch link: needed the first time on a link (section 9)."""
     records: bool = False
     """It writes a file, which needs a key frame every few seconds: said the first time, it holds for the link."""
@@ -108,7 +108,7 @@ class Offer(msgspec.Struct, frozen=True, tag="offer"):
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """Not now: `reason` is for the person."""
 
-    reason: Annotated[str, msgspec.Meta(max_length=MOST_REASON_CHARACTERS)]
+    reason: Annotated[str, msgspec.Meta(max_length=MAX_REASON_CHARACTERS)]
 
 
 class Echo(msgspec.Struct, frozen=True, tag="echo"):

@@ -17,7 +17,7 @@ from lanline.gateways.lanline import gateway, session
 from lanline.gateways.lanline.followers import CHUNK_BYTES
 from lanline.model import content
 from lanline.model.rooms import Access, Role, Standing
-from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, groups, signin
+from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, films, groups, signin
 from lanline.wire.chat.messages import (
     ClientMessage,
     ServerMessage,
@@ -54,6 +54,9 @@ STRUCTURES = (
     groups.FoundBox,
     groups.Reader,
     groups.WaitingRequest,
+    films.FileInfo,
+    films.FilmInfo,
+    films.PartsOf,
 )
 ENTRY_ID = bytes(range(16))
 VECTORS: dict[str, ClientMessage | ServerMessage] = {

@@ -21,7 +21,7 @@ PROFILE, SETTINGS = LinkProfile(), ServerSettings()
     [
         f"{endpoint._ANSWERS_PER_S:,} answers a second to all strangers",
         f"{endpoint._RESETS_AT_ONCE} answers in 10 ms",
-        f"over {endpoint._MOST_PREAMBLE_BYTES:,} bytes",
+        f"over {endpoint._MAX_PREAMBLE_BYTES:,} bytes",
         f"{PROFILE.handshakes_of_network_per_s:g} a second of one network and {PROFILE.handshakes_per_s:g} of all",
         f"{handshakelimits.BURST_S:g} s of that at once",
         f"{handshakelimits.MAX_UNFINISHED_OF_NETWORK} unfinished of one network",

@@ -27,7 +27,7 @@ def test_without_a_common_version_the_client_learns_what_there_is_before_the_lin
     client.say(signin.Hello((7, 9), "from the future"))
     assert client.link.closed is None, "a link that closes gives up what is under way"
     client.link.arrive()
-    assert client.last(signin.NoCommonVersion).versions == (1,)
+    assert client.last(signin.NoCommonVersion).versions == signin.VERSIONS
     assert client.link.closed is not None
     assert client.link.closed.code is CloseCode.INCOMPATIBLE_VERSION
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lanline.errors import MalformedPacket
 from lanline.wire.peer import (
     INSTANCE_BYTES,
-    MOST_NAME_CHARACTERS,
+    MAX_NAME_CHARACTERS,
     Introduction,
     PeerMessage,
     Receipt,
@@ -23,7 +23,7 @@ NUMBERS = st.integers(1, 2**63)
 MESSAGES = st.one_of(
     st.builds(
         Introduction,
-        name=st.text(max_size=MOST_NAME_CHARACTERS),
+        name=st.text(max_size=MAX_NAME_CHARACTERS),
         instance=st.binary(min_size=INSTANCE_BYTES, max_size=INSTANCE_BYTES),
     ),
     st.builds(Text, number=NUMBERS, text=st.text()),
@@ -54,7 +54,7 @@ def test_a_damaged_message_raises_nothing_undocumented(message: PeerMessage, dat
 @pytest.mark.parametrize(
     "fields",
     [
-        {"type": "introduction", "name": "x" * (MOST_NAME_CHARACTERS + 1), "instance": bytes(INSTANCE_BYTES)},
+        {"type": "introduction", "name": "x" * (MAX_NAME_CHARACTERS + 1), "instance": bytes(INSTANCE_BYTES)},
         {"type": "introduction", "name": "x", "instance": b"short"},
         {"type": "text", "number": 0, "text": "x"},
         {"type": "receipt", "through": -1},

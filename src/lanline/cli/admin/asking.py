@@ -93,6 +93,30 @@ async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
         return await work(client)
 
 
+def ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    """As a member of the group of this home's server. Raises NotJoined, NotInGroup."""
+    return run(_ask_group(expanded(home, "--home"), work), on_uvloop=False)
+
+
+async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.pin import joined_pin
+    from lanline.errors import NotInGroup
+
+    pin = joined_pin(home)
+    async with ChatClient.as_member(home, pin) as client:
+        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
+        if not client.is_signed_in:
+            raise ServerUnreachable(client.last_problem)
+        seals = client.node.seals
+        member = seals.member
+        assert member is not None
+        await client.wait_until(lambda: not seals.asks or member.is_settled, _REACHED_WITHIN_S)
+        if not (seals.asks and member.copy.is_member):
+            raise NotInGroup(seals.problem or "There is no group on this server that you are in.")
+        return await work(client)
+
+
 async def answer(client: ChatClient, message: ClientMessage, kind: type[Answer]) -> Answer:
     found = await client.ask(message)
     if not isinstance(found, kind):
@@ -118,6 +142,15 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: st
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show(
+    found: Sequence[T], as_json: bool, header: Sequence[str], row_of: Callable[[T], Sequence[str]], nothing: str
+) -> None:
+    if as_json:
+        show_json(found)
+    else:
+        show_table(header, list(map(row_of, found)), nothing)
 
 
 def show_json(value: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from lanline.errors import InvalidInput, LanlineError
 
 if TYPE_CHECKING:
     from lanline.client.smtp.outbox import Outbox, Record, Route
-    from lanline.client.smtp.sending import Outcome, Passage
+    from lanline.client.smtp.sending import Passage
 
 FLUSH_HELP = """Send what waits in the outbox.
 
@@ -46,40 +45,28 @@ class FlushOptions:
 
 
 def flush(options: FlushOptions) -> None:
-    from lanline.client.smtp.flush import Flush, entries, settle_interrupted
+    from lanline.client.smtp.flush import Flush, by_route, entries, settle_interrupted
+    from lanline.client.smtp.sending import worst
 
     box = outbox(options.outbox)
     box.sweep()
-    worst = _Worst(Telling(as_json=options.json, log_file=options.log_file))
-    settle_interrupted(box, worst.show)
+    telling = Telling(as_json=options.json, log_file=options.log_file)
+    settle_interrupted(box, telling.show)
     _settle(box, options.resend, options.discard)
-    listed = list(entries(box, worst.show))
+    listed = list(entries(box, telling.show))
     if options.list_:
         _list([record for _, record in listed])
     elif not options.discard or options.resend:
-        waiting = [(token, record) for token, record in listed if _is_for(record, options.smtp_host)]
+        host = options.smtp_host
+        waiting = by_route(entry for entry in listed if host in {None, entry[1].route.server.host})
         with preparing():
-            routes = _queued_routes(record for _, record in waiting)
-            lookup = _Lookup(routes, options.password_command, options.timeout)
+            lookup = _Lookup(list(waiting), options.password_command, options.timeout)
         bar = partial(progress, wanted=not options.verbose)
         with stopping() as interrupt:
-            work = Flush(box, lookup.passage, worst.show, bar, interrupt, dialogue_sink(options.verbose))
-            work.run([token for token, _ in waiting])
+            work = Flush(box, lookup.passage, telling.show, bar, interrupt, dialogue_sink(options.verbose))
+            work.run(waiting)
         _remind(box)
-    sys.exit(worst.exit_status)
-
-
-class _Worst:
-    """Shows outcomes and remembers the one that matters to a script: refused before put off."""
-
-    def __init__(self, telling: Telling) -> None:
-        self._telling = telling
-        self.exit_status = 0
-
-    def show(self, outcome: Outcome) -> None:
-        self._telling.show(outcome)
-        statuses = {self.exit_status, outcome.exit_status}
-        self.exit_status = next((status for status in (130, 64, 1, 75) if status in statuses), 0)
+    sys.exit(worst(telling.statuses))
 
 
 class _Lookup:
@@ -94,7 +81,7 @@ class _Lookup:
         self._found = {route: self._try(route) for route in routes}  # now: a prompt cannot be interrupted later
 
     def passage(self, route: Route) -> Passage:
-        found = self._found.get(route) or self._try(route)  # queued since, by another flush that gave up on it
+        found = self._found[route]
         if isinstance(found, LanlineError):
             raise found
         return found
@@ -121,16 +108,6 @@ class _Lookup:
         if not route.netrc:
             typed = msgspec.structs.replace(typed, password_command=self._password_command)
         return Way(route, typed)
-
-
-def _queued_routes(records: Iterable[Record]) -> list[Route]:
-    from lanline.client.smtp.outbox import State
-
-    return list(dict.fromkeys(record.route for record in records if record.state is State.QUEUED))
-
-
-def _is_for(record: Record, host: str | None) -> bool:
-    return host is None or record.route.server.host == host
 
 
 def _settle(box: Outbox, resend: tuple[str, ...], discard: tuple[str, ...]) -> None:

@@ -107,13 +107,10 @@ class Way:
 
 
 def way(options: WayOptions) -> Way:
-    from lanline.client.smtp.accounts import netrc_entry
     from lanline.client.smtp.outbox import Route
 
     settings, file = settings_of(options)
     server, username = settings.server(), settings.username
-    if settings.netrc and username is None:
-        username = netrc_entry(os.environ, server.host, None)[0]
     if settings.auth is SignIn.EXTERNAL and username is None:
         username = ""
     if options.password is not None:
@@ -127,7 +124,7 @@ def way(options: WayOptions) -> Way:
 
 def settings_of(options: WayOptions) -> tuple[Settings, Path | None]:
     """And the file that they are from. The file in its default place counts where no server is typed."""
-    from lanline.client.smtp.accounts import USERNAME_VARIABLE, Settings, default_path, read_account
+    from lanline.client.smtp.accounts import USERNAME_VARIABLE, Settings, default_path, netrc_entry, read_account
 
     file = None if options.config is None else _path(options.config, "--config")
     if file is None and (options.smtp_host is None or options.account is not None):
@@ -140,7 +137,11 @@ def settings_of(options: WayOptions) -> tuple[Settings, Path | None]:
         settings = read_account(file, options.account)
     if options.password_command is not None or options.netrc:
         settings = settings.without_password()
-    return msgspec.structs.replace(settings, **_typed(options, settings)), file
+    settings = msgspec.structs.replace(settings, **_typed(options, settings))
+    if settings.netrc and settings.username is None:
+        username, _ = netrc_entry(os.environ, settings.server().host, None)
+        settings = msgspec.structs.replace(settings, username=username)
+    return settings, file
 
 
 def _typed(options: WayOptions, settings: Settings) -> dict[str, Any]:

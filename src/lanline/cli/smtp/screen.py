@@ -54,6 +54,7 @@ class Telling:
     def __init__(self, *, as_json: bool = False, is_quiet: bool = False, log_file: str | None = None) -> None:
         self._as_json = as_json
         self._is_quiet = is_quiet
+        self.statuses = set[int]()
         self._log = self._opened(log_file) if log_file is not None else None
 
     def _opened(self, path: str) -> TextIO:
@@ -64,6 +65,7 @@ class Telling:
             raise InvalidInput(f"The log {path} cannot be written: {getattr(cause, 'strerror', None)}.") from cause
 
     def show(self, outcome: Outcome, line: int | None = None) -> None:
+        self.statuses.add(outcome.exit_status)
         prefix = "" if line is None else f"Line {line}: "
         if self._as_json:
             for result in outcome.results:

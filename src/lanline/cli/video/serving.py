@@ -14,6 +14,7 @@ from typing import Any
 
 import segno
 
+from lanline.cli.video.board import Board
 from lanline.cli.video.options import for_so_long, say, say_aside
 from lanline.client.home import Home
 from lanline.client.video.capture import Capture
@@ -49,13 +50,13 @@ class Serving:
 
 
 async def serve_sealed(asked: Serving) -> None:
-    what = _announced(asked.wanted)
+    what, board = _announced(asked.wanted), Board()
     server = SealedServer(
         Home(asked.home),
         asked.codec,
         asked.quality,
         asked.mtu,
-        say_aside,
+        board,
         makes_new_link=asked.makes_new_link,
         bits_per_s=asked.bits_per_s,
     )
@@ -73,7 +74,7 @@ async def serve_sealed(asked: Serving) -> None:
             host = asked.rtsp[0]
             port = await server.serve_players(*asked.rtsp)
             say(f"Players: rtsp://{address_text((host, port))}/ (not encrypted)")
-        running = _with_figures(server.run(), server.figures if asked.stats else None)
+        running = _with_figures(server.run(), board, server.figures if asked.stats else None)
         await for_so_long(running, asked.duration_s)
     finally:
         await server.close()
@@ -94,28 +95,28 @@ def _show_code(link: str) -> None:
             segno.make(link).terminal(compact=True)
 
 
-async def _with_figures(work: Coroutine[Any, Any, None], figures: Callable[[], str] | None) -> None:
+async def _with_figures(work: Coroutine[Any, Any, None], board: Board, figures: Callable[[], str] | None) -> None:
     """Do the work, and say the figures each second meanwhile."""
     if figures is None:
         await work
         return
-    ticking = asyncio.create_task(_tick(figures))
+    ticking = asyncio.create_task(_tick(board, figures))
     try:
         await work
     finally:
         ticking.cancel()
 
 
-async def _tick(figures: Callable[[], str]) -> None:
+async def _tick(board: Board, figures: Callable[[], str]) -> None:
     while True:
         await asyncio.sleep(_STATISTICS_EVERY_S)
-        say_aside(figures())
+        board.show(figures())
 
 
 async def serve_plain(asked: Serving) -> None:
-    what = _announced(asked.wanted)
+    what, board = _announced(asked.wanted), Board()
     capture = _capture(asked)
-    server = PlainServer(capture, asked.mtu, say_aside, is_public=asked.is_public)
+    server = PlainServer(capture, asked.mtu, board.say, is_public=asked.is_public)
     try:
         await server.start(asked.host, asked.port)
         await capture.start()
@@ -123,7 +124,7 @@ async def serve_plain(asked: Serving) -> None:
             f"Serving {what}, {capture.size} at {capture.fps:g} fps, on UDP port {server.port}."
             " Plain: not encrypted. Ctrl+C ends it."
         )
-        running = _with_figures(server.run(), _plain_figures(server, capture) if asked.stats else None)
+        running = _with_figures(server.run(), board, _plain_figures(server, capture) if asked.stats else None)
         await for_so_long(running, asked.duration_s)
     except MediaProblem:
         if not (capture.is_over and asked.wanted.plays_once):

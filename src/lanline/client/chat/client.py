@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +13,11 @@ from typing import Self
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
+from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, joined_pin
+from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
 from lanline.errors import LanlineError, ServerUnreachable
@@ -47,6 +50,7 @@ class ChatClient:
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
         self.node.subscribe(lambda _: self._has_changed.set())
+        self.node.seals.when_changed(self._has_changed.set)
 
     @classmethod
     def at_home(cls, folder: Path) -> ChatClient:
@@ -57,17 +61,31 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        node = ChatNode(LoopClock(), history, AsDevice())
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        node = ChatNode(LoopClock(), history, AsDevice(), keys=keys)
         return cls(node, history, identity, server)
 
     @classmethod
     def with_key(
-        cls, identity: Identity, server: KnownServer, *, way: SignInWay | None = None, follows_all: bool = False
+        cls,
+        identity: Identity,
+        server: KnownServer,
+        *,
+        way: SignInWay | None = None,
+        follows_all: bool = False,
+        keys: DeviceKeys | None = None,
     ) -> ChatClient:
         """With any key and no folder, remembering nothing: the operator's commands, a first join."""
         history = History.in_memory()
-        node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all)
+        node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all, keys=keys)
         return cls(node, history, identity, server)
+
+    @classmethod
+    def as_member(cls, folder: Path, server: KnownServer) -> ChatClient:
+        """With the keys of a home, while its node may run: nothing that was said is read or kept."""
+        identity = Home(folder).identity()
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        return cls.with_key(identity, server, keys=keys)
 
     @property
     def server(self) -> KnownServer:
@@ -89,6 +107,11 @@ class ChatClient:
         if self._running is not None and self._running.done() and self._dialer is not None:
             self._running.exception()
             self._begin(self._dialer)
+
+    def hurry(self) -> None:
+        """Call now, where it waits to call again."""
+        if self._connector is not None:
+            self._connector.hurry()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

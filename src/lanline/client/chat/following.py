@@ -14,6 +14,7 @@ from collections.abc import Callable
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.view import events
 from lanline.clock import Timer
@@ -25,12 +26,15 @@ FETCHED_AT_FIRST = 10_000
 PIECE = 200
 """Of entries that are compared at once."""
 REPORT_EVERY_S = 0.25
-_LEAST_PAUSE_S = 1.0
+_MIN_PAUSE_S = 1.0
+_HOLDS_S = 3.0
 _MAX_CURSORS = 1000
 
 
 class LogReader:
-    def __init__(self, context: NodeContext, conversations: Conversations, own: OwnMessages, *, follows: bool) -> None:
+    def __init__(
+        self, context: NodeContext, conversations: Conversations, own: OwnMessages, seals: Seals, *, follows: bool
+    ) -> None:
         self._history = context.history
         self._lost = context.lost
         self._clock = context.clock
@@ -39,6 +43,13 @@ class LogReader:
         self._conversations = conversations
         self._own = own
         self._follows = follows
+        self._seals = seals
+        self._held: dict[int, list[LogEntry]] = {}
+        """Of logs in which something cannot be opened yet: that, and what came after it."""
+        self._hold_timer: Timer | None = None
+        self._sealed_from = context.history.sealed_from()
+        """Where the first entry stands that was kept as it came, by log."""
+        seals.when_changed(self._try_again)
         self._comparison = Comparison(context, conversations, self._on_proven)
         self._asked_earlier: set[int] = set()
         self.entered: set[int] = set()
@@ -85,18 +96,87 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
-        self._keep(track, message.entries)
-        own, shown, is_live = self._conversations.account, track.shown, track.following is Following.LIVE
-        for entry in message.entries:
+        self._take(track, [*self._held.pop(message.log, ()), *message.entries])
+
+    def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
+        """All before the first that may be opened in a moment; or all, as it is."""
+        entries, lacking = self._seals.open(track.shown, came)
+        if waits and lacking is not None and self._seals.is_hopeful:
+            count = lacking - came[0].sequence
+            self._hold(track.shown.log, came[count:])
+            entries = entries[:count]
+        elif lacking is not None:
+            self._sealed_from.setdefault(track.shown.log, lacking)
+        if entries:
+            self._take_in(track, tuple(entries))
+
+    def _take_in(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
+        self._keep(track, entries)
+        log, own, shown = track.shown.log, self._conversations.account, track.shown
+        is_live = track.following is Following.LIVE
+        for entry in entries:
             if entry.account == own:
-                self._own.note_sent(message.log, entry)
-        messages = tuple(message_of_entry(shown, entry, own) for entry in message.entries)
-        self._tell(events.EntriesReceived(message.log, messages, is_live))
+                self._own.note_sent(log, entry)
+        messages = tuple(message_of_entry(shown, entry, own) for entry in entries)
+        self._tell(events.EntriesReceived(log, messages, is_live))
         self._report_soon()
         if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             track.become(Following.LIVE)
-            self._tell(events.CaughtUp(message.log))
+            self._tell(events.CaughtUp(log))
             self._tell_lost()
+
+    # What cannot be opened yet.
+
+    def _hold(self, log: int, entries: list[LogEntry]) -> None:
+        self._held[log] = entries
+        if self._hold_timer is None:
+            self._hold_timer = self._clock.call_later(_HOLDS_S, self._let_go)
+
+    def _let_go(self) -> None:
+        """Shown as what cannot be read yet; it is opened when its key comes."""
+        self._hold_timer = None
+        held, self._held = self._held, {}
+        for log, entries in held.items():
+            self._take(self._conversations[log], entries, waits=False)
+
+    def _try_again(self) -> None:
+        held, self._held = self._held, {}
+        for log, entries in held.items():
+            self._take(self._conversations[log], entries)
+        for log, first in list(self._sealed_from.items()):
+            self._reopen(log, first)
+
+    def _reopen(self, log: int, first: int) -> None:
+        """What was kept as it came: told anew from its place on, when any of it is open now."""
+        track = self._conversations.get(log)
+        if track is None or not self._seals.is_sealed(track.shown):
+            return
+        through = track.shown.delivered
+        kept = self._history.entries(log, through + 1, through - first + 1)
+        entries, lacking = self._seals.open(track.shown, kept)
+        changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
+        if not changed:
+            return
+        self._history.change_entries(log, changed)
+        if lacking is None:
+            del self._sealed_from[log]
+        else:
+            self._sealed_from[log] = lacking
+        agreed = changed[0].sequence - 1
+        again = tuple(
+            message_of_entry(track.shown, each, self._conversations.account)
+            for each in entries
+            if each.sequence > agreed
+        )
+        self._tell(events.CopyParted(log, agreed))
+        self._tell(events.EntriesReceived(log, again, is_live=False))
+
+    def end_link(self) -> None:
+        """What is held comes again on the next one."""
+        self._held = {}
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
 
     def _keep(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
         shown, own = track.shown, self._conversations.account
@@ -154,6 +234,10 @@ class LogReader:
                 if entry.sequence != expected:
                     raise ProtocolViolation("it left a gap in what was said earlier")
             first = found[0].sequence - 1 if found else 0
+            opened, lacking = self._seals.open(track.shown, found)
+            found = tuple(opened)
+            if lacking is not None:
+                self._sealed_from[log] = min(lacking, self._sealed_from.get(log, lacking))
             self._history.add_earlier(log, found, first)
             track.change(first=first)
         messages = tuple(message_of_entry(track.shown, entry, self._conversations.account) for entry in found)
@@ -231,7 +315,7 @@ class Comparison:
             case EarlierEntries(_, _, entries):
                 self._compare(log, through, entries)
             case RequestRefused():
-                pause_s = max(answer.retry_after_s, _LEAST_PAUSE_S)
+                pause_s = max(answer.retry_after_s, _MIN_PAUSE_S)
                 self._clock.call_later(pause_s, lambda: self._begin_again(log))
             case _:
                 self.under_way.discard(log)  # the link has ended; the next one begins anew

@@ -30,7 +30,7 @@ _CONVERSATIONS = (
     "FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
-_COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text"
+_COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
 _UNREAD = "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
 
 
@@ -44,6 +44,8 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     typed_ms: int
     refused_code: int | None = None
     refused_text: str | None = None
+    sealed: bytes | None = None
+    """What goes out in place of the content, once it was sealed."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -175,6 +177,19 @@ class History:
         rows = self.database.read(_BEFORE, (log, 2**63 - 1 if before is None else before, last))
         return [LogEntry(*row) for row in reversed(rows)]
 
+    def sealed_from(self) -> dict[int, int]:
+        """Where the first entry stands that could not be opened yet, by log."""
+        rows = self.database.read("SELECT log, min(sequence) FROM entries WHERE suite = 'said/1' GROUP BY log")
+        return {int(log): int(first) for log, first in rows}
+
+    def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
+        """What was kept as it came, and is open now."""
+        with self.database.write() as writer:
+            writer.executemany(
+                "UPDATE entries SET suite = ?, content = ? WHERE log = ? AND sequence = ?",
+                [(each.suite, each.content, log, each.sequence) for each in entries],
+            )
+
     def unread(self, log: int, after: int, through: int, own: int) -> int:
         """How many of others."""
         return int(self.database.read(_UNREAD, (log, after, through, own))[0][0])
@@ -210,6 +225,17 @@ class OutboxRows:
         with self._database.write() as writer:
             writer.execute("UPDATE outbox SET log = ? WHERE destination = ? AND log IS NULL", (log, destination))
 
+    def put_sealed(self, entry_id: bytes, sealed: bytes) -> OutboxRow | None:
+        """Only where none stands: what went out before goes out again. None: it is not there any more."""
+        with self._database.write() as writer:
+            writer.execute("UPDATE outbox SET sealed = ? WHERE entry_id = ? AND sealed IS NULL", (sealed, entry_id))
+        return self.find(entry_id)
+
+    def take_seals_off(self, log: int, position: int) -> None:
+        """That of the row at this position, and of all behind it in this log."""
+        with self._database.write() as writer:
+            writer.execute("UPDATE outbox SET sealed = NULL WHERE log = ? AND position >= ?", (log, position))
+
     def refuse(self, entry_id: bytes, code: RefusalCode, text: str) -> None:
         with self._database.write() as writer:
             writer.execute(
@@ -220,7 +246,7 @@ class OutboxRows:
         """Behind all others; false when it is not there, or was not refused."""
         with self._database.write() as writer:
             moved = writer.execute(
-                "UPDATE outbox SET refused_code = NULL, refused_text = NULL, "
+                "UPDATE outbox SET refused_code = NULL, refused_text = NULL, sealed = NULL, "
                 "position = (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'outbox') "
                 "WHERE entry_id = ? AND refused_code IS NOT NULL",
                 (entry_id,),

@@ -17,6 +17,7 @@ from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.seals import DeviceKeys, Seals
 from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
@@ -34,8 +35,16 @@ from lanline.wire.chat.signin import VERSIONS, SignedIn, Welcome
 class ChatNode:
     """One per home. Not thread-safe: everything happens in the loop (or the simulation) that drives it."""
 
-    def __init__(self, clock: Clock, history: History, way: SignInWay, *, follows_all: bool = True) -> None:
-        """`follows_all=False` is for commands without a home: no log is read."""
+    def __init__(
+        self,
+        clock: Clock,
+        history: History,
+        way: SignInWay,
+        *,
+        follows_all: bool = True,
+        keys: DeviceKeys | None = None,
+    ) -> None:
+        """`follows_all=False` and no keys are for commands without a home: no log is read."""
         self._way = way
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
@@ -47,8 +56,9 @@ class ChatNode:
         self.own = self.directory.own
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
-        self.reader = LogReader(context, self.conversations, self._messages, follows=follows_all)
-        self.outbox = Outbox(context, self.conversations, self._messages)
+        self.seals = Seals(keys, history, clock, context.line, self.directory)
+        self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
+        self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -60,10 +70,11 @@ class ChatNode:
             rooms.MemberChanged: self.conversations.on_member_changed,
             rooms.InvitedToRoom: self.conversations.on_invited,
             entries.Committed: self.outbox.on_committed,
-            entries.Entries: self.reader.on_entries,
+            entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
             Refused: self.outbox.on_refused,
             ServerSays: lambda said: self.tell(events.ServerSaid(safe_text(said.text))),
+            **self.seals.takers(),
         }
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -162,6 +173,7 @@ class ChatNode:
         self.conversations.begin_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 
     def on_server_message(self, session: ClientSession, message: ServerMessage) -> None:
@@ -169,6 +181,10 @@ class ChatNode:
         taker = self._takers.get(type(message))
         if session is self.line.session and taker is not None:
             taker(message)
+
+    def _on_entries(self, message: entries.Entries) -> None:
+        if not self.seals.takes(message):
+            self.reader.on_entries(message)
 
     def _on_people(self, message: directory.People) -> None:
         self.directory.on_table(message)
@@ -231,6 +247,8 @@ class ChatNode:
 
     def _on_offline(self) -> None:
         self.outbox.end_link()
+        self.reader.end_link()
+        self.seals.end_link()
         try:
             self.directory.on_link_lost()
         except HistoryProblem as problem:

@@ -16,7 +16,8 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
-from lanline.client.chat.sealing import seal
+from lanline.client.chat.sealing import OPENED, seal
+from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
 from lanline.client.view.values import Message, MessageState, Person
@@ -28,12 +29,15 @@ from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import OpenDirect, Opened
 from lanline.wire.chat.entries import Append, Committed, LogEntry
+from lanline.wire.chat.groups import GiveUp
+from lanline.wire.sealing.said import SAID_SUITE
 
 MAX_UNCOMMITTED = 64
 MAX_UNCOMMITTED_BYTES = 256 * 1024
-_LEAST_PAUSE_S = 0.05
+_MIN_PAUSE_S = 0.05
 _UNSAID_PAUSE_S = 1.0
-_LEAST_OPENING_PAUSE_S = 0.5
+_STALE_PAUSE_S = 0.1
+_MIN_OPENING_PAUSE_S = 0.5
 
 
 def checked_destination(text: str) -> str:
@@ -42,7 +46,7 @@ def checked_destination(text: str) -> str:
 
 
 class Outbox:
-    def __init__(self, context: NodeContext, conversations: Conversations, own: OwnMessages) -> None:
+    def __init__(self, context: NodeContext, conversations: Conversations, own: OwnMessages, seals: Seals) -> None:
         self._history = context.history
         self._rows = context.history.outbox
         self._clock = context.clock
@@ -51,6 +55,8 @@ class Outbox:
         self._conversations = conversations
         self._directory = conversations.directory
         self._own = own
+        self._seals = seals
+        seals.when_changed(self.send)
         self._session: ClientSession | None = None
         self._under_way: dict[int, OutboxRow] = {}
         self._bytes_under_way = 0
@@ -166,23 +172,44 @@ class Outbox:
         log = row.log if row.log is not None else self._find_log(row.destination)
         if log is None:
             return False
-        self._sent_through = max(self._sent_through, row.position)
         if isinstance(log, RequestRefused):
+            self._sent_through = max(self._sent_through, row.position)
             self._refuse_rows(row.destination, log)
             return True
         if row.log is None:
             self._rows.resolve(row.destination, log)
-        self._append(row, log)
-        return True
+            row = msgspec.structs.replace(row, log=log)
+        ready = self._sealed(row, log)
+        if ready is not None:
+            self._sent_through = max(self._sent_through, row.position)
+            self._append(ready, log)
+        return ready is not None
+
+    def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | None:
+        """On the disk before it goes out. None: it cannot be sealed just now."""
+        shown = self._conversations.shown(log)
+        if row.sealed is not None or shown is None:
+            return row
+        if not self._seals.is_known():
+            return None
+        if not self._seals.is_sealed(shown):
+            return row
+        sealed = self._seals.seal(shown, row.entry_id, row.content)
+        if sealed is None:
+            if self._seals.problem:
+                self._tell(events.SendingPutOff(self._seals.problem))
+            return None
+        return self._rows.put_sealed(row.entry_id, sealed)
 
     def _append(self, row: OutboxRow, log: int) -> None:
         session = self._session
         assert session is not None
         number = session.next_request()
-        self._under_way[number] = msgspec.structs.replace(row, log=log)
+        self._under_way[number] = row
         self._bytes_under_way += len(row.content)
         self._put_off = None
-        session.send(Append(number, log, row.entry_id, row.suite, row.content))
+        suite, content = (row.suite, row.content) if row.sealed is None else (SAID_SUITE, row.sealed)
+        session.send(Append(number, log, row.entry_id, suite, content))
 
     # Answers.
 
@@ -200,7 +227,8 @@ class Outbox:
 
     def _sent(self, row: OutboxRow, sequence: int, time_ms: int) -> Sent:
         facts = self._directory.own
-        entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, row.suite, row.content)
+        suite = row.suite if row.sealed is None else OPENED
+        entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, suite, row.content)
         return Sent(row.log or 0, entry)
 
     def _take(self, request: int) -> OutboxRow | None:
@@ -214,12 +242,24 @@ class Outbox:
         row, refused = self._take(message.request), refusal(message)
         if row is None:
             return
-        if refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
+        if refused.code is RefusalCode.STALE_KEYS:
+            self._take_seals_off(row)
+            self._go_back(row, _STALE_PAUSE_S)
+        elif refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
             self._go_back(row, refused.retry_after_s)
             self._tell_put_off(refused)
         else:
+            if row.sealed is not None:  # nothing that follows it is taken before it is given up
+                self._take_seals_off(row)
+                self._line.send(GiveUp(row.entry_id))
             self._refuse(row, refused)
             self.send()
+
+    def _take_seals_off(self, row: OutboxRow) -> None:
+        """What was sealed after it names it, and it does not come into the log."""
+        assert row.log is not None
+        self._rows.take_seals_off(row.log, row.position)
+        self._seals.end_run(row.log)
 
     def _refuse(self, row: OutboxRow, refused: RequestRefused) -> None:
         self._rows.refuse(row.entry_id, refused.code, str(refused))
@@ -234,10 +274,10 @@ class Outbox:
             if later.position > row.position:
                 self._take(number)
         self._sent_through = row.position
-        self._put_off = row
+        self._put_off = self._rows.find(row.entry_id) or row
         if self._pause is not None:
             self._pause.cancel()
-        self._pause = self._clock.call_later(max(pause_s or _UNSAID_PAUSE_S, _LEAST_PAUSE_S), self._on_pause_over)
+        self._pause = self._clock.call_later(max(pause_s or _UNSAID_PAUSE_S, _MIN_PAUSE_S), self._on_pause_over)
 
     def _on_pause_over(self) -> None:
         self._pause = None
@@ -272,7 +312,7 @@ class Outbox:
                 self._rows.resolve(destination, log)
                 self.send()
             case RequestRefused(retry_after_s=pause_s) if pause_s:
-                pause_s = max(pause_s, _LEAST_OPENING_PAUSE_S)
+                pause_s = max(pause_s, _MIN_OPENING_PAUSE_S)
                 self._clock.call_later(pause_s, lambda: self._open_again(destination))
                 self._tell_put_off(answer)
             case RequestRefused():

@@ -1,4 +1,4 @@
-"""Owns how content becomes the bytes of an entry, and back. Sealing to people's keys will be here; for now "plain"."""
+"""Owns how content becomes the bytes of an entry, and back, once the seal is open. Not the seal: `seals`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import msgspec
 from lanline.client.view.values import Unreadable
 from lanline.errors import InvalidInput
 from lanline.model.content import Content, check_content
+from lanline.wire.sealing.said import SAID_SUITE
 
 PLAIN = "plain"
+"""Not sealed: the server's word."""
+OPENED = "opened"
+"""On this device only: it came sealed, and was believed."""
+DOUBTED = "doubted"
+"""On this device only: it came sealed, and nothing of it was believed, for the reason that stands in its place."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
@@ -24,7 +30,12 @@ def seal(content: Content) -> tuple[str, bytes]:
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite != PLAIN:
+    if suite == DOUBTED:
+        reason = sealed.decode(errors="replace")
+        return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
+    if suite == SAID_SUITE:
+        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+    if suite not in {PLAIN, OPENED}:
         return Unreadable(suite)
     try:
         content = _decoder.decode(sealed)

@@ -25,8 +25,7 @@ from lanline.model.text import safe_line, safe_text
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
 from lanline.wire.chat.answers import Refused
-from lanline.wire.chat.blobs import GetBlob, PutBlob
-from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_server_message, encode_message
+from lanline.wire.chat.messages import BULK_KINDS, ClientMessage, ServerMessage, decode_server_message, encode_message
 from lanline.wire.chat.pieces import MAX_PIECES, Listing, joined
 from lanline.wire.chat.signin import VERSIONS, Hello, Join, NoCommonVersion, SignedIn, SignIn, Welcome
 
@@ -136,7 +135,7 @@ class ClientSession:
 
     def send(self, message: ClientMessage) -> None:
         """In order, also when the link does not take it just now."""
-        channel = Channel.BULK if isinstance(message, PutBlob | GetBlob) else Channel.CHAT
+        channel = Channel.BULK if isinstance(message, BULK_KINDS) else Channel.CHAT
         self._unsent.append((channel, encode_message(message)))
         self._send_unsent()
 

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 import msgspec
 
 from lanline import errors
+from lanline.client.node.films import FilmCommand, FilmResult
 from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.view.view import Change, Problem
 from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_COMMAND_BYTES = 1024 * 1024
 MAX_VALUE_BYTES = 1024 * 1024 * 1024
 """A snapshot holds all that waits to be sent, however much that is."""
@@ -191,7 +192,7 @@ class Stop(Command, frozen=True, tag="stop"):
 AnyCommand = (
     Say | WaitSent | SayAgain | Forget | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost | ListRooms
     | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted | SendAway
-    | SetBanned | ChangePassword | Deregister | Stop
+    | SetBanned | ChangePassword | Deregister | Stop | FilmCommand
 )  # fmt: skip
 
 ASKED_ONCE = (CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
@@ -252,7 +253,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     problem: Problem
 
 
-Result = Done | Said | Outcome | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed
+Result = Done | Said | Outcome | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed | FilmResult
 
 
 # What is sent.

@@ -8,6 +8,8 @@ from typing import Any
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import room_title
 from lanline.client.node import protocol as do
+from lanline.client.node.films import FilmCommand
+from lanline.client.node.filmservice import film_result
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
@@ -31,6 +33,8 @@ class Service:
 
     async def result_of(self, command: do.AnyCommand) -> do.Result:
         try:
+            if isinstance(command, FilmCommand):
+                return await film_result(self._client, command)
             return await self._result_of(command)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))

@@ -258,7 +258,16 @@ class PeerConversation:
 
     def _expect_introduction(self, connection: PeerLink) -> None:
         if connection is self._connection and self._state is PeerState.GREETING:
+            self._tell_stranger(f"has not said who it is within {_INTRODUCED_WITHIN_S:.0f} s")
             connection.close(CloseCode.UNREACHABLE, "The introduction is missing.")
+
+    def _tell_stranger(self, what: str) -> None:
+        """Of the other end of a link that did not become a conversation."""
+        if self._was_called or self._label is None:
+            self._refuse(f"Somebody at {self._address} called and {what}.")
+        elif not self._has_told_silence:
+            self._has_told_silence = True
+            self._emit(NotReached(self._label, f"{self._address} answers, but {what}: is that lanline peer?"))
 
     def _is_engaged(self, connection: PeerLink, address: Address) -> bool:
         """Two are talking, or one of them is away and texts wait for that one: nobody else may have those."""
@@ -389,8 +398,8 @@ class PeerConversation:
             has_left = event.by_peer and event.code in {CloseCode.DONE, CloseCode.GOING_AWAY}
             reason = "left" if has_left else safe_line(event.reason)
             self._emit(Left(self._peer_name, reason, event.code is not CloseCode.DONE))
-        elif event.by_peer:
-            self._refuse(f"Somebody at {self._address} called and hung up: {safe_line(event.reason)}")
+        elif event.by_peer and event.code is not CloseCode.REPLACED:
+            self._tell_stranger(f"hung up ({safe_line(event.reason).rstrip('.')})")
         self._call_again()
 
 

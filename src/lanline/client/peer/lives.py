@@ -7,9 +7,9 @@ import msgspec
 from lanline.client.peer.backlog import WINDOW_BYTES
 from lanline.model.text import MAX_TEXT_BYTES
 
-_MOST_UNSHOWN_CHARACTERS = WINDOW_BYTES + MAX_TEXT_BYTES
+_MAX_UNSHOWN_CHARACTERS = WINDOW_BYTES + MAX_TEXT_BYTES
 """A sender counts bytes, which are never fewer."""
-_MOST_LIVES = 64
+_MAX_LIVES = 64
 
 
 class Life(msgspec.Struct):
@@ -23,7 +23,7 @@ class Life(msgspec.Struct):
         return number <= self.received
 
     def has_room(self, text: str) -> bool:
-        return self.unshown_characters + len(text) <= _MOST_UNSHOWN_CHARACTERS
+        return self.unshown_characters + len(text) <= _MAX_UNSHOWN_CHARACTERS
 
     def on_received(self, number: int, text: str) -> None:
         self.received = number
@@ -44,6 +44,6 @@ class Lives:
         key = (fingerprint, instance)
         life = self._lives.pop(key, None) or Life()
         self._lives[key] = life
-        if len(self._lives) > _MOST_LIVES:
+        if len(self._lives) > _MAX_LIVES:
             del self._lives[next(iter(self._lives))]
         return life

@@ -13,8 +13,8 @@ from lanline.transport.datagrams import Address
 from lanline.transport.udp import UdpSocket
 
 MAX_DATAGRAM_BYTES = 65_507
-_MOST_UNREAD_LINES = 10_000
-_MOST_REMEMBERED = 64
+_MAX_UNREAD_LINES = 10_000
+_MAX_REMEMBERED = 64
 
 
 class PlainPeer:
@@ -24,10 +24,10 @@ class PlainPeer:
         self._socket: UdpSocket | None = None
         self._peer: Address | None = None
         self._has_fixed_peer = False
-        self._received: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_MOST_UNREAD_LINES)
+        self._received: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_MAX_UNREAD_LINES)
         self._said: dict[Address, str] = {}
         """The last line to each address, until it is known not to have arrived."""
-        self._refused: asyncio.Queue[str] = asyncio.Queue(_MOST_UNREAD_LINES)
+        self._refused: asyncio.Queue[str] = asyncio.Queue(_MAX_UNREAD_LINES)
 
     @property
     def port(self) -> int:
@@ -79,7 +79,7 @@ class PlainPeer:
         if self._peer is None:
             raise InvalidInput("Not sent: nobody has spoken yet. Give --peer-host to speak first.")
         self._said[self._peer] = text
-        if len(self._said) > _MOST_REMEMBERED:
+        if len(self._said) > _MAX_REMEMBERED:
             del self._said[next(iter(self._said))]
         self._socket.send(self._peer, [data])
 

@@ -9,7 +9,7 @@ import msgspec
 from lanline.client.smtp.draft import Draft, compose
 from lanline.client.smtp.files import Source
 from lanline.client.smtp.outbox import Outbox, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, worst
 from lanline.errors import InvalidInput, MailDeferred, MailInterrupted, MailProblem
 from lanline.model.mail.message import Message
 from lanline.model.mail.refusal import one_line
@@ -17,24 +17,26 @@ from lanline.model.mail.refusal import one_line
 _MAX_LINE_BYTES = 64_000_000
 _LONGEST_WAIT_S = 600.0
 _MAX_WAITS = 5
-_WORST_FIRST = (130, 64, 1, 75, 0)
 
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said here takes the place of what the draft of the same name says."""
+
     sender: str | None = msgspec.field(default=None, name="from")
     to: str | list[str] | None = None
     cc: str | list[str] | None = None
     bcc: str | list[str] | None = None
     subject: str | None = None
-    body: str | None = None
+    text: str | None = msgspec.field(default=None, name="body")
     html: str | None = None
-    attach: str | list[str] | None = None
+    attachments: str | list[str] | None = msgspec.field(default=None, name="attach")
     inline: str | list[str] | None = None
     headers: dict[str, str] = {}
     message_id: str | None = None
     date: str | None = None
 
 
+_SEVERAL = ("to", "cc", "bcc", "attachments", "inline")
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -78,27 +80,11 @@ def _draft(raw: bytes, defaults: Draft) -> Draft:
         line = _DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise InvalidInput(f"it is not a message in JSON: {one_line(str(cause))}.") from cause
-    said = {
-        "sender": line.sender,
-        "to": _several(line.to),
-        "cc": _several(line.cc),
-        "bcc": _several(line.bcc),
-        "subject": line.subject,
-        "text": line.body,
-        "html": line.html,
-        "attachments": _several(line.attach),
-        "inline": _several(line.inline),
-        "fields": (*defaults.fields, *line.headers.items()),
-        "message_id": line.message_id,
-        "date": line.date,
-    }
-    return msgspec.structs.replace(defaults, **{name: value for name, value in said.items() if value is not None})
-
-
-def _several(value: str | list[str] | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return (value,) if isinstance(value, str) else tuple(value)
+    said = {name: value for name, value in msgspec.structs.asdict(line).items() if value is not None}
+    fields = (*defaults.fields, *said.pop("headers").items())
+    for name in said.keys() & _SEVERAL:
+        said[name] = (said[name],) if isinstance(said[name], str) else tuple(said[name])
+    return msgspec.structs.replace(defaults, **said, fields=fields)
 
 
 class Mailing:
@@ -114,14 +100,14 @@ class Mailing:
         self._queue = queue
         self._dispatch = Dispatch(courier, outbox)
         self._away: MailProblem | None = None
-        self._statuses = {0}
+        self._statuses = set[int]()
         self.sent_count = 0
         self.stopped_at: int | None = None
         """The line to go on with; None when every line was dealt with."""
 
     @property
     def exit_status(self) -> int:
-        return next(status for status in _WORST_FIRST if status in self._statuses)
+        return worst(self._statuses)
 
     def send_all(self, found: Source, defaults: Draft, start_line: int) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -41,16 +41,15 @@ class Flush:
         self._interrupt = interrupt
         self._sink = sink
 
-    def run(self, tokens: list[str]) -> None:
-        """Of `tokens`, what waits to be sent."""
-        for route, waiting in _by_route(self._outbox, tokens).items():
+    def run(self, waiting: dict[Route, list[str]]) -> None:
+        for route, tokens in waiting.items():
             try:
                 courier = Courier(self._passage_for(route), self._interrupt, self._sink)
             except LanlineError as error:
-                self._put_off(error, waiting, route)
+                self._put_off(error, tokens, route)
                 continue
             try:
-                self._carry_all(courier, route, waiting)
+                self._carry_all(courier, route, tokens)
             finally:
                 courier.close()
             if self._interrupt.is_set:
@@ -152,10 +151,10 @@ def chosen(outbox: Outbox, message_id: str) -> Entry:
     raise InvalidInput(f"There is no message {shown(message_id)} in the outbox, or it is being sent now; see --list.")
 
 
-def _by_route(outbox: Outbox, tokens: list[str]) -> dict[Route, list[str]]:
+def by_route(listed: Iterable[tuple[str, Record]]) -> dict[Route, list[str]]:
+    """Of these, the tokens of what waits to be sent."""
     waiting: dict[Route, list[str]] = {}
-    for token in tokens:
-        record = outbox.peek(token)
-        if record is not None and record.state is State.QUEUED:
+    for token, record in listed:
+        if record.state is State.QUEUED:
             waiting.setdefault(record.route, []).append(token)
     return waiting

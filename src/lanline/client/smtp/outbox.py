@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import msgspec
 from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Envelope, Parcel
 from lanline.model.mail.server import Server, SignIn
+from lanline.wholefile import replace_whole, sync_folder
 
 _CHUNK_BYTES = 64 * 1024
 _SWEPT_AFTER_S = 3600
@@ -59,8 +60,6 @@ class Record(msgspec.Struct, frozen=True):
 class Entry:
     """A claimed message: nobody else works on it until `release`."""
 
-    __slots__ = ("_lock", "_outbox", "record", "token")
-
     def __init__(self, outbox: Outbox, token: str, lock: int, record: Record) -> None:
         self._outbox = outbox
         self._lock = lock
@@ -74,25 +73,20 @@ class Entry:
     def _chunks(self) -> Iterator[bytes]:
         """All that was put in, or an error before the end: half a message must not go out as a whole one."""
         path, left = self._outbox.content_path(self.token), self.record.size_bytes
-        try:
-            with path.open("rb") as stream:
-                while chunk := stream.read(_CHUNK_BYTES):
-                    left -= len(chunk)
-                    yield chunk
-        except OSError as cause:
-            raise _problem(self._outbox.folder, cause) from cause
+        with _explained(self._outbox.folder), path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                left -= len(chunk)
+                yield chunk
         if left != 0:
             raise OutboxProblem(f"The file {path} was changed since it was put there.")
 
     def mark(self, state: State, reason: str = "") -> None:
-        self._replace(msgspec.structs.replace(self.record, state=state, reason=reason))
+        self.keep_for(self.record.envelope.recipients, state, reason)
 
     def keep_for(self, recipients: tuple[str, ...], state: State, reason: str) -> None:
         """The others have it, or never will."""
         envelope = msgspec.structs.replace(self.record.envelope, recipients=recipients)
-        self._replace(msgspec.structs.replace(self.record, envelope=envelope, state=state, reason=reason))
-
-    def _replace(self, record: Record) -> None:
+        record = msgspec.structs.replace(self.record, envelope=envelope, state=state, reason=reason)
         self._outbox.write_record(self.token, record)
         self.record = record
 
@@ -100,7 +94,7 @@ class Entry:
         """The record first: without it what is left is no entry."""
         with _explained(self._outbox.folder):
             self._outbox.record_path(self.token).unlink(missing_ok=True)
-            _sync_folder(self._outbox.folder)
+            sync_folder(self._outbox.folder)
             self._outbox.content_path(self.token).unlink(missing_ok=True)
 
     def release(self) -> None:
@@ -111,8 +105,6 @@ class Entry:
 
 class Outbox:
     """`command` is what the person types to send what waits in it."""
-
-    __slots__ = ("command", "folder")
 
     def __init__(self, folder: Path, command: str = "lanline smtp flush") -> None:
         self.folder = folder
@@ -126,108 +118,62 @@ class Outbox:
 
     def put(self, parcel: Parcel, route: Route, state: State, reason: str = "") -> Entry:
         """On the disk, for certain, when this returns; and claimed."""
-        token = parcel.token
-        record = Record(
-            message_id=parcel.message_id,
-            envelope=parcel.envelope,
-            size_bytes=parcel.size_bytes,
-            route=route,
-            state=state,
-            written_at=dt.datetime.now(dt.UTC),
-            reason=reason,
-        )
-        with _explained(self.folder):
+        token, now = parcel.token, dt.datetime.now(dt.UTC)
+        record = Record(parcel.message_id, parcel.envelope, parcel.size_bytes, route, state, now, reason)
+        with _explained(self.folder), contextlib.ExitStack() as undo:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = self._write_content(token, parcel.chunks())
-        entry = Entry(self, token, lock, record)
-        try:
-            self.write_record(token, record)
-        except OutboxProblem:
-            self._discard_content(token, lock)
-            raise
-        return entry
-
-    def _write_content(self, token: str, chunks: Iterable[bytes]) -> int:
-        with _explained(self.folder):
             lock = os.open(self.content_path(token), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        try:
-            with _explained(self.folder):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for chunk in chunks:
-                    _write_all(lock, chunk)
-                os.fsync(lock)
-        except BaseException:
-            self._discard_content(token, lock)
-            raise
-        return lock
-
-    def _discard_content(self, token: str, lock: int) -> None:
-        with contextlib.suppress(OSError):
-            self.content_path(token).unlink()
-        os.close(lock)
+            undo.callback(os.close, lock)
+            undo.callback(self.content_path(token).unlink)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for chunk in parcel.chunks():
+                _write_all(lock, chunk)
+            os.fsync(lock)
+            self.write_record(token, record)
+            undo.pop_all()
+        return Entry(self, token, lock, record)
 
     def write_record(self, token: str, record: Record) -> None:
-        path = self.record_path(token)
-        temporary = path.with_suffix(".json.new")
         with _explained(self.folder):
-            descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            try:
-                _write_all(descriptor, msgspec.json.format(msgspec.json.encode(record)))
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            temporary.replace(path)
-            _sync_folder(self.folder)
+            replace_whole(self.record_path(token), msgspec.json.format(msgspec.json.encode(record)))
 
     def tokens(self) -> list[str]:
         """The oldest first."""
-        return sorted(name.removesuffix(".json") for name in self._names() if name.endswith(".json"))
-
-    def _names(self) -> list[str]:
-        try:
-            return [path.name for path in self.folder.iterdir()]
-        except FileNotFoundError:
-            return []
-        except OSError as cause:
-            raise _problem(self.folder, cause) from cause
+        with _explained(self.folder), contextlib.suppress(FileNotFoundError):
+            return sorted(path.stem for path in self.folder.iterdir() if path.suffix == ".json")
+        return []
 
     def peek(self, token: str) -> Record | None:
         """As it is now, without claiming it; None when it is gone."""
         try:
-            return msgspec.json.decode(self.record_path(token).read_bytes(), type=Record)
-        except FileNotFoundError:
-            return None
-        except OSError as cause:
-            raise _problem(self.folder, cause) from cause
+            with _explained(self.folder), contextlib.suppress(FileNotFoundError):
+                return msgspec.json.decode(self.record_path(token).read_bytes(), type=Record)
         except msgspec.DecodeError as cause:
             raise OutboxProblem(
                 f"The record {self.record_path(token)} is damaged; the message itself is in the .eml next to it."
             ) from cause
+        return None
 
     def claim(self, token: str) -> Entry | None:
         """None when another process works on it, or has just finished. A SENDING record comes back as UNCERTAIN."""
-        try:
-            lock = os.open(self.content_path(token), os.O_RDWR)
-        except FileNotFoundError as cause:
-            if self.record_path(token).exists():  # what is done with loses its record first
-                raise OutboxProblem(
-                    f"The message of {self.record_path(token)} is gone, so it cannot be sent; remove the record, or put"
-                    " the .eml back."
-                ) from cause
-            return None
-        except OSError as cause:
-            raise _problem(self.folder, cause) from cause
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            record = self.peek(token)
-        except BlockingIOError:
-            record = None
-        except BaseException:
-            os.close(lock)
-            raise
-        if record is None:
-            os.close(lock)
-            return None
+        with _explained(self.folder), contextlib.ExitStack() as undo:
+            try:
+                lock = os.open(self.content_path(token), os.O_RDWR)
+            except FileNotFoundError:
+                if self.record_path(token).exists():  # what is done with loses its record first
+                    raise OutboxProblem(
+                        f"The message of {self.record_path(token)} is gone, so it cannot be sent; remove the record, or"
+                        " put the .eml back."
+                    ) from None
+                return None
+            undo.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            if (record := self.peek(token)) is None:
+                return None
+            undo.pop_all()
         entry = Entry(self, token, lock, record)
         if record.state is State.SENDING:
             entry.mark(State.UNCERTAIN, "The sending process was stopped after the final dot, before the reply.")
@@ -235,10 +181,10 @@ class Outbox:
 
     def sweep(self) -> None:
         """Drop what never got a record: its writer died, and never said that the message was kept."""
-        with _explained(self.folder):
-            for path in [self.folder / name for name in self._names()]:
+        with _explained(self.folder), contextlib.suppress(FileNotFoundError):
+            for path in list(self.folder.iterdir()):
                 half_written = path.suffix == ".eml" and not self.record_path(path.stem).exists()
-                if half_written or path.suffix == ".new":
+                if half_written or path.name.startswith(".") or path.suffix == ".new":
                     _sweep_one(path)
 
 
@@ -247,12 +193,9 @@ def _sweep_one(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError, BlockingIOError):
         if time.time() - path.stat().st_mtime < _SWEPT_AFTER_S:
             return
-        descriptor = os.open(path, os.O_RDWR)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with path.open("r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
-        finally:
-            os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -261,24 +204,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _sync_folder(folder: Path) -> None:
-    """A rename or a new name is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextlib.contextmanager
 def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as cause:
-        raise _problem(folder, cause) from cause
-
-
-def _problem(folder: Path, cause: OSError) -> OutboxProblem:
-    if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return OutboxFull(f"There is no room left for the outbox {folder}.")
-    return OutboxProblem(f"The outbox {folder} cannot be used: {cause.strerror or cause}.")
+        if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise OutboxFull(f"There is no room left for the outbox {folder}.") from cause
+        raise OutboxProblem(f"The outbox {folder} cannot be used: {cause.strerror or cause}.") from cause

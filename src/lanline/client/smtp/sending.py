@@ -6,7 +6,7 @@ Not the words of the dialogue, and not the order of several messages.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 import msgspec
@@ -61,6 +61,11 @@ class Outcome(msgspec.Struct, frozen=True):
     wait_s: float | None = None
 
 
+def worst(statuses: Iterable[int]) -> int:
+    """The exit status that matters to a script: refused before put off."""
+    return next((status for status in (130, 64, 1, 75) if status in set(statuses)), 0)
+
+
 class Passage(msgspec.Struct, frozen=True):
     """All that a connection takes. The password is in here, so this is never written anywhere."""
 
@@ -98,10 +103,13 @@ class Courier:
         try:
             delivered = session.deliver(parcel, watch)
         except (ConnectionBroke, DeferredByServer) as problem:
-            slowed_down = any(refusal.is_throttle for refusal in refusals_of(problem))
-            answered = any(refusal.stage is Stage.CONTENT for refusal in refusals_of(problem))
-            if session.is_open or not used_before or slowed_down or answered:
+            refusals = refusals_of(problem)
+            is_counted = any(refusal.is_counted for refusal in refusals)
+            has_ended = not session.is_open and not any(refusal.is_throttle for refusal in refusals)
+            was_judged = any(refusal.stage is Stage.CONTENT for refusal in refusals)
+            if not used_before or was_judged or not (is_counted or has_ended):
                 raise
+            self.close()
             delivered = self._connected().deliver(parcel, watch)
         self.has_delivered, self.fruitless_count = True, 0
         return delivered

@@ -1,4 +1,5 @@
-"""Media players that watch by RTSP: sends them the own size of a broadcast in H.264, as it is encoded for viewers too.
+"""Media players that watch by RTSP: sends them the own size of a broadcast in H.264, and its sound, as they are encoded
+for viewers too.
 
 Owns the TCP port and its connections, which are few and bounded. Not what is said on them: that is proto/rtsp.
 """
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from lanline.errors import AddressUnavailable, MalformedPacket
 from lanline.media.api import EncodedFrame
-from lanline.proto.rtsp.rtp import RtpPacketiser
+from lanline.proto.rtsp.rtp import Medium, RtpPacketiser
 from lanline.proto.rtsp.session import RtspSession, State
 
 MAX_PLAYERS = 16
@@ -27,19 +28,26 @@ class Encoders(Protocol):
 
 
 class Publishing(Protocol):
+    @property
+    def viewer_count(self) -> int: ...
+
     def publish(self, rung: int, encoded: EncodedFrame) -> None: ...
 
     def stand(self, rung: int, captured_at_us: int) -> None: ...
+
+    def publish_audio(self, encoded: EncodedFrame) -> None: ...
 
 
 class Players:
     """Stands between a publisher and its encoders: what players watch is encoded, whether or not a viewer wants it."""
 
-    def __init__(self, encoders: Encoders, own_rung: int) -> None:
+    def __init__(self, encoders: Encoders, own_rung: int, *, has_sound: bool = False) -> None:
+        self._media = [Medium.H264, Medium.OPUS] if has_sound else [Medium.H264]
         self._encoders = encoders
         self._own_rung = own_rung
         self._wanted: frozenset[int] = frozenset()
         self._sessions: dict[RtspSession, asyncio.StreamWriter] = {}
+        self._playing = 0
         self._server: asyncio.Server | None = None
         self.publisher: Publishing | None = None
 
@@ -56,8 +64,8 @@ class Players:
             writer.close()
             return
         loop = asyncio.get_running_loop()
-        packetiser = RtpPacketiser(secrets.randbits(32), secrets.randbits(16))
-        session = RtspSession(secrets.token_hex(8), packetiser, loop.time())
+        packetisers = [RtpPacketiser(medium, secrets.randbits(32), secrets.randbits(16)) for medium in self._media]
+        session = RtspSession(secrets.token_hex(8), packetisers, loop.time())
         self._sessions[session] = writer
         try:
             while session.state is not State.CLOSED:
@@ -82,8 +90,8 @@ class Players:
             self._encoders.request_key(self._own_rung)
 
     def _update(self) -> None:
-        is_watched = any(session.state is State.PLAYING for session in self._sessions)
-        played = frozenset({self._own_rung} if is_watched else ())
+        self._playing = sum(session.state is State.PLAYING for session in self._sessions)
+        played = frozenset({self._own_rung} if self._playing else ())
         self._encoders.steady = played  # a player that is sent nothing takes that for an end
         self._encoders.want(self._wanted | played)
 
@@ -108,6 +116,21 @@ class Players:
                     writer.write(data)
         assert self.publisher is not None
         self.publisher.publish(rung, encoded)
+
+    @property
+    def viewer_count(self) -> int:
+        """Of all who see and hear it."""
+        assert self.publisher is not None
+        return self.publisher.viewer_count + self._playing
+
+    def publish_audio(self, encoded: EncodedFrame) -> None:
+        for session, writer in self._sessions.items():
+            queued = writer.transport.get_write_buffer_size()
+            session.send_sound(encoded.payload, encoded.captured_at_us, queued_bytes=queued)
+            if data := session.bytes_to_send():
+                writer.write(data)
+        assert self.publisher is not None
+        self.publisher.publish_audio(encoded)
 
     def stand(self, rung: int, captured_at_us: int) -> None:
         assert self.publisher is not None

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Protocol
 
 import msgspec
 
@@ -37,6 +38,15 @@ _ANYWHERE = ("192.0.2.1", 9)
 """RFC 5737: an address of nobody. Nothing is sent there; it is asked which of ours would be used."""
 
 
+class Notices(Protocol):
+    """Who is told what happens."""
+
+    def say(self, line: str) -> None: ...
+
+    def show(self, text: str) -> None:
+        """In the place of what was shown last."""
+
+
 class SealedServer:
     def __init__(
         self,
@@ -44,7 +54,7 @@ class SealedServer:
         codec: Codec,
         quality: int,
         mtu_bytes: int,
-        tell: Callable[[str], None],
+        notices: Notices,
         *,
         makes_new_link: bool = False,
         bits_per_s: int | None = None,
@@ -56,7 +66,7 @@ class SealedServer:
         self._codec = codec
         self._quality = quality
         self._mtu_bytes = mtu_bytes
-        self._tell = tell
+        self._notices = notices
         self._listener: Listener | None = None
         self._publisher: VideoPublisher | None = None
         self._broadcast: Broadcast | None = None
@@ -109,11 +119,11 @@ class SealedServer:
             audio=None if sound is None else _SOUND,
             mtu_bytes=self._mtu_bytes,
         )
-        self._players = Players(encoders, len(plans) - 1)
-        self._publisher = VideoPublisher(core, self._players, lambda count: self._tell(f"Viewers: {count}."))
+        self._players = Players(encoders, len(plans) - 1, has_sound=sound is not None)
+        self._publisher = VideoPublisher(core, self._players, lambda count: self._notices.show(f"Viewers: {count}."))
         self._players.publisher = self._publisher
-        self._broadcast = Broadcast(source, encoders, self._players, self._tell)
-        self._soundcast = SoundCast(sound, self._publisher, self._tell) if sound is not None else None
+        self._broadcast = Broadcast(source, encoders, self._players, self._notices.say)
+        self._soundcast = SoundCast(sound, self._players, self._notices.say) if sound is not None else None
 
     def _plans(self, source: Source) -> list[StreamPlan]:
         plans = self._usual_plans(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lanline.client.video.publisher import VideoPublisher
+from lanline.client.video.players import Publishing
 from lanline.client.video.worker import Worker
 from lanline.errors import LanlineError
 from lanline.media.api import SoundSource
@@ -15,7 +15,7 @@ from lanline.media.codecs.opus import OpusEncoder
 class SoundCast:
     """The source is open already."""
 
-    def __init__(self, source: SoundSource, publisher: VideoPublisher, tell: Callable[[str], None]) -> None:
+    def __init__(self, source: SoundSource, publisher: Publishing, tell: Callable[[str], None]) -> None:
         self._source = source
         self._publisher = publisher
         self._tell = tell

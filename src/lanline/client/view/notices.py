@@ -24,7 +24,7 @@ from lanline.client.view.values import Conversation, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.rooms import Role
 
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 _STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
 
 
@@ -148,6 +148,6 @@ def _together(names: Iterable[str], state: str) -> list[str]:
     """One line each, unless half the school comes at once."""
     named = list(names)
     verb = {"here": ("is here", "are here"), "gone": ("has left", "have left")}[state]
-    if len(named) <= _MOST_NAMED:
+    if len(named) <= _MAX_NAMED:
         return [f"{name} {verb[0]}" for name in named]
-    return [f"{', '.join(named[:_MOST_NAMED])} and {len(named) - _MOST_NAMED:,} more {verb[1]}"]
+    return [f"{', '.join(named[:_MAX_NAMED])} and {len(named) - _MAX_NAMED:,} more {verb[1]}"]

@@ -97,11 +97,6 @@ class View:
         return self.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}
 
     @property
-    def is_whole(self) -> bool:
-        """All that was said meanwhile is here."""
-        return self.state is NodeState.SYNCHRONIZED and not self.catching_up
-
-    @property
     def people(self) -> tuple[Person, ...]:
         """By name."""
         return tuple(sorted(self._people.values(), key=lambda each: (each.name.casefold(), each.account)))

@@ -34,7 +34,9 @@ OPEN_ROOM = b"lanline open room 1\0"
 PAIR = b"lanline pair 1\0"
 PRIOR = b"lanline prior 1\0"
 PRIVATE_ROOM = b"lanline private room 1\0"
+RECOVERY = b"lanline recovery 1\0"
 REQUEST = b"lanline request 1\0"
+REQUEST_WORDS = b"lanline request words 1\0"
 ROOM_KEY = b"lanline room key 1\0"
 ROOM_TAG = b"lanline room tag 1\0"
 SAID = b"lanline said 1\0"
@@ -44,6 +46,9 @@ SAID_SIGNED = b"lanline said signed 1\0"
 _SHOWN, _SIGN, _SEAL = b"shown\0", b"sign\0", b"seal\0"
 _NEW, _OLD = b"new\0", b"old\0"
 CODE_LETTERS = 20
+RECOVERY_BYTES = 16
+REQUEST_WORDS_SHOWN = 20
+"""The server may choose keys on both sides: 12 words would fall to 2^48 tries."""
 
 
 def digest_of(*parts: bytes) -> bytes:
@@ -104,6 +109,16 @@ class InviteSecrets(NamedTuple):
     def of(cls, secret: bytes) -> InviteSecrets:
         prk = _extract(INVITE, secret)
         return cls(expand(prk, _SHOWN, 16), expand(prk, _SIGN), expand(prk, _SEAL))
+
+
+def recovery_secret_of(chance: bytes) -> bytes:
+    """The secret of a recovery key, from the 16 bytes that a person keeps as words."""
+    return _extract(RECOVERY, chance)
+
+
+def request_words_of(group_id: bytes, account_id: bytes) -> bytes:
+    """What somebody who asks to be let in and an admin compare as words: each sees their own side's keys."""
+    return digest_of(REQUEST_WORDS, group_id, account_id)[:REQUEST_WORDS_SHOWN]
 
 
 def approval_key_of(code: str) -> bytes:

@@ -22,9 +22,6 @@ class Paint:
     def faint(self, text: str) -> str:
         return self._in("2", text)
 
-    def strong(self, text: str) -> str:
-        return self._in("1", text)
-
     def trouble(self, text: str) -> str:
         return self._in("31", text)
 

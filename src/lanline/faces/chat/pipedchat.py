@@ -12,7 +12,7 @@ from lanline.client.view.rendering import message_json, rendered
 from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, held_through
 from lanline.errors import InvalidInput, LanlineError, StillQueued
-from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent
+from lanline.faces.chat.unsent import queued, still_queued, telling_queued, wait_sent
 from lanline.faces.firstof import first_of
 from lanline.faces.lines import InputLines, OutputLines, tell_aside
 from lanline.model.content import Text
@@ -43,15 +43,8 @@ class PipedChat:
 
     async def run(self) -> None:
         """Raises StillQueued when something of its own could not be sent in time."""
-        try:
+        with telling_queued(self._own_queued):
             await first_of(self._show_changes(), self._take_input(), self._face.wait_ended())
-        except asyncio.CancelledError:
-            check_sent(self._own_queued())
-            raise
-        except LanlineError as problem:
-            if waiting := still_queued(self._own_queued()):
-                raise StillQueued(f"{problem} {waiting}") from problem
-            raise
         self._check_all_sent()
 
     def _own_queued(self) -> list[Message]:

@@ -16,14 +16,14 @@ from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.view import Change
-from lanline.errors import InvalidInput, LanlineError, StillQueued
+from lanline.errors import InvalidInput, LanlineError
 from lanline.faces.chat.completion import ChatCompleter
 from lanline.faces.chat.grammar import Order, parse_line
 from lanline.faces.chat.paint import Paint, has_colours
 from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.faces.chat.screen import TerminalScreen, columns
 from lanline.faces.chat.statusbar import StatusBar
-from lanline.faces.chat.unsent import check_sent, queued, still_queued, wait_sent
+from lanline.faces.chat.unsent import check_sent, queued, telling_queued, wait_sent
 from lanline.faces.firstof import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
@@ -70,15 +70,8 @@ class TerminalChat:
 
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""
-        try:
+        with telling_queued(lambda: queued(self._view)):
             await self._talk()
-        except asyncio.CancelledError:
-            check_sent(queued(self._view))
-            raise
-        except LanlineError as problem:
-            if waiting := still_queued(queued(self._view)):
-                raise StillQueued(f"{problem} {waiting}") from problem
-            raise
         check_sent(queued(self._view))
 
     async def _talk(self) -> None:

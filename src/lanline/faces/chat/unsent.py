@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import contextlib
+from collections.abc import Callable, Container, Iterator
 
 from lanline.client.node.face import Face
 from lanline.client.view.rendering import shorten, words_of
 from lanline.client.view.values import Message, MessageState
 from lanline.client.view.view import View
-from lanline.errors import StillQueued
+from lanline.errors import LanlineError, StillQueued
 
 _SHOWN = 3
 
@@ -17,14 +19,9 @@ def queued(view: View) -> list[Message]:
     return [message for message in view.outbox if message.state is MessageState.QUEUED]
 
 
-async def wait_sent(face: Face, ids: Iterable[bytes] | None = None, *, below: int = 1, limit_s: float) -> None:
-    """Until fewer of these, or of all, are queued; or until the time is over."""
-    wanted = None if ids is None else set(ids)
-
-    def is_sent() -> bool:
-        return sum(wanted is None or each.entry_id in wanted for each in queued(face.view)) < below
-
-    await face.wait_until(is_sent, limit_s)
+async def wait_sent(face: Face, ids: Container[bytes] | None = None, *, limit_s: float) -> None:
+    """Until none of these, or none at all, is queued; or until the time is over."""
+    await face.wait_until(lambda: not any(ids is None or each.entry_id in ids for each in queued(face.view)), limit_s)
 
 
 def still_queued(messages: list[Message]) -> str:
@@ -35,6 +32,20 @@ def still_queued(messages: list[Message]) -> str:
     more = f" and {len(messages) - _SHOWN:,} more" if len(messages) > _SHOWN else ""
     count = "1 message stays" if len(messages) == 1 else f"{len(messages):,} messages stay"
     return f"{count} queued, and will be sent when you are connected again: {'; '.join(texts)}{more}"
+
+
+@contextlib.contextmanager
+def telling_queued(own: Callable[[], list[Message]]) -> Iterator[None]:
+    """Whatever ends the chat, what stays queued is told with it, by StillQueued."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        check_sent(own())
+        raise
+    except LanlineError as problem:
+        if waiting := still_queued(own()):
+            raise StillQueued(f"{problem} {waiting}") from problem
+        raise
 
 
 def check_sent(messages: list[Message]) -> None:

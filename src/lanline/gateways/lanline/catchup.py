@@ -38,7 +38,7 @@ class CatchUp:
 
     def follow(self, session: Session, log: LogId, after: int) -> None:
         self._core.conversations.readable(log, session.actor.account)
-        self.straggle(session, log, after)
+        self.read_on(session, log, after)
 
     def unfollow(self, session: Session, log: LogId) -> None:
         session.behind.pop(log, None)
@@ -52,9 +52,9 @@ class CatchUp:
     def fall_behind(self, session: Session) -> None:
         """Its link is full. What it is live in it has so far."""
         for log in self.followed(session):
-            self.straggle(session, log, self._followers.head(log))
+            self.read_on(session, log, self._followers.head(log))
 
-    def straggle(self, session: Session, log: LogId, position: int) -> None:
+    def read_on(self, session: Session, log: LogId, position: int) -> None:
         self.unfollow(session, log)
         session.behind[log] = position
         self.add(session)

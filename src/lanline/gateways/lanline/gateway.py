@@ -23,12 +23,14 @@ from lanline.core.changes import (
     RoomChanged,
 )
 from lanline.core.core import Core
+from lanline.core.films import Films
 from lanline.core.limits import Buckets
 from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
 from lanline.gateways.lanline.admission import Admission
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
+from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
 from lanline.gateways.lanline.groups import Groups
 from lanline.gateways.lanline.people import PeopleTable
@@ -51,8 +53,9 @@ _EXCESS_BURST = 10_000
 
 
 class LanlineGateway:
-    def __init__(self, core: Core, clock: Clock) -> None:
+    def __init__(self, core: Core, clock: Clock, films: Films) -> None:
         self._core = core
+        self._films = films
         self._clock = clock
         self.sessions: dict[Session, None] = {}  # in the order of their calls: a set has none that could be repeated
         self._sessions_of: dict[AccountId, list[Session]] = {}
@@ -66,7 +69,7 @@ class LanlineGateway:
         self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow)
         self._groups = Groups(core, clock)
         requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
-        self._handlers = requests.handlers() | self._groups.handlers()
+        self._handlers = requests.handlers() | self._groups.handlers() | FilmRequests(core, films).handlers()
         self._tellers: Handlers = {
             Appended: self._publish,
             CursorMoved: self._tell_cursor,
@@ -160,6 +163,7 @@ class LanlineGateway:
         del self._signed_in[session]
         self._catch_up.forget(session)
         self._groups.forget(session)
+        self._films.leave(session.actor)
         account = session.actor.account
         if not session.actor.is_operator:
             mine = self._sessions_of[account]
@@ -197,7 +201,7 @@ class LanlineGateway:
         position, stragglers = self.followers.publish(change)
         for session in stragglers:
             if session.is_signed_in:
-                self._catch_up.straggle(session, change.log, position)
+                self._catch_up.read_on(session, change.log, position)
 
     def _tell_cursor(self, change: CursorMoved) -> None:
         """Not back to the program that said it; another one of the same device has not heard of it."""
@@ -246,4 +250,5 @@ class LanlineGateway:
             "deliveries_total": self.followers.deliveries,
             "links": len(self.sessions),
             "links_signed_in": len(self._signed_in),
+            "films_playing": self._films.playing,
         }

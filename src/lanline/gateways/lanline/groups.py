@@ -31,9 +31,9 @@ from lanline.wire.chat.answers import Done
 from lanline.wire.chat.messages import ServerMessage
 
 _ASKED_FOR_S = 3.0
-_MOST_ASKED = 20
+_MAX_ASKED = 20
 """Members, one after the other, for one box."""
-_MOST_WANTS = 1000
+_MAX_WANTS = 1000
 _EPOCHS_PER_S, _EPOCHS_BURST = 1.0, 60
 _KEYS_PER_S, _KEYS_BURST = 1 / 3, 20
 _ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST = 1.0, 500
@@ -211,9 +211,9 @@ class Groups:
         kind, recipient = (1, member.account_id) if message.log else (FOR_DEVICE, member.device_id)
         asked = wire.BoxWanted(message.log, message.scope, message.epoch_ids, kind, recipient)
         helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
-        while len(helpers) > _MOST_ASKED:
+        while len(helpers) > _MAX_ASKED:
             helpers.pop()
-        if len(self._wants) < _MOST_WANTS:
+        if len(self._wants) < _MAX_WANTS:
             want = _Want(asked, session.actor.account, set(message.epoch_ids), helpers)
             self._wants.append(want)
             self._ask_next(want)

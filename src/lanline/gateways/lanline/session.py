@@ -30,11 +30,9 @@ from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, PeerMoved, SendBufferDrained
 from lanline.ticket import Ticket
 from lanline.wire.chat.answers import Refused
-from lanline.wire.chat.blobs import GetBlob, PutBlob
 from lanline.wire.chat.entries import Committed, Place
-from lanline.wire.chat.groups import GetBoxes, GetKeys, PutBoxes, PutKeys
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
-from lanline.wire.chat.messages import ClientMessage, ServerMessage, decode_client_message, encode_message
+from lanline.wire.chat.messages import BULK_KINDS, ClientMessage, ServerMessage, decode_client_message, encode_message
 from lanline.wire.chat.pieces import Listing, pieces
 from lanline.wire.chat.signin import Hello, Join, SignIn
 
@@ -43,7 +41,6 @@ T = TypeVar("T")
 Address = tuple[str, int]
 Handler = Callable[["Session", Any], None]
 
-_BULK_MESSAGES = (PutBlob, GetBlob, PutKeys, GetKeys, PutBoxes, GetBoxes)
 _MAX_MESSAGES_BEFORE_SIGN_IN = 16
 _MAX_REQUESTS_UNANSWERED = 64
 _MAX_BLOB_BYTES_UNCOMMITTED = 2 * 1024 * 1024
@@ -172,7 +169,7 @@ class Session:
         try:
             message = decode_client_message(event.payload)
             kind = type(message)
-            if event.channel is not Channel.CHAT or kind in _BULK_MESSAGES:
+            if event.channel is not Channel.CHAT or kind in BULK_KINDS:
                 _check_channel(event.channel, kind)
             if self._state is not State.SIGNED_IN:
                 self._check_before_sign_in(event.channel, message)
@@ -387,7 +384,7 @@ class Session:
 
 
 def _check_channel(channel: Channel, kind: type) -> None:
-    if (channel is Channel.BULK) != (kind in _BULK_MESSAGES) or channel not in {Channel.CHAT, Channel.BULK}:
+    if (channel is Channel.BULK) != (kind in BULK_KINDS) or channel not in {Channel.CHAT, Channel.BULK}:
         raise ProtocolViolation("a message came on a channel that is not its own")
 
 

@@ -16,13 +16,19 @@ with warnings.catch_warnings():
     import sdl2
 
 from lanline.errors import MediaProblem
-from lanline.media.api import Layout, Picture, Size
+from lanline.media.api import KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_UP, Layout, Picture, Size
 from lanline.media.colours import fitted
 from lanline.media.sinks.caption import Caption, set_in
 from lanline.media.sinks.snapshot import save_picture
 
 _LARGEST_PART = 0.9
 """Of the screen, at first."""
+_ARROWS = {
+    sdl2.SDLK_LEFT: KEY_LEFT,
+    sdl2.SDLK_RIGHT: KEY_RIGHT,
+    sdl2.SDLK_UP: KEY_UP,
+    sdl2.SDLK_DOWN: KEY_DOWN,
+}
 _FULL_RANGE, _VIDEO_RANGE = 0, 1
 """SDL_YUV_CONVERSION_MODE, which the binding does not name."""
 
@@ -151,6 +157,8 @@ class Window:
         return pressed
 
     def _pressed(self, symbol: int) -> list[str]:
+        if symbol in _ARROWS:
+            return [_ARROWS[symbol]]
         if symbol == sdl2.SDLK_ESCAPE and self._is_full:
             symbol = ord("f")
         match chr(symbol) if 32 <= symbol < 127 else "":

@@ -1,13 +1,13 @@
 """Header fields on the wire: folding (RFC 5322, 2.2.3), words outside ASCII (RFC 2047), parameters (RFC 2231).
 
-Own code and not the `email` package's, because what a reader unfolds must be what was typed, to the last blank.
+The folding is not that of the `email` package: what a reader unfolds must be what was typed, to the last blank.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterable
+from email.header import Header
 from urllib.parse import quote
 
 from lanline.errors import InvalidInput
@@ -18,7 +18,6 @@ _LINE_CHARS = 76
 _LONGEST_WORD_CHARS = 900
 """A word cannot be folded, and a line ends at 998 (RFC 5322, 2.1.1)."""
 _MAX_FIELD_BYTES = 100_000
-_WORD_FRAME = len("=?utf-8?b??=")
 _LONE_SPACE = re.compile(r"(?<=[^ \t]) (?=[^ \t])")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.()+-][A-Za-z0-9_.()+ -]{0,59}")
@@ -62,25 +61,7 @@ def parameter(name: str, value: str) -> str:
 
 def encoded_words(text: str, used_chars: int) -> list[str]:
     """RFC 2047 words; the first leaves room for `used_chars` on its line. No character is cut in two."""
-    words: list[str] = []
-    room = _room(used_chars)
-    piece = b""
-    for character in text:
-        encoded = character.encode()
-        if len(piece) + len(encoded) > room:
-            words.append(_encoded_word(piece))
-            piece, room = b"", _room(1)
-        piece += encoded
-    return [*words, _encoded_word(piece)] if piece else words
-
-
-def _room(used_chars: int) -> int:
-    room = (_LINE_CHARS - used_chars - _WORD_FRAME) // 4 * 3
-    return room if room >= 12 else (_LINE_CHARS - 1 - _WORD_FRAME) // 4 * 3
-
-
-def _encoded_word(piece: bytes) -> str:
-    return f"=?utf-8?b?{binascii.b2a_base64(piece, newline=False).decode()}?="
+    return Header(text, "utf-8", _LINE_CHARS, "x" * (used_chars - 2)).encode().split()
 
 
 def _is_plain(value: str) -> bool:

@@ -20,6 +20,8 @@ _WAIT = re.compile(
     r"(?:again|retry|wait|come back|after|in)\D{0,20}?(\d{1,5})\s*(s|sec|seconds?|m|min|minutes?)\b", re.IGNORECASE
 )
 
+_ANOTHER_WILL_DO = r"(this|per) (connection|session)"
+
 
 class Stage(Enum):
     """A step of the dialogue, named as the person sees it in `--verbose`."""
@@ -70,8 +72,14 @@ class Refusal(msgspec.Struct, frozen=True):
     @property
     def is_throttle(self) -> bool:
         rule = _rule(self)
-        is_counted = re.search(r"(this|per) (connection|session)", self.reply.text, re.IGNORECASE)  # another will do
-        return self.is_temporary and rule is not None and rule.is_throttle and not is_counted
+        is_for_this_one = re.search(_ANOTHER_WILL_DO, self.reply.text, re.IGNORECASE)
+        return self.is_temporary and rule is not None and rule.is_throttle and not is_for_this_one
+
+    @property
+    def is_counted(self) -> bool:
+        """The connection has had its share of messages, as some servers put it; on a new one it may go on."""
+        counted = re.search(_ANOTHER_WILL_DO + "|too many (messages|mails)", self.reply.text, re.IGNORECASE)
+        return self.is_temporary and self.stage is Stage.MAIL and bool(counted)
 
     @property
     def is_crowded(self) -> bool:
@@ -92,18 +100,20 @@ class Refusal(msgspec.Struct, frozen=True):
         return f"The server refused {refused} ({self.reply}). {explanation(self)}"
 
 
-class RefusedByServer(MailRefused):
-    """For good. `refusals` has one for each recipient, or one for all of them."""
+class _ByServer(MailProblem):
+    """`refusals` has one for each recipient, or one for all of them."""
 
     def __init__(self, text: str, refusals: tuple[Refusal, ...]) -> None:
         super().__init__(text)
         self.refusals = refusals
 
 
-class DeferredByServer(MailDeferred):
-    def __init__(self, text: str, refusals: tuple[Refusal, ...]) -> None:
-        super().__init__(text)
-        self.refusals = refusals
+class RefusedByServer(_ByServer, MailRefused):
+    """For good."""
+
+
+class DeferredByServer(_ByServer, MailDeferred):
+    pass
 
 
 def refused(*refusals: Refusal) -> MailProblem:
@@ -113,7 +123,7 @@ def refused(*refusals: Refusal) -> MailProblem:
 
 
 def refusals_of(problem: BaseException) -> tuple[Refusal, ...]:
-    return problem.refusals if isinstance(problem, (RefusedByServer, DeferredByServer)) else ()
+    return problem.refusals if isinstance(problem, _ByServer) else ()
 
 
 def one_line(text: str) -> str:
@@ -201,8 +211,8 @@ _RULES = (
           r"\brate\b|throttl|too (many|much|fast)|slow down|limit (exceeded|reach)"
           r"|(message|mail|connection|sending).{0,20}limit", is_throttle=True),
     _Rule("There is no such mailbox; check the address for a slip.",
-          (Stage.RCPT,), (550, 551, 553), ("5.1.1", "5.1.10", "5.1.6"),
-          r"user unknown|unknown user|no such|does(n't| not) exist|not found|unknown recipient"),
+          (Stage.RCPT,), (524, 550, 551, 553), ("5.1.1", "5.1.10", "5.1.6", "5.2.4"),
+          r"user unknown|invalid recipient|unknown user|no such|does(n't| not) exist|not found|unknown recipient"),
     _Rule("The server does not know the domain of that address.",
           _ENVELOPE, (), ("5.1.2", "5.1.8", "4.1.8", "4.1.2"), r"domain not found|domain does not exist"),
     _Rule("The server's rules forbid it; its own words say more.",

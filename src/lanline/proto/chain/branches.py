@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from lanline.proto.chain.state import Chain
 
-FEWEST_TOLD = 3
+MIN_TOLD = 3
 
 
 def longest_shared(own: Chain, told: Mapping[bytes, Chain]) -> Chain | None:
@@ -20,7 +20,7 @@ def longest_shared(own: Chain, told: Mapping[bytes, Chain]) -> Chain | None:
     each of them, and one that has no more than the server for none.
     """
     known = {account_id: chain for account_id, chain in told.items() if own.is_member(account_id)}
-    if len(known) < min(FEWEST_TOLD, (len(own.names) + 1) // 2):
+    if len(known) < min(MIN_TOLD, (len(own.names) + 1) // 2):
         return None
     longer = [chain for chain in known.values() if chain.height > own.height and _lies_on(own, chain)]
     tips = [each for each in longer if not any(_lies_on(each, other) and each.head != other.head for other in longer)]

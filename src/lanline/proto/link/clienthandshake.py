@@ -20,8 +20,8 @@ from lanline.proto.link.preamble import (
 from lanline.proto.link.profile import LinkProfile
 
 _FIRST_INTERVAL_S = 0.2
-_LEAST_INTERVAL_S = 0.03
-_MOST_INTERVAL_S = 1.0
+_MIN_INTERVAL_S = 0.03
+_MAX_INTERVAL_S = 1.0
 _BACKOFF = 1.5
 _PATIENCE_S = 2.0
 """VERSIONS and REFUSED prove nothing: whoever sees the call can send them, and the true answer may still come."""
@@ -94,7 +94,7 @@ class ClientHandshake:
             # The old one has expired, or the address has changed: the same flight goes out under the new one.
             self._token = token
             # Forged ones shall not have us flood the server.
-            self._is_due = self._is_due or now - self._sent_at >= _LEAST_INTERVAL_S
+            self._is_due = self._is_due or now - self._sent_at >= _MIN_INTERVAL_S
 
     def _on_records(self, server_id: bytes, records: bytes, now: float) -> None:
         if self._server_id is None:
@@ -148,7 +148,7 @@ class ClientHandshake:
         self._is_due = True
         self._send_at = now
         if self._round_trip_s is not None:
-            self._interval_s = max(_LEAST_INTERVAL_S, 2 * self._round_trip_s)
+            self._interval_s = max(_MIN_INTERVAL_S, 2 * self._round_trip_s)
         # Not measured, because the last flight had to be repeated: the path may be slow, so the interval stays grown.
 
     def handle_timer(self, now: float) -> None:
@@ -170,7 +170,7 @@ class ClientHandshake:
         self._tries += 1
         self._sent_at = now
         self._send_at = now + self._interval_s
-        self._interval_s = min(self._interval_s * _BACKOFF, _MOST_INTERVAL_S)
+        self._interval_s = min(self._interval_s * _BACKOFF, _MAX_INTERVAL_S)
         if self.state is HandshakeState.PROVING_ADDRESS:
             return [encode_preamble(Hello(self._client_id))]
         return [

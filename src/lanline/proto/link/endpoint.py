@@ -41,7 +41,7 @@ _CROSSING_S = 2.0
 _TICKS_PER_S = 500
 """Timers of all links ring together, up to 2 ms late, so that many links do not mean many wakings."""
 MAX_LINKS = 100_000
-_MOST_PREAMBLE_BYTES = 2048
+_MAX_PREAMBLE_BYTES = 2048
 """Of packets that nobody has sealed. Honest ones hold at most a datagram of the size that passes everywhere."""
 _ANSWERS_PER_S, _ANSWERS_AT_ONCE = 4000, 64
 """To strangers who begin: to answer costs twice what it costs to read. Who is not answered asks again."""
@@ -175,7 +175,7 @@ class Endpoint:
             elif len(data) > SEALED_OVERHEAD_BYTES:
                 self._reset(data[:CONNECTION_ID_BYTES], address, now)
             return
-        if len(data) > _MOST_PREAMBLE_BYTES:
+        if len(data) > _MAX_PREAMBLE_BYTES:
             return
         try:
             packet = decode_preamble(data)
@@ -314,6 +314,7 @@ class Endpoint:
             # The peer chose this id, and may have chosen it twice.
             if links.get(link.remote_id) is link:
                 del links[link.remote_id]
+        link.let_go()
 
     # Time.
 

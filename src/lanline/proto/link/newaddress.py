@@ -11,12 +11,12 @@ from lanline.proto.link.frames import CHALLENGE_BYTES
 CHALLENGE_PACKET_BYTES = 41
 """A sealed packet with a CHALLENGE. Everything that asks for an acknowledgement is at least as large."""
 RANDOM_BYTES = 2 * CHALLENGE_BYTES
-_LEAST_TIMEOUT_S = 0.1
+_MIN_TIMEOUT_S = 0.1
 """A program that answers at the old address may be held up by its machine for longer than the way takes."""
-_MOST_TIMEOUT_S = 2.0
-_LEAST_ASKED = 2
+_MAX_TIMEOUT_S = 2.0
+_MIN_ASKED = 2
 """Questions to the old address, before its silence says something."""
-_LEAST_TIME_S = 3.0
+_MIN_TIME_S = 3.0
 """Which the new address has to answer: the way there may be slower by far than the one that is known."""
 
 
@@ -42,10 +42,10 @@ class NewAddress:
         self.due_at = now
         self.is_proven = False
         self._challenge, self._old_challenge = random[:CHALLENGE_BYTES], random[CHALLENGE_BYTES:]
-        timeout_s = min(max(probe_timeout_s, _LEAST_TIMEOUT_S), _MOST_TIMEOUT_S)
+        timeout_s = min(max(probe_timeout_s, _MIN_TIMEOUT_S), _MAX_TIMEOUT_S)
         self._wait_s = timeout_s / 2
         self._settle_at = now + timeout_s
-        self._over_at = now + max(4 * timeout_s, _LEAST_TIME_S)
+        self._over_at = now + max(4 * timeout_s, _MIN_TIME_S)
         self._allowance_bytes = 0
         self._asked = 0
         self._is_owed = False
@@ -59,7 +59,7 @@ class NewAddress:
         old_challenge = None
         if now >= self.due_at:
             self._asked += 1
-            if self._asked == _LEAST_ASKED:  # later than it was due, when this machine is busy: so is the end
+            if self._asked == _MIN_ASKED:  # later than it was due, when this machine is busy: so is the end
                 self._settle_at = max(self._settle_at, now + self._wait_s)
             self.due_at = min(now + self._wait_s, self._settle_at if now < self._settle_at else self._over_at)
             if now >= self._settle_at:
@@ -81,7 +81,7 @@ class NewAddress:
         return response in {self._challenge, self._old_challenge}
 
     def has_moved(self, now: float) -> bool:
-        return self.is_proven and self._asked >= _LEAST_ASKED and now >= self._settle_at
+        return self.is_proven and self._asked >= _MIN_ASKED and now >= self._settle_at
 
     def is_over(self, now: float) -> bool:
         return now >= self._over_at

@@ -24,7 +24,7 @@ from lanline.proto.link.sendstream import Chunk
 
 HEADER_BYTES = CONNECTION_ID_BYTES + 8
 SEALED_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
-_LEAST_PAYLOAD_BYTES = CHALLENGE_PACKET_BYTES - SEALED_OVERHEAD_BYTES
+_MIN_PAYLOAD_BYTES = CHALLENGE_PACKET_BYTES - SEALED_OVERHEAD_BYTES
 """A peer that finds us at another address may ask there only if as much came from there."""
 _PERSISTENT_TIMEOUTS = 3
 _MUCH_PACKETS = 8
@@ -34,7 +34,6 @@ _MUCH_PACKETS = 8
 class Outgoing:
     __slots__ = (
         "_congestion",
-        "_emit",
         "_is_searching",
         "_limit_frames",
         "_mtu",
@@ -46,6 +45,7 @@ class Outgoing:
         "_received",
         "_remote_id",
         "_sealer",
+        "emit",
         "outbox",
         "recovery",
         "response",
@@ -54,7 +54,7 @@ class Outgoing:
     def __init__(self, profile: LinkProfile, received: ReceivedPackets, emit: Callable[[LinkEvent], None]) -> None:
         self._profile = profile
         self._received = received
-        self._emit = emit
+        self.emit = emit
         self.outbox = Outbox(profile)
         self.recovery = Recovery(profile, profile.initial_rtt_s)
         self._congestion = self._fresh_congestion()
@@ -220,8 +220,8 @@ class Outgoing:
         if ack_bytes:
             parts.append(self._received.take_ack(now, room + ack_bytes))
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
-        if len(payload) < _LEAST_PAYLOAD_BYTES:
-            payload = payload.ljust(_LEAST_PAYLOAD_BYTES, bytes([frames.PADDING]))
+        if len(payload) < _MIN_PAYLOAD_BYTES:
+            payload = payload.ljust(_MIN_PAYLOAD_BYTES, bytes([frames.PADDING]))
         number = self._next_number
         sealed = self._seal(payload)
         size = len(sealed)
@@ -322,9 +322,9 @@ class Outgoing:
         for stream in self.outbox.streams:
             through = stream.take_delivered()
             if through is not None:
-                self._emit(MessagesDelivered(stream.channel, through))
+                self.emit(MessagesDelivered(stream.channel, through))
             if stream.take_drained(self._profile.send_buffer_bytes):
-                self._emit(SendBufferDrained(stream.channel))
+                self.emit(SendBufferDrained(stream.channel))
 
     def _on_lost(self, lost: list[SentPacket], now: float) -> None:
         for packet in lost:

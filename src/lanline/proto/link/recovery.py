@@ -12,15 +12,15 @@ from lanline.proto.link.profile import LinkProfile
 from lanline.proto.link.sendstream import Chunk
 
 _PACKET_THRESHOLD = 3
-_MOST_PACKET_THRESHOLD = 64
+_MAX_PACKET_THRESHOLD = 64
 _TIME_THRESHOLD = 9 / 8
-_MOST_TIME_THRESHOLD = 2.0
-_MOST_PROBE_INTERVAL_S = 2.0
+_MAX_TIME_THRESHOLD = 2.0
+_MAX_PROBE_INTERVAL_S = 2.0
 _LOST_REMEMBERED = 256
 _THIN_PACKETS = 8
 _EARLY_PROBES = 2
 _WIDE_RANGE = 1024
-_LEAST_EARLY_PROBE_S = 0.005
+_MIN_EARLY_PROBE_S = 0.005
 
 
 class SentPacket(msgspec.Struct, gc=False):
@@ -168,8 +168,8 @@ class Recovery:
         for number, sent_at in list(declared.items()):
             if any(first <= number <= last for first, last in ranges):
                 del declared[number]
-                self._packet_threshold = min(self._packet_threshold * 2, _MOST_PACKET_THRESHOLD)
-                self._time_threshold = min(self._time_threshold + 1 / 8, _MOST_TIME_THRESHOLD)
+                self._packet_threshold = min(self._packet_threshold * 2, _MAX_PACKET_THRESHOLD)
+                self._time_threshold = min(self._time_threshold + 1 / 8, _MAX_TIME_THRESHOLD)
             elif sent_at < forgotten_before:
                 del declared[number]
 
@@ -200,9 +200,9 @@ class Recovery:
             return self._profile.fixed_timeout_s
         round_trip = self.round_trip
         if self._probes_early:
-            return max(_LEAST_EARLY_PROBE_S, round_trip.smoothed_s / 2)
+            return max(_MIN_EARLY_PROBE_S, round_trip.smoothed_s / 2)
         interval = round_trip.probe_timeout_s * 2.0 ** min(self.timeouts, 16)
-        return min(interval, max(_MOST_PROBE_INTERVAL_S, 2 * round_trip.smoothed_s))
+        return min(interval, max(_MAX_PROBE_INTERVAL_S, 2 * round_trip.smoothed_s))
 
     @property
     def _probes_early(self) -> bool:

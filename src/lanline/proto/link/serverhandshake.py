@@ -10,8 +10,8 @@ from lanline.proto.link.handshake import Agreement, Flight, HandshakeState, KeyE
 from lanline.proto.link.preamble import ClientRecords, ServerRecords, encode_preamble
 from lanline.proto.link.profile import LinkProfile
 
-_LEAST_REPEAT_INTERVAL_S = 0.02
-_MOST_PACKETS = 64
+_MIN_REPEAT_INTERVAL_S = 0.02
+_MAX_PACKETS = 64
 """OpenSSL works at each. An honest client that has to repeat everything for 10 s sends fewer."""
 
 
@@ -54,7 +54,7 @@ class ServerHandshake:
             self._repeat_flight(now)
             return
         self._packets += 1
-        if self._packets > _MOST_PACKETS:
+        if self._packets > _MAX_PACKETS:
             self._fail("more came than a handshake takes")
             return
         try:
@@ -89,7 +89,7 @@ class ServerHandshake:
 
     def _repeat_flight(self, now: float) -> None:
         """The client repeats itself, so our answer was lost; a late twin of its packet is no reason to."""
-        if self._flight and now - self._sent_at >= _LEAST_REPEAT_INTERVAL_S:
+        if self._flight and now - self._sent_at >= _MIN_REPEAT_INTERVAL_S:
             self._repeats += 1
             self._is_due = True
 

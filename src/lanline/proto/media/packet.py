@@ -34,10 +34,6 @@ class StreamPacket(msgspec.Struct, frozen=True, gc=False):
     frame_bytes: int
     payload: bytes
 
-    @property
-    def is_parity(self) -> bool:
-        return self.chunk_index >= self.total_chunks
-
 
 def chunk_bytes(frame_bytes: int, total_chunks: int) -> int:
     return -(-frame_bytes // total_chunks)

@@ -63,10 +63,6 @@ class TransitTimes:
             self._reference_us = offset
         return distance(self._reference_us, offset) / 1e6
 
-    @property
-    def has_samples(self) -> bool:
-        return bool(self._excess)
-
     def quickest_arrival(self, sent_at_us: int) -> float:
         """When a packet that left then would have been here, had it been as quick as the quickest."""
         return self._measured_at - (self._transit(sent_at_us, self._measured_at) - self._minimum)

@@ -1,5 +1,5 @@
-"""One connection of a media player, without I/O: RTSP 1.0 (RFC 2326) with one stream of H.264, which travels in the
-same connection (section 10.12). A player that asks for UDP is told so, and asks again.
+"""One connection of a media player, without I/O: RTSP 1.0 (RFC 2326) with a track of H.264, and one of Opus where there
+is sound, which travel in the same connection (section 10.12). A player that asks for UDP is told so, and asks again.
 
 In: bytes, frames, the time. Out: bytes, and whether it plays. Bounded, whatever a player sends.
 """
@@ -7,11 +7,12 @@ In: bytes, frames, the time. Out: bytes, and whether it plays. Bounded, whatever
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from struct import Struct
 
 from lanline.errors import MalformedPacket
-from lanline.proto.rtsp.rtp import CLOCK_HZ, PAYLOAD_TYPE, RtpPacketiser
+from lanline.proto.rtsp.rtp import Medium, RtpPacketiser
 
 MAX_REQUEST_BYTES = 8192
 PLAYS_WITHIN_S = 15.0
@@ -20,6 +21,7 @@ SESSION_TIMEOUT_S = 60
 MAX_QUEUED_BYTES = 2 * 1024 * 1024
 _INTERLEAVED = Struct("!cBH")
 _CHANNEL = re.compile(r"interleaved=(\d{1,3})-\d{1,3}")
+_REPORT_EVERY_US = 5_000_000
 _METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"
 _SENTENCES = {
     200: "OK",
@@ -39,13 +41,36 @@ class State(Enum):
     CLOSED = "it is over"
 
 
+class _Track:
+    """One medium as this player is sent it."""
+
+    def __init__(self, packetiser: RtpPacketiser) -> None:
+        self.packetiser = packetiser
+        self.channel: int | None = None
+        """None: the player did not ask for it."""
+        self._report_due_us: int | None = None
+
+    def packets(self, payload: bytes, captured_at_us: int) -> bytes:
+        assert self.channel is not None
+        framed = []
+        if self._report_due_us is None or captured_at_us >= self._report_due_us:
+            self._report_due_us = captured_at_us + _REPORT_EVERY_US
+            framed.append(_interleaved(self.channel + 1, self.packetiser.sender_report(captured_at_us)))
+        framed += [_interleaved(self.channel, packet) for packet in self.packetiser.packetise(payload, captured_at_us)]
+        return b"".join(framed)
+
+
+def _interleaved(channel: int, packet: bytes) -> bytes:
+    return _INTERLEAVED.pack(b"$", channel, len(packet)) + packet
+
+
 class RtspSession:
-    def __init__(self, session_id: str, packetiser: RtpPacketiser, now: float) -> None:
+    def __init__(self, session_id: str, packetisers: Sequence[RtpPacketiser], now: float) -> None:
+        """One for each track: the picture, and the sound where there is some."""
         self.state = State.INIT
         self._id = session_id
-        self._packetiser = packetiser
+        self._tracks = {each.medium: _Track(each) for each in packetisers}
         self._begun_at = now
-        self._channel = 0
         self._unread = b""
         self._out: list[bytes] = []
         self._has_key = False
@@ -98,10 +123,10 @@ class RtspSession:
                 self._reply(sequence, 200, f"Public: {_METHODS}\r\n")
             case "DESCRIBE":
                 base = url if url.endswith("/") else url + "/"
-                body = _description()
+                body = _description(self._tracks)
                 self._reply(sequence, 200, f"Content-Base: {base}\r\nContent-Type: application/sdp\r\n", body.encode())
             case "SETUP":
-                self._set_up(sequence, headers.get("transport", ""))
+                self._set_up(sequence, url, headers.get("transport", ""))
             case "PLAY" if self.state in {State.READY, State.PLAYING}:
                 self.state = State.PLAYING
                 self._reply(sequence, 200, self._session_line() + "Range: npt=now-\r\n")
@@ -115,14 +140,20 @@ class RtspSession:
             case _:
                 self._reply(sequence, 501)
 
-    def _set_up(self, sequence: str, transport: str) -> None:
+    def _set_up(self, sequence: str, url: str, transport: str) -> None:
         if "RTP/AVP/TCP" not in transport:
             self._reply(sequence, 461)
             return
+        medium = Medium.OPUS if url.endswith(_control(Medium.OPUS)) else Medium.H264
+        if medium not in self._tracks:
+            self._reply(sequence, 404)
+            return
         found = _CHANNEL.search(transport)
-        self._channel = int(found[1]) & 0xFE if found else 0
-        self.state = State.READY
-        channels = f"{self._channel}-{self._channel + 1}"
+        channel = int(found[1]) & 0xFE if found else 2 * list(self._tracks).index(medium)
+        self._tracks[medium].channel = channel
+        if self.state is State.INIT:
+            self.state = State.READY
+        channels = f"{channel}-{channel + 1}"
         self._reply(sequence, 200, f"Transport: RTP/AVP/TCP;unicast;interleaved={channels}\r\n" + self._session_line())
 
     def _session_line(self) -> str:
@@ -151,8 +182,17 @@ class RtspSession:
             self._has_key = True
         if not self._has_key:
             return
-        for packet in self._packetiser.packetise(payload, captured_at_us):
-            self._out.append(_INTERLEAVED.pack(b"$", self._channel, len(packet)) + packet)
+        self._send(Medium.H264, payload, captured_at_us)
+
+    def send_sound(self, payload: bytes, captured_at_us: int, *, queued_bytes: int) -> None:
+        """None for a player that is slow."""
+        if self.state is State.PLAYING and queued_bytes <= MAX_QUEUED_BYTES:
+            self._send(Medium.OPUS, payload, captured_at_us)
+
+    def _send(self, medium: Medium, payload: bytes, captured_at_us: int) -> None:
+        track = self._tracks.get(medium)
+        if track is not None and track.channel is not None:
+            self._out.append(track.packets(payload, captured_at_us))
 
     # Out.
 
@@ -169,9 +209,24 @@ class RtspSession:
             self.state = State.CLOSED
 
 
-def _description() -> str:
-    return (
-        "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=Lanline\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
-        f"m=video 0 RTP/AVP {PAYLOAD_TYPE}\r\na=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK_HZ}\r\n"
-        f"a=fmtp:{PAYLOAD_TYPE} packetization-mode=1\r\na=control:track1\r\n"
-    )
+def _control(medium: Medium) -> str:
+    return f"track{medium.payload_type}"
+
+
+def _description(media: Iterable[Medium]) -> str:
+    head = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=Lanline\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
+    return head + "".join(_SDP[medium].replace("CONTROL", _control(medium)) for medium in media)
+
+
+_SDP = {
+    Medium.H264: (
+        f"m=video 0 RTP/AVP {Medium.H264.payload_type}\r\n"
+        f"a=rtpmap:{Medium.H264.payload_type} H264/{Medium.H264.clock_hz}\r\n"
+        f"a=fmtp:{Medium.H264.payload_type} packetization-mode=1\r\na=control:CONTROL\r\n"
+    ),
+    Medium.OPUS: (
+        f"m=audio 0 RTP/AVP {Medium.OPUS.payload_type}\r\n"
+        f"a=rtpmap:{Medium.OPUS.payload_type} opus/{Medium.OPUS.clock_hz}/2\r\n"
+        f"a=fmtp:{Medium.OPUS.payload_type} sprop-stereo=1\r\na=control:CONTROL\r\n"
+    ),
+}

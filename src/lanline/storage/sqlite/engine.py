@@ -29,7 +29,7 @@ _TRIES = 4
 
 
 class _TransactionLost(Exception):
-    """With no room for one work SQLite undoes the whole transaction. The others get another one, without it."""
+    """A work has failed, and the whole transaction with it. The others get another one, without it."""
 
     def __init__(self, place: int, problem: Exception) -> None:
         super().__init__(place, problem)
@@ -124,7 +124,7 @@ class SqliteEngine:
         try:
             writer.execute("BEGIN IMMEDIATE")
             for place in places:
-                outcomes[place] = self._attempt(works[place], place)
+                outcomes[place] = self._attempt(works[place], place, is_alone=len(places) == 1)
             writer.execute("COMMIT")
         except Exception as cause:
             if writer.in_transaction:
@@ -134,21 +134,24 @@ class SqliteEngine:
                 raise
             raise problem from cause
 
-    def _attempt(self, work: Callable[[Transaction], object], place: int) -> object:
+    def _attempt(self, work: Callable[[Transaction], object], place: int, *, is_alone: bool) -> object:
+        """What is alone needs no savepoint: it is undone with its transaction."""
         writer = self._writer
-        writer.execute("SAVEPOINT work")
+        if not is_alone:
+            writer.execute("SAVEPOINT work")
         outcome: object
         try:
             outcome = work(self._transaction)
         except Exception as cause:
             outcome = storage_problem(cause, self._folder)
-            if not writer.in_transaction:
+            if is_alone or not writer.in_transaction:
                 raise _TransactionLost(place, outcome) from cause
             writer.execute("ROLLBACK TO work")
         if not writer.in_transaction:
             problem = StorageUnusable(f"The database in {self._folder} gave up. Nothing was kept of this; try again.")
             raise _TransactionLost(place, problem)
-        writer.execute("RELEASE work")
+        if not is_alone:
+            writer.execute("RELEASE work")
         return outcome
 
     def read(self, work: Callable[[View], T]) -> T:

@@ -40,10 +40,6 @@ class SqliteRoomsView:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE log = ? ORDER BY account", (log,))
         return list(map(_membership, found))
 
-    def memberships(self, account: AccountId) -> list[Membership]:
-        found = self._connection.execute(_MEMBERSHIPS + "WHERE account = ? ORDER BY log", (account,))
-        return list(map(_membership, found))
-
     def invitations(self, host: AccountId) -> list[Membership]:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE invited_by = ? ORDER BY log, account", (host,))
         return list(map(_membership, found))

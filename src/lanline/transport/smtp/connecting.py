@@ -23,7 +23,7 @@ from lanline.model.mail.server import Server, is_ip_address
 _NEXT_ADDRESS_S = 0.25
 """RFC 8305, 5: so long one address is alone before the next is tried beside it."""
 _MAX_DNS_S = 20.0
-_AGAIN = "Nothing was sent; try again later, or keep it with --queue."
+_AGAIN = "Nothing was sent; try again later."
 
 Address: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
 

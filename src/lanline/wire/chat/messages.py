@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from lanline.errors import InvalidInput, ProtocolViolation
-from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, groups, signin
+from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, films, groups, signin
 
 ClientMessage = (
     signin.Hello
@@ -57,6 +57,7 @@ ClientMessage = (
     | groups.LeaveRequest
     | groups.ListRequests
     | groups.RefuseRequest
+    | films.FromClient
 )
 
 ServerMessage = (
@@ -83,6 +84,7 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
@@ -97,6 +99,17 @@ ServerMessage = (
     | groups.Requests
     | groups.RequestCame
 )
+
+BULK_KINDS = (
+    blobs.PutBlob,
+    blobs.GetBlob,
+    groups.PutKeys,
+    groups.GetKeys,
+    groups.PutBoxes,
+    groups.GetBoxes,
+    films.PutFilmPiece,
+)
+"""What a client says on the bulk channel."""
 
 T = TypeVar("T")
 

@@ -41,6 +41,15 @@ def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:
     check_alike(village)
 
 
+def test_sealed_words_are_said_once_and_in_order_too(village: Village) -> None:
+    village.seal()
+    test_nothing_typed_is_lost_doubled_or_reordered(village)
+    room = village.house.engine.read(lambda view: view.rooms.by_name("#lobby"))
+    assert room is not None
+    kept = village.house.engine.read(lambda view: view.logs.after(room.log, 0, 10**6))
+    assert {each.suite for each in kept} == {"said/1"}
+
+
 def check_typed(home: Home) -> None:
     assert any(is_kept for _, _, is_kept in home.typed)
     for destination in {destination for destination, _, _ in home.typed}:

@@ -108,7 +108,7 @@ def play(work: Callable[[Scene, asyncio.Task[None]], Awaitable[None]], scene_of:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.004)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 0.004)
     monkeypatch.setattr(module, "UDP_AGAIN_S", 0.01)
 
 
@@ -130,6 +130,25 @@ def test_a_lost_link_is_called_anew() -> None:
         (await scene.signed_in(1)).die()
         await scene.signed_in(2)
         assert [way for way, _ in scene.network.calls] == ["udp", "udp"]
+
+    play(work)
+
+
+def test_a_pause_is_cut_short_when_somebody_waits_and_the_next_one_is_short_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 2 * LIMIT_S)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 4 * LIMIT_S)
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [AddressUnavailable("Unknown host."), AddressUnavailable("Unknown host."), MetLink()]
+        for count in (1, 2):
+            await scene.until(lambda count=count: scene.connector.failed_calls == count)
+            await asyncio.sleep(0)
+            scene.connector.hurry()
+        await scene.signed_in(1)
+        pauses = [event.next_try_s for event in scene.told if isinstance(event, events.CallFailed)]
+        assert all(pause_s <= 2 * LIMIT_S for pause_s in pauses)
 
     play(work)
 

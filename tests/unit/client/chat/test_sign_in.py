@@ -81,7 +81,7 @@ def test_a_refused_sign_in_is_told_and_ends_the_link() -> None:
     assert stage.node.state is NodeState.OFFLINE
 
 
-@pytest.mark.parametrize(("versions", "is_newer"), [((2, 3), True), ((0,), False), ((), False)])
+@pytest.mark.parametrize(("versions", "is_newer"), [((3, 4), True), ((0,), False), ((), False)])
 def test_without_a_common_version_it_is_said_who_has_to_upgrade(versions: tuple[int, ...], is_newer: bool) -> None:
     stage, link = Stage(), PlayedLink()
     stage.node.on_connected(link)

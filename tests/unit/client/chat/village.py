@@ -8,9 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
+from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import AsDevice, AsNewcomer
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import GroupMember
+from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.values import NodeState
@@ -114,9 +120,9 @@ class Process:
         self.history.crash_point = self._reach
         self.steps_left: int | None = None
         self._delivered: dict[int, int] = {}
-        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop")
+        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop", home.token)
         village = home.village
-        self.node = ChatNode(village.house.clock, self.history, way)
+        self.node = ChatNode(village.house.clock, self.history, way, keys=home.keys)
         self.node.subscribe(self._hear)
         for each in self.node.conversations.all:
             assert each.delivered >= home.delivered.get(each.log, 0), "what was told is not on the disk"
@@ -143,6 +149,11 @@ class Process:
             case _:
                 pass
 
+    @property
+    def member(self) -> GroupMember:
+        assert self.node.seals.member is not None
+        return self.node.seals.member
+
     def connect(self) -> None:
         wire = Wire(self._home.name.encode().ljust(32, b"."))
         self.wires.append(wire)
@@ -166,6 +177,9 @@ class Home:
         self.name = name
         self.path = village.folder / f"{name}.db"
         self.has_joined = False
+        self.token: bytes | None = None
+        self.keys: DeviceKeys | None = None
+        """In a village whose server can read nothing of what is said in its rooms."""
         self.processes: list[Process] = []
         self.typed: list[tuple[str, str, bool]] = []
         """Destination, text, and whether `say` came back: then it is a promise."""
@@ -189,6 +203,27 @@ class Village:
         # Few may be said at once, so that the server often puts something off.
         self.house = House(folder / "server", messages_per_s=30.0, messages_burst=8)
         self.homes = [Home(self, name) for name in ("ann", "ben", "cai")]
+
+    def seal(self) -> None:
+        """The first founds a group, and the others have a link of hers."""
+        core, chance = self.house.server.core, self.chance.randbytes
+        core.settings = msgspec.structs.replace(core.settings, is_open=False)
+        token = core.make_first_invite(3600)
+        self.house.settle()
+        for home in self.homes:
+            key = home.name.encode().ljust(32, b".")
+            home.keys = DeviceKeys(Keystore.in_memory(chance(32)), key, chance)
+            home.keys.store.founds = home is self.homes[0]
+        self.homes[0].token = token.result()
+        founder = Process(self.homes[0])
+        self.homes[0].processes.append(founder)
+        self.rest_until(lambda: founder.member.copy.sealing_epoch() is not None)
+        made = founder.member.changes.make_invite(9, 10**9)
+        self.rest_until(lambda: made.is_settled)
+        for home in self.homes[1:]:
+            assert home.keys is not None
+            home.keys.store.invite = made.result()
+            home.token = InviteKeys.of(made.result()[:INVITE_SECRET_BYTES]).shown
 
     def guard(self, process: Process, work: Callable[..., Any], *arguments: Any) -> None:
         try:
@@ -259,15 +294,25 @@ class Village:
                 process.steps_left = None
         # Once more round, for who was typed to before ever coming here.
         for _ in range(400):
-            for process in self.all_processes():
-                if process.node.state is NodeState.OFFLINE:
-                    process.connect()
-                for wire in process.open_wires:
-                    wire.carry_up(10**6)
-                    self.settle()
-                    wire.carry_down(10**6)
-            self.house.clock.pass_time(0.25)
-            self.settle()
+            self.rest()
+
+    def rest_until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(400):
+            if condition():
+                return
+            self.rest()
+        raise AssertionError("nothing comes of it")
+
+    def rest(self) -> None:
+        for process in self.all_processes():
+            if process.node.state is NodeState.OFFLINE:
+                process.connect()
+            for wire in process.open_wires:
+                wire.carry_up(10**6)
+                self.settle()
+                wire.carry_down(10**6)
+        self.house.clock.pass_time(0.25)
+        self.settle()
 
     def close(self) -> None:
         for process in self.all_processes():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lanline.client.peer.conversation import PeerConversation, PeerState
-from lanline.client.peer.events import Joined, Left, PeerEvent, TextDelivered, TextReceived
+from lanline.client.peer.events import CallerRefused, Joined, Left, NotReached, PeerEvent, TextDelivered, TextReceived
 from lanline.errors import CloseCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEstablished, LinkEvent, MessageReceived, MessagesDelivered
@@ -145,3 +145,17 @@ def test_who_does_not_say_who_it_is_is_hung_up_on(two: Two) -> None:
     two.clock.turn(10.1)
     assert not stranger.is_open
     assert two.ann.state is PeerState.ALONE
+    refused = CallerRefused("Somebody at 192.0.2.7:5265 called and has not said who it is within 10 s.")
+    assert events(two.ann)[-1] == refused
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_who_calls_what_is_no_peer_is_told_once(two: Two, hangs_up: bool) -> None:
+    for _ in range(2):
+        two.links[0].handler(LinkEstablished(b"a" * 32, b""))
+        if hangs_up:
+            two.links[1].close(CloseCode.PROTOCOL_VIOLATION, "a viewer begins with subscribe")
+        two.clock.turn(13.0)
+    (told,) = [event for event in events(two.bob) if isinstance(event, NotReached)]
+    what = "hung up (a viewer begins with subscribe)" if hangs_up else "has not said who it is within 10 s"
+    assert told == NotReached("ann", f"192.0.2.7:5265 answers, but {what}: is that lanline peer?")

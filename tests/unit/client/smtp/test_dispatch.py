@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lanline.client.smtp.draft import Draft, compose
-from lanline.client.smtp.flush import Flush
+from lanline.client.smtp.flush import Flush, by_route, entries
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
 from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict
 from lanline.errors import OutboxFull, OutboxProblem
@@ -353,7 +353,9 @@ def test_a_disk_that_is_full_after_the_dot_is_no_reason_to_send_again(
     passage = Passage(place.route.server, Credentials("ann", "secret"))
     with contextlib.closing(Interrupt()) as wish:
         bar = lambda _: contextlib.nullcontext(lambda _: None)  # noqa: E731
-        Flush(place.outbox, lambda _: passage, outcomes.append, bar, wish).run(place.outbox.tokens())
+        Flush(place.outbox, lambda _: passage, outcomes.append, bar, wish).run(
+            by_route(entries(place.outbox, outcomes.append))
+        )
     (outcome,) = outcomes
     assert outcome.exit_status == 1
     assert outcome.text.startswith("There is no room left. Uncertain: <")

@@ -133,7 +133,7 @@ def test_only_what_never_became_an_entry_is_swept(box: Outbox, monkeypatch: pyte
     put(box)
     kept = {path.name for path in box.folder.iterdir()}
     box.content_path("half").write_bytes(b"half a message")
-    box.record_path("half").with_suffix(".json.new").write_bytes(b"{")
+    (box.folder / ".half.json.x7").write_bytes(b"{")
     box.sweep()
     assert len(list(box.folder.iterdir())) == 4
     monkeypatch.setattr(outbox_module, "_SWEPT_AFTER_S", -1)
@@ -171,8 +171,9 @@ def test_everything_is_flushed_to_the_disk_before_it_counts(box: Outbox, monkeyp
     synced: list[str] = []
 
     def fsync(descriptor: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().suffix)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append("folder" if path.is_dir() else "record" if ".json." in path.name else path.suffix)
 
     monkeypatch.setattr(os, "fsync", fsync)
     put(box)
-    assert synced == [".eml", ".new", ""]
+    assert synced == [".eml", "record", "folder"]

@@ -5,14 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanline.errors import MalformedPacket
-from lanline.proto.rtsp.rtp import RtpPacketiser, nal_units
+from lanline.proto.rtsp.rtp import Medium, RtpPacketiser, nal_units
 from lanline.proto.rtsp.session import MAX_QUEUED_BYTES, MAX_REQUEST_BYTES, PLAYS_WITHIN_S, RtspSession, State
 
 KEY = b"\0\0\0\1\x67abc\0\0\0\1\x68d\0\0\1\x65" + bytes(range(1, 251)) * 20
 
 
-def session() -> RtspSession:
-    return RtspSession("abc", RtpPacketiser(7, 100), 0.0)
+def session(*media: Medium) -> RtspSession:
+    media = media or (Medium.H264,)
+    return RtspSession("abc", [RtpPacketiser(medium, 7, 100) for medium in media], 0.0)
 
 
 def ask(made: RtspSession, method: str, *headers: str, url: str = "rtsp://h/") -> str:
@@ -38,7 +39,10 @@ def test_a_player_is_described_the_stream_and_is_sent_it_in_its_connection() -> 
     assert "interleaved=2-3" in ask(made, "SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=2-3")
     assert "Session: abc" in ask(made, "PLAY")
     made.send_frame(KEY, 1_000_000, is_key=True, queued_bytes=0)
-    sent = made.bytes_to_send()
+    out = made.bytes_to_send()
+    report, sent = out[:32], out[32:]
+    assert (report[:2], report[4:6], report[12:16]) == (b"$\x03", bytes([0x80, 200]), (1).to_bytes(4, "big"))
+    assert report[20:24] == (90_000).to_bytes(4, "big"), "this moment by the clock of the picture"
     assert sent[:2] == b"$\x02"
     assert sent[4:6] == bytes([0x80, 96])
     assert sent[6:16] == (100).to_bytes(2, "big") + (90_000).to_bytes(4, "big") + (7).to_bytes(4, "big")
@@ -46,8 +50,33 @@ def test_a_player_is_described_the_stream_and_is_sent_it_in_its_connection() -> 
     assert made.state is State.CLOSED
 
 
+def test_sound_is_a_track_of_its_own_where_there_is_some() -> None:
+    made = session(Medium.H264, Medium.OPUS)
+    assert "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 opus/48000/2" in ask(made, "DESCRIBE")
+    ask(made, "SETUP", "Transport: RTP/AVP/TCP;interleaved=0-1", url="rtsp://h/track96")
+    assert "interleaved=4-5" in ask(made, "SETUP", "Transport: RTP/AVP/TCP;interleaved=4-5", url="rtsp://h/track97")
+    ask(made, "PLAY")
+    made.send_sound(b"opus", 2_000_000, queued_bytes=0)
+    out = made.bytes_to_send()
+    assert (out[:2], out[32:34]) == (b"$\x05", b"$\x04")
+    assert out[36:].startswith(bytes([0x80, 97]) + (100).to_bytes(2, "big") + (96_000).to_bytes(4, "big"))
+    assert out.endswith(b"opus")
+    made.send_sound(b"opus", 2_020_000, queued_bytes=MAX_QUEUED_BYTES + 1)
+    assert made.bytes_to_send() == b"", "nor is the report repeated"
+
+
+def test_who_wants_no_sound_is_sent_none_and_there_is_none_where_there_is_none() -> None:
+    made = session(Medium.H264, Medium.OPUS)
+    ask(made, "SETUP", "Transport: RTP/AVP/TCP;interleaved=0-1", url="rtsp://h/track96")
+    ask(made, "PLAY")
+    made.send_sound(b"opus", 0, queued_bytes=0)
+    assert made.bytes_to_send() == b""
+    assert "audio" not in ask(session(), "DESCRIBE")
+    assert "404" in ask(session(), "SETUP", "Transport: RTP/AVP/TCP;interleaved=0-1", url="rtsp://h/track97")
+
+
 def test_a_large_unit_is_cut_and_can_be_put_together() -> None:
-    packets = RtpPacketiser(7, 0).packetise(KEY, 0)
+    packets = RtpPacketiser(Medium.H264, 7, 0).packetise(KEY, 0)
     units = nal_units(KEY)
     assert [packet[12:] for packet in packets[:2]] == units[:2]
     fragments = [packet[12:] for packet in packets[2:]]

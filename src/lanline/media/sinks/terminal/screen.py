@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
-from lanline.media.api import Layout, Picture, Size
+from lanline.media.api import KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_UP, Layout, Picture, Size
 from lanline.media.colours import Colours
 from lanline.media.sinks.terminal.ability import ASK_S, Ability, ability, is_answered
 from lanline.media.sinks.terminal.canvas import Canvas, Room
@@ -16,6 +17,12 @@ from lanline.media.sinks.terminal.tty import Tty
 
 _WIDEST, _WIDEST_FAR = 640, 320
 """Pixels of a picture that is sent as one; less over ssh, where it would be late."""
+_KEY = re.compile(r"\x1b[\[O][A-D]|.", re.DOTALL)
+_ARROWS = {
+    f"\x1b{before}{letter}": key
+    for before in "[O"
+    for letter, key in zip("ABCD", (KEY_UP, KEY_DOWN, KEY_RIGHT, KEY_LEFT), strict=True)
+}
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """What stands between is shown at once; terminals that do not know it pass over it."""
 
@@ -80,7 +87,7 @@ class TerminalScreen:
     def keys(self) -> list[str]:
         if self._picture is not None and self._has_changed():
             self.show(self._picture)  # none may follow for a long time
-        return list(self._tty.keys().decode("ascii", "replace"))
+        return [_ARROWS.get(key, key) for key in _KEY.findall(self._tty.keys().decode("ascii", "replace"))]
 
     def _has_changed(self) -> bool:
         cells, cell = self._tty.cells()

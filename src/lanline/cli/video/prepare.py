@@ -1,0 +1,43 @@
+"""`lanline video prepare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lanline.cli.nodecall import expanded, show_line
+from lanline.cli.video.options import needs_libraries
+
+
+def prepare(
+    file: Annotated[Path, typer.Argument(help="A video file of any kind.", show_default=False)],
+    name: Annotated[
+        str | None, typer.Option(help="What the film is called.", show_default="as the file, without its ending")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for what is made: the server's 'videos', say.")] = Path(),
+) -> None:
+    """Make the qualities of a film, so that it can be watched on any link.
+
+    Makes NAME_240p.mp4, NAME_720p.mp4 and NAME_1440p.mp4, none of them larger
+    than the film itself. When it is cut short, the same command goes on.
+
+    \b
+    lanline video prepare holiday.mkv
+    lanline video prepare holiday.mkv --output ~/.lanline-server/videos
+    Then, from another machine: lanline video upload holiday_*.mp4
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    with needs_libraries():
+        from lanline.cli.video.progress import ProgressBar
+        from lanline.client.films.preparing import Preparing
+
+        preparing = Preparing(expanded(file, "FILE"), expanded(output, "--output"), name)
+        preparing.check_free()
+        bar = ProgressBar(preparing.name)
+        try:
+            made = preparing.run(bar.show)
+        finally:
+            bar.end()
+        for path in made:
+            show_line(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,183 @@
+"""Owns which conversations are sealed, and how words become sealed bytes on their way out, and words again here.
+
+What is kept on this device is opened: what was believed under the suite `opened`, what was not as such, and what cannot
+be opened yet as it came, until it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from lanline.client.chat.directory import Directory
+from lanline.client.chat.history import History
+from lanline.client.chat.sealing import DOUBTED, OPENED
+from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.server import Line
+from lanline.client.sealing.tables import GroupTables
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Room, Said
+from lanline.client.view.values import Conversation
+from lanline.clock import Clock
+from lanline.ids import Entropy
+from lanline.model.rooms import Access
+from lanline.wire.chat import groups
+from lanline.wire.chat.entries import Entries, LogEntry
+from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
+from lanline.wire.sealing.said import SAID_SUITE
+
+
+class DeviceKeys(NamedTuple):
+    """What a home has for the group; a command without a home has none, and reads nothing that is sealed."""
+
+    store: Keystore
+    link_fingerprint: bytes
+    entropy: Entropy
+
+
+class Seals:
+    def __init__(
+        self, keys: DeviceKeys | None, history: History, clock: Clock, line: Line, directory: Directory
+    ) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._directory = directory
+        self._on_change: list[Callable[[], None]] = []
+        self.member: GroupMember | None = None
+        self._words: GroupWords | None = None
+        if keys is not None:
+            tables = GroupTables(history.database)
+            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
+            self.member = GroupMember(context, self._changed)
+            self._words = GroupWords(context)
+        self.asks = False
+        """The server of this link knows of groups."""
+
+    def when_changed(self, callback: Callable[[], None]) -> None:
+        """What could not be sealed or opened before may be possible now."""
+        self._on_change.append(callback)
+
+    def _changed(self) -> None:
+        for callback in self._on_change:
+            callback()
+
+    # The link.
+
+    def begin_link(self, welcome: Welcome, signed_in: SignedIn) -> None:
+        self.asks = welcome.version >= SEALING_VERSION
+        if self.member is not None and self._keys is not None and self.asks:
+            ahead_ms = welcome.now_ms - self._clock.now_ms()
+            self.member.begin_link(
+                Person(
+                    signed_in.name,
+                    founds=self._keys.store.founds and signed_in.is_admin,
+                    is_admin=signed_in.is_admin,
+                    is_open=welcome.is_open,
+                    ahead_ms=ahead_ms,
+                )
+            )
+
+    def end_link(self) -> None:
+        self.asks = False
+        if self.member is not None:
+            self.member.end_link()
+
+    def takers(self) -> dict[type, Callable[..., object]]:
+        member = self.member
+        if member is None:
+            return {}
+        return {
+            groups.GroupIs: member.on_group,
+            groups.BoxGiven: member.on_box_given,
+            groups.BoxWanted: member.on_box_wanted,
+            groups.RequestCame: member.on_request,
+        }
+
+    def takes(self, message: Entries) -> bool:
+        """Of the chain's log."""
+        if self.member is None or not self.member.takes(message.log):
+            return False
+        self.member.on_entries(message)
+        return True
+
+    # Out.
+
+    def is_known(self) -> bool:
+        """Whether anything is sealed here can be said."""
+        return self.member is None or not self.asks or self.member.standing is not Standing.UNKNOWN
+
+    def is_sealed(self, shown: Conversation) -> bool:
+        if self.member is None or not (shown.is_room and shown.access is Access.OPEN):
+            return False
+        return self.member.copy.chain.height > 0
+
+    def seal(self, shown: Conversation, entry_id: bytes, body: bytes) -> bytes | None:
+        """None: not now; `when_changed` tells when to try again."""
+        assert self.member is not None
+        assert self._words is not None
+        sealed = self._words.seal(_room(shown), entry_id, body)
+        if sealed is None:
+            self.member.want_epoch()
+        return sealed
+
+    def end_run(self, log: int) -> None:
+        """The last that was sealed for this log does not come into it."""
+        if self._words is not None:
+            self._words.end_run(log)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be sealed; a sentence. Empty: it can, or will be in a moment."""
+        member = self.member
+        if member is None:
+            return ""
+        if member.problem:
+            return member.problem
+        if member.standing is Standing.ASKS:
+            return "You are not in the group yet: an admin has to let you in. What you say waits until then."
+        return member.refusal
+
+    # In.
+
+    def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
+        """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
+        sealed = [each for each in entries if each.suite == SAID_SUITE]
+        if not sealed or self._words is None or not self.is_sealed(shown):
+            return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
+        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(_room(shown), said), strict=True))
+        kept: list[LogEntry] = []
+        lacking: int | None = None
+        for each in entries:
+            outcome = outcomes.get(each.sequence)
+            if isinstance(outcome, Body):
+                each = msgspec.structs.replace(each, suite=OPENED, content=outcome.body)  # noqa: PLW2901
+            elif isinstance(outcome, Lacks):
+                lacking = lacking or each.sequence
+            elif outcome is not None:
+                each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
+            kept.append(each)
+        return kept, lacking
+
+    def _name_of(self, account: int) -> str:
+        own = self._directory.own
+        if account == own.account:
+            return own.name
+        person = self._directory.person(account)
+        return "" if person is None else person.name
+
+    @property
+    def is_hopeful(self) -> bool:
+        """What cannot be opened may be in a moment."""
+        member = self.member
+        return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
+
+
+_ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
+
+
+def _room(shown: Conversation) -> Room:
+    return Room(shown.log, shown.title.removeprefix("#"))

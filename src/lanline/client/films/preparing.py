@@ -1,0 +1,105 @@
+"""Owns the way from one file to a film in its qualities: piece by piece, so that what was cut short goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from lanline.errors import InvalidInput, MediaProblem
+from lanline.media.filmencoder import LOOKS, FilmFile, join_film
+from lanline.model.films import QUALITIES, checked_film_name, film_file_name
+
+PIECE_S = 20.0
+"""A whole number of key frames."""
+_MOST_PIECES = 10_000
+Progress = Callable[[float], None]
+"""Of 1."""
+
+
+class Preparing:
+    """`folder` is where the films shall stand; what is not ready yet stands in a folder beside them."""
+
+    def __init__(self, path: Path, folder: Path, name: str | None = None) -> None:
+        """Raises MediaProblem, InvalidInput."""
+        self.source = FilmFile(path)
+        self.name = checked_film_name(path.stem if name is None else name)
+        self._folder = folder
+        self._work = folder / f".{self.name}.preparing"
+        self.qualities = self._wanted()
+
+    def _wanted(self) -> tuple[int, ...]:
+        """None that would only be a larger picture of the same lines."""
+        shorter = min(self.source.size.width, self.source.size.height)
+        below = [lines for lines in QUALITIES if lines < shorter]
+        return (
+            (*below, next((lines for lines in QUALITIES if lines >= shorter), QUALITIES[-1]))
+            if (len(below) < len(QUALITIES))
+            else QUALITIES
+        )
+
+    def check_free(self) -> None:
+        """Nothing is overwritten."""
+        for lines in self.qualities:
+            if (path := self._folder / film_file_name(self.name, lines)).exists():
+                raise InvalidInput(f"{path} is there already. Choose another --name, or remove it.")
+
+    def run(self, progress: Progress = lambda _: None) -> list[Path]:
+        """The files that were made. Raises MediaProblem; what was done until then is kept."""
+        try:
+            self._begin()
+            return self._made(progress)
+        except OSError as cause:
+            raise MediaProblem(f"The folder {self._folder} cannot be used: {cause.strerror}.") from cause
+
+    def _begin(self) -> None:
+        status = self.source.path.stat()
+        mark = json.dumps([status.st_size, status.st_mtime_ns, PIECE_S, str(LOOKS), list(self.qualities)])
+        marked = self._work / "of"
+        if not (marked.exists() and marked.read_text() == mark):  # of another file, or of another version
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work.mkdir(parents=True)
+            marked.write_text(mark)
+
+    def _made(self, progress: Progress) -> list[Path]:
+        pieces: list[dict[int, Path]] = []
+        expected = max(1, math.ceil(self.source.duration_s / PIECE_S))
+        while len(pieces) < _MOST_PIECES:
+            done = self._piece(len(pieces))
+            if done is None:
+                break
+            pieces.append(done)
+            progress(min(0.97, 0.97 * len(pieces) / expected))
+        if not pieces:
+            raise MediaProblem(f"No picture can be read from {self.source.path}: the file is damaged or cut off.")
+        sound = self._sound() if self.source.has_sound else None
+        made = [self._joined(lines, [each[lines] for each in pieces], sound) for lines in self.qualities]
+        shutil.rmtree(self._work, ignore_errors=True)
+        progress(1.0)
+        return made
+
+    def _piece(self, number: int) -> dict[int, Path] | None:
+        done = {lines: self._work / f"{lines}p-{number:05}.mp4" for lines in self.qualities}
+        if all(path.exists() for path in done.values()):
+            return done
+        unfinished = {lines: path.with_suffix(".unfinished") for lines, path in done.items()}
+        if not self.source.encode_piece(number * PIECE_S, (number + 1) * PIECE_S, unfinished):
+            return None
+        for lines, path in done.items():
+            unfinished[lines].rename(path)
+        return done
+
+    def _sound(self) -> Path:
+        path = self._work / "sound.mp4"
+        if not path.exists():
+            self.source.encode_sound(path.with_suffix(".unfinished"))
+            path.with_suffix(".unfinished").rename(path)
+        return path
+
+    def _joined(self, lines: int, pieces: list[Path], sound: Path | None) -> Path:
+        target, unfinished = self._folder / film_file_name(self.name, lines), self._work / f"{lines}p.unfinished"
+        join_film(pieces, sound, unfinished)
+        unfinished.rename(target)
+        return target

@@ -1,0 +1,79 @@
+"""Owns the upload of one file of a film, through the node: as fast as the way carries, and on from where it was cut."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from lanline.client.films.fetching import FilmFace
+from lanline.client.node.films import BeginUpload, EndUpload, PutPiece, UploadBegun
+from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.model.films import MAX_PIECE_BYTES, PATTERN, parsed_file_name
+from lanline.proto.films.window import Window
+
+_READ_BYTES = 1024 * 1024
+_AGAIN_S = 0.25
+
+
+class FilmUpload:
+    def __init__(self, path: Path) -> None:
+        """Raises InvalidInput for what is called as no film, or cannot be read."""
+        known = parsed_file_name(path.name)
+        if known is None:
+            raise InvalidInput(
+                f"{path.name} is not called as films are, which is {PATTERN}. "
+                "`lanline video prepare FILE` makes files that are."
+            )
+        self.path = path
+        self.name, self.lines = known
+        try:
+            self.size = path.stat().st_size
+            self._digest = _digest_of(path)
+        except OSError as cause:
+            raise InvalidInput(f"{path} cannot be read: {cause.strerror}.") from cause
+
+    async def run(self, face: FilmFace, progress: Callable[[float], None]) -> None:
+        """Raises RequestRefused, LinkError."""
+        begun = await face.ask(BeginUpload(self.name, self.lines, self.size, self._digest))
+        assert isinstance(begun, UploadBegun)
+        await self._send(face, begun.has_bytes, progress)
+        await face.ask(EndUpload(self.name, self.lines, self._digest))
+
+    async def _send(self, face: FilmFace, offset: int, progress: Callable[[float], None]) -> None:
+        window, loop, number = Window(), asyncio.get_running_loop(), 0
+        waiting: set[asyncio.Task[None]] = set()
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            while offset < self.size or waiting:
+                while offset < self.size and window.has_room:
+                    data = file.read(min(MAX_PIECE_BYTES, window.piece_bytes))
+                    number += 1
+                    window.asked(number, len(data), loop.time())
+                    waiting.add(asyncio.create_task(self._put(face, window, number, offset, data)))
+                    offset += len(data)
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                progress(min(1.0, (offset - window.ahead_bytes) / max(1, self.size)))
+
+    async def _put(self, face: FilmFace, window: Window, number: int, offset: int, data: bytes) -> None:
+        while True:
+            try:
+                await face.ask(PutPiece(self._digest, offset, data))
+            except RequestRefused as refused:
+                if refused.code not in {RefusalCode.SLOW_DOWN, RefusalCode.STORAGE_FULL} or not refused.retry_after_s:
+                    raise
+                await asyncio.sleep(max(_AGAIN_S, refused.retry_after_s))
+            else:
+                window.arrived(number, asyncio.get_running_loop().time())
+                return
+
+
+def _digest_of(path: Path) -> bytes:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_READ_BYTES):
+            found.update(data)
+    return found.digest()

@@ -1,0 +1,129 @@
+"""Owns what a member changes in the group: invites, who is let in, who has to go, who is admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.secrets import Secrets
+from lanline.crypto.groups import ids
+from lanline.crypto.groups.keys import hash_of_key
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.invites import invite_token_hash
+from lanline.proto.chain.epochs import Recipient, RecipientKind, account_recipient
+from lanline.ticket import Steps, Ticket, follow
+from lanline.wire.chat import groups as wire
+from lanline.wire.chat.answers import Done
+from lanline.wire.sealing.entries import Role, decode_joiner
+
+
+class Asker(NamedTuple):
+    """Somebody who waits to be let in."""
+
+    account: int
+    name: str
+    words: bytes
+    """Behind the words to compare."""
+
+
+class GroupChanges:
+    """Each is settled when it stands in the chain, and those who read on have what they need."""
+
+    def __init__(
+        self,
+        context: GroupContext,
+        secrets: Secrets,
+        wait_ready: Callable[[], Steps[None]],
+        wait_epoch: Callable[[], Steps[None]],
+    ) -> None:
+        """`wait_ready`: until this device is in the group; `wait_epoch`: until there is one to seal under."""
+        self._context = context
+        self._secrets = secrets
+        self._wait_ready = wait_ready
+        self._wait_epoch = wait_epoch
+        self.requests: dict[int, wire.WaitingRequest] = {}
+        """To an admin: who asks to be let in, by the account on the server."""
+
+    def make_invite(self, uses: int, lives_ms: int, role: Role = Role.MEMBER) -> Ticket[bytes]:
+        """The token of a link whose bearer reads at once; only this device and its bearer ever have it."""
+        return follow(self._make_invite(uses, lives_ms, role))
+
+    def _make_invite(self, uses: int, lives_ms: int, role: Role) -> Steps[bytes]:
+        yield from self._wait_ready()
+        context, secret = self._context, self._context.entropy(INVITE_SECRET_BYTES)
+        keys = InviteKeys.of(secret)
+        shown_hash, until_ms = invite_token_hash(keys.shown), context.now_ms() + lives_ms
+
+        def make() -> wire.MakeGroupInvite:
+            return wire.MakeGroupInvite(0, context.own.invite(keys, uses, until_ms, role, context.now_ms()), shown_hash)
+
+        yield from context.server.ask(wire.PutKeys(0, (keys.seal.public_bytes,)), Done)
+        height = yield from context.server.on_head(lambda: context.append_once(make))
+        recipient = Recipient(RecipientKind.INVITE, keys.id, 0, hash_of_key(keys.seal.public_bytes))
+        yield from self._give_newest(recipient)
+        head = context.copy.chain.head_at(height)
+        assert head is not None
+        return secret + head[:HEAD_BYTES]
+
+    def admit(self, account: int) -> Ticket[None]:
+        """Who waits to be let in, by the account on the server."""
+        return follow(self._admit(account))
+
+    def _admit(self, account: int) -> Steps[None]:
+        yield from self._wait_ready()
+        yield from self.list_requests()
+        context, waiting = self._context, self.requests.get(account)
+        if waiting is None:
+            raise RequestRefused(RefusalCode.NOT_FOUND, "They do not ask to be let in.")
+        joiner, signature = waiting.joiner, waiting.signature
+        yield from context.append(lambda: context.own.admit(joiner, signature, context.now_ms()))
+        self.requests.pop(account, None)
+        newcomer = ids.account_id_of(decode_joiner(joiner).sign_key)
+        yield from self._give_newest(account_recipient(context.copy.chain, newcomer))
+
+    def _give_newest(self, recipient: Recipient) -> Steps[None]:
+        """With the entry that made it a reader already in the chain."""
+        yield from self._wait_epoch()
+        epoch = self._context.copy.sealing_epoch()
+        assert epoch is not None
+        yield from self._secrets.give([recipient], [epoch])
+
+    def remove(self, accounts: Iterable[bytes]) -> Ticket[None]:
+        """Out of the group, for good. The next epoch begins at once."""
+        gone = tuple(accounts)
+        return follow(self._append(lambda: self._context.own.remove(gone, self._context.now_ms())))
+
+    def drop_invites(self, invite_ids: Iterable[bytes]) -> Ticket[None]:
+        gone = tuple(invite_ids)
+        return follow(self._append(lambda: self._context.own.drop(gone, self._context.now_ms())))
+
+    def set_role(self, account_id: bytes, role: Role) -> Ticket[None]:
+        return follow(self._append(lambda: self._context.own.role(account_id, role, self._context.now_ms())))
+
+    def _append(self, make: Callable[[], bytes]) -> Steps[None]:
+        yield from self._wait_ready()
+        yield from self._context.append(make)
+        if self._context.copy.is_member:
+            yield from self._wait_epoch()
+
+    @property
+    def askers(self) -> tuple[Asker, ...]:
+        group_id = self._context.copy.chain.group_id
+        asking = [(account, decode_joiner(each.joiner)) for account, each in self.requests.items()]
+        return tuple(
+            Asker(
+                account,
+                joiner.name.decode(errors="replace"),
+                ids.request_words_of(group_id, ids.account_id_of(joiner.sign_key)),
+            )
+            for account, joiner in asking
+        )
+
+    def look_who_asks(self) -> Ticket[None]:
+        return follow(self.list_requests())
+
+    def list_requests(self) -> Steps[None]:
+        found = yield from self._context.server.ask(wire.ListRequests(0), wire.Requests)
+        self.requests = {each.account: each for each in found.requests}

@@ -1,0 +1,75 @@
+"""Owns what this device's steps in a group share: its keys, its copy of the chain, the server, the person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanline.client.sealing.groupcopy import GroupCopy
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.own import OwnEntries
+from lanline.client.sealing.server import Asking, Line
+from lanline.client.sealing.tables import GroupTables
+from lanline.clock import Clock
+from lanline.ids import Entropy
+from lanline.proto.chain.epochs import Recipient, account_recipient
+from lanline.ticket import Steps
+from lanline.wire.chat import groups as wire
+
+
+class Person:
+    """Who this is on the server, as it was told at sign-in."""
+
+    def __init__(self, name: str, *, founds: bool, is_admin: bool, is_open: bool, ahead_ms: int) -> None:
+        """`founds`: an admin who may begin the group. `ahead_ms`: how far the server's clock is before this one."""
+        self.name = name
+        self.founds = founds
+        self.is_admin = is_admin
+        self.is_open = is_open
+        self.ahead_ms = ahead_ms
+
+
+class GroupContext:
+    def __init__(
+        self,
+        keys: Keystore,
+        tables: GroupTables,
+        clock: Clock,
+        entropy: Entropy,
+        line: Line,
+        link_fingerprint: bytes,
+    ) -> None:
+        self.keys = keys
+        self.tables = tables
+        self.clock = clock
+        self.entropy = entropy
+        self.server = Asking(line, clock, entropy)
+        self.copy = GroupCopy(keys, tables)
+        self.own = OwnEntries(self.copy, keys.device_secret, link_fingerprint, entropy)
+        self.seeds = tables.seeds()
+        """Of the own account, by generation."""
+        self.person: Person | None = None
+        """While there is a link on which this device is signed in."""
+        self.log = 0
+        """Of the chain; 0: not known on this link."""
+
+    def now_ms(self) -> int:
+        """By the server's clock, which entries have to keep to."""
+        return self.clock.now_ms() + (0 if self.person is None else self.person.ahead_ms)
+
+    @property
+    def me(self) -> Recipient:
+        return account_recipient(self.copy.chain, self.copy.account_id)
+
+    @property
+    def has_newest_seed(self) -> bool:
+        return self.me.generation in self.seeds
+
+    def append(self, make: Callable[[], bytes]) -> Steps[int]:
+        """Signed on the head, as often as somebody else was quicker. The height at which it stands."""
+        return (yield from self.server.on_head(lambda: self.append_once(lambda: wire.AppendKey(0, make()))))
+
+    def append_once(self, make: Callable[[], wire.AppendKey | wire.MakeGroupInvite]) -> Steps[int]:
+        height = self.copy.chain.height + 1
+        taken = yield from self.server.ask(make(), wire.KeyTaken)
+        yield from self.server.wait_until(lambda: self.copy.sequence >= taken.sequence)
+        return height

@@ -1,0 +1,254 @@
+"""Owns what this device does next to be in the group and to read it. It does one thing at a time, the most urgent.
+
+Without I/O: what comes is handed in, what is asked goes over the line. How each thing is done stands in `entering`,
+`secrets` and `changes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from lanline.client.sealing.changes import GroupChanges
+from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.entering import Entering
+from lanline.client.sealing.groupcopy import PARTED
+from lanline.client.sealing.secrets import Secrets
+from lanline.crypto.groups import ids
+from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.proto.chain.epochs import RecipientKind
+from lanline.ticket import Steps, Ticket, follow
+from lanline.wire.chat import groups as wire
+from lanline.wire.chat.entries import Entries, Follow
+from lanline.wire.sealing.entries import Joins
+
+_EPOCHS_AT_ONCE = 20
+_AGAIN_S = 5.0
+
+
+class Standing(Enum):
+    UNKNOWN = "not known yet"
+    NO_GROUP = "nobody has founded a group"
+    OUTSIDE = "not in the group"
+    ASKS = "waits to be let in"
+    MEMBER = "in the group"
+
+
+class GroupMember:
+    def __init__(self, context: GroupContext, on_change: Callable[[], None]) -> None:
+        """`on_change`: what stands here may be another now."""
+        self._context = context
+        self._on_change = on_change
+        self.copy = context.copy
+        self.secrets = Secrets(context)
+        self.entering = Entering(context, self.secrets)
+        self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
+        self._target = 0
+        self._is_groupless = False
+        self._flow: Ticket[None] | None = None
+        self._running: Ticket[None] | None = None
+        self._wants_epoch = self._has_asked = False
+        self.refusal = ""
+        """Why this device is not in the group; a sentence."""
+
+    # The link.
+
+    def begin_link(self, person: Person) -> None:
+        """Signed in."""
+        self.end_link()
+        self._context.person = person
+        self._start(self._ask_group())
+
+    def end_link(self) -> None:
+        self._context.person = None
+        self._context.log = self._target = 0
+        self._is_groupless = self._has_asked = False
+        self.secrets.end_link()
+        if self._flow is not None:
+            self._flow.cancel()
+            self._flow = None
+        if self._running is not None:
+            self._running.cancel()
+        self._context.server.end()
+
+    @property
+    def standing(self) -> Standing:
+        if self.copy.is_member:
+            return Standing.MEMBER
+        if self._is_groupless:
+            return Standing.NO_GROUP
+        if not self._context.log:
+            return Standing.UNKNOWN
+        return Standing.ASKS if self._has_asked else Standing.OUTSIDE
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is sealed; a sentence for the person. Empty: nothing is wrong."""
+        return self.copy.problem or (PARTED if self.is_current and self.copy.is_behind else "")
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more comes of what this device does by itself, as long as nobody else does anything."""
+        if self._flow is not None or self._context.person is None:
+            return False
+        if self.refusal or self.problem:
+            return True
+        if self._is_groupless:
+            return not self._context.person.founds
+        return self.is_current and self._next_steps(self._context.person) is None
+
+    @property
+    def words(self) -> bytes:
+        """Behind the words by which an admin knows the request of this device."""
+        account_id = ids.account_id_of(self.copy.signer.public_bytes)
+        return ids.request_words_of(self.copy.chain.group_id, account_id)
+
+    @property
+    def is_current(self) -> bool:
+        """The chain is here as far as the server had it at sign-in."""
+        return bool(self._context.log) and self.copy.sequence >= self._target and not self.copy.is_parted
+
+    # What comes.
+
+    def takes(self, log: int) -> bool:
+        return log != 0 and log == self._context.log
+
+    def on_entries(self, message: Entries) -> None:
+        self.copy.add(message.entries)
+        self.secrets.note_statements()
+        self._changed()
+
+    def on_group(self, message: wire.GroupIs) -> None:
+        chain = self.copy.chain
+        self._is_groupless = not message.log
+        self.copy.is_parted = message.sequence < self.copy.sequence or (
+            message.height <= chain.height and message.head != chain.head_at(message.height)
+        )
+        if message.log and not self.copy.is_parted:
+            self._follow(message.log, message.sequence)
+        self._changed()
+
+    def _follow(self, log: int, target: int) -> None:
+        if not self._context.log:
+            self._context.log, self._target = log, target
+            self._context.server.send(Follow(log, self.copy.sequence))
+
+    def on_box_given(self, message: wire.BoxGiven) -> None:
+        self.secrets.asked_for.discard(message.epoch_id)
+        self._go_on()
+
+    def on_box_wanted(self, message: wire.BoxWanted) -> None:
+        is_able = self.is_current and self.copy.is_member and not self.problem
+        if is_able and message.kind == RecipientKind.ACCOUNT:
+            follow(self.secrets.help(message))
+
+    def on_request(self, message: wire.RequestCame) -> None:
+        self.changes.requests[message.waiting.account] = message.waiting
+        self._on_change()
+
+    def want_epoch(self) -> None:
+        """Somebody wants to speak."""
+        self._wants_epoch = True
+        self._go_on()
+
+    def _changed(self) -> None:
+        self._context.server.note()
+        self._go_on()
+        self._on_change()
+
+    # One thing at a time.
+
+    def _start(self, steps: Steps[None]) -> None:
+        """What is under way can end before there is a ticket of it."""
+        ticket = self._flow = Ticket[None]()
+        ticket.when_settled(self._on_flow_end)
+        self._running = follow(steps)
+        self._running.when_settled(lambda settled: ticket.settle(settled.problem))
+
+    def _on_flow_end(self, ticket: Ticket[None]) -> None:
+        if self._flow is ticket:
+            self._flow = None
+        problem = ticket.problem
+        if problem is None:
+            self._changed()
+        elif isinstance(problem, LinkNotOpen):
+            pass  # the next link begins anew
+        elif isinstance(problem, LanlineError):
+            self.refusal = str(problem)
+            pause_s = max(getattr(problem, "retry_after_s", 0.0), _AGAIN_S)
+            self._context.clock.call_later(pause_s, self._go_on)
+            self._on_change()
+        else:
+            raise problem
+
+    def _go_on(self) -> None:
+        person = self._context.person
+        if self._flow is not None or person is None:
+            return
+        steps = self._next_steps(person)
+        if steps is not None:
+            self._start(steps)
+
+    def _next_steps(self, person: Person) -> Steps[None] | None:
+        if self._is_groupless:
+            return self._found(person) if person.founds and not self.copy.is_parted else None
+        if not self.is_current or self.problem:
+            return None
+        return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
+
+    def _steps_of_newcomer(self, person: Person) -> Steps[None] | None:
+        token = self._context.keys.invite
+        if token is not None:
+            return self.entering.join(person, token)
+        if self.copy.chain.joins is Joins.ANYONE:
+            return self.entering.enter(person, None)
+        return None if self._has_asked else self._ask(person)
+
+    def _steps_of_member(self, person: Person) -> Steps[None] | None:
+        self.refusal = ""
+        if not self._context.has_newest_seed:
+            return self.secrets.fetch_seed()
+        if self.entering.wants_recovery:
+            return self.entering.make_recovery()
+        lacking = self.secrets.lacking()
+        if lacking:
+            return self.secrets.fetch(lacking[:_EPOCHS_AT_ONCE])
+        if self._wants_epoch and self.copy.sealing_epoch() is None:
+            return self.secrets.begin_epoch()
+        if person.is_admin and not self._has_asked:
+            return self._look_who_asks()
+        return None
+
+    def _ask_group(self) -> Steps[None]:
+        self.on_group((yield from self._context.server.ask(wire.AskGroup(0), wire.GroupIs)))
+
+    def _found(self, person: Person) -> Steps[None]:
+        taken = yield from self.entering.found(person)
+        self._is_groupless = False
+        self._wants_epoch = True
+        self._follow(taken.log, taken.sequence)
+        yield from self._context.server.wait_until(lambda: self.copy.sequence >= taken.sequence)
+
+    def _ask(self, person: Person) -> Steps[None]:
+        self._has_asked = True
+        yield from self.entering.ask(person)
+
+    def _look_who_asks(self) -> Steps[None]:
+        self._has_asked = True
+        yield from self.changes.list_requests()
+
+    # Waiting.
+
+    def _wait_ready(self) -> Steps[None]:
+        """In the group, and with its newest chain."""
+
+        def is_ready() -> bool:
+            return self.copy.is_member and self.is_current and self._context.has_newest_seed
+
+        yield from self._context.server.wait_until(lambda: is_ready() or bool(self.problem))
+        if self.problem:
+            raise RequestRefused(RefusalCode.INVALID, self.problem)
+
+    def _wait_epoch(self) -> Steps[None]:
+        self.want_epoch()
+        yield from self._context.server.wait_until(lambda: self.copy.sealing_epoch() is not None)

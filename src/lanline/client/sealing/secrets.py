@@ -1,0 +1,166 @@
+"""Owns how this device gets the secrets that it may have, begins epochs, and gives secrets to who lacks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lanline.client.sealing.context import GroupContext
+from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
+from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
+from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
+from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, account_recipient
+from lanline.ticket import Steps
+from lanline.wire.chat import groups as wire
+from lanline.wire.chat.answers import Done
+
+_BOXES_AT_ONCE = 400
+
+
+class Secrets:
+    def __init__(self, context: GroupContext) -> None:
+        self._context = context
+        self.begun: dict[bytes, bytes] = {}
+        """Of epochs that this device begins, until their statements stand."""
+        self.asked_for: set[bytes] = set()
+        """Epochs of which a box was asked for on this link."""
+
+    def end_link(self) -> None:
+        self.begun.clear()
+        self.asked_for.clear()
+
+    def note_statements(self) -> None:
+        """Some have come: perhaps of epochs that this device has begun."""
+        copy = self._context.copy
+        for epoch_id, secret in list(self.begun.items()):
+            if epoch_id in copy.epochs:
+                copy.believe(copy.epochs[epoch_id][0], secret)
+                del self.begun[epoch_id]
+
+    def lacking(self) -> list[Epoch]:
+        """Whose secrets are not here, and were not asked for."""
+        return [each for each in self._context.copy.lacking() if each.epoch_id not in self.asked_for]
+
+    def fetch_seed(self) -> Steps[None]:
+        """Of the newest generation, by the box for this device; those before by what each holds of the last."""
+        account_id, number = self._context.copy.account_id, self._context.me.generation
+        generations = self._context.copy.chain.accounts[account_id].generations
+        newest = generations[-1]
+        commitment = seed_commitment_of(newest.seal_hash, newest.maker)
+        asked = wire.GetBoxes(0, account_id, (epoch_id_of(commitment),))
+        found = yield from self._context.server.ask(asked, wire.Boxes)
+        info = box_info(account_id, commitment, RecipientKind.DEVICE, self._context.copy.device_id, number)
+        for box in found.boxes:
+            seed = self._context.own.device_key.open(box.data, info)
+            if seed is not None and hash_of_key(SealingKey.of_generation(seed).public_bytes) == newest.seal_hash:
+                self._keep_seeds(account_id, number, seed)
+                return
+        yield from self._context.server.ask(wire.WantBoxes(0, 0, account_id, (epoch_id_of(commitment),)), Done)
+        raise RequestRefused(RefusalCode.NOT_FOUND, "Another device of yours has to be online once, to give its keys.")
+
+    def _keep_seeds(self, account_id: bytes, number: int, seed: bytes) -> None:
+        generations = self._context.copy.chain.accounts[account_id].generations
+        opened: bytes | None = seed
+        while opened is not None:
+            self._context.tables.put_seed(number, opened)
+            self._context.seeds[number] = opened
+            prior = generations[number - 1].prior
+            opened = None if prior is None else open_prior(opened, account_id, number, prior)
+            number -= 1
+
+    def fetch(self, epochs: Sequence[Epoch]) -> Steps[None]:
+        named = tuple(each.epoch_id for each in epochs)
+        self.asked_for.update(named)
+        scope = self._context.copy.chain.group_id
+        found = yield from self._context.server.ask(wire.GetBoxes(0, scope, named), wire.Boxes)
+        for epoch in epochs:
+            if self._context.copy.secret(epoch.epoch_id) is None:
+                self._open_box(epoch, [box for box in found.boxes if box.epoch_id == epoch.epoch_id])
+        lacking = tuple(each.epoch_id for each in epochs if self._context.copy.secret(each.epoch_id) is None)
+        if lacking:
+            yield from self._context.server.ask(wire.WantBoxes(0, self._context.log, scope, lacking), Done)
+
+    def _open_box(self, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
+        for box in boxes:
+            seed = self._context.seeds.get(box.generation)
+            if box.kind != RecipientKind.ACCOUNT or seed is None:
+                continue
+            info = box_info(epoch.scope, epoch.commitment, box.kind, self._context.copy.account_id, box.generation)
+            secret = SealingKey.of_generation(seed).open(box.data, info)
+            if secret is not None and self._context.copy.believe(epoch, secret):
+                return True
+        return False
+
+    def begin_epoch(self) -> Steps[None]:
+        yield from self._context.server.on_head(self._begin_once)
+
+    def _begin_once(self) -> Steps[None]:
+        """A secret whose statement was refused is thrown away: its boxes are in the server's hands for ever."""
+        if self._context.copy.sealing_epoch() is not None:
+            return
+        context = self._context
+        readers = [each for each in context.copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        keys = yield from self._keys_of(readers)
+        secret = self._context.entropy(32)
+        statement, commitment = self._context.own.epoch(secret)
+        epoch_id, scope = epoch_id_of(commitment), self._context.copy.chain.group_id
+        boxes = [box for each in readers if (box := _sealed(each, keys, scope, commitment, secret)) is not None]
+        yield from self._put_boxes(epoch_id, boxes)
+        self.begun[epoch_id] = secret
+        answer = yield from context.server.ask(
+            wire.BeginEpoch(0, context.log, statement), wire.EpochBegun, wire.ReadersLacking
+        )
+        if isinstance(answer, wire.ReadersLacking):
+            del self.begun[epoch_id]
+            raise RequestRefused(RefusalCode.STALE_CHAIN, "Somebody has come meanwhile.")
+        yield from self._context.server.wait_until(lambda: epoch_id in self._context.copy.epochs)
+
+    def _put_boxes(self, epoch_id: bytes, boxes: Sequence[wire.NewBox]) -> Steps[None]:
+        for start in range(0, len(boxes), _BOXES_AT_ONCE):
+            piece = tuple(boxes[start : start + _BOXES_AT_ONCE])
+            message = wire.PutBoxes(0, self._context.log, self._context.copy.chain.group_id, epoch_id, piece)
+            yield from self._context.server.ask(message, Done)
+
+    def _keys_of(self, readers: Sequence[Recipient]) -> Steps[dict[bytes, bytes]]:
+        wanted = [each.seal_hash for each in readers]
+        keys = self._context.tables.keys(wanted)
+        missing = [each for each in dict.fromkeys(wanted) if each not in keys]
+        for start in range(0, len(missing), wire.MAX_KEYS_AT_ONCE):
+            asked = wire.GetKeys(0, tuple(missing[start : start + wire.MAX_KEYS_AT_ONCE]))
+            found = yield from self._context.server.ask(asked, wire.Keys)
+            new = {hash_of_key(key): key for key in found.keys}
+            self._context.tables.put_keys(new)
+            keys |= new
+        return keys
+
+    def give(self, recipients: Sequence[Recipient], epochs: Sequence[Epoch]) -> Steps[None]:
+        """Boxes of epochs that stand, for readers by the chain as it is here."""
+        keys = yield from self._keys_of(recipients)
+        for epoch in epochs:
+            secret = self._context.copy.secret(epoch.epoch_id)
+            if secret is None:
+                continue
+            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret) for each in recipients]
+            yield from self._put_boxes(epoch.epoch_id, [box for box in made if box is not None])
+
+    def help(self, message: wire.BoxWanted) -> Steps[None]:
+        """Somebody lacks a box: who reads by the chain as it is here, and never for who has once ended, gets one."""
+        copy, wanted = self._context.copy, message.recipient
+        if message.scope == copy.chain.group_id and copy.chain.is_member(wanted) and not self._has_ended(wanted):
+            known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
+            yield from self.give([account_recipient(copy.chain, wanted)], known)
+
+    def _has_ended(self, recipient: bytes) -> bool:
+        return recipient in self._context.keys.ended
+
+
+def _sealed(
+    recipient: Recipient, keys: Mapping[bytes, bytes], scope: bytes, commitment: bytes, secret: bytes
+) -> wire.NewBox | None:
+    """None: nothing can be sealed to this reader, who is left out."""
+    kind, recipient_id, generation, seal_hash = recipient
+    try:
+        key = keys[seal_hash]
+        box = seal_box(key, box_info(scope, commitment, kind, recipient_id, generation), secret)
+    except (KeyError, MalformedPacket):
+        return None
+    return wire.NewBox(kind.value, recipient_id, generation, box)

@@ -1,0 +1,68 @@
+"""Owns the tables of the group in a home's database: copies of what the server has, and secrets opened from them.
+
+All of it is a cache: thrown away, it is read and opened anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from lanline.client.chat.database import Database
+from lanline.wire.chat.entries import LogEntry
+
+
+class GroupTables:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def items(self) -> list[tuple[int, str, bytes]]:
+        """The log of the chain: place, suite and content."""
+        rows = self._database.read("SELECT sequence, suite, content FROM chain_items ORDER BY sequence")
+        return cast("list[tuple[int, str, bytes]]", rows)
+
+    def add_items(self, entries: Sequence[LogEntry]) -> None:
+        with self._database.write() as writer:
+            writer.executemany(
+                "INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)",
+                [(each.sequence, each.suite, each.content) for each in entries],
+            )
+
+    def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
+        """Of epochs: by scope and id."""
+        rows = self._database.read("SELECT scope, epoch_id, secret FROM epoch_secrets")
+        return {(scope, epoch_id): secret for scope, epoch_id, secret in cast("list[tuple[bytes, bytes, bytes]]", rows)}
+
+    def put_secrets(self, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
+        with self._database.write() as writer:
+            writer.executemany(
+                "INSERT OR REPLACE INTO epoch_secrets VALUES (?, ?, ?)",
+                [(scope, epoch_id, secret) for (scope, epoch_id), secret in secrets.items()],
+            )
+
+    def seeds(self) -> dict[int, bytes]:
+        """Of the own account: by generation."""
+        return dict(cast("list[tuple[int, bytes]]", self._database.read("SELECT generation, seed FROM account_seeds")))
+
+    def put_seed(self, generation: int, seed: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, seed))
+
+    def keys(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Sealing keys of others, by their hashes."""
+        found: dict[bytes, bytes] = {}
+        for each in hashes:
+            rows = self._database.read("SELECT data FROM seal_keys WHERE hash = ?", (each,))
+            if rows:
+                found[each] = cast("bytes", rows[0][0])
+        return found
+
+    def put_keys(self, keys: Mapping[bytes, bytes]) -> None:
+        with self._database.write() as writer:
+            writer.executemany("INSERT OR REPLACE INTO seal_keys VALUES (?, ?)", list(keys.items()))
+
+    def forget(self) -> None:
+        """All of it."""
+        with self._database.write() as writer:
+            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
+                writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

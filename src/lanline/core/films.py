@@ -1,0 +1,230 @@
+"""Owns who may do what with the films of a server, and how many one member plays at once. Not the files themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lanline.clock import Clock
+from lanline.core.changes import Actor
+from lanline.core.commands import not_an_admin
+from lanline.errors import MediaProblem, RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines
+from lanline.model.settings import ServerSettings
+from lanline.storage.api import Store, View
+from lanline.ticket import Steps, Ticket, follow
+
+_SPACE_SETTING = "film space"
+_IDLE_S = 30.0
+"""A play of which nothing was fetched for so long gives its place to another one of the same member."""
+_MOST_UPLOADS = 8
+
+
+class OpenFilm(Protocol):
+    @property
+    def plan(self) -> FilmPlan: ...
+
+
+class Uploads(Protocol):
+    """Each call blocks, on a thread of the shelf."""
+
+    def begin(self, owner: int, name: str, lines: int, digest: bytes) -> int: ...
+    def put(self, owner: int, digest: bytes, offset: int, data: bytes) -> None: ...
+    def end(self, owner: int, name: str, lines: int, digest: bytes) -> None: ...
+
+
+class FilmShelf(Protocol):
+    """Where the films are; `storage.filmfolder.FilmFolder` is one."""
+
+    @property
+    def uploads(self) -> Uploads: ...
+
+    def run(self, work: Callable[[], Any]) -> Ticket[Any]: ...
+    def library(self) -> Ticket[Library]: ...
+    def open(self, name: str) -> Ticket[Any]: ...
+    def close_film(self, film: Any) -> None: ...  # noqa: ANN401 -- what `open` gave
+    def part(self, film: Any, lines: int, number: int) -> Ticket[bytes]: ...  # noqa: ANN401 -- as above
+    def rename(self, name: str, new: str) -> Ticket[None]: ...
+    def remove(self, name: str, lines: int | None) -> Ticket[None]: ...
+
+
+class _Play:
+    __slots__ = ("actor", "asked_at", "film")
+
+    def __init__(self, actor: Actor, film: OpenFilm, now: float) -> None:
+        self.actor = actor
+        self.film = film
+        self.asked_at = now
+
+
+class Films:
+    """`shelf` is None on a server that keeps none, which has then no films at all."""
+
+    def __init__(
+        self,
+        shelf: FilmShelf | None,
+        store: Store,
+        clock: Clock,
+        settings: ServerSettings,
+        is_admin: Callable[[AccountId], bool],
+        check_disk: Callable[[AccountId], None],
+    ) -> None:
+        self._shelf = shelf
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._is_admin = is_admin
+        self._check_disk = check_disk
+        self._uploads: dict[tuple[AccountId, bytes], int] = {}
+        """How large each is to become that was begun since the server was started."""
+        self._plays: dict[int, _Play] = {}
+        self._last_play = 0
+        self.most_bytes = 0
+        """Of all films together; 0: as much as the disk has."""
+
+    def load(self, view: View) -> None:
+        self.most_bytes = int(view.settings.get(_SPACE_SETTING) or b"0")
+
+    @property
+    def playing(self) -> int:
+        return len(self._plays)
+
+    def library(self) -> Ticket[Library]:
+        if self._shelf is None:
+            return Ticket.of(lambda: Library((), (), 0))
+        return self._shelf.library()
+
+    # Playing.
+
+    def open(self, actor: Actor, name: str) -> Ticket[tuple[int, FilmPlan]]:
+        """A number for the play, which its program alone may use."""
+        return follow(self._open(actor, name))
+
+    def _open(self, actor: Actor, name: str) -> Steps[tuple[int, FilmPlan]]:
+        shelf = self._needed()
+        self._make_room(actor)
+        film = yield from _told(shelf.open(name))
+        self._last_play += 1
+        self._plays[self._last_play] = _Play(actor, film, self._clock.now())
+        return self._last_play, film.plan
+
+    def _make_room(self, actor: Actor) -> None:
+        mine = [number for number, play in self._plays.items() if play.actor.account == actor.account]
+        most = self._settings.most_plays_of_account
+        if len(mine) < most:
+            return
+        oldest = min(mine, key=lambda number: self._plays[number].asked_at)
+        if self._clock.now() - self._plays[oldest].asked_at < _IDLE_S:
+            text = f"You play {most} films at once already, which is all that the server gives to one person."
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+        self.close(self._plays[oldest].actor, oldest)
+
+    def part(self, actor: Actor, number: int, lines: int, part: int) -> Ticket[bytes]:
+        play = self._plays.get(number)
+        if play is None or play.actor is not actor:
+            raise RequestRefused(RefusalCode.NOT_FOUND, "The server does not know this play, or not any more.")
+        play.asked_at = self._clock.now()
+        quality = next((each for each in play.film.plan.qualities if each.lines == lines), None)
+        if quality is None or part >= len(quality.parts):
+            raise RequestRefused(RefusalCode.INVALID, "The film has no such part.")
+        return self._needed().part(play.film, lines, part)
+
+    def close(self, actor: Actor, number: int) -> None:
+        play = self._plays.get(number)
+        if play is not None and play.actor is actor:
+            del self._plays[number]
+            self._needed().close_film(play.film)
+
+    def leave(self, actor: Actor) -> None:
+        """Its program is gone."""
+        for number in [number for number, play in self._plays.items() if play.actor is actor]:
+            self.close(actor, number)
+
+    # Changing.
+
+    def begin_upload(self, actor: Actor, name: str, lines: int, size: int, digest: bytes) -> Ticket[int]:
+        """How much of it is here already, from an upload that was cut short."""
+
+        def steps() -> Steps[int]:
+            shelf = self._checked_uploader(actor)
+            checked_film_name(name)
+            checked_lines(lines)
+            upload = actor.account, digest
+            if (
+                upload not in self._uploads
+                and sum(owner == actor.account for owner, _ in self._uploads) >= _MOST_UPLOADS
+            ):
+                text = f"You have {_MOST_UPLOADS} films on their way already. Finish one of them first."
+                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+            used_bytes = (yield from shelf.library().wait()).used_bytes
+            if self.most_bytes and used_bytes + size > self.most_bytes:
+                text = (
+                    f"The films of this server may take {self.most_bytes / 1e9:g} GB, and have {used_bytes / 1e9:.1f}: "
+                    "an admin may remove some, or raise the limit."
+                )
+                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+            begin = shelf.uploads.begin
+            has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
+            self._uploads[upload] = size
+            return has_bytes
+
+        return follow(steps())
+
+    def put(self, actor: Actor, digest: bytes, offset: int, data: bytes) -> Ticket[None]:
+        shelf = self._checked_uploader(actor)
+        if offset + len(data) > self._uploads.get((actor.account, digest), 0):
+            raise RequestRefused(RefusalCode.NOT_FOUND, "The server does not know this upload, or not any more.")
+        self._check_disk(actor.account)
+        return shelf.run(lambda: shelf.uploads.put(actor.account, digest, offset, data))
+
+    def end_upload(self, actor: Actor, name: str, lines: int, digest: bytes) -> Ticket[None]:
+        def steps() -> Steps[None]:
+            shelf = self._checked_uploader(actor)
+            checked_film_name(name)
+            self._uploads.pop((actor.account, digest), None)
+            yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
+
+        return follow(steps())
+
+    def rename(self, actor: Actor, name: str, new: str) -> Ticket[None]:
+        self._check_admin(actor)
+        return self._needed().rename(name, checked_film_name(new))
+
+    def remove(self, actor: Actor, name: str, lines: int | None) -> Ticket[None]:
+        self._check_admin(actor)
+        return self._needed().remove(name, lines)
+
+    def limit(self, actor: Actor, most_bytes: int) -> Ticket[None]:
+        self._check_admin(actor)
+
+        def steps() -> Steps[None]:
+            value = str(most_bytes).encode()
+            yield from self._store.write(lambda transaction: transaction.settings.put(_SPACE_SETTING, value)).wait()
+            self.most_bytes = most_bytes
+
+        return follow(steps())
+
+    # Rules.
+
+    def _checked_uploader(self, actor: Actor) -> FilmShelf:
+        if not (self._settings.members_may_upload or self._is_admin(actor.account)):
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an admin of this server may upload films. Ask one.")
+        return self._needed()
+
+    def _check_admin(self, actor: Actor) -> None:
+        if not self._is_admin(actor.account):
+            raise not_an_admin()
+
+    def _needed(self) -> FilmShelf:
+        if self._shelf is None:
+            raise RequestRefused(RefusalCode.NOT_FOUND, "This server keeps no films.")
+        return self._shelf
+
+
+def _told(ticket: Ticket[Any]) -> Steps[Any]:
+    """What is the matter with a file is for whoever asked."""
+    try:
+        return (yield from ticket.wait())
+    except MediaProblem as problem:
+        raise RequestRefused(RefusalCode.INVALID, str(problem)) from problem

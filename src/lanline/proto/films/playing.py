@@ -1,0 +1,378 @@
+"""Owns the playing of one film: which pieces of which parts are fetched, what is here, when it may run.
+
+    STARTING  until there is enough to begin, at first and after a seek
+    RUNNING   shown, or paused, while more is fetched
+    STALLED   all that is here was shown: until there is enough to go on
+    ENDED     shown to its end
+
+In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`, `next_deadline`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
+from enum import Enum, auto
+
+import msgspec
+
+from lanline.model.films import FilmPlan, FilmQuality, PartInfo
+from lanline.proto.films.quality import LOOK_AHEAD_S, QualityChoice, Throughput
+from lanline.proto.films.window import Window
+
+MOST_AHEAD_S, _MOST_AHEAD_OF_LOWER_S = 30.0, 14.0
+"""In the best quality, and in a lower one, which is not to be shown for long when the way has become better."""
+_MOST_AHEAD_BYTES = 64 * 1024 * 1024
+_BEGINS_WITH_S = 0.5
+_GOES_ON_WITH_S = 2.0
+_SHORTEST_S = 1e-4
+_HARDLY_S = 0.02
+"""What lasts for no longer is over."""
+_SOON_S = 2.0
+"""What is shown within this time stays in the quality that it is here in, when the person asks for another one."""
+
+
+class State(Enum):
+    STARTING = auto()
+    RUNNING = auto()
+    STALLED = auto()
+    ENDED = auto()
+
+
+class PieceRequest(msgspec.Struct, frozen=True):
+    number: int
+    lines: int
+    part: int
+    offset: int
+    size: int
+
+
+class ReadyPart(msgspec.Struct, frozen=True):
+    """To be decoded after the one before; what is to be shown before `from_s` leads to what is shown from then on."""
+
+    lines: int
+    number: int
+    is_first: bool
+    """Nothing that was decoded before leads to it."""
+    from_s: float
+    end_s: float
+    data: bytes
+
+
+class _Fetch:
+    """One part on its way."""
+
+    def __init__(self, lines: int, number: int, part: PartInfo, from_s: float, *, is_first: bool) -> None:
+        self.lines = lines
+        self.number = number
+        self.part = part
+        self.from_s = from_s
+        self.is_first = is_first
+        self.asked_to = 0
+        self.again: list[tuple[int, int]] = []
+        self.pieces: dict[int, bytes] = {}
+        self.has_bytes = 0
+
+    @property
+    def is_asked(self) -> bool:
+        return self.asked_to >= self.part.size_bytes and not self.again
+
+    @property
+    def is_whole(self) -> bool:
+        return self.has_bytes >= self.part.size_bytes
+
+    @property
+    def missing_bytes(self) -> int:
+        return self.part.size_bytes - self.has_bytes
+
+
+class Playing:
+    def __init__(self, plan: FilmPlan, start_s: float = 0.0, lines: int | None = None) -> None:
+        self.state = State.STARTING
+        self.is_paused = False
+        self.window = Window()
+        self.throughput = Throughput()
+        self.switches = 0
+        self.stalled_s = 0.0
+        self._choice = QualityChoice()
+        self._fixed = lines
+        self._requests: dict[int, tuple[_Fetch, int, int]] = {}
+        self._last_number = 0
+        self._not_before = 0.0
+        self._busy_since: float | None = None
+        self._stalled_at: float | None = None
+        self._fetches: deque[_Fetch] = deque()
+        self._ready: deque[ReadyPart] = deque()
+        self._wants_first = True
+        self._last_whole: tuple[int, int] | None = None
+        self.lines: int | None = None
+        """Of what was chosen last."""
+        self._use(plan)
+        self.position_s = self._next_s = self._taken_to_s = self._clipped(start_s)
+
+    def _use(self, plan: FilmPlan) -> None:
+        self.plan = plan
+        self._qualities = {each.lines: each for each in plan.qualities}
+        self._starts = {each.lines: [part.start_s for part in each.parts] for each in plan.qualities}
+        self.begins_s = min(each.parts[0].start_s for each in plan.qualities)
+        self.ends_s = max(each.parts[-1].end_s for each in plan.qualities)
+
+    def _clipped(self, position_s: float) -> float:
+        return max(self.begins_s, min(position_s, self.ends_s - 0.1))
+
+    # What is here.
+
+    @property
+    def here_to_s(self) -> float:
+        """Up to where the film could be shown without fetching anything."""
+        return self._ready[-1].end_s if self._ready else self._taken_to_s
+
+    @property
+    def ahead_s(self) -> float:
+        return max(0.0, self.here_to_s - self.position_s)
+
+    @property
+    def is_all_here(self) -> bool:
+        return self.here_to_s >= self.ends_s - _HARDLY_S
+
+    @property
+    def is_all_taken(self) -> bool:
+        return self._taken_to_s >= self.ends_s - _HARDLY_S and not self._ready
+
+    @property
+    def may_run(self) -> bool:
+        return self.state is State.RUNNING and not self.is_paused
+
+    @property
+    def fixed_lines(self) -> int | None:
+        return self._fixed
+
+    def take_part(self) -> ReadyPart | None:
+        if not self._ready:
+            return None
+        part = self._ready.popleft()
+        self._taken_to_s = part.end_s
+        return part
+
+    # Fetching.
+
+    def next_request(self, now: float) -> PieceRequest | None:
+        if now < self._not_before or not self.window.has_room:
+            return None
+        fetch = next((each for each in self._fetches if not each.is_asked), None) or self._begin_fetch(now)
+        if fetch is None:
+            self.window.idle()
+            return None
+        offset, size = self._next_piece(fetch)
+        self._last_number += 1
+        self._requests[self._last_number] = fetch, offset, size
+        self.window.asked(self._last_number, size, now)
+        if self._busy_since is None:
+            self._busy_since = now + self.window.round_trip_s  # which is the way there and back, and no rate
+        return PieceRequest(self._last_number, fetch.lines, fetch.number, offset, size)
+
+    def _next_piece(self, fetch: _Fetch) -> tuple[int, int]:
+        if fetch.again:
+            return fetch.again.pop()
+        offset = fetch.asked_to
+        size = min(self.window.piece_bytes, fetch.part.size_bytes - offset)
+        fetch.asked_to += size
+        return offset, size
+
+    def _begin_fetch(self, now: float) -> _Fetch | None:
+        is_best = self._fixed is not None or self.lines == max(self._qualities)
+        most_s = MOST_AHEAD_S if is_best else _MOST_AHEAD_OF_LOWER_S
+        if self._next_s >= self.ends_s - _HARDLY_S or self._next_s - self.position_s >= most_s:
+            return None
+        if (
+            sum(len(part.data) for part in self._ready) + sum(f.part.size_bytes for f in self._fetches)
+            > _MOST_AHEAD_BYTES
+        ):
+            return None
+        lines = self._chosen(now)
+        number, is_first = self._place(lines)
+        quality = self._qualities[lines]
+        fetch = _Fetch(lines, number, quality.parts[number], self._next_s, is_first=is_first)
+        self.switches += self.lines not in {None, lines}
+        self.lines, self._wants_first = lines, False
+        self._next_s = max(self._next_s, quality.parts[number].end_s)
+        self._fetches.append(fetch)
+        return fetch
+
+    def _chosen(self, now: float) -> int:
+        there = {
+            lines: each for lines, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + _HARDLY_S
+        }
+        if self._fixed is not None:
+            return max((each for each in there if each <= self._fixed), default=min(there))
+        coming = {lines: self._coming(each) for lines, each in there.items()}
+        rate = self.throughput.bytes_per_s
+        return self._choice.choose(coming, self.lines, self._next_s - self.position_s, rate, now)
+
+    def _coming(self, quality: FilmQuality) -> Sequence[PartInfo]:
+        first = self._part_at(quality.lines, self._next_s)
+        until = bisect_right(self._starts[quality.lines], self._next_s + LOOK_AHEAD_S)
+        return quality.parts[first : max(until, first + 1)]
+
+    def _part_at(self, lines: int, at_s: float) -> int:
+        return max(0, bisect_right(self._starts[lines], at_s + _HARDLY_S) - 1)
+
+    def _place(self, lines: int) -> tuple[int, bool]:
+        """Which part comes next in this quality: the one after, or the last with a key frame before that time."""
+        number = self._part_at(lines, self._next_s)
+        before = self._before()
+        if not self._wants_first and before == (lines, number - 1):
+            return number, False
+        if not self._wants_first and before == (lines, number):  # its end is told a little too early
+            return min(number + 1, len(self._qualities[lines].parts) - 1), False
+        parts = self._qualities[lines].parts
+        while number and not parts[number].is_key:
+            number -= 1
+        return number, True
+
+    def _before(self) -> tuple[int, int] | None:
+        if self._fetches:
+            return self._fetches[-1].lines, self._fetches[-1].number
+        if self._ready:
+            return self._ready[-1].lines, self._ready[-1].number
+        return self._last_whole
+
+    def receive(self, number: int, data: bytes, now: float) -> None:
+        self.window.arrived(number, now)
+        found = self._requests.pop(number, None)
+        if self._busy_since is not None:
+            self.throughput.note(len(data), max(_SHORTEST_S, now - self._busy_since), now)
+        self._busy_since = now if self._requests else None
+        if found is None or found[0] not in self._fetches:
+            return
+        fetch, offset, size = found
+        if len(data) != size:
+            fetch.again.append((offset, size))  # cannot be; asked for again rather than waited for
+            return
+        fetch.pieces[offset] = data
+        fetch.has_bytes += size
+        self._keep_whole()
+        self._check_patience(now)
+        self._check_enough(now)
+
+    def fail(self, number: int, now: float, wait_s: float) -> None:
+        """It did not come; it is asked for again after so long."""
+        self.window.failed(number)
+        found = self._requests.pop(number, None)
+        self._busy_since = self._busy_since if self._requests else None
+        self._not_before = max(self._not_before, now + wait_s)
+        if found is not None:
+            fetch, offset, size = found
+            fetch.again.append((offset, size))
+
+    def _keep_whole(self) -> None:
+        while self._fetches and self._fetches[0].is_whole:
+            fetch = self._fetches.popleft()
+            data = b"".join(fetch.pieces[offset] for offset in sorted(fetch.pieces))
+            ready = ReadyPart(fetch.lines, fetch.number, fetch.is_first, fetch.from_s, fetch.part.end_s, data)
+            self._ready.append(ready)
+            self._last_whole = fetch.lines, fetch.number
+
+    def _check_patience(self, now: float) -> None:
+        """What comes too late in this quality is fetched in a lower one."""
+        rate = self.throughput.bytes_per_s
+        if not self._fetches or self._fixed is not None or not rate:
+            return
+        fetch = self._fetches[0]
+        lower = [lines for lines in self._qualities if lines < fetch.lines]
+        needed_s = fetch.missing_bytes / rate
+        if not lower or needed_s <= max(0.5, self.ahead_s - 0.5):
+            return
+        least = min(lower)
+        part = self._qualities[least].parts[self._part_at(least, fetch.from_s)]
+        if part.size_bytes < fetch.missing_bytes / 1.5:
+            self._choice.give_up(fetch.lines, now)
+            self._drop_fetches()
+            self.lines = least
+
+    def _drop_fetches(self) -> None:
+        self._fetches.clear()
+        self._next_s = self.here_to_s
+
+    # Running.
+
+    def _check_enough(self, now: float) -> None:
+        enough_s = _BEGINS_WITH_S if self.state is State.STARTING else _GOES_ON_WITH_S
+        if self.state in {State.STARTING, State.STALLED} and (self.ahead_s >= enough_s or self.is_all_here):
+            self.state = State.RUNNING
+            self._end_stall(now)
+
+    def _end_stall(self, now: float) -> None:
+        if self._stalled_at is not None:
+            self.stalled_s += now - self._stalled_at
+            self._stalled_at = None
+
+    def advance(self, position_s: float, now: float) -> None:
+        """So far it was shown."""
+        if self.state is not State.RUNNING:
+            return
+        self.position_s = max(self.position_s, position_s)
+        if self.ahead_s > _HARDLY_S:
+            return
+        if self.is_all_here:
+            self.state = State.ENDED
+        else:
+            self.state = State.STALLED
+            self._stalled_at = now
+
+    # What the person wants.
+
+    def pause(self, *, is_paused: bool) -> None:
+        self.is_paused = is_paused
+
+    def seek(self, position_s: float, now: float) -> None:
+        """What is decoded is to be forgotten by the caller."""
+        self._end_stall(now)
+        self.position_s = position_s = self._clipped(position_s)
+        while self._ready and self._ready[0].end_s <= position_s + _HARDLY_S:
+            self._ready.popleft()
+        kept = self._ready[0] if self._ready else None
+        if (
+            kept is not None
+            and self._qualities[kept.lines].parts[kept.number].is_key
+            and self._starts[kept.lines][kept.number] <= position_s
+        ):
+            self._ready[0] = msgspec.structs.replace(kept, is_first=True, from_s=position_s)
+            self._taken_to_s = position_s
+        else:
+            self._ready.clear()
+            self._fetches.clear()
+            self._taken_to_s = self._next_s = position_s
+            self._wants_first = True
+        self.state = State.STARTING
+        self._check_enough(now)
+
+    def choose(self, lines: int | None) -> None:
+        """None: by itself. What is shown soon stays; the rest is fetched again."""
+        self._fixed = lines
+        if lines is None or lines == self.lines:
+            return
+        rate = self.throughput.bytes_per_s
+        takes_s = self._qualities[self._chosen(0.0)].parts[0].size_bytes / rate if rate else 0.0
+        stays_to_s = self.position_s + max(_SOON_S, 1.5 * takes_s)
+        while self._ready and self._starts[self._ready[-1].lines][self._ready[-1].number] > stays_to_s:
+            self._ready.pop()
+        if self._ready:
+            self._last_whole = self._ready[-1].lines, self._ready[-1].number
+        self._fetches.clear()
+        self._next_s = self.here_to_s
+        self._wants_first = True
+
+    def replan(self, plan: FilmPlan, now: float) -> None:
+        """The film on the server is another one now: on from the same time."""
+        self._use(plan)
+        self._ready.clear()
+        self._last_whole = None
+        self.seek(self.position_s, now)
+
+    # Time.
+
+    def next_deadline(self, now: float) -> float | None:
+        """When something may be asked for again; None: only after something else happens."""
+        return self._not_before if self._not_before > now else None

@@ -1,0 +1,88 @@
+"""One file becomes a film in its qualities: key frames at the same times, resumable, nothing overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from filmhouse import make_film
+from lanline.client.films import preparing
+from lanline.client.films.preparing import Preparing
+from lanline.errors import InvalidInput, MediaProblem
+from lanline.media import filmencoder
+from lanline.wire.mp4.film import FilmIndex, read_film
+
+
+def index_of(path: Path) -> FilmIndex:
+    data = path.read_bytes()
+    return read_film(lambda at, size: data[at : at + size], len(data))
+
+
+@pytest.fixture(autouse=True)
+def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "PIECE_S", 2.0)
+
+
+def test_key_frames_stand_at_the_same_times_in_all_qualities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "QUALITIES", (24, 36, 1440))
+    monkeypatch.setattr(filmencoder, "LOOKS", dict.fromkeys((24, 36, 1440), filmencoder.Look(30, 400)))
+    source = make_film(tmp_path / "lake.mov", 5.0, size=(96, 54), fps=12, key_every=60)
+    made = Preparing(source, tmp_path).run()
+    assert [path.name for path in made] == ["lake_24p.mp4", "lake_36p.mp4", "lake_1440p.mp4"]
+    indexes = [index_of(path) for path in made]
+    assert [(each.width, each.height) for each in indexes] == [(42, 24), (64, 36), (96, 54)]
+    times = [[round(part.start_s, 2) for part in each.parts] for each in indexes]
+    assert times == [[0.0, 2.0, 4.0]] * 3
+    assert all(part.is_key for each in indexes for part in each.parts)
+    assert all(each.duration_s == pytest.approx(5.0, abs=0.1) for each in indexes)
+    assert len({each.parts[-1].sounds for each in indexes}) == 1
+    for path in made:
+        with av.open(str(path)) as container:
+            assert len([*container.decode(video=0)]) == 60
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_was_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_film(tmp_path / "lake.mp4", 5.0)
+    whole, encoded = filmencoder.FilmFile.encode_piece, []
+
+    def encode(self: filmencoder.FilmFile, begin_s: float, end_s: float, targets: dict[int, Path]) -> bool:
+        encoded.append(begin_s)
+        if len(encoded) == 2:
+            raise KeyboardInterrupt
+        return whole(self, begin_s, end_s, targets)
+
+    monkeypatch.setattr(filmencoder.FilmFile, "encode_piece", encode)
+    with pytest.raises(KeyboardInterrupt):
+        Preparing(source, tmp_path).run()
+    assert not list(tmp_path.glob("lake_*"))
+    shares: list[float] = []
+    [made] = Preparing(source, tmp_path).run(shares.append)
+    assert encoded == [0.0, 2.0, 2.0, 4.0, 6.0]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert index_of(made).duration_s == pytest.approx(5.0, abs=0.25)
+
+
+@pytest.mark.parametrize("how", [{"has_sound": False}, {"skips": True}, {"pixels": "yuv420p10le"}, {"fps": 7}], ids=str)
+def test_odd_films_can_be_prepared(tmp_path: Path, how: dict[str, object]) -> None:
+    source = make_film(tmp_path / "odd.mp4", 3.0, **how)  # type: ignore[arg-type]
+    [made] = Preparing(source, tmp_path).run()
+    with av.open(str(made)) as container, av.open(str(source)) as original:
+        assert container.streams.video[0].pix_fmt == "yuv420p"
+        times = [round(frame.time, 2) for frame in container.decode(video=0)]
+        assert times == [round(frame.time, 2) for frame in original.decode(video=0)]
+    assert len(index_of(made).tracks) == (1 if "has_sound" in how else 2)
+
+
+def test_nothing_is_overwritten_and_what_is_no_film_is_said(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "lake.mp4", 1.0)
+    Preparing(source, tmp_path).run()
+    with pytest.raises(InvalidInput, match="there already"):
+        Preparing(source, tmp_path).check_free()
+    (tmp_path / "text.mp4").write_text("No film at all.\n" * 50)
+    for name in ("text.mp4", "nothing.mp4"):
+        with pytest.raises(MediaProblem, match=name):
+            Preparing(tmp_path / name, tmp_path)

@@ -1,0 +1,240 @@
+"""Devices that take part in a group on the server under test: the real machine, without a link that can fail."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lanline.client.chat.history import History
+from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import GroupMember
+from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.tables import GroupTables
+from lanline.client.sealing.words import Body, GroupWords, Outcome, Room, Said
+from lanline.errors import LinkNotOpen, RequestRefused
+from lanline.proto.channels import Channel
+from lanline.ticket import Ticket
+from lanline.wire.chat import directory, entries, groups, signin
+from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.messages import BULK_KINDS, ClientMessage
+from serverhouse.house import PASSWORD, Client, House
+
+
+class Device:
+    """One home: its keys, its database and, while it is online, its link."""
+
+    def __init__(self, town: Town, name: str, token: bytes | None = None, folder: Path | None = None) -> None:
+        self.town = town
+        self.name = name
+        chance = random.Random(f"{name} {len(town.devices)}")
+        self.entropy = chance.randbytes
+        self.link = self.entropy(32)
+        self.keys = Keystore.in_memory(self.entropy(32)) if folder is None else Keystore.open(folder, self.entropy)
+        self.history = History.in_memory()
+        self.told = 0
+        self.refuses: Callable[[ClientMessage], RequestRefused | None] = lambda _: None
+        """A hostile server."""
+        self._answers: dict[int, Callable[[Any], None]] = {}
+        self.client: Client | None = None
+        self.is_admin = False
+        if token is not None and len(token) == 32:
+            self.keys.invite = token
+            self.keys.save()
+        town.devices.append(self)
+        self.restart()
+        self.join(token)
+
+    def restart(self) -> None:
+        """The program, with what is on the disk."""
+        clock = self.town.house.clock
+        tables = GroupTables(self.history.database)
+        context = GroupContext(self.keys, tables, clock, self.entropy, self, self.link)
+        self.member = GroupMember(context, self._changed)
+        self.words = GroupWords(context)
+
+    def _changed(self) -> None:
+        self.told += 1
+
+    def join(self, token: bytes | None) -> None:
+        shown = token
+        if token is not None and len(token) == 32:
+            shown = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
+        client = self.town.house.greet(self.link)
+        message = signin.Join(client.number(), self.name, PASSWORD, "laptop", shown)
+        self._enter(client, client.ask(message, signin.SignedIn))
+
+    def connect(self) -> None:
+        client = self.town.house.greet(self.link)
+        self._enter(client, client.ask(signin.SignIn(client.number()), signin.SignedIn))
+
+    def _enter(self, client: Client, signed_in: signin.SignedIn) -> None:
+        client.signed_in = signed_in
+        self.client = client
+        self.is_admin = signed_in.is_admin
+        client.take()
+        welcome = client.last(signin.Welcome)
+        ahead_ms = welcome.now_ms - self.town.house.clock.now_ms()
+        founds = self.is_admin
+        self.member.begin_link(
+            Person(self.name, founds=founds, is_admin=self.is_admin, is_open=welcome.is_open, ahead_ms=ahead_ms)
+        )
+        self.town.settle()
+
+    def disconnect(self) -> None:
+        client, self.client = self.client, None
+        assert client is not None
+        self._answers.clear()
+        self.member.end_link()
+        client.hang_up()
+
+    # As `Line`.
+
+    def request(self, message: Any, on_answer: Callable[[Any], None]) -> None:
+        if self.client is None:
+            on_answer(LinkNotOpen("away"))
+            return
+        refusal = self.refuses(message)
+        if refusal is not None:
+            on_answer(refusal)
+            return
+        number = self.client.number()
+        self._answers[number] = on_answer
+        self._say(type(message)(number, *[getattr(message, each) for each in message.__struct_fields__[1:]]))
+
+    def send(self, message: ClientMessage) -> None:
+        self._say(message)
+
+    def _say(self, message: ClientMessage) -> None:
+        channel = Channel.BULK if isinstance(message, BULK_KINDS) else Channel.CHAT
+        assert self.client is not None
+        self.client.say(message, channel, settles=False)
+
+    def pump(self) -> bool:
+        """What has come is handed in; whether anything has."""
+        if self.client is None:
+            return False
+        heard = self.client.take()
+        for message in heard:
+            if self.client is not None:
+                self.take(message)
+        return bool(heard)
+
+    def take(self, message: Any) -> None:
+        number = getattr(message, "request", 0)
+        if number and number in self._answers:
+            answer = message
+            if isinstance(message, Refused):
+                answer = RequestRefused(message.known_code, message.text, message.retry_after_ms / 1000)
+            self._answers.pop(number)(answer)
+            return
+        match message:
+            case entries.Entries() if self.member.takes(message.log):
+                self.member.on_entries(message)
+            case groups.GroupIs():
+                self.member.on_group(message)
+            case groups.BoxWanted():
+                self.member.on_box_wanted(message)
+            case groups.BoxGiven():
+                self.member.on_box_given(message)
+            case groups.RequestCame():
+                self.member.on_request(message)
+            case _:
+                pass
+
+    # What is said in the lobby.
+
+    @property
+    def lobby(self) -> Room:
+        assert self.client is not None
+        return Room(self.client.log("#lobby"), "lobby")
+
+    def say(self, text: str) -> Any:
+        """The server's answer."""
+        entry_id = self.entropy(16)
+        content = self.words.seal(self.lobby, entry_id, text.encode())
+        assert content is not None
+        assert self.client is not None
+        request = self.client.number()
+        self._say(entries.Append(request, self.lobby.log, entry_id, "said/1", content))
+        self.town.settle()
+        place = self.client.place(request)
+        return place if place is not None else self.client.answer(request)
+
+    def heard(self) -> list[Said]:
+        """As the server shows it."""
+        assert self.client is not None
+        self.client.follow(self.lobby.log)
+        people = {each.account: each.name for each in self.people()}
+        return [
+            Said(each.sequence, each.entry_id, people[each.account], each.content)
+            for each in self.client.entries(self.lobby.log)
+        ]
+
+    def people(self) -> list[directory.Person]:
+        assert self.client is not None
+        found = [each for message in self.client.all(directory.People) for each in message.people]
+        return found + [each for message in self.client.all(directory.PeopleChanged) for each in message.people]
+
+    def read(self) -> list[Outcome]:
+        return self.words.open(self.lobby, self.heard())
+
+    def texts(self) -> list[str]:
+        return [each.body.decode() if isinstance(each, Body) else str(each) for each in self.read()]
+
+    @property
+    def account(self) -> int:
+        assert self.client is not None
+        return self.client.account
+
+    @property
+    def epoch_id(self) -> bytes | None:
+        """Under which it would seal now."""
+        epoch = self.member.copy.sealing_epoch()
+        return None if epoch is None else epoch.epoch_id
+
+
+class Town:
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.house = House(folder, **{"is_open": False, **settings})
+        self.devices: list[Device] = []
+
+    def settle(self) -> None:
+        is_busy = True
+        while is_busy:
+            self.house.settle()
+            is_busy = False
+            for device in list(self.devices):
+                is_busy |= device.pump()
+            is_busy |= self.house.clock.run_due() or self.house.store.has_waiting
+
+    def pass_time(self, seconds: float) -> None:
+        """In steps, so that what follows from one thing is there before the next."""
+        for _ in range(max(1, round(seconds / 0.1))):
+            self.house.clock.pass_time(0.1)
+            self.settle()
+
+    def done(self, ticket: Ticket[Any]) -> Any:
+        for _ in range(100):
+            self.settle()
+            if ticket.is_settled:
+                return ticket.result()
+            self.pass_time(0.1)
+        raise AssertionError("nothing comes of it")
+
+    def founder(self, name: str = "ana", folder: Path | None = None) -> Device:
+        first = self.house.server.core.make_first_invite(3600)
+        self.house.settle()
+        device = Device(self, name, first.result(), folder)
+        self.pass_time(0.1)
+        return device
+
+    def link(self, maker: Device, uses: int = 5) -> bytes:
+        return self.done(maker.member.changes.make_invite(uses, 3_600_000))
+
+    def close(self) -> None:
+        for device in self.devices:
+            device.history.close()
+        self.house.stop()

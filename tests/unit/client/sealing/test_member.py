@@ -1,0 +1,142 @@
+"""Devices in a group on a server that cannot read it: they found, come in, read at once, and mend what is lacking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import Standing
+from lanline.client.sealing.tables import GroupTables
+from lanline.core.changes import OPERATOR
+from unit.client.sealing.devices import Device, Town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    yield made
+    made.close()
+
+
+def test_the_first_admin_founds_the_group_with_a_recovery_key_and_an_epoch(town: Town) -> None:
+    ana = town.founder()
+    assert ana.member.standing is Standing.MEMBER
+    assert ana.member.copy.chain.has_recovery_key(ana.member.copy.account_id)
+    assert ana.member.entering.recovery_words is not None
+    assert ana.epoch_id is not None
+
+
+def test_who_joins_by_a_link_reads_with_nobody_online(town: Town) -> None:
+    ana = town.founder()
+    token = town.link(ana)
+    ana.disconnect()
+    ben = Device(town, "ben", token)
+    town.pass_time(0.2)
+    assert ben.member.standing is Standing.MEMBER
+    assert ben.epoch_id == ana.epoch_id
+    assert ben.keys.invite is None
+
+
+def test_a_server_without_the_invites_box_is_mended_by_who_is_online(town: Town) -> None:
+    ana = town.founder()
+    token = town.link(ana)
+    town.house.engine.transact([lambda t: t.groups._connection.execute("DELETE FROM boxes WHERE kind = 2")])  # type: ignore[attr-defined]
+    ben = Device(town, "ben", token)
+    town.pass_time(0.2)
+    assert ben.epoch_id == ana.epoch_id
+
+
+def test_a_removal_begins_the_next_epoch_which_the_removed_does_not_get(town: Town) -> None:
+    ana = town.founder()
+    ben, eve = (Device(town, name, town.link(ana)) for name in ("ben", "eve"))
+    town.pass_time(0.2)
+    before = ana.epoch_id
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
+    town.pass_time(0.2)
+    assert ana.epoch_id == ben.epoch_id
+    assert ana.epoch_id not in {None, before}
+    assert eve.epoch_id in {None, before}
+
+
+def test_a_newcomer_reads_the_past_by_the_newest_epoch(town: Town) -> None:
+    ana = town.founder()
+    first = ana.epoch_id
+    eve = Device(town, "eve", town.link(ana))
+    town.pass_time(0.2)
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
+    ben = Device(town, "ben", town.link(ana))
+    town.pass_time(0.2)
+    assert first is not None
+    assert ben.epoch_id != first
+    assert ben.member.copy.secret(first) == ana.member.copy.secret(first)
+
+
+def test_caches_thrown_away_are_made_anew(town: Town) -> None:
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana))
+    town.pass_time(0.2)
+    ana.disconnect()
+    ben.disconnect()
+    GroupTables(ben.history.database).forget()
+    ben.restart()
+    ben.connect()
+    town.pass_time(0.2)
+    assert ben.epoch_id == ana.epoch_id
+    assert ben.member.copy.is_member
+
+
+def test_who_comes_by_the_servers_own_link_asks_and_an_admin_lets_in(town: Town) -> None:
+    ana = town.founder()
+    made = town.house.server.core.make_invite(OPERATOR)
+    town.house.settle()
+    ben = Device(town, "ben", made.result())
+    town.pass_time(0.2)
+    assert ben.member.standing is Standing.ASKS
+    assert list(ana.member.changes.requests) == [ben.account]
+    assert ben.epoch_id is None
+    town.done(ana.member.changes.admit(ben.account))
+    town.pass_time(0.2)
+    assert ben.member.standing is Standing.MEMBER
+    assert ben.epoch_id == ana.epoch_id
+    assert ana.member.changes.requests == {}
+
+
+def test_on_an_open_server_anyone_comes_in_and_is_given_what_there_is_to_read(tmp_path: Path) -> None:
+    town = Town(tmp_path / "open", is_open=True)
+    ana = town.founder()
+    ben = Device(town, "ben")
+    town.pass_time(0.2)
+    assert ben.member.standing is Standing.MEMBER
+    assert ben.epoch_id == ana.epoch_id
+    town.close()
+
+
+def test_a_link_damaged_in_its_head_joins_nothing(town: Town) -> None:
+    ana = town.founder()
+    token = town.link(ana)
+    ben = Device(town, "ben", token[:-1] + bytes([token[-1] ^ 1]))
+    town.pass_time(0.2)
+    assert ben.member.standing is not Standing.MEMBER
+    assert "not of this group" in ben.member.refusal
+
+
+def test_many_who_join_at_once_all_come_in(town: Town) -> None:
+    ana = town.founder()
+    token = town.link(ana, uses=8)
+    devices = [Device(town, f"guest{number}", token) for number in range(8)]
+    town.pass_time(1.0)
+    assert {each.member.standing for each in devices} == {Standing.MEMBER}
+    assert {each.epoch_id for each in devices} == {ana.epoch_id}
+
+
+def test_keys_on_the_disk_are_for_nobody_else_and_come_back(town: Town, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    ana = town.founder(folder=home)
+    path = home / "keys.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = Keystore.open(home, ana.entropy)
+    assert (again.device_secret, again.head) == (ana.keys.device_secret, ana.member.copy.chain.head)

@@ -1,0 +1,132 @@
+"""A film is played in virtual time: whatever the rate of the way, it begins soon, goes on, and does not swing."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lanline.model.films import FilmPlan, FilmQuality, PartInfo
+from lanline.proto.films.playing import Playing, State
+from unit.proto.films.cinema import Evening, Trace, mobile, plan, steady, stepped
+
+
+@pytest.mark.parametrize(
+    ("rate", "lines", "starts_within_s"),
+    [(steady(0.6), 240, 1.5), (steady(3), 690, 0.5), (steady(8), 1350, 0.3), (steady(1000), 1400, 0.1)],
+    ids=["0.6", "3", "8", "1000"],
+)
+def test_at_a_steady_rate_it_takes_what_fits_and_stays(rate: Trace, lines: float, starts_within_s: float) -> None:
+    evening = Evening(Playing(plan()), rate).run(200)
+    assert evening.playing.state is State.ENDED
+    assert evening.playing.stalled_s == 0
+    assert evening.mean_lines >= lines
+    assert evening.switches <= 2
+    assert evening.began_at is not None
+    assert evening.began_at < starts_within_s
+
+
+def test_it_follows_a_way_that_narrows_and_recovers() -> None:
+    evening = Evening(Playing(plan()), stepped((0, 8), (40, 2), (80, 8))).run(200)
+    assert evening.playing.stalled_s == 0
+    assert evening.switches <= 6
+    assert evening.mean_lines > 700
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_on_the_way_of_a_telephone_it_neither_stands_still_nor_swings(seed: int) -> None:
+    evening = Evening(Playing(plan()), mobile(seed)).run(200)
+    assert evening.playing.state is State.ENDED
+    assert evening.playing.stalled_s == 0
+    assert evening.switches <= 6
+
+
+def test_where_packets_are_lost_the_window_still_grows() -> None:
+    evening = Evening(Playing(plan()), steady(8), loss=0.05).run(200)
+    assert evening.playing.stalled_s == 0
+    assert evening.mean_lines > 500
+
+
+def test_a_word_hardly_waits_for_the_film() -> None:
+    """At 8 Mbit/s and a round trip of 40 ms, while the film takes all that it gets."""
+    evening = Evening(Playing(plan(), lines=1440), steady(8)).run(100)
+    assert evening.queue_at(0.5) < 0.020
+    assert evening.queue_at(0.99) < 0.045
+
+
+def test_a_way_that_carries_nothing_for_a_while_makes_it_wait_and_go_on() -> None:
+    evening = Evening(Playing(plan(), lines=720), stepped((0, 3), (10, 0.0001), (70, 8))).run(300)
+    assert evening.playing.state is State.ENDED
+    assert 5 < evening.playing.stalled_s < 60
+
+
+def test_a_seek_begins_anew_and_at_once_where_the_film_is_here() -> None:
+    evening = Evening(Playing(plan()), steady(20)).run(20)
+    evening.sought(100.0)
+    assert evening.playing.state is State.STARTING
+    evening.run(21)
+    assert evening.playing.state is State.RUNNING
+    assert evening.playing.position_s >= 100.0
+    evening.run(25)
+    evening.sought(evening.playing.position_s + 8)
+    assert evening.playing.state is State.RUNNING, "it was fetched already"
+
+
+def test_a_quality_by_hand_is_there_soon_and_without_a_hole() -> None:
+    evening = Evening(Playing(plan()), steady(20)).run(40)
+    evening.playing.choose(240)
+    evening.run(46)
+    assert evening.shown[-1][1] == 240
+    evening.playing.choose(None)
+    evening.run(80)
+    assert evening.shown[-1][1] == 1440
+    assert evening.playing.stalled_s == 0
+
+
+def test_a_paused_film_stands_and_is_fetched_no_further_than_enough() -> None:
+    evening = Evening(Playing(plan()), steady(20)).run(10)
+    evening.playing.pause(is_paused=True)
+    position_s = evening.playing.position_s
+    evening.run(100)
+    assert evening.playing.position_s == position_s
+    assert evening.playing.ahead_s < 35
+    evening.playing.pause(is_paused=False)
+    assert evening.run(300).playing.state is State.ENDED
+
+
+def test_parts_that_are_not_aligned_are_joined_at_the_very_time() -> None:
+    low = tuple(PartInfo(number * 3.0, number * 3.0 + 3.0, 100_000, number % 2 == 0) for number in range(20))
+    high = tuple(PartInfo(number * 4.0, number * 4.0 + 4.0, 1_000_000, True) for number in range(15))
+    film = FilmPlan("odd", "v", (FilmQuality(240, b"", low), FilmQuality(720, b"", high)))
+    playing = Playing(film, lines=720)
+    taken = []
+    evening = Evening(playing, steady(50))
+    evening.run(5)
+    while (part := playing.take_part()) is not None:
+        taken.append(part)
+    playing.choose(240)
+    for _ in range(200):
+        evening.now += 0.01
+        evening.run(evening.now + 0.01)
+    at_s = taken[-1].end_s
+    part = playing.take_part()
+    assert part is None or (part.lines == 240 and part.is_first and part.from_s == at_s and part.number % 2 == 0)
+
+
+def test_what_fails_is_asked_for_again() -> None:
+    playing = Playing(plan())
+    request = playing.next_request(0.0)
+    assert request is not None
+    playing.fail(request.number, 0.1, 0.5)
+    assert playing.next_request(0.2) is None
+    assert playing.next_deadline(0.2) == pytest.approx(0.6)
+    again = playing.next_request(0.7)
+    assert again is not None
+    assert msgspec.structs.replace(again, number=0) == msgspec.structs.replace(request, number=0)
+
+
+def test_another_film_under_the_name_goes_on_at_the_same_time() -> None:
+    evening = Evening(Playing(plan()), steady(8)).run(30)
+    evening.playing.replan(plan(60.0, version="v2"), evening.now)
+    evening.sought(evening.playing.position_s)
+    assert evening.playing.position_s == pytest.approx(30, abs=1)
+    assert evening.run(200).playing.state is State.ENDED

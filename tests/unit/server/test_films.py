@@ -1,0 +1,233 @@
+"""The films of a server: listed, played part by part, uploaded; what is odd is said, and what is too much refused."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filmhouse import make_film, make_library
+from lanline.errors import CloseCode, RefusalCode
+from lanline.proto.channels import Channel
+from lanline.proto.events import LinkClosed
+from lanline.storage.filmfolder import FilmFolder
+from lanline.wire.chat import films
+from lanline.wire.chat.answers import Done, Refused
+from serverhouse.house import Client, House
+
+
+class AtOnce(Executor):
+    """In place of threads."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        work(*arguments, **named)
+        return Future()
+
+
+@pytest.fixture(name="open_house")
+def fixture_open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """With films; what its threads have found is handed over as soon as it is found."""
+    opened: list[tuple[House, FilmFolder]] = []
+
+    def open_house(**settings: Any) -> House:
+        shelf = FilmFolder(tmp_path, lambda give: give(), AtOnce())
+        house = House(tmp_path, shelf=shelf, **settings)
+        opened.append((house, shelf))
+        return house
+
+    yield open_house
+    for house, shelf in opened:
+        house.stop()
+        shelf.close()
+
+
+def listed(client: Client) -> films.Films:
+    return client.ask(films.ListFilms(client.number()), films.Films)
+
+
+def opened(client: Client, name: str = "lake") -> films.FilmOpened:
+    return client.ask(films.OpenFilm(client.number(), name), films.FilmOpened)
+
+
+def piece(client: Client, play: int, lines: int, part: int, offset: int = 0, size: int = 131_072) -> Any:
+    request = client.number()
+    client.say(films.GetFilmPart(request, play, lines, part, offset, size))
+    return client.answer(request)
+
+
+def test_the_library_tells_what_there_is_and_what_is_odd(open_house: Callable[..., House], tmp_path: Path) -> None:
+    house = open_house()
+    ann = house.join("ann")
+    assert listed(ann).films == ()
+    folder = make_library(tmp_path)
+    (folder / "lake_1440p.mp4").unlink()
+    (folder / "text_240p.mp4").write_text("No film at all.\n" * 50)
+    (folder / "holiday.avi").write_bytes(b"x")
+    found = listed(ann)
+    assert [(each.name, [file.lines for file in each.files]) for each in found.films] == [
+        ("lake", [240, 720]),
+        ("text", [240]),
+    ]
+    assert "no MP4" in found.films[1].files[0].problem
+    assert found.strange == ("holiday.avi",)
+    assert found.films[0].files[0].duration_ms == pytest.approx(6000, abs=200)
+    (folder / "text_240p.mp4").unlink()
+    make_film(folder / "sea_240p.mp4", 2.0)
+    assert [each.name for each in listed(ann).films] == ["lake", "sea"], "changes are noticed"
+
+
+def test_parts_come_whole_and_are_read_once(open_house: Callable[..., House], tmp_path: Path) -> None:
+    make_library(tmp_path)
+    house = open_house()
+    ann, bob = house.join("ann"), house.join("bob")
+    plays = [(client, opened(client)) for client in (ann, bob)]
+    shelf = house.shelf
+    for client, film in plays:
+        low = film.qualities[0]
+        assert len(low.sizes) == len(low.lasts_us) == 3
+        for number, size in enumerate(low.sizes):
+            half = size // 2
+            first = piece(client, film.play, 240, number, 0, half)
+            rest = piece(client, film.play, 240, number, half)
+            assert len(first.data + rest.data) == size
+            assert first.data[4:8] == b"moof"
+    assert shelf.parts_read == 3
+    assert shelf.parts_given == 12
+
+
+def test_a_film_that_is_replaced_or_removed_goes_on_for_who_watches_it(
+    open_house: Callable[..., House], tmp_path: Path
+) -> None:
+    folder = make_library(tmp_path)
+    house = open_house()
+    ann = house.join("ann")
+    film = opened(ann)
+    (folder / "lake_240p.mp4").unlink()
+    make_film(tmp_path / "new.mp4", 3.0).rename(folder / "lake_720p.mp4")
+    assert piece(ann, film.play, 240, 2).data
+    assert piece(ann, film.play, 720, 2).data
+    make_film(folder / "lake_1440p.mp4", 3.0)
+    assert piece(ann, film.play, 1440, 2).known_code is RefusalCode.NOT_FOUND, "written over: it has to be opened anew"
+    assert opened(ann).version != film.version
+    assert [each.lines for each in opened(ann).qualities] == [720, 1440]
+
+
+def test_a_play_is_its_own_programs_and_ends_with_it(open_house: Callable[..., House], tmp_path: Path) -> None:
+    make_library(tmp_path)
+    house = open_house(most_plays_of_account=3)
+    ann, bob = house.join("ann"), house.join("bob")
+    film = opened(ann)
+    assert piece(bob, film.play, 240, 0).known_code is RefusalCode.NOT_FOUND
+    assert piece(ann, film.play, 240, 99).known_code is RefusalCode.INVALID
+    assert piece(ann, film.play, 480, 0).known_code is RefusalCode.INVALID
+    opened(ann)
+    opened(ann)
+    refused = ann.ask(films.OpenFilm(ann.number(), "lake"), Refused)
+    assert refused.known_code is RefusalCode.QUOTA_EXCEEDED
+    assert "3 films at once" in refused.text
+    house.pass_time(31)
+    opened(ann)
+    assert piece(ann, film.play, 240, 0).known_code is RefusalCode.NOT_FOUND, "the one that was idle for longest"
+    ann.link.end(LinkClosed(CloseCode.DONE, "", by_peer=True))
+    assert house.server.films.playing == 0
+
+
+def test_a_name_that_is_no_film_is_refused(open_house: Callable[..., House], tmp_path: Path) -> None:
+    folder = make_library(tmp_path)
+    (folder / "text_240p.mp4").write_text("No film at all.\n" * 50)
+    ann = open_house().join("ann")
+    for name, code in (
+        ("nothing", RefusalCode.NOT_FOUND),
+        ("../lake", RefusalCode.NOT_FOUND),
+        ("text", RefusalCode.INVALID),
+    ):
+        assert ann.refusal(films.OpenFilm(ann.number(), name)) is code
+
+
+def test_who_may_uploads_a_film_and_goes_on_where_it_was_cut_short(
+    open_house: Callable[..., House], tmp_path: Path
+) -> None:
+    data = make_film(tmp_path / "own.mp4", 3.0).read_bytes()
+    digest = hashlib.sha256(data).digest()
+    house = open_house(members_may_upload=True)
+    ann = house.join("ann")
+
+    def begin(client: Client) -> int:
+        return client.ask(
+            films.BeginUpload(client.number(), "own", 240, len(data), digest), films.UploadBegun
+        ).has_bytes
+
+    def put(client: Client, offset: int, size: int) -> Any:
+        message = films.PutFilmPiece(client.number(), digest, offset, data[offset : offset + size])
+        client.say(message, Channel.BULK)
+        return client.answer(message.request)
+
+    assert begin(ann) == 0
+    assert isinstance(put(ann, 0, 5000), Done)
+    ann.link.end(LinkClosed(CloseCode.DONE, "", by_peer=True))
+    again = house.sign_in("ann")
+    assert begin(again) == 5000
+    assert isinstance(put(again, 5000, len(data)), Done)
+    assert isinstance(put(again, len(data), 0), Done)
+    again.ask(films.EndUpload(again.number(), "own", 240, digest), Done)
+    assert (tmp_path / "videos" / "own_240p.mp4").read_bytes() == data
+    assert begin_refused(again, len(data), digest) is RefusalCode.INVALID, "it is there already"
+    assert list((tmp_path / "videos").glob(".*")) == []
+
+
+def begin_refused(client: Client, size: int, digest: bytes, name: str = "own") -> RefusalCode:
+    return client.refusal(films.BeginUpload(client.number(), name, 240, size, digest))
+
+
+def test_who_may_not_is_told_and_what_is_no_film_is_not_kept(open_house: Callable[..., House], tmp_path: Path) -> None:
+    text = b"No film at all.\n" * 100
+    digest = hashlib.sha256(text).digest()
+    house = open_house()
+    ann = house.join("ann")
+    assert begin_refused(ann, len(text), digest) is RefusalCode.NOT_ALLOWED
+    operator = house.sign_in(house.operator_fingerprint)
+    operator.ask(films.BeginUpload(operator.number(), "own", 240, len(text), digest), films.UploadBegun)
+    message = films.PutFilmPiece(operator.number(), digest, 0, text)
+    operator.say(message, Channel.BULK)
+    assert isinstance(operator.answer(message.request), Done)
+    more = films.PutFilmPiece(operator.number(), digest, len(text), b"more")
+    operator.say(more, Channel.BULK)
+    assert operator.answer(more.request).known_code is RefusalCode.NOT_FOUND, "more than it said"
+    refused = operator.ask(films.EndUpload(operator.number(), "own", 240, digest), Refused)
+    assert "no MP4" in refused.text
+    assert list((tmp_path / "videos").iterdir()) == []
+
+
+def test_an_admin_renames_removes_and_limits(open_house: Callable[..., House], tmp_path: Path) -> None:
+    folder = make_library(tmp_path)
+    house = open_house()
+    ann, operator = house.join("ann"), house.sign_in(house.operator_fingerprint)
+    assert ann.refusal(films.RemoveFilm(ann.number(), "lake")) is RefusalCode.NOT_ALLOWED
+    operator.ask(films.RenameFilm(operator.number(), "lake", "sea"), Done)
+    operator.ask(films.RemoveFilm(operator.number(), "sea", 720), Done)
+    assert sorted(path.name for path in folder.iterdir()) == ["sea_1440p.mp4", "sea_240p.mp4"]
+    assert operator.refusal(films.RenameFilm(operator.number(), "sea", "../x")) is RefusalCode.INVALID
+    operator.ask(films.LimitFilms(operator.number(), 1000), Done)
+    assert begin_refused(operator, 10_000, bytes(32), "new") is RefusalCode.QUOTA_EXCEEDED
+    assert listed(ann).most_bytes == 1000
+
+
+def test_who_does_not_read_costs_little(open_house: Callable[..., House], tmp_path: Path) -> None:
+    make_library(tmp_path)
+    house = open_house()
+    ann = house.join("ann", buffer_bytes=20_000)
+    film = opened(ann)
+    ann.link.is_reading = False
+    requests = [ann.number() for _ in range(40)]
+    for request in requests:
+        ann.say(films.GetFilmPart(request, film.play, 1440, 0, 0, 131_072))
+    ann.link.is_reading = True
+    house.settle()
+    answered = {message.request: message for message in ann.heard() if getattr(message, "request", 0) in requests}
+    refused = [each for each in answered.values() if isinstance(each, Refused)]
+    assert refused
+    assert {each.known_code for each in refused} == {RefusalCode.SLOW_DOWN}
