@@ -133,7 +133,9 @@ def test_openssl_is_given_little_of_what_is_too_large(
     really = SSL.Connection.bio_write
     monkeypatch.setattr(SSL.Connection, "bio_write", bio_write)
     with attacked_server(tmp_path, monkeypatch) as server:
-        assert attack(server.address, SECONDS, BITS_PER_S)["sent_bytes"] > 2 * most_bytes
+        sent: Counter[str] = Counter()
+        while sent["sent_bytes"] <= 4 * most_bytes:  # a busy machine takes longer for it
+            sent += attack(server.address, SECONDS, BITS_PER_S)
         assert server.ask(lambda: max(given.values(), default=0)) <= most_bytes
 
 
