@@ -18,6 +18,7 @@ import chatcatchup
 import chatloss
 import chatmembers
 import fanout
+import films
 import flood
 import goodput
 import handshakes
@@ -25,6 +26,7 @@ import idle
 import latency
 import start
 import strangers
+import strangersvideo
 import video
 import videolatency
 import videoquality
@@ -51,10 +53,12 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
+    films.NAME: films.measure,
     videoquality.NAME: videoquality.measure,
     strangers.NAME: strangers.measure,
+    strangersvideo.NAME: strangersvideo.measure,
 }
-IN_A_USUAL_RUN = [name for name in PARTS if name != strangers.NAME]
+IN_A_USUAL_RUN = [name for name in PARTS if name not in {strangers.NAME, strangersvideo.NAME}]
 """A minute for each attack is as long as all the rest together."""
 FIGURES = "benchmarks.json"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -114,7 +118,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", type=_names(CONTENDERS), default=CONTENDERS, help=",".join(CONTENDERS))
     parser.add_argument("--seconds", type=float, help=f"length of one latency run (default {SECONDS:g}), or attack")
     parser.add_argument(
-        "--attacks", type=_names(tuple(strangers.ATTACKS)), default=(), help="of strangers: names of rows of its table"
+        "--attacks",
+        type=_names((*strangers.ATTACKS, *strangersvideo.ATTACKS)),
+        default=(),
+        help="of strangers: names of rows of its table",
     )
     parser.add_argument(
         "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"

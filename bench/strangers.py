@@ -201,7 +201,7 @@ HEADER = [
 
 async def measure(options: Options) -> Section:
     seconds = options.attack_seconds or (QUICK_SECONDS if options.quick else SECONDS)
-    wanted = list(options.attacks or ATTACKS)
+    wanted = [name for name in options.attacks or ATTACKS if name in ATTACKS]
     effects: list[Effect | str] = []
     with tempfile.TemporaryDirectory() as folder:
         data = prepared(Path(folder), MEMBERS)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lanline.errors import MailProblem
 from lanline.model.mail.message import Envelope
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.client import SmtpClient, State
-from lanline.proto.smtp.events import Failed, Patience, TlsRequested
+from lanline.proto.smtp.client import SmtpClient
+from lanline.proto.smtp.events import Failed, Patience, State, TlsRequested
 from lanline.proto.smtp.transcript import Transcript
 from targets._peers import join, pieces
 

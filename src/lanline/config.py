@@ -62,6 +62,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     most_plays_of_account: Count = _KEPT.most_plays_of_account
     most_rooms_created: Count = _KEPT.most_rooms_created
     most_accounts: Count = _KEPT.most_accounts
+    open_accounts_per_address: Count = _KEPT.open_accounts_per_address
     most_devices: Count = _KEPT.most_devices
     most_links: Count = _KEPT.most_links
     most_links_of_account: Count = _KEPT.most_links_of_account

@@ -202,7 +202,7 @@ class StorageUnusable(StorageError):
 
 
 class StorageInUse(StorageError):
-    pass
+    exit_status = 75
 
 
 class StorageFull(StorageError):

@@ -22,7 +22,7 @@ from OpenSSL import SSL
 from attacks.handmade import TCP_HEADERS_BYTES, UDP_HEADERS_BYTES
 from chatcrowds.lanline import keys_path
 from chatservers.lanline import prepared
-from lanline.config import ServerConfig
+from lanline.config import Limits, ServerConfig
 from lanline.crypto.identity import Identity
 from lanline.gateways.lanline.session import Session
 from lanline.proto.channels import Channel
@@ -46,8 +46,9 @@ _PACKETS_OF_A_CONNECTION = 4
 
 
 class AttackedServer:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
+        self._config = ServerConfig(host="127.0.0.1", port=0, limits=limits)
         self._data = prepared(folder, 2)
         self._is_ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop
@@ -61,7 +62,7 @@ class AttackedServer:
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with serving(self._data, ServerConfig(host="127.0.0.1", port=0)) as server:
+        async with serving(self._data, self._config) as server:
             self.address = server.address
             self._is_ready.set()
             sys.setprofile(self._count)
@@ -128,8 +129,10 @@ async def _be_let_in(connection: Connection) -> None:
 
 
 @contextlib.contextmanager
-def attacked_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AttackedServer]:
-    server = AttackedServer(folder)
+def attacked_server(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits | None = None
+) -> Iterator[AttackedServer]:
+    server = AttackedServer(folder, limits or Limits())
     try:
         _count_bytes(server.bytes, monkeypatch)
         yield server

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from lanline.proto.link.preamble import CONNECTION_ID_BYTES
@@ -83,3 +83,15 @@ class Onlooker:
         for sock in self._sockets:
             loop.remove_reader(sock.fileno())
             sock.close()
+
+
+async def copy_packets(
+    server: Address, stop_after_s: float, tell_port: Callable[[int], None], begin: Callable[[], Awaitable[object]]
+) -> dict[str, int]:
+    """Relays for whoever calls at the port that is told, and copies each packet so that the copy comes first."""
+    onlooker = Onlooker(server, copies=True)
+    tell_port(onlooker.address[1])
+    await begin()
+    await asyncio.sleep(stop_after_s)
+    onlooker.close()
+    return {"copied_packets": onlooker.copied, "lured_packets": onlooker.lured}

@@ -166,13 +166,16 @@ def sign_in_flood(address: Address, stop_after_s: float, bits_per_s: float) -> C
     return _speak(address, stop_after_s, bits_per_s, said)
 
 
-def password_guessing(address: Address, stop_after_s: float, bits_per_s: float) -> Counts:
-    """Names and passwords that nobody has: each may make the server compute a slow hash."""
+def password_guessing(
+    address: Address, stop_after_s: float, bits_per_s: float, *, at_name: str | None = None
+) -> Counts:
+    """Names and passwords that nobody has, or one name's: each may make the server compute a slow hash."""
     counts: Counts = Counter()
     pace = Pace(stop_after_s, bits_per_s)
     while not pace.is_over:
         number = counts["guesses"]
-        joins = [Join(each, f"guess{number}x{each}", "correct horse 7", "box") for each in range(1, 16)]
+        names = [at_name or f"guess{number}x{each}" for each in range(1, 16)]
+        joins = [Join(request, name, f"correct horse {number}", "box") for request, name in enumerate(names, 1)]
         counts += _speak(address, min(0.01, pace.left_s), bits_per_s, _messages(Hello(VERSIONS, "guess"), *joins))
         counts["guesses"] += 1
         if not pace.wait(4000):

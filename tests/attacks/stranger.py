@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -115,7 +116,7 @@ def flood(
 ) -> Counts:
     """Sealed packets of legal frames, on a link that acknowledges nothing; on a new link when one is closed."""
     counts = Counts()
-    stranger = Stranger(address, counts)
+    stranger = Stranger(address, counts, ELSEWHERE if sys.platform == "linux" else "127.0.0.1")
     pace = Pace(bits_per_s, stop_after_s)
     link: Link | None = None
     try:

@@ -4,14 +4,19 @@ that it knows comes in after it.
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from OpenSSL import SSL
 
 from attacks import handshake_attacks, preamble_floods, sealed_attacks, websocket_attacks
 from attacks.attackedserver import attacked_server
 from attacks.handmade import Address, Counts
+from lanline.config import Limits
+from lanline.core.passwords import Passwords, Try
 from lanline.proto.link.link import Link
 
 Attack = Callable[[Address, float, float], Counts]
@@ -83,6 +88,53 @@ def test_an_attack_costs_a_bounded_amount_and_keeps_nobody_out(
         for link in links:
             assert_holds_little(link)
         server.let_known_device_in(over_udp="websocket" not in attack.__module__)
+
+
+@pytest.mark.parametrize("at_name", [None, "member1"])
+def test_so_many_guesses_are_looked_at_and_no_more(
+    at_name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one address, and of one name; the next would be an hour later."""
+    asked = granted = 0
+
+    def begin_try(passwords: Passwords, host: str, name: str) -> Try:
+        nonlocal asked, granted
+        asked += 1
+        begun = really(passwords, host, name)
+        granted += 1
+        return begun
+
+    really = Passwords.begin_try
+    monkeypatch.setattr(Passwords, "begin_try", begin_try)
+    limits = Limits(passwords_per_address=20, passwords_per_account=10, password_wait_s=3600.0)
+    most = limits.passwords_per_address if at_name is None else limits.passwords_per_account
+    with attacked_server(tmp_path, monkeypatch, limits) as server:
+        while asked < 3 * most:
+            counts = sealed_attacks.password_guessing(server.address, SECONDS, BITS_PER_S, at_name=at_name)
+            assert counts["sent_bytes"]
+        assert server.ask(lambda: granted) == most
+
+
+@pytest.mark.parametrize(
+    ("attack", "most_bytes"),
+    [(handshake_attacks.oversized_client_hello, 2048), (websocket_attacks.oversized_client_hello, 4096)],
+)
+def test_openssl_is_given_little_of_what_is_too_large(
+    attack: Attack, most_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its buffers grow with what it is given, before anybody is known."""
+    given: Counter[int] = Counter()
+
+    def bio_write(connection: SSL.Connection, data: bytes) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            given[id(connection)] += len(data)
+        return really(connection, data)
+
+    really = SSL.Connection.bio_write
+    monkeypatch.setattr(SSL.Connection, "bio_write", bio_write)
+    with attacked_server(tmp_path, monkeypatch) as server:
+        assert attack(server.address, SECONDS, BITS_PER_S)["sent_bytes"] > 2 * most_bytes
+        assert server.ask(lambda: max(given.values(), default=0)) <= most_bytes
 
 
 def assert_holds_little(link: Link) -> None:

@@ -1,4 +1,4 @@
-"""A person, and the servers they send to."""
+"""A person, and the servers they send to; a group that is there already."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from e2e.founded import Founded
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.office import Office
 from mailhouse.person import Person
 from mailhouse.stage import Stage
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    return Founded(tmp_path_factory.mktemp("founded"))
 
 
 @pytest.fixture

@@ -113,6 +113,8 @@ class House:
         self.folder = folder
         self.data = folder / "data"
         self._servers: list[Server] = []
+        self._inviter: str | None = None
+        """Who has founded the group: members come in by links of theirs."""
 
     def serve(self, *options: str, data: Path | None = None, port: int = 0, **more: str) -> Server:
         return self.start(*options, data=data, port=port, **more).wait_ready()
@@ -135,8 +137,18 @@ class House:
         return self.admin("invite", *options).splitlines()[0]
 
     def join(self, name: str, invite: str | None = None) -> None:
-        done = self.member(name, "join", invite or self.invite(), "--name", name)
+        done = self.member(name, "join", invite or self.members_invite(), "--name", name)
         assert done.returncode == 0, done.stderr
+        if "Write these words down" in done.stdout:
+            self._inviter = name
+
+    def members_invite(self) -> str:
+        """Of a member of the group; where there is none, of the server's machine."""
+        if self._inviter is None:
+            return self.invite()
+        done = self.member(self._inviter, "invite")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[0]
 
     def member(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         return command(*words, "--home", str(self.folder / name))

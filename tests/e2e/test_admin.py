@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.house import COMMAND, LIMIT_S, House, clean_environment, command, house
 from lanline.model.invites import InviteLink
+from serverhouse.ports import free_port
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
+def home(founded: Founded, tmp_path: Path) -> Iterator[House]:
+    port = free_port()
+    founded.copy(tmp_path, port, "ann", "ben")
     with house(tmp_path) as made:
-        server = made.serve()
-        made.join("ann", server.first_invite)
-        made.join("ben")
+        made.serve(port=port)
         yield made
 
 
@@ -39,7 +41,8 @@ def test_people_are_banned_and_let_in_again(home: House) -> None:
 def test_admins_are_made_and_unmade_and_may_work_from_their_own_home(home: House) -> None:
     refused = home.member("ben", "invite")
     assert (refused.returncode, refused.stdout) == (1, "")
-    home.admin("admin", "promote", "ben")
+    promoted = home.member("ann", "admin", "promote", "ben")
+    assert promoted.returncode == 0, promoted.stderr
     invited = home.member("ben", "invite", "--uses", "2")
     assert invited.returncode == 0, invited.stderr
     home.join("cara", invited.stdout.splitlines()[0])

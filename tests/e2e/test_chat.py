@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.nodes import ENVIRONMENT
 from e2e.program import Program
 from e2e.town import OUTSIDE, PASSWORD, Town
@@ -40,6 +41,8 @@ class Square(Town):
 
     def enters(self, name: str) -> Program:
         """Joined, and sitting there."""
+        if (self.folder / name).exists():
+            return self.at_terminal(name)
         options = ("--server", f"127.0.0.1:{self.port}", "--name", name)
         program = self.chat(name, *options, at_terminal=True, environment={"LANLINE_PASSWORD": PASSWORD})
         program.wait_out("Are they the same")
@@ -54,11 +57,25 @@ class Square(Town):
 
 
 @pytest.fixture(name="square")
-def _square(tmp_path: Path) -> Iterator[Square]:
+def _square(founded: Founded, empty_square: Square) -> Square:
+    """With homes of ann and ben."""
+    founded.copy(empty_square.folder, empty_square.port, "ann", "ben")
+    empty_square.open()
+    return empty_square
+
+
+@pytest.fixture(name="new_square")
+def _new_square(empty_square: Square) -> Square:
+    """Where nobody has been yet."""
+    empty_square.open()
+    return empty_square
+
+
+@pytest.fixture(name="empty_square")
+def _empty_square(tmp_path: Path) -> Iterator[Square]:
     assert {name for name in OUTSIDE if name.startswith("LANLINE_")} == set(ENVIRONMENT)
     made = Square(tmp_path)
     try:
-        made.open()
         yield made
     finally:
         made.dispose()
@@ -69,12 +86,12 @@ def leaves(program: Program, how: str = "\x04") -> int:
     return program.wait_end()
 
 
-def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> None:
-    ann = square.chat("ann", at_terminal=True)
-    words = square.key_words.split()
+def test_a_first_start_asks_until_it_works_and_then_two_talk(new_square: Square) -> None:
+    ann = new_square.chat("ann", at_terminal=True)
+    words = new_square.key_words.split()
     for question, answer in (
         ("Server", "no such place"),
-        ("names no server.*Server", f"127.0.0.1:{square.port}"),
+        ("names no server.*Server", f"127.0.0.1:{new_square.port}"),
         ("Nickname", "a b"),
         ("none of them.*Nickname", "ann"),
         (f"{words[0]}.*{words[-1]}.*Are they the same", "yes"),
@@ -87,7 +104,7 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(square: Square) -> 
     ann.wait_out("You are ann")
     ann.wait_out("Connected to .* as ann")
     assert PASSWORD not in ann.out.text
-    ben = square.enters("ben")
+    ben = new_square.enters("ben")
     ann.wait_out(r"\* ben is here")
     ben.write("hello\r")
     ann.wait_out(r"\d\d:\d\d ben: hello\r")
@@ -116,14 +133,14 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     thief.wait_out("Connected to .* as cai")
 
 
-def test_what_was_said_before_an_account_was_made_is_history_for_it(square: Square) -> None:
-    ann = square.enters("ann")
+def test_what_was_said_before_an_account_was_made_is_history_for_it(new_square: Square) -> None:
+    ann = new_square.enters("ann")
     ann.write("".join(f"old {number}\r" for number in range(1, 13)))
     ann.wait_out("ann: old 12 ✓")
-    assert square.join("ben").returncode == 0
+    assert new_square.join("ben").returncode == 0
     ann.write("new\r")
     ann.wait_out("ann: new ✓")
-    ben = square.at_terminal("ben")
+    ben = new_square.at_terminal("ben")
     ben.wait_out(r"(?s)You have 1 message from ann \(1 room\).*2 earlier lines: /history.*ann: old 12.*ann: new")
 
 
@@ -229,9 +246,9 @@ def test_a_terminal_is_left_at_once(square: Square, how: str | int) -> None:
 
 
 @pytest.mark.parametrize("question", ["Server", "Nickname"])
-def test_the_questions_can_be_left(square: Square, question: str) -> None:
-    options = ["--server", f"127.0.0.1:{square.port}"] if question == "Nickname" else []
-    ann = square.chat("ann", *options, at_terminal=True)
+def test_the_questions_can_be_left(new_square: Square, question: str) -> None:
+    options = ["--server", f"127.0.0.1:{new_square.port}"] if question == "Nickname" else []
+    ann = new_square.chat("ann", *options, at_terminal=True)
     ann.wait_out(question)
     assert leaves(ann, "\x03") == 0
 
@@ -262,7 +279,6 @@ def test_a_paste_of_many_lines_is_one_message_and_a_huge_one_is_refused(square: 
 
 def test_nothing_of_others_reaches_the_terminal_raw(square: Square) -> None:
     ann = square.enters("ann")
-    square.join("ben")
     assert square.run("ben", "send", "#lobby", "\x1b]0;owned\x07\x1b[41mred\x9b2J").returncode == 0
     ann.wait_out("ben: \ufffd]0;owned\ufffd\ufffd\\[41mred\ufffd2J")
     assert b"\x1b[41m" not in ann.out.data
@@ -316,8 +332,6 @@ def test_what_a_muted_one_says_is_not_taken_and_can_be_said_again(square: Square
 
 
 def test_a_pipe_says_each_line_and_leaves_when_all_is_safe(square: Square) -> None:
-    assert square.join("ann").returncode == 0
-    assert square.join("ben").returncode == 0
     lines = [f"line {number}" for number in range(1000)]
     done = square.run("ann", "chat", given="\n".join(lines))
     assert (done.returncode, done.stdout) == (0, "")
@@ -325,7 +339,6 @@ def test_a_pipe_says_each_line_and_leaves_when_all_is_safe(square: Square) -> No
 
 
 def test_a_pipe_prints_what_arrives(square: Square) -> None:
-    assert square.join("ann").returncode == 0
     ben = square.enters("ben")
     ann, bot = square.chat("ann"), square.chat("ann", "--json", "--stay")
     bot.end_input()
@@ -348,7 +361,6 @@ def test_a_pipe_prints_what_arrives(square: Square) -> None:
 
 
 def test_a_pipe_without_a_server_keeps_the_lines_for_the_next_one(square: Square) -> None:
-    assert square.join("ann").returncode == 0
     assert square.run("ann", "chat", given="first\n").returncode == 0
     square.close()
     done = square.run("ann", "chat", "--wait", "0.5", given="second\nthird\n")
@@ -369,13 +381,12 @@ def test_a_pipe_without_a_server_keeps_the_lines_for_the_next_one(square: Square
     ],
 )
 def test_a_place_that_is_none_is_an_error(square: Square, options: list[str], status: int, told: str) -> None:
-    assert square.join("ann").returncode == 0
     done = square.run("ann", "chat", *options, given="not to be said\n")
     assert done.returncode == status
     assert told in done.stderr
 
 
-def test_a_pipe_of_a_home_that_is_nobody_says_how_to_join(square: Square) -> None:
-    done = square.run("ann", "chat", given="hello\n")
+def test_a_pipe_of_a_home_that_is_nobody_says_how_to_join(new_square: Square) -> None:
+    done = new_square.run("ann", "chat", given="hello\n")
     assert done.returncode == 1
     assert "lanline join" in done.stderr

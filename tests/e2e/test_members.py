@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.nodes import end_nodes
 from e2e.town import COMMAND, LIMIT_S, PASSWORD, Town, parsed
 
@@ -33,8 +34,10 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 @pytest.fixture
-def own_town(tmp_path: Path) -> Iterator[Town]:
+def own_town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
+    """With a home of ann."""
     made = Town(tmp_path)
+    founded.copy(tmp_path, made.port, "ann")
     try:
         made.open()
         yield made
@@ -239,7 +242,6 @@ def test_dereg_signs_every_program_out(town: Town) -> None:
 
 def test_what_cannot_be_sent_stays_queued_and_goes_out_with_the_next_command(own_town: Town) -> None:
     town = own_town
-    assert town.join("ann").returncode == 0
     assert town.run("ann", "send", "#lobby", "first").returncode == 0
     town.close(signal.SIGKILL)
     for number in range(2):
@@ -266,7 +268,6 @@ def test_what_cannot_be_sent_stays_queued_and_goes_out_with_the_next_command(own
 
 def test_a_server_with_another_key_gets_nothing(own_town: Town) -> None:
     town = own_town
-    assert town.join("ann").returncode == 0
     town.close()
     town.open("other-data")
     done = town.run("ann", "send", "#lobby", "secret", "--json")
@@ -280,7 +281,6 @@ def test_a_server_with_another_key_gets_nothing(own_town: Town) -> None:
 
 def test_what_is_said_while_banned_stays_queued_and_goes_out_when_one_is_let_in_again(own_town: Town) -> None:
     town = own_town
-    assert town.join("ann").returncode == 0
     town.admin("ban", "ann")
     done = town.run("ann", "send", "#lobby", "let me in", "--json")
     assert done.returncode == QUEUED
@@ -295,7 +295,6 @@ def test_what_is_said_while_banned_stays_queued_and_goes_out_when_one_is_let_in_
 
 def test_killed_at_any_moment_a_message_is_said_once_or_never_and_in_order(own_town: Town) -> None:
     town = own_town
-    assert town.join("ann").returncode == 0
     chance = random.Random(3)
     sure = []
     for number in range(12):
@@ -316,7 +315,6 @@ def test_killed_at_any_moment_a_message_is_said_once_or_never_and_in_order(own_t
 
 def test_many_at_once_from_one_home_all_get_through(own_town: Town) -> None:
     town = own_town
-    assert town.join("ann").returncode == 0
     processes = [town.start("ann", "send", "#lobby", f"text {number}") for number in range(6)]
     for process in processes:
         _, problem = process.communicate(timeout=LIMIT_S)

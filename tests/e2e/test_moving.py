@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.town import Town
 from lanline.client.chat import connector
 from lanline.client.chat.client import HISTORY_FILE, ChatClient
@@ -22,11 +23,11 @@ SAID = 300
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
+def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
     made = Town(tmp_path)
+    founded.copy(tmp_path, made.port, "ann")
     try:
         made.open()
-        assert made.join("ann").returncode == 0
         yield made
     finally:
         made.dispose()

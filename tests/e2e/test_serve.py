@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.house import LIMIT_S, PASSWORD, House, command, house
 from e2e.town import words_of_server
 from lanline.model.invites import InviteLink
@@ -67,10 +68,10 @@ def test_until_somebody_has_joined_each_start_invites(home: House) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_polite_end_is_no_failure_and_loses_nothing(home: House, number: int) -> None:
-    server = home.serve(port=free_port())
-    port = server.port
-    home.join("ann", server.first_invite)
+def test_a_polite_end_is_no_failure_and_loses_nothing(founded: Founded, home: House, number: int) -> None:
+    port = free_port()
+    founded.copy(home.folder, port, "ann")
+    server = home.serve(port=port)
     home.say("ann", "before")
     assert server.end(number) == 0
     assert {path.name for path in home.data.iterdir()} & {"running.json", "lanline.sqlite-wal"} == set()
@@ -78,10 +79,10 @@ def test_a_polite_end_is_no_failure_and_loses_nothing(home: House, number: int) 
     assert "before" in home.heard("ann")
 
 
-def test_after_a_kill_it_starts_by_itself_with_all_that_was_acknowledged(home: House) -> None:
-    server = home.serve(port=free_port())
-    port = server.port
-    home.join("ann", server.first_invite)
+def test_after_a_kill_it_starts_by_itself_with_all_that_was_acknowledged(founded: Founded, home: House) -> None:
+    port = free_port()
+    founded.copy(home.folder, port, "ann")
+    server = home.serve(port=port)
     home.say("ann", "acknowledged")
     server.process.kill()
     server.process.wait()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.founded import Founded
 from e2e.house import House, command, house
 from serverhouse.ports import free_port
 
@@ -19,10 +20,10 @@ def home(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def test_people_go_on_at_the_restored_server_with_their_own_keys(home: House, tmp_path: Path) -> None:
-    server = home.serve(port=free_port())
-    port = server.port
-    home.join("ann", server.first_invite)
+def test_people_go_on_at_the_restored_server_with_their_own_keys(founded: Founded, home: House, tmp_path: Path) -> None:
+    port = free_port()
+    founded.copy(tmp_path, port, "ann")
+    server = home.serve(port=port)
     home.say("ann", "before the backup")
     archive = tmp_path / "backup.tar"
     assert "is made" in home.admin("admin", "backup", str(archive))
@@ -39,9 +40,10 @@ def test_people_go_on_at_the_restored_server_with_their_own_keys(home: House, tm
     assert [text for text in home.heard("ann") if "it" in text or "backup" in text] == ["before the backup", "after it"]
 
 
-def test_an_export_goes_to_a_file_or_to_a_pipe(home: House, tmp_path: Path) -> None:
-    server = home.serve()
-    home.join("ann", server.first_invite)
+def test_an_export_goes_to_a_file_or_to_a_pipe(founded: Founded, home: House, tmp_path: Path) -> None:
+    port = free_port()
+    founded.copy(tmp_path, port, "ann")
+    server = home.serve(port=port)
     home.say("ann", "one")
     lines = [json.loads(line) for line in home.admin("admin", "export").splitlines()]
     assert lines[-1] == {"type": "end", "lines": len(lines)}

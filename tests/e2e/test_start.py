@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -29,9 +30,12 @@ class Person:
         self.port = free_port()
         self._programs: list[Program] = []
 
-    def at_terminal(self, *words: str) -> Program:
+    def at_terminal(self, *words: str, without_password: bool = False) -> Program:
         env = {"LANLINE_DATA": str(self.data), "LANLINE_HOME": str(self.home), "LANLINE_PUBLIC_HOST": "127.0.0.1"}
-        program = Program(*words, at_terminal=True, environment={**clean_environment(), **env, "COLUMNS": "200"})
+        environment = {**clean_environment(), **env, "COLUMNS": "200"}
+        if without_password:
+            del environment["LANLINE_PASSWORD"]
+        program = Program(*words, at_terminal=True, environment=environment)
         self._programs.append(program)
         return program
 
@@ -51,6 +55,10 @@ def person(tmp_path: Path) -> Iterator[Person]:
 
 def told(program: Program) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", program.out.text)
+
+
+def shown_invite(program: Program) -> str:
+    return re.findall(INVITE, told(program).replace("\n", ""))[0]
 
 
 def leave(program: Program) -> None:
@@ -73,7 +81,7 @@ def test_one_question_then_a_server_an_invite_and_the_chat_and_the_next_start_go
     first.wait_out("Your name: .*\n[^\n]+\n.*Your name: ")
     first.write("ana\n")
     first.wait_out("#lobby>")
-    invite = re.findall(INVITE, told(first).replace("\n", ""))[0]
+    invite = shown_invite(first)
     first.write("the first word\n")
     first.wait_out("✓")
     joined = command("join", invite, "--name", "bo", "--home", str(person.home.parent / "bo"))
@@ -115,6 +123,66 @@ def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) ->
         leave(program)
         assert server.process.poll() is None
         assert server.end() == 0
+
+
+def test_of_two_that_start_in_the_same_moment_the_later_one_uses_the_server_of_the_first(
+    person: Person, tmp_path: Path
+) -> None:
+    names = ("ana", "bo")
+    programs = {name: person.start("--name", name, "--home", str(tmp_path / name)) for name in names}
+    for name in names:
+        programs[name].wait_out("#lobby>")
+    for name, other in (names, names[::-1]):
+        programs[name].write(f"this is {name}\n")
+        programs[other].wait_out(f"this is {name}")
+    server = json.loads((person.data / "running.json").read_bytes())["pid"]
+    starter = int(subprocess.run(["ps", "-o", "ppid=", "-p", str(server)], capture_output=True, check=True).stdout)
+    [guest] = [each for each in programs.values() if each.process.pid != starter]
+    leave(guest)
+    assert has_server(person)
+    assert "Stopping the server" not in told(guest)
+    [owner] = [each for each in programs.values() if each is not guest]
+    leave(owner)
+    assert not has_server(person)
+
+
+def test_who_comes_by_an_invite_is_asked_for_a_name_only(person: Person, tmp_path: Path) -> None:
+    started = person.start("--name", "ana")
+    started.wait_out("#lobby>")
+    invite = shown_invite(started)
+    friend = person.at_terminal("chat", "--server", invite, "--home", str(tmp_path / "friend"), without_password=True)
+    friend.wait_out("Nickname:")
+    friend.write("bo\n")
+    friend.wait_out("#lobby>")
+    friend.write("hello\n")
+    started.wait_out("hello")
+    assert "assword" not in told(friend)
+    leave(friend)
+    leave(started)
+
+
+def test_a_server_at_another_place_is_found_by_its_starter_and_by_the_new_line(person: Person, tmp_path: Path) -> None:
+    started = person.start("--name", "ana")
+    started.wait_out("#lobby>")
+    home = ("--home", str(tmp_path / "friend"))
+    before = shown_invite(started)
+    assert command("join", before, "--name", "bo", *home, LANLINE_PASSWORD=PASSWORD).returncode == 0
+    leave(started)
+    settings = person.data / "lanline.toml"
+    settings.write_text(settings.read_text().replace(str(person.port), str(free_port())))
+    again = person.at_terminal("start")
+    again.wait_out("#lobby>")
+    again.wait_out("Connected to")
+    now = shown_invite(again)
+    assert now != before
+    friend = person.at_terminal("chat", "--server", now, *home, without_password=True)
+    friend.wait_out("#lobby>")
+    friend.write("found you\n")
+    again.wait_out("found you")
+    friend.write(b"\x04")
+    assert friend.wait_end() == 0
+    again.write(b"\x04")
+    assert again.wait_end() == 0
 
 
 def test_a_server_of_its_own_ends_in_order_when_the_command_is_killed(person: Person) -> None:

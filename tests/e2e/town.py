@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from e2e.house import PASSWORD
 from e2e.nodes import ENVIRONMENT, end_nodes
 from lanline.crypto.words import fingerprint_words
 from lanline.server.datafolder import DataFolder
@@ -17,7 +18,6 @@ from serverhouse.ports import free_port
 
 LIMIT_S = 90.0
 COMMAND = [sys.executable, "-m", "lanline"]
-PASSWORD = "correct horse battery"
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")} | ENVIRONMENT
 
 

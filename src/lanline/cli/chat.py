@@ -19,6 +19,8 @@ from lanline.cli.running import DEFAULT_HOME, run
 if TYPE_CHECKING:
     from lanline.client.joining import Joined
     from lanline.client.node.face import Face
+    from lanline.client.pin import KnownServer
+    from lanline.faces.chat.enrolling import Answers
 
 _AT_TERMINAL_S = 15.0
 """How long somebody is kept waiting for a place that this device does not know yet."""
@@ -41,9 +43,10 @@ def chat(
 ) -> None:
     """Chat, in rooms and in private, with nothing missed.
 
-    The first time it asks for the server, a nickname and a password. What you
-    type is kept on your disk until the server has it, so write also while it
-    is away. /help inside lists the commands; docs/chat.md tells them all.
+    The first time it asks for the server and a nickname, and for a password
+    where there is no invite. What you type is kept on your disk until the server
+    has it, so write also while it is away. /help inside lists the commands;
+    docs/chat.md tells them all.
 
     \b
     The lobby:              lanline chat
@@ -69,39 +72,54 @@ def chat(
 
 
 def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> None:
-    run(_at_terminal(folder, place, server, name))
+    if run(_at_terminal(folder, place, server, name)):
+        from lanline.cli.password import offer_password
+
+        offer_password(folder)
 
 
 def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdout is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-async def _at_terminal(folder: Path, place: str, server: str, name: str) -> None:
+async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool:
+    """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password."""
     from lanline.client.node.face import Face
+    from lanline.client.pin import read_pin
 
-    if not await _has_joined(folder, server, name):
-        return
+    pin = read_pin(folder)
+    lacks_password = False
+    if pin is None:
+        answers = await _enrol(folder, server, name)
+        if answers is None:
+            return False
+        lacks_password = not answers.password
+    elif server or name:
+        await _find_again(folder, pin, server or pin.place, name or pin.nick)
     async with Face(started_node(folder)) as face:
         from lanline.faces.chat.terminalchat import TerminalChat
 
         here = await _opened(face, place, _AT_TERMINAL_S)
         await TerminalChat(face, here).run()
+    return lacks_password
 
 
-async def _has_joined(folder: Path, server: str, name: str) -> bool:
-    """Asks whoever sits there when this home is nobody yet; false when they give up."""
-    from lanline.client.joining import check_joinable
-    from lanline.client.pin import read_pin
+async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) -> None:
+    """Where it has moved to. Raises as `join_server` does."""
+    import asyncio
 
-    pin = read_pin(folder)
-    if pin is None:
-        return await _enrol(folder, server, name)
-    if server or name:
-        check_joinable(folder, server or pin.place, name or pin.nick)
-    return True
+    from lanline.client.joining import check_joinable, join_server
+    from lanline.client.node.start import stop_node
+    from lanline.client.pin import parse_server
+
+    check_joinable(folder, server, name)
+    if parse_server(server)[0].place != pin.place:
+        await join_server(folder, server, name, "", limit_s=_AT_TERMINAL_S)
+        await asyncio.to_thread(stop_node, folder)  # one that runs calls the server where it was before
 
 
-async def _enrol(folder: Path, server: str, name: str) -> bool:
+async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
+    """None when they give up."""
     from lanline.client.joining import join_server, meet_server
     from lanline.client.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
@@ -129,12 +147,16 @@ async def _enrol(folder: Path, server: str, name: str) -> bool:
     answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
     with screen():
         _tell("Welcome to Lanline. This folder has joined no server yet; Ctrl+D leaves.")
-        return await Enrolling(TypedLines(_tell), _tell, meet, join, parse_server).run(answers)
+        has_joined = await Enrolling(TypedLines(_tell), _tell, meet, join, parse_server).run(answers)
+    return answers if has_joined else None
 
 
 def _told(joined: Joined) -> list[str]:
+    from lanline.client.joining import group_lines
+
     title = joined.server.name or joined.server.place
-    return [f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."]
+    who = f"You are {joined.name} on {title}." if joined.is_new_account else f"Welcome back, {joined.name}."
+    return [who, *group_lines(joined)]
 
 
 def _tell(line: str) -> None:

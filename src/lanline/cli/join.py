@@ -12,7 +12,7 @@ import typer
 from lanline.cli.chathome import HomeOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, ServerKeyChanged
+from lanline.errors import InvalidInput, RequestRefused, ServerKeyChanged
 
 if TYPE_CHECKING:
     from lanline.client.joining import Joined
@@ -34,10 +34,9 @@ def join(
 ) -> None:
     """Join a server, or add this device to your account.
 
-    A nickname that is free becomes yours, with the password you choose. One that
-    you have already wants its password, and this device is added to it. The
-    password is asked for, or taken from LANLINE_PASSWORD; afterwards this device
-    signs in with its own key.
+    With an invite, a nickname that is free becomes yours: this device signs in with
+    its own key. A password is needed without an invite, and to add a device to an
+    account. It is asked for, or taken from LANLINE_PASSWORD.
 
     An invite carries the server's key. Without one, the key that the server shows is
     put into words, and nothing is sent until you have said that they are right; in a
@@ -54,30 +53,45 @@ def join(
     \b
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.chat import is_terminal
     from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
-    from lanline.client.joining import check_joinable, join_server
+    from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, join_server
     from lanline.client.node.start import stop_node
 
     limit_s = checked_timeout(timeout)
     folder = home_folder(home)
-    check_joinable(folder, server, name)
-    if is_asked_for(password_command):
+    key_may_do = check_joinable(folder, server, name)
+    key: bytes | None = None
+    password = ""
+    if not is_asked_for(password_command):
+        password = read_password(name, password_command)
+        key = _accepted_key(folder, server, name, accept_key, limit_s)
+    elif not key_may_do:
         check_askable()
         key = _accepted_key(folder, server, name, accept_key, limit_s)
         password = read_password(name, password_command)
         confirm_password(password)
-    else:
-        password = read_password(name, password_command)
-        key = _accepted_key(folder, server, name, accept_key, limit_s)
-    joining = join_server(folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=limit_s)
-    joined = run(joining, on_uvloop=False)
+
+    def join_with(password: str) -> Joined:
+        joining = join_server(folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=limit_s)
+        return run(joining, on_uvloop=False)
+
+    try:
+        joined = join_with(password)
+    except RequestRefused as problem:
+        if password or problem.code not in OPENED_BY_PASSWORD or not is_terminal():
+            raise
+        show_note(str(problem))
+        joined = join_with(read_password(name, None))
     stop_node(folder)  # one that runs calls the server where it was before
     _show(joined)
+    if joined.is_new_account and not password:
+        show_note("To come in from another device too, set a password: lanline password")
 
 
 def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
     """None where it is known already. Raises InvalidInput, ServerKeyChanged, ServerUnreachable: nothing was sent."""
-    from lanline.client.joining import meet_server
+    from lanline.client.joining import in_lines, meet_server
 
     key = run(meet_server(folder, server, name, limit_s), on_uvloop=False)
     if key is None:
@@ -98,7 +112,8 @@ def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, 
             f"sent. If they are those that the server shows to whoever runs it, add --accept-key '{' '.join(words)}'."
         )
     show_line("No invite names this server's key. It shows one with these words:")
-    show_words(words)
+    for line in in_lines(words):
+        show_line(line)
     show_line("Compare them, by another way, with those that the server shows to whoever runs it.")
     if input("Are they the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
         raise InvalidInput("You did not accept the server's key. Nothing was sent.")
@@ -106,36 +121,12 @@ def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, 
 
 
 def _show(joined: Joined) -> None:
+    from lanline.client.joining import group_lines
+
     server = joined.server
     title = f"{server.name} at {server.place}" if server.name else server.place
     done = "You are" if joined.is_new_account else "This device is now one of"
     show_line(f"{done} {joined.name} on {title}.")
-    _show_group(joined)
+    for line in group_lines(joined):
+        show_line(line)
     show_note("Talk: lanline chat")
-
-
-def _show_group(joined: Joined) -> None:
-    from lanline.client.joining import Group
-    from lanline.crypto.words import words_of
-
-    if joined.recovery is not None:
-        show_recovery(joined.recovery)
-    if joined.request is not None:
-        show_line("An admin has to let you into its group, and until then you read nothing that is said there.")
-        show_line("The admin runs lanline admit, and compares these words with you by another way:")
-        show_words(words_of(joined.request))
-    elif joined.problem and joined.group is not Group.IN:
-        show_line(joined.problem)
-
-
-def show_recovery(recovery: bytes) -> None:
-    """Once, and never again: nothing keeps them."""
-    from lanline.crypto.words import secret_words
-
-    show_line("Write these words down. If this device is lost, only they prove that you are you:")
-    show_words(secret_words(recovery))
-
-
-def show_words(words: list[str]) -> None:
-    for start in range(0, len(words), 6):
-        show_line("    " + " ".join(words[start : start + 6]))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lanline.errors import InvalidInput, LinkError, StorageUnusable
+from lanline.errors import InvalidInput, LinkError, StorageInUse, StorageUnusable
 from lanline.wholefile import make_folder, replace_whole
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _LOG_FILE = "server.log"
 
 @contextlib.contextmanager
 def own_server(folder: DataFolder, port: int | None, meanwhile: Callable[[], None]) -> Iterator[None]:
-    """Ends with us, however we end. `meanwhile` is what can be done until it is ready."""
+    """Ends with us, however we end. `meanwhile` is what can be done until it is ready.
+
+    Raises StorageInUse where another one has the folder; LanlineError where it cannot begin.
+    """
     log = _log_of(folder.path)
     if port is not None:
         _keep_port(folder.path, port)
@@ -46,7 +49,8 @@ def own_server(folder: DataFolder, port: int | None, meanwhile: Callable[[], Non
 
 
 def _launched(data: Path, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as told:
+    log.write_bytes(b"")
+    with log.open("ab") as told:  # of two at once, each writes behind the other
         # Its input is a pipe that nobody writes to: however we end, it ends, and the server with it. In a session of
         # its own: Ctrl+C at this terminal ends the chat first.
         return subprocess.Popen(  # noqa: S603 -- this very program
@@ -84,8 +88,9 @@ def _wait_ready(process: subprocess.Popen[bytes], folder: DataFolder, log: Path)
     limit = time.monotonic() + _READY_WITHIN_S
     while (running := folder.read_running()) is None or running.pid != process.pid:
         if process.poll() is not None:
-            lines = log.read_text(errors="replace").split("lanline: ")
-            raise LinkError(lines[-1].strip() or f"The server ended at once; {log} may say why.")
+            reason = log.read_text(errors="replace").rpartition("lanline: ")[2].strip()
+            kind = StorageInUse if process.returncode == StorageInUse.exit_status else LinkError
+            raise kind(reason or f"The server ended at once; {log} may say why.")
         if time.monotonic() > limit:
             raise LinkError(f"The server is not ready after {_READY_WITHIN_S:.0f} seconds; {log} may say why.")
         time.sleep(_LOOK_EVERY_S)

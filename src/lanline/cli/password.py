@@ -10,7 +10,7 @@ from lanline.cli.chathome import HomeOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 from lanline.client.passwords import checked_password, password_from_command, password_from_terminal
-from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
 from lanline.model.passwords import MIN_PASSWORD_CHARS
 
 PASSWORD_VARIABLE = "LANLINE_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
@@ -51,6 +51,16 @@ def change_password(home: Path, timeout_s: float) -> bool:
         old = password_from_terminal("The password until now: ", _NOBODY_AT_ALL)
         at_server(home, timeout_s, lambda call: call.ask(ChangePassword(old, new)))
     return True
+
+
+def offer_password(home: Path) -> None:
+    """At the first end of somebody whose account has none."""
+    show_line("\nA password lets you in from another device too. Without one: press Enter.")
+    try:
+        if change_password(home, DEFAULT_TIMEOUT_S):
+            show_line("The password is set.")
+    except LanlineError as problem:
+        show_line(f"{problem} Later: lanline password")
 
 
 def read_password(name: str, command: str | None) -> str:

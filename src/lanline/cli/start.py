@@ -14,14 +14,15 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 import typer
 
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, expanded, home_folder, show_line
+from lanline.cli.nodecall import expanded, home_folder, show_line
 from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused
+from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageInUse
 from lanline.wholefile import replace_whole
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _USES = 100
 _LIVES_S = 7 * 24 * 3600
 _LEAST_LEFT_MS = 24 * 3600 * 1000
 _OWN_LIVES_S = 3600
+_OTHER_IS_READY_WITHIN_S = 30.0
+_LOOK_EVERY_S = 0.2
 
 
 def start(
@@ -70,6 +73,7 @@ def start(
     64 for wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.chat import chat_at_terminal, is_terminal
+    from lanline.cli.password import offer_password
     from lanline.server.datafolder import DataFolder
 
     folder = DataFolder(expanded(data, "--data"))
@@ -86,7 +90,7 @@ def start(
             is_new = _enter(folder, mine, nick)
             chat_at_terminal(mine)
             if is_new:
-                _offer_password(mine)
+                offer_password(mine)
             if is_ours:
                 show_line("Stopping the server …")
         _say_how_to_go_on(folder.path, mine, is_ours=is_ours)
@@ -125,16 +129,35 @@ def _unless_usual(option: str, path: Path, usual: Path) -> str:
 def _server(folder: DataFolder, port: int | None, home: Path, *, serves: bool) -> Iterator[bool]:
     """Whether it is ours, and ends with us."""
     if _runs(folder):
+        _follow(home, folder)
         yield False
         return
     if not serves:
         raise LinkError(f"No server runs on {folder.path}. Start it: lanline serve --data {folder.path}")
     waits, go = os.pipe()
     node = threading.Thread(target=_start_node, args=(home, waits), daemon=True)
-    with own_server(folder, port, lambda: _load_chat(node)):
+    with contextlib.ExitStack() as until_left:
+        is_ours = _started(folder, port, node, until_left)
+        _follow(home, folder)
         os.close(go)
         node.join()
-        yield True
+        yield is_ours
+
+
+def _started(folder: DataFolder, port: int | None, node: threading.Thread, until_left: contextlib.ExitStack) -> bool:
+    """False: another one was, in the same moment."""
+    limit = time.monotonic() + _OTHER_IS_READY_WITHIN_S
+    while True:
+        try:
+            until_left.enter_context(own_server(folder, port, lambda: _load_chat(node)))
+        except StorageInUse:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+            if _runs(folder):
+                return False
+        else:
+            return True
 
 
 def _runs(folder: DataFolder) -> bool:
@@ -148,13 +171,26 @@ def _runs(folder: DataFolder) -> bool:
     return True
 
 
+def _follow(home: Path, folder: DataFolder) -> None:
+    """The address of this machine may be another one today, as that of a laptop is."""
+    from lanline.client.node.start import stop_node
+    from lanline.client.pin import read_pin, write_pin
+
+    pin, running = read_pin(home), folder.read_running()
+    if pin is None or running is None or (pin.host, pin.port) == (running.public_host, running.public_port):
+        return
+    write_pin(home, msgspec.structs.replace(pin, host=running.public_host, port=running.public_port))
+    stop_node(home)  # one that runs calls the server where it was before
+
+
 async def _nothing(_client: ChatClient) -> None:
     """To be let in says enough."""
 
 
 def _load_chat(node: threading.Thread) -> None:
     """Beside the server, whose start takes as long."""
-    node.start()
+    if node.ident is None:
+        node.start()
     import lanline.client.chat.client
     import lanline.faces.chat.terminalchat  # noqa: F401
 
@@ -190,45 +226,39 @@ def _asked_name(name: str | None) -> str:
 def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
     is_new = not _has_joined(home)
-    own, others = _ask(folder, lambda client: _invites(client, folder, is_new=is_new))
-    if own is not None:
-        _join(home, own, nick)
+    if is_new:
+        _join(home, _ask(folder, lambda client: _own_link(client, folder)), nick)
+    others = _ask(folder, lambda client: _kept_link(client, folder)) or _new_others_link(folder, home)
+    if is_new:
         from lanline.cli.qr import qr_code
 
         show_line("\nThe others come in by this code, read by a telephone that sends them its text:\n")
         show_line(qr_code(str(others)))
     show_line("\nThe others come in with this line:\n")
     show_line(f"  lanline chat --server '{others}'\n")
+    show_line("In a clone of Lanline:  make run ARGS=\"chat --server 'THAT-LINK'\"\n")
     return is_new
 
 
 def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.client.joining import join_server
+    from lanline.client.joining import group_lines, join_server
 
     while True:
         try:
-            run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
+            joined = run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
         except RequestRefused as problem:
             if problem.code is not RefusalCode.NAME_TAKEN:
                 raise
             show_line(f"The name {nick} is taken on this server. Choose another one.")
             nick = _asked_name(None)
         else:
+            show_line("")
+            for line in group_lines(joined):
+                show_line(line)
             return
 
 
-def _offer_password(home: Path) -> None:
-    from lanline.cli.password import change_password
-
-    show_line("\nA password lets you in from another device too. Without one: press Enter.")
-    try:
-        if change_password(home, DEFAULT_TIMEOUT_S):
-            show_line("The password is set.")
-    except LanlineError as problem:
-        show_line(f"{problem} Later: lanline password")
-
-
-# Invites, made as the operator, whose key lies in the server's folder.
+# Invites, and what is asked as the operator, whose key lies in the server's folder.
 
 
 def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
@@ -237,26 +267,42 @@ def _ask(folder: DataFolder, work: Callable[[ChatClient], Coroutine[Any, Any, T]
     return ask_server(way_to_server(folder.path), work)
 
 
-async def _invites(client: ChatClient, folder: DataFolder, *, is_new: bool) -> tuple[InviteLink | None, InviteLink]:
-    """One for the person at this machine, who is the admin if nobody is there yet; and the one for the others."""
+async def _own_link(client: ChatClient, folder: DataFolder) -> InviteLink:
+    """For the person at this machine, who is the admin if nobody is there yet."""
     from lanline.cli.admin.asking import answer
+    from lanline.model.invites import MEMBERS_TOKEN_BYTES
     from lanline.wire.chat.admin import ListUsers, Users
 
-    own = None
-    if is_new:
-        is_first = not (await answer(client, ListUsers(1), Users)).users
-        own = await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
-    others = await _kept_link(client, folder)
-    if others is None:
-        others = await _new_link(client, folder, _USES, _LIVES_S, grants_admin=False)
-        with contextlib.suppress(OSError):  # then the next start makes another one
-            replace_whole(folder.path / _LINK_FILE, f"{others}\n".encode())
-    return own, others
+    kept = await _kept_link(client, folder)
+    if kept is not None and len(kept.token) == MEMBERS_TOKEN_BYTES:
+        return kept
+    is_first = not (await answer(client, ListUsers(1), Users)).users
+    return await _new_link(client, folder, 1, _OWN_LIVES_S, grants_admin=is_first)
+
+
+def _new_others_link(folder: DataFolder, home: Path) -> InviteLink:
+    """Of the group, where this home is in it and may invite: whoever comes by it reads at once."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup
+
+    async def make(client: ChatClient) -> bytes:
+        member = client.node.seals.member
+        assert member is not None
+        return await member.changes.make_invite(_USES, _LIVES_S * 1000)
+
+    try:
+        link = _link(folder, ask_group(home, make))
+    except (NotInGroup, RequestRefused):
+        link = _ask(folder, lambda client: _new_link(client, folder, _USES, _LIVES_S, grants_admin=False))
+    with contextlib.suppress(OSError):  # then the next start makes another one
+        replace_whole(folder.path / _LINK_FILE, f"{link}\n".encode())
+    return link
 
 
 async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | None:
     """The one that was shown at the last start, as long as it is good for another day, and leads here."""
     from lanline.cli.admin.asking import answer
+    from lanline.client.sealing.own import shown_of
     from lanline.model.invites import InviteLink, invite_token_hash
     from lanline.wire.chat.admin import Invites, ListInvites
 
@@ -266,10 +312,10 @@ async def _kept_link(client: ChatClient, folder: DataFolder) -> InviteLink | Non
         return None
     if link != _link(folder, link.token):
         return None
-    now_ms = time.time() * 1000
+    now_ms, token_hash = time.time() * 1000, invite_token_hash(shown_of(link.token))
     for each in (await answer(client, ListInvites(1), Invites)).invites:
         is_good = each.expires_ms is None or each.expires_ms > now_ms + _LEAST_LEFT_MS
-        if each.token_hash == invite_token_hash(link.token) and each.uses_left and is_good:
+        if each.token_hash == token_hash and each.uses_left and is_good:
             return link
     return None
 

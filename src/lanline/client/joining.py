@@ -19,7 +19,7 @@ from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
-from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.own import shown_of
 from lanline.client.view.events import NodeEvent, SignedIn
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
@@ -29,6 +29,7 @@ from lanline.errors import (
     InvalidInput,
     LinkError,
     NotJoined,
+    RefusalCode,
     ServerKeyChanged,
     ServerUnreachable,
 )
@@ -37,6 +38,8 @@ from lanline.model.names import checked_name, folded_name
 from lanline.transport.dialer import Dialer
 
 _CALL_AGAIN_S = 1.0
+OPENED_BY_PASSWORD = frozenset({RefusalCode.NAME_TAKEN, RefusalCode.INVITE_UNUSABLE, RefusalCode.BAD_CREDENTIALS})
+"""With these a device is turned away that brought no password; the account may be its person's all the same."""
 
 
 class Group(Enum):
@@ -116,7 +119,7 @@ async def join_server(
     if token is not None and len(token) == MEMBERS_TOKEN_BYTES:
         keys.store.invite = token
         keys.store.save()
-        token = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
+        token = shown_of(token)
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
@@ -163,15 +166,39 @@ _GROUPS = {
 }
 
 
+def group_lines(joined: Joined) -> list[str]:
+    """What the person is told of the group, once: nothing keeps the words of a recovery key."""
+    from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
+
+    if joined.recovery is not None:
+        why = "Write these words down. If this device is lost, only they prove who you are:"
+        return [why, *in_lines(secret_words(joined.recovery))]
+    if joined.request is not None:
+        return [
+            "An admin has to let you into its group, and until then you read nothing that is said there.",
+            "The admin runs lanline admit, and compares these words with you by another way:",
+            *in_lines(words_of(joined.request)),
+        ]
+    return [joined.problem] if joined.problem and joined.group is not Group.IN else []
+
+
+def in_lines(words: list[str]) -> list[str]:
+    return ["    " + " ".join(words[start : start + 6]) for start in range(0, len(words), 6)]
+
+
 def _keep_start(client: chat.ChatClient, folder: Path) -> None:
     path = folder / chat.HISTORY_FILE
     with contextlib.suppress(HistoryProblem), contextlib.closing(History.open(path)) as history:
         client.node.keep_start(history)
 
 
-def check_joinable(folder: Path, server_text: str, name: str) -> None:
-    """What can be known before a password is asked for; raises as join_server does."""
-    _checked(folder, server_text, name)
+def check_joinable(folder: Path, server_text: str, name: str) -> bool:
+    """What can be known before anything is asked: whether this device's key may be enough, without a password.
+
+    By an invite, and where this home has joined already. Raises as join_server does.
+    """
+    _, token = _checked(folder, server_text, name)
+    return bool(token) or read_pin(folder) is not None
 
 
 def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:

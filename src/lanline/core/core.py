@@ -23,6 +23,7 @@ from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
 from lanline.core.invites import MakeInvite, make_first_invite, new_token
 from lanline.core.limits import Buckets, DiskFloor
+from lanline.core.openjoins import OpenJoins
 from lanline.core.passwords import PasswordHasher, Passwords
 from lanline.core.presence import Presence
 from lanline.core.refusals import disk_nearly_full, slow_down
@@ -67,6 +68,7 @@ class Core:
         self.presence = Presence(store, clock, self.stream.emit)
         self.cursors = Cursors(store, clock, self.conversations.head_for, self.accounts.account_of, self.stream.emit)
         self.passwords = Passwords(hasher, clock, settings)
+        self.open_joins = OpenJoins(settings)
         self.sign_in = SignIn(self)
         self._floor = DiskFloor(free_bytes, settings.least_free_bytes)
         self._commands = 0

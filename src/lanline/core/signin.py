@@ -146,11 +146,17 @@ class SignIn:
         self._check_key(asked.fingerprint, account)
         attempt = core.passwords.begin_try(asked.host, folded_name(name))
         with attempt:
-            may_make, known = yield from core.store.read(partial(self._look, asked, account)).wait()
+            is_invited, known = yield from core.store.read(partial(self._look, asked, account)).wait()
+            may_make = is_invited or core.settings.is_open
             if account is None and may_make:
+                if not is_invited:
+                    core.open_joins.take(asked.host, len(core.accounts), core.clock.now())
                 if asked.password:  # without one the account has the devices that know its key, and no other
                     check_new_password(asked.password, name)
                     password_hash = yield from core.passwords.hash(asked.password).wait()
+            elif not asked.password:  # no guess: the key has to be enough
+                if account is None or core.accounts.by_key(asked.fingerprint) is None:
+                    raise _turned_away(name, asked.token, may_make)
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)
@@ -158,17 +164,17 @@ class SignIn:
                     raise _turned_away(name, asked.token, may_make)
         if account is None:
             self._check_room_for_more()
-            make = partial(_make_account, core.context(), asked, name, label, password_hash)
+            make = partial(_make_account, core.context(), asked, name, label, password_hash, is_invited)
             return (yield from self._admit((yield from core.commit(make).wait()), is_new=True))
         return (yield from self._add_device(account.id, label, asked.fingerprint, known))
 
     def _look(self, asked: Join, account: Account | None, view: View) -> tuple[bool, str | None]:
-        """Whether the asker may make an account, and the hash of the password. Nobody is looked up as well: reading
-        takes time, too.
+        """Whether the asker has an invite, and the hash of the password. Nobody is looked up as well: reading takes
+        time, too.
         """
-        context = self._core.context()
-        may_make = context.settings.is_open or is_usable(view, asked.token, context)
-        return may_make, view.accounts.password_hash(AccountId(0) if account is None else account.id)
+        return is_usable(view, asked.token, self._core.context()), view.accounts.password_hash(
+            AccountId(0) if account is None else account.id
+        )
 
     def _check_key(self, fingerprint: bytes, account: Account | None) -> None:
         if len(fingerprint) != FINGERPRINT_BYTES or fingerprint == self.operator_fingerprint:
@@ -272,19 +278,19 @@ def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefus
 
 
 def _make_account(
-    context: Context, asked: Join, name: str, label: str, password_hash: str | None, transaction: Transaction
+    context: Context,
+    asked: Join,
+    name: str,
+    label: str,
+    password_hash: str | None,
+    is_invited: bool,
+    transaction: Transaction,
 ) -> Decision[DeviceId]:
-    is_admin = _use_invite(transaction, asked.token, context)
+    # One that has been used up since it was looked at ends this; otherwise it would stand outside of `open_joins`.
+    is_admin = is_invited and use_invite(transaction, asked.token or b"", context).grants_admin
     end_first_invite(transaction)
     account = transaction.accounts.add(name, context.now_ms, is_admin=is_admin, password_hash=password_hash)
     device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
     changes: list[Change] = [AccountChanged(account, is_new=True)]
     changes += enter_lobby(transaction, account.id, context, is_admin=is_admin)
     return device.id, [*changes, DeviceChanged(device, is_new=True)]
-
-
-def _use_invite(transaction: Transaction, token: bytes | None, context: Context) -> bool:
-    """Whether it makes an admin. On an open server one that does not hold is no reason to stay outside."""
-    if token is None or (context.settings.is_open and not is_usable(transaction, token, context)):
-        return False
-    return use_invite(transaction, token, context).grants_admin

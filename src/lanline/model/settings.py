@@ -33,6 +33,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Films that one account plays at the same time."""
     most_rooms_created: int = 100
     most_accounts: int = 10_000
+    open_accounts_per_address: int = 50
+    """Made without an invite, where `is_open`: so many from one address, then one a minute."""
     most_devices: int = 64
     """Of one account."""
     most_links: int = 10_000

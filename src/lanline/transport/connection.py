@@ -146,6 +146,9 @@ class Connection:
             for waker in wakers:
                 if not waker.done():
                     waker.set_result(None)
+        if type(event) is LinkClosed:
+            # A session and its link hold each other, and neither is of use any more.
+            self._handler = self.on_trust = None
 
     def _keep(self, event: LinkEvent) -> None:
         """Until somebody asks. The window of a channel bounds reliable messages; the rest is bounded here."""

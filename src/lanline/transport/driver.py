@@ -100,12 +100,21 @@ class Driver:
             self._timer.cancel()
             self._timer = None
 
+    def let_go(self) -> None:
+        """Nothing is carried out any more, and whoever was drained is held no longer: its memory is free at once."""
+        self.stop()
+        self._deliver, self._transmit = _no_events, _nothing
+
 
 def _whole_milliseconds(delay_s: float) -> float:
     """Rounded up. uvloop rounds to the nearest one: a timer that rings early finds nothing due, and is set again at
     once, over and over until its time has come.
     """
     return max(0, math.ceil(delay_s * 1000 - _SLACK_MS)) / 1000
+
+
+def _no_events() -> bool:
+    return False
 
 
 def _nothing(_now: float) -> None:

@@ -93,9 +93,10 @@ class WebSocketTransport(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name; the link knows the reason
         self.is_connected = False
         self.driver.turn(self.link.receive_eof)
-        self.driver.stop()
+        self.driver.let_go()
         self.disconnected.set()
         self.on_lost(self)
+        self._transport, self.on_lost = None, _ignore
 
     def resume_writing(self) -> None:
         self.turn()

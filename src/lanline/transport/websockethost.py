@@ -180,6 +180,7 @@ class WebSocketHost:
 
     def _lose_with(self, caller: _Caller, transport: WebSocketTransport) -> None:
         self._callers.drop(caller)
+        caller.transport = None
         self._lose(transport)
 
     def _lose(self, transport: WebSocketTransport) -> None:

@@ -67,3 +67,14 @@ def test_what_has_been_given_back_is_not_given_back_again() -> None:
     heap.grow(-100 * MIB)
     heap.pass_time(3600)
     assert heap.trims == 1
+
+
+def test_what_was_in_use_when_memory_was_last_given_back_is_given_back_later() -> None:
+    heap = Heap()
+    heap.grow(80 * MIB)
+    heap.grow(-20 * MIB)
+    heap.pass_time(60)
+    assert heap.resident == 110 * MIB
+    heap.grow(-60 * MIB)
+    heap.pass_time(60)
+    assert heap.resident == 50 * MIB

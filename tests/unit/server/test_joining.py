@@ -103,6 +103,26 @@ def test_joining_again_with_the_same_key_and_password_signs_in(house: House) -> 
     assert again.signed_in.device == ann.signed_in.device
 
 
+def test_by_an_invite_the_key_of_a_device_is_enough(open_house: OpenHouse) -> None:
+    house = open_house(is_open=False, passwords_per_account=3)
+    token = invite(house, uses=3)
+    asked = len(house.hasher.asked)
+    assert join(house.greet("ann"), "ann", "", token) == "ann"
+    assert join(house.greet("bob"), "bob", "", token) == "bob"
+    assert join(house.greet("ann"), "ann", "") == "ann", "a device comes back, wherever the server is now"
+    for number in range(5):
+        thief = house.greet(f"thief {number}")
+        assert join(thief, "ann", "", token) is RefusalCode.NAME_TAKEN
+        assert join(thief, "ann", "") is RefusalCode.BAD_CREDENTIALS
+        assert join(thief, "nobody", "") is RefusalCode.BAD_CREDENTIALS
+    assert len(house.hasher.asked) == asked, "no password was looked at, and none was a wrong one"
+
+
+def test_an_empty_password_opens_no_account_that_has_one(house: House) -> None:
+    house.join("ann")
+    assert join(house.greet("stranger"), "ann", "") is RefusalCode.NAME_TAKEN
+
+
 def test_a_taken_name_is_told_where_anybody_may_join(house: House) -> None:
     house.join("ann")
     stranger = house.greet("stranger")
@@ -360,3 +380,35 @@ def test_a_password_that_has_to_wait_for_others_is_no_try(
     house.hasher.answer_all()
     house.settle()
     assert join(phone, "ann") == "ann"
+
+
+def joined(house: House, name: str, host: str, token: bytes | None = None) -> RefusalCode | None:
+    guest = house.greet(name, address=(host, 4000))
+    message = signin.Join(guest.number(), name, "", "laptop", token)
+    guest.say(message)
+    answer = guest.answer(message.request)
+    guest.hang_up()
+    return answer.known_code if isinstance(answer, answers.Refused) else None
+
+
+def test_an_open_server_takes_so_many_from_one_address_and_from_all(open_house: OpenHouse) -> None:
+    house = open_house(open_accounts_per_address=2)
+    here, there = "192.0.2.1", "192.0.2.2"
+    assert [joined(house, f"ann{number}", here) for number in range(3)] == [None, None, RefusalCode.SLOW_DOWN]
+    assert [joined(house, f"bob{number}", there) for number in range(2)] == [None, None]
+    house.pass_time(61.0)
+    assert [joined(house, f"cyd{number}", here) for number in range(2)] == [None, RefusalCode.SLOW_DOWN]
+    elsewhere = [joined(house, f"dan{number}", f"198.51.100.{number}") for number in range(40)]
+    assert elsewhere.count(None) == 20 - 1, "twenty at once, and one again for each ten seconds that have passed"
+    assert set(elsewhere) == {None, RefusalCode.SLOW_DOWN}
+
+
+def test_half_of_the_places_on_an_open_server_are_for_guests_who_are_invited(open_house: OpenHouse) -> None:
+    house = open_house(most_accounts=6)
+    operator = house.sign_in(house.operator_fingerprint)
+    token = operator.ask(admin.MakeInvite(operator.number(), uses=9), admin.InviteMade).token
+    crowd = [joined(house, f"eve{number}", f"192.0.2.{number}") for number in range(5)]
+    assert crowd == [None] * 3 + [RefusalCode.QUOTA_EXCEEDED] * 2
+    assert [joined(house, f"ann{number}", "192.0.2.9", token) for number in range(3)] == [None] * 3
+    assert joined(house, "late", "192.0.2.9", token) is RefusalCode.QUOTA_EXCEEDED
+    assert house.sign_in("ann1").signed_in.name == "ann1"

@@ -144,6 +144,15 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: st
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def show(
+    found: Sequence[T], as_json: bool, header: Sequence[str], row_of: Callable[[T], Sequence[str]], nothing: str
+) -> None:
+    if as_json:
+        show_json(found)
+    else:
+        show_table(header, list(map(row_of, found)), nothing)
+
+
 def show_json(value: object) -> None:
     import json
 

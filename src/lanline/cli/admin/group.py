@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
 from lanline.cli.admin.keeping import backup, export, restore
 from lanline.cli.admin.people import ban, demote, devices, password, promote, unban, users
-from lanline.cli.admin.rooms import rooms
-from lanline.cli.admin.status import status
 from lanline.cli.admin.videos import videos
 
 app = typer.Typer(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.asking import answer, ask_server, day, say, show_json, show_table, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
@@ -37,14 +37,8 @@ def invites(
         say("This invite is no more.")
         return
     found = ask_server(way, _invites)
-    if json:
-        show_json(found)
-        return
-    rows = [
-        (_short(invite), str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else "")
-        for invite in found
-    ]
-    show_table(("ID", "USES LEFT", "UNTIL", "ADMIN"), rows, "There are no invites. Make one: lanline invite")
+    header = ("ID", "USES LEFT", "UNTIL", "ADMIN")
+    show(found, json, header, _row, "There are no invites. Make one: lanline invite")
 
 
 async def _invites(client: ChatClient) -> list[InviteInfo]:
@@ -65,8 +59,9 @@ async def _drop(client: ChatClient, start: str) -> None:
     await answer(client, DropInvite(1, found[0].token_hash), Done)
 
 
-def _short(invite: InviteInfo) -> str:
-    return invite.token_hash.hex()[:_SHOWN_DIGITS]
+def _row(invite: InviteInfo) -> tuple[str, ...]:
+    shown = invite.token_hash.hex()[:_SHOWN_DIGITS]
+    return shown, str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else ""
 
 
 def _until(invite: InviteInfo) -> str:

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.asking import answer, ask_server, day, say, show_json, show_table, size, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
-    from lanline.wire.chat.admin import UserInfo
+    from lanline.client.sealing.changes import GroupChanges
+    from lanline.ticket import Ticket
+    from lanline.wire.chat.admin import DeviceInfo, UserInfo
     from lanline.wire.chat.messages import ClientMessage
+    from lanline.wire.sealing.entries import Role
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 
@@ -31,14 +34,8 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     As an admin, anywhere:    lanline admin users
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     found = ask_server(way_to_server(data, home), _users)
-    if json:
-        show_json(found)
-        return
-    rows = [
-        (user.name, _standing(user), _online(user), str(len(_used(user))), size(user.blob_bytes), day(user.created_ms))
-        for user in found
-    ]
-    show_table(("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED"), rows, "Nobody has joined yet.")
+    header = ("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED")
+    show(found, json, header, _row, "Nobody has joined yet.")
 
 
 def ban(
@@ -49,12 +46,17 @@ def ban(
 ) -> None:
     """Keep somebody out, from this moment on. What they said stays.
 
+    A member of the group who is banned by an admin of it is out of the group for good:
+    what is said from then on is sealed without them, and to come back they need a new
+    account. On the server's own machine (--data) it shuts them out of the server alone.
+
     \b
     lanline admin ban mallory --reason "We talked about this."
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetBanned
 
     user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
+    _change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
     say(f"{user.name} is banned.")
 
 
@@ -71,13 +73,14 @@ def unban(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_
 
 
 def promote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
-    """Make somebody an admin.
+    """Make somebody an admin: of the group, or on the server's own machine (--data) of the server alone.
 
     \b
     lanline admin promote ann
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetAdmin
 
+    _change_group(data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=True)))
     user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=True))
     say(f"{user.name} is an admin.")
 
@@ -90,7 +93,9 @@ def demote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetAdmin
 
-    user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
+    user = _change_group(
+        data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=False))
+    ) or _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
     say(f"{user.name} is no admin any more.")
 
 
@@ -131,20 +136,8 @@ def devices(
         say(f"Device {number} of {name} may not sign in any more.")
         return
     user = _named(ask_server(way_to_server(data, home), _users), name)
-    if json:
-        show_json(user.devices)
-        return
-    rows = [
-        (
-            str(device.device),
-            device.label,
-            "revoked" if device.is_revoked else "online" if device.is_online else "",
-            day(device.added_ms),
-            device.fingerprint.hex()[:16],
-        )
-        for device in user.devices
-    ]
-    show_table(("ID", "LABEL", "STATE", "ADDED", "KEY"), rows, f"{user.name} has no device.")
+    header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
+    show(user.devices, json, header, _device_row, f"{user.name} has no device.")
 
 
 async def _users(client: ChatClient) -> list[UserInfo]:
@@ -166,6 +159,37 @@ def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInf
     return ask_server(way_to_server(data, home), work)
 
 
+def _change_group(
+    data: Path | None, home: Path, name: str, change: Callable[[GroupChanges, bytes], Ticket[None]]
+) -> UserInfo | None:
+    """As a member of the group, whose chain every device follows. None: there is none, or they are not in it."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    async def work(client: ChatClient) -> UserInfo | None:
+        member = client.node.seals.member
+        assert member is not None
+        user = _named(await _users(client), name)
+        account_id = member.copy.chain.names.get(user.name.encode())
+        if account_id is None:
+            return None
+        await change(member.changes, account_id)
+        return user
+
+    if data is not None:
+        return None
+    try:
+        return ask_group(home, work)
+    except (NotInGroup, NotJoined):
+        return None
+
+
+def _role(*, is_admin: bool) -> Role:
+    from lanline.wire.sealing.entries import Role
+
+    return Role.ADMIN if is_admin else Role.MEMBER
+
+
 def _named(found: list[UserInfo], name: str) -> UserInfo:
     """Whoever is called so, or so alike that nobody else can be."""
     from lanline.model.names import folded_name
@@ -184,17 +208,16 @@ def _device_of(user: UserInfo, number: int) -> int:
     return number
 
 
-def _standing(user: UserInfo) -> str:
-    words = ["admin"] * user.is_admin + ["banned"] * user.is_banned
-    return ", ".join(words) or "member"
+def _row(user: UserInfo) -> tuple[str, ...]:
+    standing = ", ".join(["admin"] * user.is_admin + ["banned"] * user.is_banned) or "member"
+    online = "yes" if any(device.is_online for device in user.devices) else ""
+    used = sum(not device.is_revoked for device in user.devices)
+    return user.name, standing, online, str(used), size(user.blob_bytes), day(user.created_ms)
 
 
-def _used(user: UserInfo) -> list[object]:
-    return [device for device in user.devices if not device.is_revoked]
-
-
-def _online(user: UserInfo) -> str:
-    return "yes" if any(device.is_online for device in user.devices) else ""
+def _device_row(device: DeviceInfo) -> tuple[str, ...]:
+    state = "revoked" if device.is_revoked else "online" if device.is_online else ""
+    return str(device.device), device.label, state, day(device.added_ms), device.fingerprint.hex()[:16]
 
 
 def _new_password(name: str) -> str:

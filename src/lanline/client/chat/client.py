@@ -108,6 +108,11 @@ class ChatClient:
             self._running.exception()
             self._begin(self._dialer)
 
+    def hurry(self) -> None:
+        """Call now, where it waits to call again."""
+        if self._connector is not None:
+            self._connector.hurry()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

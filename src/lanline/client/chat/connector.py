@@ -7,6 +7,7 @@ good, with a message, on an error that a retry cannot fix.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import Protocol
 
@@ -66,6 +67,7 @@ class Connector:
         self._least_pause_s = 0.0
         self._final: Exception | None = None
         self._has_changed = asyncio.Event()
+        self._is_hurried = asyncio.Event()
         self._is_connected = False
 
     async def run(self) -> None:
@@ -80,6 +82,10 @@ class Connector:
                 await self._pause()
         finally:
             end_listening()
+
+    def hurry(self) -> None:
+        """End the pause: somebody waits. One that the server has asked for is kept."""
+        self._is_hurried.set()
 
     # One link.
 
@@ -144,10 +150,15 @@ class Connector:
     async def _pause(self) -> None:
         pause_s = max(self._pause_s * random.uniform(0.5, 1.0), self._least_pause_s)  # noqa: S311 -- not a secret
         self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
-        self._least_pause_s = 0.0
+        least_s, self._least_pause_s = self._least_pause_s, 0.0
         self.failed_calls += 1
         self._node.tell(events.CallFailed(self.last_problem, pause_s))
-        await asyncio.sleep(pause_s)
+        self._is_hurried.clear()
+        await asyncio.sleep(least_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s - least_s):
+                await self._is_hurried.wait()
+                self._pause_s = FIRST_PAUSE_S
 
     # What the node tells.
 

@@ -145,6 +145,8 @@ class HomeNode:
         self._set_audience()
 
     def on_follows(self) -> None:
+        assert self._client is not None
+        self._client.hurry()
         self._set_audience()
 
     def _set_audience(self) -> None:

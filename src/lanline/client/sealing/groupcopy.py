@@ -22,6 +22,8 @@ from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import EPOCH_SUITE
 
+PARTED = "The server was put back to an older state of the group, or shows another one. Nothing is sealed on it."
+
 
 class GroupCopy:
     def __init__(self, keys: Keystore, tables: GroupTables) -> None:
@@ -36,6 +38,8 @@ class GroupCopy:
         self.epochs: dict[bytes, tuple[Epoch, int]] = {}
         """The group's, with the places of their statements."""
         self.secrets = tables.secrets()
+        self.is_parted = False
+        """The server has shown a head that is not on this chain, or an older one."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
         for sequence, suite, content in tables.items():
@@ -100,12 +104,10 @@ class GroupCopy:
             return f"The server shows an entry of the group that does not hold (entry {height}: {reason.value})."
         if keys.group_id not in {None, chain.group_id} and chain.height:
             return "The server shows another group than the one that this device is in."
-        if chain.height >= keys.height and chain.head_at(keys.height) != keys.head:
-            return "The server shows another past of the group than it did before."
-        for each in keys.ended:
-            if chain.is_member(each) or chain.live_device(each) is not None:
-                return "By what the server shows, somebody reads who was sent away before."
-        return ""
+        if self.is_parted or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
+            return PARTED
+        has_come_back = any(chain.is_member(each) or chain.live_device(each) is not None for each in keys.ended)
+        return "By what the server shows, somebody reads who was sent away before." if has_come_back else ""
 
     @property
     def is_behind(self) -> bool:

@@ -12,6 +12,7 @@ from enum import Enum
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.entering import Entering
+from lanline.client.sealing.groupcopy import PARTED
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
@@ -23,6 +24,7 @@ from lanline.wire.sealing.entries import Joins
 
 _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
+_FURTHER_DEVICE = "Your account is in the group by another device. A further one can read nothing that is sealed yet."
 
 
 class Standing(Enum):
@@ -43,8 +45,9 @@ class GroupMember:
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self._target = 0
+        self._is_told = False
+        """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
-        self._is_shorter = False
         self._flow: Ticket[None] | None = None
         self._running: Ticket[None] | None = None
         self._wants_epoch = self._has_asked = False
@@ -57,12 +60,12 @@ class GroupMember:
         """Signed in."""
         self.end_link()
         self._context.person = person
-        self._start(self._ask_group())
+        self._go_on()
 
     def end_link(self) -> None:
         self._context.person = None
         self._context.log = self._target = 0
-        self._is_groupless = self._has_asked = False
+        self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
         if self._flow is not None:
             self._flow.cancel()
@@ -84,9 +87,19 @@ class GroupMember:
     @property
     def problem(self) -> str:
         """Why nothing is sealed; a sentence for the person. Empty: nothing is wrong."""
-        if self._is_shorter:
-            return "The server was put back to an older state of the group. Nothing is sealed on it."
-        return self.copy.problem
+        return self.copy.problem or (PARTED if self.is_current and self.copy.is_behind else "")
+
+    @property
+    def knows_group(self) -> bool:
+        """There is one, or has been: by what this device has seen itself, or by what the server says. Then nothing is
+        said in plain any more, whatever the server says later.
+        """
+        keys = self._context.keys
+        return keys.group_id is not None or keys.invite is not None or self.copy.chain.height > 0 or self._has_log
+
+    @property
+    def _has_log(self) -> bool:
+        return self._is_told and not self._is_groupless
 
     @property
     def is_settled(self) -> bool:
@@ -108,7 +121,7 @@ class GroupMember:
     @property
     def is_current(self) -> bool:
         """The chain is here as far as the server had it at sign-in."""
-        return bool(self._context.log) and self.copy.sequence >= self._target and not self._is_shorter
+        return bool(self._context.log) and self.copy.sequence >= self._target and not self.copy.is_parted
 
     # What comes.
 
@@ -122,11 +135,12 @@ class GroupMember:
 
     def on_group(self, message: wire.GroupIs) -> None:
         chain = self.copy.chain
+        self._is_told = True
         self._is_groupless = not message.log
-        self._is_shorter = message.sequence < self.copy.sequence or (
+        self.copy.is_parted = message.sequence < self.copy.sequence or (
             message.height <= chain.height and message.head != chain.head_at(message.height)
         )
-        if message.log and not self._is_shorter:
+        if message.log and not self.copy.is_parted:
             self._follow(message.log, message.sequence)
         self._changed()
 
@@ -192,8 +206,10 @@ class GroupMember:
             self._start(steps)
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
+        if not self._is_told:
+            return self._ask_group()
         if self._is_groupless:
-            return self._found(person) if person.founds and not self._is_shorter else None
+            return self._found(person) if person.founds and not self.copy.is_parted else None
         if not self.is_current or self.problem:
             return None
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
@@ -202,6 +218,9 @@ class GroupMember:
         token = self._context.keys.invite
         if token is not None:
             return self.entering.join(person, token)
+        if person.name.encode() in self.copy.chain.names:
+            self.refusal = _FURTHER_DEVICE
+            return None
         if self.copy.chain.joins is Joins.ANYONE:
             return self.entering.enter(person, None)
         return None if self._has_asked else self._ask(person)

@@ -9,6 +9,7 @@ from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, seal_back, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, SigningKey, hash_of_key
 from lanline.ids import Entropy
+from lanline.model.invites import MEMBERS_TOKEN_BYTES
 from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.said import MAX_LINKED_BACK, EpochBody, LinkedBack, SignedEpoch
@@ -31,6 +32,11 @@ class InviteKeys(NamedTuple):
         shown, sign_seed, seal_seed = ids.InviteSecrets.of(secret)
         signer = SigningKey(sign_seed)
         return cls(ids.invite_id_of(signer.public_bytes), shown, signer, SealingKey(seal_seed))
+
+
+def shown_of(token: bytes) -> bytes:
+    """What the server is shown of the token in a link: of one that it made itself, all of it."""
+    return InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown if len(token) == MEMBERS_TOKEN_BYTES else token
 
 
 class OwnEntries:

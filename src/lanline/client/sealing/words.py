@@ -87,7 +87,7 @@ class GroupWords:
     def seal(self, room: Room, entry_id: bytes, body: bytes) -> bytes | None:
         """None: there is no epoch to seal under just now."""
         copy, epoch = self._copy, self._copy.sealing_epoch()
-        if epoch is None or not copy.is_member or copy.problem:
+        if epoch is None or not copy.is_member or copy.is_behind or copy.problem:
             return None
         run = self._runs.get(room.log)
         if run is None:

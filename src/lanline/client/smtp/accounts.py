@@ -112,13 +112,13 @@ def read_account(path: Path, name: str | None) -> Settings:
         raise InvalidInput(f"The account {shown(chosen)} in {path} names more than one place for its password.")
     try:
         account.server()
-    except InvalidInput as cause:
+        near = {
+            field: str(path.parent / Path(value).expanduser())
+            for field in ("ca_file", "tls_cert", "tls_key")
+            if (value := getattr(account, field)) is not None
+        }
+    except (InvalidInput, RuntimeError) as cause:  # the latter where ~ is nobody's
         raise InvalidInput(f"The account {shown(chosen)} in {path} cannot be used: {cause}") from cause
-    near = {
-        field: str(path.parent / Path(value).expanduser())
-        for field in ("ca_file", "tls_cert", "tls_key")
-        if (value := getattr(account, field)) is not None
-    }
     return msgspec.structs.replace(account, **near)
 
 
@@ -127,15 +127,16 @@ def _read(path: Path) -> _AccountsFile:
         with path.open("rb") as stream:
             _refuse_others_hands(path, os.fstat(stream.fileno()))
             raw = stream.read(_MAX_FILE_BYTES + 1)
-    except OSError as cause:
-        raise InvalidInput(f"The accounts file {path} cannot be read: {cause.strerror}.") from cause
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise InvalidInput(f"The accounts file {path} cannot be read: {reason}.") from cause
     if len(raw) > _MAX_FILE_BYTES:
         raise InvalidInput(f"{path} is too large for an accounts file.")
     try:
         table = tomllib.loads(raw.decode())
         _refuse_secrets(path, table)
         return msgspec.convert(table, _AccountsFile)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise InvalidInput(f"{path} is not TOML: {one_line(str(cause))}.") from cause
     except msgspec.ValidationError as cause:
         raise InvalidInput(f"{path} is not an accounts file: {one_line(str(cause))}.") from cause
@@ -202,15 +203,16 @@ def _words(command: str | list[str]) -> list[str]:
 
 def netrc_entry(environment: Mapping[str, str], host: str, username: str | None) -> tuple[str, str]:
     """User name and password of the host, as curl and msmtp find them."""
-    path = Path(environment.get("NETRC") or "~/.netrc").expanduser()
+    path = Path(environment.get("NETRC") or os.path.expanduser("~/.netrc"))  # noqa: PTH111  which needs no home
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise InvalidInput(f"Others may read {path} and the passwords in it: chmod 600 it.")
         found = netrc.netrc(str(path)).authenticators(host)
     except OSError as cause:
         raise InvalidInput(f"The file {path} of --netrc cannot be read: {cause.strerror}.") from cause
-    except netrc.NetrcParseError as cause:
-        raise InvalidInput(f"The file {path} of --netrc cannot be used: {one_line(str(cause.msg))}.") from cause
+    except (netrc.NetrcParseError, ValueError) as cause:
+        reason = one_line(str(cause.msg)) if isinstance(cause, netrc.NetrcParseError) else "it is no text"
+        raise InvalidInput(f"The file {path} of --netrc cannot be used: {reason}.") from cause
     if found is None or not found[0] or not found[2] or username not in {None, found[0]}:
         whose = f" of {shown(username)}" if username else ""
         raise InvalidInput(f"{path} has no password{whose} for {host}.")

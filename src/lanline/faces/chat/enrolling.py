@@ -1,4 +1,7 @@
-"""Owns the first start: asks for the server, the name and the password, until it works or the person gives up."""
+"""Owns the first start: asks for the server, the name and the password, until it works or the person gives up.
+
+Who comes by an invite is asked for no password: the key of this device is enough for a new account.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+from lanline.client.joining import OPENED_BY_PASSWORD
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
+from lanline.model.invites import InviteLink
 from lanline.model.names import checked_name
 from lanline.model.passwords import MIN_PASSWORD_CHARS
 
@@ -69,12 +74,14 @@ class Enrolling:
                 self._tell("Nothing was sent to that server.")
                 answers.server = ""
                 return False
-            answers.password = answers.password or await self._password()
+            if not answers.password and not _is_invite(answers.server):
+                answers.password = await self._password()
             self._tell("Calling the server …")
             await self._join(answers.server, answers.name, answers.password)
         except LanlineError as problem:
             self._tell(str(problem))
-            _drop_wrong(answers, problem)
+            if not await self._has_password(answers, problem):
+                _drop_wrong(answers, problem)
             return False
         return True
 
@@ -105,6 +112,17 @@ class Enrolling:
                 return password
             self._tell("The two passwords differ; try again.")
 
+    async def _has_password(self, answers: Answers, problem: LanlineError) -> bool:
+        """Of somebody whom the invite does not let in: the account may be theirs already, from another device."""
+        if answers.password or not isinstance(problem, RequestRefused) or problem.code not in OPENED_BY_PASSWORD:
+            return False
+        question = f"The password of {answers.name}, if you have that account (or just Enter): "
+        password = await self._asks.ask(question, is_secret=True)
+        if password is None:
+            raise GaveUp
+        answers.password = password
+        return bool(password)
+
     async def _asked(self, question: str, check: Callable[[str], object], *, is_secret: bool = False) -> str:
         while True:
             answer = await self._asks.ask(question, is_secret=is_secret)
@@ -133,6 +151,13 @@ def _check_yes_or_no(text: str) -> None:
 
 def _take_any(_text: str) -> None:
     pass
+
+
+def _is_invite(server: str) -> bool:
+    try:
+        return bool(InviteLink.parse(server).token)
+    except InvalidInput:
+        return False
 
 
 _OF_THE_PERSON = {RefusalCode.NAME_TAKEN, RefusalCode.BAD_CREDENTIALS, RefusalCode.BANNED, RefusalCode.INVALID}

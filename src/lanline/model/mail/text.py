@@ -42,4 +42,6 @@ def shown(text: str, limit: int = 80) -> str:
 
 
 def terminal_safe(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

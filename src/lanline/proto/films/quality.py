@@ -13,9 +13,9 @@ from itertools import accumulate
 from lanline.model.films import PartInfo
 
 LOOK_AHEAD_S = 20.0
-_TRUSTED_SHARE = 0.9
+_TRUSTED_SHARE = 0.95
 """Of what the way has carried lately."""
-_UP_SHARE = 0.8
+_UP_SHARE = 0.9
 _LEAST_LEFT_S = 3.0
 _LEAST_SHARE_LEFT = 0.4
 """Of the film that is here, as it may shrink while a quality is fetched."""

@@ -314,6 +314,7 @@ class Endpoint:
             # The peer chose this id, and may have chosen it twice.
             if links.get(link.remote_id) is link:
                 del links[link.remote_id]
+        link.let_go()
 
     # Time.
 

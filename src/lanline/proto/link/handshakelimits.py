@@ -1,7 +1,7 @@
 """Owns how many handshakes may begin, and be unfinished, by where the callers are. Not the proof of their addresses.
 
-A handshake costs a server about half a millisecond and 75 kB. Hosts of people who are trusted stand outside of what
-strangers can use up.
+A handshake costs a server about half a millisecond and 75 kB. Networks of people who are trusted stand outside of what
+strangers can use up; each has its own limit, however many addresses it has.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ class HandshakeLimits(Generic[T]):
 
     def remember(self, host: str) -> None:
         """Somebody who is trusted is there, or was."""
-        _use(self._known, host, BURST_S * self._network_rate)
+        _use(self._known, network_of(host), BURST_S * self._network_rate)
 
     def is_known(self, host: str) -> bool:
-        return host in self._known
+        return network_of(host) in self._known
 
     def may_begin(self, host: str, now: float) -> bool:
         rate, burst = self._network_rate, BURST_S * self._network_rate
-        known = self._known.get(host)
+        network = network_of(host)
+        known = self._known.get(network)
         if known is not None:
             return _has_place(self._unfinished_known, MAX_UNFINISHED_KNOWN, now) and known.take(now, rate, burst)
-        network = network_of(host)
         of_network = self._of_network.get(network, {})
         if not (
             _has_place(of_network, MAX_UNFINISHED_OF_NETWORK, now) and _has_place(self._unfinished, MAX_UNFINISHED, now)
@@ -86,10 +86,11 @@ class HandshakeLimits(Generic[T]):
 
     def begin(self, link: T, host: str, now: float) -> T | None:
         """One that `may_begin`; returns the one that has to go for it."""
-        if host in self._known:
+        network = network_of(host)
+        if network in self._known:
             self._unfinished_known[link] = now
             return _oldest_beyond(self._unfinished_known, MAX_UNFINISHED_KNOWN)
-        network = self._network_of[link] = network_of(host)
+        self._network_of[link] = network
         of_network = self._of_network.setdefault(network, {})
         of_network[link] = self._unfinished[link] = now
         return _oldest_beyond(of_network, MAX_UNFINISHED_OF_NETWORK) or _oldest_beyond(self._unfinished, MAX_UNFINISHED)

@@ -34,7 +34,6 @@ _STRANGER_FRAMES = 1024
 
 class Incoming:
     __slots__ = (
-        "_emit",
         "_opener",
         "_outgoing",
         "_profile",
@@ -43,6 +42,7 @@ class Incoming:
         "_stranger_window_bytes",
         "_streams",
         "close_frame",
+        "emit",
         "peer_reset_token",
         "response",
     )
@@ -53,7 +53,7 @@ class Incoming:
         self._profile = profile
         self._received = received
         self._outgoing = outgoing
-        self._emit = emit
+        self.emit = emit
         self._opener: Opener | None = None
         self._streams: dict[Channel, ReceiveStream] = {}
         self._stranger_window_bytes = profile.stranger_window_bytes
@@ -119,7 +119,7 @@ class Incoming:
         stream = self._streams.get(channel)
         if stream is None:
             stream = self._open_stream(channel)
-        emit = self._emit
+        emit = self.emit
         for message in stream.receive(frame.offset, frame.data):
             emit(MessageReceived(channel, message))
         limit = stream.take_limit()
@@ -150,7 +150,7 @@ class Incoming:
     def _on_other(self, frame: Frame) -> None:
         match frame:
             case DatagramFrame(channel, data):
-                self._emit(MessageReceived(channel, data))
+                self.emit(MessageReceived(channel, data))
             case MaxDataFrame(channel, limit):
                 stream = self._outgoing.outbox.stream(channel)
                 stream.limit = max(stream.limit, limit)

@@ -130,6 +130,10 @@ class Link:
         self._goodbyes_missed = 0
         self._linger_until = 0.0
 
+    def let_go(self) -> None:
+        """It is over, and its endpoint has forgotten it. Its parts hold it no longer: its memory is free at once."""
+        self._emit_own = self._outgoing.emit = self._incoming.emit = _tell_nobody
+
     def _enter(self, state: LinkState) -> None:
         assert state in _MAY_FOLLOW[self.state], f"{self.state} -> {state}"
         self.state = state
@@ -447,3 +451,7 @@ class Link:
             assert self._handshake is not None
             return self._handshake.next_deadline()
         return self._linger_until if self.state is LinkState.CLOSING else None
+
+
+def _tell_nobody(_event: LinkEvent) -> None:
+    pass

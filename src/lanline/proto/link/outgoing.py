@@ -34,7 +34,6 @@ _MUCH_PACKETS = 8
 class Outgoing:
     __slots__ = (
         "_congestion",
-        "_emit",
         "_is_searching",
         "_limit_frames",
         "_mtu",
@@ -46,6 +45,7 @@ class Outgoing:
         "_received",
         "_remote_id",
         "_sealer",
+        "emit",
         "outbox",
         "recovery",
         "response",
@@ -54,7 +54,7 @@ class Outgoing:
     def __init__(self, profile: LinkProfile, received: ReceivedPackets, emit: Callable[[LinkEvent], None]) -> None:
         self._profile = profile
         self._received = received
-        self._emit = emit
+        self.emit = emit
         self.outbox = Outbox(profile)
         self.recovery = Recovery(profile, profile.initial_rtt_s)
         self._congestion = self._fresh_congestion()
@@ -322,9 +322,9 @@ class Outgoing:
         for stream in self.outbox.streams:
             through = stream.take_delivered()
             if through is not None:
-                self._emit(MessagesDelivered(stream.channel, through))
+                self.emit(MessagesDelivered(stream.channel, through))
             if stream.take_drained(self._profile.send_buffer_bytes):
-                self._emit(SendBufferDrained(stream.channel))
+                self.emit(SendBufferDrained(stream.channel))
 
     def _on_lost(self, lost: list[SentPacket], now: float) -> None:
         for packet in lost:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from collections import deque
 from collections.abc import Callable, Generator
-from enum import Enum
 from typing import TypeAlias
 
 from lanline.errors import LanlineError, MailDeferred, MailInterrupted, MailProblem, MailRefused, ProtocolViolation
@@ -17,6 +16,7 @@ from lanline.model.mail.message import Envelope
 from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp.events import (
+    MOVES,
     Closed,
     ConnectionBroke,
     ContentRequested,
@@ -27,6 +27,7 @@ from lanline.proto.smtp.events import (
     Opened,
     Patience,
     SignedIn,
+    State,
     TlsRequested,
 )
 from lanline.proto.smtp.offer import Offer, offer_of
@@ -38,23 +39,6 @@ _GOODBYE_S = 5.0
 _INTERRUPTED_S = 3.0
 """After Ctrl+C past the final dot: a moment for the reply, which turns 'nobody knows' into an answer."""
 
-
-class State(Enum):
-    READY = "ready"
-    WAITING = "waiting for a reply"
-    TLS = "waiting for TLS"
-    CONTENT = "taking the message"
-    CLOSED = "closed"
-
-
-_MOVES = {
-    State.READY: {State.WAITING, State.CLOSED},
-    State.WAITING: {State.READY, State.TLS, State.CONTENT, State.CLOSED},
-    State.TLS: {State.WAITING, State.CLOSED},
-    State.CONTENT: {State.WAITING, State.CLOSED},
-    State.CLOSED: set[State](),
-}
-
 _Steps: TypeAlias = Generator[None, Reply | None, None]
 _Asked: TypeAlias = Generator[None, Reply | None, Reply]
 
@@ -63,10 +47,7 @@ class SmtpClient:
     def __init__(
         self, server: Server, patience: Patience, transcript: Transcript, entropy: Callable[[int], bytes]
     ) -> None:
-        self._server = server
-        self._patience = patience
-        self._transcript = transcript
-        self._entropy = entropy
+        self._server, self._patience, self._transcript, self._entropy = server, patience, transcript, entropy
         self._parser = ReplyParser()
         self._stuffing = Stuffing()
         self._out = bytearray()
@@ -120,7 +101,6 @@ class SmtpClient:
         self._begin(self._quitting(), now)
 
     def interrupt(self, now: float) -> None:
-        """The person wants it to end."""
         if self._is_complete:
             self._interrupted = True
             self._deadline = min(now + _INTERRUPTED_S, self._deadline or now)
@@ -155,12 +135,10 @@ class SmtpClient:
             return
         if self._is_complete:
             self._fail(self._uncertain("you interrupted it" if self._interrupted else "no answer came in time"))
-        elif self._stage is Stage.GREETING:
-            self._put_off("does not answer; it may be down, or a firewall is in the way.")
-        else:
-            self._put_off(f"did not answer in time at {self._stage.value}.")
-
-    def _put_off(self, why: str) -> None:
+            return
+        why = f"did not answer in time at {self._stage.value}."
+        if self._stage is Stage.GREETING:
+            why = "does not answer; it may be down, or a firewall is in the way."
         self._fail(MailDeferred(f"{self._server} {why} Nothing was sent; try again later."))
 
     # What goes out
@@ -211,9 +189,8 @@ class SmtpClient:
         steps, said_count = answers(way, who, self._server, self._entropy), 1
         command, first = f"AUTH {way.value.upper()}", next(steps)
         secret = "" if first is None else self._encoded(first) or "="
-        reply = yield from self._ask(
-            Stage.AUTH, f"{command} {secret}".strip(), f"{command} {MASK if secret else ''}".strip()
-        )
+        shown = f"{command} {MASK if secret else ''}".strip()
+        reply = yield from self._ask(Stage.AUTH, f"{command} {secret}".strip(), shown)
         while reply.code == 334:
             try:
                 said = steps.send(decoded(reply.text.encode()))
@@ -286,7 +263,7 @@ class SmtpClient:
 
     def _quitting(self) -> _Steps:
         yield from self._ask(Stage.QUIT, "QUIT")
-        self._move(State.CLOSED)
+        self.abandon()
         self._end(Closed())
 
     # Saying, hearing, and what either may lead to
@@ -419,5 +396,5 @@ class SmtpClient:
         self._events.append(event)
 
     def _move(self, state: State) -> None:
-        assert state is self.state or state in _MOVES[self.state], (self.state, state)
+        assert state is self.state or state in MOVES[self.state], (self.state, state)
         self.state = state

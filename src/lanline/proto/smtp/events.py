@@ -1,7 +1,8 @@
-"""What a dialogue and its driver tell each other: how long to wait, what happened, and the problems that end it."""
+"""What a dialogue and its driver tell each other: how long to wait, where it is, what happened, what ends it."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TypeAlias
 
 import msgspec
@@ -20,6 +21,23 @@ class Patience(msgspec.Struct, frozen=True):
 
     reply_s: float = 60.0
     last_reply_s: float = 600.0
+
+
+class State(Enum):
+    READY = "ready"
+    WAITING = "waiting for a reply"
+    TLS = "waiting for TLS"
+    CONTENT = "taking the message"
+    CLOSED = "closed"
+
+
+MOVES = {
+    State.READY: {State.WAITING, State.CLOSED},
+    State.WAITING: {State.READY, State.TLS, State.CONTENT, State.CLOSED},
+    State.TLS: {State.WAITING, State.CLOSED},
+    State.CONTENT: {State.WAITING, State.CLOSED},
+    State.CLOSED: set[State](),
+}
 
 
 class TlsRequested(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ import msgspec
 from lanline.errors import MailInterrupted, MailProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.client import SmtpClient, State
+from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.events import (
     ConnectionBroke,
     ContentRequested,
@@ -31,6 +31,7 @@ from lanline.proto.smtp.events import (
     Event,
     Failed,
     Patience,
+    State,
     TlsRequested,
 )
 from lanline.proto.smtp.offer import Offer

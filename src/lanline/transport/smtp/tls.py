@@ -49,8 +49,9 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         raise InvalidInput(f"The file {ca_file} of --ca-file does not exist.") from cause
     except ssl.SSLError as cause:
         raise InvalidInput(f"The file {ca_file} of --ca-file holds no certificate in PEM form.") from cause
-    except OSError as cause:
-        raise InvalidInput(f"The file {ca_file} of --ca-file cannot be read: {cause.strerror}.") from cause
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise InvalidInput(f"The file {ca_file} of --ca-file cannot be read: {reason}.") from cause
     if ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
         context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     return context

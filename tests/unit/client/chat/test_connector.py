@@ -134,6 +134,25 @@ def test_a_lost_link_is_called_anew() -> None:
     play(work)
 
 
+def test_a_pause_is_cut_short_when_somebody_waits_and_the_next_one_is_short_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 2 * LIMIT_S)
+    monkeypatch.setattr(module, "MAX_PAUSE_S", 4 * LIMIT_S)
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp += [AddressUnavailable("Unknown host."), AddressUnavailable("Unknown host."), MetLink()]
+        for count in (1, 2):
+            await scene.until(lambda count=count: scene.connector.failed_calls == count)
+            await asyncio.sleep(0)
+            scene.connector.hurry()
+        await scene.signed_in(1)
+        pauses = [event.next_try_s for event in scene.told if isinstance(event, events.CallFailed)]
+        assert all(pause_s <= 2 * LIMIT_S for pause_s in pauses)
+
+    play(work)
+
+
 def test_a_server_that_is_full_is_called_again_later_each_time() -> None:
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
         scene.network.udp += [MetLink(), MetLink(), MetLink()]

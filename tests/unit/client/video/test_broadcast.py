@@ -33,7 +33,7 @@ class Reel:
         self.given = 0
 
     def read(self) -> Picture | None:
-        assert self.let.acquire(timeout=20)
+        assert self.let.acquire(timeout=60)
         self.given += 1
         picture = Picture(np.full((720, 640), self.given % 256, np.uint8), Layout.YUV, self.given * 20_000)
         return None if self.is_over else picture

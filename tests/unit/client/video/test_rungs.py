@@ -15,7 +15,7 @@ from lanline.media.api import Codec, EncodedFrame, Layout, Picture, Size
 from lanline.media.codecs.moving import check_size
 from lanline.proto.media.outgoingstream import StreamPlan
 
-LIMIT_S = 20
+LIMIT_S = 60
 THIN, *PLANS = plan_rungs(Codec.H264, Size(640, 480), 30.0)
 takes_av1 = partial(check_size, Codec.AV1, 60, fps=20.0)
 EVERY_US = 50_000

@@ -16,7 +16,7 @@ from lanline.errors import LinkError
 from lanline.media.api import Codec, EncodedFrame, Samples, Sound
 from lanline.media.sinks.blankspeaker import BlankSpeaker
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 def frame(codec: Codec = Codec.JPEG) -> EncodedFrame:

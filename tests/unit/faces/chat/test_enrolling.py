@@ -7,8 +7,10 @@ import pytest
 
 from lanline.errors import AddressUnavailable, InvalidInput, LanlineError, RefusalCode, RequestRefused
 from lanline.faces.chat.enrolling import Answers, Enrolling
+from lanline.model.invites import InviteLink
 
 TAKEN = RequestRefused(RefusalCode.NAME_TAKEN, "ana is taken; give its password or choose another name.")
+INVITE = str(InviteLink("ship", 5265, bytes(32), bytes(16)))
 AGAIN = ("The same again", "long enough")
 USED_UP = RequestRefused(RefusalCode.INVITE_UNUSABLE, "The invite is used up.")
 
@@ -73,6 +75,39 @@ def test_server_name_and_password_are_asked_for() -> None:
 def test_what_is_known_is_not_asked() -> None:
     person = Person(("Nickname", "ana"))
     assert person.enrols(Answers(server="ship", password="long secret"))
+
+
+def test_by_an_invite_only_the_name_is_asked_for() -> None:
+    person = Person(("Nickname", "ana"))
+    assert person.enrols(Answers(server=INVITE))
+    assert person.joins == [(INVITE, "ana", "")]
+
+
+@pytest.mark.parametrize("problem", [TAKEN, USED_UP])
+def test_whom_an_invite_does_not_let_in_may_have_the_account_already(problem: LanlineError) -> None:
+    person = Person(("Nickname", "ana"), ("The password of ana", "long enough"), outcomes=(problem, None))
+    assert person.enrols(Answers(server=INVITE))
+    assert person.joins == [(INVITE, "ana", ""), (INVITE, "ana", "long enough")]
+    assert person.secrets == ["long enough"]
+
+
+def test_without_that_password_another_name_is_asked_for() -> None:
+    person = Person(
+        ("Nickname", "ana"),
+        ("The password of ana", ""),
+        ("Nickname", "bo"),
+        ("The password of bo", "a wrong one"),
+        ("Nickname", "cy"),
+        outcomes=(TAKEN, TAKEN, TAKEN, None),
+    )
+    assert person.enrols(Answers(server=INVITE))
+    assert person.joins[-1] == (INVITE, "cy", "")
+
+
+def test_giving_up_at_that_question_is_no_error() -> None:
+    assert not Person(("Nickname", "ana"), ("The password of ana", None), outcomes=(TAKEN,)).enrols(
+        Answers(server=INVITE)
+    )
 
 
 def test_nonsense_is_answered_and_asked_again() -> None:

@@ -9,7 +9,7 @@ from lanline.errors import MediaProblem
 from lanline.media.api import Layout, Picture, Size
 from lanline.media.sources.corner import Corner
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 class Plain:

@@ -52,6 +52,15 @@ def test_who_is_known_is_let_in_whatever_strangers_do() -> None:
     assert begin_many(target, MEMBER, 101.0) == 50
 
 
+def test_a_member_with_many_addresses_has_the_limit_of_one_network() -> None:
+    target = limits()
+    line = [f"2001:db8::{number:x}" for number in range(1, 30)]
+    for host in line:
+        target.remember(host)
+    assert target.is_known("2001:db8::ffff")
+    assert sum(begin_many(target, host, 100.0, 10) for host in line) == 125
+
+
 def test_places_are_limited_and_the_oldest_goes_when_it_has_had_its_time() -> None:
     target = limits()
     for number in range(MAX_UNFINISHED_OF_NETWORK):

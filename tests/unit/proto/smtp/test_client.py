@@ -10,7 +10,7 @@ import pytest
 from lanline.errors import LanlineError, MailDeferred, MailInterrupted, MailProblem, MailRefused
 from lanline.model.mail.message import Envelope
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.client import SmtpClient, State
+from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.events import (
     ContentRequested,
     Delivered,
@@ -19,6 +19,7 @@ from lanline.proto.smtp.events import (
     Opened,
     Patience,
     SignedIn,
+    State,
     TlsRequested,
 )
 from lanline.proto.smtp.transcript import Transcript
@@ -84,6 +85,46 @@ def test_a_message_is_announced_stuffed_and_ended_as_the_rfc_has_it() -> None:
     assert isinstance(delivered, Delivered)
     assert delivered.accepted == ("bob@x.org",)
     assert talk.client.state is State.READY
+
+
+def in_one_go() -> Talk:
+    talk = Talk()
+    talk.client.open("me", 0)
+    talk.hear(b"220 m\r\n", b"250-m\r\n250 PIPELINING\r\n")
+    talk.client.next_event()
+    talk.client.send_message(ENVELOPE, 100, 0)
+    assert talk.hear() == [b"MAIL FROM:<ann@x.org>", b"RCPT TO:<bob@x.org>", b"RCPT TO:<eve@x.org>"]
+    return talk
+
+
+def test_sender_and_recipients_go_in_one_piece_where_the_server_can() -> None:
+    talk = in_one_go()
+    assert talk.hear(b"250 ok\r\n250 ok\r\n", b"550 no\r\n") == [b"DATA"]
+    talk.hear(b"354 go\r\n")
+    assert talk.client.next_event() == ContentRequested(("bob@x.org",))
+
+
+def test_a_sender_that_is_refused_in_one_piece_leaves_no_reply_behind() -> None:
+    talk = in_one_go()
+    assert talk.hear(b"450 later\r\n", b"503 MAIL first\r\n", b"503 MAIL first\r\n") == []
+    assert "the sender" in str(talk.problem())
+    talk.client.send_message(ENVELOPE, 100, 0)
+    assert talk.hear(b"250 reset\r\n")[:2] == [b"RSET", b"MAIL FROM:<ann@x.org>"]
+
+
+@pytest.mark.parametrize("replies", [b"421 bye\r\n", b"250 ok\r\n421 bye\r\n", b"250 ok\r\n250 ok\r\n421 bye\r\n"])
+def test_a_server_that_leaves_in_the_middle_of_one_piece_is_not_waited_for(replies: bytes) -> None:
+    talk = in_one_go()
+    talk.hear(replies)
+    assert isinstance(talk.problem(), MailDeferred)
+    assert not talk.client.is_open
+
+
+@pytest.mark.parametrize("replies", [b"250 ok\r\n" * 4, b"250 ok\r\n" * 3 + b"354 go\r\n"])
+def test_more_replies_than_lines_are_no_yes(replies: bytes) -> None:
+    talk = in_one_go()
+    assert talk.hear(replies) == []
+    assert "does not speak SMTP" in str(talk.problem())
 
 
 def test_replies_come_in_pieces_of_any_size() -> None:

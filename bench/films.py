@@ -1,0 +1,273 @@
+"""Films on demand: over narrow, changing and lossy ways, next to FFmpeg playing HLS; and what chat notices of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatcrowds.lanline import keys_path
+from chatservers import Place
+from chatservers.lanline import prepared, serving_prepared
+from child import child
+from impairment import Impairment
+from lanline.crypto.identity import Identity
+from network import Network, ip_network, why_no_ip_network
+from section import Options, Section, percentile, table
+
+NAME = "films"
+RATES_KBIT = {240: 350, 720: 2_000, 1440: 6_000}
+SIZES = {240: "426x240", 720: "1280x720", 1440: "2560x1440"}
+SECONDS, QUICK_SECONDS = 48, 20
+DELAY_S = 0.02
+QUEUE_BYTES = 64 * 1024
+INTERVAL_S = 0.02
+LTE_MBIT = (
+    5.1,
+    3.9,
+    2.8,
+    4.4,
+    7.5,
+    9.2,
+    6.0,
+    3.1,
+    1.6,
+    1.1,
+    2.2,
+    4.8,
+    8.3,
+    10.5,
+    7.7,
+    4.0,
+    2.5,
+    1.9,
+    3.6,
+    6.6,
+    9.8,
+    8.1,
+    5.2,
+    2.7,
+)
+"""One each two seconds: of a telephone on the road, drawn once."""
+LIMIT_S = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    title: str
+    impairment: Impairment
+    steps: Sequence[tuple[float, float]] = ()
+    """From when on how many Mbit/s."""
+
+
+def ways(seconds: float) -> list[Way]:
+    narrow = Impairment(DELAY_S, rate_bps=8e6, queue_bytes=QUEUE_BYTES)
+    lossy = Impairment(DELAY_S, loss=0.05, rate_bps=8e6, queue_bytes=QUEUE_BYTES)
+    third = seconds / 3
+    return [
+        Way("8 to 2 to 8 Mbit/s", narrow, ((third, 2.0), (2 * third, 8.0))),
+        Way("LTE", narrow, tuple((2.0 * number, rate) for number, rate in enumerate(LTE_MBIT))),
+        Way("8 Mbit/s, 5 % loss", lossy),
+    ]
+
+
+async def measure(options: Options) -> Section:
+    seconds = QUICK_SECONDS if options.quick else SECONDS
+    missing = why_no_ip_network() or (None if shutil.which("ffmpeg") else "needs ffmpeg")
+    if missing:
+        return Section(NAME, "Films", missing, (), {})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = prepared(folder, 2)
+        make_films(data / "videos", seconds)
+        make_hls(data / "videos", folder / "hls")
+        played = {way.title: await _played(way, folder, data, options.seed) for way in ways(seconds)}
+        asked = {title: await _asked(folder, data, title == "WebSocket", options) for title in ("UDP", "WebSocket")}
+    return Section(
+        name=NAME,
+        title="Films",
+        setting=(
+            f"A film of {seconds} seconds at {', '.join(f'{kbit / 1e3:g}' for kbit in RATES_KBIT.values())} Mbit/s "
+            f"(240p, 720p, 1440p), key frames each 2 s. Server and member in two network namespaces, "
+            f"{DELAY_S * 2e3:.0f} ms round trip, a queue of {QUEUE_BYTES // 1024} KiB. Ours is the player that people "
+            "use, without decoder and screen. FFmpeg reads the same film as HLS from Python's HTTP server, as fast as "
+            "it comes and as far ahead as it can, in the variant that it chooses itself, the best; what that means for "
+            "a viewer is computed from when each second arrived. Mean lines counts waiting as none. Chat: a small "
+            f"question on the member's own link each {INTERVAL_S * 1e3:.0f} ms, alone and while the 1440p film fills "
+            "8 Mbit/s."
+        ),
+        tables=(
+            table(
+                ["start s / waiting s / mean lines / changes", "ours, UDP", "ours, WebSocket", "FFmpeg, HLS"],
+                [[title, *map(_played_text, cells.values())] for title, cells in played.items()],
+            ),
+            table(
+                ["ms: p50 / p99", "idle", "a film fills the link", "p99, ratio"],
+                [[title, *_asked_texts(cells)] for title, cells in asked.items()],
+            ),
+        ),
+        figures={"played": played, "asked": asked},
+    )
+
+
+# Playing.
+
+
+async def _played(way: Way, folder: Path, data: Path, seed: int) -> dict[str, Any]:
+    return {
+        "UDP": await _ours(way, folder, data, seed, websocket=False),
+        "WebSocket": await _ours(way, folder, data, seed, websocket=True),
+        "HLS": await _hls(way, folder / "hls", seed),
+    }
+
+
+async def _ours(way: Way, folder: Path, data: Path, seed: int, *, websocket: bool) -> dict[str, Any]:
+    async with ip_network(way.impairment, seed) as network:
+        place = Place(*network.listen_at, network.receiver_prefix)
+        with serving_prepared(data, place):
+            return await _member(network, folder, data, way, {"does": "play", "film": "bench", "websocket": websocket})
+
+
+async def _member(network: Network, folder: Path, data: Path, way: Way, wanted: dict[str, Any]) -> dict[str, Any]:
+    host, port = network.connect_to
+    fingerprint = Identity.from_pem((data / "identity.pem").read_bytes()).fingerprint.hex()
+    told = {"host": host, "port": port, "fingerprint": fingerprint, "key": str(keys_path(folder, 0))} | wanted
+    async with child("filmmember.py", [json.dumps(told)], network.sender_prefix) as member:
+        await member.expect("ready", LIMIT_S)
+        network.begin_loss()
+        steps = asyncio.create_task(_steps(network, way))
+        try:
+            member.tell("go")
+            return await member.next_line(LIMIT_S)
+        finally:
+            steps.cancel()
+
+
+async def _steps(network: Network, way: Way) -> None:
+    began_at = time.monotonic()
+    for at_s, mbit in way.steps:
+        await asyncio.sleep(max(0.0, began_at + at_s - time.monotonic()))
+        assert network.proxy is not None
+        network.proxy.tell(f"rate={mbit}")
+
+
+async def _hls(way: Way, folder: Path, seed: int) -> dict[str, Any]:
+    async with ip_network(way.impairment, seed) as network:
+        host, port = network.listen_at
+        serve = [sys.executable, "-m", "http.server", "--bind", host, str(port), "-d", str(folder)]
+        web = await asyncio.create_subprocess_exec(
+            *network.receiver_prefix, *serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            await asyncio.sleep(1.0)
+            network.begin_loss()
+            steps = asyncio.create_task(_steps(network, way))
+            arrived = await _read_by_ffmpeg(network, f"http://{host}:{port}/master.m3u8")
+            steps.cancel()
+        finally:
+            web.kill()
+            await web.wait()
+    return _watched(arrived)
+
+
+async def _read_by_ffmpeg(network: Network, address: str) -> list[tuple[float, float]]:
+    """Until when the film was there, at each moment."""
+    began_at, arrived = time.monotonic(), []
+    reads = ["ffmpeg", "-v", "error", "-stats_period", "0.05", "-i", address, "-map", "0:v:0?", "-map", "0:a:0?"]
+    command = [*network.sender_prefix, *reads, "-c", "copy", "-f", "null", "-progress", "pipe:1", "-"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async for line in process.stdout:
+        name, _, value = line.decode().strip().partition("=")
+        if name == "out_time_us" and value.lstrip("-").isdecimal():
+            arrived.append((time.monotonic() - began_at, int(value) / 1e6))
+    await process.wait()
+    return arrived
+
+
+def _watched(arrived: list[tuple[float, float]]) -> dict[str, Any]:
+    """As somebody would see it who begins with half a second and goes on, after each stop, with two."""
+    position_s = stalled_s = 0.0
+    start_s: float | None = None
+    runs = False
+    before_s, ends_s = 0.0, arrived[-1][1]
+    for at_s, here_s in arrived:
+        if runs:
+            moved_s = min(at_s - before_s, here_s - position_s)
+            stalled_s += at_s - before_s - moved_s
+            position_s += moved_s
+            runs = here_s - position_s > 0.02 or here_s >= ends_s - 0.1
+        elif start_s is not None:
+            stalled_s += at_s - before_s
+        if not runs and here_s - position_s >= (0.5 if start_s is None else 2.0):
+            runs, start_s = True, at_s if start_s is None else start_s
+        before_s = at_s
+    lines = max(SIZES)
+    return {
+        "start_s": start_s, "stalled_s": stalled_s, "mean_lines": lines * ends_s / (ends_s + stalled_s), "switches": 0
+    }  # fmt: skip
+
+
+def _played_text(cell: dict[str, Any]) -> str:
+    return f"{cell['start_s']:.2f} / {cell['stalled_s']:.1f} / {cell['mean_lines']:.0f} / {cell['switches']}"
+
+
+# Chat meanwhile.
+
+
+async def _asked(folder: Path, data: Path, websocket: bool, options: Options) -> dict[str, Any]:
+    seconds = 6.0 if options.quick else 15.0
+    way = Way("8 Mbit/s", Impairment(DELAY_S, rate_bps=8e6, queue_bytes=QUEUE_BYTES))
+    cells: dict[str, Any] = {}
+    for title, film in (("idle", None), ("film", "bench")):
+        async with ip_network(way.impairment, options.seed) as network:
+            with serving_prepared(data, Place(*network.listen_at, network.receiver_prefix)):
+                wanted = {"does": "words", "film": film, "seconds": seconds, "interval_s": INTERVAL_S}
+                told = await _member(network, folder, data, way, wanted | {"websocket": websocket})
+        waited = sorted(told["waited_ms"])
+        cells[title] = {
+            "p50_ms": percentile(waited, 0.5), "p99_ms": percentile(waited, 0.99), "carried_mbit": told["carried_mbit"]
+        }  # fmt: skip
+    return cells
+
+
+def _asked_texts(cells: dict[str, Any]) -> list[str]:
+    texts = [f"{cell['p50_ms']:.1f} / {cell['p99_ms']:.1f}" for cell in cells.values()]
+    texts[1] += f", at {cells['film']['carried_mbit']:.1f} Mbit/s"
+    return [*texts, f"{cells['film']['p99_ms'] / cells['idle']['p99_ms']:.2f}"]
+
+
+# Films.
+
+
+def make_films(folder: Path, seconds: float) -> None:
+    folder.mkdir(parents=True)
+    for lines, kbit in RATES_KBIT.items():
+        rate = f"{kbit}k"
+        picture = f"testsrc2=s={SIZES[lines]}:r=25,noise=alls=12:allf=t"
+        sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=f=440", "-t", str(seconds)]
+        looks = ["-c:v", "libx264", "-preset", "ultrafast", "-b:v", rate, "-maxrate", rate, "-bufsize", rate]
+        keys = ["-force_key_frames", "expr:gte(t,n_forced*2)", "-sc_threshold", "0", "-g", "1000"]
+        sounds = ["-c:a", "aac", "-b:a", "64k", "-movflags", "+faststart"]
+        command = ["ffmpeg", "-v", "error", *sources, *looks, *keys, *sounds, str(folder / f"bench_{lines}p.mp4")]
+        subprocess.run(command, check=True)
+
+
+def make_hls(films: Path, folder: Path) -> None:
+    folder.mkdir()
+    master = ["#EXTM3U"]
+    for lines, kbit in RATES_KBIT.items():
+        source = films / f"bench_{lines}p.mp4"
+        cut = ["-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", str(folder / f"{lines}.m3u8")]
+        command = ["ffmpeg", "-v", "error", "-i", str(source), *cut]
+        subprocess.run(command, check=True)
+        master += [f"#EXT-X-STREAM-INF:BANDWIDTH={kbit * 1100},RESOLUTION={SIZES[lines]}", f"{lines}.m3u8"]
+    (folder / "master.m3u8").write_text("\n".join(master) + "\n")

@@ -1,0 +1,154 @@
+"""A hostile server, a thief of its disk, and a hostile member against real devices: defeated, or told to the person."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.client.sealing.member import Standing
+from lanline.client.sealing.words import Lacks
+from lanline.core.changes import OPERATOR
+from lanline.errors import RefusalCode
+from lanline.storage.api import Transaction
+from lanline.storage.sqlite.connection import FILE_NAME
+from lanline.wire.chat import entries, groups
+from unit.client.sealing.devices import Device, Town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path / "data")
+    yield made
+    made.close()
+
+
+def came(town: Town, name: str, by: Device) -> Device:
+    device = Device(town, name, town.link(by))
+    town.pass_time(0.2)
+    return device
+
+
+def change(town: Town, sql: str, *values: object) -> None:
+    """By whoever rules the server's disk."""
+
+    def work(transaction: Transaction) -> None:
+        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
+
+    assert town.house.engine.transact([work]) == [None]
+
+
+def test_a_stolen_disk_holds_no_words_no_secrets_and_no_link(town: Town, tmp_path: Path) -> None:
+    ana = town.founder()
+    token = town.link(ana)
+    ben = Device(town, "ben", token)
+    town.pass_time(0.2)
+    ana.say("the harbour at midnight")
+    assert ben.texts() == ["the harbour at midnight"]
+    epochs = list(ana.member.copy.secrets.values())
+    seeds = list(ana.member._context.seeds.values())
+    secrets = [b"harbour", token, token[:16], ana.keys.device_secret, *epochs, *seeds]
+    recovery = ana.member.entering.recovery_words
+    assert recovery is not None
+    stolen = b"".join(path.read_bytes() for path in (tmp_path / "data").glob(f"{FILE_NAME}*"))
+    assert len(stolen) > 10_000
+    assert not [secret for secret in [*secrets, recovery] if secret in stolen]
+
+
+def test_a_ghost_on_the_server_reads_nothing(town: Town) -> None:
+    """The server makes an account of its own: it is in its tables, and not in the chain."""
+    ana = town.founder()
+    token = town.house.server.core.make_invite(OPERATOR)
+    town.house.settle()
+    ghost = Device(town, "ghost", token.result())
+    ana.say("among us")
+    town.pass_time(1.0)
+    assert ghost.epoch_id is None
+    assert ghost.member.standing is Standing.ASKS
+    assert ghost.words.open(ghost.lobby, ghost.heard()) == [Lacks.KEY]
+    assert list(ana.member.changes.requests) == [ghost.account]
+
+
+def test_fork_of_chain_stops_sealing(town: Town) -> None:
+    ana = town.founder()
+    assert ana.words.seal(ana.lobby, bytes(16), b"before") is not None
+    chain = ana.member.copy.chain
+    shown = groups.GroupIs(0, ana.member._context.log, ana.member.copy.sequence, chain.height, b"x" * 32)
+    ana.disconnect()
+    ana.connect()
+    ana.member.on_group(shown)
+    assert "older state" in ana.member.problem
+    assert ana.words.seal(ana.lobby, bytes(16), b"after") is None
+
+
+def test_an_entry_that_does_not_hold_is_told_and_nothing_is_sealed(town: Town) -> None:
+    ana = town.founder()
+    copy = ana.member.copy
+    forged = entries.LogEntry(copy.sequence + 1, bytes(16), 1, 1, 0, "key/1", b"forged")
+    ana.member.on_entries(entries.Entries(ana.member._context.log, (forged,)))
+    assert "does not hold" in ana.member.problem
+    assert ana.words.seal(ana.lobby, bytes(16), b"after") is None
+
+
+def test_who_ended_once_is_never_sealed_to_again(town: Town, tmp_path: Path) -> None:
+    """The server is put back to a state from before a removal: by what it shows, the removed reads again."""
+    ana = town.founder()
+    eve = came(town, "eve", ana)
+    ana.disconnect()
+    eve.disconnect()
+    town.house.stop()
+    before = tmp_path / "before"
+    shutil.copytree(tmp_path / "data", before)
+    town.house.start()
+    town.house.clients.clear()
+    ana.connect()
+    town.pass_time(0.2)
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
+    ana.disconnect()
+    town.house.stop()
+    shutil.copytree(before, tmp_path / "data", dirs_exist_ok=True)
+    for suffix in ("-wal", "-shm"):
+        if not (before / f"{FILE_NAME}{suffix}").exists():
+            (tmp_path / "data" / f"{FILE_NAME}{suffix}").unlink(missing_ok=True)
+    town.house.start()
+    town.house.clients.clear()
+    for is_new in (False, True):
+        if is_new:  # even a program that has thrown away all that it could
+            ana.disconnect()
+            ana.history.database.read("DELETE FROM chain_items")
+            ana.history.database.read("DELETE FROM epoch_secrets")
+            ana.restart()
+        ana.connect()
+        town.pass_time(0.5)
+        assert ana.member.problem or ana.member.copy.is_behind
+        assert ana.words.seal(ana.lobby, bytes(16), b"not for eve") is None
+
+
+def test_garbage_box_for_one_is_mended(town: Town) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    ben.disconnect()
+    ben.history.database.read("DELETE FROM epoch_secrets")
+    change(town, "UPDATE boxes SET data = ? WHERE kind = 1 AND recipient = ?", b"garbage", ben.member.copy.account_id)
+    ben.restart()
+    ben.connect()
+    town.pass_time(0.5)
+    assert ben.epoch_id == ana.epoch_id
+
+
+def test_a_member_who_floods_wants_entries_and_boxes_is_slowed_and_the_others_talk_on(town: Town) -> None:
+    ana = town.founder()
+    ben, eve = (came(town, name, ana) for name in ("ben", "eve"))
+    assert eve.client is not None
+    client, scope = eve.client, eve.member.copy.chain.group_id
+    codes = set()
+    for number in range(200):
+        want = groups.WantBoxes(client.number(), eve.member._context.log, scope, (number.to_bytes(16, "big"),))
+        client.say(want)
+        answer = client.answer(want.request)
+        codes.add(getattr(answer, "known_code", None))
+    assert RefusalCode.SLOW_DOWN in codes
+    ana.say("we talk on")
+    assert ben.texts() == ["we talk on"]
