@@ -37,6 +37,8 @@ class RungAssignment:
         self._resting: dict[Viewer, Subscription] = {}
         self._wanted: frozenset[int] = frozenset()
         self._key_asked_at: dict[int, float] = {}
+        self._standing: set[int] = set()
+        """Rungs whose picture does not change: no frame comes but those that are asked for."""
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -89,6 +91,14 @@ class RungAssignment:
             self._wanted = wanted
             self._tell(RungsWanted(wanted))
 
+    def stand(self, rung: int, now: float) -> None:
+        self._standing.add(rung)
+        if self._waiting[rung]:
+            self.need_key(rung, now)
+
+    def move(self, rung: int) -> None:
+        self._standing.discard(rung)
+
     # Key frames.
 
     def need_key(self, rung: int, now: float) -> None:
@@ -97,6 +107,8 @@ class RungAssignment:
             self._tell(KeyFrameNeeded(rung))
 
     def may_ask_for_key(self, rung: int, now: float) -> bool:
+        if self._is_intra_only[rung] and rung not in self._standing:
+            return False  # the next frame is one
         return now >= self._key_asked_at.get(rung, -1.0) + _KEY_FRAMES_APART_S
 
     def _key_owed_at(self, rung: int) -> float:

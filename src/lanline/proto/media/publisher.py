@@ -275,6 +275,7 @@ class Publisher:
         if rung != frame.rung:
             frame = msgspec.structs.replace(frame, rung=rung)
         stream.chunks_of(frame)  # or nobody is let in by it
+        assignment.move(rung)
         if frame.is_key or frame.codec.is_intra_only:
             assignment.begin_with_key(rung)
         watchers = assignment.watchers(rung)
@@ -325,6 +326,7 @@ class Publisher:
         time; who is on trial is sent an earlier frame once more, for there is no other.
         """
         assignment, stream, rung = self._place_of(rung)
+        assignment.stand(rung, now)
         watchers = assignment.watchers(rung)
         still = stream.still(captured_at_us, now)
         if still is not None:

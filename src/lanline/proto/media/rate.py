@@ -84,9 +84,9 @@ class _Queue:
         return self._recent[-1] <= self._bound_s or max(self._recent) - min(self._recent) <= self._rise_s
 
     @property
-    def has_grown(self) -> bool:
-        """Of late, whatever jitter there is. What was there before says that the path has become longer."""
-        return bool(self._recent) and self._recent[-1] - min(self._recent) > _QUEUE_S
+    def is_there(self) -> bool:
+        """Whatever jitter there is."""
+        return bool(self._recent) and self._recent[-1] > _QUEUE_S
 
     def is_full(self, queue_s: float, lost: int, patience: float) -> bool:
         """It has grown within the last few reports and gets no shorter, or stands there, full. `patience` is under 1
@@ -305,7 +305,7 @@ class RateChoice:
         usual, rates = 1.0 - self._loss.rate, self._trial_rates
         is_stuck = len(rates) == _REPORTS_UNDER_WAY and received < _LEAST_ARRIVING_SHARE * rates[0] * usual
         # With a queue besides, it is certain sooner.
-        if self._queue.has_grown and len(rates) >= _REPORTS_WITH_QUEUE:
+        if self._queue.is_there and len(rates) >= _REPORTS_WITH_QUEUE:
             is_stuck = is_stuck or received < _LEAST_SHARE_WITH_QUEUE * rates[-_REPORTS_WITH_QUEUE] * usual
         rates.append(self.trial_bits_per_s)
         return is_stuck
