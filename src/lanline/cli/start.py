@@ -27,6 +27,7 @@ from lanline.wholefile import replace_whole
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
+    from lanline.client.joining import Joined
     from lanline.model.invites import InviteLink
     from lanline.server.datafolder import DataFolder
 
@@ -39,6 +40,7 @@ _LEAST_LEFT_MS = 24 * 3600 * 1000
 _OWN_LIVES_S = 3600
 _OTHER_IS_READY_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.2
+_FOUNDED_WITHIN_S = 30.0
 
 
 def start(
@@ -227,7 +229,8 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     """Makes the account where this home is nobody yet, and shows the invite. Whether it made one."""
     is_new = not _has_joined(home)
     if is_new:
-        _join(home, _ask(folder, lambda client: _own_link(client, folder)), nick)
+        joined = _join(home, _ask(folder, lambda client: _own_link(client, folder)), nick)
+        _show_group(folder, home, joined)
     others = _ask(folder, lambda client: _kept_link(client, folder)) or _new_others_link(folder, home)
     if is_new:
         from lanline.cli.qr import qr_code
@@ -240,8 +243,8 @@ def _enter(folder: DataFolder, home: Path, nick: str) -> bool:
     return is_new
 
 
-def _join(home: Path, link: InviteLink, nick: str) -> None:
-    from lanline.client.joining import group_lines, join_server
+def _join(home: Path, link: InviteLink, nick: str) -> Joined:
+    from lanline.client.joining import join_server
 
     while True:
         try:
@@ -252,10 +255,24 @@ def _join(home: Path, link: InviteLink, nick: str) -> None:
             show_line(f"The name {nick} is taken on this server. Choose another one.")
             nick = _asked_name(None)
         else:
-            show_line("")
-            for line in group_lines(joined):
-                show_line(line)
+            return joined
+
+
+def _show_group(folder: DataFolder, home: Path, joined: Joined) -> None:
+    """Whoever started in the same moment as the founder comes in by the founder's link, which is there in a moment."""
+    from lanline.client.joining import Group, expect_group, group_lines
+    from lanline.model.invites import MEMBERS_TOKEN_BYTES
+
+    limit = time.monotonic() + (_FOUNDED_WITHIN_S if joined.group is Group.ASKS else 0.0)
+    while time.monotonic() < limit:
+        kept = _ask(folder, lambda client: _kept_link(client, folder))
+        if kept is not None and len(kept.token) == MEMBERS_TOKEN_BYTES:
+            expect_group(home, kept.token)
             return
+        time.sleep(_LOOK_EVERY_S)
+    show_line("")
+    for line in group_lines(joined):
+        show_line(line)
 
 
 # Invites, and what is asked as the operator, whose key lies in the server's folder.

@@ -166,6 +166,13 @@ _GROUPS = {
 }
 
 
+def expect_group(folder: Path, token: bytes) -> None:
+    """A home that has joined the server comes into its group by a member's link: its node does it, when it runs."""
+    store = Keystore.open(folder, os.urandom)
+    store.invite = token
+    store.save()
+
+
 def group_lines(joined: Joined) -> list[str]:
     """What the person is told of the group, once: nothing keeps the words of a recovery key."""
     from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
