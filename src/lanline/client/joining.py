@@ -171,7 +171,7 @@ def group_lines(joined: Joined) -> list[str]:
     from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime
 
     if joined.recovery is not None:
-        why = "Write these words down. If this device is lost, only they prove that you are you:"
+        why = "Write these words down. If this device is lost, only they prove who you are:"
         return [why, *in_lines(secret_words(joined.recovery))]
     if joined.request is not None:
         return [

@@ -274,10 +274,12 @@ def test_somebody_else_is_not_let_in(home: Path, run: Callable[..., Running], mo
     run()
     with monkeypatch.context() as strange:
         strange.setattr(process, "is_same_user", lambda _: False)
-        end = raw(home)
-        with contextlib.suppress(ConnectionResetError):
+        end = connected(home)
+        assert end is not None
+        end.settimeout(LIMIT_S)
+        with contextlib.closing(end), contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            end.sendall(encode(Hello(1, "0.1.0")))
             assert not end.recv(100)
-        end.close()
     end = raw(home)
     assert isinstance(next(values(end)), Welcome)
     end.close()
