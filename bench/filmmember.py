@@ -16,12 +16,11 @@ from typing import Any
 from lanline.client.chat import client as chatclient
 from lanline.client.chat.client import ChatClient
 from lanline.client.films.fetching import FilmFetch, open_film
-from lanline.client.node.films import FilmBytes, FilmCommand, FilmOpened, FilmResult, ReadFilm
+from lanline.client.node.films import FilmCommand, FilmOpened, FilmResult
 from lanline.client.node.filmservice import film_result
 from lanline.client.pin import KnownServer
 from lanline.client.view.values import NodeState
 from lanline.crypto.identity import Identity
-from lanline.model.films import MAX_PIECE_BYTES
 from lanline.proto.films.playing import Playing, State
 from lanline.transport.connection import Connection
 from lanline.transport.dialer import Dialer
@@ -102,7 +101,7 @@ async def main(wanted: dict[str, Any]) -> None:
         await client.wait_synchronized(SIGN_IN_S)
         say(event="ready")
         await (await commands()).readline()
-        await {"play": play, "words": words, "fetch": fetch}[wanted["does"]](client, wanted)
+        await {"play": play, "words": words}[wanted["does"]](client, wanted)
 
 
 async def play(client: ChatClient, wanted: dict[str, Any]) -> None:
@@ -139,20 +138,6 @@ async def words(client: ChatClient, wanted: dict[str, Any]) -> None:
         is_over = True
         await film
     say(event="asked", waited_ms=waited_ms, carried_mbit=carried)
-
-
-async def fetch(client: ChatClient, wanted: dict[str, Any]) -> None:
-    """So many plays of the film one after the other, as fast as it comes."""
-    face, total = Face(client), 0
-    for _ in range(wanted["times"]):
-        opened = await open_film(face, wanted["film"])
-        [quality] = [each for each in opened.plan.qualities if each.lines == wanted["lines"]]
-        for number, part in enumerate(quality.parts):
-            for offset in range(0, part.size_bytes, MAX_PIECE_BYTES):
-                piece = await face.ask(ReadFilm(opened.play, quality.lines, number, offset, MAX_PIECE_BYTES))
-                assert isinstance(piece, FilmBytes)
-                total += len(piece.data)
-    say(event="fetched", size_bytes=total)
 
 
 if __name__ == "__main__":
