@@ -57,13 +57,13 @@ clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Lanline needs Python 3.11 or newer; $(PYTHON) is not. Name another: make run PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null || \
 		{ echo "Python cannot make a virtual environment here. Debian: apt install python3-venv. Is the folder yours?" >&2; exit 1; }
 	@echo "Installing what Lanline needs, which takes about a minute …" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || \
-		{ echo "Not everything could be fetched. Is there a way to the package index? Then try again." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>$(VENV)/pip.log || \
+		{ echo "Not all that Lanline needs could be fetched: is there a way to the package index? $(VENV)/pip.log tells more." >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -21,7 +21,7 @@ def admit(
     json: JsonOption = False,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Let somebody into the group who waits to be let in, or show who does.
+    """Let somebody into the group, or show who waits.
 
     Who came by a link of the server's machine is on the server, and reads nothing
     until an admin of the group lets them in. Compare the words with those that

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from lanline.clock import Clock
 from lanline.core.changes import Actor
 from lanline.core.commands import not_an_admin
+from lanline.core.limits import Buckets
+from lanline.core.refusals import slow_down
 from lanline.errors import MediaProblem, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines
@@ -19,6 +21,8 @@ _SPACE_SETTING = "film space"
 _IDLE_S = 30.0
 """A play of which nothing was fetched for so long gives its place to another one of the same member."""
 _MOST_UPLOADS = 8
+_PIECES_PER_S, _PIECES_BURST = 2000.0, 4000
+"""Which one account may fetch: many times what players ask for."""
 
 
 class OpenFilm(Protocol):
@@ -80,6 +84,7 @@ class Films:
         """How large each is to become that was begun since the server was started."""
         self._plays: dict[int, _Play] = {}
         self._last_play = 0
+        self._pieces: Buckets[AccountId] = Buckets(_PIECES_PER_S, _PIECES_BURST)
         self.most_bytes = 0
         """Of all films together; 0: as much as the disk has."""
 
@@ -124,7 +129,9 @@ class Films:
         play = self._plays.get(number)
         if play is None or play.actor is not actor:
             raise RequestRefused(RefusalCode.NOT_FOUND, "The server does not know this play, or not any more.")
-        play.asked_at = self._clock.now()
+        play.asked_at = now = self._clock.now()
+        if wait_s := self._pieces.take(actor.account, now):
+            raise slow_down(wait_s)
         quality = next((each for each in play.film.plan.qualities if each.lines == lines), None)
         if quality is None or part >= len(quality.parts):
             raise RequestRefused(RefusalCode.INVALID, "The film has no such part.")

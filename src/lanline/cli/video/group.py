@@ -12,7 +12,7 @@ from lanline.cli.video.upload import upload
 from lanline.cli.video.watch import watch
 
 app = typer.Typer(
-    help="The films of your server; live video from one host to others: a camera, a screen, a file.",
+    help="Films of your server; live video between hosts.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

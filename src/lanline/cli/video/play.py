@@ -82,17 +82,22 @@ async def _play(
     open_speaker: Callable[[], Speaker],
     stats: bool,
 ) -> None:
+    import asyncio
+    from importlib import import_module
+
     from lanline.client.films.fetching import FilmFetch, open_film
-    from lanline.client.films.viewing import FilmViewing
     from lanline.client.node.face import Face
     from lanline.proto.films.playing import Playing
 
+    # Codecs take a while to load: meanwhile the film is on its way.
+    loading = asyncio.create_task(asyncio.to_thread(import_module, "lanline.client.films.viewing"))
     async with Face(node) as face:
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines)
         fetch = FilmFetch(face, opened, playing)
-        viewing = FilmViewing(fetch, playing, open_sink, open_speaker, began_at=began_at)
+        fetch.pump()
+        viewing = (await loading).FilmViewing(fetch, playing, open_sink, open_speaker, began_at=began_at)
         try:
             await viewing.run()
         finally:

@@ -107,12 +107,17 @@ class Seals:
 
     def is_known(self) -> bool:
         """Whether anything is sealed here can be said."""
-        return self.member is None or not self.asks or self.member.standing is not Standing.UNKNOWN
+        return (
+            self.member is None
+            or not self.asks
+            or self.member.knows_group
+            or self.member.standing is not Standing.UNKNOWN
+        )
 
     def is_sealed(self, shown: Conversation) -> bool:
         if self.member is None or not (shown.is_room and shown.access is Access.OPEN):
             return False
-        return self.member.copy.chain.height > 0
+        return self.member.knows_group
 
     def seal(self, shown: Conversation, entry_id: bytes, body: bytes) -> bytes | None:
         """None: not now; `when_changed` tells when to try again."""

@@ -61,7 +61,6 @@ class Entering:
         chain = self._context.copy.chain
         known = chain.invites.get(invite.id)
         if known is None or (chain.head_at(known.since) or b"")[:HEAD_BYTES] != token[INVITE_SECRET_BYTES:]:
-            self._give_invite_up()
             raise InviteUnusable(
                 "The link is not of this group, or the server shows another one than its maker saw. Nothing was joined."
             )

@@ -24,6 +24,7 @@ from lanline.wire.sealing.entries import Joins
 
 _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
+_FURTHER_DEVICE = "Your account is in the group by another device. A further one can read nothing that is sealed yet."
 
 
 class Standing(Enum):
@@ -44,6 +45,8 @@ class GroupMember:
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self._target = 0
+        self._is_told = False
+        """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
         self._flow: Ticket[None] | None = None
         self._running: Ticket[None] | None = None
@@ -57,12 +60,12 @@ class GroupMember:
         """Signed in."""
         self.end_link()
         self._context.person = person
-        self._start(self._ask_group())
+        self._go_on()
 
     def end_link(self) -> None:
         self._context.person = None
         self._context.log = self._target = 0
-        self._is_groupless = self._has_asked = False
+        self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
         if self._flow is not None:
             self._flow.cancel()
@@ -85,6 +88,18 @@ class GroupMember:
     def problem(self) -> str:
         """Why nothing is sealed; a sentence for the person. Empty: nothing is wrong."""
         return self.copy.problem or (PARTED if self.is_current and self.copy.is_behind else "")
+
+    @property
+    def knows_group(self) -> bool:
+        """There is one, or has been: by what this device has seen itself, or by what the server says. Then nothing is
+        said in plain any more, whatever the server says later.
+        """
+        keys = self._context.keys
+        return keys.group_id is not None or keys.invite is not None or self.copy.chain.height > 0 or self._has_log
+
+    @property
+    def _has_log(self) -> bool:
+        return self._is_told and not self._is_groupless
 
     @property
     def is_settled(self) -> bool:
@@ -120,6 +135,7 @@ class GroupMember:
 
     def on_group(self, message: wire.GroupIs) -> None:
         chain = self.copy.chain
+        self._is_told = True
         self._is_groupless = not message.log
         self.copy.is_parted = message.sequence < self.copy.sequence or (
             message.height <= chain.height and message.head != chain.head_at(message.height)
@@ -190,6 +206,8 @@ class GroupMember:
             self._start(steps)
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
+        if not self._is_told:
+            return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None
         if not self.is_current or self.problem:
@@ -200,6 +218,9 @@ class GroupMember:
         token = self._context.keys.invite
         if token is not None:
             return self.entering.join(person, token)
+        if person.name.encode() in self.copy.chain.names:
+            self.refusal = _FURTHER_DEVICE
+            return None
         if self.copy.chain.joins is Joins.ANYONE:
             return self.entering.enter(person, None)
         return None if self._has_asked else self._ask(person)

@@ -18,6 +18,8 @@ _FIRST_PIECE_BYTES = 8 * 1024
 _LEAST_PIECE_BYTES = 2 * 1024
 _PIECE_S = 0.008
 """A piece is what the way carries in so long."""
+_MOST_PIECES = 32
+"""Under way at once, about."""
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
 _ROUND_TRIP_KEPT_S = 30.0
@@ -27,8 +29,12 @@ _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.12, 3, 4
 _EPOCHS_LOOKED_AT = 3
 _SURELY_QUEUED = 2.6
 """So many round trips late is nothing that was merely lost once."""
+_EVEN_SHARE = 0.5
+"""Of a round trip: what waits in a queue waits about equally long, and what waits for a lost packet does not."""
 _GROWTH, _SHRINKAGE, _FAST_SHRINKAGE = 1.06, 0.82, 0.6
-_IDLE_GROWTH = 1.5
+_LOSSY_GROWTH, _IDLE_GROWTH = 1.2, 1.5
+_LOSSY_WAIT_SHARE = 0.6
+"""Where packets are lost, only what is later than this, each time, waits in a queue."""
 _DIFFERENCE = 0.06
 """Of two rates that are not the same."""
 
@@ -45,6 +51,7 @@ class _Epoch(msgspec.Struct, gc=False):
     pieces: int = 0
     size_bytes: int = 0
     least_trip_s: float = float("inf")
+    most_trip_s: float = 0.0
     trips_s: float = 0.0
     was_idle: bool = False
     was_full: bool = False
@@ -74,7 +81,8 @@ class Window:
     def piece_bytes(self) -> int:
         if not self.rate:
             return _FIRST_PIECE_BYTES
-        return max(_LEAST_PIECE_BYTES, min(MAX_PIECE_BYTES, int(self.rate * _PIECE_S), int(self.size_bytes / 2)))
+        wanted = max(self.rate * _PIECE_S, self.size_bytes / _MOST_PIECES)
+        return max(_LEAST_PIECE_BYTES, min(MAX_PIECE_BYTES, int(wanted), int(self.size_bytes / 2)))
 
     @property
     def has_room(self) -> bool:
@@ -100,6 +108,7 @@ class Window:
         trip_s = now - asked.at
         self._note_trip(trip_s, now)
         epoch.least_trip_s = min(epoch.least_trip_s, trip_s)
+        epoch.most_trip_s = max(epoch.most_trip_s, trip_s)
         epoch.trips_s += trip_s
         epoch.pieces += 1
         epoch.size_bytes += asked.size
@@ -129,9 +138,10 @@ class Window:
     def _judge(self, epoch: _Epoch, now: float) -> None:
         trip_s = self.round_trip_s
         self._lately.append(epoch.least_trip_s)
-        is_sure = self._is_starting or epoch.least_trip_s > _SURELY_QUEUED * trip_s
+        is_even = epoch.most_trip_s - epoch.least_trip_s < _EVEN_SHARE * trip_s
+        is_sure = self._is_starting or is_even or epoch.least_trip_s > _SURELY_QUEUED * trip_s
         waited_s = (epoch.least_trip_s if is_sure else min(self._lately)) - trip_s
-        is_waiting = waited_s > max(_LEAST_WAIT_S, _LEAST_WAIT_SHARE * trip_s)
+        is_waiting = waited_s > max(_LEAST_WAIT_S, (_LEAST_WAIT_SHARE if is_sure else _LOSSY_WAIT_SHARE) * trip_s)
         if epoch.was_idle:
             self._judge_burst(epoch, trip_s)
             return
@@ -146,9 +156,10 @@ class Window:
         else:  # on in the direction that helps
             self._is_growing = has_more if self._is_growing else has_less
         if self._is_growing:
-            self._set(self.size_bytes * _GROWTH)
+            self._set(self.size_bytes * (_GROWTH if is_even else _LOSSY_GROWTH))
         else:
-            self._set(max(self._carried, self.size_bytes * (_FAST_SHRINKAGE if waited_s > trip_s else _SHRINKAGE)))
+            is_much = is_sure and waited_s > trip_s
+            self._set(max(self._carried, self.size_bytes * (_FAST_SHRINKAGE if is_much else _SHRINKAGE)))
 
     def _judge_burst(self, epoch: _Epoch, trip_s: float) -> None:
         """What is fetched now and then finds an empty way, and its own last piece waits for the others."""

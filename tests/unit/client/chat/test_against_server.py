@@ -9,7 +9,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from lanline.client.view.values import Message, MessageState
+from lanline.crypto.groups.epochs import room_key_of
+from lanline.crypto.groups.ids import open_room_id_of
+from lanline.crypto.groups.said import Opened, RunKeys, Where, open_words
 from lanline.model.content import Text
+from lanline.model.logs import Entry
+from lanline.wire.sealing.said import split_said
+from lanline.wire.sealing.strict import ZEROS
 from unit.client.chat.village import Home, Process, Village
 
 SEEDS = range(12)
@@ -48,6 +54,48 @@ def test_sealed_words_are_said_once_and_in_order_too(village: Village) -> None:
     assert room is not None
     kept = village.house.engine.read(lambda view: view.logs.after(room.log, 0, 10**6))
     assert {each.suite for each in kept} == {"said/1"}
+
+
+@pytest.mark.parametrize("village", range(6), indirect=True)
+def test_words_that_are_on_their_way_while_somebody_is_sent_away_are_sealed_without_them(village: Village) -> None:
+    village.seal()
+    eve = village.add_member("eve")
+    village.come_to_rest()
+    for number in range(STEPS):
+        village.step()
+        if number == STEPS // 3:
+            village.send_away(eve)
+    village.come_to_rest()
+    ann = village.homes[0].processes[0]
+    removed = ann.member.copy.chain.accounts[eve.account_id].until
+    assert removed < 2**53
+    for home in village.homes:
+        assert home.processes[0].node.outbox.messages == []
+        check_typed(home)
+    check_alike(village)
+    # Nothing that was taken after the removal is under an epoch that the removed could read.
+    fresh = {epoch.epoch_id for epoch, _ in ann.member.copy.epochs.values() if epoch.height >= removed}
+    room = village.house.engine.read(lambda view: view.rooms.by_name("#lobby"))
+    assert room is not None
+    kept = village.house.engine.read(lambda view: view.logs.after(room.log, 0, 10**6))
+    under = [split_said(each.content)[0].epoch_id in fresh for each in kept]
+    assert under == sorted(under)
+    assert any(under)
+    # And none of it names words that never came.
+    digests = {ZEROS}
+    for each in kept:
+        opened = opened_by(ann, room.name, each)
+        assert opened.words.prev in digests
+        digests.add(opened.digest)
+
+
+def opened_by(process: Process, room: str, entry: Entry) -> Opened:
+    copy, (header, _) = process.member.copy, split_said(entry.content)
+    secret = copy.secret(header.epoch_id)
+    assert secret is not None
+    room_id = open_room_id_of(copy.chain.group_id, room.removeprefix("#"))
+    where = Where(room_id, copy.chain.devices[header.device_id].account, entry.entry_id)
+    return open_words(RunKeys(room_key_of(secret, room_id), header.device_id, header.run), where, entry.content)
 
 
 def check_typed(home: Home) -> None:

@@ -181,6 +181,7 @@ class Home:
         self.keys: DeviceKeys | None = None
         """In a village whose server can read nothing of what is said in its rooms."""
         self.processes: list[Process] = []
+        self.account_id = b""
         self.typed: list[tuple[str, str, bool]] = []
         """Destination, text, and whether `say` came back: then it is a promise."""
         self.delivered: dict[int, int] = {}
@@ -203,6 +204,8 @@ class Village:
         # Few may be said at once, so that the server often puts something off.
         self.house = House(folder / "server", messages_per_s=30.0, messages_burst=8)
         self.homes = [Home(self, name) for name in ("ann", "ben", "cai")]
+        self.link = b""
+        """Of the group's founder, in a sealed village."""
 
     def seal(self) -> None:
         """The first founds a group, and the others have a link of hers."""
@@ -220,10 +223,44 @@ class Village:
         self.rest_until(lambda: founder.member.copy.sealing_epoch() is not None)
         made = founder.member.changes.make_invite(9, 10**9)
         self.rest_until(lambda: made.is_settled)
+        self.link = made.result()
         for home in self.homes[1:]:
             assert home.keys is not None
             home.keys.store.invite = made.result()
             home.token = InviteKeys.of(made.result()[:INVITE_SECRET_BYTES]).shown
+
+    def add_member(self, name: str) -> Home:
+        """By the link of `seal`, of somebody who says nothing, and whose home is not among those that are looked at."""
+        first = self.homes[1]
+        assert first.keys is not None
+        home = Home(self, name)
+        store = Keystore.in_memory(self.chance.randbytes(32))
+        store.invite = self.link
+        home.keys = DeviceKeys(store, name.encode().ljust(32, b"."), self.chance.randbytes)
+        home.token = first.token
+        process = Process(home)
+        home.processes.append(process)
+        self.homes.append(home)
+        self.rest_until(lambda: process.member.copy.is_member and process.member.copy.sealing_epoch() is not None)
+        home.account_id = process.member.copy.account_id
+        self.homes.remove(home)
+        process.crash()
+        return home
+
+    def send_away(self, home: Home) -> None:
+        """By the first, while the others speak. Nobody crashes just then."""
+        for process in self.all_processes():
+            process.steps_left = None
+        founder = Process(self.homes[0])
+        self.homes[0].processes.append(founder)
+        self.rest_until(lambda: founder.member.is_settled and founder.member.is_current)
+        for other in self.homes:
+            for process in other.processes:
+                if process.is_alive:
+                    for _ in range(3):  # under way, and sealed for everybody who reads now
+                        self.guard(process, other.say, process, "#lobby")
+        founder.member.changes.remove([home.account_id])
+        self.rest_until(lambda: not founder.member.copy.chain.is_member(home.account_id))
 
     def guard(self, process: Process, work: Callable[..., Any], *arguments: Any) -> None:
         try:

@@ -26,7 +26,9 @@ from serverhouse.house import PASSWORD, Client, House
 class Device:
     """One home: its keys, its database and, while it is online, its link."""
 
-    def __init__(self, town: Town, name: str, token: bytes | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, town: Town, name: str, token: bytes | None = None, folder: Path | None = None, *, settles: bool = True
+    ) -> None:
         self.town = town
         self.name = name
         chance = random.Random(f"{name} {len(town.devices)}")
@@ -45,7 +47,7 @@ class Device:
             self.keys.save()
         town.devices.append(self)
         self.restart()
-        self.join(token)
+        self.join(token, settles=settles)
 
     def restart(self) -> None:
         """The program, with what is on the disk."""
@@ -58,19 +60,19 @@ class Device:
     def _changed(self) -> None:
         self.told += 1
 
-    def join(self, token: bytes | None) -> None:
+    def join(self, token: bytes | None, *, settles: bool) -> None:
         shown = token
         if token is not None and len(token) == 32:
             shown = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
         client = self.town.house.greet(self.link)
         message = signin.Join(client.number(), self.name, PASSWORD, "laptop", shown)
-        self._enter(client, client.ask(message, signin.SignedIn))
+        self._enter(client, client.ask(message, signin.SignedIn), settles=settles)
 
     def connect(self) -> None:
         client = self.town.house.greet(self.link)
         self._enter(client, client.ask(signin.SignIn(client.number()), signin.SignedIn))
 
-    def _enter(self, client: Client, signed_in: signin.SignedIn) -> None:
+    def _enter(self, client: Client, signed_in: signin.SignedIn, *, settles: bool = True) -> None:
         client.signed_in = signed_in
         self.client = client
         self.is_admin = signed_in.is_admin
@@ -81,7 +83,8 @@ class Device:
         self.member.begin_link(
             Person(self.name, founds=founds, is_admin=self.is_admin, is_open=welcome.is_open, ahead_ms=ahead_ms)
         )
-        self.town.settle()
+        if settles:
+            self.town.settle()
 
     def disconnect(self) -> None:
         client, self.client = self.client, None

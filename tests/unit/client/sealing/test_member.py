@@ -11,6 +11,8 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.tables import GroupTables
 from lanline.core.changes import OPERATOR
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.wire.chat import groups
 from unit.client.sealing.devices import Device, Town
 
 
@@ -121,6 +123,40 @@ def test_a_link_damaged_in_its_head_joins_nothing(town: Town) -> None:
     town.pass_time(0.2)
     assert ben.member.standing is not Standing.MEMBER
     assert "not of this group" in ben.member.refusal
+
+
+def test_a_device_knows_of_the_group_before_it_has_its_chain_and_whatever_the_server_says_later(town: Town) -> None:
+    ana = town.founder()
+    token = town.link(ana)
+    cai = Device(town, "cai", token, settles=False)
+    assert cai.member.knows_group
+    town.pass_time(0.2)
+    nothing = groups.GroupIs(0, 0, 0, 0, bytes(32))
+    cai.member.on_group(nothing)
+    assert cai.member.knows_group
+    assert cai.words.seal(cai.lobby, bytes(16), b"said") is None
+    assert "older state" in cai.member.problem
+
+
+def test_a_further_device_of_an_account_is_told_that_it_cannot_be_let_in_yet(town: Town) -> None:
+    ana = town.founder()
+    again = Device(town, "ana")
+    town.pass_time(0.2)
+    assert "by another device" in again.member.refusal
+    assert ana.member.changes.requests == {}
+
+
+def test_a_question_that_was_refused_is_asked_again(town: Town) -> None:
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana))
+    town.pass_time(0.2)
+    ben.disconnect()
+    left = [RequestRefused(RefusalCode.SLOW_DOWN, "later", 1.0)]
+    ben.refuses = lambda _message: left.pop() if left else None
+    ben.restart()
+    ben.connect()
+    town.pass_time(6.0)
+    assert ben.epoch_id == ana.epoch_id
 
 
 def test_many_who_join_at_once_all_come_in(town: Town) -> None:

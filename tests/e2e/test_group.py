@@ -1,0 +1,52 @@
+"""A group as people have it: who founds it, who comes in by which link, and what the server's disk tells."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.house import House, house
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        server = made.serve()
+        founded = made.member("ana", "join", str(server.first_invite), "--name", "ana")
+        assert founded.returncode == 0, founded.stderr
+        assert len(re.findall(r"^    (?:[a-z]+ ?)+$", founded.stdout, re.MULTILINE)) == 3, "17 words, for once"
+        made.say("ana", "the harbour at midnight")
+        yield made
+
+
+def test_by_a_members_link_one_reads_at_once_and_the_server_never_can(home: House) -> None:
+    invite = home.member("ana", "invite").stdout.splitlines()[0]
+    home.join("ben", invite)
+    assert home.heard("ben") == ["the harbour at midnight"]
+    home.say("ben", "we sail")
+    assert home.heard("ana") == ["the harbour at midnight", "we sail"]
+    kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
+    assert b"harbour" not in kept
+    assert b"we sail" not in kept
+    assert stat.S_IMODE((home.folder / "ben" / "keys.json").stat().st_mode) == 0o600
+
+
+def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: House) -> None:
+    joined = home.member("cai", "join", home.invite(), "--name", "cai")
+    assert joined.returncode == 0, joined.stderr
+    assert "An admin has to let you into its group" in joined.stdout
+    [waiting] = json.loads(home.member("ana", "admit", "--json").stdout)
+    assert waiting["name"] == "cai"
+    assert waiting["words"].split() == " ".join(re.findall(r"^    (.+)$", joined.stdout, re.MULTILINE)).split()
+    assert home.heard("cai") == ["(cannot be read yet: its key has not come)"]
+    admitted = home.member("ana", "admit", "cai")
+    assert (admitted.returncode, admitted.stdout) == (0, "cai is in the group now.\n")
+    assert home.heard("cai") == ["the harbour at midnight"]
+    again = home.member("ana", "admit", "cai")
+    assert again.returncode == 1
+    assert again.stderr == "lanline: cai does not wait to be let in. See who does: lanline admit\n"
