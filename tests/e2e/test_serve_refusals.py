@@ -44,7 +44,7 @@ def test_a_port_that_another_program_has_is_told(home: House, kind: socket.Socke
 def test_two_servers_get_into_each_others_way_with_a_sentence(home: House, tmp_path: Path) -> None:
     server = home.serve()
     assert "is taken by another program" in refused(home.start(data=tmp_path / "other", port=server.port))
-    assert refused(home.start()) == (
+    assert refused(home.start(), 75) == (
         f"Another Lanline server uses the folder {home.data}. Stop it first, or choose another folder."
     )
     assert home.invite().startswith("lanline://127.0.0.1:")

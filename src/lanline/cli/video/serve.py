@@ -158,7 +158,8 @@ def serve(
         refuse_unused({"--region": region is not None and source != "screen"}, f"the source is {source}")
         refuse_unused({"--play-once": play_once and is_live(source)}, f"{source} has no end")
         refuse_unused({"--play-once": play_once and source == STANDARD_INPUT}, "standard input is played once anyway")
-        wanted = Wanted(source, camera_index, parse_size(size), fps, audio, audio_device, play_once)
+        plays_once = play_once or source == STANDARD_INPUT
+        wanted = Wanted(source, camera_index, parse_size(size), fps, audio, audio_device, plays_once)
         asked = Serving(
             wanted=replace(wanted, region=parse_region(region), corner=corner),
             codec=Codec(codec.value),
