@@ -263,8 +263,9 @@ def _show_group(folder: DataFolder, home: Path, joined: Joined) -> None:
     from lanline.client.joining import Group, expect_group, group_lines
     from lanline.model.invites import MEMBERS_TOKEN_BYTES
 
-    limit = time.monotonic() + (_FOUNDED_WITHIN_S if joined.group is Group.ASKS else 0.0)
-    while time.monotonic() < limit:
+    may_be_founded = joined.group is Group.ASKS or not (folder.path / _LINK_FILE).exists()
+    limit = time.monotonic() + _FOUNDED_WITHIN_S
+    while joined.group is not Group.IN and may_be_founded and time.monotonic() < limit:
         kept = _ask(folder, lambda client: _kept_link(client, folder))
         if kept is not None and len(kept.token) == MEMBERS_TOKEN_BYTES:
             expect_group(home, kept.token)
