@@ -2,6 +2,8 @@
 
 The link may break, and either side may start again: what is not yet known to be shown is sent again on the next link,
 and the receiver knows it by its number. Links, time and entropy are handed in; after each step `on_step` is called.
+
+Longer than other files: each of its states says what every call, message and timer does, and that is read together.
 """
 
 from __future__ import annotations
