@@ -51,15 +51,5 @@ def secret_words(secret: bytes) -> list[str]:
     return [_WORDS[byte] for byte in secret + _check(secret)]
 
 
-def secret_of_words(text: str) -> bytes | None:
-    """Capitals and how they are parted do not count. None: a word is missing, or wrong."""
-    places = {word: place for place, word in enumerate(_WORDS)}
-    named = [places.get(word) for word in text.lower().replace("-", " ").replace(",", " ").split()]
-    if len(named) < 2 or None in named:
-        return None
-    data = bytes(place for place in named if place is not None)
-    return data[:-1] if _check(data[:-1]) == data[-1:] else None
-
-
 def _check(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()[:1]

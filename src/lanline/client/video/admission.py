@@ -57,10 +57,6 @@ class Admission:
         self._strangers: dict[Connection, tuple[str, asyncio.TimerHandle]] = {}
         self._of_network: Counter[str] = Counter()
 
-    @property
-    def stranger_count(self) -> int:
-        return len(self._strangers)
-
     def accept(self, connection: Connection, address: Address) -> None:
         """An `on_accept` of a listener."""
         if not self._has_room(address[0]):

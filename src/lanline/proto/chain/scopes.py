@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lanline.crypto.groups import ids
-from lanline.proto.chain.epochs import Recipient, account_recipient, group_readers, last_loss_of_pair, pair_readers
+from lanline.proto.chain.epochs import Recipient, group_readers, last_loss_of_pair, pair_readers
 from lanline.proto.chain.state import Chain
 
 
@@ -45,8 +45,3 @@ def pair_scope(chain: Chain, one: bytes, other: bytes) -> Scope:
 
     scope_id = ids.pair_id_of(chain.group_id, one, other)
     return Scope(scope_id, reads_at, True, last_loss_of_pair(chain, one, other), readers)
-
-
-def is_newest(chain: Chain, account_id: bytes, generation: int) -> bool:
-    """Of a member's sealing key."""
-    return chain.is_member(account_id) and account_recipient(chain, account_id).generation == generation

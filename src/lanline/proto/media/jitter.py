@@ -52,10 +52,6 @@ class JitterBuffer:
         return self._needs_key
 
     @property
-    def is_holding(self) -> bool:
-        return bool(self._complete)
-
-    @property
     def last_shown_id(self) -> int:
         return -1 if self._last is None else self._last.frame.frame_id
 
