@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -19,6 +20,7 @@ from e2e.nodes import end_nodes
 from e2e.program import COMMAND, Program
 from serverhouse.ports import free_port
 
+QUEUED = 75
 INVITE = r"lanline://[^']+"
 
 
@@ -123,6 +125,17 @@ def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) ->
         leave(program)
         assert server.process.poll() is None
         assert server.end() == 0
+
+
+def test_who_leaves_with_words_that_wait_is_told_how_to_go_on(person: Person) -> None:
+    program = person.start("--name", "ana")
+    program.wait_out("#lobby>")
+    os.kill(json.loads((person.data / "running.json").read_bytes())["pid"], signal.SIGKILL)
+    program.write("still here\n")
+    program.wait_out("(?s)still here.*not sent yet")
+    program.write(b"\x04")
+    assert program.wait_end() == QUEUED
+    assert "Again as before:  lanline start" in told(program)
 
 
 def test_of_two_that_start_in_the_same_moment_the_later_one_uses_the_server_of_the_first(

@@ -22,7 +22,7 @@ from lanline.cli.folders import DEFAULT_DATA
 from lanline.cli.nodecall import expanded, home_folder, show_line
 from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StorageInUse
+from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StillQueued, StorageInUse
 from lanline.wholefile import replace_whole
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def start(
     On another port:      lanline start --port 7000 --data ~/club
 
     \b
-    Exit status: 0 when you leave, 1 when the server or the chat cannot begin,
-    64 for wrong usage.
+    Exit status: 0 when you leave, 75 when something that you said waits on this
+    device, 1 when the server or the chat cannot begin, 64 for wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.chat import chat_at_terminal, is_terminal
     from lanline.cli.password import offer_password
@@ -88,14 +88,20 @@ def start(
         if _has_joined(mine) and not _is_of(mine, folder):
             chat_at_terminal(mine)
             return
+        unsent: StillQueued | None = None
         with _server(folder, port, mine, serves=serves) as is_ours:
             is_new = _enter(folder, mine, nick)
-            chat_at_terminal(mine)
-            if is_new:
+            try:
+                chat_at_terminal(mine)
+            except StillQueued as problem:
+                unsent = problem
+            if is_new and unsent is None:
                 offer_password(mine)
             if is_ours:
                 show_line("Stopping the server …")
         _say_how_to_go_on(folder.path, mine, is_ours=is_ours)
+        if unsent is not None:
+            raise unsent
 
 
 def _serve_only(data: Path, port: int | None) -> None:
