@@ -75,7 +75,7 @@ def _section(members: int, takes: list[tuple[float, float]]) -> Section:
             f"{members:,} members in one room, each over a socket of its own, take turns in speaking: one message each "
             f"{INTERVAL_S:g} s for {SECONDS:g} s. Each reports what it has read a quarter of a second after the first "
             "message that it has not reported, as the client does. The server's CPU for each delivery, the writing of "
-            "what was reported with it: with what tells authors that somebody has their words, and without it, in turns "
+            "what was reported with it: with what tells authors that somebody has their words, and without, in turns "
             f"in one process. {len(takes)} pairs: the medians, and the median of the ratios."
         ),
         tables=(table(header, [row]),),
