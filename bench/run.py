@@ -16,6 +16,7 @@ import bulk
 import chat
 import chatcatchup
 import chatloss
+import chatmarks
 import chatmembers
 import fanout
 import films
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     flood.NAME: flood.measure,
     chat.NAME: chat.measure,
     chatmembers.NAME: chatmembers.measure,
+    chatmarks.NAME: chatmarks.measure,
     chatcatchup.NAME: chatcatchup.measure,
     chatloss.NAME: chatloss.measure,
     start.NAME: start.measure,
