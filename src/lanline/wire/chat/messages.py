@@ -44,6 +44,7 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | admin.ReadJournal
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -84,6 +85,7 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | admin.Journal
     | films.FromServer
     | answers.Done
     | answers.Refused
