@@ -58,6 +58,9 @@ ClientMessage = (
     | groups.ListRequests
     | groups.RefuseRequest
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -90,6 +93,7 @@ ServerMessage = (
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven
