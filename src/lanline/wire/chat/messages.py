@@ -59,6 +59,9 @@ ClientMessage = (
     | groups.ListRequests
     | groups.RefuseRequest
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -92,6 +95,7 @@ ServerMessage = (
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven
