@@ -45,6 +45,7 @@ ClientMessage = (
     | admin.RevokeDevice
     | admin.AskStatus
     | admin.ReadJournal
+    | admin.AskUsage
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -86,6 +87,7 @@ ServerMessage = (
     | admin.Users
     | admin.ServerStatus
     | admin.Journal
+    | admin.Usage
     | films.FromServer
     | answers.Done
     | answers.Refused
