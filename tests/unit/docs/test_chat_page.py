@@ -13,7 +13,7 @@ from msgspec.structs import fields
 
 from lanline.core import appends, cursors
 from lanline.errors import RefusalCode
-from lanline.gateways.lanline import gateway, session
+from lanline.gateways.lanline import session
 from lanline.gateways.lanline.followers import CHUNK_BYTES
 from lanline.model import content
 from lanline.model.rooms import Access, Role, Standing
@@ -145,7 +145,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     assert "At most 256 appends and 1 MiB" in PAGE
     assert session._MAX_MESSAGES_BEFORE_SIGN_IN == 16
     assert "more than 16 messages" in PAGE
-    assert (cursors.WRITE_INTERVAL_S, gateway.MAX_MEMBERS_TOLD, CHUNK_BYTES) == (1.0, 16, 256 * 1024)
+    assert (cursors.WRITE_INTERVAL_S, CHUNK_BYTES) == (1.0, 256 * 1024)
     assert f"{content.MAX_SAID_BYTES:,} bytes" in PAGE
 
 
