@@ -24,6 +24,7 @@ import flood
 import goodput
 import handshakes
 import idle
+import largegroup
 import latency
 import start
 import strangers
@@ -52,6 +53,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     chatcatchup.NAME: chatcatchup.measure,
     chatloss.NAME: chatloss.measure,
     start.NAME: start.measure,
+    largegroup.NAME: largegroup.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,

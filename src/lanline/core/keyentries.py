@@ -14,16 +14,20 @@ from lanline.core import accounts
 from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.core.invites import note_made
+from lanline.core.journal import note
+from lanline.core.privatemembers import follow_group
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.groups import EntryRequest
 from lanline.model.invites import Invite
+from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction, View
 
-_MAX_ASKEW_MS = 5 * 60 * 1000
+MAX_ASKEW_MS = 5 * 60 * 1000
 _MAX_UNNAMED_KEYS = 128
 _MAX_REQUESTS = 100
 BOXES_WAIT_MS = 10 * 60 * 1000
@@ -80,9 +84,9 @@ class MakeGroupInvite(Command[KeyPlace], frozen=True):
         if made is None:
             raise RequestRefused(RefusalCode.INVALID, "The entry makes no invite.")
         now_ms = by.context.now_ms
-        transaction.invites.add(
-            Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
-        )
+        kept = Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
+        transaction.invites.add(kept)
+        note_made(transaction, by, kept)
         return place, changes
 
 
@@ -119,7 +123,7 @@ def does_not_hold(reason: Reason) -> RequestRefused:
 
 
 def _check_author(transaction: Transaction, by: Authority, state: GroupState, offer: Offer) -> None:
-    if abs(offer.time_ms - by.context.now_ms) > _MAX_ASKEW_MS:
+    if abs(offer.time_ms - by.context.now_ms) > MAX_ASKEW_MS:
         text = "The clock of this device is more than five minutes off that of the server. Set it, and try again."
         raise RequestRefused(RefusalCode.INVALID, text)
     if offer.coming is Coming.FOUNDS and not by.is_admin:
@@ -157,6 +161,31 @@ def _check_keys(transaction: Transaction, keys: tuple[bytes, ...]) -> None:
 
 def _follow_up(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     """Whoever rules the group rules the server, and who has ended there does not come back here."""
+    changes = _move_admins(transaction, by, before, after)
+    gone = set(before.chain.names.values()) - set(after.chain.names.values())
+    for account_id in gone:
+        account = before.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_banned=True)
+    for account_id in set(after.chain.names.values()) - set(before.chain.names.values()):
+        account = after.account_of(transaction, account_id)
+        if account is not None:
+            _note_come(transaction, by, account)
+    if gone:
+        changes += follow_group(transaction, by, before, after)
+    lost = invites_lost(before.chain, after.chain)
+    if lost:
+        transaction.invites.drop_of_group(lost)
+    return changes
+
+
+def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> None:
+    transaction.groups.drop_request(account)
+    if account != by.account:
+        note(transaction, by, Deed.ADMITTED, _name(transaction, account))
+
+
+def _move_admins(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     changes: list[Change] = []
     for account_id in after.chain.admins - before.chain.admins:
         account = after.account_of(transaction, account_id)
@@ -166,18 +195,6 @@ def _follow_up(transaction: Transaction, by: Authority, before: GroupState, afte
         account = before.account_of(transaction, account_id)
         if account is not None:
             changes += _set(transaction, by, account, is_admin=False)
-    gone = set(before.chain.names.values()) - set(after.chain.names.values())
-    for account_id in gone:
-        account = before.account_of(transaction, account_id)
-        if account is not None:
-            changes += _set(transaction, by, account, is_banned=True)
-    for account_id in set(after.chain.names.values()) - set(before.chain.names.values()):
-        account = after.account_of(transaction, account_id)
-        if account is not None:
-            transaction.groups.drop_request(account)
-    lost = invites_lost(before.chain, after.chain)
-    if lost:
-        transaction.invites.drop_of_group(lost)
     return changes
 
 
@@ -227,7 +244,13 @@ class RefuseRequest(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
         transaction.groups.drop_request(self.account)
+        note(transaction, by, Deed.TURNED_DOWN, _name(transaction, self.account))
         return None, ()
+
+
+def _name(view: View, account: AccountId) -> str:
+    found = view.accounts.by_id(account)
+    return "" if found is None else found.name
 
 
 def list_requests(view: View, by: Authority) -> list[EntryRequest]:

@@ -9,9 +9,11 @@ import msgspec
 
 from lanline.core.changes import Change, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.core.journal import note
 from lanline.core.memberships import end_invitations, is_invited, let_go, may_join, may_rule, put, stepped
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
+from lanline.model.journal import Deed
 from lanline.model.logs import LogId
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic
@@ -39,6 +41,7 @@ class CreateRoom(Command[LogId], frozen=True):
         if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
+        note(transaction, by, Deed.ROOM_MADE, room=name, detail=self.access.value)
         owner = transaction.rooms.membership(room.log, by.account)
         return room.log, (RoomChanged(room, is_new=True, cursors={}), stepped(transaction, room, None, owner, by))
 
@@ -75,6 +78,7 @@ class LeaveRoom(Command[None], frozen=True):
         before = transaction.rooms.membership(self.log, by.account)
         if before is None or before.is_banned:
             raise _unknown_room()
+        _check_not_signed(transaction, room)
         changes = [let_go(transaction, room, before, by), *_inherit(transaction, room, before, by)]
         return None, [*changes, *end_invitations(transaction, by.account, by)]
 
@@ -86,6 +90,7 @@ class InviteToRoom(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         known_account(transaction, self.account)
         room = _room(transaction, self.log)
+        _check_not_signed(transaction, room)
         host = transaction.rooms.membership(self.log, by.account)
         if host is None or not host.may_read:
             raise _unknown_room()
@@ -145,6 +150,7 @@ class SetTopic(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners set the topic here.")
+        _check_not_signed(transaction, room)
         return _alter(transaction, msgspec.structs.replace(room, topic=checked_topic(self.topic)))
 
 
@@ -155,8 +161,13 @@ class SetAccess(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.OWNER, "Only an owner of the room says who may come in.")
+        if transaction.groups.private_room(self.log) is not None:
+            raise RequestRefused(
+                RefusalCode.NOT_ALLOWED, f"{room.name} stays private: make another room for everybody."
+            )
         room = msgspec.structs.replace(room, access=self.access)
         outcome, changes = _alter(transaction, room)
+        note(transaction, by, Deed.ROOM_ACCESS, room=room.name, detail=self.access.value)
         hosts = {each.invited_by for each in transaction.rooms.members(self.log) if each.invited_by is not None}
         ended = [each for host in sorted(hosts) for each in end_invitations(transaction, host, by)]
         return outcome, [*changes, *ended]
@@ -174,6 +185,7 @@ class SetRole(Command[None], frozen=True):
         known_account(transaction, self.account)
         room = _room(transaction, self.log)
         mine = _mine(transaction, by, self.log)
+        _check_not_signed(transaction, room)
         other = transaction.rooms.membership(self.log, self.account)
         if other is None or not other.may_read:
             raise _not_in(room)
@@ -209,6 +221,7 @@ class SendAway(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         other = _moderated(transaction, by, self.log, self.account)
+        _check_not_signed(transaction, room)
         if other.is_banned or transaction.rooms.membership(self.log, self.account) is None:
             raise _not_in(room)
         changes = [let_go(transaction, room, other, by), *_inherit(transaction, room, other, by)]
@@ -224,6 +237,8 @@ class SetBannedFromRoom(Command[None], frozen=True):
         room = _room(transaction, self.log)
         other = _moderated(transaction, by, self.log, self.account)
         before = transaction.rooms.membership(self.log, self.account)
+        if self.is_banned and before is not None and before.may_read:
+            _check_not_signed(transaction, room)
         if self.is_banned:
             after = Membership(self.log, self.account, Role.MEMBER, Standing.BANNED, other.is_muted)
             changes = [put(transaction, room, before, after, by), *_inherit(transaction, room, other, by)]
@@ -241,6 +256,18 @@ def _room(view: View, log: LogId) -> Room:
     return room
 
 
+def _check_not_signed(view: View, room: Room) -> None:
+    """Who is in a private room of a group, and with what rights, its own members sign."""
+    if view.groups.private_room(room.log) is not None:
+        text = f"Who is in {room.name} is for its own members to say, by entries that they sign. Upgrade Lanline."
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+
+
+def _rules(view: View, by: Authority, log: LogId) -> bool:
+    """An admin of the server has a say in all rooms, but in a private room of a group."""
+    return by.is_admin and view.groups.private_room(log) is None
+
+
 def _unknown_room() -> RequestRefused:
     return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room, or you are not in it.")
 
@@ -250,16 +277,16 @@ def _not_in(room: Room) -> RequestRefused:
 
 
 def _mine(view: View, by: Authority, log: LogId) -> Membership | None:
-    """Who is not in a room does not learn that there is one; an admin of the server may."""
+    """Who is not in a room does not learn that there is one; an admin of the server may, but of a private room."""
     mine = view.rooms.membership(log, by.account)
-    if not by.is_admin and (mine is None or not mine.may_read):
+    if not _rules(view, by, log) and (mine is None or not mine.may_read):
         raise _unknown_room()
     return mine
 
 
 def _check_rank(view: View, by: Authority, log: LogId, least: Role, why_not: str) -> None:
     mine = _mine(view, by, log)
-    if not (by.is_admin or (mine is not None and mine.role >= least)):
+    if not (_rules(view, by, log) or (mine is not None and mine.role >= least)):
         raise RequestRefused(RefusalCode.NOT_ALLOWED, why_not)
 
 
@@ -270,7 +297,7 @@ def _moderated(view: View, by: Authority, log: LogId, account: AccountId) -> Mem
     other = view.rooms.membership(log, account) or Membership(log, account, standing=Standing.INVITED)
     if account == by.account:
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not to yourself. You may leave the room.")
-    if not (by.is_admin or (mine is not None and mine.may_moderate(other))):
+    if not (_rules(view, by, log) or (mine is not None and mine.may_moderate(other))):
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners may do that, to those below them.")
     return other
 

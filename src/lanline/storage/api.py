@@ -16,6 +16,7 @@ from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.blobs import BlobId
 from lanline.model.groups import Box, ChainHead, EntryRequest
 from lanline.model.invites import Invite
+from lanline.model.journal import JournalEntry, NewJournalEntry
 from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, NewEntry
 from lanline.model.rooms import Access, Direct, Membership, Room
 from lanline.ticket import Ticket
@@ -37,6 +38,9 @@ class AccountsView(Protocol):
     def message_bytes(self, account: AccountId) -> int:
         """All that it has appended, with ENTRY_COST_BYTES for each entry."""
 
+    def all_message_bytes(self) -> dict[AccountId, int]:
+        """The same for everybody who has said anything."""
+
 
 class Accounts(AccountsView, Protocol):
     def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
@@ -57,11 +61,23 @@ class LogsView(Protocol):
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
         """Without those that do not exist."""
 
+    def sizes(self, logs: Sequence[LogId]) -> dict[LogId, int]:
+        """Of all that was said in each, with ENTRY_COST_BYTES for each entry."""
+
+    def all_bytes(self) -> int:
+        """The same of all logs together."""
+
+    def database_bytes(self) -> int:
+        """What the whole database takes on the disk."""
+
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """The entries that follow a sequence number, oldest first. At least one, then as their content fits."""
 
     def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """The entries that precede a sequence number, the newest of them, oldest first. As many as in `after`."""
+
+    def keyed(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        """As `after`, of statements of epochs and entries of private rooms only."""
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
     def cursor(self, log: LogId, device: DeviceId) -> Cursor: ...
@@ -156,6 +172,10 @@ class GroupsView(Protocol):
     def chain(self) -> ChainHead | None:
         """None: nobody has founded a group on this server."""
 
+    def private_room(self, log: LogId) -> bytes | None:
+        """Its id, where its members sign who is in it."""
+
+    def private_rooms(self) -> list[LogId]: ...
     def epoch_height(self, scope: bytes, epoch_id: bytes) -> int | None:
         """Of the chain, as its statement names it. None: no such statement stands."""
 
@@ -185,6 +205,7 @@ class Groups(GroupsView, Protocol):
     def found(self) -> LogId:
         """The log of the chain, which has nothing yet."""
 
+    def found_room(self, log: LogId, room_id: bytes) -> None: ...
     def move_chain(self, height: int, head: bytes) -> None: ...
     def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
         """From now on the boxes that the author gave are given out; those that others gave before are dropped."""
@@ -209,6 +230,24 @@ class Groups(GroupsView, Protocol):
     def drop_request(self, account: AccountId) -> None: ...
 
 
+class JournalView(Protocol):
+    def after(self, entry: int, limit: int) -> list[JournalEntry]:
+        """The oldest that follow an entry, oldest first."""
+
+    def newest(self, limit: int) -> list[JournalEntry]:
+        """Oldest first."""
+
+    def count_since(self, account: AccountId, time_ms: int) -> int: ...
+
+
+class Journal(JournalView, Protocol):
+    def add(self, entry: NewJournalEntry, replaces: int | None = None) -> int:
+        """Its number, above all before it; also when it takes the place of one that counted less."""
+
+    def prune(self, before_ms: int, most: int) -> None:
+        """Those from before then, and the oldest of those that are too many."""
+
+
 class View(Protocol):
     """What was committed when it was made; good until the read ends."""
 
@@ -226,6 +265,8 @@ class View(Protocol):
     def groups(self) -> GroupsView: ...
     @property
     def settings(self) -> SettingsView: ...
+    @property
+    def journal(self) -> JournalView: ...
 
 
 class Transaction(Protocol):
@@ -243,6 +284,8 @@ class Transaction(Protocol):
     def groups(self) -> Groups: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def journal(self) -> Journal: ...
 
 
 class Engine(Protocol):

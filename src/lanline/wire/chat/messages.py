@@ -44,6 +44,8 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | admin.ReadJournal
+    | admin.AskUsage
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -58,6 +60,9 @@ ClientMessage = (
     | groups.ListRequests
     | groups.RefuseRequest
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -84,12 +89,15 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | admin.Journal
+    | admin.Usage
     | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven
