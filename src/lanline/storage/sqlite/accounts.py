@@ -9,7 +9,7 @@ from lanline.errors import NameTaken, RecordExists, RecordMissing
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
 
-_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned FROM accounts "
+_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, ban_reason FROM accounts "
 _DEVICES = "SELECT id, account, fingerprint, label, added_ms, revoked_ms FROM devices "
 
 
@@ -68,8 +68,8 @@ class SqliteAccounts(SqliteAccountsView):
         self._check_free(account.name, account.id)
         self._update(
             account.id,
-            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?",
-            (account.name, folded_name(account.name), account.is_admin, account.is_banned),
+            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?, ban_reason = ?",
+            (account.name, folded_name(account.name), account.is_admin, account.is_banned, account.ban_reason),
         )
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
@@ -106,8 +106,8 @@ class SqliteAccounts(SqliteAccountsView):
 def _account(row: tuple[Any, ...] | None) -> Account | None:
     if row is None:
         return None
-    number, name, created_ms, is_admin, is_banned = row
-    return Account(number, name, created_ms, bool(is_admin), bool(is_banned))
+    number, name, created_ms, is_admin, is_banned, ban_reason = row
+    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), ban_reason)
 
 
 def _device(row: tuple[Any, ...] | None) -> Device | None:
