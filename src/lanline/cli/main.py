@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from lanline.cli.lostoutput import give_output_up
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -22,8 +23,7 @@ def main() -> None:
         status = _status()
         sys.stdout.flush()
     except OSError as problem:
-        with contextlib.suppress(OSError):  # or what is left of it would fail again at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        give_output_up()
         if not isinstance(problem, BrokenPipeError):  # who reads has seen enough
             where = problem.filename or "Standard output"
             _complain(f"{where} cannot be written or read: {problem.strerror or problem}.")
