@@ -40,7 +40,7 @@ def log(
     \b
     The last 20:    lanline log '#lab'
     A watcher:      lanline log '#lab' --last 0 --follow
-    For a script:   lanline log ben --json | jq -r .text
+    For a script:   lanline log ben --json | jq -a .text
 
     \b
     Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
