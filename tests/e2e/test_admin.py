@@ -50,6 +50,21 @@ def test_admins_are_made_and_unmade_and_may_work_from_their_own_home(home: House
     assert user(home, "ben")["is_admin"] is False
 
 
+def test_what_a_banned_admin_gave_is_shown_and_taken_back(home: House) -> None:
+    assert home.member("ann", "admin", "promote", "ben").returncode == 0
+    invited = home.member("ben", "invite", "--admin")
+    assert invited.returncode == 0, invited.stderr
+    home.join("eve", invited.stdout.splitlines()[0])
+    banned = home.member("ann", "admin", "ban", "ben")
+    assert banned.returncode == 0, banned.stderr
+    assert ["eve", "admin"] in [line.split() for line in banned.stdout.splitlines()]
+    assert "lanline admin ban ben --take-back" in banned.stdout
+    assert user(home, "eve")["is_admin"] is True
+    taken = home.member("ann", "admin", "ban", "ben", "--take-back")
+    assert taken.returncode == 0, taken.stderr
+    assert user(home, "eve")["is_admin"] is False
+
+
 def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) -> None:
     done = command("admin", "ban", "bem", "--data", str(home.data))
     assert (done.returncode, done.stderr) == (1, "lanline: Nobody here is called bem. Did you mean ben?\n")

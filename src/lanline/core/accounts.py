@@ -12,7 +12,7 @@ import msgspec
 from lanline.core.changes import AccountChanged, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
 from lanline.core.journal import note
-from lanline.core.memberships import end_invitations
+from lanline.core.memberships import end_invitations, end_invitations_from
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.journal import Deed
@@ -123,11 +123,7 @@ class SetAdmin(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
         before = known_account(transaction, self.account)
-        after = msgspec.structs.replace(before, is_admin=self.is_admin)
-        outcome, changes = alter(transaction, by, before, after)
-        if before.is_admin and not after.is_admin:
-            changes = [*changes, *_give_lobby_up(transaction, before.id, by)]
-        return outcome, changes
+        return alter(transaction, by, before, msgspec.structs.replace(before, is_admin=self.is_admin))
 
 
 def _give_lobby_up(transaction: Transaction, account: AccountId, by: Authority) -> Sequence[MemberStepped]:
@@ -136,7 +132,7 @@ def _give_lobby_up(transaction: Transaction, account: AccountId, by: Authority) 
     before = None if room is None else transaction.rooms.membership(room.log, account)
     if room is None or before is None or before.role is not Role.OWNER:
         return ()
-    after = msgspec.structs.replace(before, role=Role.MEMBER)
+    after = msgspec.structs.replace(before, role=Role.MEMBER, given_from=None)
     transaction.rooms.put_membership(after)
     cursors = {each.id: transaction.logs.cursor(room.log, each.id) for each in transaction.accounts.devices(account)}
     stepped = MemberStepped(room, account, before, after, by.account, cursors)
@@ -157,7 +153,7 @@ class RevokeDevice(Command[None], frozen=True):
         assert revoked is not None
         owner = known_account(transaction, device.account).name
         note(transaction, by, Deed.DEVICE_REVOKED, owner, detail=f"{device.id} {device.label}")
-        return None, (DeviceChanged(revoked),)
+        return None, (DeviceChanged(revoked), *end_invitations_from(transaction, device, by))
 
 
 def alter(transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = "") -> Decision[None]:
@@ -170,7 +166,10 @@ def alter(transaction: Transaction, by: Authority, before: Account, after: Accou
         note(transaction, by, Deed.BANNED if after.is_banned else Deed.UNBANNED, after.name, detail=reason)
     if after.is_admin is not before.is_admin:
         note(transaction, by, Deed.PROMOTED if after.is_admin else Deed.DEMOTED, after.name)
-    ended = end_invitations(transaction, after.id, by) if after.is_banned else ()
+        transaction.accounts.set_admin_from(after.id, by.device if after.is_admin else None)
+    ended = end_invitations(transaction, after.id, by) if after.is_banned else []
+    if before.is_admin and not after.is_admin:
+        ended += _give_lobby_up(transaction, after.id, by)
     return None, (AccountChanged(after, reason=reason), *ended)
 
 

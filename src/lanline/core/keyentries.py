@@ -83,7 +83,9 @@ class MakeGroupInvite(Command[KeyPlace], frozen=True):
         if made is None:
             raise RequestRefused(RefusalCode.INVALID, "The entry makes no invite.")
         now_ms = by.context.now_ms
-        kept = Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
+        kept = Invite(
+            self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id, by.device
+        )
         transaction.invites.add(kept)
         note_made(transaction, by, kept)
         return place, changes

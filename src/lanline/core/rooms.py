@@ -106,7 +106,7 @@ class InviteToRoom(Command[None], frozen=True):
             text = f"You have invited {MAX_INVITATIONS_OF_MEMBER} people who have not come, which is all you may."
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
         is_muted = before is not None and before.is_muted
-        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account)
+        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account, by.device)
         return None, (put(transaction, room, before, after, by),)
 
 
@@ -190,7 +190,10 @@ class SetRole(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an owner of the room gives and takes rights.")
         if other.role is Role.OWNER and not by.is_admin and _owners(transaction, self.log) == 1:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "A room keeps an owner: make somebody else one first.")
-        changed = put(transaction, room, other, msgspec.structs.replace(other, role=self.role), by)
+        given_from = None if self.role is Role.MEMBER else by.device
+        changed = put(
+            transaction, room, other, msgspec.structs.replace(other, role=self.role, given_from=given_from), by
+        )
         return None, [changed, *end_invitations(transaction, self.account, by)]
 
 

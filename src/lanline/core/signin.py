@@ -302,7 +302,10 @@ def _make_account(
     invite = use_invite(transaction, asked.token or b"", context) if is_invited else None
     is_admin = invite is not None and invite.grants_admin
     end_first_invite(transaction)
-    account = transaction.accounts.add(name, context.now_ms, is_admin=is_admin, password_hash=password_hash)
+    came_from = None if invite is None else invite.made_from
+    account = transaction.accounts.add(
+        name, context.now_ms, is_admin=is_admin, password_hash=password_hash, came_from=came_from
+    )
     device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
     how = _how_joined(transaction, invite)
     transaction.journal.add(NewJournalEntry(context.now_ms, Deed.JOINED, account.id, name, detail=how))

@@ -35,17 +35,32 @@ class AccountsView(Protocol):
     def device_by_fingerprint(self, fingerprint: bytes) -> Device | None: ...
     def devices(self, account: AccountId) -> list[Device]: ...
     def all_devices(self) -> list[Device]: ...
+    def came_from(self, device: DeviceId) -> list[AccountId]:
+        """Those who came by an invite that was made from there."""
+
+    def admins_from(self, device: DeviceId) -> list[AccountId]:
+        """The admins who were made so from there."""
+
     def message_bytes(self, account: AccountId) -> int:
         """All that it has appended, with ENTRY_COST_BYTES for each entry."""
 
 
 class Accounts(AccountsView, Protocol):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
-        """Raises NameTaken."""
+    def add(
+        self,
+        name: str,
+        created_ms: int,
+        *,
+        is_admin: bool,
+        password_hash: str | None,
+        came_from: DeviceId | None = None,
+    ) -> Account:
+        """`came_from`: where the invite was made that lets it in. Raises NameTaken."""
 
     def change(self, account: Account) -> None:
         """Its name and its flags; raises RecordMissing, NameTaken."""
 
+    def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None: ...
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None: ...
     def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
         """Raises RecordExists: a key belongs to one device for ever, also after it was revoked."""
@@ -90,6 +105,9 @@ class RoomsView(Protocol):
     def members(self, log: LogId) -> list[Membership]: ...
     def invitations(self, host: AccountId) -> list[Membership]:
         """Those whom this account has invited to a room, and who have not come yet."""
+
+    def roles_from(self, device: DeviceId) -> list[Membership]:
+        """Owners and moderators who were made so from there."""
 
     def direct(self, log: LogId) -> Direct | None: ...
     def direct_between(self, one: AccountId, other: AccountId) -> Direct | None: ...

@@ -32,6 +32,15 @@ class SqliteAccountsView:
         row = self._connection.execute("SELECT password_hash FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else None
 
+    def came_from(self, device: DeviceId) -> list[AccountId]:
+        return self._given("SELECT id FROM accounts WHERE came_from = ? ORDER BY id", device)
+
+    def admins_from(self, device: DeviceId) -> list[AccountId]:
+        return self._given("SELECT id FROM accounts WHERE admin_from = ? AND is_admin ORDER BY id", device)
+
+    def _given(self, query: str, device: DeviceId) -> list[AccountId]:
+        return [AccountId(row[0]) for row in self._connection.execute(query, (device,))]
+
     def message_bytes(self, account: AccountId) -> int:
         row = self._connection.execute("SELECT message_bytes FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else 0
@@ -51,12 +60,22 @@ class SqliteAccountsView:
 
 
 class SqliteAccounts(SqliteAccountsView):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
+    def add(
+        self,
+        name: str,
+        created_ms: int,
+        *,
+        is_admin: bool,
+        password_hash: str | None,
+        came_from: DeviceId | None = None,
+    ) -> Account:
         self._check_free(name)
+        admin_from = came_from if is_admin else None
         added = self._connection.execute(
-            "INSERT INTO accounts (name, folded_name, created_ms, is_admin, is_banned, password_hash) "
-            "VALUES (?, ?, ?, ?, FALSE, ?) RETURNING id",
-            (name, folded_name(name), created_ms, is_admin, password_hash),
+            "INSERT INTO accounts "
+            "(name, folded_name, created_ms, is_admin, is_banned, password_hash, came_from, admin_from) "
+            "VALUES (?, ?, ?, ?, FALSE, ?, ?, ?) RETURNING id",
+            (name, folded_name(name), created_ms, is_admin, password_hash, came_from, admin_from),
         )
         return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin)
 
@@ -67,6 +86,9 @@ class SqliteAccounts(SqliteAccountsView):
             "name = ?, folded_name = ?, is_admin = ?, is_banned = ?",
             (account.name, folded_name(account.name), account.is_admin, account.is_banned),
         )
+
+    def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None:
+        self._update(account, "admin_from = ?", (device,))
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
         self._update(account, "password_hash = ?", (password_hash,))

@@ -6,13 +6,13 @@ import sqlite3
 from typing import Any
 
 from lanline.errors import NameTaken, RecordMissing
-from lanline.model.accounts import AccountId
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId, LogKind
 from lanline.model.names import folded_name
 from lanline.model.rooms import Access, Direct, Membership, Role, Room, Standing, ordered_pair
 
 _ROOMS = "SELECT log, name, topic, access, creator, created_ms FROM rooms "
-_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted, invited_by FROM memberships "
+_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted, invited_by, given_from FROM memberships "
 _DIRECTS = "SELECT log, lower, higher FROM directs "
 
 
@@ -42,6 +42,12 @@ class SqliteRoomsView:
 
     def invitations(self, host: AccountId) -> list[Membership]:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE invited_by = ? ORDER BY log, account", (host,))
+        return list(map(_membership, found))
+
+    def roles_from(self, device: DeviceId) -> list[Membership]:
+        found = self._connection.execute(
+            _MEMBERSHIPS + "WHERE given_from = ? AND role > ? ORDER BY log, account", (device, int(Role.MEMBER))
+        )
         return list(map(_membership, found))
 
     def direct(self, log: LogId) -> Direct | None:
@@ -81,9 +87,10 @@ class SqliteRooms(SqliteRoomsView):
 
     def put_membership(self, membership: Membership) -> None:
         self._connection.execute(
-            "INSERT INTO memberships (log, account, role, standing, is_muted, invited_by) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO memberships (log, account, role, standing, is_muted, invited_by, given_from) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (log, account) DO UPDATE SET role = excluded.role, standing = excluded.standing, "
-            "is_muted = excluded.is_muted, invited_by = excluded.invited_by",
+            "is_muted = excluded.is_muted, invited_by = excluded.invited_by, given_from = excluded.given_from",
             (
                 membership.log,
                 membership.account,
@@ -91,6 +98,7 @@ class SqliteRooms(SqliteRoomsView):
                 membership.standing.value,
                 membership.is_muted,
                 membership.invited_by,
+                membership.given_from,
             ),
         )
 
@@ -125,5 +133,5 @@ def _room(row: tuple[Any, ...]) -> Room:
 
 
 def _membership(row: tuple[Any, ...]) -> Membership:
-    log, account, role, standing, is_muted, invited_by = row
-    return Membership(log, account, Role(role), Standing(standing), bool(is_muted), invited_by)
+    log, account, role, standing, is_muted, *given = row
+    return Membership(log, account, Role(role), Standing(standing), bool(is_muted), *given)

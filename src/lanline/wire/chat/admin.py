@@ -103,6 +103,35 @@ class RevokeDevice(msgspec.Struct, frozen=True, array_like=True, tag=33):
     device: Id
 
 
+class ListGiven(msgspec.Struct, frozen=True, array_like=True, tag=140):
+    """What an account has given others, or one device of it, and those whom it made admins."""
+
+    request: Request
+    account: Id
+    device: Id | None = None
+
+
+class GivenRight(msgspec.Struct, frozen=True, array_like=True):
+    account: Id
+    right: ShortText
+    """`admin`, `owner` or `moderator` of `room`, `came` by an invite. Later servers may have others."""
+    room: ShortText = ""
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True, tag=141):
+    request: Request
+    rights: tuple[GivenRight, ...]
+    is_last: bool = True
+
+
+class TakeBack(msgspec.Struct, frozen=True, array_like=True, tag=142):
+    """All of that but what came by an invite."""
+
+    request: Request
+    account: Id
+    device: Id | None = None
+
+
 class AskStatus(msgspec.Struct, frozen=True, array_like=True, tag=34):
     request: Request
 

@@ -45,6 +45,8 @@ ClientMessage = (
     | admin.RevokeDevice
     | admin.AskStatus
     | admin.ReadJournal
+    | admin.ListGiven
+    | admin.TakeBack
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -86,6 +88,7 @@ ServerMessage = (
     | admin.Users
     | admin.ServerStatus
     | admin.Journal
+    | admin.Given
     | films.FromServer
     | answers.Done
     | answers.Refused
