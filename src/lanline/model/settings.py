@@ -30,6 +30,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """For all that one account ever writes."""
     least_free_bytes: int = 256 * 1024**2
     """Of the server's disk: with less, only admins add anything."""
+    warn_free_bytes: int = 1024**3
+    """Of the same: with less, admins are warned."""
     blob_quota_bytes: int = 1024**3
     """For all files of one account."""
     most_plays_of_account: int = 16

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from lanline.clock import Clock
-from lanline.core import accounts, blobs, given, invites, journal, rooms, signin
+from lanline.core import accounts, blobs, invites, rooms, signin
 from lanline.core.commands import Authority, Command
 from lanline.core.core import Core
 from lanline.errors import CloseCode, RequestRefused
@@ -17,10 +15,9 @@ from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import member_info, room_info
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
-from lanline.model.accounts import Account, AccountId, DeviceId
+from lanline.model.accounts import Account, AccountId
 from lanline.model.blobs import BlobId
 from lanline.model.invites import Invite
-from lanline.model.journal import JournalEntry
 from lanline.model.logs import Entry, LogId
 from lanline.storage.api import View
 from lanline.wire.chat import admin, answers, conversations, entries
@@ -80,9 +77,6 @@ class Requests:
             a.SetPassword: self._set_password,
             a.RevokeDevice: self._does(lambda m: accounts.RevokeDevice(m.device)),
             a.AskStatus: self._ask_status,
-            a.ReadJournal: self._read_journal,
-            a.ListGiven: self._list_given,
-            a.TakeBack: self._does(lambda m: given.TakeBack(m.account, m.device)),
         }
 
     def _does(self, command: Callable[[Any], Command[None]]) -> Handler:
@@ -268,22 +262,6 @@ class Requests:
         self._core.check_pace(session.actor)
         session.send(admin.ServerStatus(message.request, self._figures()))
 
-    def _list_given(self, session: Session, message: admin.ListGiven) -> None:
-        def answer(found: list[given.GivenRight]) -> None:
-            rights = tuple(admin.GivenRight(each.account, each.right.value, each.room) for each in found)
-            session.send_listing(admin.Given(message.request, rights))
-
-        look = given.ListGiven(AccountId(message.account), _device(message.device)).look
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
-
-    def _read_journal(self, session: Session, message: admin.ReadJournal) -> None:
-        def answer(found: list[JournalEntry]) -> None:
-            rows = tuple(admin.JournalInfo(*msgspec.structs.astuple(each)) for each in found)
-            session.send_listing(admin.Journal(message.request, rows))
-
-        look = journal.ReadJournal(message.after, message.limit).look
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
-
 
 def _find_blob(name: BlobId, view: View, _by: Authority) -> bytes:
     return blobs.find_blob(view, name)
@@ -292,10 +270,6 @@ def _find_blob(name: BlobId, view: View, _by: Authority) -> bytes:
 def _blob_sizes(view: View, by: Authority) -> dict[AccountId, int]:
     by.check_admin()
     return view.blobs.sizes()
-
-
-def _device(number: int | None) -> DeviceId | None:
-    return None if number is None else DeviceId(number)
 
 
 def _invite_info(invite: Invite) -> admin.InviteInfo:

@@ -47,6 +47,7 @@ ClientMessage = (
     | admin.ReadJournal
     | admin.ListGiven
     | admin.TakeBack
+    | admin.AskUsage
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -61,6 +62,9 @@ ClientMessage = (
     | groups.ListRequests
     | groups.RefuseRequest
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -89,12 +93,14 @@ ServerMessage = (
     | admin.ServerStatus
     | admin.Journal
     | admin.Given
+    | admin.Usage
     | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven
