@@ -33,7 +33,7 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     On the server's machine:  lanline admin users --data ~/.lanline-server
     As an admin, anywhere:    lanline admin users
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    found = ask_server(way_to_server(data, home), _users)
+    found = ask_server(way_to_server(data, home), users_of)
     header = ("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED")
     show(found, json, header, _row, "Nobody has joined yet.")
 
@@ -135,12 +135,12 @@ def devices(
         _change(data, home, name, lambda user: RevokeDevice(1, _device_of(user, number)))
         say(f"Device {number} of {name} may not sign in any more.")
         return
-    user = _named(ask_server(way_to_server(data, home), _users), name)
+    user = named(ask_server(way_to_server(data, home), users_of), name)
     header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
     show(user.devices, json, header, _device_row, f"{user.name} has no device.")
 
 
-async def _users(client: ChatClient) -> list[UserInfo]:
+async def users_of(client: ChatClient) -> list[UserInfo]:
     from lanline.wire.chat.admin import ListUsers, Users
 
     return sorted((await answer(client, ListUsers(1), Users)).users, key=lambda user: user.name.casefold())
@@ -152,7 +152,7 @@ def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInf
     async def work(client: ChatClient) -> UserInfo:
         from lanline.wire.chat.answers import Done
 
-        user = _named(await _users(client), name)
+        user = named(await users_of(client), name)
         await answer(client, message(user), Done)
         return user
 
@@ -169,7 +169,7 @@ def _change_group(
     async def work(client: ChatClient) -> UserInfo | None:
         member = client.node.seals.member
         assert member is not None
-        user = _named(await _users(client), name)
+        user = named(await users_of(client), name)
         account_id = member.copy.chain.names.get(user.name.encode())
         if account_id is None:
             return None
@@ -184,13 +184,35 @@ def _change_group(
         return None
 
 
+def change_group(data: Path | None, home: Path, names: list[str]) -> bool:
+    """Out of the group with those of these names who are in it, by one entry. Whether there was any."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    async def work(client: ChatClient) -> bool:
+        member = client.node.seals.member
+        assert member is not None
+        known = member.copy.chain.names
+        account_ids = [known[name.encode()] for name in names if name.encode() in known]
+        if account_ids:
+            await member.changes.remove(account_ids)
+        return bool(account_ids)
+
+    if data is not None:
+        return False
+    try:
+        return ask_group(home, work)
+    except (NotInGroup, NotJoined):
+        return False
+
+
 def _role(*, is_admin: bool) -> Role:
     from lanline.wire.sealing.entries import Role
 
     return Role.ADMIN if is_admin else Role.MEMBER
 
 
-def _named(found: list[UserInfo], name: str) -> UserInfo:
+def named(found: list[UserInfo], name: str) -> UserInfo:
     """Whoever is called so, or so alike that nobody else can be."""
     from lanline.model.names import folded_name
 

@@ -20,7 +20,7 @@ from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.server import Line
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Room, Said
-from lanline.client.view.values import Conversation
+from lanline.client.view.values import ENDED_MARK, Conversation
 from lanline.clock import Clock
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -172,7 +172,7 @@ class Seals:
         if account == own.account:
             return own.name
         person = self._directory.person(account)
-        return "" if person is None else person.name
+        return "" if person is None else person.name.removesuffix(ENDED_MARK)  # in the chain it stands without
 
     @property
     def is_hopeful(self) -> bool:

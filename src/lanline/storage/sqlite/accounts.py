@@ -9,7 +9,7 @@ from lanline.errors import NameTaken, RecordExists, RecordMissing
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
 
-_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned FROM accounts "
+_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, is_invited, ended_ms FROM accounts "
 _DEVICES = "SELECT id, account, fingerprint, label, added_ms, revoked_ms FROM devices "
 
 
@@ -55,14 +55,16 @@ class SqliteAccountsView:
 
 
 class SqliteAccounts(SqliteAccountsView):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
+    def add(
+        self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None, is_invited: bool = True
+    ) -> Account:
         self._check_free(name)
         added = self._connection.execute(
-            "INSERT INTO accounts (name, folded_name, created_ms, is_admin, is_banned, password_hash) "
-            "VALUES (?, ?, ?, ?, FALSE, ?) RETURNING id",
-            (name, folded_name(name), created_ms, is_admin, password_hash),
+            "INSERT INTO accounts (name, folded_name, created_ms, is_admin, is_banned, password_hash, is_invited) "
+            "VALUES (?, ?, ?, ?, FALSE, ?, ?) RETURNING id",
+            (name, folded_name(name), created_ms, is_admin, password_hash, is_invited),
         )
-        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin)
+        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin, is_invited=is_invited)
 
     def change(self, account: Account) -> None:
         self._check_free(account.name, account.id)
@@ -70,6 +72,20 @@ class SqliteAccounts(SqliteAccountsView):
             account.id,
             "name = ?, folded_name = ?, is_admin = ?, is_banned = ?",
             (account.name, folded_name(account.name), account.is_admin, account.is_banned),
+        )
+
+    def end(self, account: AccountId, ended_ms: int) -> None:
+        values = (f"\0{account}", ended_ms)
+        self._update(
+            account,
+            "folded_name = ?, is_admin = FALSE, is_banned = TRUE, password_hash = NULL, ended_ms = ?",
+            values,
+        )
+        self._connection.execute(
+            "UPDATE devices SET revoked_ms = coalesce(revoked_ms, ?), label = '' WHERE account = ?", (ended_ms, account)
+        )
+        self._connection.execute(
+            "DELETE FROM cursors WHERE device IN (SELECT id FROM devices WHERE account = ?)", (account,)
         )
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
@@ -106,8 +122,8 @@ class SqliteAccounts(SqliteAccountsView):
 def _account(row: tuple[Any, ...] | None) -> Account | None:
     if row is None:
         return None
-    number, name, created_ms, is_admin, is_banned = row
-    return Account(number, name, created_ms, bool(is_admin), bool(is_banned))
+    number, name, created_ms, is_admin, is_banned, is_invited, ended_ms = row
+    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), bool(is_invited), ended_ms)
 
 
 def _device(row: tuple[Any, ...] | None) -> Device | None:

@@ -46,6 +46,8 @@ ClientMessage = (
     | admin.AskStatus
     | admin.ReadJournal
     | admin.AskUsage
+    | admin.DeleteAccount
+    | admin.DeleteRoom
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
