@@ -94,6 +94,8 @@ def _leave_rooms(transaction: Transaction, by: Authority, account: AccountId) ->
         assert room is not None
         transaction.rooms.drop_membership(room.log, account)
         changes.append(stepped(transaction, room, mine, None, by, is_noted=False))
+        if transaction.groups.private_room(room.log) is not None:  # of these its members sign who owns it
+            continue
         heir = heir_of(transaction, room) if mine.role is Role.OWNER else None
         if heir is not None:
             owner = msgspec.structs.replace(heir, role=Role.OWNER)

@@ -48,7 +48,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one account."""
     most_links: int = 10_000
     most_links_of_account: int = 64
-    most_strangers: int = 1024
+    most_strangers: int = 512
     """Links on which nobody has signed in yet; those of known devices are not counted."""
     most_strangers_of_network: int = 256
     """The same, from one address; this machine's own is not counted."""

@@ -83,6 +83,9 @@ class LogsView(Protocol):
     def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """The entries that precede a sequence number, the newest of them, oldest first. As many as in `after`."""
 
+    def keyed(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        """As `after`, of statements of epochs and entries of private rooms only."""
+
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
     def cursor(self, log: LogId, device: DeviceId) -> Cursor: ...
     def cursors(self, log: LogId) -> dict[DeviceId, Cursor]: ...
@@ -185,6 +188,10 @@ class GroupsView(Protocol):
     def chain(self) -> ChainHead | None:
         """None: nobody has founded a group on this server."""
 
+    def private_room(self, log: LogId) -> bytes | None:
+        """Its id, where its members sign who is in it."""
+
+    def private_rooms(self) -> list[LogId]: ...
     def epoch_height(self, scope: bytes, epoch_id: bytes) -> int | None:
         """Of the chain, as its statement names it. None: no such statement stands."""
 
@@ -214,6 +221,7 @@ class Groups(GroupsView, Protocol):
     def found(self) -> LogId:
         """The log of the chain, which has nothing yet."""
 
+    def found_room(self, log: LogId, room_id: bytes) -> None: ...
     def move_chain(self, height: int, head: bytes) -> None: ...
     def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
         """From now on the boxes that the author gave are given out; those that others gave before are dropped."""

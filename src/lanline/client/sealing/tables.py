@@ -37,6 +37,11 @@ class GroupTables:
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
 
+    def statements(self, log: int) -> dict[int, bytes]:
+        """Those of epochs that this device keeps of a log: by their places."""
+        rows = self._database.read("SELECT sequence, content FROM entries WHERE log = ? AND suite = 'epoch/1'", (log,))
+        return dict(cast("list[tuple[int, bytes]]", rows))
+
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         """Of epochs: by scope and id."""
         rows = self._database.read("SELECT scope, epoch_id, secret FROM epoch_secrets")

@@ -15,6 +15,9 @@ from lanline.model.logs import ENTRY_COST_BYTES, Appended, Cursor, Entry, Log, L
 _ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
 _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
+_KEYED = (
+    _ENTRY + "WHERE log = ? AND sequence > ? AND suite IN ('epoch/1', 'key/1') ORDER BY sequence LIMIT ?"  # its index
+)
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
 _SIZE = "SELECT size_bytes FROM logs WHERE id = ?"
@@ -72,6 +75,10 @@ class SqliteLogsView:
 
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         rows = _fetch(self._connection.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
+        return list(starmap(Entry, rows))
+
+    def keyed(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        rows = _fetch(self._connection.execute(_KEYED, (log, sequence, max(limit, 0))), most_bytes)
         return list(starmap(Entry, rows))
 
     def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:

@@ -102,7 +102,7 @@ class SqliteRooms(SqliteRoomsView):
         self._connection.execute("DELETE FROM memberships WHERE log = ? AND account = ?", (log, account))
 
     def end(self, log: LogId) -> None:
-        for table in ("memberships", "rooms", "directs", "cursors"):
+        for table in ("memberships", "private_rooms", "rooms", "directs", "cursors"):
             self._connection.execute(f"DELETE FROM {table} WHERE log = ?", (log,))  # noqa: S608 -- our own words
         self._connection.execute("UPDATE logs SET kind = ? WHERE id = ?", (LogKind.ENDED.value, log))
 

@@ -62,6 +62,9 @@ ClientMessage = (
     | groups.ListRequests
     | groups.RefuseRequest
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -96,6 +99,7 @@ ServerMessage = (
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven
