@@ -163,3 +163,6 @@ def test_an_admin_deletes_accounts_and_rooms_and_the_group_follows(home: House) 
     missing = home.member("ann", "admin", "delete", "ben", "--yes")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert home.member("ann", "admin", "delete").returncode == 64
+    own = home.member("ann", "admin", "delete", "ann", "--yes")
+    assert "leave --delete" in own.stderr
+    home.say("ann", "still in the group")

@@ -69,7 +69,7 @@ def delete(
 
 def _delete_account(name: str, data: Path | None, home: Path, *, is_sure: bool) -> None:
     way = way_to_server(data, home)
-    there = ask_server(way, users_of)
+    own, there = ask_server(way, _own_and_users)
     try:
         user = named(there, name)
     except RecordMissing:
@@ -77,6 +77,8 @@ def _delete_account(name: str, data: Path | None, home: Path, *, is_sure: bool) 
             raise
         say(f"{name} is in the group no more.")
         return
+    if user.account == own:
+        raise InvalidInput("That is your own account: lanline leave --delete")
     if not is_sure:
         say(_ACCOUNT.format(name=user.name))
         confirmed(user.name)
@@ -85,6 +87,10 @@ def _delete_account(name: str, data: Path | None, home: Path, *, is_sure: bool) 
     say(f"The account {user.name} is deleted.")
     if not was_in_group and data is not None:
         say(_STILL_IN_GROUP.format(name=user.name).rstrip())
+
+
+async def _own_and_users(client: ChatClient) -> tuple[int, list[UserInfo]]:
+    return client.node.own.account, await users_of(client)
 
 
 async def _end(client: ChatClient, user: UserInfo, reason: str) -> None:
