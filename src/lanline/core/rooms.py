@@ -9,6 +9,7 @@ import msgspec
 
 from lanline.core.changes import Change, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.core.heldnames import check_held
 from lanline.core.journal import note
 from lanline.core.memberships import end_invitations, is_invited, let_go, may_join, may_rule, put, stepped
 from lanline.errors import RefusalCode, RequestRefused
@@ -40,6 +41,7 @@ class CreateRoom(Command[LogId], frozen=True):
         )
         if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
+        check_held(transaction, name, by.context)
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
         note(transaction, by, Deed.ROOM_MADE, room=name, detail=self.access.value)
         owner = transaction.rooms.membership(room.log, by.account)
@@ -80,7 +82,7 @@ class LeaveRoom(Command[None], frozen=True):
             raise _unknown_room()
         _check_not_signed(transaction, room)
         changes = [let_go(transaction, room, before, by)]
-        heir = _heir(transaction, room) if before.role is Role.OWNER else None
+        heir = heir_of(transaction, room) if before.role is Role.OWNER else None
         if heir is not None:
             changes.append(put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by))
         return None, [*changes, *end_invitations(transaction, by.account, by)]
@@ -311,7 +313,7 @@ def _owners(view: View, log: LogId) -> int:
     return sum(member.may_read and member.role is Role.OWNER for member in view.rooms.members(log))
 
 
-def _heir(view: View, room: Room) -> Membership | None:
+def heir_of(view: View, room: Room) -> Membership | None:
     """A room whose last owner leaves goes to a moderator, or to whoever has been on the server longest."""
     members = [member for member in view.rooms.members(room.log) if member.may_read and may_rule(view, member)]
     if not members or any(member.role is Role.OWNER for member in members):

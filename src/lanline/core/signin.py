@@ -15,6 +15,7 @@ from lanline.core.changes import OPERATOR, AccountChanged, Actor, Change, Device
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
 from lanline.core.conversations import read_directs
 from lanline.core.cursors import Found, read_marks
+from lanline.core.heldnames import check_free
 from lanline.core.invites import end_first_invite, is_usable, use_invite
 from lanline.core.journal import note
 from lanline.core.passwords import check_new_password, check_same_password
@@ -130,6 +131,10 @@ class SignIn:
     def _checked(self, number: DeviceId) -> Account:
         device = self._core.accounts.device(number)
         assert device is not None
+        owner = self._core.accounts.get(device.account)
+        if owner is not None and owner.is_ended:
+            text = f"The account {owner.name} was deleted. To come back, join with a new home folder (--home)."
+            raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         if device.is_revoked:
             text = "The key of this device was revoked. Join again with a new home folder."
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
@@ -186,8 +191,11 @@ class SignIn:
             raise RequestRefused(RefusalCode.INVALID, "This link shows no key by which a device could be known.")
         device = self._core.accounts.by_key(fingerprint)
         if device is not None and (account is None or device.account != account.id):
-            owner = self._core.accounts.known(device.account).name
-            text = f"This device belongs to {owner} already. Use another home folder."
+            owner = self._core.accounts.get(device.account)
+            assert owner is not None
+            text = f"This device belongs to {owner.name} already. Use another home folder."
+            if owner.is_ended:
+                text = f"The account of this device, {owner.name}, was deleted. Use another home folder."
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
 
     def _check_room_for_more(self) -> None:
@@ -302,9 +310,15 @@ def _make_account(
     invite = use_invite(transaction, asked.token or b"", context) if is_invited else None
     is_admin = invite is not None and invite.grants_admin
     end_first_invite(transaction)
+    check_free(transaction, name, context)
     came_from = None if invite is None else invite.made_from
     account = transaction.accounts.add(
-        name, context.now_ms, is_admin=is_admin, password_hash=password_hash, came_from=came_from
+        name,
+        context.now_ms,
+        is_admin=is_admin,
+        password_hash=password_hash,
+        is_invited=is_invited,
+        came_from=came_from,
     )
     device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
     how = _how_joined(transaction, invite)

@@ -21,7 +21,7 @@ from lanline.client.sealing.scopes import OpenRoom, Pair, Place, Scopes
 from lanline.client.sealing.server import Line
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
-from lanline.client.view.values import Conversation
+from lanline.client.view.values import ENDED_MARK, Conversation
 from lanline.clock import Clock
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -142,6 +142,8 @@ class Seals:
     def hindrance(self, shown: Conversation) -> Hindrance | None:
         """Why nothing can be sealed for who is meant, whatever this device does."""
         member, scopes = self.member, self._scopes
+        if not shown.is_room and shown.title.endswith(ENDED_MARK):  # somebody else may have the name now
+            return Hindrance(f"{shown.title}: nothing can be said to them any more.", is_final=True)
         if shown.is_room or member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
         if scopes.sealing(_place(shown)) is not None:
@@ -235,7 +237,7 @@ class Seals:
         if account == own.account:
             return own.name
         person = self._directory.person(account)
-        return "" if person is None else person.name
+        return "" if person is None else person.name.removesuffix(ENDED_MARK)  # in the chain it stands without
 
     @property
     def is_hopeful(self) -> bool:
@@ -248,4 +250,6 @@ _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
 
 
 def _place(shown: Conversation) -> Place:
-    return OpenRoom(shown.log, shown.title.removeprefix("#")) if shown.is_room else Pair(shown.log, shown.title)
+    if shown.is_room:
+        return OpenRoom(shown.log, shown.title.removeprefix("#"))
+    return Pair(shown.log, shown.title.removesuffix(ENDED_MARK))
