@@ -118,7 +118,9 @@ class SetBanned(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not yourself.")
         reason = " ".join(safe_line(self.reason).split())[:_MAX_REASON_CHARS]
         before = known_account(transaction, self.account)
-        return alter(transaction, by, before, msgspec.structs.replace(before, is_banned=self.is_banned), reason)
+        kept = reason if self.is_banned else ""
+        after = msgspec.structs.replace(before, is_banned=self.is_banned, ban_reason=kept)
+        return alter(transaction, by, before, after, reason)
 
 
 class SetAdmin(Command[None], frozen=True):

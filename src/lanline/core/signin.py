@@ -140,7 +140,7 @@ class SignIn:
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         account = self._core.accounts.known(device.account)
         if account.is_banned:
-            raise _banned()
+            raise _banned(account)
         if self._core.presence.links(account.id) >= self._core.settings.most_links_of_account:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This account is signed in too many times.")
         return account
@@ -207,8 +207,8 @@ class SignIn:
         self, account: AccountId, label: str, fingerprint: bytes, password_hash: str | None
     ) -> Steps[SignedIn]:
         core = self._core
-        if core.accounts.known(account).is_banned:
-            raise _banned()
+        if (known := core.accounts.known(account)).is_banned:
+            raise _banned(known)
         device = core.accounts.by_key(fingerprint)
         if device is not None:
             return (yield from self._admit(device.id))
@@ -217,7 +217,7 @@ class SignIn:
             check_same_password(transaction, account, password_hash)
             found = known_account(transaction, account)
             if found.is_banned:
-                raise _banned()
+                raise _banned(found)
             devices = transaction.accounts.devices(account)
             if sum(not each.is_revoked for each in devices) >= core.settings.most_devices:
                 text = "This account has as many devices as it may. Revoke one that is not used."
@@ -281,8 +281,9 @@ class _PutPassword(Command[None], frozen=True):
         return None, (PasswordChanged(self.account, by.actor),)
 
 
-def _banned() -> RequestRefused:
-    return RequestRefused(RefusalCode.BANNED, "You are banned from this server. Ask its admin.")
+def _banned(account: Account) -> RequestRefused:
+    why = f": {account.ban_reason.rstrip('.')}" if account.ban_reason else ""
+    return RequestRefused(RefusalCode.BANNED, f"You are banned from this server{why}. Ask its admin.")
 
 
 def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefused:

@@ -18,6 +18,8 @@ class Account(msgspec.Struct, frozen=True):
     created_ms: int
     is_admin: bool = False
     is_banned: bool = False
+    ban_reason: str = ""
+    """For the one who is banned, and for admins."""
     is_invited: bool = True
     """False: it was made on an open server, by anybody."""
     ended_ms: int | None = None

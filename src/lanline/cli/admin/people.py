@@ -61,7 +61,7 @@ def ban(
 
     given = _given_by(data, home, name)
     user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
-    change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
+    _change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
     say(f"{user.name} is banned.")
     if take_back:
         _take_back(data, home, user.name, given, None)
@@ -88,7 +88,7 @@ def promote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAUL
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetAdmin
 
-    change_group(data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=True)))
+    _change_group(data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=True)))
     user = _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=True))
     say(f"{user.name} is an admin.")
 
@@ -106,7 +106,7 @@ def demote(
     from lanline.wire.chat.admin import SetAdmin
 
     given = _given_by(data, home, name)
-    user = change_group(
+    user = _change_group(
         data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=False))
     ) or _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
     say(f"{user.name} is no admin any more.")
@@ -185,7 +185,7 @@ def _take_back(
 
     for each, right in given:
         if right.right == "admin":
-            change_group(data, home, each, lambda changes, member: changes.set_role(member, _role(is_admin=False)))
+            _change_group(data, home, each, lambda changes, member: changes.set_role(member, _role(is_admin=False)))
     _change(data, home, name, lambda user: TakeBack(1, user.account, device))
 
 
@@ -221,7 +221,7 @@ def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInf
     return ask_server(way_to_server(data, home), work)
 
 
-def change_group(
+def _change_group(
     data: Path | None, home: Path, name: str, change: Callable[[GroupChanges, bytes], Ticket[None]]
 ) -> UserInfo | None:
     """As a member of the group, whose chain every device follows. None: there is none, or they are not in it."""

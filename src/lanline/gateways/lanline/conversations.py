@@ -65,7 +65,8 @@ class ConversationNews:
             self._tell([account], wire.InvitedToRoom(room_info(conversation), change.by))
         member = None if after is None else member_info(after)
         others = [reader for reader in conversation.readers() if reader != account]
-        self._tell(others, wire.MemberChanged(log, account, member, change.by, conversation.size))
+        was = None if before is None else before.standing
+        self._tell(others, wire.MemberChanged(log, account, member, change.by, conversation.size, was))
 
     def _known(self, log: LogId) -> Conversation:
         conversation = self._core.conversations.get(log)

@@ -9,7 +9,7 @@ from lanline.errors import NameTaken, RecordExists, RecordMissing
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
 
-_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, is_invited, ended_ms FROM accounts "
+_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, ban_reason, is_invited, ended_ms FROM accounts "
 _DEVICES = "SELECT id, account, fingerprint, label, added_ms, revoked_ms FROM devices "
 
 
@@ -88,8 +88,8 @@ class SqliteAccounts(SqliteAccountsView):
         self._check_free(account.name, account.id)
         self._update(
             account.id,
-            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?",
-            (account.name, folded_name(account.name), account.is_admin, account.is_banned),
+            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?, ban_reason = ?",
+            (account.name, folded_name(account.name), account.is_admin, account.is_banned, account.ban_reason),
         )
 
     def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None:
@@ -143,8 +143,8 @@ class SqliteAccounts(SqliteAccountsView):
 def _account(row: tuple[Any, ...] | None) -> Account | None:
     if row is None:
         return None
-    number, name, created_ms, is_admin, is_banned, is_invited, ended_ms = row
-    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), bool(is_invited), ended_ms)
+    number, name, created_ms, is_admin, is_banned, ban_reason, is_invited, ended_ms = row
+    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), ban_reason, bool(is_invited), ended_ms)
 
 
 def _device(row: tuple[Any, ...] | None) -> Device | None:
