@@ -15,6 +15,7 @@ from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSet
 from lanline.storage.sqlite.connection import connect_reader, connect_writer
 from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
+from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
 from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
@@ -47,6 +48,7 @@ class SqliteView:
         self.blobs = SqliteBlobsView(connection)
         self.groups = SqliteGroupsView(connection)
         self.settings = SqliteSettingsView(connection)
+        self.journal = SqliteJournalView(connection)
 
 
 class SqliteTransaction:
@@ -58,6 +60,7 @@ class SqliteTransaction:
         self.blobs = SqliteBlobs(connection)
         self.groups = SqliteGroups(connection)
         self.settings = SqliteSettings(connection)
+        self.journal = SqliteJournal(connection)
 
 
 class SqliteEngine:

@@ -44,6 +44,7 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | admin.ReadJournal
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -87,6 +88,7 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | admin.Journal
     | films.FromServer
     | answers.Done
     | answers.Refused
