@@ -129,6 +129,12 @@ class RequestLeft(msgspec.Struct, frozen=True):
     request: EntryRequest
 
 
+class ServerWarned(msgspec.Struct, frozen=True):
+    """Something that its admins should see to."""
+
+    text: str
+
+
 Change = (
     Appended
     | RoomChanged
@@ -142,6 +148,7 @@ Change = (
     | ChainGrew
     | BoxesGiven
     | RequestLeft
+    | ServerWarned
 )
 Handlers = dict[type, Callable[[Any], None]]
 

@@ -179,6 +179,12 @@ def _follow_up(transaction: Transaction, by: Authority, before: GroupState, afte
     return changes
 
 
+def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> None:
+    transaction.groups.drop_request(account)
+    if account != by.account:
+        note(transaction, by, Deed.ADMITTED, _name(transaction, account))
+
+
 def _move_admins(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     changes: list[Change] = []
     for account_id in after.chain.admins - before.chain.admins:
@@ -190,12 +196,6 @@ def _move_admins(transaction: Transaction, by: Authority, before: GroupState, af
         if account is not None:
             changes += _set(transaction, by, account, is_admin=False)
     return changes
-
-
-def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> None:
-    transaction.groups.drop_request(account)
-    if account != by.account:
-        note(transaction, by, Deed.ADMITTED, _name(transaction, account))
 
 
 def _set(transaction: Transaction, by: Authority, account: AccountId, **flags: bool) -> list[Change]:

@@ -38,6 +38,9 @@ class AccountsView(Protocol):
     def message_bytes(self, account: AccountId) -> int:
         """All that it has appended, with ENTRY_COST_BYTES for each entry."""
 
+    def all_message_bytes(self) -> dict[AccountId, int]:
+        """The same for everybody who has said anything."""
+
 
 class Accounts(AccountsView, Protocol):
     def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
@@ -57,6 +60,15 @@ class LogsView(Protocol):
     def log(self, log: LogId) -> Log | None: ...
     def heads(self, logs: Sequence[LogId]) -> dict[LogId, int]:
         """Without those that do not exist."""
+
+    def sizes(self, logs: Sequence[LogId]) -> dict[LogId, int]:
+        """Of all that was said in each, with ENTRY_COST_BYTES for each entry."""
+
+    def all_bytes(self) -> int:
+        """The same of all logs together."""
+
+    def database_bytes(self) -> int:
+        """What the whole database takes on the disk."""
 
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """The entries that follow a sequence number, oldest first. At least one, then as their content fits."""

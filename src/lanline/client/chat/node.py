@@ -51,6 +51,7 @@ class ChatNode:
         context = NodeContext(history, clock)
         self._context, self._history, self._lost = context, history, context.lost
         self.tell = context.tell
+        self.check_room = history.database.check_room
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own

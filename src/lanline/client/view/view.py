@@ -242,7 +242,7 @@ class View:
         match change:
             case events.SignedIn(account, name, _, is_admin, _, server_name):
                 self.account, self.name, self.is_admin, self.server_name = account, name, is_admin, server_name
-                self.state, self.catching_up, self.ended = NodeState.SIGNED_IN, None, None
+                self.state, self.catching_up, self.ended, self.problem = NodeState.SIGNED_IN, None, None, ""
             case events.Synchronized():
                 self.state = NodeState.SYNCHRONIZED
                 self.catching_up = {each.log for each in self._conversations.values() if each.is_open}

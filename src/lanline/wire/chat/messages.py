@@ -45,6 +45,7 @@ ClientMessage = (
     | admin.RevokeDevice
     | admin.AskStatus
     | admin.ReadJournal
+    | admin.AskUsage
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -89,6 +90,7 @@ ServerMessage = (
     | admin.Users
     | admin.ServerStatus
     | admin.Journal
+    | admin.Usage
     | films.FromServer
     | answers.Done
     | answers.Refused
