@@ -77,6 +77,8 @@ class GroupWords:
         """By room, the place and digest of the newest of this device that is known to be in the log."""
         self._places: dict[tuple[bytes, bytes, bytes, int], int] = {}
         """Where words stand, by room, device, run and number."""
+        self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
+        """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
 
     # Sealing.
@@ -122,6 +124,7 @@ class GroupWords:
         self._runs.clear()
         self._own.clear()
         self._places.clear()
+        self._ends.clear()
 
     def _run_keys(self, epoch: Epoch, room_id: bytes, header: Header) -> RunKeys:
         key = (epoch.epoch_id, room_id, header.device_id, header.run)
@@ -183,6 +186,8 @@ class GroupWords:
             return Lacks.CHAIN
         if reason is not None or self._is_repeat(sealing, said, opened):
             return reason or Reason.KNOWN_ID
+        if self._is_turned_around(sealing, said, opened):
+            return Reason.TURNED_AROUND
         if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = said.place, opened.digest
         return Body(words.body, header.device_id, header.run, words.n)
@@ -191,11 +196,25 @@ class GroupWords:
         """Of two with the same number in a run the one at the lower place stands."""
         if len(self._places) >= _MAX_PLACES:
             self._places.clear()
-        key = sealing.room_id, opened.header.device_id, opened.header.run, opened.words.n
+            self._ends.clear()
+        key = (*_run_of(sealing, opened), opened.words.n)
         stands = self._places.get(key, said.place)
         self._places[key] = min(stands, said.place)
         return stands < said.place
 
+    def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
+        """In a run places rise with the numbers."""
+        this = said.place, opened.words.n
+        first, last = self._ends.get(_run_of(sealing, opened), (this, this))
+        if (said.place > last[0] and opened.words.n < last[1]) or (said.place < first[0] and opened.words.n > first[1]):
+            return True
+        self._ends[_run_of(sealing, opened)] = min(first, this), max(last, this)
+        return False
+
 
 def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
     return next((each for each in sealings if epoch_id in each.copy.epochs), None)
+
+
+def _run_of(sealing: Sealing, opened: Opened) -> tuple[bytes, bytes, bytes]:
+    return sealing.room_id, opened.header.device_id, opened.header.run
