@@ -81,7 +81,7 @@ def check_still_known(view: View, account: AccountId, device: DeviceId) -> Accou
 def known_account(view: View, account: AccountId) -> Account:
     """Whom a command names."""
     found = view.accounts.by_id(account)
-    if found is None:
+    if found is None or found.is_ended:
         raise unknown_person()
     return found
 

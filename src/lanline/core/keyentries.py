@@ -92,6 +92,11 @@ class MakeGroupInvite(Command[KeyPlace], frozen=True):
         return place, changes
 
 
+def take_entry(transaction: Transaction, by: Authority, content: bytes) -> list[Change]:
+    """As a part of something else."""
+    return _take(transaction, by, content)[2]
+
+
 def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyPlace, Offer | None, list[Change]]:
     """Without an offer: it stands there already."""
     by.check_person()

@@ -37,11 +37,14 @@ def stepped(
     after: Membership | None,
     by: Authority,
     account: AccountId | None = None,
+    *,
+    is_noted: bool = True,
 ) -> MemberStepped:
     stands = after or before
     number = stands.account if stands is not None else account
     assert number is not None
-    _note(transaction, room, number, before, after, by)
+    if is_noted:
+        _note(transaction, room, number, before, after, by)
     cursors: Cursors = {}
     if after is not None and after.may_read:
         devices = transaction.accounts.devices(number)

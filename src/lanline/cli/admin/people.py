@@ -34,7 +34,7 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     On the server's machine:  lanline admin users --data ~/.lanline-server
     As an admin, anywhere:    lanline admin users
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    found = ask_server(way_to_server(data, home), _users)
+    found = ask_server(way_to_server(data, home), users_of)
     header = ("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED")
     show(found, json, header, _row, "Nobody has joined yet.")
 
@@ -159,7 +159,7 @@ def devices(
             _take_back(data, home, user.name, given, number)
         _show_given(user.name, given, again, was_taken_back=take_back)
         return
-    user = _named(ask_server(way_to_server(data, home), _users), name)
+    user = named(ask_server(way_to_server(data, home), users_of), name)
     header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
     show(user.devices, json, header, _device_row, f"{user.name} has no device.")
 
@@ -170,9 +170,9 @@ def _given_by(data: Path | None, home: Path, name: str, device: int | None = Non
     async def work(client: ChatClient) -> list[tuple[str, GivenRight]]:
         from lanline.wire.chat.admin import Given, ListGiven
 
-        found = await _users(client)
+        found = await users_of(client)
         names = {user.account: user.name for user in found}
-        given = await answer(client, ListGiven(1, _named(found, name).account, device), Given)
+        given = await answer(client, ListGiven(1, named(found, name).account, device), Given)
         return [(names.get(each.account, "?"), each) for each in given.rights]
 
     return ask_server(way_to_server(data, home), work)
@@ -202,7 +202,7 @@ def _show_given(giver: str, given: list[tuple[str, GivenRight]], again: str, *, 
         say(f"To take it back: {again} --take-back")
 
 
-async def _users(client: ChatClient) -> list[UserInfo]:
+async def users_of(client: ChatClient) -> list[UserInfo]:
     from lanline.wire.chat.admin import ListUsers, Users
 
     return sorted((await answer(client, ListUsers(1), Users)).users, key=lambda user: user.name.casefold())
@@ -214,7 +214,7 @@ def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInf
     async def work(client: ChatClient) -> UserInfo:
         from lanline.wire.chat.answers import Done
 
-        user = _named(await _users(client), name)
+        user = named(await users_of(client), name)
         await answer(client, message(user), Done)
         return user
 
@@ -231,7 +231,7 @@ def _change_group(
     async def work(client: ChatClient) -> UserInfo | None:
         member = client.node.seals.member
         assert member is not None
-        user = _named(await _users(client), name)
+        user = named(await users_of(client), name)
         account_id = member.copy.chain.names.get(user.name.encode())
         if account_id is None:
             return None
@@ -246,13 +246,35 @@ def _change_group(
         return None
 
 
+def change_group(data: Path | None, home: Path, names: list[str]) -> bool:
+    """Out of the group with those of these names who are in it, by one entry. Whether there was any."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    async def work(client: ChatClient) -> bool:
+        member = client.node.seals.member
+        assert member is not None
+        known = member.copy.chain.names
+        account_ids = [known[name.encode()] for name in names if name.encode() in known]
+        if account_ids:
+            await member.changes.remove(account_ids)
+        return bool(account_ids)
+
+    if data is not None:
+        return False
+    try:
+        return ask_group(home, work)
+    except (NotInGroup, NotJoined):
+        return False
+
+
 def _role(*, is_admin: bool) -> Role:
     from lanline.wire.sealing.entries import Role
 
     return Role.ADMIN if is_admin else Role.MEMBER
 
 
-def _named(found: list[UserInfo], name: str) -> UserInfo:
+def named(found: list[UserInfo], name: str) -> UserInfo:
     """Whoever is called so, or so alike that nobody else can be."""
     from lanline.model.names import folded_name
 

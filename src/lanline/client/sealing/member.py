@@ -14,6 +14,7 @@ from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupcopy import PARTED
+from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
@@ -45,6 +46,7 @@ class GroupMember:
         self.secrets = Secrets(context)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
+        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
         self._target = 0
         self._is_told = False
         """The server has said, on this link, whether there is a group."""

@@ -100,6 +100,10 @@ class OwnEntries:
         kind = entries.DeviceKind.RECOVERY
         return self._signed(entries.AddDevice(*self._place(time_ms), record, kind, proof))
 
+    def entry(self, kind: type[entries.Body], time_ms: int, *fields: object) -> bytes:
+        """One of a private room, on the head of the chain."""
+        return self._signed(kind(*self._place(time_ms), *fields))
+
     def _place(self, time_ms: int) -> tuple[bytes, int, bytes, int]:
         chain = self._copy.chain
         return chain.group_id, chain.height + 1, chain.head, time_ms

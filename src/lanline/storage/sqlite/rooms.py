@@ -40,6 +40,10 @@ class SqliteRoomsView:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE log = ? ORDER BY account", (log,))
         return list(map(_membership, found))
 
+    def of(self, account: AccountId) -> list[Membership]:
+        found = self._connection.execute(_MEMBERSHIPS + "WHERE account = ? ORDER BY log", (account,))
+        return list(map(_membership, found))
+
     def invitations(self, host: AccountId) -> list[Membership]:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE invited_by = ? ORDER BY log, account", (host,))
         return list(map(_membership, found))
@@ -104,6 +108,11 @@ class SqliteRooms(SqliteRoomsView):
 
     def drop_membership(self, log: LogId, account: AccountId) -> None:
         self._connection.execute("DELETE FROM memberships WHERE log = ? AND account = ?", (log, account))
+
+    def end(self, log: LogId) -> None:
+        for table in ("memberships", "private_rooms", "rooms", "directs", "cursors"):
+            self._connection.execute(f"DELETE FROM {table} WHERE log = ?", (log,))  # noqa: S608 -- our own words
+        self._connection.execute("UPDATE logs SET kind = ? WHERE id = ?", (LogKind.ENDED.value, log))
 
     def open_direct(self, one: AccountId, other: AccountId) -> Direct:
         direct = self.direct_between(one, other)

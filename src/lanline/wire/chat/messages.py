@@ -48,6 +48,8 @@ ClientMessage = (
     | admin.ListGiven
     | admin.TakeBack
     | admin.AskUsage
+    | admin.DeleteAccount
+    | admin.DeleteRoom
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
