@@ -17,6 +17,7 @@ from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.server import Line
@@ -246,7 +247,8 @@ class Seals:
             if isinstance(outcome, Body) and self._stands_before(shown, each):
                 outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
-                each = msgspec.structs.replace(each, suite=OPENED, content=outcome.body)  # noqa: PLW2901
+                body = judged(self._words.chain, outcome.body, self._name_of(each.account))
+                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
             elif outcome is not None:
@@ -316,6 +318,14 @@ class Seals:
         if self._scopes is not None and self._words is not None:
             self._scopes.forget(log)
             self._words.forget_places()
+
+    def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
+        """Who said a sealed message, for an admin; empty where this device cannot show it."""
+        if self._words is None or entry.suite != SAID_SUITE:
+            return b""
+        said = Said(entry.sequence, entry.entry_id, self._name_of(entry.account), entry.content)
+        found = self._words.reopen(self.place(shown), said)
+        return b"" if found is None else proof_of(*found)
 
     def _name_of(self, account: int) -> str:
         own = self._directory.own
