@@ -111,7 +111,7 @@ class Service:
             await self._client.wait_until(is_decided, limit_s)
         except LanlineError as problem:
             # Banned, another key, another version: nothing was said of this message.
-            return do.Outcome(MessageState.QUEUED, str(problem))
+            return do.Outcome(MessageState.QUEUED, str(problem), int(getattr(problem, "code", 0) or 0))
         found = self._node.outbox.find(entry_id)
         if found is None:
             return do.Outcome(MessageState.SENT)
