@@ -198,8 +198,10 @@ class Outbox:
     def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | Hindrance | None:
         """On the disk before it goes out. None: it cannot be sealed just now, and neither can what follows."""
         shown = self._conversations.shown(log)
-        if row.sealed is not None or shown is None or (self._seals.is_known() and not self._seals.is_sealed):
+        if row.sealed is not None or (self._seals.is_known() and not self._seals.is_sealed):
             return row
+        if shown is None:
+            return Hindrance(f"The server does not say which conversation is the one with {row.destination}.")
         return self._sealed_now(row, shown) if self._seals.is_known() else None
 
     def _sealed_now(self, row: OutboxRow, shown: Conversation) -> OutboxRow | Hindrance | None:

@@ -273,10 +273,10 @@ class Seals:
             self._ask_keys(shown, 0)
 
     def _ask_keys(self, shown: Conversation, after: int) -> None:
-        self._line.request(groups.ReadKeys(0, shown.log, after), lambda answer: self._on_keys(shown, answer))
+        self._line.request(groups.ReadKeys(0, shown.log, after), lambda answer: self._on_keys(shown, after, answer))
 
-    def _on_keys(self, shown: Conversation, answer: object) -> None:
-        if isinstance(answer, groups.KeyEntries) and answer.entries:
+    def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
+        if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
             self._note_statements(shown, answer.entries)
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
@@ -294,7 +294,9 @@ class Seals:
         if not shown.is_room:
             return Pair(shown.log, shown.title)
         name = shown.title.removeprefix("#")
-        is_private = shown.access is not Access.OPEN or (self._scopes is not None and name in self._scopes.pinned)
+        is_private = shown.access is not Access.OPEN
+        if not is_private and self._scopes is not None:
+            is_private = self._scopes.is_private(shown.log, name)
         return PrivateRoom(shown.log, name) if is_private else OpenRoom(shown.log, name)
 
     def room(self, shown: Conversation) -> RoomCopy | None:

@@ -139,6 +139,11 @@ class Scopes:
         known = self._load(place.log)
         return place.name in self.pinned and known.room is None and any(map(founding_of, known.entries.values()))
 
+    def is_private(self, log: int, name: str) -> bool:
+        """By what this device knows itself: it is in a private room of this name, or the log has an entry of one."""
+        known = self._load(log)
+        return name in self.pinned or known.room is not None or bool(known.entries)
+
     def by_id(self, scope_id: bytes) -> EpochCopy | None:
         """Of those that were looked at."""
         return self._group if scope_id == self._group.chain.group_id else self._by_id.get(scope_id)
@@ -219,11 +224,14 @@ class Scopes:
     def _pin(self, place: PrivateRoom, copy: RoomCopy) -> None:
         pinned = self.pinned.get(place.name)
         if copy.is_in and pinned is None:
-            self.pinned[place.name] = copy.id
-            self._tables.pin_room(place.name, copy.id)
+            self.pin(place.name, copy.id)
         elif pinned == copy.id and copy.is_complete and not copy.is_in:
             del self.pinned[place.name]
             self._tables.pin_room(place.name, None)
+
+    def pin(self, name: str, room_id: bytes) -> None:
+        self.pinned[name] = room_id
+        self._tables.pin_room(name, room_id)
 
     def _judge(self, known: _Log, copies: list[PairCopy] | list[RoomCopy]) -> None:
         """What names more of the chain, or of the room, than is here waits for it; what holds nowhere is dropped."""
