@@ -111,10 +111,10 @@ class LogReader:
         elif lacking is not None:
             self._sealed_from.setdefault(track.shown.log, lacking)
         if entries:
-            self._take_in(track, tuple(entries))
+            self._take_in(track, tuple(entries), came[: len(entries)])
 
-    def _take_in(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
-        self._keep(track, entries)
+    def _take_in(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
+        self._keep(track, entries, came)
         log, own, shown = track.shown.log, self._conversations.account, track.shown
         is_live = track.following is Following.LIVE
         for entry in entries:
@@ -181,12 +181,13 @@ class LogReader:
             self._hold_timer.cancel()
             self._hold_timer = None
 
-    def _keep(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
+    def _keep(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
+        """`came`: the same as they came, sealed."""
         shown, own = track.shown, self._conversations.account
         for expected, entry in enumerate(entries, shown.delivered + 1):
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
-        self._history.add_entries(shown.log, entries, own)
+        self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
         through = entries[-1].sequence
         unread = sum(
             entry.account != own and entry.sequence > shown.read and entry.suite not in SUITES_OF_KEYS

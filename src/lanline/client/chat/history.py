@@ -151,14 +151,21 @@ class History:
 
     # Entries.
 
-    def add_entries(self, log: int, entries: Sequence[LogEntry], own: int) -> None:
-        """What follows on what is here, with the cursor and with one's own taken off the outbox, all at once."""
+    def add_entries(
+        self, log: int, entries: Sequence[LogEntry], own: int, log_hash: tuple[int, bytes] | None = None
+    ) -> None:
+        """What follows on what is here, with the cursor, the hash over all of it, and with one's own taken off the
+        outbox, all at once.
+        """
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
         with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
+            if log_hash is not None:
+                kept = log_hash[0].to_bytes(8, "big") + log_hash[1]
+                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"hash {log}", kept))
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 

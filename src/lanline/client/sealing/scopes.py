@@ -121,6 +121,14 @@ class Scopes:
         """None: nobody reads what would be said here."""
         return next((each for each in self.sealings(place) if each.until is None and each.copy.may_begin), None)
 
+    def start_of(self, place: Place) -> bytes | None:
+        """What the hash over its log begins with; of a room by its name, also when it is private."""
+        if isinstance(place, Pair):
+            sealings = self.sealings(place)
+            return ids.log_start_of(sealings[0].room_id) if sealings else None
+        chain = self._group.chain
+        return ids.log_start_of(ids.open_room_id_of(chain.group_id, place.name)) if chain.height else None
+
     def room(self, place: PrivateRoom) -> RoomCopy | None:
         """None: nothing that founds a room of this name has come, or it is another than this device knows."""
         known = self._load(place.log)
