@@ -23,7 +23,7 @@ from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Sc
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
 from lanline.client.view import events
-from lanline.client.view.values import Conversation
+from lanline.client.view.values import ENDED_MARK, Conversation
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
@@ -161,6 +161,8 @@ class Seals:
     def hindrance(self, shown: Conversation) -> Hindrance | None:
         """Why nothing can be sealed for who is meant, whatever this device does."""
         member, scopes = self.member, self._scopes
+        if not shown.is_room and shown.title.endswith(ENDED_MARK):  # somebody else may have the name now
+            return Hindrance(f"{shown.title}: nothing can be said to them any more.", is_final=True)
         if member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
         place = self.place(shown)
@@ -334,7 +336,7 @@ class Seals:
     def place(self, shown: Conversation) -> Place:
         """A room that this device is in as a private one is that one, whatever the server calls it."""
         if not shown.is_room:
-            return Pair(shown.log, shown.title)
+            return Pair(shown.log, shown.title.removesuffix(ENDED_MARK))
         name = shown.title.removeprefix("#")
         is_private = shown.access is not Access.OPEN
         if not is_private and self._scopes is not None:
@@ -365,7 +367,7 @@ class Seals:
         if account == own.account:
             return own.name
         person = self._directory.person(account)
-        return "" if person is None else person.name
+        return "" if person is None else person.name.removesuffix(ENDED_MARK)  # in the chain it stands without
 
     @property
     def is_hopeful(self) -> bool:

@@ -19,6 +19,7 @@ from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
 from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
+from lanline.storage.sqlite.names import SqliteNames, SqliteNamesView
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
 from lanline.wholefile import make_folder, sync_folder
@@ -49,6 +50,7 @@ class SqliteView:
         self.groups = SqliteGroupsView(connection)
         self.settings = SqliteSettingsView(connection)
         self.journal = SqliteJournalView(connection)
+        self.names = SqliteNamesView(connection)
 
 
 class SqliteTransaction:
@@ -61,6 +63,7 @@ class SqliteTransaction:
         self.groups = SqliteGroups(connection)
         self.settings = SqliteSettings(connection)
         self.journal = SqliteJournal(connection)
+        self.names = SqliteNames(connection)
 
 
 class SqliteEngine:
