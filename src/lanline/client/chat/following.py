@@ -146,30 +146,29 @@ class LogReader:
         held, self._held = self._held, {}
         for log, entries in held.items():
             self._take(self._conversations[log], entries)
-        for log, first in list(self._sealed_from.items()):
-            self._reopen(log, first)
+        for log in list(self._sealed_from):
+            self._reopen(log)
 
-    def _reopen(self, log: int, first: int) -> None:
+    def _reopen(self, log: int) -> None:
         """What was kept as it came: told anew from its place on, when any of it is open now."""
         track = self._conversations.get(log)
         if track is None or not self._seals.is_sealed:
             return
-        through = track.shown.delivered
-        kept = self._history.entries(log, through + 1, through - first + 1)
-        entries, lacking = self._seals.open(track.shown, kept)
+        kept = self._history.sealed_entries(log)
+        entries, _ = self._seals.open(track.shown, kept)
         changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
         if not changed:
             return
         self._history.change_entries(log, changed)
-        if lacking is None:
+        left = self._history.sealed_from().get(log)
+        if left is None:
             del self._sealed_from[log]
         else:
-            self._sealed_from[log] = lacking
-        agreed = changed[0].sequence - 1
+            self._sealed_from[log] = left
+        agreed, through = changed[0].sequence - 1, track.shown.delivered
         again = tuple(
             message_of_entry(track.shown, each, self._conversations.account)
-            for each in entries
-            if each.sequence > agreed
+            for each in self._history.entries(log, through + 1, through - agreed)
         )
         self._tell(events.CopyParted(log, agreed))
         self._tell(events.EntriesReceived(log, again, is_live=False))

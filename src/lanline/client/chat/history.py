@@ -31,6 +31,7 @@ _CONVERSATIONS = (
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
+_REOPENED_AT_ONCE = 1000
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
     "AND suite NOT IN ('epoch/1', 'key/1')"
@@ -191,6 +192,15 @@ class History:
         """Where the first entry stands that could not be opened yet, by log."""
         rows = self.database.read("SELECT log, min(sequence) FROM entries WHERE suite = 'said/1' GROUP BY log")
         return {int(log): int(first) for log, first in rows}
+
+    def sealed_entries(self, log: int) -> list[LogEntry]:
+        """The newest that could not be opened yet, oldest first."""
+        rows = self.database.read(
+            "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
+            "WHERE log = ? AND suite = 'said/1' ORDER BY sequence DESC LIMIT ?",
+            (log, _REOPENED_AT_ONCE),
+        )
+        return [LogEntry(*row) for row in reversed(rows)]
 
     def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
         """What was kept as it came, and is open now."""
