@@ -198,10 +198,10 @@ class _Shown:
 
 
 def _note(change: Change) -> None:
-    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid
+    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid, Warned
 
     match change:
-        case ServerRestored(text) | ServerSaid(text):
+        case ServerRestored(text) | ServerSaid(text) | Warned(text):
             show_note(text)
         case ConnectionLost(reason, is_for_good=False):
             show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")

@@ -192,6 +192,12 @@ class ServerRestored(msgspec.Struct, frozen=True, tag=True):
     count: int
 
 
+class Warned(msgspec.Struct, frozen=True, tag=True):
+    """Something that the server shows cannot be as it shows it; a sentence for the person."""
+
+    text: str
+
+
 class ServerSaid(msgspec.Struct, frozen=True, tag=True):
     text: str
 
@@ -217,6 +223,7 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | Warned
     | CopyParted
     | ServerRestored
     | HistoryFailed

@@ -19,6 +19,7 @@ from lanline.client.view.events import (
     ServerRestored,
     ServerSaid,
     SignedIn,
+    Warned,
 )
 from lanline.client.view.places import LOBBY
 from lanline.client.view.values import Conversation, NodeState
@@ -52,7 +53,7 @@ class Notices:
                 ]
             case ServerSaid(text):
                 return [f"The server says: {text}"]
-            case ServerRestored(text):
+            case ServerRestored(text) | Warned(text):
                 return [text]
             case _:
                 return self._of_rooms(event)
