@@ -148,12 +148,27 @@ class RevokeDevice(Command[None], frozen=True):
         device = transaction.accounts.device(self.device)
         if device is None or not (by.is_admin or device.account == by.account):
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "There is no such device.")
-        transaction.accounts.revoke_device(device.id, by.context.now_ms)
-        # Whoever has stolen it may have made invites with it; they do not stand in its name.
         transaction.invites.drop_all(device.added_ms, device.account)
-        revoked = transaction.accounts.device(device.id)
-        assert revoked is not None
-        return None, (DeviceChanged(revoked),)
+        return None, (revoke_device(transaction, by, device),)
+
+
+def revoke_device(transaction: Transaction, by: Authority, device: Device) -> DeviceChanged:
+    """Whoever has stolen it may have made invites and links with it; they do not stand in its name.
+
+    Invites into the group end by its chain.
+    """
+    transaction.accounts.revoke_device(device.id, by.context.now_ms)
+    for invite in transaction.invites.all():
+        is_its = invite.creator == device.account and invite.created_ms >= device.added_ms
+        if is_its and invite.invite_id is None:
+            transaction.invites.drop(invite.token_hash)
+    for offer in transaction.devices.offers(device.account):
+        if offer.recovery_id is None:
+            transaction.devices.drop_offer(offer.shown_hash)
+    transaction.devices.drop_request(device.id)
+    revoked = transaction.accounts.device(device.id)
+    assert revoked is not None
+    return DeviceChanged(revoked)
 
 
 def alter(transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = "") -> Decision[None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import expanded
+from lanline.cli.nodecall import expanded, show_note, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LinkError, ServerUnreachable
 
@@ -95,6 +95,7 @@ async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
 
 def ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
     """As a member of the group of this home's server. Raises NotJoined, NotInGroup."""
+    unlock(home, although_running=True)
     return run(_ask_group(expanded(home, "--home"), work), on_uvloop=False)
 
 
@@ -105,6 +106,8 @@ async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any
 
     pin = joined_pin(home)
     async with ChatClient.as_member(home, pin) as client:
+        if client.node.seals.keys_notice:
+            show_note(client.node.seals.keys_notice)
         await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
         if not client.is_signed_in:
             raise ServerUnreachable(client.last_problem)

@@ -7,7 +7,7 @@ import typer
 from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
 from lanline.cli.admin.keeping import backup, export, restore
-from lanline.cli.admin.people import ban, demote, devices, password, promote, unban, users
+from lanline.cli.admin.people import ban, demote, devices, lost, password, promote, unban, users
 from lanline.cli.admin.videos import videos
 
 app = typer.Typer(
@@ -16,6 +16,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (users, ban, unban, promote, demote, password, devices, rooms, invites, status, backup, restore, export):
+for command in (
+    users, ban, unban, promote, demote, password, devices, lost, rooms, invites, status, backup, restore, export
+):  # fmt: skip
     app.command()(command)
 app.add_typer(videos, name="videos")

@@ -24,7 +24,7 @@ from lanline.client.view.values import Conversation
 from lanline.clock import Clock
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
-from lanline.wire.chat import groups
+from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE
@@ -49,12 +49,17 @@ class Seals:
         self.member: GroupMember | None = None
         self._words: GroupWords | None = None
         if keys is not None:
-            tables = GroupTables(history.database)
+            tables = GroupTables(history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
         self.asks = False
         """The server of this link knows of groups."""
+
+    @property
+    def keys_notice(self) -> str:
+        """What the person is to know of the file of this home's keys; a sentence, or empty."""
+        return "" if self._keys is None else self._keys.store.notice
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
@@ -94,6 +99,8 @@ class Seals:
             groups.BoxGiven: member.on_box_given,
             groups.BoxWanted: member.on_box_wanted,
             groups.RequestCame: member.on_request,
+            devices.DeviceAsks: member.on_device_asks,
+            devices.DeviceAnswered: member.on_device_answered,
         }
 
     def takes(self, message: Entries) -> bool:

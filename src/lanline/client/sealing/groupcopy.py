@@ -86,7 +86,14 @@ class GroupCopy:
 
     @property
     def is_member(self) -> bool:
-        return self.chain.live_device(self.device_id) is not None
+        """Not before it is proven that this is the group of the device which took this one in."""
+        return self._keys.code is None and self.chain.live_device(self.device_id) is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Its time in the group is over."""
+        device = self.chain.devices.get(self.device_id)
+        return device is not None and device.until != NEVER
 
     @property
     def account_id(self) -> bytes:

@@ -108,22 +108,22 @@ class Groups:
                 session.send(self._described(0))
 
     def _append_key(self, session: Session, message: wire.AppendKey) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, keyentries.AppendKey(message.content)),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, keyentries.MakeGroupInvite(message.content, message.shown_hash)),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
-    def _check_key_pace(self, session: Session) -> None:
+    def check_key_pace(self, session: Session) -> None:
         account, now = session.actor.account, self._clock.now()
         pace = self._admins_key_pace if self._core.accounts.is_admin(account) else self._key_pace
         wait_s = pace.take(account, now)
@@ -179,7 +179,7 @@ class Groups:
             readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
             session.send(wire.ReadersLacking(message.request, readers))
 
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, boxes.BeginEpoch(LogId(message.log), message.content)),
@@ -220,9 +220,14 @@ class Groups:
 
     def _may_help(self, helper: Session, message: wire.WantBoxes, asker: Session) -> bool:
         """A seed comes from another device of the same account only."""
-        if not helper.is_signed_in or (not message.log and helper.actor.account != asker.actor.account):
+        is_another = not message.log and helper.actor.account != asker.actor.account
+        return not is_another and self.is_in_group(helper)
+
+    def is_in_group(self, session: Session) -> bool:
+        """Its device is, by the chain, and it is a program that knows of groups."""
+        if session not in self._asked or not session.is_signed_in or self.state is None:
             return False
-        return self.state is not None and self.state.member_by_link(helper.link.peer_fingerprint) is not None
+        return self.state.member_by_link(session.link.peer_fingerprint) is not None
 
     def _ask_next(self, want: _Want) -> None:
         if want not in self._wants:
@@ -285,7 +290,7 @@ def _waiting(request: EntryRequest) -> wire.WaitingRequest:
     return wire.WaitingRequest(request.account, request.joiner, request.signature, request.left_ms)
 
 
-def _send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
+def send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
     session.send(wire.KeyTaken(request, place.log, place.sequence))
 
 
