@@ -105,6 +105,29 @@ def test_an_invite_names_the_place_it_is_told_and_shows_a_code(home: House) -> N
     assert done.returncode == 64
 
 
+def test_the_journal_is_read_from_a_home_and_from_the_folder_also_of_a_server_that_stands(home: House) -> None:
+    home.admin("admin", "ban", "ben", "--reason", "shouting")
+    shown = home.member("ann", "admin", "journal")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[-1].endswith("(operator)    banned ben: shouting")
+    assert home.member("ben", "admin", "journal").returncode == 1
+    home.servers[-1].end()
+    deeds = [json.loads(line) for line in home.admin("admin", "journal", "--json").splitlines()]
+    assert [(each["by"], each["deed"], each["whom"]) for each in deeds][-1] == ("(operator)", "banned", "ben")
+    assert deeds[0]["time"].endswith("Z")
+
+
+def test_who_follows_the_journal_hears_of_what_comes(home: House) -> None:
+    words = [*COMMAND, "admin", "journal", "--follow", "--last", "1", "--json", "--data", str(home.data)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=clean_environment()) as follower:
+        assert follower.stdout is not None
+        follower.stdout.readline()
+        home.admin("admin", "promote", "ben")
+        assert json.loads(follower.stdout.readline())["deed"] == "promoted"
+        follower.terminate()
+        assert follower.wait(LIMIT_S) == 130
+
+
 def test_tables_are_for_people(home: House) -> None:
     shown = home.admin("admin", "users").splitlines()
     assert [line.split()[:2] for line in shown] == [["NAME", "STANDING"], ["ann", "admin"], ["ben", "member"]]

@@ -33,7 +33,7 @@ COMMANDS = {
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
     "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),
     "rooms": ("lanline.cli.rooms:app", "Show the rooms you may join; make, join and leave them."),
-    "devices": ("lanline.cli.devices:app", "Show your devices; let one in, take out one that is lost."),
+    "devices": ("lanline.cli.devices:app", "Show your devices; let one in, take one out that is lost."),
     "recovery": ("lanline.cli.recovery:app", "Make the key that gets your account back, or use it."),
     "password": ("lanline.cli.password:password", "Set the password of your account."),
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),

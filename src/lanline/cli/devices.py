@@ -26,7 +26,7 @@ Which = Annotated[str, typer.Argument(metavar="ID|LABEL", help="The device, as l
 
 @app.callback()
 def devices(context: typer.Context, json: JsonOption = False, home: HomeOption = DEFAULT_HOME) -> None:
-    """Show your devices; let one in, name one, take out one that is lost.
+    """Show your devices; let one in, take one out that is lost.
 
     \b
     All of them:            lanline devices

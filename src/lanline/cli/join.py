@@ -39,7 +39,8 @@ def join(
 ) -> None:
     """Join a server, or add this device to your account.
 
-    With an invite, a nickname that is free becomes yours: this device signs in with
+    A link that lanline devices add has shown on one of your devices makes this one
+    yours too; no name is needed. With an invite, a nickname that is free becomes yours: this device signs in with
     its own key. A password is needed without an invite, and to add a device to an
     account. It is asked for, or taken from LANLINE_PASSWORD.
 
@@ -48,8 +49,7 @@ def join(
     script, --accept-key says it.
 
     \b
-    Your second device, by the link that lanline devices add has shown on the first:
-                      lanline join lanline://10.0.0.5:5265/#k7…f2
+    A further device: lanline join lanline://10.0.0.5:5265/#k7…f2
     By invite:        lanline join lanline://10.0.0.5:5265/#k7…f2 --name ann
     An open server:   lanline join 10.0.0.5 --name ann
     From a script:    lanline join 10.0.0.5 --name bot \\

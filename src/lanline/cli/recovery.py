@@ -28,7 +28,10 @@ _NO_WORDS = "Nobody is here to type the words: write them on standard input."
 
 @app.callback()
 def recovery() -> None:
-    """Make the key that gets your account back when every device is lost, or use it."""
+    """Make the key that gets your account back, or use it.
+
+    It is for when every device of yours is lost.
+    """
 
 
 @app.command()

@@ -11,9 +11,11 @@ import msgspec
 
 from lanline.core.changes import AccountChanged, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
+from lanline.core.journal import note
 from lanline.core.memberships import end_invitations
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
+from lanline.model.journal import Deed
 from lanline.model.names import folded_name
 from lanline.model.rooms import Role
 from lanline.model.text import is_seen, safe_line
@@ -168,6 +170,8 @@ def revoke_device(transaction: Transaction, by: Authority, device: Device) -> De
     transaction.devices.drop_request(device.id)
     revoked = transaction.accounts.device(device.id)
     assert revoked is not None
+    owner = known_account(transaction, device.account).name
+    note(transaction, by, Deed.DEVICE_REVOKED, owner, detail=f"{device.id} {device.label}")
     return DeviceChanged(revoked)
 
 
@@ -177,6 +181,10 @@ def alter(transaction: Transaction, by: Authority, before: Account, after: Accou
     if after.is_banned or (before.is_admin and not after.is_admin):
         transaction.invites.drop_all(creator=after.id)
     transaction.accounts.change(after)
+    if after.is_banned is not before.is_banned:
+        note(transaction, by, Deed.BANNED if after.is_banned else Deed.UNBANNED, after.name, detail=reason)
+    if after.is_admin is not before.is_admin:
+        note(transaction, by, Deed.PROMOTED if after.is_admin else Deed.DEMOTED, after.name)
     ended = end_invitations(transaction, after.id, by) if after.is_banned else ()
     return None, (AccountChanged(after, reason=reason), *ended)
 

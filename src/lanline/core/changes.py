@@ -99,6 +99,8 @@ class CursorMoved(msgspec.Struct, frozen=True):
     cursor: Cursor
     by: Actor | None
     """The only program that said so; None: several of the device did."""
+    is_furthest: bool = False
+    """Somebody knows by it for the first time that another has come so far."""
 
 
 class PresenceChanged(msgspec.Struct, frozen=True):

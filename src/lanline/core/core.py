@@ -21,7 +21,9 @@ from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
 from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
+from lanline.core.housekeeping import Housekeeping
 from lanline.core.invites import MakeInvite, make_first_invite, new_token
+from lanline.core.journal import WrongPasswords
 from lanline.core.limits import Buckets, DiskFloor
 from lanline.core.openjoins import OpenJoins
 from lanline.core.passwords import PasswordHasher, Passwords
@@ -68,6 +70,7 @@ class Core:
         self.presence = Presence(store, clock, self.stream.emit)
         self.cursors = Cursors(store, clock, self.conversations.head_for, self.accounts.account_of, self.stream.emit)
         self.passwords = Passwords(hasher, clock, settings)
+        self.wrong_passwords = WrongPasswords(store, clock)
         self.open_joins = OpenJoins(settings)
         self.sign_in = SignIn(self)
         self._floor = DiskFloor(free_bytes, settings.least_free_bytes)
@@ -84,6 +87,7 @@ class Core:
         )
         self._pace: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
         self.is_closing = False
+        self.housekeeping = Housekeeping(store, clock, settings, lambda: self.is_closing)
         self._began_at = clock.now()
         for part in (self.accounts, self.conversations, self.presence, self.cursors, self.appends):
             self.stream.add_part(part.handlers())
@@ -253,6 +257,7 @@ class Core:
     def _close(self) -> Steps[None]:
         self.presence.close()
         self.cursors.close()
+        self.wrong_passwords.write()
         self.appends.close()
         yield from self.store.write(_nothing).wait()
         while not self.appends.is_idle:

@@ -102,12 +102,13 @@ class GroupStates:
 
 
 def _replayed(view: View, stands: ChainHead) -> GroupState:
+    """The server takes into this log only what it has checked."""
     chain, after = Chain(), 0
     while items := view.logs.after(stands.log, after, _READ_AT_ONCE):
         after = items[-1].sequence
         for each in items:
             if each.suite != EPOCH_SUITE:
-                chain, _ = follow(chain, each.suite, each.content)
+                chain, _ = follow(chain, each.suite, each.content, is_checked=True)
     assert (chain.height, chain.head) == (stands.height, stands.head), "the chain's row does not fit its log"
     return GroupState(stands.log, chain)
 

@@ -14,11 +14,14 @@ from lanline.core import accounts
 from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.core.invites import note_made
+from lanline.core.journal import note
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.devices import DeviceOffer
 from lanline.model.groups import FOR_DEVICE, EntryRequest
 from lanline.model.invites import Invite
+from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request
 from lanline.proto.chain.reasons import Reason
@@ -99,9 +102,9 @@ class MakeGroupInvite(Command[KeyPlace], frozen=True):
         if made is None:
             raise RequestRefused(RefusalCode.INVALID, "The entry makes no invite.")
         now_ms = by.context.now_ms
-        transaction.invites.add(
-            Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
-        )
+        kept = Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
+        transaction.invites.add(kept)
+        note_made(transaction, by, kept)
         return place, changes
 
 
@@ -219,11 +222,17 @@ def _follow_up(transaction: Transaction, by: Authority, before: GroupState, afte
     for account_id in set(after.chain.names.values()) - set(before.chain.names.values()):
         account = after.account_of(transaction, account_id)
         if account is not None:
-            transaction.groups.drop_request(account)
+            _note_come(transaction, by, account)
     lost = invites_lost(before.chain, after.chain)
     if lost:
         transaction.invites.drop_of_group(lost)
     return changes
+
+
+def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> None:
+    transaction.groups.drop_request(account)
+    if account != by.account:
+        note(transaction, by, Deed.ADMITTED, _name(transaction, account))
 
 
 def _set(transaction: Transaction, by: Authority, account: AccountId, **flags: bool) -> list[Change]:
@@ -272,7 +281,13 @@ class RefuseRequest(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
         transaction.groups.drop_request(self.account)
+        note(transaction, by, Deed.TURNED_DOWN, _name(transaction, self.account))
         return None, ()
+
+
+def _name(view: View, account: AccountId) -> str:
+    found = view.accounts.by_id(account)
+    return "" if found is None else found.name
 
 
 def list_requests(view: View, by: Authority) -> list[EntryRequest]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from lanline.core.changes import Cursors, MemberStepped
 from lanline.core.commands import Authority
+from lanline.core.journal import note
 from lanline.model.accounts import AccountId
+from lanline.model.journal import Deed
 from lanline.model.rooms import Access, Membership, Role, Room, Standing
 from lanline.storage.api import Transaction, View
 
@@ -29,7 +31,7 @@ def let_go(transaction: Transaction, room: Room, before: Membership, by: Authori
 
 
 def stepped(
-    view: View,
+    transaction: Transaction,
     room: Room,
     before: Membership | None,
     after: Membership | None,
@@ -39,10 +41,42 @@ def stepped(
     stands = after or before
     number = stands.account if stands is not None else account
     assert number is not None
+    _note(transaction, room, number, before, after, by)
     cursors: Cursors = {}
     if after is not None and after.may_read:
-        cursors = {each.id: view.logs.cursor(room.log, each.id) for each in view.accounts.devices(number)}
+        devices = transaction.accounts.devices(number)
+        cursors = {each.id: transaction.logs.cursor(room.log, each.id) for each in devices}
     return MemberStepped(room, number, before, after, by.account, cursors)
+
+
+def _note(
+    transaction: Transaction,
+    room: Room,
+    account: AccountId,
+    before: Membership | None,
+    after: Membership | None,
+    by: Authority,
+) -> None:
+    """What is done to others: who comes and goes by themselves would fill the journal."""
+    deed, detail = _deed(before or Membership(room.log, account, standing=Standing.INVITED), after)
+    if deed is not None and account != by.account:
+        found = transaction.accounts.by_id(account)
+        note(transaction, by, deed, "" if found is None else found.name, room.name, detail)
+
+
+def _deed(before: Membership, after: Membership | None) -> tuple[Deed | None, str]:
+    is_banned, may_read = after is not None and after.is_banned, after is not None and after.may_read
+    if is_banned is not before.is_banned:
+        return Deed.ROOM_BANNED if is_banned else Deed.ROOM_UNBANNED, ""
+    if before.may_read and not may_read:
+        return Deed.ROOM_SENT_OUT, ""
+    if after is None or not before.may_read:
+        return None, ""
+    if after.role is not before.role:
+        return Deed.ROOM_ROLE, f"from {before.role.name.lower()} to {after.role.name.lower()}"
+    if after.is_muted is not before.is_muted:
+        return Deed.ROOM_MUTED if after.is_muted else Deed.ROOM_UNMUTED, ""
+    return None, ""
 
 
 def may_rule(view: View, member: Membership) -> bool:

@@ -9,9 +9,11 @@ import msgspec
 
 from lanline.core.changes import Change, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.core.journal import note
 from lanline.core.memberships import end_invitations, is_invited, let_go, may_join, may_rule, put, stepped
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
+from lanline.model.journal import Deed
 from lanline.model.logs import LogId
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic
@@ -39,6 +41,7 @@ class CreateRoom(Command[LogId], frozen=True):
         if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
+        note(transaction, by, Deed.ROOM_MADE, room=name, detail=self.access.value)
         owner = transaction.rooms.membership(room.log, by.account)
         return room.log, (RoomChanged(room, is_new=True, cursors={}), stepped(transaction, room, None, owner, by))
 
@@ -160,6 +163,7 @@ class SetAccess(Command[None], frozen=True):
         _check_rank(transaction, by, self.log, Role.OWNER, "Only an owner of the room says who may come in.")
         room = msgspec.structs.replace(room, access=self.access)
         outcome, changes = _alter(transaction, room)
+        note(transaction, by, Deed.ROOM_ACCESS, room=room.name, detail=self.access.value)
         hosts = {each.invited_by for each in transaction.rooms.members(self.log) if each.invited_by is not None}
         ended = [each for host in sorted(hosts) for each in end_invitations(transaction, host, by)]
         return outcome, [*changes, *ended]

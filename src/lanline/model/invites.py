@@ -33,6 +33,14 @@ _MAX_HOST_LENGTH = 253
 _BASE32 = re.compile(r"[a-z2-7]*", re.IGNORECASE | re.ASCII)
 
 
+_SHOWN_DIGITS = 8
+
+
+def shown_id(token_hash: bytes) -> str:
+    """By which an admin names an invite."""
+    return token_hash.hex()[:_SHOWN_DIGITS]
+
+
 class Invite(msgspec.Struct, frozen=True):
     """As the server keeps it: who reads the server's disk can invite nobody."""
 

@@ -18,6 +18,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tells_addresses: str = "private"
     """Where others are: `private`, members on private networks are told each other's addresses there; `all`; `none`."""
 
+    journal_days: int = 90
+    """So long is kept who did what."""
+
     messages_per_s: float = 100.0
     messages_burst: int = 1000
     requests_per_s: float = 50.0

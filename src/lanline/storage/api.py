@@ -17,6 +17,7 @@ from lanline.model.blobs import BlobId
 from lanline.model.devices import DeviceOffer, DeviceRequest
 from lanline.model.groups import Box, ChainHead, EntryRequest
 from lanline.model.invites import Invite
+from lanline.model.journal import JournalEntry, NewJournalEntry
 from lanline.model.logs import Appended, Cursor, Entry, Log, LogId, NewEntry
 from lanline.model.rooms import Access, Direct, Membership, Room
 from lanline.ticket import Ticket
@@ -232,6 +233,24 @@ class Devices(DevicesView, Protocol):
         """Offers that ended, and requests that were left, before then."""
 
 
+class JournalView(Protocol):
+    def after(self, entry: int, limit: int) -> list[JournalEntry]:
+        """The oldest that follow an entry, oldest first."""
+
+    def newest(self, limit: int) -> list[JournalEntry]:
+        """Oldest first."""
+
+    def count_since(self, account: AccountId, time_ms: int) -> int: ...
+
+
+class Journal(JournalView, Protocol):
+    def add(self, entry: NewJournalEntry, replaces: int | None = None) -> int:
+        """Its number, above all before it; also when it takes the place of one that counted less."""
+
+    def prune(self, before_ms: int, most: int) -> None:
+        """Those from before then, and the oldest of those that are too many."""
+
+
 class View(Protocol):
     """What was committed when it was made; good until the read ends."""
 
@@ -251,6 +270,8 @@ class View(Protocol):
     def devices(self) -> DevicesView: ...
     @property
     def settings(self) -> SettingsView: ...
+    @property
+    def journal(self) -> JournalView: ...
 
 
 class Transaction(Protocol):
@@ -270,6 +291,8 @@ class Transaction(Protocol):
     def devices(self) -> Devices: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def journal(self) -> Journal: ...
 
 
 class Engine(Protocol):

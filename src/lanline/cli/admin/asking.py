@@ -41,7 +41,7 @@ def way_to_server(data: Path | None, home: Path = DEFAULT_HOME) -> Way:
 
     if data is not None:
         return _way_of_operator(DataFolder(expanded(data, "--data")))
-    way = _way_of_home(expanded(home, "--home"))
+    way = way_of_home(expanded(home, "--home"))
     if way is not None:
         return way
     folder = DataFolder(expanded(DEFAULT_DATA, "--data"))
@@ -67,7 +67,7 @@ def _way_of_operator(folder: DataFolder) -> Way:
     )
 
 
-def _way_of_home(home: Path) -> Way | None:
+def way_of_home(home: Path) -> Way | None:
     from lanline.client.home import Home
     from lanline.client.pin import read_pin
 

@@ -6,6 +6,7 @@ import typer
 
 from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
+from lanline.cli.admin.journal import journal
 from lanline.cli.admin.keeping import backup, export, restore
 from lanline.cli.admin.people import ban, demote, devices, lost, password, promote, unban, users
 from lanline.cli.admin.videos import videos
@@ -17,7 +18,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    users, ban, unban, promote, demote, password, devices, lost, rooms, invites, status, backup, restore, export
-):  # fmt: skip
+    *(users, ban, unban, promote, demote, password, devices, lost, rooms, invites),
+    *(journal, status, backup, restore, export),
+):
     app.command()(command)
 app.add_typer(videos, name="videos")

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.wire.chat.admin import InviteInfo
 
-_SHOWN_DIGITS = 8
-
 
 def invites(
     drop: Annotated[str | None, typer.Option(metavar="ID", help="End this invite.")] = None,
@@ -87,7 +85,7 @@ async def _drop(client: ChatClient, start: str) -> None:
     from lanline.wire.chat.admin import DropInvite
     from lanline.wire.chat.answers import Done
 
-    found = [each for each in await _invites(client) if _id(each).startswith(start) or _is_hash(each, start)]
+    found = [invite for invite in await _invites(client) if invite.token_hash.hex().startswith(start)]
     if not found:
         raise RecordMissing(f"There is no invite {start}. See: lanline admin invites")
     if len(found) > 1:
@@ -96,15 +94,9 @@ async def _drop(client: ChatClient, start: str) -> None:
 
 
 def _row(invite: InviteInfo) -> tuple[str, ...]:
-    return _id(invite)[:_SHOWN_DIGITS], str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else ""
+    from lanline.model.invites import shown_id
 
-
-def _id(invite: InviteInfo) -> str:
-    return (invite.token_hash if invite.invite_id is None else invite.invite_id).hex()
-
-
-def _is_hash(invite: InviteInfo, start: str) -> bool:
-    return invite.token_hash.hex().startswith(start)
+    return shown_id(invite.token_hash), str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else ""
 
 
 def _until(invite: InviteInfo) -> str:

@@ -42,8 +42,9 @@ class GroupCopy:
         """The server has shown a head that is not on this chain, or an older one."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
+        checked = tables.checked_to()
         for sequence, suite, content in tables.items():
-            self._take(sequence, suite, content)
+            self._take(sequence, suite, content, is_checked=sequence <= checked)
 
     # What comes.
 
@@ -54,19 +55,19 @@ class GroupCopy:
             return
         if new[0].sequence != self.sequence + 1:
             raise ProtocolViolation("it left a gap in the chain of the group")
-        self._tables.add_items(new)
+        self._tables.add_items(new, checked_to=self.sequence if self.broken is None else 0)
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
 
-    def _take(self, sequence: int, suite: str, content: bytes) -> None:
+    def _take(self, sequence: int, suite: str, content: bytes, *, is_checked: bool = False) -> None:
         self.sequence = sequence
         if suite == EPOCH_SUITE:
             epoch = judge_epoch(self.chain, self.chain.group_id, self.chain.is_member, self.epochs, content)
             if isinstance(epoch, Epoch):
                 self.epochs[epoch.epoch_id] = epoch, sequence
             return
-        self.chain, reason = follow(self.chain, suite, content)
+        self.chain, reason = follow(self.chain, suite, content, is_checked=is_checked)
         if reason is not None and self.broken is None:
             self.broken = self.chain.height, reason
 

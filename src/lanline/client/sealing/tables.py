@@ -17,6 +17,7 @@ from lanline.ids import Entropy
 from lanline.wire.chat.entries import LogEntry
 
 _NONCE_BYTES = 12
+_CHECKED = "chain_checked_to"
 
 
 class GroupTables:
@@ -31,8 +32,15 @@ class GroupTables:
         rows = self._database.read("SELECT sequence, suite, content FROM chain_items ORDER BY sequence")
         return cast("list[tuple[int, str, bytes]]", rows)
 
-    def add_items(self, entries: Sequence[LogEntry]) -> None:
+    def checked_to(self) -> int:
+        """The place up to which this device has found every item to hold."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (_CHECKED,))
+        return cast("int", rows[0][0]) if rows else 0
+
+    def add_items(self, entries: Sequence[LogEntry], checked_to: int) -> None:
+        """What has come, and how far what came before was found to hold."""
         with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, checked_to))
             writer.executemany(
                 "INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)",
                 [(each.sequence, each.suite, each.content) for each in entries],
@@ -88,5 +96,6 @@ class GroupTables:
     def forget(self) -> None:
         """All of it."""
         with self._database.write() as writer:
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
             for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

@@ -28,6 +28,7 @@ from lanline.core.limits import Buckets
 from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
 from lanline.gateways.lanline.admission import Admission
+from lanline.gateways.lanline.awaiting import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
 from lanline.gateways.lanline.devices import DeviceRequests
@@ -46,8 +47,6 @@ from lanline.wire.chat.answers import ServerSays
 from lanline.wire.chat.entries import CursorMoved as WireCursorMoved
 from lanline.wire.chat.messages import ServerMessage, encode_message
 
-MAX_MEMBERS_TOLD = 16
-"""Of cursors: in a larger room only one's own programs are told."""
 _EXCESS_PER_S = 200.0
 _EXCESS_BURST = 10_000
 """Somebody with thousands of conversations follows them all at once."""
@@ -67,7 +66,8 @@ class LanlineGateway:
         self._catch_up = CatchUp(core, clock, self.followers)
         self._people = PeopleTable(core, clock, self._signed_in)
         self._excess: Buckets[AccountId] = Buckets(_EXCESS_PER_S, _EXCESS_BURST)
-        self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow)
+        self._awaiting = AwaitingAuthors()
+        self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow, self._awaiting)
         self._groups = Groups(core, clock)
         requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
         devices = DeviceRequests(core, self._groups, self.sessions_of)
@@ -206,6 +206,9 @@ class LanlineGateway:
             self._tellers[type(change)](change)
 
     def _publish(self, change: Appended) -> None:
+        conversation = self._core.conversations.get(change.log)
+        if conversation is not None and conversation.room is not None:
+            self._awaiting.note_appended(change)
         position, stragglers = self.followers.publish(change)
         for session in stragglers:
             if session.is_signed_in:
@@ -215,7 +218,8 @@ class LanlineGateway:
         """Not back to the program that said it; another one of the same device has not heard of it."""
         conversation = self._core.conversations.get(change.log)
         if conversation is not None:
-            told = conversation.readers() if conversation.size <= MAX_MEMBERS_TOLD else [change.account]
+            authors = filter(conversation.may_read, self._awaiting.concerned(change))
+            told = [change.account, *authors] if conversation.direct is None else conversation.readers()
             cursor = change.cursor
             message = WireCursorMoved(change.log, change.account, cursor.delivered, cursor.read)
             self.tell(told, message, but=change.by)

@@ -16,6 +16,7 @@ from lanline.storage.sqlite.connection import connect_reader, connect_writer
 from lanline.storage.sqlite.devices import SqliteDevices, SqliteDevicesView
 from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
+from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
 from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
@@ -49,6 +50,7 @@ class SqliteView:
         self.groups = SqliteGroupsView(connection)
         self.devices = SqliteDevicesView(connection)
         self.settings = SqliteSettingsView(connection)
+        self.journal = SqliteJournalView(connection)
 
 
 class SqliteTransaction:
@@ -61,6 +63,7 @@ class SqliteTransaction:
         self.groups = SqliteGroups(connection)
         self.devices = SqliteDevices(connection)
         self.settings = SqliteSettings(connection)
+        self.journal = SqliteJournal(connection)
 
 
 class SqliteEngine:

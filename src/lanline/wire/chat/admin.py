@@ -114,3 +114,30 @@ class ServerStatus(msgspec.Struct, frozen=True, array_like=True, tag=86):
 
     request: Request
     figures: dict[str, float]
+
+
+class ReadJournal(msgspec.Struct, frozen=True, array_like=True, tag=128):
+    """Who did what and when."""
+
+    request: Request
+    after: Id = 0
+    """The oldest that follow this entry; 0: the newest."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class JournalInfo(msgspec.Struct, frozen=True, array_like=True):
+    entry: Id
+    time_ms: int
+    deed: ShortText
+    account: Id | None
+    by: ShortText
+    whom: ShortText
+    room: ShortText
+    detail: LongText
+    count: int
+
+
+class Journal(msgspec.Struct, frozen=True, array_like=True, tag=129):
+    request: Request
+    entries: tuple[JournalInfo, ...]
+    is_last: bool = True

@@ -44,6 +44,7 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | admin.ReadJournal
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -91,6 +92,7 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | admin.Journal
     | films.FromServer
     | answers.Done
     | answers.Refused
