@@ -59,6 +59,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     requests_burst: Count = _KEPT.requests_burst
     message_quota_bytes: Bytes = _KEPT.message_quota_bytes
     least_free_bytes: Bytes = _KEPT.least_free_bytes
+    warn_free_bytes: Bytes = _KEPT.warn_free_bytes
     blob_quota_bytes: Bytes = _KEPT.blob_quota_bytes
     most_plays_of_account: Count = _KEPT.most_plays_of_account
     most_rooms_created: Count = _KEPT.most_rooms_created

@@ -116,6 +116,7 @@ def test_what_waited_to_be_sent_goes_to_whom_it_was_meant_for(town: Town) -> Non
     assert command("admin", "restore", str(file), "--data", str(town.folder / "restored")).returncode == 0
     town.open("restored")
     assert town.join("cai").returncode == 0
+    assert town.run("ann", "admit", "cai").returncode == 0
     say(town, "cai", "a note to ann", to="ann")
     assert town.run("ben", "rooms").returncode == 0
     say(town, "ben", "and to all")

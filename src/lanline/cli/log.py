@@ -121,7 +121,8 @@ class _Shown:
             _note(change)
         self._through = page.conversation.delivered
         self._view.keep(log, page.messages)
-        for message in page.messages if self._as_json else with_edits(page.messages):
+        said = [message for message in page.messages if message.is_said]
+        for message in said if self._as_json else with_edits(said):
             if message.sequence <= self._through or not goes_on:
                 show_line(self._line(message, ""))
         if page.conversation.is_open:
@@ -185,7 +186,8 @@ class _Shown:
         if new and (missed := new[0].sequence - self._through - 1):
             show_note(f"{missed:,} messages came before these, and are not on this device.")
         for message in new:
-            show_line(self._line(message, ""))
+            if message.is_said:
+                show_line(self._line(message, ""))
             self._through = message.sequence
         self._view.mark_read(log, self._through)
 

@@ -172,6 +172,11 @@ class Appends:
         self.hand_in()
 
     @property
+    def waiting(self) -> int:
+        """How many came and are not handed to the store yet."""
+        return len(self._waiting.entries)
+
+    @property
     def is_idle(self) -> bool:
         return not self._is_writing and not self._waiting.entries
 

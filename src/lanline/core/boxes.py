@@ -62,7 +62,7 @@ class PutBoxes(Command[None], frozen=True):
             return None, (BoxesGiven(self.scope, self.epoch_id, frozenset(each.recipient for each in self.boxes)),)
         if member is None:
             raise _not_in_group()
-        scope = _scope(transaction, by, self.log, self.scope)
+        scope = _scope(transaction, by, self.log, self.scope, member)
         readers = {(each.kind.value, each.id, each.generation) for each in scope.readers(now_ms)}
         wanted = [each for each in self.boxes if (each.kind, each.recipient, each.generation) in readers]
         if transaction.groups.epoch_height(self.scope, self.epoch_id) is None:
@@ -122,7 +122,7 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
         stands = transaction.logs.find(self.log, by.account, entry_id)
         if stands is not None:
             return Begun(stands.sequence), ()
-        scope = _scope(transaction, by, self.log, None)
+        scope = _scope(transaction, by, self.log, None, member)
         epoch = self._judged(transaction, state, scope, member)
         lacking = self._lacking(transaction, by, scope, epoch)
         if lacking:
@@ -173,7 +173,7 @@ class WantBoxes(Command[Member], frozen=True):
             raise _not_in_group()
         groups = transaction.groups
         if self.log:
-            _scope(transaction, by, self.log, self.scope)
+            _scope(transaction, by, self.log, self.scope, member)
             groups.drop_boxes_of_helpers(RecipientKind.ACCOUNT, member.account_id, self.scope, self.epoch_ids)
         else:
             groups.drop_boxes_of_helpers(FOR_DEVICE, member.device_id, member.account_id, self.epoch_ids)
@@ -209,11 +209,14 @@ def _member(view: View, by: Authority, state: GroupState) -> Member | None:
     return None if device is None else state.member_by_link(device.fingerprint)
 
 
-def _scope(view: View, by: Authority, log: LogId, named: bytes | None) -> Scope:
-    """Of a log in which epochs' statements lie."""
-    scope = None if view.rooms.by_log(log) is not None else by.context.groups.scope_of(view, log)
-    if scope is None or (named is not None and named != scope.id):
+def _scope(view: View, by: Authority, log: LogId, named: bytes | None, member: Member) -> Scope:
+    """Of a log in which epochs' statements lie. Nobody has a say there who does not read it."""
+    groups = by.context.groups
+    state, scope = groups.at(view), groups.scope_of(view, log)
+    if scope is None or not (scope.has_statements or log == state.log) or named not in {None, scope.id}:
         raise does_not_hold(Reason.SCOPE)
+    if not scope.reads_at(member.account_id, state.chain.height):
+        raise does_not_hold(Reason.RIGHTS)
     return scope
 
 

@@ -140,6 +140,12 @@ class DeviceAnswered(msgspec.Struct, frozen=True):
     request: DeviceRequest
 
 
+class ServerWarned(msgspec.Struct, frozen=True):
+    """Something that its admins should see to."""
+
+    text: str
+
+
 Change = (
     Appended
     | RoomChanged
@@ -155,6 +161,7 @@ Change = (
     | RequestLeft
     | DeviceAsked
     | DeviceAnswered
+    | ServerWarned
 )
 Handlers = dict[type, Callable[[Any], None]]
 

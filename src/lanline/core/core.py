@@ -73,6 +73,7 @@ class Core:
         self.wrong_passwords = WrongPasswords(store, clock)
         self.open_joins = OpenJoins(settings)
         self.sign_in = SignIn(self)
+        self.free_bytes = free_bytes
         self._floor = DiskFloor(free_bytes, settings.least_free_bytes)
         self._commands = 0
         """Those that are on their way to the disk, or were written and are not yet told."""
@@ -87,7 +88,7 @@ class Core:
         )
         self._pace: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
         self.is_closing = False
-        self.housekeeping = Housekeeping(store, clock, settings, lambda: self.is_closing)
+        self.housekeeping = Housekeeping(store, clock, settings, free_bytes, self.stream.emit)
         self._began_at = clock.now()
         for part in (self.accounts, self.conversations, self.presence, self.cursors, self.appends):
             self.stream.add_part(part.handlers())
@@ -244,6 +245,8 @@ class Core:
         figures["accounts"] = len(self.accounts)
         figures["accounts_online"] = self.presence.online
         figures["rooms"] = len(self.conversations.rooms())
+        figures["appends_waiting"] = self.appends.waiting
+        figures["disk_free_bytes"] = self.free_bytes()
         figures["uptime_seconds"] = self.clock.now() - self._began_at
         return figures
 
@@ -255,6 +258,7 @@ class Core:
         return follow(self._close())
 
     def _close(self) -> Steps[None]:
+        self.housekeeping.close()
         self.presence.close()
         self.cursors.close()
         self.wrong_passwords.write()

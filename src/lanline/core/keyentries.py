@@ -16,6 +16,7 @@ from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState
 from lanline.core.invites import note_made
 from lanline.core.journal import note
+from lanline.core.privatemembers import follow_group
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.devices import DeviceOffer
@@ -27,7 +28,7 @@ from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer,
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction, View
 
-_MAX_ASKEW_MS = 5 * 60 * 1000
+MAX_ASKEW_MS = 5 * 60 * 1000
 _MAX_UNNAMED_KEYS = 128
 _MAX_REQUESTS = 100
 BOXES_WAIT_MS = 10 * 60 * 1000
@@ -143,7 +144,7 @@ def does_not_hold(reason: Reason) -> RequestRefused:
 
 
 def _check_author(transaction: Transaction, by: Authority, state: GroupState, offer: Offer) -> None:
-    if abs(offer.time_ms - by.context.now_ms) > _MAX_ASKEW_MS:
+    if abs(offer.time_ms - by.context.now_ms) > MAX_ASKEW_MS:
         text = "The clock of this device is more than five minutes off that of the server. Set it, and try again."
         raise RequestRefused(RefusalCode.INVALID, text)
     if offer.coming is Coming.FOUNDS and not by.is_admin:
@@ -205,15 +206,7 @@ def _end_devices(transaction: Transaction, by: Authority, offer: Offer) -> list[
 
 def _follow_up(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     """Whoever rules the group rules the server, and who has ended there does not come back here."""
-    changes: list[Change] = []
-    for account_id in after.chain.admins - before.chain.admins:
-        account = after.account_of(transaction, account_id)
-        if account is not None:
-            changes += _set(transaction, by, account, is_admin=True)
-    for account_id in before.chain.admins - after.chain.admins:
-        account = before.account_of(transaction, account_id)
-        if account is not None:
-            changes += _set(transaction, by, account, is_admin=False)
+    changes = _move_admins(transaction, by, before, after)
     gone = set(before.chain.names.values()) - set(after.chain.names.values())
     for account_id in gone:
         account = before.account_of(transaction, account_id)
@@ -223,6 +216,8 @@ def _follow_up(transaction: Transaction, by: Authority, before: GroupState, afte
         account = after.account_of(transaction, account_id)
         if account is not None:
             _note_come(transaction, by, account)
+    if gone:
+        changes += follow_group(transaction, by, before, after)
     lost = invites_lost(before.chain, after.chain)
     if lost:
         transaction.invites.drop_of_group(lost)
@@ -233,6 +228,19 @@ def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> N
     transaction.groups.drop_request(account)
     if account != by.account:
         note(transaction, by, Deed.ADMITTED, _name(transaction, account))
+
+
+def _move_admins(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
+    changes: list[Change] = []
+    for account_id in after.chain.admins - before.chain.admins:
+        account = after.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_admin=True)
+    for account_id in before.chain.admins - after.chain.admins:
+        account = before.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_admin=False)
+    return changes
 
 
 def _set(transaction: Transaction, by: Authority, account: AccountId, **flags: bool) -> list[Change]:

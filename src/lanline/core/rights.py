@@ -90,12 +90,21 @@ class Judge:
             return unknown_conversation()
         elif not member.may_speak:
             return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
-        return self._look_at_seal(entry) if entry.suite == SAID_SUITE else None
+        return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain(log)
+
+    def _look_at_plain(self, log: LogId) -> RequestRefused | None:
+        """Where a group reads what is sealed, nothing is taken that the server could read."""
+        if not self._groups.is_sealed(self._transaction, log):
+            return None
+        text = "What is said here has to be sealed, so that this server cannot read it. Upgrade Lanline."
+        return RequestRefused(RefusalCode.INVALID, text)
 
     def _look_at_seal(self, entry: NewEntry) -> RequestRefused | None:
         """That it is under an epoch that may still be used, by the device that sends it."""
         view, under = self._transaction, said_under(entry.content)
         scope, device = self._groups.scope_of(view, entry.log), view.accounts.device(entry.device)
+        if scope is None and view.rooms.direct(entry.log) is not None:
+            return RequestRefused(RefusalCode.NOT_ALLOWED, "One of the two is not in the group: nothing is said here.")
         if under is None or scope is None or device is None:
             return RequestRefused(RefusalCode.INVALID, "Nothing can be sealed in this way here.")
         epoch_id, device_id = under

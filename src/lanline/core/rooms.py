@@ -78,6 +78,7 @@ class LeaveRoom(Command[None], frozen=True):
         before = transaction.rooms.membership(self.log, by.account)
         if before is None or before.is_banned:
             raise _unknown_room()
+        _check_not_signed(transaction, room)
         changes = [let_go(transaction, room, before, by)]
         heir = _heir(transaction, room) if before.role is Role.OWNER else None
         if heir is not None:
@@ -92,6 +93,7 @@ class InviteToRoom(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         known_account(transaction, self.account)
         room = _room(transaction, self.log)
+        _check_not_signed(transaction, room)
         host = transaction.rooms.membership(self.log, by.account)
         if host is None or not host.may_read:
             raise _unknown_room()
@@ -151,6 +153,7 @@ class SetTopic(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners set the topic here.")
+        _check_not_signed(transaction, room)
         return _alter(transaction, msgspec.structs.replace(room, topic=checked_topic(self.topic)))
 
 
@@ -161,6 +164,10 @@ class SetAccess(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.OWNER, "Only an owner of the room says who may come in.")
+        if transaction.groups.private_room(self.log) is not None:
+            raise RequestRefused(
+                RefusalCode.NOT_ALLOWED, f"{room.name} stays private: make another room for everybody."
+            )
         room = msgspec.structs.replace(room, access=self.access)
         outcome, changes = _alter(transaction, room)
         note(transaction, by, Deed.ROOM_ACCESS, room=room.name, detail=self.access.value)
@@ -181,6 +188,7 @@ class SetRole(Command[None], frozen=True):
         known_account(transaction, self.account)
         room = _room(transaction, self.log)
         mine = _mine(transaction, by, self.log)
+        _check_not_signed(transaction, room)
         other = transaction.rooms.membership(self.log, self.account)
         if other is None or not other.may_read:
             raise _not_in(room)
@@ -216,6 +224,7 @@ class SendAway(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         other = _moderated(transaction, by, self.log, self.account)
+        _check_not_signed(transaction, room)
         if other.is_banned or transaction.rooms.membership(self.log, self.account) is None:
             raise _not_in(room)
         return None, [let_go(transaction, room, other, by), *end_invitations(transaction, self.account, by)]
@@ -230,6 +239,8 @@ class SetBannedFromRoom(Command[None], frozen=True):
         room = _room(transaction, self.log)
         other = _moderated(transaction, by, self.log, self.account)
         before = transaction.rooms.membership(self.log, self.account)
+        if self.is_banned and before is not None and before.may_read:
+            _check_not_signed(transaction, room)
         if self.is_banned:
             after = Membership(self.log, self.account, Role.MEMBER, Standing.BANNED, other.is_muted)
             changed = put(transaction, room, before, after, by)
@@ -247,6 +258,18 @@ def _room(view: View, log: LogId) -> Room:
     return room
 
 
+def _check_not_signed(view: View, room: Room) -> None:
+    """Who is in a private room of a group, and with what rights, its own members sign."""
+    if view.groups.private_room(room.log) is not None:
+        text = f"Who is in {room.name} is for its own members to say, by entries that they sign. Upgrade Lanline."
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+
+
+def _rules(view: View, by: Authority, log: LogId) -> bool:
+    """An admin of the server has a say in all rooms, but in a private room of a group."""
+    return by.is_admin and view.groups.private_room(log) is None
+
+
 def _unknown_room() -> RequestRefused:
     return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room, or you are not in it.")
 
@@ -256,16 +279,16 @@ def _not_in(room: Room) -> RequestRefused:
 
 
 def _mine(view: View, by: Authority, log: LogId) -> Membership | None:
-    """Who is not in a room does not learn that there is one; an admin of the server may."""
+    """Who is not in a room does not learn that there is one; an admin of the server may, but of a private room."""
     mine = view.rooms.membership(log, by.account)
-    if not by.is_admin and (mine is None or not mine.may_read):
+    if not _rules(view, by, log) and (mine is None or not mine.may_read):
         raise _unknown_room()
     return mine
 
 
 def _check_rank(view: View, by: Authority, log: LogId, least: Role, why_not: str) -> None:
     mine = _mine(view, by, log)
-    if not (by.is_admin or (mine is not None and mine.role >= least)):
+    if not (_rules(view, by, log) or (mine is not None and mine.role >= least)):
         raise RequestRefused(RefusalCode.NOT_ALLOWED, why_not)
 
 
@@ -276,7 +299,7 @@ def _moderated(view: View, by: Authority, log: LogId, account: AccountId) -> Mem
     other = view.rooms.membership(log, account) or Membership(log, account, standing=Standing.INVITED)
     if account == by.account:
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not to yourself. You may leave the room.")
-    if not (by.is_admin or (mine is not None and mine.may_moderate(other))):
+    if not (_rules(view, by, log) or (mine is not None and mine.may_moderate(other))):
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners may do that, to those below them.")
     return other
 

@@ -63,6 +63,8 @@ WEBSOCKET_PROFILE = WebSocketProfile(
 )
 _KEPT_SHARE_OF_DISK = 0.05
 """At most, for admins."""
+_WARNED_SHARE_OF_DISK = 0.1
+"""Less than this is left, at most, when they are warned."""
 _LAST_COMMITS_S = 20.0
 _LAST_WORDS_S = 2.0
 _HEALTH_ANSWERS_WITHIN_S = 4.0
@@ -139,7 +141,8 @@ def _settings(config: ServerConfig, disk_bytes: int) -> ServerSettings:
     """A small disk is not nearly full from the beginning."""
     settings = config.chat_settings(platform.node() or "lanline")
     least_free_bytes = min(settings.least_free_bytes, int(disk_bytes * _KEPT_SHARE_OF_DISK))
-    return msgspec.structs.replace(settings, least_free_bytes=least_free_bytes)
+    warn_free_bytes = min(settings.warn_free_bytes, int(disk_bytes * _WARNED_SHARE_OF_DISK))
+    return msgspec.structs.replace(settings, least_free_bytes=least_free_bytes, warn_free_bytes=warn_free_bytes)
 
 
 def database_in(folder: Path) -> Database:
@@ -177,7 +180,7 @@ async def _open_health(
 ) -> int | None:
     if config.metrics_port is None:
         return None
-    port = HealthPort(lambda: _problem(store), chat.figures)
+    port = HealthPort(lambda: _problem(store), lambda: chat.core.housekeeping.warning, chat.figures)
     undo.callback(port.close)
     return await port.open(config.metrics_port)
 

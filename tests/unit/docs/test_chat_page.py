@@ -29,7 +29,7 @@ from lanline.wire.chat.messages import (
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol" / "chat.md").read_text(encoding="utf-8")
 _MESSAGE = re.compile(r"^\| (\d+) \| ([A-Z][A-Za-z]+) \| ([^|]+) \|", re.MULTILINE)
 _STRUCTURE = re.compile(
-    r"^\| ([A-Z][A-Za-z]+) \| ((?:account|entry|log|request|sequence|token_hash|device): ?[^|]+|request[^|]+) \|$",
+    r"^\| ([A-Z][A-Za-z]+) \| ((?:account|entry|name|log|request|sequence|token_hash|device): ?[^|]+|request[^|]+) \|$",
     re.MULTILINE,
 )
 _CODE = re.compile(r"^\| (\d+) \| ([A-Z_]+)[ :|]", re.MULTILINE)
@@ -51,6 +51,8 @@ STRUCTURES = (
     admin.DeviceInfo,
     admin.UserInfo,
     admin.JournalInfo,
+    admin.RoomUsage,
+    admin.PersonUsage,
     groups.NewBox,
     groups.FoundBox,
     groups.Reader,

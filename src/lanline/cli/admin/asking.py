@@ -169,6 +169,8 @@ def _plain(value: object) -> object:
         return value.hex()
     if isinstance(value, msgspec.Struct):
         return {name: _plain(item) for name, item in msgspec.structs.asdict(value).items()}
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return getattr(value, "value", value)

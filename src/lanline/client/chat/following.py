@@ -14,6 +14,7 @@ from collections.abc import Callable
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.sealing import SUITES_OF_KEYS
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.view import events
@@ -87,6 +88,7 @@ class LogReader:
             self._tell(events.CaughtUp(shown.log))
 
     def _on_proven(self, track: Track) -> None:
+        self._seals.forget(track.shown.log)
         self._tell(events.ConversationChanged(track.shown))
         self.follow(track)
         self._tell_lost()
@@ -115,7 +117,7 @@ class LogReader:
         log, own, shown = track.shown.log, self._conversations.account, track.shown
         is_live = track.following is Following.LIVE
         for entry in entries:
-            if entry.account == own:
+            if entry.account == own and entry.suite not in SUITES_OF_KEYS:
                 self._own.note_sent(log, entry)
         messages = tuple(message_of_entry(shown, entry, own) for entry in entries)
         self._tell(events.EntriesReceived(log, messages, is_live))
@@ -185,7 +187,10 @@ class LogReader:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
         self._history.add_entries(shown.log, entries, own)
         through = entries[-1].sequence
-        unread = sum(entry.account != own and entry.sequence > shown.read for entry in entries)
+        unread = sum(
+            entry.account != own and entry.sequence > shown.read and entry.suite not in SUITES_OF_KEYS
+            for entry in entries
+        )
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
 
     # What is told once all that was said meanwhile is here.

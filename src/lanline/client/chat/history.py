@@ -31,7 +31,10 @@ _CONVERSATIONS = (
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
-_UNREAD = "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ?"
+_UNREAD = (
+    "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
+    "AND suite NOT IN ('epoch/1', 'key/1')"
+)
 
 
 class OutboxRow(msgspec.Struct, frozen=True, gc=False):

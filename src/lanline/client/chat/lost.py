@@ -18,7 +18,7 @@ _MOVE = (
     "INSERT OR IGNORE INTO set_aside "
     "SELECT e.log, e.entry_id, u.title, e.sequence, e.account, coalesce(p.name, ''), e.time_ms, e.suite, e.content, "
     "?3, 0 FROM entries e JOIN unproven u ON u.log = e.log LEFT JOIN people_then p ON p.account = e.account "
-    "WHERE e.log = ?1 AND e.sequence > ?2"
+    "WHERE e.log = ?1 AND e.sequence > ?2 AND e.suite NOT IN ('epoch/1', 'key/1')"
 )
 _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "

@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from lanline.client.chat.directory import Directory
+from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import History
 from lanline.client.chat.sealing import DOUBTED, OPENED
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.scopes import OpenRoom, Pair, Place, Scopes
 from lanline.client.sealing.server import Line
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Room, Said
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
 from lanline.client.view.values import Conversation
 from lanline.clock import Clock
 from lanline.ids import Entropy
@@ -27,7 +28,7 @@ from lanline.model.rooms import Access
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
-from lanline.wire.sealing.said import SAID_SUITE
+from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -38,21 +39,31 @@ class DeviceKeys(NamedTuple):
     entropy: Entropy
 
 
+class Hindrance(NamedTuple):
+    """A sentence for the person."""
+
+    text: str
+    is_final: bool = False
+
+
 class Seals:
     def __init__(
-        self, keys: DeviceKeys | None, history: History, clock: Clock, line: Line, directory: Directory
+        self, keys: DeviceKeys | None, history: History, clock: Clock, line: Line, conversations: Conversations
     ) -> None:
         self._keys = keys
         self._clock = clock
-        self._directory = directory
+        self._conversations = conversations
+        self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
         self.member: GroupMember | None = None
         self._words: GroupWords | None = None
+        self._scopes: Scopes | None = None
         if keys is not None:
             tables = GroupTables(history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
+            self._scopes = context.scopes
         self.asks = False
         """The server of this link knows of groups."""
 
@@ -97,7 +108,7 @@ class Seals:
         return {
             groups.GroupIs: member.on_group,
             groups.BoxGiven: member.on_box_given,
-            groups.BoxWanted: member.on_box_wanted,
+            groups.BoxWanted: self._on_box_wanted,
             groups.RequestCame: member.on_request,
             devices.DeviceAsks: member.on_device_asks,
             devices.DeviceAnswered: member.on_device_answered,
@@ -109,6 +120,14 @@ class Seals:
             return False
         self.member.on_entries(message)
         return True
+
+    def _on_box_wanted(self, message: groups.BoxWanted) -> None:
+        """What this device knows of the conversation is read from the disk before it answers."""
+        shown = self._conversations.shown(message.log)
+        if shown is not None and self.is_sealed(shown) and self._scopes is not None:
+            self._scopes.sealings(_place(shown))
+        if self.member is not None:
+            self.member.on_box_wanted(message)
 
     # Out.
 
@@ -122,18 +141,38 @@ class Seals:
         )
 
     def is_sealed(self, shown: Conversation) -> bool:
-        if self.member is None or not (shown.is_room and shown.access is Access.OPEN):
+        """Not yet: rooms by invitation."""
+        if self.member is None or (shown.is_room and shown.access is not Access.OPEN):
             return False
         return self.member.knows_group
+
+    def hindrance(self, shown: Conversation) -> Hindrance | None:
+        """Why nothing can be sealed for who is meant, whatever this device does."""
+        member, scopes = self.member, self._scopes
+        if shown.is_room or member is None or scopes is None or not member.copy.is_member or not member.is_current:
+            return None
+        if scopes.sealing(_place(shown)) is not None:
+            return None
+        name = shown.title
+        if scopes.was_member(name):
+            return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
+        return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")
 
     def seal(self, shown: Conversation, entry_id: bytes, body: bytes) -> bytes | None:
         """None: not now; `when_changed` tells when to try again."""
         assert self.member is not None
         assert self._words is not None
-        sealed = self._words.seal(_room(shown), entry_id, body)
-        if sealed is None:
-            self.member.want_epoch()
+        assert self._scopes is not None
+        sealed = self._words.seal(_place(shown), entry_id, body)
+        if sealed is None and (sealing := self._scopes.sealing(_place(shown))) is not None:
+            self.member.want_epoch(sealing.copy)
         return sealed
+
+    def note_stale(self, shown: Conversation, sealed: bytes) -> None:
+        """The server takes nothing under that epoch."""
+        sealing = None if self._scopes is None else self._scopes.sealing(_place(shown))
+        if sealing is not None:
+            sealing.copy.note_stale(split_said(sealed)[0].epoch_id)
 
     def end_run(self, log: int) -> None:
         """The last that was sealed for this log does not come into it."""
@@ -157,10 +196,13 @@ class Seals:
     def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
+        self._note_statements(shown, entries)
         if not sealed or self._words is None or not self.is_sealed(shown):
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
         said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(_room(shown), said), strict=True))
+        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(_place(shown), said), strict=True))
+        if any(each is Lacks.KEY for each in outcomes.values()):
+            self._want_secrets(shown)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
@@ -173,6 +215,27 @@ class Seals:
                 each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
             kept.append(each)
         return kept, lacking
+
+    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+        if self._scopes is None or self.member is None or shown.is_room:
+            return
+        statements = [each for each in entries if each.suite == EPOCH_SUITE]
+        for each in statements:
+            self._scopes.add_statement(shown.log, each.sequence, each.content)
+        if statements:
+            self.member.go_on_soon()
+
+    def _want_secrets(self, shown: Conversation) -> None:
+        assert self.member is not None
+        assert self._scopes is not None
+        for sealing in self._scopes.sealings(_place(shown)):
+            if sealing.copy.lacking():
+                self.member.want_secrets(sealing.copy)
+
+    def forget(self, log: int) -> None:
+        """The copy of this log is another now."""
+        if self._scopes is not None:
+            self._scopes.forget(log)
 
     def _name_of(self, account: int) -> str:
         own = self._directory.own
@@ -191,5 +254,5 @@ class Seals:
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
 
 
-def _room(shown: Conversation) -> Room:
-    return Room(shown.log, shown.title.removeprefix("#"))
+def _place(shown: Conversation) -> Place:
+    return OpenRoom(shown.log, shown.title.removeprefix("#")) if shown.is_room else Pair(shown.log, shown.title)

@@ -88,7 +88,7 @@ class GroupChanges:
         yield from self._wait_epoch()
         epoch = self._context.copy.sealing_epoch()
         assert epoch is not None
-        yield from self._secrets.give([recipient], [epoch])
+        yield from self._secrets.give(self._context.copy, [recipient], [epoch])
 
     def remove(self, accounts: Iterable[bytes]) -> Ticket[None]:
         """Out of the group, for good. The next epoch begins at once."""

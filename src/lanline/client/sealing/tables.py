@@ -12,10 +12,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lanline.client.chat.database import Database
-from lanline.crypto.groups.ids import CACHE, expand
+from lanline.crypto.groups.ids import expand
 from lanline.ids import Entropy
 from lanline.wire.chat.entries import LogEntry
 
+_CACHE = b"lanline cache 1\0"
+"""Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
 
@@ -23,7 +25,7 @@ _CHECKED = "chain_checked_to"
 class GroupTables:
     def __init__(self, database: Database, device_secret: bytes, entropy: Entropy) -> None:
         self._database = database
-        self._cipher = AESGCM(expand(device_secret, CACHE))
+        self._cipher = AESGCM(expand(device_secret, _CACHE))
         """What would open what others seal is worth nothing without the keys of this device."""
         self._entropy = entropy
 
@@ -45,6 +47,11 @@ class GroupTables:
                 "INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)",
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
+
+    def statements(self, log: int) -> dict[int, bytes]:
+        """Those of epochs that this device keeps of a log: by their places."""
+        rows = self._database.read("SELECT sequence, content FROM entries WHERE log = ? AND suite = 'epoch/1'", (log,))
+        return dict(cast("list[tuple[int, bytes]]", rows))
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         """Of epochs: by scope and id."""

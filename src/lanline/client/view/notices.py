@@ -12,6 +12,7 @@ from lanline.client.view.events import (
     ConversationChanged,
     ConversationClosed,
     ConversationOpened,
+    HistoryFailed,
     InvitedToRoom,
     MemberChanged,
     PeopleChanged,
@@ -35,12 +36,15 @@ class Notices:
         self._view = view
         self._was_signed_in = False
         self._told_away = False
+        self._disk_problem = ""
         self._known = {each.log: each for each in view.conversations}
 
     def of(self, event: Change) -> list[str]:
         match event:
             case Snapshot() | SignedIn() | ConnectionLost() | CallFailed():
                 return self._of_link(event)
+            case HistoryFailed(text):
+                return self._of_disk(text)
             case PeopleChanged(_, came, went):
                 return [
                     *_together([person.name for person in came if person.account != self._view.account], "here"),
@@ -64,6 +68,12 @@ class Notices:
                 return self._away(reason)
             case _:
                 return []
+
+    def _of_disk(self, text: str) -> list[str]:
+        if text == self._disk_problem:
+            return []
+        self._disk_problem, self._told_away = text, True
+        return [f"{text} Until then nothing that you type is taken, and what others say waits at the server."]
 
     def _of_rooms(self, event: Change) -> list[str]:
         match event:
@@ -95,7 +105,7 @@ class Notices:
 
     def _signed_in(self, name: str, server: str) -> list[str]:
         again, was_away = self._was_signed_in, self._told_away
-        self._was_signed_in, self._told_away = True, False
+        self._was_signed_in, self._told_away, self._disk_problem = True, False, ""
         if again:
             return ["Connected again."] if was_away else []  # moved to the other link, and nothing was lost
         return [f"Connected to {server or 'the server'} as {name}."]

@@ -12,9 +12,9 @@ import msgspec
 
 from lanline.client.moments import utc_text
 from lanline.client.view.edits import TAKEN_BACK, taken_back
-from lanline.client.view.values import Message, MessageState, Unreadable
+from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
-from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
+from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.text import display_name, safe_line, safe_text
 
 JSON_FORM = 1
@@ -140,14 +140,14 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         "state": message.state.value,
         "kind": type(message.content).__struct_config__.tag,
     }
-    row |= _content_fields(message)
+    if not isinstance(message.content, NoWords):
+        row |= _content_fields(message.content)
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)
 
 
-def _content_fields(message: Message) -> dict[str, object]:
-    content = message.content
+def _content_fields(content: Content | Unreadable) -> dict[str, object]:
     match content:
         case Unreadable(suite, text):
             return {"text": text, "suite": suite}

@@ -46,6 +46,10 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     text: str = "(a message this version cannot read)"
 
 
+class NoWords(msgspec.Struct, frozen=True, tag="keys"):
+    """An entry by which keys are agreed on: it has a place, and there is nothing to show of it."""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     log: int | None
     """None: to somebody with whom there is no conversation yet; `destination` names them."""
@@ -56,7 +60,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """Who said it; 0 for oneself before the first sign-in ever."""
     time_ms: int
     """The server's, once committed; before that when it was typed."""
-    content: Content | Unreadable
+    content: Content | Unreadable | NoWords
     state: MessageState
     destination: str = ""
     problem: str = ""
@@ -66,6 +70,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_own(self) -> bool:
         return self.state is not MessageState.RECEIVED
+
+    @property
+    def is_said(self) -> bool:
+        return not isinstance(self.content, NoWords)
 
     def is_for(self, conversation: Conversation) -> bool:
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)

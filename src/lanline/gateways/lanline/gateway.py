@@ -21,12 +21,14 @@ from lanline.core.changes import (
     PresenceChanged,
     RequestLeft,
     RoomChanged,
+    ServerWarned,
 )
 from lanline.core.core import Core
 from lanline.core.films import Films
 from lanline.core.limits import Buckets
 from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
+from lanline.gateways.lanline.adminrequests import AdminRequests
 from lanline.gateways.lanline.admission import Admission
 from lanline.gateways.lanline.awaiting import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
@@ -76,6 +78,7 @@ class LanlineGateway:
             **self._groups.handlers(),
             **devices.handlers(),
             **FilmRequests(core, films).handlers(),
+            **AdminRequests(core, films).handlers(),
         }
         self._tellers: Handlers = {
             Appended: self._publish,
@@ -91,6 +94,7 @@ class LanlineGateway:
             BoxesGiven: self._groups.note_given,
             RequestLeft: self._groups.note_request,
             **devices.tellers(),
+            ServerWarned: self._warn,
         }
         core.stream.subscribe(self._on_changes)
 
@@ -150,6 +154,8 @@ class LanlineGateway:
             self._news.send_all(session, signed_in)
         finally:
             session.queue.is_greeting = False
+        if account.is_admin and self._core.housekeeping.warning:
+            session.send(ServerSays(self._core.housekeeping.warning))
 
     def fall_behind(self, session: Session) -> None:
         self._catch_up.fall_behind(session)
@@ -246,6 +252,10 @@ class LanlineGateway:
             text = "An admin has given your account a new password. Your devices stay signed in."
         self.tell([change.account], ServerSays(text), but=change.by)
 
+    def _warn(self, change: ServerWarned) -> None:
+        admins = [account.id for account in self._core.accounts.all() if account.is_admin]
+        self.tell(admins, ServerSays(change.text))
+
     def _put_off(self, sessions: Sequence[Session], text: str) -> None:
         """At the end of this turn: whoever asked for it, perhaps on one of these, is answered first."""
         for session in sessions:
@@ -262,5 +272,6 @@ class LanlineGateway:
             "deliveries_total": self.followers.deliveries,
             "links": len(self.sessions),
             "links_signed_in": len(self._signed_in),
+            "links_behind": sum(bool(session.behind) for session in self._signed_in),
             "films_playing": self._films.playing,
         }

@@ -12,19 +12,21 @@ from functools import partial
 import msgspec
 
 from lanline.clock import Clock
-from lanline.core import boxes, keyentries
+from lanline.core import boxes, keyentries, privaterooms
 from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
-from lanline.core.commands import Authority
+from lanline.core.commands import Authority, unknown_conversation
 from lanline.core.core import Core
 from lanline.core.groupstate import GroupState, Member
 from lanline.core.limits import Buckets
-from lanline.core.refusals import slow_down
+from lanline.core.refusals import slow_down, somebody_begins
 from lanline.crypto.groups.keys import box_info, seal_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
+from lanline.gateways.lanline.beginners import Beginners
+from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId
 from lanline.model.groups import FOR_DEVICE, Box, EntryRequest
-from lanline.model.logs import LogId
+from lanline.model.logs import Entry, LogId
 from lanline.storage.api import View
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -34,6 +36,7 @@ _ASKED_FOR_S = 3.0
 _MAX_ASKED = 20
 """Members, one after the other, for one box."""
 _MAX_WANTS = 1000
+_KEYS_AT_ONCE = 500
 _EPOCHS_PER_S, _EPOCHS_BURST = 1.0, 60
 _KEYS_PER_S, _KEYS_BURST = 1 / 3, 20
 _ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST = 1.0, 500
@@ -56,6 +59,7 @@ class Groups:
         self._asked: dict[Session, None] = {}
         """Those that know of groups: the others are older programs."""
         self._wants: list[_Want] = []
+        self._beginners = Beginners(clock)
         self._want_pace: Buckets[AccountId] = Buckets(_EPOCHS_PER_S, _EPOCHS_BURST)
         self._key_pace: Buckets[AccountId] = Buckets(_KEYS_PER_S, _KEYS_BURST)
         self._admins_key_pace: Buckets[AccountId] = Buckets(_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST)
@@ -72,12 +76,15 @@ class Groups:
         return {
             wire.AskGroup: self._ask_group,
             wire.AppendKey: self._append_key,
+            wire.AppendRoomKey: self._append_room_key,
+            wire.ReadKeys: self._read_keys,
             wire.MakeGroupInvite: self._make_invite,
             wire.PutKeys: self._put_keys,
             wire.GetKeys: self._get_keys,
             wire.PutBoxes: self._put_boxes,
             wire.GetBoxes: self._get_boxes,
             wire.WantBoxes: self._want_boxes,
+            wire.ClaimEpoch: self._claim_epoch,
             wire.BeginEpoch: self._begin_epoch,
             wire.GiveUp: self._give_up,
             wire.LeaveRequest: self._leave_request,
@@ -113,6 +120,28 @@ class Groups:
             message.request,
             lambda: self._core.do(session.actor, keyentries.AppendKey(message.content)),
             partial(send_taken, session, message.request),
+        )
+
+    def _append_room_key(self, session: Session, message: wire.AppendRoomKey) -> None:
+        self.check_key_pace(session)
+        command = privaterooms.AppendRoomKey(LogId(message.log), message.content)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, command),
+            partial(send_taken, session, message.request),
+        )
+
+    def _read_keys(self, session: Session, message: wire.ReadKeys) -> None:
+        log = LogId(message.log)
+        self._core.conversations.readable(log, session.actor.account)
+
+        def look(view: View, _by: Authority) -> list[Entry]:
+            return view.logs.keyed(log, message.after, _KEYS_AT_ONCE, CHUNK_BYTES)
+
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, look),
+            lambda found: session.send(wire.KeyEntries(message.request, log, as_log_entries(found))),
         )
 
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
@@ -153,6 +182,7 @@ class Groups:
     def _put_boxes(self, session: Session, message: wire.PutBoxes) -> None:
         given = tuple(boxes.NewBox(each.kind, each.recipient, each.generation, each.data) for each in message.boxes)
         command = boxes.PutBoxes(LogId(message.log), message.scope, message.epoch_id, given)
+        self._beginners.note_boxes(LogId(message.log), session.actor.account)
         size_bytes = sum(len(each.data) for each in given)
         session.put_blob(
             message.request,
@@ -171,9 +201,20 @@ class Groups:
 
         session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
+    def _claim_epoch(self, session: Session, message: wire.ClaimEpoch) -> None:
+        log, account = LogId(message.log), session.actor.account
+        self._core.check_pace(session.actor)
+        if self._core.conversations.head_for(log, account) is None:
+            raise unknown_conversation()
+        wait_s = self._beginners.wait_s(log, account)
+        if wait_s:
+            raise somebody_begins(wait_s)
+        session.send(Done(message.request))
+
     def _begin_epoch(self, session: Session, message: wire.BeginEpoch) -> None:
         def answer(outcome: boxes.Begun | boxes.Lacking) -> None:
             if isinstance(outcome, boxes.Begun):
+                self._beginners.note_begun(LogId(message.log))
                 session.send(wire.EpochBegun(message.request, outcome.sequence))
                 return
             readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
@@ -219,9 +260,14 @@ class Groups:
             self._ask_next(want)
 
     def _may_help(self, helper: Session, message: wire.WantBoxes, asker: Session) -> bool:
-        """A seed comes from another device of the same account only."""
-        is_another = not message.log and helper.actor.account != asker.actor.account
-        return not is_another and self.is_in_group(helper)
+        """A seed comes from another device of the same account only; the secret of a conversation from who reads it,
+        and nobody else is told that there is one.
+        """
+        if not message.log and helper.actor.account != asker.actor.account:
+            return False
+        if message.log and self._core.conversations.head_for(LogId(message.log), helper.actor.account) is None:
+            return False
+        return self.is_in_group(helper)
 
     def is_in_group(self, session: Session) -> bool:
         """Its device is, by the chain, and it is a program that knows of groups."""

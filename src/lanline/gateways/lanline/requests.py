@@ -6,10 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from lanline.clock import Clock
-from lanline.core import accounts, blobs, invites, journal, rooms, signin
+from lanline.core import accounts, blobs, invites, rooms, signin
 from lanline.core.commands import Authority, Command
 from lanline.core.core import Core
 from lanline.errors import CloseCode, RequestRefused
@@ -20,7 +18,6 @@ from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import Account, AccountId
 from lanline.model.blobs import BlobId
 from lanline.model.invites import Invite
-from lanline.model.journal import JournalEntry
 from lanline.model.logs import Entry, LogId
 from lanline.storage.api import View
 from lanline.wire.chat import admin, answers, conversations, entries
@@ -80,7 +77,6 @@ class Requests:
             a.SetPassword: self._set_password,
             a.RevokeDevice: self._does(lambda m: accounts.RevokeDevice(m.device)),
             a.AskStatus: self._ask_status,
-            a.ReadJournal: self._read_journal,
         }
 
     def _does(self, command: Callable[[Any], Command[None]]) -> Handler:
@@ -265,14 +261,6 @@ class Requests:
         self._core.accounts.check_admin(session.actor.account)
         self._core.check_pace(session.actor)
         session.send(admin.ServerStatus(message.request, self._figures()))
-
-    def _read_journal(self, session: Session, message: admin.ReadJournal) -> None:
-        def answer(found: list[JournalEntry]) -> None:
-            rows = tuple(admin.JournalInfo(*msgspec.structs.astuple(each)) for each in found)
-            session.send_listing(admin.Journal(message.request, rows))
-
-        look = journal.ReadJournal(message.after, message.limit).look
-        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
 
 def _find_blob(name: BlobId, view: View, _by: Authority) -> bytes:

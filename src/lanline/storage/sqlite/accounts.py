@@ -36,6 +36,10 @@ class SqliteAccountsView:
         row = self._connection.execute("SELECT message_bytes FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else 0
 
+    def all_message_bytes(self) -> dict[AccountId, int]:
+        found = self._connection.execute("SELECT id, message_bytes FROM accounts WHERE message_bytes > 0")
+        return dict(found.fetchall())
+
     def device(self, device: DeviceId) -> Device | None:
         return _device(self._connection.execute(_DEVICES + "WHERE id = ?", (device,)).fetchone())
 

@@ -32,6 +32,13 @@ class SqliteGroupsView:
         row = self._connection.execute("SELECT log, height, head FROM chains").fetchone()
         return ChainHead(*row) if row else None
 
+    def private_room(self, log: LogId) -> bytes | None:
+        row = self._connection.execute("SELECT room_id FROM private_rooms WHERE log = ?", (log,)).fetchone()
+        return row[0] if row else None
+
+    def private_rooms(self) -> list[LogId]:
+        return [LogId(row[0]) for row in self._connection.execute("SELECT log FROM private_rooms ORDER BY log")]
+
     def epoch_height(self, scope: bytes, epoch_id: bytes) -> int | None:
         found = self._connection.execute(
             "SELECT height FROM epochs WHERE scope = ? AND epoch_id = ?", (scope, epoch_id)
@@ -93,6 +100,9 @@ class SqliteGroups(SqliteGroupsView):
         log = LogId(added.fetchone()[0])
         self._connection.execute("INSERT INTO chains (log, height, head) VALUES (?, 0, ?)", (log, bytes(32)))
         return log
+
+    def found_room(self, log: LogId, room_id: bytes) -> None:
+        self._connection.execute("INSERT INTO private_rooms (log, room_id) VALUES (?, ?)", (log, room_id))
 
     def move_chain(self, height: int, head: bytes) -> None:
         self._connection.execute("UPDATE chains SET height = ?, head = ?", (height, head))

@@ -141,3 +141,36 @@ class Journal(msgspec.Struct, frozen=True, array_like=True, tag=129):
     request: Request
     entries: tuple[JournalInfo, ...]
     is_last: bool = True
+
+
+class AskUsage(msgspec.Struct, frozen=True, array_like=True, tag=130):
+    """What takes how much of the disk."""
+
+    request: Request
+
+
+class RoomUsage(msgspec.Struct, frozen=True, array_like=True):
+    name: ShortText
+    entries: int
+    size_bytes: int
+
+
+class PersonUsage(msgspec.Struct, frozen=True, array_like=True):
+    account: Id
+    name: ShortText
+    message_bytes: int
+    blob_bytes: int
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True, tag=131):
+    """Of rooms and people the largest, at most 1,000 of each."""
+
+    request: Request
+    version: ShortText
+    database_bytes: int
+    directs_bytes: int
+    film_bytes: int
+    free_bytes: int
+    rooms: tuple[RoomUsage, ...]
+    people: tuple[PersonUsage, ...]
+    warning: LongText = ""

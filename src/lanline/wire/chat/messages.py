@@ -45,6 +45,7 @@ ClientMessage = (
     | admin.RevokeDevice
     | admin.AskStatus
     | admin.ReadJournal
+    | admin.AskUsage
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -66,6 +67,9 @@ ClientMessage = (
     | devices.RenameDevice
     | devices.AddRecovery
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -93,12 +97,14 @@ ServerMessage = (
     | admin.Users
     | admin.ServerStatus
     | admin.Journal
+    | admin.Usage
     | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven

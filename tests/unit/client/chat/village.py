@@ -20,6 +20,7 @@ from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.values import NodeState
+from lanline.clock import Timer
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
 from lanline.proto.channels import Channel
@@ -121,11 +122,21 @@ class Process:
         self.steps_left: int | None = None
         self._delivered: dict[int, int] = {}
         way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop", home.token)
-        village = home.village
-        self.node = ChatNode(village.house.clock, self.history, way, keys=home.keys)
+        self.node = ChatNode(self, self.history, way, keys=home.keys)
         self.node.subscribe(self._hear)
         for each in self.node.conversations.all:
             assert each.delivered >= home.delivered.get(each.log, 0), "what was told is not on the disk"
+
+    # As `Clock`: nothing rings in a program that is gone.
+
+    def now(self) -> float:
+        return self._home.village.house.clock.now()
+
+    def now_ms(self) -> int:
+        return self._home.village.house.clock.now_ms()
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        return self._home.village.house.clock.call_later(delay_s, lambda: callback() if self.is_alive else None)
 
     def _reach(self, _point: str) -> None:
         if self.steps_left is not None:
@@ -144,6 +155,8 @@ class Process:
                 assert last is None or numbers[0] == last + 1, "a gap, or a repeat"
                 self._delivered[log] = numbers[-1]
                 self._home.delivered[log] = max(self._home.delivered.get(log, 0), numbers[-1])
+            case events.CopyParted(log, through):  # what could not be opened before comes again, opened
+                self._delivered[log] = through
             case events.HistoryFailed(text) | events.SignInRefused(_, text):
                 raise AssertionError(text)
             case _:
@@ -251,6 +264,9 @@ class Village:
         """By the first, while the others speak. Nobody crashes just then."""
         for process in self.all_processes():
             process.steps_left = None
+        for process in self.homes[0].processes:  # one program owns a home
+            if process.is_alive:
+                process.crash()
         founder = Process(self.homes[0])
         self.homes[0].processes.append(founder)
         self.rest_until(lambda: founder.member.is_settled and founder.member.is_current)

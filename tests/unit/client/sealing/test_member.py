@@ -95,7 +95,7 @@ def test_what_the_last_start_kept_and_had_not_judged_is_judged_by_the_next(town:
     ana = town.founder()
     ben = Device(town, "ben", town.link(ana))
     town.pass_time(0.2)
-    tables = GroupTables(ben.history.database)
+    tables = GroupTables(ben.history.database, ben.keys.device_secret, ben.entropy)
     assert 0 < tables.checked_to() < ben.member.copy.sequence
     sequence, suite, content = [each for each in tables.items() if each[1] == KEY_SUITE][-1]
     assert sequence > tables.checked_to()

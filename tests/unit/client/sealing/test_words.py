@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lanline.client.sealing.words import Body, Lacks, Room, Said
+from lanline.client.sealing.scopes import OpenRoom
+from lanline.client.sealing.words import Body, Lacks, Said
 from lanline.errors import RefusalCode
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries
@@ -100,7 +101,7 @@ def test_words_moved_or_changed_are_not_believed(pair: tuple[Device, Device], wh
         "epoch": said._replace(content=said.content[:1] + bytes(16) + said.content[17:]),
     }[what]
     if what == "room":
-        room = Room(room.log, "bank")
+        room = OpenRoom(room.log, "bank")
     [outcome] = ben.words.open(room, [changed])
     assert not isinstance(outcome, Body)
     assert isinstance(ben.words.open(ben.lobby, [said])[0], Body)

@@ -14,6 +14,7 @@ from lanline.client.view.events import (
     ConversationOpened,
     CopyParted,
     EntriesReceived,
+    HistoryFailed,
     InvitedToRoom,
     MemberChanged,
     MessageStateChanged,
@@ -345,3 +346,13 @@ def test_after_a_restore_what_is_unread_is_shown_though_its_numbers_are_old() ->
         incoming.on_change(told)
     shown = [line.rpartition(": ")[2] for line in stage.taken_screen().splitlines() if " (" not in line]
     assert [each for each in shown if each in {"old 1", "old 2", *"1234"}] == ["old 1", "old 2", *"234"]
+
+
+def test_a_full_disk_is_told_once_however_often_it_is_tried_again(news: News) -> None:
+    news.comes_in()
+    full = "The disk is full: there is no room for the history in chat.db. Make some."
+    told = news.tell(HistoryFailed(full), ConnectionLost(full), CallFailed(full, 1.0), HistoryFailed(full))
+    assert told.count("disk is full") == 1
+    assert "waits at the server" in told
+    assert "Your words are kept" not in told
+    assert "Connected again." in news.comes_in()
