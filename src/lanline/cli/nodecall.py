@@ -75,13 +75,13 @@ def node_call(home: Path) -> Iterator[NodeCall]:
         yield call
 
 
-def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T]) -> T:
+def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T], *, with_group: bool = False) -> T:
     """Do the work once the server is reached."""
     from lanline.client.node.protocol import WaitReady
 
     limit_s = checked_timeout(timeout_s)
     with node_call(home) as call:
-        call.ask(WaitReady(limit_s))
+        call.ask(WaitReady(limit_s, with_group=with_group))
         return work(call)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanline.client.chat.conversations import Conversations
+from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.history import History
 from lanline.client.chat.sealing import DOUBTED, OPENED
 from lanline.client.sealing.context import GroupContext, Person
@@ -21,7 +22,8 @@ from lanline.client.sealing.scopes import OpenRoom, Pair, Place, Scopes
 from lanline.client.sealing.server import Line
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
-from lanline.client.view.values import Conversation
+from lanline.client.view.events import GroupChanged
+from lanline.client.view.values import Conversation, GroupFacts
 from lanline.clock import Clock
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -48,7 +50,13 @@ class Hindrance(NamedTuple):
 
 class Seals:
     def __init__(
-        self, keys: DeviceKeys | None, history: History, clock: Clock, line: Line, conversations: Conversations
+        self,
+        keys: DeviceKeys | None,
+        history: History,
+        clock: Clock,
+        line: Line,
+        conversations: Conversations,
+        tell: Callable[[GroupChanged], None] = lambda _: None,
     ) -> None:
         self._keys = keys
         self._clock = clock
@@ -64,8 +72,17 @@ class Seals:
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
             self._scopes = context.scopes
+        self.news: GroupNews | None = None
+        if self.member is not None:
+            self.news = GroupNews(self.member, self._directory, tell)
         self.asks = False
         """The server of this link knows of groups."""
+
+    @property
+    def facts(self) -> GroupFacts:
+        """What faces are told of the group."""
+        facts = GroupFacts() if self.news is None else self.news.facts
+        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
 
     @property
     def keys_notice(self) -> str:
@@ -76,7 +93,14 @@ class Seals:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
 
+    def note_people(self) -> None:
+        """The server's table of names is another."""
+        if self.news is not None:
+            self.news.note()
+
     def _changed(self) -> None:
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -151,9 +175,12 @@ class Seals:
         member, scopes = self.member, self._scopes
         if shown.is_room or member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
+        name = shown.title
+        if self.news is not None and self.news.is_another(name):
+            text = f"{name} is another account than before under this name. What you say to them is kept here until you"
+            return Hindrance(f"{text} accept it: /accept {name}, or compare words with them: lanline verify {name}")
         if scopes.sealing(_place(shown)) is not None:
             return None
-        name = shown.title
         if scopes.was_member(name):
             return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
         return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")

@@ -35,6 +35,8 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     founds: bool = False
     code: Annotated[str, msgspec.Meta(pattern="^[A-Z2-7]{20,32}$")] | None = None
     code_until_ms: int = 0
+    verified: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]] = {}
+    accepted: tuple[Hex32, ...] = ()
 
 
 class _Locked(msgspec.Struct, frozen=True):
@@ -96,6 +98,10 @@ class Keystore:
         self.code = kept.code
         """Of a further device: until the one that was given this code has proven which group it is taken into."""
         self.code_until_ms = kept.code_until_ms
+        self.verified = {bytes.fromhex(each): bytes.fromhex(words) for each, words in kept.verified.items()}
+        """Accounts with whose person the own one has compared words, and which."""
+        self.accepted = {bytes.fromhex(each) for each in kept.accepted}
+        """Accounts of which the person knows that somebody else had their name before."""
         self.notice = ""
         """What the person is to know of the file; a sentence."""
 
@@ -136,6 +142,8 @@ class Keystore:
             self.founds,
             self.code,
             self.code_until_ms,
+            {each.hex(): words.hex() for each, words in sorted(self.verified.items())},
+            tuple(sorted(each.hex() for each in self.accepted)),
         )
         data = self._lock.written(kept)
         try:
@@ -156,6 +164,10 @@ class Keystore:
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, MalformedPacket):
             return True
         self.ended |= {bytes.fromhex(each) for each in kept.ended}
+        self.accepted |= {bytes.fromhex(each) for each in kept.accepted}
+        self.verified = {
+            bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
+        } | self.verified
         if kept.height > self.height:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
         return True

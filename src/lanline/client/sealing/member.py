@@ -172,7 +172,10 @@ class GroupMember:
         return log != 0 and log == self._context.log
 
     def on_entries(self, message: Entries) -> None:
+        was_current = self.is_current
         self.copy.add(message.entries)
+        if not was_current:  # what was said before this device came, or was away, is no news
+            self.copy.news = []
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:

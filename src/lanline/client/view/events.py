@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.view.values import Conversation, Message, MessageState, Person
+from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role
 
@@ -190,6 +190,12 @@ class ServerRestored(msgspec.Struct, frozen=True, tag=True):
     count: int
 
 
+class GroupChanged(msgspec.Struct, frozen=True, tag=True):
+    group: GroupFacts
+    news: tuple[str, ...] = ()
+    """What has happened, as sentences."""
+
+
 class ServerSaid(msgspec.Struct, frozen=True, tag=True):
     text: str
 
@@ -215,6 +221,7 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | GroupChanged
     | CopyParted
     | ServerRestored
     | HistoryFailed

@@ -40,6 +40,7 @@ RECOVERY = b"lanline recovery 1\0"
 RECOVERY_SHOWN = b"lanline recovery shown 1\0"
 REQUEST = b"lanline request 1\0"
 REQUEST_WORDS = b"lanline request words 1\0"
+VERIFY_WORDS = b"lanline verify words 1\0"
 ROOM_KEY = b"lanline room key 1\0"
 ROOM_TAG = b"lanline room tag 1\0"
 SAID = b"lanline said 1\0"
@@ -128,6 +129,11 @@ def request_words_of(group_id: bytes, account_id: bytes) -> bytes:
 def recovery_shown_of(recovery_secret: bytes) -> bytes:
     """What lets its bearer in as a device of the account, of which the server keeps a hash."""
     return expand(recovery_secret, RECOVERY_SHOWN, 16)
+
+
+def verify_words_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
+    """What two members compare as words: each by the keys that are shown to them."""
+    return digest_of(VERIFY_WORDS, group_id, min(one, other), max(one, other))[:REQUEST_WORDS_SHOWN]
 
 
 def approval_code_of(chance: bytes) -> str:
