@@ -14,7 +14,7 @@ import pytest
 
 from e2e.founded import Founded
 from e2e.nodes import end_nodes
-from e2e.town import COMMAND, LIMIT_S, PASSWORD, Town, parsed
+from e2e.town import COMMAND, LIMIT_S, OUTSIDE, PASSWORD, Town, parsed
 
 QUEUED = 75
 USAGE = 64
@@ -320,6 +320,30 @@ def test_many_at_once_from_one_home_all_get_through(own_town: Town) -> None:
         _, problem = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0, problem
     assert sorted(town.texts("ann", "#lobby")) == [f"text {number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(
+    "words", [["log", "#lobby"], ["clients"], ["rooms", "--json"], ["invite"], ["--help"]], ids=str
+)
+@pytest.mark.parametrize("ends", ["exec >/dev/full", "exec >&-", "exec >/dev/full 2>&-"])
+def test_where_nothing_can_be_written_a_sentence_says_so(town: Town, words: list[str], ends: str) -> None:
+    if words == ["log", "#lobby"]:
+        assert town.run("ann", "send", "#lobby", "a line").returncode == 0
+    home = [] if words == ["--help"] else ["--home", str(town.folder / "ann")]
+    script = f'{ends}; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, *words, *home],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT_S,
+        env=OUTSIDE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    if "2>&-" not in ends:
+        assert done.stderr.startswith("lanline: ")
+        assert done.stderr.count("\n") == 1
 
 
 def test_the_commands_load_nothing_heavy_for_their_help() -> None:

@@ -38,6 +38,7 @@ COMMANDS = {
     "recovery": ("lanline.cli.recovery:app", "Make the key that gets your account back, or use it."),
     "password": ("lanline.cli.password:password", "Set the password of your account."),
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),
+    "leave": ("lanline.cli.leave:leave", "Delete your account on the server."),
     "agent": ("lanline.cli.agent:app", "Keep this home connected while no other program runs."),
     "admin": ("lanline.cli.admin.group:app", "Run a server: its people, rooms, invites, figures, backups."),
     "video": ("lanline.cli.video.group:app", "Films of your server; live video between hosts."),

@@ -46,9 +46,10 @@ def log(
     Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.chat.outbox import checked_destination
+    from lanline.client.view.values import ENDED_MARK
 
     limit_s = checked_timeout(timeout)
-    title = checked_destination(of)
+    title = of if of.endswith(ENDED_MARK) else checked_destination(of)
     with node_call(home) as call:
         problem = _wait_ready(call, limit_s, is_patient=follow)
         view = call.follow()
@@ -56,7 +57,7 @@ def log(
         if set_aside:
             shown.show_lost(title)
             return
-        conversation = view.conversation_titled(title)
+        conversation = view.conversation_titled(title) or view.conversation_titled(f"{title}{ENDED_MARK}")
         if conversation is None:
             raise _nothing_of(view, title, is_online=not problem)
         conversation = shown.show_kept(conversation.log, last, limit_s, goes_on=follow)

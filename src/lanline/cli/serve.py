@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.folders import DEFAULT_DATA
+from lanline.cli.lostoutput import give_output_up
 from lanline.cli.nodecall import expanded
 from lanline.cli.running import run
 
@@ -152,6 +153,8 @@ def _first_steps(server: RunningServer) -> list[str]:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # whoever started this may have closed it
+    try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+    except OSError:  # whoever started this may have closed it
+        give_output_up()

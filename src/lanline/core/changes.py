@@ -66,6 +66,16 @@ class MemberStepped(msgspec.Struct, frozen=True):
     """Of the account's devices, when it reads the room now."""
 
 
+class ConversationEnded(msgspec.Struct, frozen=True):
+    """A room that was deleted, or notes of who is gone."""
+
+    log: LogId
+    name: str
+    """Of a room."""
+    readers: tuple[AccountId, ...]
+    """Until then."""
+
+
 class DirectOpened(msgspec.Struct, frozen=True):
     """A conversation of two that was not there before."""
 
@@ -151,6 +161,7 @@ Change = (
     | RoomChanged
     | MemberStepped
     | DirectOpened
+    | ConversationEnded
     | AccountChanged
     | DeviceChanged
     | PasswordChanged

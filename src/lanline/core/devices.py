@@ -118,7 +118,10 @@ def own_devices(view: View, by: Authority) -> list[Device]:
 def offered_account(view: View, token: bytes | None, fingerprint: bytes, now_ms: int) -> AccountId | None:
     """As whose device somebody comes in who shows this."""
     offer = None if token is None else view.devices.offer(shown_hash_of(token))
-    return offer.account if offer is not None and offer.lets_in(fingerprint, now_ms) else None
+    if offer is None or not offer.lets_in(fingerprint, now_ms):
+        return None
+    account = view.accounts.by_id(offer.account)
+    return None if account is None or account.is_ended else account.id
 
 
 def use_offer(transaction: Transaction, token: bytes, fingerprint: bytes, now_ms: int) -> None:

@@ -103,10 +103,17 @@ class MakeGroupInvite(Command[KeyPlace], frozen=True):
         if made is None:
             raise RequestRefused(RefusalCode.INVALID, "The entry makes no invite.")
         now_ms = by.context.now_ms
-        kept = Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
+        kept = Invite(
+            self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id, by.device
+        )
         transaction.invites.add(kept)
         note_made(transaction, by, kept)
         return place, changes
+
+
+def take_entry(transaction: Transaction, by: Authority, content: bytes) -> list[Change]:
+    """As a part of something else."""
+    return _take(transaction, by, content)[2]
 
 
 def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyPlace, Offer | None, list[Change]]:
@@ -197,7 +204,7 @@ def _end_devices(transaction: Transaction, by: Authority, offer: Offer) -> list[
         gone = offer.chain.devices[device_id]
         device = transaction.accounts.device_by_fingerprint(gone.link_fingerprint)
         if device is not None and not device.is_revoked:
-            changes.append(accounts.revoke_device(transaction, by, device))
+            changes += accounts.revoke_device(transaction, by, device)
         for each in transaction.devices.offers(by.account):
             if each.recovery_id == device_id:
                 transaction.devices.drop_offer(each.shown_hash)

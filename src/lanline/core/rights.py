@@ -83,9 +83,9 @@ class Judge:
             self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
         member = view.rooms.membership(log, account)
         if member is None:
-            direct = view.rooms.direct(log)
-            if direct is None or account not in (direct.lower, direct.higher):
-                return unknown_conversation()
+            why_not = self._look_at_direct(log, account)
+            if why_not is not None:
+                return why_not
         elif not member.may_read:
             return unknown_conversation()
         elif not member.may_speak:
@@ -98,6 +98,16 @@ class Judge:
             return None
         text = "What is said here has to be sealed, so that this server cannot read it. Upgrade Lanline."
         return RequestRefused(RefusalCode.INVALID, text)
+
+    def _look_at_direct(self, log: LogId, account: AccountId) -> RequestRefused | None:
+        direct = self._transaction.rooms.direct(log)
+        if direct is None or account not in (direct.lower, direct.higher):
+            return unknown_conversation()
+        other = self._transaction.accounts.by_id(direct.other(account))
+        if other is not None and other.is_ended:
+            text = f"The account {other.name} was deleted: nobody would read it."
+            return RequestRefused(RefusalCode.NOT_ALLOWED, text)
+        return None
 
     def _look_at_seal(self, entry: NewEntry) -> RequestRefused | None:
         """That it is under an epoch that may still be used, by the device that sends it."""

@@ -17,6 +17,7 @@ from lanline.core.commands import Authority, Command, Context, Decision, known_a
 from lanline.core.conversations import read_directs
 from lanline.core.cursors import Found, read_marks
 from lanline.core.devices import offered_account, use_offer
+from lanline.core.heldnames import check_free
 from lanline.core.invites import end_first_invite, is_usable, use_invite
 from lanline.core.journal import note
 from lanline.core.passwords import check_new_password, check_same_password
@@ -132,12 +133,16 @@ class SignIn:
     def _checked(self, number: DeviceId) -> Account:
         device = self._core.accounts.device(number)
         assert device is not None
+        owner = self._core.accounts.get(device.account)
+        if owner is not None and owner.is_ended:
+            text = f"The account {owner.name} was deleted. To come back, join with a new home folder (--home)."
+            raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         if device.is_revoked:
             text = "The key of this device was revoked. Join again with a new home folder."
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         account = self._core.accounts.known(device.account)
         if account.is_banned:
-            raise _banned()
+            raise _banned(account)
         if self._core.presence.links(account.id) >= self._core.settings.most_links_of_account:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This account is signed in too many times.")
         return account
@@ -217,8 +222,11 @@ class SignIn:
             raise RequestRefused(RefusalCode.INVALID, "This link shows no key by which a device could be known.")
         device = self._core.accounts.by_key(fingerprint)
         if device is not None and (account is None or device.account != account.id):
-            owner = self._core.accounts.known(device.account).name
-            text = f"This device belongs to {owner} already. Use another home folder."
+            owner = self._core.accounts.get(device.account)
+            assert owner is not None
+            text = f"This device belongs to {owner.name} already. Use another home folder."
+            if owner.is_ended:
+                text = f"The account of this device, {owner.name}, was deleted. Use another home folder."
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
 
     def _check_room_for_more(self) -> None:
@@ -231,8 +239,8 @@ class SignIn:
     ) -> Steps[SignedIn]:
         """`check`: whether what the asker has shown still stands."""
         core = self._core
-        if core.accounts.known(account).is_banned:
-            raise _banned()
+        if (known := core.accounts.known(account)).is_banned:
+            raise _banned(known)
         device = core.accounts.by_key(fingerprint)
         if device is not None:
             return (yield from self._admit(device.id))
@@ -241,7 +249,7 @@ class SignIn:
             check(transaction)
             found = known_account(transaction, account)
             if found.is_banned:
-                raise _banned()
+                raise _banned(found)
             devices = transaction.accounts.devices(account)
             if sum(not each.is_revoked for each in devices) >= core.settings.most_devices:
                 text = "This account has as many devices as it may. Revoke one that is not used."
@@ -305,8 +313,9 @@ class _PutPassword(Command[None], frozen=True):
         return None, (PasswordChanged(self.account, by.actor),)
 
 
-def _banned() -> RequestRefused:
-    return RequestRefused(RefusalCode.BANNED, "You are banned from this server. Ask its admin.")
+def _banned(account: Account) -> RequestRefused:
+    why = f": {account.ban_reason.rstrip('.')}" if account.ban_reason else ""
+    return RequestRefused(RefusalCode.BANNED, f"You are banned from this server{why}. Ask its admin.")
 
 
 def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefused:
@@ -334,7 +343,16 @@ def _make_account(
     invite = use_invite(transaction, asked.token or b"", context) if is_invited else None
     is_admin = invite is not None and invite.grants_admin
     end_first_invite(transaction)
-    account = transaction.accounts.add(name, context.now_ms, is_admin=is_admin, password_hash=password_hash)
+    check_free(transaction, name, context)
+    came_from = None if invite is None else invite.made_from
+    account = transaction.accounts.add(
+        name,
+        context.now_ms,
+        is_admin=is_admin,
+        password_hash=password_hash,
+        is_invited=is_invited,
+        came_from=came_from,
+    )
     device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
     how = _how_joined(transaction, invite)
     transaction.journal.add(NewJournalEntry(context.now_ms, Deed.JOINED, account.id, name, detail=how))

@@ -17,7 +17,7 @@ import re
 import msgspec
 
 from lanline.errors import InvalidInput
-from lanline.model.accounts import FINGERPRINT_BYTES, AccountId
+from lanline.model.accounts import FINGERPRINT_BYTES, AccountId, DeviceId
 
 DEFAULT_PORT = 5265
 TOKEN_BYTES = 16
@@ -53,6 +53,8 @@ class Invite(msgspec.Struct, frozen=True):
     created_ms: int
     invite_id: bytes | None = None
     """In the chain of the group; None: it lets in to ask only."""
+    made_from: DeviceId | None = None
+    """The device of its creator."""
 
     def is_usable(self, now_ms: int) -> bool:
         return self.uses_left > 0 and not self.is_expired(now_ms)

@@ -36,6 +36,12 @@ class AccountsView(Protocol):
     def device_by_fingerprint(self, fingerprint: bytes) -> Device | None: ...
     def devices(self, account: AccountId) -> list[Device]: ...
     def all_devices(self) -> list[Device]: ...
+    def came_from(self, device: DeviceId) -> list[AccountId]:
+        """Those who came by an invite that was made from there."""
+
+    def admins_from(self, device: DeviceId) -> list[AccountId]:
+        """The admins who were made so from there."""
+
     def message_bytes(self, account: AccountId) -> int:
         """All that it has appended, with ENTRY_COST_BYTES for each entry."""
 
@@ -44,11 +50,26 @@ class AccountsView(Protocol):
 
 
 class Accounts(AccountsView, Protocol):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
-        """Raises NameTaken."""
+    def add(
+        self,
+        name: str,
+        created_ms: int,
+        *,
+        is_admin: bool,
+        password_hash: str | None,
+        is_invited: bool = True,
+        came_from: DeviceId | None = None,
+    ) -> Account:
+        """`came_from`: where the invite was made that lets it in. Raises NameTaken."""
 
     def change(self, account: Account) -> None:
         """Its name and its flags; raises RecordMissing, NameTaken."""
+
+    def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None: ...
+    def end(self, account: AccountId, ended_ms: int) -> None:
+        """It stays as the author of what it said, under its name, which others may have now. Its devices and their
+        cursors are no more.
+        """
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None: ...
     def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
@@ -93,6 +114,9 @@ class Logs(LogsView, Protocol):
         is answered with its first place. Raises RecordMissing, InvalidInput.
         """
 
+    def forget_ended(self, limit: int) -> int:
+        """So many entries, at most, of conversations that have ended. How many went; 0: there are no more."""
+
     def advance(self, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         """Forward only, and not past the head; returns where the cursor stands."""
 
@@ -105,8 +129,14 @@ class RoomsView(Protocol):
     def all(self) -> list[Room]: ...
     def membership(self, log: LogId, account: AccountId) -> Membership | None: ...
     def members(self, log: LogId) -> list[Membership]: ...
+    def of(self, account: AccountId) -> list[Membership]:
+        """All in which this account stands in any relation to a room."""
+
     def invitations(self, host: AccountId) -> list[Membership]:
         """Those whom this account has invited to a room, and who have not come yet."""
+
+    def roles_from(self, device: DeviceId) -> list[Membership]:
+        """Owners and moderators who were made so from there."""
 
     def direct(self, log: LogId) -> Direct | None: ...
     def direct_between(self, one: AccountId, other: AccountId) -> Direct | None: ...
@@ -122,6 +152,9 @@ class Rooms(RoomsView, Protocol):
 
     def put_membership(self, membership: Membership) -> None: ...
     def drop_membership(self, log: LogId, account: AccountId) -> None: ...
+    def end(self, log: LogId) -> None:
+        """A room, or a conversation of two: nobody is in it, and its entries go by `Logs.forget_ended`."""
+
     def open_direct(self, one: AccountId, other: AccountId) -> Direct:
         """The conversation of these two; made when they have none."""
 
@@ -253,6 +286,16 @@ class Devices(DevicesView, Protocol):
         """Offers that ended, and requests that were left, before then."""
 
 
+class NamesView(Protocol):
+    def held_until(self, name: str) -> int:
+        """Until when nobody may take this name, or one that looks the same; 0: nobody ever had it."""
+
+
+class Names(NamesView, Protocol):
+    def hold(self, name: str, until_ms: int) -> None: ...
+    def release(self, before_ms: int) -> None: ...
+
+
 class JournalView(Protocol):
     def after(self, entry: int, limit: int) -> list[JournalEntry]:
         """The oldest that follow an entry, oldest first."""
@@ -292,6 +335,8 @@ class View(Protocol):
     def settings(self) -> SettingsView: ...
     @property
     def journal(self) -> JournalView: ...
+    @property
+    def names(self) -> NamesView: ...
 
 
 class Transaction(Protocol):
@@ -313,6 +358,8 @@ class Transaction(Protocol):
     def settings(self) -> Settings: ...
     @property
     def journal(self) -> Journal: ...
+    @property
+    def names(self) -> Names: ...
 
 
 class Engine(Protocol):

@@ -51,6 +51,7 @@ STRUCTURES = (
     admin.DeviceInfo,
     admin.UserInfo,
     admin.JournalInfo,
+    admin.GivenRight,
     admin.RoomUsage,
     admin.PersonUsage,
     groups.NewBox,

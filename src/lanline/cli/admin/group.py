@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lanline.cli.admin.deleting import delete
 from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
 from lanline.cli.admin.journal import journal
@@ -18,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(users, ban, unban, promote, demote, password, devices, lost, rooms, invites),
+    *(users, ban, unban, promote, demote, password, devices, lost, delete, rooms, invites),
     *(journal, status, backup, restore, export),
 ):
     app.command()(command)

@@ -80,6 +80,7 @@ class LogReader:
             self.entered.add(shown.log)
             start = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
             track.change(first=start, delivered=start)
+        self._seals.fetch_keys(track.shown)
         track.become(Following.CATCHING_UP)
         track.target = shown.head
         self._line.send(Follow(shown.log, track.shown.delivered))
@@ -151,7 +152,7 @@ class LogReader:
     def _reopen(self, log: int, first: int) -> None:
         """What was kept as it came: told anew from its place on, when any of it is open now."""
         track = self._conversations.get(log)
-        if track is None or not self._seals.is_sealed(track.shown):
+        if track is None or not self._seals.is_sealed:
             return
         through = track.shown.delivered
         kept = self._history.entries(log, through + 1, through - first + 1)

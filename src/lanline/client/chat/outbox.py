@@ -198,7 +198,7 @@ class Outbox:
     def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | Hindrance | None:
         """On the disk before it goes out. None: it cannot be sealed just now, and neither can what follows."""
         shown = self._conversations.shown(log)
-        if row.sealed is not None or shown is None or (self._seals.is_known() and not self._seals.is_sealed(shown)):
+        if row.sealed is not None or shown is None or (self._seals.is_known() and not self._seals.is_sealed):
             return row
         return self._sealed_now(row, shown) if self._seals.is_known() else None
 

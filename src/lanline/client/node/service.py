@@ -11,6 +11,7 @@ from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
 from lanline.client.node.groupservice import GroupCommand, group_result, wait_for_group
+from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
@@ -29,6 +30,7 @@ class Service:
     def __init__(self, client: ChatClient) -> None:
         self._client = client
         self._node = client.node
+        self._private_rooms = PrivateRooms(client)
         self.ended: Problem | None = None
         """Why the server is called no more."""
 
@@ -55,7 +57,8 @@ class Service:
             case do.SayAgain() | do.Forget() | do.MarkRead() | do.ReadLost():
                 return self._at_once(command)
             case _:
-                return self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+                signed = await self._private_rooms.result_of(command)
+                return signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
 
     def _at_once(self, command: do.SayAgain | do.Forget | do.MarkRead | do.ReadLost) -> do.Result:
         match command:

@@ -51,6 +51,8 @@ class GroupContext:
         self.own = OwnEntries(self.copy, keys.device_secret, link_fingerprint, entropy)
         self.seeds = tables.seeds()
         """Of the own account, by generation."""
+        self.history = bytes(8)
+        """Of the server's data: another one once it was put back to an older state."""
         self.person: Person | None = None
         """While there is a link on which this device is signed in."""
 

@@ -35,6 +35,11 @@ class EpochCopy:
         raise NotImplementedError
 
     @property
+    def is_complete(self) -> bool:
+        """Nothing is lacking that says who reads it."""
+        return True
+
+    @property
     def may_begin(self) -> bool:
         """Somebody reads it, and nothing is lacking that says who."""
         return True

@@ -91,6 +91,10 @@ class OwnEntries:
     def role(self, account_id: bytes, role: entries.Role, time_ms: int) -> bytes:
         return self._signed(entries.SetRole(*self._place(time_ms), account_id, role))
 
+    def entry(self, kind: type[entries.Body], time_ms: int, *fields: object) -> bytes:
+        """One of a private room, on the head of the chain."""
+        return self._signed(kind(*self._place(time_ms), *fields))
+
     def _place(self, time_ms: int) -> tuple[bytes, int, bytes, int]:
         chain = self._copy.chain
         return chain.group_id, chain.height + 1, chain.head, time_ms

@@ -48,10 +48,35 @@ class GroupTables:
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
 
-    def statements(self, log: int) -> dict[int, bytes]:
-        """Those of epochs that this device keeps of a log: by their places."""
-        rows = self._database.read("SELECT sequence, content FROM entries WHERE log = ? AND suite = 'epoch/1'", (log,))
-        return dict(cast("list[tuple[int, bytes]]", rows))
+    def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
+        """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
+        rows = self._database.read(
+            "SELECT sequence, suite, content FROM entries WHERE log = ? AND suite IN ('epoch/1', 'key/1') "
+            "ORDER BY sequence",
+            (log,),
+        )
+        return cast("list[tuple[int, str, bytes]]", rows)
+
+    def stands_before(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
+        """Whether this device has had it at another place of the log."""
+        rows = self._database.read(
+            "SELECT 1 FROM entries WHERE log = ? AND entry_id = ? AND account = ? AND sequence < ? LIMIT 1",
+            (log, entry_id, account, place),
+        )
+        return bool(rows)
+
+    def pinned_rooms(self) -> dict[str, bytes]:
+        """The ids of the private rooms that this device is in, by the names under which it came to know them."""
+        rows = self._database.read("SELECT name, value FROM facts WHERE name LIKE 'room #%'")
+        return {name.removeprefix("room #"): room_id for name, room_id in cast("list[tuple[str, bytes]]", rows)}
+
+    def pin_room(self, name: str, room_id: bytes | None) -> None:
+        """None: it is not in it any more, and the name may be that of another."""
+        with self._database.write() as writer:
+            if room_id is None:
+                writer.execute("DELETE FROM facts WHERE name = ?", (f"room #{name}",))
+            else:
+                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"room #{name}", room_id))
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         """Of epochs: by scope and id."""

@@ -22,8 +22,8 @@ from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _RUN_BYTES = 16
-_NO_HISTORY = bytes(8)
 _MAX_KEYS = 1000
+_MAX_PLACES = 100_000
 
 
 class Said(NamedTuple):
@@ -61,11 +61,11 @@ class _Run:
 
     __slots__ = ("id", "n", "prev", "room_id")
 
-    def __init__(self, run: bytes, room_id: bytes) -> None:
+    def __init__(self, run: bytes, room_id: bytes, prev: bytes) -> None:
         self.id = run
         self.room_id = room_id
         self.n = 0
-        self.prev = ZEROS
+        self.prev = prev
 
 
 class GroupWords:
@@ -73,6 +73,12 @@ class GroupWords:
         self._context = context
         self._copy = context.copy
         self._runs: dict[int, _Run] = {}
+        self._own: dict[bytes, tuple[int, bytes]] = {}
+        """By room, the place and digest of the newest of this device that is known to be in the log."""
+        self._places: dict[tuple[bytes, bytes, bytes, int], int] = {}
+        """Where words stand, by room, device, run and number."""
+        self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
+        """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
 
     # Sealing.
@@ -87,7 +93,8 @@ class GroupWords:
             return None
         run = self._runs.get(place.log)
         if run is None or run.room_id != room_id:
-            run = self._runs[place.log] = _Run(self._context.entropy(_RUN_BYTES), room_id)
+            _, prev = self._own.get(room_id, (0, ZEROS))
+            run = self._runs[place.log] = _Run(self._context.entropy(_RUN_BYTES), room_id, prev)
         header = Header(epoch.epoch_id, copy.device_id, run.id, b"")
         words = Words(
             run.n,
@@ -95,7 +102,7 @@ class GroupWords:
             self._context.now_ms(),
             copy.chain.height,
             copy.chain.head,
-            _NO_HISTORY,
+            self._context.history,
             0,
             ZEROS,
             (),
@@ -111,6 +118,13 @@ class GroupWords:
     def end_run(self, log: int) -> None:
         """The last that was sealed does not come into the log: what follows names nothing of it."""
         self._runs.pop(log, None)
+
+    def forget_places(self) -> None:
+        """The server's data are others now, or a copy was cut: what stands where is found anew, and new runs begin."""
+        self._runs.clear()
+        self._own.clear()
+        self._places.clear()
+        self._ends.clear()
 
     def _run_keys(self, epoch: Epoch, room_id: bytes, header: Header) -> RunKeys:
         key = (epoch.epoch_id, room_id, header.device_id, header.run)
@@ -164,12 +178,43 @@ class GroupWords:
         author = copy.chain.devices[header.device_id].account, header.device_id
         sealing = _under(sealings, header.epoch_id)
         assert sealing is not None
+        if sealing.until is not None and said.place >= sealing.until:
+            return Reason.SCOPE
         epoch = sealing.copy.epochs[header.epoch_id]
         reason = judge_words(copy.chain, sealing.copy.scope, epoch, author, words, said.place)
-        if reason is Reason.NOT_YET_THERE:
+        if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
             return Lacks.CHAIN
-        return reason or Body(words.body, header.device_id, header.run, words.n)
+        if reason is not None or self._is_repeat(sealing, said, opened):
+            return reason or Reason.KNOWN_ID
+        if self._is_turned_around(sealing, said, opened):
+            return Reason.TURNED_AROUND
+        if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
+            self._own[sealing.room_id] = said.place, opened.digest
+        return Body(words.body, header.device_id, header.run, words.n)
+
+    def _is_repeat(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
+        """Of two with the same number in a run the one at the lower place stands."""
+        if len(self._places) >= _MAX_PLACES:
+            self._places.clear()
+            self._ends.clear()
+        key = (*_run_of(sealing, opened), opened.words.n)
+        stands = self._places.get(key, said.place)
+        self._places[key] = min(stands, said.place)
+        return stands < said.place
+
+    def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
+        """In a run places rise with the numbers."""
+        this = said.place, opened.words.n
+        first, last = self._ends.get(_run_of(sealing, opened), (this, this))
+        if (said.place > last[0] and opened.words.n < last[1]) or (said.place < first[0] and opened.words.n > first[1]):
+            return True
+        self._ends[_run_of(sealing, opened)] = min(first, this), max(last, this)
+        return False
 
 
 def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
     return next((each for each in sealings if epoch_id in each.copy.epochs), None)
+
+
+def _run_of(sealing: Sealing, opened: Opened) -> tuple[bytes, bytes, bytes]:
+    return sealing.room_id, opened.header.device_id, opened.header.run

@@ -24,7 +24,7 @@ from lanline.client.view.events import (
 from lanline.client.view.places import LOBBY
 from lanline.client.view.values import Conversation, GroupFacts, NodeState
 from lanline.client.view.view import Change, Snapshot, View
-from lanline.model.rooms import Role
+from lanline.model.rooms import Access, Role, Standing
 
 _MAX_NAMED = 8
 _STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
@@ -142,20 +142,44 @@ class Notices:
         """Of others; one's own standing comes as a changed conversation."""
         conversation = self._view.conversation(event.log)
         where = conversation.title if conversation is not None else "a room"
-        name, by = event.name, event.by_name
-        is_own_doing = event.by in {event.account, 0}
-        if event.is_banned:
-            return [f"{by} has banned {name} from {where}."]
-        if event.role is None:
-            return [f"{name} has left {where}." if is_own_doing else f"{by} has sent {name} out of {where}."]
-        if is_own_doing:
-            # Into the lobby everybody comes who is new; that they are here is told anyhow.
-            return [f"{name} has joined {where}."] if where != LOBBY else []
         if event.by == self._view.account:
             return []  # the command has answered that
-        if event.is_muted:
-            return [f"{by} has muted {name} in {where}."]
-        return [f"{name} is {_STANDINGS[event.role]} of {where} now, and may speak (by {by})."]
+        return _step(event, where)
+
+
+def _step(event: MemberChanged, where: str) -> list[str]:
+    match event.was, event.standing:
+        case _, Standing.BANNED:
+            told = f"{event.by_name} has banned {event.name} from {where}."
+        case Standing.JOINED, Standing.JOINED:
+            told = _rights(event, where)
+        case _, Standing.JOINED:
+            # Into the lobby everybody comes who is new; that they are here is told anyhow.
+            told = f"{event.name} has joined {where}." if where != LOBBY else ""
+        case Standing.BANNED, _:
+            told = f"{event.by_name} lets {event.name} come back to {where}."
+        case Standing.INVITED, None:
+            told = f"{event.name} is not asked into {where} any more."
+        case Standing.JOINED | None, None:
+            told = _parting(event, where)
+        case Standing.JOINED, Standing.INVITED:  # one who was muted, and comes back so
+            told = _parting(event, where)
+        case _:
+            told = f"{event.by_name} asks {event.name} into {where}."
+    return [told] if told else []
+
+
+def _parting(event: MemberChanged, where: str) -> str:
+    if event.by in {event.account, 0}:
+        return f"{event.name} has left {where}."
+    return f"{event.by_name} has sent {event.name} out of {where}."
+
+
+def _rights(event: MemberChanged, where: str) -> str:
+    if event.is_muted:
+        return f"{event.by_name} has muted {event.name} in {where}."
+    standing = _STANDINGS[event.role or Role.MEMBER]
+    return f"{event.name} is {standing} of {where} now, and may speak (by {event.by_name})."
 
 
 def _missed(before: Conversation, now: Conversation) -> list[str]:
@@ -170,6 +194,8 @@ def _changes(before: Conversation, now: Conversation) -> list[str]:
         lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
     if now.is_muted is not before.is_muted:
         lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
+    if now.access is not before.access:
+        lines.append(f"{now.title} is {'open to all' if now.access is Access.OPEN else 'for the invited only'} now.")
     if now.topic != before.topic:
         lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
     return lines

@@ -79,6 +79,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
 
 
+ENDED_MARK = " (deleted)"
+"""Behind the name of an account that was deleted: somebody else may have the name now. No name has parentheses."""
+
+
 class Person(msgspec.Struct, frozen=True, gc=False):
     account: int
     name: str
@@ -87,6 +91,10 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     seen_ms: int
     is_admin: bool = False
     is_banned: bool = False
+
+    @property
+    def is_ended(self) -> bool:
+        return self.name.endswith(ENDED_MARK)
 
 
 class Conversation(msgspec.Struct, frozen=True):

@@ -100,8 +100,9 @@ class View:
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """By name."""
-        return tuple(sorted(self._people.values(), key=lambda each: (each.name.casefold(), each.account)))
+        """By name; without those whose account was deleted."""
+        there = (each for each in self._people.values() if not each.is_ended)
+        return tuple(sorted(there, key=lambda each: (each.name.casefold(), each.account)))
 
     def person(self, account: int) -> Person | None:
         return self._people.get(account)

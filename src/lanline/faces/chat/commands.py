@@ -117,7 +117,8 @@ COMMANDS = (
     Command("mute", "Let somebody read but not speak.", _needs(Kind.NICK), (), _WHERE),
     Command("unmute", "Let somebody speak again.", _needs(Kind.NICK), (), _WHERE),
     Command("op", "Make somebody a moderator.", _needs(Kind.NICK), (), _WHERE),
-    Command("deop", "Make a moderator an ordinary member.", _needs(Kind.NICK), (), _WHERE),
+    Command("owner", "Make somebody an owner, as you are.", _needs(Kind.NICK), (), _WHERE),
+    Command("deop", "Make a moderator or an owner an ordinary member.", _needs(Kind.NICK), (), _WHERE),
     Command(
         "admit",
         "Let somebody into the group who asks.",

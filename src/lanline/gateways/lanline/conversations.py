@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from lanline.core.changes import Cursors, DirectOpened, MemberStepped, RoomChanged
+from lanline.core.changes import ConversationEnded, Cursors, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.conversations import Conversation
 from lanline.core.core import Core
 from lanline.core.signin import SignedIn
@@ -46,6 +46,12 @@ class ConversationNews:
         conversation = self._known(change.direct.log)
         self._tell_changed(conversation, conversation.readers(), {})
 
+    def note_ended(self, change: ConversationEnded) -> None:
+        for account in change.readers:
+            for session in self._sessions_of(account):
+                self._unfollow(session, change.log)
+        self._tell(change.readers, wire.ConversationGone(change.log, f"{change.name} was deleted by an admin."))
+
     def note_step(self, change: MemberStepped) -> None:
         conversation = self._known(change.room.log)
         log, account, before, after = conversation.log, change.account, change.before, change.after
@@ -59,7 +65,8 @@ class ConversationNews:
             self._tell([account], wire.InvitedToRoom(room_info(conversation), change.by))
         member = None if after is None else member_info(after)
         others = [reader for reader in conversation.readers() if reader != account]
-        self._tell(others, wire.MemberChanged(log, account, member, change.by, conversation.size))
+        was = None if before is None else before.standing
+        self._tell(others, wire.MemberChanged(log, account, member, change.by, conversation.size, was))
 
     def _known(self, log: LogId) -> Conversation:
         conversation = self._core.conversations.get(log)

@@ -12,6 +12,7 @@ from lanline.core.changes import (
     BoxesGiven,
     ChainGrew,
     Change,
+    ConversationEnded,
     CursorMoved,
     DeviceChanged,
     DirectOpened,
@@ -87,6 +88,7 @@ class LanlineGateway:
             MemberStepped: self._news.note_step,
             RoomChanged: self._news.note_room,
             DirectOpened: self._news.note_opened,
+            ConversationEnded: self._news.note_ended,
             AccountChanged: self._note_account,
             DeviceChanged: self._note_device,
             PasswordChanged: self._note_password,
@@ -232,7 +234,9 @@ class LanlineGateway:
 
     def _note_account(self, change: AccountChanged) -> None:
         self._people.note(change)
-        if change.account.is_banned:
+        if change.account.is_ended:
+            self._put_off(self.sessions_of(change.account.id), "Your account on this server was deleted.")
+        elif change.account.is_banned:
             text = f"You are banned from this server: {change.reason}".removesuffix(": ")
             self._put_off(self.sessions_of(change.account.id), text if change.reason else f"{text}.")
 

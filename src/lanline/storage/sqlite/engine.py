@@ -20,6 +20,7 @@ from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
 from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
+from lanline.storage.sqlite.names import SqliteNames, SqliteNamesView
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
 from lanline.wholefile import make_folder, sync_folder
@@ -51,6 +52,7 @@ class SqliteView:
         self.devices = SqliteDevicesView(connection)
         self.settings = SqliteSettingsView(connection)
         self.journal = SqliteJournalView(connection)
+        self.names = SqliteNamesView(connection)
 
 
 class SqliteTransaction:
@@ -64,6 +66,7 @@ class SqliteTransaction:
         self.devices = SqliteDevices(connection)
         self.settings = SqliteSettings(connection)
         self.journal = SqliteJournal(connection)
+        self.names = SqliteNames(connection)
 
 
 class SqliteEngine:

@@ -17,14 +17,14 @@ Record = Annotated[bytes, msgspec.Meta(max_length=MAX_RECORD_BYTES)]
 Answer = Annotated[bytes, msgspec.Meta(min_length=ANSWER_BYTES, max_length=ANSWER_BYTES)]
 
 
-class OfferDevice(msgspec.Struct, frozen=True, array_like=True, tag=140):
+class OfferDevice(msgspec.Struct, frozen=True, array_like=True, tag=150):
     """Whoever shows what this is the hash of, as the token of `Join`, comes in as a device of this account."""
 
     request: Request
     shown_hash: Hash
 
 
-class LeaveDevice(msgspec.Struct, frozen=True, array_like=True, tag=141):
+class LeaveDevice(msgspec.Struct, frozen=True, array_like=True, tag=151):
     """From a device that is not in the group. Answered with `DeviceAnswered` where that was answered, else `Done`."""
 
     request: Request
@@ -32,7 +32,7 @@ class LeaveDevice(msgspec.Struct, frozen=True, array_like=True, tag=141):
     mark: Hash
 
 
-class ListWaitingDevices(msgspec.Struct, frozen=True, array_like=True, tag=142):
+class ListWaitingDevices(msgspec.Struct, frozen=True, array_like=True, tag=152):
     request: Request
 
 
@@ -57,7 +57,7 @@ class DeviceAsks(msgspec.Struct, frozen=True, array_like=True, tag=105):
     waiting: WaitingDevice
 
 
-class AnswerDevice(msgspec.Struct, frozen=True, array_like=True, tag=143):
+class AnswerDevice(msgspec.Struct, frozen=True, array_like=True, tag=153):
     request: Request
     device: Id
     answer: Answer
@@ -70,7 +70,7 @@ class DeviceAnswered(msgspec.Struct, frozen=True, array_like=True, tag=106):
     answer: Answer
 
 
-class ListOwnDevices(msgspec.Struct, frozen=True, array_like=True, tag=144):
+class ListOwnDevices(msgspec.Struct, frozen=True, array_like=True, tag=154):
     request: Request
 
 
@@ -79,13 +79,13 @@ class OwnDevices(msgspec.Struct, frozen=True, array_like=True, tag=107):
     devices: tuple[DeviceInfo, ...]
 
 
-class RenameDevice(msgspec.Struct, frozen=True, array_like=True, tag=145):
+class RenameDevice(msgspec.Struct, frozen=True, array_like=True, tag=155):
     request: Request
     device: Id
     label: ShortText
 
 
-class AddRecovery(msgspec.Struct, frozen=True, array_like=True, tag=146):
+class AddRecovery(msgspec.Struct, frozen=True, array_like=True, tag=156):
     """The entry of the chain, and the hash of what the bearer of the key shows as the token of `Join`: both or neither.
 
     Answered with `KeyTaken`.

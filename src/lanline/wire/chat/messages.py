@@ -45,7 +45,11 @@ ClientMessage = (
     | admin.RevokeDevice
     | admin.AskStatus
     | admin.ReadJournal
+    | admin.ListGiven
+    | admin.TakeBack
     | admin.AskUsage
+    | admin.DeleteAccount
+    | admin.DeleteRoom
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -97,6 +101,7 @@ ServerMessage = (
     | admin.Users
     | admin.ServerStatus
     | admin.Journal
+    | admin.Given
     | admin.Usage
     | films.FromServer
     | answers.Done

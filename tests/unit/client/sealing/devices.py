@@ -185,6 +185,8 @@ class Device:
     def say(self, text: str, place: Place | None = None) -> Any:
         """The server's answer. In the lobby, where nothing else is named."""
         place, entry_id = place or self.lobby, self.entropy(16)
+        if not isinstance(place, OpenRoom):
+            self.heard(place)
         content = self.words.seal(place, entry_id, text.encode())
         if content is None:
             sealing = self.scopes.sealing(place)
@@ -206,10 +208,10 @@ class Device:
         assert self.client is not None
         self.client.follow(place.log)
         people = {each.account: each.name for each in self.people()}
-        heard = self.client.entries(place.log)
+        heard = list({each.sequence: each for each in self.client.entries(place.log)}.values())
         for each in heard:
-            if each.suite == "epoch/1":
-                self.scopes.add_statement(place.log, each.sequence, each.content)
+            if each.suite in {"epoch/1", "key/1"}:
+                self.scopes.add(place.log, each.sequence, each.suite, each.content)
         return [
             Said(each.sequence, each.entry_id, people[each.account], each.content)
             for each in heard

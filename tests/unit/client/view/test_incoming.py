@@ -30,9 +30,10 @@ from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
-from lanline.model.rooms import Role
+from lanline.model.rooms import Access, Role, Standing
 from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
 
+JOINED, INVITED, BANNED = Standing.JOINED, Standing.INVITED, Standing.BANNED
 RECEIVED = MessageState.RECEIVED
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
 
@@ -236,17 +237,24 @@ def test_who_comes_and_goes_is_told_but_not_oneself_and_not_a_crowd_by_name(news
 
 
 def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
-    made = MemberChanged(10, account, name, Role.MEMBER, is_muted=False, is_banned=False, by=by, by_name="ana")
+    made = MemberChanged(10, account, name, Role.MEMBER, False, JOINED, JOINED, by, "ana")
     return msgspec.structs.replace(made, **more)
 
 
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (member(BO, "bo", BO), ""),
-        (member(BO, "bo", BO, role=None), "* bo has left #lobby.\n"),
-        (member(BO, "bo", ANA, role=None), "* ana has sent bo out of #lobby.\n"),
-        (member(BO, "bo", ANA, is_banned=True), "* ana has banned bo from #lobby.\n"),
+        (member(BO, "bo", BO, was=None), ""),
+        (member(BO, "bo", BO, role=None, standing=None), "* bo has left #lobby.\n"),
+        (member(BO, "bo", BO, standing=INVITED, is_muted=True), "* bo has left #lobby.\n"),
+        (member(BO, "bo", ANA, role=None, standing=None), "* ana has sent bo out of #lobby.\n"),
+        (member(BO, "bo", ANA, standing=BANNED), "* ana has banned bo from #lobby.\n"),
+        (member(BO, "bo", ANA, role=None, standing=None, was=BANNED), "* ana lets bo come back to #lobby.\n"),
+        (member(BO, "bo", ANA, standing=INVITED, was=None), "* ana asks bo into #lobby.\n"),
+        (member(BO, "bo", ANA, role=None, standing=None, was=INVITED), "* bo is not asked into #lobby any more.\n"),
+        (member(BO, "bo", ME, standing=BANNED), ""),
+        (member(BO, "bo", ME, role=None, standing=None), ""),
+        (ConversationChanged(room(11, "#lab", access=Access.INVITE_ONLY)), "* #lab is for the invited only now.\n"),
         (member(BO, "bo", ANA, is_muted=True), "* ana has muted bo in #lobby.\n"),
         (member(BO, "bo", ANA, role=Role.MODERATOR), "* bo is a moderator of #lobby now, and may speak (by ana).\n"),
         (member(BO, "bo", BO, log=11), ""),
@@ -274,7 +282,7 @@ def test_each_change_of_ones_own_standing_is_told_once(news: News) -> None:
 
 def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
     news.stage.places.go("#lab")
-    assert news.tell(member(BO, "bo", BO, log=11)) == "* bo has joined #lab.\n"
+    assert news.tell(member(BO, "bo", BO, log=11, was=None)) == "* bo has joined #lab.\n"
 
 
 def test_a_refusal_names_the_words(news: News) -> None:
