@@ -56,3 +56,41 @@ def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: Ho
     again = home.member("ana", "admit", "cai")
     assert again.returncode == 1
     assert again.stderr == "lanline: cai does not wait to be let in. See who does: lanline admit\n"
+
+
+def test_beside_each_name_stands_how_they_came_and_words_that_are_the_same_are_remembered(home: House) -> None:
+    home.join("ben", home.member("ana", "invite").stdout.splitlines()[0])
+    home.member("cai", "join", home.invite(), "--name", "cai")
+    assert trust(home, "ana") == {"ana": "you", "ben": "by your invite", "cai": "asks to be let in"}
+    assert trust(home, "ben") == {"ana": "you came by their invite", "ben": "you", "cai": "not in the group"}
+    shown = [
+        json.loads(home.member(one, "verify", other, "--json").stdout)
+        for one, other in (("ana", "ben"), ("ben", "ana"))
+    ]
+    assert shown[0]["words"] == shown[1]["words"]
+    assert len(shown[0]["words"].split()) == 20
+    wrong = home.member("ana", "verify", "ben", "--words", " ".join(["acorn"] * 20))
+    assert (wrong.returncode, "not the words with ben" in wrong.stderr) == (1, True)
+    right = home.member("ana", "verify", "ben", "--words", shown[1]["words"])
+    assert (right.returncode, right.stdout) == (0, "ben is verified by words.\n"), right.stderr
+    assert trust(home, "ana")["ben"] == "verified by words"
+    assert home.member("ana", "verify", "cai").returncode == 1
+
+
+def test_a_link_that_is_dropped_ends_in_the_group_too(home: House) -> None:
+    link = home.member("ana", "invite", "--uses", "5").stdout.splitlines()[0]
+    [listed] = json.loads(home.member("ana", "admin", "invites", "--json").stdout)
+    dropped = home.member("ana", "admin", "invites", "--drop", listed["token_hash"][:8])
+    assert (dropped.returncode, dropped.stdout) == (0, "This invite is no more.\n"), dropped.stderr
+    assert json.loads(home.member("ana", "admin", "invites", "--json").stdout) == []
+    refused = home.member("ben", "join", link, "--name", "ben")
+    assert refused.returncode == 1
+    home.say("ana", "without that link")
+    again = home.member("ana", "admin", "invites", "--drop", listed["token_hash"][:8])
+    assert again.returncode == 1
+
+
+def trust(home: House, name: str) -> dict[str, str]:
+    done = home.member(name, "clients", "--json")
+    assert done.returncode == 0, done.stderr
+    return {each["name"]: each["trust"] for each in map(json.loads, done.stdout.splitlines())}

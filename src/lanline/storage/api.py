@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.blobs import BlobId
+from lanline.model.devices import DeviceOffer, DeviceRequest
 from lanline.model.groups import Box, ChainHead, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.journal import JournalEntry, NewJournalEntry
@@ -75,6 +76,7 @@ class Accounts(AccountsView, Protocol):
         """Raises RecordExists: a key belongs to one device for ever, also after it was revoked."""
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None: ...
+    def rename_device(self, device: DeviceId, label: str) -> None: ...
 
 
 class LogsView(Protocol):
@@ -217,6 +219,9 @@ class GroupsView(Protocol):
     def boxes_of(self, giver: AccountId) -> int:
         """How many somebody has given."""
 
+    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
+        """The same, in one scope."""
+
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
 
@@ -241,7 +246,10 @@ class Groups(GroupsView, Protocol):
     def found_room(self, log: LogId, room_id: bytes) -> None: ...
     def move_chain(self, height: int, head: bytes) -> None: ...
     def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
-        """From now on the boxes that the author gave are given out; those that others gave before are dropped."""
+        """From now on the boxes that the author gave are given out; those that others gave before are dropped.
+
+        They count as the author's messages do.
+        """
 
     def put_boxes(self, boxes: Sequence[Box], now_ms: int) -> None:
         """One that the same giver gave to the same reader is replaced."""
@@ -250,17 +258,41 @@ class Groups(GroupsView, Protocol):
         """Boxes of this giver in this scope whose epochs do not stand; but not those of the one named."""
 
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
-    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int, requests_before_ms: int) -> None:
-        """Boxes that wait, keys that nothing names, and requests, from before then."""
+    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int) -> None:
+        """Boxes that wait, and keys that nothing names, from before then."""
 
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None: ...
-    def name_keys(self, hashes: Sequence[bytes]) -> None:
+    def unname_keys(self, hashes: Sequence[bytes], putter: AccountId) -> None:
+        """Of those that this account has put: nothing names them any more."""
+
+    def name_keys(self, hashes: Sequence[bytes], putter: AccountId | None = None) -> None:
         """Something that stands names them: they are kept for good."""
 
     def put_request(self, request: EntryRequest) -> None:
         """In place of one that this account left before."""
 
     def drop_request(self, account: AccountId) -> None: ...
+
+
+class DevicesView(Protocol):
+    def offer(self, shown_hash: bytes) -> DeviceOffer | None: ...
+    def offers(self, account: AccountId) -> list[DeviceOffer]: ...
+    def request(self, device: DeviceId) -> DeviceRequest | None: ...
+    def requests(self, account: AccountId) -> list[DeviceRequest]:
+        """The oldest first."""
+
+
+class Devices(DevicesView, Protocol):
+    """How further devices come to an account."""
+
+    def put_offer(self, offer: DeviceOffer) -> None: ...
+    def drop_offer(self, shown_hash: bytes) -> None: ...
+    def put_request(self, request: DeviceRequest) -> None:
+        """In place of one that this device left before."""
+
+    def drop_request(self, device: DeviceId) -> None: ...
+    def drop_stale(self, offers_before_ms: int, requests_before_ms: int) -> None:
+        """Offers that ended, and requests that were left, before then."""
 
 
 class NamesView(Protocol):
@@ -307,6 +339,8 @@ class View(Protocol):
     @property
     def groups(self) -> GroupsView: ...
     @property
+    def devices(self) -> DevicesView: ...
+    @property
     def settings(self) -> SettingsView: ...
     @property
     def journal(self) -> JournalView: ...
@@ -327,6 +361,8 @@ class Transaction(Protocol):
     def blobs(self) -> Blobs: ...
     @property
     def groups(self) -> Groups: ...
+    @property
+    def devices(self) -> Devices: ...
     @property
     def settings(self) -> Settings: ...
     @property

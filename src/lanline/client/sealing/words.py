@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.scopes import Place, Sealing
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, open_words, seal_words, vouched
@@ -51,7 +52,7 @@ class Body(NamedTuple):
     body: bytes
     device_id: bytes
     run: bytes
-    n: int
+    words: Words
 
 
 Outcome = Body | Lacks | Reason
@@ -88,7 +89,7 @@ class GroupWords:
 
     # Sealing.
 
-    def seal(self, place: Place, entry_id: bytes, body: bytes) -> bytes | None:
+    def seal(self, place: Place, entry_id: bytes, body: bytes, seen: Seen = NOTHING) -> bytes | None:
         """None: there is no epoch to seal under just now."""
         copy, sealing = self._copy, self._context.scopes.sealing(place)
         if sealing is None or not copy.is_member or copy.is_behind or copy.problem or not sealing.copy.may_begin:
@@ -108,8 +109,7 @@ class GroupWords:
             copy.chain.height,
             copy.chain.head,
             self._context.history,
-            0,
-            ZEROS,
+            *seen,
             (),
             body,
         )
@@ -206,7 +206,7 @@ class GroupWords:
             return Reason.TURNED_AROUND
         if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = said.place, opened.digest
-        return Body(words.body, header.device_id, header.run, words.n)
+        return Body(words.body, header.device_id, header.run, words)
 
     def _is_repeat(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
         """Of two with the same number in a run the one at the lower place stands."""
