@@ -18,6 +18,7 @@ from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
@@ -252,7 +253,8 @@ class Seals:
                 outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
                 self._compare(shown, each, outcome)
-                each = msgspec.structs.replace(each, suite=OPENED, content=outcome.body)  # noqa: PLW2901
+                body = judged(self._words.chain, outcome.body, self._name_of(each.account))
+                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
             elif outcome is not None:
@@ -361,6 +363,14 @@ class Seals:
             self._scopes.forget(log)
             self._words.forget_places()
             self._chains.pop(log, None)
+
+    def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
+        """Who said a sealed message, for an admin; empty where this device cannot show it."""
+        if self._words is None or entry.suite != SAID_SUITE:
+            return b""
+        said = Said(entry.sequence, entry.entry_id, self._name_of(entry.account), entry.content)
+        found = self._words.reopen(self.place(shown), said)
+        return b"" if found is None else proof_of(*found)
 
     def _name_of(self, account: int) -> str:
         own = self._directory.own

@@ -18,6 +18,7 @@ from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, ope
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.state import Chain
 from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -81,6 +82,10 @@ class GroupWords:
         self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
         """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
+
+    @property
+    def chain(self) -> Chain:
+        return self._copy.chain
 
     # Sealing.
 
@@ -147,6 +152,17 @@ class GroupWords:
             self._judged(sealings, each, opening, is_vouched=next(stand)) if isinstance(opening, Opened) else opening
             for each, opening in zip(said, opened, strict=True)
         ]
+
+    def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
+        """What stands inside the seal, with its signature: for who has to show it to somebody else."""
+        sealings = self._context.scopes.sealings(place)
+        opened = self._opened(sealings, said)
+        if not isinstance(opened, Opened):
+            return None
+        sealing = _under(sealings, opened.header.epoch_id)
+        assert sealing is not None
+        account = self._copy.chain.devices[opened.header.device_id].account
+        return opened, Where(sealing.room_id, account, said.entry_id)
 
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
