@@ -80,3 +80,41 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
     kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
     assert b"lighthouse" not in kept
     assert b"lantern" not in kept
+
+
+def test_beside_each_name_stands_how_they_came_and_words_that_are_the_same_are_remembered(home: House) -> None:
+    home.join("ben", home.member("ana", "invite").stdout.splitlines()[0])
+    home.member("cai", "join", home.invite(), "--name", "cai")
+    assert trust(home, "ana") == {"ana": "you", "ben": "by your invite", "cai": "asks to be let in"}
+    assert trust(home, "ben") == {"ana": "you came by their invite", "ben": "you", "cai": "not in the group"}
+    shown = [
+        json.loads(home.member(one, "verify", other, "--json").stdout)
+        for one, other in (("ana", "ben"), ("ben", "ana"))
+    ]
+    assert shown[0]["words"] == shown[1]["words"]
+    assert len(shown[0]["words"].split()) == 20
+    wrong = home.member("ana", "verify", "ben", "--words", " ".join(["acorn"] * 20))
+    assert (wrong.returncode, "not the words with ben" in wrong.stderr) == (1, True)
+    right = home.member("ana", "verify", "ben", "--words", shown[1]["words"])
+    assert (right.returncode, right.stdout) == (0, "ben is verified by words.\n"), right.stderr
+    assert trust(home, "ana")["ben"] == "verified by words"
+    assert home.member("ana", "verify", "cai").returncode == 1
+
+
+def test_a_link_that_is_dropped_ends_in_the_group_too(home: House) -> None:
+    link = home.member("ana", "invite", "--uses", "5").stdout.splitlines()[0]
+    [listed] = json.loads(home.member("ana", "admin", "invites", "--json").stdout)
+    dropped = home.member("ana", "admin", "invites", "--drop", listed["token_hash"][:8])
+    assert (dropped.returncode, dropped.stdout) == (0, "This invite is no more.\n"), dropped.stderr
+    assert json.loads(home.member("ana", "admin", "invites", "--json").stdout) == []
+    refused = home.member("ben", "join", link, "--name", "ben")
+    assert refused.returncode == 1
+    home.say("ana", "without that link")
+    again = home.member("ana", "admin", "invites", "--drop", listed["token_hash"][:8])
+    assert again.returncode == 1
+
+
+def trust(home: House, name: str) -> dict[str, str]:
+    done = home.member(name, "clients", "--json")
+    assert done.returncode == 0, done.stderr
+    return {each["name"]: each["trust"] for each in map(json.loads, done.stdout.splitlines())}

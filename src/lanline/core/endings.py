@@ -80,6 +80,8 @@ def _end_account(transaction: Transaction, by: Authority, before: Account, reaso
         changes.append(ConversationEnded(notes.log, "", (account,)))
     transaction.invites.drop_all(creator=account)
     transaction.groups.drop_request(account)
+    for offer in transaction.devices.offers(account):
+        transaction.devices.drop_offer(offer.shown_hash)
     transaction.accounts.end(account, now_ms)
     hold(transaction, before.name, by.context)
     after = transaction.accounts.by_id(account)

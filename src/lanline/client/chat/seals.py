@@ -13,6 +13,7 @@ import msgspec
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
@@ -24,11 +25,11 @@ from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Sc
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
 from lanline.client.view import events
-from lanline.client.view.values import ENDED_MARK, Conversation
+from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
-from lanline.wire.chat import groups
+from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE, split_said
@@ -68,21 +69,42 @@ class Seals:
         self._scopes: Scopes | None = None
         self._context: GroupContext | None = None
         if keys is not None:
-            tables = GroupTables(node.history.database)
+            tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
             self._scopes = context.scopes
             self._context = context
+        self.news: GroupNews | None = None
+        if self.member is not None:
+            self.news = GroupNews(self.member, self._directory, node.tell)
         self.asks = False
         """The server of this link knows of groups."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
+
+    @property
+    def facts(self) -> GroupFacts:
+        """What faces are told of the group."""
+        facts = GroupFacts() if self.news is None else self.news.facts
+        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+
+    @property
+    def keys_notice(self) -> str:
+        """What the person is to know of the file of this home's keys; a sentence, or empty."""
+        return "" if self._keys is None else self._keys.store.notice
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
 
+    def note_people(self) -> None:
+        """The server's table of names is another."""
+        if self.news is not None:
+            self.news.note()
+
     def _changed(self) -> None:
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -126,6 +148,8 @@ class Seals:
             groups.BoxGiven: member.on_box_given,
             groups.BoxWanted: self._on_box_wanted,
             groups.RequestCame: member.on_request,
+            devices.DeviceAsks: member.on_device_asks,
+            devices.DeviceAnswered: member.on_device_answered,
         }
 
     def takes(self, message: Entries) -> bool:
@@ -167,12 +191,21 @@ class Seals:
         if member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
         place = self.place(shown)
+        if isinstance(place, Pair):
+            return self._hindrance_of_pair(shown, place)
         if isinstance(place, OpenRoom) or scopes.sealing(place) is not None:
             return None
-        if isinstance(place, PrivateRoom):
-            return self._hindrance_of_room(shown, place)
+        return self._hindrance_of_room(shown, place)
+
+    def _hindrance_of_pair(self, shown: Conversation, place: Pair) -> Hindrance | None:
+        assert self._scopes is not None
         name = shown.title
-        if scopes.was_member(name):
+        if self.news is not None and self.news.is_another(name):
+            text = f"{name} is another account than before under this name. What you say to them is kept here until you"
+            return Hindrance(f"{text} accept it: /accept {name}, or compare words with them: lanline verify {name}")
+        if self._scopes.sealing(place) is not None:
+            return None
+        if self._scopes.was_member(name):
             return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
         return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")
 
