@@ -31,6 +31,7 @@ COMMANDS = {
     "chat": ("lanline.cli.chat:chat", "Chat, in rooms and in private, with nothing missed."),
     "send": ("lanline.cli.send:send", "Say something to a room or a person, and end."),
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
+    "report": ("lanline.cli.report:report", "Show a message to the admins, with what was said before it."),
     "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),
     "rooms": ("lanline.cli.rooms:app", "Show the rooms you may join; make, join and leave them."),
     "verify": ("lanline.cli.verify:verify", "Compare words with somebody, so that nobody stands in between."),

@@ -24,7 +24,7 @@ from lanline.model.groups import FOR_DEVICE, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request
+from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request, keys_of_request
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction, View
 
@@ -52,7 +52,7 @@ class PutKeys(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_person()
         now_ms = by.context.now_ms
-        transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
+        _drop_stale(transaction, now_ms)
         if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
         transaction.groups.put_keys(self.keys, by.account, now_ms)
@@ -179,10 +179,10 @@ def _check_newcomer(view: View, state: GroupState, account: AccountId, name: str
         raise RequestRefused(RefusalCode.INVALID, f"{name} is in the group already.")
 
 
-def _check_keys(transaction: Transaction, keys: tuple[bytes, ...]) -> None:
+def _check_keys(transaction: Transaction, keys: tuple[bytes, ...], putter: AccountId | None = None) -> None:
     if len(transaction.groups.keys(keys)) < len(set(keys)):
         raise RequestRefused(RefusalCode.NOT_FOUND, "The sealing keys that are named have not come.")
-    transaction.groups.name_keys(keys)
+    transaction.groups.name_keys(keys, putter)
 
 
 def _check_seeds(transaction: Transaction, by: Authority, offer: Offer) -> None:
@@ -281,14 +281,30 @@ class LeaveRequest(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.INVALID, "The request is of another device.")
         _check_newcomer(transaction, state, by.account, asking.name)
         now_ms = by.context.now_ms
-        transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
+        _drop_stale(transaction, now_ms)
         waiting = [each.account for each in transaction.groups.requests()]
         if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
-        _check_keys(transaction, asking.keys)
+        _forget_request(transaction, by.account)
+        _check_keys(transaction, asking.keys, by.account)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
         transaction.groups.put_request(request)
         return None, (RequestLeft(request),)
+
+
+def _forget_request(transaction: Transaction, account: AccountId) -> None:
+    """With its sealing keys, or whoever asks again and again would fill the disk with them."""
+    request = transaction.groups.request(account)
+    if request is not None:
+        transaction.groups.unname_keys(keys_of_request(request.joiner), account)
+        transaction.groups.drop_request(account)
+
+
+def _drop_stale(transaction: Transaction, now_ms: int) -> None:
+    for request in transaction.groups.requests():
+        if request.left_ms < now_ms - _REQUESTS_WAIT_MS:
+            _forget_request(transaction, request.account)
+    transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS)
 
 
 class RefuseRequest(Command[None], frozen=True):
@@ -296,7 +312,7 @@ class RefuseRequest(Command[None], frozen=True):
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
-        transaction.groups.drop_request(self.account)
+        _forget_request(transaction, self.account)
         note(transaction, by, Deed.TURNED_DOWN, _name(transaction, self.account))
         return None, ()
 

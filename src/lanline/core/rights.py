@@ -13,7 +13,7 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
 from lanline.proto.chain.epochs import is_fresh
 from lanline.proto.chain.offers import said_under
-from lanline.storage.api import Transaction
+from lanline.storage.api import Transaction, View
 
 Key = tuple[LogId, AccountId, DeviceId, bytes]
 """With the beginning of what is sealed, which names an epoch and a device; empty for what is not."""
@@ -24,6 +24,17 @@ _MAX_KEYS = 100_000
 def key_of(entry: NewEntry) -> Key:
     under = entry.content[:_SAID_UNDER_BYTES] if entry.suite == SAID_SUITE else b""
     return entry.log, entry.account, entry.device, under
+
+
+def check_quota(view: View, account: AccountId, quota_bytes: int, size_bytes: int) -> None:
+    """Before one more entry of that size. Raises RequestRefused."""
+    if view.accounts.message_bytes(account) + size_bytes + ENTRY_COST_BYTES > quota_bytes:
+        raise _quota_used(quota_bytes)
+
+
+def _quota_used(quota_bytes: int) -> RequestRefused:
+    text = f"You have written {quota_bytes // 1024**2} MB on this server, all that you may. Ask its admin."
+    return RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
 
 
 class Rights:
@@ -65,8 +76,7 @@ class Judge:
             return why
         left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES
         if left_bytes < 0:
-            text = f"You have written {self._quota_bytes // 1024**2} MB on this server, all that you may."
-            return RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"{text} Ask its admin.")
+            return _quota_used(self._quota_bytes)
         self._left_bytes[entry.account] = left_bytes
         return None
 

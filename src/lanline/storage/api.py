@@ -219,6 +219,9 @@ class GroupsView(Protocol):
     def boxes_of(self, giver: AccountId) -> int:
         """How many somebody has given."""
 
+    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
+        """The same, in one scope."""
+
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
 
@@ -243,7 +246,10 @@ class Groups(GroupsView, Protocol):
     def found_room(self, log: LogId, room_id: bytes) -> None: ...
     def move_chain(self, height: int, head: bytes) -> None: ...
     def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
-        """From now on the boxes that the author gave are given out; those that others gave before are dropped."""
+        """From now on the boxes that the author gave are given out; those that others gave before are dropped.
+
+        They count as the author's messages do.
+        """
 
     def put_boxes(self, boxes: Sequence[Box], now_ms: int) -> None:
         """One that the same giver gave to the same reader is replaced."""
@@ -252,11 +258,14 @@ class Groups(GroupsView, Protocol):
         """Boxes of this giver in this scope whose epochs do not stand; but not those of the one named."""
 
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
-    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int, requests_before_ms: int) -> None:
-        """Boxes that wait, keys that nothing names, and requests, from before then."""
+    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int) -> None:
+        """Boxes that wait, and keys that nothing names, from before then."""
 
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None: ...
-    def name_keys(self, hashes: Sequence[bytes]) -> None:
+    def unname_keys(self, hashes: Sequence[bytes], putter: AccountId) -> None:
+        """Of those that this account has put: nothing names them any more."""
+
+    def name_keys(self, hashes: Sequence[bytes], putter: AccountId | None = None) -> None:
         """Something that stands names them: they are kept for good."""
 
     def put_request(self, request: EntryRequest) -> None:

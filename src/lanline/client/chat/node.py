@@ -57,7 +57,7 @@ class ChatNode:
         self.own = self.directory.own
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
-        self.seals = Seals(keys, history, clock, context.line, self.conversations, context.tell)
+        self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
         if follows_all:

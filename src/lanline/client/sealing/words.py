@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.scopes import Place, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
@@ -18,6 +19,7 @@ from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, ope
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.state import Chain
 from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -51,7 +53,7 @@ class Body(NamedTuple):
     body: bytes
     device_id: bytes
     run: bytes
-    n: int
+    words: Words
 
 
 Outcome = Body | Lacks | Reason
@@ -83,9 +85,13 @@ class GroupWords:
         """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
 
+    @property
+    def chain(self) -> Chain:
+        return self._copy.chain
+
     # Sealing.
 
-    def seal(self, place: Place, entry_id: bytes, body: bytes) -> bytes | None:
+    def seal(self, place: Place, entry_id: bytes, body: bytes, seen: Seen = NOTHING) -> bytes | None:
         """None: there is no epoch to seal under just now."""
         copy, sealing = self._copy, self._context.scopes.sealing(place)
         if sealing is None or not copy.is_member or copy.is_behind or copy.problem or not sealing.copy.may_begin:
@@ -105,8 +111,7 @@ class GroupWords:
             copy.chain.height,
             copy.chain.head,
             self._context.history,
-            0,
-            ZEROS,
+            *seen,
             (),
             body,
         )
@@ -151,6 +156,17 @@ class GroupWords:
             for each, opening in zip(said, opened, strict=True)
         ]
 
+    def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
+        """What stands inside the seal, with its signature: for who has to show it to somebody else."""
+        sealings = self._context.scopes.sealings(place)
+        opened = self._opened(sealings, said)
+        if not isinstance(opened, Opened):
+            return None
+        sealing = _under(sealings, opened.header.epoch_id)
+        assert sealing is not None
+        account = self._copy.chain.devices[opened.header.device_id].account
+        return opened, Where(sealing.room_id, account, said.entry_id)
+
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
 
@@ -194,7 +210,7 @@ class GroupWords:
             return misplaced
         if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = said.place, opened.digest
-        return Body(words.body, header.device_id, header.run, words.n)
+        return Body(words.body, header.device_id, header.run, words)
 
     def _is_repeat(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
         """Of two with the same number in a run the one at the lower place stands."""

@@ -192,6 +192,12 @@ class ServerRestored(msgspec.Struct, frozen=True, tag=True):
     count: int
 
 
+class Warned(msgspec.Struct, frozen=True, tag=True):
+    """Something that the server shows cannot be as it shows it; a sentence for the person."""
+
+    text: str
+
+
 class GroupChanged(msgspec.Struct, frozen=True, tag=True):
     group: GroupFacts
     news: tuple[str, ...] = ()
@@ -223,6 +229,7 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | Warned
     | GroupChanged
     | CopyParted
     | ServerRestored

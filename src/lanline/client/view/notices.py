@@ -20,6 +20,7 @@ from lanline.client.view.events import (
     ServerRestored,
     ServerSaid,
     SignedIn,
+    Warned,
 )
 from lanline.client.view.places import LOBBY
 from lanline.client.view.values import Conversation, GroupFacts, NodeState
@@ -52,7 +53,7 @@ class Notices:
                     *_together([person.name for person in came if person.account != self._view.account], "here"),
                     *_together([person.name for person in went if person.account != self._view.account], "gone"),
                 ]
-            case ServerSaid(text) | ServerRestored(text):
+            case ServerSaid(text) | ServerRestored(text) | Warned(text):
                 return [f"The server says: {text}" if isinstance(event, ServerSaid) else text]
             case GroupChanged(group, news):
                 return [*news, *self._of_group(group)]

@@ -96,6 +96,13 @@ COMMANDS = (
         (),
         _MEANT,
     ),
+    Command(
+        "report",
+        "Show a message to the admins.",
+        (_may(Kind.MEANT), _may(Kind.TEXT)),
+        (),
+        "With what was said before it, and with proof of who said it. '/report ^12 This is an insult.'",
+    ),
     Command("again", "Say again what the server did not take.", (), ("retry",)),
     Command("forget", "Let go of what the server did not take.", ()),
     Command("who", "Who there is, who is online, and where.", (_may(Kind.NICK),), ("clients", "whois")),

@@ -36,10 +36,16 @@ _ASKED_FOR_S = 3.0
 _MAX_ASKED = 20
 """Members, one after the other, for one box."""
 _MAX_WANTS = 1000
+_MAX_WANTS_OF_ACCOUNT = 50
 _KEYS_AT_ONCE = 500
 _EPOCHS_PER_S, _EPOCHS_BURST = 1.0, 60
 _KEYS_PER_S, _KEYS_BURST = 1 / 3, 20
+_KEYS_OF_A_DAY = 2000
+"""For good: everybody who comes reads them all."""
+_REQUESTS_PER_S, _REQUESTS_BURST = 1 / 60, 20
+"""To be let in: each admin hears of each."""
 _ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST = 1.0, 500
+_DAY_S = 24 * 3600.0
 _NO_BYTES = bytes(32)
 
 
@@ -62,6 +68,8 @@ class Groups:
         self._beginners = Beginners(clock)
         self._want_pace: Buckets[AccountId] = Buckets(_EPOCHS_PER_S, _EPOCHS_BURST)
         self._key_pace: Buckets[AccountId] = Buckets(_KEYS_PER_S, _KEYS_BURST)
+        self._days_keys: Buckets[AccountId] = Buckets(_KEYS_OF_A_DAY / _DAY_S, _KEYS_OF_A_DAY)
+        self._request_pace: Buckets[AccountId] = Buckets(_REQUESTS_PER_S, _REQUESTS_BURST)
         self._admins_key_pace: Buckets[AccountId] = Buckets(_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST)
         self.state: GroupState | None = None
         """As it was told of; None: nothing is founded."""
@@ -154,10 +162,11 @@ class Groups:
 
     def check_key_pace(self, session: Session) -> None:
         account, now = session.actor.account, self._clock.now()
-        pace = self._admins_key_pace if self._core.accounts.is_admin(account) else self._key_pace
-        wait_s = pace.take(account, now)
-        if wait_s:
-            raise slow_down(wait_s)
+        if self._core.accounts.is_admin(account):
+            _take(self._admins_key_pace, account, now)
+            return
+        _take(self._key_pace, account, now)
+        _take(self._days_keys, account, now)
 
     # Keys and boxes.
 
@@ -237,9 +246,7 @@ class Groups:
     def _want_boxes(self, session: Session, message: wire.WantBoxes) -> None:
         account, now = session.actor.account, self._clock.now()
         for _ in message.epoch_ids:
-            wait_s = self._want_pace.take(account, now)
-            if wait_s:
-                raise slow_down(wait_s)
+            _take(self._want_pace, account, now)
         command = boxes.WantBoxes(LogId(message.log), message.scope, message.epoch_ids)
 
         def answer(member: Member) -> None:
@@ -254,7 +261,8 @@ class Groups:
         helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
         while len(helpers) > _MAX_ASKED:
             helpers.pop()
-        if len(self._wants) < _MAX_WANTS:
+        of_account = sum(each.asker == session.actor.account for each in self._wants)
+        if len(self._wants) < _MAX_WANTS and of_account < _MAX_WANTS_OF_ACCOUNT:
             want = _Want(asked, session.actor.account, set(message.epoch_ids), helpers)
             self._wants.append(want)
             self._ask_next(want)
@@ -304,6 +312,7 @@ class Groups:
     # Asking to be let in.
 
     def _leave_request(self, session: Session, message: wire.LeaveRequest) -> None:
+        _take(self._request_pace, session.actor.account, self._clock.now())
         command = keyentries.LeaveRequest(message.joiner, message.signature)
         session.command(
             message.request,
@@ -330,6 +339,12 @@ class Groups:
         for session in self._asked:
             if session.is_signed_in and self._core.accounts.is_admin(session.actor.account):
                 session.send(message)
+
+
+def _take(pace: Buckets[AccountId], account: AccountId, now: float) -> None:
+    wait_s = pace.take(account, now)
+    if wait_s:
+        raise slow_down(wait_s)
 
 
 def _waiting(request: EntryRequest) -> wire.WaitingRequest:

@@ -181,6 +181,9 @@ def test_a_room_that_the_server_calls_open_or_another_stays_the_private_one(
     _, ben, cai = people
     place = found(town, ben)
     let_in(town, ben, place, cai)
+    assert "board" in ben.scopes.pinned  # before anything of it has come back
+    cai.heard(place)
+    assert cai.scopes.is_private(place.log, "board")
     assert cai.texts(place) == []
     assert "board" in cai.scopes.pinned
     cai.restart()
