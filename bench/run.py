@@ -16,6 +16,7 @@ import bulk
 import chat
 import chatcatchup
 import chatloss
+import chatmarks
 import chatmembers
 import fanout
 import films
@@ -23,6 +24,7 @@ import flood
 import goodput
 import handshakes
 import idle
+import largegroup
 import latency
 import start
 import strangers
@@ -47,9 +49,11 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     flood.NAME: flood.measure,
     chat.NAME: chat.measure,
     chatmembers.NAME: chatmembers.measure,
+    chatmarks.NAME: chatmarks.measure,
     chatcatchup.NAME: chatcatchup.measure,
     chatloss.NAME: chatloss.measure,
     start.NAME: start.measure,
+    largegroup.NAME: largegroup.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,

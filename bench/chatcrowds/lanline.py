@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from chatcrowds import NUMBER_BYTES, OnHeard, text_of
 from lanline.crypto.identity import Identity
@@ -17,7 +19,7 @@ from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import Conversations
-from lanline.wire.chat.entries import Append, Entries, Follow
+from lanline.wire.chat.entries import Advance, Append, Entries, Follow
 from lanline.wire.chat.messages import ServerMessage, decode_server_message, encode_message
 from lanline.wire.chat.signin import VERSIONS, Hello, SignIn
 
@@ -40,7 +42,7 @@ class Member:
         self._send(Hello(VERSIONS, "bench"))
         self._send(SignIn(1))
 
-    def _send(self, message: Hello | SignIn | Follow | Append) -> None:
+    def _send(self, message: Hello | SignIn | Follow | Append | Advance) -> None:
         self._connection.send_nowait(Channel.CHAT, encode_message(message))
 
     def _on_event(self, event: LinkEvent) -> None:
@@ -70,8 +72,11 @@ class Member:
             self._send(Append(self._requests, self._log, entry_id, "plain", text_of(number)))
 
 
+M = TypeVar("M", bound=Member)
+
+
 class LanlineCrowd:
-    def __init__(self, hosts: list[LinkHost], members: list[Member]) -> None:
+    def __init__(self, hosts: list[LinkHost], members: Sequence[Member]) -> None:
         self._hosts = hosts
         self._members = members
 
@@ -80,17 +85,23 @@ class LanlineCrowd:
 
 
 async def gather(host: str, port: int, members: int, folder: Path, on_heard: OnHeard) -> LanlineCrowd:
+    return LanlineCrowd(*await gather_members(Member, host, port, members, folder, on_heard))
+
+
+async def gather_members(
+    kind: type[M], host: str, port: int, members: int, folder: Path, on_heard: OnHeard
+) -> tuple[list[LinkHost], list[M]]:
     turns = asyncio.Semaphore(AT_ONCE)
     hosts: list[LinkHost] = []
 
-    async def join(number: int) -> Member:
+    async def join(number: int) -> M:
         async with turns:
             identity = Identity.from_pem(keys_path(folder, number).read_bytes())
             link_host = LinkHost(await UdpSocket.bind("0.0.0.0", 0), identity)
             hosts.append(link_host)
             connection = await link_host.connect((host, port))
-            member = Member(connection, on_heard if number else None)
+            member = kind(connection, on_heard if number else None)
             await asyncio.wait_for(member.joined, SIGN_IN_LIMIT_S)
         return member
 
-    return LanlineCrowd(hosts, list(await asyncio.gather(*map(join, range(members)))))
+    return hosts, list(await asyncio.gather(*map(join, range(members))))

@@ -112,7 +112,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self._servers: list[Server] = []
+        self.servers: list[Server] = []
         self._inviter: str | None = None
         """Who has founded the group: members come in by links of theirs."""
 
@@ -121,7 +121,7 @@ class House:
 
     def start(self, *options: str, data: Path | None = None, port: int = 0, **more: str) -> Server:
         server = Server(data or self.data, *options, port=port, **more)
-        self._servers.append(server)
+        self.servers.append(server)
         return server
 
     def admin(self, *words: str, **more: str) -> str:
@@ -164,7 +164,7 @@ class House:
 
     def dispose(self) -> None:
         end_nodes(self.folder)
-        for server in self._servers:
+        for server in self.servers:
             server.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import select
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 from e2e.founded import Founded
 from e2e.nodes import end_nodes
-from e2e.town import COMMAND, LIMIT_S, PASSWORD, Town, parsed
+from e2e.town import COMMAND, LIMIT_S, OUTSIDE, PASSWORD, Town, parsed
 
 QUEUED = 75
 USAGE = 64
@@ -279,6 +280,21 @@ def test_a_server_with_another_key_gets_nothing(own_town: Town) -> None:
     assert town.run("ann", "clients").returncode == 1
 
 
+def test_a_device_that_was_revoked_says_that_nothing_goes_out_from_it(own_town: Town) -> None:
+    town = own_town
+    command = [*COMMAND, "admin", "devices", "ann", "--json", "--data", str(town.folder / "data")]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S, env=OUTSIDE)
+    town.admin("devices", "ann", "--revoke", str(json.loads(listed.stdout)[0]["device"]))
+    done = town.run("ann", "send", "#lobby", "late")
+    assert done.returncode == QUEUED
+    assert "revoked" in done.stderr
+    assert "cannot be sent from here" in done.stderr
+    assert "goes out as soon as" not in done.stderr
+    chat = town.run("ann", "chat", "#lobby", given="later\n")
+    assert "cannot be sent from here any more" in chat.stderr
+    assert "will be sent" not in chat.stderr
+
+
 def test_what_is_said_while_banned_stays_queued_and_goes_out_when_one_is_let_in_again(own_town: Town) -> None:
     town = own_town
     town.admin("ban", "ann")
@@ -320,6 +336,30 @@ def test_many_at_once_from_one_home_all_get_through(own_town: Town) -> None:
         _, problem = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0, problem
     assert sorted(town.texts("ann", "#lobby")) == [f"text {number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(
+    "words", [["log", "#lobby"], ["clients"], ["rooms", "--json"], ["invite"], ["--help"]], ids=str
+)
+@pytest.mark.parametrize("ends", ["exec >/dev/full", "exec >&-", "exec >/dev/full 2>&-"])
+def test_where_nothing_can_be_written_a_sentence_says_so(town: Town, words: list[str], ends: str) -> None:
+    if words == ["log", "#lobby"]:
+        assert town.run("ann", "send", "#lobby", "a line").returncode == 0
+    home = [] if words == ["--help"] else ["--home", str(town.folder / "ann")]
+    script = f'{ends}; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, *words, *home],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT_S,
+        env=OUTSIDE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    if "2>&-" not in ends:
+        assert done.stderr.startswith("lanline: ")
+        assert done.stderr.count("\n") == 1
 
 
 def test_the_commands_load_nothing_heavy_for_their_help() -> None:

@@ -67,6 +67,8 @@ def test_after_a_restore_all_see_the_same_and_are_told_once_what_is_lost(town: T
         assert [parsed(line)["text"] for line in again.stdout.splitlines()] == whole
         assert again.stderr == ""
         aside = town.run(name, "log", "#lobby", "--set-aside", "--json")
+        newest = town.run(name, "log", "#lobby", "--set-aside", "--json", "--last", "1")
+        assert newest.stdout.splitlines() == aside.stdout.splitlines()[-1:]
         lost = [parsed(line) for line in aside.stdout.splitlines()]
         assert [(each["from"], each["text"]) for each in lost] == [("ann", "three"), ("ben", "four")]
 
@@ -116,6 +118,7 @@ def test_what_waited_to_be_sent_goes_to_whom_it_was_meant_for(town: Town) -> Non
     assert command("admin", "restore", str(file), "--data", str(town.folder / "restored")).returncode == 0
     town.open("restored")
     assert town.join("cai").returncode == 0
+    assert town.run("ann", "admit", "cai").returncode == 0
     say(town, "cai", "a note to ann", to="ann")
     assert town.run("ben", "rooms").returncode == 0
     say(town, "ben", "and to all")

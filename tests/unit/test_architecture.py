@@ -178,3 +178,15 @@ def test_no_package_imports_anything_itself() -> None:
     for path in PACKAGE.rglob("__init__.py"):
         nodes = ast.walk(ast.parse(path.read_text()))
         assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes), path
+
+
+@pytest.mark.parametrize("layer", ["server", "gateways", "core", "storage", "transport", "proto", "crypto", "wire"])
+def test_what_others_send_is_matched_by_the_names_of_its_fields(layer: str) -> None:
+    """CPython makes a new string for each look at a class pattern without names, and keeps it in its cache of types.
+
+    Among what a flood needs for a moment such strings keep all of its memory from being given back.
+    """
+    for path in (PACKAGE / layer).rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        places = [node.lineno for node in nodes if isinstance(node, ast.MatchClass) and node.patterns]
+        assert not places, path

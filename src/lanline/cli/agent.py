@@ -55,7 +55,7 @@ def _run_in_background(node: object, descriptor: int) -> None:
     from lanline.client.node.process import HomeNode, NodeRuns
     from lanline.client.node.start import tell_started
     from lanline.client.view.view import problem_of
-    from lanline.errors import LanlineError
+    from lanline.errors import HistoryProblem, LanlineError
 
     assert isinstance(node, HomeNode)
     is_told = False
@@ -74,6 +74,9 @@ def _run_in_background(node: object, descriptor: int) -> None:
         tell()
     except LanlineError as problem:
         tell(problem)
+    except OSError as cause:
+        tell(HistoryProblem(f"This home cannot be opened: {cause}."))
+        raise
     except KeyboardInterrupt:
         pass
 

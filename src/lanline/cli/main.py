@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 from pathlib import Path
 
+from lanline.cli.lostoutput import give_output_up
 from lanline.errors import LanlineError
 
 USAGE_STATUS = 64
@@ -17,6 +19,20 @@ def main() -> None:
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may know fewer characters than people write
+    try:
+        status = _status()
+        sys.stdout.flush()
+    except OSError as problem:
+        give_output_up()
+        if not isinstance(problem, BrokenPipeError):  # who reads has seen enough
+            where = problem.filename or "Standard output"
+            _complain(f"{where} cannot be written or read: {problem.strerror or problem}.")
+        status = 1
+    sys.exit(status)
+
+
+def _status() -> int | str | None:
+    """Of the command, with every error told. Raises OSError."""
     try:
         if Path(sys.argv[0]).name.endswith("sendmail"):  # as other programs call what sends their mail
             from lanline.cli.smtp.sendmail import sendmail
@@ -29,13 +45,19 @@ def main() -> None:
         else:
             _run(sys.argv[1:])
     except LanlineError as error:
-        if sys.stderr is not None:  # closed by who started this
-            sys.stderr.write(f"lanline: {error}\n")
-        sys.exit(error.exit_status)
+        _complain(str(error))
+        return error.exit_status
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except SystemExit as stop:
-        sys.exit(USAGE_STATUS if stop.code == 2 else stop.code)
+        return USAGE_STATUS if stop.code == 2 else stop.code
+    return 0
+
+
+def _complain(text: str) -> None:
+    if sys.stderr is not None:  # closed by who started this
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"lanline: {text}\n")
 
 
 def _run(words: list[str]) -> None:
@@ -56,4 +78,6 @@ def _open_closed_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- what is written is an error

@@ -19,6 +19,7 @@ from lanline.core.changes import (
     Appended,
     ChainGrew,
     Change,
+    ConversationEnded,
     DeviceChanged,
     Handlers,
     MemberStepped,
@@ -139,7 +140,7 @@ class Appends:
     # The stream.
 
     def handlers(self) -> Handlers:
-        kinds = (MemberStepped, RoomChanged, AccountChanged, DeviceChanged, ChainGrew)
+        kinds = (MemberStepped, RoomChanged, ConversationEnded, AccountChanged, DeviceChanged, ChainGrew)
         return dict.fromkeys(kinds, self._forget)
 
     def _forget(self, _: object) -> None:
@@ -170,6 +171,11 @@ class Appends:
         """Takes no more, and hands in what was taken."""
         self._is_closed = True
         self.hand_in()
+
+    @property
+    def waiting(self) -> int:
+        """How many came and are not handed to the store yet."""
+        return len(self._waiting.entries)
 
     @property
     def is_idle(self) -> bool:

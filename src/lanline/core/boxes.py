@@ -14,6 +14,7 @@ from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
 from lanline.core.keyentries import BOXES_WAIT_MS, does_not_hold
 from lanline.core.refusals import stale_keys
+from lanline.core.rights import check_quota
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
@@ -24,6 +25,8 @@ from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
 _MAX_BOXES_OF_STRANGER = 4
+_MAX_SEED_BOXES = 4096
+"""To the devices of one account, of all its generations."""
 
 
 class NewBox(NamedTuple):
@@ -62,12 +65,12 @@ class PutBoxes(Command[None], frozen=True):
             return None, (BoxesGiven(self.scope, self.epoch_id, frozenset(each.recipient for each in self.boxes)),)
         if member is None:
             raise _not_in_group()
-        scope = _scope(transaction, by, self.log, self.scope)
+        scope = _scope(transaction, by, self.log, self.scope, member)
         readers = {(each.kind.value, each.id, each.generation) for each in scope.readers(now_ms)}
         wanted = [each for each in self.boxes if (each.kind, each.recipient, each.generation) in readers]
         if transaction.groups.epoch_height(self.scope, self.epoch_id) is None:
             transaction.groups.drop_waiting(by.account, self.scope, self.epoch_id)
-            transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, 0, 0)
+            transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, 0)
             self._put(transaction, by, wanted)
             return None, ()
         given = [each for each in wanted if self._has_place(transaction, by, each)]
@@ -84,6 +87,8 @@ class PutBoxes(Command[None], frozen=True):
             if self.scope != member.account_id:
                 raise does_not_hold(Reason.SCOPE)
             mine = state.chain.accounts[member.account_id].devices
+            if transaction.groups.boxes_in(by.account, self.scope) + len(self.boxes) > _MAX_SEED_BOXES:
+                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Your account has as many keys kept as it may.")
             return [each for each in self.boxes if each.recipient in mine]
         given = transaction.groups.boxes_of(by.account)
         if self.scope in state.chain.accounts or given + len(self.boxes) > _MAX_BOXES_OF_STRANGER:
@@ -122,12 +127,13 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
         stands = transaction.logs.find(self.log, by.account, entry_id)
         if stands is not None:
             return Begun(stands.sequence), ()
-        scope = _scope(transaction, by, self.log, None)
+        scope = _scope(transaction, by, self.log, None, member)
         epoch = self._judged(transaction, state, scope, member)
         lacking = self._lacking(transaction, by, scope, epoch)
         if lacking:
             return Lacking(lacking), ()
         transaction.groups.add_epoch(scope.id, epoch.epoch_id, epoch.height, by.account)
+        check_quota(transaction, by.account, by.context.settings.message_quota_bytes, len(self.content))
         return self._appended(transaction, by, entry_id)
 
     def _judged(self, view: View, state: GroupState, scope: Scope, member: Member) -> Epoch:
@@ -173,7 +179,7 @@ class WantBoxes(Command[Member], frozen=True):
             raise _not_in_group()
         groups = transaction.groups
         if self.log:
-            _scope(transaction, by, self.log, self.scope)
+            _scope(transaction, by, self.log, self.scope, member)
             groups.drop_boxes_of_helpers(RecipientKind.ACCOUNT, member.account_id, self.scope, self.epoch_ids)
         else:
             groups.drop_boxes_of_helpers(FOR_DEVICE, member.device_id, member.account_id, self.epoch_ids)
@@ -199,11 +205,14 @@ def _member(view: View, by: Authority, state: GroupState) -> Member | None:
     return None if device is None else state.member_by_link(device.fingerprint)
 
 
-def _scope(view: View, by: Authority, log: LogId, named: bytes | None) -> Scope:
-    """Of a log in which epochs' statements lie."""
-    scope = None if view.rooms.by_log(log) is not None else by.context.groups.scope_of(view, log)
-    if scope is None or (named is not None and named != scope.id):
+def _scope(view: View, by: Authority, log: LogId, named: bytes | None, member: Member) -> Scope:
+    """Of a log in which epochs' statements lie. Nobody has a say there who does not read it."""
+    groups = by.context.groups
+    state, scope = groups.at(view), groups.scope_of(view, log)
+    if scope is None or not (scope.has_statements or log == state.log) or named not in {None, scope.id}:
         raise does_not_hold(Reason.SCOPE)
+    if not scope.reads_at(member.account_id, state.chain.height):
+        raise does_not_hold(Reason.RIGHTS)
     return scope
 
 

@@ -65,6 +65,16 @@ class MemberStepped(msgspec.Struct, frozen=True):
     """Of the account's devices, when it reads the room now."""
 
 
+class ConversationEnded(msgspec.Struct, frozen=True):
+    """A room that was deleted, or notes of who is gone."""
+
+    log: LogId
+    name: str
+    """Of a room."""
+    readers: tuple[AccountId, ...]
+    """Until then."""
+
+
 class DirectOpened(msgspec.Struct, frozen=True):
     """A conversation of two that was not there before."""
 
@@ -98,6 +108,8 @@ class CursorMoved(msgspec.Struct, frozen=True):
     cursor: Cursor
     by: Actor | None
     """The only program that said so; None: several of the device did."""
+    is_furthest: bool = False
+    """Somebody knows by it for the first time that another has come so far."""
 
 
 class PresenceChanged(msgspec.Struct, frozen=True):
@@ -127,11 +139,18 @@ class RequestLeft(msgspec.Struct, frozen=True):
     request: EntryRequest
 
 
+class ServerWarned(msgspec.Struct, frozen=True):
+    """Something that its admins should see to."""
+
+    text: str
+
+
 Change = (
     Appended
     | RoomChanged
     | MemberStepped
     | DirectOpened
+    | ConversationEnded
     | AccountChanged
     | DeviceChanged
     | PasswordChanged
@@ -140,6 +159,7 @@ Change = (
     | ChainGrew
     | BoxesGiven
     | RequestLeft
+    | ServerWarned
 )
 Handlers = dict[type, Callable[[Any], None]]
 

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from lanline.clock import Clock
-from lanline.core.changes import Actor, CursorMoved, DirectOpened, Handlers, MemberStepped, RoomChanged
+from lanline.core.changes import (
+    Actor,
+    ConversationEnded,
+    CursorMoved,
+    DirectOpened,
+    Handlers,
+    MemberStepped,
+    RoomChanged,
+)
+from lanline.core.furthest import Furthest
 from lanline.errors import StorageError
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import Cursor, LogId
@@ -40,6 +49,8 @@ class Cursors:
         self._emit = emit
         self._marks: dict[LogId, dict[AccountId, Cursor]] = {}
         """How far each account has come, on whichever of its devices. Of logs that somebody has asked for."""
+        self._furthest: dict[LogId, Furthest] = {}
+        """Of the same logs."""
         self._unwritten: dict[Key, Cursor] = {}
         self._said_by: dict[Key, Actor | None] = {}
         """By whom alone a move that is not yet written was said; None: by several programs of the device."""
@@ -101,29 +112,36 @@ class Cursors:
             self._tell(ticket.result(), said_by)
 
     def _tell(self, stands: dict[Key, Cursor], said_by: dict[Key, Actor | None]) -> None:
-        for (log, device), cursor in stands.items():
+        """The furthest first: those after it are no news to others."""
+        for (log, device), cursor in sorted(stands.items(), key=lambda each: (-each[1].read, -each[1].delivered)):
             account, marks = self._account_of(device), self._marks.get(log)
             if account is not None and marks is not None:
                 before = marks.get(account, _NOWHERE)
                 moved = before.advanced(cursor.delivered, cursor.read)
                 if moved != before:
-                    self._emit((CursorMoved(log, account, moved, said_by.get((log, device))),))
+                    is_furthest = self._furthest[log].moves(account, moved)
+                    self._emit((CursorMoved(log, account, moved, said_by.get((log, device)), is_furthest),))
 
     # Marks.
 
     def mark(self, log: LogId, account: AccountId) -> Cursor:
         return self._marks.get(log, {}).get(account, _NOWHERE)
 
+    def furthest(self, log: LogId, but: AccountId) -> Cursor:
+        """How far somebody else is."""
+        furthest = self._furthest.get(log)
+        return _NOWHERE if furthest is None else furthest.but(but)
+
     def unknown(self, logs: Iterable[LogId]) -> list[LogId]:
         return [log for log in logs if log not in self._marks]
 
     def add_marks(self, found: Found) -> None:
         for log, cursors in found.items():
-            marks = self._marks.setdefault(log, {})
+            self._begin(log)
             for device, cursor in cursors.items():
                 account = self._account_of(device)
                 if account is not None:
-                    marks[account] = marks.get(account, _NOWHERE).advanced(cursor.delivered, cursor.read)
+                    self._advance(log, account, cursor)
 
     def handlers(self) -> Handlers:
         return {
@@ -131,11 +149,16 @@ class Cursors:
             RoomChanged: lambda change: self._begin(change.room.log) if change.is_new else None,
             DirectOpened: lambda change: self._begin(change.direct.log),
             MemberStepped: self._note_step,
+            ConversationEnded: self._note_ended,
         }
 
     def _begin(self, log: LogId) -> None:
         """Nobody has read anything of a new log."""
         self._marks.setdefault(log, {})
+        self._furthest.setdefault(log, Furthest())
+
+    def _note_ended(self, change: ConversationEnded) -> None:
+        self._marks.pop(change.log, None)
 
     def _note_step(self, change: MemberStepped) -> None:
         """Who has come in hears from now on how far the others are."""
@@ -149,10 +172,13 @@ class Cursors:
             self.add_marks(ticket.result())
 
     def _note_moved(self, change: CursorMoved) -> None:
-        marks = self._marks.get(change.log)
-        if marks is not None:
-            stands = marks.get(change.account, _NOWHERE)
-            marks[change.account] = stands.advanced(change.cursor.delivered, change.cursor.read)
+        if change.log in self._marks:
+            self._advance(change.log, change.account, change.cursor)
+
+    def _advance(self, log: LogId, account: AccountId, cursor: Cursor) -> None:
+        marks = self._marks[log]
+        marks[account] = marks.get(account, _NOWHERE).advanced(cursor.delivered, cursor.read)
+        self._furthest[log].note(account, marks[account])
 
 
 def read_marks(view: View, logs: Iterable[LogId]) -> Found:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from lanline.clock import Clock
 from lanline.core.changes import Actor
 from lanline.core.commands import not_an_admin
+from lanline.core.journal import note_by
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down
 from lanline.errors import MediaProblem, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines
+from lanline.model.journal import Deed
 from lanline.model.settings import ServerSettings
 from lanline.storage.api import Store, View
 from lanline.ticket import Steps, Ticket, follow
@@ -191,16 +194,19 @@ class Films:
             checked_film_name(name)
             self._uploads.pop((actor.account, digest), None)
             yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
+            yield from self._note(actor, f"{name}, {lines} lines, uploaded")
 
         return follow(steps())
 
     def rename(self, actor: Actor, name: str, new: str) -> Ticket[None]:
         self._check_admin(actor)
-        return self._needed().rename(name, checked_film_name(new))
+        checked_film_name(new)
+        return self._noted(actor, self._needed().rename(name, new), f"{name}, renamed to {new}")
 
     def remove(self, actor: Actor, name: str, lines: int | None) -> Ticket[None]:
         self._check_admin(actor)
-        return self._needed().remove(name, lines)
+        what = name if lines is None else f"{name}, {lines} lines"
+        return self._noted(actor, self._needed().remove(name, lines), f"{what}, removed")
 
     def limit(self, actor: Actor, most_bytes: int) -> Ticket[None]:
         self._check_admin(actor)
@@ -209,8 +215,23 @@ class Films:
             value = str(most_bytes).encode()
             yield from self._store.write(lambda transaction: transaction.settings.put(_SPACE_SETTING, value)).wait()
             self.most_bytes = most_bytes
+            yield from self._note(actor, f"all may take {most_bytes} bytes")
 
         return follow(steps())
+
+    # The journal, of what is a file and in no transaction.
+
+    def _noted(self, actor: Actor, change: Ticket[None], detail: str) -> Ticket[None]:
+        def steps() -> Steps[None]:
+            yield from change.wait()
+            yield from self._note(actor, detail)
+
+        return follow(steps())
+
+    def _note(self, actor: Actor, detail: str) -> Steps[None]:
+        now_ms = self._clock.now_ms()
+        work = partial(note_by, now_ms=now_ms, actor=actor, deed=Deed.FILM_CHANGED, detail=detail)
+        yield from self._store.write(work).wait()
 
     # Rules.
 

@@ -12,13 +12,16 @@ from lanline.model.accounts import AccountId
 from lanline.model.groups import ChainHead
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access
+from lanline.proto.chain.roomoffers import founding_of, height_of
+from lanline.proto.chain.rooms import Room, catch_up, replay
 from lanline.proto.chain.rules import follow
-from lanline.proto.chain.scopes import Scope, group_scope, pair_scope
+from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scope
 from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 
-KEY_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "epoch/1", "said/1"
+KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "stub/1", "epoch/1", "said/1"
 _KEPT = 64
+_KEPT_ROOMS = 1000
 _READ_AT_ONCE = 1000
 
 
@@ -70,9 +73,18 @@ class GroupState:
         return None
 
 
+class _KnownRoom(NamedTuple):
+    head: bytes
+    """Of the chain, at the height of the room."""
+    room: Room
+    through: int
+    """In the room's log."""
+
+
 class GroupStates:
     def __init__(self) -> None:
         self._known: dict[bytes, GroupState] = {}
+        self._rooms: dict[bytes, _KnownRoom] = {}
 
     def at(self, view: View) -> GroupState:
         """Of this view or transaction. With nothing founded, an empty chain."""
@@ -87,6 +99,32 @@ class GroupStates:
         self._known[state.chain.head] = state
         return state
 
+    def room_at(self, view: View, log: LogId) -> Room | None:
+        """A private room as its members have signed it, at the head of the chain. None: it is none."""
+        room_id = view.groups.private_room(log)
+        if room_id is None:
+            return None
+        chain, known = self.at(view).chain, self._rooms.get(room_id)
+        if known is not None and chain.head_at(known.room.height) == known.head:
+            room, through = known.room, known.through
+            if room.height == chain.height:
+                return room
+            contents, through = _contents(view, log, through)
+            room = catch_up(chain, room, contents)
+        else:
+            contents, through = _contents(view, log, 0)
+            founding = next(each for each in contents.values() if founding_of(each) == room_id)
+            replayed = replay(chain, founding, contents)
+            assert isinstance(replayed, Room), "the entry that founded a room does not hold"
+            room = replayed
+        self.keep_room(chain, room, through)
+        return room
+
+    def keep_room(self, chain: Chain, room: Room, through: int) -> None:
+        if len(self._rooms) >= _KEPT_ROOMS:
+            self._rooms.clear()
+        self._rooms[room.room_id] = _KnownRoom(chain.head, room, through)
+
     def scope_of(self, view: View, log: LogId) -> Scope | None:
         """None: nothing sealed can be said there."""
         state = self.at(view)
@@ -95,19 +133,42 @@ class GroupStates:
         room = view.rooms.by_log(log)
         if log == state.log or (room is not None and room.access is Access.OPEN):
             return group_scope(state.chain)
+        private = self.room_at(view, log)
+        if private is not None:
+            return room_scope(state.chain, private)
         direct = view.rooms.direct(log)
         one = None if direct is None else state.member_of(view, direct.lower)
         other = None if direct is None else state.member_of(view, direct.higher)
         return None if one is None or other is None else pair_scope(state.chain, one, other)
 
+    def is_sealed(self, view: View, log: LogId) -> bool:
+        """Once there is a group, all but a room by invitation from before, as long as nobody has founded it anew."""
+        if not self.at(view).is_founded:
+            return False
+        room = view.rooms.by_log(log)
+        return room is None or room.access is Access.OPEN or view.groups.private_room(log) is not None
+
+
+def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int]:
+    """Entries of a private room by their heights, and how far they were read."""
+    contents: dict[int, bytes] = {}
+    while items := view.logs.keyed(log, after, _READ_AT_ONCE):
+        after = items[-1].sequence
+        for each in items:
+            height = height_of(each.content) if each.suite == KEY_SUITE else None
+            if height is not None:
+                contents[height] = each.content
+    return contents, after
+
 
 def _replayed(view: View, stands: ChainHead) -> GroupState:
+    """The server takes into this log only what it has checked."""
     chain, after = Chain(), 0
     while items := view.logs.after(stands.log, after, _READ_AT_ONCE):
         after = items[-1].sequence
         for each in items:
             if each.suite != EPOCH_SUITE:
-                chain, _ = follow(chain, each.suite, each.content)
+                chain, _ = follow(chain, each.suite, each.content, is_checked=True)
     assert (chain.height, chain.head) == (stands.height, stands.head), "the chain's row does not fit its log"
     return GroupState(stands.log, chain)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from lanline.core.commands import Authority, Command, Context, Decision
+from lanline.core.journal import note
 from lanline.errors import InviteUnusable, RefusalCode, RequestRefused
 from lanline.ids import Entropy
-from lanline.model.accounts import AccountId
-from lanline.model.invites import TOKEN_BYTES, Invite, invite_token_hash
+from lanline.model.accounts import AccountId, DeviceId
+from lanline.model.invites import TOKEN_BYTES, Invite, invite_token_hash, shown_id
+from lanline.model.journal import Deed, NewJournalEntry
 from lanline.storage.api import Transaction, View
 
 MAX_INVITES_OF_MEMBER = 50
@@ -32,12 +34,20 @@ class MakeInvite(Command[None], frozen=True):
                 text = "You have made many invites. Drop some that are not needed."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
         _drop_spent(transaction, by)
-        transaction.invites.add(self.made(None if by.actor.is_operator else by.account, by.context.now_ms))
+        made = self.made(None if by.actor.is_operator else by.account, by.context.now_ms, by.device)
+        transaction.invites.add(made)
+        note_made(transaction, by, made)
         return None, ()
 
-    def made(self, creator: AccountId | None, now_ms: int) -> Invite:
+    def made(self, creator: AccountId | None, now_ms: int, made_from: DeviceId | None = None) -> Invite:
         expires_ms = None if self.expires_in_s is None else now_ms + round(self.expires_in_s * 1000)
-        return Invite(self.token_hash, self.uses, expires_ms, self.grants_admin, creator, now_ms)
+        return Invite(self.token_hash, self.uses, expires_ms, self.grants_admin, creator, now_ms, made_from=made_from)
+
+
+def note_made(transaction: Transaction, by: Authority, made: Invite) -> None:
+    uses = f"{made.uses_left} uses" if made.uses_left > 1 else "one use"
+    admin = ", makes an admin" if made.grants_admin else ""
+    note(transaction, by, Deed.INVITE_MADE, detail=f"{shown_id(made.token_hash)}, {uses}{admin}")
 
 
 def _drop_spent(transaction: Transaction, by: Authority) -> None:
@@ -58,6 +68,7 @@ class DropInvite(Command[None], frozen=True):
         if invite is None or not (by.is_admin or invite.creator == by.account):
             raise RequestRefused(RefusalCode.NOT_FOUND, "There is no such invite.")
         transaction.invites.drop(self.token_hash)
+        note(transaction, by, Deed.INVITE_DROPPED, detail=shown_id(self.token_hash))
         return None, ()
 
 
@@ -92,6 +103,8 @@ def make_first_invite(transaction: Transaction, invite: Invite) -> None:
     end_first_invite(transaction)
     transaction.invites.add(invite)
     transaction.settings.put(_FIRST_SETTING, invite.token_hash)
+    detail = f"{shown_id(invite.token_hash)}, the first, makes an admin"
+    transaction.journal.add(NewJournalEntry(invite.created_ms, Deed.INVITE_MADE, detail=detail))
 
 
 def end_first_invite(transaction: Transaction) -> None:

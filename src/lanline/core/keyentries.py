@@ -14,16 +14,20 @@ from lanline.core import accounts
 from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.core.invites import note_made
+from lanline.core.journal import note
+from lanline.core.privatemembers import follow_group
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.groups import EntryRequest
 from lanline.model.invites import Invite
+from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request
+from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request, keys_of_request
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction, View
 
-_MAX_ASKEW_MS = 5 * 60 * 1000
+MAX_ASKEW_MS = 5 * 60 * 1000
 _MAX_UNNAMED_KEYS = 128
 _MAX_REQUESTS = 100
 BOXES_WAIT_MS = 10 * 60 * 1000
@@ -47,7 +51,7 @@ class PutKeys(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_person()
         now_ms = by.context.now_ms
-        transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
+        _drop_stale(transaction, now_ms)
         if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
         transaction.groups.put_keys(self.keys, by.account, now_ms)
@@ -80,10 +84,17 @@ class MakeGroupInvite(Command[KeyPlace], frozen=True):
         if made is None:
             raise RequestRefused(RefusalCode.INVALID, "The entry makes no invite.")
         now_ms = by.context.now_ms
-        transaction.invites.add(
-            Invite(self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id)
+        kept = Invite(
+            self.shown_hash, made.uses, made.until_ms, made.grants_admin, by.account, now_ms, made.id, by.device
         )
+        transaction.invites.add(kept)
+        note_made(transaction, by, kept)
         return place, changes
+
+
+def take_entry(transaction: Transaction, by: Authority, content: bytes) -> list[Change]:
+    """As a part of something else."""
+    return _take(transaction, by, content)[2]
 
 
 def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyPlace, Offer | None, list[Change]]:
@@ -119,7 +130,7 @@ def does_not_hold(reason: Reason) -> RequestRefused:
 
 
 def _check_author(transaction: Transaction, by: Authority, state: GroupState, offer: Offer) -> None:
-    if abs(offer.time_ms - by.context.now_ms) > _MAX_ASKEW_MS:
+    if abs(offer.time_ms - by.context.now_ms) > MAX_ASKEW_MS:
         text = "The clock of this device is more than five minutes off that of the server. Set it, and try again."
         raise RequestRefused(RefusalCode.INVALID, text)
     if offer.coming is Coming.FOUNDS and not by.is_admin:
@@ -146,10 +157,10 @@ def _check_newcomer(view: View, state: GroupState, account: AccountId, name: str
         raise RequestRefused(RefusalCode.INVALID, f"{name} is in the group already.")
 
 
-def _check_keys(transaction: Transaction, keys: tuple[bytes, ...]) -> None:
+def _check_keys(transaction: Transaction, keys: tuple[bytes, ...], putter: AccountId | None = None) -> None:
     if len(transaction.groups.keys(keys)) < len(set(keys)):
         raise RequestRefused(RefusalCode.NOT_FOUND, "The sealing keys that are named have not come.")
-    transaction.groups.name_keys(keys)
+    transaction.groups.name_keys(keys, putter)
 
 
 # What the server itself keeps of the same.
@@ -157,6 +168,31 @@ def _check_keys(transaction: Transaction, keys: tuple[bytes, ...]) -> None:
 
 def _follow_up(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     """Whoever rules the group rules the server, and who has ended there does not come back here."""
+    changes = _move_admins(transaction, by, before, after)
+    gone = set(before.chain.names.values()) - set(after.chain.names.values())
+    for account_id in gone:
+        account = before.account_of(transaction, account_id)
+        if account is not None:
+            changes += _set(transaction, by, account, is_banned=True)
+    for account_id in set(after.chain.names.values()) - set(before.chain.names.values()):
+        account = after.account_of(transaction, account_id)
+        if account is not None:
+            _note_come(transaction, by, account)
+    if gone:
+        changes += follow_group(transaction, by, before, after)
+    lost = invites_lost(before.chain, after.chain)
+    if lost:
+        transaction.invites.drop_of_group(lost)
+    return changes
+
+
+def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> None:
+    transaction.groups.drop_request(account)
+    if account != by.account:
+        note(transaction, by, Deed.ADMITTED, _name(transaction, account))
+
+
+def _move_admins(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     changes: list[Change] = []
     for account_id in after.chain.admins - before.chain.admins:
         account = after.account_of(transaction, account_id)
@@ -166,18 +202,6 @@ def _follow_up(transaction: Transaction, by: Authority, before: GroupState, afte
         account = before.account_of(transaction, account_id)
         if account is not None:
             changes += _set(transaction, by, account, is_admin=False)
-    gone = set(before.chain.names.values()) - set(after.chain.names.values())
-    for account_id in gone:
-        account = before.account_of(transaction, account_id)
-        if account is not None:
-            changes += _set(transaction, by, account, is_banned=True)
-    for account_id in set(after.chain.names.values()) - set(before.chain.names.values()):
-        account = after.account_of(transaction, account_id)
-        if account is not None:
-            transaction.groups.drop_request(account)
-    lost = invites_lost(before.chain, after.chain)
-    if lost:
-        transaction.invites.drop_of_group(lost)
     return changes
 
 
@@ -211,14 +235,30 @@ class LeaveRequest(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.INVALID, "The request is of another device.")
         _check_newcomer(transaction, state, by.account, asking.name)
         now_ms = by.context.now_ms
-        transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS, now_ms - _REQUESTS_WAIT_MS)
+        _drop_stale(transaction, now_ms)
         waiting = [each.account for each in transaction.groups.requests()]
         if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
-        _check_keys(transaction, asking.keys)
+        _forget_request(transaction, by.account)
+        _check_keys(transaction, asking.keys, by.account)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
         transaction.groups.put_request(request)
         return None, (RequestLeft(request),)
+
+
+def _forget_request(transaction: Transaction, account: AccountId) -> None:
+    """With its sealing keys, or whoever asks again and again would fill the disk with them."""
+    request = transaction.groups.request(account)
+    if request is not None:
+        transaction.groups.unname_keys(keys_of_request(request.joiner), account)
+        transaction.groups.drop_request(account)
+
+
+def _drop_stale(transaction: Transaction, now_ms: int) -> None:
+    for request in transaction.groups.requests():
+        if request.left_ms < now_ms - _REQUESTS_WAIT_MS:
+            _forget_request(transaction, request.account)
+    transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS)
 
 
 class RefuseRequest(Command[None], frozen=True):
@@ -226,8 +266,14 @@ class RefuseRequest(Command[None], frozen=True):
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
-        transaction.groups.drop_request(self.account)
+        _forget_request(transaction, self.account)
+        note(transaction, by, Deed.TURNED_DOWN, _name(transaction, self.account))
         return None, ()
+
+
+def _name(view: View, account: AccountId) -> str:
+    found = view.accounts.by_id(account)
+    return "" if found is None else found.name
 
 
 def list_requests(view: View, by: Authority) -> list[EntryRequest]:

@@ -56,3 +56,8 @@ def disk_nearly_full() -> RequestRefused:
 def stale_keys() -> RequestRefused:
     text = "Somebody who could read has left: what is said now is sealed anew. It goes on by itself."
     return RequestRefused(RefusalCode.STALE_KEYS, text)
+
+
+def somebody_begins(wait_s: float) -> RequestRefused:
+    text = "Somebody else is about to seal what is said from now on anew. It goes on by itself."
+    return RequestRefused(RefusalCode.STALE_KEYS, text, wait_s)

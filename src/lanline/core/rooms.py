@@ -9,9 +9,12 @@ import msgspec
 
 from lanline.core.changes import Change, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.core.heldnames import check_held
+from lanline.core.journal import note
 from lanline.core.memberships import end_invitations, is_invited, let_go, may_join, may_rule, put, stepped
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
+from lanline.model.journal import Deed
 from lanline.model.logs import LogId
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic
@@ -38,7 +41,9 @@ class CreateRoom(Command[LogId], frozen=True):
         )
         if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
+        check_held(transaction, name, by.context)
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
+        note(transaction, by, Deed.ROOM_MADE, room=name, detail=self.access.value)
         owner = transaction.rooms.membership(room.log, by.account)
         return room.log, (RoomChanged(room, is_new=True, cursors={}), stepped(transaction, room, None, owner, by))
 
@@ -75,10 +80,8 @@ class LeaveRoom(Command[None], frozen=True):
         before = transaction.rooms.membership(self.log, by.account)
         if before is None or before.is_banned:
             raise _unknown_room()
-        changes = [let_go(transaction, room, before, by)]
-        heir = _heir(transaction, room) if before.role is Role.OWNER else None
-        if heir is not None:
-            changes.append(put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by))
+        _check_not_signed(transaction, room)
+        changes = [let_go(transaction, room, before, by), *_inherit(transaction, room, before, by)]
         return None, [*changes, *end_invitations(transaction, by.account, by)]
 
 
@@ -89,6 +92,7 @@ class InviteToRoom(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         known_account(transaction, self.account)
         room = _room(transaction, self.log)
+        _check_not_signed(transaction, room)
         host = transaction.rooms.membership(self.log, by.account)
         if host is None or not host.may_read:
             raise _unknown_room()
@@ -103,7 +107,7 @@ class InviteToRoom(Command[None], frozen=True):
             text = f"You have invited {MAX_INVITATIONS_OF_MEMBER} people who have not come, which is all you may."
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
         is_muted = before is not None and before.is_muted
-        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account)
+        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account, by.device)
         return None, (put(transaction, room, before, after, by),)
 
 
@@ -148,6 +152,7 @@ class SetTopic(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners set the topic here.")
+        _check_not_signed(transaction, room)
         return _alter(transaction, msgspec.structs.replace(room, topic=checked_topic(self.topic)))
 
 
@@ -158,8 +163,13 @@ class SetAccess(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.OWNER, "Only an owner of the room says who may come in.")
+        if transaction.groups.private_room(self.log) is not None:
+            raise RequestRefused(
+                RefusalCode.NOT_ALLOWED, f"{room.name} stays private: make another room for everybody."
+            )
         room = msgspec.structs.replace(room, access=self.access)
         outcome, changes = _alter(transaction, room)
+        note(transaction, by, Deed.ROOM_ACCESS, room=room.name, detail=self.access.value)
         hosts = {each.invited_by for each in transaction.rooms.members(self.log) if each.invited_by is not None}
         ended = [each for host in sorted(hosts) for each in end_invitations(transaction, host, by)]
         return outcome, [*changes, *ended]
@@ -177,6 +187,7 @@ class SetRole(Command[None], frozen=True):
         known_account(transaction, self.account)
         room = _room(transaction, self.log)
         mine = _mine(transaction, by, self.log)
+        _check_not_signed(transaction, room)
         other = transaction.rooms.membership(self.log, self.account)
         if other is None or not other.may_read:
             raise _not_in(room)
@@ -184,9 +195,12 @@ class SetRole(Command[None], frozen=True):
             return None, ()
         if not (by.is_admin or (mine is not None and mine.may_give(self.role, other))):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an owner of the room gives and takes rights.")
-        if other.role is Role.OWNER and not by.is_admin and _owners(transaction, self.log) == 1:
+        if other.role is Role.OWNER and _owners(transaction, self.log) == 1:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "A room keeps an owner: make somebody else one first.")
-        changed = put(transaction, room, other, msgspec.structs.replace(other, role=self.role), by)
+        given_from = None if self.role is Role.MEMBER else by.device
+        changed = put(
+            transaction, room, other, msgspec.structs.replace(other, role=self.role, given_from=given_from), by
+        )
         return None, [changed, *end_invitations(transaction, self.account, by)]
 
 
@@ -212,9 +226,11 @@ class SendAway(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         other = _moderated(transaction, by, self.log, self.account)
+        _check_not_signed(transaction, room)
         if other.is_banned or transaction.rooms.membership(self.log, self.account) is None:
             raise _not_in(room)
-        return None, [let_go(transaction, room, other, by), *end_invitations(transaction, self.account, by)]
+        changes = [let_go(transaction, room, other, by), *_inherit(transaction, room, other, by)]
+        return None, [*changes, *end_invitations(transaction, self.account, by)]
 
 
 class SetBannedFromRoom(Command[None], frozen=True):
@@ -226,10 +242,12 @@ class SetBannedFromRoom(Command[None], frozen=True):
         room = _room(transaction, self.log)
         other = _moderated(transaction, by, self.log, self.account)
         before = transaction.rooms.membership(self.log, self.account)
+        if self.is_banned and before is not None and before.may_read:
+            _check_not_signed(transaction, room)
         if self.is_banned:
             after = Membership(self.log, self.account, Role.MEMBER, Standing.BANNED, other.is_muted)
-            changed = put(transaction, room, before, after, by)
-            return None, [changed, *end_invitations(transaction, self.account, by)]
+            changes = [put(transaction, room, before, after, by), *_inherit(transaction, room, other, by)]
+            return None, [*changes, *end_invitations(transaction, self.account, by)]
         if not other.is_banned:
             return None, ()
         transaction.rooms.drop_membership(self.log, self.account)
@@ -243,6 +261,18 @@ def _room(view: View, log: LogId) -> Room:
     return room
 
 
+def _check_not_signed(view: View, room: Room) -> None:
+    """Who is in a private room of a group, and with what rights, its own members sign."""
+    if view.groups.private_room(room.log) is not None:
+        text = f"Who is in {room.name} is for its own members to say, by entries that they sign. Upgrade Lanline."
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+
+
+def _rules(view: View, by: Authority, log: LogId) -> bool:
+    """An admin of the server has a say in all rooms, but in a private room of a group."""
+    return by.is_admin and view.groups.private_room(log) is None
+
+
 def _unknown_room() -> RequestRefused:
     return RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room, or you are not in it.")
 
@@ -252,16 +282,16 @@ def _not_in(room: Room) -> RequestRefused:
 
 
 def _mine(view: View, by: Authority, log: LogId) -> Membership | None:
-    """Who is not in a room does not learn that there is one; an admin of the server may."""
+    """Who is not in a room does not learn that there is one; an admin of the server may, but of a private room."""
     mine = view.rooms.membership(log, by.account)
-    if not by.is_admin and (mine is None or not mine.may_read):
+    if not _rules(view, by, log) and (mine is None or not mine.may_read):
         raise _unknown_room()
     return mine
 
 
 def _check_rank(view: View, by: Authority, log: LogId, least: Role, why_not: str) -> None:
     mine = _mine(view, by, log)
-    if not (by.is_admin or (mine is not None and mine.role >= least)):
+    if not (_rules(view, by, log) or (mine is not None and mine.role >= least)):
         raise RequestRefused(RefusalCode.NOT_ALLOWED, why_not)
 
 
@@ -272,7 +302,7 @@ def _moderated(view: View, by: Authority, log: LogId, account: AccountId) -> Mem
     other = view.rooms.membership(log, account) or Membership(log, account, standing=Standing.INVITED)
     if account == by.account:
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Not to yourself. You may leave the room.")
-    if not (by.is_admin or (mine is not None and mine.may_moderate(other))):
+    if not (_rules(view, by, log) or (mine is not None and mine.may_moderate(other))):
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners may do that, to those below them.")
     return other
 
@@ -281,8 +311,14 @@ def _owners(view: View, log: LogId) -> int:
     return sum(member.may_read and member.role is Role.OWNER for member in view.rooms.members(log))
 
 
-def _heir(view: View, room: Room) -> Membership | None:
-    """A room whose last owner leaves goes to a moderator, or to whoever has been on the server longest."""
+def _inherit(transaction: Transaction, room: Room, gone: Membership, by: Authority) -> list[MemberStepped]:
+    """A room whose last owner goes has another one."""
+    heir = heir_of(transaction, room) if gone.role is Role.OWNER else None
+    return [] if heir is None else [put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by)]
+
+
+def heir_of(view: View, room: Room) -> Membership | None:
+    """A moderator, or whoever has been on the server longest."""
     members = [member for member in view.rooms.members(room.log) if member.may_read and may_rule(view, member)]
     if not members or any(member.role is Role.OWNER for member in members):
         return None

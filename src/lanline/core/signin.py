@@ -15,11 +15,15 @@ from lanline.core.changes import OPERATOR, AccountChanged, Actor, Change, Device
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
 from lanline.core.conversations import read_directs
 from lanline.core.cursors import Found, read_marks
+from lanline.core.heldnames import check_free
 from lanline.core.invites import end_first_invite, is_usable, use_invite
+from lanline.core.journal import note
 from lanline.core.passwords import check_new_password, check_same_password
 from lanline.core.rooms import enter_lobby
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import FINGERPRINT_BYTES, Account, AccountId, Device, DeviceId
+from lanline.model.invites import Invite, shown_id
+from lanline.model.journal import Deed, NewJournalEntry
 from lanline.model.logs import Cursor, LogId
 from lanline.model.names import checked_name, folded_name
 from lanline.model.rooms import Direct
@@ -127,12 +131,16 @@ class SignIn:
     def _checked(self, number: DeviceId) -> Account:
         device = self._core.accounts.device(number)
         assert device is not None
+        owner = self._core.accounts.get(device.account)
+        if owner is not None and owner.is_ended:
+            text = f"The account {owner.name} was deleted. To come back, join with a new home folder (--home)."
+            raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         if device.is_revoked:
             text = "The key of this device was revoked. Join again with a new home folder."
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         account = self._core.accounts.known(device.account)
         if account.is_banned:
-            raise _banned()
+            raise _banned(account)
         if self._core.presence.links(account.id) >= self._core.settings.most_links_of_account:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This account is signed in too many times.")
         return account
@@ -160,6 +168,8 @@ class SignIn:
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)
+                if not is_right:
+                    core.wrong_passwords.note("" if account is None else account.name, asked.host)
                 if account is None or not is_right:
                     raise _turned_away(name, asked.token, may_make)
         if account is None:
@@ -181,8 +191,11 @@ class SignIn:
             raise RequestRefused(RefusalCode.INVALID, "This link shows no key by which a device could be known.")
         device = self._core.accounts.by_key(fingerprint)
         if device is not None and (account is None or device.account != account.id):
-            owner = self._core.accounts.known(device.account).name
-            text = f"This device belongs to {owner} already. Use another home folder."
+            owner = self._core.accounts.get(device.account)
+            assert owner is not None
+            text = f"This device belongs to {owner.name} already. Use another home folder."
+            if owner.is_ended:
+                text = f"The account of this device, {owner.name}, was deleted. Use another home folder."
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
 
     def _check_room_for_more(self) -> None:
@@ -194,16 +207,17 @@ class SignIn:
         self, account: AccountId, label: str, fingerprint: bytes, password_hash: str | None
     ) -> Steps[SignedIn]:
         core = self._core
-        if core.accounts.known(account).is_banned:
-            raise _banned()
+        if (known := core.accounts.known(account)).is_banned:
+            raise _banned(known)
         device = core.accounts.by_key(fingerprint)
         if device is not None:
             return (yield from self._admit(device.id))
 
         def add(transaction: Transaction) -> Decision[DeviceId]:
             check_same_password(transaction, account, password_hash)
-            if known_account(transaction, account).is_banned:
-                raise _banned()
+            found = known_account(transaction, account)
+            if found.is_banned:
+                raise _banned(found)
             devices = transaction.accounts.devices(account)
             if sum(not each.is_revoked for each in devices) >= core.settings.most_devices:
                 text = "This account has as many devices as it may. Revoke one that is not used."
@@ -211,7 +225,10 @@ class SignIn:
             if len(devices) >= _MAX_DEVICES_EVER * core.settings.most_devices:
                 text = "This account has had as many devices as it may. Ask an admin to raise 'limits.most_devices'."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
-            added = transaction.accounts.add_device(account, fingerprint, label, core.context().now_ms)
+            now_ms = core.context().now_ms
+            added = transaction.accounts.add_device(account, fingerprint, label, now_ms)
+            noted = NewJournalEntry(now_ms, Deed.DEVICE_ADDED, account, found.name, detail=f"{added.id} {label}")
+            transaction.journal.add(noted)
             return added.id, (DeviceChanged(added, is_new=True),)
 
         return (yield from self._admit((yield from core.commit(add).wait())))
@@ -229,6 +246,7 @@ class SignIn:
                 is_right = yield from core.passwords.verify(asked.old, known, is_member=True).wait()
                 attempt.note(is_right=is_right)
                 if not is_right:
+                    core.wrong_passwords.note(account.name, asked.host)
                     raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "The old password is not right.")
         password_hash = yield from core.passwords.hash(asked.new, is_member=True).wait()
         yield from core.decide(actor, _PutOwnPassword(password_hash, known)).wait()
@@ -248,6 +266,7 @@ class _PutOwnPassword(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         check_same_password(transaction, by.account, self.before)
         transaction.accounts.set_password_hash(by.account, self.password_hash)
+        note(transaction, by, Deed.PASSWORD_CHANGED)
         return None, (PasswordChanged(by.account, by.actor),)
 
 
@@ -258,11 +277,13 @@ class _PutPassword(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
         transaction.accounts.set_password_hash(self.account, self.password_hash)
+        note(transaction, by, Deed.PASSWORD_SET, known_account(transaction, self.account).name)
         return None, (PasswordChanged(self.account, by.actor),)
 
 
-def _banned() -> RequestRefused:
-    return RequestRefused(RefusalCode.BANNED, "You are banned from this server. Ask its admin.")
+def _banned(account: Account) -> RequestRefused:
+    why = f": {account.ban_reason.rstrip('.')}" if account.ban_reason else ""
+    return RequestRefused(RefusalCode.BANNED, f"You are banned from this server{why}. Ask its admin.")
 
 
 def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefused:
@@ -287,10 +308,30 @@ def _make_account(
     transaction: Transaction,
 ) -> Decision[DeviceId]:
     # One that has been used up since it was looked at ends this; otherwise it would stand outside of `open_joins`.
-    is_admin = is_invited and use_invite(transaction, asked.token or b"", context).grants_admin
+    invite = use_invite(transaction, asked.token or b"", context) if is_invited else None
+    is_admin = invite is not None and invite.grants_admin
     end_first_invite(transaction)
-    account = transaction.accounts.add(name, context.now_ms, is_admin=is_admin, password_hash=password_hash)
+    check_free(transaction, name, context)
+    came_from = None if invite is None else invite.made_from
+    account = transaction.accounts.add(
+        name,
+        context.now_ms,
+        is_admin=is_admin,
+        password_hash=password_hash,
+        is_invited=is_invited,
+        came_from=came_from,
+    )
     device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
+    how = _how_joined(transaction, invite)
+    transaction.journal.add(NewJournalEntry(context.now_ms, Deed.JOINED, account.id, name, detail=how))
     changes: list[Change] = [AccountChanged(account, is_new=True)]
     changes += enter_lobby(transaction, account.id, context, is_admin=is_admin)
     return device.id, [*changes, DeviceChanged(device, is_new=True)]
+
+
+def _how_joined(view: View, invite: Invite | None) -> str:
+    if invite is None:
+        return "without an invite"
+    maker = None if invite.creator is None else view.accounts.by_id(invite.creator)
+    of = "" if maker is None else f" of {maker.name}"
+    return f"by the invite {shown_id(invite.token_hash)}{of}{', as an admin' if invite.grants_admin else ''}"

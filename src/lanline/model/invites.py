@@ -17,7 +17,7 @@ import re
 import msgspec
 
 from lanline.errors import InvalidInput
-from lanline.model.accounts import FINGERPRINT_BYTES, AccountId
+from lanline.model.accounts import FINGERPRINT_BYTES, AccountId, DeviceId
 
 DEFAULT_PORT = 5265
 TOKEN_BYTES = 16
@@ -29,6 +29,14 @@ SCHEME = "lanline://"
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE | re.ASCII)
 _MAX_HOST_LENGTH = 253
 _BASE32 = re.compile(r"[a-z2-7]*", re.IGNORECASE | re.ASCII)
+
+
+_SHOWN_DIGITS = 8
+
+
+def shown_id(token_hash: bytes) -> str:
+    """By which an admin names an invite."""
+    return token_hash.hex()[:_SHOWN_DIGITS]
 
 
 class Invite(msgspec.Struct, frozen=True):
@@ -43,6 +51,8 @@ class Invite(msgspec.Struct, frozen=True):
     created_ms: int
     invite_id: bytes | None = None
     """In the chain of the group; None: it lets in to ask only."""
+    made_from: DeviceId | None = None
+    """The device of its creator."""
 
     def is_usable(self, now_ms: int) -> bool:
         return self.uses_left > 0 and not self.is_expired(now_ms)

@@ -18,6 +18,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tells_addresses: str = "private"
     """Where others are: `private`, members on private networks are told each other's addresses there; `all`; `none`."""
 
+    journal_days: int = 90
+    """So long is kept who did what."""
+    names_held_days: int = 30
+    """So long nobody takes the name of an account or a room that was deleted."""
+    silent_days: int | None = None
+    """Accounts that were made without an invite are deleted when nobody signed in for so long. None: they stay."""
+
     messages_per_s: float = 100.0
     messages_burst: int = 1000
     requests_per_s: float = 50.0
@@ -27,6 +34,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """For all that one account ever writes."""
     least_free_bytes: int = 256 * 1024**2
     """Of the server's disk: with less, only admins add anything."""
+    warn_free_bytes: int = 1024**3
+    """Of the same: with less, admins are warned."""
     blob_quota_bytes: int = 1024**3
     """For all files of one account."""
     most_plays_of_account: int = 16
@@ -39,7 +48,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one account."""
     most_links: int = 10_000
     most_links_of_account: int = 64
-    most_strangers: int = 1024
+    most_strangers: int = 512
     """Links on which nobody has signed in yet; those of known devices are not counted."""
     most_strangers_of_network: int = 256
     """The same, from one address; this machine's own is not counted."""

@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 import structlog
 
+from lanline import __version__
 from lanline.config import ServerConfig
 from lanline.crypto.identity import Identity
 from lanline.errors import InvalidInput, LanlineError, StorageError
 from lanline.model.invites import InviteLink
+from lanline.model.journal import Deed, NewJournalEntry
 from lanline.model.settings import ServerSettings
 from lanline.proto.link.profile import LinkProfile
 from lanline.proto.websocket.profile import WebSocketProfile
@@ -28,7 +30,7 @@ from lanline.server.freedmemory import give_freed_memory_back
 from lanline.server.hasher import Argon2Hasher
 from lanline.server.healthport import HealthPort
 from lanline.server.restored import end_if_restored
-from lanline.storage.api import Database, Engine
+from lanline.storage.api import Database, Engine, Transaction
 from lanline.storage.filmfolder import FilmFolder
 from lanline.storage.sqlite.database import SqliteDatabase
 from lanline.storage.writer import WriterStore
@@ -61,6 +63,8 @@ WEBSOCKET_PROFILE = WebSocketProfile(
 )
 _KEPT_SHARE_OF_DISK = 0.05
 """At most, for admins."""
+_WARNED_SHARE_OF_DISK = 0.1
+"""Less than this is left, at most, when they are warned."""
 _LAST_COMMITS_S = 20.0
 _LAST_WORDS_S = 2.0
 _HEALTH_ANSWERS_WITHIN_S = 4.0
@@ -91,7 +95,8 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
     _allow_many_files()
     async with contextlib.AsyncExitStack() as undo:
         # The folder's lock comes first: of two servers that begin at once, one makes the keys.
-        store = WriterStore(_opened(folder), asyncio.get_running_loop().call_soon_threadsafe)
+        engine, is_restored = _opened(folder)
+        store = WriterStore(engine, asyncio.get_running_loop().call_soon_threadsafe)
         undo.push_async_callback(asyncio.to_thread, store.close)
         films = FilmFolder(path, asyncio.get_running_loop().call_soon_threadsafe)
         undo.callback(films.close)
@@ -108,6 +113,8 @@ async def serving(path: Path, config: ServerConfig, *, makes_key: bool = False) 
             shelf=films,
         )
         await chat.open()
+        await _note_start(store, is_restored=is_restored)
+        chat.core.housekeeping.begin()
         identity = folder.identity(is_first=makes_key or not chat.has_accounts)
         listener = await Listener.open(
             config.host,
@@ -134,22 +141,38 @@ def _settings(config: ServerConfig, disk_bytes: int) -> ServerSettings:
     """A small disk is not nearly full from the beginning."""
     settings = config.chat_settings(platform.node() or "lanline")
     least_free_bytes = min(settings.least_free_bytes, int(disk_bytes * _KEPT_SHARE_OF_DISK))
-    return msgspec.structs.replace(settings, least_free_bytes=least_free_bytes)
+    warn_free_bytes = min(settings.warn_free_bytes, int(disk_bytes * _WARNED_SHARE_OF_DISK))
+    return msgspec.structs.replace(settings, least_free_bytes=least_free_bytes, warn_free_bytes=warn_free_bytes)
 
 
 def database_in(folder: Path) -> Database:
     return SqliteDatabase(folder)
 
 
-def _opened(folder: DataFolder) -> Engine:
+def _opened(folder: DataFolder) -> tuple[Engine, bool]:
+    """And whether it was put back to an older state."""
     engine = database_in(folder.path).open()
     try:
-        if end_if_restored(engine, folder):
+        is_restored = end_if_restored(engine, folder)
+        if is_restored:
             _LOG.info("this folder was restored or copied: clients compare what they hold with it")
     except BaseException:
         engine.close()
         raise
-    return engine
+    return engine, is_restored
+
+
+async def _note_start(store: WriterStore, *, is_restored: bool) -> None:
+    def work(transaction: Transaction) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        if is_restored:
+            transaction.journal.add(NewJournalEntry(now_ms, Deed.RESTORED))
+        transaction.journal.add(NewJournalEntry(now_ms, Deed.STARTED, detail=f"with Lanline {__version__}"))
+
+    try:
+        await store.write(work)
+    except StorageError as problem:
+        _LOG.warning("the start could not be noted in the journal", reason=str(problem))
 
 
 async def _open_health(
@@ -157,7 +180,7 @@ async def _open_health(
 ) -> int | None:
     if config.metrics_port is None:
         return None
-    port = HealthPort(lambda: _problem(store), chat.figures)
+    port = HealthPort(lambda: _problem(store), lambda: chat.core.housekeeping.warning, chat.figures)
     undo.callback(port.close)
     return await port.open(config.metrics_port)
 

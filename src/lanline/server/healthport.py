@@ -21,9 +21,15 @@ Page = tuple[str, str, bytes]
 
 
 class HealthPort:
-    def __init__(self, problem: Callable[[], Awaitable[str]], figures: Callable[[], Mapping[str, float]]) -> None:
-        """`problem` says what keeps the server from its work; nothing when it is well."""
+    def __init__(
+        self,
+        problem: Callable[[], Awaitable[str]],
+        warning: Callable[[], str],
+        figures: Callable[[], Mapping[str, float]],
+    ) -> None:
+        """`problem` says what keeps the server from its work, `warning` what soon may; nothing when it is well."""
         self._problem = problem
+        self._warning = warning
         self._figures = figures
         self._server: asyncio.Server | None = None
 
@@ -67,7 +73,10 @@ class HealthPort:
         match path:
             case "/health":
                 problem = await self._problem()
-                return ("503 Service Unavailable" if problem else "200 OK"), _PLAIN, f"{problem or 'ok'}\n".encode()
+                if problem:
+                    return "503 Service Unavailable", _PLAIN, f"{problem}\n".encode()
+                warning = self._warning()
+                return "200 OK", _PLAIN, f"ok\n{warning}\n".encode() if warning else b"ok\n"
             case "/metrics":
                 from lanline.server import metrics  # noqa: PLC0415 -- a start need not wait for what may never be asked
 

@@ -63,6 +63,7 @@ class Connection:
         self._handler = handler
         while self._waiting:
             self._hand_over(self._take_waiting(self._waiting), handler)
+        self._waiting = None
 
     async def wait_established(self) -> Connection:
         """For the transport: the outcome of a call. Whoever stops waiting for it has hung up."""

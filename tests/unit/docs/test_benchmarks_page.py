@@ -22,6 +22,7 @@ PARTS = [
     "videolatency",
     "chat",
     "chatmembers",
+    "chatmarks",
     "chatcatchup",
     "chatloss",
     "strangers",

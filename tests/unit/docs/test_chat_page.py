@@ -13,7 +13,7 @@ from msgspec.structs import fields
 
 from lanline.core import appends, cursors
 from lanline.errors import RefusalCode
-from lanline.gateways.lanline import gateway, session
+from lanline.gateways.lanline import session
 from lanline.gateways.lanline.followers import CHUNK_BYTES
 from lanline.model import content
 from lanline.model.rooms import Access, Role, Standing
@@ -29,7 +29,7 @@ from lanline.wire.chat.messages import (
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol" / "chat.md").read_text(encoding="utf-8")
 _MESSAGE = re.compile(r"^\| (\d+) \| ([A-Z][A-Za-z]+) \| ([^|]+) \|", re.MULTILINE)
 _STRUCTURE = re.compile(
-    r"^\| ([A-Z][A-Za-z]+) \| ((?:account|log|request|sequence|token_hash|device): ?[^|]+|request[^|]+) \|$",
+    r"^\| ([A-Z][A-Za-z]+) \| ((?:account|entry|name|log|request|sequence|token_hash|device): ?[^|]+|request[^|]+) \|$",
     re.MULTILINE,
 )
 _CODE = re.compile(r"^\| (\d+) \| ([A-Z_]+)[ :|]", re.MULTILINE)
@@ -50,6 +50,10 @@ STRUCTURES = (
     admin.InviteInfo,
     admin.DeviceInfo,
     admin.UserInfo,
+    admin.JournalInfo,
+    admin.GivenRight,
+    admin.RoomUsage,
+    admin.PersonUsage,
     groups.NewBox,
     groups.FoundBox,
     groups.Reader,
@@ -142,7 +146,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     assert "At most 256 appends and 1 MiB" in PAGE
     assert session._MAX_MESSAGES_BEFORE_SIGN_IN == 16
     assert "more than 16 messages" in PAGE
-    assert (cursors.WRITE_INTERVAL_S, gateway.MAX_MEMBERS_TOLD, CHUNK_BYTES) == (1.0, 16, 256 * 1024)
+    assert (cursors.WRITE_INTERVAL_S, CHUNK_BYTES) == (1.0, 256 * 1024)
     assert f"{content.MAX_SAID_BYTES:,} bytes" in PAGE
 
 

@@ -50,6 +50,13 @@ def test_who_is_banned_is_put_off_all_links_at_once_and_told_why(house: House, b
     house.pass_time(1)
     told = [person for message in cyd.all(directory.PeopleChanged) for person in message.people]
     assert [(each.is_banned, each.is_online) for each in told if each.name == "ann"][-1] == (True, False)
+    house.stop()
+    house.start()
+    late = house.greet("ann")
+    request = late.number()
+    late.say(signin.SignIn(request))
+    assert late.answer(request).text == "You are banned from this server: spam�[2J. Ask its admin."
+    boss = house.sign_in(house.operator_fingerprint)
     boss.ask(admin.SetBanned(boss.number(), ann.account, is_banned=False), answers.Done)
     assert house.sign_in("ann")
 

@@ -17,7 +17,8 @@ class House:
 
     def __init__(self) -> None:
         self.trouble = ""
-        self.port = HealthPort(self.problem, lambda: {"links": 3, "messages_total": 41})
+        self.warning = ""
+        self.port = HealthPort(self.problem, lambda: self.warning, lambda: {"links": 3, "messages_total": 41})
         self.number = 0
 
     async def problem(self) -> str:
@@ -114,5 +115,13 @@ def test_it_listens_on_loopback_alone() -> None:
         assert house.port._server is not None
         names = [sock.getsockname()[0] for sock in house.port._server.sockets]
         assert names == ["127.0.0.1"]
+
+    run(scenario)
+
+
+def test_what_soon_is_a_problem_is_said_and_the_server_is_well_all_the_same() -> None:
+    async def scenario(house: House) -> None:
+        house.warning = "The disk is nearly full."
+        assert await house.get("/health") == ("200 OK", "ok\nThe disk is nearly full.\n")
 
     run(scenario)

@@ -104,18 +104,68 @@ def test_ones_other_devices_hear_how_far_one_has_read(house: House, pair: Pair) 
     assert (conversation.delivered, conversation.read) == (4, 5)
 
 
-def test_a_small_room_is_told_and_a_large_one_is_not(house: House) -> None:
-    names = "abcdefghjkmnpqrst"
-    clients = [house.join(f"guest{letter}") for letter in names[:16]]
-    log = clients[0].log("#lobby")
-    clients[0].append(log, 1)
-    advance(clients[1], log, 1)
+@pytest.fixture
+def crowd(house: House) -> list[Client]:
+    return [house.join(f"guest{letter}") for letter in "abcdefghjkmnpqrstuvwxyz"]
+
+
+def test_in_a_room_of_any_size_an_author_hears_once_that_somebody_has_it(house: House, crowd: list[Client]) -> None:
+    ann, *others = crowd
+    log = ann.log("#lobby")
+    ann.append(log, 1)
+    for other in others:
+        advance(other, log, 1)
     house.pass_time(1.01)
-    assert moved(clients[5]) == [(clients[1].account, 1, 0)]
-    house.join(f"guest{names[16]}")
-    advance(clients[2], log, 1)
+    assert [delivered_read[1:] for delivered_read in moved(ann)] == [(1, 0)]
+    assert [moved(other) for other in others] == [[] for _ in others], "they have said nothing"
+    for other in others:
+        advance(other, log, 1, 1)
     house.pass_time(1.01)
-    assert len(moved(clients[5])) == 1
+    assert [delivered_read[1:] for delivered_read in moved(ann)] == [(1, 0), (1, 1)]
+
+
+def test_what_one_has_oneself_is_not_with_somebody(house: House, crowd: list[Client]) -> None:
+    ann, ben, *_ = crowd
+    log = ann.log("#lobby")
+    ann.append(log, 1)
+    advance(ann, log, 1, 1)
+    house.pass_time(1.01)
+    again = house.sign_in("guesta")
+    assert (again.conversations()[log].other_delivered, again.conversations()[log].other_read) == (0, 0)
+    advance(ben, log, 1)
+    house.pass_time(1.01)
+    assert moved(ann) == [(ben.account, 1, 0)]
+
+
+def test_the_moves_of_all_at_once_are_told_to_each_author_once(house: House, crowd: list[Client]) -> None:
+    """However many move: the furthest goes first, and those after it say nothing more to anybody."""
+    ann, *others = crowd
+    log = ann.log("#lobby")
+    for number in range(1, len(crowd) + 1):
+        crowd[number - 1].append(log, number)
+    for place, other in enumerate(others, 1):
+        advance(other, log, place, place)
+    house.pass_time(1.01)
+    assert len(moved(ann)) == 1
+    assert all(len(moved(other)) <= 2 for other in others), "the furthest hears of the second, who was told first"
+
+
+def test_marks_of_a_room_show_to_who_was_away(house: House, crowd: list[Client]) -> None:
+    ann, ben, *_ = crowd
+    log = ann.log("#lobby")
+    ann.append(log, 1)
+    ann.append(log, 2)
+    ann.hang_up()
+    advance(ben, log, 2, 1)
+    house.pass_time(1.01)
+    house.stop()
+    house.start()
+    ann, ben = house.sign_in("guesta"), house.sign_in("guestb")
+    stands = ann.conversations()[log]
+    assert (stands.other_delivered, stands.other_read) == (2, 1)
+    advance(ben, log, 2, 2)
+    house.pass_time(1.01)
+    assert moved(ann) == [(ben.account, 2, 2)], "also of what was said before the server was started again"
 
 
 def test_it_survives_a_restart_and_shows_to_both(house: House, pair: Pair) -> None:

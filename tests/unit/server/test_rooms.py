@@ -166,6 +166,36 @@ def test_the_room_of_an_owner_who_leaves_goes_to_a_moderator(three: Three) -> No
     assert (me(cyd, log).role, me(bob, log).role) == (Role.OWNER, Role.MEMBER)
 
 
+def test_a_room_keeps_an_owner_whatever_an_admin_does(three: Three, boss: Client) -> None:
+    ann, bob, cyd = three
+    log = create(ann)
+    enter(bob)
+    enter(cyd)
+    assert do(boss, conversations.SetRole, log, ann.account, Role.MEMBER) is RefusalCode.NOT_ALLOWED
+    assert do(boss, conversations.SetBannedFromRoom, log, ann.account, is_banned=True) is None
+    assert me(bob, log).role is Role.OWNER
+    assert do(boss, conversations.SendAway, log, bob.account) is None
+    assert me(cyd, log).role is Role.OWNER
+
+
+def test_the_others_are_told_from_where_to_where_somebody_steps(three: Three) -> None:
+    ann, bob, cyd = three
+    log = create(ann)
+    enter(cyd)
+    cyd.take()
+    for is_banned in (True, False):
+        assert do(ann, conversations.SetBannedFromRoom, log, bob.account, is_banned=is_banned) is None
+    assert do(ann, conversations.InviteToRoom, log, bob.account) is None
+    enter(bob)
+    steps = [(each.was, each.member and each.member.standing) for each in cyd.all(conversations.MemberChanged)]
+    assert steps == [
+        (None, Standing.BANNED),
+        (Standing.BANNED, None),
+        (None, Standing.INVITED),
+        (Standing.INVITED, Standing.JOINED),
+    ]
+
+
 def test_an_empty_room_belongs_to_who_comes_first(three: Three) -> None:
     ann, bob, _ = three
     log = create(ann)
@@ -290,7 +320,7 @@ def test_an_admin_of_the_server_sees_all_rooms_and_acts_in_them_without_reading(
     log = create(ann, access=Access.INVITE_ONLY)
     assert rooms(boss)["#lab"] == 1
     assert ann.account in members(boss, log)
-    assert do(boss, conversations.SetRole, log, ann.account, Role.MEMBER) is None
+    assert do(boss, conversations.SetMuted, log, ann.account, is_muted=True) is None
     assert do(boss, conversations.SetBannedFromRoom, log, bob.account, is_banned=True) is None
     assert do(boss, entries.ReadBefore, log, 9, 9) is RefusalCode.UNKNOWN_CONVERSATION
     boss.follow(log)

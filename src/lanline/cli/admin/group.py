@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from lanline.cli.admin.deleting import delete
 from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
+from lanline.cli.admin.journal import journal
 from lanline.cli.admin.keeping import backup, export, restore
 from lanline.cli.admin.people import ban, demote, devices, password, promote, unban, users
 from lanline.cli.admin.videos import videos
@@ -16,6 +18,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (users, ban, unban, promote, demote, password, devices, rooms, invites, status, backup, restore, export):
+for command in (
+    *(users, ban, unban, promote, demote, password, devices, delete, rooms, invites),
+    *(journal, status, backup, restore, export),
+):
     app.command()(command)
 app.add_typer(videos, name="videos")

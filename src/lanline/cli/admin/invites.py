@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.wire.chat.admin import InviteInfo
 
-_SHOWN_DIGITS = 8
-
 
 def invites(
     drop: Annotated[str | None, typer.Option(metavar="ID", help="End this invite.")] = None,
@@ -60,8 +58,9 @@ async def _drop(client: ChatClient, start: str) -> None:
 
 
 def _row(invite: InviteInfo) -> tuple[str, ...]:
-    shown = invite.token_hash.hex()[:_SHOWN_DIGITS]
-    return shown, str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else ""
+    from lanline.model.invites import shown_id
+
+    return shown_id(invite.token_hash), str(invite.uses_left), _until(invite), "yes" if invite.grants_admin else ""
 
 
 def _until(invite: InviteInfo) -> str:

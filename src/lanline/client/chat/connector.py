@@ -21,6 +21,7 @@ from lanline.client.view.values import MessageState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
+    HistoryProblem,
     LinkError,
     RefusalCode,
     RequestRefused,
@@ -69,6 +70,8 @@ class Connector:
         self._has_changed = asyncio.Event()
         self._is_hurried = asyncio.Event()
         self._is_connected = False
+        self._has_room = True
+        """On the disk, for what others say; as far as is known."""
 
     async def run(self) -> None:
         """Until it makes no sense to go on; raises RequestRefused, ServerKeyChanged or VersionMismatch."""
@@ -93,6 +96,8 @@ class Connector:
         """A link in the hands of the node, or a problem that is told."""
         server = self.server
         told = ""
+        if not self._has_room and not self._finds_room():
+            return
         try:
             try:
                 connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
@@ -110,6 +115,16 @@ class Connector:
             self.last_problem = str(problem)
         else:
             self._adopt(connection)
+
+    def _finds_room(self) -> bool:
+        """Or everybody would see this one come and go, and nothing would arrive."""
+        try:
+            self._node.check_room()
+        except HistoryProblem as problem:
+            self.last_problem = str(problem)
+        else:
+            self._has_room = True
+        return self._has_room
 
     def _on_failed(self, problem: LinkError, told: str) -> None:
         """`told` is what came over UDP, which says more than that there is nothing over TCP."""
@@ -182,6 +197,8 @@ class Connector:
                 self.last_problem = reason
             case events.MessageStateChanged(state=MessageState.SENT):
                 self.last_problem = ""
+            case events.HistoryFailed():
+                self._has_room = False
             case events.VersionRefused(text):
                 self._final = VersionMismatch(text)
             case _:

@@ -16,7 +16,7 @@ from lanline.client.chat.messages import OwnMessages
 from lanline.client.view import events
 from lanline.client.view.values import Conversation
 from lanline.model.names import folded_name
-from lanline.model.rooms import Access, Role, Standing
+from lanline.model.rooms import Access, Role
 from lanline.model.text import display_name, safe_line
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.entries import CursorMoved
@@ -198,7 +198,8 @@ class Conversations:
                 name_of(message.account),
                 None if member is None else member.role,
                 member is not None and member.is_muted,
-                member is not None and member.standing is Standing.BANNED,
+                None if member is None else member.standing,
+                message.was,
                 message.by,
                 name_of(message.by),
             )

@@ -23,6 +23,16 @@ CrashPoint = Callable[[str], None]
 STEPS = Path(__file__).parent / "steps"
 _BUSY_S = 10.0
 """Somebody may look into the file with another program."""
+_ROOM_BYTES = 256 * 1024
+"""What has to fit before it is worthwhile to take in what others say."""
+_NO_SHARED_MEMORY = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+    sqlite3.SQLITE_IOERR_WRITE,
+}
 
 
 class Database:
@@ -38,14 +48,25 @@ class Database:
         with _told(str(path)):
             # What stands in it is nobody else's business, so it is made before SQLite would.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                return cls._with_newest_tables(connection, str(path))
-            except BaseException:
-                connection.close()
-                raise
+                return cls._opened(path, "NORMAL")
+            except sqlite3.OperationalError as problem:
+                if problem.sqlite_errorcode not in _NO_SHARED_MEMORY:
+                    raise
+                # What several programs would share takes room on the disk; alone it can be read on a full one.
+                return cls._opened(path, "EXCLUSIVE")
+
+    @classmethod
+    def _opened(cls, path: Path, locking: str) -> Database:
+        connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA locking_mode = {locking}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            return cls._with_newest_tables(connection, str(path))
+        except BaseException:
+            connection.close()
+            raise
 
     @classmethod
     def in_memory(cls, image: bytes | None) -> Database:
@@ -98,6 +119,12 @@ class Database:
                 raise
             self._reach("committed")
 
+    def check_room(self) -> None:
+        """Raises HistoryProblem while the disk takes nothing."""
+        for value in (b"\0" * _ROOM_BYTES, b""):
+            with self.write() as writer:
+                writer.execute("INSERT OR REPLACE INTO facts VALUES ('room', ?)", (value,))
+
     def _reach(self, point: str) -> None:
         if self.crash_point is not None:
             self.crash_point(point)
@@ -114,9 +141,12 @@ def _told(where: str) -> Iterator[None]:
 
 
 def _sentence(where: str, cause: sqlite3.Error) -> str:
-    match getattr(cause, "sqlite_errorcode", None):
+    code = getattr(cause, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_IOERR:
+        return f"The disk does not take what is to be written to the history in {where}. Is it full?"
+    match code:
         case sqlite3.SQLITE_FULL:
-            return f"There is no room on the disk for the history in {where}. Make some, and try again."
+            return f"The disk is full: there is no room for the history in {where}. Make some."
         case sqlite3.SQLITE_BUSY:
             return f"Another program has held the history in {where} for {_BUSY_S:.0f} seconds. Try again."
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:

@@ -18,7 +18,7 @@ _MOVE = (
     "INSERT OR IGNORE INTO set_aside "
     "SELECT e.log, e.entry_id, u.title, e.sequence, e.account, coalesce(p.name, ''), e.time_ms, e.suite, e.content, "
     "?3, 0 FROM entries e JOIN unproven u ON u.log = e.log LEFT JOIN people_then p ON p.account = e.account "
-    "WHERE e.log = ?1 AND e.sequence > ?2"
+    "WHERE e.log = ?1 AND e.sequence > ?2 AND e.suite NOT IN ('epoch/1', 'key/1')"
 )
 _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
@@ -56,6 +56,7 @@ class LostEntries:
         """One log of which the server has less than this device: it was restored behind everybody's back."""
         with self._database.write() as writer:
             _keep_names(writer)
+            writer.execute("DELETE FROM facts WHERE name = ?", (f"hash {log}",))
             writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
 
     def unproven(self) -> set[int]:
@@ -110,6 +111,7 @@ def _doubt_all(writer: sqlite3.Connection) -> None:
     # under a number that was given out again it would go to others.
     writer.execute("UPDATE logs SET is_open = 0, head = 0")
     writer.execute("UPDATE outbox SET log = NULL")
+    writer.execute("DELETE FROM facts WHERE name LIKE 'hash %'")
 
 
 def _keep_names(writer: sqlite3.Connection) -> None:

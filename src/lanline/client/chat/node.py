@@ -51,12 +51,13 @@ class ChatNode:
         context = NodeContext(history, clock)
         self._context, self._history, self._lost = context, history, context.lost
         self.tell = context.tell
+        self.check_room = history.database.check_room
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
-        self.seals = Seals(keys, history, clock, context.line, self.directory)
+        self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
         if follows_all:
@@ -171,6 +172,7 @@ class ChatNode:
         self._has_people = self._has_conversations = False
         self.directory.begin_link()
         self.conversations.begin_link()
+        self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
         self.seals.begin_link(welcome, signed_in)

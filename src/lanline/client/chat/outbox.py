@@ -17,14 +17,14 @@ from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
 from lanline.client.chat.sealing import OPENED, seal
-from lanline.client.chat.seals import Seals
+from lanline.client.chat.seals import Hindrance, Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
-from lanline.client.view.values import Message, MessageState, Person
+from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.model.content import Content, check_content
-from lanline.model.names import checked_name, checked_room_name
+from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import OpenDirect, Opened
@@ -68,6 +68,8 @@ class Outbox:
         self._openings: set[str] = set()
         """Nicknames whose conversation the server is asked to open."""
         self._forgotten: dict[bytes, Message] = {}
+        self._passed_over: dict[int, int] = {}
+        """Logs in which nothing can be sealed for who is meant, with the position of the first row that waits there."""
 
     # What is in it.
 
@@ -138,6 +140,7 @@ class Outbox:
         self._under_way = {}
         self._bytes_under_way = self._sent_through = 0
         self._put_off = None
+        self._passed_over = {}
         self._openings = set()
         if self._pause is not None:
             self._pause.cancel()
@@ -150,6 +153,7 @@ class Outbox:
         if self._is_sending:  # a listener has said something: the loop below gets to it
             return
         self._is_sending = True
+        self._look_again()
         try:
             while self._may_send() and (rows := self._next_rows()):
                 for row in rows:
@@ -165,7 +169,9 @@ class Outbox:
     def _next_rows(self) -> list[OutboxRow]:
         if self._put_off is not None:
             return [self._put_off]
-        return self._rows.waiting(self._sent_through, MAX_UNCOMMITTED - len(self._under_way))
+        under_way = {row.position for row in self._under_way.values()}
+        rows = self._rows.waiting(self._sent_through, MAX_UNCOMMITTED)
+        return [row for row in rows if row.position not in under_way]
 
     def _send_row(self, row: OutboxRow) -> bool:
         """False: nothing may follow for now."""
@@ -180,26 +186,61 @@ class Outbox:
             self._rows.resolve(row.destination, log)
             row = msgspec.structs.replace(row, log=log)
         ready = self._sealed(row, log)
-        if ready is not None:
-            self._sent_through = max(self._sent_through, row.position)
+        if ready is None:
+            return False
+        self._sent_through = max(self._sent_through, row.position)
+        if isinstance(ready, OutboxRow):
             self._append(ready, log)
-        return ready is not None
+        else:
+            self._pass_over(row, log, ready)
+        return True
 
-    def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | None:
-        """On the disk before it goes out. None: it cannot be sealed just now."""
+    def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | Hindrance | None:
+        """On the disk before it goes out. None: it cannot be sealed just now, and neither can what follows."""
         shown = self._conversations.shown(log)
-        if row.sealed is not None or shown is None:
+        if row.sealed is not None or (self._seals.is_known() and not self._seals.is_sealed):
             return row
-        if not self._seals.is_known():
-            return None
-        if not self._seals.is_sealed(shown):
-            return row
+        if shown is None:
+            return Hindrance(f"The server does not say which conversation is the one with {row.destination}.")
+        return self._sealed_now(row, shown) if self._seals.is_known() else None
+
+    def _sealed_now(self, row: OutboxRow, shown: Conversation) -> OutboxRow | Hindrance | None:
+        if folded_name(shown.title.removesuffix(ENDED_MARK)) != folded_name(row.destination.removesuffix(ENDED_MARK)):
+            text = f"The server calls this conversation {shown.title} now, and it was said to {row.destination}."
+            return Hindrance(f"{text} Nothing was sent.", is_final=True)
+        if (hindrance := self._seals.hindrance(shown)) is not None:
+            return hindrance
         sealed = self._seals.seal(shown, row.entry_id, row.content)
         if sealed is None:
             if self._seals.problem:
                 self._tell(events.SendingPutOff(self._seals.problem))
             return None
-        return self._rows.put_sealed(row.entry_id, sealed)
+        kept = self._rows.put_sealed(row.entry_id, sealed)
+        if kept is None or kept.sealed != sealed:  # another program of this home was quicker
+            self._seals.end_run(shown.log)
+        return kept
+
+    def _pass_over(self, row: OutboxRow, log: int, hindrance: Hindrance) -> None:
+        """What is said to others does not wait for it."""
+        if self._put_off is not None and self._put_off.position == row.position:
+            self._put_off = None
+            self._line.send(GiveUp(row.entry_id))
+        if hindrance.is_final:
+            self._refuse(row, RequestRefused(RefusalCode.NOT_ALLOWED, hindrance.text))
+            return
+        self._passed_over.setdefault(log, row.position)
+        self._tell(events.SendingPutOff(hindrance.text))
+
+    def _look_again(self) -> None:
+        """At what was passed over, where it can be sealed by now, or never."""
+        if self._put_off is not None:  # it comes before all others
+            return
+        for log, position in list(self._passed_over.items()):
+            shown = self._conversations.shown(log)
+            hindrance = None if shown is None else self._seals.hindrance(shown)
+            if hindrance is None or hindrance.is_final:
+                del self._passed_over[log]
+                self._sent_through = min(self._sent_through, position - 1)
 
     def _append(self, row: OutboxRow, log: int) -> None:
         session = self._session
@@ -243,6 +284,7 @@ class Outbox:
         if row is None:
             return
         if refused.code is RefusalCode.STALE_KEYS:
+            self._note_stale(row)
             self._take_seals_off(row)
             self._go_back(row, _STALE_PAUSE_S)
         elif refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
@@ -254,6 +296,11 @@ class Outbox:
                 self._line.send(GiveUp(row.entry_id))
             self._refuse(row, refused)
             self.send()
+
+    def _note_stale(self, row: OutboxRow) -> None:
+        shown = self._conversations.shown(row.log or 0)
+        if shown is not None and row.sealed is not None:
+            self._seals.note_stale(shown, row.sealed)
 
     def _take_seals_off(self, row: OutboxRow) -> None:
         """What was sealed after it names it, and it does not come into the log."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.view.values import Unreadable
+from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, check_content
-from lanline.wire.sealing.said import SAID_SUITE
+from lanline.model.content import Content, Report, check_content
+from lanline.wire.sealing.entries import KEY_SUITE
+from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
 
 PLAIN = "plain"
 """Not sealed: the server's word."""
@@ -15,6 +16,8 @@ OPENED = "opened"
 """On this device only: it came sealed, and was believed."""
 DOUBTED = "doubted"
 """On this device only: it came sealed, and nothing of it was believed, for the reason that stands in its place."""
+
+SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
@@ -28,18 +31,26 @@ def seal(content: Content) -> tuple[str, bytes]:
         raise InvalidInput("The message holds half a character, which nobody could read.") from cause
 
 
-def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable:
+def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite == DOUBTED:
-        reason = sealed.decode(errors="replace")
-        return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite == SAID_SUITE:
-        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+    if suite in SUITES_OF_KEYS:
+        return NoWords()
     if suite not in {PLAIN, OPENED}:
-        return Unreadable(suite)
+        return _not_opened(suite, sealed)
     try:
         content = _decoder.decode(sealed)
         check_content(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
         return Unreadable(suite)
+    if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
+        return msgspec.structs.replace(content, verdict="")
     return content
+
+
+def _not_opened(suite: str, sealed: bytes) -> Unreadable:
+    if suite == DOUBTED:
+        reason = sealed.decode(errors="replace")
+        return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
+    if suite == SAID_SUITE:
+        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+    return Unreadable(suite)

@@ -13,6 +13,7 @@ import socket
 import stat
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from lanline.errors import HistoryProblem
@@ -37,7 +38,12 @@ def listen(home: Path) -> tuple[socket.socket, Path]:
             listener = _bound(path)
         except OSError:
             continue
-        _write_place(home, path)
+        try:
+            _write_place(home, path)
+        except OSError as cause:
+            if path.parent != home:  # in the home it is found without, where a full disk takes no more files
+                listener.close()
+                raise HistoryProblem(f"Nothing can be written in {home}: {cause.strerror}.") from cause
         return listener, path
     raise HistoryProblem(f"No socket can be made for {home}: neither in it, nor in a runtime or temporary folder.")
 
@@ -57,17 +63,21 @@ def _bound(path: Path) -> socket.socket:
     return listener
 
 
-def _candidates(home: Path) -> list[Path]:
+def _candidates(home: Path) -> Iterator[Path]:
+    return (path for path in _names(home) if len(os.fsencode(path)) <= _MAX_PATH_BYTES)
+
+
+def _names(home: Path) -> Iterator[Path]:
     import hashlib  # noqa: PLC0415 -- a face needs neither, and is to be quick
     import tempfile  # noqa: PLC0415
 
+    yield home / _SOCKET_FILE
     name = f"lanline-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24]}.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    found = [home / _SOCKET_FILE]
     if runtime and Path(runtime).is_dir():
-        found.append(Path(runtime) / "lanline" / name)
-    found.append(Path(tempfile.gettempdir()) / f"lanline-{os.getuid()}" / name)
-    return [path for path in found if len(os.fsencode(path)) <= _MAX_PATH_BYTES]
+        yield Path(runtime) / "lanline" / name
+    with contextlib.suppress(FileNotFoundError):  # none can be written, on a full disk
+        yield Path(tempfile.gettempdir()) / f"lanline-{os.getuid()}" / name
 
 
 def _check_private(folder: Path) -> None:
@@ -79,9 +89,13 @@ def _check_private(folder: Path) -> None:
 
 def _write_place(home: Path, path: Path) -> None:
     temporary = home / f".{_PLACE_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps({"socket": str(path), "pid": os.getpid()}))
-    temporary.chmod(0o600)
-    temporary.replace(home / _PLACE_FILE)
+    try:
+        temporary.write_text(json.dumps({"socket": str(path), "pid": os.getpid()}))
+        temporary.chmod(0o600)
+        temporary.replace(home / _PLACE_FILE)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def forget_place(home: Path, path: Path) -> None:
@@ -95,7 +109,7 @@ def connected(home: Path) -> socket.socket | None:
     try:
         place = str(json.loads((home / _PLACE_FILE).read_bytes())["socket"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        place = str(home / _SOCKET_FILE)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         found.connect(place)

@@ -105,6 +105,14 @@ class ReadLost(Command, frozen=True, tag="read_lost"):
     title: str
 
 
+class ReportMessage(Command, frozen=True, tag="report_message"):
+    """Shows it to the admins, with what proves who said it. Answered with `Reported`."""
+
+    log: int
+    sequence: int
+    reason: str = ""
+
+
 # Rooms and the account.
 
 
@@ -190,12 +198,12 @@ class Stop(Command, frozen=True, tag="stop"):
 
 
 AnyCommand = (
-    Say | WaitSent | SayAgain | Forget | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost | ListRooms
-    | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted | SendAway
-    | SetBanned | ChangePassword | Deregister | Stop | FilmCommand
+    Say | WaitSent | SayAgain | Forget | ReportMessage | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost
+    | ListRooms | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted
+    | SendAway | SetBanned | ChangePassword | Deregister | Stop | FilmCommand
 )  # fmt: skip
 
-ASKED_ONCE = (CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
+ASKED_ONCE = (ReportMessage, CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
 """What a face does not ask again by itself when the node has ended before the answer: it may have been done."""
 
 
@@ -237,6 +245,13 @@ class Lost(msgspec.Struct, frozen=True, tag="lost"):
     messages: tuple[LostMessage, ...]
 
 
+class Reported(msgspec.Struct, frozen=True, tag="reported"):
+    admins: tuple[str, ...]
+    """To whom it goes."""
+    is_proven: bool
+    """Whether they can see for themselves who said it."""
+
+
 class RoomsListed(msgspec.Struct, frozen=True, tag="rooms"):
     rooms: tuple[RoomListing, ...]
 
@@ -253,7 +268,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     problem: Problem
 
 
-Result = Done | Said | Outcome | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed | FilmResult
+Result = (
+    Done | Said | Outcome | Reported | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed | FilmResult
+)
 
 
 # What is sent.

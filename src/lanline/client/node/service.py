@@ -10,6 +10,8 @@ from lanline.client.chat.conversations import room_title
 from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
+from lanline.client.node.privaterooms import PrivateRooms
+from lanline.client.node.reporting import report
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
@@ -28,6 +30,7 @@ class Service:
     def __init__(self, client: ChatClient) -> None:
         self._client = client
         self._node = client.node
+        self._private_rooms = PrivateRooms(client)
         self.ended: Problem | None = None
         """Why the server is called no more."""
 
@@ -45,14 +48,20 @@ class Service:
                 return do.Said(self._node.outbox.say(target, content, entry_id))
             case do.WaitSent(entry_id, limit_s):
                 return await self._wait_sent(entry_id, limit_s)
-            case do.Read():
-                return await self._read(command)
+            case do.Read() | do.ReportMessage():
+                return await self._of_one_log(command)
             case do.WaitReady() | do.WaitCaughtUp():
                 return await self._wait(command)
             case do.SayAgain() | do.Forget() | do.MarkRead() | do.ReadLost():
                 return self._at_once(command)
             case _:
-                return self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+                signed = await self._private_rooms.result_of(command)
+                return signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+
+    async def _of_one_log(self, command: do.Read | do.ReportMessage) -> do.Result:
+        if isinstance(command, do.Read):
+            return await self._read(command)
+        return do.Reported(*await report(self._client, command.log, command.sequence, command.reason))
 
     def _at_once(self, command: do.SayAgain | do.Forget | do.MarkRead | do.ReadLost) -> do.Result:
         match command:
@@ -102,7 +111,7 @@ class Service:
             await self._client.wait_until(is_decided, limit_s)
         except LanlineError as problem:
             # Banned, another key, another version: nothing was said of this message.
-            return do.Outcome(MessageState.QUEUED, str(problem))
+            return do.Outcome(MessageState.QUEUED, str(problem), int(getattr(problem, "code", 0) or 0))
         found = self._node.outbox.find(entry_id)
         if found is None:
             return do.Outcome(MessageState.SENT)

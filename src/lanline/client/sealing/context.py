@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.own import OwnEntries
+from lanline.client.sealing.scopes import Scopes
 from lanline.client.sealing.server import Asking, Line
 from lanline.client.sealing.tables import GroupTables
 from lanline.clock import Clock
@@ -44,13 +45,23 @@ class GroupContext:
         self.entropy = entropy
         self.server = Asking(line, clock, entropy)
         self.copy = GroupCopy(keys, tables)
+        self.scopes = Scopes(self.copy, tables)
         self.own = OwnEntries(self.copy, keys.device_secret, link_fingerprint, entropy)
         self.seeds = tables.seeds()
         """Of the own account, by generation."""
+        self.history = bytes(8)
+        """Of the server's data: another one once it was put back to an older state."""
         self.person: Person | None = None
         """While there is a link on which this device is signed in."""
-        self.log = 0
+
+    @property
+    def log(self) -> int:
         """Of the chain; 0: not known on this link."""
+        return self.copy.log
+
+    @log.setter
+    def log(self, log: int) -> None:
+        self.copy.log = log
 
     def now_ms(self) -> int:
         """By the server's clock, which entries have to keep to."""

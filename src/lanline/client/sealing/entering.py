@@ -94,7 +94,7 @@ class Entering:
                     info = box_info(scope, epoch.commitment, RecipientKind.INVITE, invite.id, 0)
                     secret = invite.seal.open(box.data, info)
                     if secret is not None and self._context.copy.believe(epoch, secret):
-                        yield from self._secrets.give([self._context.me], [epoch])
+                        yield from self._secrets.give(self._context.copy, [self._context.me], [epoch])
                         return
 
     def ask(self, person: Person) -> Steps[None]:

@@ -1,4 +1,4 @@
-"""Owns this device's copy of the chain and of the group's epochs, judged as everybody does. Not the way to the server.
+"""Owns this device's copy of the chain, with the group's epochs, judged as everybody does. Not the way to the server.
 
 Nothing of it is asked of the server's word: an entry that does not hold counts for nothing, is told, and stops what is
 sealed until the person has seen it.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
-from lanline.crypto.groups.epochs import commitment_of, open_back
 from lanline.crypto.groups.keys import SigningKey
 from lanline.errors import ProtocolViolation
-from lanline.proto.chain.epochs import Epoch, is_fresh, judge_epoch
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import Scope, group_scope
@@ -25,25 +24,23 @@ from lanline.wire.sealing.said import EPOCH_SUITE
 PARTED = "The server was put back to an older state of the group, or shows another one. Nothing is sealed on it."
 
 
-class GroupCopy:
+class GroupCopy(EpochCopy):
     def __init__(self, keys: Keystore, tables: GroupTables) -> None:
+        super().__init__(tables, tables.secrets())
         self._keys = keys
-        self._tables = tables
         signer = SigningKey.of_device(keys.device_secret)
         self.signer = signer
         self.device_id = ids.device_id_of(signer.public_bytes)
         self.chain = Chain()
         self.sequence = 0
         """How far the log of the chain is here."""
-        self.epochs: dict[bytes, tuple[Epoch, int]] = {}
-        """The group's, with the places of their statements."""
-        self.secrets = tables.secrets()
         self.is_parted = False
         """The server has shown a head that is not on this chain, or an older one."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
+        checked = tables.checked_to()
         for sequence, suite, content in tables.items():
-            self._take(sequence, suite, content)
+            self._take(sequence, suite, content, is_checked=sequence <= checked)
 
     # What comes.
 
@@ -54,19 +51,17 @@ class GroupCopy:
             return
         if new[0].sequence != self.sequence + 1:
             raise ProtocolViolation("it left a gap in the chain of the group")
-        self._tables.add_items(new)
+        self._tables.add_items(new, checked_to=self.sequence if self.broken is None else 0)
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
 
-    def _take(self, sequence: int, suite: str, content: bytes) -> None:
+    def _take(self, sequence: int, suite: str, content: bytes, *, is_checked: bool = False) -> None:
         self.sequence = sequence
         if suite == EPOCH_SUITE:
-            epoch = judge_epoch(self.chain, self.chain.group_id, self.chain.is_member, self.epochs, content)
-            if isinstance(epoch, Epoch):
-                self.epochs[epoch.epoch_id] = epoch, sequence
+            self.add_statement(self.chain, sequence, content)
             return
-        self.chain, reason = follow(self.chain, suite, content)
+        self.chain, reason = follow(self.chain, suite, content, is_checked=is_checked)
         if reason is not None and self.broken is None:
             self.broken = self.chain.height, reason
 
@@ -114,65 +109,6 @@ class GroupCopy:
         """It has seen more of the chain before than is here now."""
         return self.chain.height < self._keys.height
 
-    # Epochs of the group.
-
     @property
     def scope(self) -> Scope:
         return group_scope(self.chain)
-
-    def newest(self) -> list[tuple[Epoch, int]]:
-        """The greatest height first, then the later place."""
-        return sorted(self.epochs.values(), key=lambda each: (each[0].height, each[1]), reverse=True)
-
-    def sealing_epoch(self) -> Epoch | None:
-        """Under which words are sealed now: the newest that is fresh and whose secret is here."""
-        for epoch, _ in self.newest():
-            if not is_fresh(epoch.height, self.chain.last_loss):
-                return None
-            if (epoch.scope, epoch.epoch_id) in self.secrets:
-                return epoch
-        return None
-
-    def secret(self, epoch_id: bytes) -> bytes | None:
-        return self.secrets.get((self.chain.group_id, epoch_id))
-
-    def opens(self, epoch_id: bytes) -> bool:
-        """Whether another epoch that is open here has the secret of this one, and truly."""
-        scope = self.chain.group_id
-        for epoch, _ in self.epochs.values():
-            secret = self.secret(epoch.epoch_id)
-            for back in epoch.back if secret is not None else ():
-                if back.epoch_id == epoch_id and open_back(secret or b"", scope, epoch_id, back.sealed) == self.secret(
-                    epoch_id
-                ):
-                    return True
-        return False
-
-    def lacking(self) -> list[Epoch]:
-        """Those whose secrets are not here, the newest first."""
-        return [epoch for epoch, _ in self.newest() if (epoch.scope, epoch.epoch_id) not in self.secrets]
-
-    def believe(self, epoch: Epoch, secret: bytes) -> bool:
-        """If it is the one that the statement promises: then also what that opens of the past."""
-        if commitment_of(secret, epoch.scope, epoch.height, epoch.head) != epoch.commitment:
-            return False
-        found = {(epoch.scope, epoch.epoch_id): secret}
-        queue = [(epoch, secret)]
-        while queue:
-            opened, its_secret = queue.pop()
-            for back in opened.back:
-                known = self.epochs.get(back.epoch_id)
-                key = (opened.scope, back.epoch_id)
-                if known is None or key in found or key in self.secrets:
-                    continue
-                earlier = open_back(its_secret, opened.scope, back.epoch_id, back.sealed)
-                if earlier is not None and _fits(known[0], earlier):
-                    found[key] = earlier
-                    queue.append((known[0], earlier))
-        self._tables.put_secrets(found)
-        self.secrets |= found
-        return True
-
-
-def _fits(epoch: Epoch, secret: bytes) -> bool:
-    return commitment_of(secret, epoch.scope, epoch.height, epoch.head) == epoch.commitment

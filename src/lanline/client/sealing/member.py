@@ -12,7 +12,9 @@ from enum import Enum
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.entering import Entering
+from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupcopy import PARTED
+from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
@@ -44,13 +46,20 @@ class GroupMember:
         self.secrets = Secrets(context)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
+        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
         self._target = 0
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
         self._flow: Ticket[None] | None = None
         self._running: Ticket[None] | None = None
-        self._wants_epoch = self._has_asked = False
+        self._has_asked = False
+        self._speaking: dict[bytes, EpochCopy] = {}
+        """By scope, where somebody wants to speak and there is nothing to seal under."""
+        self._reading: dict[bytes, EpochCopy] = {}
+        """By scope, where something was said on this link that could not be opened."""
+        self._begun_by_others: dict[bytes, float] = {}
+        """By scope, until when somebody else is at it."""
         self.refusal = ""
         """Why this device is not in the group; a sentence."""
 
@@ -67,6 +76,10 @@ class GroupMember:
         self._context.log = self._target = 0
         self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
+        self._context.scopes.end_link()
+        self._speaking.clear()
+        self._reading.clear()
+        self._begun_by_others.clear()
         if self._flow is not None:
             self._flow.cancel()
             self._flow = None
@@ -130,7 +143,6 @@ class GroupMember:
 
     def on_entries(self, message: Entries) -> None:
         self.copy.add(message.entries)
-        self.secrets.note_statements()
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
@@ -162,10 +174,21 @@ class GroupMember:
         self.changes.requests[message.waiting.account] = message.waiting
         self._on_change()
 
-    def want_epoch(self) -> None:
-        """Somebody wants to speak."""
-        self._wants_epoch = True
+    def want_epoch(self, copy: EpochCopy | None = None) -> None:
+        """Somebody wants to speak there; in an open room where nothing is named."""
+        copy = copy or self.copy
+        self._speaking[copy.scope.id] = copy
         self._go_on()
+
+    def want_secrets(self, copy: EpochCopy) -> None:
+        """Something was said there that cannot be opened."""
+        if copy.scope.id not in self._reading:
+            self._reading[copy.scope.id] = copy
+        self.go_on_soon()
+
+    def go_on_soon(self) -> None:
+        """Not while what has come is being taken in."""
+        self._context.clock.call_later(0.0, self._go_on)
 
     def _changed(self) -> None:
         self._context.server.note()
@@ -231,14 +254,23 @@ class GroupMember:
             return self.secrets.fetch_seed()
         if self.entering.wants_recovery:
             return self.entering.make_recovery()
-        lacking = self.secrets.lacking()
-        if lacking:
-            return self.secrets.fetch(lacking[:_EPOCHS_AT_ONCE])
-        if self._wants_epoch and self.copy.sealing_epoch() is None:
-            return self.secrets.begin_epoch()
+        for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
+            if lacking := self.secrets.lacking(copy):
+                return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
+        for scope_id, copy in list(self._speaking.items()):
+            if not copy.may_begin or copy.sealing_epoch() is not None:
+                del self._speaking[scope_id]
+            elif self._begun_by_others.get(scope_id, 0.0) <= self._context.clock.now():
+                return self._begin_epoch(copy)
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
         return None
+
+    def _begin_epoch(self, copy: EpochCopy) -> Steps[None]:
+        wait_s = yield from self.secrets.begin_epoch(copy)
+        if wait_s:
+            self._begun_by_others[copy.scope.id] = self._context.clock.now() + wait_s
+            self._context.clock.call_later(wait_s, self._go_on)
 
     def _ask_group(self) -> Steps[None]:
         self.on_group((yield from self._context.server.ask(wire.AskGroup(0), wire.GroupIs)))
@@ -246,9 +278,9 @@ class GroupMember:
     def _found(self, person: Person) -> Steps[None]:
         taken = yield from self.entering.found(person)
         self._is_groupless = False
-        self._wants_epoch = True
         self._follow(taken.log, taken.sequence)
         yield from self._context.server.wait_until(lambda: self.copy.sequence >= taken.sequence)
+        self.want_epoch()
 
     def _ask(self, person: Person) -> Steps[None]:
         self._has_asked = True

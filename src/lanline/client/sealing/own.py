@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, seal_back, seed_commitment_of
@@ -99,6 +100,10 @@ class OwnEntries:
         kind = entries.DeviceKind.RECOVERY
         return self._signed(entries.AddDevice(*self._place(time_ms), record, kind, proof))
 
+    def entry(self, kind: type[entries.Body], time_ms: int, *fields: object) -> bytes:
+        """One of a private room, on the head of the chain."""
+        return self._signed(kind(*self._place(time_ms), *fields))
+
     def _place(self, time_ms: int) -> tuple[bytes, int, bytes, int]:
         chain = self._copy.chain
         return chain.group_id, chain.height + 1, chain.head, time_ms
@@ -112,27 +117,27 @@ class OwnEntries:
 
     # Epochs.
 
-    def epoch(self, secret: bytes) -> tuple[bytes, bytes]:
-        """The statement that begins one for the group at the head of the chain, and its commitment."""
+    def epoch(self, of: EpochCopy, secret: bytes) -> tuple[bytes, bytes]:
+        """The statement that begins one of this scope at the head of the chain, and its commitment."""
         chain = self._copy.chain
-        scope = chain.group_id
+        scope = of.scope.id
         commitment = commitment_of(secret, scope, chain.height, chain.head)
-        body = EpochBody(scope, commitment, chain.height, chain.head, self._back(secret, chain))
+        body = EpochBody(scope, commitment, chain.height, chain.head, _back(of, secret, chain))
         data = encode_strictly(body)
         signature = self._signer.sign(ids.EPOCH + data)
         return encode_strictly(SignedEpoch(data, self._copy.device_id, signature)), commitment
 
-    def _back(self, secret: bytes, chain: Chain) -> tuple[LinkedBack, ...]:
-        """The newest epochs that are open here and that none of the others opens."""
-        copy, scope = self._copy, chain.group_id
-        opened = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) and epoch.height <= chain.height]
-        ends = [epoch for epoch in opened if not copy.opens(epoch.epoch_id)]
-        linked = []
-        for epoch in ends[:MAX_LINKED_BACK]:
-            earlier = copy.secret(epoch.epoch_id)
-            assert earlier is not None
-            linked.append(LinkedBack(epoch.epoch_id, seal_back(secret, scope, epoch.epoch_id, earlier)))
-        return tuple(linked)
+
+def _back(copy: EpochCopy, secret: bytes, chain: Chain) -> tuple[LinkedBack, ...]:
+    """The newest epochs that are open here and that none of the others opens."""
+    opened = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) and epoch.height <= chain.height]
+    ends = [epoch for epoch in opened if not copy.opens(epoch.epoch_id)]
+    linked = []
+    for epoch in ends[:MAX_LINKED_BACK]:
+        earlier = copy.secret(epoch.epoch_id)
+        assert earlier is not None
+        linked.append(LinkedBack(epoch.epoch_id, seal_back(secret, epoch.scope, epoch.epoch_id, earlier)))
+    return tuple(linked)
 
 
 def seed_box_place(seed_key: SealingKey, maker: bytes) -> tuple[bytes, bytes]:

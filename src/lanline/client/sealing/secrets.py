@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
-from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, account_recipient
+from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -19,26 +20,15 @@ _BOXES_AT_ONCE = 400
 class Secrets:
     def __init__(self, context: GroupContext) -> None:
         self._context = context
-        self.begun: dict[bytes, bytes] = {}
-        """Of epochs that this device begins, until their statements stand."""
         self.asked_for: set[bytes] = set()
         """Epochs of which a box was asked for on this link."""
 
     def end_link(self) -> None:
-        self.begun.clear()
         self.asked_for.clear()
 
-    def note_statements(self) -> None:
-        """Some have come: perhaps of epochs that this device has begun."""
-        copy = self._context.copy
-        for epoch_id, secret in list(self.begun.items()):
-            if epoch_id in copy.epochs:
-                copy.believe(copy.epochs[epoch_id][0], secret)
-                del self.begun[epoch_id]
-
-    def lacking(self) -> list[Epoch]:
+    def lacking(self, copy: EpochCopy) -> list[Epoch]:
         """Whose secrets are not here, and were not asked for."""
-        return [each for each in self._context.copy.lacking() if each.epoch_id not in self.asked_for]
+        return [each for each in copy.lacking() if each.epoch_id not in self.asked_for]
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
@@ -67,57 +57,66 @@ class Secrets:
             opened = None if prior is None else open_prior(opened, account_id, number, prior)
             number -= 1
 
-    def fetch(self, epochs: Sequence[Epoch]) -> Steps[None]:
+    def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
         named = tuple(each.epoch_id for each in epochs)
         self.asked_for.update(named)
-        scope = self._context.copy.chain.group_id
-        found = yield from self._context.server.ask(wire.GetBoxes(0, scope, named), wire.Boxes)
+        scope_id = copy.scope.id
+        found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
         for epoch in epochs:
-            if self._context.copy.secret(epoch.epoch_id) is None:
-                self._open_box(epoch, [box for box in found.boxes if box.epoch_id == epoch.epoch_id])
-        lacking = tuple(each.epoch_id for each in epochs if self._context.copy.secret(each.epoch_id) is None)
+            if copy.secret(epoch.epoch_id) is None:
+                self._open_box(copy, epoch, [box for box in found.boxes if box.epoch_id == epoch.epoch_id])
+        lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
         if lacking:
-            yield from self._context.server.ask(wire.WantBoxes(0, self._context.log, scope, lacking), Done)
+            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, scope_id, lacking), Done)
 
-    def _open_box(self, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
+    def _open_box(self, copy: EpochCopy, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
         for box in boxes:
             seed = self._context.seeds.get(box.generation)
             if box.kind != RecipientKind.ACCOUNT or seed is None:
                 continue
             info = box_info(epoch.scope, epoch.commitment, box.kind, self._context.copy.account_id, box.generation)
             secret = SealingKey.of_generation(seed).open(box.data, info)
-            if secret is not None and self._context.copy.believe(epoch, secret):
+            if secret is not None and copy.believe(epoch, secret):
                 return True
         return False
 
-    def begin_epoch(self) -> Steps[None]:
-        yield from self._context.server.on_head(self._begin_once)
+    def begin_epoch(self, copy: EpochCopy) -> Steps[float]:
+        """How long to wait, where somebody else is at it."""
+        try:
+            yield from self._context.server.ask(wire.ClaimEpoch(0, copy.log), Done)
+        except RequestRefused as refused:
+            if refused.code is RefusalCode.STALE_KEYS and refused.retry_after_s:
+                return refused.retry_after_s
+            raise
+        yield from self._context.server.on_head(lambda: self._begin_once(copy))
+        return 0.0
 
-    def _begin_once(self) -> Steps[None]:
-        """A secret whose statement was refused is thrown away: its boxes are in the server's hands for ever."""
-        if self._context.copy.sealing_epoch() is not None:
+    def _begin_once(self, copy: EpochCopy) -> Steps[None]:
+        """A secret whose statement was refused is thrown away: its boxes are in the server's hands for ever. Where no
+        answer comes it is forgotten; if it stands, one's own box has it.
+        """
+        context, scope = self._context, copy.scope
+        readers = [each for each in scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        if not copy.may_begin or copy.sealing_epoch() is not None:
             return
-        context = self._context
-        readers = [each for each in context.copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
         keys = yield from self._keys_of(readers)
-        secret = self._context.entropy(32)
-        statement, commitment = self._context.own.epoch(secret)
-        epoch_id, scope = epoch_id_of(commitment), self._context.copy.chain.group_id
-        boxes = [box for each in readers if (box := _sealed(each, keys, scope, commitment, secret)) is not None]
-        yield from self._put_boxes(epoch_id, boxes)
-        self.begun[epoch_id] = secret
+        secret = context.entropy(32)
+        statement, commitment = context.own.epoch(copy, secret)
+        epoch_id = epoch_id_of(commitment)
+        boxes = [box for each in readers if (box := _sealed(each, keys, scope.id, commitment, secret)) is not None]
+        yield from self._put_boxes(copy, epoch_id, boxes)
         answer = yield from context.server.ask(
-            wire.BeginEpoch(0, context.log, statement), wire.EpochBegun, wire.ReadersLacking
+            wire.BeginEpoch(0, copy.log, statement), wire.EpochBegun, wire.ReadersLacking
         )
-        if isinstance(answer, wire.ReadersLacking):
-            del self.begun[epoch_id]
+        if not isinstance(answer, wire.EpochBegun):
             raise RequestRefused(RefusalCode.STALE_CHAIN, "Somebody has come meanwhile.")
-        yield from self._context.server.wait_until(lambda: epoch_id in self._context.copy.epochs)
+        copy.add_statement(context.copy.chain, answer.sequence, statement)
+        copy.believe(copy.epochs[epoch_id][0], secret)
 
-    def _put_boxes(self, epoch_id: bytes, boxes: Sequence[wire.NewBox]) -> Steps[None]:
+    def _put_boxes(self, copy: EpochCopy, epoch_id: bytes, boxes: Sequence[wire.NewBox]) -> Steps[None]:
         for start in range(0, len(boxes), _BOXES_AT_ONCE):
             piece = tuple(boxes[start : start + _BOXES_AT_ONCE])
-            message = wire.PutBoxes(0, self._context.log, self._context.copy.chain.group_id, epoch_id, piece)
+            message = wire.PutBoxes(0, copy.log, copy.scope.id, epoch_id, piece)
             yield from self._context.server.ask(message, Done)
 
     def _keys_of(self, readers: Sequence[Recipient]) -> Steps[dict[bytes, bytes]]:
@@ -132,25 +131,25 @@ class Secrets:
             keys |= new
         return keys
 
-    def give(self, recipients: Sequence[Recipient], epochs: Sequence[Epoch]) -> Steps[None]:
+    def give(self, copy: EpochCopy, recipients: Sequence[Recipient], epochs: Sequence[Epoch]) -> Steps[None]:
         """Boxes of epochs that stand, for readers by the chain as it is here."""
         keys = yield from self._keys_of(recipients)
         for epoch in epochs:
-            secret = self._context.copy.secret(epoch.epoch_id)
+            secret = copy.secret(epoch.epoch_id)
             if secret is None:
                 continue
             made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret) for each in recipients]
-            yield from self._put_boxes(epoch.epoch_id, [box for box in made if box is not None])
+            yield from self._put_boxes(copy, epoch.epoch_id, [box for box in made if box is not None])
 
     def help(self, message: wire.BoxWanted) -> Steps[None]:
         """Somebody lacks a box: who reads by the chain as it is here, and never for who has once ended, gets one."""
-        copy, wanted = self._context.copy, message.recipient
-        if message.scope == copy.chain.group_id and copy.chain.is_member(wanted) and not self._has_ended(wanted):
-            known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
-            yield from self.give([account_recipient(copy.chain, wanted)], known)
-
-    def _has_ended(self, recipient: bytes) -> bool:
-        return recipient in self._context.keys.ended
+        context, copy, wanted = self._context, self._context.scopes.by_id(message.scope), message.recipient
+        if copy is None or not copy.may_begin or copy.log != message.log or wanted in context.keys.ended:
+            return
+        readers = [each for each in copy.scope.readers(context.now_ms()) if each.id == wanted]
+        known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
+        if readers:
+            yield from self.give(copy, readers, known)
 
 
 def _sealed(

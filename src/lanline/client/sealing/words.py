@@ -1,4 +1,4 @@
-"""Owns how this device seals what it says in open rooms, and opens what others have said there. Not its tables.
+"""Owns how this device seals what it says in a conversation, and opens what others have said there. Not its tables.
 
 What is opened is believed only where everybody would: docs/protocol/sealing.md, 5. The author is who has signed, by the
 chain; where the server says otherwise, nothing is believed.
@@ -11,27 +11,21 @@ from enum import Enum
 from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
-from lanline.crypto.groups import ids
+from lanline.client.sealing.logchain import NOTHING, Seen
+from lanline.client.sealing.scopes import Place, Sealing
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, open_words, seal_words, vouched
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.state import Chain
 from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _RUN_BYTES = 16
-_NO_HISTORY = bytes(8)
 _MAX_KEYS = 1000
-
-
-class Room(NamedTuple):
-    """An open room: its number is the server's, its name what everybody calls it."""
-
-    log: int
-    name: str
-    """Without the `#`."""
+_MAX_PLACES = 100_000
 
 
 class Said(NamedTuple):
@@ -58,7 +52,7 @@ class Body(NamedTuple):
     body: bytes
     device_id: bytes
     run: bytes
-    n: int
+    words: Words
 
 
 Outcome = Body | Lacks | Reason
@@ -67,12 +61,13 @@ Outcome = Body | Lacks | Reason
 class _Run:
     """Of this program in one log: in memory only, so that a copied or restored home repeats nothing."""
 
-    __slots__ = ("id", "n", "prev")
+    __slots__ = ("id", "n", "prev", "room_id")
 
-    def __init__(self, run: bytes) -> None:
+    def __init__(self, run: bytes, room_id: bytes, prev: bytes) -> None:
         self.id = run
+        self.room_id = room_id
         self.n = 0
-        self.prev = ZEROS
+        self.prev = prev
 
 
 class GroupWords:
@@ -80,29 +75,41 @@ class GroupWords:
         self._context = context
         self._copy = context.copy
         self._runs: dict[int, _Run] = {}
+        self._own: dict[bytes, tuple[int, bytes]] = {}
+        """By room, the place and digest of the newest of this device that is known to be in the log."""
+        self._places: dict[tuple[bytes, bytes, bytes, int], int] = {}
+        """Where words stand, by room, device, run and number."""
+        self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
+        """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
+
+    @property
+    def chain(self) -> Chain:
+        return self._copy.chain
 
     # Sealing.
 
-    def seal(self, room: Room, entry_id: bytes, body: bytes) -> bytes | None:
+    def seal(self, place: Place, entry_id: bytes, body: bytes, seen: Seen = NOTHING) -> bytes | None:
         """None: there is no epoch to seal under just now."""
-        copy, epoch = self._copy, self._copy.sealing_epoch()
-        if epoch is None or not copy.is_member or copy.is_behind or copy.problem:
+        copy, sealing = self._copy, self._context.scopes.sealing(place)
+        if sealing is None or not copy.is_member or copy.is_behind or copy.problem or not sealing.copy.may_begin:
             return None
-        run = self._runs.get(room.log)
-        if run is None:
-            run = self._runs[room.log] = _Run(self._context.entropy(_RUN_BYTES))
+        epoch, room_id = sealing.copy.sealing_epoch(), sealing.room_id
+        if epoch is None:
+            return None
+        run = self._runs.get(place.log)
+        if run is None or run.room_id != room_id:
+            _, prev = self._own.get(room_id, (0, ZEROS))
+            run = self._runs[place.log] = _Run(self._context.entropy(_RUN_BYTES), room_id, prev)
         header = Header(epoch.epoch_id, copy.device_id, run.id, b"")
-        room_id = ids.open_room_id_of(copy.chain.group_id, room.name)
         words = Words(
             run.n,
             run.prev,
             self._context.now_ms(),
             copy.chain.height,
             copy.chain.head,
-            _NO_HISTORY,
-            0,
-            ZEROS,
+            self._context.history,
+            *seen,
             (),
             body,
         )
@@ -117,58 +124,113 @@ class GroupWords:
         """The last that was sealed does not come into the log: what follows names nothing of it."""
         self._runs.pop(log, None)
 
+    def forget_places(self) -> None:
+        """The server's data are others now, or a copy was cut: what stands where is found anew, and new runs begin."""
+        self._runs.clear()
+        self._own.clear()
+        self._places.clear()
+        self._ends.clear()
+
     def _run_keys(self, epoch: Epoch, room_id: bytes, header: Header) -> RunKeys:
         key = (epoch.epoch_id, room_id, header.device_id, header.run)
         if key not in self._keys:
             if len(self._keys) >= _MAX_KEYS:
                 self._keys.clear()
-            secret = self._copy.secret(epoch.epoch_id)
-            assert secret is not None
+            secret = self._copy.secrets[epoch.scope, epoch.epoch_id]
             self._keys[key] = RunKeys(room_key_of(secret, room_id), header.device_id, header.run)
         return self._keys[key]
 
     # Opening.
 
-    def open(self, room: Room, said: Sequence[Said]) -> list[Outcome]:
+    def open(self, place: Place, said: Sequence[Said]) -> list[Outcome]:
         """In the order of their places."""
-        room_id = ids.open_room_id_of(self._copy.chain.group_id, room.name)
-        opened = [self._opened(room_id, each) for each in said]
+        sealings = self._context.scopes.sealings(place)
+        opened = [self._opened(sealings, each) for each in said]
         true = [each for each in opened if isinstance(each, Opened)]
         stand = iter(vouched(self._sign_key, true))
         return [
-            self._judged(each, opening, is_vouched=next(stand)) if isinstance(opening, Opened) else opening
+            self._judged(sealings, each, opening, is_vouched=next(stand)) if isinstance(opening, Opened) else opening
             for each, opening in zip(said, opened, strict=True)
         ]
+
+    def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
+        """What stands inside the seal, with its signature: for who has to show it to somebody else."""
+        sealings = self._context.scopes.sealings(place)
+        opened = self._opened(sealings, said)
+        if not isinstance(opened, Opened):
+            return None
+        sealing = _under(sealings, opened.header.epoch_id)
+        assert sealing is not None
+        account = self._copy.chain.devices[opened.header.device_id].account
+        return opened, Where(sealing.room_id, account, said.entry_id)
 
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
 
-    def _opened(self, room_id: bytes, said: Said) -> Opened | Lacks | Reason:
+    def _opened(self, sealings: Sequence[Sealing], said: Said) -> Opened | Lacks | Reason:
         copy = self._copy
         try:
             header, _ = split_said(said.content)
         except MalformedPacket:
             return Reason.FORM
-        known, device = copy.epochs.get(header.epoch_id), copy.chain.devices.get(header.device_id)
-        if known is None or device is None:
+        sealing, device = _under(sealings, header.epoch_id), copy.chain.devices.get(header.device_id)
+        if sealing is None or device is None:
             return Lacks.EPOCH
-        epoch, _ = known
-        if copy.secret(epoch.epoch_id) is None:
+        epoch, _ = sealing.copy.epochs[header.epoch_id]
+        if sealing.copy.secret(epoch.epoch_id) is None:
             return Lacks.KEY
         if copy.chain.accounts[device.account].name != said.author.encode():
             return Reason.DEVICE
         try:
-            keys = self._run_keys(epoch, room_id, header)
-            return open_words(keys, Where(room_id, device.account, said.entry_id), said.content)
+            keys = self._run_keys(epoch, sealing.room_id, header)
+            return open_words(keys, Where(sealing.room_id, device.account, said.entry_id), said.content)
         except MalformedPacket:
             return Reason.FORM
 
-    def _judged(self, said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
+    def _judged(self, sealings: Sequence[Sealing], said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
         copy, header, words = self._copy, opened.header, opened.words
         if not is_vouched:
             return Reason.SIGNATURE
         author = copy.chain.devices[header.device_id].account, header.device_id
-        reason = judge_words(copy.chain, copy.scope, copy.epochs[header.epoch_id], author, words, said.place)
-        if reason is Reason.NOT_YET_THERE:
+        sealing = _under(sealings, header.epoch_id)
+        assert sealing is not None
+        if sealing.until is not None and said.place >= sealing.until:
+            return Reason.SCOPE
+        epoch = sealing.copy.epochs[header.epoch_id]
+        reason = judge_words(copy.chain, sealing.copy.scope, epoch, author, words, said.place)
+        if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
             return Lacks.CHAIN
-        return reason or Body(words.body, header.device_id, header.run, words.n)
+        if reason is not None or self._is_repeat(sealing, said, opened):
+            return reason or Reason.KNOWN_ID
+        if self._is_turned_around(sealing, said, opened):
+            return Reason.TURNED_AROUND
+        if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
+            self._own[sealing.room_id] = said.place, opened.digest
+        return Body(words.body, header.device_id, header.run, words)
+
+    def _is_repeat(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
+        """Of two with the same number in a run the one at the lower place stands."""
+        if len(self._places) >= _MAX_PLACES:
+            self._places.clear()
+            self._ends.clear()
+        key = (*_run_of(sealing, opened), opened.words.n)
+        stands = self._places.get(key, said.place)
+        self._places[key] = min(stands, said.place)
+        return stands < said.place
+
+    def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
+        """In a run places rise with the numbers."""
+        this = said.place, opened.words.n
+        first, last = self._ends.get(_run_of(sealing, opened), (this, this))
+        if (said.place > last[0] and opened.words.n < last[1]) or (said.place < first[0] and opened.words.n > first[1]):
+            return True
+        self._ends[_run_of(sealing, opened)] = min(first, this), max(last, this)
+        return False
+
+
+def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
+    return next((each for each in sealings if epoch_id in each.copy.epochs), None)
+
+
+def _run_of(sealing: Sealing, opened: Opened) -> tuple[bytes, bytes, bytes]:
+    return sealing.room_id, opened.header.device_id, opened.header.run

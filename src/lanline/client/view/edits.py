@@ -18,7 +18,7 @@ Meant = tuple[int, bytes]
 
 def with_edits(messages: Iterable[Message], later: Iterable[Message] = ()) -> list[Message]:
     """As they are to be shown, after the edits and deletions among them and in what was said `later`."""
-    shown = list(messages)
+    shown = [each for each in messages if each.is_said]
     known = [*shown, *later]
     gone, texts = taken_back(known), _new_texts(known)
     return [_with_edits(message, gone, texts) for message in shown]

@@ -6,7 +6,7 @@ import msgspec
 
 from lanline.client.view.values import Conversation, Message, MessageState, Person
 from lanline.errors import RefusalCode
-from lanline.model.rooms import Role
+from lanline.model.rooms import Role, Standing
 
 
 class SignedIn(msgspec.Struct, frozen=True, tag=True):
@@ -150,14 +150,16 @@ class CaughtUp(msgspec.Struct, frozen=True, tag=True):
 
 
 class MemberChanged(msgspec.Struct, frozen=True, tag=True):
-    """In a room. Without a role the account has left."""
+    """In a room. Without a role the account stands in no relation to it any more."""
 
     log: int
     account: int
     name: str
     role: Role | None
     is_muted: bool
-    is_banned: bool
+    standing: Standing | None
+    was: Standing | None
+    """How it stood to the room before."""
     by: int
     by_name: str
 
@@ -190,6 +192,12 @@ class ServerRestored(msgspec.Struct, frozen=True, tag=True):
     count: int
 
 
+class Warned(msgspec.Struct, frozen=True, tag=True):
+    """Something that the server shows cannot be as it shows it; a sentence for the person."""
+
+    text: str
+
+
 class ServerSaid(msgspec.Struct, frozen=True, tag=True):
     text: str
 
@@ -215,6 +223,7 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | Warned
     | CopyParted
     | ServerRestored
     | HistoryFailed

@@ -12,17 +12,19 @@ from lanline.client.view.events import (
     ConversationChanged,
     ConversationClosed,
     ConversationOpened,
+    HistoryFailed,
     InvitedToRoom,
     MemberChanged,
     PeopleChanged,
     ServerRestored,
     ServerSaid,
     SignedIn,
+    Warned,
 )
 from lanline.client.view.places import LOBBY
 from lanline.client.view.values import Conversation, NodeState
 from lanline.client.view.view import Change, Snapshot, View
-from lanline.model.rooms import Role
+from lanline.model.rooms import Access, Role, Standing
 
 _MAX_NAMED = 8
 _STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
@@ -35,12 +37,15 @@ class Notices:
         self._view = view
         self._was_signed_in = False
         self._told_away = False
+        self._disk_problem = ""
         self._known = {each.log: each for each in view.conversations}
 
     def of(self, event: Change) -> list[str]:
         match event:
             case Snapshot() | SignedIn() | ConnectionLost() | CallFailed():
                 return self._of_link(event)
+            case HistoryFailed(text):
+                return self._of_disk(text)
             case PeopleChanged(_, came, went):
                 return [
                     *_together([person.name for person in came if person.account != self._view.account], "here"),
@@ -48,7 +53,7 @@ class Notices:
                 ]
             case ServerSaid(text):
                 return [f"The server says: {text}"]
-            case ServerRestored(text):
+            case ServerRestored(text) | Warned(text):
                 return [text]
             case _:
                 return self._of_rooms(event)
@@ -64,6 +69,12 @@ class Notices:
                 return self._away(reason)
             case _:
                 return []
+
+    def _of_disk(self, text: str) -> list[str]:
+        if text == self._disk_problem:
+            return []
+        self._disk_problem, self._told_away = text, True
+        return [f"{text} Until then nothing that you type is taken, and what others say waits at the server."]
 
     def _of_rooms(self, event: Change) -> list[str]:
         match event:
@@ -95,7 +106,7 @@ class Notices:
 
     def _signed_in(self, name: str, server: str) -> list[str]:
         again, was_away = self._was_signed_in, self._told_away
-        self._was_signed_in, self._told_away = True, False
+        self._was_signed_in, self._told_away, self._disk_problem = True, False, ""
         if again:
             return ["Connected again."] if was_away else []  # moved to the other link, and nothing was lost
         return [f"Connected to {server or 'the server'} as {name}."]
@@ -111,20 +122,44 @@ class Notices:
         """Of others; one's own standing comes as a changed conversation."""
         conversation = self._view.conversation(event.log)
         where = conversation.title if conversation is not None else "a room"
-        name, by = event.name, event.by_name
-        is_own_doing = event.by in {event.account, 0}
-        if event.is_banned:
-            return [f"{by} has banned {name} from {where}."]
-        if event.role is None:
-            return [f"{name} has left {where}." if is_own_doing else f"{by} has sent {name} out of {where}."]
-        if is_own_doing:
-            # Into the lobby everybody comes who is new; that they are here is told anyhow.
-            return [f"{name} has joined {where}."] if where != LOBBY else []
         if event.by == self._view.account:
             return []  # the command has answered that
-        if event.is_muted:
-            return [f"{by} has muted {name} in {where}."]
-        return [f"{name} is {_STANDINGS[event.role]} of {where} now, and may speak (by {by})."]
+        return _step(event, where)
+
+
+def _step(event: MemberChanged, where: str) -> list[str]:
+    match event.was, event.standing:
+        case _, Standing.BANNED:
+            told = f"{event.by_name} has banned {event.name} from {where}."
+        case Standing.JOINED, Standing.JOINED:
+            told = _rights(event, where)
+        case _, Standing.JOINED:
+            # Into the lobby everybody comes who is new; that they are here is told anyhow.
+            told = f"{event.name} has joined {where}." if where != LOBBY else ""
+        case Standing.BANNED, _:
+            told = f"{event.by_name} lets {event.name} come back to {where}."
+        case Standing.INVITED, None:
+            told = f"{event.name} is not asked into {where} any more."
+        case Standing.JOINED | None, None:
+            told = _parting(event, where)
+        case Standing.JOINED, Standing.INVITED:  # one who was muted, and comes back so
+            told = _parting(event, where)
+        case _:
+            told = f"{event.by_name} asks {event.name} into {where}."
+    return [told] if told else []
+
+
+def _parting(event: MemberChanged, where: str) -> str:
+    if event.by in {event.account, 0}:
+        return f"{event.name} has left {where}."
+    return f"{event.by_name} has sent {event.name} out of {where}."
+
+
+def _rights(event: MemberChanged, where: str) -> str:
+    if event.is_muted:
+        return f"{event.by_name} has muted {event.name} in {where}."
+    standing = _STANDINGS[event.role or Role.MEMBER]
+    return f"{event.name} is {standing} of {where} now, and may speak (by {event.by_name})."
 
 
 def _missed(before: Conversation, now: Conversation) -> list[str]:
@@ -139,6 +174,8 @@ def _changes(before: Conversation, now: Conversation) -> list[str]:
         lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
     if now.is_muted is not before.is_muted:
         lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
+    if now.access is not before.access:
+        lines.append(f"{now.title} is {'open to all' if now.access is Access.OPEN else 'for the invited only'} now.")
     if now.topic != before.topic:
         lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
     return lines

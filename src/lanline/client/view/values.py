@@ -46,6 +46,10 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     text: str = "(a message this version cannot read)"
 
 
+class NoWords(msgspec.Struct, frozen=True, tag="keys"):
+    """An entry by which keys are agreed on: it has a place, and there is nothing to show of it."""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     log: int | None
     """None: to somebody with whom there is no conversation yet; `destination` names them."""
@@ -56,7 +60,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """Who said it; 0 for oneself before the first sign-in ever."""
     time_ms: int
     """The server's, once committed; before that when it was typed."""
-    content: Content | Unreadable
+    content: Content | Unreadable | NoWords
     state: MessageState
     destination: str = ""
     problem: str = ""
@@ -67,8 +71,16 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     def is_own(self) -> bool:
         return self.state is not MessageState.RECEIVED
 
+    @property
+    def is_said(self) -> bool:
+        return not isinstance(self.content, NoWords)
+
     def is_for(self, conversation: Conversation) -> bool:
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
+
+
+ENDED_MARK = " (deleted)"
+"""Behind the name of an account that was deleted: somebody else may have the name now. No name has parentheses."""
 
 
 class Person(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +91,10 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     seen_ms: int
     is_admin: bool = False
     is_banned: bool = False
+
+    @property
+    def is_ended(self) -> bool:
+        return self.name.endswith(ENDED_MARK)
 
 
 class Conversation(msgspec.Struct, frozen=True):

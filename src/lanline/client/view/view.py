@@ -98,8 +98,9 @@ class View:
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """By name."""
-        return tuple(sorted(self._people.values(), key=lambda each: (each.name.casefold(), each.account)))
+        """By name; without those whose account was deleted."""
+        there = (each for each in self._people.values() if not each.is_ended)
+        return tuple(sorted(there, key=lambda each: (each.name.casefold(), each.account)))
 
     def person(self, account: int) -> Person | None:
         return self._people.get(account)
@@ -156,7 +157,7 @@ class View:
         conversation = self._conversations.get(log)
         if conversation is None or through <= conversation.read:
             return
-        unread = sum(each.sequence > through and not each.is_own for each in self._recent.get(log, []))
+        unread = sum(each.sequence > through and not each.is_own and each.is_said for each in self._recent.get(log, []))
         self._conversations[log] = msgspec.structs.replace(conversation, read=through, unread=unread)
         self._send_read(log, through)
 
@@ -214,7 +215,7 @@ class View:
         del kept[:-MAX_KEPT]
         conversation, through = self._conversations.get(log), messages[-1].sequence
         if conversation is not None:
-            unread = sum(not each.is_own and each.sequence > conversation.read for each in messages)
+            unread = sum(not each.is_own and each.is_said and each.sequence > conversation.read for each in messages)
             self._conversations[log] = msgspec.structs.replace(
                 conversation,
                 delivered=through,
@@ -242,7 +243,7 @@ class View:
         match change:
             case events.SignedIn(account, name, _, is_admin, _, server_name):
                 self.account, self.name, self.is_admin, self.server_name = account, name, is_admin, server_name
-                self.state, self.catching_up, self.ended = NodeState.SIGNED_IN, None, None
+                self.state, self.catching_up, self.ended, self.problem = NodeState.SIGNED_IN, None, None, ""
             case events.Synchronized():
                 self.state = NodeState.SYNCHRONIZED
                 self.catching_up = {each.log for each in self._conversations.values() if each.is_open}

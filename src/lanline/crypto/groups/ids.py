@@ -29,6 +29,7 @@ INVITE = b"lanline invite 1\0"
 INVITE_ID = b"lanline invite id 1\0"
 INVITE_USE = b"lanline invite use 1\0"
 KEY_ENTRY = b"lanline key entry 1\0"
+LOG = b"lanline log 1\0"
 NEW_DEVICE = b"lanline new device 1\0"
 OPEN_ROOM = b"lanline open room 1\0"
 PAIR = b"lanline pair 1\0"
@@ -92,6 +93,21 @@ def pair_id_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
 def room_tag_of(room_id: bytes, height: int) -> bytes:
     """What a private room's entry is known by in the chain, to who knows the room."""
     return digest_of(ROOM_TAG, room_id, height.to_bytes(8, "big"))[:16]
+
+
+def log_start_of(room_id: bytes) -> bytes:
+    """The hash over a log of which nothing has come."""
+    return digest_of(LOG, room_id)
+
+
+def log_link_of(place: int, entry_id: bytes, time_ms: int, suite: str, content: bytes) -> bytes:
+    """What an entry adds to the hash over its log."""
+    inner = digest_of(suite.encode(), b"\0", content)
+    return b"".join((place.to_bytes(8, "big"), entry_id, time_ms.to_bytes(8, "big"), inner))
+
+
+def log_hash_of(before: bytes, link: bytes) -> bytes:
+    return digest_of(before, link)
 
 
 def chain_hash_of(before: bytes, tag: bytes, content_hash: bytes) -> bytes:

@@ -121,7 +121,8 @@ class PipedChat:
     async def _print(self, conversation: Conversation, messages: list[Message]) -> None:
         if missed := messages[0].sequence - self._printed[conversation.log] - 1:
             tell_aside(f"{missed:,} messages in {conversation.title} came before these, and are not on this device.")
-        lines = [self._line(conversation, each) for each in messages if each.entry_id not in self._face.said_here]
+        shown = [each for each in messages if each.is_said and each.entry_id not in self._face.said_here]
+        lines = [self._line(conversation, each) for each in shown]
         if text := "".join(lines):
             await self._output.write(text)
         self._printed[conversation.log] = messages[-1].sequence

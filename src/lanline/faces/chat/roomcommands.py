@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from lanline.client.node import protocol as do
 from lanline.client.node.face import Face
 from lanline.client.view.places import Places
-from lanline.client.view.values import Conversation
+from lanline.client.view.values import Conversation, MemberListing
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.faces.chat.commands import Kind
 from lanline.faces.chat.grammar import Order
@@ -35,14 +35,15 @@ class RoomCommands:
             "topic": self._topic,
             "names": self._names,
             "access": self._access,
-            "invite": self._on_member(do.Invite, "is asked into"),
+            "invite": self._invite,
             "kick": self._on_member(do.SendAway, "is sent out of"),
             "ban": self._on_member(lambda log, one: do.SetBanned(log, one, is_banned=True), "is banned from"),
             "unban": self._on_member(lambda log, one: do.SetBanned(log, one, is_banned=False), "may come back to"),
             "mute": self._on_member(lambda log, one: do.SetMuted(log, one, is_muted=True), "is muted in"),
             "unmute": self._on_member(lambda log, one: do.SetMuted(log, one, is_muted=False), "may speak in"),
-            "op": self._on_member(lambda log, one: do.SetRole(log, one, Role.MODERATOR), "is a moderator of"),
+            "op": self._op,
             "deop": self._on_member(lambda log, one: do.SetRole(log, one, Role.MEMBER), "is a member of"),
+            "owner": self._on_member(lambda log, one: do.SetRole(log, one, Role.OWNER), "is an owner of"),
         }
 
     def _here(self) -> Conversation:
@@ -102,9 +103,33 @@ class RoomCommands:
         self._screen.table([f"    In {conversation.title}:", *member_lines(listed.members, self._view)])
 
     async def _access(self, order: Order) -> None:
-        conversation, access = self._here(), order.get(Kind.ACCESS)
-        await self._face.ask(do.SetAccess(conversation.log, _ACCESS[access]))
-        self._screen.tell(f"{conversation.title} is {access} now.")
+        conversation, access = self._here(), _ACCESS[order.get(Kind.ACCESS)]
+        if conversation.access is access:
+            self._screen.tell(f"{conversation.title} is that already.")
+        else:
+            await self._face.ask(do.SetAccess(conversation.log, access))  # the event tells it, as it does to all
+
+    async def _invite(self, order: Order) -> None:
+        stands = await self._standing(order)
+        if stands is not None and not (stands.is_invited or stands.is_banned):
+            raise InvalidInput(f"{stands.name} is in {self._here().title} already.")
+        await self._on_member(do.Invite, "is asked into")(order)
+
+    async def _op(self, order: Order) -> None:
+        """Up only: an owner is more."""
+        stands = await self._standing(order)
+        if stands is not None and stands.role is Role.OWNER:
+            raise InvalidInput(f"{stands.name} is an owner of {self._here().title}, which is more. See /deop.")
+        made = self._on_member(lambda log, one: do.SetRole(log, one, Role.MODERATOR), "is a moderator of")
+        await made(order)
+
+    async def _standing(self, order: Order) -> MemberListing | None:
+        """None: in no relation to this room."""
+        person = self._view.person_named(self._places.person_named(order.get(Kind.NICK)))
+        listed = await self._face.ask(do.ListMembers(self._here().log))
+        assert person is not None
+        assert isinstance(listed, do.MembersListed)
+        return next((each for each in listed.members if each.account == person.account), None)
 
     def _on_member(self, made: OnMember, told: str) -> Callable[[Order], Awaitable[None]]:
         async def carry_out(order: Order) -> None:

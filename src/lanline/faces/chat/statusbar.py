@@ -25,6 +25,7 @@ class StatusBar:
         self._view = view
         self._places = places
         self._queued: list[str] = []
+        self._why_queued = ""
         self._refused: list[str] = []
         self._tabs: list[tuple[str, str]] = []
         self._own = ""
@@ -36,6 +37,7 @@ class StatusBar:
         self._own = self._own_mark()
         outbox = with_edits(self._view.outbox)
         self._queued = [words_of(each) for each in outbox if each.state is MessageState.QUEUED]
+        self._why_queued = self._view.problem if self._queued and self._view.is_connected else ""
         self._refused = [words_of(each) for each in outbox if each.state is MessageState.REFUSED]
 
     def _tab(self, number: int, title: str) -> tuple[str, str]:
@@ -71,6 +73,8 @@ class StatusBar:
         ):
             if texts:
                 lines += [("", shorten(f"{told} ({len(texts):,}): {texts[0]}", columns - 1)), ("", "\n")]
+        if self._why_queued:
+            lines.insert(2, ("", shorten(f"  {self._why_queued}", columns - 1) + "\n"))
         return lines + self._tab_line(columns)
 
     def _tab_line(self, columns: int) -> StyleAndTextTuples:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from lanline.core.changes import Cursors, DirectOpened, MemberStepped, RoomChanged
+import msgspec
+
+from lanline.core.changes import ConversationEnded, Cursors, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.conversations import Conversation
 from lanline.core.core import Core
 from lanline.core.signin import SignedIn
+from lanline.gateways.lanline.awaiting import AwaitingAuthors
 from lanline.gateways.lanline.session import Session
 from lanline.model.accounts import AccountId
 from lanline.model.logs import Cursor, LogId
@@ -26,11 +29,13 @@ class ConversationNews:
         sessions_of: Callable[[AccountId], tuple[Session, ...]],
         tell: Callable[[Iterable[AccountId], ServerMessage], None],
         unfollow: Callable[[Session, LogId], None],
+        awaiting: AwaitingAuthors,
     ) -> None:
         self._core = core
         self._sessions_of = sessions_of
         self._tell = tell
         self._unfollow = unfollow
+        self._awaiting = awaiting
 
     def note_room(self, change: RoomChanged) -> None:
         if not change.is_new:
@@ -40,6 +45,12 @@ class ConversationNews:
     def note_opened(self, change: DirectOpened) -> None:
         conversation = self._known(change.direct.log)
         self._tell_changed(conversation, conversation.readers(), {})
+
+    def note_ended(self, change: ConversationEnded) -> None:
+        for account in change.readers:
+            for session in self._sessions_of(account):
+                self._unfollow(session, change.log)
+        self._tell(change.readers, wire.ConversationGone(change.log, f"{change.name} was deleted by an admin."))
 
     def note_step(self, change: MemberStepped) -> None:
         conversation = self._known(change.room.log)
@@ -54,7 +65,8 @@ class ConversationNews:
             self._tell([account], wire.InvitedToRoom(room_info(conversation), change.by))
         member = None if after is None else member_info(after)
         others = [reader for reader in conversation.readers() if reader != account]
-        self._tell(others, wire.MemberChanged(log, account, member, change.by, conversation.size))
+        was = None if before is None else before.standing
+        self._tell(others, wire.MemberChanged(log, account, member, change.by, conversation.size, was))
 
     def _known(self, log: LogId) -> Conversation:
         conversation = self._core.conversations.get(log)
@@ -84,6 +96,8 @@ class ConversationNews:
                 cursor = signed_in.cursors.get(each.log, _NOWHERE)
                 read = max(cursor.read, marks.mark(each.log, account).read)
                 described.append(self._described(each, account, cursor.delivered, read))
+                if each.room is not None:  # what was said in it may be this one's
+                    self._awaiting.add(each.log, account, each.head, marks.furthest(each.log, but=account))
         starts = range(0, max(1, len(described)), _CONVERSATIONS_IN_MESSAGE)
         for start in starts:
             piece = tuple(described[start : start + _CONVERSATIONS_IN_MESSAGE])
@@ -96,15 +110,16 @@ class ConversationNews:
     def _described(
         self, conversation: Conversation, account: AccountId, delivered: int, read: int
     ) -> wire.Conversation:
-        log, head, direct = conversation.log, conversation.head, conversation.direct
+        log, direct = conversation.log, conversation.direct
+        marks, other = self._core.cursors, None if direct is None else direct.other(account)
+        there = marks.furthest(log, but=account) if other is None else marks.mark(log, other)
+        said = wire.Conversation(
+            log, conversation.head, delivered, read, other_delivered=there.delivered, other_read=there.read
+        )
         if direct is None:
             me = member_info(conversation.members[account])
-            return wire.Conversation(log, head, delivered, read, room=room_info(conversation), me=me)
-        other = direct.other(account)
-        there = self._core.cursors.mark(log, other)
-        return wire.Conversation(
-            log, head, delivered, read, other=other, other_delivered=there.delivered, other_read=there.read
-        )
+            return msgspec.structs.replace(said, room=room_info(conversation), me=me)
+        return msgspec.structs.replace(said, other=other)
 
 
 def room_info(conversation: Conversation) -> wire.RoomInfo:

@@ -12,6 +12,7 @@ from lanline.core.changes import (
     BoxesGiven,
     ChainGrew,
     Change,
+    ConversationEnded,
     CursorMoved,
     DeviceChanged,
     DirectOpened,
@@ -21,13 +22,16 @@ from lanline.core.changes import (
     PresenceChanged,
     RequestLeft,
     RoomChanged,
+    ServerWarned,
 )
 from lanline.core.core import Core
 from lanline.core.films import Films
 from lanline.core.limits import Buckets
 from lanline.core.signin import SignedIn
 from lanline.errors import CloseCode
+from lanline.gateways.lanline.adminrequests import AdminRequests
 from lanline.gateways.lanline.admission import Admission
+from lanline.gateways.lanline.awaiting import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
 from lanline.gateways.lanline.films import FilmRequests
@@ -45,8 +49,6 @@ from lanline.wire.chat.answers import ServerSays
 from lanline.wire.chat.entries import CursorMoved as WireCursorMoved
 from lanline.wire.chat.messages import ServerMessage, encode_message
 
-MAX_MEMBERS_TOLD = 16
-"""Of cursors: in a larger room only one's own programs are told."""
 _EXCESS_PER_S = 200.0
 _EXCESS_BURST = 10_000
 """Somebody with thousands of conversations follows them all at once."""
@@ -66,10 +68,12 @@ class LanlineGateway:
         self._catch_up = CatchUp(core, clock, self.followers)
         self._people = PeopleTable(core, clock, self._signed_in)
         self._excess: Buckets[AccountId] = Buckets(_EXCESS_PER_S, _EXCESS_BURST)
-        self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow)
+        self._awaiting = AwaitingAuthors()
+        self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow, self._awaiting)
         self._groups = Groups(core, clock)
         requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
         self._handlers = requests.handlers() | self._groups.handlers() | FilmRequests(core, films).handlers()
+        self._handlers |= AdminRequests(core, films).handlers()
         self._tellers: Handlers = {
             Appended: self._publish,
             CursorMoved: self._tell_cursor,
@@ -77,12 +81,14 @@ class LanlineGateway:
             MemberStepped: self._news.note_step,
             RoomChanged: self._news.note_room,
             DirectOpened: self._news.note_opened,
+            ConversationEnded: self._news.note_ended,
             AccountChanged: self._note_account,
             DeviceChanged: self._note_device,
             PasswordChanged: self._note_password,
             ChainGrew: self._groups.note_grown,
             BoxesGiven: self._groups.note_given,
             RequestLeft: self._groups.note_request,
+            ServerWarned: self._warn,
         }
         core.stream.subscribe(self._on_changes)
 
@@ -142,6 +148,8 @@ class LanlineGateway:
             self._news.send_all(session, signed_in)
         finally:
             session.queue.is_greeting = False
+        if account.is_admin and self._core.housekeeping.warning:
+            session.send(ServerSays(self._core.housekeeping.warning))
 
     def fall_behind(self, session: Session) -> None:
         self._catch_up.fall_behind(session)
@@ -198,6 +206,9 @@ class LanlineGateway:
             self._tellers[type(change)](change)
 
     def _publish(self, change: Appended) -> None:
+        conversation = self._core.conversations.get(change.log)
+        if conversation is not None and conversation.room is not None:
+            self._awaiting.note_appended(change)
         position, stragglers = self.followers.publish(change)
         for session in stragglers:
             if session.is_signed_in:
@@ -207,14 +218,17 @@ class LanlineGateway:
         """Not back to the program that said it; another one of the same device has not heard of it."""
         conversation = self._core.conversations.get(change.log)
         if conversation is not None:
-            told = conversation.readers() if conversation.size <= MAX_MEMBERS_TOLD else [change.account]
+            authors = filter(conversation.may_read, self._awaiting.concerned(change))
+            told = [change.account, *authors] if conversation.direct is None else conversation.readers()
             cursor = change.cursor
             message = WireCursorMoved(change.log, change.account, cursor.delivered, cursor.read)
             self.tell(told, message, but=change.by)
 
     def _note_account(self, change: AccountChanged) -> None:
         self._people.note(change)
-        if change.account.is_banned:
+        if change.account.is_ended:
+            self._put_off(self.sessions_of(change.account.id), "Your account on this server was deleted.")
+        elif change.account.is_banned:
             text = f"You are banned from this server: {change.reason}".removesuffix(": ")
             self._put_off(self.sessions_of(change.account.id), text if change.reason else f"{text}.")
 
@@ -234,6 +248,10 @@ class LanlineGateway:
             text = "An admin has given your account a new password. Your devices stay signed in."
         self.tell([change.account], ServerSays(text), but=change.by)
 
+    def _warn(self, change: ServerWarned) -> None:
+        admins = [account.id for account in self._core.accounts.all() if account.is_admin]
+        self.tell(admins, ServerSays(change.text))
+
     def _put_off(self, sessions: Sequence[Session], text: str) -> None:
         """At the end of this turn: whoever asked for it, perhaps on one of these, is answered first."""
         for session in sessions:
@@ -250,5 +268,6 @@ class LanlineGateway:
             "deliveries_total": self.followers.deliveries,
             "links": len(self.sessions),
             "links_signed_in": len(self._signed_in),
+            "links_behind": sum(bool(session.behind) for session in self._signed_in),
             "films_playing": self._films.playing,
         }

@@ -12,19 +12,21 @@ from functools import partial
 import msgspec
 
 from lanline.clock import Clock
-from lanline.core import boxes, keyentries
+from lanline.core import boxes, keyentries, privaterooms
 from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
-from lanline.core.commands import Authority
+from lanline.core.commands import Authority, unknown_conversation
 from lanline.core.core import Core
 from lanline.core.groupstate import GroupState, Member
 from lanline.core.limits import Buckets
-from lanline.core.refusals import slow_down
+from lanline.core.refusals import slow_down, somebody_begins
 from lanline.crypto.groups.keys import box_info, seal_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
+from lanline.gateways.lanline.beginners import Beginners
+from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId
 from lanline.model.groups import FOR_DEVICE, Box, EntryRequest
-from lanline.model.logs import LogId
+from lanline.model.logs import Entry, LogId
 from lanline.storage.api import View
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -34,9 +36,16 @@ _ASKED_FOR_S = 3.0
 _MAX_ASKED = 20
 """Members, one after the other, for one box."""
 _MAX_WANTS = 1000
+_MAX_WANTS_OF_ACCOUNT = 50
+_KEYS_AT_ONCE = 500
 _EPOCHS_PER_S, _EPOCHS_BURST = 1.0, 60
 _KEYS_PER_S, _KEYS_BURST = 1 / 3, 20
+_KEYS_OF_A_DAY = 2000
+"""For good: everybody who comes reads them all."""
+_REQUESTS_PER_S, _REQUESTS_BURST = 1 / 60, 20
+"""To be let in: each admin hears of each."""
 _ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST = 1.0, 500
+_DAY_S = 24 * 3600.0
 _NO_BYTES = bytes(32)
 
 
@@ -56,8 +65,11 @@ class Groups:
         self._asked: dict[Session, None] = {}
         """Those that know of groups: the others are older programs."""
         self._wants: list[_Want] = []
+        self._beginners = Beginners(clock)
         self._want_pace: Buckets[AccountId] = Buckets(_EPOCHS_PER_S, _EPOCHS_BURST)
         self._key_pace: Buckets[AccountId] = Buckets(_KEYS_PER_S, _KEYS_BURST)
+        self._days_keys: Buckets[AccountId] = Buckets(_KEYS_OF_A_DAY / _DAY_S, _KEYS_OF_A_DAY)
+        self._request_pace: Buckets[AccountId] = Buckets(_REQUESTS_PER_S, _REQUESTS_BURST)
         self._admins_key_pace: Buckets[AccountId] = Buckets(_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST)
         self.state: GroupState | None = None
         """As it was told of; None: nothing is founded."""
@@ -72,12 +84,15 @@ class Groups:
         return {
             wire.AskGroup: self._ask_group,
             wire.AppendKey: self._append_key,
+            wire.AppendRoomKey: self._append_room_key,
+            wire.ReadKeys: self._read_keys,
             wire.MakeGroupInvite: self._make_invite,
             wire.PutKeys: self._put_keys,
             wire.GetKeys: self._get_keys,
             wire.PutBoxes: self._put_boxes,
             wire.GetBoxes: self._get_boxes,
             wire.WantBoxes: self._want_boxes,
+            wire.ClaimEpoch: self._claim_epoch,
             wire.BeginEpoch: self._begin_epoch,
             wire.GiveUp: self._give_up,
             wire.LeaveRequest: self._leave_request,
@@ -115,6 +130,28 @@ class Groups:
             partial(_send_taken, session, message.request),
         )
 
+    def _append_room_key(self, session: Session, message: wire.AppendRoomKey) -> None:
+        self._check_key_pace(session)
+        command = privaterooms.AppendRoomKey(LogId(message.log), message.content)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, command),
+            partial(_send_taken, session, message.request),
+        )
+
+    def _read_keys(self, session: Session, message: wire.ReadKeys) -> None:
+        log = LogId(message.log)
+        self._core.conversations.readable(log, session.actor.account)
+
+        def look(view: View, _by: Authority) -> list[Entry]:
+            return view.logs.keyed(log, message.after, _KEYS_AT_ONCE, CHUNK_BYTES)
+
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, look),
+            lambda found: session.send(wire.KeyEntries(message.request, log, as_log_entries(found))),
+        )
+
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
         self._check_key_pace(session)
         session.command(
@@ -125,10 +162,11 @@ class Groups:
 
     def _check_key_pace(self, session: Session) -> None:
         account, now = session.actor.account, self._clock.now()
-        pace = self._admins_key_pace if self._core.accounts.is_admin(account) else self._key_pace
-        wait_s = pace.take(account, now)
-        if wait_s:
-            raise slow_down(wait_s)
+        if self._core.accounts.is_admin(account):
+            _take(self._admins_key_pace, account, now)
+            return
+        _take(self._key_pace, account, now)
+        _take(self._days_keys, account, now)
 
     # Keys and boxes.
 
@@ -153,6 +191,7 @@ class Groups:
     def _put_boxes(self, session: Session, message: wire.PutBoxes) -> None:
         given = tuple(boxes.NewBox(each.kind, each.recipient, each.generation, each.data) for each in message.boxes)
         command = boxes.PutBoxes(LogId(message.log), message.scope, message.epoch_id, given)
+        self._beginners.note_boxes(LogId(message.log), session.actor.account)
         size_bytes = sum(len(each.data) for each in given)
         session.put_blob(
             message.request,
@@ -171,9 +210,20 @@ class Groups:
 
         session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
+    def _claim_epoch(self, session: Session, message: wire.ClaimEpoch) -> None:
+        log, account = LogId(message.log), session.actor.account
+        self._core.check_pace(session.actor)
+        if self._core.conversations.head_for(log, account) is None:
+            raise unknown_conversation()
+        wait_s = self._beginners.wait_s(log, account)
+        if wait_s:
+            raise somebody_begins(wait_s)
+        session.send(Done(message.request))
+
     def _begin_epoch(self, session: Session, message: wire.BeginEpoch) -> None:
         def answer(outcome: boxes.Begun | boxes.Lacking) -> None:
             if isinstance(outcome, boxes.Begun):
+                self._beginners.note_begun(LogId(message.log))
                 session.send(wire.EpochBegun(message.request, outcome.sequence))
                 return
             readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
@@ -196,9 +246,7 @@ class Groups:
     def _want_boxes(self, session: Session, message: wire.WantBoxes) -> None:
         account, now = session.actor.account, self._clock.now()
         for _ in message.epoch_ids:
-            wait_s = self._want_pace.take(account, now)
-            if wait_s:
-                raise slow_down(wait_s)
+            _take(self._want_pace, account, now)
         command = boxes.WantBoxes(LogId(message.log), message.scope, message.epoch_ids)
 
         def answer(member: Member) -> None:
@@ -213,14 +261,19 @@ class Groups:
         helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
         while len(helpers) > _MAX_ASKED:
             helpers.pop()
-        if len(self._wants) < _MAX_WANTS:
+        of_account = sum(each.asker == session.actor.account for each in self._wants)
+        if len(self._wants) < _MAX_WANTS and of_account < _MAX_WANTS_OF_ACCOUNT:
             want = _Want(asked, session.actor.account, set(message.epoch_ids), helpers)
             self._wants.append(want)
             self._ask_next(want)
 
     def _may_help(self, helper: Session, message: wire.WantBoxes, asker: Session) -> bool:
-        """A seed comes from another device of the same account only."""
+        """A seed comes from another device of the same account only; the secret of a conversation from who reads it,
+        and nobody else is told that there is one.
+        """
         if not helper.is_signed_in or (not message.log and helper.actor.account != asker.actor.account):
+            return False
+        if message.log and self._core.conversations.head_for(LogId(message.log), helper.actor.account) is None:
             return False
         return self.state is not None and self.state.member_by_link(helper.link.peer_fingerprint) is not None
 
@@ -253,6 +306,7 @@ class Groups:
     # Asking to be let in.
 
     def _leave_request(self, session: Session, message: wire.LeaveRequest) -> None:
+        _take(self._request_pace, session.actor.account, self._clock.now())
         command = keyentries.LeaveRequest(message.joiner, message.signature)
         session.command(
             message.request,
@@ -279,6 +333,12 @@ class Groups:
         for session in self._asked:
             if session.is_signed_in and self._core.accounts.is_admin(session.actor.account):
                 session.send(message)
+
+
+def _take(pace: Buckets[AccountId], account: AccountId, now: float) -> None:
+    wait_s = pace.take(account, now)
+    if wait_s:
+        raise slow_down(wait_s)
 
 
 def _waiting(request: EntryRequest) -> wire.WaitingRequest:

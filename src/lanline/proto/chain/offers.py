@@ -124,6 +124,12 @@ def judge_request(chain: Chain, joiner_bytes: bytes, signature: bytes) -> Asking
     return Asking(ids.account_id_of(joiner.sign_key), joiner.name.decode(), joiner.link_fingerprint, keys)
 
 
+def keys_of_request(joiner_bytes: bytes) -> tuple[bytes, ...]:
+    """The hashes of the sealing keys that a request names which was judged before."""
+    joiner = entries.decode_joiner(joiner_bytes)
+    return joiner.seal_hash, joiner.generation_hash
+
+
 def invites_lost(before: Chain, after: Chain) -> list[bytes]:
     """Those that ended by the newest entry in another way than by use."""
     return [

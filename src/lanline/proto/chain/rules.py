@@ -32,21 +32,26 @@ T = TypeVar("T")
 class Author(NamedTuple):
     device_id: bytes
     device: Device
+    is_checked: bool
+    """The signatures of the entry were verified before, here."""
 
     @property
     def account_id(self) -> bytes:
         return self.device.account
 
 
-def follow(chain: Chain, suite: str, content: bytes) -> tuple[Chain, Reason | None]:
-    """The chain after this item of its log, and why the item does not hold, if it does not: it takes a height still."""
+def follow(chain: Chain, suite: str, content: bytes, *, is_checked: bool = False) -> tuple[Chain, Reason | None]:
+    """The chain after this item of its log, and why the item does not hold, if it does not: it takes a height still.
+
+    `is_checked`: this program has seen it hold at this place, and kept it; its signatures are not verified again.
+    """
     if chain.level > KNOWN_LEVEL:
         return chain, Reason.PROGRAM_TOO_OLD
     if suite == STUB_SUITE:
         return _follow_stub(chain, content)
     assert suite == KEY_SUITE
     try:
-        changed, place = _judge(chain, content)
+        changed, place = _judge(chain, content, is_checked)
     except DoesNotHoldError as failure:
         return _with_place(chain, chain, Place(b"", NO_TAG, _sha256(content))), failure.reason
     return _with_place(chain, changed, place), None
@@ -61,6 +66,11 @@ def read(decode: Callable[[bytes], T], data: bytes) -> T:
 
 def check_signature(public: bytes, signature: bytes, label: bytes, *parts: bytes) -> None:
     require(verify(public, signature, b"".join((label, *parts))), Reason.SIGNATURE)
+
+
+def _check(author: Author, public: bytes, signature: bytes, label: bytes, *parts: bytes) -> None:
+    if not author.is_checked:
+        check_signature(public, signature, label, *parts)
 
 
 def check_place(chain: Chain, body: entries.Body, height: int) -> None:
@@ -90,12 +100,12 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _judge(chain: Chain, content: bytes) -> tuple[Chain, Place]:
+def _judge(chain: Chain, content: bytes, is_checked: bool) -> tuple[Chain, Place]:
     signed = read(entries.decode_entry, content)
     body = read(entries.decode_people_body, signed.body)
     check_place(chain, body, chain.height + 1)
-    author = _author_of(chain, signed, body)
-    check_signature(author.device.sign_key, signed.signature, ids.KEY_ENTRY, signed.body)
+    author = _author_of(chain, signed, body, is_checked)
+    _check(author, author.device.sign_key, signed.signature, ids.KEY_ENTRY, signed.body)
     if not isinstance(body, entries.Join):
         require(signed.use_signature is None, Reason.FORM)
     rule, place = _RULES[type(body)], Place(b"", NO_TAG, _sha256(content))
@@ -109,18 +119,18 @@ def _judge(chain: Chain, content: bytes) -> tuple[Chain, Place]:
     return changed, place
 
 
-def _author_of(chain: Chain, signed: SignedEntry, body: entries.PeopleBody) -> Author:
+def _author_of(chain: Chain, signed: SignedEntry, body: entries.PeopleBody, is_checked: bool) -> Author:
     """The device that signed: live, of a member. Who founds or joins comes with the entry."""
     if not isinstance(body, entries.Found | entries.Join):
         device = chain.live_device(signed.device_id)
         if device is None:
             raise DoesNotHoldError(Reason.DEVICE)
-        return Author(signed.device_id, device)
+        return Author(signed.device_id, device, is_checked)
     joiner = read(entries.decode_joiner, body.joiner)
     require(ids.device_id_of(joiner.sign_key) == signed.device_id, Reason.DEVICE)
     require(is_good_sign_key(joiner.sign_key), Reason.WEAK_KEY)
     came_by = body.invite_id if isinstance(body, entries.Join) else None
-    return Author(signed.device_id, _first_device(joiner, came_by, body.height))
+    return Author(signed.device_id, _first_device(joiner, came_by, body.height), is_checked)
 
 
 def _first_device(joiner: entries.Joiner, came_by: bytes | None, height: int) -> Device:
@@ -145,7 +155,7 @@ def _found(chain: Chain, _author: Author, body: entries.Found, _signed: SignedEn
     return msgspec.structs.replace(chain, joins=body.joins, inviters=body.inviters)
 
 
-def _join(chain: Chain, _author: Author, body: entries.Join, signed: SignedEntry) -> Chain:
+def _join(chain: Chain, author: Author, body: entries.Join, signed: SignedEntry) -> Chain:
     joiner = read(entries.decode_joiner, body.joiner)
     if body.invite_id is None:
         require(signed.use_signature is None, Reason.FORM)
@@ -154,7 +164,7 @@ def _join(chain: Chain, _author: Author, body: entries.Join, signed: SignedEntry
     invite = chain.invites.get(body.invite_id)
     if invite is None or invite.until != NEVER or body.time_ms > invite.until_ms:
         raise DoesNotHoldError(Reason.INVITE)
-    check_signature(invite.verify_key, signed.use_signature or b"", ids.INVITE_USE, signed.body)
+    _check(author, invite.verify_key, signed.use_signature or b"", ids.INVITE_USE, signed.body)
     used = invite._replace(uses_left=invite.uses_left - 1)
     if used.uses_left:
         chain = msgspec.structs.replace(chain, invites={**chain.invites, body.invite_id: used})
@@ -166,7 +176,7 @@ def _join(chain: Chain, _author: Author, body: entries.Join, signed: SignedEntry
 def _admit(chain: Chain, author: Author, body: entries.Admit, _signed: SignedEntry) -> Chain:
     joiner = read(entries.decode_joiner, body.joiner)
     require(is_good_sign_key(joiner.sign_key), Reason.WEAK_KEY)
-    check_signature(joiner.sign_key, body.request_signature, ids.REQUEST, chain.group_id, body.joiner)
+    _check(author, joiner.sign_key, body.request_signature, ids.REQUEST, chain.group_id, body.joiner)
     require(author.account_id in chain.admins, Reason.RIGHTS)
     return _with_member(chain, joiner, None, Role.MEMBER)
 
@@ -316,7 +326,7 @@ def _add_device(chain: Chain, author: Author, body: entries.AddDevice, _signed: 
     require(not is_recovery or new.link_fingerprint == ZEROS, Reason.FORM)
     require(is_good_sign_key(new.sign_key), Reason.WEAK_KEY)
     account_id, device_id = author.account_id, ids.device_id_of(new.sign_key)
-    check_signature(new.sign_key, body.proof, ids.NEW_DEVICE, chain.group_id, account_id, body.device)
+    _check(author, new.sign_key, body.proof, ids.NEW_DEVICE, chain.group_id, account_id, body.device)
     require(device_id not in chain.devices, Reason.KNOWN_ID)
     account = chain.accounts[account_id]
     require(len(account.devices) < entries.MAX_LIVE_DEVICES, Reason.LIMIT)

@@ -1,4 +1,4 @@
-"""Owns what epochs are for: the group with its open rooms, or two people. Not private rooms: `rooms`."""
+"""Owns what epochs are for: the group with its open rooms, two people, or a private room. Not who is in: `rooms`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lanline.crypto.groups import ids
-from lanline.proto.chain.epochs import Recipient, group_readers, last_loss_of_pair, pair_readers
+from lanline.proto.chain.epochs import Recipient, group_readers, last_loss_of_pair, pair_readers, room_readers
+from lanline.proto.chain.rooms import Room
 from lanline.proto.chain.state import Chain
 
 
@@ -45,3 +46,17 @@ def pair_scope(chain: Chain, one: bytes, other: bytes) -> Scope:
 
     scope_id = ids.pair_id_of(chain.group_id, one, other)
     return Scope(scope_id, reads_at, True, last_loss_of_pair(chain, one, other), readers)
+
+
+def nobodys_scope(scope_id: bytes) -> Scope:
+    """Of a room of which nothing is known yet."""
+    return Scope(scope_id, lambda _account_id, _height: False, True)
+
+
+def room_scope(chain: Chain, room: Room) -> Scope:
+    """`room` as the chain has it."""
+
+    def readers(_now_ms: int) -> list[Recipient]:
+        return room_readers(chain, room)
+
+    return Scope(room.room_id, room.reads_at, True, room.last_loss, readers)

@@ -73,13 +73,14 @@ class ClientHandshake:
 
     def receive(self, packet: Retry | ServerRecords | Versions | Refused, now: float) -> None:
         match packet:
-            case Retry(_, token):
+            case Retry(token=token):
                 self._on_retry(token, now)
-            case ServerRecords(_, server_id, records) if self.state is HandshakeState.EXCHANGING:
+            case ServerRecords(server_id=server_id, records=records) if self.state is HandshakeState.EXCHANGING:
                 self._on_records(server_id, records, now)
-            case Versions(_, versions) if VERSION not in versions and self.state is HandshakeState.PROVING_ADDRESS:
-                self._on_told(*_other_version(max(versions)), now)
-            case Refused(_, code):
+            case Versions(versions=versions) if self.state is HandshakeState.PROVING_ADDRESS:
+                if VERSION not in versions:
+                    self._on_told(*_other_version(max(versions)), now)
+            case Refused(code=code):
                 self._on_told(*_refusal(code), now)
             case _:
                 pass

@@ -185,15 +185,15 @@ class Endpoint:
 
     def _on_preamble(self, packet: Preamble, address: Address, now: float) -> None:
         match packet:
-            case Hello(client_id):
+            case Hello(client_id=client_id):
                 if self._accepts and not self._prefers_own_call(client_id, address, now):
                     self._ask_for_proof(client_id, address, now, is_hello=True)
             case ClientRecords():
                 self._on_client_records(packet, address, now)
-            case OtherVersion(client_id, _, is_hello):
+            case OtherVersion(client_id=client_id, is_hello=is_hello):
                 if is_hello and self._accepts and self._may_answer(now):
                     self._reply(Versions(client_id, bytes([VERSION])), address)
-            case Reset(connection_id, token):
+            case Reset(connection_id=connection_id, token=token):
                 link = self._by_remote_id.get(connection_id)
                 if link is not None:
                     link.receive_reset(token)

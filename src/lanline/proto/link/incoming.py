@@ -92,6 +92,10 @@ class Incoming:
         self._received.record(number, now, len(packet), is_eliciting)
         return number
 
+    def drop_unfinished(self) -> None:
+        """Nobody reads on: a peer that keeps breaking links shall not have what it sent on each of them held."""
+        self._streams = {}
+
     def is_genuine(self, packet: bytes) -> bool:
         """Whether the peer has sealed it; nothing is done about what it says."""
         return self._open_again(packet) is not None
@@ -149,16 +153,16 @@ class Incoming:
 
     def _on_other(self, frame: Frame) -> None:
         match frame:
-            case DatagramFrame(channel, data):
+            case DatagramFrame(channel=channel, data=data):
                 self.emit(MessageReceived(channel, data))
-            case MaxDataFrame(channel, limit):
+            case MaxDataFrame(channel=channel, limit=limit):
                 stream = self._outgoing.outbox.stream(channel)
                 stream.limit = max(stream.limit, limit)
-            case ResetTokenFrame(token):
+            case ResetTokenFrame(token=token):
                 self.peer_reset_token = token
-            case ChallengeFrame(data):
+            case ChallengeFrame(data=data):
                 self._outgoing.response = encode_response(data)
-            case ResponseFrame(data):
+            case ResponseFrame(data=data):
                 self.response = data
             case CloseFrame():
                 self.close_frame = frame

@@ -327,9 +327,12 @@ class Outgoing:
                 self.emit(SendBufferDrained(stream.channel))
 
     def _on_lost(self, lost: list[SentPacket], now: float) -> None:
+        seen: set[int] = set()
         for packet in lost:
             for chunk in packet.chunks:
-                if not chunk.stream.is_acked(chunk):
+                # Probes say it again while it is in flight: what was lost many times is needed once.
+                if id(chunk) not in seen and not chunk.stream.is_acked(chunk):
+                    seen.add(id(chunk))
                     chunk.stream.resend(chunk)
             for frame in packet.control:
                 if self._is_worth_repeating(frame):

@@ -79,21 +79,21 @@ Preamble = Hello | Retry | ClientRecords | ServerRecords | Versions | Refused | 
 
 def encode_preamble(packet: Preamble) -> bytes:  # noqa: PLR0911 -- one return for each type of packet
     match packet:
-        case Hello(client_id):
+        case Hello(client_id=client_id):
             return _head(_HELLO, client_id).ljust(HELLO_BYTES, b"\0")
-        case Retry(client_id, token):
+        case Retry(client_id=client_id, token=token):
             return _head(_RETRY, client_id) + token
-        case ClientRecords(client_id, token, records):
+        case ClientRecords(client_id=client_id, token=token, records=records):
             return _head(_CLIENT_RECORDS, client_id) + token + records
-        case ServerRecords(client_id, server_id, records):
+        case ServerRecords(client_id=client_id, server_id=server_id, records=records):
             return _head(_SERVER_RECORDS, client_id) + server_id + records
-        case Versions(client_id, versions):
+        case Versions(client_id=client_id, versions=versions):
             return _head(_VERSIONS, client_id) + versions
-        case Refused(client_id, code):
+        case Refused(client_id=client_id, code=code):
             return _head(_REFUSED, client_id) + code.to_bytes(2, "big")
-        case Reset(connection_id, token):
+        case Reset(connection_id=connection_id, token=token):
             return _head(_RESET, connection_id) + token
-        case OtherVersion(client_id, version, is_hello):
+        case OtherVersion(client_id=client_id, version=version, is_hello=is_hello):
             kind = _HELLO if is_hello else _CLIENT_RECORDS
             return _HEAD.pack(kind, _MAGIC, version, client_id).ljust(HELLO_BYTES, b"\0")
 

@@ -194,9 +194,9 @@ class Publisher:
                 if request.at_us:
                     self._messages.append((viewer, Channel.MEDIA, encode_video(Echo(request.at_us))))
                 self._on_report(viewer, subscription, request, now)
-            case Nack(stream_id, numbers):
+            case Nack(stream_id=stream_id, numbers=numbers):
                 self._repair(viewer, subscription, stream_id, numbers, now)
-            case KeyFrameWanted(stream_id):
+            case KeyFrameWanted(stream_id=stream_id):
                 self._on_key_wanted(subscription, stream_id, now)
             case _:
                 raise MalformedPacket("a request of a viewer is out of place")

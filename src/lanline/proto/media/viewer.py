@@ -154,11 +154,11 @@ class Viewer:
         match decode_answer(payload):
             case Offer() as offer:
                 self._on_offer(offer, now)
-            case Echo(at_us):
+            case Echo(at_us=at_us):
                 self._on_round_trip(now - at_us / 1e6)
             case Still() as still:
                 self._on_still(still, now)
-            case Refused(reason):
+            case Refused(reason=reason):
                 self._events.append(WatchRefused(reason))
             case Ended():
                 self._events.append(BroadcastEnded())

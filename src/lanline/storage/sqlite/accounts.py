@@ -9,7 +9,7 @@ from lanline.errors import NameTaken, RecordExists, RecordMissing
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
 
-_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned FROM accounts "
+_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, ban_reason, is_invited, ended_ms FROM accounts "
 _DEVICES = "SELECT id, account, fingerprint, label, added_ms, revoked_ms FROM devices "
 
 
@@ -32,9 +32,22 @@ class SqliteAccountsView:
         row = self._connection.execute("SELECT password_hash FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else None
 
+    def came_from(self, device: DeviceId) -> list[AccountId]:
+        return self._given("SELECT id FROM accounts WHERE came_from = ? ORDER BY id", device)
+
+    def admins_from(self, device: DeviceId) -> list[AccountId]:
+        return self._given("SELECT id FROM accounts WHERE admin_from = ? AND is_admin ORDER BY id", device)
+
+    def _given(self, query: str, device: DeviceId) -> list[AccountId]:
+        return [AccountId(row[0]) for row in self._connection.execute(query, (device,))]
+
     def message_bytes(self, account: AccountId) -> int:
         row = self._connection.execute("SELECT message_bytes FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else 0
+
+    def all_message_bytes(self) -> dict[AccountId, int]:
+        found = self._connection.execute("SELECT id, message_bytes FROM accounts WHERE message_bytes > 0")
+        return dict(found.fetchall())
 
     def device(self, device: DeviceId) -> Device | None:
         return _device(self._connection.execute(_DEVICES + "WHERE id = ?", (device,)).fetchone())
@@ -51,21 +64,49 @@ class SqliteAccountsView:
 
 
 class SqliteAccounts(SqliteAccountsView):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
+    def add(
+        self,
+        name: str,
+        created_ms: int,
+        *,
+        is_admin: bool,
+        password_hash: str | None,
+        is_invited: bool = True,
+        came_from: DeviceId | None = None,
+    ) -> Account:
         self._check_free(name)
+        admin_from = came_from if is_admin else None
         added = self._connection.execute(
-            "INSERT INTO accounts (name, folded_name, created_ms, is_admin, is_banned, password_hash) "
-            "VALUES (?, ?, ?, ?, FALSE, ?) RETURNING id",
-            (name, folded_name(name), created_ms, is_admin, password_hash),
+            "INSERT INTO accounts "
+            "(name, folded_name, created_ms, is_admin, is_banned, password_hash, is_invited, came_from, admin_from) "
+            "VALUES (?, ?, ?, ?, FALSE, ?, ?, ?, ?) RETURNING id",
+            (name, folded_name(name), created_ms, is_admin, password_hash, is_invited, came_from, admin_from),
         )
-        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin)
+        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin, is_invited=is_invited)
 
     def change(self, account: Account) -> None:
         self._check_free(account.name, account.id)
         self._update(
             account.id,
-            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?",
-            (account.name, folded_name(account.name), account.is_admin, account.is_banned),
+            "name = ?, folded_name = ?, is_admin = ?, is_banned = ?, ban_reason = ?",
+            (account.name, folded_name(account.name), account.is_admin, account.is_banned, account.ban_reason),
+        )
+
+    def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None:
+        self._update(account, "admin_from = ?", (device,))
+
+    def end(self, account: AccountId, ended_ms: int) -> None:
+        values = (f"\0{account}", ended_ms)
+        self._update(
+            account,
+            "folded_name = ?, is_admin = FALSE, is_banned = TRUE, password_hash = NULL, ended_ms = ?",
+            values,
+        )
+        self._connection.execute(
+            "UPDATE devices SET revoked_ms = coalesce(revoked_ms, ?), label = '' WHERE account = ?", (ended_ms, account)
+        )
+        self._connection.execute(
+            "DELETE FROM cursors WHERE device IN (SELECT id FROM devices WHERE account = ?)", (account,)
         )
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
@@ -102,8 +143,8 @@ class SqliteAccounts(SqliteAccountsView):
 def _account(row: tuple[Any, ...] | None) -> Account | None:
     if row is None:
         return None
-    number, name, created_ms, is_admin, is_banned = row
-    return Account(number, name, created_ms, bool(is_admin), bool(is_banned))
+    number, name, created_ms, is_admin, is_banned, ban_reason, is_invited, ended_ms = row
+    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), ban_reason, bool(is_invited), ended_ms)
 
 
 def _device(row: tuple[Any, ...] | None) -> Device | None:

@@ -15,9 +15,11 @@ from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSet
 from lanline.storage.sqlite.connection import connect_reader, connect_writer
 from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
+from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
 from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
+from lanline.storage.sqlite.names import SqliteNames, SqliteNamesView
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
 from lanline.wholefile import make_folder, sync_folder
@@ -47,6 +49,8 @@ class SqliteView:
         self.blobs = SqliteBlobsView(connection)
         self.groups = SqliteGroupsView(connection)
         self.settings = SqliteSettingsView(connection)
+        self.journal = SqliteJournalView(connection)
+        self.names = SqliteNamesView(connection)
 
 
 class SqliteTransaction:
@@ -58,6 +62,8 @@ class SqliteTransaction:
         self.blobs = SqliteBlobs(connection)
         self.groups = SqliteGroups(connection)
         self.settings = SqliteSettings(connection)
+        self.journal = SqliteJournal(connection)
+        self.names = SqliteNames(connection)
 
 
 class SqliteEngine:

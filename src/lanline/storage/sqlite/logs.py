@@ -15,17 +15,26 @@ from lanline.model.logs import ENTRY_COST_BYTES, Appended, Cursor, Entry, Log, L
 _ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
 _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?"
+_KEYED = (
+    _ENTRY + "WHERE log = ? AND sequence > ? AND suite IN ('epoch/1', 'key/1') ORDER BY sequence LIMIT ?"  # its index
+)
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
+_SIZE = "SELECT size_bytes FROM logs WHERE id = ?"
 _END = "SELECT head, (SELECT time_ms FROM entries WHERE log = logs.id AND sequence = head) FROM logs WHERE id = ?"
 _COUNT = "UPDATE accounts SET message_bytes = message_bytes + ? WHERE id = ?"
-_MOVE_HEAD = "UPDATE logs SET head = ? WHERE id = ?"
+_MOVE_HEAD = "UPDATE logs SET head = ?, size_bytes = size_bytes + ? WHERE id = ?"
 # Only a repeat is passed over; were a sequence number taken, that must be heard.
 _APPEND = (
     "INSERT INTO entries (log, sequence, entry_id, account, device, time_ms, suite, content) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log, account, entry_id) DO NOTHING"
 )
 _FIRST = "SELECT sequence, time_ms FROM entries WHERE log = ? AND account = ? AND entry_id = ?"
+_ENDED = "SELECT id FROM logs WHERE kind = ? AND size_bytes > 0 LIMIT 1"
+_FORGET = (
+    "DELETE FROM entries WHERE log = ? AND sequence < (SELECT min(sequence) FROM entries WHERE log = ?) + ? "
+    "RETURNING account, length(content)"
+)
 _CURSOR = "SELECT delivered, read FROM cursors WHERE log = ? AND device = ?"
 _CURSORS = "SELECT device, delivered, read FROM cursors WHERE log = ?"
 _DEVICE_CURSORS = "SELECT log, delivered, read FROM cursors WHERE device = ?"
@@ -49,8 +58,27 @@ class SqliteLogsView:
         found = ((log, self._connection.execute(_HEAD, (log,)).fetchone()) for log in logs)
         return {log: row[0] for log, row in found if row}
 
+    def sizes(self, logs: Sequence[LogId]) -> dict[LogId, int]:
+        found = ((log, self._connection.execute(_SIZE, (log,)).fetchone()) for log in logs)
+        return {log: row[0] for log, row in found if row}
+
+    def all_bytes(self) -> int:
+        row = self._connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM logs").fetchone()
+        total: int = row[0]
+        return total
+
+    def database_bytes(self) -> int:
+        (pages,), (page_bytes,) = (
+            self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+        )
+        return int(pages * page_bytes)
+
     def after(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         rows = _fetch(self._connection.execute(_AFTER, (log, sequence, max(limit, 0))), most_bytes)
+        return list(starmap(Entry, rows))
+
+    def keyed(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
+        rows = _fetch(self._connection.execute(_KEYED, (log, sequence, max(limit, 0))), most_bytes)
         return list(starmap(Entry, rows))
 
     def before(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
@@ -75,26 +103,29 @@ class SqliteLogsView:
 
 class SqliteLogs(SqliteLogsView):
     def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
-        ends: dict[LogId, tuple[int, int]] = {}
+        ends: dict[LogId, tuple[int, int, int]] = {}
         sizes: dict[AccountId, int] = {}
         try:
             return [self._append(entry, ends, sizes) for entry in entries]
         finally:
             # Also when one was refused: a work may go on after that, and those before it stand.
-            for log, (head, _) in ends.items():
-                self._connection.execute(_MOVE_HEAD, (head, log))
+            for log, (head, _, size_bytes) in ends.items():
+                self._connection.execute(_MOVE_HEAD, (head, size_bytes, log))
             for account, size_bytes in sizes.items():
                 self._connection.execute(_COUNT, (size_bytes, account))
 
-    def _append(self, entry: NewEntry, ends: dict[LogId, tuple[int, int]], sizes: dict[AccountId, int]) -> Appended:
+    def _append(
+        self, entry: NewEntry, ends: dict[LogId, tuple[int, int, int]], sizes: dict[AccountId, int]
+    ) -> Appended:
         check_entry(entry)
         log, account = entry.log, entry.account
-        head, last_ms = ends[log] if log in ends else self._end(log)
+        head, last_ms, grown_bytes = ends[log] if log in ends else (*self._end(log), 0)
         time_ms = max(entry.time_ms, last_ms)
         row = (log, head + 1, entry.entry_id, account, entry.device, time_ms, entry.suite, entry.content)
         if self._connection.execute(_APPEND, row).rowcount:
-            ends[log] = (head + 1, time_ms)
-            sizes[account] = sizes.get(account, 0) + len(entry.content) + ENTRY_COST_BYTES
+            size_bytes = len(entry.content) + ENTRY_COST_BYTES
+            ends[log] = (head + 1, time_ms, grown_bytes + size_bytes)
+            sizes[account] = sizes.get(account, 0) + size_bytes
             return Appended(head + 1, time_ms)
         sequence, time_ms = self._connection.execute(_FIRST, (log, account, entry.entry_id)).fetchone()
         return Appended(sequence, time_ms, is_repeat=True)
@@ -113,6 +144,21 @@ class SqliteLogs(SqliteLogsView):
             raise _no_such_log()
         head: int = row[0]
         return head
+
+    def forget_ended(self, limit: int) -> int:
+        ended = self._connection.execute(_ENDED, (LogKind.ENDED.value,)).fetchone()
+        if ended is None:
+            return 0
+        log = ended[0]
+        gone = self._connection.execute(_FORGET, (log, log, limit)).fetchall()
+        sizes: dict[AccountId, int] = {}
+        for account, content_bytes in gone:
+            sizes[account] = sizes.get(account, 0) + content_bytes + ENTRY_COST_BYTES
+        for account, size_bytes in sizes.items():
+            self._connection.execute(_COUNT, (-size_bytes, account))
+        left = "size_bytes - ?" if gone else "?"  # nothing there though something was counted: then nothing is
+        self._connection.execute(f"UPDATE logs SET size_bytes = {left} WHERE id = ?", (sum(sizes.values()), log))  # noqa: S608 -- our own words
+        return max(len(gone), 1)
 
     def advance(self, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         head = self._head(log)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from lanline.wire.chat.limits import Id, LongText, Request, Secret, ShortText
+from lanline.wire.chat.limits import Id, LongText, Request, Sealed, Secret, ShortText
 
 
 class MakeInvite(msgspec.Struct, frozen=True, array_like=True, tag=26):
@@ -63,6 +63,10 @@ class UserInfo(msgspec.Struct, frozen=True, array_like=True):
     is_banned: bool
     blob_bytes: int
     devices: tuple[DeviceInfo, ...]
+    is_invited: bool = True
+    """False: it was made on an open server, by anybody."""
+    seen_ms: int = 0
+    """When somebody was signed in as it last; the time of joining for who never was again."""
 
 
 class ListUsers(msgspec.Struct, frozen=True, array_like=True, tag=29):
@@ -103,6 +107,35 @@ class RevokeDevice(msgspec.Struct, frozen=True, array_like=True, tag=33):
     device: Id
 
 
+class ListGiven(msgspec.Struct, frozen=True, array_like=True, tag=140):
+    """What an account has given others, or one device of it, and those whom it made admins."""
+
+    request: Request
+    account: Id
+    device: Id | None = None
+
+
+class GivenRight(msgspec.Struct, frozen=True, array_like=True):
+    account: Id
+    right: ShortText
+    """`admin`, `owner` or `moderator` of `room`, `came` by an invite. Later servers may have others."""
+    room: ShortText = ""
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True, tag=141):
+    request: Request
+    rights: tuple[GivenRight, ...]
+    is_last: bool = True
+
+
+class TakeBack(msgspec.Struct, frozen=True, array_like=True, tag=142):
+    """All of that but what came by an invite."""
+
+    request: Request
+    account: Id
+    device: Id | None = None
+
+
 class AskStatus(msgspec.Struct, frozen=True, array_like=True, tag=34):
     request: Request
 
@@ -112,3 +145,78 @@ class ServerStatus(msgspec.Struct, frozen=True, array_like=True, tag=86):
 
     request: Request
     figures: dict[str, float]
+
+
+class ReadJournal(msgspec.Struct, frozen=True, array_like=True, tag=128):
+    """Who did what and when."""
+
+    request: Request
+    after: Id = 0
+    """The oldest that follow this entry; 0: the newest."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class JournalInfo(msgspec.Struct, frozen=True, array_like=True):
+    entry: Id
+    time_ms: int
+    deed: ShortText
+    account: Id | None
+    by: ShortText
+    whom: ShortText
+    room: ShortText
+    detail: LongText
+    count: int
+
+
+class Journal(msgspec.Struct, frozen=True, array_like=True, tag=129):
+    request: Request
+    entries: tuple[JournalInfo, ...]
+    is_last: bool = True
+
+
+class AskUsage(msgspec.Struct, frozen=True, array_like=True, tag=130):
+    """What takes how much of the disk."""
+
+    request: Request
+
+
+class RoomUsage(msgspec.Struct, frozen=True, array_like=True):
+    name: ShortText
+    entries: int
+    size_bytes: int
+
+
+class PersonUsage(msgspec.Struct, frozen=True, array_like=True):
+    account: Id
+    name: ShortText
+    message_bytes: int
+    blob_bytes: int
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True, tag=131):
+    """Of rooms and people the largest, at most 1,000 of each."""
+
+    request: Request
+    version: ShortText
+    database_bytes: int
+    directs_bytes: int
+    film_bytes: int
+    free_bytes: int
+    rooms: tuple[RoomUsage, ...]
+    people: tuple[PersonUsage, ...]
+    warning: LongText = ""
+
+
+class DeleteAccount(msgspec.Struct, frozen=True, array_like=True, tag=132):
+    """One's own; or as an admin another's."""
+
+    request: Request
+    account: Id
+    content: Sealed = b""
+    """Of one's own: the entry by which a member of the group leaves it. Both happen, or neither."""
+    reason: LongText = ""
+
+
+class DeleteRoom(msgspec.Struct, frozen=True, array_like=True, tag=133):
+    request: Request
+    log: Id

@@ -167,6 +167,8 @@ class MemberChanged(msgspec.Struct, frozen=True, array_like=True, tag=75):
     by: Id
     members: int = 0
     """How many are in the room now."""
+    was: Standing | None = None
+    """How they stood to the room before."""
 
 
 class InvitedToRoom(msgspec.Struct, frozen=True, array_like=True, tag=76):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.limits import EntryId, Id, Request, Sealed, Sequence
 
 MAX_KEYS_AT_ONCE = 256
@@ -46,6 +47,30 @@ class KeyTaken(msgspec.Struct, frozen=True, array_like=True, tag=94):
     request: Request
     log: Id
     sequence: Sequence
+
+
+class AppendRoomKey(msgspec.Struct, frozen=True, array_like=True, tag=59):
+    """An entry of the private room with this log, or the one that founds it. Answered as `AppendKey`."""
+
+    request: Request
+    log: Id
+    content: Sealed
+
+
+class ReadKeys(msgspec.Struct, frozen=True, array_like=True, tag=60):
+    """Statements of epochs and entries of a private room in a log, after this place: apart from what was said."""
+
+    request: Request
+    log: Id
+    after: Sequence
+
+
+class KeyEntries(msgspec.Struct, frozen=True, array_like=True, tag=87):
+    """The oldest first; none: there are no more."""
+
+    request: Request
+    log: Id
+    entries: tuple[LogEntry, ...]
 
 
 class PutKeys(msgspec.Struct, frozen=True, array_like=True, tag=37):
@@ -134,6 +159,13 @@ class BoxGiven(msgspec.Struct, frozen=True, array_like=True, tag=98):
 
     scope: Hash
     epoch_id: EpochId
+
+
+class ClaimEpoch(msgspec.Struct, frozen=True, array_like=True, tag=58):
+    """May this device begin the next one? Refused with STALE_KEYS and a time while somebody else is at it."""
+
+    request: Request
+    log: Id
 
 
 class BeginEpoch(msgspec.Struct, frozen=True, array_like=True, tag=42):

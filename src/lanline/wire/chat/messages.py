@@ -44,6 +44,12 @@ ClientMessage = (
     | admin.SetPassword
     | admin.RevokeDevice
     | admin.AskStatus
+    | admin.ReadJournal
+    | admin.ListGiven
+    | admin.TakeBack
+    | admin.AskUsage
+    | admin.DeleteAccount
+    | admin.DeleteRoom
     | groups.AskGroup
     | groups.AppendKey
     | groups.PutKeys
@@ -58,6 +64,9 @@ ClientMessage = (
     | groups.ListRequests
     | groups.RefuseRequest
     | films.FromClient
+    | groups.ClaimEpoch
+    | groups.AppendRoomKey
+    | groups.ReadKeys
 )
 
 ServerMessage = (
@@ -84,12 +93,16 @@ ServerMessage = (
     | admin.Invites
     | admin.Users
     | admin.ServerStatus
+    | admin.Journal
+    | admin.Given
+    | admin.Usage
     | films.FromServer
     | answers.Done
     | answers.Refused
     | answers.ServerSays
     | groups.GroupIs
     | groups.KeyTaken
+    | groups.KeyEntries
     | groups.Keys
     | groups.Boxes
     | groups.BoxGiven

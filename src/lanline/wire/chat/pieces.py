@@ -7,15 +7,22 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lanline.errors import ProtocolViolation
-from lanline.wire.chat.admin import Invites, Users
+from lanline.wire.chat.admin import Given, Invites, Journal, Users
 from lanline.wire.chat.conversations import Members, Rooms
 
-Listing = Rooms | Members | Invites | Users
+Listing = Rooms | Members | Invites | Users | Journal | Given
 PIECE_BYTES = 256 * 1024
 MAX_PIECES = 256
 """A server that says of none that it is the last one would fill a client's memory."""
 
-_ITEMS: dict[type, str] = {Rooms: "rooms", Members: "members", Invites: "invites", Users: "users"}
+_ITEMS: dict[type, str] = {
+    Rooms: "rooms",
+    Members: "members",
+    Invites: "invites",
+    Users: "users",
+    Journal: "entries",
+    Given: "rights",
+}
 _encoder = msgspec.msgpack.Encoder()
 
 

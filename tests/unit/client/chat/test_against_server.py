@@ -13,7 +13,7 @@ from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.ids import open_room_id_of
 from lanline.crypto.groups.said import Opened, RunKeys, Where, open_words
 from lanline.model.content import Text
-from lanline.model.logs import Entry
+from lanline.model.logs import Entry, LogId
 from lanline.wire.sealing.said import split_said
 from lanline.wire.sealing.strict import ZEROS
 from unit.client.chat.village import Home, Process, Village
@@ -44,16 +44,22 @@ def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:
         for process in home.processes:
             assert process.node.outbox.messages == []
         check_typed(home)
+        assert home.warnings == []
     check_alike(village)
 
 
 def test_sealed_words_are_said_once_and_in_order_too(village: Village) -> None:
     village.seal()
+    village.come_to_rest()
+    village.make_private_room()
     test_nothing_typed_is_lost_doubled_or_reordered(village)
-    room = village.house.engine.read(lambda view: view.rooms.by_name("#lobby"))
-    assert room is not None
-    kept = village.house.engine.read(lambda view: view.logs.after(room.log, 0, 10**6))
-    assert {each.suite for each in kept} == {"said/1"}
+    kept = [each for log in range(1, 20) for each in entries_of(village, log)]
+    assert {each.suite for each in kept} == {"said/1", "epoch/1", "key/1", "stub/1"}
+    assert len({each.log for each in kept}) == 1 + 2 + 3  # the chain, both rooms, and each of the pairs
+
+
+def entries_of(village: Village, log: int) -> list[Entry]:
+    return village.house.engine.read(lambda view: view.logs.after(LogId(log), 0, 10**6))
 
 
 @pytest.mark.parametrize("village", range(6), indirect=True)
@@ -72,12 +78,13 @@ def test_words_that_are_on_their_way_while_somebody_is_sent_away_are_sealed_with
     for home in village.homes:
         assert home.processes[0].node.outbox.messages == []
         check_typed(home)
+        assert home.warnings == []
     check_alike(village)
     # Nothing that was taken after the removal is under an epoch that the removed could read.
     fresh = {epoch.epoch_id for epoch, _ in ann.member.copy.epochs.values() if epoch.height >= removed}
     room = village.house.engine.read(lambda view: view.rooms.by_name("#lobby"))
     assert room is not None
-    kept = village.house.engine.read(lambda view: view.logs.after(room.log, 0, 10**6))
+    kept = entries_of(village, room.log)
     under = [split_said(each.content)[0].epoch_id in fresh for each in kept]
     assert under == sorted(under)
     assert any(under)
@@ -110,7 +117,8 @@ def check_alike(village: Village) -> None:
     """All see the same in the same order; each as its own or as another's."""
     for process in village.all_processes():
         for other in village.all_processes():
-            assert spoken(process, "#lobby") == spoken(other, "#lobby")
+            for room in village.rooms:
+                assert spoken(process, room) == spoken(other, room)
     ann, ben, _ = village.homes
     assert spoken(ann.processes[0], "ben") == spoken(ben.processes[0], "ann")
 
@@ -123,7 +131,7 @@ def messages(process: Process, title: str) -> list[Message]:
     assert [message.sequence for message in found] == list(range(1, conversation.head + 1))
     assert conversation.delivered == conversation.head
     assert not {message.state for message in found} & {MessageState.QUEUED, MessageState.REFUSED}
-    return found
+    return [message for message in found if message.is_said]
 
 
 def spoken(process: Process, title: str) -> list[tuple[int, bytes, str]]:

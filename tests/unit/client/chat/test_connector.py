@@ -17,6 +17,7 @@ from lanline.client.view.values import NodeState
 from lanline.errors import (
     AddressUnavailable,
     CloseCode,
+    HistoryProblem,
     LinkError,
     RefusalCode,
     RequestRefused,
@@ -280,6 +281,31 @@ def test_a_refusal_for_now_is_tried_again(code: RefusalCode, retry_after_ms: int
         scene.network.udp += [link, MetLink()]
         await refuse(scene, link, code, retry_after_ms)
         await scene.signed_in(2)
+
+    play(work)
+
+
+def test_a_disk_that_takes_nothing_is_not_called_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody would see this one come and go, and nothing would arrive."""
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        full = HistoryProblem("The disk is full.")
+        answers = [full, full, full, None]
+
+        def check_room() -> None:
+            if (answer := answers.pop(0)) is not None:
+                raise answer
+
+        monkeypatch.setattr(scene.stage.node, "check_room", check_room)
+        scene.network.udp += [MetLink(), MetLink()]
+        link = await scene.signed_in(1)
+        scene.stage.node.tell(events.HistoryFailed("The disk is full."))
+        link.die()
+        await scene.signed_in(2)
+        assert answers == []
+        failed = [event.reason for event in scene.told if isinstance(event, events.CallFailed)]
+        assert failed[1:] == ["The disk is full."] * 3
+        assert len(scene.network.calls) == 2
 
     play(work)
 

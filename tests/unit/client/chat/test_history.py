@@ -133,7 +133,10 @@ def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_pa
     link.say(said(LAB, 1).__class__(LAB, (entry(1, BEN, large),)))
     assert "no room" in stage.heard(events.HistoryFailed)[0].text
     assert link.closed == (CloseCode.GOING_AWAY, "")  # the server learns nothing of this device's folders
+    with pytest.raises(HistoryProblem, match="disk is full"):
+        history.database.check_room()
     history.database.read("PRAGMA max_page_count = 100000")
+    history.database.check_room()
     again = stage.connect(lab(head=3))
     again.say(said(LAB, 1, 2, 3))
     assert [message.sequence for message in stage.node.messages(LAB) if message.sequence] == [1, 2, 3]

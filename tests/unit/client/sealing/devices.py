@@ -12,12 +12,13 @@ from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.scopes import OpenRoom, Pair, Place
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Outcome, Room, Said
+from lanline.client.sealing.words import Body, GroupWords, Outcome, Said
 from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.proto.channels import Channel
 from lanline.ticket import Ticket
-from lanline.wire.chat import directory, entries, groups, signin
+from lanline.wire.chat import conversations, directory, entries, groups, signin
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.messages import BULK_KINDS, ClientMessage
 from serverhouse.house import PASSWORD, Client, House
@@ -56,6 +57,7 @@ class Device:
         context = GroupContext(self.keys, tables, clock, self.entropy, self, self.link)
         self.member = GroupMember(context, self._changed)
         self.words = GroupWords(context)
+        self.scopes = context.scopes
 
     def _changed(self) -> None:
         self.told += 1
@@ -150,30 +152,49 @@ class Device:
     # What is said in the lobby.
 
     @property
-    def lobby(self) -> Room:
+    def lobby(self) -> OpenRoom:
         assert self.client is not None
-        return Room(self.client.log("#lobby"), "lobby")
+        return OpenRoom(self.client.log("#lobby"), "lobby")
 
-    def say(self, text: str) -> Any:
-        """The server's answer."""
-        entry_id = self.entropy(16)
-        content = self.words.seal(self.lobby, entry_id, text.encode())
+    def pair(self, other: Device) -> Pair:
+        assert self.client is not None
+        message = conversations.OpenDirect(self.client.number(), other.account)
+        return Pair(self.client.ask(message, conversations.Opened).log, other.name)
+
+    def say(self, text: str, place: Place | None = None) -> Any:
+        """The server's answer. In the lobby, where nothing else is named."""
+        place, entry_id = place or self.lobby, self.entropy(16)
+        if not isinstance(place, OpenRoom):
+            self.heard(place)
+        content = self.words.seal(place, entry_id, text.encode())
+        if content is None:
+            sealing = self.scopes.sealing(place)
+            assert sealing is not None
+            self.member.want_epoch(sealing.copy)
+            self.town.settle()
+            content = self.words.seal(place, entry_id, text.encode())
         assert content is not None
         assert self.client is not None
         request = self.client.number()
-        self._say(entries.Append(request, self.lobby.log, entry_id, "said/1", content))
+        self._say(entries.Append(request, place.log, entry_id, "said/1", content))
         self.town.settle()
         place = self.client.place(request)
         return place if place is not None else self.client.answer(request)
 
-    def heard(self) -> list[Said]:
-        """As the server shows it."""
+    def heard(self, place: Place | None = None) -> list[Said]:
+        """As the server shows it; statements are taken in on the way."""
+        place = place or self.lobby
         assert self.client is not None
-        self.client.follow(self.lobby.log)
+        self.client.follow(place.log)
         people = {each.account: each.name for each in self.people()}
+        heard = list({each.sequence: each for each in self.client.entries(place.log)}.values())
+        for each in heard:
+            if each.suite in {"epoch/1", "key/1"}:
+                self.scopes.add(place.log, each.sequence, each.suite, each.content)
         return [
             Said(each.sequence, each.entry_id, people[each.account], each.content)
-            for each in self.client.entries(self.lobby.log)
+            for each in heard
+            if each.suite == "said/1"
         ]
 
     def people(self) -> list[directory.Person]:
@@ -181,11 +202,17 @@ class Device:
         found = [each for message in self.client.all(directory.People) for each in message.people]
         return found + [each for message in self.client.all(directory.PeopleChanged) for each in message.people]
 
-    def read(self) -> list[Outcome]:
-        return self.words.open(self.lobby, self.heard())
+    def read(self, place: Place | None = None) -> list[Outcome]:
+        place = place or self.lobby
+        said = self.heard(place)
+        for sealing in self.scopes.sealings(place):
+            if sealing.copy.lacking():
+                self.member.want_secrets(sealing.copy)
+        self.town.settle()
+        return self.words.open(place, said)
 
-    def texts(self) -> list[str]:
-        return [each.body.decode() if isinstance(each, Body) else str(each) for each in self.read()]
+    def texts(self, place: Place | None = None) -> list[str]:
+        return [each.body.decode() if isinstance(each, Body) else str(each) for each in self.read(place)]
 
     @property
     def account(self) -> int:

@@ -13,6 +13,7 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.core.changes import OPERATOR
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups
+from lanline.wire.sealing.entries import KEY_SUITE, decode_entry, encode_entry
 from unit.client.sealing.devices import Device, Town
 
 
@@ -88,6 +89,23 @@ def test_caches_thrown_away_are_made_anew(town: Town) -> None:
     town.pass_time(0.2)
     assert ben.epoch_id == ana.epoch_id
     assert ben.member.copy.is_member
+
+
+def test_what_the_last_start_kept_and_had_not_judged_is_judged_by_the_next(town: Town) -> None:
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana))
+    town.pass_time(0.2)
+    tables = GroupTables(ben.history.database)
+    assert 0 < tables.checked_to() < ben.member.copy.sequence
+    sequence, suite, content = [each for each in tables.items() if each[1] == KEY_SUITE][-1]
+    assert sequence > tables.checked_to()
+    signed = decode_entry(content)
+    forged = encode_entry(signed.body, signed.device_id, bytes(64), signed.use_signature)
+    with ben.history.database.write() as writer:
+        writer.execute("INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)", (sequence, suite, forged))
+    ben.disconnect()
+    ben.restart()
+    assert ben.member.copy.broken is not None
 
 
 def test_who_comes_by_the_servers_own_link_asks_and_an_admin_lets_in(town: Town) -> None:

@@ -14,6 +14,7 @@ from lanline.client.view.events import (
     ConversationOpened,
     CopyParted,
     EntriesReceived,
+    HistoryFailed,
     InvitedToRoom,
     MemberChanged,
     MessageStateChanged,
@@ -29,9 +30,10 @@ from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import Conversation, Message, MessageState, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
-from lanline.model.rooms import Role
+from lanline.model.rooms import Access, Role, Standing
 from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
 
+JOINED, INVITED, BANNED = Standing.JOINED, Standing.INVITED, Standing.BANNED
 RECEIVED = MessageState.RECEIVED
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
 
@@ -235,17 +237,24 @@ def test_who_comes_and_goes_is_told_but_not_oneself_and_not_a_crowd_by_name(news
 
 
 def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
-    made = MemberChanged(10, account, name, Role.MEMBER, is_muted=False, is_banned=False, by=by, by_name="ana")
+    made = MemberChanged(10, account, name, Role.MEMBER, False, JOINED, JOINED, by, "ana")
     return msgspec.structs.replace(made, **more)
 
 
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (member(BO, "bo", BO), ""),
-        (member(BO, "bo", BO, role=None), "* bo has left #lobby.\n"),
-        (member(BO, "bo", ANA, role=None), "* ana has sent bo out of #lobby.\n"),
-        (member(BO, "bo", ANA, is_banned=True), "* ana has banned bo from #lobby.\n"),
+        (member(BO, "bo", BO, was=None), ""),
+        (member(BO, "bo", BO, role=None, standing=None), "* bo has left #lobby.\n"),
+        (member(BO, "bo", BO, standing=INVITED, is_muted=True), "* bo has left #lobby.\n"),
+        (member(BO, "bo", ANA, role=None, standing=None), "* ana has sent bo out of #lobby.\n"),
+        (member(BO, "bo", ANA, standing=BANNED), "* ana has banned bo from #lobby.\n"),
+        (member(BO, "bo", ANA, role=None, standing=None, was=BANNED), "* ana lets bo come back to #lobby.\n"),
+        (member(BO, "bo", ANA, standing=INVITED, was=None), "* ana asks bo into #lobby.\n"),
+        (member(BO, "bo", ANA, role=None, standing=None, was=INVITED), "* bo is not asked into #lobby any more.\n"),
+        (member(BO, "bo", ME, standing=BANNED), ""),
+        (member(BO, "bo", ME, role=None, standing=None), ""),
+        (ConversationChanged(room(11, "#lab", access=Access.INVITE_ONLY)), "* #lab is for the invited only now.\n"),
         (member(BO, "bo", ANA, is_muted=True), "* ana has muted bo in #lobby.\n"),
         (member(BO, "bo", ANA, role=Role.MODERATOR), "* bo is a moderator of #lobby now, and may speak (by ana).\n"),
         (member(BO, "bo", BO, log=11), ""),
@@ -273,7 +282,7 @@ def test_each_change_of_ones_own_standing_is_told_once(news: News) -> None:
 
 def test_who_joins_the_room_one_is_in_is_told(news: News) -> None:
     news.stage.places.go("#lab")
-    assert news.tell(member(BO, "bo", BO, log=11)) == "* bo has joined #lab.\n"
+    assert news.tell(member(BO, "bo", BO, log=11, was=None)) == "* bo has joined #lab.\n"
 
 
 def test_a_refusal_names_the_words(news: News) -> None:
@@ -345,3 +354,13 @@ def test_after_a_restore_what_is_unread_is_shown_though_its_numbers_are_old() ->
         incoming.on_change(told)
     shown = [line.rpartition(": ")[2] for line in stage.taken_screen().splitlines() if " (" not in line]
     assert [each for each in shown if each in {"old 1", "old 2", *"1234"}] == ["old 1", "old 2", *"234"]
+
+
+def test_a_full_disk_is_told_once_however_often_it_is_tried_again(news: News) -> None:
+    news.comes_in()
+    full = "The disk is full: there is no room for the history in chat.db. Make some."
+    told = news.tell(HistoryFailed(full), ConnectionLost(full), CallFailed(full, 1.0), HistoryFailed(full))
+    assert told.count("disk is full") == 1
+    assert "waits at the server" in told
+    assert "Your words are kept" not in told
+    assert "Connected again." in news.comes_in()

@@ -139,6 +139,7 @@ def test_leaving_a_room_goes_back(stage: Stage) -> None:
         ("/mute bo", do.SetMuted(10, BO, True)),
         ("/unmute bo", do.SetMuted(10, BO, False)),
         ("/op bo", do.SetRole(10, BO, Role.MODERATOR)),
+        ("/owner bo", do.SetRole(10, BO, Role.OWNER)),
         ("/deop bo", do.SetRole(10, BO, Role.MEMBER)),
     ],
 )
@@ -147,6 +148,24 @@ def test_room_commands_ask_the_server(stage: Stage, line: str, asked: do.AnyComm
     assert stage.face.asked == [asked]
     types(stage, "/query ana")
     assert "That is for rooms" in types(stage, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/invite ana", "ana is in #lobby already."),
+        ("/op ana", "ana is an owner of #lobby, which is more. See /deop."),
+    ],
+)
+def test_what_somebody_is_already_is_told_and_not_asked_for(stage: Stage, line: str, told: str) -> None:
+    stage.face.listed_members = (MemberListing(ANA, "ana", Role.OWNER, False, False, False),)
+    assert told in types(stage, line)
+    assert stage.face.asked == []
+
+
+def test_opening_a_room_is_told_by_what_all_are_told(stage: Stage) -> None:
+    assert types(stage, "/access private") == ""
+    assert "already" in types(stage, "/access open")
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,10 @@ def test_it_fits_any_width_with_the_open_one_and_the_unread_first(stage: Stage, 
     assert "1 #lobby" in text
     assert columns < 39 or "#世界20 (1)" in text
     assert all(get_cwidth(line) <= max(columns, 25) for line in text.split("\n"))
+
+
+def test_why_the_server_takes_nothing_stands_below_what_waits(stage: Stage) -> None:
+    stage.view.problem = "The server's disk is full."
+    assert "disk" not in shown(stage)
+    stage.view.say("#lobby", Text("hello"))
+    assert shown(stage).split("\n")[:2] == ["… not sent yet (1): hello", "  The server's disk is full."]

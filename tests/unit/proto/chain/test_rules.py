@@ -7,6 +7,7 @@ import pytest
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story, chance, founded
 from lanline.crypto.groups import ids
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.rules import follow
 from lanline.proto.chain.state import NEVER, Row
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, Inviters, Joins, Role
@@ -321,3 +322,17 @@ def test_who_comes_signs_with_the_device_that_comes() -> None:
     body = story.body(entries.Join, joiner=bo.joiner, invite_id=None)
     signed = entries.decode_entry(story.signed(body, bo.device))
     assert story.add(entries.encode_entry(signed.body, ana.device.id, signed.signature)) is Reason.DEVICE
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_what_was_found_to_hold_once_is_followed_without_its_signatures(is_checked: bool) -> None:
+    story, [ana] = founded("ana")
+    invite, eve = InviteKeys("eve"), Person("eve")
+    story.invite(ana, invite)
+    before = story.chain
+    story.join(eve, invite)
+    signed = entries.decode_entry(story.log[-1][1])
+    forged = entries.encode_entry(signed.body, signed.device_id, bytes(64), bytes(64))
+    chain, reason = follow(before, entries.KEY_SUITE, forged, is_checked=is_checked)
+    assert reason is (None if is_checked else Reason.SIGNATURE)
+    assert chain.is_member(eve.id) is is_checked

@@ -260,6 +260,18 @@ def test_black_hole_for_large_datagrams_is_passed_with_small_ones_and_probed_lat
     pair.run_until(lambda: pair.server.messages(MEDIA) == [bytes(1000)], 1.0)
 
 
+def test_what_was_sent_again_and_again_waits_once_when_smaller_packets_are_tried() -> None:
+    pair = Pair(LinkProfile(most_mtu_bytes=1200))
+    client, _ = pair.establish()
+    pair.client.script = drop_all
+    client.send_message(CHAT, bytes(1000))
+    pair.run_until(lambda: client._outgoing._mtu.current == LinkProfile().floor_mtu_bytes, 20.0)
+    (stream,) = client._outgoing.outbox.streams
+    under_way = [chunk for packet in client._outgoing.recovery.in_flight.values() for chunk in packet.chunks]
+    pieces, probes = 2, 2
+    assert len(under_way) + len(stream._lost or ()) <= pieces + probes
+
+
 def test_larger_datagrams_are_used_once_they_pass_and_given_up_when_they_do_not() -> None:
     pair = Pair()
     client, _ = pair.establish()

@@ -1,0 +1,12 @@
+"""Owns what becomes of standard output when nothing can be written to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+def give_output_up() -> None:
+    """Or what is left of it in the buffer would fail once more at the end of the program."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,120 @@
+"""Owns the epochs of one scope as this device knows them: those that hold, which are open, and under which it seals.
+
+A scope is the group, a pair or a private room; who reads it and what it has lost is the chain's word (`proto/chain`).
+"""
+
+from __future__ import annotations
+
+from lanline.client.sealing.tables import GroupTables
+from lanline.crypto.groups.epochs import commitment_of, open_back
+from lanline.proto.chain.epochs import Epoch, is_fresh, judge_epoch
+from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.scopes import Scope
+from lanline.proto.chain.state import Chain
+
+Secrets = dict[tuple[bytes, bytes], bytes]
+"""Of epochs, by scope and id."""
+_MAX_STALE = 3
+_MAX_GIVEN_UP = 5
+
+
+class EpochCopy:
+    def __init__(self, tables: GroupTables, secrets: Secrets) -> None:
+        """`secrets`: those that are open here, of all scopes."""
+        self._tables = tables
+        self.log = 0
+        """In which its statements lie, as the server calls it on this link; 0: not known."""
+        self.epochs: dict[bytes, tuple[Epoch, int]] = {}
+        """With the places of their statements."""
+        self.secrets = secrets
+        self._stale: dict[bytes, int] = {}
+        """How often the server has refused words under one that is fresh by the chain as it is here."""
+
+    @property
+    def scope(self) -> Scope:
+        """At the head of the chain."""
+        raise NotImplementedError
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is lacking that says who reads it."""
+        return True
+
+    @property
+    def may_begin(self) -> bool:
+        """Somebody reads it, and nothing is lacking that says who."""
+        return True
+
+    def add_statement(self, chain: Chain, place: int, content: bytes) -> Reason | None:
+        scope = self.scope
+        epoch = judge_epoch(chain, scope.id, scope.reads_at, self.epochs, content)
+        if isinstance(epoch, Reason):
+            return epoch
+        self.epochs[epoch.epoch_id] = epoch, place
+        return None
+
+    def newest(self) -> list[tuple[Epoch, int]]:
+        """The greatest height first, then the later place."""
+        return sorted(self.epochs.values(), key=lambda each: (each[0].height, each[1]), reverse=True)
+
+    def sealing_epoch(self) -> Epoch | None:
+        """Under which words are sealed now: the newest that is fresh and whose secret is here."""
+        last_loss = self.scope.last_loss
+        for epoch, _ in self.newest():
+            if not is_fresh(epoch.height, last_loss):
+                return None
+            if self.secret(epoch.epoch_id) is not None and self._stale.get(epoch.epoch_id, 0) < _MAX_STALE:
+                return epoch
+        return None
+
+    def note_stale(self, epoch_id: bytes) -> None:
+        """The server takes no words under it. Either the chain here is behind, or the server has lost its statement.
+        It has no more of this device's work for the asking than a few epochs.
+        """
+        given_up = sum(count >= _MAX_STALE for count in self._stale.values())
+        if given_up < _MAX_GIVEN_UP:
+            self._stale[epoch_id] = self._stale.get(epoch_id, 0) + 1
+
+    def secret(self, epoch_id: bytes) -> bytes | None:
+        known = self.epochs.get(epoch_id)
+        return None if known is None else self.secrets.get((known[0].scope, epoch_id))
+
+    def opens(self, epoch_id: bytes) -> bool:
+        """Whether another epoch that is open here has the secret of this one, and truly."""
+        for epoch, _ in self.epochs.values():
+            secret = self.secret(epoch.epoch_id)
+            for back in epoch.back if secret is not None else ():
+                if back.epoch_id == epoch_id and open_back(
+                    secret or b"", epoch.scope, epoch_id, back.sealed
+                ) == self.secret(epoch_id):
+                    return True
+        return False
+
+    def lacking(self) -> list[Epoch]:
+        """Those whose secrets are not here, the newest first."""
+        return [epoch for epoch, _ in self.newest() if self.secret(epoch.epoch_id) is None]
+
+    def believe(self, epoch: Epoch, secret: bytes) -> bool:
+        """If it is the one that the statement promises: then also what that opens of the past."""
+        if not _fits(epoch, secret):
+            return False
+        found = {(epoch.scope, epoch.epoch_id): secret}
+        queue = [(epoch, secret)]
+        while queue:
+            opened, its_secret = queue.pop()
+            for back in opened.back:
+                known = self.epochs.get(back.epoch_id)
+                key = (opened.scope, back.epoch_id)
+                if known is None or key in found or key in self.secrets:
+                    continue
+                earlier = open_back(its_secret, opened.scope, back.epoch_id, back.sealed)
+                if earlier is not None and _fits(known[0], earlier):
+                    found[key] = earlier
+                    queue.append((known[0], earlier))
+        self._tables.put_secrets(found)
+        self.secrets |= found
+        return True
+
+
+def _fits(epoch: Epoch, secret: bytes) -> bool:
+    return commitment_of(secret, epoch.scope, epoch.height, epoch.head) == epoch.commitment

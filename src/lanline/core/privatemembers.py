@@ -1,0 +1,85 @@
+"""Owns how the server's own table of who is in a private room follows what its members have signed. Not their rules."""
+
+from __future__ import annotations
+
+from lanline.core.changes import Change
+from lanline.core.commands import Authority
+from lanline.core.groupstate import GroupState
+from lanline.core.memberships import put, stepped
+from lanline.model.accounts import AccountId
+from lanline.model.logs import LogId
+from lanline.model.rooms import Membership, Role, Room, Standing
+from lanline.proto.chain.rooms import Room as PrivateRoom
+from lanline.storage.api import Transaction
+
+
+def follow_members(
+    transaction: Transaction,
+    by: Authority,
+    state: GroupState,
+    log: LogId,
+    before: PrivateRoom | None,
+    after: PrivateRoom,
+) -> list[Change]:
+    """Of a room that is founded just now everybody goes whom its entry does not name."""
+    room = transaction.rooms.by_log(log)
+    assert room is not None
+    known = {} if before is None else before.members
+    wanted = {
+        account: Role(role + 1)
+        for account_id, role in after.members.items()
+        if (account := state.account_of(transaction, account_id)) is not None
+    }
+    if before is None:
+        gone = {each.account for each in transaction.rooms.members(log) if not each.is_banned} - wanted.keys()
+    else:
+        accounts = (state.account_of(transaction, each) for each in known.keys() - after.members.keys())
+        gone = {account for account in accounts if account is not None}
+    changes: list[Change] = [_without(transaction, by, room, account) for account in sorted(gone)]
+    for account, role in wanted.items():
+        stands = transaction.rooms.membership(log, account)
+        is_muted = stands is not None and stands.is_muted
+        now = Membership(log, account, role, Standing.JOINED, is_muted)
+        if stands != now:
+            changes.append(put(transaction, room, stands, now, by))
+    return changes
+
+
+def _without(transaction: Transaction, by: Authority, room: Room, account: AccountId) -> Change:
+    stands = transaction.rooms.membership(room.log, account)
+    transaction.rooms.drop_membership(room.log, account)
+    return stepped(transaction, room, stands, None, by, account)
+
+
+def follow_group(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
+    """Who leaves the group leaves its rooms, and they get their heirs."""
+    changes: list[Change] = []
+    for log in transaction.groups.private_rooms():
+        room = by.context.groups.room_at(transaction, log)
+        known = None if room is None else _members_before(before, after, room)
+        if room is not None and known is not None:
+            changes += _followed(transaction, by, before, log, known, room)
+    return changes
+
+
+def _members_before(before: GroupState, after: GroupState, room: PrivateRoom) -> set[bytes] | None:
+    """Those who were in until this entry, where any of them has gone."""
+    gone = set(before.chain.names.values()) - set(after.chain.names.values())
+    were = {each for each in gone if room.reads_at(each, before.chain.height)}
+    return were or None
+
+
+def _followed(
+    transaction: Transaction, by: Authority, before: GroupState, log: LogId, gone: set[bytes], room: PrivateRoom
+) -> list[Change]:
+    stands = transaction.rooms.by_log(log)
+    assert stands is not None
+    accounts = [account for each in gone if (account := before.account_of(transaction, each)) is not None]
+    changes: list[Change] = [_without(transaction, by, stands, account) for account in sorted(accounts)]
+    for account_id, role in room.members.items():
+        account = before.account_of(transaction, account_id)
+        member = None if account is None else transaction.rooms.membership(log, account)
+        if member is not None and member.may_read and member.role != role + 1:
+            now = Membership(log, member.account, Role(role + 1), member.standing, member.is_muted)
+            changes.append(put(transaction, stands, member, now, by))
+    return changes

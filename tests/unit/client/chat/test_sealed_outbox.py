@@ -1,0 +1,160 @@
+"""What becomes of words that cannot be sealed for who is meant: kept until they can be, and nobody waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.client.chat.seals import DeviceKeys
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.view import events
+from lanline.client.view.values import Message, MessageState
+from lanline.core.changes import OPERATOR
+from lanline.model.content import Text
+from lanline.model.logs import LogId
+from lanline.model.rooms import Access
+from lanline.wire.chat.conversations import OpenDirect, Opened
+from lanline.wire.chat.entries import Append
+from lanline.wire.sealing.said import split_said
+from unit.client.chat.village import Home, Process, Village
+
+
+@pytest.fixture
+def village(tmp_path: Path) -> Iterator[Village]:
+    made = Village(tmp_path, 1)
+    made.seal()
+    made.come_to_rest()
+    yield made
+    made.close()
+
+
+def guest_of(village: Village) -> Process:
+    """With an account on the server, and not in the group."""
+    home = Home(village, "gus")
+    chance = village.chance.randbytes
+    home.keys = DeviceKeys(Keystore.in_memory(chance(32)), b"gus".ljust(32, b"."), chance)
+    made = village.house.server.core.make_invite(OPERATOR)
+    village.house.settle()
+    home.token = made.result()
+    process = Process(home)
+    home.processes.append(process)
+    village.homes.append(home)
+    village.rest_until(lambda: bool(village.homes[0].processes[0].member.changes.requests))
+    return process
+
+
+def say(process: Process, to: str, text: str) -> None:
+    process.node.outbox.say(to, Text(text), text.encode().ljust(16, b"."))
+
+
+def said(process: Process, title: str) -> list[str]:
+    track = process.node.conversations.titled(title)
+    if track is None:
+        return []
+    found = process.node.messages(track.shown.log)
+    return [each.content.text for each in found if isinstance(each.content, Text) and each.sequence]
+
+
+def waiting(process: Process) -> list[Message]:
+    return process.node.outbox.messages
+
+
+def test_words_to_somebody_outside_wait_until_they_are_let_in_and_nobody_waits_for_them(village: Village) -> None:
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    gus = guest_of(village)
+    told: list[str] = []
+    ben.node.subscribe(lambda event: told.append(event.reason) if isinstance(event, events.SendingPutOff) else None)
+    for number in range(3):
+        say(ben, "gus", f"to gus {number}")
+        say(ben, "ann", f"to ann {number}")
+    village.rest_until(lambda: len(said(ann, "ben")) == 3)
+    for _ in range(10):
+        village.rest()
+    assert [each.state for each in waiting(ben)] == [MessageState.QUEUED] * 3
+    assert "gus is not in the group yet" in told[0]
+    admitted = ann.member.changes.admit(gus.node.own.account)
+    village.rest_until(lambda: admitted.is_settled and not waiting(ben))
+    village.rest_until(lambda: len(said(gus, "ben")) == 3)
+    assert said(gus, "ben") == [f"to gus {number}" for number in range(3)]
+
+
+def test_words_to_somebody_who_was_sent_away_are_refused_in_a_sentence(village: Village) -> None:
+    ann, ben, cai = (home.processes[0] for home in village.homes)
+    say(ben, "cai", "before")
+    village.rest_until(lambda: said(cai, "ben") == ["before"])
+    village.homes.pop().processes[0].crash()
+    ann.member.changes.remove([cai.member.copy.account_id])
+    village.rest_until(lambda: not ben.member.copy.chain.is_member(cai.member.copy.account_id))
+    say(ben, "cai", "after")
+    say(ben, "ann", "and on")
+    village.rest_until(lambda: said(ann, "ben") == ["and on"])
+    [kept] = waiting(ben)
+    assert (kept.state, kept.problem) == (
+        MessageState.REFUSED,
+        "cai is not in the group any more: nothing can be said to them.",
+    )
+    assert said(ben, "cai") == ["before"]
+
+
+def test_server_swaps_names_of_rooms_and_people_and_nothing_is_sealed(village: Village) -> None:
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    say(ben, "ann", "first")
+    village.rest_until(lambda: said(ann, "ben") == ["first"])
+    track = ben.node.conversations.titled("ann")
+    assert track is not None
+    for wire in ben.open_wires:
+        wire.die()
+    say(ben, "ann", "for ann alone")
+    cai = ben.node.directory.named("cai")
+    assert cai is not None
+    track.change(title="cai", other=cai.account)
+    ben.node.outbox.send()
+    village.rest_until(lambda: bool(waiting(ben)) and waiting(ben)[0].state is MessageState.REFUSED)
+    assert "Nothing was sent" in waiting(ben)[0].problem
+    everything = village.house.engine.read(lambda view: [view.logs.after(log, 0, 999) for log in range(1, 20)])  # type: ignore[arg-type]
+    assert b"for ann alone".ljust(16, b".") not in {each.entry_id for entries in everything for each in entries}
+
+
+def test_a_server_that_does_not_say_which_conversation_it_is_gets_nothing_plain(village: Village) -> None:
+    """It opens a talk of two and never describes it."""
+    ben = village.homes[1].processes[0]
+    taken: list[object] = []
+    session = ben.node.line.session
+    assert session is not None
+    send, request = session.send, session.request
+    session.send = lambda message: taken.append(message) or send(message)  # type: ignore[method-assign, func-returns-value]
+
+    def answer(message: object, on_answer: Callable[..., None]) -> None:
+        if isinstance(message, OpenDirect):
+            on_answer(Opened(1, 999))
+        else:
+            request(message, on_answer)  # type: ignore[arg-type]
+
+    session.request = answer  # type: ignore[method-assign]
+    say(ben, "cai", "for cai alone")
+    for _ in range(5):
+        ben.node.outbox.send()
+        village.rest()
+    assert not [each for each in taken if isinstance(each, Append)]
+    assert [each.state for each in waiting(ben)] == [MessageState.QUEUED]
+
+
+def test_a_private_room_that_the_server_calls_open_is_sealed_for_its_members(village: Village) -> None:
+    village.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in village.homes)
+    for process in (ann, ben, cai):
+        track = process.node.conversations.titled("#board")
+        assert track is not None
+        track.change(access=Access.OPEN)
+    say(ben, "#board", "for the board")
+    village.rest_until(lambda: said(cai, "#board") == ["for the board"])
+    track = ben.node.conversations.titled("#board")
+    assert track is not None
+    [kept] = [
+        each
+        for each in village.house.engine.read(lambda view: view.logs.after(LogId(track.shown.log), 0, 99))
+        if each.suite == "said/1"
+    ]
+    assert split_said(kept.content)[0].epoch_id not in ben.member.copy.epochs
