@@ -41,6 +41,7 @@ Port = Annotated[int, Meta(ge=1, le=65535, description="a port: a whole number f
 PortOrAny = Annotated[int, Meta(ge=0, le=65535, description="a port: a whole number from 0 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=10**9, description="a whole number, 1 or more")]
 Days = Annotated[int, Meta(ge=1, le=36500, description="a number of days: a whole number, 1 or more")]
+DaysOrNone = Annotated[int, Meta(ge=0, le=36500, description="a number of days: a whole number, 0 or more")]
 Rate = Annotated[float, Meta(gt=0, le=10**9, description="a number above 0")]
 Bytes = Annotated[int, Meta(ge=0, le=2**53, description="a number of bytes: a whole number, 0 or more")]
 Text = Annotated[str, Meta(min_length=1, max_length=253, description="a text of 1 to 253 characters")]
@@ -98,6 +99,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     members_may_upload: Switch = _KEPT.members_may_upload
     tells_addresses: Addresses = _KEPT.tells_addresses
     journal_days: Days = _KEPT.journal_days
+    names_held_days: DaysOrNone = _KEPT.names_held_days
+    silent_days: Days | None = _KEPT.silent_days
     limits: Limits = Limits()
     log: Logging = Logging()
 
@@ -110,6 +113,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
             members_may_upload=self.members_may_upload,
             tells_addresses=self.tells_addresses,
             journal_days=self.journal_days,
+            names_held_days=self.names_held_days,
+            silent_days=self.silent_days,
             **msgspec.structs.asdict(self.limits),
         )
 

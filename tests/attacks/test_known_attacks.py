@@ -123,11 +123,11 @@ def test_openssl_is_given_little_of_what_is_too_large(
     attack: Attack, most_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its buffers grow with what it is given, before anybody is known."""
-    given: Counter[int] = Counter()
+    given: Counter[SSL.Connection] = Counter()
 
     def bio_write(connection: SSL.Connection, data: bytes) -> int:
         if threading.current_thread() is not threading.main_thread():
-            given[id(connection)] += len(data)
+            given[connection] += len(data)
         return really(connection, data)
 
     really = SSL.Connection.bio_write

@@ -50,6 +50,21 @@ def test_admins_are_made_and_unmade_and_may_work_from_their_own_home(home: House
     assert user(home, "ben")["is_admin"] is False
 
 
+def test_what_a_banned_admin_gave_is_shown_and_taken_back(home: House) -> None:
+    assert home.member("ann", "admin", "promote", "ben").returncode == 0
+    invited = home.member("ben", "invite", "--admin")
+    assert invited.returncode == 0, invited.stderr
+    home.join("eve", invited.stdout.splitlines()[0])
+    banned = home.member("ann", "admin", "ban", "ben")
+    assert banned.returncode == 0, banned.stderr
+    assert ["eve", "admin"] in [line.split() for line in banned.stdout.splitlines()]
+    assert "lanline admin ban ben --take-back" in banned.stdout
+    assert user(home, "eve")["is_admin"] is True
+    taken = home.member("ann", "admin", "ban", "ben", "--take-back")
+    assert taken.returncode == 0, taken.stderr
+    assert user(home, "eve")["is_admin"] is False
+
+
 def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) -> None:
     done = command("admin", "ban", "bem", "--data", str(home.data))
     assert (done.returncode, done.stderr) == (1, "lanline: Nobody here is called bem. Did you mean ben?\n")
@@ -133,3 +148,53 @@ def test_tables_are_for_people(home: House) -> None:
     assert [line.split()[:2] for line in shown] == [["NAME", "STANDING"], ["ann", "admin"], ["ben", "member"]]
     assert home.admin("admin", "rooms").splitlines()[1].split()[:3] == ["#lobby", "open", "2"]
     assert "appends_total" in home.admin("admin", "status")
+
+
+def test_a_member_deletes_the_own_account_and_what_they_said_stays(home: House) -> None:
+    home.say("ben", "remember me")
+    asked = home.member("ben", "leave", "--delete")
+    assert asked.returncode == 64
+    assert "Goes:" in asked.stdout
+    assert "Stays:" in asked.stdout
+    done = home.member("ben", "leave", "--delete", "--yes")
+    assert done.returncode == 0, done.stderr
+    shown = home.member("ann", "log", "#lobby")
+    assert shown.stdout.splitlines()[-1].endswith("ben (deleted): remember me")
+    assert [each["name"] for each in home.admin_json("admin", "users")] == ["ann"]
+    assert "deleted" in home.member("ben", "send", "#lobby", "--timeout", "5", "still here?").stderr
+    again = home.member("second", "join", home.members_invite(), "--name", "ben")
+    assert "free again on" in again.stderr
+
+
+def test_a_member_shows_a_message_to_the_admin_with_proof_of_who_said_it(home: House) -> None:
+    home.join("cara", home.member("ann", "invite").stdout.splitlines()[0])
+    home.say("cara", "good morning")
+    home.say("ben", "you are an idiot")
+    lines = home.member("cara", "log", "#lobby", "--json").stdout.splitlines()
+    [number] = [each["sequence"] for each in map(json.loads, lines) if each["text"] == "you are an idiot"]
+    told = home.member("cara", "report", "#lobby", str(number), "An", "insult.")
+    assert told.stdout == "The message goes to ann, with proof of who said it.\n", told.stderr
+    home.member("cara", "send", "ann", "see above")
+    shown = [json.loads(line) for line in home.member("ann", "log", "cara", "--json").stdout.splitlines()]
+    [found] = [each for each in shown if each["kind"] == "report"]
+    assert (found["author"], found["room"], found["text"]) == ("ben", "#lobby", "you are an idiot")
+    assert (found["reason"], found["before"], found["verdict"]) == ("An insult.", ["cara: good morning"], "proven")
+    assert home.member("cara", "report", "#lobby", "999").returncode == 64
+    assert "no other admin" in home.member("ann", "report", "#lobby", str(number)).stderr
+
+
+def test_an_admin_deletes_accounts_and_rooms_and_the_group_follows(home: House) -> None:
+    assert home.member("ben", "rooms", "create", "#old").returncode == 0
+    deleted = home.member("ann", "admin", "delete", "#old", "--yes")
+    assert deleted.stdout == "#old is deleted.\n", deleted.stderr
+    assert [room["name"] for room in home.admin_json("admin", "rooms")] == ["#lobby"]
+    beside = home.admin("admin", "delete", "ben", "--yes")
+    assert beside.startswith("The account ben is deleted.\nIf ben was in the group:")
+    follows = home.member("ann", "admin", "delete", "ben", "--yes")
+    assert follows.stdout == "ben is in the group no more.\n", follows.stderr
+    missing = home.member("ann", "admin", "delete", "ben", "--yes")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert home.member("ann", "admin", "delete").returncode == 64
+    own = home.member("ann", "admin", "delete", "ann", "--yes")
+    assert "leave --delete" in own.stderr
+    home.say("ann", "still in the group")

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lanline.errors import InviteUnusable, NameTaken
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.invites import Invite, invite_token_hash
-from lanline.model.logs import Cursor, LogId
+from lanline.model.logs import ENTRY_COST_BYTES, Cursor, LogId
+from lanline.model.rooms import Access
 from lanline.storage.api import Transaction
 from lanline.storage.groupcommit import Batch
 from lanline.ticket import Ticket
@@ -48,6 +49,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.cursors: dict[Key, Cursor] = {}
         self.names = {"ann", "bob", "zoe"}
         self.uses_left = 5
+        self.ended = 0
+        self.is_bob_ended = False
         self.waiting: list[tuple[Ticket[Any], Any]] = []
         self.batch: tuple[Batch, list[tuple[Ticket[Any], Any]]] | None = None
 
@@ -101,6 +104,45 @@ class StoreMachine(RuleBasedStateMachine):
 
         self.write(work, apply)
 
+    @rule(name=st.sampled_from(["bob", "eve", "max"]), forgets=st.booleans())
+    def end_account(self, name: str, forgets: bool) -> None:
+        """Somebody else may have the name then; what was said stays, and cursors of the devices go."""
+
+        def work(transaction: Transaction) -> bool:
+            account = transaction.accounts.by_name(name)
+            if account is None:
+                return False
+            transaction.accounts.end(account.id, 1)
+            return True
+
+        def apply() -> bool:
+            if name not in self.names:
+                return False
+            self.names.remove(name)
+            self.ended += 1
+            if name == "bob" and not self.is_bob_ended:
+                self.is_bob_ended = True
+                self.cursors = {key: cursor for key, cursor in self.cursors.items() if key[1] != 2}
+            return True
+
+        self.write(work, apply)
+
+    @rule(said=st.integers(0, 25))
+    def end_room(self, said: int) -> None:
+        """One of its own, with so much said in it: bit by bit all of it goes, and nothing of the others."""
+
+        def work(transaction: Transaction) -> int:
+            room = transaction.rooms.create("#end", "", Access.OPEN, AccountId(1), 1)
+            transaction.logs.append([new_entry(room.log, number, 3) for number in range(said)])
+            transaction.rooms.end(room.log)
+            gone = 0
+            while count := transaction.logs.forget_ended(10):
+                gone += count
+            assert transaction.logs.after(room.log, 0, 1) == []
+            return gone
+
+        self.write(work, lambda: said)
+
     @precondition(lambda self: self.batch is None and self.waiting)
     @rule()
     def collect(self) -> None:
@@ -146,7 +188,14 @@ class StoreMachine(RuleBasedStateMachine):
             kept = self.shelf.read(lambda v, device=device: v.logs.device_cursors(DeviceId(device)))
             assert kept == {room: cursor for (room, who), cursor in self.cursors.items() if who == device}
         accounts = self.shelf.read(lambda v: v.accounts.all())
-        assert {account.name.lower() for account in accounts} == self.names
+        assert {account.name.lower() for account in accounts if not account.is_ended} == self.names
+        assert sum(account.is_ended for account in accounts) == self.ended
+        said = self.shelf.read(lambda v: v.accounts.all_message_bytes())
+        for account in (1, 2, 3):
+            count = sum(sender == account for log in self.logs.values() for sender, _ in log)
+            assert said.get(AccountId(account), 0) == count * (len(b"hi") + ENTRY_COST_BYTES)
+        sizes = self.shelf.read(lambda v: v.logs.sizes([LogId(room) for room in self.logs]))
+        assert sizes == {room: len(log) * (len(b"hi") + ENTRY_COST_BYTES) for room, log in self.logs.items()}
         invite = self.shelf.read(lambda v: v.invites.by_token_hash(HASH))
         assert invite is not None
         assert invite.uses_left == self.uses_left

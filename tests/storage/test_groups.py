@@ -57,7 +57,7 @@ def test_helpers_boxes_come_after_the_authors_and_can_be_dropped(shelf: Shelf) -
 def test_boxes_of_a_seed_need_no_statement(shelf: Shelf) -> None:
     ana = shelf.add_account("ana").id
     shelf.write(lambda t: t.groups.put_boxes([box(ana, b"seed", kind=FOR_DEVICE)], 5))
-    shelf.write(lambda t: t.groups.drop_stale(100, 100, 100))
+    shelf.write(lambda t: t.groups.drop_stale(100, 100))
     assert mine(shelf, kind=FOR_DEVICE) == [b"seed"]
 
 
@@ -66,9 +66,9 @@ def test_what_waits_for_a_statement_is_dropped_with_the_next_one_or_with_time(sh
     shelf.write(lambda t: t.groups.put_boxes([box(ana), box(ana, epoch_id=NEXT)], 5))
     shelf.write(lambda t: t.groups.drop_waiting(ana, SCOPE, NEXT))
     assert shelf.read(lambda v: v.groups.recipients(ana, SCOPE, EPOCH)) == set()
-    shelf.write(lambda t: t.groups.drop_stale(5, 0, 0))
+    shelf.write(lambda t: t.groups.drop_stale(5, 0))
     assert shelf.read(lambda v: v.groups.recipients(ana, SCOPE, NEXT)) == {(ACCOUNT, BEN, 1)}
-    shelf.write(lambda t: t.groups.drop_stale(6, 0, 0))
+    shelf.write(lambda t: t.groups.drop_stale(6, 0))
     assert shelf.read(lambda v: v.groups.recipients(ana, SCOPE, NEXT)) == set()
 
 
@@ -77,9 +77,21 @@ def test_keys_stay_once_something_names_them(shelf: Shelf) -> None:
     shelf.write(lambda t: t.groups.put_keys({b"1" * 32: b"one", b"2" * 32: b"two"}, ana, 5))
     assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 2
     shelf.write(lambda t: t.groups.name_keys([b"1" * 32]))
-    shelf.write(lambda t: t.groups.drop_stale(0, 6, 0))
+    shelf.write(lambda t: t.groups.drop_stale(0, 6))
     assert shelf.read(lambda v: v.groups.keys([b"1" * 32, b"2" * 32])) == {b"1" * 32: b"one"}
     assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 0
+
+
+def test_keys_are_named_and_unnamed_by_who_has_put_them(shelf: Shelf) -> None:
+    ana, eve = (shelf.add_account(name).id for name in ("ana", "eve"))
+    shelf.write(lambda t: t.groups.put_keys({b"1" * 32: b"one"}, ana, 5))
+    shelf.write(lambda t: t.groups.name_keys([b"1" * 32], eve))
+    assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 1
+    shelf.write(lambda t: t.groups.name_keys([b"1" * 32], ana))
+    shelf.write(lambda t: t.groups.unname_keys([b"1" * 32], eve))
+    assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 0
+    shelf.write(lambda t: t.groups.unname_keys([b"1" * 32], ana))
+    assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 1
 
 
 def test_one_request_of_an_account(shelf: Shelf) -> None:
@@ -87,8 +99,5 @@ def test_one_request_of_an_account(shelf: Shelf) -> None:
     shelf.write(lambda t: t.groups.put_request(EntryRequest(ana, b"old", b"s", 1)))
     shelf.write(lambda t: t.groups.put_request(EntryRequest(ana, b"joiner", b"s", 2)))
     assert shelf.read(lambda v: v.groups.requests()) == [EntryRequest(ana, b"joiner", b"s", 2)]
-    shelf.write(lambda t: t.groups.drop_stale(0, 0, 3))
-    assert shelf.read(lambda v: v.groups.request(ana)) is None
-    shelf.write(lambda t: t.groups.put_request(EntryRequest(ana, b"joiner", b"s", 2)))
     shelf.write(lambda t: t.groups.drop_request(ana))
     assert shelf.read(lambda v: v.groups.requests()) == []

@@ -51,9 +51,10 @@ def log(
     Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.chat.outbox import checked_destination
+    from lanline.client.view.values import ENDED_MARK
 
     limit_s = checked_timeout(timeout)
-    title = checked_destination(of)
+    title = of if of.endswith(ENDED_MARK) else checked_destination(of)
     with node_call(home) as call:
         problem = _wait_ready(call, limit_s, is_patient=follow)
         view = call.follow()
@@ -61,7 +62,7 @@ def log(
         if set_aside:
             shown.show_lost(title, last)
             return
-        conversation = view.conversation_titled(title)
+        conversation = view.conversation_titled(title) or view.conversation_titled(f"{title}{ENDED_MARK}")
         if conversation is None:
             raise _nothing_of(view, title, is_online=not problem)
         conversation = shown.show_kept(conversation.log, _LAST if last is None else last, limit_s, goes_on=follow)
@@ -198,10 +199,10 @@ class _Shown:
 
 
 def _note(change: Change) -> None:
-    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid
+    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid, Warned
 
     match change:
-        case ServerRestored(text) | ServerSaid(text):
+        case ServerRestored(text) | ServerSaid(text) | Warned(text):
             show_note(text)
         case ConnectionLost(reason, is_for_good=False):
             show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")

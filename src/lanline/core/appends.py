@@ -19,6 +19,7 @@ from lanline.core.changes import (
     Appended,
     ChainGrew,
     Change,
+    ConversationEnded,
     DeviceChanged,
     Handlers,
     MemberStepped,
@@ -139,7 +140,7 @@ class Appends:
     # The stream.
 
     def handlers(self) -> Handlers:
-        kinds = (MemberStepped, RoomChanged, AccountChanged, DeviceChanged, ChainGrew)
+        kinds = (MemberStepped, RoomChanged, ConversationEnded, AccountChanged, DeviceChanged, ChainGrew)
         return dict.fromkeys(kinds, self._forget)
 
     def _forget(self, _: object) -> None:

@@ -14,6 +14,7 @@ from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
 from lanline.core.keyentries import BOXES_WAIT_MS, does_not_hold
 from lanline.core.refusals import stale_keys
+from lanline.core.rights import check_quota
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
@@ -24,6 +25,8 @@ from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
 _MAX_BOXES_OF_STRANGER = 4
+_MAX_SEED_BOXES = 4096
+"""To the devices of one account, of all its generations."""
 
 
 class NewBox(NamedTuple):
@@ -67,7 +70,7 @@ class PutBoxes(Command[None], frozen=True):
         wanted = [each for each in self.boxes if (each.kind, each.recipient, each.generation) in readers]
         if transaction.groups.epoch_height(self.scope, self.epoch_id) is None:
             transaction.groups.drop_waiting(by.account, self.scope, self.epoch_id)
-            transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, 0, 0)
+            transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, 0)
             self._put(transaction, by, wanted)
             return None, ()
         given = [each for each in wanted if self._has_place(transaction, by, each)]
@@ -84,6 +87,8 @@ class PutBoxes(Command[None], frozen=True):
             if self.scope != member.account_id:
                 raise does_not_hold(Reason.SCOPE)
             mine = state.chain.accounts[member.account_id].devices
+            if transaction.groups.boxes_in(by.account, self.scope) + len(self.boxes) > _MAX_SEED_BOXES:
+                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Your account has as many keys kept as it may.")
             return [each for each in self.boxes if each.recipient in mine]
         given = transaction.groups.boxes_of(by.account)
         if self.scope in state.chain.accounts or given + len(self.boxes) > _MAX_BOXES_OF_STRANGER:
@@ -128,6 +133,7 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
         if lacking:
             return Lacking(lacking), ()
         transaction.groups.add_epoch(scope.id, epoch.epoch_id, epoch.height, by.account)
+        check_quota(transaction, by.account, by.context.settings.message_quota_bytes, len(self.content))
         return self._appended(transaction, by, entry_id)
 
     def _judged(self, view: View, state: GroupState, scope: Scope, member: Member) -> Epoch:
@@ -188,10 +194,20 @@ def find_boxes(view: View, by: Authority, scope: bytes, epoch_ids: tuple[bytes, 
     if member is not None:
         found += view.groups.boxes(RecipientKind.ACCOUNT, member.account_id, scope, epoch_ids)
         found += view.groups.boxes(FOR_DEVICE, member.device_id, scope, epoch_ids)
+    else:
+        for device_id in _recovery_keys(view, by, state, scope):
+            found += view.groups.boxes(FOR_DEVICE, device_id, scope, epoch_ids)
     invite = None if shown is None else view.invites.by_token_hash(invite_token_hash(shown))
     if invite is not None and invite.invite_id is not None:
         found += view.groups.boxes(RecipientKind.INVITE, invite.invite_id, scope, epoch_ids)
     return found
+
+
+def _recovery_keys(view: View, by: Authority, state: GroupState, scope: bytes) -> list[bytes]:
+    """To a device that is not in the group yet: what only the bearer of the account's recovery key can open."""
+    if not state.is_founded or state.member_of(view, by.account) != scope:
+        return []
+    return state.chain.recovery_keys(scope)
 
 
 def _member(view: View, by: Authority, state: GroupState) -> Member | None:

@@ -14,6 +14,7 @@ import msgspec
 
 from lanline.core.groupstate import GroupState
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
+from lanline.model.devices import DeviceRequest
 from lanline.model.groups import EntryRequest
 from lanline.model.logs import Cursor, Entry, LogId
 from lanline.model.rooms import Direct, Membership, Room
@@ -63,6 +64,16 @@ class MemberStepped(msgspec.Struct, frozen=True):
     by: AccountId
     cursors: Cursors
     """Of the account's devices, when it reads the room now."""
+
+
+class ConversationEnded(msgspec.Struct, frozen=True):
+    """A room that was deleted, or notes of who is gone."""
+
+    log: LogId
+    name: str
+    """Of a room."""
+    readers: tuple[AccountId, ...]
+    """Until then."""
 
 
 class DirectOpened(msgspec.Struct, frozen=True):
@@ -129,6 +140,16 @@ class RequestLeft(msgspec.Struct, frozen=True):
     request: EntryRequest
 
 
+class DeviceAsked(msgspec.Struct, frozen=True):
+    """A device of an account waits for another one of it to take it into the group."""
+
+    request: DeviceRequest
+
+
+class DeviceAnswered(msgspec.Struct, frozen=True):
+    request: DeviceRequest
+
+
 class ServerWarned(msgspec.Struct, frozen=True):
     """Something that its admins should see to."""
 
@@ -140,6 +161,7 @@ Change = (
     | RoomChanged
     | MemberStepped
     | DirectOpened
+    | ConversationEnded
     | AccountChanged
     | DeviceChanged
     | PasswordChanged
@@ -148,6 +170,8 @@ Change = (
     | ChainGrew
     | BoxesGiven
     | RequestLeft
+    | DeviceAsked
+    | DeviceAnswered
     | ServerWarned
 )
 Handlers = dict[type, Callable[[Any], None]]

@@ -41,6 +41,11 @@ class Authority(msgspec.Struct, frozen=True):
     def account(self) -> AccountId:
         return self.actor.account
 
+    @property
+    def device(self) -> DeviceId | None:
+        """From which something is given. None: the server's own machine."""
+        return None if self.actor.is_operator else self.actor.device
+
     def check_admin(self) -> None:
         if not self.is_admin:
             raise not_an_admin()
@@ -76,7 +81,7 @@ def check_still_known(view: View, account: AccountId, device: DeviceId) -> Accou
 def known_account(view: View, account: AccountId) -> Account:
     """Whom a command names."""
     found = view.accounts.by_id(account)
-    if found is None:
+    if found is None or found.is_ended:
         raise unknown_person()
     return found
 

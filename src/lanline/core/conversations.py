@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lanline.core.changes import Appended, ChainGrew, DirectOpened, Handlers, MemberStepped, RoomChanged
+from lanline.core.changes import (
+    Appended,
+    ChainGrew,
+    ConversationEnded,
+    DirectOpened,
+    Handlers,
+    MemberStepped,
+    RoomChanged,
+)
 from lanline.core.commands import unknown_conversation
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
@@ -44,6 +52,10 @@ class Conversation:
         for member in self.members.values():
             if member.may_read:
                 yield member.account
+
+    def concerned(self) -> list[AccountId]:
+        """All who stand in any relation to it."""
+        return [*self.members] if self.direct is None else [self.direct.lower, self.direct.higher]
 
     @property
     def size(self) -> int:
@@ -145,6 +157,7 @@ class Conversations:
             RoomChanged: self._note_room,
             MemberStepped: self._note_step,
             DirectOpened: self._note_opened,
+            ConversationEnded: self._note_ended,
             ChainGrew: self._note_chain,
         }
 
@@ -175,6 +188,12 @@ class Conversations:
     def _note_opened(self, change: DirectOpened) -> None:
         if change.direct.log not in self._by_log:
             self._put_direct(change.direct, 0)
+
+    def _note_ended(self, change: ConversationEnded) -> None:
+        conversation = self._by_log.pop(change.log, None)
+        if conversation is not None:
+            for account in conversation.concerned():
+                self._of.get(account, {}).pop(change.log, None)
 
     def _put_room(self, room: Room) -> Conversation:
         conversation = self._by_log.get(room.log)

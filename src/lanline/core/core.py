@@ -15,10 +15,11 @@ from lanline.clock import Clock
 from lanline.core import signin
 from lanline.core.accounts import Accounts
 from lanline.core.appends import Appends, Author
-from lanline.core.changes import Actor, ChangeStream
+from lanline.core.changes import OPERATOR, Actor, ChangeStream
 from lanline.core.commands import Authority, Command, Context, Decision, authority_of
 from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
+from lanline.core.endings import DeleteSilent
 from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
 from lanline.core.housekeeping import Housekeeping
@@ -41,6 +42,8 @@ from lanline.storage.api import Store, Transaction, View
 from lanline.ticket import Steps, Ticket, follow
 
 T = TypeVar("T")
+_DAY_MS = 24 * 3600 * 1000
+_ENDED_AT_ONCE = 100
 
 
 class Core:
@@ -88,9 +91,12 @@ class Core:
         )
         self._pace: Buckets[AccountId] = Buckets(settings.requests_per_s, settings.requests_burst)
         self.is_closing = False
-        self.housekeeping = Housekeeping(store, clock, settings, free_bytes, self.stream.emit)
+        self.housekeeping = Housekeeping(store, clock, settings, free_bytes, self.stream.emit, self._end_silent)
         self._began_at = clock.now()
-        for part in (self.accounts, self.conversations, self.presence, self.cursors, self.appends):
+        for part in (
+            *(self.accounts, self.conversations, self.presence, self.cursors, self.appends),
+            self.housekeeping,
+        ):
             self.stream.add_part(part.handlers())
 
     def open(self) -> Ticket[None]:
@@ -196,6 +202,22 @@ class Core:
             return token, ()
 
         return self.commit(work)
+
+    def _end_silent(self, since_ms: int) -> None:
+        """Where the settings say so: accounts that anybody may have made, and that nobody uses."""
+        days = self.settings.silent_days
+        if days is None:
+            return
+        before_ms = self.clock.now_ms() - days * _DAY_MS
+        silent = [
+            each.id
+            for each in self.accounts.all()
+            if not (each.is_invited or each.is_admin or each.is_ended)
+            and not self.presence.of(each.id).is_online
+            and max(since_ms, each.created_ms, self.presence.of(each.id).seen_ms) < before_ms
+        ]
+        if silent and not self.is_closing:
+            self.decide(OPERATOR, DeleteSilent(tuple(silent[:_ENDED_AT_ONCE]), f"silent for {days} days"))
 
     # Questions.
 

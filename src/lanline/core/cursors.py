@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from lanline.clock import Clock
-from lanline.core.changes import Actor, CursorMoved, DirectOpened, Handlers, MemberStepped, RoomChanged
+from lanline.core.changes import (
+    Actor,
+    ConversationEnded,
+    CursorMoved,
+    DirectOpened,
+    Handlers,
+    MemberStepped,
+    RoomChanged,
+)
 from lanline.core.furthest import Furthest
 from lanline.errors import StorageError
 from lanline.model.accounts import AccountId, DeviceId
@@ -141,12 +149,16 @@ class Cursors:
             RoomChanged: lambda change: self._begin(change.room.log) if change.is_new else None,
             DirectOpened: lambda change: self._begin(change.direct.log),
             MemberStepped: self._note_step,
+            ConversationEnded: self._note_ended,
         }
 
     def _begin(self, log: LogId) -> None:
         """Nobody has read anything of a new log."""
         self._marks.setdefault(log, {})
         self._furthest.setdefault(log, Furthest())
+
+    def _note_ended(self, change: ConversationEnded) -> None:
+        self._marks.pop(change.log, None)
 
     def _note_step(self, change: MemberStepped) -> None:
         """Who has come in hears from now on how far the others are."""

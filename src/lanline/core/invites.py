@@ -6,7 +6,7 @@ from lanline.core.commands import Authority, Command, Context, Decision
 from lanline.core.journal import note
 from lanline.errors import InviteUnusable, RefusalCode, RequestRefused
 from lanline.ids import Entropy
-from lanline.model.accounts import AccountId
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.invites import TOKEN_BYTES, Invite, invite_token_hash, shown_id
 from lanline.model.journal import Deed, NewJournalEntry
 from lanline.storage.api import Transaction, View
@@ -34,14 +34,14 @@ class MakeInvite(Command[None], frozen=True):
                 text = "You have made many invites. Drop some that are not needed."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
         _drop_spent(transaction, by)
-        made = self.made(None if by.actor.is_operator else by.account, by.context.now_ms)
+        made = self.made(None if by.actor.is_operator else by.account, by.context.now_ms, by.device)
         transaction.invites.add(made)
         note_made(transaction, by, made)
         return None, ()
 
-    def made(self, creator: AccountId | None, now_ms: int) -> Invite:
+    def made(self, creator: AccountId | None, now_ms: int, made_from: DeviceId | None = None) -> Invite:
         expires_ms = None if self.expires_in_s is None else now_ms + round(self.expires_in_s * 1000)
-        return Invite(self.token_hash, self.uses, expires_ms, self.grants_admin, creator, now_ms)
+        return Invite(self.token_hash, self.uses, expires_ms, self.grants_admin, creator, now_ms, made_from=made_from)
 
 
 def note_made(transaction: Transaction, by: Authority, made: Invite) -> None:

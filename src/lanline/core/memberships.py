@@ -8,7 +8,7 @@ from __future__ import annotations
 from lanline.core.changes import Cursors, MemberStepped
 from lanline.core.commands import Authority
 from lanline.core.journal import note
-from lanline.model.accounts import AccountId
+from lanline.model.accounts import AccountId, Device
 from lanline.model.journal import Deed
 from lanline.model.rooms import Access, Membership, Role, Room, Standing
 from lanline.storage.api import Transaction, View
@@ -37,11 +37,14 @@ def stepped(
     after: Membership | None,
     by: Authority,
     account: AccountId | None = None,
+    *,
+    is_noted: bool = True,
 ) -> MemberStepped:
     stands = after or before
     number = stands.account if stands is not None else account
     assert number is not None
-    _note(transaction, room, number, before, after, by)
+    if is_noted:
+        _note(transaction, room, number, before, after, by)
     cursors: Cursors = {}
     if after is not None and after.may_read:
         devices = transaction.accounts.devices(number)
@@ -102,6 +105,16 @@ def _is_host(view: View, room: Room, account: AccountId) -> bool:
     """An invitation is worth what its maker may do when it is used."""
     host = view.rooms.membership(room.log, account)
     return host is not None and host.may_invite(room) and may_rule(view, host)
+
+
+def end_invitations_from(transaction: Transaction, device: Device, by: Authority) -> list[MemberStepped]:
+    """Whoever has stolen it may have invited people to rooms with it."""
+    ended: list[MemberStepped] = []
+    for each in transaction.rooms.invitations(device.account):
+        room = transaction.rooms.by_log(each.log)
+        if room is not None and each.given_from == device.id:
+            ended.append(let_go(transaction, room, each, by))
+    return ended
 
 
 def end_invitations(transaction: Transaction, host: AccountId, by: Authority) -> list[MemberStepped]:

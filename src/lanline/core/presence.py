@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from lanline.clock import Clock
-from lanline.core.changes import Handlers, PresenceChanged
+from lanline.core.changes import AccountChanged, Handlers, PresenceChanged
 from lanline.errors import StorageError
 from lanline.model.accounts import AccountId
 from lanline.model.addresses import host_of
@@ -33,6 +33,8 @@ class Presence:
         self._emit = emit
         self._people: dict[AccountId, PresenceChanged] = {}
         self._links: dict[AccountId, int] = {}
+        self._ended: set[AccountId] = set()
+        """Accounts that were deleted since the start."""
         self._is_kept = True
         self._is_due = False
         self._is_closed = False
@@ -47,10 +49,21 @@ class Presence:
             self._people[AccountId(account)] = PresenceChanged(AccountId(account), False, address, seen_ms)
 
     def handlers(self) -> Handlers:
-        return {PresenceChanged: self._note}
+        return {PresenceChanged: self._note, AccountChanged: self._note_account}
 
     def _note(self, change: PresenceChanged) -> None:
+        if change.account in self._ended:
+            change = msgspec.structs.replace(change, address="")
         self._people[change.account] = change
+
+    def _note_account(self, change: AccountChanged) -> None:
+        """Where somebody was who is gone is nobody's concern."""
+        if change.account.is_ended:
+            self._ended.add(change.account.id)
+            if change.account.id in self._people:
+                self._note(self._people[change.account.id])
+            self._is_kept = False
+            self._request_keeping()
 
     def of(self, account: AccountId) -> PresenceChanged:
         found = self._people.get(account)

@@ -13,7 +13,7 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
 from lanline.proto.chain.epochs import is_fresh
 from lanline.proto.chain.offers import said_under
-from lanline.storage.api import Transaction
+from lanline.storage.api import Transaction, View
 
 Key = tuple[LogId, AccountId, DeviceId, bytes]
 """With the beginning of what is sealed, which names an epoch and a device; empty for what is not."""
@@ -24,6 +24,17 @@ _MAX_KEYS = 100_000
 def key_of(entry: NewEntry) -> Key:
     under = entry.content[:_SAID_UNDER_BYTES] if entry.suite == SAID_SUITE else b""
     return entry.log, entry.account, entry.device, under
+
+
+def check_quota(view: View, account: AccountId, quota_bytes: int, size_bytes: int) -> None:
+    """Before one more entry of that size. Raises RequestRefused."""
+    if view.accounts.message_bytes(account) + size_bytes + ENTRY_COST_BYTES > quota_bytes:
+        raise _quota_used(quota_bytes)
+
+
+def _quota_used(quota_bytes: int) -> RequestRefused:
+    text = f"You have written {quota_bytes // 1024**2} MB on this server, all that you may. Ask its admin."
+    return RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
 
 
 class Rights:
@@ -65,8 +76,7 @@ class Judge:
             return why
         left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES
         if left_bytes < 0:
-            text = f"You have written {self._quota_bytes // 1024**2} MB on this server, all that you may."
-            return RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"{text} Ask its admin.")
+            return _quota_used(self._quota_bytes)
         self._left_bytes[entry.account] = left_bytes
         return None
 
@@ -83,9 +93,9 @@ class Judge:
             self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
         member = view.rooms.membership(log, account)
         if member is None:
-            direct = view.rooms.direct(log)
-            if direct is None or account not in (direct.lower, direct.higher):
-                return unknown_conversation()
+            why_not = self._look_at_direct(log, account)
+            if why_not is not None:
+                return why_not
         elif not member.may_read:
             return unknown_conversation()
         elif not member.may_speak:
@@ -98,6 +108,16 @@ class Judge:
             return None
         text = "What is said here has to be sealed, so that this server cannot read it. Upgrade Lanline."
         return RequestRefused(RefusalCode.INVALID, text)
+
+    def _look_at_direct(self, log: LogId, account: AccountId) -> RequestRefused | None:
+        direct = self._transaction.rooms.direct(log)
+        if direct is None or account not in (direct.lower, direct.higher):
+            return unknown_conversation()
+        other = self._transaction.accounts.by_id(direct.other(account))
+        if other is not None and other.is_ended:
+            text = f"The account {other.name} was deleted: nobody would read it."
+            return RequestRefused(RefusalCode.NOT_ALLOWED, text)
+        return None
 
     def _look_at_seal(self, entry: NewEntry) -> RequestRefused | None:
         """That it is under an epoch that may still be used, by the device that sends it."""

@@ -9,6 +9,7 @@ import msgspec
 
 from lanline.core.changes import Change, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
+from lanline.core.heldnames import check_held
 from lanline.core.journal import note
 from lanline.core.memberships import end_invitations, is_invited, let_go, may_join, may_rule, put, stepped
 from lanline.errors import RefusalCode, RequestRefused
@@ -40,6 +41,7 @@ class CreateRoom(Command[LogId], frozen=True):
         )
         if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
+        check_held(transaction, name, by.context)
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
         note(transaction, by, Deed.ROOM_MADE, room=name, detail=self.access.value)
         owner = transaction.rooms.membership(room.log, by.account)
@@ -105,7 +107,7 @@ class InviteToRoom(Command[None], frozen=True):
             text = f"You have invited {MAX_INVITATIONS_OF_MEMBER} people who have not come, which is all you may."
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
         is_muted = before is not None and before.is_muted
-        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account)
+        after = Membership(self.log, self.account, Role.MEMBER, Standing.INVITED, is_muted, by.account, by.device)
         return None, (put(transaction, room, before, after, by),)
 
 
@@ -195,7 +197,10 @@ class SetRole(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an owner of the room gives and takes rights.")
         if other.role is Role.OWNER and _owners(transaction, self.log) == 1:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "A room keeps an owner: make somebody else one first.")
-        changed = put(transaction, room, other, msgspec.structs.replace(other, role=self.role), by)
+        given_from = None if self.role is Role.MEMBER else by.device
+        changed = put(
+            transaction, room, other, msgspec.structs.replace(other, role=self.role, given_from=given_from), by
+        )
         return None, [changed, *end_invitations(transaction, self.account, by)]
 
 
@@ -308,11 +313,11 @@ def _owners(view: View, log: LogId) -> int:
 
 def _inherit(transaction: Transaction, room: Room, gone: Membership, by: Authority) -> list[MemberStepped]:
     """A room whose last owner goes has another one."""
-    heir = _heir(transaction, room) if gone.role is Role.OWNER else None
+    heir = heir_of(transaction, room) if gone.role is Role.OWNER else None
     return [] if heir is None else [put(transaction, room, heir, msgspec.structs.replace(heir, role=Role.OWNER), by)]
 
 
-def _heir(view: View, room: Room) -> Membership | None:
+def heir_of(view: View, room: Room) -> Membership | None:
     """A moderator, or whoever has been on the server longest."""
     members = [member for member in view.rooms.members(room.log) if member.may_read and may_rule(view, member)]
     if not members or any(member.role is Role.OWNER for member in members):

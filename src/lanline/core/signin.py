@@ -5,6 +5,7 @@ Who may not make an account cannot find out which names are taken: not by the an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from lanline.core.changes import OPERATOR, AccountChanged, Actor, Change, Device
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
 from lanline.core.conversations import read_directs
 from lanline.core.cursors import Found, read_marks
+from lanline.core.devices import offered_account, use_offer
+from lanline.core.heldnames import check_free
 from lanline.core.invites import end_first_invite, is_usable, use_invite
 from lanline.core.journal import note
 from lanline.core.passwords import check_new_password, check_same_password
@@ -130,6 +133,10 @@ class SignIn:
     def _checked(self, number: DeviceId) -> Account:
         device = self._core.accounts.device(number)
         assert device is not None
+        owner = self._core.accounts.get(device.account)
+        if owner is not None and owner.is_ended:
+            text = f"The account {owner.name} was deleted. To come back, join with a new home folder (--home)."
+            raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
         if device.is_revoked:
             text = "The key of this device was revoked. Join again with a new home folder."
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, text)
@@ -143,6 +150,16 @@ class SignIn:
     # By name and password.
 
     def join(self, asked: Join) -> Steps[SignedIn]:
+        if asked.token is not None:
+            owner = yield from self._core.store.read(lambda view: self._look_offer(asked, view)).wait()
+            if owner is not None:
+                return (yield from self._join_offered(asked, self._core.accounts.known(owner)))
+            if not asked.name:
+                text = "The link was used by another device, or its time is over. Make another: lanline devices add"
+                raise RequestRefused(RefusalCode.INVITE_UNUSABLE, text)
+        return (yield from self._join_named(asked))
+
+    def _join_named(self, asked: Join) -> Steps[SignedIn]:
         core, name, label = self._core, checked_name(asked.name), checked_label(asked.label)
         account = core.accounts.by_name(name)
         password_hash: str | None = None
@@ -171,7 +188,26 @@ class SignIn:
             self._check_room_for_more()
             make = partial(_make_account, core.context(), asked, name, label, password_hash, is_invited)
             return (yield from self._admit((yield from core.commit(make).wait()), is_new=True))
-        return (yield from self._add_device(account.id, label, asked.fingerprint, known))
+
+        def check(transaction: Transaction) -> None:
+            check_same_password(transaction, account.id, known)
+
+        return (yield from self._add_device(account.id, label, asked.fingerprint, check))
+
+    def _look_offer(self, asked: Join, view: View) -> AccountId | None:
+        return offered_account(view, asked.token, asked.fingerprint, self._core.context().now_ms)
+
+    def _join_offered(self, asked: Join, account: Account) -> Steps[SignedIn]:
+        """By a link that another device has made, or by the recovery key: it stands for the password."""
+        if asked.name and folded_name(asked.name) != folded_name(account.name):
+            text = f"This link is for another device of {account.name}, who it lets in as nobody else."
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+        self._check_key(asked.fingerprint, account)
+
+        def check(transaction: Transaction) -> None:
+            use_offer(transaction, asked.token or b"", asked.fingerprint, self._core.context().now_ms)
+
+        return (yield from self._add_device(account.id, checked_label(asked.label), asked.fingerprint, check))
 
     def _look(self, asked: Join, account: Account | None, view: View) -> tuple[bool, str | None]:
         """Whether the asker has an invite, and the hash of the password. Nobody is looked up as well: reading takes
@@ -186,8 +222,11 @@ class SignIn:
             raise RequestRefused(RefusalCode.INVALID, "This link shows no key by which a device could be known.")
         device = self._core.accounts.by_key(fingerprint)
         if device is not None and (account is None or device.account != account.id):
-            owner = self._core.accounts.known(device.account).name
-            text = f"This device belongs to {owner} already. Use another home folder."
+            owner = self._core.accounts.get(device.account)
+            assert owner is not None
+            text = f"This device belongs to {owner.name} already. Use another home folder."
+            if owner.is_ended:
+                text = f"The account of this device, {owner.name}, was deleted. Use another home folder."
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
 
     def _check_room_for_more(self) -> None:
@@ -196,8 +235,9 @@ class SignIn:
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
     def _add_device(
-        self, account: AccountId, label: str, fingerprint: bytes, password_hash: str | None
+        self, account: AccountId, label: str, fingerprint: bytes, check: Callable[[Transaction], None]
     ) -> Steps[SignedIn]:
+        """`check`: whether what the asker has shown still stands."""
         core = self._core
         if (known := core.accounts.known(account)).is_banned:
             raise _banned(known)
@@ -206,7 +246,7 @@ class SignIn:
             return (yield from self._admit(device.id))
 
         def add(transaction: Transaction) -> Decision[DeviceId]:
-            check_same_password(transaction, account, password_hash)
+            check(transaction)
             found = known_account(transaction, account)
             if found.is_banned:
                 raise _banned(found)
@@ -303,7 +343,16 @@ def _make_account(
     invite = use_invite(transaction, asked.token or b"", context) if is_invited else None
     is_admin = invite is not None and invite.grants_admin
     end_first_invite(transaction)
-    account = transaction.accounts.add(name, context.now_ms, is_admin=is_admin, password_hash=password_hash)
+    check_free(transaction, name, context)
+    came_from = None if invite is None else invite.made_from
+    account = transaction.accounts.add(
+        name,
+        context.now_ms,
+        is_admin=is_admin,
+        password_hash=password_hash,
+        is_invited=is_invited,
+        came_from=came_from,
+    )
     device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
     how = _how_joined(transaction, invite)
     transaction.journal.add(NewJournalEntry(context.now_ms, Deed.JOINED, account.id, name, detail=how))

@@ -39,7 +39,12 @@ def read_usage(view: View, by: Authority) -> Usage:
     chain_bytes = 0 if chain is None else view.logs.sizes([chain.log])[chain.log]
     said, files = view.accounts.all_message_bytes(), view.blobs.sizes()
     people = [
-        PersonUsage(account.id, account.name, said.get(account.id, 0), files.get(account.id, 0))
+        PersonUsage(
+            account.id,
+            account.name + " (deleted)" * account.is_ended,
+            said.get(account.id, 0),
+            files.get(account.id, 0),
+        )
         for account in view.accounts.all()
     ]
     return Usage(

@@ -20,6 +20,14 @@ class Account(msgspec.Struct, frozen=True):
     is_banned: bool = False
     ban_reason: str = ""
     """For the one who is banned, and for admins."""
+    is_invited: bool = True
+    """False: it was made on an open server, by anybody."""
+    ended_ms: int | None = None
+    """When it was deleted. Nobody signs in as it, and its name may be another's."""
+
+    @property
+    def is_ended(self) -> bool:
+        return self.ended_ms is not None
 
 
 class Device(msgspec.Struct, frozen=True):

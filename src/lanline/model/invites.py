@@ -17,13 +17,15 @@ import re
 import msgspec
 
 from lanline.errors import InvalidInput
-from lanline.model.accounts import FINGERPRINT_BYTES, AccountId
+from lanline.model.accounts import FINGERPRINT_BYTES, AccountId, DeviceId
 
 DEFAULT_PORT = 5265
 TOKEN_BYTES = 16
 """Of the server's machine: the right to arrive, and to ask to be let in."""
 MEMBERS_TOKEN_BYTES = 32
 """Of a member: docs/protocol/sealing.md, 6. The server never sees it."""
+DEVICE_TOKEN_BYTES = 20
+"""Of another device of the same account: docs/protocol/sealing.md, 6. The server never sees it."""
 SCHEME = "lanline://"
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE | re.ASCII)
@@ -51,6 +53,8 @@ class Invite(msgspec.Struct, frozen=True):
     created_ms: int
     invite_id: bytes | None = None
     """In the chain of the group; None: it lets in to ask only."""
+    made_from: DeviceId | None = None
+    """The device of its creator."""
 
     def is_usable(self, now_ms: int) -> bool:
         return self.uses_left > 0 and not self.is_expired(now_ms)
@@ -133,8 +137,9 @@ def _base32(data: bytes) -> str:
 
 
 def _parse_token(text: str) -> bytes:
-    is_members = len(text) >= _length_of(MEMBERS_TOKEN_BYTES) - 2  # a letter may be missing
-    return _parse_base32(text, MEMBERS_TOKEN_BYTES if is_members else TOKEN_BYTES, "token")
+    sizes = (MEMBERS_TOKEN_BYTES, DEVICE_TOKEN_BYTES, TOKEN_BYTES)
+    size_bytes = next((each for each in sizes if len(text) >= _length_of(each) - 2), TOKEN_BYTES)  # some may be missing
+    return _parse_base32(text, size_bytes, "token")
 
 
 def _length_of(size_bytes: int) -> int:

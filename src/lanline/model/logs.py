@@ -31,6 +31,8 @@ class LogKind(Enum):
     MAILBOX = "mailbox"
     CHAIN = "chain"
     """Of the group: who may read. Everybody who is signed in reads it."""
+    ENDED = "ended"
+    """Nobody reads it, and its entries go."""
 
 
 class Log(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from enum import Enum, IntEnum
 import msgspec
 
 from lanline.errors import InvalidInput
-from lanline.model.accounts import AccountId
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId
 from lanline.model.text import safe_line
 
@@ -50,6 +50,8 @@ class Membership(msgspec.Struct, frozen=True):
     is_muted: bool = False
     invited_by: AccountId | None = None
     """Of those who are invited: on whose right that rests. None: nobody's; what stands here is that they are muted."""
+    given_from: DeviceId | None = None
+    """The device from which they were invited, or were given their role. None: the server's machine, or not known."""
 
     @property
     def is_banned(self) -> bool:

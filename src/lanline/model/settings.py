@@ -20,6 +20,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     journal_days: int = 90
     """So long is kept who did what."""
+    names_held_days: int = 30
+    """So long nobody takes the name of an account or a room that was deleted."""
+    silent_days: int | None = None
+    """Accounts that were made without an invite are deleted when nobody signed in for so long. None: they stay."""
 
     messages_per_s: float = 100.0
     messages_burst: int = 1000

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.blobs import BlobId
+from lanline.model.devices import DeviceOffer, DeviceRequest
 from lanline.model.groups import Box, ChainHead, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.journal import JournalEntry, NewJournalEntry
@@ -35,6 +36,12 @@ class AccountsView(Protocol):
     def device_by_fingerprint(self, fingerprint: bytes) -> Device | None: ...
     def devices(self, account: AccountId) -> list[Device]: ...
     def all_devices(self) -> list[Device]: ...
+    def came_from(self, device: DeviceId) -> list[AccountId]:
+        """Those who came by an invite that was made from there."""
+
+    def admins_from(self, device: DeviceId) -> list[AccountId]:
+        """The admins who were made so from there."""
+
     def message_bytes(self, account: AccountId) -> int:
         """All that it has appended, with ENTRY_COST_BYTES for each entry."""
 
@@ -43,17 +50,33 @@ class AccountsView(Protocol):
 
 
 class Accounts(AccountsView, Protocol):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
-        """Raises NameTaken."""
+    def add(
+        self,
+        name: str,
+        created_ms: int,
+        *,
+        is_admin: bool,
+        password_hash: str | None,
+        is_invited: bool = True,
+        came_from: DeviceId | None = None,
+    ) -> Account:
+        """`came_from`: where the invite was made that lets it in. Raises NameTaken."""
 
     def change(self, account: Account) -> None:
         """Its name and its flags; raises RecordMissing, NameTaken."""
+
+    def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None: ...
+    def end(self, account: AccountId, ended_ms: int) -> None:
+        """It stays as the author of what it said, under its name, which others may have now. Its devices and their
+        cursors are no more.
+        """
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None: ...
     def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
         """Raises RecordExists: a key belongs to one device for ever, also after it was revoked."""
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None: ...
+    def rename_device(self, device: DeviceId, label: str) -> None: ...
 
 
 class LogsView(Protocol):
@@ -91,6 +114,9 @@ class Logs(LogsView, Protocol):
         is answered with its first place. Raises RecordMissing, InvalidInput.
         """
 
+    def forget_ended(self, limit: int) -> int:
+        """So many entries, at most, of conversations that have ended. How many went; 0: there are no more."""
+
     def advance(self, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         """Forward only, and not past the head; returns where the cursor stands."""
 
@@ -103,8 +129,14 @@ class RoomsView(Protocol):
     def all(self) -> list[Room]: ...
     def membership(self, log: LogId, account: AccountId) -> Membership | None: ...
     def members(self, log: LogId) -> list[Membership]: ...
+    def of(self, account: AccountId) -> list[Membership]:
+        """All in which this account stands in any relation to a room."""
+
     def invitations(self, host: AccountId) -> list[Membership]:
         """Those whom this account has invited to a room, and who have not come yet."""
+
+    def roles_from(self, device: DeviceId) -> list[Membership]:
+        """Owners and moderators who were made so from there."""
 
     def direct(self, log: LogId) -> Direct | None: ...
     def direct_between(self, one: AccountId, other: AccountId) -> Direct | None: ...
@@ -120,6 +152,9 @@ class Rooms(RoomsView, Protocol):
 
     def put_membership(self, membership: Membership) -> None: ...
     def drop_membership(self, log: LogId, account: AccountId) -> None: ...
+    def end(self, log: LogId) -> None:
+        """A room, or a conversation of two: nobody is in it, and its entries go by `Logs.forget_ended`."""
+
     def open_direct(self, one: AccountId, other: AccountId) -> Direct:
         """The conversation of these two; made when they have none."""
 
@@ -184,6 +219,9 @@ class GroupsView(Protocol):
     def boxes_of(self, giver: AccountId) -> int:
         """How many somebody has given."""
 
+    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
+        """The same, in one scope."""
+
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
 
@@ -208,7 +246,10 @@ class Groups(GroupsView, Protocol):
     def found_room(self, log: LogId, room_id: bytes) -> None: ...
     def move_chain(self, height: int, head: bytes) -> None: ...
     def add_epoch(self, scope: bytes, epoch_id: bytes, height: int, author: AccountId) -> None:
-        """From now on the boxes that the author gave are given out; those that others gave before are dropped."""
+        """From now on the boxes that the author gave are given out; those that others gave before are dropped.
+
+        They count as the author's messages do.
+        """
 
     def put_boxes(self, boxes: Sequence[Box], now_ms: int) -> None:
         """One that the same giver gave to the same reader is replaced."""
@@ -217,17 +258,51 @@ class Groups(GroupsView, Protocol):
         """Boxes of this giver in this scope whose epochs do not stand; but not those of the one named."""
 
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
-    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int, requests_before_ms: int) -> None:
-        """Boxes that wait, keys that nothing names, and requests, from before then."""
+    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int) -> None:
+        """Boxes that wait, and keys that nothing names, from before then."""
 
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None: ...
-    def name_keys(self, hashes: Sequence[bytes]) -> None:
+    def unname_keys(self, hashes: Sequence[bytes], putter: AccountId) -> None:
+        """Of those that this account has put: nothing names them any more."""
+
+    def name_keys(self, hashes: Sequence[bytes], putter: AccountId | None = None) -> None:
         """Something that stands names them: they are kept for good."""
 
     def put_request(self, request: EntryRequest) -> None:
         """In place of one that this account left before."""
 
     def drop_request(self, account: AccountId) -> None: ...
+
+
+class DevicesView(Protocol):
+    def offer(self, shown_hash: bytes) -> DeviceOffer | None: ...
+    def offers(self, account: AccountId) -> list[DeviceOffer]: ...
+    def request(self, device: DeviceId) -> DeviceRequest | None: ...
+    def requests(self, account: AccountId) -> list[DeviceRequest]:
+        """The oldest first."""
+
+
+class Devices(DevicesView, Protocol):
+    """How further devices come to an account."""
+
+    def put_offer(self, offer: DeviceOffer) -> None: ...
+    def drop_offer(self, shown_hash: bytes) -> None: ...
+    def put_request(self, request: DeviceRequest) -> None:
+        """In place of one that this device left before."""
+
+    def drop_request(self, device: DeviceId) -> None: ...
+    def drop_stale(self, offers_before_ms: int, requests_before_ms: int) -> None:
+        """Offers that ended, and requests that were left, before then."""
+
+
+class NamesView(Protocol):
+    def held_until(self, name: str) -> int:
+        """Until when nobody may take this name, or one that looks the same; 0: nobody ever had it."""
+
+
+class Names(NamesView, Protocol):
+    def hold(self, name: str, until_ms: int) -> None: ...
+    def release(self, before_ms: int) -> None: ...
 
 
 class JournalView(Protocol):
@@ -264,9 +339,13 @@ class View(Protocol):
     @property
     def groups(self) -> GroupsView: ...
     @property
+    def devices(self) -> DevicesView: ...
+    @property
     def settings(self) -> SettingsView: ...
     @property
     def journal(self) -> JournalView: ...
+    @property
+    def names(self) -> NamesView: ...
 
 
 class Transaction(Protocol):
@@ -283,9 +362,13 @@ class Transaction(Protocol):
     @property
     def groups(self) -> Groups: ...
     @property
+    def devices(self) -> Devices: ...
+    @property
     def settings(self) -> Settings: ...
     @property
     def journal(self) -> Journal: ...
+    @property
+    def names(self) -> Names: ...
 
 
 class Engine(Protocol):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lanline.gateways.lanline import session
+from lanline.core import boxes, films, rooms
+from lanline.gateways.lanline import groups, session
 from lanline.model.settings import ServerSettings
 from lanline.proto.link import endpoint, frames, handshakelimits, incoming
 from lanline.proto.link.profile import LinkProfile
@@ -34,6 +35,12 @@ PROFILE, SETTINGS = LinkProfile(), ServerSettings()
         f"{stack.MAX_STRANGER_PIECES} frames and records of TLS before signing in",
         f"{session._MAX_MESSAGES_BEFORE_SIGN_IN} messages, {SETTINGS.sign_in_timeout_s:g} s to sign in",
         f"{SETTINGS.most_strangers:,} links of strangers, {SETTINGS.most_strangers_of_network} of one network",
+        f"{groups._KEYS_BURST} at once, then one in 3 s, {groups._KEYS_OF_A_DAY:,} a day",
+        f"{groups._MAX_WANTS_OF_ACCOUNT} of one account wait at a time",
+        f"{boxes._MAX_SEED_BOXES:,} boxes of 2,048 bytes",
+        f"{groups._REQUESTS_BURST} times, then once a minute",
+        f"{films._MOST_UPLOADS} at a time",
+        f"{rooms.MAX_INVITATIONS_OF_MEMBER:,} people who have not come",
         f"{SETTINGS.passwords_per_address} wrong ones of one network and {SETTINGS.passwords_per_account} of one name",
     ],
 )

@@ -13,7 +13,7 @@ from lanline.errors import RefusalCode
 from lanline.proto.chain.rules import follow
 from lanline.proto.chain.state import Chain
 from lanline.proto.channels import Channel
-from lanline.wire.chat import admin, answers, entries, groups, signin
+from lanline.wire.chat import admin, answers, directory, entries, groups, signin
 from lanline.wire.sealing.entries import Inviters, Role, SetPolicy
 from lanline.wire.sealing.said import SAID_SUITE
 from serverhouse.group import Group, Someone, epoch_id, reader_of
@@ -383,3 +383,69 @@ def test_a_server_that_starts_again_has_the_same_chain(group: Group) -> None:
     assert ben.client.last(groups.GroupIs).head == group.story.chain.head
     assert len(ben.found_boxes(named)) == 1
     assert ben.client.place(said(ben, ben.client.log("#lobby"), named, 1)) is not None
+
+
+# Who deletes the own account.
+
+
+def delete_own(someone: Someone, content: bytes) -> admin.DeleteAccount:
+    return admin.DeleteAccount(someone.client.number(), someone.client.account, content)
+
+
+def test_who_deletes_the_own_account_leaves_the_group_in_the_same_step(group: Group) -> None:
+    ana = group.found()
+    ben = group.admit("ben")
+    assert group.story.remove(ben.person, ben.person) is None
+    ben.client.ask(delete_own(ben, group.story.log[-1][1]), answers.Done)
+    shown = chain_of(ana.client, group.log)
+    assert shown.head == group.story.chain.head
+    assert b"ben" not in shown.names
+    assert ben.client.link.closed is not None
+    assert "was deleted" in ben.client.link.closed.reason
+    group.house.pass_time(1)
+    told = [each for message in ana.client.all(directory.PeopleChanged) for each in message.people]
+    assert [each.is_ended for each in told if each.name == "ben"][-1]
+    found = ana.client.ask(admin.ReadJournal(ana.client.number()), admin.Journal).entries
+    assert [each.deed for each in found if each.by == "ben"][-1] == "account_deleted", "and no word of a ban"
+
+
+@pytest.mark.parametrize("entry", ["stale", "another"])
+def test_of_leaving_and_deleting_both_happen_or_neither(group: Group, entry: str) -> None:
+    ana = group.found()
+    ben = group.admit("ben")
+    before = group.story.chain
+    if entry == "stale":
+        assert group.story.remove(ben.person, ben.person) is None
+        leaves, group.story.chain = group.story.log[-1][1], before
+        assert group.story.policy(ana.person, inviters=Inviters.ADMINS) is None
+        ana.bring()
+        assert refused(ben, delete_own(ben, leaves)) is RefusalCode.STALE_CHAIN
+    else:
+        assert group.story.policy(ana.person, inviters=Inviters.ADMINS) is None
+        changes = delete_own(ana, group.story.log[-1][1])
+        assert refused(ana, changes) is RefusalCode.INVALID
+        group.story.chain = before
+    assert chain_of(ana.client, group.log).head == group.story.chain.head
+    users = ana.client.ask(admin.ListUsers(ana.client.number()), admin.Users).users
+    assert {each.name for each in users} == {"ana", "ben"}
+    assert ben.client.link.closed is None
+
+
+def test_when_the_only_admin_leaves_the_next_one_is_admin_of_both(group: Group) -> None:
+    ana = group.found()
+    ben = group.admit("ben")
+    assert group.story.remove(ana.person, ana.person) is None
+    ana.client.ask(delete_own(ana, group.story.log[-1][1]), answers.Done)
+    users = ben.client.ask(admin.ListUsers(ben.client.number()), admin.Users).users
+    assert [(each.name, each.is_admin) for each in users] == [("ben", True)]
+
+
+def test_a_name_of_the_group_is_nobody_elses_though_the_account_is_gone(group: Group) -> None:
+    group.found()
+    ben = group.admit("ben")
+    operator = group.house.sign_in(group.house.operator_fingerprint)
+    operator.ask(admin.DeleteAccount(operator.number(), ben.client.account), answers.Done)
+    group.house.pass_time(31 * 86400)
+    stranger = group.house.greet("stranger")
+    refusal = stranger.ask(signin.Join(stranger.number(), "ben", PASSWORD, "laptop"), answers.Refused)
+    assert "still that of a member of the group" in refusal.text

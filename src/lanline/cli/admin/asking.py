@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import expanded
+from lanline.cli.nodecall import expanded, show_note, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LinkError, ServerUnreachable
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Answer = TypeVar("Answer")
 
-_REACHED_WITHIN_S = 10.0
+REACHED_WITHIN_S = 10.0
 
 
 class Way(NamedTuple):
@@ -87,7 +88,7 @@ async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
     from lanline.client.pin import KnownServer
 
     async with ChatClient.with_key(way.identity, KnownServer(way.host, way.port, way.fingerprint)) as client:
-        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
+        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, REACHED_WITHIN_S)
         if not client.is_signed_in:
             raise ServerUnreachable(f"{client.last_problem} {way.remedy}".rstrip())
         return await work(client)
@@ -95,23 +96,33 @@ async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
 
 def ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
     """As a member of the group of this home's server. Raises NotJoined, NotInGroup."""
+    unlock(home, although_running=True)
     return run(_ask_group(expanded(home, "--home"), work), on_uvloop=False)
 
 
-async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+@contextlib.asynccontextmanager
+async def asking(home: Path) -> AsyncIterator[ChatClient]:
+    """Signed in with the keys of a home, while its node may run."""
     from lanline.client.chat.client import ChatClient
     from lanline.client.pin import joined_pin
-    from lanline.errors import NotInGroup
 
-    pin = joined_pin(home)
-    async with ChatClient.as_member(home, pin) as client:
-        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, _REACHED_WITHIN_S)
+    async with ChatClient.as_member(home, joined_pin(home)) as client:
+        if client.node.seals.keys_notice:
+            show_note(client.node.seals.keys_notice)
+        await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, REACHED_WITHIN_S)
         if not client.is_signed_in:
             raise ServerUnreachable(client.last_problem)
+        yield client
+
+
+async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.errors import NotInGroup
+
+    async with asking(home) as client:
         seals = client.node.seals
         member = seals.member
         assert member is not None
-        await client.wait_until(lambda: not seals.asks or member.is_settled, _REACHED_WITHIN_S)
+        await client.wait_until(lambda: not seals.asks or member.is_settled, REACHED_WITHIN_S)
         if not (seals.asks and member.copy.is_member):
             raise NotInGroup(seals.problem or "There is no group on this server that you are in.")
         return await work(client)
@@ -181,4 +192,7 @@ def day(time_ms: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    return f"{size_bytes / 1_000_000:.1f} MB"
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if size_bytes >= unit:
+            return f"{size_bytes / unit:.1f} {name}"
+    return f"{size_bytes / 1000:.1f} kB"

@@ -37,7 +37,7 @@ def status(json: JsonOption = False, data: DataFolderOption = None, home: HomeOp
 
     \b
     lanline admin status
-    lanline admin status --json | jq '.rooms[:5]'
+    lanline admin status --json | jq '.usage.rooms[:5]'
     """  # noqa: D301 -- as above
     figures, usage = ask_server(way_to_server(data, home), _status)
     if json:
@@ -68,7 +68,8 @@ async def _status(client: ChatClient) -> tuple[dict[str, float], Usage]:
 def _as_object(usage: Usage) -> dict[str, object]:
     from msgspec.structs import asdict
 
-    return {name: value for name, value in asdict(usage).items() if name != "request"}
+    found = {name: value for name, value in asdict(usage).items() if name != "request"}
+    return {"version": found.pop("version"), "warning": found.pop("warning"), "usage": found}
 
 
 def _span(seconds: float) -> str:

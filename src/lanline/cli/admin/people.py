@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.asking import answer, ask_server, day, say, show, size, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show, show_table, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.client.sealing.changes import GroupChanges
     from lanline.ticket import Ticket
-    from lanline.wire.chat.admin import DeviceInfo, UserInfo
+    from lanline.wire.chat.admin import DeviceInfo, GivenRight, UserInfo
     from lanline.wire.chat.messages import ClientMessage
     from lanline.wire.sealing.entries import Role
 
+TakeBack = Annotated[bool, typer.Option("--take-back", help="End the rights that they gave others, too.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 
 
@@ -33,7 +34,7 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     On the server's machine:  lanline admin users --data ~/.lanline-server
     As an admin, anywhere:    lanline admin users
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    found = ask_server(way_to_server(data, home), _users)
+    found = ask_server(way_to_server(data, home), users_of)
     header = ("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED")
     show(found, json, header, _row, "Nobody has joined yet.")
 
@@ -41,6 +42,7 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
 def ban(
     name: Name,
     reason: Annotated[str, typer.Option(help="Told to the one who is banned.")] = "",
+    take_back: TakeBack = False,
     data: DataFolderOption = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
@@ -50,14 +52,20 @@ def ban(
     what is said from then on is sealed without them, and to come back they need a new
     account. On the server's own machine (--data) it shuts them out of the server alone.
 
+    Whom they made admin, moderator or owner stays so. It is shown, and --take-back ends it.
+
     \b
     lanline admin ban mallory --reason "We talked about this."
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetBanned
 
+    given = _given_by(data, home, name)
     user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
     _change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
     say(f"{user.name} is banned.")
+    if take_back:
+        _take_back(data, home, user.name, given, None)
+    _show_given(user.name, given, f"lanline admin ban {user.name}", was_taken_back=take_back)
 
 
 def unban(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
@@ -85,18 +93,26 @@ def promote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAUL
     say(f"{user.name} is an admin.")
 
 
-def demote(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+def demote(
+    name: Name, take_back: TakeBack = False, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME
+) -> None:
     """Make an admin a member like all others.
+
+    Whom they made admin, moderator or owner stays so. It is shown, and --take-back ends it.
 
     \b
     lanline admin demote ann
     """  # noqa: D301 -- as above
     from lanline.wire.chat.admin import SetAdmin
 
+    given = _given_by(data, home, name)
     user = _change_group(
         data, home, name, lambda changes, account_id: changes.set_role(account_id, _role(is_admin=False))
     ) or _change(data, home, name, lambda user: SetAdmin(1, user.account, is_admin=False))
     say(f"{user.name} is no admin any more.")
+    if take_back:
+        _take_back(data, home, user.name, given, None)
+    _show_given(user.name, given, f"lanline admin demote {user.name}", was_taken_back=take_back)
 
 
 def password(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAULT_HOME) -> None:
@@ -118,6 +134,9 @@ def password(name: Name, data: DataFolderOption = None, home: HomeOption = DEFAU
 def devices(
     name: Name,
     revoke: Annotated[int | None, typer.Option(metavar="ID", help="End this device's right to sign in.")] = None,
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="With --revoke: end the rights that it gave others, too.")
+    ] = False,
     json: JsonOption = False,
     data: DataFolderOption = None,
     home: HomeOption = DEFAULT_HOME,
@@ -132,15 +151,83 @@ def devices(
 
     if revoke is not None:
         number = revoke
-        _change(data, home, name, lambda user: RevokeDevice(1, _device_of(user, number)))
+        given = _given_by(data, home, name, number)
+        user = _change(data, home, name, lambda user: RevokeDevice(1, _device_of(user, number)))
         say(f"Device {number} of {name} may not sign in any more.")
+        again = f"lanline admin devices {user.name} --revoke {number}"
+        if take_back:
+            _take_back(data, home, user.name, given, number)
+        _show_given(user.name, given, again, was_taken_back=take_back)
         return
-    user = _named(ask_server(way_to_server(data, home), _users), name)
+    user = named(ask_server(way_to_server(data, home), users_of), name)
     header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
     show(user.devices, json, header, _device_row, f"{user.name} has no device.")
 
 
-async def _users(client: ChatClient) -> list[UserInfo]:
+def lost(name: Name, home: HomeOption = DEFAULT_HOME) -> None:
+    """For somebody who has lost every device and the recovery key: the name may come in anew.
+
+    The old account and its devices leave the group for good, which everybody is told.
+    Give the name a password and say it to them; they join with it in a new home, and
+    you let them in once you have compared the words.
+
+    \b
+    lanline admin lost ann
+    lanline admin password ann
+    lanline admit ann
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import RevokeDevice, SetBanned
+
+    before = _change_group(None, home, name, lambda changes, account_id: changes.remove([account_id]))
+    if before is None:
+        raise RecordMissing(f"{name} is not in a group that this home is in.")
+    user = named(ask_server(way_to_server(None, home), users_of), name)
+    for device in before.devices:
+        if not device.is_revoked:
+            _change(None, home, name, lambda _user, number=device.device: RevokeDevice(1, number))  # type: ignore[misc]
+    _change(None, home, name, lambda user: SetBanned(1, user.account, is_banned=False))
+    say(f"{user.name} is out of the group, and may come in anew. Next: lanline admin password {user.name}")
+
+
+def _given_by(data: Path | None, home: Path, name: str, device: int | None = None) -> list[tuple[str, GivenRight]]:
+    """Looked up before the giver's own rights end: whoever asks may be that person."""
+
+    async def work(client: ChatClient) -> list[tuple[str, GivenRight]]:
+        from lanline.wire.chat.admin import Given, ListGiven
+
+        found = await users_of(client)
+        names = {user.account: user.name for user in found}
+        given = await answer(client, ListGiven(1, named(found, name).account, device), Given)
+        return [(names.get(each.account, "?"), each) for each in given.rights]
+
+    return ask_server(way_to_server(data, home), work)
+
+
+def _take_back(
+    data: Path | None, home: Path, name: str, given: list[tuple[str, GivenRight]], device: int | None
+) -> None:
+    from lanline.wire.chat.admin import TakeBack
+
+    for each, right in given:
+        if right.right == "admin":
+            _change_group(data, home, each, lambda changes, member: changes.set_role(member, _role(is_admin=False)))
+    _change(data, home, name, lambda user: TakeBack(1, user.account, device))
+
+
+def _show_given(giver: str, given: list[tuple[str, GivenRight]], again: str, *, was_taken_back: bool) -> None:
+    came = sorted({name for name, right in given if right.right == "came"})
+    rights = [(name, f"{right.right} of {right.room}" if right.room else right.right) for name, right in given]
+    rights = [row for row in rights if row[1] != "came"]
+    if rights:
+        say(f"{giver} gave others, and it was taken back:" if was_taken_back else f"{giver} gave others, and it stays:")
+        show_table(("NAME", "RIGHT"), rights, "")
+    if came:
+        say(f"By invites of {giver} came: {', '.join(came)}")
+    if rights and not was_taken_back:
+        say(f"To take it back: {again} --take-back")
+
+
+async def users_of(client: ChatClient) -> list[UserInfo]:
     from lanline.wire.chat.admin import ListUsers, Users
 
     return sorted((await answer(client, ListUsers(1), Users)).users, key=lambda user: user.name.casefold())
@@ -152,7 +239,7 @@ def _change(data: Path | None, home: Path, name: str, message: Callable[[UserInf
     async def work(client: ChatClient) -> UserInfo:
         from lanline.wire.chat.answers import Done
 
-        user = _named(await _users(client), name)
+        user = named(await users_of(client), name)
         await answer(client, message(user), Done)
         return user
 
@@ -169,7 +256,7 @@ def _change_group(
     async def work(client: ChatClient) -> UserInfo | None:
         member = client.node.seals.member
         assert member is not None
-        user = _named(await _users(client), name)
+        user = named(await users_of(client), name)
         account_id = member.copy.chain.names.get(user.name.encode())
         if account_id is None:
             return None
@@ -184,13 +271,35 @@ def _change_group(
         return None
 
 
+def change_group(data: Path | None, home: Path, names: list[str]) -> bool:
+    """Out of the group with those of these names who are in it, by one entry. Whether there was any."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    async def work(client: ChatClient) -> bool:
+        member = client.node.seals.member
+        assert member is not None
+        known = member.copy.chain.names
+        account_ids = [known[name.encode()] for name in names if name.encode() in known]
+        if account_ids:
+            await member.changes.remove(account_ids)
+        return bool(account_ids)
+
+    if data is not None:
+        return False
+    try:
+        return ask_group(home, work)
+    except (NotInGroup, NotJoined):
+        return False
+
+
 def _role(*, is_admin: bool) -> Role:
     from lanline.wire.sealing.entries import Role
 
     return Role.ADMIN if is_admin else Role.MEMBER
 
 
-def _named(found: list[UserInfo], name: str) -> UserInfo:
+def named(found: list[UserInfo], name: str) -> UserInfo:
     """Whoever is called so, or so alike that nobody else can be."""
     from lanline.model.names import folded_name
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.history import History
 from lanline.client.view.events import PeopleChanged
-from lanline.client.view.values import Person
+from lanline.client.view.values import ENDED_MARK, Person
 from lanline.model.names import folded_name
 from lanline.model.text import display_name, safe_line
 from lanline.wire.chat import directory
@@ -151,7 +151,7 @@ class Directory:
 def _person(person: directory.Person) -> Person:
     return Person(
         person.account,
-        display_name(person.name),
+        display_name(person.name) + ENDED_MARK * person.is_ended,
         person.is_online,
         safe_line(person.address),
         min(max(person.seen_ms, 0), _LATEST_MS),

@@ -11,24 +11,28 @@ from typing import NamedTuple
 
 import msgspec
 
-from lanline.client.chat.conversations import Conversations
-from lanline.client.chat.history import History
-from lanline.client.chat.sealing import DOUBTED, OPENED
+from lanline.client.chat.context import NodeContext
+from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.member import GroupMember, Standing
-from lanline.client.sealing.scopes import OpenRoom, Pair, Place, Scopes
-from lanline.client.sealing.server import Line
+from lanline.client.sealing.reports import judged, proof_of
+from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
-from lanline.client.view.values import Conversation
-from lanline.clock import Clock
+from lanline.client.view import events
+from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
-from lanline.wire.chat import groups
+from lanline.proto.chain.reasons import Reason
+from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
-from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE, split_said
+from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -47,31 +51,60 @@ class Hindrance(NamedTuple):
 
 
 class Seals:
-    def __init__(
-        self, keys: DeviceKeys | None, history: History, clock: Clock, line: Line, conversations: Conversations
-    ) -> None:
+    def __init__(self, keys: DeviceKeys | None, node: NodeContext, conversations: Conversations) -> None:
         self._keys = keys
-        self._clock = clock
+        self._clock = clock = node.clock
+        self._line = line = node.line
+        self._tell = node.tell
+        self._chains: dict[int, LogChain] = {}
+        self._warned: set[tuple[int, str]] = set()
+        """Of which difference was told: by log, and by who has another one."""
+        self._fetching: set[int] = set()
+        """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
         self.member: GroupMember | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
+        self._context: GroupContext | None = None
         if keys is not None:
-            tables = GroupTables(history.database)
+            tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
             self._scopes = context.scopes
+            self._context = context
+        self.news: GroupNews | None = None
+        if self.member is not None:
+            self.news = GroupNews(self.member, self._directory, node.tell)
         self.asks = False
         """The server of this link knows of groups."""
+        self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
+
+    @property
+    def facts(self) -> GroupFacts:
+        """What faces are told of the group."""
+        facts = GroupFacts() if self.news is None else self.news.facts
+        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+
+    @property
+    def keys_notice(self) -> str:
+        """What the person is to know of the file of this home's keys; a sentence, or empty."""
+        return "" if self._keys is None else self._keys.store.notice
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
 
+    def note_people(self) -> None:
+        """The server's table of names is another."""
+        if self.news is not None:
+            self.news.note()
+
     def _changed(self) -> None:
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -80,6 +113,7 @@ class Seals:
     def begin_link(self, welcome: Welcome, signed_in: SignedIn) -> None:
         self.asks = welcome.version >= SEALING_VERSION
         if self.member is not None and self._keys is not None and self.asks:
+            self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
             ahead_ms = welcome.now_ms - self._clock.now_ms()
             self.member.begin_link(
                 Person(
@@ -91,8 +125,17 @@ class Seals:
                 )
             )
 
+    def _begin_history(self, history: bytes) -> None:
+        assert self._words is not None
+        assert self._context is not None
+        if history != self._context.history:
+            self._context.history = history
+            self._words.forget_places()
+            self._chains.clear()
+
     def end_link(self) -> None:
         self.asks = False
+        self._fetching.clear()
         if self.member is not None:
             self.member.end_link()
 
@@ -105,6 +148,8 @@ class Seals:
             groups.BoxGiven: member.on_box_given,
             groups.BoxWanted: self._on_box_wanted,
             groups.RequestCame: member.on_request,
+            devices.DeviceAsks: member.on_device_asks,
+            devices.DeviceAnswered: member.on_device_answered,
         }
 
     def takes(self, message: Entries) -> bool:
@@ -117,8 +162,8 @@ class Seals:
     def _on_box_wanted(self, message: groups.BoxWanted) -> None:
         """What this device knows of the conversation is read from the disk before it answers."""
         shown = self._conversations.shown(message.log)
-        if shown is not None and self.is_sealed(shown) and self._scopes is not None:
-            self._scopes.sealings(_place(shown))
+        if shown is not None and self.is_sealed and self._scopes is not None:
+            self._scopes.sealings(self.place(shown))
         if self.member is not None:
             self.member.on_box_wanted(message)
 
@@ -133,37 +178,74 @@ class Seals:
             or self.member.standing is not Standing.UNKNOWN
         )
 
-    def is_sealed(self, shown: Conversation) -> bool:
-        """Not yet: rooms by invitation."""
-        if self.member is None or (shown.is_room and shown.access is not Access.OPEN):
-            return False
-        return self.member.knows_group
+    @property
+    def is_sealed(self) -> bool:
+        """In a group all is."""
+        return self.member is not None and self.member.knows_group
 
     def hindrance(self, shown: Conversation) -> Hindrance | None:
         """Why nothing can be sealed for who is meant, whatever this device does."""
         member, scopes = self.member, self._scopes
-        if shown.is_room or member is None or scopes is None or not member.copy.is_member or not member.is_current:
+        if not shown.is_room and shown.title.endswith(ENDED_MARK):  # somebody else may have the name now
+            return Hindrance(f"{shown.title}: nothing can be said to them any more.", is_final=True)
+        if member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
-        if scopes.sealing(_place(shown)) is not None:
+        place = self.place(shown)
+        if isinstance(place, Pair):
+            return self._hindrance_of_pair(shown, place)
+        if isinstance(place, OpenRoom) or scopes.sealing(place) is not None:
             return None
+        return self._hindrance_of_room(shown, place)
+
+    def _hindrance_of_pair(self, shown: Conversation, place: Pair) -> Hindrance | None:
+        assert self._scopes is not None
         name = shown.title
-        if scopes.was_member(name):
+        if self.news is not None and self.news.is_another(name):
+            text = f"{name} is another account than before under this name. What you say to them is kept here until you"
+            return Hindrance(f"{text} accept it: /accept {name}, or compare words with them: lanline verify {name}")
+        if self._scopes.sealing(place) is not None:
+            return None
+        if self._scopes.was_member(name):
             return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
         return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")
+
+    def _hindrance_of_room(self, shown: Conversation, place: PrivateRoom) -> Hindrance | None:
+        assert self._scopes is not None
+        copy, track, title = self._scopes.room(place), self._conversations.get(shown.log), shown.title
+        if track is None or track.following is not Following.LIVE or shown.log in self._fetching:
+            return None  # what says who is in it may be on its way
+        if self._scopes.is_another(place):
+            return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
+        if copy is None or copy.room is None:
+            return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
+        if copy.room.broken:
+            return Hindrance(f"The server shows an entry of {title} that does not hold. Nothing is said there.")
+        if copy.room.lacking:
+            return self._hindrance_of_lacking(shown, copy)
+        return Hindrance(f"You are not in {title} any more.", is_final=True)
+
+    def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
+        """The chain has an entry of the room that has not come: most of the time it is on its way."""
+        assert copy.room is not None
+        since = self._lacking_since.setdefault((copy.id, copy.room.lacking), self._clock.now())
+        if self._clock.now() - since >= _LACKING_TOLD_AFTER_S:
+            return Hindrance(f"The server keeps back a change of who is in {shown.title}. Nothing is said there.")
+        self._clock.call_later(_LACKING_TOLD_AFTER_S, self._changed)
+        return None
 
     def seal(self, shown: Conversation, entry_id: bytes, body: bytes) -> bytes | None:
         """None: not now; `when_changed` tells when to try again."""
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        sealed = self._words.seal(_place(shown), entry_id, body)
-        if sealed is None and (sealing := self._scopes.sealing(_place(shown))) is not None:
+        sealed = self._words.seal(self.place(shown), entry_id, body, self._chain(shown).seen)
+        if sealed is None and (sealing := self._scopes.sealing(self.place(shown))) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
 
     def note_stale(self, shown: Conversation, sealed: bytes) -> None:
         """The server takes nothing under that epoch."""
-        sealing = None if self._scopes is None else self._scopes.sealing(_place(shown))
+        sealing = None if self._scopes is None else self._scopes.sealing(self.place(shown))
         if sealing is not None:
             sealing.copy.note_stale(split_said(sealed)[0].epoch_id)
 
@@ -190,18 +272,22 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self._note_statements(shown, entries)
-        if not sealed or self._words is None or not self.is_sealed(shown):
+        if not sealed or self._words is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
         said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(_place(shown), said), strict=True))
+        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(self.place(shown), said), strict=True))
         if any(each is Lacks.KEY for each in outcomes.values()):
             self._want_secrets(shown)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
+            if isinstance(outcome, Body) and self._stands_before(shown, each):
+                outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
-                each = msgspec.structs.replace(each, suite=OPENED, content=outcome.body)  # noqa: PLW2901
+                self._compare(shown, each, outcome)
+                body = judged(self._words.chain, outcome.body, self._name_of(each.account))
+                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
             elif outcome is not None:
@@ -209,33 +295,122 @@ class Seals:
             kept.append(each)
         return kept, lacking
 
-    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
-        if self._scopes is None or self.member is None or shown.is_room:
+    def _stands_before(self, shown: Conversation, entry: LogEntry) -> bool:
+        """Shown a second time, at another place, from before this program began."""
+        assert self._context is not None
+        return self._context.tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id)
+
+    # What others have seen.
+
+    def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
+        """What this device has from now on; None: no hash over it is known."""
+        if not self.is_sealed:
+            return None
+        chain = self._chain(shown)
+        chain.add(came)
+        return None if chain.seen == NOTHING else chain.seen
+
+    def _chain(self, shown: Conversation) -> LogChain:
+        if shown.log not in self._chains:
+            self._chains[shown.log] = self._kept_chain(shown)
+        return self._chains[shown.log]
+
+    def _kept_chain(self, shown: Conversation) -> LogChain:
+        assert self._context is not None
+        assert self._scopes is not None
+        kept = self._context.tables.log_hash(shown.log)
+        if kept is not None and kept[0] == shown.delivered:
+            return LogChain(*kept)
+        start = None if shown.delivered else self._scopes.start_of(self.place(shown))
+        return LogChain(shown.delivered, start)
+
+    def _compare(self, shown: Conversation, entry: LogEntry, said: Body) -> None:
+        """With what the author had seen of this log."""
+        assert self._context is not None
+        words, author = said.words, self._name_of(entry.account)
+        if words.history != self._context.history or (shown.log, author) in self._warned:
             return
-        statements = [each for each in entries if each.suite == EPOCH_SUITE]
-        for each in statements:
-            self._scopes.add_statement(shown.log, each.sequence, each.content)
-        if statements:
+        if words.seen >= entry.sequence or self._chain(shown).differs((words.seen, words.seen_hash)):
+            self._warned.add((shown.log, author))
+            text = f"The server shows {author} and you different things in {shown.title}."
+            self._tell(events.Warned(f"{text} Compare by another way what was said."))
+
+    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+        if self._scopes is None or self.member is None:
+            return
+        of_keys = [each for each in entries if each.suite in SUITES_OF_KEYS]
+        new = [self._scopes.add(shown.log, each.sequence, each.suite, each.content) for each in of_keys]
+        if any(new):
+            self._scopes.sealings(self.place(shown))
+            self._clock.call_later(0.0, self._go_on)
+
+    def fetch_keys(self, shown: Conversation) -> None:
+        """Where this device's copy of a log begins in its middle: what came of keys before that."""
+        is_needed = shown.first > 0 and self.is_sealed and not isinstance(self.place(shown), OpenRoom)
+        if is_needed and shown.log not in self._fetching:
+            self._fetching.add(shown.log)
+            self._ask_keys(shown, 0)
+
+    def _ask_keys(self, shown: Conversation, after: int) -> None:
+        self._line.request(groups.ReadKeys(0, shown.log, after), lambda answer: self._on_keys(shown, after, answer))
+
+    def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
+        if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
+            self._note_statements(shown, answer.entries)
+            self._ask_keys(shown, answer.entries[-1].sequence)
+        else:
+            self._fetching.discard(shown.log)
+            self._clock.call_later(0.0, self._go_on)
+
+    def _go_on(self) -> None:
+        """When what has come is taken in."""
+        if self.member is not None:
             self.member.go_on_soon()
+            self._changed()
+
+    def place(self, shown: Conversation) -> Place:
+        """A room that this device is in as a private one is that one, whatever the server calls it."""
+        if not shown.is_room:
+            return Pair(shown.log, shown.title.removesuffix(ENDED_MARK))
+        name = shown.title.removeprefix("#")
+        is_private = shown.access is not Access.OPEN
+        if not is_private and self._scopes is not None:
+            is_private = self._scopes.is_private(shown.log, name)
+        return PrivateRoom(shown.log, name) if is_private else OpenRoom(shown.log, name)
+
+    def room(self, shown: Conversation) -> RoomCopy | None:
+        """Of a private room whose entries have come."""
+        place = self.place(shown)
+        return self._scopes.room(place) if self._scopes is not None and isinstance(place, PrivateRoom) else None
 
     def _want_secrets(self, shown: Conversation) -> None:
         assert self.member is not None
         assert self._scopes is not None
-        for sealing in self._scopes.sealings(_place(shown)):
+        for sealing in self._scopes.sealings(self.place(shown)):
             if sealing.copy.lacking():
                 self.member.want_secrets(sealing.copy)
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        if self._scopes is not None:
+        if self._scopes is not None and self._words is not None:
             self._scopes.forget(log)
+            self._words.forget_places()
+            self._chains.pop(log, None)
+
+    def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
+        """Who said a sealed message, for an admin; empty where this device cannot show it."""
+        if self._words is None or entry.suite != SAID_SUITE:
+            return b""
+        said = Said(entry.sequence, entry.entry_id, self._name_of(entry.account), entry.content)
+        found = self._words.reopen(self.place(shown), said)
+        return b"" if found is None else proof_of(*found)
 
     def _name_of(self, account: int) -> str:
         own = self._directory.own
         if account == own.account:
             return own.name
         person = self._directory.person(account)
-        return "" if person is None else person.name
+        return "" if person is None else person.name.removesuffix(ENDED_MARK)  # in the chain it stands without
 
     @property
     def is_hopeful(self) -> bool:
@@ -244,8 +419,5 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
+_LACKING_TOLD_AFTER_S = 10.0
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
-
-
-def _place(shown: Conversation) -> Place:
-    return OpenRoom(shown.log, shown.title.removeprefix("#")) if shown.is_room else Pair(shown.log, shown.title)

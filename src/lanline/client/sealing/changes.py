@@ -15,6 +15,7 @@ from lanline.model.invites import invite_token_hash
 from lanline.proto.chain.epochs import Recipient, RecipientKind, account_recipient
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
+from lanline.wire.chat.admin import DeleteAccount
 from lanline.wire.chat.answers import Done
 from lanline.wire.sealing.entries import Role, decode_joiner
 
@@ -94,6 +95,20 @@ class GroupChanges:
         """Out of the group, for good. The next epoch begins at once."""
         gone = tuple(accounts)
         return follow(self._append(lambda: self._context.own.remove(gone, self._context.now_ms())))
+
+    def delete_account(self, account: int) -> Ticket[None]:
+        """The own one on the server, and out of the group with it: both, or neither."""
+        return follow(self._delete_account(account))
+
+    def _delete_account(self, account: int) -> Steps[None]:
+        yield from self._wait_ready()
+        context = self._context
+
+        def attempt() -> Steps[Done]:
+            content = context.own.remove((context.copy.account_id,), context.now_ms())
+            return context.server.ask(DeleteAccount(0, account, content), Done)
+
+        yield from context.server.on_head(attempt)
 
     def drop_invites(self, invite_ids: Iterable[bytes]) -> Ticket[None]:
         gone = tuple(invite_ids)

@@ -1,7 +1,8 @@
-"""Owns this device's copies of what is sealed for fewer than the group: pairs now, by the logs in which they talk.
+"""Owns this device's copies of what is sealed for fewer than the group: pairs and private rooms, by their logs.
 
-Which accounts a log is for, the chain says: the server's word is only the name that the person sees, and the talk is
-with whoever has, or had, that name in the group.
+Which accounts a log is for, the chain and the room's own entries say. The server's word is only the name that the
+person sees: a pair is the talk with whoever has, or had, that name in the group, and a private room keeps the id under
+which this device came to know it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from typing import NamedTuple
 
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
+from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.roomoffers import founding_of
 from lanline.proto.chain.scopes import Scope, pair_scope
 from lanline.proto.chain.state import Chain
+from lanline.wire.sealing.said import EPOCH_SUITE
 
 
 class OpenRoom(NamedTuple):
@@ -32,7 +36,13 @@ class Pair(NamedTuple):
     name: str
 
 
-Place = OpenRoom | Pair
+class PrivateRoom(NamedTuple):
+    log: int
+    name: str
+    """Without the `#`."""
+
+
+Place = OpenRoom | Pair | PrivateRoom
 
 
 class Sealing(NamedTuple):
@@ -40,6 +50,8 @@ class Sealing(NamedTuple):
 
     copy: EpochCopy
     room_id: bytes
+    until: int | None = None
+    """Only what stands below this place of the log: from before the room was private."""
 
 
 class PairCopy(EpochCopy):
@@ -64,29 +76,81 @@ class PairCopy(EpochCopy):
         return chain.is_member(self._one) and chain.is_member(self._other)
 
 
+class _Log:
+    """What came of keys in one."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        """The places of all that came."""
+        self.statements: dict[int, bytes] = {}
+        """By place, those of which nothing was made yet."""
+        self.entries: dict[int, bytes] = {}
+        """Of a private room, by place."""
+        self.pairs: dict[bytes, PairCopy] = {}
+        """By the account of the other one."""
+        self.room: RoomCopy | None = None
+
+
 class Scopes:
     def __init__(self, group: GroupCopy, tables: GroupTables) -> None:
         self._group = group
         self._tables = tables
-        self._pairs: dict[int, dict[bytes, PairCopy]] = {}
-        """By log, and by the account of the other one."""
-        self._statements: dict[int, dict[int, bytes]] = {}
-        """By log and place, those of which nothing was made yet."""
+        self._logs: dict[int, _Log] = {}
         self._by_id: dict[bytes, EpochCopy] = {}
         self._named: tuple[int, dict[bytes, list[bytes]]] = (0, {})
+        self.pinned = tables.pinned_rooms()
+        """The private rooms that this device is in, by their names: nothing else goes by one of these."""
+
+    # What a conversation is sealed under.
 
     def sealings(self, place: Place) -> list[Sealing]:
         """Those that hold in this conversation: first the one under which is sealed now, if there is one."""
-        if isinstance(place, OpenRoom):
-            return [Sealing(self._group, ids.open_room_id_of(self._group.chain.group_id, place.name))]
-        return [Sealing(copy, copy.scope.id) for copy in self._pairs_of(place)]
+        match place:
+            case OpenRoom(_, name):
+                return [Sealing(self._group, ids.open_room_id_of(self._group.chain.group_id, name))]
+            case Pair():
+                return [Sealing(copy, copy.scope.id) for copy in self._pairs_of(place)]
+            case PrivateRoom():
+                room = self.room(place)
+                if room is None:
+                    return []
+                open_id = ids.open_room_id_of(self._group.chain.group_id, place.name)
+                return [Sealing(room, room.id), Sealing(self._group, open_id, room.founded_at)]
 
     def sealing(self, place: Place) -> Sealing | None:
         """None: nobody reads what would be said here."""
+        return next((each for each in self.sealings(place) if each.until is None and each.copy.may_begin), None)
+
+    def start_of(self, place: Place) -> bytes | None:
+        """What the hash over its log begins with; of a room by its name, also when it is private."""
         if isinstance(place, Pair):
-            found = [each for each in self._pairs_of(place) if each.may_begin]
-            return Sealing(found[0], found[0].scope.id) if found else None
-        return self.sealings(place)[0]
+            sealings = self.sealings(place)
+            return ids.log_start_of(sealings[0].room_id) if sealings else None
+        chain = self._group.chain
+        return ids.log_start_of(ids.open_room_id_of(chain.group_id, place.name)) if chain.height else None
+
+    def room(self, place: PrivateRoom) -> RoomCopy | None:
+        """None: nothing that founds a room of this name has come, or it is another than this device knows."""
+        known = self._load(place.log)
+        if known.room is None:
+            known.room = self._found(place, known)
+        if known.room is not None:
+            for content in known.entries.values():
+                known.room.add_entry(content)
+            known.entries.clear()
+            self._judge(known, [known.room])
+            self._pin(place, known.room)
+        return known.room
+
+    def is_another(self, place: PrivateRoom) -> bool:
+        """The server shows another room by the name of one that this device is in."""
+        known = self._load(place.log)
+        return place.name in self.pinned and known.room is None and any(map(founding_of, known.entries.values()))
+
+    def is_private(self, log: int, name: str) -> bool:
+        """By what this device knows itself: it is in a private room of this name, or the log has an entry of one."""
+        known = self._load(log)
+        return name in self.pinned or known.room is not None or bool(known.entries)
 
     def by_id(self, scope_id: bytes) -> EpochCopy | None:
         """Of those that were looked at."""
@@ -95,39 +159,50 @@ class Scopes:
     def was_member(self, name: str) -> bool:
         return bool(self._accounts_named(name))
 
-    def add_statement(self, log: int, place: int, content: bytes) -> None:
-        self._load(log)
-        self._statements[log][place] = content
+    # What comes.
+
+    def add(self, log: int, place: int, suite: str, content: bytes) -> bool:
+        """A statement, or an entry of a private room; false: it was here."""
+        known = self._load(log)
+        if place in known.seen:
+            return False
+        known.seen.add(place)
+        (known.statements if suite == EPOCH_SUITE else known.entries)[place] = content
+        return True
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        self._statements.pop(log, None)
-        for copy in self._pairs.pop(log, {}).values():
-            self._by_id.pop(copy.scope.id, None)
+        known = self._logs.pop(log, None)
+        if known is not None:
+            for copy in (*known.pairs.values(), *([known.room] if known.room else [])):
+                self._by_id.pop(copy.scope.id, None)
 
     def end_link(self) -> None:
         """On the next one the server may be another, which has lost some."""
-        for log in list(self._statements):
+        for log in list(self._logs):
             self.forget(log)
 
-    def _load(self, log: int) -> None:
-        if log not in self._statements:
-            self._statements[log] = self._tables.statements(log)
+    def _load(self, log: int) -> _Log:
+        if log not in self._logs:
+            self._logs[log] = _Log()
+            for place, suite, content in self._tables.key_entries(log):
+                self.add(log, place, suite, content)
+        return self._logs[log]
+
+    # Pairs.
 
     def _pairs_of(self, place: Pair) -> list[PairCopy]:
         """With each account that has, or had, that name; whoever has it now comes first."""
         group = self._group
         if group.device_id not in group.chain.devices:
             return []
-        self._load(place.log)
-        known = self._pairs.setdefault(place.log, {})
-        accounts = self._accounts_named(place.name)
+        known, accounts = self._load(place.log), self._accounts_named(place.name)
         for other in accounts:
-            if other not in known:
+            if other not in known.pairs:
                 copy = PairCopy(self._tables, group.secrets, group, place.log, other)
-                known[other] = self._by_id[copy.scope.id] = copy
-        copies = [known[other] for other in accounts]
-        self._judge(place.log, copies)
+                known.pairs[other] = self._by_id[copy.scope.id] = copy
+        copies = [known.pairs[other] for other in accounts]
+        self._judge(known, copies)
         return copies
 
     def _accounts_named(self, name: str) -> list[bytes]:
@@ -139,10 +214,39 @@ class Scopes:
             self._named = chain.height, named
         return self._named[1].get(name.encode(), [])
 
-    def _judge(self, log: int, copies: list[PairCopy]) -> None:
-        """What names more of the chain than is here waits for it; what holds nowhere is dropped."""
-        waiting = self._statements[log]
-        for place, content in sorted(waiting.items()):
+    # Private rooms.
+
+    def _found(self, place: PrivateRoom, known: _Log) -> RoomCopy | None:
+        """By the first entry of its log that founds one of this name."""
+        pinned = self.pinned.get(place.name)
+        for at, content in sorted(known.entries.items()):
+            room_id = founding_of(content)
+            if room_id is None or (pinned is not None and room_id != pinned):
+                continue
+            copy = RoomCopy(self._tables, self._group.secrets, self._group, place.log, content, at)
+            if copy.room is not None and copy.room.name == place.name.encode():
+                self._by_id[copy.id] = copy
+                return copy
+        return None
+
+    def _pin(self, place: PrivateRoom, copy: RoomCopy) -> None:
+        pinned = self.pinned.get(place.name)
+        if copy.is_in and pinned is None:
+            self.pin(place.name, copy.id)
+        elif pinned == copy.id and copy.is_complete and not copy.is_in:
+            del self.pinned[place.name]
+            self._tables.pin_room(place.name, None)
+
+    def pin(self, name: str, room_id: bytes) -> None:
+        self.pinned[name] = room_id
+        self._tables.pin_room(name, room_id)
+
+    def _judge(self, known: _Log, copies: list[PairCopy] | list[RoomCopy]) -> None:
+        """What names more of the chain, or of the room, than is here waits for it; what holds nowhere is dropped."""
+        for place, content in sorted(known.statements.items()):
             found = [copy.add_statement(self._group.chain, place, content) for copy in copies]
-            if any(each not in {Reason.SCOPE, Reason.NOT_YET_THERE} for each in found):
-                del waiting[place]
+            if all(copy.is_complete for copy in copies) and any(each not in _WAIT for each in found):
+                del known.statements[place]
+
+
+_WAIT = {Reason.SCOPE, Reason.NOT_YET_THERE}

@@ -79,6 +79,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
 
 
+ENDED_MARK = " (deleted)"
+"""Behind the name of an account that was deleted: somebody else may have the name now. No name has parentheses."""
+
+
 class Person(msgspec.Struct, frozen=True, gc=False):
     account: int
     name: str
@@ -87,6 +91,10 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     seen_ms: int
     is_admin: bool = False
     is_banned: bool = False
+
+    @property
+    def is_ended(self) -> bool:
+        return self.name.endswith(ENDED_MARK)
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -117,6 +125,27 @@ class Conversation(msgspec.Struct, frozen=True):
     @property
     def is_room(self) -> bool:
         return self.other is None
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """Somebody who waits to be let into the group."""
+
+    name: str
+    words: str
+    """To compare with those that they see."""
+
+
+class GroupFacts(msgspec.Struct, frozen=True):
+    """Of the group, where there is one and this device is in it or waits."""
+
+    trust: dict[int, str] = {}
+    """By account: how they came in, by whom, and whether their person was verified."""
+    asking: tuple[Asking, ...] = ()
+    """To an admin."""
+    devices: tuple[str, ...] = ()
+    """The labels of devices that ask to be let into this account."""
+    notes: tuple[str, ...] = ()
+    """What the person should see to; sentences."""
 
 
 class RoomListing(msgspec.Struct, frozen=True):

@@ -1,19 +1,20 @@
-"""Owns what admins ask of the server itself: its journal, and what takes how much of its disk."""
+"""Owns what admins ask of the server itself: its journal, the use of its disk, and who gave whom which rights."""
 
 from __future__ import annotations
 
 import msgspec
 
 from lanline import __version__
-from lanline.core import journal
+from lanline.core import given, journal
 from lanline.core.core import Core
 from lanline.core.films import Films
 from lanline.core.usage import Usage, read_usage
 from lanline.gateways.lanline.session import Handler, Session
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.films import Library
 from lanline.model.journal import JournalEntry
 from lanline.ticket import Steps, Ticket, follow
-from lanline.wire.chat import admin
+from lanline.wire.chat import admin, answers
 
 _MOST_LISTED = 1000
 
@@ -27,7 +28,25 @@ class AdminRequests:
         return {
             admin.ReadJournal: self._read_journal,
             admin.AskUsage: self._ask_usage,
+            admin.ListGiven: self._list_given,
+            admin.TakeBack: self._take_back,
         }
+
+    def _list_given(self, session: Session, message: admin.ListGiven) -> None:
+        def answer(found: list[given.GivenRight]) -> None:
+            rights = tuple(admin.GivenRight(each.account, each.right.value, each.room) for each in found)
+            session.send_listing(admin.Given(message.request, rights))
+
+        look = given.ListGiven(AccountId(message.account), _device(message.device)).look
+        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
+
+    def _take_back(self, session: Session, message: admin.TakeBack) -> None:
+        command = given.TakeBack(AccountId(message.account), _device(message.device))
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, command),
+            lambda _: session.send(answers.Done(message.request)),
+        )
 
     def _read_journal(self, session: Session, message: admin.ReadJournal) -> None:
         def answer(found: list[JournalEntry]) -> None:
@@ -64,3 +83,7 @@ class AdminRequests:
             return usage, (yield from self._films.library().wait())
 
         return follow(steps())
+
+
+def _device(number: int | None) -> DeviceId | None:
+    return None if number is None else DeviceId(number)

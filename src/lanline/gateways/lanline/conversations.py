@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from lanline.core.changes import Cursors, DirectOpened, MemberStepped, RoomChanged
+from lanline.core.changes import ConversationEnded, Cursors, DirectOpened, MemberStepped, RoomChanged
 from lanline.core.conversations import Conversation
 from lanline.core.core import Core
 from lanline.core.signin import SignedIn
@@ -45,6 +45,12 @@ class ConversationNews:
     def note_opened(self, change: DirectOpened) -> None:
         conversation = self._known(change.direct.log)
         self._tell_changed(conversation, conversation.readers(), {})
+
+    def note_ended(self, change: ConversationEnded) -> None:
+        for account in change.readers:
+            for session in self._sessions_of(account):
+                self._unfollow(session, change.log)
+        self._tell(change.readers, wire.ConversationGone(change.log, f"{change.name} was deleted by an admin."))
 
     def note_step(self, change: MemberStepped) -> None:
         conversation = self._known(change.room.log)

@@ -12,6 +12,7 @@ from lanline.core.changes import (
     BoxesGiven,
     ChainGrew,
     Change,
+    ConversationEnded,
     CursorMoved,
     DeviceChanged,
     DirectOpened,
@@ -33,6 +34,7 @@ from lanline.gateways.lanline.admission import Admission
 from lanline.gateways.lanline.awaiting import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
+from lanline.gateways.lanline.devices import DeviceRequests
 from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
 from lanline.gateways.lanline.groups import Groups
@@ -71,8 +73,14 @@ class LanlineGateway:
         self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow, self._awaiting)
         self._groups = Groups(core, clock)
         requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
-        self._handlers = requests.handlers() | self._groups.handlers() | FilmRequests(core, films).handlers()
-        self._handlers |= AdminRequests(core, films).handlers()
+        devices = DeviceRequests(core, self._groups, self.sessions_of)
+        self._handlers = {
+            **requests.handlers(),
+            **self._groups.handlers(),
+            **devices.handlers(),
+            **FilmRequests(core, films).handlers(),
+            **AdminRequests(core, films).handlers(),
+        }
         self._tellers: Handlers = {
             Appended: self._publish,
             CursorMoved: self._tell_cursor,
@@ -80,12 +88,14 @@ class LanlineGateway:
             MemberStepped: self._news.note_step,
             RoomChanged: self._news.note_room,
             DirectOpened: self._news.note_opened,
+            ConversationEnded: self._news.note_ended,
             AccountChanged: self._note_account,
             DeviceChanged: self._note_device,
             PasswordChanged: self._note_password,
             ChainGrew: self._groups.note_grown,
             BoxesGiven: self._groups.note_given,
             RequestLeft: self._groups.note_request,
+            **devices.tellers(),
             ServerWarned: self._warn,
         }
         core.stream.subscribe(self._on_changes)
@@ -224,7 +234,9 @@ class LanlineGateway:
 
     def _note_account(self, change: AccountChanged) -> None:
         self._people.note(change)
-        if change.account.is_banned:
+        if change.account.is_ended:
+            self._put_off(self.sessions_of(change.account.id), "Your account on this server was deleted.")
+        elif change.account.is_banned:
             text = f"You are banned from this server: {change.reason}".removesuffix(": ")
             self._put_off(self.sessions_of(change.account.id), text if change.reason else f"{text}.")
 

@@ -36,10 +36,16 @@ _ASKED_FOR_S = 3.0
 _MAX_ASKED = 20
 """Members, one after the other, for one box."""
 _MAX_WANTS = 1000
+_MAX_WANTS_OF_ACCOUNT = 50
 _KEYS_AT_ONCE = 500
 _EPOCHS_PER_S, _EPOCHS_BURST = 1.0, 60
 _KEYS_PER_S, _KEYS_BURST = 1 / 3, 20
+_KEYS_OF_A_DAY = 2000
+"""For good: everybody who comes reads them all."""
+_REQUESTS_PER_S, _REQUESTS_BURST = 1 / 60, 20
+"""To be let in: each admin hears of each."""
 _ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST = 1.0, 500
+_DAY_S = 24 * 3600.0
 _NO_BYTES = bytes(32)
 
 
@@ -62,6 +68,8 @@ class Groups:
         self._beginners = Beginners(clock)
         self._want_pace: Buckets[AccountId] = Buckets(_EPOCHS_PER_S, _EPOCHS_BURST)
         self._key_pace: Buckets[AccountId] = Buckets(_KEYS_PER_S, _KEYS_BURST)
+        self._days_keys: Buckets[AccountId] = Buckets(_KEYS_OF_A_DAY / _DAY_S, _KEYS_OF_A_DAY)
+        self._request_pace: Buckets[AccountId] = Buckets(_REQUESTS_PER_S, _REQUESTS_BURST)
         self._admins_key_pace: Buckets[AccountId] = Buckets(_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST)
         self.state: GroupState | None = None
         """As it was told of; None: nothing is founded."""
@@ -115,20 +123,20 @@ class Groups:
                 session.send(self._described(0))
 
     def _append_key(self, session: Session, message: wire.AppendKey) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, keyentries.AppendKey(message.content)),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
     def _append_room_key(self, session: Session, message: wire.AppendRoomKey) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         command = privaterooms.AppendRoomKey(LogId(message.log), message.content)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, command),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
     def _read_keys(self, session: Session, message: wire.ReadKeys) -> None:
@@ -145,19 +153,20 @@ class Groups:
         )
 
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, keyentries.MakeGroupInvite(message.content, message.shown_hash)),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
-    def _check_key_pace(self, session: Session) -> None:
+    def check_key_pace(self, session: Session) -> None:
         account, now = session.actor.account, self._clock.now()
-        pace = self._admins_key_pace if self._core.accounts.is_admin(account) else self._key_pace
-        wait_s = pace.take(account, now)
-        if wait_s:
-            raise slow_down(wait_s)
+        if self._core.accounts.is_admin(account):
+            _take(self._admins_key_pace, account, now)
+            return
+        _take(self._key_pace, account, now)
+        _take(self._days_keys, account, now)
 
     # Keys and boxes.
 
@@ -220,7 +229,7 @@ class Groups:
             readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
             session.send(wire.ReadersLacking(message.request, readers))
 
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, boxes.BeginEpoch(LogId(message.log), message.content)),
@@ -237,9 +246,7 @@ class Groups:
     def _want_boxes(self, session: Session, message: wire.WantBoxes) -> None:
         account, now = session.actor.account, self._clock.now()
         for _ in message.epoch_ids:
-            wait_s = self._want_pace.take(account, now)
-            if wait_s:
-                raise slow_down(wait_s)
+            _take(self._want_pace, account, now)
         command = boxes.WantBoxes(LogId(message.log), message.scope, message.epoch_ids)
 
         def answer(member: Member) -> None:
@@ -254,7 +261,8 @@ class Groups:
         helpers = deque(each for each in self._asked if each is not session and self._may_help(each, message, session))
         while len(helpers) > _MAX_ASKED:
             helpers.pop()
-        if len(self._wants) < _MAX_WANTS:
+        of_account = sum(each.asker == session.actor.account for each in self._wants)
+        if len(self._wants) < _MAX_WANTS and of_account < _MAX_WANTS_OF_ACCOUNT:
             want = _Want(asked, session.actor.account, set(message.epoch_ids), helpers)
             self._wants.append(want)
             self._ask_next(want)
@@ -263,11 +271,17 @@ class Groups:
         """A seed comes from another device of the same account only; the secret of a conversation from who reads it,
         and nobody else is told that there is one.
         """
-        if not helper.is_signed_in or (not message.log and helper.actor.account != asker.actor.account):
+        if not message.log and helper.actor.account != asker.actor.account:
             return False
         if message.log and self._core.conversations.head_for(LogId(message.log), helper.actor.account) is None:
             return False
-        return self.state is not None and self.state.member_by_link(helper.link.peer_fingerprint) is not None
+        return self.is_in_group(helper)
+
+    def is_in_group(self, session: Session) -> bool:
+        """Its device is, by the chain, and it is a program that knows of groups."""
+        if session not in self._asked or not session.is_signed_in or self.state is None:
+            return False
+        return self.state.member_by_link(session.link.peer_fingerprint) is not None
 
     def _ask_next(self, want: _Want) -> None:
         if want not in self._wants:
@@ -298,6 +312,7 @@ class Groups:
     # Asking to be let in.
 
     def _leave_request(self, session: Session, message: wire.LeaveRequest) -> None:
+        _take(self._request_pace, session.actor.account, self._clock.now())
         command = keyentries.LeaveRequest(message.joiner, message.signature)
         session.command(
             message.request,
@@ -326,11 +341,17 @@ class Groups:
                 session.send(message)
 
 
+def _take(pace: Buckets[AccountId], account: AccountId, now: float) -> None:
+    wait_s = pace.take(account, now)
+    if wait_s:
+        raise slow_down(wait_s)
+
+
 def _waiting(request: EntryRequest) -> wire.WaitingRequest:
     return wire.WaitingRequest(request.account, request.joiner, request.signature, request.left_ms)
 
 
-def _send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
+def send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
     session.send(wire.KeyTaken(request, place.log, place.sequence))
 
 

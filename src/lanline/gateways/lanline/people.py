@@ -105,4 +105,5 @@ class PeopleTable:
             seen.seen_ms or account.created_ms,
             account.is_admin,
             account.is_banned,
+            account.is_ended,
         )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from lanline.clock import Clock
-from lanline.core import accounts, blobs, invites, rooms, signin
+from lanline.core import accounts, blobs, endings, invites, rooms, signin
 from lanline.core.commands import Authority, Command
 from lanline.core.core import Core
 from lanline.errors import CloseCode, RequestRefused
@@ -77,6 +77,8 @@ class Requests:
             a.SetPassword: self._set_password,
             a.RevokeDevice: self._does(lambda m: accounts.RevokeDevice(m.device)),
             a.AskStatus: self._ask_status,
+            a.DeleteAccount: self._does(lambda m: endings.DeleteAccount(m.account, m.content, m.reason)),
+            a.DeleteRoom: self._does(lambda m: endings.DeleteRoom(m.log)),
         }
 
     def _does(self, command: Callable[[Any], Command[None]]) -> Handler:
@@ -239,7 +241,8 @@ class Requests:
 
     def _list_users(self, session: Session, message: admin.ListUsers) -> None:
         def answer(sizes: dict[AccountId, int]) -> None:
-            users = tuple(self._user(each, sizes.get(each.id, 0)) for each in self._core.accounts.all())
+            there = [each for each in self._core.accounts.all() if not each.is_ended]
+            users = tuple(self._user(each, sizes.get(each.id, 0)) for each in there)
             session.send_listing(admin.Users(message.request, users))
 
         session.ask(message.request, lambda: self._core.ask(session.actor, _blob_sizes), answer)
@@ -252,8 +255,17 @@ class Requests:
             )
             for device in self._core.accounts.devices(account.id)
         )
+        seen = self._core.presence.of(account.id)
         return admin.UserInfo(
-            account.id, account.name, account.created_ms, account.is_admin, account.is_banned, blob_bytes, devices
+            account.id,
+            account.name,
+            account.created_ms,
+            account.is_admin,
+            account.is_banned,
+            blob_bytes,
+            devices,
+            account.is_invited,
+            self._clock.now_ms() if seen.is_online else seen.seen_ms or account.created_ms,
         )
 
     def _ask_status(self, session: Session, message: admin.AskStatus) -> None:
@@ -274,5 +286,11 @@ def _blob_sizes(view: View, by: Authority) -> dict[AccountId, int]:
 
 def _invite_info(invite: Invite) -> admin.InviteInfo:
     return admin.InviteInfo(
-        invite.token_hash, invite.uses_left, invite.expires_ms, invite.grants_admin, invite.creator, invite.created_ms
+        invite.token_hash,
+        invite.uses_left,
+        invite.expires_ms,
+        invite.grants_admin,
+        invite.creator,
+        invite.created_ms,
+        invite.invite_id,
     )

@@ -48,6 +48,11 @@ def pair_scope(chain: Chain, one: bytes, other: bytes) -> Scope:
     return Scope(scope_id, reads_at, True, last_loss_of_pair(chain, one, other), readers)
 
 
+def nobodys_scope(scope_id: bytes) -> Scope:
+    """Of a room of which nothing is known yet."""
+    return Scope(scope_id, lambda _account_id, _height: False, True)
+
+
 def room_scope(chain: Chain, room: Room) -> Scope:
     """`room` as the chain has it."""
 

@@ -92,6 +92,10 @@ class Incoming:
         self._received.record(number, now, len(packet), is_eliciting)
         return number
 
+    def drop_unfinished(self) -> None:
+        """Nobody reads on: a peer that keeps breaking links shall not have what it sent on each of them held."""
+        self._streams = {}
+
     def is_genuine(self, packet: bytes) -> bool:
         """Whether the peer has sealed it; nothing is done about what it says."""
         return self._open_again(packet) is not None

@@ -229,6 +229,7 @@ class Link:
         recovery = self._outgoing.recovery
         linger_s = _LINGER_PROBE_TIMEOUTS * recovery.round_trip.probe_timeout_s
         self._linger_until = now + min(linger_s, _MAX_LINGER_S)
+        self._incoming.drop_unfinished()
         self._emit_own(LinkClosed(code, reason, by_peer=False))
         self._wake(self)
 

@@ -9,7 +9,7 @@ from lanline.errors import NameTaken, RecordExists, RecordMissing
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.names import folded_name
 
-_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, ban_reason FROM accounts "
+_ACCOUNTS = "SELECT id, name, created_ms, is_admin, is_banned, ban_reason, is_invited, ended_ms FROM accounts "
 _DEVICES = "SELECT id, account, fingerprint, label, added_ms, revoked_ms FROM devices "
 
 
@@ -31,6 +31,15 @@ class SqliteAccountsView:
     def password_hash(self, account: AccountId) -> str | None:
         row = self._connection.execute("SELECT password_hash FROM accounts WHERE id = ?", (account,)).fetchone()
         return row[0] if row else None
+
+    def came_from(self, device: DeviceId) -> list[AccountId]:
+        return self._given("SELECT id FROM accounts WHERE came_from = ? ORDER BY id", device)
+
+    def admins_from(self, device: DeviceId) -> list[AccountId]:
+        return self._given("SELECT id FROM accounts WHERE admin_from = ? AND is_admin ORDER BY id", device)
+
+    def _given(self, query: str, device: DeviceId) -> list[AccountId]:
+        return [AccountId(row[0]) for row in self._connection.execute(query, (device,))]
 
     def message_bytes(self, account: AccountId) -> int:
         row = self._connection.execute("SELECT message_bytes FROM accounts WHERE id = ?", (account,)).fetchone()
@@ -55,14 +64,25 @@ class SqliteAccountsView:
 
 
 class SqliteAccounts(SqliteAccountsView):
-    def add(self, name: str, created_ms: int, *, is_admin: bool, password_hash: str | None) -> Account:
+    def add(
+        self,
+        name: str,
+        created_ms: int,
+        *,
+        is_admin: bool,
+        password_hash: str | None,
+        is_invited: bool = True,
+        came_from: DeviceId | None = None,
+    ) -> Account:
         self._check_free(name)
+        admin_from = came_from if is_admin else None
         added = self._connection.execute(
-            "INSERT INTO accounts (name, folded_name, created_ms, is_admin, is_banned, password_hash) "
-            "VALUES (?, ?, ?, ?, FALSE, ?) RETURNING id",
-            (name, folded_name(name), created_ms, is_admin, password_hash),
+            "INSERT INTO accounts "
+            "(name, folded_name, created_ms, is_admin, is_banned, password_hash, is_invited, came_from, admin_from) "
+            "VALUES (?, ?, ?, ?, FALSE, ?, ?, ?, ?) RETURNING id",
+            (name, folded_name(name), created_ms, is_admin, password_hash, is_invited, came_from, admin_from),
         )
-        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin)
+        return Account(AccountId(added.fetchone()[0]), name, created_ms, is_admin, is_invited=is_invited)
 
     def change(self, account: Account) -> None:
         self._check_free(account.name, account.id)
@@ -70,6 +90,23 @@ class SqliteAccounts(SqliteAccountsView):
             account.id,
             "name = ?, folded_name = ?, is_admin = ?, is_banned = ?, ban_reason = ?",
             (account.name, folded_name(account.name), account.is_admin, account.is_banned, account.ban_reason),
+        )
+
+    def set_admin_from(self, account: AccountId, device: DeviceId | None) -> None:
+        self._update(account, "admin_from = ?", (device,))
+
+    def end(self, account: AccountId, ended_ms: int) -> None:
+        values = (f"\0{account}", ended_ms)
+        self._update(
+            account,
+            "folded_name = ?, is_admin = FALSE, is_banned = TRUE, password_hash = NULL, ended_ms = ?",
+            values,
+        )
+        self._connection.execute(
+            "UPDATE devices SET revoked_ms = coalesce(revoked_ms, ?), label = '' WHERE account = ?", (ended_ms, account)
+        )
+        self._connection.execute(
+            "DELETE FROM cursors WHERE device IN (SELECT id FROM devices WHERE account = ?)", (account,)
         )
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
@@ -89,6 +126,9 @@ class SqliteAccounts(SqliteAccountsView):
         if not self._connection.execute(revoke, (revoked_ms, device)).rowcount and not self.device(device):
             raise RecordMissing("There is no such device.")
 
+    def rename_device(self, device: DeviceId, label: str) -> None:
+        self._connection.execute("UPDATE devices SET label = ? WHERE id = ?", (label, device))
+
     def _check_free(self, name: str, mine: AccountId | None = None) -> None:
         """Nobody can come in between: only one transaction writes at a time."""
         owner = self.by_name(name)
@@ -106,8 +146,8 @@ class SqliteAccounts(SqliteAccountsView):
 def _account(row: tuple[Any, ...] | None) -> Account | None:
     if row is None:
         return None
-    number, name, created_ms, is_admin, is_banned, ban_reason = row
-    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), ban_reason)
+    number, name, created_ms, is_admin, is_banned, ban_reason, is_invited, ended_ms = row
+    return Account(number, name, created_ms, bool(is_admin), bool(is_banned), ban_reason, bool(is_invited), ended_ms)
 
 
 def _device(row: tuple[Any, ...] | None) -> Device | None:

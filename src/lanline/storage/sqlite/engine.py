@@ -13,12 +13,14 @@ from lanline.storage.api import Transaction, View
 from lanline.storage.sqlite.accounts import SqliteAccounts, SqliteAccountsView
 from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSettings, SqliteSettingsView
 from lanline.storage.sqlite.connection import connect_reader, connect_writer
+from lanline.storage.sqlite.devices import SqliteDevices, SqliteDevicesView
 from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
 from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
 from lanline.storage.sqlite.lock import FolderLock
 from lanline.storage.sqlite.logs import SqliteLogs, SqliteLogsView
 from lanline.storage.sqlite.migration import MIGRATIONS, migrate, stored_version
+from lanline.storage.sqlite.names import SqliteNames, SqliteNamesView
 from lanline.storage.sqlite.problems import storage_problem
 from lanline.storage.sqlite.rooms import SqliteRooms, SqliteRoomsView
 from lanline.wholefile import make_folder, sync_folder
@@ -47,8 +49,10 @@ class SqliteView:
         self.invites = SqliteInvitesView(connection)
         self.blobs = SqliteBlobsView(connection)
         self.groups = SqliteGroupsView(connection)
+        self.devices = SqliteDevicesView(connection)
         self.settings = SqliteSettingsView(connection)
         self.journal = SqliteJournalView(connection)
+        self.names = SqliteNamesView(connection)
 
 
 class SqliteTransaction:
@@ -59,8 +63,10 @@ class SqliteTransaction:
         self.invites = SqliteInvites(connection)
         self.blobs = SqliteBlobs(connection)
         self.groups = SqliteGroups(connection)
+        self.devices = SqliteDevices(connection)
         self.settings = SqliteSettings(connection)
         self.journal = SqliteJournal(connection)
+        self.names = SqliteNames(connection)
 
 
 class SqliteEngine:

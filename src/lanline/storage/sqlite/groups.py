@@ -60,6 +60,11 @@ class SqliteGroupsView:
     def epoch_ids(self, scope: bytes) -> set[bytes]:
         return {row[0] for row in self._connection.execute("SELECT epoch_id FROM epochs WHERE scope = ?", (scope,))}
 
+    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
+        found = self._connection.execute("SELECT count(*) FROM boxes WHERE giver = ? AND scope = ?", (giver, scope))
+        count: int = found.fetchone()[0]
+        return count
+
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         found = (self._connection.execute(_BOX, (kind, recipient, scope, epoch_id)) for epoch_id in epoch_ids)
         return [box for rows in found for box in starmap(Box, rows)]
@@ -115,6 +120,11 @@ class SqliteGroups(SqliteGroupsView):
         self._connection.execute(
             "DELETE FROM boxes WHERE scope = ? AND epoch_id = ? AND giver <> ?", (scope, epoch_id, author)
         )
+        self._connection.execute(
+            "UPDATE accounts SET message_bytes = message_bytes + (SELECT coalesce(sum(length(data)), 0) FROM boxes "
+            "WHERE giver = ?1 AND scope = ?2 AND epoch_id = ?3) WHERE id = ?1",
+            (author, scope, epoch_id),
+        )
 
     def put_boxes(self, boxes: Sequence[Box], now_ms: int) -> None:
         self._connection.executemany(
@@ -139,13 +149,12 @@ class SqliteGroups(SqliteGroupsView):
             [(kind, recipient, scope, epoch_id) for epoch_id in epoch_ids],
         )
 
-    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int, requests_before_ms: int) -> None:
+    def drop_stale(self, boxes_before_ms: int, keys_before_ms: int) -> None:
         self._connection.execute(
             f"DELETE FROM boxes WHERE given_ms < ? AND kind <> 3 AND NOT EXISTS ({_STANDS})",  # noqa: S608 -- our own words
             (boxes_before_ms,),
         )
         self._connection.execute("DELETE FROM seal_keys WHERE put_ms < ? AND NOT is_named", (keys_before_ms,))
-        self._connection.execute("DELETE FROM entry_requests WHERE left_ms < ?", (requests_before_ms,))
 
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None:
         self._connection.executemany(
@@ -154,9 +163,15 @@ class SqliteGroups(SqliteGroupsView):
             [(each, data, putter, now_ms) for each, data in keys.items()],
         )
 
-    def name_keys(self, hashes: Sequence[bytes]) -> None:
+    def name_keys(self, hashes: Sequence[bytes], putter: AccountId | None = None) -> None:
         self._connection.executemany(
-            "UPDATE seal_keys SET is_named = TRUE WHERE hash = ?", [(each,) for each in hashes]
+            "UPDATE seal_keys SET is_named = TRUE WHERE hash = ?1 AND (?2 IS NULL OR putter = ?2)",
+            [(each, putter) for each in hashes],
+        )
+
+    def unname_keys(self, hashes: Sequence[bytes], putter: AccountId) -> None:
+        self._connection.executemany(
+            "UPDATE seal_keys SET is_named = FALSE WHERE hash = ? AND putter = ?", [(each, putter) for each in hashes]
         )
 
     def put_request(self, request: EntryRequest) -> None:

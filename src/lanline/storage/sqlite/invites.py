@@ -12,7 +12,8 @@ from lanline.errors import InviteUnusable, RecordExists
 from lanline.model.accounts import AccountId
 from lanline.model.invites import Invite
 
-_INVITES = "SELECT token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id FROM invites "
+_COLUMNS = "token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id, made_from"
+_INVITES = f"SELECT {_COLUMNS} FROM invites "  # noqa: S608 -- no word of it comes from outside
 
 
 class SqliteInvitesView:
@@ -32,8 +33,7 @@ class SqliteInvites(SqliteInvitesView):
         if self.by_token_hash(invite.token_hash) is not None:
             raise RecordExists("There is such an invite already.")
         self._connection.execute(
-            "INSERT INTO invites (token_hash, uses_left, expires_ms, grants_admin, creator, created_ms, invite_id) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO invites ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 -- as above
             msgspec.structs.astuple(invite),
         )
 

@@ -41,6 +41,11 @@ _APPEND = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log, account, entry_id) DO NOTHING"
 )
 _FIRST = "SELECT sequence, time_ms FROM entries WHERE log = ? AND account = ? AND entry_id = ?"
+_ENDED = "SELECT id FROM logs WHERE kind = ? AND size_bytes > 0 LIMIT 1"
+_FORGET = (
+    "DELETE FROM entries WHERE log = ? AND sequence < (SELECT min(sequence) FROM entries WHERE log = ?) + ? "
+    "RETURNING account, length(content)"
+)
 _CURSOR = "SELECT delivered, read FROM cursors WHERE log = ? AND device = ?"
 _CURSORS = "SELECT device, delivered, read FROM cursors WHERE log = ?"
 _DEVICE_CURSORS = "SELECT log, delivered, read FROM cursors WHERE device = ?"
@@ -150,6 +155,21 @@ class SqliteLogs(SqliteLogsView):
             raise _no_such_log()
         head: int = row[0]
         return head
+
+    def forget_ended(self, limit: int) -> int:
+        ended = self._connection.execute(_ENDED, (LogKind.ENDED.value,)).fetchone()
+        if ended is None:
+            return 0
+        log = ended[0]
+        gone = self._connection.execute(_FORGET, (log, log, limit)).fetchall()
+        sizes: dict[AccountId, int] = {}
+        for account, content_bytes in gone:
+            sizes[account] = sizes.get(account, 0) + content_bytes + ENTRY_COST_BYTES
+        for account, size_bytes in sizes.items():
+            self._connection.execute(_COUNT, (-size_bytes, account))
+        left = "size_bytes - ?" if gone else "?"  # nothing there though something was counted: then nothing is
+        self._connection.execute(f"UPDATE logs SET size_bytes = {left} WHERE id = ?", (sum(sizes.values()), log))  # noqa: S608 -- our own words
+        return max(len(gone), 1)
 
     def advance(self, log: LogId, device: DeviceId, cursor: Cursor) -> Cursor:
         head = self._head(log)

@@ -6,13 +6,13 @@ import sqlite3
 from typing import Any
 
 from lanline.errors import NameTaken, RecordMissing
-from lanline.model.accounts import AccountId
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId, LogKind
 from lanline.model.names import folded_name
 from lanline.model.rooms import Access, Direct, Membership, Role, Room, Standing, ordered_pair
 
 _ROOMS = "SELECT log, name, topic, access, creator, created_ms FROM rooms "
-_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted, invited_by FROM memberships "
+_MEMBERSHIPS = "SELECT log, account, role, standing, is_muted, invited_by, given_from FROM memberships "
 _DIRECTS = "SELECT log, lower, higher FROM directs "
 
 
@@ -40,8 +40,18 @@ class SqliteRoomsView:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE log = ? ORDER BY account", (log,))
         return list(map(_membership, found))
 
+    def of(self, account: AccountId) -> list[Membership]:
+        found = self._connection.execute(_MEMBERSHIPS + "WHERE account = ? ORDER BY log", (account,))
+        return list(map(_membership, found))
+
     def invitations(self, host: AccountId) -> list[Membership]:
         found = self._connection.execute(_MEMBERSHIPS + "WHERE invited_by = ? ORDER BY log, account", (host,))
+        return list(map(_membership, found))
+
+    def roles_from(self, device: DeviceId) -> list[Membership]:
+        found = self._connection.execute(
+            _MEMBERSHIPS + "WHERE given_from = ? AND role > ? ORDER BY log, account", (device, int(Role.MEMBER))
+        )
         return list(map(_membership, found))
 
     def direct(self, log: LogId) -> Direct | None:
@@ -81,9 +91,10 @@ class SqliteRooms(SqliteRoomsView):
 
     def put_membership(self, membership: Membership) -> None:
         self._connection.execute(
-            "INSERT INTO memberships (log, account, role, standing, is_muted, invited_by) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO memberships (log, account, role, standing, is_muted, invited_by, given_from) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (log, account) DO UPDATE SET role = excluded.role, standing = excluded.standing, "
-            "is_muted = excluded.is_muted, invited_by = excluded.invited_by",
+            "is_muted = excluded.is_muted, invited_by = excluded.invited_by, given_from = excluded.given_from",
             (
                 membership.log,
                 membership.account,
@@ -91,11 +102,17 @@ class SqliteRooms(SqliteRoomsView):
                 membership.standing.value,
                 membership.is_muted,
                 membership.invited_by,
+                membership.given_from,
             ),
         )
 
     def drop_membership(self, log: LogId, account: AccountId) -> None:
         self._connection.execute("DELETE FROM memberships WHERE log = ? AND account = ?", (log, account))
+
+    def end(self, log: LogId) -> None:
+        for table in ("memberships", "private_rooms", "rooms", "directs", "cursors"):
+            self._connection.execute(f"DELETE FROM {table} WHERE log = ?", (log,))  # noqa: S608 -- our own words
+        self._connection.execute("UPDATE logs SET kind = ? WHERE id = ?", (LogKind.ENDED.value, log))
 
     def open_direct(self, one: AccountId, other: AccountId) -> Direct:
         direct = self.direct_between(one, other)
@@ -125,5 +142,5 @@ def _room(row: tuple[Any, ...]) -> Room:
 
 
 def _membership(row: tuple[Any, ...]) -> Membership:
-    log, account, role, standing, is_muted, invited_by = row
-    return Membership(log, account, Role(role), Standing(standing), bool(is_muted), invited_by)
+    log, account, role, standing, is_muted, *given = row
+    return Membership(log, account, Role(role), Standing(standing), bool(is_muted), *given)

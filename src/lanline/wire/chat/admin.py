@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from lanline.wire.chat.limits import Id, LongText, Request, Secret, ShortText
+from lanline.wire.chat.limits import Id, LongText, Request, Sealed, Secret, ShortText
 
 
 class MakeInvite(msgspec.Struct, frozen=True, array_like=True, tag=26):
@@ -28,6 +28,8 @@ class InviteInfo(msgspec.Struct, frozen=True, array_like=True):
     grants_admin: bool
     creator: Id | None
     created_ms: int
+    invite_id: Annotated[bytes, msgspec.Meta(max_length=16)] | None = None
+    """In the chain of the group, where it ends by an entry."""
 
 
 class ListInvites(msgspec.Struct, frozen=True, array_like=True, tag=27):
@@ -63,6 +65,10 @@ class UserInfo(msgspec.Struct, frozen=True, array_like=True):
     is_banned: bool
     blob_bytes: int
     devices: tuple[DeviceInfo, ...]
+    is_invited: bool = True
+    """False: it was made on an open server, by anybody."""
+    seen_ms: int = 0
+    """When somebody was signed in as it last; the time of joining for who never was again."""
 
 
 class ListUsers(msgspec.Struct, frozen=True, array_like=True, tag=29):
@@ -101,6 +107,35 @@ class RevokeDevice(msgspec.Struct, frozen=True, array_like=True, tag=33):
 
     request: Request
     device: Id
+
+
+class ListGiven(msgspec.Struct, frozen=True, array_like=True, tag=140):
+    """What an account has given others, or one device of it, and those whom it made admins."""
+
+    request: Request
+    account: Id
+    device: Id | None = None
+
+
+class GivenRight(msgspec.Struct, frozen=True, array_like=True):
+    account: Id
+    right: ShortText
+    """`admin`, `owner` or `moderator` of `room`, `came` by an invite. Later servers may have others."""
+    room: ShortText = ""
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True, tag=141):
+    request: Request
+    rights: tuple[GivenRight, ...]
+    is_last: bool = True
+
+
+class TakeBack(msgspec.Struct, frozen=True, array_like=True, tag=142):
+    """All of that but what came by an invite."""
+
+    request: Request
+    account: Id
+    device: Id | None = None
 
 
 class AskStatus(msgspec.Struct, frozen=True, array_like=True, tag=34):
@@ -172,3 +207,18 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, tag=131):
     rooms: tuple[RoomUsage, ...]
     people: tuple[PersonUsage, ...]
     warning: LongText = ""
+
+
+class DeleteAccount(msgspec.Struct, frozen=True, array_like=True, tag=132):
+    """One's own; or as an admin another's."""
+
+    request: Request
+    account: Id
+    content: Sealed = b""
+    """Of one's own: the entry by which a member of the group leaves it. Both happen, or neither."""
+    reason: LongText = ""
+
+
+class DeleteRoom(msgspec.Struct, frozen=True, array_like=True, tag=133):
+    request: Request
+    log: Id

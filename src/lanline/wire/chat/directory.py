@@ -17,6 +17,8 @@ class Person(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When they were last online; the time of joining for who never was."""
     is_admin: bool = False
     is_banned: bool = False
+    is_ended: bool = False
+    """The account was deleted. Somebody else may have the name now."""
 
 
 class People(msgspec.Struct, frozen=True, array_like=True, tag=67):

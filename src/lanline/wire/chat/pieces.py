@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lanline.errors import ProtocolViolation
-from lanline.wire.chat.admin import Invites, Journal, Users
+from lanline.wire.chat.admin import Given, Invites, Journal, Users
 from lanline.wire.chat.conversations import Members, Rooms
 
-Listing = Rooms | Members | Invites | Users | Journal
+Listing = Rooms | Members | Invites | Users | Journal | Given
 PIECE_BYTES = 256 * 1024
 MAX_PIECES = 256
 """A server that says of none that it is the last one would fill a client's memory."""
@@ -21,6 +21,7 @@ _ITEMS: dict[type, str] = {
     Invites: "invites",
     Users: "users",
     Journal: "entries",
+    Given: "rights",
 }
 _encoder = msgspec.msgpack.Encoder()
 

@@ -44,15 +44,18 @@ def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:
         for process in home.processes:
             assert process.node.outbox.messages == []
         check_typed(home)
+        assert home.warnings == []
     check_alike(village)
 
 
 def test_sealed_words_are_said_once_and_in_order_too(village: Village) -> None:
     village.seal()
+    village.come_to_rest()
+    village.make_private_room()
     test_nothing_typed_is_lost_doubled_or_reordered(village)
     kept = [each for log in range(1, 20) for each in entries_of(village, log)]
-    assert {each.suite for each in kept} == {"said/1", "epoch/1", "key/1"}
-    assert len({each.log for each in kept}) == 1 + 1 + 3  # the chain, the lobby, and each of the pairs
+    assert {each.suite for each in kept} == {"said/1", "epoch/1", "key/1", "stub/1"}
+    assert len({each.log for each in kept}) == 1 + 2 + 3  # the chain, both rooms, and each of the pairs
 
 
 def entries_of(village: Village, log: int) -> list[Entry]:
@@ -75,6 +78,7 @@ def test_words_that_are_on_their_way_while_somebody_is_sent_away_are_sealed_with
     for home in village.homes:
         assert home.processes[0].node.outbox.messages == []
         check_typed(home)
+        assert home.warnings == []
     check_alike(village)
     # Nothing that was taken after the removal is under an epoch that the removed could read.
     fresh = {epoch.epoch_id for epoch, _ in ann.member.copy.epochs.values() if epoch.height >= removed}
@@ -113,7 +117,8 @@ def check_alike(village: Village) -> None:
     """All see the same in the same order; each as its own or as another's."""
     for process in village.all_processes():
         for other in village.all_processes():
-            assert spoken(process, "#lobby") == spoken(other, "#lobby")
+            for room in village.rooms:
+                assert spoken(process, room) == spoken(other, room)
     ann, ben, _ = village.homes
     assert spoken(ann.processes[0], "ben") == spoken(ben.processes[0], "ann")
 

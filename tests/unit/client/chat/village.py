@@ -17,15 +17,18 @@ from lanline.client.chat.session import AsDevice, AsNewcomer
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
-from lanline.client.view.values import NodeState
+from lanline.client.view.values import Conversation, NodeState
 from lanline.clock import Timer
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
+from lanline.model.rooms import Access
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, MessagesDelivered, SendBufferDrained
 from lanline.testing.link import HandLink
+from lanline.wire.chat.conversations import CreateRoom
 from serverhouse.house import House
 
 _MOST_UNDER_WAY = 40
@@ -157,6 +160,8 @@ class Process:
                 self._home.delivered[log] = max(self._home.delivered.get(log, 0), numbers[-1])
             case events.CopyParted(log, through):  # what could not be opened before comes again, opened
                 self._delivered[log] = through
+            case events.Warned(text):
+                self._home.warnings.append(text)
             case events.HistoryFailed(text) | events.SignInRefused(_, text):
                 raise AssertionError(text)
             case _:
@@ -195,6 +200,7 @@ class Home:
         """In a village whose server can read nothing of what is said in its rooms."""
         self.processes: list[Process] = []
         self.account_id = b""
+        self.warnings: list[str] = []
         self.typed: list[tuple[str, str, bool]] = []
         """Destination, text, and whether `say` came back: then it is a promise."""
         self.delivered: dict[int, int] = {}
@@ -217,6 +223,7 @@ class Village:
         # Few may be said at once, so that the server often puts something off.
         self.house = House(folder / "server", messages_per_s=30.0, messages_burst=8)
         self.homes = [Home(self, name) for name in ("ann", "ben", "cai")]
+        self.rooms = ["#lobby"]
         self.link = b""
         """Of the group's founder, in a sealed village."""
 
@@ -241,6 +248,33 @@ class Village:
             assert home.keys is not None
             home.keys.store.invite = made.result()
             home.token = InviteKeys.of(made.result()[:INVITE_SECRET_BYTES]).shown
+
+    def make_private_room(self) -> None:
+        """By the first, for all of them; everybody is in the group already."""
+        ann = self.homes[0].processes[0]
+        answers: list[Any] = []
+        ann.node.line.request(CreateRoom(0, "#board", "", Access.INVITE_ONLY), answers.append)
+        self.rest_until(lambda: bool(answers))
+        shown = ann.node.conversations.shown(answers[0].log)
+        assert shown is not None
+        others = [home.processes[0].member.copy.account_id for home in self.homes[1:]]
+        for made in (
+            lambda: ann.member.rooms.found(shown.log, "board", ()),
+            lambda: ann.member.rooms.let_in(self.room_of(ann, shown), others),
+        ):
+            ticket = made()
+            self.rest_until(lambda ticket=ticket: ticket.is_settled)  # type: ignore[misc]
+            ticket.result()
+            self.rest_until(lambda: ann.node.seals.room(ann.node.conversations[shown.log].shown) is not None)
+        self.rooms = ["#lobby", "#board"]
+        for home in self.homes:
+            self.rest_until(lambda node=home.processes[0].node: node.conversations.titled("#board") is not None)  # type: ignore[misc]
+
+    @staticmethod
+    def room_of(process: Process, shown: Conversation) -> RoomCopy:
+        copy = process.node.seals.room(process.node.conversations[shown.log].shown)
+        assert copy is not None
+        return copy
 
     def add_member(self, name: str) -> Home:
         """By the link of `seal`, of somebody who says nothing, and whose home is not among those that are looked at."""
@@ -313,7 +347,7 @@ class Village:
         wires = process.open_wires
         match chance.choices(range(7), [4, 2, 8, 8, 1, 3, 1])[0]:
             case 0:
-                destinations = ["#lobby", *(other.name for other in self.homes if other is not home)]
+                destinations = [*self.rooms, *(other.name for other in self.homes if other is not home)]
                 for _ in range(chance.choice([1, 1, 3, 12])):
                     home.say(process, chance.choice(destinations))
             case 1 if len(wires) < 2 and (not wires or chance.random() < 0.1):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from lanline.client.sealing.scopes import OpenRoom
+from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, Lacks, Said
+from lanline.crypto.groups.said import Opened
 from lanline.errors import RefusalCode
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries
@@ -132,3 +134,45 @@ def test_a_copied_home_repeats_no_nonce(town: Town, pair: tuple[Device, Device])
     assert second is not None
     assert first[33:61] != second[33:61]
     assert town.devices
+
+
+def test_words_shown_again_at_another_place_are_not_believed(pair: tuple[Device, Device]) -> None:
+    ana, ben = pair
+    ana.say("pay ben")
+    [said] = ben.heard()
+    again = said._replace(place=said.place + 5)
+    first, second = ben.words.open(ben.lobby, [said, again])
+    assert (isinstance(first, Body), second) == (True, Reason.KNOWN_ID)
+    assert ben.words.open(ben.lobby, [again]) == [Reason.KNOWN_ID]
+    assert isinstance(ben.words.open(ben.lobby, [said])[0], Body)
+
+
+def test_what_is_on_the_disk_is_known_when_it_is_shown_again_to_the_next_program(pair: tuple[Device, Device]) -> None:
+    ana, ben = pair
+    ana.say("pay ben")
+    assert ben.client is not None
+    [entry] = ben.client.entries(ben.lobby.log) or (ben.heard() and ben.client.entries(ben.lobby.log))
+    tables = GroupTables(ben.history.database, ben.keys.device_secret, ben.entropy)
+    ben.history.add_entries(7, [entry], ben.account)
+    assert tables.stands_before(7, entry.sequence + 3, entry.account, entry.entry_id)
+    assert not tables.stands_before(7, entry.sequence, entry.account, entry.entry_id)
+    assert not tables.stands_before(8, entry.sequence + 3, entry.account, entry.entry_id)
+    assert not tables.stands_before(7, entry.sequence + 3, entry.account + 1, entry.entry_id)
+
+
+def test_a_new_run_names_the_newest_word_of_the_device_that_is_known_to_stand(pair: tuple[Device, Device]) -> None:
+    ana, ben = pair
+    ana.say("first")
+    assert ana.texts() == ["first"]
+    ana.words.end_run(ana.lobby.log)
+    ana.say("second")
+    assert ben.texts() == ["first", "second"]
+    words = [opened_of(ben, said) for said in ben.heard()]
+    assert [each.words.n for each in words] == [0, 0]
+    assert words[1].words.prev == words[0].digest
+
+
+def opened_of(device: Device, said: Said) -> Opened:
+    opened = device.words._opened(device.scopes.sealings(device.lobby), said)
+    assert isinstance(opened, Opened)
+    return opened

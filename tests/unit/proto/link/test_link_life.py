@@ -317,3 +317,15 @@ def test_packet_of_another_link_does_not_open() -> None:
     assert not pair.inject(packet, CLIENT, pair.server)
     del client
     assert server.state is LinkState.ESTABLISHED
+
+
+def test_what_was_not_whole_is_not_held_while_the_goodbye_may_still_be_repeated() -> None:
+    pair = Pair()
+    client, server = pair.establish()
+    pair.client.script = lambda _, data: [(0.0, data)] if len(data) <= 700 else []
+    client.send_message(CHAT, bytes(5000))
+    pair.run_for(0.3)
+    pair.server.script = drop_all
+    server.close(CloseCode.DONE, "", pair.now)
+    assert server.state is LinkState.CLOSING
+    assert not server._incoming._streams

@@ -168,9 +168,9 @@ def test_a_later_version_may_add_fields_at_the_end() -> None:
     assert decode_client_message(raw(2, 7, "new")) == signin.SignIn(7)
     assert decode_server_message(raw(91, 7, "new")) == answers.Done(7)
     person = directory.Person(1, "ann", is_online=True, address="", seen_ms=0)
-    assert decode_server_message(raw(67, [[1, "ann", True, "", 0, False, False, "new"]], True)) == directory.People(
-        (person,), is_last=True
-    )
+    assert decode_server_message(
+        raw(67, [[1, "ann", True, "", 0, False, False, False, "new"]], True)
+    ) == directory.People((person,), is_last=True)
 
 
 def test_neither_side_takes_the_messages_of_its_own() -> None:

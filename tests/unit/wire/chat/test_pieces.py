@@ -6,7 +6,17 @@ import pytest
 
 from lanline.errors import ProtocolViolation
 from lanline.model.rooms import Access, Role, Standing
-from lanline.wire.chat.admin import DeviceInfo, InviteInfo, Invites, Journal, JournalInfo, UserInfo, Users
+from lanline.wire.chat.admin import (
+    DeviceInfo,
+    Given,
+    GivenRight,
+    InviteInfo,
+    Invites,
+    Journal,
+    JournalInfo,
+    UserInfo,
+    Users,
+)
 from lanline.wire.chat.conversations import Member, Members, RoomInfo, Rooms
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
 from lanline.wire.chat.messages import decode_server_message, encode_message
@@ -21,6 +31,7 @@ LISTS: list[Listing] = [
     Invites(7, tuple(InviteInfo(KEY, 1, 10**12, True, n, 10**12) for n in range(20_000))),
     Users(7, tuple(UserInfo(n, LONG, 10**12, False, False, 0, DEVICES) for n in range(60))),
     Journal(7, tuple(JournalInfo(n, 10**12, "banned", n, LONG, LONG, LONG, LONG * 4, 1) for n in range(1000))),
+    Given(7, tuple(GivenRight(n, "moderator", LONG) for n in range(5000))),
 ]
 
 

@@ -1,0 +1,139 @@
+"""Owns what becomes of a face's commands about private rooms in a group: entries that this device signs.
+
+Outside of a group, and in open rooms, the server is asked, which `service` does.
+"""
+
+from __future__ import annotations
+
+from lanline.client.chat.client import ChatClient
+from lanline.client.node import protocol as do
+from lanline.client.sealing.roomchanges import RoomChanges
+from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.view.values import Conversation
+from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.model.names import checked_room_name
+from lanline.model.rooms import Access, Standing
+from lanline.ticket import Ticket
+from lanline.wire.chat import conversations as wire
+from lanline.wire.sealing.entries import RoomRole
+
+_LIMIT_S = 30.0
+_MOST_AT_ONCE = 100
+
+
+class PrivateRooms:
+    def __init__(self, client: ChatClient) -> None:
+        self._client = client
+        self._node = client.node
+
+    async def result_of(self, command: do.AnyCommand) -> do.Result | None:
+        """None: it is none of these, and the server decides."""
+        if not self._node.seals.is_sealed:
+            return None
+        match command:
+            case do.CreateRoom(name, topic, Access.INVITE_ONLY):
+                return await self._create(name, topic)
+            case do.SetAccess(log, access):
+                return await self._set_access(log, access)
+            case do.LeaveRoom(log) | do.Invite(log) | do.SendAway(log) | do.SetRole(log) | do.SetBanned(log):
+                return await self._change(command, self._copy(log))
+            case _:
+                return None
+
+    # Founding.
+
+    async def _create(self, name: str, topic: str) -> do.Result:
+        if topic:
+            raise InvalidInput("The topic of a private room cannot be sealed yet: leave it out.")
+        checked = checked_room_name(name)
+        answer = await self._client.ask(wire.CreateRoom(0, checked, "", Access.INVITE_ONLY))
+        assert isinstance(answer, wire.Opened)
+        await self._done(self._rooms.found(answer.log, checked.removeprefix("#"), ()))
+        return do.Opened(answer.log)
+
+    async def _set_access(self, log: int, access: Access) -> do.Result | None:
+        """Who is in the room, and in the group, stays in."""
+        shown = self._shown(log)
+        if access is Access.OPEN:
+            return None
+        if self._copy(log) is not None:
+            return do.Done()
+        found = await self._client.ask(wire.ListMembers(0, log))
+        assert isinstance(found, wire.Members)
+        own = self._node.own.account
+        others = [each.account for each in found.members if each.standing is Standing.JOINED and each.account != own]
+        known = (self._account_id(each) for each in others)
+        accounts = [each for each in known if each is not None]
+        await self._done(self._rooms.found(log, shown.title.removeprefix("#"), accounts[:_MOST_AT_ONCE]))
+        for start in range(_MOST_AT_ONCE, len(accounts), _MOST_AT_ONCE):
+            await self._client.wait_until(lambda: self._copy(log) is not None, _LIMIT_S)
+            copy = self._copy(log)
+            assert copy is not None
+            await self._done(self._rooms.let_in(copy, accounts[start : start + _MOST_AT_ONCE]))
+        return do.Done()
+
+    # Changing.
+
+    async def _change(self, command: do.AnyCommand, copy: RoomCopy | None) -> do.Result | None:
+        if copy is None:
+            return None
+        match command:
+            case do.LeaveRoom():
+                await self._done(self._rooms.send_away(copy, [self._known(self._node.own.account)]))
+            case do.Invite(_, account):
+                await self._done(self._rooms.let_in(copy, [self._known(account)]))
+            case do.SendAway(_, account):
+                await self._done(self._rooms.send_away(copy, [self._known(account)]))
+            case do.SetRole(_, account, role):
+                await self._done(self._rooms.set_role(copy, self._known(account), RoomRole(role - 1)))
+            case do.SetBanned(_, account, True) if self._is_in(copy, account):
+                await self._done(self._rooms.send_away(copy, [self._known(account)]))
+                return None  # that they do not come back is the server's part
+            case _:
+                return None
+        return do.Done()
+
+    async def _done(self, ticket: Ticket[None]) -> None:
+        """Raises RequestRefused."""
+        await self._client.wait_until(lambda: ticket.is_settled, _LIMIT_S)
+        if not ticket.is_settled:
+            ticket.cancel()
+            text = "The group has not answered in time. Look again whether it is as you wanted."
+            raise RequestRefused(RefusalCode.SERVER_PROBLEM, text)
+        ticket.result()
+
+    # Who and where.
+
+    @property
+    def _rooms(self) -> RoomChanges:
+        assert self._node.seals.member is not None
+        return self._node.seals.member.rooms
+
+    def _shown(self, log: int) -> Conversation:
+        shown = self._node.conversations.shown(log)
+        if shown is None:
+            raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room, or you are not in it.")
+        return shown
+
+    def _copy(self, log: int) -> RoomCopy | None:
+        return self._node.seals.room(self._shown(log))
+
+    def _account_id(self, account: int) -> bytes | None:
+        """By the name: whom the person means."""
+        assert self._node.seals.member is not None
+        is_own = account == self._node.own.account
+        name = self._node.own.name if is_own else self._node.directory.name_of(account)
+        return self._node.seals.member.copy.chain.names.get(name.encode())
+
+    def _known(self, account: int) -> bytes:
+        found = self._account_id(account)
+        if found is None:
+            name = self._node.directory.name_of(account)
+            raise RequestRefused(
+                RefusalCode.UNKNOWN_PERSON, f"{name} is not in the group: an admin has to let them in."
+            )
+        return found
+
+    def _is_in(self, copy: RoomCopy, account: int) -> bool:
+        known = self._account_id(account)
+        return copy.room is not None and known is not None and known in copy.room.members

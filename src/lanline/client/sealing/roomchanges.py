@@ -1,0 +1,94 @@
+"""Owns what a member changes in private rooms: founds one, lets in, sends away, gives rights, leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.secrets import Secrets
+from lanline.crypto.groups import ids
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.ticket import Steps, Ticket, follow
+from lanline.wire.chat import groups as wire
+from lanline.wire.sealing import entries
+from lanline.wire.sealing.entries import RoomRole, RoomSuite
+
+_CHANCE_BYTES = 16
+
+
+class RoomChanges:
+    """Each is settled when it stands, and those who read on have what they need."""
+
+    def __init__(
+        self,
+        context: GroupContext,
+        secrets: Secrets,
+        wait_ready: Callable[[], Steps[None]],
+        want_epoch: Callable[[RoomCopy], None],
+    ) -> None:
+        """`wait_ready`: until this device is in the group. `want_epoch`: begin anew, as soon as it can be done."""
+        self._context = context
+        self._secrets = secrets
+        self._wait_ready = wait_ready
+        self._want_epoch = want_epoch
+
+    def found(self, log: int, name: str, accounts: Iterable[bytes]) -> Ticket[None]:
+        """`name` without the `#`; whoever is named is in, besides oneself."""
+        return follow(self._found(log, name.encode(), tuple(sorted(accounts))))
+
+    def _found(self, log: int, name: bytes, accounts: tuple[bytes, ...]) -> Steps[None]:
+        yield from self._wait_ready()
+        context, chance = self._context, self._context.entropy(_CHANCE_BYTES)
+
+        def make() -> bytes:
+            fields = chance, name, RoomSuite.HYBRID, accounts
+            return context.own.entry(entries.FoundRoom, context.now_ms(), *fields)
+
+        content = yield from self._append(log, make)
+        context.scopes.pin(name.decode(), ids.private_room_id_of(content))
+
+    def let_in(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
+        """They read also what was said before."""
+        return follow(self._let_in(copy, tuple(sorted(accounts))))
+
+    def _let_in(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
+        yield from self._change(copy, entries.LetIn, accounts)
+        newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
+        context = self._context
+        readers = [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        recipients = [each for each in readers if each.id in accounts]  # by the chain as it is here, whoever was meant
+        if copy.may_begin and newest:
+            yield from self._secrets.give(copy, recipients, newest)
+
+    def send_away(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
+        """Or oneself. The next epoch begins at once."""
+        return follow(self._send_away(copy, tuple(sorted(accounts))))
+
+    def _send_away(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
+        yield from self._change(copy, entries.RemoveFromRoom, accounts)
+        if copy.may_begin:
+            self._want_epoch(copy)
+
+    def set_role(self, copy: RoomCopy, account: bytes, role: RoomRole) -> Ticket[None]:
+        return follow(self._change(copy, entries.SetRoomRole, account, role))
+
+    def _change(self, copy: RoomCopy, kind: type[entries.Body], *fields: object) -> Steps[None]:
+        yield from self._wait_ready()
+        context = self._context
+        if not copy.may_begin:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "You are not in this room, or not all of it is here yet.")
+        content = yield from self._append(copy.log, lambda: context.own.entry(kind, context.now_ms(), copy.id, *fields))
+        copy.add_entry(content)
+
+    def _append(self, log: int, make: Callable[[], bytes]) -> Steps[bytes]:
+        """Signed on the head, as often as somebody else was quicker."""
+        context = self._context
+
+        def attempt() -> Steps[bytes]:
+            content = make()
+            taken = yield from context.server.ask(wire.AppendRoomKey(0, log, content), wire.KeyTaken)
+            yield from context.server.wait_until(lambda: context.copy.sequence >= taken.sequence)
+            return content
+
+        return (yield from context.server.on_head(attempt))
