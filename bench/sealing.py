@@ -25,7 +25,9 @@ from lanline.crypto.groups.keys import SealingKey, SigningKey, box_info, seal_bo
 from lanline.crypto.groups.said import RunKeys, Where, open_words, seal_words, vouched
 from lanline.proto.chain.epochs import RecipientKind, group_readers
 from lanline.proto.chain.rules import follow
+from lanline.proto.chain.scopes import pair_scope
 from lanline.proto.chain.state import Chain
+from lanline.wire.sealing.entries import LetIn
 from lanline.wire.sealing.said import Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
@@ -142,6 +144,47 @@ def of_chain(people: int, rounds: int) -> list[str]:
     return row(f"a chain of {people} people ({size_kb:.0f} kB): a person", figures, "", people)
 
 
+def of_pair(rounds: int, count: int) -> list[str]:
+    """The first word to somebody: two boxes and a statement, before the word itself. The baseline: two seals alone."""
+    story, [ana, ben] = founded("ana", "ben")
+    chain, secret = story.chain, os.urandom(32)
+    scope = pair_scope(chain, ana.id, ben.id)
+    publics = [SealingKey(os.urandom(32)).public_bytes for _ in range(2)]
+
+    def begin() -> None:
+        commitment = commitment_of(secret, scope.id, chain.height, chain.head)
+        for public, reader in zip(publics, scope.readers(0), strict=True):
+            seal_box(public, box_info(scope.id, commitment, reader.kind, reader.id, reader.generation), secret)
+        story.epoch(ana.device, scope.id, secret)
+
+    def seals_alone() -> None:
+        for public in publics:
+            seal_box(public, b"", secret)
+
+    return row("the epoch of a pair", compared(begin, seals_alone, rounds, (count, count)), "")
+
+
+def of_room(people: int, rounds: int) -> list[str]:
+    """Everybody let into a private room one by one, and replayed by who comes; the baseline: as many checks."""
+    names = [f"person {number}" for number in range(people)]
+    story, [owner, *others] = founded("owner", *names)
+    room_id = story.found_room(owner, "board")
+    for each in others:
+        story.write_in_room(room_id, LetIn, owner, accounts=(each.id,))
+    signer = SigningKey(os.urandom(32))
+    signature = signer.sign(TEXT)
+
+    def replay_alone() -> None:
+        assert len(story.room(room_id).members) == people + 1
+
+    def checks_alone() -> None:
+        for _ in range(people + 1):
+            verify(signer.public_bytes, signature, TEXT)
+
+    figures = compared(replay_alone, checks_alone, rounds, (1, 1))
+    return row(f"a private room of {people}, replayed: an entry", figures, "", people)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -150,6 +193,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = of_words(options.rounds, options.count)
     rows += [of_epoch(people, options.rounds) for people in options.people]
+    rows.append(of_pair(options.rounds, max(1, options.count // 10)))
+    rows.append(of_room(min(options.people), min(options.rounds, 3)))
     rows.append(of_chain(max(options.people), min(options.rounds, 3)))
     print(table(("what", "us", "baseline us", "ratio", "at most"), rows))
 

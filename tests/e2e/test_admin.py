@@ -166,6 +166,23 @@ def test_a_member_deletes_the_own_account_and_what_they_said_stays(home: House) 
     assert "free again on" in again.stderr
 
 
+def test_a_member_shows_a_message_to_the_admin_with_proof_of_who_said_it(home: House) -> None:
+    home.join("cara", home.member("ann", "invite").stdout.splitlines()[0])
+    home.say("cara", "good morning")
+    home.say("ben", "you are an idiot")
+    lines = home.member("cara", "log", "#lobby", "--json").stdout.splitlines()
+    [number] = [each["sequence"] for each in map(json.loads, lines) if each["text"] == "you are an idiot"]
+    told = home.member("cara", "report", "#lobby", str(number), "An", "insult.")
+    assert told.stdout == "The message goes to ann, with proof of who said it.\n", told.stderr
+    home.member("cara", "send", "ann", "see above")
+    shown = [json.loads(line) for line in home.member("ann", "log", "cara", "--json").stdout.splitlines()]
+    [found] = [each for each in shown if each["kind"] == "report"]
+    assert (found["author"], found["room"], found["text"]) == ("ben", "#lobby", "you are an idiot")
+    assert (found["reason"], found["before"], found["verdict"]) == ("An insult.", ["cara: good morning"], "proven")
+    assert home.member("cara", "report", "#lobby", "999").returncode == 64
+    assert "no other admin" in home.member("ann", "report", "#lobby", str(number)).stderr
+
+
 def test_an_admin_deletes_accounts_and_rooms_and_the_group_follows(home: House) -> None:
     assert home.member("ben", "rooms", "create", "#old").returncode == 0
     deleted = home.member("ann", "admin", "delete", "#old", "--yes")

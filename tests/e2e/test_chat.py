@@ -235,7 +235,7 @@ def test_leaving_with_something_unsent_says_so_and_the_next_start_sends_it(squar
     ann.wait_out("ann: kept ✓")
 
 
-@pytest.mark.parametrize("how", ["half a line\x03", "\x04", "/quit\r", "dereg\r", signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", ["half a line\x03\x03", "\x04", "/quit\r", "dereg\r", signal.SIGTERM, signal.SIGINT])
 def test_a_terminal_is_left_at_once(square: Square, how: str | int) -> None:
     ann = square.enters("ann")
     if isinstance(how, str):
@@ -243,6 +243,14 @@ def test_a_terminal_is_left_at_once(square: Square, how: str | int) -> None:
     else:
         ann.signal(how)
     assert ann.wait_end() == 0
+
+
+def test_ctrl_c_takes_a_half_typed_line_away_first(square: Square) -> None:
+    ann = square.enters("ann")
+    ann.write("half a line\x03")
+    ann.write("a whole one\r")
+    ann.wait_out("ann: a whole one")
+    assert leaves(ann, "\x03") == 0
 
 
 @pytest.mark.parametrize("question", ["Server", "Nickname"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import select
 import signal
@@ -277,6 +278,21 @@ def test_a_server_with_another_key_gets_nothing(own_town: Town) -> None:
     assert "another key" in done.stderr
     assert "stays queued here" in done.stderr
     assert town.run("ann", "clients").returncode == 1
+
+
+def test_a_device_that_was_revoked_says_that_nothing_goes_out_from_it(own_town: Town) -> None:
+    town = own_town
+    command = [*COMMAND, "admin", "devices", "ann", "--json", "--data", str(town.folder / "data")]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S, env=OUTSIDE)
+    town.admin("devices", "ann", "--revoke", str(json.loads(listed.stdout)[0]["device"]))
+    done = town.run("ann", "send", "#lobby", "late")
+    assert done.returncode == QUEUED
+    assert "revoked" in done.stderr
+    assert "cannot be sent from here" in done.stderr
+    assert "goes out as soon as" not in done.stderr
+    chat = town.run("ann", "chat", "#lobby", given="later\n")
+    assert "cannot be sent from here any more" in chat.stderr
+    assert "will be sent" not in chat.stderr
 
 
 def test_what_is_said_while_banned_stays_queued_and_goes_out_when_one_is_let_in_again(own_town: Town) -> None:

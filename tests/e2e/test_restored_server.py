@@ -67,6 +67,8 @@ def test_after_a_restore_all_see_the_same_and_are_told_once_what_is_lost(town: T
         assert [parsed(line)["text"] for line in again.stdout.splitlines()] == whole
         assert again.stderr == ""
         aside = town.run(name, "log", "#lobby", "--set-aside", "--json")
+        newest = town.run(name, "log", "#lobby", "--set-aside", "--json", "--last", "1")
+        assert newest.stdout.splitlines() == aside.stdout.splitlines()[-1:]
         lost = [parsed(line) for line in aside.stdout.splitlines()]
         assert [(each["from"], each["text"]) for each in lost] == [("ann", "three"), ("ben", "four")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from lanline.client.view.view import Change, View
 
 _AT_ONCE = 1000
+_LAST = 20
 
 
 def log(
     of: Annotated[str, typer.Argument(metavar="'#ROOM'|NICK", help="Which conversation.")],
-    last: Annotated[int, typer.Option("--last", "-n", min=0, max=1_000_000, help="How many messages.")] = 20,
+    last: Annotated[
+        int | None,
+        typer.Option("--last", "-n", min=0, max=1_000_000, help="How many messages.", show_default="20; all set aside"),
+    ] = None,
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="What a server that was restored from a backup has lost.")
     ] = False,
@@ -40,7 +45,7 @@ def log(
     \b
     The last 20:    lanline log '#lab'
     A watcher:      lanline log '#lab' --last 0 --follow
-    For a script:   lanline log ben --json | jq -r .text
+    For a script:   lanline log ben --json | jq -a .text
 
     \b
     Exit status: 0, 1 when there is no such conversation, 64 wrong usage.
@@ -55,12 +60,12 @@ def log(
         view = call.follow()
         shown = _Shown(call, json)
         if set_aside:
-            shown.show_lost(title)
+            shown.show_lost(title, last)
             return
         conversation = view.conversation_titled(title) or view.conversation_titled(f"{title}{ENDED_MARK}")
         if conversation is None:
             raise _nothing_of(view, title, is_online=not problem)
-        conversation = shown.show_kept(conversation.log, last, limit_s, goes_on=follow)
+        conversation = shown.show_kept(conversation.log, _LAST if last is None else last, limit_s, goes_on=follow)
         if follow and not conversation.is_open:
             show_note(f"You are no longer in {conversation.title}, so nothing more comes.")
         elif follow:
@@ -99,13 +104,13 @@ class _Shown:
         self._as_json = json
         self._through = 0
 
-    def show_lost(self, title: str) -> None:
-        """All of it: what is lost since one backup is seldom much."""
+    def show_lost(self, title: str, last: int | None) -> None:
+        """All of it where no number is given: what is lost since one backup is seldom much."""
         from lanline.client.node.protocol import Lost, ReadLost
 
         lost = self._call.ask(ReadLost(title))
         assert isinstance(lost, Lost)
-        for each in lost.messages:
+        for each in lost.messages[max(0, len(lost.messages) - last) if last is not None else 0 :]:
             show_line(self._line(each.message, each.name))
 
     def show_kept(self, log: int, last: int, limit_s: float, *, goes_on: bool) -> Conversation:
@@ -141,7 +146,7 @@ class _Shown:
         problem = f": {message.problem}" if message.problem else ""
         mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
         text = str(rendered(self._view, message, name, has_quotes=False)).replace("\n", "\n    ")
-        return f"{minute_text(message.time_ms)}  {text}{mark}"
+        return f"{minute_text(message.time_ms, time.time_ns() // 1_000_000)}  {text}{mark}"
 
     def go_on(self, log: int) -> None:
         from lanline.client.node.protocol import error_of
@@ -194,10 +199,10 @@ class _Shown:
 
 
 def _note(change: Change) -> None:
-    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid
+    from lanline.client.view.events import ConnectionLost, ServerRestored, ServerSaid, Warned
 
     match change:
-        case ServerRestored(text) | ServerSaid(text):
+        case ServerRestored(text) | ServerSaid(text) | Warned(text):
             show_note(text)
         case ConnectionLost(reason, is_for_good=False):
             show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")

@@ -11,7 +11,7 @@ from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 from lanline.client.passwords import checked_password, password_from_command, password_from_terminal
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
-from lanline.model.passwords import MIN_PASSWORD_CHARS
+from lanline.model.passwords import MIN_PASSWORD_CHARS, weakness
 
 PASSWORD_VARIABLE = "LANLINE_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
 _NOBODY_AT_ALL = "There is nobody to ask for the password: run this at a terminal."
@@ -42,6 +42,8 @@ def change_password(home: Path, timeout_s: float) -> bool:
     new = password_from_terminal(f"New password, at least {MIN_PASSWORD_CHARS} characters: ", _NOBODY_AT_ALL)
     if not new:
         return False
+    if weak := weakness(new, ""):
+        raise InvalidInput(weak)
     confirm_password(new)
     try:
         at_server(home, timeout_s, lambda call: call.ask(ChangePassword("", new)))

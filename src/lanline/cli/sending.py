@@ -51,6 +51,8 @@ def _check(call: NodeCall, outcome: Outcome, entry_id: bytes) -> None:
         case MessageState.REFUSED:
             call.ask(Forget(entry_id))  # it is told here and now
             raise RequestRefused(RefusalCode(outcome.code), outcome.problem)
+        case MessageState.QUEUED if outcome.code == RefusalCode.UNKNOWN_DEVICE:
+            raise StillQueued(f"Not sent: {outcome.problem} What waits here cannot be sent from here any more.")
         case MessageState.QUEUED:
             raise StillQueued(
                 f"Not sent yet: {outcome.problem.rstrip('.')}. It stays queued here, and goes out as soon as the "

@@ -137,18 +137,27 @@ def _introduction(server: RunningServer, folder: Path) -> str:
     ]
     if server.metrics_port is not None:
         lines.append(f"  Health   http://127.0.0.1:{server.metrics_port}/health")
-    lines += ["", *(_first_steps(server) if server.first_invite else ["Invite people with: lanline invite"]), ""]
+    invite = f"lanline invite{_data_option(folder)}"
+    steps = _first_steps(server, invite) if server.first_invite else [f"Invite people with: {invite}"]
+    lines += ["", *steps, ""]
     return "\n".join(lines)
 
 
-def _first_steps(server: RunningServer) -> list[str]:
+def _data_option(folder: Path) -> str:
+    """As it has to be typed elsewhere, where this folder is not the usual one."""
+    import shlex
+
+    return "" if folder == DEFAULT_DATA.expanduser() else f" --data {shlex.quote(str(folder.absolute()))}"
+
+
+def _first_steps(server: RunningServer, invite: str) -> list[str]:
     return [
         "Nobody has joined yet. Be the first, and the admin, here or on your own machine:",
         "",
         f"  lanline join {server.first_invite} --name YOUR-NAME",
         "",
         "This invite works once, for 7 days. Keep it to yourself: whoever takes it rules the server.",
-        "Then invite the others with: lanline invite",
+        f"Then invite the others with: {invite}",
     ]
 
 

@@ -11,7 +11,7 @@ import msgspec
 from lanline.core.accounts import check_others_rule, rules
 from lanline.core.changes import AccountChanged, Change, ConversationEnded, DeviceChanged
 from lanline.core.commands import Authority, Command, Decision, known_account, unknown_conversation
-from lanline.core.heldnames import hold
+from lanline.core.heldnames import hold, hold_for_good
 from lanline.core.journal import note
 from lanline.core.keyentries import forget_request, take_entry
 from lanline.core.memberships import end_invitations, stepped
@@ -80,6 +80,8 @@ def _end_account(transaction: Transaction, by: Authority, before: Account, reaso
         changes.append(ConversationEnded(notes.log, "", (account,)))
     transaction.invites.drop_all(creator=account)
     forget_request(transaction, account)
+    for offer in transaction.devices.offers(account):
+        transaction.devices.drop_offer(offer.shown_hash)
     transaction.accounts.end(account, now_ms)
     hold(transaction, before.name, by.context)
     after = transaction.accounts.by_id(account)
@@ -121,6 +123,10 @@ class DeleteRoom(Command[None], frozen=True):
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
         note(transaction, by, Deed.ROOM_DELETED, room=room.name)
         readers = tuple(each.account for each in transaction.rooms.members(room.log) if each.may_read)
+        is_signed = transaction.groups.private_room(room.log) is not None
         transaction.rooms.end(room.log)
-        hold(transaction, room.name, by.context)
+        if is_signed:
+            hold_for_good(transaction, room.name)
+        else:
+            hold(transaction, room.name, by.context)
         return None, (ConversationEnded(room.log, room.name, readers),)

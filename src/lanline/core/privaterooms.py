@@ -41,8 +41,7 @@ class AppendRoomKey(Command[KeyPlace], frozen=True):
         if stands is not None:
             return KeyPlace(state.log, transaction.logs.heads([state.log])[state.log], 0), ()
         before = by.context.groups.room_at(transaction, self.log)
-        if before is None:
-            _check_may_found(transaction, by, room)
+        _check_may_bring(transaction, by, room, is_new=before is None)
         offer = judge_room_offer(state.chain, before, self.content)
         if isinstance(offer, Reason):
             raise does_not_hold(offer)
@@ -96,11 +95,12 @@ def _room(transaction: Transaction, log: LogId) -> Room:
     return room
 
 
-def _check_may_found(transaction: Transaction, by: Authority, room: Room) -> None:
+def _check_may_bring(transaction: Transaction, by: Authority, room: Room, *, is_new: bool) -> None:
+    """Who is not in a room does not learn that there is one."""
     mine = transaction.rooms.membership(room.log, by.account)
     if mine is None or not mine.may_read:
         raise RequestRefused(RefusalCode.UNKNOWN_CONVERSATION, "There is no such room, or you are not in it.")
-    if mine.role is not Role.OWNER:
+    if is_new and mine.role is not Role.OWNER:
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only an owner of the room says who may come in.")
 
 

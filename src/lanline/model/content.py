@@ -12,6 +12,9 @@ from lanline.model.blobs import BLOB_ID_BYTES, MAX_BLOB_BYTES
 from lanline.model.logs import ENTRY_ID_BYTES
 
 MAX_SAID_BYTES = 60 * 1024
+MAX_REPORT_BYTES = 126 * 1024
+"""The words twice: as they were read, and in their proof."""
+MAX_REPORTED_BEFORE = 5
 MAX_REACTION_CHARS = 16
 """The longest emoji sequences, flags and families, have fewer; it is no text."""
 MAX_FILE_NAME_BYTES = 255
@@ -62,7 +65,25 @@ class FileReference(msgspec.Struct, frozen=True, tag="file"):
     """The ids of the blobs that hold it, sealed under the key, in order."""
 
 
-Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """A message that a member shows to an admin, with what proves who said it."""
+
+    room: str
+    """`#lab`, or the nicknames of the two who talk."""
+    author: str
+    time_ms: int
+    text: str
+    """As the reporter read it."""
+    reason: str
+    before: tuple[str, ...] = ()
+    """What was said just before, as lines: the reporter's word."""
+    proof: bytes = b""
+    """`client.sealing.reports`; empty: it was not sealed, and the server's word is all there is."""
+    verdict: str = ""
+    """Never sent: what the device of who reads it has found."""
+
+
+Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report
 
 
 def check_content(content: Content) -> None:
@@ -80,6 +101,8 @@ def check_content(content: Content) -> None:
             _check_symbol(symbol)
         case FileReference():
             _check_file(content)
+        case Report():
+            _check_report(content)
 
 
 def _check_text(text: str) -> None:
@@ -91,6 +114,13 @@ def _check_text(text: str) -> None:
             f"A message holds at most {MAX_SAID_BYTES // 1024} kB; this one has {-(-size_bytes // 1024)} kB. "
             "Say it in parts."
         )
+
+
+def _check_report(report: Report) -> None:
+    texts = (report.room, report.author, report.text, report.reason, *report.before)
+    size_bytes = sum(len(text.encode(errors="surrogatepass")) for text in texts) + len(report.proof)
+    if size_bytes > MAX_REPORT_BYTES or len(report.before) > MAX_REPORTED_BEFORE:
+        raise InvalidInput("The report is larger than one may be.")
 
 
 def _check_target(target: bytes) -> None:

@@ -111,10 +111,10 @@ class LogReader:
         elif lacking is not None:
             self._sealed_from.setdefault(track.shown.log, lacking)
         if entries:
-            self._take_in(track, tuple(entries))
+            self._take_in(track, tuple(entries), came[: len(entries)])
 
-    def _take_in(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
-        self._keep(track, entries)
+    def _take_in(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
+        self._keep(track, entries, came)
         log, own, shown = track.shown.log, self._conversations.account, track.shown
         is_live = track.following is Following.LIVE
         for entry in entries:
@@ -146,30 +146,29 @@ class LogReader:
         held, self._held = self._held, {}
         for log, entries in held.items():
             self._take(self._conversations[log], entries)
-        for log, first in list(self._sealed_from.items()):
-            self._reopen(log, first)
+        for log in list(self._sealed_from):
+            self._reopen(log)
 
-    def _reopen(self, log: int, first: int) -> None:
+    def _reopen(self, log: int) -> None:
         """What was kept as it came: told anew from its place on, when any of it is open now."""
         track = self._conversations.get(log)
         if track is None or not self._seals.is_sealed:
             return
-        through = track.shown.delivered
-        kept = self._history.entries(log, through + 1, through - first + 1)
-        entries, lacking = self._seals.open(track.shown, kept)
+        kept = self._history.sealed_entries(log)
+        entries, _ = self._seals.open(track.shown, kept)
         changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
         if not changed:
             return
         self._history.change_entries(log, changed)
-        if lacking is None:
+        left = self._history.sealed_from().get(log)
+        if left is None:
             del self._sealed_from[log]
         else:
-            self._sealed_from[log] = lacking
-        agreed = changed[0].sequence - 1
+            self._sealed_from[log] = left
+        agreed, through = changed[0].sequence - 1, track.shown.delivered
         again = tuple(
             message_of_entry(track.shown, each, self._conversations.account)
-            for each in entries
-            if each.sequence > agreed
+            for each in self._history.entries(log, through + 1, through - agreed)
         )
         self._tell(events.CopyParted(log, agreed))
         self._tell(events.EntriesReceived(log, again, is_live=False))
@@ -181,12 +180,13 @@ class LogReader:
             self._hold_timer.cancel()
             self._hold_timer = None
 
-    def _keep(self, track: Track, entries: tuple[LogEntry, ...]) -> None:
+    def _keep(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
+        """`came`: the same as they came, sealed."""
         shown, own = track.shown, self._conversations.account
         for expected, entry in enumerate(entries, shown.delivered + 1):
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
-        self._history.add_entries(shown.log, entries, own)
+        self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
         through = entries[-1].sequence
         unread = sum(
             entry.account != own and entry.sequence > shown.read and entry.suite not in SUITES_OF_KEYS

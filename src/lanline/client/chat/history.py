@@ -31,6 +31,7 @@ _CONVERSATIONS = (
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
+_REOPENED_AT_ONCE = 1000
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
     "AND suite NOT IN ('epoch/1', 'key/1')"
@@ -151,14 +152,21 @@ class History:
 
     # Entries.
 
-    def add_entries(self, log: int, entries: Sequence[LogEntry], own: int) -> None:
-        """What follows on what is here, with the cursor and with one's own taken off the outbox, all at once."""
+    def add_entries(
+        self, log: int, entries: Sequence[LogEntry], own: int, log_hash: tuple[int, bytes] | None = None
+    ) -> None:
+        """What follows on what is here, with the cursor, the hash over all of it, and with one's own taken off the
+        outbox, all at once.
+        """
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
         with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
+            if log_hash is not None:
+                kept = log_hash[0].to_bytes(8, "big") + log_hash[1]
+                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"hash {log}", kept))
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 
@@ -184,6 +192,15 @@ class History:
         """Where the first entry stands that could not be opened yet, by log."""
         rows = self.database.read("SELECT log, min(sequence) FROM entries WHERE suite = 'said/1' GROUP BY log")
         return {int(log): int(first) for log, first in rows}
+
+    def sealed_entries(self, log: int) -> list[LogEntry]:
+        """The newest that could not be opened yet, oldest first."""
+        rows = self.database.read(
+            "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
+            "WHERE log = ? AND suite = 'said/1' ORDER BY sequence DESC LIMIT ?",
+            (log, _REOPENED_AT_ONCE),
+        )
+        return [LogEntry(*row) for row in reversed(rows)]
 
     def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
         """What was kept as it came, and is open now."""

@@ -56,6 +56,7 @@ class LostEntries:
         """One log of which the server has less than this device: it was restored behind everybody's back."""
         with self._database.write() as writer:
             _keep_names(writer)
+            writer.execute("DELETE FROM facts WHERE name = ?", (f"hash {log}",))
             writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
 
     def unproven(self) -> set[int]:
@@ -110,6 +111,7 @@ def _doubt_all(writer: sqlite3.Connection) -> None:
     # under a number that was given out again it would go to others.
     writer.execute("UPDATE logs SET is_open = 0, head = 0")
     writer.execute("UPDATE outbox SET log = NULL")
+    writer.execute("DELETE FROM facts WHERE name LIKE 'hash %'")
 
 
 def _keep_names(writer: sqlite3.Connection) -> None:

@@ -20,7 +20,7 @@ from lanline.client.chat.sealing import OPENED, seal
 from lanline.client.chat.seals import Hindrance, Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
-from lanline.client.view.values import Conversation, Message, MessageState, Person
+from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.model.content import Content, check_content
@@ -198,12 +198,14 @@ class Outbox:
     def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | Hindrance | None:
         """On the disk before it goes out. None: it cannot be sealed just now, and neither can what follows."""
         shown = self._conversations.shown(log)
-        if row.sealed is not None or shown is None or (self._seals.is_known() and not self._seals.is_sealed):
+        if row.sealed is not None or (self._seals.is_known() and not self._seals.is_sealed):
             return row
+        if shown is None:
+            return Hindrance(f"The server does not say which conversation is the one with {row.destination}.")
         return self._sealed_now(row, shown) if self._seals.is_known() else None
 
     def _sealed_now(self, row: OutboxRow, shown: Conversation) -> OutboxRow | Hindrance | None:
-        if folded_name(shown.title) != folded_name(row.destination):
+        if folded_name(shown.title.removesuffix(ENDED_MARK)) != folded_name(row.destination.removesuffix(ENDED_MARK)):
             text = f"The server calls this conversation {shown.title} now, and it was said to {row.destination}."
             return Hindrance(f"{text} Nothing was sent.", is_final=True)
         if (hindrance := self._seals.hindrance(shown)) is not None:

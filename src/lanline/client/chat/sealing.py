@@ -6,7 +6,7 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, check_content
+from lanline.model.content import Content, Report, check_content
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
 
@@ -35,16 +35,22 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
     if suite in SUITES_OF_KEYS:
         return NoWords()
-    if suite == DOUBTED:
-        reason = sealed.decode(errors="replace")
-        return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite == SAID_SUITE:
-        return Unreadable(suite, "(cannot be read yet: its key has not come)")
     if suite not in {PLAIN, OPENED}:
-        return Unreadable(suite)
+        return _not_opened(suite, sealed)
     try:
         content = _decoder.decode(sealed)
         check_content(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
         return Unreadable(suite)
+    if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
+        return msgspec.structs.replace(content, verdict="")
     return content
+
+
+def _not_opened(suite: str, sealed: bytes) -> Unreadable:
+    if suite == DOUBTED:
+        reason = sealed.decode(errors="replace")
+        return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
+    if suite == SAID_SUITE:
+        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+    return Unreadable(suite)

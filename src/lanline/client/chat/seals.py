@@ -11,23 +11,25 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
-from lanline.client.chat.history import History
+from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
-from lanline.client.sealing.server import Line
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
-from lanline.client.view.values import ENDED_MARK, Conversation
-from lanline.clock import Clock
+from lanline.client.view import events
+from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
-from lanline.wire.chat import groups
+from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE, split_said
@@ -49,12 +51,14 @@ class Hindrance(NamedTuple):
 
 
 class Seals:
-    def __init__(
-        self, keys: DeviceKeys | None, history: History, clock: Clock, line: Line, conversations: Conversations
-    ) -> None:
+    def __init__(self, keys: DeviceKeys | None, node: NodeContext, conversations: Conversations) -> None:
         self._keys = keys
-        self._clock = clock
-        self._line = line
+        self._clock = clock = node.clock
+        self._line = line = node.line
+        self._tell = node.tell
+        self._chains: dict[int, LogChain] = {}
+        self._warned: set[tuple[int, str]] = set()
+        """Of which difference was told: by log, and by who has another one."""
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
@@ -63,22 +67,44 @@ class Seals:
         self.member: GroupMember | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
+        self._context: GroupContext | None = None
         if keys is not None:
-            tables = GroupTables(history.database)
+            tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
             self._scopes = context.scopes
             self._context = context
+        self.news: GroupNews | None = None
+        if self.member is not None:
+            self.news = GroupNews(self.member, self._directory, node.tell)
         self.asks = False
         """The server of this link knows of groups."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
+
+    @property
+    def facts(self) -> GroupFacts:
+        """What faces are told of the group."""
+        facts = GroupFacts() if self.news is None else self.news.facts
+        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+
+    @property
+    def keys_notice(self) -> str:
+        """What the person is to know of the file of this home's keys; a sentence, or empty."""
+        return "" if self._keys is None else self._keys.store.notice
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
 
+    def note_people(self) -> None:
+        """The server's table of names is another."""
+        if self.news is not None:
+            self.news.note()
+
     def _changed(self) -> None:
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -101,9 +127,11 @@ class Seals:
 
     def _begin_history(self, history: bytes) -> None:
         assert self._words is not None
+        assert self._context is not None
         if history != self._context.history:
             self._context.history = history
             self._words.forget_places()
+            self._chains.clear()
 
     def end_link(self) -> None:
         self.asks = False
@@ -120,6 +148,8 @@ class Seals:
             groups.BoxGiven: member.on_box_given,
             groups.BoxWanted: self._on_box_wanted,
             groups.RequestCame: member.on_request,
+            devices.DeviceAsks: member.on_device_asks,
+            devices.DeviceAnswered: member.on_device_answered,
         }
 
     def takes(self, message: Entries) -> bool:
@@ -161,12 +191,21 @@ class Seals:
         if member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
         place = self.place(shown)
+        if isinstance(place, Pair):
+            return self._hindrance_of_pair(shown, place)
         if isinstance(place, OpenRoom) or scopes.sealing(place) is not None:
             return None
-        if isinstance(place, PrivateRoom):
-            return self._hindrance_of_room(shown, place)
+        return self._hindrance_of_room(shown, place)
+
+    def _hindrance_of_pair(self, shown: Conversation, place: Pair) -> Hindrance | None:
+        assert self._scopes is not None
         name = shown.title
-        if scopes.was_member(name):
+        if self.news is not None and self.news.is_another(name):
+            text = f"{name} is another account than before under this name. What you say to them is kept here until you"
+            return Hindrance(f"{text} accept it: /accept {name}, or compare words with them: lanline verify {name}")
+        if self._scopes.sealing(place) is not None:
+            return None
+        if self._scopes.was_member(name):
             return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
         return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")
 
@@ -199,7 +238,7 @@ class Seals:
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        sealed = self._words.seal(self.place(shown), entry_id, body)
+        sealed = self._words.seal(self.place(shown), entry_id, body, self._chain(shown).seen)
         if sealed is None and (sealing := self._scopes.sealing(self.place(shown))) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
@@ -246,7 +285,9 @@ class Seals:
             if isinstance(outcome, Body) and self._stands_before(shown, each):
                 outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
-                each = msgspec.structs.replace(each, suite=OPENED, content=outcome.body)  # noqa: PLW2901
+                self._compare(shown, each, outcome)
+                body = judged(self._words.chain, outcome.body, self._name_of(each.account))
+                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
             elif outcome is not None:
@@ -256,7 +297,43 @@ class Seals:
 
     def _stands_before(self, shown: Conversation, entry: LogEntry) -> bool:
         """Shown a second time, at another place, from before this program began."""
+        assert self._context is not None
         return self._context.tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id)
+
+    # What others have seen.
+
+    def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
+        """What this device has from now on; None: no hash over it is known."""
+        if not self.is_sealed:
+            return None
+        chain = self._chain(shown)
+        chain.add(came)
+        return None if chain.seen == NOTHING else chain.seen
+
+    def _chain(self, shown: Conversation) -> LogChain:
+        if shown.log not in self._chains:
+            self._chains[shown.log] = self._kept_chain(shown)
+        return self._chains[shown.log]
+
+    def _kept_chain(self, shown: Conversation) -> LogChain:
+        assert self._context is not None
+        assert self._scopes is not None
+        kept = self._context.tables.log_hash(shown.log)
+        if kept is not None and kept[0] == shown.delivered:
+            return LogChain(*kept)
+        start = None if shown.delivered else self._scopes.start_of(self.place(shown))
+        return LogChain(shown.delivered, start)
+
+    def _compare(self, shown: Conversation, entry: LogEntry, said: Body) -> None:
+        """With what the author had seen of this log."""
+        assert self._context is not None
+        words, author = said.words, self._name_of(entry.account)
+        if words.history != self._context.history or (shown.log, author) in self._warned:
+            return
+        if words.seen >= entry.sequence or self._chain(shown).differs((words.seen, words.seen_hash)):
+            self._warned.add((shown.log, author))
+            text = f"The server shows {author} and you different things in {shown.title}."
+            self._tell(events.Warned(f"{text} Compare by another way what was said."))
 
     def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         if self._scopes is None or self.member is None:
@@ -275,10 +352,10 @@ class Seals:
             self._ask_keys(shown, 0)
 
     def _ask_keys(self, shown: Conversation, after: int) -> None:
-        self._line.request(groups.ReadKeys(0, shown.log, after), lambda answer: self._on_keys(shown, answer))
+        self._line.request(groups.ReadKeys(0, shown.log, after), lambda answer: self._on_keys(shown, after, answer))
 
-    def _on_keys(self, shown: Conversation, answer: object) -> None:
-        if isinstance(answer, groups.KeyEntries) and answer.entries:
+    def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
+        if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
             self._note_statements(shown, answer.entries)
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
@@ -296,7 +373,9 @@ class Seals:
         if not shown.is_room:
             return Pair(shown.log, shown.title.removesuffix(ENDED_MARK))
         name = shown.title.removeprefix("#")
-        is_private = shown.access is not Access.OPEN or (self._scopes is not None and name in self._scopes.pinned)
+        is_private = shown.access is not Access.OPEN
+        if not is_private and self._scopes is not None:
+            is_private = self._scopes.is_private(shown.log, name)
         return PrivateRoom(shown.log, name) if is_private else OpenRoom(shown.log, name)
 
     def room(self, shown: Conversation) -> RoomCopy | None:
@@ -316,6 +395,15 @@ class Seals:
         if self._scopes is not None and self._words is not None:
             self._scopes.forget(log)
             self._words.forget_places()
+            self._chains.pop(log, None)
+
+    def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
+        """Who said a sealed message, for an admin; empty where this device cannot show it."""
+        if self._words is None or entry.suite != SAID_SUITE:
+            return b""
+        said = Said(entry.sequence, entry.entry_id, self._name_of(entry.account), entry.content)
+        found = self._words.reopen(self.place(shown), said)
+        return b"" if found is None else proof_of(*found)
 
     def _name_of(self, account: int) -> str:
         own = self._directory.own

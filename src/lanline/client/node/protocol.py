@@ -19,7 +19,7 @@ from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, Refusal
 from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_COMMAND_BYTES = 1024 * 1024
 MAX_VALUE_BYTES = 1024 * 1024 * 1024
 """A snapshot holds all that waits to be sent, however much that is."""
@@ -72,6 +72,8 @@ class WaitReady(Command, frozen=True, tag="wait_ready"):
 
     limit_s: float
     is_patient: bool = True
+    with_group: bool = False
+    """And what the group's chain says is here."""
 
 
 class WaitCaughtUp(Command, frozen=True, tag="wait_caught_up"):
@@ -103,6 +105,14 @@ class ReadLost(Command, frozen=True, tag="read_lost"):
     """What a restored server has lost of a `#room` or of the talk with somebody. Answered with `Lost`."""
 
     title: str
+
+
+class ReportMessage(Command, frozen=True, tag="report_message"):
+    """Shows it to the admins, with what proves who said it. Answered with `Reported`."""
+
+    log: int
+    sequence: int
+    reason: str = ""
 
 
 # Rooms and the account.
@@ -181,6 +191,40 @@ class ChangePassword(Command, frozen=True, tag="change_password"):
     new: str
 
 
+# The group.
+
+
+class Admit(Command, frozen=True, tag="admit"):
+    """Who asks to be let into the group; empty: the only one."""
+
+    name: str = ""
+
+
+class ApproveDevice(Command, frozen=True, tag="approve_device"):
+    """One more device of one's own, which shows this code. Answered with `DeviceLetIn`."""
+
+    code: str
+
+
+class AskWords(Command, frozen=True, tag="ask_words"):
+    """To compare with somebody. Answered with `Words`."""
+
+    name: str
+
+
+class Verify(Command, frozen=True, tag="verify"):
+    """These words were compared, and are the same."""
+
+    name: str
+    words: bytes
+
+
+class AcceptPerson(Command, frozen=True, tag="accept_person"):
+    """That another account has this name now."""
+
+    name: str
+
+
 class Deregister(Command, frozen=True, tag="deregister"):
     pass
 
@@ -190,12 +234,13 @@ class Stop(Command, frozen=True, tag="stop"):
 
 
 AnyCommand = (
-    Say | WaitSent | SayAgain | Forget | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost | ListRooms
-    | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted | SendAway
-    | SetBanned | ChangePassword | Deregister | Stop | FilmCommand
+    Say | WaitSent | SayAgain | Forget | ReportMessage | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost
+    | ListRooms | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted
+    | SendAway | SetBanned | Admit | ApproveDevice | AskWords | Verify | AcceptPerson | ChangePassword | Deregister
+    | Stop | FilmCommand
 )  # fmt: skip
 
-ASKED_ONCE = (CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
+ASKED_ONCE = (ReportMessage, CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
 """What a face does not ask again by itself when the node has ended before the answer: it may have been done."""
 
 
@@ -237,6 +282,13 @@ class Lost(msgspec.Struct, frozen=True, tag="lost"):
     messages: tuple[LostMessage, ...]
 
 
+class Reported(msgspec.Struct, frozen=True, tag="reported"):
+    admins: tuple[str, ...]
+    """To whom it goes."""
+    is_proven: bool
+    """Whether they can see for themselves who said it."""
+
+
 class RoomsListed(msgspec.Struct, frozen=True, tag="rooms"):
     rooms: tuple[RoomListing, ...]
 
@@ -249,11 +301,37 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     log: int
 
 
+class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
+    label: str
+
+
+class Words(msgspec.Struct, frozen=True, tag="words"):
+    words: bytes
+    text: str
+    """One word for each byte."""
+    trust: str
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     problem: Problem
 
 
-Result = Done | Said | Outcome | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed | FilmResult
+Result = (
+    Done
+    | Said
+    | Outcome
+    | Reported
+    | Ready
+    | Page
+    | Lost
+    | RoomsListed
+    | MembersListed
+    | Opened
+    | DeviceLetIn
+    | Words
+    | Failed
+    | FilmResult
+)
 
 
 # What is sent.

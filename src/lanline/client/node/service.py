@@ -10,7 +10,9 @@ from lanline.client.chat.conversations import room_title
 from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
+from lanline.client.node.groupservice import GroupCommand, group_result, wait_for_group
 from lanline.client.node.privaterooms import PrivateRooms
+from lanline.client.node.reporting import report
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
@@ -37,6 +39,8 @@ class Service:
         try:
             if isinstance(command, FilmCommand):
                 return await film_result(self._client, command)
+            if isinstance(command, GroupCommand):
+                return await group_result(self._client, command)
             return await self._result_of(command)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))
@@ -47,8 +51,8 @@ class Service:
                 return do.Said(self._node.outbox.say(target, content, entry_id))
             case do.WaitSent(entry_id, limit_s):
                 return await self._wait_sent(entry_id, limit_s)
-            case do.Read():
-                return await self._read(command)
+            case do.Read() | do.ReportMessage():
+                return await self._of_one_log(command)
             case do.WaitReady() | do.WaitCaughtUp():
                 return await self._wait(command)
             case do.SayAgain() | do.Forget() | do.MarkRead() | do.ReadLost():
@@ -56,6 +60,11 @@ class Service:
             case _:
                 signed = await self._private_rooms.result_of(command)
                 return signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+
+    async def _of_one_log(self, command: do.Read | do.ReportMessage) -> do.Result:
+        if isinstance(command, do.Read):
+            return await self._read(command)
+        return do.Reported(*await report(self._client, command.log, command.sequence, command.reason))
 
     def _at_once(self, command: do.SayAgain | do.Forget | do.MarkRead | do.ReadLost) -> do.Result:
         match command:
@@ -105,7 +114,7 @@ class Service:
             await self._client.wait_until(is_decided, limit_s)
         except LanlineError as problem:
             # Banned, another key, another version: nothing was said of this message.
-            return do.Outcome(MessageState.QUEUED, str(problem))
+            return do.Outcome(MessageState.QUEUED, str(problem), int(getattr(problem, "code", 0) or 0))
         found = self._node.outbox.find(entry_id)
         if found is None:
             return do.Outcome(MessageState.SENT)
@@ -120,6 +129,8 @@ class Service:
                 await client.wait_until(lambda: node.reader.catching_up == set(), limit_s)
             case do.WaitReady(limit_s, is_patient) if is_patient:
                 await client.wait_synchronized(limit_s)
+                if command.with_group:
+                    await wait_for_group(client, limit_s)
             case do.WaitReady(limit_s):
                 await client.wait_until(lambda: node.state is NodeState.SYNCHRONIZED or self._is_away, limit_s)
         return do.Ready("" if node.state is NodeState.SYNCHRONIZED else client.last_problem)
@@ -201,6 +212,7 @@ class Service:
             ),
             outbox=tuple(node.outbox.messages),
             server_history=node.server_history,
+            group=node.seals.facts,
         )
 
 

@@ -15,6 +15,7 @@ from lanline.proto.chain.state import Chain
 Secrets = dict[tuple[bytes, bytes], bytes]
 """Of epochs, by scope and id."""
 _MAX_STALE = 3
+_MAX_GIVEN_UP = 5
 
 
 class EpochCopy:
@@ -67,8 +68,12 @@ class EpochCopy:
         return None
 
     def note_stale(self, epoch_id: bytes) -> None:
-        """The server takes no words under it. Either the chain here is behind, or the server has lost its statement."""
-        self._stale[epoch_id] = self._stale.get(epoch_id, 0) + 1
+        """The server takes no words under it. Either the chain here is behind, or the server has lost its statement.
+        It has no more of this device's work for the asking than a few epochs.
+        """
+        given_up = sum(count >= _MAX_STALE for count in self._stale.values())
+        if given_up < _MAX_GIVEN_UP:
+            self._stale[epoch_id] = self._stale.get(epoch_id, 0) + 1
 
     def secret(self, epoch_id: bytes) -> bytes | None:
         known = self.epochs.get(epoch_id)

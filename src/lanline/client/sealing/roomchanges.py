@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.secrets import Secrets
+from lanline.crypto.groups import ids
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.epochs import account_recipient
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
 from lanline.wire.sealing import entries
@@ -45,7 +45,8 @@ class RoomChanges:
             fields = chance, name, RoomSuite.HYBRID, accounts
             return context.own.entry(entries.FoundRoom, context.now_ms(), *fields)
 
-        yield from self._append(log, make)
+        content = yield from self._append(log, make)
+        context.scopes.pin(name.decode(), ids.private_room_id_of(content))
 
     def let_in(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
         """They read also what was said before."""
@@ -54,7 +55,9 @@ class RoomChanges:
     def _let_in(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
         yield from self._change(copy, entries.LetIn, accounts)
         newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
-        recipients = [account_recipient(self._context.copy.chain, each) for each in accounts]
+        context = self._context
+        readers = [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        recipients = [each for each in readers if each.id in accounts]  # by the chain as it is here, whoever was meant
         if copy.may_begin and newest:
             yield from self._secrets.give(copy, recipients, newest)
 

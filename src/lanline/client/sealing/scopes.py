@@ -121,6 +121,14 @@ class Scopes:
         """None: nobody reads what would be said here."""
         return next((each for each in self.sealings(place) if each.until is None and each.copy.may_begin), None)
 
+    def start_of(self, place: Place) -> bytes | None:
+        """What the hash over its log begins with; of a room by its name, also when it is private."""
+        if isinstance(place, Pair):
+            sealings = self.sealings(place)
+            return ids.log_start_of(sealings[0].room_id) if sealings else None
+        chain = self._group.chain
+        return ids.log_start_of(ids.open_room_id_of(chain.group_id, place.name)) if chain.height else None
+
     def room(self, place: PrivateRoom) -> RoomCopy | None:
         """None: nothing that founds a room of this name has come, or it is another than this device knows."""
         known = self._load(place.log)
@@ -138,6 +146,11 @@ class Scopes:
         """The server shows another room by the name of one that this device is in."""
         known = self._load(place.log)
         return place.name in self.pinned and known.room is None and any(map(founding_of, known.entries.values()))
+
+    def is_private(self, log: int, name: str) -> bool:
+        """By what this device knows itself: it is in a private room of this name, or the log has an entry of one."""
+        known = self._load(log)
+        return name in self.pinned or known.room is not None or bool(known.entries)
 
     def by_id(self, scope_id: bytes) -> EpochCopy | None:
         """Of those that were looked at."""
@@ -219,11 +232,14 @@ class Scopes:
     def _pin(self, place: PrivateRoom, copy: RoomCopy) -> None:
         pinned = self.pinned.get(place.name)
         if copy.is_in and pinned is None:
-            self.pinned[place.name] = copy.id
-            self._tables.pin_room(place.name, copy.id)
+            self.pin(place.name, copy.id)
         elif pinned == copy.id and copy.is_complete and not copy.is_in:
             del self.pinned[place.name]
             self._tables.pin_room(place.name, None)
+
+    def pin(self, name: str, room_id: bytes) -> None:
+        self.pinned[name] = room_id
+        self._tables.pin_room(name, room_id)
 
     def _judge(self, known: _Log, copies: list[PairCopy] | list[RoomCopy]) -> None:
         """What names more of the chain, or of the room, than is here waits for it; what holds nowhere is dropped."""

@@ -11,12 +11,15 @@ from enum import Enum
 from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, open_words, seal_words, vouched
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.state import Chain
 from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -50,7 +53,7 @@ class Body(NamedTuple):
     body: bytes
     device_id: bytes
     run: bytes
-    n: int
+    words: Words
 
 
 Outcome = Body | Lacks | Reason
@@ -77,13 +80,18 @@ class GroupWords:
         """By room, the place and digest of the newest of this device that is known to be in the log."""
         self._places: dict[tuple[bytes, bytes, bytes, int], int] = {}
         """Where words stand, by room, device, run and number."""
+        self._heights = SeenHeights(context.tables)
         self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
         """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
 
+    @property
+    def chain(self) -> Chain:
+        return self._copy.chain
+
     # Sealing.
 
-    def seal(self, place: Place, entry_id: bytes, body: bytes) -> bytes | None:
+    def seal(self, place: Place, entry_id: bytes, body: bytes, seen: Seen = NOTHING) -> bytes | None:
         """None: there is no epoch to seal under just now."""
         copy, sealing = self._copy, self._context.scopes.sealing(place)
         if sealing is None or not copy.is_member or copy.is_behind or copy.problem or not sealing.copy.may_begin:
@@ -103,8 +111,7 @@ class GroupWords:
             copy.chain.height,
             copy.chain.head,
             self._context.history,
-            0,
-            ZEROS,
+            *seen,
             (),
             body,
         )
@@ -125,6 +132,7 @@ class GroupWords:
         self._own.clear()
         self._places.clear()
         self._ends.clear()
+        self._heights.forget()
 
     def _run_keys(self, epoch: Epoch, room_id: bytes, header: Header) -> RunKeys:
         key = (epoch.epoch_id, room_id, header.device_id, header.run)
@@ -147,6 +155,17 @@ class GroupWords:
             self._judged(sealings, each, opening, is_vouched=next(stand)) if isinstance(opening, Opened) else opening
             for each, opening in zip(said, opened, strict=True)
         ]
+
+    def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
+        """What stands inside the seal, with its signature: for who has to show it to somebody else."""
+        sealings = self._context.scopes.sealings(place)
+        opened = self._opened(sealings, said)
+        if not isinstance(opened, Opened):
+            return None
+        sealing = _under(sealings, opened.header.epoch_id)
+        assert sealing is not None
+        account = self._copy.chain.devices[opened.header.device_id].account
+        return opened, Where(sealing.room_id, account, said.entry_id)
 
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
@@ -186,11 +205,12 @@ class GroupWords:
             return Lacks.CHAIN
         if reason is not None or self._is_repeat(sealing, said, opened):
             return reason or Reason.KNOWN_ID
-        if self._is_turned_around(sealing, said, opened):
-            return Reason.TURNED_AROUND
+        misplaced = self._misplaced(sealing, said, opened)
+        if misplaced is not None:
+            return misplaced
         if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = said.place, opened.digest
-        return Body(words.body, header.device_id, header.run, words.n)
+        return Body(words.body, header.device_id, header.run, words)
 
     def _is_repeat(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
         """Of two with the same number in a run the one at the lower place stands."""
@@ -201,6 +221,17 @@ class GroupWords:
         stands = self._places.get(key, said.place)
         self._places[key] = min(stands, said.place)
         return stands < said.place
+
+    def _misplaced(self, sealing: Sealing, said: Said, opened: Opened) -> Reason | None:
+        """By what else stands in the log."""
+        if self._is_turned_around(sealing, said, opened):
+            return Reason.TURNED_AROUND
+        chain, words = self._copy.chain, opened.words
+        if self._heights.is_above_end(sealing.room_id, said.place, chain.devices[opened.header.device_id].until):
+            return Reason.ENDED
+        if chain.holds(words.height, words.head):
+            self._heights.note(sealing.room_id, said.place, words.height)
+        return None
 
     def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
         """In a run places rise with the numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.view.values import Conversation, Message, MessageState, Person
+from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role, Standing
 
@@ -192,6 +192,18 @@ class ServerRestored(msgspec.Struct, frozen=True, tag=True):
     count: int
 
 
+class Warned(msgspec.Struct, frozen=True, tag=True):
+    """Something that the server shows cannot be as it shows it; a sentence for the person."""
+
+    text: str
+
+
+class GroupChanged(msgspec.Struct, frozen=True, tag=True):
+    group: GroupFacts
+    news: tuple[str, ...] = ()
+    """What has happened, as sentences."""
+
+
 class ServerSaid(msgspec.Struct, frozen=True, tag=True):
     text: str
 
@@ -217,6 +229,8 @@ NodeEvent = (
     | MemberChanged
     | InvitedToRoom
     | ServerSaid
+    | Warned
+    | GroupChanged
     | CopyParted
     | ServerRestored
     | HistoryFailed

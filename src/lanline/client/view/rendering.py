@@ -10,11 +10,11 @@ import json
 
 import msgspec
 
-from lanline.client.moments import utc_text
+from lanline.client.moments import minute_text, utc_text
 from lanline.client.view.edits import TAKEN_BACK, taken_back
 from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
-from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Text
+from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
 from lanline.model.text import display_name, safe_line, safe_text
 
 JSON_FORM = 1
@@ -55,13 +55,15 @@ def words_of(message: Message) -> str:
             return text
         case FileReference(name):
             return f"(file) {name}"
+        case Report():
+            return _report_text(message.content)
         case _:
             return ""
 
 
 def stands_alone(message: Message) -> bool:
     """It can be answered, changed or taken back."""
-    return isinstance(message.content, Text | Reply | Notice | FileReference)
+    return isinstance(message.content, Text | Reply | Notice | FileReference | Report)
 
 
 def name_of(view: View, message: Message) -> str:
@@ -98,12 +100,38 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
             text, is_action = (f"takes {shown} off {quoted}" if is_withdrawn else f"{shown} {quoted}"), True
         case Notice():
             front = "(program) "
+        case Report():
+            front = "(report) "
         case FileReference(file_name, size_bytes):
             text, front = f"{safe_line(file_name)}, {_size_text(size_bytes)}", "(file) "
         case _:
             pass
     said = safe_text(text.removeprefix(_ACTION) if is_action else text)
     return Rendered(display_name(name or name_of(view, message)), said, front, is_action)
+
+
+_VERDICTS = {
+    "proven": "Proven: a device of {author} has signed these words, said there.",
+    "elsewhere": "Proven: a device of {author} has signed these words; where, this device cannot tell.",
+    "false": "FALSE: what came as proof is not one of these words by {author}.",
+}
+
+
+def _report_text(report: Report) -> str:
+    place = f"in {report.room}" if report.room.startswith("#") else "in private"
+    verdict = _VERDICTS.get(report.verdict, "Not proven: it is the word of who reports it.").format(
+        author=report.author
+    )
+    reason = [f"because: {report.reason}"] if report.reason else []
+    before = ["before it, as the reporter tells:", *(f"  {line}" for line in report.before)] if report.before else []
+    head = f"{report.author} {place}, {minute_text(report.time_ms)}: “{report.text}”"
+    return "\n".join([head, *reason, *before, verdict])
+
+
+def reported_text(admins: tuple[str, ...], *, is_proven: bool) -> str:
+    """For who has reported a message."""
+    how = "with proof of who said it" if is_proven else "without proof of who said it, which there is not"
+    return f"The message goes to {', '.join(admins)}, {how}."
 
 
 def _quote(view: View, message: Message, target: bytes, *, with_name: bool = False) -> str:
@@ -140,17 +168,31 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         "state": message.state.value,
         "kind": type(message.content).__struct_config__.tag,
     }
-    if not isinstance(message.content, NoWords):
+    if isinstance(message.content, Unreadable):
+        row |= {"text": message.content.text, "suite": message.content.suite}
+    elif not isinstance(message.content, NoWords):
         row |= _content_fields(message.content)
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)
 
 
-def _content_fields(content: Content | Unreadable) -> dict[str, object]:
+def _report_fields(report: Report) -> dict[str, object]:
+    return {
+        "text": report.text,
+        "author": report.author,
+        "room": report.room,
+        "said": utc_text(report.time_ms),
+        "reason": report.reason,
+        "before": list(report.before),
+        "verdict": report.verdict or "unknown",
+    }
+
+
+def _content_fields(content: Content) -> dict[str, object]:
     match content:
-        case Unreadable(suite, text):
-            return {"text": text, "suite": suite}
+        case Report():
+            return _report_fields(content)
         case Text(text) | Notice(text):
             return {"text": text}
         case Reply(target, text) | Edit(target, text):

@@ -107,5 +107,11 @@ def vouched(sign_key_of: Callable[[bytes], bytes], opened: Sequence[Opened], lat
     return result
 
 
+def has_signed(sign_key: bytes, where: Where, without_nonce: bytes, statement: bytes, signature: bytes) -> bool:
+    """Of words that are shown without their seal: whether this key signed them, as said there by that account."""
+    ad = b"".join((SAID, where.room_id, where.account_id, where.entry_id, without_nonce))
+    return verify(sign_key, signature, SAID_SIGNED + digest_of(DIGEST, ad, statement))
+
+
 def _ad_of(where: Where, header: Header) -> bytes:
     return b"".join((SAID, where.room_id, where.account_id, where.entry_id, header.without_nonce))

@@ -14,7 +14,7 @@ from lanline.client.joining import OPENED_BY_PASSWORD
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
 from lanline.model.invites import InviteLink
 from lanline.model.names import checked_name
-from lanline.model.passwords import MIN_PASSWORD_CHARS
+from lanline.model.passwords import MIN_PASSWORD_CHARS, weakness
 
 _WORDS_IN_LINE = 6
 _YES = {"y", "yes"}
@@ -75,7 +75,7 @@ class Enrolling:
                 answers.server = ""
                 return False
             if not answers.password and not _is_invite(answers.server):
-                answers.password = await self._password()
+                answers.password = await self._password(answers.name)
             self._tell("Calling the server …")
             await self._join(answers.server, answers.name, answers.password)
         except LanlineError as problem:
@@ -100,12 +100,12 @@ class Enrolling:
         self._accepted = answers.server
         return True
 
-    async def _password(self) -> str:
+    async def _password(self, name: str) -> str:
         """Twice, as `lanline join` asks: who expects it would type the second one into the room."""
         while True:
             password = await self._asked(
                 f"Password (for an account you have, or at least {MIN_PASSWORD_CHARS} characters for a new one): ",
-                _check_password,
+                lambda text: _check_password(text, name),
                 is_secret=True,
             )
             if await self._asked("The same again: ", _take_any, is_secret=True) == password:
@@ -139,9 +139,9 @@ class Enrolling:
                 return answer
 
 
-def _check_password(text: str) -> None:
-    if len(text) < MIN_PASSWORD_CHARS:
-        raise InvalidInput(f"A password has at least {MIN_PASSWORD_CHARS} characters.")
+def _check_password(text: str, name: str) -> None:
+    if problem := weakness(text, name):
+        raise InvalidInput(problem)
 
 
 def _check_yes_or_no(text: str) -> None:

@@ -18,6 +18,8 @@ from lanline.model.text import safe_line
 _SHOWN_WORD = 40
 _MEANT = re.compile(r"\^(\d{1,15})")
 _ACCESS_WORDS = {"open": "open", "private": "private", "closed": "private", "invite-only": "private"}
+_FORMS = {"send": "send NICK TEXT", "dereg": "dereg, alone", "!q": "!q, alone"}
+_SEND_WORDS = 3
 _SEND = re.compile(r"send\s+(\S+)\s+(\S.*)", re.DOTALL)
 
 
@@ -50,7 +52,10 @@ def parse_line(line: str, own_name: str = "") -> Saying | Order | None:
 
 
 def _is_order(line: str, own_name: str) -> bool:
-    return line.startswith("/") or _parse_bare(line, own_name) is not None
+    try:
+        return line.startswith("/") or _parse_bare(line, own_name) is not None
+    except InvalidInput:
+        return True
 
 
 def _parse_bare(line: str, own_name: str) -> Order | None:
@@ -63,6 +68,8 @@ def _parse_bare(line: str, own_name: str) -> Order | None:
         return _order("dereg", {})
     if found := _SEND.fullmatch(line):
         return _order("msg", {Kind.PLACE: found[1], Kind.TEXT: found[2].rstrip()})
+    if words[0] in _FORMS and (words[0] != "send" or len(words) < _SEND_WORDS):
+        raise InvalidInput(f"It is written: {_FORMS[words[0]]}. To say the line as it is, put a space in front.")
     return None
 
 

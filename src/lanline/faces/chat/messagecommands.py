@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from lanline.client.node.face import Face
-from lanline.client.node.protocol import Forget, SayAgain
+from lanline.client.node.protocol import Forget, Reported, ReportMessage, SayAgain
 from lanline.client.view.places import Places
-from lanline.client.view.rendering import stands_alone
+from lanline.client.view.rendering import reported_text, stands_alone
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.errors import InvalidInput
@@ -34,6 +34,7 @@ class MessageCommands:
             "edit": self._edit,
             "delete": self._delete,
             "react": self._react,
+            "report": self._report,
             "again": self._again,
             "forget": self._forget,
         }
@@ -110,6 +111,13 @@ class MessageCommands:
         is_withdrawn = symbol.startswith("-") and len(symbol) > 1
         target = (await self._meant(order, is_own=False)).entry_id
         await self._say(Reaction(target, symbol.removeprefix("-") if is_withdrawn else symbol, is_withdrawn))
+
+    async def _report(self, order: Order) -> None:
+        meant = await self._meant(order, is_own=False)
+        log = self._here().log
+        told = await self._face.ask(ReportMessage(log, meant.sequence, order.get(Kind.TEXT)))
+        assert isinstance(told, Reported)
+        self._screen.tell(reported_text(told.admins, is_proven=told.is_proven))
 
     # What the server did not take.
 

@@ -28,7 +28,7 @@ from lanline.faces.firstof import first_of
 from lanline.faces.prompt import TypedLines
 from lanline.model.content import MAX_SAID_BYTES
 
-_WELCOME = "What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves."
+_WELCOME = "What you type is said here. /help lists the commands; Ctrl+D or Ctrl+C leaves, Ctrl+Z waits."
 _GOODBYE_S = 3.0
 _ANSWER_S = 10.0
 """What is typed behind a command that goes elsewhere, or says something, waits for it; not for ever."""
@@ -121,6 +121,14 @@ class TerminalChat:
         keys = KeyBindings()
         for number in range(1, 10):
             keys.add("escape", str(number))(lambda _, number=number: self._go_to(number))
+
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            """A line that is half typed goes first."""
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+            else:
+                event.app.exit(exception=KeyboardInterrupt())
 
         @keys.add("escape", "enter")
         def _(event: KeyPressEvent) -> None:

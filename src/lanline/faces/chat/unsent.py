@@ -10,7 +10,7 @@ from lanline.client.node.face import Face
 from lanline.client.view.rendering import shorten, words_of
 from lanline.client.view.values import Message, MessageState
 from lanline.client.view.view import View
-from lanline.errors import LanlineError, StillQueued
+from lanline.errors import LanlineError, RefusalCode, RequestRefused, StillQueued
 
 _SHOWN = 3
 
@@ -24,14 +24,14 @@ async def wait_sent(face: Face, ids: Container[bytes] | None = None, *, limit_s:
     await face.wait_until(lambda: not any(ids is None or each.entry_id in ids for each in queued(face.view)), limit_s)
 
 
-def still_queued(messages: list[Message]) -> str:
+def still_queued(messages: list[Message], why: str = "and will be sent when you are connected again") -> str:
     """Empty when there are none."""
     if not messages:
         return ""
     texts = [shorten(words_of(each)) for each in messages[:_SHOWN] if words_of(each)]
     more = f" and {len(messages) - _SHOWN:,} more" if len(messages) > _SHOWN else ""
     count = "1 message stays" if len(messages) == 1 else f"{len(messages):,} messages stay"
-    return f"{count} queued, and will be sent when you are connected again: {'; '.join(texts)}{more}"
+    return f"{count} queued, {why}: {'; '.join(texts)}{more}"
 
 
 @contextlib.contextmanager
@@ -43,7 +43,9 @@ def telling_queued(own: Callable[[], list[Message]]) -> Iterator[None]:
         check_sent(own())
         raise
     except LanlineError as problem:
-        if waiting := still_queued(own()):
+        is_shut_out = isinstance(problem, RequestRefused) and problem.code is RefusalCode.UNKNOWN_DEVICE
+        waiting = still_queued(own(), "and cannot be sent from here any more") if is_shut_out else still_queued(own())
+        if waiting:
             raise StillQueued(f"{problem} {waiting}") from problem
         raise
 

@@ -385,7 +385,8 @@ class Link:
     def receive_reset(self, token: bytes) -> None:
         known = self._incoming.peer_reset_token
         if self.state is LinkState.ESTABLISHED and known is not None and hmac.compare_digest(token, known):
-            self._finish(CloseCode.RESET, "The other side was restarted and no longer knows this link.", by_peer=True)
+            why = "The other side no longer knows this link: it was restarted, or has not heard of this one for long."
+            self._finish(CloseCode.RESET, why, by_peer=True)
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         handshake = self._handshake

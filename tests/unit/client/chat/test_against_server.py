@@ -44,6 +44,7 @@ def test_nothing_typed_is_lost_doubled_or_reordered(village: Village) -> None:
         for process in home.processes:
             assert process.node.outbox.messages == []
         check_typed(home)
+        assert home.warnings == []
     check_alike(village)
 
 
@@ -77,6 +78,7 @@ def test_words_that_are_on_their_way_while_somebody_is_sent_away_are_sealed_with
     for home in village.homes:
         assert home.processes[0].node.outbox.messages == []
         check_typed(home)
+        assert home.warnings == []
     check_alike(village)
     # Nothing that was taken after the removal is under an epoch that the removed could read.
     fresh = {epoch.epoch_id for epoch, _ in ann.member.copy.epochs.values() if epoch.height >= removed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,11 @@ from lanline.client.view import events
 from lanline.client.view.values import Message, MessageState
 from lanline.core.changes import OPERATOR
 from lanline.model.content import Text
+from lanline.model.logs import LogId
+from lanline.model.rooms import Access
+from lanline.wire.chat.conversations import OpenDirect, Opened
+from lanline.wire.chat.entries import Append
+from lanline.wire.sealing.said import split_said
 from unit.client.chat.village import Home, Process, Village
 
 
@@ -110,3 +115,46 @@ def test_server_swaps_names_of_rooms_and_people_and_nothing_is_sealed(village: V
     assert "Nothing was sent" in waiting(ben)[0].problem
     everything = village.house.engine.read(lambda view: [view.logs.after(log, 0, 999) for log in range(1, 20)])  # type: ignore[arg-type]
     assert b"for ann alone".ljust(16, b".") not in {each.entry_id for entries in everything for each in entries}
+
+
+def test_a_server_that_does_not_say_which_conversation_it_is_gets_nothing_plain(village: Village) -> None:
+    """It opens a talk of two and never describes it."""
+    ben = village.homes[1].processes[0]
+    taken: list[object] = []
+    session = ben.node.line.session
+    assert session is not None
+    send, request = session.send, session.request
+    session.send = lambda message: taken.append(message) or send(message)  # type: ignore[method-assign, func-returns-value]
+
+    def answer(message: object, on_answer: Callable[..., None]) -> None:
+        if isinstance(message, OpenDirect):
+            on_answer(Opened(1, 999))
+        else:
+            request(message, on_answer)  # type: ignore[arg-type]
+
+    session.request = answer  # type: ignore[method-assign]
+    say(ben, "cai", "for cai alone")
+    for _ in range(5):
+        ben.node.outbox.send()
+        village.rest()
+    assert not [each for each in taken if isinstance(each, Append)]
+    assert [each.state for each in waiting(ben)] == [MessageState.QUEUED]
+
+
+def test_a_private_room_that_the_server_calls_open_is_sealed_for_its_members(village: Village) -> None:
+    village.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in village.homes)
+    for process in (ann, ben, cai):
+        track = process.node.conversations.titled("#board")
+        assert track is not None
+        track.change(access=Access.OPEN)
+    say(ben, "#board", "for the board")
+    village.rest_until(lambda: said(cai, "#board") == ["for the board"])
+    track = ben.node.conversations.titled("#board")
+    assert track is not None
+    [kept] = [
+        each
+        for each in village.house.engine.read(lambda view: view.logs.after(LogId(track.shown.log), 0, 99))
+        if each.suite == "said/1"
+    ]
+    assert split_said(kept.content)[0].epoch_id not in ben.member.copy.epochs

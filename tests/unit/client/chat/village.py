@@ -160,6 +160,8 @@ class Process:
                 self._home.delivered[log] = max(self._home.delivered.get(log, 0), numbers[-1])
             case events.CopyParted(log, through):  # what could not be opened before comes again, opened
                 self._delivered[log] = through
+            case events.Warned(text):
+                self._home.warnings.append(text)
             case events.HistoryFailed(text) | events.SignInRefused(_, text):
                 raise AssertionError(text)
             case _:
@@ -198,6 +200,7 @@ class Home:
         """In a village whose server can read nothing of what is said in its rooms."""
         self.processes: list[Process] = []
         self.account_id = b""
+        self.warnings: list[str] = []
         self.typed: list[tuple[str, str, bool]] = []
         """Destination, text, and whether `say` came back: then it is a promise."""
         self.delivered: dict[int, int] = {}

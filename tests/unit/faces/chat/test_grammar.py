@@ -28,10 +28,6 @@ def test_nothing_typed_is_nothing(line: str) -> None:
         "clients are here",
         "the clients",
         "deregister me",
-        "dereg bob",
-        "!q now",
-        "send",
-        "send ana",
         "sending two words",
         "help",
         "quit",
@@ -115,6 +111,10 @@ def test_commands_and_their_arguments(line: str, name: str, arguments: dict[Kind
         ("/history 9999999", "is not a number"),
         ("/create #lab secret", "'open' or 'private'"),
         ("/quit now", "too much"),
+        ("send", "send NICK TEXT. To say the line as it is, put a space in front"),
+        ("send bo", "send NICK TEXT"),
+        ("dereg now", "dereg, alone"),
+        ("!q now", "!q, alone"),
     ],
 )
 def test_what_is_typed_wrong_is_told_with_how_it_is_written(line: str, told: str) -> None:

@@ -1,0 +1,68 @@
+"""Owns the hash over all that this device has of each log, by which two members find that a server shows them others.
+
+What is hashed is what came, sealed as it was. A device that begins in the middle of a log takes the hash from the first
+words that name one inside its copy, and from then on holds others to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanline.crypto.groups.ids import log_hash_of, log_link_of
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.strict import ZEROS
+
+_KEPT = 1000
+Seen = tuple[int, bytes]
+"""A place, and the hash over all up to it; 0 and zeros where nothing is known."""
+NOTHING: Seen = (0, ZEROS)
+
+
+class LogChain:
+    """Of one log. Places that were given once more are passed over; after a gap the hash is not known."""
+
+    def __init__(self, at: int, known: bytes | None) -> None:
+        """`known`: the hash over all up to `at`."""
+        self.at = at
+        self._hashes: dict[int, bytes] = {} if known is None else {at: known}
+        self._links: dict[int, bytes] = {}
+        """By place, what the hash goes on with; of the newest."""
+
+    @property
+    def seen(self) -> Seen:
+        known = self._hashes.get(self.at)
+        return NOTHING if known is None or not self.at else (self.at, known)
+
+    def add(self, entries: Iterable[LogEntry]) -> None:
+        for each in entries:
+            if each.sequence <= self.at:
+                continue
+            if each.sequence != self.at + 1:
+                self._hashes.clear()
+                self._links.clear()
+            self.at = each.sequence
+            self._links[self.at] = log_link_of(self.at, each.entry_id, each.time_ms, each.suite, each.content)
+            self._extend(self.at)
+        while len(self._links) > _KEPT:
+            gone = next(iter(self._links))
+            del self._links[gone]
+            self._hashes.pop(gone - 1, None)
+
+    def _extend(self, place: int) -> None:
+        before = self._hashes.get(place - 1)
+        if before is not None:
+            self._hashes[place] = log_hash_of(before, self._links[place])
+
+    def differs(self, seen: Seen) -> bool:
+        """Whether this device has another log up to there. What was not known is taken from it."""
+        place, named = seen
+        if place == 0 or place > self.at:
+            return False
+        known = self._hashes.get(place)
+        if known is not None:
+            return known != named
+        if not self._hashes and (place in self._links or place + 1 in self._links):
+            self._hashes[place] = named
+            for each in range(place + 1, self.at + 1):
+                self._extend(each)
+        return False
