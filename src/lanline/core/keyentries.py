@@ -163,7 +163,8 @@ def _check_author(transaction: Transaction, by: Authority, state: GroupState, of
     if device is None or device.is_revoked or (comes_itself and device.id != by.actor.device):
         raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "The device that comes in has not signed in here itself.")
     if offer.coming is Coming.DEVICE:
-        if device.account != by.account:
+        is_theirs = offer.of_account is not None and state.account_of(transaction, offer.of_account) == by.account
+        if device.account != by.account or not is_theirs:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "The new device has signed in as somebody else.")
         return
     _check_newcomer(transaction, state, device.account, offer.name)

@@ -85,6 +85,7 @@ class Keystore:
         """`open` and `in_memory` are the ways to one."""
         self._path = path
         self._lock = lock
+        self._as_read = kept
         self.device_secret = bytes.fromhex(kept.device_secret)
         self.group_id = None if kept.group_id is None else bytes.fromhex(kept.group_id)
         self.height = kept.height
@@ -145,7 +146,7 @@ class Keystore:
             {each.hex(): words.hex() for each, words in sorted(self.verified.items())},
             tuple(sorted(each.hex() for each in self.accepted)),
         )
-        data = self._lock.written(kept)
+        data, self._as_read = self._lock.written(kept), kept
         try:
             replace_whole(self._path, data)
             replace_whole(self._path.with_name(COPY_NAME), data)
@@ -170,7 +171,18 @@ class Keystore:
         } | self.verified
         if kept.height > self.height:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
+        self._take_in_what_is_over(kept)
         return True
+
+    def _take_in_what_is_over(self, kept: _OnDisk) -> None:
+        """Where another program has come into the group meanwhile, this one does not write that it still waits."""
+        before, self._as_read = self._as_read, kept
+        if self.code == before.code:
+            self.code, self.code_until_ms = kept.code, kept.code_until_ms
+        if self.founds == before.founds:
+            self.founds = kept.founds
+        if (None if self.invite is None else self.invite.hex()) == before.invite:
+            self.invite = None if kept.invite is None else bytes.fromhex(kept.invite)
 
 
 def _is_open_though(lock: _Lock, path: Path) -> bool:

@@ -131,9 +131,23 @@ class GroupTables:
         with self._database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO seal_keys VALUES (?, ?)", list(keys.items()))
 
+    def seen_heights(self, room_id: bytes) -> list[tuple[int, int]]:
+        rows = self._database.read(
+            "SELECT place, height FROM seen_heights WHERE room_id = ? ORDER BY place", (room_id,)
+        )
+        return cast("list[tuple[int, int]]", rows)
+
+    def put_seen_height(self, room_id: bytes, place: int, height: int) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", (room_id, place, height))
+
+    def forget_seen_heights(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM seen_heights")
+
     def forget(self) -> None:
         """All of it."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
+            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys", "seen_heights"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

@@ -62,6 +62,8 @@ class Offer(NamedTuple):
     """That it makes."""
     gone_devices: tuple[bytes, ...] = ()
     """That it takes out of an account which stays."""
+    of_account: bytes | None = None
+    """Whose device it is that it adds."""
     new_recovery: bytes | None = None
     """The device_id of the recovery key that it adds."""
     turn: NewGeneration | None = None
@@ -87,6 +89,7 @@ def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
     keys: tuple[bytes, ...] = ()
     invite: NewInvite | None = None
     gone: tuple[bytes, ...] = ()
+    of_account: bytes | None = None
     new_recovery: bytes | None = None
     if isinstance(body, entries.Found | entries.Join | entries.Admit):
         joiner = read(entries.decode_joiner, body.joiner)
@@ -94,7 +97,7 @@ def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
         name, new_link, keys = joiner.name.decode(), joiner.link_fingerprint, (joiner.seal_hash, joiner.generation_hash)
     elif isinstance(body, entries.AddDevice):
         device = read(entries.decode_device, body.device)
-        keys = (device.seal_hash,)
+        keys, of_account = (device.seal_hash,), chain.devices[ids.device_id_of(device.sign_key)].account
         if body.kind is entries.DeviceKind.DEVICE:
             coming, new_link = Coming.DEVICE, device.link_fingerprint
         else:
@@ -107,7 +110,7 @@ def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
         invite = NewInvite(ids.invite_id_of(body.verify_key), body.uses, body.until_ms, is_admin)
     turned = chain.places[chain.height - 1].turned
     turn = None if turned is None else _new_generation(chain, turned)
-    return Offer(chain, body.time_ms, coming, name, new_link, keys, invite, gone, new_recovery, turn)
+    return Offer(chain, body.time_ms, coming, name, new_link, keys, invite, gone, of_account, new_recovery, turn)
 
 
 def _new_generation(chain: Chain, account_id: bytes) -> NewGeneration:
