@@ -34,6 +34,8 @@ FRAME_BYTES = PACKETS * 1144
 """What nine packets of 1200 bytes hold."""
 FRAMES_A_REPORT = 15
 """Two reports a second at thirty frames: what a viewer says while nothing is lost."""
+REPORTS_AN_ECHO = 10
+"""It asks each five seconds what a round trip takes."""
 LONGEST_SILENCE_S = 1.2
 ROUNDS = 5
 LIMIT_S = 60.0
@@ -45,6 +47,7 @@ class Watcher:
     def __init__(self, connection: Connection, report_every_s: float) -> None:
         self._connection = connection
         self._report_every_s = report_every_s
+        self._reports = 0
         connection.set_handler(self._on_event)
         connection.send_nowait(Channel.CONTROL, encode_video(Subscribe()))
 
@@ -58,7 +61,9 @@ class Watcher:
 
     def _report(self) -> None:
         packets = PACKETS * FRAMES_A_REPORT
-        report = Report(500_000, packets * 1200, packets, 0, 0, 0, 0)
+        at_us = 0 if self._reports % REPORTS_AN_ECHO else time.monotonic_ns() // 1000
+        self._reports += 1
+        report = Report(500_000, packets * 1200, packets, 0, 0, 0, 0, at_us)
         try:
             self._connection.send_nowait(Channel.MEDIA, encode_video(report))
         except LinkError:

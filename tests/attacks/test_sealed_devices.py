@@ -19,6 +19,7 @@ from lanline.client.sealing.recoveryfile import RecoveryFile, read_recovery_file
 from lanline.client.sealing.words import Body
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
+from lanline.crypto.passphrase import PassphraseKey
 from lanline.errors import InvalidInput, RecordMissing, RequestRefused, WrongPassphrase
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
@@ -148,7 +149,9 @@ def test_a_device_that_is_only_in_the_chain_believes_nothing_before_it_is_proven
     assert new.member.standing is Standing.MEMBER
 
 
-def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path) -> None:
+def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each of a hundred damaged files would be worth a second of Argon2, which is not what is tested here.
+    monkeypatch.setattr(PassphraseKey.__init__, "__defaults__", (1024, 1))
     ana = town.founder()
     eve = came(town, "eve", ana)
     ana.say("before the fire")

@@ -157,8 +157,8 @@ class House:
         done = self.member(name, "send", "#lobby", text)
         assert done.returncode == 0, done.stderr
 
-    def heard(self, name: str) -> list[str]:
-        done = self.member(name, "log", "#lobby", "--last", "1000", "--json")
+    def heard(self, name: str, of: str = "#lobby") -> list[str]:
+        done = self.member(name, "log", of, "--last", "1000", "--json")
         assert done.returncode == 0, done.stderr
         return [line["text"] for line in map(json.loads, done.stdout.splitlines())]
 

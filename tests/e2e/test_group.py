@@ -47,15 +47,39 @@ def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: Ho
     assert waiting["name"] == "cai"
     assert waiting["words"].split() == " ".join(re.findall(r"^    (.+)$", joined.stdout, re.MULTILINE)).split()
     assert home.heard("cai") == ["(cannot be read yet: its key has not come)"]
+    early = home.member("ana", "send", "cai", "welcome", "--timeout", "1")
+    assert early.returncode == 75
+    assert "cai is not in the group yet. What you say to them is kept here, and sent when they are." in early.stderr
     admitted = home.member("ana", "admit", "cai")
     assert (admitted.returncode, admitted.stdout) == (0, "cai is in the group now.\n")
     limit = time.monotonic() + LIMIT_S
     while (heard := home.heard("cai")) == ["(cannot be read yet: its key has not come)"]:
         assert time.monotonic() < limit  # the key comes to the program that asks for the log, or to the next
     assert heard == ["the harbour at midnight"]
+    assert home.member("ana", "rooms").returncode == 0  # any command sends what waits
+    while "welcome" not in home.member("cai", "log", "ana", "--json").stdout:
+        assert time.monotonic() < limit
     again = home.member("ana", "admit", "cai")
     assert again.returncode == 1
     assert again.stderr == "lanline: cai does not wait to be let in. See who does: lanline admit\n"
+
+
+def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: House) -> None:
+    for name in ("ben", "cai"):
+        home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
+    assert home.member("ben", "send", "cai", "by the lighthouse").returncode == 0
+    assert home.heard("cai", "ben") == ["by the lighthouse"]
+    assert home.member("ben", "rooms", "create", "#board", "--invite-only").returncode == 0
+    invited = home.member("ben", "rooms", "invite", "#board", "cai")
+    assert invited.returncode == 0, invited.stderr
+    assert home.member("ben", "send", "#board", "with a lantern").returncode == 0
+    assert home.heard("cai", "#board") == ["with a lantern"]
+    # Ana is the admin, of the group and of the server.
+    assert home.member("ana", "rooms", "join", "#board").returncode == 1
+    assert home.member("ana", "rooms", "invite", "#board", "ana").returncode == 1
+    kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
+    assert b"lighthouse" not in kept
+    assert b"lantern" not in kept
 
 
 def test_beside_each_name_stands_how_they_came_and_words_that_are_the_same_are_remembered(home: House) -> None:

@@ -196,11 +196,11 @@ def _equal_run(datagrams: list[bytes], start: int) -> int:
     if not size:
         return start + 1
     stop = min(len(datagrams), start + min(_GSO_MAX_SEGMENTS, max(1, _GSO_MAX_BYTES // size)))
-    for index in range(start + 1, stop):
-        length = len(datagrams[index])
-        if length != size:
-            return index + 1 if 0 < length < size else index
-    return stop
+    sizes = list(map(len, datagrams[start:stop]))
+    if sizes.count(size) == len(sizes):
+        return stop
+    run = next(place for place, length in enumerate(sizes) if length != size)
+    return start + run + (0 < sizes[run] < size)
 
 
 def _enable_gro(sock: socket.socket) -> bool:

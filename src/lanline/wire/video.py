@@ -78,7 +78,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     trend_us: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
     """By how much that is more than in the interval before."""
     at_us: Count = 0
-    """When it was sent, on the viewer's clock."""
+    """When it was sent, on the viewer's clock, if an Echo is wanted."""
 
 
 VideoRequest = Subscribe | Unsubscribe | KeyFrameWanted | Nack | Report
@@ -112,7 +112,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class Echo(msgspec.Struct, frozen=True, tag="echo"):
-    """To a Report, at once, with its time: the viewer knows by it what a round trip takes."""
+    """To a Report that wants one, at once, with its time: the viewer knows by it what a round trip takes."""
 
     at_us: Count
 

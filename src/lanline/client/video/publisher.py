@@ -140,8 +140,8 @@ class VideoPublisher:
         for viewer, channel, payload in self._core.messages_to_send():
             _say(cast(Connection, viewer), channel, payload)
         for packets, viewers in self._core.bursts_to_send(now):
-            for viewer in viewers:
-                cast(Connection, viewer).send_stream(packets)
+            for connection in cast(list[Connection], viewers):
+                connection.send_stream(packets)
 
     def close(self) -> None:
         """Tell the viewers that this is the end; their links are closed by whoever opened them."""

@@ -91,7 +91,7 @@ def path_of(name: str) -> Path:
     """Of a source that is a file or a folder. Raises InvalidInput for none at all."""
     text = name.removeprefix(_FOLDER)
     if not text.strip():
-        raise InvalidInput("--source names nothing: it is {_KNOWN}.")
+        raise InvalidInput(f"--source names nothing: it is {_KNOWN}.")
     path = Path(text)
     if name.startswith(_FOLDER) and not path.is_dir():
         raise InvalidInput(f"There is no folder {path}.")

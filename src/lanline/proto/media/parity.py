@@ -36,7 +36,7 @@ def parity_for(total_chunks: int, loss: float) -> int:
 class LossEstimate:
     """A short and a long average over the last chunks; the worse counts. So it rises fast and falls slowly."""
 
-    __slots__ = ("_long", "_short")
+    __slots__ = ("_long", "_short", "rate")
 
     _SHORT_CHUNKS = 100
     _LONG_CHUNKS = 1000
@@ -44,10 +44,7 @@ class LossEstimate:
     def __init__(self) -> None:
         self._short = 0.0
         self._long = 0.0
-
-    @property
-    def rate(self) -> float:
-        return max(self._short, self._long)
+        self.rate = 0.0
 
     def on_report(self, chunks: int, lost: int) -> None:
         if chunks <= 0:
@@ -55,6 +52,7 @@ class LossEstimate:
         rate = min(1.0, lost / chunks)
         self._short += (rate - self._short) * (1 - math.exp(-chunks / self._SHORT_CHUNKS))
         self._long += (rate - self._long) * (1 - math.exp(-chunks / self._LONG_CHUNKS))
+        self.rate = max(self._short, self._long)
 
 
 def sound_parity_for(_total_chunks: int, loss: float) -> int:

@@ -191,7 +191,8 @@ class Publisher:
     def _on_request(self, viewer: Viewer, subscription: Subscription, request: VideoRequest, now: float) -> None:
         match request:
             case Report():
-                self._messages.append((viewer, Channel.MEDIA, encode_video(Echo(request.at_us))))
+                if request.at_us:
+                    self._messages.append((viewer, Channel.MEDIA, encode_video(Echo(request.at_us))))
                 self._on_report(viewer, subscription, request, now)
             case Nack(stream_id=stream_id, numbers=numbers):
                 self._repair(viewer, subscription, stream_id, numbers, now)

@@ -170,7 +170,7 @@ class RateChoice:
         self._clean_s = 0.0
         self._trial = _Tried(0.0)
         self._trial_rates: deque[float] = deque(maxlen=_REPORTS_UNDER_WAY)
-        self._received = 0.0
+        self._received = self._sent = 0.0
         self._pause_s = _FIRST_PAUSE_S
         self._next_trial_at = 0.0
         self._decided_at = -1e9
@@ -216,6 +216,7 @@ class RateChoice:
             self._trial_rung = min(self.top_rung, max(self._fell_from, self.rung + 1))
             self.trial_bits_per_s = max(received, rates[self.rung]) * _TRIAL_STEP
             self._trial_rates.clear()
+            self._sent = 0.0
         self._received = received
 
     def _count_loss(self, report: Report) -> None:
@@ -286,7 +287,7 @@ class RateChoice:
             self._full_at = now
 
     def _go_on_trying(self, report: Report, sent_bytes: int, rates: Sequence[float], now: float) -> None:
-        if self._is_stuck_in_trial(report):
+        if self._is_stuck_in_trial(report, sent_bytes):
             self.trial_bits_per_s = self._clean_s = 0.0
             self._fail_trial(now)
             return
@@ -299,15 +300,22 @@ class RateChoice:
         if self._trial.is_over(1.0 / self._frame_rates[self.rung], now):
             self._end_trial(now)
 
-    def _is_stuck_in_trial(self, report: Report) -> bool:
+    def _is_stuck_in_trial(self, report: Report, sent_bytes: int) -> bool:
         """Much less arrives than was sent a while ago: it stands in a queue before anything new shows that."""
-        received = max(self._received, report.received_bytes * 8e6 / max(1000, report.interval_us))
+        interval_s = max(0.001, report.interval_us / 1e6)
+        received = max(self._received, report.received_bytes * 8 / interval_s)
+        sent = sent_bytes * 8 / interval_s
+        rate = self.trial_bits_per_s
+        if self._frame_rates[self.rung] * interval_s < 1.0:
+            # Reports without a frame: a trial begins late, on top of the next one.
+            rate = min(rate, max(sent, self._sent))
         usual, rates = 1.0 - self._loss.rate, self._trial_rates
         is_stuck = len(rates) == _REPORTS_UNDER_WAY and received < _LEAST_ARRIVING_SHARE * rates[0] * usual
         # With a queue besides, it is certain sooner.
         if self._queue.is_there and len(rates) >= _REPORTS_WITH_QUEUE:
             is_stuck = is_stuck or received < _LEAST_SHARE_WITH_QUEUE * rates[-_REPORTS_WITH_QUEUE] * usual
-        rates.append(self.trial_bits_per_s)
+        rates.append(rate)
+        self._sent = sent
         return is_stuck
 
     def _end_trial(self, now: float) -> None:

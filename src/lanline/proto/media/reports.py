@@ -134,7 +134,8 @@ class ReportWriter:
         self._previous_queue_s = 0.0
         self._looked_at: float | None = None
         self._quiet: _Interval | None = None
-        self._had_news = True
+        self.has_news = True
+        """The last interval was not quiet."""
 
     def add_stream(self) -> LossLedger:
         ledger = LossLedger()
@@ -167,8 +168,8 @@ class ReportWriter:
     def look(self, now: float) -> list[Report]:
         """What is to be reported now. What was quiet is reported apart from the news, whose rate it would hide."""
         present = self._take(now)
-        is_news = present.is_news or self._had_news
-        self._had_news = present.is_news
+        is_news = present.is_news or self.has_news
+        self.has_news = present.is_news
         quiet, self._quiet = self._quiet, None
         if is_news:
             return [interval.report() for interval in (quiet, present) if interval is not None]

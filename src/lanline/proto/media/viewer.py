@@ -42,6 +42,8 @@ MOST_STREAMS = MOST_RUNGS + 1
 """Those of one link. A publisher that begins anew does so over a new link."""
 _FIRST_ROUND_TRIP_S = 0.1
 _KEY_ASKED_APART_S = 0.25
+_ECHO_WANTED_EACH_S = 5.0
+"""Where there was no news for so long: to each of many viewers an answer costs the publisher as much as a frame."""
 _LEAST_ROUND_TRIP_S, _LONGEST_ROUND_TRIP_S = 0.001, 10.0
 
 
@@ -97,6 +99,7 @@ class Viewer:
         self._subscribed_at: float | None = None
         self._round_trip_s = _FIRST_ROUND_TRIP_S
         self._has_round_trip = False
+        self._echo_wanted_at = self._news_at = -math.inf
         self._current: IncomingStream | None = None
         self._key_asked_at = -1.0
         self._messages: deque[tuple[Channel, bytes]] = deque()
@@ -252,7 +255,16 @@ class Viewer:
         statistics.lost_before_repair += report.lost_before_repair
         statistics.lost_after_repair += report.lost_after_repair
         statistics.queue_s = report.queue_us / 1e6
-        self._request(Channel.MEDIA, msgspec.structs.replace(report, at_us=round(now * 1e6)))
+        if self._wants_echo(now):
+            self._echo_wanted_at = now
+            report = msgspec.structs.replace(report, at_us=round(now * 1e6))
+        self._request(Channel.MEDIA, report)
+
+    def _wants_echo(self, now: float) -> bool:
+        if self._reports.has_news:
+            self._news_at = now
+        is_quiet = self._has_round_trip and now - self._news_at >= _ECHO_WANTED_EACH_S
+        return not is_quiet or now - self._echo_wanted_at >= _ECHO_WANTED_EACH_S
 
     # From frames that are complete, or cannot become so, to what is shown and asked for.
 

@@ -371,7 +371,7 @@ def test_the_letters_of_the_pattern_stand_on_grey_in_its_upper_half() -> None:
 def test_a_source_that_names_nothing_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidInput, match="names nothing"):
+    with pytest.raises(InvalidInput, match="names nothing: it is camera, "):
         open_source(Wanted(name), Layout.RGB)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from lanline.crypto.sealing import EPOCH_BITS
@@ -15,6 +16,7 @@ from lanline.proto.media.frame import Frame
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.proto.media.publisher import Publisher, ViewerJoined, ViewerLeft
 from lanline.wire.video import (
+    Echo,
     KeyFrameWanted,
     Nack,
     Offer,
@@ -65,6 +67,15 @@ def sent(core: Publisher, now: float = 0.0) -> dict[str, list[bytes]]:
         for viewer in viewers:
             found.setdefault(str(viewer), []).extend(packets)
     return found
+
+
+@pytest.mark.parametrize(("at_us", "answers"), [(0, []), (5, [Echo(5)])])
+def test_a_report_is_echoed_when_it_says_its_time(at_us: int, answers: list[Echo]) -> None:
+    core = publisher()
+    say(core, Subscribe())
+    core.messages_to_send()
+    say(core, msgspec.structs.replace(QUIET, at_us=at_us))
+    assert [decode_answer(payload) for _, _, payload in core.messages_to_send()] == answers
 
 
 def test_all_viewers_of_a_rung_are_sent_the_same_bytes() -> None:

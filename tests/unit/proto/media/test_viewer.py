@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -91,6 +92,35 @@ def test_subscribing_is_answered_by_an_offer_and_measures_the_round_trip() -> No
     pair = Pair()
     assert isinstance(pair.viewer.next_event(), StreamOffered)
     assert pair.viewer.round_trip_s == pytest.approx(0.02)
+
+
+def reports_of(pair: Pair, first: int, count: int, lost: int = 0) -> list[Report]:
+    """What it reports while so many frames arrive, each without its first packets, and all is answered."""
+    reports: list[Report] = []
+    for frame_id in range(first, first + count):
+        pair.arrive(pair.packets(frame_id)[lost:], frame_id / FPS + ONE_WAY_S)
+        pair.viewer.handle_timer(frame_id / FPS + ONE_WAY_S)
+        now = frame_id / FPS + 2 * ONE_WAY_S
+        reports += [said for said in pair.relay_requests(now) if isinstance(said, Report)]
+        pair.answer(now + ONE_WAY_S)
+    return reports
+
+
+def test_while_all_is_quiet_it_wants_to_know_the_round_trip_each_five_seconds_only() -> None:
+    pair = Pair()
+    reports = reports_of(pair, 0, 20 * int(FPS))
+    wanted = [report.at_us for report in reports if report.at_us > 6e6]
+    assert len(reports) > 35
+    assert 2 <= len(wanted) <= 3
+    assert all(later - earlier <= 6e6 for earlier, later in pairwise(wanted))
+
+
+def test_where_packets_are_lost_each_report_asks_for_the_round_trip() -> None:
+    pair = Pair()
+    reports_of(pair, 0, 60)
+    news = [report for report in reports_of(pair, 60, 60, lost=1) if report.lost_before_repair]
+    assert news
+    assert all(report.at_us for report in news)
 
 
 def test_what_is_to_be_reliable_goes_over_chat_and_the_rest_over_media() -> None:

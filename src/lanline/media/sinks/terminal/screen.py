@@ -1,4 +1,6 @@
-"""A terminal as a sink: pictures in the best way that it knows, a line of statistics below them, `q` leaves."""
+"""A terminal as a sink: pictures in the best way that it knows; below them, each in a row, what there is to say, and
+the statistics. `q` leaves.
+"""
 
 from __future__ import annotations
 
@@ -58,14 +60,19 @@ class TerminalScreen:
         self._tty.write(_BEGIN + cleared + self._canvas.draw(rgb.pixels, room) + _END)
 
     def _measured(self) -> tuple[Room, bytes]:
-        """The last row is for the statistics."""
-        cells, cell = self._tty.cells()
-        room = Room(Size(cells.width, max(1, cells.height - 1)), cell)
+        room = self._room_now()
         if room == self._room and not self._tty.was_away:
             return room, b""
         self._tty.was_away = False
         self._room = room
         return room, self._cleared()
+
+    def _room_now(self) -> Room:
+        cells, cell = self._tty.cells()
+        return Room(Size(cells.width, max(1, cells.height - len(self._foot()))), cell)
+
+    def _foot(self) -> list[str]:
+        return [line for line in (self._notice, self._line) if line] or [""]
 
     def _cleared(self) -> bytes:
         self._canvas.forget()
@@ -81,8 +88,9 @@ class TerminalScreen:
 
     def _status(self) -> bytes:
         cells, _ = self._tty.cells()
-        text = (self._notice or self._line).encode("ascii", "replace")[: cells.width - 1]
-        return b"\x1b[%d;1H\x1b[0m%b\x1b[K" % (cells.height, text)
+        foot = [line.encode("ascii", "replace")[: cells.width - 1] for line in self._foot()]
+        first = cells.height - len(foot) + 1
+        return b"".join(b"\x1b[%d;1H\x1b[0m%b\x1b[K" % (first + row, text) for row, text in enumerate(foot))
 
     def keys(self) -> list[str]:
         if self._picture is not None and self._has_changed():
@@ -90,8 +98,7 @@ class TerminalScreen:
         return [_ARROWS.get(key, key) for key in _KEY.findall(self._tty.keys().decode("ascii", "replace"))]
 
     def _has_changed(self) -> bool:
-        cells, cell = self._tty.cells()
-        return self._tty.was_away or Room(Size(cells.width, max(1, cells.height - 1)), cell) != self._room
+        return self._tty.was_away or self._room_now() != self._room
 
     def close(self) -> None:
         self._tty.write(self._canvas.erase())
