@@ -133,6 +133,20 @@ def test_a_device_that_is_only_in_the_chain_believes_nothing_before_it_is_proven
     assert new.member.copy.chain.live_device(new.member.copy.device_id) is not None
     assert not new.member.copy.is_member
     assert new.words.seal(new.lobby, bytes(16), b"to whom?") is None
+    chain, by = new.member.copy.chain, ana.member.copy.device_id
+    record = encode_strictly(device_record(new.member._context, ana.member.copy.account_id))
+    for lie in (
+        Answer(chain.height, chain.head, by, b"m" * 32),
+        Answer(chain.height, b"x" * 32, by, _mark(code, record, chain.height, b"x" * 32, ana)),
+        Answer(chain.height - 1, chain.head, by, _mark(code, record, chain.height, chain.head, ana)),
+    ):
+        new.member.approval.answer = lie
+        new.member._go_on()
+        town.pass_time(6.0)
+        assert new.member.standing is Standing.WAITS
+        assert "Nothing was joined" in new.member.refusal
+    approve(town, ana, code)
+    assert new.member.standing is Standing.MEMBER
 
 
 def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
