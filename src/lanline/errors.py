@@ -106,6 +106,10 @@ class IdentityProblem(LanlineError):
     pass
 
 
+class WrongPassphrase(IdentityProblem):
+    pass
+
+
 class LinkError(LanlineError):
     def __init__(self, text: str = "", code: CloseCode | None = None) -> None:
         super().__init__(text)

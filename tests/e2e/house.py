@@ -26,15 +26,15 @@ def clean_environment(**more: str) -> dict[str, str]:
     return ours | ENVIRONMENT | {"LANLINE_PASSWORD": PASSWORD} | more
 
 
-def command(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself; a person never sees a traceback."""
+def command(*words: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself; a person never sees a traceback. `typed` comes through a pipe."""
     done = subprocess.run(
         [*COMMAND, *words],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         env=clean_environment(**more),
     )
     assert "Traceback" not in done.stderr, done.stderr
@@ -150,15 +150,15 @@ class House:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()[0]
 
-    def member(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-        return command(*words, "--home", str(self.folder / name))
+    def member(self, name: str, *words: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        return command(*words, "--home", str(self.folder / name), typed=typed, **more)
 
     def say(self, name: str, text: str) -> None:
         done = self.member(name, "send", "#lobby", text)
         assert done.returncode == 0, done.stderr
 
-    def heard(self, name: str) -> list[str]:
-        done = self.member(name, "log", "#lobby", "--last", "1000", "--json")
+    def heard(self, name: str, of: str = "#lobby") -> list[str]:
+        done = self.member(name, "log", of, "--last", "1000", "--json")
         assert done.returncode == 0, done.stderr
         return [line["text"] for line in map(json.loads, done.stdout.splitlines())]
 

@@ -47,12 +47,74 @@ def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: Ho
     assert waiting["name"] == "cai"
     assert waiting["words"].split() == " ".join(re.findall(r"^    (.+)$", joined.stdout, re.MULTILINE)).split()
     assert home.heard("cai") == ["(cannot be read yet: its key has not come)"]
+    early = home.member("ana", "send", "cai", "welcome", "--timeout", "1")
+    assert early.returncode == 75
+    assert "cai is not in the group yet. What you say to them is kept here, and sent when they are." in early.stderr
     admitted = home.member("ana", "admit", "cai")
     assert (admitted.returncode, admitted.stdout) == (0, "cai is in the group now.\n")
     limit = time.monotonic() + LIMIT_S
     while (heard := home.heard("cai")) == ["(cannot be read yet: its key has not come)"]:
         assert time.monotonic() < limit  # the key comes to the program that asks for the log, or to the next
     assert heard == ["the harbour at midnight"]
+    assert home.member("ana", "rooms").returncode == 0  # any command sends what waits
+    while "welcome" not in home.member("cai", "log", "ana", "--json").stdout:
+        assert time.monotonic() < limit
     again = home.member("ana", "admit", "cai")
     assert again.returncode == 1
     assert again.stderr == "lanline: cai does not wait to be let in. See who does: lanline admit\n"
+
+
+def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: House) -> None:
+    for name in ("ben", "cai"):
+        home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
+    assert home.member("ben", "send", "cai", "by the lighthouse").returncode == 0
+    assert home.heard("cai", "ben") == ["by the lighthouse"]
+    assert home.member("ben", "rooms", "create", "#board", "--invite-only").returncode == 0
+    invited = home.member("ben", "rooms", "invite", "#board", "cai")
+    assert invited.returncode == 0, invited.stderr
+    assert home.member("ben", "send", "#board", "with a lantern").returncode == 0
+    assert home.heard("cai", "#board") == ["with a lantern"]
+    # Ana is the admin, of the group and of the server.
+    assert home.member("ana", "rooms", "join", "#board").returncode == 1
+    assert home.member("ana", "rooms", "invite", "#board", "ana").returncode == 1
+    kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
+    assert b"lighthouse" not in kept
+    assert b"lantern" not in kept
+
+
+def test_beside_each_name_stands_how_they_came_and_words_that_are_the_same_are_remembered(home: House) -> None:
+    home.join("ben", home.member("ana", "invite").stdout.splitlines()[0])
+    home.member("cai", "join", home.invite(), "--name", "cai")
+    assert trust(home, "ana") == {"ana": "you", "ben": "by your invite", "cai": "asks to be let in"}
+    assert trust(home, "ben") == {"ana": "you came by their invite", "ben": "you", "cai": "not in the group"}
+    shown = [
+        json.loads(home.member(one, "verify", other, "--json").stdout)
+        for one, other in (("ana", "ben"), ("ben", "ana"))
+    ]
+    assert shown[0]["words"] == shown[1]["words"]
+    assert len(shown[0]["words"].split()) == 20
+    wrong = home.member("ana", "verify", "ben", "--words", " ".join(["acorn"] * 20))
+    assert (wrong.returncode, "not the words with ben" in wrong.stderr) == (1, True)
+    right = home.member("ana", "verify", "ben", "--words", shown[1]["words"])
+    assert (right.returncode, right.stdout) == (0, "ben is verified by words.\n"), right.stderr
+    assert trust(home, "ana")["ben"] == "verified by words"
+    assert home.member("ana", "verify", "cai").returncode == 1
+
+
+def test_a_link_that_is_dropped_ends_in_the_group_too(home: House) -> None:
+    link = home.member("ana", "invite", "--uses", "5").stdout.splitlines()[0]
+    [listed] = json.loads(home.member("ana", "admin", "invites", "--json").stdout)
+    dropped = home.member("ana", "admin", "invites", "--drop", listed["token_hash"][:8])
+    assert (dropped.returncode, dropped.stdout) == (0, "This invite is no more.\n"), dropped.stderr
+    assert json.loads(home.member("ana", "admin", "invites", "--json").stdout) == []
+    refused = home.member("ben", "join", link, "--name", "ben")
+    assert refused.returncode == 1
+    home.say("ana", "without that link")
+    again = home.member("ana", "admin", "invites", "--drop", listed["token_hash"][:8])
+    assert again.returncode == 1
+
+
+def trust(home: House, name: str) -> dict[str, str]:
+    done = home.member(name, "clients", "--json")
+    assert done.returncode == 0, done.stderr
+    return {each["name"]: each["trust"] for each in map(json.loads, done.stdout.splitlines())}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from grouphouse.people import InviteKeys, Person, Story, chance
-from lanline.crypto.groups.epochs import commitment_of, epoch_id_of
+from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, seed_commitment_of
 from lanline.crypto.groups.ids import InviteSecrets
-from lanline.crypto.groups.keys import SealingKey, box_info, seal_box
+from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.model.invites import invite_token_hash
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.proto.channels import Channel
@@ -48,6 +48,16 @@ class Someone:
     def bring(self) -> groups.KeyTaken:
         """What the story got last."""
         return self.append(self.group.story.log[-1][1])
+
+    def put_seed(self) -> None:
+        """The newest, for the own device, before the `turn` that makes it."""
+        seed, number = self.person.seeds[-1], len(self.person.seeds)
+        place = seed_commitment_of(hash_of_key(SealingKey.of_generation(seed).public_bytes), self.person.device.id)
+        info = box_info(self.id, place, RecipientKind.DEVICE, self.person.device.id, number)
+        box = seal_box(SealingKey.of_device(self.person.device.secret).public_bytes, info, seed)
+        new = groups.NewBox(RecipientKind.DEVICE, self.person.device.id, number, box)
+        put = groups.PutBoxes(self.client.number(), 0, self.id, epoch_id_of(place), (new,))
+        self.client.ask(put, Done, Channel.BULK)
 
     def invite(self, seed: str = "link", uses: int = 5) -> InviteKeys:
         invite = InviteKeys(seed, seals=True)

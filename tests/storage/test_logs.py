@@ -143,7 +143,14 @@ def test_a_read_in_bytes_stops_before_it_is_too_large_and_gives_at_least_one(she
     assert [before(size) for size in (0, 299, 300, 10_000)] == [[8], [7, 8], [6, 7, 8], [4, 5, 6, 7, 8]]
 
 
-def test_no_entry_is_earlier_than_the_one_before_it(shelf: Shelf, log: LogId) -> None:
+def test_a_clock_that_was_far_ahead_does_not_stamp_for_ever(shelf: Shelf, log: LogId) -> None:
+    in_2099, now = 4_070_908_800_000, 1_790_000_000_000
+    places = shelf.append([new_entry(log, in_2099), new_entry(log, now), new_entry(log, now + 5)])
+    assert [each.time_ms for each in places] == [in_2099, now, now + 5]
+    assert [each.sequence for each in places] == [1, 2, 3]
+
+
+def test_a_clock_that_is_set_a_little_back_shows_no_step(shelf: Shelf, log: LogId) -> None:
     places = shelf.append([new_entry(log, 5), new_entry(log, 3)])
     shelf.reopen()
     places += shelf.append([new_entry(log, 4), new_entry(log, 9), new_entry(log, 3)])

@@ -7,9 +7,9 @@ import pytest
 
 from lanline.errors import NameTaken, RecordMissing
 from lanline.model.accounts import AccountId
-from lanline.model.logs import LogId, LogKind
+from lanline.model.logs import Cursor, LogId, LogKind
 from lanline.model.rooms import Access, Direct, Membership, Role, Room, Standing
-from storage.shelf import Shelf
+from storage.shelf import Shelf, new_entry
 
 
 def test_room_has_its_creator_as_owner(shelf: Shelf) -> None:
@@ -95,3 +95,21 @@ def test_two_have_one_conversation_whoever_opens_it(shelf: Shelf) -> None:
     assert log is not None
     assert log.kind is LogKind.DIRECT
     assert shelf.read(lambda v: v.rooms.by_log(direct.log)) is None
+
+
+def test_of_a_room_that_ended_nothing_is_left_but_what_is_still_to_go(shelf: Shelf) -> None:
+    ann, log = shelf.add_account("ann"), shelf.create_room("#lab", AccountId(1)).log
+    device = shelf.add_device(ann.id, b"ann")
+    shelf.append([new_entry(log, number) for number in range(3)])
+    shelf.write(lambda t: t.logs.advance(log, device.id, Cursor(3, 3)))
+    shelf.write(lambda t: t.groups.found_room(log, b"r" * 32))
+    shelf.write(lambda t: t.rooms.end(log))
+    assert shelf.read(lambda v: (v.rooms.by_log(log), v.rooms.by_name("#lab"), v.rooms.members(log))) == (
+        None,
+        None,
+        [],
+    )
+    assert shelf.read(lambda v: (v.groups.private_rooms(), v.logs.cursors(log))) == ([], {})
+    assert [shelf.write(lambda t: t.logs.forget_ended(2)) for _ in range(3)] == [2, 1, 0]
+    assert shelf.entries(log) == []
+    assert shelf.create_room("#lab", AccountId(1)).log != log

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.chathome import HomeOption, TimeoutOption
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, RequestRefused, ServerKeyChanged
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def join(
     server: Annotated[str, typer.Argument(metavar="INVITE|HOST[:PORT]", help="The invite, or where the server is.")],
-    name: Annotated[str, typer.Option(metavar="NICK", help="What the others call you.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            metavar="NICK", help="What the others call you. A link of your own device knows.", show_default=False
+        ),
+    ] = "",
     password_command: Annotated[
         str | None,
         typer.Option(metavar="COMMAND", help="A command whose first line of output is the password."),
@@ -34,7 +39,8 @@ def join(
 ) -> None:
     """Join a server, or add this device to your account.
 
-    With an invite, a nickname that is free becomes yours: this device signs in with
+    A link that lanline devices add has shown on one of your devices makes this one
+    yours too; no name is needed. With an invite, a nickname that is free becomes yours: this device signs in with
     its own key. A password is needed without an invite, and to add a device to an
     account. It is asked for, or taken from LANLINE_PASSWORD.
 
@@ -43,6 +49,7 @@ def join(
     script, --accept-key says it.
 
     \b
+    A further device: lanline join lanline://10.0.0.5:5265/#k7…f2
     By invite:        lanline join lanline://10.0.0.5:5265/#k7…f2 --name ann
     An open server:   lanline join 10.0.0.5 --name ann
     From a script:    lanline join 10.0.0.5 --name bot \\
@@ -55,20 +62,23 @@ def join(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.chat import is_terminal
     from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
-    from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, join_server
+    from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, is_for_device, join_server
     from lanline.client.node.start import stop_node
 
     limit_s = checked_timeout(timeout)
+    if not name and not is_for_device(server):
+        raise InvalidInput("What are the others to call you? Add --name NICK")
     folder = home_folder(home)
+    unlock(home)
     key_may_do = check_joinable(folder, server, name)
     key: bytes | None = None
     password = ""
     if not is_asked_for(password_command):
         password = read_password(name, password_command)
-        key = _accepted_key(folder, server, name, accept_key, limit_s)
+        key = accepted_key(folder, server, name, accept_key, limit_s)
     elif not key_may_do:
         check_askable()
-        key = _accepted_key(folder, server, name, accept_key, limit_s)
+        key = accepted_key(folder, server, name, accept_key, limit_s)
         password = read_password(name, password_command)
         confirm_password(password)
 
@@ -79,7 +89,7 @@ def join(
     try:
         joined = join_with(password)
     except RequestRefused as problem:
-        if password or problem.code not in OPENED_BY_PASSWORD or not is_terminal():
+        if password or not name or problem.code not in OPENED_BY_PASSWORD or not is_terminal():
             raise
         show_note(str(problem))
         joined = join_with(read_password(name, None))
@@ -89,7 +99,7 @@ def join(
         show_note("To come in from another device too, set a password: lanline password")
 
 
-def _accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
+def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
     """None where it is known already. Raises InvalidInput, ServerKeyChanged, ServerUnreachable: nothing was sent."""
     from lanline.client.joining import in_lines, meet_server
 

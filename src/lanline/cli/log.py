@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -145,7 +146,7 @@ class _Shown:
         problem = f": {message.problem}" if message.problem else ""
         mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
         text = str(rendered(self._view, message, name, has_quotes=False)).replace("\n", "\n    ")
-        return f"{minute_text(message.time_ms)}  {text}{mark}"
+        return f"{minute_text(message.time_ms, time.time_ns() // 1_000_000)}  {text}{mark}"
 
     def go_on(self, log: int) -> None:
         from lanline.client.node.protocol import error_of

@@ -6,6 +6,7 @@ Nothing that takes time to load stands at its top: `lanline send` is to be done 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -38,7 +39,28 @@ def started_node(home: Path) -> NodeStart:
     """How a face reaches the process that owns this home."""
     from lanline.client.node.start import START_COMMAND, NodeStart
 
+    unlock(home)
     return NodeStart(home_folder(home), START_COMMAND)
+
+
+def unlock(home: Path, *, although_running: bool = False) -> None:
+    """Asks for the passphrase of the keys where a program is about to need it, and gives it to what is started.
+
+    A node that runs has it already; what opens the keys besides it needs it all the same.
+    """
+    from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE, is_locked
+
+    folder = home_folder(home)
+    if not is_locked(folder) or sys.stdin is None or not sys.stdin.isatty():
+        return
+    from lanline.client.node.place import connected
+    from lanline.client.passwords import password_from_terminal
+
+    running = None if although_running else connected(folder)
+    if running is not None:
+        running.close()
+        return
+    os.environ[PASSPHRASE_VARIABLE] = password_from_terminal("Passphrase of your keys: ", "")
 
 
 @contextlib.contextmanager
@@ -53,13 +75,13 @@ def node_call(home: Path) -> Iterator[NodeCall]:
         yield call
 
 
-def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T]) -> T:
+def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T], *, with_group: bool = False) -> T:
     """Do the work once the server is reached."""
     from lanline.client.node.protocol import WaitReady
 
     limit_s = checked_timeout(timeout_s)
     with node_call(home) as call:
-        call.ask(WaitReady(limit_s))
+        call.ask(WaitReady(limit_s, with_group=with_group))
         return work(call)
 
 

@@ -42,8 +42,8 @@ def change_password(home: Path, timeout_s: float) -> bool:
     new = password_from_terminal(f"New password, at least {MIN_PASSWORD_CHARS} characters: ", _NOBODY_AT_ALL)
     if not new:
         return False
-    if problem := weakness(new, ""):
-        raise InvalidInput(problem)
+    if weak := weakness(new, ""):
+        raise InvalidInput(weak)
     confirm_password(new)
     try:
         at_server(home, timeout_s, lambda call: call.ask(ChangePassword("", new)))

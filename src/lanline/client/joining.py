@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from enum import Enum
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from lanline.client.chat.session import AsNewcomer
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing
+from lanline.client.sealing.member import Standing, spaced
 from lanline.client.sealing.own import shown_of
+from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.view.events import NodeEvent, SignedIn
 from lanline.client.view.values import NodeState
+from lanline.crypto.groups import ids
 from lanline.crypto.identity import Identity
 from lanline.errors import (
     AddressUnavailable,
@@ -33,11 +36,14 @@ from lanline.errors import (
     ServerKeyChanged,
     ServerUnreachable,
 )
-from lanline.model.invites import MEMBERS_TOKEN_BYTES
+from lanline.model.devices import DEVICE_WAITS_MS
+from lanline.model.invites import DEVICE_TOKEN_BYTES, MEMBERS_TOKEN_BYTES
 from lanline.model.names import checked_name, folded_name
 from lanline.transport.dialer import Dialer
 
 _CALL_AGAIN_S = 1.0
+_LET_IN_WITHIN_S = 5.0
+"""By a device that waits for this one, which it does that has made the link."""
 OPENED_BY_PASSWORD = frozenset({RefusalCode.NAME_TAKEN, RefusalCode.INVITE_UNUSABLE, RefusalCode.BAD_CREDENTIALS})
 """With these a device is turned away that brought no password; the account may be its person's all the same."""
 
@@ -52,6 +58,16 @@ class Group(Enum):
     OUT = "out"
 
 
+class RecoveryKey(msgspec.Struct, frozen=True):
+    chance: bytes
+    """Behind its words."""
+    seen: SeenGroup | None = None
+
+    @property
+    def shown(self) -> bytes:
+        return ids.recovery_shown_of(ids.recovery_secret_of(self.chance))
+
+
 class Joined(msgspec.Struct, frozen=True):
     server: KnownServer
     name: str
@@ -64,6 +80,10 @@ class Joined(msgspec.Struct, frozen=True):
     """Of who waits to be let in: the bytes behind the words to compare."""
     problem: str = ""
     """Why this device is not in the group."""
+    code: str | None = None
+    """Of a further device: what another one of the account is to be told."""
+    lacks_recovery: bool = False
+    """There is no recovery key: if this device is lost, nobody can let its person in again."""
 
 
 async def meet_server(folder: Path, server_text: str, name: str, limit_s: float = 30.0) -> bytes | None:
@@ -97,13 +117,15 @@ async def join_server(
     folder: Path,
     server_text: str,
     name: str,
-    password: str,
+    proof: str | RecoveryKey,
     *,
     accepted_key: bytes | None = None,
     label: str = "",
     limit_s: float = 30.0,
 ) -> Joined:
-    """`server_text` is an invite, HOST or HOST:PORT. `accepted_key`: what `meet_server` found, when a person agreed.
+    """`proof`: the password, empty where a key or a link is enough; or the recovery key of the account.
+
+    `server_text` is an invite, HOST or HOST:PORT. `accepted_key`: what `meet_server` found, when a person agreed.
 
     Raises InvalidInput, NotJoined (this home is somebody else already), RequestRefused, ServerKeyChanged,
     VersionMismatch, ServerUnreachable.
@@ -113,13 +135,11 @@ async def join_server(
         server = msgspec.structs.replace(server, fingerprint=accepted_key)
     if server.fingerprint is None:
         raise InvalidInput(f"Nobody has said yet whether the key of {server.place} is the right one. Nothing was sent.")
-    nick = checked_name(name)
+    nick = checked_name(name) if name else ""
     identity = Home(folder).identity()
     keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
-    if token is not None and len(token) == MEMBERS_TOKEN_BYTES:
-        keys.store.invite = token
-        keys.store.save()
-        token = shown_of(token)
+    recovery = proof if isinstance(proof, RecoveryKey) else None
+    token = _kept(keys.store, token) if recovery is None else recovery.shown
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
@@ -129,7 +149,7 @@ async def join_server(
                 keys.store.founds = True
                 keys.store.save()
 
-    way = AsNewcomer(nick, password, label, token)
+    way = AsNewcomer(nick, "" if isinstance(proof, RecoveryKey) else proof, label, token)
     async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
         client.node.subscribe(watch)
         await client.wait_signed_in(limit_s)
@@ -139,10 +159,23 @@ async def join_server(
         # The account is made: without this, history only counts as unread.
         if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
             _keep_start(client, folder)
-        return await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s)
+        return await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
 
 
-async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float) -> Joined:
+def _kept(store: Keystore, token: bytes | None) -> bytes | None:
+    """What is needed again until this device is in the group; and what the server is shown of it."""
+    if token is None or len(token) not in {MEMBERS_TOKEN_BYTES, DEVICE_TOKEN_BYTES}:
+        return token
+    if len(token) == MEMBERS_TOKEN_BYTES:
+        store.invite = token
+        store.save()
+        return shown_of(token)
+    store.code, store.code_until_ms = ids.code_of_token(token), time.time_ns() // 1_000_000 + DEVICE_WAITS_MS
+    store.save()
+    return ids.device_shown_of(ids.approval_key_of(store.code))
+
+
+async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float, recovery: RecoveryKey | None) -> Joined:
     """All that follows from the keys of this device: it founds the group, comes in by its invite, or asks."""
     seals = client.node.seals
     member = seals.member
@@ -150,10 +183,21 @@ async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float) 
     if not seals.asks:
         return joined
     await client.wait_until(lambda: member.is_settled, limit_s)
+    if recovery is not None:
+        await member.recovery.use(recovery.chance, recovery.seen)
+        await client.wait_until(lambda: member.is_settled, limit_s)
+    elif member.standing is Standing.WAITS and not joined.is_new_account:
+        await client.wait_until(lambda: member.standing is Standing.MEMBER, _LET_IN_WITHIN_S)
+        await client.wait_until(lambda: member.is_settled, limit_s)
     standing, problem = _GROUPS[member.standing], member.problem or member.refusal
-    request = member.words if standing is Group.ASKS else None
     return msgspec.structs.replace(
-        joined, group=standing, recovery=member.entering.recovery_words, request=request, problem=problem
+        joined,
+        group=standing,
+        recovery=member.entering.recovery_words,
+        request=member.words if standing is Group.ASKS else None,
+        problem=problem,
+        code=member.code,
+        lacks_recovery=member.lacks_recovery,
     )
 
 
@@ -162,6 +206,7 @@ _GROUPS = {
     Standing.NO_GROUP: Group.NONE,
     Standing.OUTSIDE: Group.OUT,
     Standing.ASKS: Group.ASKS,
+    Standing.WAITS: Group.OUT,
     Standing.MEMBER: Group.IN,
 }
 
@@ -186,6 +231,14 @@ def group_lines(joined: Joined) -> list[str]:
             "The admin runs lanline admit, and compares these words with you by another way:",
             *in_lines(words_of(joined.request)),
         ]
+    if joined.code is not None:
+        return [
+            "This device reads nothing yet. On another device of yours, type within ten minutes:",
+            f"    lanline devices approve '{spaced(joined.code)}'",
+            "Or, with the words of your recovery key, here: lanline recovery use",
+        ]
+    if joined.lacks_recovery:
+        return ["If you lose this device, only a recovery key gets back what you may read: lanline recovery make"]
     return [joined.problem] if joined.problem and joined.group is not Group.IN else []
 
 
@@ -199,6 +252,12 @@ def _keep_start(client: chat.ChatClient, folder: Path) -> None:
         client.node.keep_start(history)
 
 
+def is_for_device(server_text: str) -> bool:
+    """A link that another device of the same person has made."""
+    _, token = parse_server(server_text)
+    return token is not None and len(token) == DEVICE_TOKEN_BYTES
+
+
 def check_joinable(folder: Path, server_text: str, name: str) -> bool:
     """What can be known before anything is asked: whether this device's key may be enough, without a password.
 
@@ -210,14 +269,14 @@ def check_joinable(folder: Path, server_text: str, name: str) -> bool:
 
 def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:
     server, token = parse_server(server_text)
-    nick = checked_name(name)
+    nick = checked_name(name) if name else ""  # what is shown may say whose device this is
     known = read_pin(folder)
     return (server if known is None else _same(folder, known, server, nick)), token
 
 
 def _same(folder: Path, known: KnownServer, wanted: KnownServer, nick: str) -> KnownServer:
     """Joining again is how a server that has moved is found again; a home is never two people, or on two servers."""
-    if folded_name(known.nick) != folded_name(nick):
+    if nick and folded_name(known.nick) != folded_name(nick):
         raise NotJoined(
             f"{folder} is {known.nick} on {known.place} already. Choose another folder with --home to be {nick}."
         )

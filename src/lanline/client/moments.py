@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+_FUTURE_MS = 10 * 60 * 1000
+
 
 def moment(time_ms: int) -> dt.datetime | None:
     """Local time; None for what is none."""
@@ -16,9 +18,14 @@ def moment(time_ms: int) -> dt.datetime | None:
         return None
 
 
-def clock_text(time_ms: int) -> str:
+def clock_text(time_ms: int, now_ms: int) -> str:
     at = moment(time_ms)
-    return at.strftime("%H:%M") if at else "--:--"
+    return at.strftime("%H:%M") + doubt(time_ms, now_ms) if at else "--:--"
+
+
+def doubt(time_ms: int, now_ms: int) -> str:
+    """A mark for what would be said in the future: one of the clocks is wrong."""
+    return "?" if time_ms > now_ms + _FUTURE_MS else ""
 
 
 def day_text(time_ms: int) -> str:
@@ -31,7 +38,8 @@ def when_text(time_ms: int, now_ms: int) -> str:
     at, now = moment(time_ms), moment(now_ms)
     if at is None or now is None:
         return "--:--"
-    return at.strftime("%H:%M") if at.date() == now.date() else at.strftime("%Y-%m-%d %H:%M")
+    shown = at.strftime("%H:%M") if at.date() == now.date() else at.strftime("%Y-%m-%d %H:%M")
+    return shown + doubt(time_ms, now_ms)
 
 
 def utc_text(time_ms: int) -> str | None:
@@ -40,7 +48,7 @@ def utc_text(time_ms: int) -> str | None:
     return at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
-def minute_text(time_ms: int) -> str:
+def minute_text(time_ms: int, now_ms: int) -> str:
     """Always with the day."""
     at = moment(time_ms)
-    return at.strftime("%Y-%m-%d %H:%M") if at else "----------------"
+    return at.strftime("%Y-%m-%d %H:%M") + doubt(time_ms, now_ms) if at else "----------------"

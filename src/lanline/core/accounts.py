@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lanline.core.changes import AccountChanged, DeviceChanged, Handlers, MemberStepped
+from lanline.core.changes import AccountChanged, Change, DeviceChanged, Handlers, MemberStepped
 from lanline.core.commands import Authority, Command, Decision, known_account, not_an_admin, unknown_person
 from lanline.core.journal import note
 from lanline.core.memberships import end_invitations, end_invitations_from
@@ -153,14 +153,29 @@ class RevokeDevice(Command[None], frozen=True):
         device = transaction.accounts.device(self.device)
         if device is None or not (by.is_admin or device.account == by.account):
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "There is no such device.")
-        transaction.accounts.revoke_device(device.id, by.context.now_ms)
-        # Whoever has stolen it may have made invites with it; they do not stand in its name.
         transaction.invites.drop_all(device.added_ms, device.account)
-        revoked = transaction.accounts.device(device.id)
-        assert revoked is not None
-        owner = known_account(transaction, device.account).name
-        note(transaction, by, Deed.DEVICE_REVOKED, owner, detail=f"{device.id} {device.label}")
-        return None, (DeviceChanged(revoked), *end_invitations_from(transaction, device, by))
+        return None, revoke_device(transaction, by, device)
+
+
+def revoke_device(transaction: Transaction, by: Authority, device: Device) -> list[Change]:
+    """Whoever has stolen it may have made invites and links with it; they do not stand in its name.
+
+    Invites into the group end by its chain.
+    """
+    transaction.accounts.revoke_device(device.id, by.context.now_ms)
+    for invite in transaction.invites.all():
+        is_its = invite.creator == device.account and invite.created_ms >= device.added_ms
+        if is_its and invite.invite_id is None:
+            transaction.invites.drop(invite.token_hash)
+    for offer in transaction.devices.offers(device.account):
+        if offer.recovery_id is None:
+            transaction.devices.drop_offer(offer.shown_hash)
+    transaction.devices.drop_request(device.id)
+    revoked = transaction.accounts.device(device.id)
+    assert revoked is not None
+    owner = known_account(transaction, device.account).name
+    note(transaction, by, Deed.DEVICE_REVOKED, owner, detail=f"{device.id} {device.label}")
+    return [DeviceChanged(revoked), *end_invitations_from(transaction, device, by)]
 
 
 def alter(transaction: Transaction, by: Authority, before: Account, after: Account, reason: str = "") -> Decision[None]:

@@ -14,6 +14,7 @@ import msgspec
 
 from lanline.core.groupstate import GroupState
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
+from lanline.model.devices import DeviceRequest
 from lanline.model.groups import EntryRequest
 from lanline.model.logs import Cursor, Entry, LogId
 from lanline.model.rooms import Direct, Membership, Room
@@ -139,6 +140,16 @@ class RequestLeft(msgspec.Struct, frozen=True):
     request: EntryRequest
 
 
+class DeviceAsked(msgspec.Struct, frozen=True):
+    """A device of an account waits for another one of it to take it into the group."""
+
+    request: DeviceRequest
+
+
+class DeviceAnswered(msgspec.Struct, frozen=True):
+    request: DeviceRequest
+
+
 class ServerWarned(msgspec.Struct, frozen=True):
     """Something that its admins should see to."""
 
@@ -159,6 +170,8 @@ Change = (
     | ChainGrew
     | BoxesGiven
     | RequestLeft
+    | DeviceAsked
+    | DeviceAnswered
     | ServerWarned
 )
 Handlers = dict[type, Callable[[Any], None]]

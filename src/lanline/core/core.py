@@ -8,6 +8,7 @@ All calls, and all callbacks of what was handed in, come on one thread. Nothing 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -41,6 +42,7 @@ from lanline.proto.chain.state import Chain
 from lanline.storage.api import Store, Transaction, View
 from lanline.ticket import Steps, Ticket, follow
 
+_LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 _DAY_MS = 24 * 3600 * 1000
 _ENDED_AT_ONCE = 100
@@ -217,7 +219,8 @@ class Core:
             and max(since_ms, each.created_ms, self.presence.of(each.id).seen_ms) < before_ms
         ]
         if silent and not self.is_closing:
-            self.decide(OPERATOR, DeleteSilent(tuple(silent[:_ENDED_AT_ONCE]), f"silent for {days} days"))
+            ended = DeleteSilent(tuple(silent[:_ENDED_AT_ONCE]), f"silent for {days} days")
+            self.decide(OPERATOR, ended).when_settled(_log_problem)
 
     # Questions.
 
@@ -289,6 +292,12 @@ class Core:
         while not self.appends.is_idle:
             self.appends.hand_in()
             yield from self.store.write(_nothing).wait()
+
+
+def _log_problem(ticket: Ticket[None]) -> None:
+    """Nobody waits for it; it is tried again in an hour."""
+    if ticket.problem is not None:
+        _LOG.error("Accounts that nobody uses could not be deleted.", exc_info=ticket.problem)
 
 
 def _nothing(_transaction: Transaction) -> None:

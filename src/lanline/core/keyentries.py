@@ -19,7 +19,8 @@ from lanline.core.journal import note
 from lanline.core.privatemembers import follow_group
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
-from lanline.model.groups import EntryRequest
+from lanline.model.devices import DeviceOffer
+from lanline.model.groups import FOR_DEVICE, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
@@ -68,6 +69,24 @@ class AppendKey(Command[KeyPlace], frozen=True):
         return place, changes
 
 
+class AddRecovery(Command[KeyPlace], frozen=True):
+    """The entry, and what the bearer of the key will show to come in as a device of the account: both or neither."""
+
+    content: bytes
+    shown_hash: bytes
+
+    fills_disk: ClassVar[bool] = True
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[KeyPlace]:
+        place, offer, changes = _take(transaction, by, self.content)
+        if offer is None:
+            return place, changes
+        if offer.new_recovery is None or transaction.devices.offer(self.shown_hash) is not None:
+            raise RequestRefused(RefusalCode.INVALID, "The entry adds no recovery key.")
+        transaction.devices.put_offer(DeviceOffer(self.shown_hash, by.account, None, offer.new_recovery))
+        return place, changes
+
+
 class MakeGroupInvite(Command[KeyPlace], frozen=True):
     """The entry, and what its bearer will show: both or neither."""
 
@@ -110,6 +129,7 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
         raise does_not_hold(offer)
     _check_author(transaction, by, state, offer)
     _check_keys(transaction, offer.keys)
+    _check_seeds(transaction, by, offer)
     log = state.log if state.is_founded else transaction.groups.found()
     device, now_ms = by.actor.device, by.context.now_ms
     entry = NewEntry(log, entry_id, by.account, device, now_ms, KEY_SUITE, content)
@@ -117,6 +137,7 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
     transaction.groups.move_chain(offer.chain.height, offer.chain.head)
     after = by.context.groups.keep(GroupState(log, offer.chain))
     changes: list[Change] = _follow_up(transaction, by, state, after)
+    changes += _end_devices(transaction, by, offer)
     committed = Entry(log, at.sequence, entry_id, by.account, device, at.time_ms, KEY_SUITE, content)
     changes += [Appended(log, at.sequence, [committed]), ChainGrew(after)]
     return KeyPlace(log, at.sequence, offer.chain.height), offer, changes
@@ -142,7 +163,8 @@ def _check_author(transaction: Transaction, by: Authority, state: GroupState, of
     if device is None or device.is_revoked or (comes_itself and device.id != by.actor.device):
         raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "The device that comes in has not signed in here itself.")
     if offer.coming is Coming.DEVICE:
-        if device.account != by.account:
+        is_theirs = offer.of_account is not None and state.account_of(transaction, offer.of_account) == by.account
+        if device.account != by.account or not is_theirs:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "The new device has signed in as somebody else.")
         return
     _check_newcomer(transaction, state, device.account, offer.name)
@@ -163,7 +185,31 @@ def _check_keys(transaction: Transaction, keys: tuple[bytes, ...], putter: Accou
     transaction.groups.name_keys(keys, putter)
 
 
+def _check_seeds(transaction: Transaction, by: Authority, offer: Offer) -> None:
+    """A new generation reaches every device that stays: otherwise one locks the others out without a word."""
+    if offer.turn is None:
+        return
+    account_id, number, place = offer.turn
+    given = transaction.groups.recipients(by.account, account_id, place)
+    if any((FOR_DEVICE, each, number) not in given for each in offer.chain.accounts[account_id].devices):
+        raise RequestRefused(RefusalCode.INVALID, "The new key was not sealed to every device that stays.")
+
+
 # What the server itself keeps of the same.
+
+
+def _end_devices(transaction: Transaction, by: Authority, offer: Offer) -> list[Change]:
+    """Those that the entry takes out of their account: their links end, and what they had left here."""
+    changes: list[Change] = []
+    for device_id in offer.gone_devices:
+        gone = offer.chain.devices[device_id]
+        device = transaction.accounts.device_by_fingerprint(gone.link_fingerprint)
+        if device is not None and not device.is_revoked:
+            changes += accounts.revoke_device(transaction, by, device)
+        for each in transaction.devices.offers(by.account):
+            if each.recovery_id == device_id:
+                transaction.devices.drop_offer(each.shown_hash)
+    return changes
 
 
 def _follow_up(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
@@ -239,14 +285,14 @@ class LeaveRequest(Command[None], frozen=True):
         waiting = [each.account for each in transaction.groups.requests()]
         if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
-        _forget_request(transaction, by.account)
+        forget_request(transaction, by.account)
         _check_keys(transaction, asking.keys, by.account)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
         transaction.groups.put_request(request)
         return None, (RequestLeft(request),)
 
 
-def _forget_request(transaction: Transaction, account: AccountId) -> None:
+def forget_request(transaction: Transaction, account: AccountId) -> None:
     """With its sealing keys, or whoever asks again and again would fill the disk with them."""
     request = transaction.groups.request(account)
     if request is not None:
@@ -257,7 +303,7 @@ def _forget_request(transaction: Transaction, account: AccountId) -> None:
 def _drop_stale(transaction: Transaction, now_ms: int) -> None:
     for request in transaction.groups.requests():
         if request.left_ms < now_ms - _REQUESTS_WAIT_MS:
-            _forget_request(transaction, request.account)
+            forget_request(transaction, request.account)
     transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS)
 
 
@@ -266,7 +312,7 @@ class RefuseRequest(Command[None], frozen=True):
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
-        _forget_request(transaction, self.account)
+        forget_request(transaction, self.account)
         note(transaction, by, Deed.TURNED_DOWN, _name(transaction, self.account))
         return None, ()
 

@@ -5,6 +5,7 @@ Who may not make an account cannot find out which names are taken: not by the an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from lanline.core.changes import OPERATOR, AccountChanged, Actor, Change, Device
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
 from lanline.core.conversations import read_directs
 from lanline.core.cursors import Found, read_marks
+from lanline.core.devices import offered_account, use_offer
 from lanline.core.heldnames import check_free
 from lanline.core.invites import end_first_invite, is_usable, use_invite
 from lanline.core.journal import note
@@ -148,6 +150,16 @@ class SignIn:
     # By name and password.
 
     def join(self, asked: Join) -> Steps[SignedIn]:
+        if asked.token is not None:
+            owner = yield from self._core.store.read(lambda view: self._look_offer(asked, view)).wait()
+            if owner is not None:
+                return (yield from self._join_offered(asked, self._core.accounts.known(owner)))
+            if not asked.name:
+                text = "The link was used by another device, or its time is over. Make another: lanline devices add"
+                raise RequestRefused(RefusalCode.INVITE_UNUSABLE, text)
+        return (yield from self._join_named(asked))
+
+    def _join_named(self, asked: Join) -> Steps[SignedIn]:
         core, name, label = self._core, checked_name(asked.name), checked_label(asked.label)
         account = core.accounts.by_name(name)
         password_hash: str | None = None
@@ -176,7 +188,26 @@ class SignIn:
             self._check_room_for_more()
             make = partial(_make_account, core.context(), asked, name, label, password_hash, is_invited)
             return (yield from self._admit((yield from core.commit(make).wait()), is_new=True))
-        return (yield from self._add_device(account.id, label, asked.fingerprint, known))
+
+        def check(transaction: Transaction) -> None:
+            check_same_password(transaction, account.id, known)
+
+        return (yield from self._add_device(account.id, label, asked.fingerprint, check))
+
+    def _look_offer(self, asked: Join, view: View) -> AccountId | None:
+        return offered_account(view, asked.token, asked.fingerprint, self._core.context().now_ms)
+
+    def _join_offered(self, asked: Join, account: Account) -> Steps[SignedIn]:
+        """By a link that another device has made, or by the recovery key: it stands for the password."""
+        if asked.name and folded_name(asked.name) != folded_name(account.name):
+            text = f"This link is for another device of {account.name}, who it lets in as nobody else."
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+        self._check_key(asked.fingerprint, account)
+
+        def check(transaction: Transaction) -> None:
+            use_offer(transaction, asked.token or b"", asked.fingerprint, self._core.context().now_ms)
+
+        return (yield from self._add_device(account.id, checked_label(asked.label), asked.fingerprint, check))
 
     def _look(self, asked: Join, account: Account | None, view: View) -> tuple[bool, str | None]:
         """Whether the asker has an invite, and the hash of the password. Nobody is looked up as well: reading takes
@@ -204,8 +235,9 @@ class SignIn:
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
     def _add_device(
-        self, account: AccountId, label: str, fingerprint: bytes, password_hash: str | None
+        self, account: AccountId, label: str, fingerprint: bytes, check: Callable[[Transaction], None]
     ) -> Steps[SignedIn]:
+        """`check`: whether what the asker has shown still stands."""
         core = self._core
         if (known := core.accounts.known(account)).is_banned:
             raise _banned(known)
@@ -214,7 +246,7 @@ class SignIn:
             return (yield from self._admit(device.id))
 
         def add(transaction: Transaction) -> Decision[DeviceId]:
-            check_same_password(transaction, account, password_hash)
+            check(transaction)
             found = known_account(transaction, account)
             if found.is_banned:
                 raise _banned(found)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
+from lanline.errors import InvalidInput
+
 WORDS_SHOWN = 12
 
 _WORDS = tuple(
@@ -49,6 +51,18 @@ def words_of(data: bytes) -> list[str]:
 def secret_words(secret: bytes) -> list[str]:
     """One for each byte, and one more by which a mistake is known."""
     return [_WORDS[byte] for byte in secret + _check(secret)]
+
+
+def secret_of_words(words: list[str]) -> bytes:
+    """The other way round. Raises InvalidInput, whose text holds no word that is right."""
+    known = {word: byte for byte, word in enumerate(_WORDS)}
+    for place, word in enumerate(words, 1):
+        if word.lower() not in known:
+            raise InvalidInput(f"Word {place} is none of those that are shown. Look at how it is written.")
+    secret = bytes(known[word.lower()] for word in words)
+    if len(words) < 2 or _check(secret[:-1]) != secret[-1:]:
+        raise InvalidInput("These words do not belong together: one is missing, is another one, or stands elsewhere.")
+    return secret[:-1]
 
 
 def _check(secret: bytes) -> bytes:

@@ -24,6 +24,8 @@ TOKEN_BYTES = 16
 """Of the server's machine: the right to arrive, and to ask to be let in."""
 MEMBERS_TOKEN_BYTES = 32
 """Of a member: docs/protocol/sealing.md, 6. The server never sees it."""
+DEVICE_TOKEN_BYTES = 20
+"""Of another device of the same account: docs/protocol/sealing.md, 6. The server never sees it."""
 SCHEME = "lanline://"
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE | re.ASCII)
@@ -135,8 +137,9 @@ def _base32(data: bytes) -> str:
 
 
 def _parse_token(text: str) -> bytes:
-    is_members = len(text) >= _length_of(MEMBERS_TOKEN_BYTES) - 2  # a letter may be missing
-    return _parse_base32(text, MEMBERS_TOKEN_BYTES if is_members else TOKEN_BYTES, "token")
+    sizes = (MEMBERS_TOKEN_BYTES, DEVICE_TOKEN_BYTES, TOKEN_BYTES)
+    size_bytes = next((each for each in sizes if len(text) >= _length_of(each) - 2), TOKEN_BYTES)  # some may be missing
+    return _parse_base32(text, size_bytes, "token")
 
 
 def _length_of(size_bytes: int) -> int:

@@ -19,6 +19,8 @@ ENTRY_ID_BYTES = 16
 MAX_SEALED_BYTES = 128 * 1024
 """One entry: the longest text twice over, for what sealing it to many devices adds."""
 MAX_SUITE_LENGTH = 32
+MAX_HIDDEN_STEP_MS = 3_600_000
+"""So far a clock may be set back without an entry that is earlier than the one before it."""
 ENTRY_COST_BYTES = 100
 """What an entry takes on the disk besides its content, about: it counts with it."""
 
@@ -48,7 +50,7 @@ class NewEntry(msgspec.Struct, frozen=True, gc=False):
     account: AccountId
     device: DeviceId
     time_ms: int
-    """By the clock of who hands it in. An entry is never earlier than the one before it."""
+    """By the clock of who hands it in."""
     suite: str
     content: bytes
 
@@ -82,6 +84,13 @@ class Cursor(msgspec.Struct, frozen=True):
         """Never back. What was read was delivered."""
         read = max(self.read, read)
         return Cursor(max(self.delivered, delivered, read), read)
+
+
+def time_after(last_ms: int, now_ms: int) -> int:
+    """What the next entry is stamped with. A clock that is set a little back shows no step; one that was far ahead
+    stamps nothing for ever. The order is that of the sequence numbers, whatever the times.
+    """
+    return last_ms if now_ms < last_ms <= now_ms + MAX_HIDDEN_STEP_MS else now_ms
 
 
 def check_entry(entry: NewEntry) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.blobs import BlobId
+from lanline.model.devices import DeviceOffer, DeviceRequest
 from lanline.model.groups import Box, ChainHead, EntryRequest
 from lanline.model.invites import Invite
 from lanline.model.journal import JournalEntry, NewJournalEntry
@@ -75,6 +76,7 @@ class Accounts(AccountsView, Protocol):
         """Raises RecordExists: a key belongs to one device for ever, also after it was revoked."""
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None: ...
+    def rename_device(self, device: DeviceId, label: str) -> None: ...
 
 
 class LogsView(Protocol):
@@ -272,6 +274,27 @@ class Groups(GroupsView, Protocol):
     def drop_request(self, account: AccountId) -> None: ...
 
 
+class DevicesView(Protocol):
+    def offer(self, shown_hash: bytes) -> DeviceOffer | None: ...
+    def offers(self, account: AccountId) -> list[DeviceOffer]: ...
+    def request(self, device: DeviceId) -> DeviceRequest | None: ...
+    def requests(self, account: AccountId) -> list[DeviceRequest]:
+        """The oldest first."""
+
+
+class Devices(DevicesView, Protocol):
+    """How further devices come to an account."""
+
+    def put_offer(self, offer: DeviceOffer) -> None: ...
+    def drop_offer(self, shown_hash: bytes) -> None: ...
+    def put_request(self, request: DeviceRequest) -> None:
+        """In place of one that this device left before."""
+
+    def drop_request(self, device: DeviceId) -> None: ...
+    def drop_stale(self, offers_before_ms: int, requests_before_ms: int) -> None:
+        """Offers that ended, and requests that were left, before then."""
+
+
 class NamesView(Protocol):
     def held_until(self, name: str) -> int:
         """Until when nobody may take this name, or one that looks the same; 0: nobody ever had it."""
@@ -316,6 +339,8 @@ class View(Protocol):
     @property
     def groups(self) -> GroupsView: ...
     @property
+    def devices(self) -> DevicesView: ...
+    @property
     def settings(self) -> SettingsView: ...
     @property
     def journal(self) -> JournalView: ...
@@ -336,6 +361,8 @@ class Transaction(Protocol):
     def blobs(self) -> Blobs: ...
     @property
     def groups(self) -> Groups: ...
+    @property
+    def devices(self) -> Devices: ...
     @property
     def settings(self) -> Settings: ...
     @property

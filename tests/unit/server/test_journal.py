@@ -39,11 +39,14 @@ def test_joining_names_the_invite_and_who_made_it(open_house: OpenHouse) -> None
     from_ann = ann.ask(admin.MakeInvite(ann.number()), admin.InviteMade)
     bob = house.greet("bob")
     bob.join("bob", token=from_ann.token)
+    [left] = operator.ask(admin.ListInvites(operator.number()), admin.Invites).invites
+    operator.ask(admin.DropInvite(operator.number(), left.token_hash), answers.Done)
     assert noted(operator) == [
         ("(operator)", "invite_made", "", ""),
         ("ann", "joined", "", ""),
         ("ann", "invite_made", "", ""),
         ("bob", "joined", "", ""),
+        ("(operator)", "invite_dropped", "", ""),
     ]
     entries = operator.ask(admin.ReadJournal(operator.number()), admin.Journal).entries
     shown = entries[2].detail.split(",")[0]

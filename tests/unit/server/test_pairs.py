@@ -124,6 +124,9 @@ def test_a_turn_of_one_makes_it_stale_and_the_others_of_the_group_do_not(group: 
     assert ben.client.place(append(ben, pair.log, first, 1)) is not None
     assert group.story.turn(ben.person) is None
     ben.put(SealingKey.of_generation(ben.person.seeds[-1]).public_bytes)
+    turn = groups.AppendKey(ben.client.number(), group.story.log[-1][1])
+    assert ben.client.refusal(turn) is RefusalCode.INVALID, "the new seed was sealed to nobody"
+    ben.put_seed()
     ben.bring()
     assert code_of(ben, append(ben, pair.log, first, 2)) is RefusalCode.STALE_KEYS
     second = pair.begin(ben, "second")

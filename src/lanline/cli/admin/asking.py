@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import expanded
+from lanline.cli.nodecall import expanded, show_note, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LinkError, ServerUnreachable
 
@@ -96,6 +96,7 @@ async def _ask(way: Way, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -
 
 def ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
     """As a member of the group of this home's server. Raises NotJoined, NotInGroup."""
+    unlock(home, although_running=True)
     return run(_ask_group(expanded(home, "--home"), work), on_uvloop=False)
 
 
@@ -106,6 +107,8 @@ async def asking(home: Path) -> AsyncIterator[ChatClient]:
     from lanline.client.pin import joined_pin
 
     async with ChatClient.as_member(home, joined_pin(home)) as client:
+        if client.node.seals.keys_notice:
+            show_note(client.node.seals.keys_notice)
         await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, REACHED_WITHIN_S)
         if not client.is_signed_in:
             raise ServerUnreachable(client.last_problem)

@@ -9,7 +9,7 @@ from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
 from lanline.cli.admin.journal import journal
 from lanline.cli.admin.keeping import backup, export, restore
-from lanline.cli.admin.people import ban, demote, devices, password, promote, unban, users
+from lanline.cli.admin.people import ban, demote, devices, lost, password, promote, unban, users
 from lanline.cli.admin.videos import videos
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(users, ban, unban, promote, demote, password, devices, delete, rooms, invites),
+    *(users, ban, unban, promote, demote, password, devices, lost, delete, rooms, invites),
     *(journal, status, backup, restore, export),
 ):
     app.command()(command)

@@ -13,6 +13,8 @@ from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lanline.client.chat.client import ChatClient
     from lanline.wire.chat.admin import InviteInfo
 
@@ -25,13 +27,17 @@ def invites(
 ) -> None:
     """List the invites, or end one. The link of an invite is shown only when it is made.
 
+    A link into the group ends in the group too: nothing that is said after can be read
+    by it. With --data it lets nobody in any more, and that is all.
+
     \b
     lanline admin invites
     lanline admin invites --drop 3f9a02c1
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     way = way_to_server(data, home)
     if drop is not None:
-        ask_server(way, lambda client: _drop(client, drop.lower()))
+        if data is not None or not _dropped_in_group(home, drop.lower()):
+            ask_server(way, lambda client: _drop(client, drop.lower()))
         say("This invite is no more.")
         return
     found = ask_server(way, _invites)
@@ -43,6 +49,36 @@ async def _invites(client: ChatClient) -> list[InviteInfo]:
     from lanline.wire.chat.admin import Invites, ListInvites
 
     return sorted((await answer(client, ListInvites(1), Invites)).invites, key=lambda invite: invite.created_ms)
+
+
+def _dropped_in_group(home: Path, start: str) -> bool:
+    """By an entry of the chain, which every device follows. False: no group here, or no link into it."""
+    from lanline.cli.admin.asking import ask_group
+    from lanline.errors import NotInGroup, NotJoined
+
+    async def work(client: ChatClient) -> bool:
+        member = client.node.seals.member
+        assert member is not None
+        still_open = [each for each, invite in member.copy.chain.invites.items() if invite.until == NEVER]
+        known = {each.invite_id: each for each in await _invites(client) if each.invite_id is not None}
+        found = [each for each in still_open if _is_called(each, known.get(each), start)]
+        if len(found) > 1:
+            raise InvalidInput(f"Several invites begin with {start}. Give more of it; --json shows all of each.")
+        if found:
+            await member.changes.drop_invites(found)
+        return bool(found)
+
+    from lanline.proto.chain.state import NEVER
+
+    try:
+        return ask_group(home, work)
+    except (NotInGroup, NotJoined):
+        return False
+
+
+def _is_called(invite_id: bytes, info: InviteInfo | None, start: str) -> bool:
+    """By its id in the group, which every device knows, or by the server's."""
+    return invite_id.hex().startswith(start) or (info is not None and info.token_hash.hex().startswith(start))
 
 
 async def _drop(client: ChatClient, start: str) -> None:

@@ -164,6 +164,31 @@ def devices(
     show(user.devices, json, header, _device_row, f"{user.name} has no device.")
 
 
+def lost(name: Name, home: HomeOption = DEFAULT_HOME) -> None:
+    """For somebody who has lost every device and the recovery key: the name may come in anew.
+
+    The old account and its devices leave the group for good, which everybody is told.
+    Give the name a password and say it to them; they join with it in a new home, and
+    you let them in once you have compared the words.
+
+    \b
+    lanline admin lost ann
+    lanline admin password ann
+    lanline admit ann
+    """  # noqa: D301 -- as above
+    from lanline.wire.chat.admin import RevokeDevice, SetBanned
+
+    before = _change_group(None, home, name, lambda changes, account_id: changes.remove([account_id]))
+    if before is None:
+        raise RecordMissing(f"{name} is not in a group that this home is in.")
+    user = named(ask_server(way_to_server(None, home), users_of), name)
+    for device in before.devices:
+        if not device.is_revoked:
+            _change(None, home, name, lambda _user, number=device.device: RevokeDevice(1, number))  # type: ignore[misc]
+    _change(None, home, name, lambda user: SetBanned(1, user.account, is_banned=False))
+    say(f"{user.name} is out of the group, and may come in anew. Next: lanline admin password {user.name}")
+
+
 def _given_by(data: Path | None, home: Path, name: str, device: int | None = None) -> list[tuple[str, GivenRight]]:
     """Looked up before the giver's own rights end: whoever asks may be that person."""
 

@@ -64,7 +64,7 @@ class ChatNode:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
             directory.People: self._on_people,
-            directory.PeopleChanged: self.directory.on_changed,
+            directory.PeopleChanged: self._on_people_changed,
             rooms.Conversations: self._on_conversations,
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
@@ -190,8 +190,13 @@ class ChatNode:
 
     def _on_people(self, message: directory.People) -> None:
         self.directory.on_table(message)
+        self.seals.note_people()
         self._has_people |= message.is_last
         self._check_synchronized()
+
+    def _on_people_changed(self, message: directory.PeopleChanged) -> None:
+        self.directory.on_changed(message)
+        self.seals.note_people()
 
     def _on_conversations(self, message: rooms.Conversations) -> None:
         self.conversations.on_table(message)

@@ -13,22 +13,23 @@ import msgspec
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
+from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
+from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
-from lanline.client.view import events
-from lanline.client.view.values import ENDED_MARK, Conversation
+from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
-from lanline.wire.chat import groups
+from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE, split_said
@@ -54,10 +55,7 @@ class Seals:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self._tell = node.tell
-        self._chains: dict[int, LogChain] = {}
-        self._warned: set[tuple[int, str]] = set()
-        """Of which difference was told: by log, and by who has another one."""
+        self._seen: SeenLogs | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
@@ -68,21 +66,43 @@ class Seals:
         self._scopes: Scopes | None = None
         self._context: GroupContext | None = None
         if keys is not None:
-            tables = GroupTables(node.history.database)
+            tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
             self._scopes = context.scopes
             self._context = context
+            self._seen = SeenLogs(context, node.tell)
+        self.news: GroupNews | None = None
+        if self.member is not None:
+            self.news = GroupNews(self.member, self._directory, node.tell)
         self.asks = False
         """The server of this link knows of groups."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
+
+    @property
+    def facts(self) -> GroupFacts:
+        """What faces are told of the group."""
+        facts = GroupFacts() if self.news is None else self.news.facts
+        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+
+    @property
+    def keys_notice(self) -> str:
+        """What the person is to know of the file of this home's keys; a sentence, or empty."""
+        return "" if self._keys is None else self._keys.store.notice
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
 
+    def note_people(self) -> None:
+        """The server's table of names is another."""
+        if self.news is not None:
+            self.news.note()
+
     def _changed(self) -> None:
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -109,7 +129,8 @@ class Seals:
         if history != self._context.history:
             self._context.history = history
             self._words.forget_places()
-            self._chains.clear()
+            assert self._seen is not None
+            self._seen.forget_all()
 
     def end_link(self) -> None:
         self.asks = False
@@ -126,6 +147,8 @@ class Seals:
             groups.BoxGiven: member.on_box_given,
             groups.BoxWanted: self._on_box_wanted,
             groups.RequestCame: member.on_request,
+            devices.DeviceAsks: member.on_device_asks,
+            devices.DeviceAnswered: member.on_device_answered,
         }
 
     def takes(self, message: Entries) -> bool:
@@ -167,12 +190,21 @@ class Seals:
         if member is None or scopes is None or not member.copy.is_member or not member.is_current:
             return None
         place = self.place(shown)
+        if isinstance(place, Pair):
+            return self._hindrance_of_pair(shown, place)
         if isinstance(place, OpenRoom) or scopes.sealing(place) is not None:
             return None
-        if isinstance(place, PrivateRoom):
-            return self._hindrance_of_room(shown, place)
+        return self._hindrance_of_room(shown, place)
+
+    def _hindrance_of_pair(self, shown: Conversation, place: Pair) -> Hindrance | None:
+        assert self._scopes is not None
         name = shown.title
-        if scopes.was_member(name):
+        if self.news is not None and self.news.is_another(name):
+            text = f"{name} is another account than before under this name. What you say to them is kept here until you"
+            return Hindrance(f"{text} accept it: /accept {name}, or compare words with them: lanline verify {name}")
+        if self._scopes.sealing(place) is not None:
+            return None
+        if self._scopes.was_member(name):
             return Hindrance(f"{name} is not in the group any more: nothing can be said to them.", is_final=True)
         return Hindrance(f"{name} is not in the group yet. What you say to them is kept here, and sent when they are.")
 
@@ -205,8 +237,10 @@ class Seals:
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        sealed = self._words.seal(self.place(shown), entry_id, body, self._chain(shown).seen)
-        if sealed is None and (sealing := self._scopes.sealing(self.place(shown))) is not None:
+        assert self._seen is not None
+        place = self.place(shown)
+        sealed = self._words.seal(place, entry_id, body, self._seen.seen(shown, place))
+        if sealed is None and (sealing := self._scopes.sealing(place)) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
 
@@ -239,10 +273,11 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self._note_statements(shown, entries)
-        if not sealed or self._words is None or not self.is_sealed:
+        if not sealed or self._words is None or self._seen is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        place = self.place(shown)
         said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(self.place(shown), said), strict=True))
+        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
         if any(each is Lacks.KEY for each in outcomes.values()):
             self._want_secrets(shown)
         kept: list[LogEntry] = []
@@ -252,8 +287,9 @@ class Seals:
             if isinstance(outcome, Body) and self._stands_before(shown, each):
                 outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
-                self._compare(shown, each, outcome)
-                body = judged(self._words.chain, outcome.body, self._name_of(each.account))
+                author = self._name_of(each.account)
+                self._seen.compare(shown, place, each.sequence, author, outcome.words)
+                body = judged(self._words.chain, outcome.body, author)
                 each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
@@ -271,36 +307,9 @@ class Seals:
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        if not self.is_sealed:
+        if self._seen is None or not self.is_sealed:
             return None
-        chain = self._chain(shown)
-        chain.add(came)
-        return None if chain.seen == NOTHING else chain.seen
-
-    def _chain(self, shown: Conversation) -> LogChain:
-        if shown.log not in self._chains:
-            self._chains[shown.log] = self._kept_chain(shown)
-        return self._chains[shown.log]
-
-    def _kept_chain(self, shown: Conversation) -> LogChain:
-        assert self._context is not None
-        assert self._scopes is not None
-        kept = self._context.tables.log_hash(shown.log)
-        if kept is not None and kept[0] == shown.delivered:
-            return LogChain(*kept)
-        start = None if shown.delivered else self._scopes.start_of(self.place(shown))
-        return LogChain(shown.delivered, start)
-
-    def _compare(self, shown: Conversation, entry: LogEntry, said: Body) -> None:
-        """With what the author had seen of this log."""
-        assert self._context is not None
-        words, author = said.words, self._name_of(entry.account)
-        if words.history != self._context.history or (shown.log, author) in self._warned:
-            return
-        if words.seen >= entry.sequence or self._chain(shown).differs((words.seen, words.seen_hash)):
-            self._warned.add((shown.log, author))
-            text = f"The server shows {author} and you different things in {shown.title}."
-            self._tell(events.Warned(f"{text} Compare by another way what was said."))
+        return self._seen.note_taken(shown, self.place(shown), came)
 
     def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         if self._scopes is None or self.member is None:
@@ -362,7 +371,8 @@ class Seals:
         if self._scopes is not None and self._words is not None:
             self._scopes.forget(log)
             self._words.forget_places()
-            self._chains.pop(log, None)
+            assert self._seen is not None
+            self._seen.forget(log)
 
     def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
         """Who said a sealed message, for an admin; empty where this device cannot show it."""

@@ -19,7 +19,7 @@ from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, Refusal
 from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_COMMAND_BYTES = 1024 * 1024
 MAX_VALUE_BYTES = 1024 * 1024 * 1024
 """A snapshot holds all that waits to be sent, however much that is."""
@@ -72,6 +72,8 @@ class WaitReady(Command, frozen=True, tag="wait_ready"):
 
     limit_s: float
     is_patient: bool = True
+    with_group: bool = False
+    """And what the group's chain says is here."""
 
 
 class WaitCaughtUp(Command, frozen=True, tag="wait_caught_up"):
@@ -189,6 +191,40 @@ class ChangePassword(Command, frozen=True, tag="change_password"):
     new: str
 
 
+# The group.
+
+
+class Admit(Command, frozen=True, tag="admit"):
+    """Who asks to be let into the group; empty: the only one."""
+
+    name: str = ""
+
+
+class ApproveDevice(Command, frozen=True, tag="approve_device"):
+    """One more device of one's own, which shows this code. Answered with `DeviceLetIn`."""
+
+    code: str
+
+
+class AskWords(Command, frozen=True, tag="ask_words"):
+    """To compare with somebody. Answered with `Words`."""
+
+    name: str
+
+
+class Verify(Command, frozen=True, tag="verify"):
+    """These words were compared, and are the same."""
+
+    name: str
+    words: bytes
+
+
+class AcceptPerson(Command, frozen=True, tag="accept_person"):
+    """That another account has this name now."""
+
+    name: str
+
+
 class Deregister(Command, frozen=True, tag="deregister"):
     pass
 
@@ -200,7 +236,8 @@ class Stop(Command, frozen=True, tag="stop"):
 AnyCommand = (
     Say | WaitSent | SayAgain | Forget | ReportMessage | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost
     | ListRooms | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted
-    | SendAway | SetBanned | ChangePassword | Deregister | Stop | FilmCommand
+    | SendAway | SetBanned | Admit | ApproveDevice | AskWords | Verify | AcceptPerson | ChangePassword | Deregister
+    | Stop | FilmCommand
 )  # fmt: skip
 
 ASKED_ONCE = (ReportMessage, CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
@@ -264,12 +301,36 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     log: int
 
 
+class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
+    label: str
+
+
+class Words(msgspec.Struct, frozen=True, tag="words"):
+    words: bytes
+    text: str
+    """One word for each byte."""
+    trust: str
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     problem: Problem
 
 
 Result = (
-    Done | Said | Outcome | Reported | Ready | Page | Lost | RoomsListed | MembersListed | Opened | Failed | FilmResult
+    Done
+    | Said
+    | Outcome
+    | Reported
+    | Ready
+    | Page
+    | Lost
+    | RoomsListed
+    | MembersListed
+    | Opened
+    | DeviceLetIn
+    | Words
+    | Failed
+    | FilmResult
 )
 
 

@@ -10,6 +10,7 @@ from lanline.client.chat.conversations import room_title
 from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
+from lanline.client.node.groupservice import GroupCommand, group_result, wait_for_group
 from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
 from lanline.client.view.events import EarlierReceived, NodeEvent
@@ -38,6 +39,8 @@ class Service:
         try:
             if isinstance(command, FilmCommand):
                 return await film_result(self._client, command)
+            if isinstance(command, GroupCommand):
+                return await group_result(self._client, command)
             return await self._result_of(command)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))
@@ -126,6 +129,8 @@ class Service:
                 await client.wait_until(lambda: node.reader.catching_up == set(), limit_s)
             case do.WaitReady(limit_s, is_patient) if is_patient:
                 await client.wait_synchronized(limit_s)
+                if command.with_group:
+                    await wait_for_group(client, limit_s)
             case do.WaitReady(limit_s):
                 await client.wait_until(lambda: node.state is NodeState.SYNCHRONIZED or self._is_away, limit_s)
         return do.Ready("" if node.state is NodeState.SYNCHRONIZED else client.last_problem)
@@ -207,6 +212,7 @@ class Service:
             ),
             outbox=tuple(node.outbox.messages),
             server_history=node.server_history,
+            group=node.seals.facts,
         )
 
 

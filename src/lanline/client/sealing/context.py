@@ -15,6 +15,7 @@ from lanline.ids import Entropy
 from lanline.proto.chain.epochs import Recipient, account_recipient
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
+from lanline.wire.chat.devices import AddRecovery
 
 
 class Person:
@@ -45,6 +46,7 @@ class GroupContext:
         self.entropy = entropy
         self.server = Asking(line, clock, entropy)
         self.copy = GroupCopy(keys, tables)
+        self.link_fingerprint = link_fingerprint
         self.scopes = Scopes(self.copy, tables)
         self.own = OwnEntries(self.copy, keys.device_secret, link_fingerprint, entropy)
         self.seeds = tables.seeds()
@@ -79,7 +81,7 @@ class GroupContext:
         """Signed on the head, as often as somebody else was quicker. The height at which it stands."""
         return (yield from self.server.on_head(lambda: self.append_once(lambda: wire.AppendKey(0, make()))))
 
-    def append_once(self, make: Callable[[], wire.AppendKey | wire.MakeGroupInvite]) -> Steps[int]:
+    def append_once(self, make: Callable[[], wire.AppendKey | wire.MakeGroupInvite | AddRecovery]) -> Steps[int]:
         height = self.copy.chain.height + 1
         taken = yield from self.server.ask(make(), wire.KeyTaken)
         yield from self.server.wait_until(lambda: self.copy.sequence >= taken.sequence)

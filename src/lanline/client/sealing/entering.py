@@ -101,13 +101,3 @@ class Entering:
         generation_key = yield from self._bring_own()
         joiner = self._context.own.joiner(person.name, generation_key)
         yield from self._context.server.ask(wire.LeaveRequest(0, joiner, self._context.own.request(joiner)), Done)
-
-    def make_recovery(self) -> Steps[None]:
-        self.wants_recovery = False
-        if self._context.copy.chain.has_recovery_key(self._context.copy.account_id):
-            return
-        chance = self._context.entropy(ids.RECOVERY_BYTES)
-        secret = ids.recovery_secret_of(chance)
-        yield from self._context.server.ask(wire.PutKeys(0, (SealingKey.of_device(secret).public_bytes,)), Done)
-        yield from self._context.append(lambda: self._context.own.recovery_key(secret, self._context.now_ms()))
-        self.recovery_words = chance

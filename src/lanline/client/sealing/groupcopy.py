@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SigningKey
@@ -19,6 +20,7 @@ from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import Scope, group_scope
 from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE
 
 PARTED = "The server was put back to an older state of the group, or shows another one. Nothing is sealed on it."
@@ -36,6 +38,9 @@ class GroupCopy(EpochCopy):
         """How far the log of the chain is here."""
         self.is_parted = False
         """The server has shown a head that is not on this chain, or an older one."""
+        self.people = KnownPeople(keys)
+        self.news: list[str] = []
+        """What has come since somebody has looked: sentences for the person."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
         checked = tables.checked_to()
@@ -64,6 +69,8 @@ class GroupCopy(EpochCopy):
         self.chain, reason = follow(self.chain, suite, content, is_checked=is_checked)
         if reason is not None and self.broken is None:
             self.broken = self.chain.height, reason
+        if reason is None and suite == KEY_SUITE and (news := self.people.note(self.chain, content)):
+            self.news.append(news)
 
     def _note_seen(self) -> None:
         """What ended once is kept for ever, whatever chain is shown later."""
@@ -81,7 +88,14 @@ class GroupCopy(EpochCopy):
 
     @property
     def is_member(self) -> bool:
-        return self.chain.live_device(self.device_id) is not None
+        """Not before it is proven that this is the group of the device which took this one in."""
+        return self._keys.code is None and self.chain.live_device(self.device_id) is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Its time in the group is over."""
+        device = self.chain.devices.get(self.device_id)
+        return device is not None and device.until != NEVER
 
     @property
     def account_id(self) -> bytes:

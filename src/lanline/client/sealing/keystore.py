@@ -1,21 +1,26 @@
 """Owns `keys.json` of a home: what this device cannot compute anew from what the server has. Nobody else may read it.
 
 That is the secret of the device, how far it has seen the chain of the group, and who it has once seen end; and until it
-is in the group, the invite that it came by.
+is in the group, the invite or the code that it came by. It may lie under a passphrase, which is asked for once at each
+start. Beside it lies a copy, for when the file is damaged.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from lanline.errors import IdentityProblem
+from lanline.client.sealing.passphrase import KEYS_FILE, MARK, PASSPHRASE_VARIABLE
+from lanline.crypto.passphrase import SALT_BYTES, PassphraseKey, Sealed, key_for
+from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.ids import Entropy
 from lanline.wholefile import create_whole, replace_whole
 
-FILE_NAME = "keys.json"
+COPY_NAME = "keys-copy.json"
+_USE = b"lanline keys 1\0"
 _SECRET_BYTES = 32
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -28,14 +33,59 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     ended: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
     invite: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     founds: bool = False
+    code: Annotated[str, msgspec.Meta(pattern="^[A-Z2-7]{20,32}$")] | None = None
+    code_until_ms: int = 0
+    verified: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]] = {}
+    accepted: tuple[Hex32, ...] = ()
+
+
+class _Locked(msgspec.Struct, frozen=True):
+    under_passphrase: Sealed
+
+
+class _Lock:
+    """The passphrase, in memory; None: there is none."""
+
+    def __init__(self, passphrase: str | None, entropy: Entropy) -> None:
+        self._passphrase = passphrase
+        self._entropy = entropy
+        self._key: PassphraseKey | None = None
+        self._salt = b""
+
+    @property
+    def has_passphrase(self) -> bool:
+        return self._passphrase is not None
+
+    def read(self, data: bytes) -> _OnDisk:
+        """Raises msgspec.DecodeError, MalformedPacket, WrongPassphrase."""
+        if MARK not in data:
+            return msgspec.json.decode(data, type=_OnDisk)
+        sealed = msgspec.json.decode(data, type=_Locked).under_passphrase
+        if self._passphrase is None:
+            raise WrongPassphrase(f"These keys are under a passphrase: set {PASSPHRASE_VARIABLE}.")
+        if self._key is None or self._salt != sealed.salt:
+            self._key, self._salt = key_for(sealed, self._passphrase), sealed.salt
+        return msgspec.json.decode(self._key.open(sealed, _USE), type=_OnDisk)
+
+    def written(self, kept: _OnDisk) -> bytes:
+        plain = msgspec.json.format(msgspec.json.encode(kept), indent=1)
+        if self._passphrase is None:
+            return plain
+        if self._key is None:
+            self._salt = self._entropy(SALT_BYTES)
+            self._key = PassphraseKey(self._passphrase, self._salt)
+        sealed = _Locked(self._key.seal(plain, _USE, self._entropy))
+        return msgspec.json.format(msgspec.json.encode(sealed), indent=1)
 
 
 class Keystore:
     """In memory only without a path: for a test, or for who joins and keeps nothing."""
 
-    def __init__(self, path: Path | None, kept: _OnDisk) -> None:
+    def __init__(self, path: Path | None, kept: _OnDisk, lock: _Lock | None = None) -> None:
         """`open` and `in_memory` are the ways to one."""
         self._path = path
+        self._lock = lock
+        self._as_read = kept
         self.device_secret = bytes.fromhex(kept.device_secret)
         self.group_id = None if kept.group_id is None else bytes.fromhex(kept.group_id)
         self.height = kept.height
@@ -46,22 +96,32 @@ class Keystore:
         """The token of a member's link, until its use stands in the chain."""
         self.founds = kept.founds
         """The server's first account, until the group stands that it founds."""
+        self.code = kept.code
+        """Of a further device: until the one that was given this code has proven which group it is taken into."""
+        self.code_until_ms = kept.code_until_ms
+        self.verified = {bytes.fromhex(each): bytes.fromhex(words) for each, words in kept.verified.items()}
+        """Accounts with whose person the own one has compared words, and which."""
+        self.accepted = {bytes.fromhex(each) for each in kept.accepted}
+        """Accounts of which the person knows that somebody else had their name before."""
+        self.notice = ""
+        """What the person is to know of the file; a sentence."""
 
     @classmethod
-    def open(cls, folder: Path, entropy: Entropy) -> Keystore:
-        """Made at first use. Raises IdentityProblem."""
-        path = folder / FILE_NAME
+    def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
+        """Made at first use; with a passphrase it lies under that from then on. Raises IdentityProblem."""
+        path, copy = folder / KEYS_FILE, folder / COPY_NAME
+        lock = _Lock(passphrase or os.environ.get(PASSPHRASE_VARIABLE) or None, entropy)
         try:
-            if not path.exists():
-                create_whole(path, msgspec.json.encode(_OnDisk(entropy(_SECRET_BYTES).hex())))
-            return cls(path, msgspec.json.decode(path.read_bytes(), type=_OnDisk))
-        except (msgspec.DecodeError, UnicodeDecodeError) as cause:
-            raise IdentityProblem(
-                f"The keys in {path} cannot be read. Restore the file from a backup; without it this device cannot "
-                "read what is said, and has to be let in anew."
-            ) from cause
+            if not path.exists() and not copy.exists():
+                create_whole(path, lock.written(_OnDisk(entropy(_SECRET_BYTES).hex())))
+            kept, notice = _read(path, copy, lock)
+            store = cls(path, kept, lock)
+            store.notice = notice
+            if notice or not copy.exists() or _is_open_though(lock, path):
+                store.save()
         except OSError as cause:
             raise IdentityProblem(f"The keys in {path} cannot be used: {cause.strerror}.") from cause
+        return store
 
     @classmethod
     def in_memory(cls, device_secret: bytes) -> Keystore:
@@ -69,9 +129,10 @@ class Keystore:
 
     def save(self) -> None:
         """Whole, or as it was. Raises IdentityProblem."""
-        if self._path is None:
+        if self._path is None or self._lock is None:
             return
-        self._take_in(self._path)
+        if not self._take_in(self._path, self._lock):
+            return
         kept = _OnDisk(
             self.device_secret.hex(),
             None if self.group_id is None else self.group_id.hex(),
@@ -80,18 +141,69 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.ended)),
             None if self.invite is None else self.invite.hex(),
             self.founds,
+            self.code,
+            self.code_until_ms,
+            {each.hex(): words.hex() for each, words in sorted(self.verified.items())},
+            tuple(sorted(each.hex() for each in self.accepted)),
         )
+        data, self._as_read = self._lock.written(kept), kept
         try:
-            replace_whole(self._path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
+            replace_whole(self._path, data)
+            replace_whole(self._path.with_name(COPY_NAME), data)
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
 
-    def _take_in(self, path: Path) -> None:
-        """What another program of this home has seen meanwhile is not forgotten."""
+    def _take_in(self, path: Path, lock: _Lock) -> bool:
+        """What another program of this home has seen meanwhile is not forgotten.
+
+        False: it has put the keys under a passphrase that this program has not got, which writes nothing open then.
+        """
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=_OnDisk)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return
+            kept = lock.read(path.read_bytes())
+        except WrongPassphrase:
+            return False
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, MalformedPacket):
+            return True
         self.ended |= {bytes.fromhex(each) for each in kept.ended}
+        self.accepted |= {bytes.fromhex(each) for each in kept.accepted}
+        self.verified = {
+            bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
+        } | self.verified
         if kept.height > self.height:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
+        self._take_in_what_is_over(kept)
+        return True
+
+    def _take_in_what_is_over(self, kept: _OnDisk) -> None:
+        """Where another program has come into the group meanwhile, this one does not write that it still waits."""
+        before, self._as_read = self._as_read, kept
+        if self.code == before.code:
+            self.code, self.code_until_ms = kept.code, kept.code_until_ms
+        if self.founds == before.founds:
+            self.founds = kept.founds
+        if (None if self.invite is None else self.invite.hex()) == before.invite:
+            self.invite = None if kept.invite is None else bytes.fromhex(kept.invite)
+
+
+def _is_open_though(lock: _Lock, path: Path) -> bool:
+    """A passphrase was given, and the file does not lie under it yet."""
+    return lock.has_passphrase and MARK not in path.read_bytes()
+
+
+def _read(path: Path, copy: Path, lock: _Lock) -> tuple[_OnDisk, str]:
+    """The file, or its copy where it is damaged: and then a sentence that says so."""
+    try:
+        return lock.read(path.read_bytes()), ""
+    except WrongPassphrase as problem:
+        raise WrongPassphrase(f"The keys in {path} cannot be opened. {problem}") from problem
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, MalformedPacket) as cause:
+        try:
+            kept = lock.read(copy.read_bytes())
+        except WrongPassphrase as problem:
+            raise WrongPassphrase(f"The keys in {copy} cannot be opened. {problem}") from problem
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, MalformedPacket):
+            raise IdentityProblem(
+                f"The keys in {path} cannot be read, nor their copy beside them. Restore the file from a backup; "
+                "without it this device cannot read what is said, and has to be let in anew."
+            ) from cause
+        return kept, f"The keys in {path} were damaged or gone. Their last good copy was taken."

@@ -9,24 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from lanline.client.sealing.approval import Answer, Approval
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.groupcopy import PARTED
+from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
+from lanline.wire.chat import devices
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.entries import Entries, Follow
 from lanline.wire.sealing.entries import Joins
 
 _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
-_FURTHER_DEVICE = "Your account is in the group by another device. A further one can read nothing that is sealed yet."
+_TAKEN_OUT = (
+    "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
+    "home folder."
+)
+
+
+def spaced(code: str) -> str:
+    """For a person to read."""
+    return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
+
+
+def _waiting_text(code: str) -> str:
+    return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
 
 
 class Standing(Enum):
@@ -34,6 +50,7 @@ class Standing(Enum):
     NO_GROUP = "nobody has founded a group"
     OUTSIDE = "not in the group"
     ASKS = "waits to be let in"
+    WAITS = "waits for another device of the account"
     MEMBER = "in the group"
 
 
@@ -46,6 +63,9 @@ class GroupMember:
         self.secrets = Secrets(context)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
+        self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
+        self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
+        self.approval = Approval(context)
         self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
         self._target = 0
         self._is_told = False
@@ -76,6 +96,7 @@ class GroupMember:
         self._context.log = self._target = 0
         self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
+        self.approval.end_link()
         self._context.scopes.end_link()
         self._speaking.clear()
         self._reading.clear()
@@ -95,6 +116,8 @@ class GroupMember:
             return Standing.NO_GROUP
         if not self._context.log:
             return Standing.UNKNOWN
+        if self._context.keys.code is not None and not self.copy.has_ended:
+            return Standing.WAITS
         return Standing.ASKS if self._has_asked else Standing.OUTSIDE
 
     @property
@@ -126,6 +149,15 @@ class GroupMember:
         return self.is_current and self._next_steps(self._context.person) is None
 
     @property
+    def code(self) -> str | None:
+        """What another device of the account is to be told, while this one waits for it."""
+        return self._context.keys.code if self.standing is Standing.WAITS else None
+
+    @property
+    def lacks_recovery(self) -> bool:
+        return self.copy.is_member and not self.copy.chain.has_recovery_key(self.copy.account_id)
+
+    @property
     def words(self) -> bytes:
         """Behind the words by which an admin knows the request of this device."""
         account_id = ids.account_id_of(self.copy.signer.public_bytes)
@@ -142,7 +174,10 @@ class GroupMember:
         return log != 0 and log == self._context.log
 
     def on_entries(self, message: Entries) -> None:
+        was_current = self.is_current
         self.copy.add(message.entries)
+        if not was_current:  # what was said before this device came, or was away, is no news
+            self.copy.news = []
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
@@ -169,10 +204,20 @@ class GroupMember:
         is_able = self.is_current and self.copy.is_member and not self.problem
         if is_able and message.kind == RecipientKind.ACCOUNT:
             follow(self.secrets.help(message))
+        elif is_able and message.kind == RecipientKind.DEVICE:
+            follow(self.secrets.help_device(message))
 
     def on_request(self, message: wire.RequestCame) -> None:
         self.changes.requests[message.waiting.account] = message.waiting
         self._on_change()
+
+    def on_device_asks(self, message: devices.DeviceAsks) -> None:
+        self.devices.waiting[message.waiting.device] = message.waiting
+        self._on_change()
+
+    def on_device_answered(self, message: devices.DeviceAnswered) -> None:
+        self.approval.answer = Answer.of(message.answer)
+        self._go_on()
 
     def want_epoch(self, copy: EpochCopy | None = None) -> None:
         """Somebody wants to speak there; in an open room where nothing is named."""
@@ -241,19 +286,33 @@ class GroupMember:
         token = self._context.keys.invite
         if token is not None:
             return self.entering.join(person, token)
-        if person.name.encode() in self.copy.chain.names:
-            self.refusal = _FURTHER_DEVICE
+        if self.copy.has_ended:
+            self.refusal = _TAKEN_OUT
             return None
+        account_id = self.copy.chain.names.get(person.name.encode())
+        if account_id is not None:
+            return self._steps_of_further(account_id)
         if self.copy.chain.joins is Joins.ANYONE:
             return self.entering.enter(person, None)
         return None if self._has_asked else self._ask(person)
+
+    def _steps_of_further(self, account_id: bytes) -> Steps[None] | None:
+        if self.approval.answer is not None and self._context.keys.code is not None:
+            return self.approval.check(account_id)
+        return None if self.approval.has_asked else self._ask_devices(account_id)
+
+    def _ask_devices(self, account_id: bytes) -> Steps[None]:
+        yield from self.approval.ask(account_id)
+        left_s = (self._context.keys.code_until_ms - self._context.now_ms()) / 1000
+        self._context.clock.call_later(left_s, self._go_on)
+        self.refusal = _waiting_text(self._context.keys.code or "")
 
     def _steps_of_member(self, person: Person) -> Steps[None] | None:
         self.refusal = ""
         if not self._context.has_newest_seed:
             return self.secrets.fetch_seed()
         if self.entering.wants_recovery:
-            return self.entering.make_recovery()
+            return self._make_recovery()
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
             if lacking := self.secrets.lacking(copy):
                 return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
@@ -265,6 +324,14 @@ class GroupMember:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
         return None
+
+    def _make_recovery(self) -> Steps[None]:
+        """The founder's, at once: nobody could let this person in again."""
+        self.entering.wants_recovery = False
+        if not self.copy.chain.has_recovery_key(self.copy.account_id):
+            chance = self._context.entropy(ids.RECOVERY_BYTES)
+            yield from self.recovery.add(chance, self.copy.signer)
+            self.entering.recovery_words = chance
 
     def _begin_epoch(self, copy: EpochCopy) -> Steps[None]:
         wait_s = yield from self.secrets.begin_epoch(copy)
@@ -299,6 +366,12 @@ class GroupMember:
             return self.copy.is_member and self.is_current and self._context.has_newest_seed
 
         yield from self._context.server.wait_until(lambda: is_ready() or bool(self.problem))
+        if self.problem:
+            raise RequestRefused(RefusalCode.INVALID, self.problem)
+
+    def _wait_current(self) -> Steps[None]:
+        """The newest chain is here, whether this device is in it or not."""
+        yield from self._context.server.wait_until(lambda: self.is_current or bool(self.problem))
         if self.problem:
             raise RequestRefused(RefusalCode.INVALID, self.problem)
 

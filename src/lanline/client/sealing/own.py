@@ -91,15 +91,6 @@ class OwnEntries:
     def role(self, account_id: bytes, role: entries.Role, time_ms: int) -> bytes:
         return self._signed(entries.SetRole(*self._place(time_ms), account_id, role))
 
-    def recovery_key(self, secret: bytes, time_ms: int) -> bytes:
-        """Adds it to the own account. Its sealing key has to be there before."""
-        signer = SigningKey.of_device(secret)
-        seal_hash = hash_of_key(SealingKey.of_device(secret).public_bytes)
-        record = encode_strictly(entries.NewDevice(signer.public_bytes, seal_hash, ZEROS))
-        proof = signer.sign(ids.NEW_DEVICE + self._copy.chain.group_id + self._copy.account_id + record)
-        kind = entries.DeviceKind.RECOVERY
-        return self._signed(entries.AddDevice(*self._place(time_ms), record, kind, proof))
-
     def entry(self, kind: type[entries.Body], time_ms: int, *fields: object) -> bytes:
         """One of a private room, on the head of the chain."""
         return self._signed(kind(*self._place(time_ms), *fields))

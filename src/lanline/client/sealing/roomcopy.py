@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.tables import GroupTables
@@ -10,6 +12,9 @@ from lanline.proto.chain.roomoffers import height_of
 from lanline.proto.chain.rooms import Room, catch_up, replay
 from lanline.proto.chain.scopes import Scope, nobodys_scope, room_scope
 from lanline.proto.chain.state import Chain
+
+_MOST_OF_ONE_HEIGHT = 16
+"""Only a server that makes them up shows more than one."""
 
 
 class RoomCopy(EpochCopy):
@@ -21,7 +26,8 @@ class RoomCopy(EpochCopy):
         self.founded_at = founded_at
         self._group = group
         self._founding = founding
-        self._contents: dict[int, bytes] = {}
+        self._entries: dict[int, list[bytes]] = {}
+        """By the height that each names. Of several the one counts whose hash the chain has."""
         self._room: Room | None = None
         self._chain: Chain | None = None
         """At whose head the room is."""
@@ -32,9 +38,10 @@ class RoomCopy(EpochCopy):
     def add_entry(self, content: bytes) -> None:
         """In any order: each is judged at its own height."""
         height = height_of(content)
-        if height is None or self._contents.get(height) == content:
+        known = [] if height is None else self._entries.setdefault(height, [])
+        if height is None or content in known or len(known) >= _MOST_OF_ONE_HEIGHT:
             return
-        self._contents.setdefault(height, content)
+        known.append(content)
         if self._room is not None and height <= self._room.height:
             self._room = None
 
@@ -43,12 +50,22 @@ class RoomCopy(EpochCopy):
         """At the head of the chain. None: the entry that founds it does not hold, or stands on more than is here."""
         chain = self._group.chain
         if self._room is None:
-            replayed = replay(chain, self._founding, self._contents)
+            replayed = replay(chain, self._founding, self._contents(0))
             self._room = replayed if isinstance(replayed, Room) else None
         elif self._chain is not chain:
-            self._room = catch_up(chain, self._room, self._contents)
+            self._room = catch_up(chain, self._room, self._contents(self._room.height))
         self._chain = chain
         return self._room
+
+    def _contents(self, after: int) -> dict[int, bytes]:
+        chain = self._group.chain
+        return {
+            height: content
+            for height, known in self._entries.items()
+            if after < height <= chain.height
+            for content in known
+            if hashlib.sha256(content).digest() == chain.places[height - 1].content_hash
+        }
 
     @property
     def scope(self) -> Scope:

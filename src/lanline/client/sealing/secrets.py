@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy
+from lanline.client.sealing.own import seed_box_place
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
+from lanline.proto.chain.state import Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -32,22 +34,33 @@ class Secrets:
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
-        account_id, number = self._context.copy.account_id, self._context.me.generation
-        generations = self._context.copy.chain.accounts[account_id].generations
-        newest = generations[-1]
+        context = self._context
+        account_id, number = context.copy.account_id, context.me.generation
+        newest = context.copy.chain.accounts[account_id].generations[-1]
+        key, device_id = context.own.device_key, context.copy.device_id
+        seed = yield from self.opened_seed(account_id, newest, number, key, device_id)
+        if seed is not None:
+            self.keep_seeds(account_id, number, seed)
+            return
         commitment = seed_commitment_of(newest.seal_hash, newest.maker)
-        asked = wire.GetBoxes(0, account_id, (epoch_id_of(commitment),))
-        found = yield from self._context.server.ask(asked, wire.Boxes)
-        info = box_info(account_id, commitment, RecipientKind.DEVICE, self._context.copy.device_id, number)
-        for box in found.boxes:
-            seed = self._context.own.device_key.open(box.data, info)
-            if seed is not None and hash_of_key(SealingKey.of_generation(seed).public_bytes) == newest.seal_hash:
-                self._keep_seeds(account_id, number, seed)
-                return
         yield from self._context.server.ask(wire.WantBoxes(0, 0, account_id, (epoch_id_of(commitment),)), Done)
         raise RequestRefused(RefusalCode.NOT_FOUND, "Another device of yours has to be online once, to give its keys.")
 
-    def _keep_seeds(self, account_id: bytes, number: int, seed: bytes) -> None:
+    def opened_seed(
+        self, account_id: bytes, newest: Generation, number: int, key: SealingKey, device_id: bytes
+    ) -> Steps[bytes | None]:
+        """From a box for that device. None: there is none, or none that is believed."""
+        commitment = seed_commitment_of(newest.seal_hash, newest.maker)
+        asked = wire.GetBoxes(0, account_id, (epoch_id_of(commitment),))
+        found = yield from self._context.server.ask(asked, wire.Boxes)
+        info = box_info(account_id, commitment, RecipientKind.DEVICE, device_id, number)
+        for box in found.boxes:
+            seed = key.open(box.data, info)
+            if seed is not None and hash_of_key(SealingKey.of_generation(seed).public_bytes) == newest.seal_hash:
+                return seed
+        return None
+
+    def keep_seeds(self, account_id: bytes, number: int, seed: bytes) -> None:
         generations = self._context.copy.chain.accounts[account_id].generations
         opened: bytes | None = seed
         while opened is not None:
@@ -150,6 +163,36 @@ class Secrets:
         known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
         if readers:
             yield from self.give(copy, readers, known)
+
+    # The seeds of the own account, for its other devices.
+
+    def keep_seed(self, number: int, seed: bytes) -> None:
+        self._context.tables.put_seed(number, seed)
+        self._context.seeds[number] = seed
+
+    def give_seed(self, device_ids: Sequence[bytes]) -> Steps[None]:
+        """That of the newest generation, which opens those before."""
+        context = self._context
+        newest = context.copy.chain.accounts[context.copy.account_id].generations[-1]
+        yield from self.put_seed(device_ids, context.me.generation, context.seeds[context.me.generation], newest.maker)
+
+    def put_seed(self, device_ids: Sequence[bytes], number: int, seed: bytes, maker: bytes) -> Steps[None]:
+        context, account_id = self._context, self._context.copy.account_id
+        commitment, place = seed_box_place(SealingKey.of_generation(seed), maker)
+        devices = context.copy.chain.devices
+        readers = [Recipient(RecipientKind.DEVICE, each, number, devices[each].seal_hash) for each in device_ids]
+        keys = yield from self._keys_of(readers)
+        boxes = [box for each in readers if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
+        if boxes:
+            yield from context.server.ask(wire.PutBoxes(0, 0, account_id, place, tuple(boxes)), Done)
+
+    def help_device(self, message: wire.BoxWanted) -> Steps[None]:
+        """Another device of the account lacks the seed."""
+        context, wanted = self._context, message.recipient
+        device = context.copy.chain.live_device(wanted)
+        is_mine = device is not None and device.account == context.copy.account_id == message.scope
+        if is_mine and context.has_newest_seed and wanted not in context.keys.ended:
+            yield from self.give_seed([wanted])
 
 
 def _sealed(

@@ -8,15 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from lanline.client.chat.database import Database
+from lanline.crypto.groups.ids import expand
+from lanline.ids import Entropy
 from lanline.wire.chat.entries import LogEntry
 
+_CACHE = b"lanline cache 1\0"
+"""Not of the protocol: nobody else ever sees what is sealed under it."""
+_NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
 
 
 class GroupTables:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, device_secret: bytes, entropy: Entropy) -> None:
         self._database = database
+        self._cipher = AESGCM(expand(device_secret, _CACHE))
+        """What would open what others seal is worth nothing without the keys of this device."""
+        self._entropy = entropy
 
     def items(self) -> list[tuple[int, str, bytes]]:
         """The log of the chain: place, suite and content."""
@@ -76,22 +87,36 @@ class GroupTables:
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         """Of epochs: by scope and id."""
         rows = self._database.read("SELECT scope, epoch_id, secret FROM epoch_secrets")
-        return {(scope, epoch_id): secret for scope, epoch_id, secret in cast("list[tuple[bytes, bytes, bytes]]", rows)}
+        found = [(row[:2], self._opened(row[2])) for row in cast("list[tuple[bytes, bytes, bytes]]", rows)]
+        return {key: secret for key, secret in found if secret is not None}
 
     def put_secrets(self, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
         with self._database.write() as writer:
             writer.executemany(
                 "INSERT OR REPLACE INTO epoch_secrets VALUES (?, ?, ?)",
-                [(scope, epoch_id, secret) for (scope, epoch_id), secret in secrets.items()],
+                [(scope, epoch_id, self._sealed(secret)) for (scope, epoch_id), secret in secrets.items()],
             )
 
     def seeds(self) -> dict[int, bytes]:
         """Of the own account: by generation."""
-        return dict(cast("list[tuple[int, bytes]]", self._database.read("SELECT generation, seed FROM account_seeds")))
+        rows = self._database.read("SELECT generation, seed FROM account_seeds")
+        found = [(number, self._opened(seed)) for number, seed in cast("list[tuple[int, bytes]]", rows)]
+        return {number: seed for number, seed in found if seed is not None}
 
     def put_seed(self, generation: int, seed: bytes) -> None:
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, seed))
+            writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
+
+    def _sealed(self, secret: bytes) -> bytes:
+        nonce = self._entropy(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, secret, None)
+
+    def _opened(self, sealed: bytes) -> bytes | None:
+        """None: of other keys, or damaged. It is fetched again."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        except (InvalidTag, ValueError):
+            return None
 
     def keys(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """Sealing keys of others, by their hashes."""
@@ -106,9 +131,23 @@ class GroupTables:
         with self._database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO seal_keys VALUES (?, ?)", list(keys.items()))
 
+    def seen_heights(self, room_id: bytes) -> list[tuple[int, int]]:
+        rows = self._database.read(
+            "SELECT place, height FROM seen_heights WHERE room_id = ? ORDER BY place", (room_id,)
+        )
+        return cast("list[tuple[int, int]]", rows)
+
+    def put_seen_height(self, room_id: bytes, place: int, height: int) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", (room_id, place, height))
+
+    def forget_seen_heights(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM seen_heights")
+
     def forget(self) -> None:
         """All of it."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
+            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys", "seen_heights"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

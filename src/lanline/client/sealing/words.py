@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, open_words, seal_words, vouched
 from lanline.errors import MalformedPacket
@@ -79,6 +80,7 @@ class GroupWords:
         """By room, the place and digest of the newest of this device that is known to be in the log."""
         self._places: dict[tuple[bytes, bytes, bytes, int], int] = {}
         """Where words stand, by room, device, run and number."""
+        self._heights = SeenHeights(context.tables)
         self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
         """By room, device and run, the place and the number of the first and of the last that were judged."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
@@ -130,6 +132,7 @@ class GroupWords:
         self._own.clear()
         self._places.clear()
         self._ends.clear()
+        self._heights.forget()
 
     def _run_keys(self, epoch: Epoch, room_id: bytes, header: Header) -> RunKeys:
         key = (epoch.epoch_id, room_id, header.device_id, header.run)
@@ -202,8 +205,9 @@ class GroupWords:
             return Lacks.CHAIN
         if reason is not None or self._is_repeat(sealing, said, opened):
             return reason or Reason.KNOWN_ID
-        if self._is_turned_around(sealing, said, opened):
-            return Reason.TURNED_AROUND
+        misplaced = self._misplaced(sealing, said, opened)
+        if misplaced is not None:
+            return misplaced
         if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = said.place, opened.digest
         return Body(words.body, header.device_id, header.run, words)
@@ -217,6 +221,17 @@ class GroupWords:
         stands = self._places.get(key, said.place)
         self._places[key] = min(stands, said.place)
         return stands < said.place
+
+    def _misplaced(self, sealing: Sealing, said: Said, opened: Opened) -> Reason | None:
+        """By what else stands in the log."""
+        if self._is_turned_around(sealing, said, opened):
+            return Reason.TURNED_AROUND
+        chain, words = self._copy.chain, opened.words
+        if self._heights.is_above_end(sealing.room_id, said.place, chain.devices[opened.header.device_id].until):
+            return Reason.ENDED
+        if chain.holds(words.height, words.head):
+            self._heights.note(sealing.room_id, said.place, words.height)
+        return None
 
     def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
         """In a run places rise with the numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.view.values import Conversation, Message, MessageState, Person
+from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role, Standing
 
@@ -198,6 +198,12 @@ class Warned(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
+class GroupChanged(msgspec.Struct, frozen=True, tag=True):
+    group: GroupFacts
+    news: tuple[str, ...] = ()
+    """What has happened, as sentences."""
+
+
 class ServerSaid(msgspec.Struct, frozen=True, tag=True):
     text: str
 
@@ -224,6 +230,7 @@ NodeEvent = (
     | InvitedToRoom
     | ServerSaid
     | Warned
+    | GroupChanged
     | CopyParted
     | ServerRestored
     | HistoryFailed

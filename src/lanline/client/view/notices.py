@@ -12,6 +12,7 @@ from lanline.client.view.events import (
     ConversationChanged,
     ConversationClosed,
     ConversationOpened,
+    GroupChanged,
     HistoryFailed,
     InvitedToRoom,
     MemberChanged,
@@ -22,7 +23,7 @@ from lanline.client.view.events import (
     Warned,
 )
 from lanline.client.view.places import LOBBY
-from lanline.client.view.values import Conversation, NodeState
+from lanline.client.view.values import Conversation, GroupFacts, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.rooms import Access, Role, Standing
 
@@ -39,6 +40,7 @@ class Notices:
         self._told_away = False
         self._disk_problem = ""
         self._known = {each.log: each for each in view.conversations}
+        self._group = GroupFacts()
 
     def of(self, event: Change) -> list[str]:
         match event:
@@ -51,10 +53,10 @@ class Notices:
                     *_together([person.name for person in came if person.account != self._view.account], "here"),
                     *_together([person.name for person in went if person.account != self._view.account], "gone"),
                 ]
-            case ServerSaid(text):
-                return [f"The server says: {text}"]
-            case ServerRestored(text) | Warned(text):
-                return [text]
+            case ServerSaid(text) | ServerRestored(text) | Warned(text):
+                return [f"The server says: {text}" if isinstance(event, ServerSaid) else text]
+            case GroupChanged(group, news):
+                return [*news, *self._of_group(group)]
             case _:
                 return self._of_rooms(event)
 
@@ -75,6 +77,24 @@ class Notices:
             return []
         self._disk_problem, self._told_away = text, True
         return [f"{text} Until then nothing that you type is taken, and what others say waits at the server."]
+
+    def _of_group(self, group: GroupFacts) -> list[str]:
+        """Who waits, and what the person should see to: each once."""
+        before, self._group = self._group, group
+        lines = [each for each in group.notes if each not in before.notes]
+        for each in group.asking:
+            if each not in before.asking:
+                lines += [
+                    f"{each.name} asks to be let into the group. Compare these words with theirs by another way:",
+                    f"  {each.words}",
+                    f"/admit {each.name} lets them in.",
+                ]
+        if len(group.devices) > len(before.devices):
+            lines.append(
+                f"A device, {group.devices[-1]}, asks to be one of yours. If it is, type the code that it shows: "
+                "/approve CODE. If not, change your password: lanline password"
+            )
+        return lines
 
     def _of_rooms(self, event: Change) -> list[str]:
         match event:
@@ -101,6 +121,7 @@ class Notices:
             line for each in snapshot.conversations if each.log in known for line in _missed(known[each.log], each)
         ]
         if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
+            lines += self._of_group(snapshot.group)
             return self._signed_in(snapshot.name, snapshot.server_name) + lines
         return (self._away(snapshot.problem) if snapshot.failed_calls else []) + lines
 

@@ -127,6 +127,27 @@ class Conversation(msgspec.Struct, frozen=True):
         return self.other is None
 
 
+class Asking(msgspec.Struct, frozen=True):
+    """Somebody who waits to be let into the group."""
+
+    name: str
+    words: str
+    """To compare with those that they see."""
+
+
+class GroupFacts(msgspec.Struct, frozen=True):
+    """Of the group, where there is one and this device is in it or waits."""
+
+    trust: dict[int, str] = {}
+    """By account: how they came in, by whom, and whether their person was verified."""
+    asking: tuple[Asking, ...] = ()
+    """To an admin."""
+    devices: tuple[str, ...] = ()
+    """The labels of devices that ask to be let into this account."""
+    notes: tuple[str, ...] = ()
+    """What the person should see to; sentences."""
+
+
 class RoomListing(msgspec.Struct, frozen=True):
     log: int
     name: str

@@ -11,7 +11,7 @@ import msgspec
 
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
-from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Person, state_at
+from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, NodeState, Person, state_at
 from lanline.errors import LanlineError
 from lanline.model.names import folded_name
 
@@ -50,6 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     outbox: tuple[Message, ...]
     server_history: str = ""
     """Another one once an older state of the server's data was put back; empty before the first sign-in ever."""
+    group: GroupFacts = GroupFacts()
 
 
 class CallingEnded(msgspec.Struct, frozen=True, tag=True):
@@ -75,6 +76,7 @@ class View:
         """Why there is no connection, or why the server takes nothing just now; a sentence."""
         self.failed_calls = 0
         self.ended: Problem | None = None
+        self.group = GroupFacts()
         self.is_known = False
         """A snapshot has come."""
         self.is_restored = False
@@ -189,7 +191,7 @@ class View:
         self.account, self.name, self.is_admin = snapshot.account, snapshot.name, snapshot.is_admin
         self.server_name, self.server_place = snapshot.server_name, snapshot.server_place
         self.state, self.problem, self.failed_calls = snapshot.state, snapshot.problem, snapshot.failed_calls
-        self.ended, self.is_known = snapshot.ended, True
+        self.ended, self.is_known, self.group = snapshot.ended, True, snapshot.group
         self.is_restored = self._server_history not in {"", snapshot.server_history}
         self._server_history = snapshot.server_history
         self.catching_up = None if snapshot.catching_up is None else set(snapshot.catching_up)
@@ -256,6 +258,8 @@ class View:
                 self.failed_calls, self.problem = self.failed_calls + 1, reason
             case events.SignInRefused(_, text) | events.SendingPutOff(text):
                 self.problem = text
+            case events.GroupChanged(group):
+                self.group = group
             case CallingEnded(problem):
                 self.ended, self.problem = problem, problem.text
             case _:

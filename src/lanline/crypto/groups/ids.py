@@ -5,8 +5,10 @@ Every label ends with a zero byte and none begins another, so that no two uses e
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import re
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -36,14 +38,17 @@ PAIR = b"lanline pair 1\0"
 PRIOR = b"lanline prior 1\0"
 PRIVATE_ROOM = b"lanline private room 1\0"
 RECOVERY = b"lanline recovery 1\0"
+RECOVERY_SHOWN = b"lanline recovery shown 1\0"
 REQUEST = b"lanline request 1\0"
 REQUEST_WORDS = b"lanline request words 1\0"
+VERIFY_WORDS = b"lanline verify words 1\0"
 ROOM_KEY = b"lanline room key 1\0"
 ROOM_TAG = b"lanline room tag 1\0"
 SAID = b"lanline said 1\0"
 SAID_KEY = b"lanline said key 1\0"
 SAID_SIGNED = b"lanline said signed 1\0"
 
+_CODE = re.compile(r"[A-Z2-7]+")
 _SHOWN, _SIGN, _SEAL = b"shown\0", b"sign\0", b"seal\0"
 _NEW, _OLD = b"new\0", b"old\0"
 CODE_LETTERS = 20
@@ -137,9 +142,40 @@ def request_words_of(group_id: bytes, account_id: bytes) -> bytes:
     return digest_of(REQUEST_WORDS, group_id, account_id)[:REQUEST_WORDS_SHOWN]
 
 
+def recovery_shown_of(recovery_secret: bytes) -> bytes:
+    """What lets its bearer in as a device of the account, of which the server keeps a hash."""
+    return expand(recovery_secret, RECOVERY_SHOWN, 16)
+
+
+def verify_words_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
+    """What two members compare as words: each by the keys that are shown to them."""
+    return digest_of(VERIFY_WORDS, group_id, min(one, other), max(one, other))[:REQUEST_WORDS_SHOWN]
+
+
+def approval_code_of(chance: bytes) -> str:
+    """20 letters, from 13 bytes: what a new device shows, for a person to type on another."""
+    return base64.b32encode(chance).decode()[:CODE_LETTERS]
+
+
+def code_of_token(token: bytes) -> str:
+    """The same of a link that a device has made for another."""
+    return base64.b32encode(token).decode().rstrip("=")
+
+
+def is_code(text: str) -> bool:
+    """As a person typed it."""
+    letters = "".join(text.split()).upper()
+    return len(letters) >= CODE_LETTERS and _CODE.fullmatch(letters) is not None
+
+
 def approval_key_of(code: str) -> bytes:
     """From the letters that a person typed: spaces and the case of letters do not count."""
     return _extract(APPROVE, "".join(code.split()).upper().encode())
+
+
+def device_shown_of(approval_key: bytes) -> bytes:
+    """What lets the bearer of a link for devices in, of which the server keeps a hash."""
+    return expand(approval_key, _SHOWN, 16)
 
 
 def mark_of_new(key: bytes, record: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -28,13 +28,14 @@ def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def people_lines(people: Iterable[Person], own: int, now_ms: int) -> list[str]:
+def people_lines(people: Iterable[Person], own: int, now_ms: int, trust: Mapping[int, str]) -> list[str]:
     rows = [
         (
             person.name + (" (you)" if person.account == own else ""),
             "online" if person.is_online else f"offline since {when_text(person.seen_ms, now_ms)}",
             safe_line(person.address),
             " ".join(_titles(person)),
+            "" if person.account == own else trust.get(person.account, ""),
         )
         for person in sorted(people, key=lambda person: (not person.is_online, person.name.casefold()))
     ]

@@ -12,6 +12,7 @@ from lanline.client.view.transcript import Transcript
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen
 from lanline.faces.chat.commands import Kind, help_lines
 from lanline.faces.chat.grammar import Order, Saying
+from lanline.faces.chat.groupcommands import GroupCommands
 from lanline.faces.chat.listings import people_lines, room_lines, unread_lines
 from lanline.faces.chat.messagecommands import MessageCommands
 from lanline.faces.chat.roomcommands import RoomCommands
@@ -58,6 +59,7 @@ class CommandRunner:
             "help": self._help,
             **messages.actions,
             **rooms.actions,
+            **GroupCommands(face, places, screen).actions,
         }
 
     async def carry_out(self, parsed: Saying | Order) -> None:
@@ -133,7 +135,7 @@ class CommandRunner:
         nick = order.get(Kind.NICK)
         name = self._places.person_named(nick) if nick else ""
         people = [person for person in self._view.people if not name or person.name == name]
-        self._screen.table(people_lines(people, self._view.account, self._now()))
+        self._screen.table(people_lines(people, self._view.account, self._now(), self._view.group.trust))
 
     async def _list(self, _: Order) -> None:
         listed = await self._face.ask(ListRooms())

@@ -74,7 +74,7 @@ class TerminalScreen:
         self._write(self._day_rule(message) + line)
 
     def line(self, time_ms: int, said: Rendered, *, mark: str = "", where: str = "", number: str = "") -> str:
-        stamp = "".join(f"{part} " for part in (number, clock_text(time_ms), safe_line(where)) if part)
+        stamp = "".join(f"{part} " for part in (number, clock_text(time_ms, self._now()), safe_line(where)) if part)
         opening, end = ("* ", " ") if said.is_action else ("", ": ")
         painted = f"{opening}{self._paint.name(said.name)}{end}"
         body = self._indented(

@@ -34,6 +34,7 @@ from lanline.gateways.lanline.admission import Admission
 from lanline.gateways.lanline.awaiting import AwaitingAuthors
 from lanline.gateways.lanline.catchup import CatchUp
 from lanline.gateways.lanline.conversations import ConversationNews
+from lanline.gateways.lanline.devices import DeviceRequests
 from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
 from lanline.gateways.lanline.groups import Groups
@@ -72,8 +73,14 @@ class LanlineGateway:
         self._news = ConversationNews(core, self.sessions_of, self.tell, self._catch_up.unfollow, self._awaiting)
         self._groups = Groups(core, clock)
         requests = Requests(core, clock, self._catch_up, self.sessions_of, self.all_figures)
-        self._handlers = requests.handlers() | self._groups.handlers() | FilmRequests(core, films).handlers()
-        self._handlers |= AdminRequests(core, films).handlers()
+        devices = DeviceRequests(core, self._groups, self.sessions_of)
+        self._handlers = {
+            **requests.handlers(),
+            **self._groups.handlers(),
+            **devices.handlers(),
+            **FilmRequests(core, films).handlers(),
+            **AdminRequests(core, films).handlers(),
+        }
         self._tellers: Handlers = {
             Appended: self._publish,
             CursorMoved: self._tell_cursor,
@@ -88,6 +95,7 @@ class LanlineGateway:
             ChainGrew: self._groups.note_grown,
             BoxesGiven: self._groups.note_given,
             RequestLeft: self._groups.note_request,
+            **devices.tellers(),
             ServerWarned: self._warn,
         }
         core.stream.subscribe(self._on_changes)

@@ -123,20 +123,20 @@ class Groups:
                 session.send(self._described(0))
 
     def _append_key(self, session: Session, message: wire.AppendKey) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, keyentries.AppendKey(message.content)),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
     def _append_room_key(self, session: Session, message: wire.AppendRoomKey) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         command = privaterooms.AppendRoomKey(LogId(message.log), message.content)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, command),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
     def _read_keys(self, session: Session, message: wire.ReadKeys) -> None:
@@ -153,14 +153,14 @@ class Groups:
         )
 
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, keyentries.MakeGroupInvite(message.content, message.shown_hash)),
-            partial(_send_taken, session, message.request),
+            partial(send_taken, session, message.request),
         )
 
-    def _check_key_pace(self, session: Session) -> None:
+    def check_key_pace(self, session: Session) -> None:
         account, now = session.actor.account, self._clock.now()
         if self._core.accounts.is_admin(account):
             _take(self._admins_key_pace, account, now)
@@ -229,7 +229,7 @@ class Groups:
             readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
             session.send(wire.ReadersLacking(message.request, readers))
 
-        self._check_key_pace(session)
+        self.check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, boxes.BeginEpoch(LogId(message.log), message.content)),
@@ -271,11 +271,17 @@ class Groups:
         """A seed comes from another device of the same account only; the secret of a conversation from who reads it,
         and nobody else is told that there is one.
         """
-        if not helper.is_signed_in or (not message.log and helper.actor.account != asker.actor.account):
+        if not message.log and helper.actor.account != asker.actor.account:
             return False
         if message.log and self._core.conversations.head_for(LogId(message.log), helper.actor.account) is None:
             return False
-        return self.state is not None and self.state.member_by_link(helper.link.peer_fingerprint) is not None
+        return self.is_in_group(helper)
+
+    def is_in_group(self, session: Session) -> bool:
+        """Its device is, by the chain, and it is a program that knows of groups."""
+        if session not in self._asked or not session.is_signed_in or self.state is None:
+            return False
+        return self.state.member_by_link(session.link.peer_fingerprint) is not None
 
     def _ask_next(self, want: _Want) -> None:
         if want not in self._wants:
@@ -345,7 +351,7 @@ def _waiting(request: EntryRequest) -> wire.WaitingRequest:
     return wire.WaitingRequest(request.account, request.joiner, request.signature, request.left_ms)
 
 
-def _send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
+def send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
     session.send(wire.KeyTaken(request, place.log, place.sequence))
 
 

@@ -286,5 +286,11 @@ def _blob_sizes(view: View, by: Authority) -> dict[AccountId, int]:
 
 def _invite_info(invite: Invite) -> admin.InviteInfo:
     return admin.InviteInfo(
-        invite.token_hash, invite.uses_left, invite.expires_ms, invite.grants_admin, invite.creator, invite.created_ms
+        invite.token_hash,
+        invite.uses_left,
+        invite.expires_ms,
+        invite.grants_admin,
+        invite.creator,
+        invite.created_ms,
+        invite.invite_id,
     )

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from lanline.crypto.groups import ids
+from lanline.crypto.groups.epochs import epoch_id_of, seed_commitment_of
 from lanline.crypto.groups.keys import is_good_sign_key, verify
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
@@ -36,6 +37,14 @@ class NewInvite(NamedTuple):
     grants_admin: bool
 
 
+class NewGeneration(NamedTuple):
+    """Of an account's key, and where the boxes of its seed lie."""
+
+    account_id: bytes
+    number: int
+    place: bytes
+
+
 class Offer(NamedTuple):
     """An entry that holds, on this head."""
 
@@ -51,6 +60,13 @@ class Offer(NamedTuple):
     """The hashes of the sealing keys that it names."""
     invite: NewInvite | None
     """That it makes."""
+    gone_devices: tuple[bytes, ...] = ()
+    """That it takes out of an account which stays."""
+    of_account: bytes | None = None
+    """Whose device it is that it adds."""
+    new_recovery: bytes | None = None
+    """The device_id of the recovery key that it adds."""
+    turn: NewGeneration | None = None
 
 
 def judge_offer(chain: Chain, content: bytes) -> Offer | Reason:
@@ -72,22 +88,36 @@ def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
     coming, name, new_link = Coming.NOBODY, "", b""
     keys: tuple[bytes, ...] = ()
     invite: NewInvite | None = None
+    gone: tuple[bytes, ...] = ()
+    of_account: bytes | None = None
+    new_recovery: bytes | None = None
     if isinstance(body, entries.Found | entries.Join | entries.Admit):
         joiner = read(entries.decode_joiner, body.joiner)
         coming = _COMING[type(body)]
         name, new_link, keys = joiner.name.decode(), joiner.link_fingerprint, (joiner.seal_hash, joiner.generation_hash)
     elif isinstance(body, entries.AddDevice):
         device = read(entries.decode_device, body.device)
-        keys = (device.seal_hash,)
+        keys, of_account = (device.seal_hash,), chain.devices[ids.device_id_of(device.sign_key)].account
         if body.kind is entries.DeviceKind.DEVICE:
             coming, new_link = Coming.DEVICE, device.link_fingerprint
+        else:
+            new_recovery = ids.device_id_of(device.sign_key)
     elif isinstance(body, entries.Turn):
-        keys = (body.seal_hash,)
+        keys, gone = (body.seal_hash,), body.device_ids
     elif isinstance(body, entries.MakeInvite):
         keys = (body.seal_hash,)
         is_admin = body.role is entries.Role.ADMIN
         invite = NewInvite(ids.invite_id_of(body.verify_key), body.uses, body.until_ms, is_admin)
-    return Offer(chain, body.time_ms, coming, name, new_link, keys, invite)
+    turned = chain.places[chain.height - 1].turned
+    turn = None if turned is None else _new_generation(chain, turned)
+    return Offer(chain, body.time_ms, coming, name, new_link, keys, invite, gone, of_account, new_recovery, turn)
+
+
+def _new_generation(chain: Chain, account_id: bytes) -> NewGeneration:
+    generations = chain.accounts[account_id].generations
+    newest = generations[-1]
+    place = epoch_id_of(seed_commitment_of(newest.seal_hash, newest.maker))
+    return NewGeneration(account_id, len(generations), place)
 
 
 _COMING: dict[type, Coming] = {

@@ -23,6 +23,7 @@ class Reason(Enum):
     LEVEL = "the level would fall"
     GENERATION = "it is not of the generation that is due"
     NO_RSA_KEY = "somebody has no key of the suite that the room uses"
+    ENDED = "its device was taken out before, as others had said there already"
     TURNED_AROUND = "the server shows it in another order than it was said in"
     SCOPE = "it is of another conversation"
     NOT_YET_THERE = "it names a height that the chain here has not reached"

@@ -141,8 +141,12 @@ class Chain(msgspec.Struct, frozen=True):
         at = self.height if height is None else height
         return device if device is not None and device.since <= at < device.until else None
 
+    def recovery_keys(self, account_id: bytes) -> list[bytes]:
+        devices = self.accounts[account_id].devices
+        return [each for each in devices if self.devices[each].kind is DeviceKind.RECOVERY]
+
     def has_recovery_key(self, account_id: bytes) -> bool:
-        return any(self.devices[each].kind is DeviceKind.RECOVERY for each in self.accounts[account_id].devices)
+        return bool(self.recovery_keys(account_id))
 
     def rsa_key_at(self, account_id: bytes, height: int) -> bytes | None:
         """The hash of the RSA key of the newest generation."""

@@ -126,6 +126,9 @@ class SqliteAccounts(SqliteAccountsView):
         if not self._connection.execute(revoke, (revoked_ms, device)).rowcount and not self.device(device):
             raise RecordMissing("There is no such device.")
 
+    def rename_device(self, device: DeviceId, label: str) -> None:
+        self._connection.execute("UPDATE devices SET label = ? WHERE id = ?", (label, device))
+
     def _check_free(self, name: str, mine: AccountId | None = None) -> None:
         """Nobody can come in between: only one transaction writes at a time."""
         owner = self.by_name(name)

@@ -13,6 +13,7 @@ from lanline.storage.api import Transaction, View
 from lanline.storage.sqlite.accounts import SqliteAccounts, SqliteAccountsView
 from lanline.storage.sqlite.blobs import SqliteBlobs, SqliteBlobsView, SqliteSettings, SqliteSettingsView
 from lanline.storage.sqlite.connection import connect_reader, connect_writer
+from lanline.storage.sqlite.devices import SqliteDevices, SqliteDevicesView
 from lanline.storage.sqlite.groups import SqliteGroups, SqliteGroupsView
 from lanline.storage.sqlite.invites import SqliteInvites, SqliteInvitesView
 from lanline.storage.sqlite.journal import SqliteJournal, SqliteJournalView
@@ -48,6 +49,7 @@ class SqliteView:
         self.invites = SqliteInvitesView(connection)
         self.blobs = SqliteBlobsView(connection)
         self.groups = SqliteGroupsView(connection)
+        self.devices = SqliteDevicesView(connection)
         self.settings = SqliteSettingsView(connection)
         self.journal = SqliteJournalView(connection)
         self.names = SqliteNamesView(connection)
@@ -61,6 +63,7 @@ class SqliteTransaction:
         self.invites = SqliteInvites(connection)
         self.blobs = SqliteBlobs(connection)
         self.groups = SqliteGroups(connection)
+        self.devices = SqliteDevices(connection)
         self.settings = SqliteSettings(connection)
         self.journal = SqliteJournal(connection)
         self.names = SqliteNames(connection)

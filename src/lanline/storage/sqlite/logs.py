@@ -10,7 +10,18 @@ from typing import Any
 
 from lanline.errors import RecordMissing
 from lanline.model.accounts import AccountId, DeviceId
-from lanline.model.logs import ENTRY_COST_BYTES, Appended, Cursor, Entry, Log, LogId, LogKind, NewEntry, check_entry
+from lanline.model.logs import (
+    ENTRY_COST_BYTES,
+    Appended,
+    Cursor,
+    Entry,
+    Log,
+    LogId,
+    LogKind,
+    NewEntry,
+    check_entry,
+    time_after,
+)
 
 _ENTRY = "SELECT log, sequence, entry_id, account, device, time_ms, suite, content FROM entries "
 _AFTER = _ENTRY + "WHERE log = ? AND sequence > ? ORDER BY sequence LIMIT ?"
@@ -120,7 +131,7 @@ class SqliteLogs(SqliteLogsView):
         check_entry(entry)
         log, account = entry.log, entry.account
         head, last_ms, grown_bytes = ends[log] if log in ends else (*self._end(log), 0)
-        time_ms = max(entry.time_ms, last_ms)
+        time_ms = time_after(last_ms, entry.time_ms)
         row = (log, head + 1, entry.entry_id, account, entry.device, time_ms, entry.suite, entry.content)
         if self._connection.execute(_APPEND, row).rowcount:
             size_bytes = len(entry.content) + ENTRY_COST_BYTES

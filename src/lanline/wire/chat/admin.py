@@ -28,6 +28,8 @@ class InviteInfo(msgspec.Struct, frozen=True, array_like=True):
     grants_admin: bool
     creator: Id | None
     created_ms: int
+    invite_id: Annotated[bytes, msgspec.Meta(max_length=16)] | None = None
+    """In the chain of the group, where it ends by an entry."""
 
 
 class ListInvites(msgspec.Struct, frozen=True, array_like=True, tag=27):

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from lanline.errors import InvalidInput, ProtocolViolation
-from lanline.wire.chat import admin, answers, blobs, conversations, directory, entries, films, groups, signin
+from lanline.wire.chat import admin, answers, blobs, conversations, devices, directory, entries, films, groups, signin
 
 ClientMessage = (
     signin.Hello
@@ -63,6 +63,13 @@ ClientMessage = (
     | groups.LeaveRequest
     | groups.ListRequests
     | groups.RefuseRequest
+    | devices.OfferDevice
+    | devices.LeaveDevice
+    | devices.ListWaitingDevices
+    | devices.AnswerDevice
+    | devices.ListOwnDevices
+    | devices.RenameDevice
+    | devices.AddRecovery
     | films.FromClient
     | groups.ClaimEpoch
     | groups.AppendRoomKey
@@ -111,6 +118,10 @@ ServerMessage = (
     | groups.ReadersLacking
     | groups.Requests
     | groups.RequestCame
+    | devices.WaitingDevices
+    | devices.DeviceAsks
+    | devices.DeviceAnswered
+    | devices.OwnDevices
 )
 
 BULK_KINDS = (

@@ -80,6 +80,15 @@ class NewDevice(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     link_fingerprint: Long
 
 
+class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a further device leaves with the server until another one of its account takes it in."""
+
+    group_id: Long
+    account_id: Long
+    device: bytes
+    proof: Signature
+
+
 class SignedEntry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     body: bytes
     device_id: Short
@@ -218,6 +227,7 @@ _people: msgspec.msgpack.Decoder[PeopleBody] = msgspec.msgpack.Decoder(PeopleBod
 _room: msgspec.msgpack.Decoder[RoomBody] = msgspec.msgpack.Decoder(RoomBody)
 _joiner: msgspec.msgpack.Decoder[Joiner] = msgspec.msgpack.Decoder(Joiner)
 _device: msgspec.msgpack.Decoder[NewDevice] = msgspec.msgpack.Decoder(NewDevice)
+_record: msgspec.msgpack.Decoder[DeviceRecord] = msgspec.msgpack.Decoder(DeviceRecord)
 
 
 def decode_entry(content: bytes) -> SignedEntry:
@@ -245,6 +255,10 @@ def decode_joiner(joiner: bytes) -> Joiner:
 
 def decode_device(device: bytes) -> NewDevice:
     return decode_strictly(_device, device)
+
+
+def decode_device_record(record: bytes) -> DeviceRecord:
+    return decode_strictly(_record, record)
 
 
 def encode_entry(body: bytes, device_id: bytes, signature: bytes, use_signature: bytes | None = None) -> bytes:

@@ -15,10 +15,13 @@ from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Outcome, Said
+from lanline.crypto.groups import ids
 from lanline.errors import LinkNotOpen, RequestRefused
+from lanline.model.invites import DEVICE_TOKEN_BYTES
 from lanline.proto.channels import Channel
 from lanline.ticket import Ticket
 from lanline.wire.chat import conversations, directory, entries, groups, signin
+from lanline.wire.chat import devices as wiredevices
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.messages import BULK_KINDS, ClientMessage
 from serverhouse.house import PASSWORD, Client, House
@@ -28,7 +31,14 @@ class Device:
     """One home: its keys, its database and, while it is online, its link."""
 
     def __init__(
-        self, town: Town, name: str, token: bytes | None = None, folder: Path | None = None, *, settles: bool = True
+        self,
+        town: Town,
+        name: str,
+        token: bytes | None = None,
+        folder: Path | None = None,
+        *,
+        settles: bool = True,
+        joins: bool = True,
     ) -> None:
         self.town = town
         self.name = name
@@ -46,14 +56,18 @@ class Device:
         if token is not None and len(token) == 32:
             self.keys.invite = token
             self.keys.save()
+        if token is not None and len(token) == DEVICE_TOKEN_BYTES:
+            self.keys.code, self.keys.code_until_ms = ids.code_of_token(token), town.house.clock.now_ms() + 600_000
+            self.keys.save()
         town.devices.append(self)
         self.restart()
-        self.join(token, settles=settles)
+        if joins:
+            self.join(token, settles=settles)
 
     def restart(self) -> None:
         """The program, with what is on the disk."""
         clock = self.town.house.clock
-        tables = GroupTables(self.history.database)
+        tables = GroupTables(self.history.database, self.keys.device_secret, self.entropy)
         context = GroupContext(self.keys, tables, clock, self.entropy, self, self.link)
         self.member = GroupMember(context, self._changed)
         self.words = GroupWords(context)
@@ -66,8 +80,10 @@ class Device:
         shown = token
         if token is not None and len(token) == 32:
             shown = InviteKeys.of(token[:INVITE_SECRET_BYTES]).shown
+        elif token is not None and len(token) == DEVICE_TOKEN_BYTES:
+            shown = ids.device_shown_of(ids.approval_key_of(ids.code_of_token(token)))
         client = self.town.house.greet(self.link)
-        message = signin.Join(client.number(), self.name, PASSWORD, "laptop", shown)
+        message = signin.Join(client.number(), self.name, PASSWORD if self.name else "", "laptop", shown)
         self._enter(client, client.ask(message, signin.SignedIn), settles=settles)
 
     def connect(self) -> None:
@@ -76,6 +92,7 @@ class Device:
 
     def _enter(self, client: Client, signed_in: signin.SignedIn, *, settles: bool = True) -> None:
         client.signed_in = signed_in
+        self.name = signed_in.name
         self.client = client
         self.is_admin = signed_in.is_admin
         client.take()
@@ -146,6 +163,10 @@ class Device:
                 self.member.on_box_given(message)
             case groups.RequestCame():
                 self.member.on_request(message)
+            case wiredevices.DeviceAsks():
+                self.member.on_device_asks(message)
+            case wiredevices.DeviceAnswered():
+                self.member.on_device_answered(message)
             case _:
                 pass
 

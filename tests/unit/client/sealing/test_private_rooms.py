@@ -241,3 +241,26 @@ def test_a_room_that_becomes_private_keeps_its_past_and_nothing_later_is_under_t
     moved = said._replace(place=99, entry_id=bytes(16), content=late, author="cai")
     assert cai.words.open(place, [moved]) == [Reason.SCOPE]
     assert ana.words.seal(PrivateRoom(log, "lab"), bytes(16), b"outside") is None
+
+
+def test_an_entry_that_the_server_makes_up_does_not_keep_the_true_one_out(
+    town: Town, people: tuple[Device, Device, Device]
+) -> None:
+    _, ben, cai = people
+    place = found(town, ben)
+    let_in(town, ben, place, cai)
+    assert ben.client is not None
+    ben.heard(place)
+    by_place = {each.sequence: each for each in ben.client.entries(place.log)}
+    founding, true = by_place[1], by_place[2]
+    forged = true.content[:-2] + bytes([true.content[-2] ^ 1]) + true.content[-1:]
+    cai.scopes.add(place.log, 1, "key/1", founding.content)
+    cai.scopes.add(place.log, 2, "key/1", forged)
+    copy = cai.scopes.room(place)
+    assert copy is not None
+    assert not copy.is_complete
+    cai.scopes.add(place.log, 3, "key/1", true.content)
+    copy = cai.scopes.room(place)
+    assert copy is not None
+    assert copy.is_complete
+    assert copy.is_in

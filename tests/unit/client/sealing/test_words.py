@@ -152,7 +152,7 @@ def test_what_is_on_the_disk_is_known_when_it_is_shown_again_to_the_next_program
     ana.say("pay ben")
     assert ben.client is not None
     [entry] = ben.client.entries(ben.lobby.log) or (ben.heard() and ben.client.entries(ben.lobby.log))
-    tables = GroupTables(ben.history.database)
+    tables = GroupTables(ben.history.database, ben.keys.device_secret, ben.entropy)
     ben.history.add_entries(7, [entry], ben.account)
     assert tables.stands_before(7, entry.sequence + 3, entry.account, entry.entry_id)
     assert not tables.stands_before(7, entry.sequence, entry.account, entry.entry_id)

@@ -14,6 +14,7 @@ from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import (
     Conversation,
+    GroupFacts,
     MemberListing,
     Message,
     MessageState,
@@ -39,6 +40,7 @@ class View:
         self.server_name = "ship"
         self.state = NodeState.SYNCHRONIZED
         self.problem = ""
+        self.group = GroupFacts({ANA: "by your invite"})
         self.people = (person(ANA, "ana"), person(BO, "bo", is_online=False), person(ME, "me"))
         self.kept: dict[int, list[Message]] = {}
         self.outbox: list[Message] = []

@@ -242,6 +242,7 @@ def test_lists(stage: Stage) -> None:
     assert "ana       online" in screen
     assert screen.index("me (you)") < screen.index("bo        offline since")
     assert "192.0.2.2:4000" in screen
+    assert screen.count("by your invite") == 1
     assert "bo" not in types(stage, "/who ana")
     assert "Nothing is unread." in types(stage, "/unread")
     stage.hears(11, ANA, "hi")

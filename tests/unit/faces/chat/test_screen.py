@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from lanline.client.moments import clock_text, day_text, when_text
+from lanline.client.moments import clock_text, day_text, minute_text, when_text
 from lanline.client.view.rendering import action_text, rendered
 from lanline.client.view.values import Message, MessageState
 from lanline.faces.chat.paint import Paint, has_colours
@@ -95,9 +95,16 @@ def test_a_forged_second_line_cannot_pass_for_another_person() -> None:
 
 @pytest.mark.parametrize("time_ms", [2**63 - 1, -(2**62), 10**17])
 def test_an_impossible_time_is_no_error(time_ms: int) -> None:
-    assert clock_text(time_ms) == "--:--"
+    assert clock_text(time_ms, AT) == "--:--"
     assert when_text(time_ms, AT) == "--:--"
     assert not day_text(time_ms)
+
+
+def test_a_time_in_the_future_is_marked() -> None:
+    assert clock_text(AT, AT - 60_000) == "16:05"
+    assert clock_text(AT, AT - 3_600_000) == "16:05?"
+    assert when_text(AT, AT - 3_600_000) == "16:05?"
+    assert minute_text(AT, AT - 3_600_000) == "2026-03-01 16:05?"
 
 
 def test_the_day_is_told_unless_it_is_today() -> None:

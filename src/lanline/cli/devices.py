@@ -1,0 +1,259 @@
+"""`lanline devices`: the list, and letting one in, naming one and taking one out."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lanline.cli.admin.asking import answer, ask_group, ask_server, day, say, show_json, show_table, way_to_server
+from lanline.cli.chathome import HomeOption, JsonOption
+from lanline.cli.running import DEFAULT_HOME
+from lanline.errors import InvalidInput, NotInGroup, RecordMissing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lanline.client.chat.client import ChatClient
+    from lanline.client.sealing.devices import Waiting
+    from lanline.client.sealing.member import GroupMember
+    from lanline.wire.chat.admin import DeviceInfo
+
+app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
+Which = Annotated[str, typer.Argument(metavar="ID|LABEL", help="The device, as lanline devices shows it.")]
+
+
+@app.callback()
+def devices(context: typer.Context, json: JsonOption = False, home: HomeOption = DEFAULT_HOME) -> None:
+    """Show your devices; let one in, take one out that is lost.
+
+    \b
+    All of them:            lanline devices
+    A second one:           lanline devices add
+                            and there: lanline join LINK
+    One that shows a code:  lanline devices approve 'ABCDE FGHIJ KLMNO PQRST'
+    A better name:          lanline devices rename 7 'old laptop'
+    Lost or stolen:         lanline devices revoke 7
+
+    \b
+    Exit status: 0, 1 refused or not reached, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    if context.invoked_subcommand is not None:
+        return
+    rows = _shown(home)
+    if json:
+        show_json([{"id": row[0], "label": row[1], "state": row[2], "added": row[3]} for row in rows])
+    else:
+        show_table(("ID", "LABEL", "STATE", "ADDED"), rows, "You have no device.")
+
+
+def _shown(home: Path) -> list[tuple[str, str, str, str]]:
+    try:
+        return ask_group(home, _rows_in_group)
+    except NotInGroup:
+        return ask_server(way_to_server(None, home), _rows)
+
+
+async def _rows_in_group(client: ChatClient) -> list[tuple[str, str, str, str]]:
+    copy = _member(client).copy
+    links = {copy.chain.devices[each].link_fingerprint: each for each in copy.chain.accounts[copy.account_id].devices}
+    rows = [(each, _state(each, each.fingerprint in links)) for each in await _own(client)]
+    found = [_row(each, _with_this(state, links.get(each.fingerprint) == copy.device_id)) for each, state in rows]
+    made = copy.chain.recovery_keys(copy.account_id)
+    return [*found, *(("", "recovery key", "kept by you", "") for _ in made)]
+
+
+async def _rows(client: ChatClient) -> list[tuple[str, str, str, str]]:
+    return [_row(each, _state(each, is_in_group=True)) for each in await _own(client)]
+
+
+async def _own(client: ChatClient) -> tuple[DeviceInfo, ...]:
+    from lanline.wire.chat.devices import ListOwnDevices, OwnDevices
+
+    return (await answer(client, ListOwnDevices(1), OwnDevices)).devices
+
+
+def _state(device: DeviceInfo, is_in_group: bool) -> str:
+    if device.is_revoked:
+        return "taken out"
+    return ("online" if device.is_online else "") if is_in_group else "reads nothing yet"
+
+
+def _with_this(state: str, is_this: bool) -> str:
+    return "this one" if is_this else state
+
+
+def _row(device: DeviceInfo, state: str) -> tuple[str, str, str, str]:
+    return str(device.device), device.label, state, day(device.added_ms)
+
+
+def _member(client: ChatClient) -> GroupMember:
+    member = client.node.seals.member
+    assert member is not None
+    return member
+
+
+@app.command()
+def add(
+    qr: Annotated[bool, typer.Option("--qr", help="Show the link as a QR code too.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Let in another device of yours: a link for it, good once, for ten minutes.
+
+    The link stands alone on the first line. Whoever has it is you: show it to
+    nobody else. This command ends when the other device is in.
+
+    \b
+    Here:   lanline devices add --qr
+    There:  lanline join LINK
+    """  # noqa: D301 -- as above
+    label = ask_group(home, lambda client: _add(client, home, qr))
+    say(f"{label} is one of your devices now.")
+
+
+async def _add(client: ChatClient, home: Path, qr: bool) -> str:
+    from lanline.crypto.groups import ids
+    from lanline.model.devices import DEVICE_WAITS_MS
+    from lanline.model.invites import InviteLink
+    from lanline.model.text import safe_line
+
+    way, member = way_to_server(None, home), _member(client)
+    token = await member.devices.offer()
+    link = str(InviteLink(way.public_host, way.public_port, way.fingerprint, token))
+    say(link)
+    if qr:
+        from lanline.cli.qr import qr_code
+
+        say(qr_code(link))
+    sys.stdout.flush()
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(f"On the other device, within ten minutes: lanline join '{link}'\n")
+    code = ids.code_of_token(token)
+    if not await client.wait_until(lambda: member.devices.has_waiting(code), DEVICE_WAITS_MS / 1000):
+        raise RecordMissing("No device came by the link within ten minutes: it is good for nothing any more.")
+    waiting = await member.devices.find(code)
+    await member.devices.approve(waiting, code)
+    return safe_line(waiting.label)
+
+
+@app.command()
+def approve(
+    code: Annotated[
+        str, typer.Argument(metavar="CODE", help="What the new device shows; quote it, or leave spaces out.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Let in another device of yours that shows this code.
+
+    It has signed in with your name and password, and reads nothing until then.
+
+    \b
+    lanline devices approve 'ABCDE FGHIJ KLMNO PQRST'
+    """  # noqa: D301 -- as above
+    from lanline.crypto.groups.ids import is_code
+    from lanline.model.text import safe_line
+
+    if not is_code(code):
+        raise InvalidInput("A code has 20 letters and digits (A to Z, 2 to 7), as the new device shows it.")
+
+    async def work(client: ChatClient) -> Waiting | None:
+        waiting = await _member(client).devices.find(code)
+        if not yes and not _agrees(waiting):
+            return None
+        await _member(client).devices.approve(waiting, code)
+        return waiting
+
+    found = ask_group(home, work)
+    say("Nothing was done." if found is None else f"{safe_line(found.label)} is one of your devices now.")
+
+
+def _agrees(waiting: Waiting) -> bool:
+    """Nobody is asked in a script: the code says enough."""
+    from lanline.model.text import safe_line
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        return True
+    question = (
+        f"{safe_line(waiting.label)} asks since {day(waiting.left_ms)}. Let it read all that you may? (yes or no) "
+    )
+    return input(question).strip().lower() in {"y", "yes"}
+
+
+@app.command()
+def rename(
+    which: Which,
+    label: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Give a device of yours another name. The server keeps it, and tells nobody but you and its admins.
+
+    \b
+    lanline devices rename 7 'old laptop'
+    """  # noqa: D301 -- as above
+
+    async def work(client: ChatClient) -> None:
+        from lanline.wire.chat.answers import Done
+        from lanline.wire.chat.devices import RenameDevice
+
+        found = _chosen(await _own(client), which)
+        await answer(client, RenameDevice(1, found.device, label), Done)
+
+    ask_server(way_to_server(None, home), work)
+    say("It has its new name.")
+
+
+@app.command()
+def revoke(which: Which, home: HomeOption = DEFAULT_HOME) -> None:
+    """Take out a device that is lost: it signs in no more, and reads nothing that is said from now on.
+
+    What it has on its disk stays there.
+
+    \b
+    lanline devices revoke 7
+    """  # noqa: D301 -- as above
+    try:
+        still_open = ask_group(home, lambda client: _revoke(client, which))
+    except NotInGroup:
+        still_open = ask_server(way_to_server(None, home), lambda client: _revoke_at_server(client, which))
+    say("It is out, for good.")
+    if still_open:
+        one = "One link that you have made still lets" if still_open == 1 else f"{still_open} links of yours still let"
+        say(f"{one} people in. Whoever has the device may know it. See: lanline admin invites")
+
+
+async def _revoke(client: ChatClient, which: str) -> int:
+    """How many invites of the account are open still."""
+    member = _member(client)
+    copy, found = member.copy, _chosen(await _own(client), which)
+    chain = copy.chain
+    its = [
+        each
+        for each in chain.accounts[copy.account_id].devices
+        if chain.devices[each].link_fingerprint == found.fingerprint
+    ]
+    if copy.device_id in its:
+        raise InvalidInput("This is the device that you are at. Take it out on another one of yours.")
+    if not its:
+        return await _revoke_at_server(client, which)
+    await member.devices.revoke(its)
+    return len(copy.chain.accounts[copy.account_id].open_invites)
+
+
+async def _revoke_at_server(client: ChatClient, which: str) -> int:
+    from lanline.wire.chat.admin import RevokeDevice
+    from lanline.wire.chat.answers import Done
+
+    await answer(client, RevokeDevice(1, _chosen(await _own(client), which).device), Done)
+    return 0
+
+
+def _chosen(found: tuple[DeviceInfo, ...], which: str) -> DeviceInfo:
+    usable = [each for each in found if not each.is_revoked]
+    named = [each for each in usable if str(each.device) == which] or [each for each in usable if each.label == which]
+    if not named:
+        raise RecordMissing(f"You have no device {which}. See: lanline devices")
+    if len(named) > 1:
+        raise InvalidInput(f"Several devices of yours are called {which}. Name it by its number: lanline devices")
+    return named[0]

@@ -1,0 +1,81 @@
+"""`lanline verify`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lanline.cli.admin.asking import say, show_json
+from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
+from lanline.cli.running import DEFAULT_HOME
+from lanline.errors import RefusalCode, RequestRefused
+
+
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NICK", help="With whom to compare words.")],
+    words: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Those that they see: compared here, for scripts.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Another account has this name now, and that is right.")
+    ] = False,
+    qr: Annotated[bool, typer.Option("--qr", help="Show the words as a QR code too.")] = False,
+    json: JsonOption = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Compare words with somebody, so that nobody stands in between.
+
+    Both of you see the same twenty words. Compare them by another way than this
+    server: read them aloud, or show the QR code. Who came by an invite of a member
+    needs none of it.
+
+    \b
+    Show them, and be asked:  lanline verify ben
+    From a script:            lanline verify ben --words 'acorn actor …'
+    Another account of ben's: lanline verify ben --accept
+
+    \b
+    Exit status: 0, 1 refused or not the same, 64 wrong usage.
+    """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.joining import in_lines
+    from lanline.client.node import protocol as do
+
+    if accept:
+        at_server(home, timeout, lambda call: call.ask(do.AcceptPerson(name)))
+        say(f"What you say to {name} goes to that account from now on.")
+        return
+    found = at_server(home, timeout, lambda call: call.ask(do.AskWords(name)))
+    assert isinstance(found, do.Words)
+    shown = found.text.split()
+    if words is not None:
+        if words.lower().replace("-", " ").split() != shown:
+            raise RequestRefused(
+                RefusalCode.BAD_CREDENTIALS,
+                f"These are not the words with {name}. Somebody may stand in between: nothing was noted.",
+            )
+        agrees = True
+    elif json:
+        show_json({"name": name, "words": " ".join(shown), "trust": found.trust})
+        return
+    else:
+        say(f"{name}: {found.trust}. Both of you see these words, if nobody stands in between:")
+        for line in in_lines(shown):
+            say(line)
+        if qr:
+            from lanline.cli.qr import qr_code
+
+            say(qr_code(" ".join(shown)))
+        agrees = _agrees()
+    if agrees:
+        at_server(home, timeout, lambda call: call.ask(do.Verify(name, found.words)))
+        say(f"{name} is verified by words.")
+
+
+def _agrees() -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    return input("Do they see the same? (yes or no) ").strip().lower() in {"y", "yes"}

@@ -1,0 +1,103 @@
+"""Owns what faces are told of the group: what each name is worth, who waits to be let in, and what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanline.client.chat.directory import Directory
+from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.sealing.people import How
+from lanline.client.view.events import GroupChanged
+from lanline.client.view.values import Asking, GroupFacts
+from lanline.crypto.groups import ids
+from lanline.crypto.words import words_of
+from lanline.errors import RecordMissing
+from lanline.model.names import folded_name
+from lanline.model.text import display_name, safe_line
+
+_NO_RECOVERY = (
+    "You have no recovery key: if you lose your devices, nobody gets you back. Make one: lanline recovery make"
+)
+
+
+class GroupNews:
+    def __init__(self, member: GroupMember, directory: Directory, tell: Callable[[GroupChanged], None]) -> None:
+        self._member = member
+        self._directory = directory
+        self._tell = tell
+        self.facts = GroupFacts()
+
+    def note(self) -> None:
+        """Something may be another now."""
+        member = self._member
+        if not member.is_current:
+            return
+        news, member.copy.news = tuple(member.copy.news), []
+        before, self.facts = self.facts, self._facts()
+        if news or before != self.facts:
+            self._tell(GroupChanged(self.facts, news))
+
+    def _facts(self) -> GroupFacts:
+        member = self._member
+        notes = [member.refusal] if member.standing is Standing.WAITS else []
+        notes += [_NO_RECOVERY] if member.lacks_recovery else []
+        return GroupFacts(
+            self._trust(),
+            tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in member.changes.askers),
+            tuple(safe_line(each.label) for each in member.devices.waiting.values()),
+            tuple(notes),
+        )
+
+    def _trust(self) -> dict[int, str]:
+        copy = self._member.copy
+        if not copy.is_member:
+            return {}
+        asking = {each.account for each in self._member.changes.askers}
+        found: dict[int, str] = {}
+        for person in self._directory.people:
+            account_id = copy.chain.names.get(person.name.encode())
+            if account_id is not None:
+                found[person.account] = copy.people.trust(copy.chain, copy.account_id, account_id).text
+            else:
+                found[person.account] = "asks to be let in" if person.account in asking else "not in the group"
+        return found
+
+    # What a person asks and says.
+
+    def is_another(self, name: str) -> bool:
+        """Than had this name before, and nobody has said yet that it is right."""
+        copy = self._member.copy
+        account_id = copy.chain.names.get(name.encode())
+        if account_id is None or not copy.is_member:
+            return False
+        return copy.people.trust(copy.chain, copy.account_id, account_id).how is How.CHANGED
+
+    def trust_of(self, name: str) -> str:
+        copy = self._member.copy
+        return copy.people.trust(copy.chain, copy.account_id, self.account_named(name)).text
+
+    def account_named(self, name: str) -> bytes:
+        """In the group. Raises RecordMissing."""
+        chain = self._member.copy.chain
+        for known, account_id in chain.names.items():
+            if folded_name(known.decode(errors="replace")) == folded_name(name):
+                return account_id
+        raise RecordMissing(f"{name} is not in the group.")
+
+    def words_with(self, name: str) -> bytes:
+        """What both sides compare. Raises RecordMissing."""
+        copy, account_id = self._member.copy, self.account_named(name)
+        if not copy.is_member or account_id == copy.account_id:
+            raise RecordMissing("There is nobody to compare words with: name somebody else who is in the group.")
+        return ids.verify_words_of(copy.chain.group_id, copy.account_id, account_id)
+
+    def verify(self, name: str, words: bytes) -> None:
+        """The person has compared these. Raises RecordMissing where it is somebody else's by now."""
+        if words != self.words_with(name):
+            raise RecordMissing(f"The words with {name} are others now. Compare them anew.")
+        self._member.copy.people.verify(self.account_named(name), words)
+        self.note()
+
+    def accept(self, name: str) -> None:
+        self._member.copy.people.accept(self.account_named(name))
+        self.note()

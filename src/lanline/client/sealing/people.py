@@ -1,0 +1,167 @@
+"""Owns how each member came into the group, by whom, and what one's own person has confirmed of them.
+
+All of it is from the chain and from the person; nothing of it is the server's word.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from lanline.client.sealing.keystore import Keystore
+from lanline.crypto.groups import ids
+from lanline.errors import MalformedPacket
+from lanline.model.names import folded_name
+from lanline.model.text import display_name
+from lanline.proto.chain.state import Account, Chain
+from lanline.wire.sealing import entries
+
+
+class How(Enum):
+    """What is known of whoever has a name in the group."""
+
+    SELF = "you"
+    VERIFIED = "verified by words"
+    YOUR_INVITE = "by your invite"
+    THEIR_INVITE = "you came by their invite"
+    INVITE = "by invite of"
+    SHARED_LINK = "by a shared link of"
+    LET_IN = "let in by"
+    FOUNDED = "founded the group"
+    BY_ITSELF = "came without an invite"
+    CHANGED = "another account than before under this name"
+
+
+class Trust(NamedTuple):
+    how: How
+    by: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.how.value} {self.by}".rstrip()
+
+
+class KnownPeople:
+    def __init__(self, keys: Keystore) -> None:
+        self._keys = keys
+        self._let_in_by: dict[bytes, bytes] = {}
+        """Of accounts that an admin let in: which admin."""
+        self._came_by: dict[bytes, int] = {}
+        """How many came by each invite."""
+        self._gone: dict[str, list[bytes]] = {}
+        """By name as it looks: the accounts that had it and have ended."""
+
+    def note(self, after: Chain, content: bytes) -> str:
+        """An entry that holds, and the chain after it. What is told of it to the person; empty: nothing."""
+        try:
+            signed = entries.decode_entry(content)
+            body = entries.decode_people_body(signed.body)
+        except MalformedPacket:
+            return ""
+        author = after.devices[signed.device_id].account
+        if isinstance(body, entries.Join | entries.Admit):
+            came = ids.account_id_of(entries.decode_joiner(body.joiner).sign_key)
+            return self._note_came(after, body, author, came)
+        if isinstance(body, entries.Remove):
+            for each in body.accounts:
+                self._gone.setdefault(_folded(after.accounts[each]), []).append(each)
+        return _news(after, body, author)
+
+    def _note_came(self, after: Chain, body: entries.Join | entries.Admit, author: bytes, came: bytes) -> str:
+        name = _name(after, came)
+        again = " It is another account than the one that had this name before." if self._before(after, came) else ""
+        if isinstance(body, entries.Admit):
+            self._let_in_by[came] = author
+            return f"{_name(after, author)} has let {name} into the group.{again}"
+        if body.invite_id is None:
+            return f"{name} has come into the group.{again}"
+        self._came_by[body.invite_id] = self._came_by.get(body.invite_id, 0) + 1
+        maker = _name(after, after.invites[body.invite_id].maker)
+        return f"{name} has come into the group by a link of {maker}.{again}"
+
+    def trust(self, chain: Chain, me: bytes, account_id: bytes) -> Trust:
+        if account_id == me:
+            return Trust(How.SELF)
+        account = chain.accounts[account_id]
+        words = self._keys.verified.get(account_id)
+        if words is not None and words == ids.verify_words_of(chain.group_id, me, account_id):
+            return Trust(How.VERIFIED)
+        maker = self._maker(chain, account)
+        is_mine = (maker == me and not self._is_shared(chain, account)) or self._let_in_by.get(account_id) == me
+        if not is_mine and self._is_another(chain, me, account_id):
+            return Trust(How.CHANGED)
+        return self._came(chain, me, account_id, maker)
+
+    def _came(self, chain: Chain, me: bytes, account_id: bytes, maker: bytes | None) -> Trust:
+        own, account = chain.accounts[me], chain.accounts[account_id]
+        if self._maker(chain, own) == account_id and not self._is_shared(chain, own):
+            return Trust(How.THEIR_INVITE)
+        if maker is not None:
+            return self._by_invite(chain, me, account, maker)
+        admin = self._let_in_by.get(account_id)
+        if admin is not None:
+            return Trust(How.LET_IN, "you" if admin == me else _name(chain, admin))
+        return Trust(How.FOUNDED if account.since == 1 else How.BY_ITSELF)
+
+    def _by_invite(self, chain: Chain, me: bytes, account: Account, maker: bytes) -> Trust:
+        by = "you" if maker == me else _name(chain, maker)
+        if self._is_shared(chain, account):
+            return Trust(How.SHARED_LINK, by)
+        return Trust(How.YOUR_INVITE) if maker == me else Trust(How.INVITE, by)
+
+    @staticmethod
+    def _maker(chain: Chain, account: Account) -> bytes | None:
+        return None if account.came_by is None else chain.invites[account.came_by].maker
+
+    def _is_shared(self, chain: Chain, account: Account) -> bool:
+        """Its link was for more than one."""
+        assert account.came_by is not None
+        return self._came_by.get(account.came_by, 0) + chain.invites[account.came_by].uses_left > 1
+
+    def _before(self, chain: Chain, account_id: bytes) -> list[bytes]:
+        """Who had this name before, or one that looks the same."""
+        gone = self._gone.get(_folded(chain.accounts[account_id]), [])
+        since = chain.accounts[account_id].since
+        return [each for each in gone if each != account_id and chain.accounts[each].until <= since]
+
+    def _is_another(self, chain: Chain, me: bytes, account_id: bytes) -> bool:
+        """Somebody else had this name while one was here, and nobody has said that this one is right too."""
+        here_since = chain.accounts[me].since
+        is_new = any(chain.accounts[each].until > here_since for each in self._before(chain, account_id))
+        return is_new and account_id not in self._keys.accepted
+
+    # What the person says.
+
+    def verify(self, account_id: bytes, words: bytes) -> None:
+        """The person has compared exactly these."""
+        self._keys.verified[account_id] = words
+        self._keys.accepted.add(account_id)
+        self._keys.save()
+
+    def accept(self, account_id: bytes) -> None:
+        """That another account has this name now."""
+        self._keys.accepted.add(account_id)
+        self._keys.save()
+
+
+def _news(chain: Chain, body: entries.PeopleBody, author: bytes) -> str:
+    by = _name(chain, author)
+    match body:
+        case entries.Remove(accounts=(alone,)) if alone == author:
+            return f"{by} has left the group."
+        case entries.Remove(accounts=gone):
+            return f"{by} has taken {', '.join(_name(chain, each) for each in gone)} out of the group."
+        case entries.AddDevice(kind=entries.DeviceKind.DEVICE):
+            return f"{by} has one more device."
+        case entries.Turn(device_ids=gone) if gone:
+            return f"{by} has taken out {'a device' if len(gone) == 1 else f'{len(gone)} devices'} that they had."
+        case _:
+            return ""
+
+
+def _folded(account: Account) -> str:
+    return folded_name(account.name.decode(errors="replace"))
+
+
+def _name(chain: Chain, account_id: bytes) -> str:
+    return display_name(chain.accounts[account_id].name.decode(errors="replace"))

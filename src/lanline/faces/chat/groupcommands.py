@@ -1,0 +1,60 @@
+"""Owns the commands about the group: who is let in, and what a name is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from lanline.client.node import protocol as do
+from lanline.client.node.face import Face
+from lanline.client.view.places import Places
+from lanline.errors import InvalidInput
+from lanline.faces.chat.commands import Kind
+from lanline.faces.chat.grammar import Order
+from lanline.faces.chat.screen import TerminalScreen
+
+_SAME = "same"
+
+
+class GroupCommands:
+    def __init__(self, face: Face, places: Places, screen: TerminalScreen) -> None:
+        self._face = face
+        self._places = places
+        self._screen = screen
+        self._compared: dict[str, bytes] = {}
+        """The words that were shown here, by name: these are remembered, and no others."""
+        self.actions: dict[str, Callable[[Order], Awaitable[None]]] = {
+            "admit": self._admit,
+            "approve": self._approve,
+            "verify": self._verify,
+            "accept": self._accept,
+        }
+
+    async def _admit(self, order: Order) -> None:
+        await self._face.ask(do.Admit(order.get(Kind.NICK)))
+
+    async def _approve(self, order: Order) -> None:
+        done = await self._face.ask(do.ApproveDevice(order.get(Kind.TEXT)))
+        assert isinstance(done, do.DeviceLetIn)
+        self._screen.tell(f"{done.label} is one of your devices now.")
+
+    async def _verify(self, order: Order) -> None:
+        name, said = self._places.person_named(order.get(Kind.NICK)), order.get(Kind.TEXT).lower()
+        if not said:
+            found = await self._face.ask(do.AskWords(name))
+            assert isinstance(found, do.Words)
+            self._compared[name] = found.words
+            words = found.text.split()
+            lines = ["      " + " ".join(words[start : start + 5]) for start in range(0, len(words), 5)]
+            head = f"    {name}: {found.trust}. Both of you see these words, if nobody stands in between:"
+            self._screen.table([head, *lines])
+            self._screen.tell(f"If they are the same: /verify {name} {_SAME}")
+            return
+        if said != _SAME or name not in self._compared:
+            raise InvalidInput(f"First look at the words: /verify {name}. If they are the same: /verify {name} {_SAME}")
+        await self._face.ask(do.Verify(name, self._compared.pop(name)))
+        self._screen.tell(f"{name} is verified by words.")
+
+    async def _accept(self, order: Order) -> None:
+        name = self._places.person_named(order.get(Kind.NICK))
+        await self._face.ask(do.AcceptPerson(name))
+        self._screen.tell(f"What you say to {name} goes to that account from now on.")

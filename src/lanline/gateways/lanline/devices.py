@@ -1,0 +1,103 @@
+"""Owns what clients ask about the devices of their account, and who is told of one that waits. Not the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanline.core import devices, keyentries
+from lanline.core.changes import DeviceAnswered, DeviceAsked, Handlers
+from lanline.core.commands import Command
+from lanline.core.core import Core
+from lanline.gateways.lanline.groups import Groups, send_taken
+from lanline.gateways.lanline.session import Handler, Session
+from lanline.model.accounts import AccountId, Device, DeviceId
+from lanline.model.devices import DeviceRequest
+from lanline.wire.chat import devices as wire
+from lanline.wire.chat.admin import DeviceInfo
+from lanline.wire.chat.answers import Done
+
+
+class DeviceRequests:
+    def __init__(self, core: Core, groups: Groups, sessions_of: Callable[[AccountId], tuple[Session, ...]]) -> None:
+        self._core = core
+        self._groups = groups
+        self._sessions_of = sessions_of
+
+    def handlers(self) -> dict[type, Handler]:
+        return {
+            wire.OfferDevice: lambda session, m: self._do(session, m.request, devices.OfferDevice(m.shown_hash)),
+            wire.LeaveDevice: self._leave,
+            wire.ListWaitingDevices: self._list_waiting,
+            wire.AnswerDevice: lambda session, m: self._do(
+                session, m.request, devices.AnswerDevice(DeviceId(m.device), m.answer)
+            ),
+            wire.ListOwnDevices: self._list_own,
+            wire.RenameDevice: lambda session, m: self._do(
+                session, m.request, devices.RenameDevice(DeviceId(m.device), m.label)
+            ),
+            wire.AddRecovery: self._add_recovery,
+        }
+
+    def tellers(self) -> Handlers:
+        return {DeviceAsked: self._tell_asked, DeviceAnswered: self._tell_answered}
+
+    def _do(self, session: Session, request: int, command: Command[None]) -> None:
+        session.command(
+            request,
+            lambda: self._core.do(session.actor, command),
+            lambda _: session.send(Done(request)),
+        )
+
+    def _leave(self, session: Session, message: wire.LeaveDevice) -> None:
+        def answer(found: bytes | None) -> None:
+            session.send(Done(message.request) if found is None else wire.DeviceAnswered(message.request, found))
+
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, devices.LeaveDevice(message.record, message.mark)),
+            answer,
+        )
+
+    def _list_waiting(self, session: Session, message: wire.ListWaitingDevices) -> None:
+        def answer(found: list[tuple[DeviceRequest, Device]]) -> None:
+            waiting = tuple(_waiting(request, device.label) for request, device in found)
+            session.send(wire.WaitingDevices(message.request, waiting))
+
+        session.ask(message.request, lambda: self._core.ask(session.actor, devices.waiting_devices), answer)
+
+    def _list_own(self, session: Session, message: wire.ListOwnDevices) -> None:
+        def answer(found: list[Device]) -> None:
+            online = {each.actor.device for each in self._sessions_of(session.actor.account)}
+            infos = tuple(
+                DeviceInfo(each.id, each.label, each.fingerprint, each.added_ms, each.is_revoked, each.id in online)
+                for each in found
+            )
+            session.send(wire.OwnDevices(message.request, infos))
+
+        session.ask(message.request, lambda: self._core.ask(session.actor, devices.own_devices), answer)
+
+    def _add_recovery(self, session: Session, message: wire.AddRecovery) -> None:
+        self._groups.check_key_pace(session)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, keyentries.AddRecovery(message.content, message.shown_hash)),
+            lambda place: send_taken(session, message.request, place),
+        )
+
+    def _tell_asked(self, change: DeviceAsked) -> None:
+        device = self._core.accounts.device(change.request.device)
+        label = "" if device is None else device.label
+        message = wire.DeviceAsks(_waiting(change.request, label))
+        for session in self._sessions_of(change.request.account):
+            if self._groups.is_in_group(session):
+                session.send(message)
+
+    def _tell_answered(self, change: DeviceAnswered) -> None:
+        assert change.request.answer is not None
+        for session in self._sessions_of(change.request.account):
+            if session.actor.device == change.request.device:
+                session.send(wire.DeviceAnswered(0, change.request.answer))
+
+
+def _waiting(request: DeviceRequest, label: str) -> wire.WaitingDevice:
+    return wire.WaitingDevice(request.device, label, request.record, request.mark, request.left_ms)

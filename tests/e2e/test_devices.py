@@ -1,0 +1,130 @@
+"""Further devices as people have them: by a link, by a code, by the recovery key; and what is lost is taken out."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.house import House, clean_environment, house
+from e2e.program import COMMAND
+
+LIMIT_S = 60.0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        server = made.serve()
+        founded = made.member("ana", "join", str(server.first_invite), "--name", "ana")
+        assert founded.returncode == 0, founded.stderr
+        (tmp_path / "words").write_text("\n".join(re.findall(r"^    (.+)$", founded.stdout, re.MULTILINE)))
+        made.say("ana", "the harbour at midnight")
+        yield made
+
+
+def well(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < limit
+
+
+def states(home: House, name: str) -> dict[str, str]:
+    return {each["id"]: each["state"] for each in json.loads(well(home.member(name, "devices", "--json")))}
+
+
+def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_again(home: House) -> None:
+    adding = subprocess.Popen(
+        [*COMMAND, "devices", "add", "--home", str(home.folder / "ana")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+    )
+    assert adding.stdout is not None
+    link = adding.stdout.readline().strip()
+    joined = home.member("second", "join", link)
+    assert "This device is now one of ana" in well(joined)
+    said, told = adding.communicate(timeout=LIMIT_S)
+    assert said.endswith("is one of your devices now.\n"), told
+    wait_for(lambda: home.heard("second") == ["the harbour at midnight"])
+    again = home.member("third", "join", link)
+    assert again.returncode == 1
+    assert "Make another: lanline devices add" in again.stderr
+    [number] = [each for each, state in states(home, "second").items() if state == "this one"]
+    well(home.member("ana", "devices", "rename", number, "old laptop"))
+    assert "old laptop" in well(home.member("ana", "devices"))
+    assert well(home.member("ana", "devices", "revoke", "old laptop")) == "It is out, for good.\n"
+    home.say("ana", "among us")
+    refused = home.member("second", "send", "#lobby", "still here")
+    assert refused.returncode == 75
+    assert "The key of this device was revoked" in refused.stderr
+    assert states(home, "ana")[number] == "taken out"
+
+
+def test_by_its_code_a_device_that_has_the_password_comes_in(home: House) -> None:
+    well(home.member("ana", "admin", "password", "ana", typed="correct horse 7\n"))
+    assert home.folder
+    port = json.loads((home.data / "running.json").read_bytes())["port"]
+    link = home.invite()
+    joined = home.member("second", "join", link, "--name", "ana")
+    shown = re.search(r"lanline devices approve '([A-Z2-7 ]+)'", well(joined))
+    assert shown is not None, (joined.stdout, port)
+    wrong = home.member("ana", "devices", "approve", "A" * 20)
+    assert (wrong.returncode, wrong.stderr[:20]) == (1, "lanline: No device o")
+    assert home.member("ana", "devices", "approve", "abc").returncode == 64
+    assert well(home.member("ana", "devices", "approve", shown[1])).endswith("is one of your devices now.\n")
+    wait_for(lambda: home.heard("second") == ["the harbour at midnight"])
+
+
+def test_with_the_words_of_the_recovery_key_alone_a_new_home_reads_everything(home: House) -> None:
+    words = (home.folder / "words").read_text()
+    port = json.loads((home.data / "running.json").read_bytes())["port"]
+    damaged = words.replace(words.split()[0], "zebra", 1)
+    refused = home.member("new", "recovery", "use", "--server", f"127.0.0.1:{port}", typed=damaged)
+    assert (refused.returncode, "Word 1 is none" in refused.stderr) == (64, True)
+    link = home.invite()
+    used = home.member("new", "recovery", "use", "--server", link, typed=words)
+    assert "This device is one of ana's again." in well(used)
+    wait_for(lambda: home.heard("new") == ["the harbour at midnight"])
+
+
+def test_a_recovery_file_replaces_the_words_and_its_passphrase_is_asked_for(home: House) -> None:
+    words, file = (home.folder / "words").read_text(), home.folder / "stick.recovery"
+    one = home.member("ana", "recovery", "make")
+    assert (one.returncode, "recovery make --again" in one.stderr) == (1, True)
+    well(home.member("ana", "recovery", "make", "--again", str(file), typed=words, LANLINE_PASSPHRASE="open sesame"))
+    gone = home.member("other", "recovery", "use", "--server", home.invite(), typed=words)
+    assert gone.returncode == 1, "the words of before are worth nothing"
+    wrong = home.member("new", "recovery", "use", str(file), LANLINE_PASSPHRASE="close sesame")
+    assert (wrong.returncode, "the passphrase is wrong" in wrong.stderr) == (1, True)
+    well(home.member("new", "recovery", "use", str(file), LANLINE_PASSPHRASE="open sesame"))
+    assert b"device_secret" not in (home.folder / "new" / "keys.json").read_bytes(), "the keys lie under it too"
+    locked = home.member("new", "devices")
+    assert (locked.returncode, "under a passphrase: set LANLINE_PASSPHRASE" in locked.stderr) == (1, True)
+    assert "this one" in well(home.member("new", "devices", LANLINE_PASSPHRASE="open sesame"))
+
+
+def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> None:
+    keys = home.folder / "ana" / "keys.json"
+    well(home.member("ana", "agent", "stop"))
+    whole = keys.read_bytes()
+    keys.write_bytes(whole[: len(whole) // 2])
+    done = home.member("ana", "devices")
+    assert "this one" in well(done)
+    assert "Their last good copy was taken." in done.stderr
+    assert json.loads(keys.read_bytes()) == json.loads(whole)
+    keys.write_bytes(b"{}")
+    (home.folder / "ana" / "keys-copy.json").write_bytes(b"{}")
+    refused = home.member("ana", "devices")
+    assert (refused.returncode, "nor their copy beside them" in refused.stderr) == (1, True)
