@@ -102,7 +102,8 @@ class _Shown:
         self._call = call
         self._view = call.view
         self._as_json = json
-        self._through = 0
+        self._since = self._through = 0
+        """The first message that was shown, and the last."""
 
     def show_lost(self, title: str, last: int | None) -> None:
         """All of it where no number is given: what is lost since one backup is seldom much."""
@@ -126,6 +127,7 @@ class _Shown:
         for change in self._call.answered_changes():
             _note(change)
         self._through = page.conversation.delivered
+        self._since = page.messages[0].sequence if page.messages else self._through + 1
         self._view.keep(log, page.messages)
         said = [message for message in page.messages if message.is_said]
         for message in said if self._as_json else with_edits(said):
@@ -150,7 +152,7 @@ class _Shown:
 
     def go_on(self, log: int) -> None:
         from lanline.client.node.protocol import error_of
-        from lanline.client.view.events import ConversationClosed, CopyParted, EntriesReceived
+        from lanline.client.view.events import ConversationClosed, CopyParted, EntriesOpened, EntriesReceived
         from lanline.client.view.view import Snapshot
 
         while True:
@@ -161,6 +163,8 @@ class _Shown:
             match change:
                 case EntriesReceived(of, messages) if of == log:
                     self._show_all(log, messages)
+                case EntriesOpened(of, messages) if of == log:
+                    self._show_opened(messages)
                 case Snapshot():
                     self._show_missed(log)
                 case CopyParted(of, through) if of == log:
@@ -186,6 +190,12 @@ class _Shown:
             self._show_all(log, page.messages)
         if not page.conversation.is_open:
             raise InvalidInput(f"{page.conversation.title} is closed to you.")
+
+    def _show_opened(self, messages: tuple[Message, ...]) -> None:
+        """What was shown as not to be read."""
+        for message in messages:
+            if self._since <= message.sequence <= self._through and message.is_said:
+                show_line(self._line(message, ""))
 
     def _show_all(self, log: int, messages: tuple[Message, ...]) -> None:
         new = [message for message in messages if message.sequence > self._through]

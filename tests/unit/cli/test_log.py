@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from lanline.cli.log import _Shown
 from lanline.client.node.call import NodeCall
 from lanline.client.node.protocol import Answer, Changed, Done, FromNode, MarkRead, Page, Read
-from lanline.client.view.events import ConversationClosed, EntriesReceived
-from lanline.client.view.values import Conversation, Message, MessageState, NodeState
+from lanline.client.view.events import ConversationClosed, EntriesOpened, EntriesReceived
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Unreadable
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput
 from lanline.model.content import Text
@@ -89,6 +90,15 @@ def test_of_a_restored_server_it_shows_what_is_unread_though_its_numbers_are_old
     second = [[snapshot(lab(4, read=1), "b")], [page(5, 4, 2, 3, 4)], [page(6, 4)], [CLOSED]]
     assert Read(LAB, 1000, after=1) in followed(first, second).heard
     assert texts(capsys) == ["1", "2", "2", "3", "4"]
+
+
+def test_what_can_be_read_now_is_shown_and_nothing_that_came_after_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sealed = Changed(EntriesReceived(LAB, (msgspec.structs.replace(message(2), content=Unreadable("said/1")),), True))
+    opened = Changed(EntriesOpened(LAB, (message(2),)))
+    followed([BEGINNING, [page(2, 1, 1), sealed, came(3), opened, CLOSED]])
+    assert [line[-1] for line in capsys.readouterr().out.splitlines() if "text" in line] == ["1", "3", "2"]
 
 
 def test_what_this_device_has_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:

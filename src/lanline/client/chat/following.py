@@ -150,7 +150,7 @@ class LogReader:
             self._reopen(log)
 
     def _reopen(self, log: int) -> None:
-        """What was kept as it came: told anew from its place on, when any of it is open now."""
+        """What was kept as it came, and of which some is open now."""
         track = self._conversations.get(log)
         if track is None or not self._seals.is_sealed:
             return
@@ -165,13 +165,9 @@ class LogReader:
             del self._sealed_from[log]
         else:
             self._sealed_from[log] = left
-        agreed, through = changed[0].sequence - 1, track.shown.delivered
-        again = tuple(
-            message_of_entry(track.shown, each, self._conversations.account)
-            for each in self._history.entries(log, through + 1, through - agreed)
-        )
-        self._tell(events.CopyParted(log, agreed))
-        self._tell(events.EntriesReceived(log, again, is_live=False))
+        own = self._conversations.account
+        opened = tuple(message_of_entry(track.shown, each, own) for each in changed)
+        self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
         """What is held comes again on the next one."""

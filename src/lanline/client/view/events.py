@@ -171,6 +171,13 @@ class InvitedToRoom(msgspec.Struct, frozen=True, tag=True):
     by_name: str
 
 
+class EntriesOpened(msgspec.Struct, frozen=True, tag=True):
+    """What could not be read when it was reported, and can be now. It stands where it stood."""
+
+    log: int
+    messages: tuple[Message, ...]
+
+
 class CopyParted(msgspec.Struct, frozen=True, tag=True):
     """After the server was restored: what this device had of a log beyond `through` is not of it any more.
 
@@ -232,6 +239,7 @@ NodeEvent = (
     | Warned
     | GroupChanged
     | CopyParted
+    | EntriesOpened
     | ServerRestored
     | HistoryFailed
 )

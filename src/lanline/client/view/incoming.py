@@ -14,6 +14,7 @@ from lanline.client.view.events import (
     ConversationClosed,
     ConversationOpened,
     CopyParted,
+    EntriesOpened,
     EntriesReceived,
     MemberChanged,
     MessageStateChanged,
@@ -49,6 +50,8 @@ class Incoming:
         match change:
             case EntriesReceived(log, messages, is_live):
                 self._on_entries(log, messages, is_live=is_live)
+            case EntriesOpened(log, messages):
+                self._on_opened(log, messages)
             case CopyParted(log, through):
                 self._transcript.forget_after(log, through)
             case MemberChanged(log, account) if not self._concerns(log, account):
@@ -129,6 +132,12 @@ class Incoming:
             return
         for message in messages:
             self._on_elsewhere(conversation, message)
+
+    def _on_opened(self, log: int, messages: tuple[Message, ...]) -> None:
+        conversation = self._view.conversation(log)
+        if conversation is not None and (conversation.title == self._places.here or not conversation.is_room):
+            is_elsewhere = conversation.title != self._places.here
+            self._transcript.show_opened(conversation, messages, is_elsewhere=is_elsewhere)
 
     def _on_elsewhere(self, conversation: Conversation, message: Message) -> None:
         if message.is_own:

@@ -76,6 +76,12 @@ class Transcript:
         new = [each for each in messages if each.sequence > self._shown.get(conversation.log, 0)]
         self._show(conversation, new, is_elsewhere=is_elsewhere)
 
+    def show_opened(self, conversation: Conversation, messages: tuple[Message, ...], *, is_elsewhere: bool) -> None:
+        """Of those that were shown as not to be read: the latest, in full."""
+        known = [each for each in messages if each.sequence <= self._shown.get(conversation.log, 0)]
+        for each in with_edits(known[-_CONTEXT:]):
+            self._screen.say(each, where=_where(conversation, each) if is_elsewhere else "")
+
     def _committed(self, log: int, last: int) -> list[Message]:
         return [message for message in self._view.messages(log, last=last) if message.sequence]
 

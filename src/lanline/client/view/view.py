@@ -179,6 +179,9 @@ class View:
                 self._on_caught_up(log)
             case events.CopyParted(log, through):
                 self._recent[log] = [each for each in self._recent.get(log, []) if each.sequence <= through]
+            case events.EntriesOpened(log, messages):
+                opened = {each.sequence: each for each in messages}
+                self._recent[log] = [opened.get(each.sequence, each) for each in self._recent.get(log, [])]
             case events.PeopleChanged(people):
                 self._people.update((each.account, each) for each in people)
                 self._by_name = None

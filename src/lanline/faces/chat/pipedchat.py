@@ -6,7 +6,13 @@ import asyncio
 from collections.abc import Iterable
 
 from lanline.client.node.face import Face
-from lanline.client.view.events import ConversationOpened, CopyParted, EntriesReceived, MessageStateChanged
+from lanline.client.view.events import (
+    ConversationOpened,
+    CopyParted,
+    EntriesOpened,
+    EntriesReceived,
+    MessageStateChanged,
+)
 from lanline.client.view.notices import Notices
 from lanline.client.view.rendering import message_json, rendered
 from lanline.client.view.values import Conversation, Message, MessageState
@@ -37,7 +43,9 @@ class PipedChat:
         self._input = InputLines()
         self._output = OutputLines()
         self._notices = Notices(face.view)
+        self._begun: dict[int, int] = {}
         self._printed: dict[int, int] = {}
+        """By log: after which message it began, and the last one printed."""
         self._refused: set[bytes] = set()
         self._not_taken = 0
 
@@ -61,6 +69,8 @@ class PipedChat:
             case EntriesReceived(log, messages):
                 if (conversation := self._view.conversation(log)) is not None:
                     await self._print_through(conversation, list(messages))
+            case EntriesOpened(log, messages):
+                await self._print_opened(log, messages)
             case CopyParted(log, through):
                 self._forget_after(log, through)
             case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
@@ -94,7 +104,8 @@ class PipedChat:
 
     def _begin(self, conversation: Conversation) -> None:
         """After what was read when it was first heard of: other programs go on reading."""
-        self._printed.setdefault(conversation.log, max(conversation.read, conversation.first))
+        begun = self._begun.setdefault(conversation.log, max(conversation.read, conversation.first))
+        self._printed.setdefault(conversation.log, begun)
 
     def _forget_after(self, log: int, through: int) -> None:
         """A restored server gives these numbers to others."""
@@ -117,6 +128,15 @@ class PipedChat:
             new = [message for message in new if message.sequence > after]
         if new:
             await self._print(conversation, new)
+
+    async def _print_opened(self, log: int, messages: tuple[Message, ...]) -> None:
+        """What was printed as not to be read."""
+        conversation, begun = self._view.conversation(log), self._begun.get(log)
+        if conversation is None or begun is None:
+            return
+        printed = [each for each in messages if begun < each.sequence <= self._printed[log]]
+        if text := "".join(self._line(conversation, each) for each in printed if each.is_said):
+            await self._output.write(text)
 
     async def _print(self, conversation: Conversation, messages: list[Message]) -> None:
         if missed := messages[0].sequence - self._printed[conversation.log] - 1:

@@ -157,7 +157,9 @@ class Process:
                 assert last is None or numbers[0] == last + 1, "a gap, or a repeat"
                 self._delivered[log] = numbers[-1]
                 self._home.delivered[log] = max(self._home.delivered.get(log, 0), numbers[-1])
-            case events.CopyParted(log, through):  # what could not be opened before comes again, opened
+            case events.EntriesOpened(log, messages):
+                assert all(message.sequence <= self._delivered[log] for message in messages)
+            case events.CopyParted(log, through):
                 self._delivered[log] = through
             case events.Warned(text):
                 self._home.warnings.append(text)

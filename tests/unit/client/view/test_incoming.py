@@ -13,6 +13,7 @@ from lanline.client.view.events import (
     ConversationClosed,
     ConversationOpened,
     CopyParted,
+    EntriesOpened,
     EntriesReceived,
     HistoryFailed,
     InvitedToRoom,
@@ -27,7 +28,7 @@ from lanline.client.view.events import (
 from lanline.client.view.incoming import Incoming
 from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
-from lanline.client.view.values import Conversation, Message, MessageState, NodeState
+from lanline.client.view.values import Conversation, Message, MessageState, NodeState, Unreadable
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role, Standing
@@ -302,6 +303,14 @@ def test_after_a_restore_what_has_the_numbers_of_lost_words_is_shown(news: News)
     news.tell(CopyParted(10, first.sequence))
     assert news.live(again)[6:] == "ana: said after\n"
     assert "1 message is lost" in news.tell(ServerRestored("1 message is lost.", 1))
+
+
+def test_what_can_be_read_now_is_shown_and_nothing_that_came_after_it_again(news: News) -> None:
+    news.comes_in()
+    hello, later = news.stage.hears(10, ANA, "hello"), news.stage.hears(10, ANA, "and later")
+    sealed = msgspec.structs.replace(hello, content=Unreadable("said/1"))
+    assert "and later" in news.live(sealed, later)
+    assert news.tell(EntriesOpened(10, (hello,)))[6:] == "ana: hello\n"
 
 
 # After another node, or for a face that was too slow: all of the view in place of what was missed.

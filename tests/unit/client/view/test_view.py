@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from lanline.client.view import events
@@ -176,6 +177,18 @@ def test_told_of_every_change_it_is_what_a_snapshot_says_now(seed: int) -> None:
         fresh = View()
         fresh.apply(snapshot(play.stage))
         assert seen(play.view) == seen(fresh), f"after step {number}"
+
+
+def test_what_can_be_read_now_stands_where_it_stood() -> None:
+    stage, view = Stage(), View()
+    view.apply(snapshot(stage))
+    stage.node.subscribe(view.apply)
+    stage.connect(lab(head=2)).say(Entries(LAB, (entry(1), entry(2))))
+    before = view.conversation(LAB)
+    first, second = view.messages(LAB, last=10)
+    view.apply(events.EntriesOpened(LAB, (msgspec.structs.replace(first, content=Text("open now")),)))
+    assert [each.content for each in view.messages(LAB, last=10)] == [Text("open now"), second.content]
+    assert view.conversation(LAB) == before
 
 
 def test_reading_counts_at_once_and_is_sent_on() -> None:
