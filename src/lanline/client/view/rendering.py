@@ -10,7 +10,7 @@ import json
 
 import msgspec
 
-from lanline.client.moments import minute_text, utc_text
+from lanline.client.moments import moment, utc_text
 from lanline.client.view.edits import TAKEN_BACK, taken_back
 from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
@@ -124,7 +124,9 @@ def _report_text(report: Report) -> str:
     )
     reason = [f"because: {report.reason}"] if report.reason else []
     before = ["before it, as the reporter tells:", *(f"  {line}" for line in report.before)] if report.before else []
-    head = f"{report.author} {place}, {minute_text(report.time_ms)}: “{report.text}”"
+    at = moment(report.time_ms)
+    said = f", {at:%Y-%m-%d %H:%M}" if at is not None else ""  # by the clock of its author
+    head = f"{report.author} {place}{said}: “{report.text}”"
     return "\n".join([head, *reason, *before, verdict])
 
 
