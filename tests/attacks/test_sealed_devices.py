@@ -19,6 +19,7 @@ from lanline.client.sealing.recoveryfile import RecoveryFile, read_recovery_file
 from lanline.client.sealing.words import Body
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
+from lanline.crypto.passphrase import PassphraseKey
 from lanline.errors import InvalidInput, RecordMissing, RequestRefused, WrongPassphrase
 from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
@@ -132,9 +133,25 @@ def test_a_device_that_is_only_in_the_chain_believes_nothing_before_it_is_proven
     assert new.member.copy.chain.live_device(new.member.copy.device_id) is not None
     assert not new.member.copy.is_member
     assert new.words.seal(new.lobby, bytes(16), b"to whom?") is None
+    chain, by = new.member.copy.chain, ana.member.copy.device_id
+    record = encode_strictly(device_record(new.member._context, ana.member.copy.account_id))
+    for lie in (
+        Answer(chain.height, chain.head, by, b"m" * 32),
+        Answer(chain.height, b"x" * 32, by, _mark(code, record, chain.height, b"x" * 32, ana)),
+        Answer(chain.height - 1, chain.head, by, _mark(code, record, chain.height, chain.head, ana)),
+    ):
+        new.member.approval.answer = lie
+        new.member._go_on()
+        town.pass_time(6.0)
+        assert new.member.standing is Standing.WAITS
+        assert "Nothing was joined" in new.member.refusal
+    approve(town, ana, code)
+    assert new.member.standing is Standing.MEMBER
 
 
-def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path) -> None:
+def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each of a hundred damaged files would be worth a second of Argon2, which is not what is tested here.
+    monkeypatch.setattr(PassphraseKey.__init__, "__defaults__", (1024, 1))
     ana = town.founder()
     eve = came(town, "eve", ana)
     ana.say("before the fire")

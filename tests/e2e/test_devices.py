@@ -128,3 +128,21 @@ def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> No
     (home.folder / "ana" / "keys-copy.json").write_bytes(b"{}")
     refused = home.member("ana", "devices")
     assert (refused.returncode, "nor their copy beside them" in refused.stderr) == (1, True)
+
+
+def test_who_has_lost_everything_comes_back_as_another_account_which_everybody_sees(home: House) -> None:
+    for name in ("ben", "cai"):
+        home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
+    assert "may come in anew" in well(home.member("ana", "admin", "lost", "ben"))
+    well(home.member("ana", "admin", "password", "ben", typed="correct horse 7\n"))
+    joined = home.member("new", "join", home.invite(), "--name", "ben")
+    assert "An admin has to let you into its group" in well(joined)
+    well(home.member("ana", "admit", "ben"))
+    wait_for(lambda: home.heard("new") == ["the harbour at midnight"])
+    seen = [json.loads(line) for line in well(home.member("cai", "clients", "--json")).splitlines()]
+    assert [each["trust"] for each in seen if each["name"] == "ben"] == ["another account than before under this name"]
+    put_off = home.member("cai", "send", "ben", "is it you", "--timeout", "5")
+    assert put_off.returncode == 75
+    assert "another account than before" in put_off.stderr
+    well(home.member("cai", "verify", "ben", "--accept"))
+    wait_for(lambda: "is it you" in home.member("new", "log", "cai", "--json").stdout)

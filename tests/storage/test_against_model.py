@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from storage.shelf import ENGINES, Shelf, new_entry, number_of
 ACCOUNTS = st.integers(1, 3)
 ROOMS = st.integers(1, 3)
 HASH = invite_token_hash(b"token")
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A crash is here that of the program: nothing is learned from waiting for a disk thousands of times."""
 
 Key = tuple[int, int]  # sender, number
 
@@ -37,7 +40,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         self.shelf = Shelf(ENGINES[self.engine], Path(self.folder.name))
         for name in ("ann", "bob", "zoe"):
             account = self.shelf.add_account(name)

@@ -23,7 +23,7 @@ def join(
     name: Annotated[
         str,
         typer.Option(
-            metavar="NICK", help="What the others call you. A link of your own device knows.", show_default=""
+            metavar="NICK", help="What the others call you. A link of your own device knows.", show_default=False
         ),
     ] = "",
     password_command: Annotated[

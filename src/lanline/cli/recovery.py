@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lanline.client.sealing.recoveryfile import RecoveryFile
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-File = Annotated[Path | None, typer.Argument(metavar="FILE", help="A file in place of words.", show_default="")]
+File = Annotated[Path | None, typer.Argument(metavar="FILE", help="A file in place of words.", show_default=False)]
 _NOBODY = "There is nobody to ask for the passphrase: set LANLINE_PASSPHRASE."
 _NO_WORDS = "Nobody is here to type the words: write them on standard input."
 
@@ -94,7 +94,7 @@ def use(
     file: File = None,
     server: Annotated[
         str | None,
-        typer.Option(metavar="HOST[:PORT]", help="With words, in a new home: where the server is.", show_default=""),
+        typer.Option(metavar="HOST[:PORT]", help="With words, in a new home: where the server is.", show_default=False),
     ] = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,

@@ -13,7 +13,7 @@ from lanline.core.changes import AccountChanged, Change, ConversationEnded, Devi
 from lanline.core.commands import Authority, Command, Decision, known_account, unknown_conversation
 from lanline.core.heldnames import hold, hold_for_good
 from lanline.core.journal import note
-from lanline.core.keyentries import take_entry
+from lanline.core.keyentries import forget_request, take_entry
 from lanline.core.memberships import end_invitations, stepped
 from lanline.core.rooms import heir_of
 from lanline.errors import RefusalCode, RequestRefused
@@ -79,7 +79,7 @@ def _end_account(transaction: Transaction, by: Authority, before: Account, reaso
         transaction.rooms.end(notes.log)
         changes.append(ConversationEnded(notes.log, "", (account,)))
     transaction.invites.drop_all(creator=account)
-    transaction.groups.drop_request(account)
+    forget_request(transaction, account)
     for offer in transaction.devices.offers(account):
         transaction.devices.drop_offer(offer.shown_hash)
     transaction.accounts.end(account, now_ms)

@@ -285,14 +285,14 @@ class LeaveRequest(Command[None], frozen=True):
         waiting = [each.account for each in transaction.groups.requests()]
         if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
-        _forget_request(transaction, by.account)
+        forget_request(transaction, by.account)
         _check_keys(transaction, asking.keys, by.account)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
         transaction.groups.put_request(request)
         return None, (RequestLeft(request),)
 
 
-def _forget_request(transaction: Transaction, account: AccountId) -> None:
+def forget_request(transaction: Transaction, account: AccountId) -> None:
     """With its sealing keys, or whoever asks again and again would fill the disk with them."""
     request = transaction.groups.request(account)
     if request is not None:
@@ -303,7 +303,7 @@ def _forget_request(transaction: Transaction, account: AccountId) -> None:
 def _drop_stale(transaction: Transaction, now_ms: int) -> None:
     for request in transaction.groups.requests():
         if request.left_ms < now_ms - _REQUESTS_WAIT_MS:
-            _forget_request(transaction, request.account)
+            forget_request(transaction, request.account)
     transaction.groups.drop_stale(now_ms - BOXES_WAIT_MS, now_ms - _KEYS_WAIT_MS)
 
 
@@ -312,7 +312,7 @@ class RefuseRequest(Command[None], frozen=True):
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_admin()
-        _forget_request(transaction, self.account)
+        forget_request(transaction, self.account)
         note(transaction, by, Deed.TURNED_DOWN, _name(transaction, self.account))
         return None, ()
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from lanline.client.chat.node import ChatNode
+from lanline.client.chat.race import BothFailed, Race, give_up
 from lanline.client.pin import KnownServer
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
@@ -38,7 +39,9 @@ UDP_PROFILE = LinkProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=
 WEBSOCKET_PROFILE = WebSocketProfile(keepalive_s=7.0, dead_after_s=20.0, max_message_bytes=MAX_MESSAGE_BYTES)
 FIRST_PAUSE_S = 0.5
 MAX_PAUSE_S = 15.0
+UDP_SOON_S = 10.0
 UDP_AGAIN_S = 60.0
+"""UDP is tried after so long where WebSocket had to do: at first, and then again and again."""
 _PASSING = {RefusalCode.SERVER_PROBLEM, RefusalCode.SLOW_DOWN, RefusalCode.STORAGE_FULL}
 
 
@@ -64,6 +67,7 @@ class Connector:
         self._node = node
         self._caller = caller
         self._is_over_udp = True
+        self._late_udp: asyncio.Task[Connection | None] | None = None
         self._pause_s = FIRST_PAUSE_S
         self._least_pause_s = 0.0
         self._final: Exception | None = None
@@ -84,6 +88,8 @@ class Connector:
                     raise self._final
                 await self._pause()
         finally:
+            if self._late_udp is not None:
+                give_up(self._late_udp)
             end_listening()
 
     def hurry(self) -> None:
@@ -95,26 +101,27 @@ class Connector:
     async def _connect(self) -> None:
         """A link in the hands of the node, or a problem that is told."""
         server = self.server
-        told = ""
         if not self._has_room and not self._finds_room():
             return
+        place = server.host, server.port, server.fingerprint
+        race = Race(
+            lambda: self._caller.connect_udp(*place),
+            lambda: self._caller.connect_websocket(*place),
+            udp_first=self._node.own.last_way != "websocket",
+        )
         try:
-            try:
-                connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
-            except LinkError as problem:
-                if problem.code is CloseCode.IDENTITY_REJECTED:
-                    raise
-                # Said before the server had shown its key: anybody may have said it.
-                connection, told = None, str(problem)
-            self._is_over_udp = connection is not None
-            if connection is None:
-                connection = await self._caller.connect_websocket(server.host, server.port, server.fingerprint)
+            connection = await race.run()
+        except BothFailed as failed:
+            self._on_failed(failed.over_websocket, str(failed.over_udp or ""))
         except LinkError as problem:
-            self._on_failed(problem, told)
+            self._on_failed(problem)
         except AddressUnavailable as problem:
             self.last_problem = str(problem)
         else:
-            self._adopt(connection)
+            self._adopt(connection, race.winner)
+            if race.late_udp is not None:
+                self._late_udp = race.late_udp
+                self._late_udp.add_done_callback(self._on_late_udp)
 
     def _finds_room(self) -> bool:
         """Or everybody would see this one come and go, and nothing would arrive."""
@@ -126,7 +133,7 @@ class Connector:
             self._has_room = True
         return self._has_room
 
-    def _on_failed(self, problem: LinkError, told: str) -> None:
+    def _on_failed(self, problem: LinkError, told: str = "") -> None:
         """`told` is what came over UDP, which says more than that there is nothing over TCP."""
         self.last_problem = told or str(problem)
         if problem.code is CloseCode.IDENTITY_REJECTED:
@@ -134,20 +141,34 @@ class Connector:
         elif problem.code is CloseCode.INCOMPATIBLE_VERSION:
             self._final = VersionMismatch(f"{problem} Bring this Lanline and the server's to the same version.")
 
-    def _adopt(self, connection: Connection) -> None:
+    def _adopt(self, connection: Connection, way: str) -> None:
+        self._is_over_udp = way == "udp"
         if self.server.fingerprint is None:
             self.server = msgspec.structs.replace(self.server, fingerprint=connection.peer_fingerprint)
         self._is_connected = True
         self._node.on_connected(connection)
 
+    def _on_late_udp(self, calling: asyncio.Task[Connection | None]) -> None:
+        """It has lost the race, and is the better way all the same."""
+        self._late_udp = None
+        if calling.cancelled() or calling.exception() is not None or (connection := calling.result()) is None:
+            return
+        if self._is_connected and not self._is_over_udp:
+            self._adopt(connection, "udp")
+            self._has_changed.set()
+        else:
+            connection.close()
+
     async def _stay(self) -> None:
         """Until the node has lost its link. Meanwhile UDP is tried now and then where WebSocket had to do."""
+        again_s = UDP_SOON_S
         while self._is_connected:
             self._has_changed.clear()
             try:
-                async with asyncio.timeout(None if self._is_over_udp else UDP_AGAIN_S):
+                async with asyncio.timeout(None if self._is_over_udp else again_s):
                     await self._has_changed.wait()
             except TimeoutError:
+                again_s = UDP_AGAIN_S
                 await self._try_udp_again()
 
     async def _try_udp_again(self) -> None:
@@ -156,9 +177,8 @@ class Connector:
             connection = await self._caller.connect_udp(server.host, server.port, server.fingerprint)
         except (LinkError, AddressUnavailable):
             return
-        if connection is not None and self._is_connected:
-            self._is_over_udp = True
-            self._node.on_connected(connection)
+        if connection is not None and self._is_connected and not self._is_over_udp:
+            self._adopt(connection, "udp")
         elif connection is not None:
             connection.close()
 
@@ -181,6 +201,7 @@ class Connector:
         match event:
             case events.SignedIn():
                 self._pause_s = FIRST_PAUSE_S
+                self._remember_way()
             case events.ConnectionLost(reason, is_for_good):
                 self._is_connected = False
                 self.last_problem = reason
@@ -203,6 +224,10 @@ class Connector:
                 self._final = VersionMismatch(text)
             case _:
                 pass
+
+    def _remember_way(self) -> None:
+        with contextlib.suppress(HistoryProblem):  # it costs a moment next time
+            self._node.own.remember_way("udp" if self._is_over_udp else "websocket")
 
 
 def _key_changed(server: KnownServer) -> ServerKeyChanged:

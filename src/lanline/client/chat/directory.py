@@ -60,6 +60,16 @@ class OwnFacts:
             self._history.put_facts(**facts)
             self._facts = facts
 
+    @property
+    def last_way(self) -> str:
+        """Over which the last sign-in worked: `udp`, `websocket`, or empty."""
+        return str(self._facts.get("way", ""))
+
+    def remember_way(self, way: str) -> None:
+        if way != self.last_way:
+            self._history.put_facts(way=way)
+            self._facts = {**self._facts, "way": way}
+
 
 class Directory:
     def __init__(self, context: NodeContext) -> None:

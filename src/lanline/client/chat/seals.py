@@ -15,16 +15,16 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
+from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
+from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
-from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -55,10 +55,7 @@ class Seals:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self._tell = node.tell
-        self._chains: dict[int, LogChain] = {}
-        self._warned: set[tuple[int, str]] = set()
-        """Of which difference was told: by log, and by who has another one."""
+        self._seen: SeenLogs | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
@@ -75,6 +72,7 @@ class Seals:
             self._words = GroupWords(context)
             self._scopes = context.scopes
             self._context = context
+            self._seen = SeenLogs(context, node.tell)
         self.news: GroupNews | None = None
         if self.member is not None:
             self.news = GroupNews(self.member, self._directory, node.tell)
@@ -131,7 +129,8 @@ class Seals:
         if history != self._context.history:
             self._context.history = history
             self._words.forget_places()
-            self._chains.clear()
+            assert self._seen is not None
+            self._seen.forget_all()
 
     def end_link(self) -> None:
         self.asks = False
@@ -238,8 +237,10 @@ class Seals:
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        sealed = self._words.seal(self.place(shown), entry_id, body, self._chain(shown).seen)
-        if sealed is None and (sealing := self._scopes.sealing(self.place(shown))) is not None:
+        assert self._seen is not None
+        place = self.place(shown)
+        sealed = self._words.seal(place, entry_id, body, self._seen.seen(shown, place))
+        if sealed is None and (sealing := self._scopes.sealing(place)) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
 
@@ -272,10 +273,11 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self._note_statements(shown, entries)
-        if not sealed or self._words is None or not self.is_sealed:
+        if not sealed or self._words is None or self._seen is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        place = self.place(shown)
         said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(self.place(shown), said), strict=True))
+        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
         if any(each is Lacks.KEY for each in outcomes.values()):
             self._want_secrets(shown)
         kept: list[LogEntry] = []
@@ -285,8 +287,9 @@ class Seals:
             if isinstance(outcome, Body) and self._stands_before(shown, each):
                 outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
-                self._compare(shown, each, outcome)
-                body = judged(self._words.chain, outcome.body, self._name_of(each.account))
+                author = self._name_of(each.account)
+                self._seen.compare(shown, place, each.sequence, author, outcome.words)
+                body = judged(self._words.chain, outcome.body, author)
                 each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
@@ -304,36 +307,9 @@ class Seals:
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        if not self.is_sealed:
+        if self._seen is None or not self.is_sealed:
             return None
-        chain = self._chain(shown)
-        chain.add(came)
-        return None if chain.seen == NOTHING else chain.seen
-
-    def _chain(self, shown: Conversation) -> LogChain:
-        if shown.log not in self._chains:
-            self._chains[shown.log] = self._kept_chain(shown)
-        return self._chains[shown.log]
-
-    def _kept_chain(self, shown: Conversation) -> LogChain:
-        assert self._context is not None
-        assert self._scopes is not None
-        kept = self._context.tables.log_hash(shown.log)
-        if kept is not None and kept[0] == shown.delivered:
-            return LogChain(*kept)
-        start = None if shown.delivered else self._scopes.start_of(self.place(shown))
-        return LogChain(shown.delivered, start)
-
-    def _compare(self, shown: Conversation, entry: LogEntry, said: Body) -> None:
-        """With what the author had seen of this log."""
-        assert self._context is not None
-        words, author = said.words, self._name_of(entry.account)
-        if words.history != self._context.history or (shown.log, author) in self._warned:
-            return
-        if words.seen >= entry.sequence or self._chain(shown).differs((words.seen, words.seen_hash)):
-            self._warned.add((shown.log, author))
-            text = f"The server shows {author} and you different things in {shown.title}."
-            self._tell(events.Warned(f"{text} Compare by another way what was said."))
+        return self._seen.note_taken(shown, self.place(shown), came)
 
     def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         if self._scopes is None or self.member is None:
@@ -395,7 +371,8 @@ class Seals:
         if self._scopes is not None and self._words is not None:
             self._scopes.forget(log)
             self._words.forget_places()
-            self._chains.pop(log, None)
+            assert self._seen is not None
+            self._seen.forget(log)
 
     def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
         """Who said a sealed message, for an admin; empty where this device cannot show it."""

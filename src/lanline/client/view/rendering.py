@@ -10,7 +10,7 @@ import json
 
 import msgspec
 
-from lanline.client.moments import moment, utc_text
+from lanline.client.moments import minute_text, utc_text
 from lanline.client.view.edits import TAKEN_BACK, taken_back
 from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
@@ -56,7 +56,7 @@ def words_of(message: Message) -> str:
         case FileReference(name):
             return f"(file) {name}"
         case Report():
-            return _report_text(message.content)
+            return _report_text(message.content, message.time_ms)
         case _:
             return ""
 
@@ -117,16 +117,14 @@ _VERDICTS = {
 }
 
 
-def _report_text(report: Report) -> str:
+def _report_text(report: Report, reported_ms: int) -> str:
     place = f"in {report.room}" if report.room.startswith("#") else "in private"
     verdict = _VERDICTS.get(report.verdict, "Not proven: it is the word of who reports it.").format(
         author=report.author
     )
     reason = [f"because: {report.reason}"] if report.reason else []
     before = ["before it, as the reporter tells:", *(f"  {line}" for line in report.before)] if report.before else []
-    at = moment(report.time_ms)
-    said = f", {at:%Y-%m-%d %H:%M}" if at is not None else ""  # by the clock of its author
-    head = f"{report.author} {place}{said}: “{report.text}”"
+    head = f"{report.author} {place}, {minute_text(report.time_ms, reported_ms)}: “{report.text}”"
     return "\n".join([head, *reason, *before, verdict])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lanline.client.chat import connector as module
+from lanline.client.chat import race
 from lanline.client.chat.connector import Connector
 from lanline.client.chat.node import ChatNode
 from lanline.client.pin import KnownServer
@@ -111,6 +112,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(module, "MAX_PAUSE_S", 0.004)
     monkeypatch.setattr(module, "UDP_AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "UDP_SOON_S", 0.01)
 
 
 def test_a_server_that_is_away_is_called_again_and_each_failure_is_told() -> None:
@@ -159,6 +161,7 @@ def test_a_server_that_is_full_is_called_again_later_each_time() -> None:
         scene.network.udp += [MetLink(), MetLink(), MetLink()]
         for number in (1, 2):
             await scene.until(lambda number=number: len(scene.network.links) == number)  # type: ignore[misc]
+            await scene.until(lambda: scene.network.links[-1].sent)
             scene.network.links[-1].hang_up(CloseCode.BUSY, "The server takes no more links now.")
         await scene.signed_in(3)
         failed = [event.reason for event in scene.told if isinstance(event, events.CallFailed)]
@@ -193,6 +196,59 @@ def test_over_websocket_udp_is_tried_again_and_takes_over() -> None:
         assert websocket.closed[0] is CloseCode.REPLACED
         assert not [event for event in scene.told if isinstance(event, events.ConnectionLost)]
         assert [way for way, _ in scene.network.calls] == ["udp", "websocket", "udp", "udp", "udp"]
+
+    play(work)
+
+
+def test_where_udp_is_blocked_websocket_joins_in_without_waiting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "HEAD_START_S", 0.0)
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.websocket += [MetLink()]
+        await scene.signed_in(1)  # the call over UDP never ends
+        assert [way for way, _ in scene.network.calls][:2] == ["udp", "websocket"]
+        assert scene.stage.node.own.last_way == "websocket"
+
+    play(work)
+
+
+def test_the_way_that_worked_last_is_tried_first_also_by_the_next_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UDP_SOON_S", 10 * LIMIT_S)
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.stage.node.own.remember_way("websocket")
+        scene.network.websocket += [MetLink(), MetLink()]
+        (await scene.signed_in(1)).die()
+        await scene.signed_in(2)
+        assert [way for way, _ in scene.network.calls] == ["websocket", "websocket"]
+        again = ChatNode(LoopClock(), scene.stage.history, scene.stage.node._way)
+        assert again.own.last_way == "websocket"
+
+    play(work)
+
+
+def test_udp_that_comes_through_late_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "HEAD_START_S", 0.0)
+    monkeypatch.setattr(module, "UDP_SOON_S", 10 * LIMIT_S)
+
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        arrives = asyncio.Event()
+        late = MetLink()
+        real = scene.network.connect_udp
+
+        async def slow(host: str, port: int, fingerprint: bytes | None = None) -> Any:
+            await arrives.wait()
+            return await real(host, port, fingerprint)
+
+        monkeypatch.setattr(scene.network, "connect_udp", slow)
+        scene.network.udp += [late]
+        scene.network.websocket += [MetLink()]
+        websocket = await scene.signed_in(1)
+        arrives.set()
+        await scene.signed_in(2)
+        assert scene.network.links[1] is late
+        assert websocket.closed is not None
+        assert scene.stage.node.own.last_way == "udp"
 
     play(work)
 

@@ -17,10 +17,9 @@ from lanline.client.chat.session import AsDevice, AsNewcomer
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
-from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
-from lanline.client.view.values import Conversation, NodeState
+from lanline.client.view.values import NodeState
 from lanline.clock import Timer
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
@@ -252,29 +251,19 @@ class Village:
     def make_private_room(self) -> None:
         """By the first, for all of them; everybody is in the group already."""
         ann = self.homes[0].processes[0]
-        answers: list[Any] = []
-        ann.node.line.request(CreateRoom(0, "#board", "", Access.INVITE_ONLY), answers.append)
-        self.rest_until(lambda: bool(answers))
-        shown = ann.node.conversations.shown(answers[0].log)
-        assert shown is not None
-        others = [home.processes[0].member.copy.account_id for home in self.homes[1:]]
-        for made in (
-            lambda: ann.member.rooms.found(shown.log, "board", ()),
-            lambda: ann.member.rooms.let_in(self.room_of(ann, shown), others),
-        ):
-            ticket = made()
-            self.rest_until(lambda ticket=ticket: ticket.is_settled)  # type: ignore[misc]
-            ticket.result()
-            self.rest_until(lambda: ann.node.seals.room(ann.node.conversations[shown.log].shown) is not None)
+        opened: list[Any] = []
+        ann.node.line.request(CreateRoom(0, "#board", "", Access.INVITE_ONLY), opened.append)
+        self.rest_until(lambda: bool(opened))
+        track = ann.node.conversations[opened[0].log]
+        made = ann.member.rooms.found(opened[0].log, "board", ())
+        self.rest_until(lambda: made.is_settled and ann.node.seals.room(track.shown) is not None)
+        copy = ann.node.seals.room(track.shown)
+        assert copy is not None
+        let_in = ann.member.rooms.let_in(copy, [home.processes[0].member.copy.account_id for home in self.homes[1:]])
+        self.rest_until(lambda: let_in.is_settled)
         self.rooms = ["#lobby", "#board"]
         for home in self.homes:
             self.rest_until(lambda node=home.processes[0].node: node.conversations.titled("#board") is not None)  # type: ignore[misc]
-
-    @staticmethod
-    def room_of(process: Process, shown: Conversation) -> RoomCopy:
-        copy = process.node.seals.room(process.node.conversations[shown.log].shown)
-        assert copy is not None
-        return copy
 
     def add_member(self, name: str) -> Home:
         """By the link of `seal`, of somebody who says nothing, and whose home is not among those that are looked at."""

@@ -99,8 +99,8 @@ def test_a_report_says_what_was_said_and_what_is_proven(view: Any) -> None:
         "ana: hi",
         "Proven: a device of bo has signed these words, said there.",
     ]
-    alone = msgspec.structs.replace(report, room="bo", reason="", before=(), verdict="", time_ms=2**62)
-    assert str(rendered(view, message(alone))).splitlines()[0] == "ana: (report) bo in private: “you\ufffd fool”"
+    alone = msgspec.structs.replace(report, room="bo", reason="", before=(), verdict="")
+    assert str(rendered(view, message(alone))).startswith("ana: (report) bo in private, 2026-0")
     assert "Not proven" in str(rendered(view, message(alone)))
     assert "FALSE" in str(rendered(view, message(msgspec.structs.replace(alone, verdict="false"))))
     row = json.loads(message_json(view, message(report)))
