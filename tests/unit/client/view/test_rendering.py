@@ -12,7 +12,7 @@ import pytest
 
 from lanline.client.view.rendering import JSON_FORM, message_json, rendered
 from lanline.client.view.values import Message, MessageState, Unreadable
-from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
+from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
 from unit.faces.chat.standin import ANA, NOON_MS, View, room
 
 PAGE = (Path(__file__).parents[4] / "docs" / "client.md").read_text()
@@ -86,3 +86,25 @@ def test_every_field_stands_on_the_page() -> None:
     told = {name for line in re.findall(r"^\| (`.*?`) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)}
     assert fields <= told
     assert f"It is form {JSON_FORM};" in PAGE
+
+
+def test_a_report_says_what_was_said_and_what_is_proven(view: Any) -> None:
+    report = Report("#lab", "bo", NOON_MS, "you\x1b fool", "rude", ("ana: hi",), b"", "proven")
+    lines = str(rendered(view, message(report))).splitlines()
+    assert lines[0].startswith("ana: (report) bo in #lab, 2026-0")
+    assert lines[0].endswith(": “you\ufffd fool”")
+    assert [line.strip() for line in lines[1:]] == [
+        "because: rude",
+        "before it, as the reporter tells:",
+        "ana: hi",
+        "Proven: a device of bo has signed these words, said there.",
+    ]
+    alone = msgspec.structs.replace(report, room="bo", reason="", before=(), verdict="")
+    assert str(rendered(view, message(alone))).startswith("ana: (report) bo in private, 2026-0")
+    assert "Not proven" in str(rendered(view, message(alone)))
+    assert "FALSE" in str(rendered(view, message(msgspec.structs.replace(alone, verdict="false"))))
+    row = json.loads(message_json(view, message(report)))
+    assert (row["kind"], row["author"], row["room"], row["verdict"]) == ("report", "bo", "#lab", "proven")
+    assert (row["said"], row["reason"], row["before"]) == ("2026-03-01T12:00:00.000Z", "rude", ["ana: hi"])
+    told = {name for line in re.findall(r"^\| (`.*?`) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)}
+    assert set(row) <= told
