@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def make_film(
         container.mux(pictures.encode(None))
         if sound is not None:
             container.mux(sound.encode(None))
+    return path
+
+
+def turned(path: Path) -> Path:
+    """As a telephone does that is held upright: the pictures lie, and a matrix tells how to turn them."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
     return path
 
 

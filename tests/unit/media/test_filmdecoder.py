@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import VideoReformatter
 
-from filmhouse import FLASH_S, make_film
+from filmhouse import FLASH_S, make_film, turned
 from lanline.client.films.soundtrack import Soundtrack
-from lanline.media.api import SOUND_RATE, Samples
+from lanline.media.api import SOUND_RATE, Samples, Size
 from lanline.media.filmdecoder import FilmDecoder, FilmPicture, FilmSound
 from lanline.wire.mp4.film import read_film
 
@@ -18,11 +20,13 @@ IN_STEP_S = 0.040
 
 
 class Films:
-    def __init__(self, folder: Path, seconds: float, **how: object) -> None:
+    def __init__(
+        self, folder: Path, seconds: float, changed: Callable[[Path], Path] = lambda path: path, **how: object
+    ) -> None:
         self.files = {}
         for lines, size in ((240, (64, 36)), (720, (96, 54)), (1440, (128, 72))):
             made = make_film(folder / f"a_{lines}p.mp4", seconds, size=size, fps=25, key_every=25, **how)  # type: ignore[arg-type]
-            data = made.read_bytes()
+            data = changed(made).read_bytes()
             self.files[lines] = data, read_film(lambda at, size, data=data: data[at : at + size], len(data))
         self.decoder = FilmDecoder({lines: index.head for lines, (_, index) in self.files.items()})
         self.pictures: list[FilmPicture] = []
@@ -131,6 +135,16 @@ def test_a_film_without_sound_has_silence(tmp_path: Path) -> None:
     films.finish()
     assert len(films.pictures) == 50
     assert not heard(films.sounds, 0.0, 2.0).any()
+
+
+def test_a_film_that_was_taken_upright_is_shown_upright(tmp_path: Path) -> None:
+    films = Films(tmp_path, 2.0, changed=turned)
+    films.play(240, 0, is_first=True)
+    films.finish()
+    picture = films.pictures[0].picture(VideoReformatter())
+    assert picture.size == Size(36, 64)
+    assert picture.pixels[:64, 22:].min() > 200
+    assert picture.pixels[:64, :14].max() < 50
 
 
 def test_what_is_damaged_is_left_out(tmp_path: Path) -> None:

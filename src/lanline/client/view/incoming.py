@@ -17,6 +17,7 @@ from lanline.client.view.events import (
     EntriesReceived,
     MemberChanged,
     MessageStateChanged,
+    PeopleChanged,
     SignedIn,
     Synchronized,
 )
@@ -51,6 +52,8 @@ class Incoming:
             case CopyParted(log, through):
                 self._transcript.forget_after(log, through)
             case MemberChanged(log, account) if not self._concerns(log, account):
+                pass
+            case PeopleChanged() if not self._places.tells_comings:
                 pass
             case _:
                 for line in self._notices.of(change):

@@ -11,6 +11,8 @@ from lanline.model.text import display_name
 
 LOBBY = "#lobby"
 _NEAREST = 3
+_MANY = 30
+"""Members of a room, in which comings and goings are no news."""
 
 
 class Places:
@@ -20,6 +22,8 @@ class Places:
         self._view = view
         self.here = here
         self._before = LOBBY
+        self.wants_comings: bool | None = None
+        """Whether this person is told who comes and goes; None: not in a room of many."""
         self._titles: list[str] = []
         self.refresh()
 
@@ -37,6 +41,12 @@ class Places:
     @property
     def conversation(self) -> Conversation | None:
         return self._view.conversation_titled(self.here)
+
+    @property
+    def tells_comings(self) -> bool:
+        conversation = self.conversation
+        is_among_many = conversation is not None and conversation.members > _MANY
+        return not is_among_many if self.wants_comings is None else self.wants_comings
 
     def go(self, title: str) -> None:
         if title != self.here:

@@ -20,6 +20,7 @@ class Kind(Enum):
     MEANT = "^NUMBER"
     COUNT = "N"
     ACCESS = "open|private"
+    SWITCH = "on|off|auto"
     SYMBOL = "SYMBOL"
     COMMAND = "COMMAND"
     TEXT = "TEXT"
@@ -142,6 +143,13 @@ COMMANDS = (
         "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
     ),
     Command("accept", "Talk on with somebody whose account is another than before.", _needs(Kind.NICK)),
+    Command(
+        "presence",
+        "Tell who comes and goes, or not.",
+        (_may(Kind.SWITCH),),
+        (),
+        "'auto': not while you are in a room of more than 30. It holds until you leave.",
+    ),
     Command("nick", "Names are for good: says why.", (_may(Kind.NICK),)),
     Command("dereg", "Go offline. What is said meanwhile is kept for you.", (), (), "'dereg' does the same."),
     Command("quit", "Leave.", (), ("exit", "bye"), "'!q', Ctrl+C and Ctrl+D do the same."),

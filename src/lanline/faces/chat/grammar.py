@@ -20,6 +20,7 @@ _MEANT = re.compile(r"\^(\d{1,15})")
 _ACCESS_WORDS = {"open": "open", "private": "private", "closed": "private", "invite-only": "private"}
 _FORMS = {"send": "send NICK TEXT", "dereg": "dereg, alone", "!q": "!q, alone"}
 _SEND_WORDS = 3
+SWITCH_WORDS: dict[str, bool | None] = {"on": True, "off": False, "auto": None}
 _SEND = re.compile(r"send\s+(\S+)\s+(\S.*)", re.DOTALL)
 
 
@@ -124,6 +125,8 @@ def _checked(kind: Kind, word: str) -> str:
         raise InvalidInput(f"{shown} is a room; here a person is named.")
     if kind is Kind.COUNT and not (word.isascii() and word.isdigit() and int(word[:9]) > 0 and len(word) < 7):
         raise InvalidInput(f"'{shown}' is not a number of messages.")
+    if kind is Kind.SWITCH and word.lower() not in SWITCH_WORDS:
+        raise InvalidInput(f"It is 'on', 'off' or 'auto', not '{shown}'.")
     if kind is Kind.ACCESS:
         if word.lower() not in _ACCESS_WORDS:
             raise InvalidInput(f"A room is 'open' or 'private', not '{shown}'.")

@@ -11,7 +11,7 @@ from lanline.client.view.rendering import action_text
 from lanline.client.view.transcript import Transcript
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen
 from lanline.faces.chat.commands import Kind, help_lines
-from lanline.faces.chat.grammar import Order, Saying
+from lanline.faces.chat.grammar import SWITCH_WORDS, Order, Saying
 from lanline.faces.chat.groupcommands import GroupCommands
 from lanline.faces.chat.listings import people_lines, room_lines, unread_lines
 from lanline.faces.chat.messagecommands import MessageCommands
@@ -53,6 +53,7 @@ class CommandRunner:
             "unread": self._unread,
             "who": self._who,
             "list": self._list,
+            "presence": self._presence,
             "nick": self._nick,
             "dereg": self._deregister,
             "quit": self._quit,
@@ -147,6 +148,12 @@ class CommandRunner:
         self._screen.table(safe_line(line) for line in help_lines(order.get(Kind.COMMAND)))
 
     # Oneself.
+
+    async def _presence(self, order: Order) -> None:
+        if word := order.get(Kind.SWITCH).lower():
+            self._places.wants_comings = SWITCH_WORDS[word]
+        told = "told" if self._places.tells_comings else "not told"
+        self._screen.tell(f"Who comes and goes is {told} here. /who shows who is there.")
 
     async def _nick(self, _: Order) -> None:
         self._screen.tell(

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from filmhouse import make_film
+from filmhouse import make_film, turned
 from lanline.client.films import preparing
 from lanline.client.films.preparing import Preparing
 from lanline.errors import InvalidInput, MediaProblem
@@ -75,6 +75,41 @@ def test_odd_films_can_be_prepared(tmp_path: Path, how: dict[str, object]) -> No
         times = [round(frame.time, 2) for frame in container.decode(video=0)]
         assert times == [round(frame.time, 2) for frame in original.decode(video=0)]
     assert len(index_of(made).tracks) == (1 if "has_sound" in how else 2)
+
+
+def test_a_film_that_was_taken_upright_stands_upright(tmp_path: Path) -> None:
+    [made] = Preparing(turned(make_film(tmp_path / "phone.mp4", 1.0)), tmp_path).run()
+    with av.open(str(made)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.width, frame.height, frame.rotation) == (36, 64, 0)
+    light = frame.to_ndarray(format="gray")
+    assert light[:, 22:].min() > 200
+    assert light[:, :14].max() < 50
+
+
+def test_on_a_full_disk_that_is_said_and_with_room_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_film(tmp_path / "lake.mp4", 5.0)
+    whole, encoded = filmencoder.FilmFile.encode_piece, []
+
+    def encode(self: filmencoder.FilmFile, begin_s: float, end_s: float, targets: dict[int, Path]) -> bool:
+        encoded.append(begin_s)
+        if len(encoded) == 2:
+            for path in targets.values():
+                path.symlink_to("/dev/full")
+        try:
+            return whole(self, begin_s, end_s, targets)
+        finally:
+            for path in targets.values():
+                if path.is_symlink():
+                    path.unlink()
+
+    monkeypatch.setattr(filmencoder.FilmFile, "encode_piece", encode)
+    with pytest.raises(MediaProblem, match="There is no room left"):
+        Preparing(source, tmp_path).run()
+    assert not list(tmp_path.glob("lake_*"))
+    [made] = Preparing(source, tmp_path).run()
+    assert encoded == [0.0, 2.0, 2.0, 4.0, 6.0]
+    assert index_of(made).duration_s == pytest.approx(5.0, abs=0.25)
 
 
 def test_nothing_is_overwritten_and_what_is_no_film_is_said(tmp_path: Path) -> None:

@@ -364,3 +364,17 @@ def test_a_full_disk_is_told_once_however_often_it_is_tried_again(news: News) ->
     assert "waits at the server" in told
     assert "Your words are kept" not in told
     assert "Connected again." in news.comes_in()
+
+
+def test_who_comes_and_goes_is_no_news_among_many_or_to_who_does_not_want_it(news: News) -> None:
+    came = PeopleChanged((), came=(person(ANA, "ana"),))
+    places = news.stage.places
+    news.stage.view.add(room(10, "#lobby", members=30))
+    assert "ana is here" in news.tell(came)
+    news.stage.view.add(room(10, "#lobby", members=31))
+    assert news.tell(came) == ""
+    places.wants_comings = True
+    assert "ana is here" in news.tell(came)
+    news.stage.view.add(room(10, "#lobby", members=2))
+    places.wants_comings = False
+    assert news.tell(came) == ""

@@ -111,6 +111,7 @@ def test_commands_and_their_arguments(line: str, name: str, arguments: dict[Kind
         ("/history 9999999", "is not a number"),
         ("/create #lab secret", "'open' or 'private'"),
         ("/quit now", "too much"),
+        ("/presence maybe", "'on', 'off' or 'auto'"),
         ("send", "send NICK TEXT. To say the line as it is, put a space in front"),
         ("send bo", "send NICK TEXT"),
         ("dereg now", "dereg, alone"),

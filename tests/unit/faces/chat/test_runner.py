@@ -283,3 +283,10 @@ def test_what_was_not_taken_is_said_again_or_let_go(stage: Stage) -> None:
     stage.view.refuse_all()
     types(stage, "/forget")
     assert stage.view.outbox == []
+
+
+def test_comings_and_goings_can_be_left_out_and_had_again(stage: Stage) -> None:
+    assert "is told here" in types(stage, "/presence")
+    assert "is not told here" in types(stage, "/presence off")
+    assert not stage.places.tells_comings
+    assert "is told here" in types(stage, "/presence AUTO")

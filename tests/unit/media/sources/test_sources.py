@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import simplejpeg
 from av.stream import Disposition
 
+from filmhouse import turned
 from lanline.errors import InvalidInput, MediaProblem
 from lanline.media import framenumber, lettering, pace
 from lanline.media.api import Layout, Picture, Size, Source
@@ -270,15 +270,6 @@ def song_with_cover(path: Path) -> Path:
 def test_the_cover_of_a_song_is_no_film(tmp_path: Path) -> None:
     with pytest.raises(MediaProblem, match="There is no picture in"):
         MovieFile(song_with_cover(tmp_path / "song.mp4"), None, None, Layout.YUV)
-
-
-def turned(path: Path) -> Path:
-    """As a telephone does that is held upright: the pictures lie, and a matrix tells how to turn them."""
-    data = bytearray(path.read_bytes())
-    matrix = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
-    data[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
-    path.write_bytes(data)
-    return path
 
 
 def test_a_film_of_a_telephone_stands_upright(tmp_path: Path) -> None:
