@@ -139,4 +139,8 @@ def _show(joined: Joined) -> None:
     show_line(f"{done} {joined.name} on {title}.")
     for line in group_lines(joined):
         show_line(line)
+    if joined.code is not None and sys.stdout is not None and sys.stdout.isatty():
+        from lanline.cli.qr import qr_code
+
+        show_line(qr_code(joined.code))
     show_note("Talk: lanline chat")

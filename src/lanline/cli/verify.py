@@ -42,7 +42,7 @@ def verify(
     Exit status: 0, 1 refused or not the same, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.joining import in_lines
-    from lanline.client.node import protocol as do
+    from lanline.client.node import groupcommands as do
 
     if accept:
         at_server(home, timeout, lambda call: call.ask(do.AcceptPerson(name)))

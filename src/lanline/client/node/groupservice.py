@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
-from lanline.client.node import protocol as do
+from lanline.client.node import groupcommands as do
+from lanline.client.node.protocol import Done
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
 from lanline.model.names import folded_name
 from lanline.model.text import safe_line
 
 _LIMIT_S = 10.0
-GroupCommand = do.Admit | do.ApproveDevice | do.AskWords | do.Verify | do.AcceptPerson
 
 
-async def group_result(client: ChatClient, command: GroupCommand) -> do.Result:
+async def group_result(client: ChatClient, command: do.GroupCommand) -> do.GroupResult | Done:
     news, member = client.node.seals.news, client.node.seals.member
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
@@ -34,7 +34,7 @@ async def group_result(client: ChatClient, command: GroupCommand) -> do.Result:
         case do.AcceptPerson(name):
             news.accept(name)
     client.node.outbox.send()
-    return do.Done()
+    return Done()
 
 
 def _words(news: GroupNews, name: str) -> do.Words:

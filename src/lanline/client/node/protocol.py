@@ -13,6 +13,7 @@ import msgspec
 
 from lanline import errors
 from lanline.client.node.films import FilmCommand, FilmResult
+from lanline.client.node.groupcommands import GroupCommand, GroupResult
 from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.view.view import Change, Problem
 from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
@@ -191,40 +192,6 @@ class ChangePassword(Command, frozen=True, tag="change_password"):
     new: str
 
 
-# The group.
-
-
-class Admit(Command, frozen=True, tag="admit"):
-    """Who asks to be let into the group; empty: the only one."""
-
-    name: str = ""
-
-
-class ApproveDevice(Command, frozen=True, tag="approve_device"):
-    """One more device of one's own, which shows this code. Answered with `DeviceLetIn`."""
-
-    code: str
-
-
-class AskWords(Command, frozen=True, tag="ask_words"):
-    """To compare with somebody. Answered with `Words`."""
-
-    name: str
-
-
-class Verify(Command, frozen=True, tag="verify"):
-    """These words were compared, and are the same."""
-
-    name: str
-    words: bytes
-
-
-class AcceptPerson(Command, frozen=True, tag="accept_person"):
-    """That another account has this name now."""
-
-    name: str
-
-
 class Deregister(Command, frozen=True, tag="deregister"):
     pass
 
@@ -236,8 +203,8 @@ class Stop(Command, frozen=True, tag="stop"):
 AnyCommand = (
     Say | WaitSent | SayAgain | Forget | ReportMessage | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost
     | ListRooms | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted
-    | SendAway | SetBanned | Admit | ApproveDevice | AskWords | Verify | AcceptPerson | ChangePassword | Deregister
-    | Stop | FilmCommand
+    | SendAway | SetBanned | ChangePassword | Deregister
+    | Stop | FilmCommand | GroupCommand
 )  # fmt: skip
 
 ASKED_ONCE = (ReportMessage, CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)
@@ -301,17 +268,6 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     log: int
 
 
-class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
-    label: str
-
-
-class Words(msgspec.Struct, frozen=True, tag="words"):
-    words: bytes
-    text: str
-    """One word for each byte."""
-    trust: str
-
-
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     problem: Problem
 
@@ -327,10 +283,9 @@ Result = (
     | RoomsListed
     | MembersListed
     | Opened
-    | DeviceLetIn
-    | Words
     | Failed
     | FilmResult
+    | GroupResult
 )
 
 

@@ -10,7 +10,8 @@ from lanline.client.chat.conversations import room_title
 from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
-from lanline.client.node.groupservice import GroupCommand, group_result, wait_for_group
+from lanline.client.node.groupcommands import GroupCommand
+from lanline.client.node.groupservice import group_result, wait_for_group
 from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
 from lanline.client.view.events import EarlierReceived, NodeEvent

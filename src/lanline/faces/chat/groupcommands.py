@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from lanline.client.node import protocol as do
+from lanline.client.node import groupcommands as do
 from lanline.client.node.face import Face
 from lanline.client.view.places import Places
 from lanline.errors import InvalidInput

@@ -1,0 +1,53 @@
+"""Owns what a face asks its node about the group, and the answers. Part of `protocol`."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Admit(msgspec.Struct, frozen=True, tag="admit"):
+    """Who asks to be let into the group; empty: the only one."""
+
+    name: str = ""
+
+
+class ApproveDevice(msgspec.Struct, frozen=True, tag="approve_device"):
+    """One more device of one's own, which shows this code. Answered with `DeviceLetIn`."""
+
+    code: str
+
+
+class AskWords(msgspec.Struct, frozen=True, tag="ask_words"):
+    """To compare with somebody. Answered with `Words`."""
+
+    name: str
+
+
+class Verify(msgspec.Struct, frozen=True, tag="verify"):
+    """These words were compared, and are the same."""
+
+    name: str
+    words: bytes
+
+
+class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
+    """That another account has this name now."""
+
+    name: str
+
+
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson
+
+
+class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
+    label: str
+
+
+class Words(msgspec.Struct, frozen=True, tag="words"):
+    words: bytes
+    text: str
+    """One word for each byte."""
+    trust: str
+
+
+GroupResult = DeviceLetIn | Words
