@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from e2e.house import House, house
+from lanline.cli.nodecall import node_call
+from lanline.client.node.protocol import ListMembers, MembersListed, SendAway, SetAccess, SetRole
+from lanline.model.rooms import Access, Role
 
 LIMIT_S = 60.0
 
@@ -80,6 +83,28 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
     kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
     assert b"lighthouse" not in kept
     assert b"lantern" not in kept
+
+
+def test_a_room_that_becomes_private_keeps_its_owners(home: House) -> None:
+    home.join("ben", home.member("ana", "invite").stdout.splitlines()[0])
+    assert home.member("ana", "rooms", "create", "#board").returncode == 0
+    assert home.member("ben", "rooms", "join", "#board").returncode == 0
+    with node_call(home.folder / "ana") as call:
+        view = call.follow()
+        room, ben = view.conversation_titled("#board"), view.person_named("ben")
+        assert room is not None
+        assert ben is not None
+        call.ask(SetRole(room.log, ben.account, Role.OWNER))
+        call.ask(SetAccess(room.log, Access.INVITE_ONLY))
+        listed = call.ask(ListMembers(room.log))
+    assert isinstance(listed, MembersListed)
+    assert [each.role for each in listed.members] == [Role.OWNER, Role.OWNER]
+    # By the group's word too, not only by the server's: ben takes ana's right, and may send her out then.
+    with node_call(home.folder / "ben") as call:
+        call.follow()
+        call.ask(SetRole(room.log, view.account, Role.MEMBER))
+        call.ask(SendAway(room.log, view.account))
+    assert home.member("ana", "send", "#board", "still here").returncode == 1
 
 
 def test_beside_each_name_stands_how_they_came_and_words_that_are_the_same_are_remembered(home: House) -> None:

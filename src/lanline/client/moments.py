@@ -48,9 +48,7 @@ def utc_text(time_ms: int) -> str | None:
     return at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
-def minute_text(time_ms: int, now_ms: int | None = None) -> str:
-    """Always with the day. Without `now_ms` nothing is said of the future."""
+def minute_text(time_ms: int, now_ms: int) -> str:
+    """Always with the day."""
     at = moment(time_ms)
-    if at is None:
-        return "----------------"
-    return at.strftime("%Y-%m-%d %H:%M") + ("" if now_ms is None else doubt(time_ms, now_ms))
+    return at.strftime("%Y-%m-%d %H:%M") + doubt(time_ms, now_ms) if at else "----------------"

@@ -12,7 +12,7 @@ from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.view.values import Conversation
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Access, Standing
+from lanline.model.rooms import Access, Role, Standing
 from lanline.ticket import Ticket
 from lanline.wire.chat import conversations as wire
 from lanline.wire.sealing.entries import RoomRole
@@ -52,7 +52,7 @@ class PrivateRooms:
         return do.Opened(answer.log)
 
     async def _set_access(self, log: int, access: Access) -> do.Result | None:
-        """Who is in the room, and in the group, stays in."""
+        """Who is in the room, and in the group, stays in, with the rights that they have there."""
         shown = self._shown(log)
         if access is Access.OPEN:
             return None
@@ -61,15 +61,19 @@ class PrivateRooms:
         found = await self._client.ask(wire.ListMembers(0, log))
         assert isinstance(found, wire.Members)
         own = self._node.own.account
-        others = [each.account for each in found.members if each.standing is Standing.JOINED and each.account != own]
-        known = (self._account_id(each) for each in others)
-        accounts = [each for each in known if each is not None]
+        others = [each for each in found.members if each.standing is Standing.JOINED and each.account != own]
+        known = ((self._account_id(each.account), each.role) for each in others)
+        roles = {account_id: role for account_id, role in known if account_id is not None}
+        accounts = list(roles)
         await self._done(self._rooms.found(log, shown.title.removeprefix("#"), accounts[:_MOST_AT_ONCE]))
+        await self._client.wait_until(lambda: self._copy(log) is not None, _LIMIT_S)
+        copy = self._copy(log)
+        assert copy is not None
         for start in range(_MOST_AT_ONCE, len(accounts), _MOST_AT_ONCE):
-            await self._client.wait_until(lambda: self._copy(log) is not None, _LIMIT_S)
-            copy = self._copy(log)
-            assert copy is not None
             await self._done(self._rooms.let_in(copy, accounts[start : start + _MOST_AT_ONCE]))
+        for account_id, role in roles.items():
+            if role is not Role.MEMBER:
+                await self._done(self._rooms.set_role(copy, account_id, _room_role(role)))
         return do.Done()
 
     # Changing.
@@ -85,7 +89,7 @@ class PrivateRooms:
             case do.SendAway(_, account):
                 await self._done(self._rooms.send_away(copy, [self._known(account)]))
             case do.SetRole(_, account, role):
-                await self._done(self._rooms.set_role(copy, self._known(account), RoomRole(role - 1)))
+                await self._done(self._rooms.set_role(copy, self._known(account), _room_role(role)))
             case do.SetBanned(_, account, True) if self._is_in(copy, account):
                 await self._done(self._rooms.send_away(copy, [self._known(account)]))
                 return None  # that they do not come back is the server's part
@@ -137,3 +141,7 @@ class PrivateRooms:
     def _is_in(self, copy: RoomCopy, account: int) -> bool:
         known = self._account_id(account)
         return copy.room is not None and known is not None and known in copy.room.members
+
+
+def _room_role(role: Role) -> RoomRole:
+    return RoomRole(role - 1)
