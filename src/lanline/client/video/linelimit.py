@@ -15,7 +15,9 @@ class LineLimit:
         self._told: dict[str, float] = {}
 
     def tell(self, sentence: str, subject: str, now: float) -> None:
+        is_full = len(self._told) >= self._most and now - next(iter(self._told.values())) < AGAIN_S  # the oldest
+        if is_full or now - self._told.get(subject, float("-inf")) < AGAIN_S:
+            return
         self._told = {known: at for known, at in self._told.items() if now - at < AGAIN_S}
-        if subject not in self._told and len(self._told) < self._most:
-            self._told[subject] = now
-            self._tell(sentence)
+        self._told[subject] = now
+        self._tell(sentence)

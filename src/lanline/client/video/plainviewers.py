@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from lanline.model.addresses import network_of
 
@@ -119,7 +120,9 @@ def _asker(host: str) -> str:
     return host if is_near(host) else network_of(host)
 
 
+@lru_cache(maxsize=4096)
 def is_near(host: str) -> bool:
+    """Kept, for whoever floods is looked at with each hello."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -91,3 +91,11 @@ def test_a_way_that_is_gone_has_to_stay_so() -> None:
     for second in (200, 203, 206, 209):
         assert not viewers.refused(NEAR, second, is_certain=False), "it was there again in between"
     assert viewers.refused(NEAR, 210, is_certain=False)
+
+
+def test_a_crowd_of_one_host_is_looked_up_once() -> None:
+    is_near.cache_clear()
+    viewers = PlainViewers()
+    answers = [viewers.hello(("192.168.7.7", port), 0.0) for port in range(1000)]
+    assert answers[-1] is Answer.HOST_FULL
+    assert is_near.cache_info().misses == 1
