@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+from attacks.handmade import ELSEWHERE
+
 _BYTES_OF_CONNECTION = 180
 """SYN, ACK and the end, with their headers."""
 _BEGUN_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64)
@@ -78,9 +80,11 @@ def many_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def attack(address: tuple[str, int], stop_after_s: float, bits_per_s: float) -> Counter[str]:
+def attack(
+    address: tuple[str, int], stop_after_s: float, bits_per_s: float, *, source: str = ELSEWHERE
+) -> Counter[str]:
     """`called` is how often; `held_at_end` how many connections the server was holding then."""
-    callers = Callers(address)
+    callers = Callers(address, source)
     began_at = time.monotonic()
     with many_files():
         while (elapsed_s := time.monotonic() - began_at) < stop_after_s:
