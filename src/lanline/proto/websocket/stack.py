@@ -32,7 +32,7 @@ from lanline.proto.websocket.upgrade import (
 MAX_WAITING_PONGS = 256
 """RFC 6455, 5.5.3 asks for an answer to the newest ping only; nobody honest has this many unread."""
 
-MAX_STRANGER_PIECES = 256
+MAX_STRANGER_PIECES = 64
 """Frames, and records of TLS, of somebody who has not signed in: signing in takes a dozen of each."""
 _STRANGER_PIECE_BYTES = 1024
 """So much of a stranger's is taken apart before what it came to is counted: tiny frames cost most for a byte."""

@@ -179,7 +179,7 @@ def test_frames_behind_the_request_are_not_all_taken_apart() -> None:
     receive = server.link._stack._protocol.receive_data
     server.link._stack._protocol.receive_data = lambda data: (received.append(len(data)), receive(data))  # type: ignore[assignment]
     puppet.send_plaintext(request + EMPTY_PONG * 2000)
-    assert code_of(server) is CloseCode.HANDSHAKE_FAILED
+    assert code_of(server) is CloseCode.PROTOCOL_VIOLATION
     assert sum(received) < 2000
 
 
