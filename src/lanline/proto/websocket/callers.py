@@ -18,7 +18,7 @@ from lanline.model.networks import NetworkShares
 MAX_CALLERS = 512
 MAX_CALLERS_OF_NETWORK = 256
 """Of all who call from an address of this machine, as through a tunnel, only the sum is bounded."""
-HANDSHAKES_PER_S = 250
+HANDSHAKES_PER_S = 150
 HANDSHAKES_AT_ONCE = 250
 """Of strangers: a third of a core, when all are finished. When a server comes back, its members call in one crowd."""
 
