@@ -18,9 +18,9 @@ from lanline.model.networks import NetworkShares
 MAX_CALLERS = 512
 MAX_CALLERS_OF_NETWORK = 256
 """Of all who call from an address of this machine, as through a tunnel, only the sum is bounded."""
-HANDSHAKES_PER_S = 150
+HANDSHAKES_PER_S = 100
 HANDSHAKES_AT_ONCE = 250
-"""Of strangers: a third of a core, when all are finished. When a server comes back, its members call in one crowd."""
+"""Of strangers: a fifth of a core, when all are finished. When a server comes back, its members call in one crowd."""
 
 _HANDSHAKE_S = 1 / HANDSHAKES_PER_S
 _AHEAD_S = (HANDSHAKES_AT_ONCE - 0.5) * _HANDSHAKE_S
