@@ -50,13 +50,17 @@ class PutKeys(Command[None], frozen=True):
     fills_disk: ClassVar[bool] = True
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
-        by.check_person()
-        now_ms = by.context.now_ms
-        _drop_stale(transaction, now_ms)
-        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
-        transaction.groups.put_keys(self.keys, by.account, now_ms)
+        check_unnamed_keys(transaction, by, len(self.keys))
+        transaction.groups.put_keys(self.keys, by.account, by.context.now_ms)
         return None, ()
+
+
+def check_unnamed_keys(transaction: Transaction, by: Authority, count: int) -> None:
+    """Before so many more. Raises RequestRefused."""
+    by.check_person()
+    _drop_stale(transaction, by.context.now_ms)
+    if transaction.groups.unnamed_keys(by.account) + count > _MAX_UNNAMED_KEYS:
+        raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
 
 
 class AppendKey(Command[KeyPlace], frozen=True):
@@ -130,6 +134,7 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
     _check_author(transaction, by, state, offer)
     _check_keys(transaction, offer.keys)
     _check_seeds(transaction, by, offer)
+    _check_rsa_key(transaction, offer)
     log = state.log if state.is_founded else transaction.groups.found()
     device, now_ms = by.actor.device, by.context.now_ms
     entry = NewEntry(log, entry_id, by.account, device, now_ms, KEY_SUITE, content)
@@ -183,6 +188,14 @@ def _check_keys(transaction: Transaction, keys: tuple[bytes, ...], putter: Accou
     if len(transaction.groups.keys(keys)) < len(set(keys)):
         raise RequestRefused(RefusalCode.NOT_FOUND, "The sealing keys that are named have not come.")
     transaction.groups.name_keys(keys, putter)
+
+
+def _check_rsa_key(transaction: Transaction, offer: Offer) -> None:
+    if offer.rsa_hash is None:
+        return
+    if transaction.groups.rsa_half(offer.rsa_hash) is None:
+        raise RequestRefused(RefusalCode.NOT_FOUND, "The RSA key that is named has not come.")
+    transaction.groups.name_keys((offer.rsa_hash,))
 
 
 def _check_seeds(transaction: Transaction, by: Authority, offer: Offer) -> None:

@@ -46,6 +46,7 @@ class GroupNews:
             tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in member.changes.askers),
             tuple(safe_line(each.label) for each in member.devices.waiting.values()),
             tuple(notes),
+            member.caches.in_rsa,
         )
 
     def _trust(self) -> dict[int, str]:

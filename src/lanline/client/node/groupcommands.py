@@ -36,13 +36,19 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
+class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
+    """What is said between this person and oneself, from now on and for good."""
+
+    name: str
+
+
 class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
     """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
 
     limit_s: float
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | RenewKeys
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | RenewKeys
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):

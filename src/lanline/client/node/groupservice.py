@@ -6,6 +6,7 @@ from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.node import groupcommands as do
 from lanline.client.node.keyrenewal import renew_keys
+from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
@@ -36,6 +37,8 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
             news.verify(name, words)
         case do.AcceptPerson(name):
             news.accept(name)
+        case do.SealInRsa(name):
+            await seal_pair_in_rsa(client, name)
     client.node.outbox.send()
     return Done()
 

@@ -198,7 +198,7 @@ class GroupWords:
         sealing = _under(sealings, header.epoch_id)
         assert sealing is not None
         if sealing.until is not None and said.place >= sealing.until:
-            return Reason.SCOPE
+            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
         epoch = sealing.copy.epochs[header.epoch_id]
         reason = judge_words(copy.chain, sealing.copy.scope, epoch, author, words, said.place)
         if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):

@@ -146,6 +146,8 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The labels of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
+    in_rsa: tuple[int, ...] = ()
+    """The logs that are sealed in suite `rsa`."""
 
 
 class RoomListing(msgspec.Struct, frozen=True):

@@ -74,6 +74,8 @@ ClientMessage = (
     | groups.ClaimEpoch
     | groups.AppendRoomKey
     | groups.ReadKeys
+    | groups.PutRsaKey
+    | groups.GetRsaHalf
 )
 
 ServerMessage = (
