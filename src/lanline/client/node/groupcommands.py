@@ -36,7 +36,21 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson
+class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
+    """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
+
+
+class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
+    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
+
+
+class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
+    """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
+
+    name: str
+
+
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskChain | AcceptChain | TakeBack
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -50,4 +64,18 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     trust: str
 
 
-GroupResult = DeviceLetIn | Words
+class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
+    height: int
+    head: str
+    """Of this device; hexadecimal."""
+    shown_height: int
+    shown_head: str
+    """Of what the server shows."""
+    problem: str
+    """A sentence, where the two do not go together."""
+    can_accept: bool
+    come_back: tuple[str, ...]
+    """Who reads by what the server shows, though this device has seen their end."""
+
+
+GroupResult = DeviceLetIn | Words | ChainState
