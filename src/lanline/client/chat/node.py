@@ -232,10 +232,12 @@ class ChatNode:
 
     def on_version_refused(self, _session: ClientSession, versions: tuple[int, ...]) -> None:
         is_newer = min(versions, default=0) > max(VERSIONS)
-        behind = (
-            "This Lanline is too old for the server" if is_newer else "The server's Lanline is too old for this one"
+        text = (
+            "This Lanline is too old for the server: upgrade Lanline on this device."
+            if is_newer
+            else "The server's Lanline is too old for this one: upgrade Lanline on the server."
         )
-        self.tell(events.VersionRefused(f"{behind}. Upgrade it, and all is as it was.", is_newer))
+        self.tell(events.VersionRefused(text, is_newer))
 
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None:
         self.tell(events.HistoryFailed(str(problem)))
