@@ -19,7 +19,7 @@ from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, ope
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
+from lanline.proto.chain.state import NEVER, Chain
 from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -227,7 +227,8 @@ class GroupWords:
         if self._is_turned_around(sealing, said, opened):
             return Reason.TURNED_AROUND
         chain, words = self._copy.chain, opened.words
-        if self._heights.is_above_end(sealing.room_id, said.place, chain.devices[opened.header.device_id].until):
+        ended = chain.devices[opened.header.device_id].until
+        if self._heights.is_above_end(sealing.room_id, said.place, ended) or _has_ended_below(sealing, said, ended):
             return Reason.ENDED
         if chain.holds(words.height, words.head):
             self._heights.note(sealing.room_id, said.place, words.height)
@@ -245,6 +246,14 @@ class GroupWords:
 
 def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
     return next((each for each in sealings if epoch_id in each.copy.epochs), None)
+
+
+def _has_ended_below(sealing: Sealing, said: Said, ended: int) -> bool:
+    """By a statement of an epoch that lies below the words in their log, and names the end of their device."""
+    copy = sealing.copy
+    if ended == NEVER or not copy.scope.has_statements:
+        return False
+    return any(epoch.height >= ended and place < said.place for epoch, place in copy.epochs.values())
 
 
 def _run_of(sealing: Sealing, opened: Opened) -> tuple[bytes, bytes, bytes]:
