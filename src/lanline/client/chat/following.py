@@ -242,8 +242,18 @@ class LogReader:
                 self._sealed_from[log] = min(lacking, self._sealed_from.get(log, lacking))
             self._history.add_earlier(log, found, first)
             track.change(first=first)
+            self._strike_out(track, found)
         messages = tuple(message_of_entry(track.shown, entry, self._conversations.account) for entry in found)
         self._tell(events.EarlierReceived(log, messages))
+
+    def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
+        """What was believed as long as this page was not here."""
+        past, log = self._seals.past, track.shown.log
+        struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
+        if struck:
+            self._history.change_entries(log, struck)
+            own = self._conversations.account
+            self._tell(events.EntriesOpened(log, tuple(message_of_entry(track.shown, each, own) for each in struck)))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.
 

@@ -17,6 +17,7 @@ from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
 from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
 from lanline.client.view import events
@@ -60,6 +61,8 @@ class ChatNode:
         self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
+        self._renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self._renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -175,6 +178,7 @@ class ChatNode:
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self._renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 

@@ -59,7 +59,7 @@ class GroupMember:
         """`on_change`: what stands here may be another now."""
         self._context = context
         self._on_change = on_change
-        self.copy = context.copy
+        self.copy, self.scopes = context.copy, context.scopes
         self.secrets = Secrets(context)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
