@@ -107,6 +107,13 @@ class ChatNode:
                 session.leave(CloseCode.DONE, reason)
         self._on_offline()
 
+    def begin_keys_anew(self) -> None:
+        """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
+        if self.line.session is not None:
+            self.line.session.hang_up("The keys of the group are fetched anew.")
+        if self.seals.member is not None:
+            self.seals.member.caches.throw_away()
+
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Report the cursors now, and call back once the server's end of the link holds all that was sent."""
         self.reader.report()
