@@ -17,6 +17,7 @@ from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.preferences import Preferences
 from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
 from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
@@ -56,6 +57,7 @@ class ChatNode:
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own
+        self.preferences = Preferences(history)
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
         self.seals = Seals(keys, context, self.conversations)
@@ -72,7 +74,7 @@ class ChatNode:
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
             rooms.MemberChanged: self.conversations.on_member_changed,
-            rooms.InvitedToRoom: self.conversations.on_invited,
+            rooms.InvitedToRoom: self.conversations.invitations.on_invited,
             entries.Committed: self.outbox.on_committed,
             entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
@@ -132,10 +134,17 @@ class ChatNode:
     def messages(self, log: int, *, before: int | None = None, last: int = 100) -> list[Message]:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
         shown = self.conversations.shown(log) or Conversation(log, "", None)
-        found = [message_of_entry(shown, each, self.own.account) for each in self._history.entries(log, before, last)]
+        kept, own, ignored = self._history.entries(log, before, last), self.own.account, self.directory.ignoring
+        found = [message_of_entry(shown, each, own, ignored) for each in kept]
         if before is None:
             found += [each for each in self.outbox.messages if each.is_for(shown)]
         return found
+
+    def ignore(self, account: int, name: str, *, is_ignored: bool) -> None:
+        """What they say is not shown from now on, nor what they have said; or it is again."""
+        if self.directory.ignoring.put(account, name, is_ignored=is_ignored):
+            self.tell(events.IgnoredChanged(tuple(self.directory.ignoring.names.items())))
+            self.conversations.recount_all()
 
     def set_aside(self, title: str) -> list[tuple[str, Message]]:
         """What the restored server has lost of a `#room` or of the talk with somebody: who said it, and what."""
@@ -229,6 +238,7 @@ class ChatNode:
         if self.conversations.on_changed(message.conversation):
             self.reader.note_moved(log)
         self.reader.follow(self.conversations[log])
+        self.outbox.send()  # a room may be less slow now
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
         if self.conversations.on_cursor_moved(message):
