@@ -37,6 +37,7 @@ COMMANDS = {
     "verify": ("lanline.cli.verify:verify", "Compare words with somebody, so that nobody stands in between."),
     "chain": ("lanline.cli.chain:chain", "Show which past of the group you and the server have."),
     "devices": ("lanline.cli.devices:app", "Show your devices; let one in, take one out that is lost."),
+    "doctor": ("lanline.cli.doctor:doctor", "Compute the keys of this device anew, and compare."),
     "recovery": ("lanline.cli.recovery:app", "Make the key that gets your account back, or use it."),
     "password": ("lanline.cli.password:password", "Set the password of your account."),
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),

@@ -50,7 +50,13 @@ class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     name: str
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskChain | AcceptChain | TakeBack
+class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
+    """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
+
+    limit_s: float
+
+
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | RenewKeys | AskChain | AcceptChain | TakeBack
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -78,4 +84,11 @@ class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
     """Who reads by what the server shows, though this device has seen their end."""
 
 
-GroupResult = DeviceLetIn | Words | ChainState
+class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
+    lines: tuple[str, ...]
+    """What was done; sentences for the person."""
+    is_whole: bool
+    """All is as it was before."""
+
+
+GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState

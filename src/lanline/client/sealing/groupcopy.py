@@ -44,6 +44,11 @@ class GroupCopy(EpochCopy):
         signer = SigningKey.of_device(keys.device_secret)
         self.signer = signer
         self.device_id = ids.device_id_of(signer.public_bytes)
+        self.target = NEVER
+        """How far the server said that it is, when this device last signed in."""
+        self._begin()
+
+    def _begin(self) -> None:
         self.chain = Chain()
         """What this device goes by: as far as it has ever seen it."""
         self.shown = Chain()
@@ -51,21 +56,27 @@ class GroupCopy(EpochCopy):
         self.is_apart = False
         self.sequence = 0
         """How far the log of the chain is here."""
-        self.target = NEVER
-        """How far the server said that it is, when this device last signed in."""
         self.is_parted = False
         """The server says that there is no group, any more."""
-        self.people = KnownPeople(keys)
+        self.people = KnownPeople(self._keys)
         self.news: list[str] = []
         """What has come since somebody has looked: sentences for the person."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
-        for suite, content in tables.own_items():
+        for suite, content in self._tables.own_items():
             self.is_apart = True
             self._go_by(follow(self.chain, suite, content)[0], suite, content)
-        checked = tables.checked_to()
-        for sequence, suite, content in tables.items():
+        checked = self._tables.checked_to()
+        for sequence, suite, content in self._tables.items():
             self._take(sequence, suite, content, is_checked=sequence <= checked)
+
+    def begin_anew(self) -> None:
+        """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
+        self.epochs.clear()
+        self._stale.clear()
+        self.secrets.clear()
+        self.secrets.update(self._tables.secrets())
+        self._begin()
 
     # What comes.
 

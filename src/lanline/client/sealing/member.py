@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from lanline.client.sealing.approval import Answer, Approval, waiting_text
+from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.devices import Devices
@@ -47,7 +48,7 @@ class GroupMember:
         """`on_change`: what stands here may be another now."""
         self._context = context
         self._on_change = on_change
-        self.copy = context.copy
+        self.copy, self.scopes = context.copy, context.scopes
         self.secrets = Secrets(context)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
@@ -55,6 +56,7 @@ class GroupMember:
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
         self.offering = Offering(context)
+        self.caches = KeyCaches(context)
         self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
@@ -383,7 +385,6 @@ class GroupMember:
         yield from self._wait_for(is_ready)
 
     def _wait_current(self) -> Steps[None]:
-        """The newest chain is here, whether this device is in it or not."""
         yield from self._wait_for(lambda: self.is_current)
 
     def _wait_for(self, condition: Callable[[], bool]) -> Steps[None]:
