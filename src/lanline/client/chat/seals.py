@@ -32,7 +32,7 @@ from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
-from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
+from lanline.wire.chat.signin import SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
@@ -80,7 +80,7 @@ class Seals:
         if self.member is not None:
             self.news = GroupNews(self.member, self._directory, node.tell)
         self.asks = False
-        """The server of this link knows of groups."""
+        """There is a link on which this device is signed in."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
 
     @property
@@ -112,8 +112,8 @@ class Seals:
     # The link.
 
     def begin_link(self, welcome: Welcome, signed_in: SignedIn) -> None:
-        self.asks = welcome.version >= SEALING_VERSION
-        if self.member is not None and self._keys is not None and self.asks:
+        self.asks = True
+        if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
             ahead_ms = welcome.now_ms - self._clock.now_ms()
             self.member.begin_link(

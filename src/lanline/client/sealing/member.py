@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from lanline.client.sealing.approval import Answer, Approval
+from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.devices import Devices
@@ -66,6 +67,7 @@ class GroupMember:
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
+        self.caches = KeyCaches(context)
         self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
         self._target = 0
         self._is_told = False
