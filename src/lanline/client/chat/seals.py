@@ -272,36 +272,46 @@ class Seals:
     def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
-        self._note_statements(shown, entries)
+        self.note_keys(shown, entries)
         if not sealed or self._words is None or self._seen is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
-        said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
+        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
+        said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
         outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if any(each is Lacks.KEY for each in outcomes.values()):
+        if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
+        again = self._said_again(shown.log, entries)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and self._stands_before(shown, each):
-                outcome = Reason.KNOWN_ID
-            if isinstance(outcome, Body):
-                author = self._name_of(each.account)
+            if isinstance(outcome, Body) and each.sequence not in again:
+                author = authors[each.account]
                 self._seen.compare(shown, place, each.sequence, author, outcome.words)
-                body = judged(self._words.chain, outcome.body, author)
-                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
+                kept.append(_kept_as(each, OPENED, judged(self._words.chain, outcome.body, author)))
             elif isinstance(outcome, Lacks):
                 lacking = lacking or each.sequence
+                kept.append(each)
             elif outcome is not None:
-                each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
-            kept.append(each)
+                reason = Reason.KNOWN_ID if isinstance(outcome, Body) else outcome
+                kept.append(_kept_as(each, DOUBTED, reason.value.encode()))
+            else:
+                kept.append(each)
         return kept, lacking
 
-    def _stands_before(self, shown: Conversation, entry: LogEntry) -> bool:
-        """Shown a second time, at another place, from before this program began."""
+    def _said_again(self, log: int, entries: Sequence[LogEntry]) -> set[int]:
+        """The places of those that this device has had at another place before."""
         assert self._context is not None
-        return self._context.tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id)
+        first = self._context.tables.first_places(log, [each.entry_id for each in entries])
+        again: set[int] = set()
+        for each in entries:
+            key, place = (each.account, each.entry_id), each.sequence
+            if first.setdefault(key, place) < place:
+                again.add(place)
+            else:
+                first[key] = place
+        return again
 
     # What others have seen.
 
@@ -311,7 +321,8 @@ class Seals:
             return None
         return self._seen.note_taken(shown, self.place(shown), came)
 
-    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+    def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+        """Statements of epochs, and entries of a private room, that have come among these."""
         if self._scopes is None or self.member is None:
             return
         of_keys = [each for each in entries if each.suite in SUITES_OF_KEYS]
@@ -332,7 +343,7 @@ class Seals:
 
     def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
         if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
-            self._note_statements(shown, answer.entries)
+            self.note_keys(shown, answer.entries)
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
             self._fetching.discard(shown.log)
@@ -394,6 +405,10 @@ class Seals:
         """What cannot be opened may be in a moment."""
         member = self.member
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
+
+
+def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
+    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, suite, content)
 
 
 _LACKING_TOLD_AFTER_S = 10.0
