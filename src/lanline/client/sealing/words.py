@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
+from lanline.client.sealing.runplaces import RunPlaces
 from lanline.client.sealing.scopes import Place, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
@@ -60,36 +61,6 @@ class Body(NamedTuple):
 Outcome = Body | Lacks | Reason
 
 
-class _Places:
-    """Where the words of one run stand, as far as they were judged."""
-
-    __slots__ = ("first", "last", "of")
-
-    def __init__(self) -> None:
-        self.of: dict[int, int] = {}
-        """By number."""
-        self.first = (NEVER, NEVER)
-        """Place and number."""
-        self.last = (0, 0)
-
-    def is_repeat(self, place: int, n: int) -> bool:
-        """Of two with the same number in a run the one at the lower place stands."""
-        stands = self.of.setdefault(n, place)
-        if place < stands:
-            self.of[n] = place
-        return stands < place
-
-    def is_turned_around(self, place: int, n: int) -> bool:
-        """In a run places rise with the numbers."""
-        this = place, n
-        if (place > self.last[0] and n < self.last[1]) or (
-            place < self.first[0] and n > self.first[1] and self.last[0]
-        ):
-            return True
-        self.first, self.last = min(self.first, this), max(self.last, this)
-        return False
-
-
 class _Source(NamedTuple):
     """What the words of one run have in common, by the chain as it is here."""
 
@@ -103,7 +74,7 @@ class _Source(NamedTuple):
     until: int
     """At which height the device ended."""
     run: Run
-    places: _Places
+    places: RunPlaces
     may_say: dict[int, int]
     """By heights that were named, from which place on this device may have said it."""
 
@@ -127,10 +98,12 @@ class GroupWords:
         self._runs: dict[int, _Run] = {}
         self._own: dict[bytes, tuple[int, bytes]] = {}
         """By room, the place and digest of the newest of this device that is known to be in the log."""
-        self._places: dict[tuple[bytes, bytes, bytes], _Places] = {}
+        self._places: dict[tuple[bytes, bytes, bytes], RunPlaces] = {}
         """By room, device and run."""
         self._judged_count = 0
         self._heights = SeenHeights(context.tables)
+        self._overtaken: dict[bytes, set[int]] = {}
+        """By room; see `take_overtaken`."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
 
     @property
@@ -213,6 +186,17 @@ class GroupWords:
             return None
         return opened, Where(source.sealing.room_id, source.account, said.entry_id)
 
+    def has_ended(self, device_id: bytes) -> bool:
+        return self._copy.chain.devices[device_id].until != NEVER
+
+    def is_above_end(self, where: Place, place: int, device_id: bytes) -> bool:
+        """Whether words of this device at that place are not believed, by what is known of the log by now."""
+        ended = self._copy.chain.devices[device_id].until
+        return any(
+            self._heights.is_above_end(each.room_id, place, ended) or _has_ended_below(each, place, ended)
+            for each in self._context.scopes.sealings(where)
+        )
+
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
 
@@ -250,13 +234,13 @@ class GroupWords:
         name = author.decode(errors="surrogateescape")
         return _Source(sealing, sealing.copy.scope, epoch, device.account, name, device.until, run, places, {})
 
-    def _places_of(self, run: tuple[bytes, bytes, bytes]) -> _Places:
+    def _places_of(self, run: tuple[bytes, bytes, bytes]) -> RunPlaces:
         if self._judged_count >= _MAX_PLACES:
             self._places.clear()
             self._judged_count = 0
         places = self._places.get(run)
         if places is None:
-            places = self._places[run] = _Places()
+            places = self._places[run] = RunPlaces()
         return places
 
     def _judged(self, source: _Source, said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
@@ -286,14 +270,37 @@ class GroupWords:
         self._judged_count += 1
         if source.places.is_repeat(place, words.n):
             return Reason.KNOWN_ID
-        if source.places.is_turned_around(place, words.n):
+        overtaken = source.places.take(place, words.n)
+        if overtaken is None:
             return Reason.TURNED_AROUND
         room_id = source.sealing.room_id
-        if source.until != NEVER and self._heights.is_above_end(room_id, place, source.until):
+        if overtaken:
+            self._overtaken.setdefault(room_id, set()).update(overtaken)
+        if source.until != NEVER and (
+            self._heights.is_above_end(room_id, place, source.until)
+            or _has_ended_below(source.sealing, place, source.until)
+        ):
             return Reason.ENDED
         if self._copy.chain.holds(words.height, words.head):
             self._heights.note(room_id, place, words.height)
         return None
+
+    def take_overtaken(self, where: Place) -> set[int]:
+        """The places of words that were believed, until later ones of their run came that stand lower."""
+        room_ids = [each.room_id for each in self._context.scopes.sealings(where)]
+        return set().union(*(self._overtaken.pop(each, set()) for each in room_ids))
+
+
+def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
+    return next((each for each in sealings if epoch_id in each.copy.epochs), None)
+
+
+def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
+    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    copy = sealing.copy
+    if ended == NEVER or not copy.scope.has_statements:
+        return False
+    return any(epoch.height >= ended and at < place for epoch, at in copy.epochs.values())
 
 
 def _open(source: _Source, said: Said) -> Opened | Reason:
@@ -303,7 +310,3 @@ def _open(source: _Source, said: Said) -> Opened | Reason:
         return source.run.open(said.entry_id, said.content)
     except MalformedPacket:
         return Reason.FORM
-
-
-def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
-    return next((each for each in sealings if epoch_id in each.copy.epochs), None)
