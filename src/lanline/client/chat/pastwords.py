@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from lanline.client.chat.database import Database
-from lanline.client.chat.sealing import DOUBTED, OPENED
+from lanline.client.chat.sealing import DOUBTED, OPENED, doubted
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords
@@ -69,11 +67,7 @@ class PastWords:
                 struck[int(place)] = Reason.ENDED
         found = [LogEntry(*row) for place in sorted(struck) for row in self._database.read(_ENTRY, (log, place))]
         self._forget(log, struck)
-        return [
-            msgspec.structs.replace(each, suite=DOUBTED, content=struck[each.sequence].value.encode())
-            for each in found
-            if each.suite in {OPENED, DOUBTED}
-        ]
+        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, DOUBTED}]
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

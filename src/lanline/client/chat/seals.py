@@ -15,7 +15,7 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
-from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
 from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
@@ -293,14 +293,11 @@ class Seals:
                 author = authors[each.account]
                 self.past.note(shown, each.sequence, outcome)
                 self._seen.compare(shown, place, each.sequence, author, outcome.words)
-                kept.append(_kept_as(each, OPENED, judged(self._words.chain, outcome.body, author)))
-            elif isinstance(outcome, Lacks):
-                lacking = lacking or each.sequence
-                kept.append(each)
-            elif outcome is not None:
-                reason = Reason.KNOWN_ID if isinstance(outcome, Body) else outcome
-                kept.append(_kept_as(each, DOUBTED, reason.value.encode()))
+                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+            elif isinstance(outcome, Reason | Body):
+                kept.append(doubted(each, Reason.KNOWN_ID if isinstance(outcome, Body) else outcome))
             else:
+                lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
         return kept, lacking
 
@@ -397,10 +394,6 @@ class Seals:
         """What cannot be opened may be in a moment."""
         member = self.member
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
-
-
-def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
-    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, suite, content)
 
 
 _LACKING_TOLD_AFTER_S = 10.0
