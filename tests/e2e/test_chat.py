@@ -5,80 +5,15 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from e2e.founded import Founded
-from e2e.nodes import ENVIRONMENT
 from e2e.program import Program
-from e2e.town import OUTSIDE, PASSWORD, Town
+from e2e.square import Square
+from e2e.town import PASSWORD
 
 QUEUED = 75
 USAGE = 64
-
-
-class Square(Town):
-    """A town whose people chat."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._chats: list[Program] = []
-
-    def chat(self, name: str, *options: str, **settings: Any) -> Program:
-        environment = settings.pop("environment", {})
-        home = ("--home", str(self.folder / name))
-        program = Program("chat", *home, *options, environment={"NO_COLOR": "1"} | environment, **settings)
-        self._chats.append(program)
-        return program
-
-    def at_terminal(self, name: str, *options: str, **settings: Any) -> Program:
-        program = self.chat(name, *options, at_terminal=True, **settings)
-        program.wait_out(f"Connected to .* as {name}")
-        return program
-
-    def enters(self, name: str) -> Program:
-        """Joined, and sitting there."""
-        if (self.folder / name).exists():
-            return self.at_terminal(name)
-        options = ("--server", f"127.0.0.1:{self.port}", "--name", name)
-        program = self.chat(name, *options, at_terminal=True, environment={"LANLINE_PASSWORD": PASSWORD})
-        program.wait_out("Are they the same")
-        program.write("yes\r")
-        program.wait_out(f"Connected to .* as {name}")
-        return program
-
-    def dispose(self) -> None:
-        for program in self._chats:
-            program.dispose()
-        super().dispose()
-
-
-@pytest.fixture(name="square")
-def _square(founded: Founded, empty_square: Square) -> Square:
-    """With homes of ann and ben."""
-    founded.copy(empty_square.folder, empty_square.port, "ann", "ben")
-    empty_square.open()
-    return empty_square
-
-
-@pytest.fixture(name="new_square")
-def _new_square(empty_square: Square) -> Square:
-    """Where nobody has been yet."""
-    empty_square.open()
-    return empty_square
-
-
-@pytest.fixture(name="empty_square")
-def _empty_square(tmp_path: Path) -> Iterator[Square]:
-    assert {name for name in OUTSIDE if name.startswith("LANLINE_")} == set(ENVIRONMENT)
-    made = Square(tmp_path)
-    try:
-        yield made
-    finally:
-        made.dispose()
 
 
 def leaves(program: Program, how: str = "\x04") -> int:
