@@ -10,7 +10,6 @@ import pytest
 
 from e2e.program import Program
 from e2e.square import Square
-from e2e.town import PASSWORD
 
 QUEUED = 75
 USAGE = 64
@@ -30,15 +29,11 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(new_square: Square)
         ("Nickname", "a b"),
         ("none of them.*Nickname", "ann"),
         (f"{words[0]}.*{words[-1]}.*Are they the same", "yes"),
-        ("Password", "short"),
-        ("at least 10 characters\\..*Password", PASSWORD),
-        ("The same again", PASSWORD),
     ):
         ann.wait_out(f"(?s){question}")
         ann.write(f"{answer}\r")
     ann.wait_out("You are ann")
     ann.wait_out("Connected to .* as ann")
-    assert PASSWORD not in ann.out.text
     ben = new_square.enters("ben")
     ann.wait_out(r"\* ben is here")
     ben.write("hello\r")
@@ -47,7 +42,10 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(new_square: Square)
     ben.wait_out("✓✓.{1,6}read")  # the space may be a move of the cursor
     assert leaves(ben) == 0
     ann.wait_out(r"\* ben has left")
-    assert leaves(ann, "!q\r") == 0
+    ann.write("!q\r")
+    ann.wait_out("(?s)another device too.*New password")
+    assert leaves(ann, "\n") == 0
+    assert "^[" not in ann.out.text, "the terminal's answer at the prompt"
 
 
 def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
@@ -55,16 +53,11 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     thief = square.chat("thief", "--server", f"127.0.0.1:{square.port}", "--name", "ANN", at_terminal=True)
     thief.wait_out("Are they the same")
     thief.write("yes\r")
-    thief.wait_out("Password")
+    thief.wait_out("(?s)The name ANN is taken.*The password of ANN")
+    assert "assword" not in thief.out.text.partition("is taken")[0], "told before a password is asked for"
     thief.write("some other password\r")
-    thief.wait_out("The same again")
-    thief.write("some other password\r")
-    thief.wait_out("(?s)taken.*Nickname")
+    thief.wait_out("(?s)is taken.*is taken.*Nickname")
     thief.write("cai\r")
-    thief.wait_out("(?s)Nickname: .*Password")
-    thief.write("some other password\r")
-    thief.wait_out("(?s)Nickname: .*The same again")
-    thief.write("some other password\r")
     thief.wait_out("Connected to .* as cai")
 
 
