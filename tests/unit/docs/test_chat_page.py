@@ -65,8 +65,8 @@ STRUCTURES = (
 )
 ENTRY_ID = bytes(range(16))
 VECTORS: dict[str, ClientMessage | ServerMessage] = {
-    "hello": signin.Hello((1,), "lanl"),
-    "welcome": signin.Welcome(1, "Harbour", is_open=False, now_ms=1_700_000_000_000),
+    "hello": signin.Hello((2,), "lanl"),
+    "welcome": signin.Welcome(2, "Harbour", is_open=False, now_ms=1_700_000_000_000),
     "sign in": signin.SignIn(1),
     "join": signin.Join(1, "ann", "correct horse", "laptop", bytes(16)),
     "signed in": signin.SignedIn(1, 5, "ann", 7, is_admin=False, epoch=ENTRY_ID),

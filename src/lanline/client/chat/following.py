@@ -43,6 +43,7 @@ class LogReader:
         self._tell = context.tell
         self._conversations = conversations
         self._own = own
+        self._ignored = conversations.directory.ignoring
         self._follows = follows
         self._seals = seals
         self._held: dict[int, list[LogEntry]] = {}
@@ -120,7 +121,7 @@ class LogReader:
         for entry in entries:
             if entry.account == own and entry.suite not in SUITES_OF_KEYS:
                 self._own.note_sent(log, entry)
-        messages = tuple(message_of_entry(shown, entry, own) for entry in entries)
+        messages = tuple(message_of_entry(shown, entry, own, self._ignored) for entry in entries)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._report_soon()
         if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
@@ -166,7 +167,7 @@ class LogReader:
         else:
             self._sealed_from[log] = left
         own = self._conversations.account
-        opened = tuple(message_of_entry(track.shown, each, own) for each in changed)
+        opened = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in changed)
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
@@ -185,7 +186,9 @@ class LogReader:
         self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
         through = entries[-1].sequence
         unread = sum(
-            entry.account != own and entry.sequence > shown.read and entry.suite not in SUITES_OF_KEYS
+            entry.account not in (own, *self._ignored.names)
+            and entry.sequence > shown.read
+            and entry.suite not in SUITES_OF_KEYS
             for entry in entries
         )
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
@@ -242,8 +245,20 @@ class LogReader:
                 self._sealed_from[log] = min(lacking, self._sealed_from.get(log, lacking))
             self._history.add_earlier(log, found, first)
             track.change(first=first)
-        messages = tuple(message_of_entry(track.shown, entry, self._conversations.account) for entry in found)
+            self._strike_out(track, found)
+        own = self._conversations.account
+        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in found)
         self._tell(events.EarlierReceived(log, messages))
+
+    def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
+        """What was believed as long as this page was not here."""
+        past, log = self._seals.past, track.shown.log
+        struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
+        if struck:
+            self._history.change_entries(log, struck)
+            own = self._conversations.account
+            messages = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in struck)
+            self._tell(events.EntriesOpened(log, messages))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.
 

@@ -17,6 +17,8 @@ from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.preferences import Preferences
+from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.view import events
@@ -56,11 +58,14 @@ class ChatNode:
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own
+        self.preferences = Preferences(history)
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
         self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
+        self._renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self._renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -70,7 +75,7 @@ class ChatNode:
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
             rooms.MemberChanged: self.conversations.on_member_changed,
-            rooms.InvitedToRoom: self.conversations.on_invited,
+            rooms.InvitedToRoom: self.conversations.invitations.on_invited,
             entries.Committed: self.outbox.on_committed,
             entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
@@ -111,6 +116,13 @@ class ChatNode:
                 session.leave(CloseCode.DONE, reason)
         self._on_offline()
 
+    def begin_keys_anew(self) -> None:
+        """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
+        if self.line.session is not None:
+            self.line.session.hang_up("The keys of the group are fetched anew.")
+        if self.seals.member is not None:
+            self.seals.member.caches.throw_away()
+
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Report the cursors now, and call back once the server's end of the link holds all that was sent."""
         self.reader.report()
@@ -129,10 +141,17 @@ class ChatNode:
     def messages(self, log: int, *, before: int | None = None, last: int = 100) -> list[Message]:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
         shown = self.conversations.shown(log) or Conversation(log, "", None)
-        found = [message_of_entry(shown, each, self.own.account) for each in self._history.entries(log, before, last)]
+        kept, own, ignored = self._history.entries(log, before, last), self.own.account, self.directory.ignoring
+        found = [message_of_entry(shown, each, own, ignored) for each in kept]
         if before is None:
             found += [each for each in self.outbox.messages if each.is_for(shown)]
         return found
+
+    def ignore(self, account: int, name: str, *, is_ignored: bool) -> None:
+        """What they say is not shown from now on, nor what they have said; or it is again."""
+        if self.directory.ignoring.put(account, name, is_ignored=is_ignored):
+            self.tell(events.IgnoredChanged(tuple(self.directory.ignoring.names.items())))
+            self.conversations.recount_all()
 
     def set_aside(self, title: str) -> list[tuple[str, Message]]:
         """What the restored server has lost of a `#room` or of the talk with somebody: who said it, and what."""
@@ -183,6 +202,7 @@ class ChatNode:
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self._renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 
@@ -226,6 +246,7 @@ class ChatNode:
         if self.conversations.on_changed(message.conversation):
             self.reader.note_moved(log)
         self.reader.follow(self.conversations[log])
+        self.outbox.send()  # a room may be less slow now
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
         if self.conversations.on_cursor_moved(message):
@@ -240,10 +261,12 @@ class ChatNode:
 
     def on_version_refused(self, _session: ClientSession, versions: tuple[int, ...]) -> None:
         is_newer = min(versions, default=0) > max(VERSIONS)
-        behind = (
-            "This Lanline is too old for the server" if is_newer else "The server's Lanline is too old for this one"
+        text = (
+            "This Lanline is too old for the server: upgrade Lanline on this device."
+            if is_newer
+            else "The server's Lanline is too old for this one: upgrade Lanline on the server."
         )
-        self.tell(events.VersionRefused(f"{behind}. Upgrade it, and all is as it was.", is_newer))
+        self.tell(events.VersionRefused(text, is_newer))
 
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None:
         self.tell(events.HistoryFailed(str(problem)))

@@ -14,6 +14,7 @@ import msgspec
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
 from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.sealing.context import GroupContext, Person
@@ -31,7 +32,7 @@ from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
-from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
+from lanline.wire.chat.signin import SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
@@ -64,12 +65,14 @@ class Seals:
         self.member: GroupMember | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
+        self.past: PastWords | None = None
         self._context: GroupContext | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
+            self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
             self._seen = SeenLogs(context, node.tell)
@@ -77,7 +80,7 @@ class Seals:
         if self.member is not None:
             self.news = GroupNews(self.member, self._directory, node.tell)
         self.asks = False
-        """The server of this link knows of groups."""
+        """There is a link on which this device is signed in."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
 
     @property
@@ -109,8 +112,8 @@ class Seals:
     # The link.
 
     def begin_link(self, welcome: Welcome, signed_in: SignedIn) -> None:
-        self.asks = welcome.version >= SEALING_VERSION
-        if self.member is not None and self._keys is not None and self.asks:
+        self.asks = True
+        if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
             ahead_ms = welcome.now_ms - self._clock.now_ms()
             self.member.begin_link(
@@ -273,7 +276,7 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self._note_statements(shown, entries)
-        if not sealed or self._words is None or self._seen is None or not self.is_sealed:
+        if not sealed or self._words is None or self._seen is None or self.past is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
         said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
@@ -284,7 +287,7 @@ class Seals:
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and self._stands_before(shown, each):
+            if isinstance(outcome, Body) and self.past.is_repeat(shown, each, outcome):
                 outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
                 author = self._name_of(each.account)
@@ -297,11 +300,6 @@ class Seals:
                 each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
             kept.append(each)
         return kept, lacking
-
-    def _stands_before(self, shown: Conversation, entry: LogEntry) -> bool:
-        """Shown a second time, at another place, from before this program began."""
-        assert self._context is not None
-        return self._context.tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id)
 
     # What others have seen.
 
@@ -368,8 +366,9 @@ class Seals:
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        if self._scopes is not None and self._words is not None:
+        if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
+            self.past.forget(log)
             self._words.forget_places()
             assert self._seen is not None
             self._seen.forget(log)

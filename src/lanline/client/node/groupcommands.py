@@ -36,7 +36,13 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson
+class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
+    """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
+
+    limit_s: float
+
+
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | RenewKeys
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -50,4 +56,11 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     trust: str
 
 
-GroupResult = DeviceLetIn | Words
+class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
+    lines: tuple[str, ...]
+    """What was done; sentences for the person."""
+    is_whole: bool
+    """All is as it was before."""
+
+
+GroupResult = DeviceLetIn | Words | KeysRenewed

@@ -96,7 +96,7 @@ class EpochCopy:
 
     def believe(self, epoch: Epoch, secret: bytes) -> bool:
         """If it is the one that the statement promises: then also what that opens of the past."""
-        if not _fits(epoch, secret):
+        if not fits(epoch, secret):
             return False
         found = {(epoch.scope, epoch.epoch_id): secret}
         queue = [(epoch, secret)]
@@ -108,7 +108,7 @@ class EpochCopy:
                 if known is None or key in found or key in self.secrets:
                     continue
                 earlier = open_back(its_secret, opened.scope, back.epoch_id, back.sealed)
-                if earlier is not None and _fits(known[0], earlier):
+                if earlier is not None and fits(known[0], earlier):
                     found[key] = earlier
                     queue.append((known[0], earlier))
         self._tables.put_secrets(found)
@@ -116,5 +116,5 @@ class EpochCopy:
         return True
 
 
-def _fits(epoch: Epoch, secret: bytes) -> bool:
+def fits(epoch: Epoch, secret: bytes) -> bool:
     return commitment_of(secret, epoch.scope, epoch.height, epoch.head) == epoch.commitment

@@ -1,11 +1,11 @@
 """Owns the tables of the group in a home's database: copies of what the server has, and secrets opened from them.
 
-All of it is a cache: thrown away, it is read and opened anew.
+What the server has too is a cache: thrown away (`forget`), it is read and opened anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lanline.client.chat.database import Database
 from lanline.crypto.groups.ids import expand
+from lanline.crypto.groups.keys import hash_of_key
 from lanline.ids import Entropy
 from lanline.wire.chat.entries import LogEntry
 
@@ -145,9 +146,32 @@ class GroupTables:
         with self._database.write() as writer:
             writer.execute("DELETE FROM seen_heights")
 
-    def forget(self) -> None:
-        """All of it."""
+    def doubt_chain(self) -> None:
+        """Every signature of it is to be checked again."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys", "seen_heights"):
+
+    def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
+        with self._database.write() as writer:
+            writer.executemany("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
+
+    def drop_seed(self, generation: int) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM account_seeds WHERE generation = ?", (generation,))
+
+    def drop_wrong_keys(self) -> int:
+        """Sealing keys of others that are not those which their hashes name. How many there were."""
+        rows = cast("list[tuple[bytes, bytes]]", self._database.read("SELECT hash, data FROM seal_keys"))
+        wrong = [(name,) for name, data in rows if hash_of_key(data) != name]
+        with self._database.write() as writer:
+            writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
+        return len(wrong)
+
+    def forget(self) -> None:
+        """All that the server can give once more, in one write. What this device alone has seen stays: the places and
+        heights that words have named, and the hash over each log.
+        """
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

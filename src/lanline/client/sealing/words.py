@@ -19,7 +19,7 @@ from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, ope
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
+from lanline.proto.chain.state import NEVER, Chain
 from lanline.proto.chain.words import judge_words
 from lanline.wire.sealing.said import Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -27,6 +27,7 @@ from lanline.wire.sealing.strict import ZEROS, encode_strictly
 _RUN_BYTES = 16
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
+_MAX_OVERTAKEN = 1000
 
 
 class Said(NamedTuple):
@@ -83,6 +84,8 @@ class GroupWords:
         self._heights = SeenHeights(context.tables)
         self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
         """By room, device and run, the place and the number of the first and of the last that were judged."""
+        self._overtaken: dict[bytes, set[int]] = {}
+        """By room; see `take_overtaken`."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
 
     @property
@@ -167,6 +170,17 @@ class GroupWords:
         account = self._copy.chain.devices[opened.header.device_id].account
         return opened, Where(sealing.room_id, account, said.entry_id)
 
+    def has_ended(self, device_id: bytes) -> bool:
+        return self._copy.chain.devices[device_id].until != NEVER
+
+    def is_above_end(self, where: Place, place: int, device_id: bytes) -> bool:
+        """Whether words of this device at that place are not believed, by what is known of the log by now."""
+        ended = self._copy.chain.devices[device_id].until
+        return any(
+            self._heights.is_above_end(each.room_id, place, ended) or _has_ended_below(each, place, ended)
+            for each in self._context.scopes.sealings(where)
+        )
+
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
 
@@ -227,24 +241,44 @@ class GroupWords:
         if self._is_turned_around(sealing, said, opened):
             return Reason.TURNED_AROUND
         chain, words = self._copy.chain, opened.words
-        if self._heights.is_above_end(sealing.room_id, said.place, chain.devices[opened.header.device_id].until):
+        ended = chain.devices[opened.header.device_id].until
+        if self._heights.is_above_end(sealing.room_id, said.place, ended) or _has_ended_below(
+            sealing, said.place, ended
+        ):
             return Reason.ENDED
         if chain.holds(words.height, words.head):
             self._heights.note(sealing.room_id, said.place, words.height)
         return None
 
     def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
-        """In a run places rise with the numbers."""
-        this = said.place, opened.words.n
-        first, last = self._ends.get(_run_of(sealing, opened), (this, this))
-        if (said.place > last[0] and opened.words.n < last[1]) or (said.place < first[0] and opened.words.n > first[1]):
+        """In a run places rise with the numbers. What stands lower is right, also when it is read later."""
+        run, this = _run_of(sealing, opened), (said.place, opened.words.n)
+        first, last = self._ends.get(run, (this, this))
+        if this[0] > last[0] and this[1] < last[1]:
             return True
-        self._ends[_run_of(sealing, opened)] = min(first, this), max(last, this)
+        if this[0] < first[0] and this[1] > first[1]:
+            above = {self._places.get((*run, n), 0) for n in range(max(first[1], this[1] - _MAX_OVERTAKEN), this[1])}
+            self._overtaken.setdefault(sealing.room_id, set()).update(each for each in above if each > this[0])
+            last = this if last[1] < this[1] else last
+        self._ends[run] = min(first, this), max(last, this)
         return False
+
+    def take_overtaken(self, where: Place) -> set[int]:
+        """The places of words that were believed, until later ones of their run came that stand lower."""
+        room_ids = [each.room_id for each in self._context.scopes.sealings(where)]
+        return set().union(*(self._overtaken.pop(each, set()) for each in room_ids))
 
 
 def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
     return next((each for each in sealings if epoch_id in each.copy.epochs), None)
+
+
+def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
+    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    copy = sealing.copy
+    if ended == NEVER or not copy.scope.has_statements:
+        return False
+    return any(epoch.height >= ended and at < place for epoch, at in copy.epochs.values())
 
 
 def _run_of(sealing: Sealing, opened: Opened) -> tuple[bytes, bytes, bytes]:

@@ -61,6 +61,8 @@ class Requests:
             c.SetMuted: self._does(lambda m: rooms.SetMuted(m.log, m.account, m.is_muted)),
             c.SendAway: self._does(lambda m: rooms.SendAway(m.log, m.account)),
             c.SetBannedFromRoom: self._does(lambda m: rooms.SetBannedFromRoom(m.log, m.account, m.is_banned)),
+            c.SetSlow: self._does(lambda m: rooms.SetSlow(m.log, m.slow_s)),
+            c.SetPinned: self._does(lambda m: rooms.SetPinned(m.log, m.sequence, m.is_pinned)),
             c.ListRooms: self._list_rooms,
             c.ListMembers: self._list_members,
             entries.Append: self._append,

@@ -27,6 +27,8 @@ ClientMessage = (
     | conversations.SetMuted
     | conversations.SendAway
     | conversations.SetBannedFromRoom
+    | conversations.SetSlow
+    | conversations.SetPinned
     | conversations.ListRooms
     | conversations.ListMembers
     | entries.Append

@@ -8,10 +8,8 @@ import msgspec
 
 from lanline.wire.chat.limits import Id, Request, Secret, ShortText
 
-VERSIONS = (1, 2)
-"""The versions of the chat protocol that this program speaks, the best last."""
-SEALING_VERSION = 2
-"""From this one on a server knows of groups that it cannot read."""
+VERSIONS = (2,)
+"""The versions of the chat protocol that this program speaks, the best last. Version 1 knew nothing that is sealed."""
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
