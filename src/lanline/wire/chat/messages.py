@@ -27,6 +27,7 @@ ClientMessage = (
     | signin.Join
     | signin.ChangePassword
     | signin.Deregister
+    | signin.SetAway
     | conversations.CreateRoom
     | conversations.JoinRoom
     | conversations.LeaveRoom
