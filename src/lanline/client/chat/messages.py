@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
-from lanline.client.chat.sealing import open_sealed
+from lanline.client.chat.sealing import PLAIN, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
 from lanline.client.view.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused
@@ -29,6 +29,7 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int) -> M
         open_sealed(entry.suite, entry.content),
         state_at(conversation, entry.sequence) if is_own else MessageState.RECEIVED,
         conversation.title,
+        is_plain=entry.suite == PLAIN,
     )
 
 

@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.plainwords import PlainWords
 from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
 from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
@@ -61,7 +64,10 @@ class Seals:
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
+        self._plain = PlainWords(node.history)
         self.member: GroupMember | None = None
+        self.news: GroupNews | None = None
+        self.adoption: Adoption | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self._context: GroupContext | None = None
@@ -73,9 +79,9 @@ class Seals:
             self._scopes = context.scopes
             self._context = context
             self._seen = SeenLogs(context, node.tell)
-        self.news: GroupNews | None = None
-        if self.member is not None:
-            self.news = GroupNews(self.member, self._directory, node.tell)
+            self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
+            self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            self._on_change.append(self.adoption.go_on)
         self.asks = False
         """There is a link on which this device is signed in."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
@@ -101,8 +107,7 @@ class Seals:
             self.news.note()
 
     def _changed(self) -> None:
-        if self.news is not None:
-            self.news.note()
+        self.note_people()
         for callback in self._on_change:
             callback()
 
@@ -112,14 +117,13 @@ class Seals:
         self.asks = True
         if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            ahead_ms = welcome.now_ms - self._clock.now_ms()
             self.member.begin_link(
                 Person(
                     signed_in.name,
                     founds=self._keys.store.founds and signed_in.is_admin,
                     is_admin=signed_in.is_admin,
                     is_open=welcome.is_open,
-                    ahead_ms=ahead_ms,
+                    ahead_ms=welcome.now_ms - self._clock.now_ms(),
                 )
             )
 
@@ -273,9 +277,10 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self._note_statements(shown, entries)
-        if not sealed or self._words is None or self._seen is None or not self.is_sealed:
-            return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
-        place = self.place(shown)
+        log, context = shown.log, self._context
+        if not sealed or self._words is None or self._seen is None or context is None or not self.is_sealed:
+            return self._plain.judged(log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        place, tables = self.place(shown), context.tables
         said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
         outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
         if any(each is Lacks.KEY for each in outcomes.values()):
@@ -284,8 +289,8 @@ class Seals:
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and self._stands_before(shown, each):
-                outcome = Reason.KNOWN_ID
+            if isinstance(outcome, Body) and tables.stands_before(log, each.sequence, each.account, each.entry_id):
+                outcome = Reason.KNOWN_ID  # shown a second time, at another place, from before this program began
             if isinstance(outcome, Body):
                 author = self._name_of(each.account)
                 self._seen.compare(shown, place, each.sequence, author, outcome.words)
@@ -296,26 +301,20 @@ class Seals:
             elif outcome is not None:
                 each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
             kept.append(each)
-        return kept, lacking
-
-    def _stands_before(self, shown: Conversation, entry: LogEntry) -> bool:
-        """Shown a second time, at another place, from before this program began."""
-        assert self._context is not None
-        return self._context.tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id)
+        return self._plain.judged(log, kept), lacking
 
     # What others have seen.
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        if self._seen is None or not self.is_sealed:
-            return None
-        return self._seen.note_taken(shown, self.place(shown), came)
+        seen = self._seen if self.is_sealed else None
+        return None if seen is None else seen.note_taken(shown, self.place(shown), came)
 
     def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         if self._scopes is None or self.member is None:
             return
-        of_keys = [each for each in entries if each.suite in SUITES_OF_KEYS]
-        new = [self._scopes.add(shown.log, each.sequence, each.suite, each.content) for each in of_keys]
+        of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
+        new = [self._scopes.add(shown.log, *each) for each in of_keys]
         if any(new):
             self._scopes.sealings(self.place(shown))
             self._clock.call_later(0.0, self._go_on)
@@ -370,6 +369,7 @@ class Seals:
         """The copy of this log is another now."""
         if self._scopes is not None and self._words is not None:
             self._scopes.forget(log)
+            self._plain.forget(log)
             self._words.forget_places()
             assert self._seen is not None
             self._seen.forget(log)
