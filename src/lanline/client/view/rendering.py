@@ -22,6 +22,7 @@ _QUOTE_CHARACTERS = 40
 _SEARCHED = 500
 _IGNORED = "somebody whom you ignore"
 """How far back what an answer refers to is looked for; further back the person does not remember it either."""
+_NOT_SEALED = "(not sealed) "
 _ACTION = "/me "
 """How an action is said on the wire: as text that begins so, as in XEP-0245; who does not know it still understands."""
 
@@ -107,6 +108,8 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
             text, front = f"{safe_line(file_name)}, {_size_text(size_bytes)}", "(file) "
         case _:
             pass
+    if message.is_plain and view.group.is_founded:
+        front = f"{_NOT_SEALED}{front}"
     said = safe_text(text.removeprefix(_ACTION) if is_action else text)
     return Rendered(display_name(name or name_of(view, message)), said, front, is_action)
 
@@ -175,6 +178,8 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         row |= {"text": message.content.text, "suite": message.content.suite}
     elif not isinstance(message.content, NoWords):
         row |= _content_fields(message.content)
+        if message.sequence:
+            row["sealed"] = not message.is_plain
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)
