@@ -220,8 +220,8 @@ class Seals:
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
             return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
-        if copy.room.broken:
-            return Hindrance(f"The server shows an entry of {title} that does not hold. Nothing is said there.")
+        if text := copy.broken_text(title):
+            return Hindrance(text)
         if copy.room.lacking:
             return self._hindrance_of_lacking(shown, copy)
         return Hindrance(f"You are not in {title} any more.", is_final=True)
@@ -231,7 +231,8 @@ class Seals:
         assert copy.room is not None
         since = self._lacking_since.setdefault((copy.id, copy.room.lacking), self._clock.now())
         if self._clock.now() - since >= _LACKING_TOLD_AFTER_S:
-            return Hindrance(f"The server keeps back a change of who is in {shown.title}. Nothing is said there.")
+            text = f"The server keeps back a change of who is in {shown.title}. What you say waits until it is here."
+            return Hindrance(f"{text} If it does not come, make another room.")
         self._clock.call_later(_LACKING_TOLD_AFTER_S, self._changed)
         return None
 

@@ -34,10 +34,21 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
             return _words(news, name)
         case do.Verify(name, words):
             news.verify(name, words)
+        case do.AcceptPerson(name) if name.startswith("#"):
+            _accept_room(client, name)
         case do.AcceptPerson(name):
             news.accept(name)
     client.node.outbox.send()
     return Done()
+
+
+def _accept_room(client: ChatClient, title: str) -> None:
+    """The person has seen that the server shows an entry there which does not hold."""
+    track = client.node.conversations.titled(title)
+    room = None if track is None else client.node.seals.room(track.shown)
+    if room is None or room.broken is None:
+        raise RecordMissing(f"There is nothing to accept in {title}.")
+    room.accept()
 
 
 def _words(news: GroupNews, name: str) -> do.Words:
