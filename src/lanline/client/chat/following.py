@@ -100,7 +100,12 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
-        self._take(track, [*self._held.pop(message.log, ()), *message.entries])
+        held = self._held.get(message.log)
+        if held is None:
+            self._take(track, list(message.entries))
+        else:
+            self._seals.note_keys(track.shown, message.entries)
+            held += message.entries
 
     def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
@@ -146,7 +151,11 @@ class LogReader:
     def _try_again(self) -> None:
         held, self._held = self._held, {}
         for log, entries in held.items():
-            self._take(self._conversations[log], entries)
+            track = self._conversations[log]
+            if self._seals.is_hopeful and self._seals.open(track.shown, entries[:1])[1] is not None:
+                self._held[log] = entries
+            else:
+                self._take(track, entries)
         for log in list(self._sealed_from):
             self._reopen(log)
 

@@ -6,10 +6,10 @@ stands that it says. So a log that is read from its end comes to the same as one
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Sequence
 
 from lanline.client.chat.database import Database
-from lanline.client.chat.sealing import DOUBTED, OPENED
+from lanline.client.chat.sealing import DOUBTED, OPENED, doubted
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords
@@ -34,15 +34,24 @@ class PastWords:
         self._tables = tables
         self._words = words
 
-    def is_repeat(self, shown: Conversation, entry: LogEntry, body: Body) -> bool:
-        """Shown a second time, at another place, also from before this program began."""
-        if self._tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id):
-            return True
+    def repeats(self, log: int, entries: Sequence[LogEntry]) -> set[int]:
+        """The places of those that stand at another place before, also from before this program began."""
+        first = self._tables.first_places(log, [each.entry_id for each in entries])
+        found: set[int] = set()
+        for each in entries:
+            key, place = (each.account, each.entry_id), each.sequence
+            if first.setdefault(key, place) < place:
+                found.add(place)
+            else:
+                first[key] = place
+        return found
+
+    def note(self, shown: Conversation, place: int, body: Body) -> None:
+        """Words that are believed, as long as nothing that stands below them and is not here says otherwise."""
         if shown.first and self._words.has_ended(body.device_id):
             with self._database.write() as writer:
-                row = shown.log, entry.sequence, body.device_id
+                row = shown.log, place, body.device_id
                 writer.execute("INSERT OR REPLACE INTO words_of_ended VALUES (?, ?, ?)", row)
-        return False
 
     def struck_by(self, where: Place, page: tuple[LogEntry, ...]) -> list[LogEntry]:
         """What stands above this page, which is on the disk, and is not believed any more: as it is to be kept."""
@@ -58,11 +67,7 @@ class PastWords:
                 struck[int(place)] = Reason.ENDED
         found = [LogEntry(*row) for place in sorted(struck) for row in self._database.read(_ENTRY, (log, place))]
         self._forget(log, struck)
-        return [
-            msgspec.structs.replace(each, suite=DOUBTED, content=struck[each.sequence].value.encode())
-            for each in found
-            if each.suite in {OPENED, DOUBTED}
-        ]
+        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, DOUBTED}]
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

@@ -15,14 +15,14 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
-from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
 from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.reports import judged, proof_of
-from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
@@ -231,8 +231,7 @@ class Seals:
         assert copy.room is not None
         since = self._lacking_since.setdefault((copy.id, copy.room.lacking), self._clock.now())
         if self._clock.now() - since >= _LACKING_TOLD_AFTER_S:
-            text = f"The server keeps back a change of who is in {shown.title}. What you say waits until it is here."
-            return Hindrance(f"{text} If it does not come, make another room.")
+            return Hindrance(kept_back_text(shown.title))
         self._clock.call_later(_LACKING_TOLD_AFTER_S, self._changed)
         return None
 
@@ -276,30 +275,30 @@ class Seals:
     def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
-        self._note_statements(shown, entries)
+        self.note_keys(shown, entries)
         if not sealed or self._words is None or self._seen is None or self.past is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
-        said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
+        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
+        said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
         outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if any(each is Lacks.KEY for each in outcomes.values()):
+        if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
+        again = self.past.repeats(shown.log, entries)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and self.past.is_repeat(shown, each, outcome):
-                outcome = Reason.KNOWN_ID
-            if isinstance(outcome, Body):
-                author = self._name_of(each.account)
+            if isinstance(outcome, Body) and each.sequence not in again:
+                author = authors[each.account]
+                self.past.note(shown, each.sequence, outcome)
                 self._seen.compare(shown, place, each.sequence, author, outcome.words)
-                body = judged(self._words.chain, outcome.body, author)
-                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
-            elif isinstance(outcome, Lacks):
-                lacking = lacking or each.sequence
-            elif outcome is not None:
-                each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
-            kept.append(each)
+                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+            elif isinstance(outcome, Reason | Body):
+                kept.append(doubted(each, Reason.KNOWN_ID if isinstance(outcome, Body) else outcome))
+            else:
+                lacking = lacking or (None if outcome is None else each.sequence)
+                kept.append(each)
         return kept, lacking
 
     # What others have seen.
@@ -310,7 +309,8 @@ class Seals:
             return None
         return self._seen.note_taken(shown, self.place(shown), came)
 
-    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+    def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+        """Statements of epochs, and entries of a private room, that have come among these."""
         if self._scopes is None or self.member is None:
             return
         of_keys = [each for each in entries if each.suite in SUITES_OF_KEYS]
@@ -331,7 +331,7 @@ class Seals:
 
     def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
         if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
-            self._note_statements(shown, answer.entries)
+            self.note_keys(shown, answer.entries)
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
             self._fetching.discard(shown.log)

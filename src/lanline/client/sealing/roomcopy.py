@@ -20,6 +20,11 @@ _MOST_OF_ONE_HEIGHT = 16
 """Only a server that makes them up shows more than one."""
 
 
+def kept_back_text(title: str) -> str:
+    text = f"The server keeps back a change of who is in {title}: what you say waits for it."
+    return f"{text} If it does not come, make another room."
+
+
 class RoomCopy(EpochCopy):
     def __init__(
         self, tables: GroupTables, secrets: Secrets, group: GroupCopy, log: int, founding: bytes, founded_at: int

@@ -21,6 +21,12 @@ _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
+_IDS_AT_ONCE = 500
+_FIRST_PLACES = (
+    "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
+    "WHERE log = ? AND entry_id IN ({}) GROUP BY account, entry_id"
+)
+"""Without the name of the index SQLite reads the whole log."""
 
 
 class GroupTables:
@@ -58,13 +64,16 @@ class GroupTables:
         )
         return cast("list[tuple[int, str, bytes]]", rows)
 
-    def stands_before(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
-        """Whether this device has had it at another place of the log."""
-        rows = self._database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND entry_id = ? AND account = ? AND sequence < ? LIMIT 1",
-            (log, entry_id, account, place),
-        )
-        return bool(rows)
+    def first_places(self, log: int, entry_ids: Sequence[bytes]) -> dict[tuple[int, bytes], int]:
+        """Of those that this device has: by account and id, the lowest place in the log."""
+        newest = self._database.read("SELECT max(entry_id) FROM entries WHERE log = ?", (log,))[0][0] or b""
+        known = [each for each in entry_ids if each <= newest]  # an id begins with the time
+        found: dict[tuple[int, bytes], int] = {}
+        for start in range(0, len(known), _IDS_AT_ONCE):
+            some = known[start : start + _IDS_AT_ONCE]
+            rows = self._database.read(_FIRST_PLACES.format(", ".join("?" * len(some))), (log, *some))
+            found |= {(account, entry_id): place for account, entry_id, place in rows}
+        return found
 
     def log_hash(self, log: int) -> tuple[int, bytes] | None:
         """Over all that this device has of a log, and up to which place; see `History.add_entries`."""
@@ -138,9 +147,10 @@ class GroupTables:
         )
         return cast("list[tuple[int, int]]", rows)
 
-    def put_seen_height(self, room_id: bytes, place: int, height: int) -> None:
+    def put_seen_heights(self, rows: Sequence[tuple[bytes, int, int]]) -> None:
+        """Each a room, a place and a height."""
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", (room_id, place, height))
+            writer.executemany("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
 
     def forget_seen_heights(self) -> None:
         with self._database.write() as writer:

@@ -15,6 +15,7 @@ ClientMessage = (
     | signin.Join
     | signin.ChangePassword
     | signin.Deregister
+    | signin.SetAway
     | conversations.CreateRoom
     | conversations.JoinRoom
     | conversations.LeaveRoom
