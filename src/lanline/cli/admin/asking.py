@@ -75,6 +75,7 @@ def way_of_home(home: Path) -> Way | None:
     pin = read_pin(home)
     if pin is None or pin.fingerprint is None:
         return None
+    unlock(home, although_running=True)
     return Way(Home(home).identity(), pin.host, pin.port, pin.fingerprint, pin.host, pin.port, "")
 
 

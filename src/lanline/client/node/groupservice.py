@@ -44,6 +44,8 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             return _words(news, name)
         case do.Verify(name, words):
             news.verify(name, words)
+        case do.AcceptPerson(name) if name.startswith("#"):
+            _accept_room(client, name)
         case do.AcceptPerson(name):
             news.accept(name)
         case do.AskChain() | do.AcceptChain() | do.TakeBack():
@@ -75,6 +77,15 @@ def _take_back(member: GroupMember, name: str) -> None:
     if not found:
         raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
     member.take_back(found[0])
+
+
+def _accept_room(client: ChatClient, title: str) -> None:
+    """The person has seen that the server shows an entry there which does not hold."""
+    track = client.node.conversations.titled(title)
+    room = None if track is None else client.node.seals.room(track.shown)
+    if room is None or room.broken is None:
+        raise RecordMissing(f"There is nothing to accept in {title}.")
+    room.accept()
 
 
 def _words(news: GroupNews, name: str) -> do.Words:
