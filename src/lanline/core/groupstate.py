@@ -125,6 +125,10 @@ class GroupStates:
             self._rooms.clear()
         self._rooms[room.room_id] = _KnownRoom(chain.head, room, through)
 
+    def forget_room(self, room_id: bytes) -> None:
+        """An entry that it lacked has come: it is replayed anew."""
+        self._rooms.pop(room_id, None)
+
     def scope_of(self, view: View, log: LogId) -> Scope | None:
         """None: nothing sealed can be said there."""
         state = self.at(view)

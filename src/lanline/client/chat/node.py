@@ -20,7 +20,7 @@ from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
 from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
-from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
+from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -47,7 +47,8 @@ class ChatNode:
         keys: DeviceKeys | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
-        self._way = way
+        self._newcomer = way if isinstance(way, AsNewcomer) else None
+        self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
         context = NodeContext(history, clock)
@@ -97,8 +98,14 @@ class ChatNode:
         if self._coming is not None:
             self._coming.leave(CloseCode.REPLACED, "")
         self.conversations.begin_call()
-        self._coming = ClientSession(link, self._way, self)
+        self._coming = ClientSession(link, self._newcomer or AsDevice(self._is_away), self)
         self._coming.begin()
+
+    def set_away(self, *, is_away: bool) -> None:
+        """Whether nobody sits here: then others are not told that this account is there. Kept over new links."""
+        self._is_away = is_away
+        if self.line.session is not None:
+            self.line.session.set_away(is_away=is_away)
 
     def disconnect(self, reason: str = "") -> None:
         """Say goodbye. What was not committed stays in the outbox."""
@@ -187,7 +194,8 @@ class ChatNode:
         old, self.line.session, self._coming = self.line.session, session, None
         if old is not None:
             old.leave(CloseCode.REPLACED, "Moved to another link.")
-        self._way = AsDevice()
+        self._newcomer = None
+        session.set_away(is_away=self._is_away)
         self._has_people = self._has_conversations = False
         self.directory.begin_link()
         self.conversations.begin_link()

@@ -36,13 +36,27 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
+class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
+    """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
+
+
+class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
+    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
+
+
+class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
+    """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
+
+    name: str
+
+
 class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
     """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
 
     limit_s: float
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | RenewKeys
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | RenewKeys | AskChain | AcceptChain | TakeBack
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -56,6 +70,20 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     trust: str
 
 
+class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
+    height: int
+    head: str
+    """Of this device; hexadecimal."""
+    shown_height: int
+    shown_head: str
+    """Of what the server shows."""
+    problem: str
+    """A sentence, where the two do not go together."""
+    can_accept: bool
+    come_back: tuple[str, ...]
+    """Who reads by what the server shows, though this device has seen their end."""
+
+
 class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
     lines: tuple[str, ...]
     """What was done; sentences for the person."""
@@ -63,4 +91,4 @@ class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
     """All is as it was before."""
 
 
-GroupResult = DeviceLetIn | Words | KeysRenewed
+GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState

@@ -7,6 +7,9 @@ from lanline.client.chat.groupnews import GroupNews
 from lanline.client.node import groupcommands as do
 from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.protocol import Done
+from lanline.client.sealing.groupcopy import BEHIND
+from lanline.client.sealing.member import GroupMember
+from lanline.client.sealing.parting import name_in
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
 from lanline.model.names import folded_name
@@ -36,8 +39,35 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
             news.verify(name, words)
         case do.AcceptPerson(name):
             news.accept(name)
+        case do.AskChain() | do.AcceptChain() | do.TakeBack():
+            return _decided(member, command)
     client.node.outbox.send()
     return Done()
+
+
+def _decided(member: GroupMember, command: do.AskChain | do.AcceptChain | do.TakeBack) -> do.ChainState:
+    """How it stands after that."""
+    if isinstance(command, do.AcceptChain):
+        member.accept_shown()
+    elif isinstance(command, do.TakeBack):
+        _take_back(member, command.name)
+    return _chain_state(member)
+
+
+def _chain_state(member: GroupMember) -> do.ChainState:
+    copy = member.copy
+    own, shown = copy.chain, copy.shown
+    problem = member.problem or (BEHIND if copy.is_apart else "")
+    names = tuple(name_in(shown, each) for each in copy.come_back)
+    return do.ChainState(own.height, own.head.hex(), shown.height, shown.head.hex(), problem, member.may_accept, names)
+
+
+def _take_back(member: GroupMember, name: str) -> None:
+    copy = member.copy
+    found = [each for each in copy.come_back if folded_name(name_in(copy.shown, each)) == folded_name(name)]
+    if not found:
+        raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
+    member.take_back(found[0])
 
 
 def _words(news: GroupNews, name: str) -> do.Words:

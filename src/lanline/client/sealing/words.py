@@ -298,9 +298,7 @@ def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
 def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
     """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
     copy = sealing.copy
-    if ended == NEVER or not copy.scope.has_statements:
-        return False
-    return any(epoch.height >= ended and at < place for epoch, at in copy.epochs.values())
+    return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
 
 
 def _open(source: _Source, said: Said) -> Opened | Reason:
