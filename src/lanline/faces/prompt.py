@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -10,6 +11,7 @@ from prompt_toolkit.completion import Completer
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.renderer import HeightIsUnknownError
 
 from lanline.faces.paste import input_with_pastes
 from lanline.model.text import MAX_TEXT_BYTES
@@ -25,7 +27,11 @@ class TypedLines:
         completer: Completer | None = None,
         bindings: KeyBindingsBase | None = None,
         limit_bytes: int = MAX_TEXT_BYTES,
+        on_suspend: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_suspend`: other programs will write to the terminal."""
+        self._on_suspend = on_suspend
+        self._rows_above = 0
         self._tell = tell
         self._prompt = prompt
         self._limit_bytes = limit_bytes
@@ -54,6 +60,7 @@ class TypedLines:
 
         @bindings.add(Keys.ControlZ)
         def _(event: KeyPressEvent) -> None:
+            self._on_suspend()
             event.app.suspend_to_background()
 
         @bindings.add(Keys.Vt100MouseEvent)
@@ -89,6 +96,14 @@ class TypedLines:
             return False
         self._session.app.exit(exception=EOFError())
         return True
+
+    def rows_above(self) -> int:
+        """How many rows of the screen stand above the line that is typed; while the terminal has not answered yet, as
+        it was last known. 0 where it does not answer at all.
+        """
+        with contextlib.suppress(HeightIsUnknownError):
+            self._rows_above = self._session.app.renderer.rows_above_layout
+        return self._rows_above
 
     def refresh(self) -> None:
         self._session.app.invalidate()

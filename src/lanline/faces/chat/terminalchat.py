@@ -48,7 +48,7 @@ class TerminalChat:
         self._face = face
         self._view = face.view
         paint = Paint(has_colours=has_colours(sys.stdout))
-        self._screen = TerminalScreen(face.view, paint)
+        self._screen = TerminalScreen(face.view, paint, rows_above=self._rows_above)
         self._transcript = Transcript(face.view, self._screen)
         self._places = Places(face.view, here)
         self._bar = StatusBar(face.view, self._places)
@@ -64,9 +64,13 @@ class TerminalChat:
             ),
             bindings=self._keys(),
             limit_bytes=MAX_SAID_BYTES,
+            on_suspend=self._screen.forget_lines,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: LanlineError | None = None
+
+    def _rows_above(self) -> int:
+        return self._lines.rows_above()
 
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.client.moments import clock_text
 from lanline.client.view.events import (
     CallFailed,
     CaughtUp,
@@ -32,8 +33,9 @@ from lanline.client.view.values import Conversation, Message, MessageState, Node
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role, Standing
-from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
+from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage, person, room
 
+NOON = clock_text(NOON_MS, NOON_MS)
 JOINED, INVITED, BANNED = Standing.JOINED, Standing.INVITED, Standing.BANNED
 RECEIVED = MessageState.RECEIVED
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
@@ -177,11 +179,14 @@ def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
 @pytest.mark.parametrize(
     ("content", "shown"),
     [
-        (Reply(b"\x0a\x01" * 8, "yes"), "ana: (to me: “mine”) yes"),
-        (Edit(b"\x0a\x01" * 8, "better"), "ana: (instead of “mine”) better"),
-        (Delete(b"\x0a\x01" * 8), "* ana takes back a message"),
-        (Reaction(b"\x0a\x01" * 8, "👍"), "* ana 👍 me: “mine”"),
-        (Reaction(b"\x0a\x01" * 8, "👍", is_withdrawn=True), "* ana takes 👍 off me: “mine”"),
+        (Reply(b"\x0a\x02" * 8, "yes"), "ana: (to ana: “hers”) yes"),
+        (Edit(b"\x0a\x02" * 8, "better"), f"ana: (instead of “hers”, {NOON}) better"),
+        (Edit(b"\x0a\x01" * 8, "better"), "ana: (instead of words of somebody else, which stay) better"),
+        (Delete(b"\x0a\x02" * 8), f"* ana takes back the message of {NOON}"),
+        (Delete(b"\x0a\x01" * 8), "* ana takes back words of somebody else, which stay"),
+        (Delete(b"x" * 16), "* ana takes back an earlier message"),
+        (Reaction(b"\x0a\x01" * 8, "👍"), f"* ana 👍 me: “mine”, {NOON}"),
+        (Reaction(b"\x0a\x01" * 8, "👍", is_withdrawn=True), f"* ana takes 👍 off me: “mine”, {NOON}"),
         (Reply(b"x" * 16, "yes"), "ana: (to something earlier) yes"),
         (Notice("built"), "ana: (program) built"),
         (Text("/me waves"), "* ana waves"),
@@ -190,6 +195,7 @@ def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
 )
 def test_every_kind_of_message_has_its_words(news: News, content: object, shown: str) -> None:
     news.stage.hears(10, ME, "mine")
+    news.stage.hears(10, ANA, "hers")
     news.comes_in()
     assert shown in news.live(news.stage.hears(10, ANA, content))  # type: ignore[arg-type]
 
@@ -198,7 +204,8 @@ def test_what_was_taken_back_is_repeated_by_nothing(news: News) -> None:
     news.comes_in()
     hers = news.stage.hears(10, ANA, "secret")
     assert "secret" in news.live(hers)
-    assert news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))[6:] == "* ana takes back a message\n"
+    taken_back = news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))
+    assert taken_back[6:] == f"* ana takes back the message of {NOON}\n"
     assert news.live(news.stage.hears(10, BO, Reply(hers.entry_id, "why")))[6:] == "bo: (to ana: “(taken back)”) why\n"
     news.stage.transcript.show_history(10, [hers])
     assert "secret" not in news.stage.taken_screen()
