@@ -17,6 +17,7 @@ from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.view import Change
 from lanline.errors import InvalidInput, LanlineError
+from lanline.faces.chat.attention import Attention
 from lanline.faces.chat.completion import ChatCompleter
 from lanline.faces.chat.grammar import Order, parse_line
 from lanline.faces.chat.paint import Paint, has_colours
@@ -53,7 +54,9 @@ class TerminalChat:
         self._places = Places(face.view, here)
         self._bar = StatusBar(face.view, self._places)
         self._runner = CommandRunner(face, self._places, self._transcript, self._screen)
-        self._incoming = Incoming(face.view, self._places, self._transcript, self._screen, face.said_here)
+        self._incoming = Incoming(
+            face.view, self._places, self._transcript, self._screen, face.said_here, Attention(face.view).call
+        )
         self._lines = TypedLines(
             self._screen.tell,
             self._toolbar,
