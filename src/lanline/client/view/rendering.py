@@ -214,6 +214,7 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         "id": message.entry_id.hex(),
         "time": utc_text(message.time_ms),
         "from": name or name_of(view, message),
+        "own": message.is_own,
         "state": message.state.value,
         "kind": type(message.content).__struct_config__.tag,
     }
