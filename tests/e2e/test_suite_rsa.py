@@ -23,7 +23,7 @@ def said(home: House, name: str, where: str) -> list[str]:
 
 
 def sizes_of_boxes(data: Path) -> set[int]:
-    with sqlite3.connect(f"file:{next(data.glob('*.db'))}?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{data / 'lanline.sqlite'}?mode=ro", uri=True) as database:
         return {row[0] for row in database.execute("SELECT length(data) FROM boxes")}
 
 

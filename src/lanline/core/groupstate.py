@@ -125,10 +125,19 @@ class GroupStates:
             self._rooms.clear()
         self._rooms[room.room_id] = _KnownRoom(chain.head, room, through)
 
+<<<<<<< HEAD
     def scope_of(self, view: View, log: LogId, named: bytes | None = None) -> Scope | None:
         """None: nothing sealed can be said there. A pair has a second one in the suite `rsa`: its own, once it has been
         used there, and for who names it.
         """
+=======
+    def forget_room(self, room_id: bytes) -> None:
+        """An entry that it lacked has come: it is replayed anew."""
+        self._rooms.pop(room_id, None)
+
+    def scope_of(self, view: View, log: LogId) -> Scope | None:
+        """None: nothing sealed can be said there."""
+>>>>>>> main
         state = self.at(view)
         if not state.is_founded:
             return None
@@ -142,13 +151,6 @@ class GroupStates:
         one = None if direct is None else state.member_of(view, direct.lower)
         other = None if direct is None else state.member_of(view, direct.higher)
         return None if one is None or other is None else _pair_scope(view, state.chain, one, other, named)
-
-    def is_sealed(self, view: View, log: LogId) -> bool:
-        """Once there is a group, all but a room by invitation from before, as long as nobody has founded it anew."""
-        if not self.at(view).is_founded:
-            return False
-        room = view.rooms.by_log(log)
-        return room is None or room.access is Access.OPEN or view.groups.private_room(log) is not None
 
 
 def _pair_scope(view: View, chain: Chain, one: bytes, other: bytes, named: bytes | None) -> Scope:

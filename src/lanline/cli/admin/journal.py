@@ -31,6 +31,7 @@ Look = Callable[[int, int], "Awaitable[list[JournalEntry]]"]
 _TEXTS = {
     "started": "started {detail}",
     "restored": "was restored from a backup, or copied",
+    "chain_taken": "took back {detail}",
     "disk_low": "warned: {detail}",
     "joined": "joined {detail}",
     "device_added": "added the device {detail}",
@@ -50,6 +51,7 @@ _TEXTS = {
     "room_made": "made the room {room}, {detail}",
     "room_deleted": "deleted the room {room}",
     "room_access": "made {room} {detail}",
+    "room_slow": "set the slow mode of {room} to {detail}",
     "room_role": "changed the role of {whom} in {room} {detail}",
     "room_muted": "muted {whom} in {room}",
     "room_unmuted": "let {whom} speak again in {room}",
@@ -143,7 +145,7 @@ def _object(entry: JournalEntry) -> str:
         "detail": entry.detail,
         "count": entry.count,
     }
-    return jsonlib.dumps(fields, ensure_ascii=False)
+    return jsonlib.dumps(fields)
 
 
 # Where it is read.

@@ -42,29 +42,45 @@ class RoomChanges:
         self, log: int, name: str, accounts: Iterable[bytes], suite: RoomSuite = RoomSuite.HYBRID
     ) -> Ticket[None]:
         """`name` without the `#`; whoever is named is in, besides oneself."""
+<<<<<<< HEAD
         return follow(self._found(log, name.encode(), tuple(sorted(accounts)), suite))
 
     def _found(self, log: int, name: bytes, accounts: tuple[bytes, ...], suite: RoomSuite) -> Steps[None]:
+=======
+        return follow(self.found_in_steps(log, name, accounts))
+
+    def found_in_steps(self, log: int, name: str, accounts: Iterable[bytes]) -> Steps[None]:
+>>>>>>> main
         yield from self._wait_ready()
         if suite is RoomSuite.RSA:
             yield from self._rsa.ensure()
             yield from self._rsa.wait_for(accounts)
         context, chance = self._context, self._context.entropy(_CHANCE_BYTES)
+        named = tuple(sorted(accounts))
 
         def make() -> bytes:
+<<<<<<< HEAD
             fields = chance, name, suite, accounts
+=======
+            fields = chance, name.encode(), RoomSuite.HYBRID, named
+>>>>>>> main
             return context.own.entry(entries.FoundRoom, context.now_ms(), *fields)
 
         content = yield from self._append(log, make)
-        context.scopes.pin(name.decode(), ids.private_room_id_of(content))
+        context.scopes.pin(name, ids.private_room_id_of(content))
 
     def let_in(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
         """They read also what was said before."""
-        return follow(self._let_in(copy, tuple(sorted(accounts))))
+        return follow(self.let_in_in_steps(copy, accounts))
 
+<<<<<<< HEAD
     def _let_in(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
         if copy.scope.is_rsa:
             yield from self._rsa.wait_for(accounts)
+=======
+    def let_in_in_steps(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Steps[None]:
+        accounts = tuple(sorted(accounts))
+>>>>>>> main
         yield from self._change(copy, entries.LetIn, accounts)
         newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
         context = self._context
@@ -101,7 +117,10 @@ class RoomChanges:
                 yield from context.server.pause(wait_s)
 
     def set_role(self, copy: RoomCopy, account: bytes, role: RoomRole) -> Ticket[None]:
-        return follow(self._change(copy, entries.SetRoomRole, account, role))
+        return follow(self.set_role_in_steps(copy, account, role))
+
+    def set_role_in_steps(self, copy: RoomCopy, account: bytes, role: RoomRole) -> Steps[None]:
+        yield from self._change(copy, entries.SetRoomRole, account, role)
 
     def _change(self, copy: RoomCopy, kind: type[entries.Body], *fields: object) -> Steps[None]:
         yield from self._wait_ready()

@@ -21,6 +21,12 @@ _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
+_IDS_AT_ONCE = 500
+_FIRST_PLACES = (
+    "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
+    "WHERE log = ? AND entry_id IN ({}) GROUP BY account, entry_id"
+)
+"""Without the name of the index SQLite reads the whole log."""
 
 
 class GroupTables:
@@ -49,6 +55,42 @@ class GroupTables:
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
 
+    def read_chain_anew(self, own: Sequence[tuple[str, bytes]]) -> None:
+        """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_items")
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.executemany(
+                "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
+                [(height, suite, content) for height, (suite, content) in enumerate(own, 1)],
+            )
+
+    def own_items(self) -> list[tuple[str, bytes]]:
+        """From height 1 on; none where the server shows the same."""
+        rows = self._database.read("SELECT suite, content FROM own_items ORDER BY height")
+        return cast("list[tuple[str, bytes]]", rows)
+
+    def forget_own_items(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM own_items")
+
+    def chain_history(self, kind: str) -> bytes | None:
+        """Of the server, when something was last done for it: `read` or `keys`."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
+        return cast("bytes", rows[0][0]) if rows else None
+
+    def put_chain_history(self, kind: str, history: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"chain {kind}", history))
+
+    def kept_room_entries(self) -> list[bytes]:
+        rows = self._database.read("SELECT content FROM kept_room_entries")
+        return [cast("bytes", row[0]) for row in rows]
+
+    def forget_room_entries(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM kept_room_entries")
+
     def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
         """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
         rows = self._database.read(
@@ -58,13 +100,16 @@ class GroupTables:
         )
         return cast("list[tuple[int, str, bytes]]", rows)
 
-    def stands_before(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
-        """Whether this device has had it at another place of the log."""
-        rows = self._database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND entry_id = ? AND account = ? AND sequence < ? LIMIT 1",
-            (log, entry_id, account, place),
-        )
-        return bool(rows)
+    def first_places(self, log: int, entry_ids: Sequence[bytes]) -> dict[tuple[int, bytes], int]:
+        """Of those that this device has: by account and id, the lowest place in the log."""
+        newest = self._database.read("SELECT max(entry_id) FROM entries WHERE log = ?", (log,))[0][0] or b""
+        known = [each for each in entry_ids if each <= newest]  # an id begins with the time
+        found: dict[tuple[int, bytes], int] = {}
+        for start in range(0, len(known), _IDS_AT_ONCE):
+            some = known[start : start + _IDS_AT_ONCE]
+            rows = self._database.read(_FIRST_PLACES.format(", ".join("?" * len(some))), (log, *some))
+            found |= {(account, entry_id): place for account, entry_id, place in rows}
+        return found
 
     def log_hash(self, log: int) -> tuple[int, bytes] | None:
         """Over all that this device has of a log, and up to which place; see `History.add_entries`."""
@@ -156,9 +201,10 @@ class GroupTables:
         )
         return cast("list[tuple[int, int]]", rows)
 
-    def put_seen_height(self, room_id: bytes, place: int, height: int) -> None:
+    def put_seen_heights(self, rows: Sequence[tuple[bytes, int, int]]) -> None:
+        """Each a room, a place and a height."""
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", (room_id, place, height))
+            writer.executemany("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
 
     def forget_seen_heights(self) -> None:
         with self._database.write() as writer:
