@@ -15,7 +15,6 @@ from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
 from lanline.core.keyentries import BOXES_WAIT_MS, check_whole, does_not_hold
 from lanline.core.refusals import stale_keys
 from lanline.core.rights import check_quota
-from lanline.crypto.groups.rsa import RSA_BOX_BYTES
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
@@ -129,16 +128,12 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
         stands = transaction.logs.find(self.log, by.account, entry_id)
         if stands is not None:
             return Begun(stands.sequence), ()
-<<<<<<< HEAD
         scope = _scope(transaction, by, self.log, scope_named(self.content), member)
         if scope.id != _scope(transaction, by, self.log, None, member).id and not scope.is_rsa:
             raise does_not_hold(Reason.SUITE)
-=======
-        scope = _scope(transaction, by, self.log, None, member)
         private = by.context.groups.room_at(transaction, self.log)
         if private is not None:
             check_whole(private)
->>>>>>> main
         epoch = self._judged(transaction, state, scope, member)
         lacking = self._lacking(transaction, by, scope, epoch)
         if lacking:
@@ -244,7 +239,7 @@ def _scope(view: View, by: Authority, log: LogId, named: bytes | None, member: M
 
 def _check_suite(scope: Scope, given: tuple[NewBox, ...]) -> None:
     """A program that does not know the suite seals boxes of another length, which nobody would open."""
-    if scope.is_rsa and any(len(each.data) != RSA_BOX_BYTES for each in given):
+    if any(not scope.may_be_box(each.data) for each in given):
         text = "This conversation is sealed in suite rsa, which this program does not know. Upgrade Lanline."
         raise RequestRefused(RefusalCode.INVALID, text)
 

@@ -125,19 +125,14 @@ class GroupStates:
             self._rooms.clear()
         self._rooms[room.room_id] = _KnownRoom(chain.head, room, through)
 
-<<<<<<< HEAD
-    def scope_of(self, view: View, log: LogId, named: bytes | None = None) -> Scope | None:
-        """None: nothing sealed can be said there. A pair has a second one in the suite `rsa`: its own, once it has been
-        used there, and for who names it.
-        """
-=======
     def forget_room(self, room_id: bytes) -> None:
         """An entry that it lacked has come: it is replayed anew."""
         self._rooms.pop(room_id, None)
 
-    def scope_of(self, view: View, log: LogId) -> Scope | None:
-        """None: nothing sealed can be said there."""
->>>>>>> main
+    def scope_of(self, view: View, log: LogId, named: bytes | None = None) -> Scope | None:
+        """None: nothing sealed can be said there. A pair has a second one in the suite `rsa`: its own, once it has been
+        used there, and for who names it.
+        """
         state = self.at(view)
         if not state.is_founded:
             return None

@@ -54,9 +54,9 @@ class PutKeys(Command[None], frozen=True):
     fills_disk: ClassVar[bool] = True
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
-<<<<<<< HEAD
         check_unnamed_keys(transaction, by, len(self.keys))
         transaction.groups.put_keys(self.keys, by.account, by.context.now_ms)
+        name_lost_keys(transaction, by, self.keys.keys())
         return None, ()
 
 
@@ -66,25 +66,21 @@ def check_unnamed_keys(transaction: Transaction, by: Authority, count: int) -> N
     _drop_stale(transaction, by.context.now_ms)
     if transaction.groups.unnamed_keys(by.account) + count > _MAX_UNNAMED_KEYS:
         raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
-=======
-        by.check_person()
-        now_ms = by.context.now_ms
-        _drop_stale(transaction, now_ms)
-        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
-        transaction.groups.put_keys(self.keys, by.account, now_ms)
-        lost = _named_by(by.context.groups.at(transaction).chain, self.keys.keys())
-        if lost:  # by a server that was put back to an older state: they are kept as those before
-            transaction.groups.name_keys(lost)
-        return None, ()
+
+
+def name_lost_keys(transaction: Transaction, by: Authority, hashes: Collection[bytes]) -> None:
+    """By a server that was put back to an older state: they are kept as those before."""
+    lost = _named_by(by.context.groups.at(transaction).chain, hashes)
+    if lost:
+        transaction.groups.name_keys(lost)
 
 
 def _named_by(chain: Chain, hashes: Collection[bytes]) -> list[bytes]:
     """Those that stand in the chain, for good."""
-    named = [each.seal_hash for each in chain.devices.values()]
-    named += [each.seal_hash for account in chain.accounts.values() for each in account.generations]
+    generations = [each for account in chain.accounts.values() for each in account.generations]
+    named = [each.seal_hash for each in chain.devices.values()] + [each.seal_hash for each in generations]
+    named += [each.rsa[1] for each in generations if each.rsa is not None]
     return [each for each in named if each in hashes]
->>>>>>> main
 
 
 class AppendKey(Command[KeyPlace], frozen=True):

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from lanline.core.boxes import member_of
 from lanline.core.commands import Authority, Command, Decision
-from lanline.core.keyentries import check_unnamed_keys
+from lanline.core.keyentries import check_unnamed_keys, name_lost_keys
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.api import Transaction, View
 
@@ -27,6 +27,7 @@ class PutRsaKey(Command[None], frozen=True):
         check_unnamed_keys(transaction, by, 1)
         rsa_hash = hashlib.sha256(self.public).digest()
         transaction.groups.put_rsa_key(rsa_hash, self.public, self.half, by.account, by.context.now_ms)
+        name_lost_keys(transaction, by, (rsa_hash,))
         return None, ()
 
 

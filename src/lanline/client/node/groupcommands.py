@@ -71,10 +71,12 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
-<<<<<<< HEAD
 class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
     """What is said between this person and oneself, from now on and for good."""
-=======
+
+    name: str
+
+
 class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
     """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
 
@@ -85,7 +87,6 @@ class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
 
 class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
->>>>>>> main
 
     name: str
 
@@ -96,9 +97,6 @@ class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
     limit_s: float
 
 
-<<<<<<< HEAD
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | RenewKeys
-=======
 class AskPlain(msgspec.Struct, frozen=True, tag="ask_plain"):
     """What this person can seal that is not. Answered with `Plain`."""
 
@@ -109,9 +107,8 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskChain | AcceptChain | TakeBack
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
 GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
->>>>>>> main
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):

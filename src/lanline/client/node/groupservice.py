@@ -45,17 +45,12 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             return _words(news, name)
         case do.Verify(name, words):
             news.verify(name, words)
-        case do.AcceptPerson(name) if name.startswith("#"):
-            _accept_room(client, name)
         case do.AcceptPerson(name):
-            news.accept(name)
-<<<<<<< HEAD
+            _accept(client, news, name)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
-=======
         case do.AskChain() | do.AcceptChain() | do.TakeBack():
             return _decided(member, command)
->>>>>>> main
     client.node.outbox.send()
     return Done()
 
@@ -83,6 +78,13 @@ def _take_back(member: GroupMember, name: str) -> None:
     if not found:
         raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
     member.take_back(found[0])
+
+
+def _accept(client: ChatClient, news: GroupNews, name: str) -> None:
+    if name.startswith("#"):
+        _accept_room(client, name)
+    else:
+        news.accept(name)
 
 
 def _accept_room(client: ChatClient, title: str) -> None:

@@ -47,7 +47,10 @@ class KeyCaches:
         return before.is_kept_in(self.state(), self._context.copy.chain.head_at(before.height))
 
     def throw_away(self) -> None:
-        """In one write, while no link is there: the next one brings all of it. A crash on the way costs nothing."""
+        """While no link is there: the next one brings all of it. A crash on the way costs nothing. Until the chain has
+        come once more, the one that was here counts, or a server that shows another one now would not be found out.
+        """
+        self._context.copy.read_anew()
         self._context.tables.forget()
         self._context.seeds.clear()
         self._rsa.forget()

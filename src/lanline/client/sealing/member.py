@@ -49,28 +49,17 @@ class GroupMember:
         """`on_change`: what stands here may be another now."""
         self._context = context
         self._on_change = on_change
-<<<<<<< HEAD
-        self.copy = context.copy
+        self.copy, self.scopes = context.copy, context.scopes
         self.rsa = RsaKeys(context, self.go_on_soon)
         self.secrets = Secrets(context, self.rsa)
-=======
-        self.copy, self.scopes = context.copy, context.scopes
-        self.secrets = Secrets(context)
->>>>>>> main
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
-<<<<<<< HEAD
+        self.offering = Offering(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
-        self._target = 0
-=======
-        self.offering = Offering(context)
-        self.caches = KeyCaches(context)
-        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
->>>>>>> main
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
@@ -355,16 +344,12 @@ class GroupMember:
                 del self._speaking[scope_id]
             elif self._begun_by_others.get(scope_id, 0.0) <= self._context.clock.now():
                 return self._begin_epoch(copy)
-<<<<<<< HEAD
         return None
-=======
+
+    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
         return self.offering.other_steps()
->>>>>>> main
-
-    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
-        return self._look_who_asks() if person.is_admin and not self._has_asked else None
 
     def _make_recovery(self) -> Steps[None]:
         """The founder's, at once: nobody could let this person in again."""

@@ -42,15 +42,11 @@ class RoomChanges:
         self, log: int, name: str, accounts: Iterable[bytes], suite: RoomSuite = RoomSuite.HYBRID
     ) -> Ticket[None]:
         """`name` without the `#`; whoever is named is in, besides oneself."""
-<<<<<<< HEAD
-        return follow(self._found(log, name.encode(), tuple(sorted(accounts)), suite))
+        return follow(self.found_in_steps(log, name, accounts, suite))
 
-    def _found(self, log: int, name: bytes, accounts: tuple[bytes, ...], suite: RoomSuite) -> Steps[None]:
-=======
-        return follow(self.found_in_steps(log, name, accounts))
-
-    def found_in_steps(self, log: int, name: str, accounts: Iterable[bytes]) -> Steps[None]:
->>>>>>> main
+    def found_in_steps(
+        self, log: int, name: str, accounts: Iterable[bytes], suite: RoomSuite = RoomSuite.HYBRID
+    ) -> Steps[None]:
         yield from self._wait_ready()
         if suite is RoomSuite.RSA:
             yield from self._rsa.ensure()
@@ -59,11 +55,7 @@ class RoomChanges:
         named = tuple(sorted(accounts))
 
         def make() -> bytes:
-<<<<<<< HEAD
-            fields = chance, name, suite, accounts
-=======
-            fields = chance, name.encode(), RoomSuite.HYBRID, named
->>>>>>> main
+            fields = chance, name.encode(), suite, named
             return context.own.entry(entries.FoundRoom, context.now_ms(), *fields)
 
         content = yield from self._append(log, make)
@@ -73,14 +65,10 @@ class RoomChanges:
         """They read also what was said before."""
         return follow(self.let_in_in_steps(copy, accounts))
 
-<<<<<<< HEAD
-    def _let_in(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
-        if copy.scope.is_rsa:
-            yield from self._rsa.wait_for(accounts)
-=======
     def let_in_in_steps(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Steps[None]:
         accounts = tuple(sorted(accounts))
->>>>>>> main
+        if copy.scope.is_rsa:
+            yield from self._rsa.wait_for(accounts)
         yield from self._change(copy, entries.LetIn, accounts)
         newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
         context = self._context

@@ -28,12 +28,9 @@ class Secrets:
         self._rsa = rsa
         self.asked_for: set[bytes] = set()
         """Epochs of which a box was asked for on this link."""
-<<<<<<< HEAD
         rsa.on_new_key = self.asked_for.clear
-=======
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
->>>>>>> main
 
     def end_link(self) -> None:
         self.asked_for.clear()
@@ -86,7 +83,7 @@ class Secrets:
         scope_id = copy.scope.id
         found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
         for epoch in epochs:
-            mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(box)]
+            mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(copy, box)]
             if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
                 text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
                 self._tell(epoch.epoch_id, text)
@@ -94,9 +91,10 @@ class Secrets:
         if lacking:
             yield from self._context.server.ask(wire.WantBoxes(0, copy.log, scope_id, lacking), Done)
 
-    def _is_mine(self, box: wire.FoundBox) -> bool:
+    def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
         """It is said to be for this account, under a key that is here."""
-        return box.kind == RecipientKind.ACCOUNT and box.generation in self._context.seeds
+        is_here = self._rsa.key(box.generation) if copy.scope.is_rsa else self._context.seeds.get(box.generation)
+        return box.kind == RecipientKind.ACCOUNT and is_here is not None
 
     def _tell(self, what: bytes, text: str) -> None:
         if what not in self._told:
@@ -108,12 +106,8 @@ class Secrets:
 
     def _open_box(self, copy: EpochCopy, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
         for box in boxes:
-<<<<<<< HEAD
             if box.kind != RecipientKind.ACCOUNT:
                 continue
-=======
-            seed = self._context.seeds[box.generation]
->>>>>>> main
             info = box_info(epoch.scope, epoch.commitment, box.kind, self._context.copy.account_id, box.generation)
             key = self._key_of(copy, box.generation)
             secret = None if key is None else key.open(box.data, info)
@@ -151,16 +145,10 @@ class Secrets:
         secret = context.entropy(32)
         statement, commitment = context.own.epoch(copy, secret)
         epoch_id = epoch_id_of(commitment)
-<<<<<<< HEAD
         seal = seal_rsa_box if scope.is_rsa else seal_box
         made = [_sealed(each, keys, scope.id, commitment, secret, seal) for each in readers]
-        boxes = [box for box in made if box is not None]
-        yield from self._put_boxes(copy, epoch_id, boxes)
-=======
-        made = [_sealed(each, keys, scope.id, commitment, secret) for each in readers]
         self._tell_left_out([each for each, box in zip(readers, made, strict=True) if box is None])
         yield from self._put_boxes(copy, epoch_id, [box for box in made if box is not None])
->>>>>>> main
         answer = yield from context.server.ask(
             wire.BeginEpoch(0, copy.log, statement), wire.EpochBegun, wire.ReadersLacking
         )

@@ -248,22 +248,8 @@ class GroupWords:
         sealing, place = source.sealing, said.place
         if not is_vouched:
             return Reason.SIGNATURE
-<<<<<<< HEAD
-        author = copy.chain.devices[header.device_id].account, header.device_id
-        sealing = _under(sealings, header.epoch_id)
-        assert sealing is not None
-        if sealing.until is not None and said.place >= sealing.until:
-            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
-        epoch = sealing.copy.epochs[header.epoch_id]
-        reason = judge_words(copy.chain, sealing.copy.scope, epoch, author, words, said.place)
-        if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
-            return Lacks.CHAIN
-        if reason is not None or self._is_repeat(sealing, said, opened):
-            return reason or Reason.KNOWN_ID
-        misplaced = self._misplaced(sealing, said, opened)
-=======
         if sealing.until is not None and place >= sealing.until:
-            return Reason.SCOPE
+            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
         if source.may_say.get(words.height, NEVER) > place:
             author = source.account, header.device_id
             reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
@@ -273,7 +259,6 @@ class GroupWords:
                 return reason
             source.may_say[words.height] = place
         misplaced = self._misplaced(source, place, words)
->>>>>>> main
         if misplaced is not None:
             return misplaced
         if header.device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:

@@ -157,10 +157,8 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The labels of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
-<<<<<<< HEAD
     in_rsa: tuple[int, ...] = ()
     """The logs that are sealed in suite `rsa`."""
-=======
     is_founded: bool = False
     """What is said is sealed; what was said before is marked."""
 
@@ -175,7 +173,6 @@ class Notifying(msgspec.Struct, frozen=True):
     of_all: bool = False
     quiet: str = ""
     """`22:00-07:00`: nobody is called then. Empty: never quiet."""
->>>>>>> main
 
 
 class RoomListing(msgspec.Struct, frozen=True):

@@ -160,10 +160,7 @@ COMMANDS = (
         (),
         "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
     ),
-<<<<<<< HEAD
-    Command("accept", "Talk on with somebody whose account is another than before.", _needs(Kind.NICK)),
     Command("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
-=======
     Command(
         "accept",
         "Talk on with somebody whose account is another than before.",
@@ -171,7 +168,6 @@ COMMANDS = (
         (),
         "'/accept #ROOM': talk on in a room of which the server shows an entry that does not hold.",
     ),
->>>>>>> main
     Command(
         "presence",
         "Tell who comes and goes, or not.",

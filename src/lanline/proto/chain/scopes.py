@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lanline.crypto.groups import ids
+from lanline.crypto.groups.rsa import RSA_BOX_BYTES
 from lanline.proto.chain.epochs import Recipient, group_readers, last_loss_of_pair, pair_readers, room_readers
 from lanline.proto.chain.rooms import Room
 from lanline.proto.chain.state import Chain
@@ -33,6 +34,10 @@ class Scope(NamedTuple):
     @property
     def is_rsa(self) -> bool:
         return self.suite is RoomSuite.RSA
+
+    def may_be_box(self, data: bytes) -> bool:
+        """By its length, in the suite `rsa`: a program that does not know it seals longer ones."""
+        return not self.is_rsa or len(data) == RSA_BOX_BYTES
 
 
 def group_scope(chain: Chain) -> Scope:
