@@ -18,8 +18,9 @@ from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
+from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
-from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
+from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -46,7 +47,8 @@ class ChatNode:
         keys: DeviceKeys | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
-        self._way = way
+        self._newcomer = way if isinstance(way, AsNewcomer) else None
+        self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
         context = NodeContext(history, clock)
@@ -62,6 +64,8 @@ class ChatNode:
         self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
+        self._renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self._renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -94,8 +98,14 @@ class ChatNode:
         if self._coming is not None:
             self._coming.leave(CloseCode.REPLACED, "")
         self.conversations.begin_call()
-        self._coming = ClientSession(link, self._way, self)
+        self._coming = ClientSession(link, self._newcomer or AsDevice(self._is_away), self)
         self._coming.begin()
+
+    def set_away(self, *, is_away: bool) -> None:
+        """Whether nobody sits here: then others are not told that this account is there. Kept over new links."""
+        self._is_away = is_away
+        if self.line.session is not None:
+            self.line.session.set_away(is_away=is_away)
 
     def disconnect(self, reason: str = "") -> None:
         """Say goodbye. What was not committed stays in the outbox."""
@@ -105,6 +115,13 @@ class ChatNode:
             if session is not None:
                 session.leave(CloseCode.DONE, reason)
         self._on_offline()
+
+    def begin_keys_anew(self) -> None:
+        """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
+        if self.line.session is not None:
+            self.line.session.hang_up("The keys of the group are fetched anew.")
+        if self.seals.member is not None:
+            self.seals.member.caches.throw_away()
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Report the cursors now, and call back once the server's end of the link holds all that was sent."""
@@ -177,13 +194,15 @@ class ChatNode:
         old, self.line.session, self._coming = self.line.session, session, None
         if old is not None:
             old.leave(CloseCode.REPLACED, "Moved to another link.")
-        self._way = AsDevice()
+        self._newcomer = None
+        session.set_away(is_away=self._is_away)
         self._has_people = self._has_conversations = False
         self.directory.begin_link()
         self.conversations.begin_link()
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self._renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 
@@ -242,10 +261,12 @@ class ChatNode:
 
     def on_version_refused(self, _session: ClientSession, versions: tuple[int, ...]) -> None:
         is_newer = min(versions, default=0) > max(VERSIONS)
-        behind = (
-            "This Lanline is too old for the server" if is_newer else "The server's Lanline is too old for this one"
+        text = (
+            "This Lanline is too old for the server: upgrade Lanline on this device."
+            if is_newer
+            else "The server's Lanline is too old for this one: upgrade Lanline on the server."
         )
-        self.tell(events.VersionRefused(f"{behind}. Upgrade it, and all is as it was.", is_newer))
+        self.tell(events.VersionRefused(text, is_newer))
 
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None:
         self.tell(events.HistoryFailed(str(problem)))

@@ -66,7 +66,8 @@ class Forget(Command, frozen=True, tag="forget"):
 
 
 class Follow(Command, frozen=True, tag="follow"):
-    pass
+    is_there: bool = True
+    """Somebody sits at this face, or a program that stays: others are told that this account is there."""
 
 
 class WaitReady(Command, frozen=True, tag="wait_ready"):

@@ -23,6 +23,7 @@ _SEARCHED = 500
 _MAX_NAMES = 5
 _IGNORED = "somebody whom you ignore"
 """How far back what an answer refers to is looked for; further back the person does not remember it either."""
+_NOT_SEALED = "(not sealed) "
 _ACTION = "/me "
 """How an action is said on the wire: as text that begins so, as in XEP-0245; who does not know it still understands."""
 
@@ -110,6 +111,8 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
             text, front = f"{safe_line(file_name)}, {_size_text(size_bytes)}", "(file) "
         case _:
             pass
+    if message.is_plain and view.group.is_founded:
+        front = f"{_NOT_SEALED}{front}"
     said = safe_text(text.removeprefix(_ACTION) if is_action else text)
     behind = _reactions_text(view, message) if isinstance(message, Folded) else ""
     return Rendered(display_name(name or name_of(view, message)), said, front, is_action, behind)
@@ -211,6 +214,7 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         "id": message.entry_id.hex(),
         "time": utc_text(message.time_ms),
         "from": name or name_of(view, message),
+        "own": message.is_own,
         "state": message.state.value,
         "kind": type(message.content).__struct_config__.tag,
     }
@@ -218,6 +222,8 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         row |= {"text": message.content.text, "suite": message.content.suite}
     elif not isinstance(message.content, NoWords):
         row |= _content_fields(message.content)
+        if message.sequence:
+            row["sealed"] = not message.is_plain
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)

@@ -159,7 +159,13 @@ COMMANDS = (
         (),
         "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
     ),
-    Command("accept", "Talk on with somebody whose account is another than before.", _needs(Kind.NICK)),
+    Command(
+        "accept",
+        "Talk on with somebody whose account is another than before.",
+        _needs(Kind.PLACE),
+        (),
+        "'/accept #ROOM': talk on in a room of which the server shows an entry that does not hold.",
+    ),
     Command(
         "presence",
         "Tell who comes and goes, or not.",

@@ -293,7 +293,7 @@ def test_another_version_ends_the_calling() -> None:
         scene.network.udp += [link]
         await scene.until(lambda: link.sent)
         link.say(NoCommonVersion((7,)))
-        with pytest.raises(VersionMismatch, match="Upgrade"):
+        with pytest.raises(VersionMismatch, match="upgrade Lanline on this device"):
             await asyncio.wait_for(running, LIMIT_S)
 
     play(work)
