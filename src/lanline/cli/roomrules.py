@@ -32,10 +32,9 @@ def names(
     \b
     Example:   lanline rooms names '#lab'
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.client.node.protocol import ListMembers, MembersListed, WaitReady
+    from lanline.client.node.protocol import ListMembers, MembersListed
 
     def work(call: NodeCall) -> list[tuple[MemberListing, str, bool]]:
-        call.ask(WaitReady(timeout, with_group=True))
         view = call.follow()
         listed = call.ask(ListMembers(log_of(view, room)))
         assert isinstance(listed, MembersListed)
@@ -45,7 +44,7 @@ def names(
             for each, person in people
         ]
 
-    rows = at_server(home, timeout, work)
+    rows = at_server(home, timeout, work, with_group=True)
     if json:
         for each, trust, is_online in rows:
             show_line(_member_json(each, trust, is_online=is_online))
