@@ -100,7 +100,7 @@ def slow(
     )
 
 
-_MAX_DIGITS = 7
+_MAX_DIGITS = 10
 
 
 @app.command()
