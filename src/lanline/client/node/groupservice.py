@@ -18,10 +18,10 @@ _LIMIT_S = 10.0
 async def group_result(client: ChatClient, command: do.GroupCommand) -> do.GroupResult | Done:
     if isinstance(command, do.RenewKeys):
         return await renew_keys(client, command.limit_s)
-    news, member = client.node.seals.news, client.node.seals.member
+    news, member, trust = client.node.seals.news, client.node.seals.member, client.node.trust
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
-    if news is None or member is None or not member.copy.is_member:
+    if news is None or member is None or trust is None or not member.copy.is_member:
         raise NotInGroup("This device is in no group on this server.")
     match command:
         case do.Admit(name):
@@ -33,11 +33,11 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
         case do.AskWords(name):
             return _words(news, name)
         case do.Verify(name, words):
-            news.verify(name, words)
+            trust.verify(name, words)
         case do.AcceptPerson(name) if name.startswith("#"):
             _accept_room(client, name)
         case do.AcceptPerson(name):
-            news.accept(name)
+            trust.accept(name)
     client.node.outbox.send()
     return Done()
 
