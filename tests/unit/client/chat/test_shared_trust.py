@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.sealing import PLAIN, open_sealed
+from lanline.client.chat.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NoWords
 from lanline.model.content import KnownPerson, Text
