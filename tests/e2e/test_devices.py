@@ -40,7 +40,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def states(home: House, name: str) -> dict[str, str]:
-    return {each["id"]: each["state"] for each in json.loads(well(home.member(name, "devices", "--json")))}
+    listed = well(home.member(name, "devices", "--json")).splitlines()
+    return {each["id"]: each["state"] for each in map(json.loads, listed)}
 
 
 def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_again(home: House) -> None:

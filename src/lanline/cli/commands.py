@@ -35,6 +35,7 @@ COMMANDS = {
     "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),
     "rooms": ("lanline.cli.rooms:app", "Show the rooms you may join; make, join and leave them."),
     "verify": ("lanline.cli.verify:verify", "Compare words with somebody, so that nobody stands in between."),
+    "chain": ("lanline.cli.chain:chain", "Show which past of the group you and the server have."),
     "devices": ("lanline.cli.devices:app", "Show your devices; let one in, take one out that is lost."),
     "doctor": ("lanline.cli.doctor:doctor", "Compute the keys of this device anew, and compare."),
     "recovery": ("lanline.cli.recovery:app", "Make the key that gets your account back, or use it."),

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 from lanline.core.changes import Appended, BoxesGiven, Change
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
-from lanline.core.keyentries import BOXES_WAIT_MS, does_not_hold
+from lanline.core.keyentries import BOXES_WAIT_MS, check_whole, does_not_hold
 from lanline.core.refusals import stale_keys
 from lanline.core.rights import check_quota
 from lanline.errors import RefusalCode, RequestRefused
@@ -128,6 +128,9 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
         if stands is not None:
             return Begun(stands.sequence), ()
         scope = _scope(transaction, by, self.log, None, member)
+        private = by.context.groups.room_at(transaction, self.log)
+        if private is not None:
+            check_whole(private)
         epoch = self._judged(transaction, state, scope, member)
         lacking = self._lacking(transaction, by, scope, epoch)
         if lacking:
@@ -150,11 +153,13 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
     @staticmethod
     def _lacking(view: View, by: Authority, scope: Scope, epoch: Epoch) -> tuple[Recipient, ...]:
         there = view.groups.recipients(by.account, scope.id, epoch.epoch_id)
-        return tuple(
+        lacking = [
             each
             for each in scope.readers(by.context.now_ms)
             if each.kind is RecipientKind.ACCOUNT and (each.kind.value, each.id, each.generation) not in there
-        )
+        ]
+        keys = view.groups.keys([each.seal_hash for each in lacking])  # a restored server has lost some
+        return tuple(each for each in lacking if each.seal_hash in keys)
 
     def _appended(self, transaction: Transaction, by: Authority, entry_id: bytes) -> Decision[Begun | Lacking]:
         device, now_ms = by.actor.device, by.context.now_ms

@@ -125,6 +125,10 @@ class GroupStates:
             self._rooms.clear()
         self._rooms[room.room_id] = _KnownRoom(chain.head, room, through)
 
+    def forget_room(self, room_id: bytes) -> None:
+        """An entry that it lacked has come: it is replayed anew."""
+        self._rooms.pop(room_id, None)
+
     def scope_of(self, view: View, log: LogId) -> Scope | None:
         """None: nothing sealed can be said there."""
         state = self.at(view)
@@ -140,13 +144,6 @@ class GroupStates:
         one = None if direct is None else state.member_of(view, direct.lower)
         other = None if direct is None else state.member_of(view, direct.higher)
         return None if one is None or other is None else pair_scope(state.chain, one, other)
-
-    def is_sealed(self, view: View, log: LogId) -> bool:
-        """Once there is a group, all but a room by invitation from before, as long as nobody has founded it anew."""
-        if not self.at(view).is_founded:
-            return False
-        room = view.rooms.by_log(log)
-        return room is None or room.access is Access.OPEN or view.groups.private_room(log) is not None
 
 
 def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int]:

@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
+from lanline.client.chat.plainwords import PlainWords
 from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
 from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
@@ -62,7 +65,10 @@ class Seals:
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
+        self._plain = PlainWords(node.history)
         self.member: GroupMember | None = None
+        self.news: GroupNews | None = None
+        self.adoption: Adoption | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
@@ -76,9 +82,9 @@ class Seals:
             self._scopes = context.scopes
             self._context = context
             self._seen = SeenLogs(context, node.tell)
-        self.news: GroupNews | None = None
-        if self.member is not None:
-            self.news = GroupNews(self.member, self._directory, node.tell)
+            self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
+            self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            self._on_change.append(self.adoption.go_on)
         self.asks = False
         """There is a link on which this device is signed in."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
@@ -104,8 +110,7 @@ class Seals:
             self.news.note()
 
     def _changed(self) -> None:
-        if self.news is not None:
-            self.news.note()
+        self.note_people()
         for callback in self._on_change:
             callback()
 
@@ -115,14 +120,13 @@ class Seals:
         self.asks = True
         if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            ahead_ms = welcome.now_ms - self._clock.now_ms()
             self.member.begin_link(
                 Person(
                     signed_in.name,
                     founds=self._keys.store.founds and signed_in.is_admin,
                     is_admin=signed_in.is_admin,
                     is_open=welcome.is_open,
-                    ahead_ms=ahead_ms,
+                    ahead_ms=welcome.now_ms - self._clock.now_ms(),
                 )
             )
 
@@ -277,7 +281,7 @@ class Seals:
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self.note_keys(shown, entries)
         if not sealed or self._words is None or self._seen is None or self.past is None or not self.is_sealed:
-            return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
+            return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
         said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
@@ -299,22 +303,21 @@ class Seals:
             else:
                 lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
-        return kept, lacking
+        return self._plain.judged(shown.log, kept), lacking
 
     # What others have seen.
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        if self._seen is None or not self.is_sealed:
-            return None
-        return self._seen.note_taken(shown, self.place(shown), came)
+        seen = self._seen if self.is_sealed else None
+        return None if seen is None else seen.note_taken(shown, self.place(shown), came)
 
     def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         """Statements of epochs, and entries of a private room, that have come among these."""
         if self._scopes is None or self.member is None:
             return
-        of_keys = [each for each in entries if each.suite in SUITES_OF_KEYS]
-        new = [self._scopes.add(shown.log, each.sequence, each.suite, each.content) for each in of_keys]
+        of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
+        new = [self._scopes.add(shown.log, *each) for each in of_keys]
         if any(new):
             self._scopes.sealings(self.place(shown))
             self._clock.call_later(0.0, self._go_on)
@@ -370,6 +373,7 @@ class Seals:
         if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
             self.past.forget(log)
+            self._plain.forget(log)
             self._words.forget_places()
             assert self._seen is not None
             self._seen.forget(log)

@@ -35,6 +35,8 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     code_until_ms: int = 0
     verified: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]] = {}
     accepted: tuple[Hex32, ...] = ()
+    aside: tuple[Hex32, ...] = ()
+    taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
 
 
 class _Lock(FileLock):
@@ -71,6 +73,10 @@ class Keystore:
         """Accounts with whose person the own one has compared words, and which."""
         self.accepted = {bytes.fromhex(each) for each in kept.accepted}
         """Accounts of which the person knows that somebody else had their name before."""
+        self.aside = {bytes.fromhex(each) for each in kept.aside}
+        """Heads of chains that the person has put aside for another."""
+        self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
+        """Who ended on such a chain only, and may read again by the word of the person."""
         self.notice = ""
         """What the person is to know of the file; a sentence."""
 
@@ -114,6 +120,8 @@ class Keystore:
             self.code_until_ms,
             {each.hex(): words.hex() for each, words in sorted(self.verified.items())},
             tuple(sorted(each.hex() for each in self.accepted)),
+            tuple(sorted(each.hex() for each in self.aside)),
+            tuple(sorted(each.hex() for each in self.taken_back)),
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -121,6 +129,23 @@ class Keystore:
             replace_whole(self._path.with_name(KEYS_COPY), data)
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
+
+    def put_aside(self, height: int, head: bytes) -> None:
+        """The person goes by another chain now, which is this far."""
+        self.aside.add(self.head)
+        self.aside.discard(head)
+        self.height, self.head = height, head
+        self.save()
+
+    def note_ended(self, ids: set[bytes]) -> None:
+        """For ever. Who was taken back, and has ended anew since, is not that any more."""
+        self.ended |= ids
+        self.taken_back -= ids
+
+    def take_back(self, ids: set[bytes]) -> None:
+        self.ended -= ids
+        self.taken_back |= ids
+        self.save()
 
     def _take_in(self, path: Path, lock: _Lock) -> bool:
         """What another program of this home has seen meanwhile is not forgotten.
@@ -133,12 +158,14 @@ class Keystore:
             return False
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, MalformedPacket):
             return True
-        self.ended |= {bytes.fromhex(each) for each in kept.ended}
+        self.taken_back |= {bytes.fromhex(each) for each in kept.taken_back} - self.ended
+        self.ended |= {bytes.fromhex(each) for each in kept.ended} - self.taken_back
+        self.aside |= {bytes.fromhex(each) for each in kept.aside}
         self.accepted |= {bytes.fromhex(each) for each in kept.accepted}
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
         } | self.verified
-        if kept.height > self.height:
+        if kept.height > self.height and bytes.fromhex(kept.head) not in self.aside:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
         self._take_in_what_is_over(kept)
         return True

@@ -55,6 +55,42 @@ class GroupTables:
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
 
+    def read_chain_anew(self, own: Sequence[tuple[str, bytes]]) -> None:
+        """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_items")
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.executemany(
+                "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
+                [(height, suite, content) for height, (suite, content) in enumerate(own, 1)],
+            )
+
+    def own_items(self) -> list[tuple[str, bytes]]:
+        """From height 1 on; none where the server shows the same."""
+        rows = self._database.read("SELECT suite, content FROM own_items ORDER BY height")
+        return cast("list[tuple[str, bytes]]", rows)
+
+    def forget_own_items(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM own_items")
+
+    def chain_history(self, kind: str) -> bytes | None:
+        """Of the server, when something was last done for it: `read` or `keys`."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
+        return cast("bytes", rows[0][0]) if rows else None
+
+    def put_chain_history(self, kind: str, history: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"chain {kind}", history))
+
+    def kept_room_entries(self) -> list[bytes]:
+        rows = self._database.read("SELECT content FROM kept_room_entries")
+        return [cast("bytes", row[0]) for row in rows]
+
+    def forget_room_entries(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM kept_room_entries")
+
     def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
         """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
         rows = self._database.read(

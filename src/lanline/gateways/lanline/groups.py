@@ -114,7 +114,8 @@ class Groups:
             return wire.GroupIs(request, 0, 0, 0, _NO_BYTES)
         conversation = self._core.conversations.get(state.log)
         assert conversation is not None
-        return wire.GroupIs(request, state.log, conversation.head, state.chain.height, state.chain.head)
+        chain = state.chain
+        return wire.GroupIs(request, state.log, conversation.head, chain.height, chain.head, self._core.gathering.asks)
 
     def note_grown(self, change: ChainGrew) -> None:
         is_new, self.state = self.state is None, change.state
@@ -279,9 +280,12 @@ class Groups:
 
     def is_in_group(self, session: Session) -> bool:
         """Its device is, by the chain, and it is a program that knows of groups."""
-        if session not in self._asked or not session.is_signed_in or self.state is None:
+        if session not in self._asked or not session.is_signed_in:
             return False
-        return self.state.member_by_link(session.link.peer_fingerprint) is not None
+        return self.member_by_link(session.link.peer_fingerprint) is not None
+
+    def member_by_link(self, fingerprint: bytes) -> Member | None:
+        return None if self.state is None else self.state.member_by_link(fingerprint)
 
     def _ask_next(self, want: _Want) -> None:
         if want not in self._wants:

@@ -161,12 +161,17 @@ def keys_of_request(joiner_bytes: bytes) -> tuple[bytes, ...]:
 
 
 def invites_lost(before: Chain, after: Chain) -> list[bytes]:
-    """Those that ended by the newest entry in another way than by use."""
+    """Those of before that have ended since, in another way than by use."""
     return [
         invite_id
-        for invite_id, invite in after.invites.items()
-        if invite.until == after.height and invite.uses_left and before.invites[invite_id].until == NEVER
+        for invite_id, known in before.invites.items()
+        if known.until == NEVER and (invite := after.invites[invite_id]).until != NEVER and invite.uses_left
     ]
+
+
+def signed_by(content: bytes) -> bytes:
+    """The device that signed an entry which was judged before."""
+    return entries.decode_entry(content).device_id
 
 
 def said_under(content: bytes) -> tuple[bytes, bytes] | None:

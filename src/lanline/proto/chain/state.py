@@ -141,6 +141,11 @@ class Chain(msgspec.Struct, frozen=True):
         at = self.height if height is None else height
         return device if device is not None and device.since <= at < device.until else None
 
+    def live_devices(self, account_id: bytes) -> list[bytes]:
+        """Those that somebody holds in the hand: no recovery keys."""
+        devices = self.accounts[account_id].devices
+        return [each for each in devices if self.devices[each].kind is DeviceKind.DEVICE]
+
     def recovery_keys(self, account_id: bytes) -> list[bytes]:
         devices = self.accounts[account_id].devices
         return [each for each in devices if self.devices[each].kind is DeviceKind.RECOVERY]

@@ -34,6 +34,8 @@ class GroupIs(msgspec.Struct, frozen=True, array_like=True, tag=93):
     sequence: Sequence
     height: Sequence
     head: Hash
+    gathers: bool = False
+    """The server was restored: members are to tell how far they have the chain (`offers`)."""
 
 
 class AppendKey(msgspec.Struct, frozen=True, array_like=True, tag=36):
