@@ -35,6 +35,8 @@ def rooms(
                   lanline rooms invite '#board' ben
     In and out:   lanline rooms join '#lab'
                   lanline rooms leave '#lab'
+    Who and what: lanline rooms names '#lab'
+                  lanline rooms pins '#lab'
 
     \b
     Exit status: 0, 1 refused or not reached, 64 wrong usage.
@@ -72,10 +74,11 @@ def _show(listed: tuple[RoomListing, ...], mine: set[int], in_rsa: tuple[int, ..
             if room.access is Access.INVITE_ONLY
             else "",
             room.topic,
+            room.invited_by,
         )
         for room in listed
     ]
-    show_table(("ROOM", "JOINED", "PEOPLE", "ACCESS", "TOPIC"), rows, "There are no rooms you may see.")
+    show_table(("ROOM", "JOINED", "PEOPLE", "ACCESS", "TOPIC", "ASKED BY"), rows, "There are no rooms you may see.")
 
 
 def _json(room: RoomListing, is_joined: bool, is_in_rsa: bool) -> str:
@@ -84,7 +87,7 @@ def _json(room: RoomListing, is_joined: bool, is_in_rsa: bool) -> str:
     value = {"name": room.name, "joined": is_joined, "people": room.members, "access": room.access.value}
     if is_in_rsa:
         value["suite"] = "rsa"
-    return json.dumps({**value, "topic": room.topic})
+    return json.dumps({**value, "topic": room.topic, "invited_by": room.invited_by})
 
 
 @app.command()
@@ -138,7 +141,7 @@ def leave(room: Room, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOpti
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.node.protocol import LeaveRoom
 
-    at_server(home, timeout, lambda call: call.ask(LeaveRoom(_log_of(call.follow(), room))))
+    at_server(home, timeout, lambda call: call.ask(LeaveRoom(log_of(call.follow(), room))))
     show_line(f"You have left {room}.")
 
 
@@ -162,13 +165,13 @@ def invite(
         person = view.person_named(nick)
         if person is None:
             raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {nick} here.")
-        call.ask(Invite(_log_of(view, room), person.account))
+        call.ask(Invite(log_of(view, room), person.account))
         return person.name
 
     show_line(f"{at_server(home, timeout, work)} is invited to {room}.")
 
 
-def _log_of(view: View, room: str) -> int:
+def log_of(view: View, room: str) -> int:
     from lanline.errors import RefusalCode, RequestRefused
     from lanline.model.names import checked_room_name
 

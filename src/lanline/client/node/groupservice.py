@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.sharedtrust import SharedTrust
 from lanline.client.node import groupcommands as do
 from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.privaterooms import seal_pair_in_rsa
@@ -29,10 +30,10 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
 
 
 async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.GroupResult | Done:
-    news, member = client.node.seals.news, client.node.seals.member
+    news, member, trust = client.node.seals.news, client.node.seals.member, client.node.trust
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
-    if news is None or member is None or not member.copy.is_member:
+    if news is None or member is None or trust is None or not member.copy.is_member:
         raise NotInGroup("This device is in no group on this server.")
     match command:
         case do.Admit(name):
@@ -44,9 +45,9 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
         case do.AskWords(name):
             return _words(news, name)
         case do.Verify(name, words):
-            news.verify(name, words)
+            trust.verify(name, words)
         case do.AcceptPerson(name):
-            _accept(client, news, name)
+            _accept(client, trust, name)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
         case do.AskChain() | do.AcceptChain() | do.TakeBack():
@@ -80,11 +81,11 @@ def _take_back(member: GroupMember, name: str) -> None:
     member.take_back(found[0])
 
 
-def _accept(client: ChatClient, news: GroupNews, name: str) -> None:
+def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:
     if name.startswith("#"):
         _accept_room(client, name)
     else:
-        news.accept(name)
+        trust.accept(name)
 
 
 def _accept_room(client: ChatClient, title: str) -> None:
