@@ -167,7 +167,7 @@ async def _read_with_history(home: Path, serving: Serving, behind: int) -> Readi
             if type(event) is CaughtUp:
                 has_all.set()
 
-        client.subscribe(on_event)
+        client.node.subscribe(on_event)
 
     async def connect_and_read() -> Reading:
         reading = asyncio.create_task(_timed(serving, behind, begin))

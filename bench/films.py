@@ -181,7 +181,7 @@ async def _hls(way: Way, folder: Path, seed: int) -> dict[str, Any]:
 async def _read_by_ffmpeg(network: Network, address: str) -> list[tuple[float, float]]:
     """Until when the film was there, at each moment."""
     began_at, arrived = time.monotonic(), []
-    reads = ["ffmpeg", "-v", "error", "-stats_period", "0.05", "-i", address, "-map", "0:v:0?", "-map", "0:a:0?"]
+    reads = ["ffmpeg", "-v", "error", "-stats_period", "0.05", "-i", address, "-map", "0:p:2"]
     command = [*network.sender_prefix, *reads, "-c", "copy", "-f", "null", "-progress", "pipe:1", "-"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None

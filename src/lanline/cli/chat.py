@@ -43,8 +43,7 @@ def chat(
 ) -> None:
     """Chat, in rooms and in private, with nothing missed.
 
-    The first time it asks for the server and a nickname, and for a password
-    where there is no invite. What you type is kept on your disk until the server
+    The first time it asks for the server and a nickname. What you type is kept on your disk until the server
     has it, so write also while it is away. /help inside lists the commands;
     docs/chat.md tells them all.
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "rooms": ("lanline.cli.rooms:app", "Show the rooms you may join; make, join and leave them."),
     "verify": ("lanline.cli.verify:verify", "Compare words with somebody, so that nobody stands in between."),
     "devices": ("lanline.cli.devices:app", "Show your devices; let one in, take one out that is lost."),
+    "doctor": ("lanline.cli.doctor:doctor", "Compute the keys of this device anew, and compare."),
     "recovery": ("lanline.cli.recovery:app", "Make the key that gets your account back, or use it."),
     "password": ("lanline.cli.password:password", "Set the password of your account."),
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),

@@ -57,7 +57,7 @@ def log(
     title = of if of.endswith(ENDED_MARK) else checked_destination(of)
     with node_call(home) as call:
         problem = _wait_ready(call, limit_s, is_patient=follow)
-        view = call.follow()
+        view = call.follow(is_there=follow)
         shown = _Shown(call, json)
         if set_aside:
             shown.show_lost(title, last)

@@ -258,13 +258,9 @@ def is_for_device(server_text: str) -> bool:
     return token is not None and len(token) == DEVICE_TOKEN_BYTES
 
 
-def check_joinable(folder: Path, server_text: str, name: str) -> bool:
-    """What can be known before anything is asked: whether this device's key may be enough, without a password.
-
-    By an invite, and where this home has joined already. Raises as join_server does.
-    """
-    _, token = _checked(folder, server_text, name)
-    return bool(token) or read_pin(folder) is not None
+def check_joinable(folder: Path, server_text: str, name: str) -> None:
+    """What can be known before anything is asked. Raises as join_server does."""
+    _checked(folder, server_text, name)
 
 
 def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:

@@ -215,7 +215,7 @@ class Core:
             each.id
             for each in self.accounts.all()
             if not (each.is_invited or each.is_admin or each.is_ended)
-            and not self.presence.of(each.id).is_online
+            and not self.presence.links(each.id)
             and max(since_ms, each.created_ms, self.presence.of(each.id).seen_ms) < before_ms
         ]
         if silent and not self.is_closing:

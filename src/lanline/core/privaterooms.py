@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import ClassVar
 
+import msgspec
+
 from lanline.core.changes import Appended, ChainGrew, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, STUB_SUITE, GroupState
@@ -118,6 +120,6 @@ def _check_not_banned(
 
 def _close(transaction: Transaction, room: Room) -> list[Change]:
     """From now on it is for those whom the entries name."""
-    closed = Room(room.log, room.name, "", Access.INVITE_ONLY, room.creator, room.created_ms)
+    closed = msgspec.structs.replace(room, topic="", access=Access.INVITE_ONLY)
     transaction.rooms.change(closed)
     return [RoomChanged(closed, is_new=False, cursors=transaction.logs.cursors(room.log))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from lanline.core.commands import check_still_known, unknown_conversation
 from lanline.core.groupstate import SAID_SUITE, GroupStates
 from lanline.core.refusals import not_sealed, stale_keys
+from lanline.core.slowrooms import SlowRooms
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
@@ -63,15 +64,16 @@ class Judge:
         self._quota_bytes = quota_bytes
         self._refusals: dict[Key, RequestRefused | None] = {}
         self._left_bytes: dict[AccountId, int] = {}
+        self._slow_rooms = SlowRooms(transaction)
         self.found = Rights()
 
     def refusal(self, entry: NewEntry) -> RequestRefused | None:
         key = key_of(entry)
         if key not in self._refusals:
             self._refusals[key] = self._look(entry)
-            if self._refusals[key] is None:
+            if self._refusals[key] is None and not self._slow_rooms.slows(entry):
                 self.found.keys.add(key)
-        why = self._refusals[key]
+        why = self._refusals[key] or self._slow_rooms.refusal(entry)
         if why is not None:
             return why
         left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES

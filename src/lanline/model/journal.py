@@ -40,6 +40,7 @@ class Deed(Enum):
     ROOM_MADE = "room_made"
     ROOM_DELETED = "room_deleted"
     ROOM_ACCESS = "room_access"
+    ROOM_SLOW = "room_slow"
     ROOM_ROLE = "room_role"
     ROOM_MUTED = "room_muted"
     ROOM_UNMUTED = "room_unmuted"

@@ -50,6 +50,7 @@ _TEXTS = {
     "room_made": "made the room {room}, {detail}",
     "room_deleted": "deleted the room {room}",
     "room_access": "made {room} {detail}",
+    "room_slow": "set the slow mode of {room} to {detail}",
     "room_role": "changed the role of {whom} in {room} {detail}",
     "room_muted": "muted {whom} in {room}",
     "room_unmuted": "let {whom} speak again in {room}",

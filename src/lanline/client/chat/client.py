@@ -54,7 +54,7 @@ class ChatClient:
 
     @classmethod
     def at_home(cls, folder: Path) -> ChatClient:
-        """As who this home has joined, with its key, its pinned server and its history.
+        """As who this home has joined, with its key, its pinned server and its history; as nobody who sits there.
 
         Raises NotJoined when it has not joined anywhere.
         """
@@ -62,7 +62,7 @@ class ChatClient:
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
         keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
-        node = ChatNode(LoopClock(), history, AsDevice(), keys=keys)
+        node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys)
         return cls(node, history, identity, server)
 
     @classmethod
@@ -77,7 +77,7 @@ class ChatClient:
     ) -> ChatClient:
         """With any key and no folder, remembering nothing: the operator's commands, a first join."""
         history = History.in_memory()
-        node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all, keys=keys)
+        node = ChatNode(LoopClock(), history, way or AsDevice(is_away=True), follows_all=follows_all, keys=keys)
         return cls(node, history, identity, server)
 
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.history import History
+from lanline.client.chat.ignoring import Ignoring
 from lanline.client.view.events import PeopleChanged
 from lanline.client.view.values import ENDED_MARK, Person
 from lanline.model.names import folded_name
@@ -76,6 +77,7 @@ class Directory:
         self._history = history = context.history
         self._tell = context.tell
         self.own = OwnFacts(history)
+        self.ignoring = Ignoring(history)
         self._people = {person.account: person for person in history.people()}
         self._by_name = {folded_name(person.name): person.account for person in self._people.values()}
         self._arriving: list[Person] = []
@@ -139,6 +141,7 @@ class Directory:
             if known is None or _offline(known) != _offline(person):
                 self._unwritten[person.account] = person
             self._people[person.account] = person
+            self.ignoring.note_name(person.account, person.name.removesuffix(ENDED_MARK))
             self._by_name[folded_name(person.name)] = person.account
 
     def _write(self) -> None:

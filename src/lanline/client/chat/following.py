@@ -43,6 +43,7 @@ class LogReader:
         self._tell = context.tell
         self._conversations = conversations
         self._own = own
+        self._ignored = conversations.directory.ignoring
         self._follows = follows
         self._seals = seals
         self._held: dict[int, list[LogEntry]] = {}
@@ -99,7 +100,12 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
-        self._take(track, [*self._held.pop(message.log, ()), *message.entries])
+        held = self._held.get(message.log)
+        if held is None:
+            self._take(track, list(message.entries))
+        else:
+            self._seals.note_keys(track.shown, message.entries)
+            held += message.entries
 
     def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
@@ -120,7 +126,7 @@ class LogReader:
         for entry in entries:
             if entry.account == own and entry.suite not in SUITES_OF_KEYS:
                 self._own.note_sent(log, entry)
-        messages = tuple(message_of_entry(shown, entry, own) for entry in entries)
+        messages = tuple(message_of_entry(shown, entry, own, self._ignored) for entry in entries)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._report_soon()
         if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
@@ -145,7 +151,11 @@ class LogReader:
     def _try_again(self) -> None:
         held, self._held = self._held, {}
         for log, entries in held.items():
-            self._take(self._conversations[log], entries)
+            track = self._conversations[log]
+            if self._seals.is_hopeful and self._seals.open(track.shown, entries[:1])[1] is not None:
+                self._held[log] = entries
+            else:
+                self._take(track, entries)
         for log in list(self._sealed_from):
             self._reopen(log)
 
@@ -166,7 +176,7 @@ class LogReader:
         else:
             self._sealed_from[log] = left
         own = self._conversations.account
-        opened = tuple(message_of_entry(track.shown, each, own) for each in changed)
+        opened = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in changed)
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
@@ -185,7 +195,9 @@ class LogReader:
         self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
         through = entries[-1].sequence
         unread = sum(
-            entry.account != own and entry.sequence > shown.read and entry.suite not in SUITES_OF_KEYS
+            entry.account not in (own, *self._ignored.names)
+            and entry.sequence > shown.read
+            and entry.suite not in SUITES_OF_KEYS
             for entry in entries
         )
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
@@ -242,8 +254,20 @@ class LogReader:
                 self._sealed_from[log] = min(lacking, self._sealed_from.get(log, lacking))
             self._history.add_earlier(log, found, first)
             track.change(first=first)
-        messages = tuple(message_of_entry(track.shown, entry, self._conversations.account) for entry in found)
+            self._strike_out(track, found)
+        own = self._conversations.account
+        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in found)
         self._tell(events.EarlierReceived(log, messages))
+
+    def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
+        """What was believed as long as this page was not here."""
+        past, log = self._seals.past, track.shown.log
+        struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
+        if struck:
+            self._history.change_entries(log, struck)
+            own = self._conversations.account
+            messages = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in struck)
+            self._tell(events.EntriesOpened(log, messages))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.
 

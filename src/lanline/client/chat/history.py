@@ -32,7 +32,8 @@ _BEFORE = (
 _CONVERSATIONS = (
     "SELECT l.log, title, other, topic, access, members, role, is_muted, max(head, coalesce(delivered, 0)) AS head, "
     "coalesce(first, 0) AS first, coalesce(delivered, 0) AS delivered, coalesce(read, 0) AS read, "
-    "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open "
+    "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open, "
+    "number, slow_s "
     "FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
@@ -40,7 +41,7 @@ _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refu
 _REOPENED_AT_ONCE = 1000
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
-    "AND suite NOT IN ('epoch/1', 'key/1')"
+    "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1')"
 )
 
 
@@ -122,16 +123,21 @@ class History:
     # Conversations and cursors.
 
     def conversations(self) -> list[Conversation]:
-        return self.database.read_as(Conversation, _CONVERSATIONS)
+        pins = dict(self.database.read("SELECT log, pins FROM logs"))
+        found = self.database.read_as(Conversation, _CONVERSATIONS)
+        return [msgspec.structs.replace(each, pins=tuple(map(int, pins[each.log].split()))) for each in found]
 
     def put_conversations(self, conversations: Iterable[Conversation]) -> None:
         """What the server says of them; the cursors have their own ways."""
         rows = [
-            (c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head)
+            (
+                *(c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head),
+                *(c.number, c.slow_s, " ".join(map(str, c.pins))),
+            )
             for c in conversations
         ]
         with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def begin(self, log: int, first: int) -> int:
         """Where this home's copy of a log begins; at `first` when it had none."""
@@ -226,7 +232,7 @@ class History:
             )
 
     def unread(self, log: int, after: int, through: int, own: int) -> int:
-        """How many of others."""
+        """How many of others, but of those who are ignored."""
         return int(self.database.read(_UNREAD, (log, after, through, own))[0][0])
 
 

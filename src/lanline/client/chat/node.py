@@ -17,8 +17,10 @@ from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.preferences import Preferences
+from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
-from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
+from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -45,7 +47,8 @@ class ChatNode:
         keys: DeviceKeys | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
-        self._way = way
+        self._newcomer = way if isinstance(way, AsNewcomer) else None
+        self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
         context = NodeContext(history, clock)
@@ -55,11 +58,14 @@ class ChatNode:
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own
+        self.preferences = Preferences(history)
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
         self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
+        self._renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self._renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -69,7 +75,7 @@ class ChatNode:
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
             rooms.MemberChanged: self.conversations.on_member_changed,
-            rooms.InvitedToRoom: self.conversations.on_invited,
+            rooms.InvitedToRoom: self.conversations.invitations.on_invited,
             entries.Committed: self.outbox.on_committed,
             entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
@@ -92,8 +98,14 @@ class ChatNode:
         if self._coming is not None:
             self._coming.leave(CloseCode.REPLACED, "")
         self.conversations.begin_call()
-        self._coming = ClientSession(link, self._way, self)
+        self._coming = ClientSession(link, self._newcomer or AsDevice(self._is_away), self)
         self._coming.begin()
+
+    def set_away(self, *, is_away: bool) -> None:
+        """Whether nobody sits here: then others are not told that this account is there. Kept over new links."""
+        self._is_away = is_away
+        if self.line.session is not None:
+            self.line.session.set_away(is_away=is_away)
 
     def disconnect(self, reason: str = "") -> None:
         """Say goodbye. What was not committed stays in the outbox."""
@@ -103,6 +115,13 @@ class ChatNode:
             if session is not None:
                 session.leave(CloseCode.DONE, reason)
         self._on_offline()
+
+    def begin_keys_anew(self) -> None:
+        """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
+        if self.line.session is not None:
+            self.line.session.hang_up("The keys of the group are fetched anew.")
+        if self.seals.member is not None:
+            self.seals.member.caches.throw_away()
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Report the cursors now, and call back once the server's end of the link holds all that was sent."""
@@ -122,10 +141,17 @@ class ChatNode:
     def messages(self, log: int, *, before: int | None = None, last: int = 100) -> list[Message]:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
         shown = self.conversations.shown(log) or Conversation(log, "", None)
-        found = [message_of_entry(shown, each, self.own.account) for each in self._history.entries(log, before, last)]
+        kept, own, ignored = self._history.entries(log, before, last), self.own.account, self.directory.ignoring
+        found = [message_of_entry(shown, each, own, ignored) for each in kept]
         if before is None:
             found += [each for each in self.outbox.messages if each.is_for(shown)]
         return found
+
+    def ignore(self, account: int, name: str, *, is_ignored: bool) -> None:
+        """What they say is not shown from now on, nor what they have said; or it is again."""
+        if self.directory.ignoring.put(account, name, is_ignored=is_ignored):
+            self.tell(events.IgnoredChanged(tuple(self.directory.ignoring.names.items())))
+            self.conversations.recount_all()
 
     def set_aside(self, title: str) -> list[tuple[str, Message]]:
         """What the restored server has lost of a `#room` or of the talk with somebody: who said it, and what."""
@@ -168,13 +194,15 @@ class ChatNode:
         old, self.line.session, self._coming = self.line.session, session, None
         if old is not None:
             old.leave(CloseCode.REPLACED, "Moved to another link.")
-        self._way = AsDevice()
+        self._newcomer = None
+        session.set_away(is_away=self._is_away)
         self._has_people = self._has_conversations = False
         self.directory.begin_link()
         self.conversations.begin_link()
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self._renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 
@@ -218,6 +246,7 @@ class ChatNode:
         if self.conversations.on_changed(message.conversation):
             self.reader.note_moved(log)
         self.reader.follow(self.conversations[log])
+        self.outbox.send()  # a room may be less slow now
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
         if self.conversations.on_cursor_moved(message):

@@ -7,6 +7,8 @@ import msgspec
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
 from lanline.model.content import Content, Report, check_content
+from lanline.proto.chain.reasons import Reason
+from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
 
@@ -29,6 +31,19 @@ def seal(content: Content) -> tuple[str, bytes]:
         return PLAIN, _encoder.encode(content)
     except UnicodeEncodeError as cause:
         raise InvalidInput("The message holds half a character, which nobody could read.") from cause
+
+
+def opened(entry: LogEntry, body: bytes) -> LogEntry:
+    """As it is kept on this device."""
+    return _kept_as(entry, OPENED, body)
+
+
+def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
+    return _kept_as(entry, DOUBTED, reason.value.encode())
+
+
+def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
+    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, suite, content)
 
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:

@@ -15,8 +15,9 @@ from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
 from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
@@ -70,12 +71,14 @@ class Seals:
         self.adoption: Adoption | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
+        self.past: PastWords | None = None
         self._context: GroupContext | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
+            self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
             self._seen = SeenLogs(context, node.tell)
@@ -117,15 +120,10 @@ class Seals:
         self.asks = True
         if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            self.member.begin_link(
-                Person(
-                    signed_in.name,
-                    founds=self._keys.store.founds and signed_in.is_admin,
-                    is_admin=signed_in.is_admin,
-                    is_open=welcome.is_open,
-                    ahead_ms=welcome.now_ms - self._clock.now_ms(),
-                )
-            )
+            name, is_admin, is_open = signed_in.name, signed_in.is_admin, welcome.is_open
+            founds, ahead_ms = self._keys.store.founds and is_admin, welcome.now_ms - self._clock.now_ms()
+            person = Person(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
+            self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
         assert self._words is not None
@@ -276,32 +274,31 @@ class Seals:
     def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
-        self._note_statements(shown, entries)
-        log, context = shown.log, self._context
-        if not sealed or self._words is None or self._seen is None or context is None or not self.is_sealed:
-            return self._plain.judged(log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
-        place, tables = self.place(shown), context.tables
-        said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
+        self.note_keys(shown, entries)
+        if not sealed or self._words is None or self._seen is None or self.past is None or not self.is_sealed:
+            return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        place = self.place(shown)
+        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
+        said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
         outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if any(each is Lacks.KEY for each in outcomes.values()):
+        if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
+        again = self.past.repeats(shown.log, entries)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and tables.stands_before(log, each.sequence, each.account, each.entry_id):
-                outcome = Reason.KNOWN_ID  # shown a second time, at another place, from before this program began
-            if isinstance(outcome, Body):
-                author = self._name_of(each.account)
+            if isinstance(outcome, Body) and each.sequence not in again:
+                author = authors[each.account]
+                self.past.note(shown, each.sequence, outcome)
                 self._seen.compare(shown, place, each.sequence, author, outcome.words)
-                body = judged(self._words.chain, outcome.body, author)
-                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
-            elif isinstance(outcome, Lacks):
-                lacking = lacking or each.sequence
-            elif outcome is not None:
-                each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
-            kept.append(each)
-        return self._plain.judged(log, kept), lacking
+                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+            elif isinstance(outcome, Reason | Body):
+                kept.append(doubted(each, Reason.KNOWN_ID if isinstance(outcome, Body) else outcome))
+            else:
+                lacking = lacking or (None if outcome is None else each.sequence)
+                kept.append(each)
+        return self._plain.judged(shown.log, kept), lacking
 
     # What others have seen.
 
@@ -310,7 +307,8 @@ class Seals:
         seen = self._seen if self.is_sealed else None
         return None if seen is None else seen.note_taken(shown, self.place(shown), came)
 
-    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+    def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+        """Statements of epochs, and entries of a private room, that have come among these."""
         if self._scopes is None or self.member is None:
             return
         of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
@@ -331,7 +329,7 @@ class Seals:
 
     def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
         if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
-            self._note_statements(shown, answer.entries)
+            self.note_keys(shown, answer.entries)
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
             self._fetching.discard(shown.log)
@@ -367,9 +365,10 @@ class Seals:
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        if self._scopes is not None and self._words is not None:
+        if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
             self._plain.forget(log)
+            self.past.forget(log)
             self._words.forget_places()
             assert self._seen is not None
             self._seen.forget(log)

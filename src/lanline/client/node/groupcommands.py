@@ -81,7 +81,13 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskPlain | Seal
+class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
+    """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
+
+    limit_s: float
+
+
+GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskPlain | Seal | RenewKeys
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -102,4 +108,11 @@ class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | Words | Plain | Sealed
+class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
+    lines: tuple[str, ...]
+    """What was done; sentences for the person."""
+    is_whole: bool
+    """All is as it was before."""
+
+
+GroupResult = DeviceLetIn | Words | Plain | Sealed | KeysRenewed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.node import groupcommands as do
+from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.protocol import Done
 from lanline.client.node.sealservice import seal_result, wait_for_group
 from lanline.crypto.words import words_of
@@ -18,6 +19,8 @@ _LIMIT_S = 10.0
 async def group_result(client: ChatClient, command: do.GroupCommand) -> do.GroupResult | Done:
     if isinstance(command, do.AskPlain | do.Seal):
         return await seal_result(client, command)
+    if isinstance(command, do.RenewKeys):
+        return await renew_keys(client, command.limit_s)
     news, member = client.node.seals.news, client.node.seals.member
     if member is not None:
         await wait_for_group(client, _LIMIT_S)

@@ -33,19 +33,30 @@ class GroupCopy(EpochCopy):
         signer = SigningKey.of_device(keys.device_secret)
         self.signer = signer
         self.device_id = ids.device_id_of(signer.public_bytes)
+        self._begin()
+
+    def _begin(self) -> None:
         self.chain = Chain()
         self.sequence = 0
         """How far the log of the chain is here."""
         self.is_parted = False
         """The server has shown a head that is not on this chain, or an older one."""
-        self.people = KnownPeople(keys)
+        self.people = KnownPeople(self._keys)
         self.news: list[str] = []
         """What has come since somebody has looked: sentences for the person."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
-        checked = tables.checked_to()
-        for sequence, suite, content in tables.items():
+        checked = self._tables.checked_to()
+        for sequence, suite, content in self._tables.items():
             self._take(sequence, suite, content, is_checked=sequence <= checked)
+
+    def begin_anew(self) -> None:
+        """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
+        self.epochs.clear()
+        self._stale.clear()
+        self.secrets.clear()
+        self.secrets.update(self._tables.secrets())
+        self._begin()
 
     # What comes.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from lanline.client.sealing.approval import Answer, Approval
+from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.devices import Devices
@@ -59,13 +60,14 @@ class GroupMember:
         """`on_change`: what stands here may be another now."""
         self._context = context
         self._on_change = on_change
-        self.copy = context.copy
+        self.copy, self.scopes = context.copy, context.scopes
         self.secrets = Secrets(context)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
+        self.caches = KeyCaches(context)
         self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
         self._target = 0
         self._is_told = False

@@ -121,8 +121,7 @@ class OwnEntries:
 
 def _back(copy: EpochCopy, secret: bytes, chain: Chain) -> tuple[LinkedBack, ...]:
     """The newest epochs that are open here and that none of the others opens."""
-    opened = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) and epoch.height <= chain.height]
-    ends = [epoch for epoch in opened if not copy.opens(epoch.epoch_id)]
+    ends = [epoch for epoch in copy.ends() if epoch.height <= chain.height]
     linked = []
     for epoch in ends[:MAX_LINKED_BACK]:
         earlier = copy.secret(epoch.epoch_id)

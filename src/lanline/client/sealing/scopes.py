@@ -181,6 +181,7 @@ class Scopes:
         """On the next one the server may be another, which has lost some."""
         for log in list(self._logs):
             self.forget(log)
+        self._named = (0, {})
 
     def _load(self, log: int) -> _Log:
         if log not in self._logs:

@@ -10,6 +10,7 @@ from lanline.client.sealing.own import seed_box_place
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
+from lanline.model.text import display_name
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
 from lanline.proto.chain.state import Generation
 from lanline.ticket import Steps
@@ -24,6 +25,8 @@ class Secrets:
         self._context = context
         self.asked_for: set[bytes] = set()
         """Epochs of which a box was asked for on this link."""
+        self._told: set[bytes] = set()
+        """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
 
     def end_link(self) -> None:
         self.asked_for.clear()
@@ -76,17 +79,29 @@ class Secrets:
         scope_id = copy.scope.id
         found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
         for epoch in epochs:
-            if copy.secret(epoch.epoch_id) is None:
-                self._open_box(copy, epoch, [box for box in found.boxes if box.epoch_id == epoch.epoch_id])
+            mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(box)]
+            if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
+                text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
+                self._tell(epoch.epoch_id, text)
         lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
         if lacking:
             yield from self._context.server.ask(wire.WantBoxes(0, copy.log, scope_id, lacking), Done)
 
+    def _is_mine(self, box: wire.FoundBox) -> bool:
+        """It is said to be for this account, under a key that is here."""
+        return box.kind == RecipientKind.ACCOUNT and box.generation in self._context.seeds
+
+    def _tell(self, what: bytes, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._context.copy.news.append(text)
+
+    def _name(self, account_id: bytes) -> str:
+        return display_name(self._context.copy.chain.accounts[account_id].name.decode(errors="replace"))
+
     def _open_box(self, copy: EpochCopy, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
         for box in boxes:
-            seed = self._context.seeds.get(box.generation)
-            if box.kind != RecipientKind.ACCOUNT or seed is None:
-                continue
+            seed = self._context.seeds[box.generation]
             info = box_info(epoch.scope, epoch.commitment, box.kind, self._context.copy.account_id, box.generation)
             secret = SealingKey.of_generation(seed).open(box.data, info)
             if secret is not None and copy.believe(epoch, secret):
@@ -116,8 +131,9 @@ class Secrets:
         secret = context.entropy(32)
         statement, commitment = context.own.epoch(copy, secret)
         epoch_id = epoch_id_of(commitment)
-        boxes = [box for each in readers if (box := _sealed(each, keys, scope.id, commitment, secret)) is not None]
-        yield from self._put_boxes(copy, epoch_id, boxes)
+        made = [_sealed(each, keys, scope.id, commitment, secret) for each in readers]
+        self._tell_left_out([each for each, box in zip(readers, made, strict=True) if box is None])
+        yield from self._put_boxes(copy, epoch_id, [box for box in made if box is not None])
         answer = yield from context.server.ask(
             wire.BeginEpoch(0, copy.log, statement), wire.EpochBegun, wire.ReadersLacking
         )
@@ -125,6 +141,13 @@ class Secrets:
             raise RequestRefused(RefusalCode.STALE_CHAIN, "Somebody has come meanwhile.")
         copy.add_statement(context.copy.chain, answer.sequence, statement)
         copy.believe(copy.epochs[epoch_id][0], secret)
+
+    def _tell_left_out(self, readers: Sequence[Recipient]) -> None:
+        for each in readers:
+            if each.kind is RecipientKind.ACCOUNT:
+                self._tell(
+                    each.id, f"Nothing can be sealed to the key of {self._name(each.id)}, who reads nothing new."
+                )
 
     def _put_boxes(self, copy: EpochCopy, epoch_id: bytes, boxes: Sequence[wire.NewBox]) -> Steps[None]:
         for start in range(0, len(boxes), _BOXES_AT_ONCE):

@@ -1,11 +1,11 @@
 """Owns the tables of the group in a home's database: copies of what the server has, and secrets opened from them.
 
-All of it is a cache: thrown away, it is read and opened anew.
+What the server has too is a cache: thrown away (`forget`), it is read and opened anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lanline.client.chat.database import Database
 from lanline.crypto.groups.ids import expand
+from lanline.crypto.groups.keys import hash_of_key
 from lanline.ids import Entropy
 from lanline.wire.chat.entries import LogEntry
 
@@ -20,6 +21,12 @@ _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
+_IDS_AT_ONCE = 500
+_FIRST_PLACES = (
+    "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
+    "WHERE log = ? AND entry_id IN ({}) GROUP BY account, entry_id"
+)
+"""Without the name of the index SQLite reads the whole log."""
 
 
 class GroupTables:
@@ -57,13 +64,16 @@ class GroupTables:
         )
         return cast("list[tuple[int, str, bytes]]", rows)
 
-    def stands_before(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
-        """Whether this device has had it at another place of the log."""
-        rows = self._database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND entry_id = ? AND account = ? AND sequence < ? LIMIT 1",
-            (log, entry_id, account, place),
-        )
-        return bool(rows)
+    def first_places(self, log: int, entry_ids: Sequence[bytes]) -> dict[tuple[int, bytes], int]:
+        """Of those that this device has: by account and id, the lowest place in the log."""
+        newest = self._database.read("SELECT max(entry_id) FROM entries WHERE log = ?", (log,))[0][0] or b""
+        known = [each for each in entry_ids if each <= newest]  # an id begins with the time
+        found: dict[tuple[int, bytes], int] = {}
+        for start in range(0, len(known), _IDS_AT_ONCE):
+            some = known[start : start + _IDS_AT_ONCE]
+            rows = self._database.read(_FIRST_PLACES.format(", ".join("?" * len(some))), (log, *some))
+            found |= {(account, entry_id): place for account, entry_id, place in rows}
+        return found
 
     def log_hash(self, log: int) -> tuple[int, bytes] | None:
         """Over all that this device has of a log, and up to which place; see `History.add_entries`."""
@@ -137,17 +147,41 @@ class GroupTables:
         )
         return cast("list[tuple[int, int]]", rows)
 
-    def put_seen_height(self, room_id: bytes, place: int, height: int) -> None:
+    def put_seen_heights(self, rows: Sequence[tuple[bytes, int, int]]) -> None:
+        """Each a room, a place and a height."""
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", (room_id, place, height))
+            writer.executemany("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
 
     def forget_seen_heights(self) -> None:
         with self._database.write() as writer:
             writer.execute("DELETE FROM seen_heights")
 
-    def forget(self) -> None:
-        """All of it."""
+    def doubt_chain(self) -> None:
+        """Every signature of it is to be checked again."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys", "seen_heights"):
+
+    def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
+        with self._database.write() as writer:
+            writer.executemany("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
+
+    def drop_seed(self, generation: int) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM account_seeds WHERE generation = ?", (generation,))
+
+    def drop_wrong_keys(self) -> int:
+        """Sealing keys of others that are not those which their hashes name. How many there were."""
+        rows = cast("list[tuple[bytes, bytes]]", self._database.read("SELECT hash, data FROM seal_keys"))
+        wrong = [(name,) for name, data in rows if hash_of_key(data) != name]
+        with self._database.write() as writer:
+            writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
+        return len(wrong)
+
+    def forget(self) -> None:
+        """All that the server can give once more, in one write. What this device alone has seen stays: the places and
+        heights that words have named, and the hash over each log.
+        """
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

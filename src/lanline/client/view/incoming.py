@@ -149,7 +149,8 @@ class Incoming:
 
     def _names_me(self, message: Message) -> bool:
         own = re.escape(self._view.name)
-        return stands_alone(message) and re.search(rf"(?<!\w){own}(?!\w)", words_of(message), re.IGNORECASE) is not None
+        is_heard = message.is_said and stands_alone(message)
+        return is_heard and re.search(rf"(?<!\w){own}(?!\w)", words_of(message), re.IGNORECASE) is not None
 
     # What became of one's own.
 

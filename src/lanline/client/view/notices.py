@@ -49,9 +49,10 @@ class Notices:
             case HistoryFailed(text):
                 return self._of_disk(text)
             case PeopleChanged(_, came, went):
+                unheard = {self._view.account, *self._view.ignored}
                 return [
-                    *_together([person.name for person in came if person.account != self._view.account], "here"),
-                    *_together([person.name for person in went if person.account != self._view.account], "gone"),
+                    *_together([person.name for person in came if person.account not in unheard], "here"),
+                    *_together([person.name for person in went if person.account not in unheard], "gone"),
                 ]
             case ServerSaid(text) | ServerRestored(text) | Warned(text):
                 return [f"The server says: {text}" if isinstance(event, ServerSaid) else text]
@@ -102,9 +103,8 @@ class Notices:
                 if (known := self._known.get(log)) is not None:
                     self._known[log] = msgspec.structs.replace(known, is_open=False)
                 return [f"You are no longer in {title}{f': {reason}' if reason else '.'}"]
-            case InvitedToRoom(room, topic, _, by_name):
-                about = f" ({topic})" if topic else ""
-                return [f"{by_name} asks you into {room}{about}. /join {room} goes there."]
+            case InvitedToRoom():
+                return self._invited(event)
             case MemberChanged():
                 return self._member(event) if event.account != self._view.account else []
             case ConversationOpened(conversation) | ConversationChanged(conversation):
@@ -114,12 +114,21 @@ class Notices:
             case _:
                 return []
 
+    def _invited(self, event: InvitedToRoom) -> list[str]:
+        """Once on this device; of who is ignored it is not told."""
+        self._view.note_invitation_told(event.log)
+        if event.by in self._view.ignored:
+            return []
+        about = f" ({event.topic})" if event.topic else ""
+        return [f"{event.by_name} asks you into {event.room}{about}. /join {event.room} goes there."]
+
     def _at_beginning(self, snapshot: Snapshot) -> list[str]:
         """And again after what was missed: another node, or a face that was too slow."""
         known, self._known = self._known, {each.log: each for each in snapshot.conversations}
         lines = [
             line for each in snapshot.conversations if each.log in known for line in _missed(known[each.log], each)
         ]
+        lines += [line for each in snapshot.invitations for line in self._invited(each)]
         if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
             lines += self._of_group(snapshot.group)
             return self._signed_in(snapshot.name, snapshot.server_name) + lines

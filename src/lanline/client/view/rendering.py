@@ -20,6 +20,7 @@ from lanline.model.text import display_name, safe_line, safe_text
 JSON_FORM = 1
 _QUOTE_CHARACTERS = 40
 _SEARCHED = 500
+_IGNORED = "somebody whom you ignore"
 """How far back what an answer refers to is looked for; further back the person does not remember it either."""
 _NOT_SEALED = "(not sealed) "
 _ACTION = "/me "
@@ -143,6 +144,8 @@ def _quote(view: View, message: Message, target: bytes, *, with_name: bool = Fal
     if meant is None:
         return "something earlier"
     is_gone = (meant.account, target) in taken_back(around)
+    if meant.is_ignored:
+        return _IGNORED
     words = TAKEN_BACK if is_gone else shorten(words_of(meant).removeprefix(_ACTION))
     return f"{name_of(view, meant)}: “{words}”" if with_name else f"“{words}”"
 

@@ -113,7 +113,7 @@ def unread_of(view: View, conversation: Conversation) -> list[Message]:
     return [
         each
         for each in view.messages(conversation.log, last=1000)
-        if each.sequence > conversation.read and not each.is_own and words_of(each)
+        if each.sequence > conversation.read and not each.is_own and each.is_said and words_of(each)
     ]
 
 

@@ -68,6 +68,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """Of the refusal: `errors.RefusalCode`."""
     is_plain: bool = False
     """It lies at the server unsealed: whoever runs that can read it, and could have written it."""
+    is_ignored: bool = False
+    """By somebody whose words this person does not want to see."""
 
     @property
     def is_own(self) -> bool:
@@ -75,7 +77,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_said(self) -> bool:
-        return not isinstance(self.content, NoWords)
+        """It is for the eyes of this person."""
+        return not (self.is_ignored or isinstance(self.content, NoWords))
 
     def is_for(self, conversation: Conversation) -> bool:
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
@@ -123,6 +126,12 @@ class Conversation(msgspec.Struct, frozen=True):
     """Messages of others on this device that were not read."""
     is_open: bool = True
     """False: left, or sent away. What was said stays readable here."""
+    number: int = 0
+    """By which this person goes there, as long as this device lives; 0: it was never open here."""
+    slow_s: int = 0
+    """So long a member waits in this room between two messages."""
+    pins: tuple[int, ...] = ()
+    """The places of what is pinned in this room, the oldest pin first."""
 
     @property
     def is_room(self) -> bool:
@@ -152,12 +161,26 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """What is said is sealed; what was said before is marked."""
 
 
+class Notifying(msgspec.Struct, frozen=True):
+    """What this person wants to be called for, and how. Kept on the device."""
+
+    has_bell: bool = True
+    has_desktop: bool = True
+    of_mentions: bool = True
+    of_private: bool = True
+    of_all: bool = False
+    quiet: str = ""
+    """`22:00-07:00`: nobody is called then. Empty: never quiet."""
+
+
 class RoomListing(msgspec.Struct, frozen=True):
     log: int
     name: str
     topic: str
     access: Access
     members: int
+    invited_by: str = ""
+    """Who asks this person there; empty: nobody does."""
 
 
 class MemberListing(msgspec.Struct, frozen=True):

@@ -143,10 +143,11 @@ class LanlineGateway:
                 account.is_admin,
                 signed_in.is_new,
                 self._core.history.value,
+                knows_away=True,
             )
         )
         if not signed_in.actor.is_operator:
-            self._core.presence.come(account.id, address_text(session.address))
+            self._core.presence.come(account.id, address_text(session.address), is_away=session.is_away)
             self._sessions_of.setdefault(account.id, []).append(session)
         self._signed_in[session] = None
         self._sign_ins += 1
@@ -188,7 +189,7 @@ class LanlineGateway:
                 self._core.presence.move(account, address_text(mine[-1].address))
             else:
                 del self._sessions_of[account]
-            self._core.presence.go(account)
+            self._core.presence.go(account, is_away=session.is_away)
 
     def ended(self, session: Session) -> None:
         self.sessions.pop(session, None)

@@ -15,6 +15,7 @@ ClientMessage = (
     | signin.Join
     | signin.ChangePassword
     | signin.Deregister
+    | signin.SetAway
     | conversations.CreateRoom
     | conversations.JoinRoom
     | conversations.LeaveRoom
@@ -26,6 +27,8 @@ ClientMessage = (
     | conversations.SetMuted
     | conversations.SendAway
     | conversations.SetBannedFromRoom
+    | conversations.SetSlow
+    | conversations.SetPinned
     | conversations.ListRooms
     | conversations.ListMembers
     | entries.Append

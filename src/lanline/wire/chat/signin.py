@@ -37,6 +37,15 @@ class SignIn(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """As the device whose key made this link."""
 
     request: Request
+    is_away: bool = False
+    """Nobody sits there: the account does not come online by this link, before a `SetAway` says otherwise."""
+
+
+class SetAway(msgspec.Struct, frozen=True, array_like=True, tag=160):
+    """Somebody has sat down at this link, or has left it."""
+
+    request: Request
+    is_away: bool
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -61,6 +70,8 @@ class SignedIn(msgspec.Struct, frozen=True, array_like=True, tag=66):
     """This join made the account."""
     epoch: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
     """Which history of the server this is. Another after a restore: then the same numbers may mean other entries."""
+    knows_away: bool = False
+    """The server takes `SetAway`."""
 
 
 class ChangePassword(msgspec.Struct, frozen=True, array_like=True, tag=4):

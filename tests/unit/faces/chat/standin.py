@@ -19,6 +19,7 @@ from lanline.client.view.values import (
     Message,
     MessageState,
     NodeState,
+    Notifying,
     Person,
     RoomListing,
 )
@@ -41,6 +42,10 @@ class View:
         self.state = NodeState.SYNCHRONIZED
         self.problem = ""
         self.group = GroupFacts({ANA: "by your invite"})
+        self.ignored: dict[int, str] = {}
+        self.notifying = Notifying()
+        self.told_invitations: list[int] = []
+        self.note_invitation_told = self.told_invitations.append
         self.people = (person(ANA, "ana"), person(BO, "bo", is_online=False), person(ME, "me"))
         self.kept: dict[int, list[Message]] = {}
         self.outbox: list[Message] = []
@@ -52,7 +57,9 @@ class View:
         return self.state is NodeState.SYNCHRONIZED
 
     def add(self, row: Conversation) -> Conversation:
-        self._rows[row.log] = row
+        known = self._rows.get(row.log)
+        number = len(self._rows) + 1 if known is None else known.number
+        row = self._rows[row.log] = msgspec.structs.replace(row, number=row.number or number)
         self.kept.setdefault(row.log, [])
         return row
 

@@ -82,7 +82,7 @@ def test_switch_alone_goes_where_something_is_unread(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("/switch 9", "There is no conversation 9; there are 3."),
+        ("/switch 9", "You are in no conversation 9."),
         ("/switch #labb", "You are not in #labb. Did you mean #lab or #lobby?"),
         ("/msg #nowhere hi", "You are not in #nowhere. /join goes there."),
         ("/query nobody", "There is nobody called 'nobody'."),

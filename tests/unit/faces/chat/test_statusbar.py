@@ -29,7 +29,7 @@ def test_conversations_have_numbers_and_what_is_unread(stage: Stage) -> None:
 def test_a_number_stays_when_others_come_and_go(stage: Stage) -> None:
     stage.view.add(room(5, "#aaa"))
     stage.view.drop(11)
-    assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 ana", "3 #aaa"]
+    assert shown(stage).split("  ")[:3] == ["1 #lobby", "3 ana", "4 #aaa"]
 
 
 @pytest.mark.parametrize(
