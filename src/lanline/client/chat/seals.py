@@ -16,7 +16,7 @@ from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
-from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.chat.watch import Watch
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
@@ -45,8 +45,6 @@ class DeviceKeys(NamedTuple):
 
 
 class Hindrance(NamedTuple):
-    """A sentence for the person."""
-
     text: str
     is_final: bool = False
 
@@ -56,7 +54,7 @@ class Seals:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self._seen: SeenLogs | None = None
+        self.watch: Watch | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
@@ -75,7 +73,7 @@ class Seals:
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
-            self._seen = SeenLogs(context, node.tell)
+            self.watch = Watch(context, self._words, node)
         self.news: GroupNews | None = None
         if self.member is not None:
             self.news = GroupNews(self.member, self._directory, node.tell)
@@ -104,8 +102,9 @@ class Seals:
             self.news.note()
 
     def _changed(self) -> None:
-        if self.news is not None:
+        if self.news is not None and self.watch is not None:
             self.news.note()
+            self.watch.look_at_group()
         for callback in self._on_change:
             callback()
 
@@ -132,8 +131,8 @@ class Seals:
         if history != self._context.history:
             self._context.history = history
             self._words.forget_places()
-            assert self._seen is not None
-            self._seen.forget_all()
+            assert self.watch is not None
+            self.watch.forget_all()
 
     def end_link(self) -> None:
         self.asks = False
@@ -240,9 +239,9 @@ class Seals:
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        assert self._seen is not None
+        assert self.watch is not None
         place = self.place(shown)
-        sealed = self._words.seal(place, entry_id, body, self._seen.seen(shown, place))
+        sealed = self._words.seal(place, entry_id, body, self.watch.seen.seen(shown, place))
         if sealed is None and (sealing := self._scopes.sealing(place)) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
@@ -276,7 +275,7 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self.note_keys(shown, entries)
-        if not sealed or self._words is None or self._seen is None or self.past is None or not self.is_sealed:
+        if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
             return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
@@ -285,17 +284,18 @@ class Seals:
         if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
         again = self.past.repeats(shown.log, entries)
+        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
+        self.watch.look(shown, place, entries, outcomes, authors)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and each.sequence not in again:
+            if isinstance(outcome, Body):
                 author = authors[each.account]
                 self.past.note(shown, each.sequence, outcome)
-                self._seen.compare(shown, place, each.sequence, author, outcome.words)
                 kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
-            elif isinstance(outcome, Reason | Body):
-                kept.append(doubted(each, Reason.KNOWN_ID if isinstance(outcome, Body) else outcome))
+            elif isinstance(outcome, Reason):
+                kept.append(doubted(each, outcome))
             else:
                 lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
@@ -305,9 +305,9 @@ class Seals:
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        if self._seen is None or not self.is_sealed:
+        if self.watch is None or not self.is_sealed:
             return None
-        return self._seen.note_taken(shown, self.place(shown), came)
+        return self.watch.seen.note_taken(shown, self.place(shown), came)
 
     def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         """Statements of epochs, and entries of a private room, that have come among these."""
@@ -317,7 +317,7 @@ class Seals:
         new = [self._scopes.add(shown.log, each.sequence, each.suite, each.content) for each in of_keys]
         if any(new):
             self._scopes.sealings(self.place(shown))
-            self._clock.call_later(0.0, self._go_on)
+            self._clock.call_later(0.0, self.go_on)
 
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
@@ -335,10 +335,9 @@ class Seals:
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
             self._fetching.discard(shown.log)
-            self._clock.call_later(0.0, self._go_on)
+            self._clock.call_later(0.0, self.go_on)
 
-    def _go_on(self) -> None:
-        """When what has come is taken in."""
+    def go_on(self) -> None:
         if self.member is not None:
             self.member.go_on_soon()
             self._changed()
@@ -371,8 +370,8 @@ class Seals:
             self._scopes.forget(log)
             self.past.forget(log)
             self._words.forget_places()
-            assert self._seen is not None
-            self._seen.forget(log)
+            assert self.watch is not None
+            self.watch.forget(log)
 
     def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
         """Who said a sealed message, for an admin; empty where this device cannot show it."""

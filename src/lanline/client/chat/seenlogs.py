@@ -1,25 +1,21 @@
-"""Owns what this device has of each log, as a hash, and tells when somebody who speaks was shown another one."""
+"""Owns what this device has of each log, as a hash, and whether somebody who speaks was shown another one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
-from lanline.client.view.events import NodeEvent, Warned
 from lanline.client.view.values import Conversation
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
 
 class SeenLogs:
-    def __init__(self, context: GroupContext, tell: Callable[[NodeEvent], None]) -> None:
+    def __init__(self, context: GroupContext) -> None:
         self._context = context
-        self._tell = tell
         self._chains: dict[int, LogChain] = {}
-        self._warned: set[tuple[int, str]] = set()
-        """Of which difference was told: by log, and by who has another one."""
 
     def note_taken(self, shown: Conversation, place: Place, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
@@ -30,14 +26,11 @@ class SeenLogs:
     def seen(self, shown: Conversation, place: Place) -> Seen:
         return self._chain(shown, place).seen
 
-    def compare(self, shown: Conversation, place: Place, at: int, author: str, words: Words) -> None:
-        """With what the author of the words at this place had seen of the log."""
-        if words.history != self._context.history or (shown.log, author) in self._warned:
-            return
-        if words.seen >= at or self._chain(shown, place).differs((words.seen, words.seen_hash)):
-            self._warned.add((shown.log, author))
-            text = f"The server shows {author} and you different things in {shown.title}."
-            self._tell(Warned(f"{text} Compare by another way what was said."))
+    def differs(self, shown: Conversation, place: Place, at: int, words: Words) -> bool:
+        """From what the author of the words at this place had seen of the log."""
+        if words.history != self._context.history:
+            return False
+        return words.seen >= at or self._chain(shown, place).differs((words.seen, words.seen_hash))
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
