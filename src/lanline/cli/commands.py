@@ -39,6 +39,7 @@ COMMANDS = {
     "devices": ("lanline.cli.devices:app", "Show your devices; let one in, take one out that is lost."),
     "doctor": ("lanline.cli.doctor:doctor", "Compute the keys of this device anew, and compare."),
     "recovery": ("lanline.cli.recovery:app", "Make the key that gets your account back, or use it."),
+    "passphrase": ("lanline.cli.passphrase:passphrase", "Put the keys of this device under a passphrase."),
     "password": ("lanline.cli.password:password", "Set the password of your account."),
     "dereg": ("lanline.cli.clients:dereg", "Go offline everywhere, in every program of yours."),
     "leave": ("lanline.cli.leave:leave", "Delete your account on the server."),

@@ -145,13 +145,6 @@ class GroupStates:
         other = None if direct is None else state.member_of(view, direct.higher)
         return None if one is None or other is None else pair_scope(state.chain, one, other)
 
-    def is_sealed(self, view: View, log: LogId) -> bool:
-        """Once there is a group, all but a room by invitation from before, as long as nobody has founded it anew."""
-        if not self.at(view).is_founded:
-            return False
-        room = view.rooms.by_log(log)
-        return room is None or room.access is Access.OPEN or view.groups.private_room(log) is not None
-
 
 def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int]:
     """Entries of a private room by their heights, and how far they were read."""

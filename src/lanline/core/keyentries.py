@@ -304,14 +304,25 @@ class LeaveRequest(Command[None], frozen=True):
         _check_newcomer(transaction, state, by.account, asking.name)
         now_ms = by.context.now_ms
         _drop_stale(transaction, now_ms)
-        waiting = [each.account for each in transaction.groups.requests()]
-        if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
+        _check_room_for_request(transaction, state, by.account)
         forget_request(transaction, by.account)
         _check_keys(transaction, asking.keys, by.account)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
         transaction.groups.put_request(request)
         return None, (RequestLeft(request),)
+
+
+def _check_room_for_request(view: View, state: GroupState, account: AccountId) -> None:
+    """Who was on the server before its group takes nobody's place: they all ask at once."""
+    founded_ms = view.logs.after(state.log, 0, 1)[0].time_ms
+    new = [each.account for each in view.groups.requests() if not _is_from_before(view, each.account, founded_ms)]
+    if account not in new and len(new) >= _MAX_REQUESTS and not _is_from_before(view, account, founded_ms):
+        raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
+
+
+def _is_from_before(view: View, account: AccountId, founded_ms: int) -> bool:
+    found = view.accounts.by_id(account)
+    return found is not None and found.created_ms < founded_ms
 
 
 def forget_request(transaction: Transaction, account: AccountId) -> None:

@@ -17,6 +17,12 @@ from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_FOLLOWING = (
+    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
+    "WHERE suite = 'opened' AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
+)
+"""One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
 _BEFORE = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
     "WHERE log = ? AND sequence < ? AND sequence > "
@@ -167,7 +173,7 @@ class History:
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
         with self.database.write() as writer:
-            writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
+            writer.executemany(_PUT_FOLLOWING, _entry_rows(log, entries))
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
@@ -193,6 +199,15 @@ class History:
         """Oldest first; none that a gap separates from the rest at its old end."""
         rows = self.database.read(_BEFORE, (log, 2**63 - 1 if before is None else before, last))
         return [LogEntry(*row) for row in reversed(rows)]
+
+    def first_opened(self, log: int) -> int | None:
+        """The first place, of all that is here without a gap, of words that came sealed and were believed."""
+        rows = self.database.read(
+            "SELECT sequence FROM entries WHERE log = ?1 AND suite = 'opened' "
+            "AND sequence <= (SELECT delivered FROM cursors WHERE log = ?1) ORDER BY sequence LIMIT 1",
+            (log,),
+        )
+        return rows[0][0] if rows else None
 
     def sealed_from(self) -> dict[int, int]:
         """Where the first entry stands that could not be opened yet, by log."""

@@ -1,43 +1,59 @@
-"""Owns what this device has of each log, as a hash, and whether somebody who speaks was shown another one."""
+"""Owns what this device has of each log, as a hash, and tells when somebody who speaks was shown another one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
 from lanline.client.view.values import Conversation
+from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
 
 class SeenLogs:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, ring: Callable[[Alarm], None]) -> None:
         self._context = context
+        self._ring = ring
         self._chains: dict[int, LogChain] = {}
+        self._ahead: dict[int, dict[int, tuple[str, Words]]] = {}
+        """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
+        self._warned: set[tuple[int, str]] = set()
+        """Of which difference was told: by log, and by who has another one."""
 
     def note_taken(self, shown: Conversation, place: Place, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
         chain = self._chain(shown, place)
         chain.add(came)
+        for at, (author, words) in self._ahead.pop(shown.log, {}).items():
+            self.compare(shown, place, at, author, words)
+        chain.forget_old()
         return None if chain.seen == NOTHING else chain.seen
 
     def seen(self, shown: Conversation, place: Place) -> Seen:
         return self._chain(shown, place).seen
 
-    def differs(self, shown: Conversation, place: Place, at: int, words: Words) -> bool:
-        """From what the author of the words at this place had seen of the log."""
-        if words.history != self._context.history:
-            return False
-        return words.seen >= at or self._chain(shown, place).differs((words.seen, words.seen_hash))
+    def compare(self, shown: Conversation, place: Place, at: int, author: str, words: Words) -> None:
+        """With what the author of the words at this place had seen of the log."""
+        if words.history != self._context.history or (shown.log, author) in self._warned:
+            return
+        chain = self._chain(shown, place)
+        if chain.at < words.seen < at:
+            self._ahead.setdefault(shown.log, {})[at] = author, words
+        elif words.seen >= at or chain.differs((words.seen, words.seen_hash)):
+            self._warned.add((shown.log, author))
+            self._ring(alarm(AlarmKind.LOGS_DIFFER, author, shown.title))
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
         self._chains.pop(log, None)
+        self._ahead.pop(log, None)
 
     def forget_all(self) -> None:
         self._chains.clear()
+        self._ahead.clear()
 
     def _chain(self, shown: Conversation, place: Place) -> LogChain:
         if shown.log not in self._chains:

@@ -37,11 +37,11 @@ class Watch:
     def __init__(self, context: GroupContext, words: GroupWords, node: NodeContext) -> None:
         self._context = context
         self._words = words
-        self.seen = SeenLogs(context)
         self._clock = node.clock
         self._line = node.line
         self._history = node.history
         self._alarms = Alarms(node.history.database, node.clock, node.tell)
+        self.seen = SeenLogs(context, self._alarms.ring)
         self._ends: dict[_Run, tuple[int, bytes]] = {}
         """By room, device and run, the number and the digest of the newest words."""
         self._whole: dict[int, bool] = {}
@@ -80,7 +80,8 @@ class Watch:
             if isinstance(outcome, Body):
                 is_after_gap = self._is_after_gap(shown.log, each.sequence, outcome, unopened)
                 lies = [(AlarmKind.MESSAGE_MISSING, list[str]())] if is_after_gap else []
-                for kind, names in [*lies, *self._lies(shown, place, each.sequence, outcome)]:
+                self.seen.compare(shown, place, each.sequence, author, outcome.words)
+                for kind, names in [*lies, *self._lies(shown, each.sequence, outcome)]:
                     self._alarms.ring(alarm(kind, author, shown.title, names))
             elif isinstance(outcome, Reason):
                 self._alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), author, shown.title))
@@ -88,13 +89,11 @@ class Watch:
                 unopened.add(each.content[_DEVICE_AND_RUN])
         self._ask_later()
 
-    def _lies(self, shown: Conversation, place: Place, at: int, body: Body) -> list[tuple[AlarmKind, list[str]]]:
-        words, chain, found = body.words, self._context.copy.chain, list[tuple[AlarmKind, list[str]]]()
+    def _lies(self, shown: Conversation, at: int, body: Body) -> list[tuple[AlarmKind, list[str]]]:
+        words, found = body.words, list[tuple[AlarmKind, list[str]]]()
         if self._is_of_another_past(shown.log, at, words.history):
             found.append((AlarmKind.HISTORIES_DIFFER, []))
-        if self.seen.differs(shown, place, at, words):
-            found.append((AlarmKind.LOGS_DIFFER, []))
-        if not chain.holds(words.height, words.head):
+        if not self._context.copy.chain.holds(words.height, words.head):
             found.append((AlarmKind.GROUPS_DIFFER, []))
         return found + self._sealed_to_gone(body, at)
 

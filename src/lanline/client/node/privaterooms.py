@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.node import protocol as do
+from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, Sealed
+from lanline.client.node.sealservice import people_of_room, seal_result
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.view.values import Conversation
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Access, Role, Standing
+from lanline.model.rooms import Access, Role
 from lanline.ticket import Ticket
 from lanline.wire.chat import conversations as wire
 from lanline.wire.sealing.entries import RoomRole
 
 _LIMIT_S = 30.0
-_MOST_AT_ONCE = 100
 
 
 class PrivateRooms:
@@ -58,22 +59,14 @@ class PrivateRooms:
             return None
         if self._copy(log) is not None:
             return do.Done()
-        found = await self._client.ask(wire.ListMembers(0, log))
-        assert isinstance(found, wire.Members)
-        own = self._node.own.account
-        others = [each for each in found.members if each.standing is Standing.JOINED and each.account != own]
-        known = ((self._account_id(each.account), each.role) for each in others)
-        roles = {account_id: role for account_id, role in known if account_id is not None}
-        accounts = list(roles)
-        await self._done(self._rooms.found(log, shown.title.removeprefix("#"), accounts[:_MOST_AT_ONCE]))
-        await self._client.wait_until(lambda: self._copy(log) is not None, _LIMIT_S)
-        copy = self._copy(log)
-        assert copy is not None
-        for start in range(_MOST_AT_ONCE, len(accounts), _MOST_AT_ONCE):
-            await self._done(self._rooms.let_in(copy, accounts[start : start + _MOST_AT_ONCE]))
-        for account_id, role in roles.items():
-            if role is not Role.MEMBER:
-                await self._done(self._rooms.set_role(copy, account_id, _room_role(role)))
+        people = await people_of_room(self._client, shown)
+        if shown.access is Access.OPEN:  # the others see that it is closed
+            people = tuple(each for each in people if self._account_id(each.account) is not None)
+        room = PlainRoom(shown.title, people)
+        sealed = await seal_result(self._client, Seal(Plain(is_group=False, rooms=(room,))))
+        assert isinstance(sealed, Sealed)
+        if sealed.problem:
+            raise RequestRefused(RefusalCode.SERVER_PROBLEM, sealed.problem)
         return do.Done()
 
     # Changing.

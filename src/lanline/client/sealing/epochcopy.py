@@ -50,6 +50,11 @@ class EpochCopy:
         """Somebody reads it, and nothing is lacking that says who."""
         return True
 
+    def forget_statements(self) -> None:
+        """They are read anew."""
+        self.epochs.clear()
+        self._newest.clear()
+
     def add_statement(self, chain: Chain, place: int, content: bytes) -> Reason | None:
         scope = self.scope
         epoch = judge_epoch(chain, scope.id, scope.reads_at, self.epochs, content)

@@ -359,8 +359,21 @@ class GroupMember:
     def _ask_group(self) -> Steps[None]:
         self.on_group((yield from self._context.server.ask(wire.AskGroup(0), wire.GroupIs)))
 
+    def agree_to_found(self) -> None:
+        """Where nobody has, and the server lets this person."""
+        person = self._context.person
+        if person is not None and person.is_admin and not person.founds:
+            person.founds = person.adopts = True
+            self._go_on()
+
     def _found(self, person: Person) -> Steps[None]:
-        taken = yield from self.entering.found(person)
+        try:
+            taken = yield from self.entering.found(person)
+        except RequestRefused as refused:
+            if refused.code is not RefusalCode.STALE_CHAIN:
+                raise
+            yield from self._ask_group()  # another admin was quicker, and lets this one in
+            return
         self._is_groupless = False
         self._follow(taken.log, taken.sequence)
         yield from self._context.server.wait_until(lambda: self.copy.sequence >= taken.sequence)

@@ -35,24 +35,26 @@ class RoomChanges:
 
     def found(self, log: int, name: str, accounts: Iterable[bytes]) -> Ticket[None]:
         """`name` without the `#`; whoever is named is in, besides oneself."""
-        return follow(self._found(log, name.encode(), tuple(sorted(accounts))))
+        return follow(self.found_in_steps(log, name, accounts))
 
-    def _found(self, log: int, name: bytes, accounts: tuple[bytes, ...]) -> Steps[None]:
+    def found_in_steps(self, log: int, name: str, accounts: Iterable[bytes]) -> Steps[None]:
         yield from self._wait_ready()
         context, chance = self._context, self._context.entropy(_CHANCE_BYTES)
+        named = tuple(sorted(accounts))
 
         def make() -> bytes:
-            fields = chance, name, RoomSuite.HYBRID, accounts
+            fields = chance, name.encode(), RoomSuite.HYBRID, named
             return context.own.entry(entries.FoundRoom, context.now_ms(), *fields)
 
         content = yield from self._append(log, make)
-        context.scopes.pin(name.decode(), ids.private_room_id_of(content))
+        context.scopes.pin(name, ids.private_room_id_of(content))
 
     def let_in(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
         """They read also what was said before."""
-        return follow(self._let_in(copy, tuple(sorted(accounts))))
+        return follow(self.let_in_in_steps(copy, accounts))
 
-    def _let_in(self, copy: RoomCopy, accounts: tuple[bytes, ...]) -> Steps[None]:
+    def let_in_in_steps(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Steps[None]:
+        accounts = tuple(sorted(accounts))
         yield from self._change(copy, entries.LetIn, accounts)
         newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
         context = self._context
@@ -71,7 +73,10 @@ class RoomChanges:
             self._want_epoch(copy)
 
     def set_role(self, copy: RoomCopy, account: bytes, role: RoomRole) -> Ticket[None]:
-        return follow(self._change(copy, entries.SetRoomRole, account, role))
+        return follow(self.set_role_in_steps(copy, account, role))
+
+    def set_role_in_steps(self, copy: RoomCopy, account: bytes, role: RoomRole) -> Steps[None]:
+        yield from self._change(copy, entries.SetRoomRole, account, role)
 
     def _change(self, copy: RoomCopy, kind: type[entries.Body], *fields: object) -> Steps[None]:
         yield from self._wait_ready()

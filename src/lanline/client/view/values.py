@@ -68,6 +68,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """Of the refusal: `errors.RefusalCode`."""
     is_ignored: bool = False
     """By somebody whose words this person does not want to see."""
+    is_plain: bool = False
+    """It lies at the server unsealed: whoever runs that can read it, and could have written it."""
 
     @property
     def is_own(self) -> bool:
@@ -155,6 +157,8 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The labels of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
+    is_founded: bool = False
+    """What is said is sealed; what was said before is marked."""
 
 
 class Notifying(msgspec.Struct, frozen=True):

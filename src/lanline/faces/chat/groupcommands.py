@@ -55,6 +55,11 @@ class GroupCommands:
         self._screen.tell(f"{name} is verified by words.")
 
     async def _accept(self, order: Order) -> None:
-        name = self._places.person_named(order.get(Kind.NICK))
+        name = order.get(Kind.PLACE)
+        if name.startswith("#"):
+            await self._face.ask(do.AcceptPerson(name))
+            self._screen.tell(f"What you say in {name} is sent again.")
+            return
+        name = self._places.person_named(name)
         await self._face.ask(do.AcceptPerson(name))
         self._screen.tell(f"What you say to {name} goes to that account from now on.")
