@@ -20,13 +20,16 @@ from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch
+from lanline.proto.chain.offers import seed_places
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
 _MAX_BOXES_OF_STRANGER = 4
-_MAX_SEED_BOXES = 4096
-"""To the devices of one account, of all its generations."""
+_MAX_SEEDS = 64
+"""Of one account, the newest: each is sealed to its devices, of which there are as many at most."""
+_MAX_COMING_SEEDS = 8
+"""For which there is no entry yet: two devices may be at it at once."""
 
 
 class NewBox(NamedTuple):
@@ -86,14 +89,22 @@ class PutBoxes(Command[None], frozen=True):
         if member is not None:
             if self.scope != member.account_id:
                 raise does_not_hold(Reason.SCOPE)
+            places = seed_places(state.chain, member.account_id)
+            number = places.index(self.epoch_id) + 1 if self.epoch_id in places else len(places) + 1
+            self._make_place(transaction, by, places)
             mine = state.chain.accounts[member.account_id].devices
-            if transaction.groups.boxes_in(by.account, self.scope) + len(self.boxes) > _MAX_SEED_BOXES:
-                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Your account has as many keys kept as it may.")
-            return [each for each in self.boxes if each.recipient in mine]
+            return [each for each in self.boxes if each.recipient in mine and each.generation == number]
         given = transaction.groups.boxes_of(by.account)
         if self.scope in state.chain.accounts or given + len(self.boxes) > _MAX_BOXES_OF_STRANGER:
             raise _not_in_group()
         return list(self.boxes)
+
+    def _make_place(self, transaction: Transaction, by: Authority, places: list[bytes]) -> None:
+        """What nothing names, and the oldest, goes: nobody who has a device of the account can keep it from turning."""
+        given = transaction.groups.epochs_given(by.account, self.scope)
+        coming = [each for each in given if each not in places and each != self.epoch_id][: _MAX_COMING_SEEDS - 1]
+        kept = {self.epoch_id, *coming, *places[-_MAX_SEEDS:]}
+        transaction.groups.drop_given(by.account, self.scope, [each for each in given if each not in kept])
 
     def _has_place(self, view: View, by: Authority, box: NewBox) -> bool:
         """What is kept of helpers is bounded, or garbage would fill the disk; the author's has its own place."""

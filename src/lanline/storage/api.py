@@ -224,8 +224,8 @@ class GroupsView(Protocol):
     def boxes_of(self, giver: AccountId) -> int:
         """How many somebody has given."""
 
-    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
-        """The same, in one scope."""
+    def epochs_given(self, giver: AccountId, scope: bytes) -> list[bytes]:
+        """Of which epochs somebody has given boxes in this scope: those first of which one came last."""
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
@@ -262,6 +262,7 @@ class Groups(GroupsView, Protocol):
     def drop_waiting(self, giver: AccountId, scope: bytes, but: bytes) -> None:
         """Boxes of this giver in this scope whose epochs do not stand; but not those of the one named."""
 
+    def drop_given(self, giver: AccountId, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
     def drop_stale(self, boxes_before_ms: int, keys_before_ms: int) -> None:
         """Boxes that wait, and keys that nothing names, from before then."""

@@ -10,6 +10,7 @@ from lanline.model.invites import shown_id
 if TYPE_CHECKING:
     from lanline.wire.chat.admin import DeviceInfo, InviteInfo, UserInfo
     from lanline.wire.chat.conversations import RoomInfo
+    from lanline.wire.chat.offers import Branches
 
 Object = dict[str, object]
 
@@ -53,4 +54,18 @@ def invite_object(invite: InviteInfo) -> Object:
         "group": invite.invite_id is not None,
         "maker": invite.creator,
         "made": utc_text(invite.created_ms),
+    }
+
+
+def branches_object(found: Branches) -> Object:
+    return {
+        "height": found.height,
+        "head": found.head,
+        "gathering": found.is_gathering,
+        "waits_s": -(-found.waits_ms // 1000),
+        "told": found.told,
+        "branches": [
+            {"height": each.height, "head": each.head, "told_by": each.told_by, "comes": each.comes, "goes": each.goes}
+            for each in found.branches
+        ],
     }

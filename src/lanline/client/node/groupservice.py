@@ -28,10 +28,10 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
 
 
 async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.GroupResult | Done:
-    news, member = client.node.seals.news, client.node.seals.member
+    news, member, trust = client.node.seals.news, client.node.seals.member, client.node.trust
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
-    if news is None or member is None or not member.copy.is_member:
+    if news is None or member is None or trust is None or not member.copy.is_member:
         raise NotInGroup("This device is in no group on this server.")
     match command:
         case do.Admit(name):
@@ -43,11 +43,11 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
         case do.AskWords(name):
             return _words(news, name)
         case do.Verify(name, words):
-            news.verify(name, words)
+            trust.verify(name, words)
         case do.AcceptPerson(name) if name.startswith("#"):
             _accept_room(client, name)
         case do.AcceptPerson(name):
-            news.accept(name)
+            trust.accept(name)
         case do.AskChain() | do.AcceptChain() | do.TakeBack():
             return _decided(member, command)
     client.node.outbox.send()

@@ -114,10 +114,14 @@ def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
 
 
 def _new_generation(chain: Chain, account_id: bytes) -> NewGeneration:
+    places = seed_places(chain, account_id)
+    return NewGeneration(account_id, len(places), places[-1])
+
+
+def seed_places(chain: Chain, account_id: bytes) -> list[bytes]:
+    """Where the boxes of an account's seeds lie, in the order of its generations."""
     generations = chain.accounts[account_id].generations
-    newest = generations[-1]
-    place = epoch_id_of(seed_commitment_of(newest.seal_hash, newest.maker))
-    return NewGeneration(account_id, len(generations), place)
+    return [epoch_id_of(seed_commitment_of(each.seal_hash, each.maker)) for each in generations]
 
 
 _COMING: dict[type, Coming] = {

@@ -60,10 +60,13 @@ class SqliteGroupsView:
     def epoch_ids(self, scope: bytes) -> set[bytes]:
         return {row[0] for row in self._connection.execute("SELECT epoch_id FROM epochs WHERE scope = ?", (scope,))}
 
-    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
-        found = self._connection.execute("SELECT count(*) FROM boxes WHERE giver = ? AND scope = ?", (giver, scope))
-        count: int = found.fetchone()[0]
-        return count
+    def epochs_given(self, giver: AccountId, scope: bytes) -> list[bytes]:
+        found = self._connection.execute(
+            "SELECT epoch_id FROM boxes WHERE giver = ? AND scope = ? GROUP BY epoch_id "
+            "ORDER BY max(given_ms) DESC, epoch_id",
+            (giver, scope),
+        )
+        return [row[0] for row in found]
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         found = (self._connection.execute(_BOX, (kind, recipient, scope, epoch_id)) for epoch_id in epoch_ids)
@@ -139,6 +142,12 @@ class SqliteGroups(SqliteGroupsView):
         self._connection.execute(
             f"DELETE FROM boxes WHERE giver = ? AND scope = ? AND epoch_id <> ? AND NOT EXISTS ({_STANDS})",  # noqa: S608 -- our own words
             (giver, scope, but),
+        )
+
+    def drop_given(self, giver: AccountId, scope: bytes, epoch_ids: Sequence[bytes]) -> None:
+        self._connection.executemany(
+            "DELETE FROM boxes WHERE giver = ? AND scope = ? AND epoch_id = ?",
+            [(giver, scope, each) for each in epoch_ids],
         )
 
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None:
