@@ -152,6 +152,13 @@ COMMANDS = (
         (),
         "For admins. Without a name: the only one who asks. Compare their words first.",
     ),
+    Command(
+        "seal",
+        "Seal what whoever runs the server can read; 'yes' behind it does it.",
+        (_may(Kind.TEXT),),
+        (),
+        "For an admin of a server from before there was sealing, and for owners of rooms by invitation from before.",
+    ),
     Command("approve", "Let in another device of yours, by the code that it shows.", _needs(Kind.TEXT)),
     Command(
         "verify",
