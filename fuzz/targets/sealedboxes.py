@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from lanline.crypto.groups.epochs import open_back, open_prior, seal_back, seal_prior
 from lanline.crypto.groups.keys import SealingKey, is_good_sign_key, seal_box, verify
 from lanline.crypto.groups.rsa import RsaKey, check_rsa_public, open_half, seal_half, seal_rsa_box
 from lanline.errors import MalformedPacket
 
 _KEY, _SECRET, _INFO = SealingKey(bytes(range(32))), bytes(range(32, 64)), b"some info"
-_RSA = RsaKey.generate()
+_VECTORS = Path(__file__).resolve().parents[2] / "tests" / "vectors" / "published.json"
+_RSA = RsaKey.of_half(bytes.fromhex(json.loads(_VECTORS.read_text(encoding="utf-8"))["rsa"]["private half"]))
+assert _RSA is not None
 _BOX, _RSA_BOX = seal_box(_KEY.public_bytes, _INFO, _SECRET), seal_rsa_box(_RSA.public_bytes, _INFO, _SECRET)
 _ID, _LONG = bytes(16), bytes(32)
 _BACK, _PRIOR = seal_back(_SECRET, _LONG, _ID, _LONG), seal_prior(_SECRET, _LONG, 2, _LONG)
@@ -16,8 +21,8 @@ _HALF = seal_half(_SECRET, _LONG, 2, _LONG, _RSA.half)
 
 
 def fuzz_one(data: bytes) -> None:
-    assert _KEY.open(data, _INFO) is None or data == _BOX
-    assert _RSA.open(data, _INFO) is None or data == _RSA_BOX
+    assert _KEY.open(data, _INFO) in {None, _SECRET}  # the corpus has boxes of runs before
+    assert _RSA.open(data, _INFO) in {None, _SECRET}
     assert open_back(_SECRET, _LONG, _ID, data) is None or data == _BACK
     assert open_prior(_SECRET, _LONG, 2, data) is None or data == _PRIOR
     half = open_half(_SECRET, _LONG, 2, _LONG, data)
