@@ -218,7 +218,7 @@ class Seals:
         if self._scopes.is_another(place):
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
-            return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
+            return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
         if copy.room.broken:
             return Hindrance(f"The server shows an entry of {title} that does not hold. Nothing is said there.")
         if copy.room.lacking:
