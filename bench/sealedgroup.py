@@ -63,6 +63,8 @@ class SealedGroup:
         self.people = [_person(folder, number, home) for number, home in enumerate(homes)]
         self.story = Story(time_ms=int(time.time() * 1000))
         self.secret = os.urandom(32)
+        self.history = bytes(8)
+        """What the server calls that of its data."""
         self.statement = b""
         self._make_chain(more)
         self.room_id = ids.open_room_id_of(self.story.chain.group_id, ROOM)
@@ -160,7 +162,7 @@ class Speaker:
         now_ms = int(time.time() * 1000)
         entry_id = new_entry_id(now_ms, os.urandom)
         words = Words(
-            self._n, self._prev, now_ms, chain.height, chain.head, bytes(8), *seen, (), text_body(place)
+            self._n, self._prev, now_ms, chain.height, chain.head, group.history, *seen, (), text_body(place)
         )  # fmt: skip
         where = Where(group.room_id, self._person.id, entry_id)
         content, self._prev = seal_words(

@@ -18,8 +18,9 @@ from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import AsNewcomer
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.sealing.approval import spaced
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing, spaced
+from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import shown_of
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.view.events import NodeEvent, SignedIn

@@ -14,7 +14,8 @@ import msgspec
 from lanline.core.changes import Appended, ChainGrew, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, STUB_SUITE, GroupState
-from lanline.core.keyentries import MAX_ASKEW_MS, KeyPlace, does_not_hold
+from lanline.core.history import check_not_gathering
+from lanline.core.keyentries import MAX_ASKEW_MS, KeyPlace, check_whole, does_not_hold
 from lanline.core.privatemembers import follow_members, left_out
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
@@ -42,8 +43,11 @@ class AppendRoomKey(Command[KeyPlace], frozen=True):
         stands = transaction.logs.find(self.log, by.account, entry_id)
         if stands is not None:
             return KeyPlace(state.log, transaction.logs.heads([state.log])[state.log], 0), ()
+        check_not_gathering(transaction)
         before = by.context.groups.room_at(transaction, self.log)
         _check_may_bring(transaction, by, room, is_new=before is None)
+        if before is not None:
+            check_whole(before)
         offer = judge_room_offer(state.chain, before, self.content)
         if isinstance(offer, Reason):
             raise does_not_hold(offer)

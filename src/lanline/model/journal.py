@@ -21,6 +21,7 @@ class Deed(Enum):
 
     STARTED = "started"
     RESTORED = "restored"
+    CHAIN_TAKEN = "chain_taken"
     DISK_LOW = "disk_low"
     JOINED = "joined"
     DEVICE_ADDED = "device_added"

@@ -17,7 +17,19 @@ from lanline.gateways.lanline import session
 from lanline.gateways.lanline.followers import CHUNK_BYTES
 from lanline.model import content
 from lanline.model.rooms import Access, Role, Standing
-from lanline.wire.chat import admin, answers, blobs, conversations, devices, directory, entries, films, groups, signin
+from lanline.wire.chat import (
+    admin,
+    answers,
+    blobs,
+    conversations,
+    devices,
+    directory,
+    entries,
+    films,
+    groups,
+    offers,
+    signin,
+)
 from lanline.wire.chat.messages import (
     ClientMessage,
     ServerMessage,
@@ -58,6 +70,8 @@ STRUCTURES = (
     groups.FoundBox,
     groups.Reader,
     groups.WaitingRequest,
+    offers.OfferedItem,
+    offers.Branch,
     devices.WaitingDevice,
     films.FileInfo,
     films.FilmInfo,

@@ -31,6 +31,7 @@ Look = Callable[[int, int], "Awaitable[list[JournalEntry]]"]
 _TEXTS = {
     "started": "started {detail}",
     "restored": "was restored from a backup, or copied",
+    "chain_taken": "took back {detail}",
     "disk_low": "warned: {detail}",
     "joined": "joined {detail}",
     "device_added": "added the device {detail}",
@@ -144,7 +145,7 @@ def _object(entry: JournalEntry) -> str:
         "detail": entry.detail,
         "count": entry.count,
     }
-    return jsonlib.dumps(fields, ensure_ascii=False)
+    return jsonlib.dumps(fields)
 
 
 # Where it is read.

@@ -194,10 +194,9 @@ class LogReader:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
         self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
         through = entries[-1].sequence
+        silent = {own, *self._ignored.names}
         unread = sum(
-            entry.account not in (own, *self._ignored.names)
-            and entry.sequence > shown.read
-            and entry.suite not in SUITES_OF_KEYS
+            entry.sequence > shown.read and entry.account not in silent and entry.suite not in SUITES_OF_KEYS
             for entry in entries
         )
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)

@@ -29,8 +29,8 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, igno
         open_sealed(entry.suite, entry.content),
         state_at(conversation, entry.sequence) if is_own else MessageState.RECEIVED,
         conversation.title,
-        is_plain=entry.suite == PLAIN,
         is_ignored=entry.account in ignored,
+        is_plain=entry.suite == PLAIN,
     )
 
 

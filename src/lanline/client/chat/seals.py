@@ -25,7 +25,7 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.reports import judged, proof_of
-from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
@@ -219,18 +219,18 @@ class Seals:
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
             return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
-        if copy.room.broken:
-            return Hindrance(f"The server shows an entry of {title} that does not hold. Nothing is said there.")
+        if text := copy.broken_text(title):
+            return Hindrance(text)
         if copy.room.lacking:
             return self._hindrance_of_lacking(shown, copy)
-        return Hindrance(f"You are not in {title} any more.", is_final=True)
+        return Hindrance(copy.outside_text(title), is_final=copy.has_been_in)
 
     def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
         """The chain has an entry of the room that has not come: most of the time it is on its way."""
         assert copy.room is not None
         since = self._lacking_since.setdefault((copy.id, copy.room.lacking), self._clock.now())
         if self._clock.now() - since >= _LACKING_TOLD_AFTER_S:
-            return Hindrance(f"The server keeps back a change of who is in {shown.title}. Nothing is said there.")
+            return Hindrance(kept_back_text(shown.title))
         self._clock.call_later(_LACKING_TOLD_AFTER_S, self._changed)
         return None
 
@@ -367,8 +367,8 @@ class Seals:
         """The copy of this log is another now."""
         if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
-            self._plain.forget(log)
             self.past.forget(log)
+            self._plain.forget(log)
             self._words.forget_places()
             assert self._seen is not None
             self._seen.forget(log)

@@ -71,6 +71,32 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
+class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
+    """What is said between this person and oneself, from now on and for good."""
+
+    name: str
+
+
+class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
+    """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
+
+
+class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
+    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
+
+
+class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
+    """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
+
+    name: str
+
+
+class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
+    """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
+
+    limit_s: float
+
+
 class AskPlain(msgspec.Struct, frozen=True, tag="ask_plain"):
     """What this person can seal that is not. Answered with `Plain`."""
 
@@ -81,13 +107,8 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
-    """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
-
-    limit_s: float
-
-
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskPlain | Seal | RenewKeys
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
+GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -101,11 +122,18 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     trust: str
 
 
-class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
-    awaited: tuple[str, ...]
-    """Who was agreed on and is not in yet: as soon as they are here with a new program, and this one runs."""
-    problem: str = ""
-    """Why it is not done; it goes on by itself."""
+class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
+    height: int
+    head: str
+    """Of this device; hexadecimal."""
+    shown_height: int
+    shown_head: str
+    """Of what the server shows."""
+    problem: str
+    """A sentence, where the two do not go together."""
+    can_accept: bool
+    come_back: tuple[str, ...]
+    """Who reads by what the server shows, though this device has seen their end."""
 
 
 class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
@@ -115,4 +143,11 @@ class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
     """All is as it was before."""
 
 
-GroupResult = DeviceLetIn | Words | Plain | Sealed | KeysRenewed
+class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
+    awaited: tuple[str, ...]
+    """Who was agreed on and is not in yet: as soon as they are here with a new program, and this one runs."""
+    problem: str = ""
+    """Why it is not done; it goes on by itself."""
+
+
+GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState | Plain | Sealed

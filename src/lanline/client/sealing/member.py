@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from lanline.client.sealing.approval import Answer, Approval
+from lanline.client.sealing.approval import Answer, Approval, waiting_text
 from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
-from lanline.client.sealing.groupcopy import PARTED
+from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
+from lanline.client.sealing.offering import Offering
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
+from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
-from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.errors import LanlineError, LinkNotOpen, RecordMissing, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
@@ -31,19 +33,6 @@ from lanline.wire.sealing.entries import Joins
 
 _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
-_TAKEN_OUT = (
-    "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
-    "home folder."
-)
-
-
-def spaced(code: str) -> str:
-    """For a person to read."""
-    return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
-
-
-def _waiting_text(code: str) -> str:
-    return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
 
 
 class Standing(Enum):
@@ -61,15 +50,16 @@ class GroupMember:
         self._context = context
         self._on_change = on_change
         self.copy, self.scopes = context.copy, context.scopes
-        self.secrets = Secrets(context)
+        self.rsa = RsaKeys(context, self.go_on_soon)
+        self.secrets = Secrets(context, self.rsa)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
-        self.caches = KeyCaches(context)
-        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
-        self._target = 0
+        self.offering = Offering(context)
+        self.caches = KeyCaches(context, self.rsa)
+        self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
@@ -95,10 +85,12 @@ class GroupMember:
 
     def end_link(self) -> None:
         self._context.person = None
-        self._context.log = self._target = 0
+        self._context.log = 0
         self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
+        self.rsa.end_link()
         self.approval.end_link()
+        self.offering.end_link()
         self._context.scopes.end_link()
         self._speaking.clear()
         self._reading.clear()
@@ -148,7 +140,7 @@ class GroupMember:
             return True
         if self._is_groupless:
             return not self._context.person.founds
-        return self.is_current and self._next_steps(self._context.person) is None
+        return self._is_read and self._next_steps(self._context.person) is None
 
     @property
     def code(self) -> str | None:
@@ -167,8 +159,30 @@ class GroupMember:
 
     @property
     def is_current(self) -> bool:
-        """The chain is here as far as the server had it at sign-in."""
-        return bool(self._context.log) and self.copy.sequence >= self._target and not self.copy.is_parted
+        """The chain is here as far as the server had it at sign-in, and it is the one that this device knows."""
+        return self._is_read and not self.copy.is_apart
+
+    @property
+    def _is_read(self) -> bool:
+        return bool(self._context.log) and self.copy.sequence >= self.copy.target and not self.copy.is_parted
+
+    # What a person decides, where the server shows another past than this device has seen.
+
+    @property
+    def may_accept(self) -> bool:
+        return self._is_read and (self.copy.forked_at is not None or self.problem == PARTED)
+
+    def accept_shown(self) -> None:
+        """The own branch is put aside. Raises RecordMissing where there is nothing to decide."""
+        if not self.may_accept:
+            raise RecordMissing("The server shows what this device has seen: there is nothing to decide.")
+        self.copy.accept()
+        self._changed()
+
+    def take_back(self, account_id: bytes) -> None:
+        """Who ended by a branch that was put aside, and reads by the one that is gone by now."""
+        self.copy.take_back(account_id)
+        self._changed()
 
     # What comes.
 
@@ -183,19 +197,19 @@ class GroupMember:
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
-        chain = self.copy.chain
         self._is_told = True
         self._is_groupless = not message.log
-        self.copy.is_parted = message.sequence < self.copy.sequence or (
-            message.height <= chain.height and message.head != chain.head_at(message.height)
-        )
-        if message.log and not self.copy.is_parted:
+        self.copy.is_parted = self._is_groupless and self.copy.chain.height > 0
+        self.offering.is_asked = message.gathers
+        if message.log:
+            if not self.copy.look_whether_same(message.sequence, message.height, message.head, self._context.history):
+                self._context.log = 0
             self._follow(message.log, message.sequence)
         self._changed()
 
     def _follow(self, log: int, target: int) -> None:
         if not self._context.log:
-            self._context.log, self._target = log, target
+            self._context.log, self.copy.target = log, target
             self._context.server.send(Follow(log, self.copy.sequence))
 
     def on_box_given(self, message: wire.BoxGiven) -> None:
@@ -280,7 +294,11 @@ class GroupMember:
             return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None
-        if not self.is_current or self.problem:
+        if not self._is_read:
+            return None
+        if (steps := self.offering.head_steps()) is not None:
+            return steps
+        if self.copy.is_apart or self.problem:
             return None
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
@@ -289,7 +307,7 @@ class GroupMember:
         if token is not None:
             return self.entering.join(person, token)
         if self.copy.has_ended:
-            self.refusal = _TAKEN_OUT
+            self.refusal = TAKEN_OUT
             return None
         account_id = self.copy.chain.names.get(person.name.encode())
         if account_id is not None:
@@ -307,7 +325,7 @@ class GroupMember:
         yield from self.approval.ask(account_id)
         left_s = (self._context.keys.code_until_ms - self._context.now_ms()) / 1000
         self._context.clock.call_later(left_s, self._go_on)
-        self.refusal = _waiting_text(self._context.keys.code or "")
+        self.refusal = waiting_text(self._context.keys.code or "")
 
     def _steps_of_member(self, person: Person) -> Steps[None] | None:
         self.refusal = ""
@@ -315,6 +333,9 @@ class GroupMember:
             return self.secrets.fetch_seed()
         if self.entering.wants_recovery:
             return self._make_recovery()
+        return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
+
+    def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
             if lacking := self.secrets.lacking(copy):
                 return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
@@ -323,9 +344,12 @@ class GroupMember:
                 del self._speaking[scope_id]
             elif self._begun_by_others.get(scope_id, 0.0) <= self._context.clock.now():
                 return self._begin_epoch(copy)
+        return None
+
+    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
-        return None
+        return self.offering.other_steps()
 
     def _make_recovery(self) -> Steps[None]:
         """The founder's, at once: nobody could let this person in again."""
@@ -380,15 +404,18 @@ class GroupMember:
         def is_ready() -> bool:
             return self.copy.is_member and self.is_current and self._context.has_newest_seed
 
-        yield from self._context.server.wait_until(lambda: is_ready() or bool(self.problem))
-        if self.problem:
-            raise RequestRefused(RefusalCode.INVALID, self.problem)
+        yield from self._wait_for(is_ready)
 
     def _wait_current(self) -> Steps[None]:
-        """The newest chain is here, whether this device is in it or not."""
-        yield from self._context.server.wait_until(lambda: self.is_current or bool(self.problem))
-        if self.problem:
-            raise RequestRefused(RefusalCode.INVALID, self.problem)
+        yield from self._wait_for(lambda: self.is_current)
+
+    def _wait_for(self, condition: Callable[[], bool]) -> Steps[None]:
+        def hindrance() -> str:
+            return self.problem or (BEHIND if self._is_read and self.copy.is_apart else "")
+
+        yield from self._context.server.wait_until(lambda: condition() or bool(hindrance()))
+        if hindrance():
+            raise RequestRefused(RefusalCode.INVALID, hindrance())
 
     def _wait_epoch(self) -> Steps[None]:
         self.want_epoch()

@@ -55,6 +55,42 @@ class GroupTables:
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
 
+    def read_chain_anew(self, own: Sequence[tuple[str, bytes]]) -> None:
+        """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_items")
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.executemany(
+                "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
+                [(height, suite, content) for height, (suite, content) in enumerate(own, 1)],
+            )
+
+    def own_items(self) -> list[tuple[str, bytes]]:
+        """From height 1 on; none where the server shows the same."""
+        rows = self._database.read("SELECT suite, content FROM own_items ORDER BY height")
+        return cast("list[tuple[str, bytes]]", rows)
+
+    def forget_own_items(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM own_items")
+
+    def chain_history(self, kind: str) -> bytes | None:
+        """Of the server, when something was last done for it: `read` or `keys`."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
+        return cast("bytes", rows[0][0]) if rows else None
+
+    def put_chain_history(self, kind: str, history: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"chain {kind}", history))
+
+    def kept_room_entries(self) -> list[bytes]:
+        rows = self._database.read("SELECT content FROM kept_room_entries")
+        return [cast("bytes", row[0]) for row in rows]
+
+    def forget_room_entries(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM kept_room_entries")
+
     def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
         """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
         rows = self._database.read(
@@ -116,6 +152,24 @@ class GroupTables:
     def put_seed(self, generation: int, seed: bytes) -> None:
         with self._database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
+
+    def rsa_half(self, generation: int) -> bytes | None:
+        """The private half of the own account's RSA key."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
+        return self._opened(cast("bytes", rows[0][0])) if rows else None
+
+    def put_rsa_half(self, generation: int, half: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"rsa {generation}", self._sealed(half)))
+
+    def rsa_pairs(self) -> set[bytes]:
+        """The ids of the talks of two that were sealed in suite `rsa` once: in no other suite from then on."""
+        rows = self._database.read("SELECT value FROM facts WHERE name LIKE 'pair rsa %'")
+        return {cast("bytes", row[0]) for row in rows}
+
+    def put_rsa_pair(self, scope: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"pair rsa {scope.hex()}", scope))
 
     def _sealed(self, secret: bytes) -> bytes:
         nonce = self._entropy(_NONCE_BYTES)
@@ -182,6 +236,6 @@ class GroupTables:
         heights that words have named, and the hash over each log.
         """
         with self._database.write() as writer:
-            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
             for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

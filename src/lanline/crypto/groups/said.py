@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -109,6 +110,7 @@ def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:
     return Run(keys, where.room_id, where.account_id, header).open(where.entry_id, content)
 
 
+@lru_cache(maxsize=4096)
 def padded_size(size: int) -> int:
     """Up to the next step: an eighth of the power of two below, and never less than 32 bytes."""
     step = max(_SMALLEST_STEP, 1 << max(0, (size >> 3).bit_length() - 1))

@@ -32,6 +32,7 @@ class GroupCommands:
             "verify": self._verify,
             "accept": self._accept,
             "seal": self._seal,
+            "rsa": self._seal_in_rsa,
         }
 
     async def _admit(self, order: Order) -> None:
@@ -41,6 +42,10 @@ class GroupCommands:
         done = await self._face.ask(do.ApproveDevice(order.get(Kind.TEXT)))
         assert isinstance(done, do.DeviceLetIn)
         self._screen.tell(f"{done.label} is one of your devices now.")
+
+    async def _seal_in_rsa(self, order: Order) -> None:
+        """That it is so is told by the event, as it is to the other one."""
+        await self._face.ask(do.SealInRsa(self._places.person_named(order.get(Kind.NICK))))
 
     async def _verify(self, order: Order) -> None:
         name, said = self._places.person_named(order.get(Kind.NICK)), order.get(Kind.TEXT).lower()
@@ -60,7 +65,12 @@ class GroupCommands:
         self._screen.tell(f"{name} is verified by words.")
 
     async def _accept(self, order: Order) -> None:
-        name = self._places.person_named(order.get(Kind.NICK))
+        name = order.get(Kind.PLACE)
+        if name.startswith("#"):
+            await self._face.ask(do.AcceptPerson(name))
+            self._screen.tell(f"What you say in {name} is sent again.")
+            return
+        name = self._places.person_named(name)
         await self._face.ask(do.AcceptPerson(name))
         self._screen.tell(f"What you say to {name} goes to that account from now on.")
 

@@ -38,6 +38,7 @@ from lanline.gateways.lanline.devices import DeviceRequests
 from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
 from lanline.gateways.lanline.groups import Groups
+from lanline.gateways.lanline.offers import Offers
 from lanline.gateways.lanline.people import PeopleTable
 from lanline.gateways.lanline.requests import Requests
 from lanline.gateways.lanline.sendqueue import ClientLink
@@ -78,6 +79,7 @@ class LanlineGateway:
             **requests.handlers(),
             **self._groups.handlers(),
             **devices.handlers(),
+            **Offers(core, self._groups.member_by_link).handlers(),
             **FilmRequests(core, films).handlers(),
             **AdminRequests(core, films).handlers(),
         }

@@ -7,7 +7,19 @@ from typing import TypeVar
 import msgspec
 
 from lanline.errors import InvalidInput, ProtocolViolation
-from lanline.wire.chat import admin, answers, blobs, conversations, devices, directory, entries, films, groups, signin
+from lanline.wire.chat import (
+    admin,
+    answers,
+    blobs,
+    conversations,
+    devices,
+    directory,
+    entries,
+    films,
+    groups,
+    offers,
+    signin,
+)
 
 ClientMessage = (
     signin.Hello
@@ -77,6 +89,9 @@ ClientMessage = (
     | groups.ClaimEpoch
     | groups.AppendRoomKey
     | groups.ReadKeys
+    | groups.PutRsaKey
+    | groups.GetRsaHalf
+    | offers.FromClient
 )
 
 ServerMessage = (
@@ -125,6 +140,7 @@ ServerMessage = (
     | devices.DeviceAsks
     | devices.DeviceAnswered
     | devices.OwnDevices
+    | offers.FromServer
 )
 
 BULK_KINDS = (

@@ -15,7 +15,7 @@ from lanline.client.view.values import GroupFacts, Message, MessageState, Unread
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
 from unit.faces.chat.standin import ANA, NOON_MS, View, room
 
-PAGE = (Path(__file__).parents[4] / "docs" / "client.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs" / "json.md").read_text()
 TARGET = b"t" * 16
 KINDS: list[tuple[Any, dict[str, Any], str]] = [
     (Text("hi\x1b"), {"kind": "text", "text": "hi\x1b"}, "ana: hi\ufffd"),
@@ -66,6 +66,7 @@ def test_every_kind_has_its_form_and_its_text(view: Any, content: Any, fields: d
         "id": (b"e" * 16).hex(),
         "time": "2026-03-01T12:00:00.000Z",
         "from": "ana",
+        "own": False,
         "state": "received",
         **({} if isinstance(content, Unreadable) else {"sealed": True}),
         **fields,

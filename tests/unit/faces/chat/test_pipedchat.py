@@ -169,6 +169,7 @@ def test_json_is_exact_and_plain_ascii(pipe: Pipe) -> None:
         "form": 1,
         "conversation": "#lobby",
         "from": "ana",
+        "own": False,
         "state": "received",
         "kind": "text",
         "text": "Grüße\n\x1b[2J",
