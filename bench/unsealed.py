@@ -1,4 +1,4 @@
-"""The last version before anything was sealed, which today's is compared with: it runs its own copy of a measurement."""
+"""The last version before anything was sealed: it runs its own copy of a measurement, beside that of today."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 COMMIT = "7f346b8"
 HERE = Path(__file__).resolve().parent.parent
@@ -29,7 +28,7 @@ def checkout() -> Iterator[Path]:
         yield Path(folder)
 
 
-def told_by(folder: Path, code: str, *words: str) -> Any:
+def told_by(folder: Path, code: str, *words: str) -> dict[str, float]:
     """What a program prints last, as JSON: run with what stands in the folder of a checkout."""
     paths = os.pathsep.join((str(folder / "src"), str(folder / "bench")))
     ran = subprocess.run(
@@ -40,4 +39,5 @@ def told_by(folder: Path, code: str, *words: str) -> Any:
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
     )
-    return json.loads(ran.stdout.splitlines()[-1])
+    told: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
+    return told
