@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from lanline.client.node.groupcommands import Plain
 
 
 def seal(
@@ -47,18 +50,19 @@ def seal(
     plain = plain.without(_known(plain, without or []))
     lines = asked_lines(plain)
     if json and not yes:
-        show_json(plain)
+        show_json(_object(plain, plain.awaited, ""))
         return
     for line in [] if json else lines or awaited_lines(plain):
         say(line)
     if not lines:
         return
     if not (yes or _agrees()):
-        raise InvalidInput("Nothing was changed: what is said can still be read by whoever runs the server.")
+        say("Nothing was changed.")
+        raise typer.Exit(1)
     sealed = at_server(home, timeout, lambda call: call.ask(do.Seal(plain)))
     assert isinstance(sealed, do.Sealed)
     if json:
-        show_json(sealed)
+        show_json(_object(plain, sealed.awaited, sealed.problem))
     else:
         for line in done_lines(sealed):
             say(line)
@@ -68,12 +72,20 @@ def seal(
         raise typer.Exit(1)
 
 
-def _known(plain: object, names: list[str]) -> set[str]:
+def _object(plain: Plain, awaited: tuple[str, ...], problem: str) -> dict[str, object]:
+    return {
+        "group": plain.is_group,
+        "people": [each.name for each in plain.people],
+        "rooms": [{"name": each.title, "people": [one.name for one in each.people]} for each in plain.rooms],
+        "awaited": awaited,
+        "problem": problem or None,
+    }
+
+
+def _known(plain: Plain, names: list[str]) -> set[str]:
     """As they are written there; capitals do not count. Raises InvalidInput."""
-    from lanline.client.node.groupcommands import Plain
     from lanline.model.names import folded_name
 
-    assert isinstance(plain, Plain)
     there = {each.name for each in (*plain.people, *(each for room in plain.rooms for each in room.people))}
     known = {folded_name(each): each for each in there}
     for name in names:

@@ -20,6 +20,7 @@ class Kind(Enum):
     MEANT = "^NUMBER"
     COUNT = "N"
     ACCESS = "open|private"
+    SORT = "open|private|rsa"
     SWITCH = "on|off|auto"
     PACE = "SECONDS|off"
     SYMBOL = "SYMBOL"
@@ -123,9 +124,9 @@ COMMANDS = (
     Command(
         "create",
         "Make a room and go there.",
-        (Parameter(Kind.ROOM), _may(Kind.ACCESS)),
+        (Parameter(Kind.ROOM), _may(Kind.SORT)),
         (),
-        "'private': only who is invited comes in.",
+        "'private': only who is invited comes in. 'rsa': that, sealed with RSA keys.",
     ),
     Command("access", "Open this room to all, or only to the invited.", _needs(Kind.ACCESS), (), _WHERE),
     Command(
@@ -166,6 +167,7 @@ COMMANDS = (
         (),
         "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
     ),
+    Command("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
     Command(
         "accept",
         "Talk on with somebody whose account is another than before.",

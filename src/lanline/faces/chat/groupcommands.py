@@ -32,6 +32,7 @@ class GroupCommands:
             "verify": self._verify,
             "accept": self._accept,
             "seal": self._seal,
+            "rsa": self._seal_in_rsa,
         }
 
     async def _admit(self, order: Order) -> None:
@@ -41,6 +42,10 @@ class GroupCommands:
         done = await self._face.ask(do.ApproveDevice(order.get(Kind.TEXT)))
         assert isinstance(done, do.DeviceLetIn)
         self._screen.tell(f"{done.label} is one of your devices now.")
+
+    async def _seal_in_rsa(self, order: Order) -> None:
+        """That it is so is told by the event, as it is to the other one."""
+        await self._face.ask(do.SealInRsa(self._places.person_named(order.get(Kind.NICK))))
 
     async def _verify(self, order: Order) -> None:
         name, said = self._places.person_named(order.get(Kind.NICK)), order.get(Kind.TEXT).lower()
