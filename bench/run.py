@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import blockedudp
 import bulk
 import chat
 import chatcatchup
@@ -53,6 +54,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     chatcatchup.NAME: chatcatchup.measure,
     chatloss.NAME: chatloss.measure,
     start.NAME: start.measure,
+    blockedudp.NAME: blockedudp.measure,
     largegroup.NAME: largegroup.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,

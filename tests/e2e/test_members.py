@@ -286,7 +286,7 @@ def test_a_device_that_was_revoked_says_that_nothing_goes_out_from_it(own_town: 
     town = own_town
     command = [*COMMAND, "admin", "devices", "ann", "--json", "--data", str(town.folder / "data")]
     listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S, env=OUTSIDE)
-    town.admin("devices", "ann", "--revoke", str(json.loads(listed.stdout)[0]["device"]))
+    town.admin("devices", "ann", "--revoke", str(json.loads(listed.stdout)["id"]))
     done = town.run("ann", "send", "#lobby", "late")
     assert done.returncode == QUEUED
     assert "revoked" in done.stderr

@@ -45,7 +45,17 @@ def chain(
     found = at_server(home, timeout, lambda call: [call.ask(each) for each in wanted or [do.AskChain()]][-1])
     assert isinstance(found, do.ChainState)
     if json:
-        show_json(found)
+        show_json(
+            {
+                "height": found.height,
+                "head": found.head,
+                "shown_height": found.shown_height,
+                "shown_head": found.shown_head,
+                "problem": found.problem or None,
+                "acceptable": found.can_accept,
+                "come_back": found.come_back,
+            }
+        )
         return
     say(f"This device: entry {found.height}, {found.head[:_HEAD_CHARS]}")
     say(f"The server:  entry {found.shown_height}, {found.shown_head[:_HEAD_CHARS]}")

@@ -120,7 +120,7 @@ class _Shown:
         One's own that is ahead of others' words is shown here only when nothing follows.
         """
         from lanline.client.node.protocol import Page, Read
-        from lanline.client.view.edits import with_edits
+        from lanline.client.view.edits import folded
 
         page = self._call.ask(Read(log, last, limit_s=limit_s))
         assert isinstance(page, Page)
@@ -130,7 +130,7 @@ class _Shown:
         self._since = page.messages[0].sequence if page.messages else self._through + 1
         self._view.keep(log, page.messages)
         said = [message for message in page.messages if message.is_said]
-        for message in said if self._as_json else with_edits(said):
+        for message in said if self._as_json else folded(said):
             if message.sequence <= self._through or not goes_on:
                 show_line(self._line(message, ""))
         if page.conversation.is_open:
@@ -147,7 +147,7 @@ class _Shown:
         is_waiting = message.state in {MessageState.QUEUED, MessageState.REFUSED}
         problem = f": {message.problem}" if message.problem else ""
         mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
-        text = str(rendered(self._view, message, name, has_quotes=False)).replace("\n", "\n    ")
+        text = str(rendered(self._view, message, name, has_quotes=not name)).replace("\n", "\n    ")
         return f"{minute_text(message.time_ms, time.time_ns() // 1_000_000)}  {text}{mark}"
 
     def go_on(self, log: int) -> None:

@@ -16,7 +16,7 @@ from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, STUB_SUITE, GroupState
 from lanline.core.history import check_not_gathering
 from lanline.core.keyentries import MAX_ASKEW_MS, KeyPlace, check_whole, does_not_hold
-from lanline.core.privatemembers import follow_members
+from lanline.core.privatemembers import follow_members, left_out
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
@@ -54,12 +54,13 @@ class AppendRoomKey(Command[KeyPlace], frozen=True):
         self._check(by, offer, room, is_new=before is None)
         _check_not_banned(transaction, state, room, before, offer.room)
         place, changes = self._append(transaction, by, state, offer, entry_id)
+        known = before or left_out(transaction, state, room)
         if before is None:
             transaction.groups.found_room(self.log, offer.room.room_id)
             changes += _close(transaction, room)
         after = by.context.groups.at(transaction)
         by.context.groups.keep_room(offer.chain, offer.room, transaction.logs.heads([self.log])[self.log])
-        changes += follow_members(transaction, by, after, self.log, before, offer.room)
+        changes += follow_members(transaction, by, after, self.log, known, offer.room)
         return place, changes
 
     @staticmethod

@@ -7,19 +7,21 @@ A room that was founded after the backup is made again by the entry that founds 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import ClassVar
 
 from lanline.core.changes import Appended, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState
 from lanline.core.history import check_not_gathering
-from lanline.core.privatemembers import follow_members
+from lanline.core.privatemembers import follow_members, left_out
 from lanline.errors import InvalidInput
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Room
 from lanline.proto.chain.roomoffers import full_entry_of
+from lanline.proto.chain.rooms import Room as PrivateRoom
 from lanline.storage.api import Transaction, View
 
 MAX_AT_ONCE = 100
@@ -48,13 +50,15 @@ def _bring(transaction: Transaction, by: Authority, state: GroupState, content: 
         return []
     changes: list[Change] = []
     before = None if log is None else by.context.groups.room_at(transaction, log)
+    known: PrivateRoom | Sequence[AccountId] = before or ()
     if log is None:
-        made = _make_room(transaction, by, found.name or b"")
+        made = _make_room(transaction, by, state, found.name or b"")
         if made is None:
             return []
-        log = made.log
+        room, known = made
+        log = room.log
         transaction.groups.found_room(log, found.room_id)
-        changes.append(RoomChanged(made, is_new=True, cursors=transaction.logs.cursors(log)))
+        changes.append(RoomChanged(room, is_new=True, cursors=transaction.logs.cursors(log)))
     elif before is None or found.height not in before.lacking:
         return []
     entry_id = hashlib.sha256(content).digest()[:ENTRY_ID_BYTES]
@@ -65,15 +69,17 @@ def _bring(transaction: Transaction, by: Authority, state: GroupState, content: 
     by.context.groups.forget_room(found.room_id)
     after = by.context.groups.room_at(transaction, log)
     assert after is not None
-    return [*changes, *follow_members(transaction, by, state, log, before, after)]
+    return [*changes, *follow_members(transaction, by, state, log, known, after)]
 
 
 def _log_of(view: View, room_id: bytes) -> LogId | None:
     return next((log for log in view.groups.private_rooms() if view.groups.private_room(log) == room_id), None)
 
 
-def _make_room(transaction: Transaction, by: Authority, founded: bytes) -> Room | None:
-    """Or the open one that it closes. None: another sealed room has the name."""
+def _make_room(
+    transaction: Transaction, by: Authority, state: GroupState, founded: bytes
+) -> tuple[Room, list[AccountId]] | None:
+    """Or the open one that it closes, and who has to go from it. None: another sealed room has the name."""
     try:
         name = checked_room_name(f"#{founded.decode()}")
     except InvalidInput:
@@ -82,8 +88,8 @@ def _make_room(transaction: Transaction, by: Authority, founded: bytes) -> Room 
     if room is not None and transaction.groups.private_room(room.log) is not None:
         return None
     if room is None:
-        room = transaction.rooms.create(name, "", Access.INVITE_ONLY, by.account, by.context.now_ms)
-    else:
-        room = Room(room.log, room.name, "", Access.INVITE_ONLY, room.creator, room.created_ms)
-        transaction.rooms.change(room)
-    return room
+        return transaction.rooms.create(name, "", Access.INVITE_ONLY, by.account, by.context.now_ms), []
+    closed = Room(room.log, room.name, "", Access.INVITE_ONLY, room.creator, room.created_ms)
+    known = left_out(transaction, state, room)
+    transaction.rooms.change(closed)
+    return closed, known

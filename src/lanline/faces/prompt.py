@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
@@ -14,7 +14,7 @@ from prompt_toolkit.completion import Completer
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.renderer import CPR_Support
+from prompt_toolkit.renderer import CPR_Support, HeightIsUnknownError
 
 from lanline.faces.paste import input_with_pastes
 from lanline.model.text import MAX_TEXT_BYTES
@@ -32,7 +32,11 @@ class TypedLines:
         completer: Completer | None = None,
         bindings: KeyBindingsBase | None = None,
         limit_bytes: int = MAX_TEXT_BYTES,
+        on_suspend: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_suspend`: other programs will write to the terminal."""
+        self._on_suspend = on_suspend
+        self._rows_above = 0
         self._tell = tell
         self._prompt = prompt
         self._limit_bytes = limit_bytes
@@ -61,6 +65,7 @@ class TypedLines:
 
         @bindings.add(Keys.ControlZ)
         def _(_event: KeyPressEvent) -> None:
+            self._on_suspend()
             run_in_terminal(self._suspend)
 
         @bindings.add(Keys.Vt100MouseEvent)
@@ -94,7 +99,7 @@ class TypedLines:
         except (EOFError, KeyboardInterrupt):
             return None
 
-    @contextmanager
+    @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Keeps the keyboard between lines too: a Ctrl+D in the moment before the next prompt would be lost."""
         with self._terminal.raw_mode():
@@ -115,6 +120,14 @@ class TypedLines:
             return False
         self._session.app.exit(exception=EOFError())
         return True
+
+    def rows_above(self) -> int:
+        """How many rows of the screen stand above the line that is typed; while the terminal has not answered yet, as
+        it was last known. 0 where it does not answer at all.
+        """
+        with contextlib.suppress(HeightIsUnknownError):
+            self._rows_above = self._session.app.renderer.rows_above_layout
+        return self._rows_above
 
     def refresh(self) -> None:
         self._session.app.invalidate()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.admin.asking import answer, ask_server, say, show_json, show_table, way_to_server
+from lanline.cli.admin.objects import branches_object
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
@@ -41,7 +42,7 @@ def chain(
     way = way_to_server(data, home)
     found = ask_server(way, lambda client: _branches(client, take))
     if json:
-        show_json(found)
+        show_json(branches_object(found))
         return
     say(f"The server has the group up to entry {found.height}, {found.head.hex()[:_HEAD_CHARS]}.")
     if not found.is_gathering:

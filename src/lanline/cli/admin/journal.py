@@ -145,7 +145,7 @@ def _object(entry: JournalEntry) -> str:
         "detail": entry.detail,
         "count": entry.count,
     }
-    return jsonlib.dumps(fields, ensure_ascii=False)
+    return jsonlib.dumps(fields)
 
 
 # Where it is read.

@@ -94,7 +94,7 @@ class LogReader:
         track.target = shown.head
         self._line.send(Follow(shown.log, track.shown.delivered))
         if track.shown.delivered >= track.target:
-            track.become(Following.LIVE)
+            self._become_live(track)
             self._tell(events.CaughtUp(shown.log))
 
     def _on_proven(self, track: Track) -> None:
@@ -162,9 +162,15 @@ class LogReader:
     def _on_kept(self, track: Track) -> None:
         self._report_soon()
         if track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
-            track.become(Following.LIVE)
+            self._become_live(track)
             self._tell(events.CaughtUp(track.shown.log))
             self._tell_lost()
+
+    def _become_live(self, track: Track) -> None:
+        track.become(Following.LIVE)
+        if track.is_rejoining:
+            track.is_rejoining = False
+            self._clock.call_later(0.0, self._seals.go_on)
 
     # What cannot be opened yet.
 

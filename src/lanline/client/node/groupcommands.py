@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
+
+
+class FromBefore(msgspec.Struct, frozen=True):
+    """Somebody who was there while nothing was sealed."""
+
+    account: int
+    name: str
+    role: int
+    """In the group `wire.sealing.entries.Role`, in a room `RoomRole`."""
+
+
+class PlainRoom(msgspec.Struct, frozen=True):
+    """A room by invitation that this person owns."""
+
+    title: str
+    people: tuple[FromBefore, ...]
+
+
+class Plain(msgspec.Struct, frozen=True, tag="plain"):
+    is_group: bool
+    """This person can found the group, and let in `people`."""
+    people: tuple[FromBefore, ...] = ()
+    rooms: tuple[PlainRoom, ...] = ()
+    awaited: tuple[str, ...] = ()
+    """Of an earlier yes: who has not come yet."""
+
+    def without(self, names: Collection[str]) -> Plain:
+        """Nobody with one of these names, nowhere."""
+        kept = tuple(each for each in self.people if each.name not in names)
+        rooms = (
+            PlainRoom(room.title, tuple(each for each in room.people if each.name not in names)) for room in self.rooms
+        )
+        return Plain(self.is_group, kept, tuple(rooms), self.awaited)
 
 
 class Admit(msgspec.Struct, frozen=True, tag="admit"):
@@ -36,6 +71,12 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
+class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
+    """What is said between this person and oneself, from now on and for good."""
+
+    name: str
+
+
 class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
     """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
 
@@ -56,7 +97,18 @@ class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
     limit_s: float
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | RenewKeys | AskChain | AcceptChain | TakeBack
+class AskPlain(msgspec.Struct, frozen=True, tag="ask_plain"):
+    """What this person can seal that is not. Answered with `Plain`."""
+
+
+class Seal(msgspec.Struct, frozen=True, tag="seal"):
+    """The yes to what `Plain` has said, or to a part of it. Answered with `Sealed`."""
+
+    plain: Plain
+
+
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
+GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -91,4 +143,11 @@ class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
     """All is as it was before."""
 
 
-GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState
+class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
+    awaited: tuple[str, ...]
+    """Who was agreed on and is not in yet: as soon as they are here with a new program, and this one runs."""
+    problem: str = ""
+    """Why it is not done; it goes on by itself."""
+
+
+GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState | Plain | Sealed

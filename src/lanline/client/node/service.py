@@ -11,10 +11,11 @@ from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
 from lanline.client.node.groupcommands import GroupCommand
-from lanline.client.node.groupservice import group_result, wait_for_group
+from lanline.client.node.groupservice import group_result
 from lanline.client.node.owncommands import OwnCommand, carry_out
 from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
+from lanline.client.node.sealservice import wait_for_group
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of

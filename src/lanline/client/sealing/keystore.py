@@ -7,20 +7,18 @@ start. Beside it lies a copy, for when the file is damaged.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from lanline.client.sealing.passphrase import KEYS_FILE, MARK, PASSPHRASE_VARIABLE
-from lanline.crypto.passphrase import SALT_BYTES, PassphraseKey, Sealed, key_for
+from lanline.client.sealing.lockedfile import FileLock, is_locked_content
+from lanline.client.sealing.passphrase import KEYS_COPY, KEYS_FILE, KEYS_USE, given_passphrase
+from lanline.client.sealing.passphrasechange import finish_change
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.ids import Entropy
 from lanline.wholefile import create_whole, replace_whole
 
-COPY_NAME = "keys-copy.json"
-_USE = b"lanline keys 1\0"
 _SECRET_BYTES = 32
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -41,43 +39,13 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
 
 
-class _Locked(msgspec.Struct, frozen=True):
-    under_passphrase: Sealed
-
-
-class _Lock:
-    """The passphrase, in memory; None: there is none."""
-
-    def __init__(self, passphrase: str | None, entropy: Entropy) -> None:
-        self._passphrase = passphrase
-        self._entropy = entropy
-        self._key: PassphraseKey | None = None
-        self._salt = b""
-
-    @property
-    def has_passphrase(self) -> bool:
-        return self._passphrase is not None
-
+class _Lock(FileLock):
     def read(self, data: bytes) -> _OnDisk:
         """Raises msgspec.DecodeError, MalformedPacket, WrongPassphrase."""
-        if MARK not in data:
-            return msgspec.json.decode(data, type=_OnDisk)
-        sealed = msgspec.json.decode(data, type=_Locked).under_passphrase
-        if self._passphrase is None:
-            raise WrongPassphrase(f"These keys are under a passphrase: set {PASSPHRASE_VARIABLE}.")
-        if self._key is None or self._salt != sealed.salt:
-            self._key, self._salt = key_for(sealed, self._passphrase), sealed.salt
-        return msgspec.json.decode(self._key.open(sealed, _USE), type=_OnDisk)
+        return msgspec.json.decode(self.opened(data), type=_OnDisk)
 
-    def written(self, kept: _OnDisk) -> bytes:
-        plain = msgspec.json.format(msgspec.json.encode(kept), indent=1)
-        if self._passphrase is None:
-            return plain
-        if self._key is None:
-            self._salt = self._entropy(SALT_BYTES)
-            self._key = PassphraseKey(self._passphrase, self._salt)
-        sealed = _Locked(self._key.seal(plain, _USE, self._entropy))
-        return msgspec.json.format(msgspec.json.encode(sealed), indent=1)
+    def kept(self, kept: _OnDisk) -> bytes:
+        return self.written(msgspec.json.format(msgspec.json.encode(kept), indent=1))
 
 
 class Keystore:
@@ -115,11 +83,12 @@ class Keystore:
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
         """Made at first use; with a passphrase it lies under that from then on. Raises IdentityProblem."""
-        path, copy = folder / KEYS_FILE, folder / COPY_NAME
-        lock = _Lock(passphrase or os.environ.get(PASSPHRASE_VARIABLE) or None, entropy)
+        path, copy = folder / KEYS_FILE, folder / KEYS_COPY
+        lock = _Lock(KEYS_USE, passphrase or given_passphrase(), entropy)
         try:
+            finish_change(folder)
             if not path.exists() and not copy.exists():
-                create_whole(path, lock.written(_OnDisk(entropy(_SECRET_BYTES).hex())))
+                create_whole(path, lock.kept(_OnDisk(entropy(_SECRET_BYTES).hex())))
             kept, notice = _read(path, copy, lock)
             store = cls(path, kept, lock)
             store.notice = notice
@@ -154,10 +123,10 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.aside)),
             tuple(sorted(each.hex() for each in self.taken_back)),
         )
-        data, self._as_read = self._lock.written(kept), kept
+        data, self._as_read = self._lock.kept(kept), kept
         try:
             replace_whole(self._path, data)
-            replace_whole(self._path.with_name(COPY_NAME), data)
+            replace_whole(self._path.with_name(KEYS_COPY), data)
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
 
@@ -214,7 +183,7 @@ class Keystore:
 
 def _is_open_though(lock: _Lock, path: Path) -> bool:
     """A passphrase was given, and the file does not lie under it yet."""
-    return lock.has_passphrase and MARK not in path.read_bytes()
+    return lock.has_passphrase and not is_locked_content(path.read_bytes())
 
 
 def _read(path: Path, copy: Path, lock: _Lock) -> tuple[_OnDisk, str]:

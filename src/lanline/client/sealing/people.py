@@ -138,10 +138,16 @@ class KnownPeople:
         self._keys.accepted.add(account_id)
         self._keys.save()
 
-    def accept(self, account_id: bytes) -> None:
-        """That another account has this name now."""
-        self._keys.accepted.add(account_id)
+    def has_verified(self, account_id: bytes, words: bytes) -> bool:
+        return self._keys.verified.get(account_id) == words
+
+    def accept(self, what: bytes) -> None:
+        """That another account has this name now; or what else the person has seen, and talks on."""
+        self._keys.accepted.add(what)
         self._keys.save()
+
+    def has_accepted(self, what: bytes) -> bool:
+        return what in self._keys.accepted
 
 
 def _news(chain: Chain, body: entries.PeopleBody, author: bytes) -> str:

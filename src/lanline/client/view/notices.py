@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lanline.client.view.edits import folded
 from lanline.client.view.events import (
     CallFailed,
     ConnectionLost,
@@ -23,11 +24,13 @@ from lanline.client.view.events import (
     Warned,
 )
 from lanline.client.view.places import LOBBY
+from lanline.client.view.rendering import name_of, shorten, words_of
 from lanline.client.view.values import Conversation, GroupFacts, NodeState
 from lanline.client.view.view import Change, Snapshot, View
-from lanline.model.rooms import Access, Role, Standing
+from lanline.model.rooms import Access, Role, Standing, pace_text
 
 _MAX_NAMED = 8
+_SEARCHED = 500
 _STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
 
 
@@ -110,7 +113,7 @@ class Notices:
             case ConversationOpened(conversation) | ConversationChanged(conversation):
                 before = self._known.get(conversation.log)
                 self._known[conversation.log] = conversation
-                return _changes(before, conversation) if before is not None else []
+                return self._changes(before, conversation) if before is not None else []
             case _:
                 return []
 
@@ -126,13 +129,45 @@ class Notices:
         """And again after what was missed: another node, or a face that was too slow."""
         known, self._known = self._known, {each.log: each for each in snapshot.conversations}
         lines = [
-            line for each in snapshot.conversations if each.log in known for line in _missed(known[each.log], each)
+            line for each in snapshot.conversations if each.log in known for line in self._missed(known[each.log], each)
         ]
         lines += [line for each in snapshot.invitations for line in self._invited(each)]
         if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
             lines += self._of_group(snapshot.group)
             return self._signed_in(snapshot.name, snapshot.server_name) + lines
         return (self._away(snapshot.problem) if snapshot.failed_calls else []) + lines
+
+    def _missed(self, before: Conversation, now: Conversation) -> list[str]:
+        if not now.is_open:
+            return [f"You are no longer in {now.title}."] if before.is_open else []
+        return self._changes(before, now)
+
+    def _changes(self, before: Conversation, now: Conversation) -> list[str]:
+        lines = []
+        if now.role is not before.role:
+            lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
+        if now.is_muted is not before.is_muted:
+            lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
+        if now.access is not before.access:
+            who = "open to all" if now.access is Access.OPEN else "for the invited only"
+            lines.append(f"{now.title} is {who} now.")
+        if now.topic != before.topic:
+            lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
+        if now.slow_s != before.slow_s:
+            lines.append(slow_text(now) if now.slow_s else f"{now.title} is not slow any more.")
+        return [*lines, *self._of_pins(before, now)]
+
+    def _of_pins(self, before: Conversation, now: Conversation) -> list[str]:
+        """What is pinned may not be on this device."""
+        known = {each.sequence: each for each in folded(self._view.messages(now.log, last=_SEARCHED))}
+        lines = []
+        for number in now.pins:
+            if number not in before.pins:
+                said = known.get(number)
+                words = f": {name_of(self._view, said)}: “{shorten(words_of(said))}”" if said is not None else "."
+                lines.append(f"Pinned in {now.title}, ^{number}{words}")
+        gone = [each for each in before.pins if each not in now.pins]
+        return lines + [f"^{each} is not pinned in {now.title} any more." for each in gone]
 
     def _signed_in(self, name: str, server: str) -> list[str]:
         again, was_away = self._was_signed_in, self._told_away
@@ -192,23 +227,9 @@ def _rights(event: MemberChanged, where: str) -> str:
     return f"{event.name} is {standing} of {where} now, and may speak (by {event.by_name})."
 
 
-def _missed(before: Conversation, now: Conversation) -> list[str]:
-    if not now.is_open:
-        return [f"You are no longer in {now.title}."] if before.is_open else []
-    return _changes(before, now)
-
-
-def _changes(before: Conversation, now: Conversation) -> list[str]:
-    lines = []
-    if now.role is not before.role:
-        lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
-    if now.is_muted is not before.is_muted:
-        lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
-    if now.access is not before.access:
-        lines.append(f"{now.title} is {'open to all' if now.access is Access.OPEN else 'for the invited only'} now.")
-    if now.topic != before.topic:
-        lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
-    return lines
+def slow_text(conversation: Conversation) -> str:
+    waits = f"a member says one message every {pace_text(conversation.slow_s)}"
+    return f"{conversation.title} is slow: {waits}. What comes too early is kept and goes out by itself."
 
 
 def _together(names: Iterable[str], state: str) -> list[str]:

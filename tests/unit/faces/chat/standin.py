@@ -206,7 +206,15 @@ class Stage:
         self.places = Places(self.view, "#lobby")
         self.written = ""
         paint = Paint(has_colours=False)
-        self.screen = TerminalScreen(self.view, paint, write=self._write, width=lambda: 1000, now=lambda: NOON_MS)
+        self.rows_above = 0
+        self.screen = TerminalScreen(
+            self.view,
+            paint,
+            write=self._write,
+            rows_above=lambda: self.rows_above,
+            width=lambda: 1000,
+            now=lambda: NOON_MS,
+        )
         self.transcript = Transcript(self.view, self.screen)
 
     def _write(self, text: str) -> None:
@@ -220,6 +228,14 @@ class Stage:
         made = Message(log, len(kept) + 1, bytes([log, (len(kept) + 1) % 256]) * 8, account, NOON_MS, said, state)
         kept.append(made)
         return made
+
+    def ignores(self, message: Message) -> Message:
+        """The same, of somebody whose words are not to be shown."""
+        assert message.log is not None
+        kept = self.view.kept[message.log]
+        hidden = kept[kept.index(message)] = msgspec.structs.replace(message, is_ignored=True)
+        self.view.ignored[message.account] = "somebody"
+        return hidden
 
     def taken_screen(self) -> str:
         screen, self.written = self.written, ""

@@ -169,11 +169,13 @@ def test_json_is_exact_and_plain_ascii(pipe: Pipe) -> None:
         "form": 1,
         "conversation": "#lobby",
         "from": "ana",
+        "own": False,
         "state": "received",
         "kind": "text",
         "text": "Grüße\n\x1b[2J",
         "time": "2026-03-01T12:00:00.000Z",
         "sequence": 1,
+        "sealed": True,
         "id": (b"\x0a\x01" * 8).hex(),
     }
     assert (reaction["kind"], reaction["symbol"], reaction["target"]) == ("reaction", "👍", (b"x" * 16).hex())
