@@ -58,7 +58,7 @@ with tempfile.TemporaryDirectory() as name:
         import subprocess
         for _ in range(2):
             told = subprocess.run([sys.executable, "-c", code, str(home)], check=True, stdout=subprocess.PIPE).stdout
-print(told.decode())
+print(told.decode().strip())
 """
 
 
