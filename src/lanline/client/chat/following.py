@@ -9,7 +9,7 @@ is found that both have in the same place. What is beyond that entry is set asid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
@@ -102,8 +102,10 @@ class LogReader:
             return
         held = self._held.get(message.log)
         if held is None:
+            _check_dense(message.entries, track.shown.delivered + 1)
             self._take(track, list(message.entries))
         else:
+            _check_dense(message.entries, held[-1].sequence + 1)  # here, where who breaks the protocol loses the link
             self._seals.note_keys(track.shown, message.entries)
             held += message.entries
 
@@ -195,9 +197,7 @@ class LogReader:
     def _keep(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
         """`came`: the same as they came, sealed."""
         shown, own = track.shown, self._conversations.account
-        for expected, entry in enumerate(entries, shown.delivered + 1):
-            if entry.sequence != expected:
-                raise ProtocolViolation("it left a gap in a log, or said something twice")
+        _check_dense(entries, shown.delivered + 1)
         self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
         through = entries[-1].sequence
         silent = {own, *self._ignored.names}
@@ -220,6 +220,8 @@ class LogReader:
     def set_audience(self, *, is_there: bool) -> None:
         """What a restored server has lost is told once: not while nobody is there to hear it."""
         self._has_audience = is_there
+        if self._seals.watch is not None:
+            self._seals.watch.alarms.set_audience(is_there=is_there)
         if is_there and self._line.is_synchronized:
             self._tell_lost()
 
@@ -371,6 +373,12 @@ class Comparison:
         self.under_way.discard(track.shown.log)
         self._conversations.part(track, agreed)
         self._on_proven(track)
+
+
+def _check_dense(entries: Sequence[LogEntry], first: int) -> None:
+    for expected, entry in enumerate(entries, first):
+        if entry.sequence != expected:
+            raise ProtocolViolation("it left a gap in a log, or said something twice")
 
 
 def _unreported(track: Track) -> LogCursor | None:
