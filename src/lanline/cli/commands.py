@@ -34,7 +34,7 @@ COMMANDS = {
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),
     "report": ("lanline.cli.report:report", "Show a message to the admins, with what was said before it."),
     "clients": ("lanline.cli.clients:clients", "Show everybody on the server: who is online, and where."),
-    "rooms": ("lanline.cli.roomgroup:app", "Rooms: make, join, leave them; who is in one, its pins."),
+    "rooms": ("lanline.cli.roomgroup:app", "Show the rooms you may join; make, join and leave them."),
     "ignore": ("lanline.cli.ignore:ignore", "Do not show what somebody says, on this device."),
     "verify": ("lanline.cli.verify:verify", "Compare words with somebody, so that nobody stands in between."),
     "chain": ("lanline.cli.chain:chain", "Show which past of the group you and the server have."),
