@@ -43,11 +43,11 @@ async def main(behind):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, home = part.prepared(folder, 2), folder / "home"
-        with part.serving_to(home, folder, data) as serving:
-            await part.read_with_history(home, serving, 0)
+        with part._serving_to(home, folder, data) as serving:
+            await part._read_with_history(home, serving, 0)
         part._append(data, behind)
-        with part.serving_to(home, folder, data) as serving:
-            return asdict(await part.read_with_history(home, serving, behind))
+        with part._serving_to(home, folder, data) as serving:
+            return asdict(await part._read_with_history(home, serving, behind))
 
 print(json.dumps(asyncio.run(main(int(sys.argv[1])))))
 """

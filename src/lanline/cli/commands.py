@@ -28,7 +28,7 @@ COMMANDS = {
     "invite": ("lanline.cli.invite:invite", "Make an invite: a link with which people join the server."),
     "join": ("lanline.cli.join:join", "Join a server, or add this device to your account."),
     "admit": ("lanline.cli.admit:admit", "Let somebody into the group, or show who waits."),
-    "seal": ("lanline.cli.seal:seal", "Seal what a server could read: from before there was sealing."),
+    "seal": ("lanline.cli.seal:seal", "Seal what whoever runs the server could read until now."),
     "chat": ("lanline.cli.chat:chat", "Chat, in rooms and in private, with nothing missed."),
     "send": ("lanline.cli.send:send", "Say something to a room or a person, and end."),
     "log": ("lanline.cli.log:log", "Show what was said in a room or with a person."),

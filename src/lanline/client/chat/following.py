@@ -29,10 +29,8 @@ PIECE = 200
 REPORT_EVERY_S = 0.25
 _MIN_PAUSE_S = 1.0
 _HOLDS_S = 3.0
-_GATHERED_S = 0.05
-_LARGE_PAGE = 100
-_OPENED_AT_ONCE = 2000
-_OPENED_AT_ONCE_BYTES = 1024 * 1024
+_GATHERED_S, _LARGE_PAGE = 0.05, 100
+_OPENED_AT_ONCE, _OPENED_AT_ONCE_BYTES = 2000, 1024 * 1024
 _MAX_CURSORS = 1000
 
 
@@ -121,16 +119,14 @@ class LogReader:
         gathered += came
         self._gathered_bytes += sum(len(each.content) for each in came)
         is_more_coming = track.following is Following.CATCHING_UP and came[-1].sequence < track.target
-        is_full = len(gathered) >= _OPENED_AT_ONCE or self._gathered_bytes >= _OPENED_AT_ONCE_BYTES
-        if not is_more_coming or is_full or len(came) < _LARGE_PAGE:
+        has_room = len(gathered) < _OPENED_AT_ONCE and self._gathered_bytes < _OPENED_AT_ONCE_BYTES
+        if not (is_more_coming and has_room and len(came) >= _LARGE_PAGE):
             self._open_gathered()
         elif self._gather_timer is None:
             self._gather_timer = self._clock.call_later(_GATHERED_S, self._on_gather_timer)
 
     def _open_gathered(self) -> None:
-        self._stop_gathering()
-        gathered, self._gathered = self._gathered, {}
-        for log, came in gathered.items():
+        for log, came in self._stop_gathering().items():
             self._take(self._conversations[log], came)
 
     def _on_gather_timer(self) -> None:
@@ -140,11 +136,11 @@ class LogReader:
             if self._line.session is not None:
                 self._line.session.end_by(problem)
 
-    def _stop_gathering(self) -> None:
-        self._gathered_bytes = 0
+    def _stop_gathering(self) -> dict[int, list[LogEntry]]:
         if self._gather_timer is not None:
             self._gather_timer.cancel()
-            self._gather_timer = None
+        gathered, self._gathered, self._gathered_bytes, self._gather_timer = self._gathered, {}, 0, None
+        return gathered
 
     def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
@@ -221,7 +217,6 @@ class LogReader:
         """What is held comes again on the next one; what is on its way to the disk arrives there."""
         self._intake.write_all()
         self._stop_gathering()
-        self._gathered = {}
         self._held = {}
         if self._hold_timer is not None:
             self._hold_timer.cancel()
