@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from e2e.house import house
 from e2e.nodes import end_nodes
 from lanline.client.pin import joined_pin, write_pin
+from lanline.server.app import database_in
 from lanline.server.datafolder import DataFolder
 
 DATA = "data"
@@ -31,13 +31,13 @@ class Founded:
         """For a server at this port, where the homes of these people look for it."""
         for name in (DATA, *names):
             shutil.copytree(self._folder / name, folder / name)
-        _take_as_same(folder / DATA)
+        go_on_as_the_same(folder / DATA)
         for name in names:
             write_pin(folder / name, msgspec.structs.replace(joined_pin(folder / name), port=port))
 
 
-def _take_as_same(data: Path) -> None:
-    """A server that is copied counts as restored, and would wait for its members before it takes anybody new."""
+def go_on_as_the_same(data: Path) -> None:
+    """Not as a copy: a server that was restored takes nobody new until its members have told what they know."""
     mark = DataFolder(data).touch_last_start()
-    with contextlib.closing(sqlite3.connect(data / "lanline.sqlite")) as database, database:
-        database.execute("UPDATE settings SET value = ? WHERE name = 'last start'", (mark,))
+    with contextlib.closing(database_in(data).open()) as engine:
+        engine.transact([lambda transaction: transaction.settings.put("last start", mark)])

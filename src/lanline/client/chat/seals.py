@@ -120,15 +120,10 @@ class Seals:
         self.asks = True
         if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            self.member.begin_link(
-                Person(
-                    signed_in.name,
-                    founds=self._keys.store.founds and signed_in.is_admin,
-                    is_admin=signed_in.is_admin,
-                    is_open=welcome.is_open,
-                    ahead_ms=welcome.now_ms - self._clock.now_ms(),
-                )
-            )
+            name, is_admin, is_open = signed_in.name, signed_in.is_admin, welcome.is_open
+            founds, ahead_ms = self._keys.store.founds and is_admin, welcome.now_ms - self._clock.now_ms()
+            person = Person(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
+            self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
         assert self._words is not None

@@ -138,6 +138,9 @@ class KnownPeople:
         self._keys.accepted.add(account_id)
         self._keys.save()
 
+    def has_verified(self, account_id: bytes, words: bytes) -> bool:
+        return self._keys.verified.get(account_id) == words
+
     def accept(self, what: bytes) -> None:
         """That another account has this name now; or what else the person has seen, and talks on."""
         self._keys.accepted.add(what)
