@@ -13,6 +13,7 @@ from lanline.client.sealing.approval import Answer, Approval, waiting_text
 from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.departed import Departed
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
@@ -58,6 +59,7 @@ class GroupMember:
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
         self.offering = Offering(context)
+        self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
@@ -91,6 +93,7 @@ class GroupMember:
         self.rsa.end_link()
         self.approval.end_link()
         self.offering.end_link()
+        self.departed.end_link()
         self._context.scopes.end_link()
         self._speaking.clear()
         self._reading.clear()
@@ -349,7 +352,7 @@ class GroupMember:
     def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
-        return self.offering.other_steps()
+        return self.departed.next_steps() or self.offering.other_steps()
 
     def _make_recovery(self) -> Steps[None]:
         """The founder's, at once: nobody could let this person in again."""
