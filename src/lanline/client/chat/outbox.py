@@ -215,6 +215,8 @@ class Outbox:
             return Hindrance(f"{text} Nothing was sent.", is_final=True)
         if (hindrance := self._seals.hindrance(shown)) is not None:
             return hindrance
+        if self._conversations[shown.log].is_being_compared:
+            return None
         sealed = self._seals.seal(shown, row.entry_id, row.content)
         if sealed is None:
             if self._seals.problem:

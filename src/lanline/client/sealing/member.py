@@ -21,7 +21,7 @@ from lanline.client.sealing.offering import Offering
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys
-from lanline.client.sealing.secrets import Secrets
+from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RecordMissing, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
@@ -213,7 +213,7 @@ class GroupMember:
             self._context.server.send(Follow(log, self.copy.sequence))
 
     def on_box_given(self, message: wire.BoxGiven) -> None:
-        self.secrets.asked_for.discard(message.epoch_id)
+        self.secrets.asked_for.pop(message.epoch_id, None)
         self._go_on()
 
     def on_box_wanted(self, message: wire.BoxWanted) -> None:
@@ -338,6 +338,7 @@ class GroupMember:
     def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
             if lacking := self.secrets.lacking(copy):
+                self._context.clock.call_later(ASK_AGAIN_S, self._go_on)
                 return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
         for scope_id, copy in list(self._speaking.items()):
             if not copy.may_begin or copy.sealing_epoch() is not None:
