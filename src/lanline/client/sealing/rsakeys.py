@@ -52,6 +52,8 @@ class RsaKeys:
         """For a member that has its newest seed."""
         for number, generation in self._lacking():
             return self._fetch(number, generation)
+        if self._keys and self._context.tables.chain_history("rsa") != self._context.history:
+            return self._bring_again()
         if self._newest.rsa is not None or not self._is_used:
             return None
         if self._makes_at is None:
@@ -121,16 +123,26 @@ class RsaKeys:
     def _make(self) -> Steps[None]:
         """Another device of the account may be quicker: then its key is the one."""
         self._make_after(_AGAIN_S)  # should nothing come of it
-        context, account_id = self._context, self._context.copy.account_id
+        context = self._context
         number = context.me.generation
         key = RsaKey.generate()
         rsa_hash = hashlib.sha256(key.public_bytes).digest()
-        half = seal_half(context.seeds[number], account_id, number, rsa_hash, key.half)
-        yield from context.server.ask(wire.PutRsaKey(0, key.public_bytes, half), Done)
+        yield from self._put(number, key)
         yield from context.server.on_head(lambda: self._register(number, rsa_hash))
         if self._newest.rsa is not None and self._newest.rsa[1] == rsa_hash:
             self._keep(number, rsa_hash, key.half)
         self._makes_at = None
+
+    def _put(self, number: int, key: RsaKey) -> Steps[None]:
+        context, rsa_hash = self._context, hashlib.sha256(key.public_bytes).digest()
+        half = seal_half(context.seeds[number], context.copy.account_id, number, rsa_hash, key.half)
+        yield from context.server.ask(wire.PutRsaKey(0, key.public_bytes, half), Done)
+
+    def _bring_again(self) -> Steps[None]:
+        """A server that was put back may have lost them; to any other it is a repeat."""
+        for number, key in list(self._keys.items()):
+            yield from self._put(number, key)
+        self._context.tables.put_chain_history("rsa", self._context.history)
 
     def _register(self, number: int, rsa_hash: bytes) -> Steps[None]:
         context = self._context

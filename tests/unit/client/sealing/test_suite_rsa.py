@@ -300,3 +300,21 @@ def test_a_key_of_another_kind_is_no_rsa_key(town: Town, three: tuple[Device, De
     entry = ana.member.secrets._context.own.rsa(1, seal_hash, town.house.clock.now_ms())
     refused = ana.client.ask(groups.AppendKey(ana.client.number(), entry), Refused)
     assert "RSA key" in refused.text
+
+
+def test_a_server_that_was_put_back_gets_the_rsa_keys_again(town: Town, three: tuple[Device, Device, Device]) -> None:
+    ana, ben, eve = three
+    seal_in_rsa(town, ana, ben)
+    town.pass_time(0.5)
+    chain = eve.member.copy.chain
+    rsa_hash = chain.rsa_key_at(ana.member.copy.account_id, chain.height)
+    assert rsa_hash is not None
+    lose = "DELETE FROM seal_keys WHERE rsa_half IS NOT NULL"
+    town.house.engine.transact([lambda t: t.groups._connection.execute(lose)])  # type: ignore[attr-defined]
+    ana.disconnect()
+    ana.member.caches._context.tables.put_chain_history("rsa", b"before it was put back")
+    ana.connect()
+    town.pass_time(0.5)
+    assert eve.client is not None
+    found = eve.client.ask(groups.GetKeys(eve.client.number(), (rsa_hash,)), groups.Keys, Channel.BULK)
+    assert [hashlib.sha256(each).digest() for each in found.keys] == [rsa_hash]
