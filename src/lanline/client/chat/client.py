@@ -157,6 +157,12 @@ class ChatClient:
     def failed_calls(self) -> int:
         return 0 if self._connector is None else self._connector.failed_calls
 
+    @property
+    def queueing_s(self) -> float | None:
+        """How long what goes over the link waits in queues on the way just now, as far as is known."""
+        connection = self._connector.connection if self._connector is not None else None
+        return connection.queueing_s if connection is not None else None
+
     # Waiting.
 
     async def wait_signed_in(self, limit_s: float | None = None) -> None:

@@ -42,11 +42,19 @@ class GroupNews:
         if news or before != self.facts:
             self._tell(GroupChanged(self.facts, news))
 
+    def note_people(self) -> None:
+        """The server's table of people is whole, and another than before."""
+        self._member.departed.note(self._directory.ended_names())
+        self._member.go_on_soon()
+        self.note()
+
     def _facts(self) -> GroupFacts:
         member = self._member
         notes = [member.refusal] if member.standing is Standing.WAITS else []
         notes += [_NO_RECOVERY] if member.lacks_recovery else []
         notes += [self._plain_note()] if member.standing is Standing.NO_GROUP and not member.knows_group else []
+        rooms = self._adoption.plain_rooms() if member.copy.is_member else []
+        notes += [f"{', '.join(rooms)}: nothing can be said there before you have it sealed: /seal"] if rooms else []
         askers = [each for each in member.changes.askers if not self._adoption.is_agreed(each.account)]
         return GroupFacts(
             self._trust(),

@@ -103,12 +103,13 @@ class Seals:
         self._on_change.append(callback)
 
     def note_people(self) -> None:
-        """The server's table of names is another."""
+        """The server's table of names is another, and whole."""
         if self.news is not None:
-            self.news.note()
+            self.news.note_people()
 
     def _changed(self) -> None:
-        self.note_people()
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -215,12 +216,12 @@ class Seals:
         if self._scopes.is_another(place):
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
-            return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
+            return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
         if text := copy.broken_text(title):
             return Hindrance(text)
         if copy.room.lacking:
             return self._hindrance_of_lacking(shown, copy)
-        return Hindrance(f"You are not in {title} any more.", is_final=True)
+        return Hindrance(copy.outside_text(title), is_final=copy.has_been_in)
 
     def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
         """The chain has an entry of the room that has not come: most of the time it is on its way."""

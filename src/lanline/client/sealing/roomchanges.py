@@ -70,6 +70,8 @@ class RoomChanges:
         if copy.scope.is_rsa:
             yield from self._rsa.wait_for(accounts)
         yield from self._change(copy, entries.LetIn, accounts)
+        lacking = [epoch for epoch, _ in copy.newest()[:1] if copy.secret(epoch.epoch_id) is None]
+        yield from self._secrets.open_given(copy, lacking)
         newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
         context = self._context
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]

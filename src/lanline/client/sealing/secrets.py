@@ -14,20 +14,22 @@ from lanline.crypto.groups.rsa import RsaKey, seal_rsa_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.text import display_name
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
-from lanline.proto.chain.state import Generation
+from lanline.proto.chain.state import NEVER, Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 
 _BOXES_AT_ONCE = 400
+ASK_AGAIN_S = 60.0
+"""Whoever could not help may be able to by then, or somebody else has come online."""
 
 
 class Secrets:
     def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
         self._context = context
         self._rsa = rsa
-        self.asked_for: set[bytes] = set()
-        """Epochs of which a box was asked for on this link."""
+        self.asked_for: dict[bytes, float] = {}
+        """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
         rsa.on_new_key = self.asked_for.clear
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
@@ -36,8 +38,9 @@ class Secrets:
         self.asked_for.clear()
 
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
-        """Whose secrets are not here, and were not asked for."""
-        return [each for each in copy.lacking() if each.epoch_id not in self.asked_for]
+        """Whose secrets are not here, and were not asked for just now."""
+        now = self._context.clock.now()
+        return [each for each in copy.lacking() if self.asked_for.get(each.epoch_id, 0.0) <= now]
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
@@ -78,18 +81,24 @@ class Secrets:
             number -= 1
 
     def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
-        named = tuple(each.epoch_id for each in epochs)
-        self.asked_for.update(named)
-        scope_id = copy.scope.id
+        until = self._context.clock.now() + ASK_AGAIN_S
+        self.asked_for.update((each.epoch_id, until) for each in epochs)
+        yield from self.open_given(copy, epochs)
+        lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
+        if lacking:
+            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)
+
+    def open_given(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
+        """What the server has for this account."""
+        scope_id, named = copy.scope.id, tuple(each.epoch_id for each in epochs)
+        if not named:
+            return
         found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
         for epoch in epochs:
             mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(copy, box)]
             if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
                 text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
                 self._tell(epoch.epoch_id, text)
-        lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
-        if lacking:
-            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, scope_id, lacking), Done)
 
     def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
         """It is said to be for this account, under a key that is here."""
@@ -137,12 +146,12 @@ class Secrets:
         """A secret whose statement was refused is thrown away: its boxes are in the server's hands for ever. Where no
         answer comes it is forgotten; if it stands, one's own box has it.
         """
-        context, scope = self._context, copy.scope
-        readers = [each for each in scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        context = self._context
+        keys = yield from self._keys_of(self._readers(copy))
         if not copy.may_begin or copy.sealing_epoch() is not None:
             return
-        keys = yield from self._keys_of(readers)
-        secret = context.entropy(32)
+        # By the chain as it is now, which the statement names: somebody may have left while the keys came.
+        readers, scope, secret = self._readers(copy), copy.scope, context.entropy(32)
         statement, commitment = context.own.epoch(copy, secret)
         epoch_id = epoch_id_of(commitment)
         seal = seal_rsa_box if scope.is_rsa else seal_box
@@ -156,6 +165,17 @@ class Secrets:
             raise RequestRefused(RefusalCode.STALE_CHAIN, "Somebody has come meanwhile.")
         copy.add_statement(context.copy.chain, answer.sequence, statement)
         copy.believe(copy.epochs[epoch_id][0], secret)
+
+    def _readers(self, copy: EpochCopy) -> list[Recipient]:
+        """Never who has once ended, whatever chain is shown."""
+        context = self._context
+        return [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+
+    def _reads(self, copy: EpochCopy, recipient: Recipient) -> bool:
+        if recipient.kind is RecipientKind.INVITE:
+            invite = self._context.copy.chain.invites.get(recipient.id)
+            return invite is not None and invite.until == NEVER and recipient.id not in self._context.keys.ended
+        return recipient in self._readers(copy)
 
     def _tell_left_out(self, readers: Sequence[Recipient]) -> None:
         for each in readers:
@@ -190,7 +210,8 @@ class Secrets:
             secret = copy.secret(epoch.epoch_id)
             if secret is None:
                 continue
-            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret, seal) for each in recipients]
+            still = [each for each in recipients if self._reads(copy, each)]
+            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret, seal) for each in still]
             yield from self._put_boxes(copy, epoch.epoch_id, [box for box in made if box is not None])
 
     def help(self, message: wire.BoxWanted) -> Steps[None]:
@@ -201,6 +222,7 @@ class Secrets:
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id == wanted]
         known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
         if readers:
+            yield from self.open_given(copy, [each for each in known if copy.secret(each.epoch_id) is None])
             yield from self.give(copy, readers, known)
 
     # The seeds of the own account, for its other devices.
@@ -221,7 +243,8 @@ class Secrets:
         devices = context.copy.chain.devices
         readers = [Recipient(RecipientKind.DEVICE, each, number, devices[each].seal_hash) for each in device_ids]
         keys = yield from self._keys_of(readers)
-        boxes = [box for each in readers if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
+        live = [each for each in readers if context.copy.chain.live_device(each.id) is not None]
+        boxes = [box for each in live if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
         if boxes:
             yield from context.server.ask(wire.PutBoxes(0, 0, account_id, place, tuple(boxes)), Done)
 
