@@ -35,7 +35,7 @@ def _check_bounds(message: Any) -> None:  # noqa: ANN401 -- of every kind
 
 def seeds() -> list[bytes]:
     messages = (
-        signin.Hello((1,), "lanline"),
+        signin.Hello((2,), "lanline"),
         signin.SignIn(1),
         signin.Join(1, "ann", "correct horse", "laptop", bytes(16)),
         conversations.CreateRoom(1, "#lab", "topic"),

@@ -56,7 +56,7 @@ _ROOM = RoomInfo(_LAB, "#lab", "glass", Access.OPEN, 2)
 _CONVERSATION = Conversation(_LAB, 20_000, 0, 0, _ROOM, _member(_ANN))
 _PERSON = Person(_BEN, "ben", True, "192.0.2.1", 5)
 _BEGINNING: tuple[ServerMessage, ...] = (
-    Welcome(1, "ship", False, 5),
+    Welcome(2, "ship", False, 5),
     SignedIn(1, _ANN, "ann", 1, False),
     People((_PERSON,), True),
     Conversations((_CONVERSATION,), True),

@@ -86,6 +86,7 @@ class RefusalCode(IntEnum):
     UNKNOWN_DEVICE = 16
     STALE_CHAIN = 17
     STALE_KEYS = 18
+    SLOW_ROOM = 19
 
 
 class LanlineError(Exception):

@@ -37,7 +37,7 @@ def serving(folder: Path) -> Iterator[tuple[Server, tuple[str, int]]]:
 
 async def is_answered(link: Connection) -> bool:
     """Whether a client over TCP is greeted."""
-    link.send_nowait(Channel.CHAT, encode_message(Hello((1,), "test")))
+    link.send_nowait(Channel.CHAT, encode_message(Hello((2,), "test")))
     async with asyncio.timeout(LIMIT_S):
         while not isinstance(await link.receive(), MessageReceived):
             pass

@@ -25,7 +25,7 @@ PLACES = 24
 async def says(connection: Connection, message: ClientMessage) -> bool:
     """Whether the server lets this client in."""
     try:
-        connection.send_nowait(Channel.CHAT, encode_message(Hello((1,), "test")))
+        connection.send_nowait(Channel.CHAT, encode_message(Hello((2,), "test")))
         connection.send_nowait(Channel.CHAT, encode_message(message))
     except LinkNotOpen:
         return False

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from grouphouse.people import Story
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.words import Lacks
 from lanline.core.changes import OPERATOR
+from lanline.crypto.groups.ids import KEY_ENTRY
 from lanline.errors import RefusalCode
+from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import entries, groups
+from lanline.wire.sealing.entries import Inviters, Joins, SetPolicy, encode_entry
+from lanline.wire.sealing.strict import encode_strictly
 from unit.client.sealing.devices import Device, Town
 
 
@@ -72,15 +77,39 @@ def test_a_ghost_on_the_server_reads_nothing(town: Town) -> None:
 
 
 def test_fork_of_chain_stops_sealing(town: Town) -> None:
+    """Another head alone is only the server's word: its log is read again, and what entries show counts."""
     ana = town.founder()
+    town.link(ana)
     assert ana.words.seal(ana.lobby, bytes(16), b"before") is not None
-    chain = ana.member.copy.chain
-    shown = groups.GroupIs(0, ana.member._context.log, ana.member.copy.sequence, chain.height, b"x" * 32)
+    copy = ana.member.copy
+    shown = groups.GroupIs(0, ana.member._context.log, copy.sequence, copy.chain.height, b"x" * 32)
+    items = [(suite, content) for _, suite, content in ana.member._context.tables.items() if suite == "key/1"]
+    ana.take(shown)
+    town.settle()
+    assert (copy.is_apart, ana.member.problem) == (False, "")
     ana.disconnect()
     ana.connect()
-    ana.member.on_group(shown)
-    assert "older state" in ana.member.problem
+    other = Story()
+    for suite, content in items[:-1]:
+        assert other.add(content, suite) is None
+    forged = other.chain
+    ana.client, kept = None, ana.client
+    copy.read_anew()
+    copy.add([entries.LogEntry(at, bytes(16), 1, 1, 0, *item) for at, item in enumerate(items[:-1], 1)])
+    assert copy.forked_at is None
+    content = entry_of(ana, forged)
+    copy.add([entries.LogEntry(copy.sequence + 1, bytes(16), 1, 1, 0, "key/1", content)])
+    ana.client = kept
+    assert copy.forked_at == copy.chain.height
+    assert "another past of the group" in ana.member.problem
     assert ana.words.seal(ana.lobby, bytes(16), b"after") is None
+
+
+def entry_of(device: Device, chain: Chain) -> bytes:
+    """Signed by it, on the head of another chain."""
+    body = SetPolicy(chain.group_id, chain.height + 1, chain.head, 1, Joins.INVITE, Inviters.MEMBERS, 1)
+    data = encode_strictly(body)
+    return encode_entry(data, device.member.copy.device_id, device.member.copy.signer.sign(KEY_ENTRY + data))
 
 
 def test_an_entry_that_does_not_hold_is_told_and_nothing_is_sealed(town: Town) -> None:

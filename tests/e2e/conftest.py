@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from e2e.founded import Founded
+from e2e.nodes import ENVIRONMENT
+from e2e.square import Square
+from e2e.town import OUTSIDE
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.office import Office
@@ -38,3 +42,28 @@ def moody(stage: Stage, authority: Authority) -> Any:
         return server, stage.serve_streams(server)
 
     return build
+
+
+@pytest.fixture(name="square")
+def _square(founded: Founded, empty_square: Square) -> Square:
+    """With homes of ann and ben."""
+    founded.copy(empty_square.folder, empty_square.port, "ann", "ben")
+    empty_square.open()
+    return empty_square
+
+
+@pytest.fixture(name="new_square")
+def _new_square(empty_square: Square) -> Square:
+    """Where nobody has been yet."""
+    empty_square.open()
+    return empty_square
+
+
+@pytest.fixture(name="empty_square")
+def _empty_square(tmp_path: Path) -> Iterator[Square]:
+    assert {name for name in OUTSIDE if name.startswith("LANLINE_")} == set(ENVIRONMENT)
+    made = Square(tmp_path)
+    try:
+        yield made
+    finally:
+        made.dispose()

@@ -130,8 +130,9 @@ class House:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def admin_json(self, *words: str) -> Any:
-        return json.loads(self.admin(*words, "--json"))
+    def admin_json(self, *words: str) -> list[dict[str, Any]]:
+        """An object a line."""
+        return [json.loads(line) for line in self.admin(*words, "--json").splitlines()]
 
     def invite(self, *options: str) -> str:
         return self.admin("invite", *options).splitlines()[0]

@@ -1,4 +1,4 @@
-"""The processes that own homes: they stay for a second here, and none outlives its test."""
+"""The processes that own homes: here they stay for ten seconds after the last program, and none outlives its test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lanline.client.node.start import stop_node
 
-ENVIRONMENT = {"LANLINE_NODE_LINGER_S": "1"}
+ENVIRONMENT = {"LANLINE_NODE_LINGER_S": "10"}
 
 
 def end_nodes(folder: Path) -> None:

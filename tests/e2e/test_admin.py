@@ -30,7 +30,7 @@ def user(home: House, name: str) -> dict[str, object]:
 
 def test_people_are_banned_and_let_in_again(home: House) -> None:
     assert home.admin("admin", "ban", "BEN", "--reason", "shouting") == "ben is banned.\n"
-    assert user(home, "ben")["is_banned"] is True
+    assert user(home, "ben")["banned"] is True
     sent = home.member("ben", "send", "#lobby", "hello?")
     assert sent.returncode == 75
     assert "banned" in sent.stderr
@@ -47,7 +47,7 @@ def test_admins_are_made_and_unmade_and_may_work_from_their_own_home(home: House
     assert invited.returncode == 0, invited.stderr
     home.join("cara", invited.stdout.splitlines()[0])
     assert home.member("ben", "admin", "demote", "ben").returncode == 0
-    assert user(home, "ben")["is_admin"] is False
+    assert user(home, "ben")["admin"] is False
 
 
 def test_what_a_banned_admin_gave_is_shown_and_taken_back(home: House) -> None:
@@ -59,10 +59,10 @@ def test_what_a_banned_admin_gave_is_shown_and_taken_back(home: House) -> None:
     assert banned.returncode == 0, banned.stderr
     assert ["eve", "admin"] in [line.split() for line in banned.stdout.splitlines()]
     assert "lanline admin ban ben --take-back" in banned.stdout
-    assert user(home, "eve")["is_admin"] is True
+    assert user(home, "eve")["admin"] is True
     taken = home.member("ann", "admin", "ban", "ben", "--take-back")
     assert taken.returncode == 0, taken.stderr
-    assert user(home, "eve")["is_admin"] is False
+    assert user(home, "eve")["admin"] is False
 
 
 def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) -> None:
@@ -72,9 +72,9 @@ def test_a_name_that_nobody_has_is_told_with_one_that_is_like_it(home: House) ->
 
 def test_a_device_that_is_lost_is_shut_out(home: House) -> None:
     [device] = home.admin_json("admin", "devices", "ben")
-    home.admin("admin", "devices", "ben", "--revoke", str(device["device"]))
+    home.admin("admin", "devices", "ben", "--revoke", str(device["id"]))
     assert home.member("ben", "send", "--timeout", "5", "#lobby", "hello?").returncode == 75
-    assert home.admin_json("admin", "devices", "ben")[0]["is_revoked"] is True
+    assert home.admin_json("admin", "devices", "ben")[0]["revoked"] is True
     done = command("admin", "devices", "ann", "--revoke", "99", "--data", str(home.data))
     assert "ann has no device 99" in done.stderr
 
@@ -87,7 +87,7 @@ def test_a_password_is_changed_without_standing_on_a_command_line(home: House) -
         )
 
     assert give("another horse 8\n").stdout == "ben has a new password.\n"
-    address = home.admin_json("invite")["link"]
+    address = home.admin_json("invite")[0]["link"]
     old = home.member("second", "join", address, "--name", "ben")
     assert old.returncode == 1
     new = command(
@@ -103,7 +103,7 @@ def test_invites_are_listed_and_ended(home: House) -> None:
     link = home.invite("--uses", "3", "--expires", "2h")
     [kept] = [each for each in home.admin_json("admin", "invites") if each["uses_left"] == 3]
     assert InviteLink.parse(link).token.hex() not in json.dumps(kept)
-    home.admin("admin", "invites", "--drop", kept["token_hash"][:8].upper())
+    home.admin("admin", "invites", "--drop", kept["id"].upper())
     refused = home.member("cara", "join", link, "--name", "cara")
     assert refused.returncode == 1
     done = command("admin", "invites", "--drop", "ffffffff", "--data", str(home.data))
@@ -190,8 +190,11 @@ def test_an_admin_deletes_accounts_and_rooms_and_the_group_follows(home: House) 
     assert [room["name"] for room in home.admin_json("admin", "rooms")] == ["#lobby"]
     beside = home.admin("admin", "delete", "ben", "--yes")
     assert beside.startswith("The account ben is deleted.\nIf ben was in the group:")
-    follows = home.member("ann", "admin", "delete", "ben", "--yes")
-    assert follows.stdout == "ben is in the group no more.\n", follows.stderr
+    for _ in range(100):  # a device of an admin's that is on line
+        if "ben is not in the group" in home.member("ann", "verify", "ben").stderr:
+            break
+    else:
+        raise AssertionError("ben is in the group still")
     missing = home.member("ann", "admin", "delete", "ben", "--yes")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert home.member("ann", "admin", "delete").returncode == 64

@@ -5,80 +5,14 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from e2e.founded import Founded
-from e2e.nodes import ENVIRONMENT
 from e2e.program import Program
-from e2e.town import OUTSIDE, PASSWORD, Town
+from e2e.square import Square
 
 QUEUED = 75
 USAGE = 64
-
-
-class Square(Town):
-    """A town whose people chat."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._chats: list[Program] = []
-
-    def chat(self, name: str, *options: str, **settings: Any) -> Program:
-        environment = settings.pop("environment", {})
-        home = ("--home", str(self.folder / name))
-        program = Program("chat", *home, *options, environment={"NO_COLOR": "1"} | environment, **settings)
-        self._chats.append(program)
-        return program
-
-    def at_terminal(self, name: str, *options: str, **settings: Any) -> Program:
-        program = self.chat(name, *options, at_terminal=True, **settings)
-        program.wait_out(f"Connected to .* as {name}")
-        return program
-
-    def enters(self, name: str) -> Program:
-        """Joined, and sitting there."""
-        if (self.folder / name).exists():
-            return self.at_terminal(name)
-        options = ("--server", f"127.0.0.1:{self.port}", "--name", name)
-        program = self.chat(name, *options, at_terminal=True, environment={"LANLINE_PASSWORD": PASSWORD})
-        program.wait_out("Are they the same")
-        program.write("yes\r")
-        program.wait_out(f"Connected to .* as {name}")
-        return program
-
-    def dispose(self) -> None:
-        for program in self._chats:
-            program.dispose()
-        super().dispose()
-
-
-@pytest.fixture(name="square")
-def _square(founded: Founded, empty_square: Square) -> Square:
-    """With homes of ann and ben."""
-    founded.copy(empty_square.folder, empty_square.port, "ann", "ben")
-    empty_square.open()
-    return empty_square
-
-
-@pytest.fixture(name="new_square")
-def _new_square(empty_square: Square) -> Square:
-    """Where nobody has been yet."""
-    empty_square.open()
-    return empty_square
-
-
-@pytest.fixture(name="empty_square")
-def _empty_square(tmp_path: Path) -> Iterator[Square]:
-    assert {name for name in OUTSIDE if name.startswith("LANLINE_")} == set(ENVIRONMENT)
-    made = Square(tmp_path)
-    try:
-        yield made
-    finally:
-        made.dispose()
 
 
 def leaves(program: Program, how: str = "\x04") -> int:
@@ -95,15 +29,11 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(new_square: Square)
         ("Nickname", "a b"),
         ("none of them.*Nickname", "ann"),
         (f"{words[0]}.*{words[-1]}.*Are they the same", "yes"),
-        ("Password", "short"),
-        ("at least 10 characters\\..*Password", PASSWORD),
-        ("The same again", PASSWORD),
     ):
         ann.wait_out(f"(?s){question}")
         ann.write(f"{answer}\r")
     ann.wait_out("You are ann")
     ann.wait_out("Connected to .* as ann")
-    assert PASSWORD not in ann.out.text
     ben = new_square.enters("ben")
     ann.wait_out(r"\* ben is here")
     ben.write("hello\r")
@@ -112,7 +42,10 @@ def test_a_first_start_asks_until_it_works_and_then_two_talk(new_square: Square)
     ben.wait_out("✓✓.{1,6}read")  # the space may be a move of the cursor
     assert leaves(ben) == 0
     ann.wait_out(r"\* ben has left")
-    assert leaves(ann, "!q\r") == 0
+    ann.write("!q\r")
+    ann.wait_out("(?s)another device too.*New password")
+    assert leaves(ann, "\n") == 0
+    assert "^[" not in ann.out.text, "the terminal's answer at the prompt"
 
 
 def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
@@ -120,16 +53,11 @@ def test_a_taken_name_is_refused_and_another_one_taken(square: Square) -> None:
     thief = square.chat("thief", "--server", f"127.0.0.1:{square.port}", "--name", "ANN", at_terminal=True)
     thief.wait_out("Are they the same")
     thief.write("yes\r")
-    thief.wait_out("Password")
+    thief.wait_out("(?s)The name ANN is taken.*The password of ANN")
+    assert "assword" not in thief.out.text.partition("is taken")[0], "told before a password is asked for"
     thief.write("some other password\r")
-    thief.wait_out("The same again")
-    thief.write("some other password\r")
-    thief.wait_out("(?s)taken.*Nickname")
+    thief.wait_out("(?s)is taken.*is taken.*Nickname")
     thief.write("cai\r")
-    thief.wait_out("(?s)Nickname: .*Password")
-    thief.write("some other password\r")
-    thief.wait_out("(?s)Nickname: .*The same again")
-    thief.write("some other password\r")
     thief.wait_out("Connected to .* as cai")
 
 
@@ -147,7 +75,7 @@ def test_what_was_said_before_an_account_was_made_is_history_for_it(new_square: 
 def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Square) -> None:
     ann = square.enters("ann")
     ann.write("a tpyo\r/edit a typo\rsecret\r/delete\r")
-    ann.wait_out("takes back a message ✓")
+    ann.wait_out(r"takes back the message of \d\d:\d\d ✓")
     shown = square.run("ann", "log", "#lobby").stdout
     assert "ann: a typo (edited)\n" in shown
     assert "ann: (taken back)\n" in shown
@@ -155,6 +83,64 @@ def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Sq
     assert "secret" not in shown
     kept = square.run("ann", "log", "#lobby", "--json").stdout
     assert [json.loads(line).get("text") for line in kept.splitlines()] == ["a tpyo", "a typo", "secret", None]
+
+
+def test_what_is_said_of_a_message_stands_at_it(square: Square) -> None:
+    """In place at a terminal that says where its cursor is; else in a line that quotes it. In the log always."""
+    ann, ben = square.enters("ann"), square.enters("ben")
+    assert leaves(ben) == 0
+    ben = square.at_terminal("ben", cursor_row=20)
+    ann.write("a tpyo\r")
+    ben.wait_out("ann: a tpyo")
+    ann.write("/edit a typo\r")
+    ann.wait_out(r"ann: \(instead of “a tpyo”, \d\d:\d\d\) a typo ✓")
+    ben.wait_out(r"\x1b\[1A\r\x1b\[J\d\d:\d\d ann: a typo \(edited\)\r?\n")
+    ben.write("/react +1\r")
+    ben.wait_out(r"\x1b\[1A\r\x1b\[J\d\d:\d\d ann: a typo \(edited\)  \[\+1 ben\]\r?\n")
+    ann.wait_out(r"\* ben \+1 ann: “a typo”, \d\d:\d\d")
+    assert square.run("ben", "log", "#lobby").stdout.endswith("ann: a typo (edited)  [+1 ben]\n")
+
+
+def test_who_is_ignored_is_seen_and_heard_nowhere_until_that_ends(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    ben.write("/ignore ann\r")
+    ben.wait_out("You ignore ann on this device")
+    ann.write("ben, look\rsend ben psst\r")
+    ann.wait_out("ann: psst ✓")
+    ann.write("/me waves\r")
+    ann.wait_out("ann waves ✓")
+    assert square.run("ben", "log", "#lobby").stdout == "", "and what was said is on the device by now"
+    ben.take_ready()
+    assert not re.search("look|psst|waves|\a", ben.out.text)
+    assert "ann" in square.run("ben", "ignore").stdout
+    ben.write("/unignore ann\r/history\r")
+    ben.wait_out(r"(?s)ann: ben, look.*ann waves")
+    ann.write("ben?\r")
+    ben.wait_out("(?s)\a.*ann: ben\\?")
+
+
+def test_numbers_pins_and_a_slow_room_last(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    ann.write("/create #aaa\r/create #bbb\rthe key is under the mat\r/pin\r/slow 3600\r")
+    ann.wait_out(r"Pinned in #bbb, \^\d+: ann: “the key is under the mat”")
+    ann.wait_out("#bbb is slow")
+    ben.write("/join #bbb\rone\rtwo\rsend ann I must wait\r")
+    ben.wait_out(r"── #bbb · slow, 1 h · 1 pinned")
+    ann.wait_out("(?s)ben: one.*ben: I must wait")
+    ben.wait_out("takes a message of yours every 1 h. What waits goes out by itself")
+    ben.write("/pins\r")
+    ben.wait_out(r"\^\d+ \d\d:\d\d ann: the key is under the mat")
+    ann.write("/part #aaa\r")
+    ann.wait_out("You have left #aaa")
+    assert leaves(ann) == 0
+    square.run("ann", "agent", "stop")
+    ann = square.at_terminal("ann")
+    ann.write("/switch 3\r")
+    ann.wait_out("── #bbb")
+    ann.write("/switch 2\r")
+    ann.wait_out("You are in no conversation 2")
+    ann.write("/switch 3\r/slow off\r")
+    ann.wait_out("ben: two")
 
 
 def test_what_is_typed_at_once_is_said_in_its_order(square: Square) -> None:

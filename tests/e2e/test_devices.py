@@ -40,7 +40,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def states(home: House, name: str) -> dict[str, str]:
-    return {each["id"]: each["state"] for each in json.loads(well(home.member(name, "devices", "--json")))}
+    listed = well(home.member(name, "devices", "--json")).splitlines()
+    return {each["id"]: each["state"] for each in map(json.loads, listed)}
 
 
 def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_again(home: House) -> None:
@@ -113,6 +114,25 @@ def test_a_recovery_file_replaces_the_words_and_its_passphrase_is_asked_for(home
     locked = home.member("new", "devices")
     assert (locked.returncode, "under a passphrase: set LANLINE_PASSPHRASE" in locked.stderr) == (1, True)
     assert "this one" in well(home.member("new", "devices", LANLINE_PASSPHRASE="open sesame"))
+
+
+def test_the_keys_come_under_a_passphrase_under_another_and_under_none(home: House) -> None:
+    first, second = {"LANLINE_PASSPHRASE": "open sesame"}, {"LANLINE_PASSPHRASE": "close sesame"}
+    assert "under the passphrase" in well(home.member("ana", "passphrase", LANLINE_NEW_PASSPHRASE="open sesame"))
+    for name in ("identity.pem", "keys.json", "keys-copy.json"):
+        assert b"under_passphrase" in (home.folder / "ana" / name).read_bytes()
+    for given in ({}, second):
+        refused = home.member("ana", "devices", **given)
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+        assert "under a passphrase: set LANLINE_PASSPHRASE" in refused.stderr or "passphrase is wrong" in refused.stderr
+    assert "this one" in well(home.member("ana", "devices", **first))
+    well(home.member("ana", "passphrase", LANLINE_NEW_PASSPHRASE="close sesame", **first))
+    wrong = home.member("ana", "passphrase", "--remove", **first)
+    assert (wrong.returncode, wrong.stderr) == (1, "lanline: The passphrase is wrong. Nothing was changed.\n")
+    removed = home.member("ana", "passphrase", "--remove", **second)
+    assert "lie open now" in well(removed)
+    assert "LANLINE_PASSPHRASE has another one" in removed.stderr
+    assert "this one" in well(home.member("ana", "devices"))
 
 
 def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> None:

@@ -55,9 +55,9 @@ def test_a_server_and_a_home_of_the_program_before_go_on(tmp_path: Path) -> None
         assert "ben in the lab 1" in log_of(older, "zoe", "#lab")
 
         users = {each["name"]: each for each in older.admin_json("admin", "users")}
-        assert {name for name, each in users.items() if each["is_banned"]} == {"mal"}
-        assert {name for name, each in users.items() if each["is_admin"]} == {"ann"}
-        assert users["ann"]["blob_bytes"] == 600 + 256
+        assert {name for name, each in users.items() if each["banned"]} == {"mal"}
+        assert {name for name, each in users.items() if each["admin"]} == {"ann"}
+        assert users["ann"]["file_bytes"] == 600 + 256
 
 
 def test_who_was_banned_or_muted_stays_so(tmp_path: Path) -> None:

@@ -118,6 +118,9 @@ def test_what_waited_to_be_sent_goes_to_whom_it_was_meant_for(town: Town) -> Non
     assert town.run("ben", "send", "ann", "for ann alone", "--timeout", "0.3").returncode == 75
     assert command("admin", "restore", str(file), "--data", str(town.folder / "restored")).returncode == 0
     town.open("restored")
+    assert "waits for its members" in town.join("cai").stderr
+    for name in ("ann", "ben"):  # when all devices have come, nothing more can be brought
+        assert town.run(name, "rooms").returncode == 0
     assert town.join("cai").returncode == 0
     assert town.run("ann", "admit", "cai").returncode == 0
     say(town, "cai", "a note to ann", to="ann")

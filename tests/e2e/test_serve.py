@@ -42,7 +42,7 @@ def test_a_first_start_makes_everything_and_names_its_admin_by_an_invite(home: H
     assert (InviteLink.parse(invite).host, InviteLink.parse(invite).port) == ("127.0.0.1", server.port)
     home.join("ann", invite)
     [user] = home.admin_json("admin", "users")
-    assert (user["name"], user["is_admin"]) == ("ann", True)
+    assert (user["name"], user["admin"]) == ("ann", True)
     assert home.member("ben", "join", invite, "--name", "ben").returncode == 1
     assert server.end() == 0
     assert home.serve().first_invite is None
@@ -132,7 +132,7 @@ def test_health_and_figures_are_served_on_loopback(home: House) -> None:
         figures = answer.read().decode()
     assert "\nlanline_appends_total 1.0\n" in figures
     assert "\nlanline_accounts 1.0\n" in figures
-    assert home.admin_json("admin", "status")["appends_total"] == 1
+    assert home.admin_json("admin", "status")[0]["appends_total"] == 1
     page = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
     for name in re.findall(r"^# TYPE lanline_(\S+)", figures, re.MULTILINE):
         assert f"`{name}`" in page, name

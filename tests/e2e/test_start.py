@@ -121,7 +121,7 @@ def test_a_server_that_runs_is_used_and_stays(person: Person, tmp_path: Path) ->
         server = home.serve(data=person.data, port=person.port)
         program = person.start("--name", "ana")
         program.wait_out("#lobby>")
-        assert home.admin_json("admin", "users")[0]["is_admin"]
+        assert home.admin_json("admin", "users")[0]["admin"]
         leave(program)
         assert server.process.poll() is None
         assert server.end() == 0

@@ -120,7 +120,7 @@ class House:
 
     def greet(self, key: bytes | str, **how: Any) -> Client:
         client = self.call(key, **how)
-        client.say(signin.Hello((1,), "test"))
+        client.say(signin.Hello((2,), "test"))
         return client
 
     def join(self, name: str, key: str | None = None, **how: Any) -> Client:

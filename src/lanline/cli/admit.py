@@ -38,7 +38,7 @@ def admit(
         return
     waiting = ask_group(home, _waiting)
     if json:
-        show_json([{"name": each.name, "words": _words(each)} for each in waiting])
+        show_json(*({"name": each.name, "words": _words(each)} for each in waiting))
         return
     rows = [(each.name, _words(each)) for each in waiting]
     show_table(("NAME", "WORDS"), rows, "Nobody waits to be let in.")

@@ -43,28 +43,39 @@ def devices(context: typer.Context, json: JsonOption = False, home: HomeOption =
         return
     rows = _shown(home)
     if json:
-        show_json([{"id": row[0], "label": row[1], "state": row[2], "added": row[3]} for row in rows])
+        show_json(*({"id": row[0], "label": row[1], "state": row[2], "added": _utc(row[3])} for row in rows))
     else:
-        show_table(("ID", "LABEL", "STATE", "ADDED"), rows, "You have no device.")
+        shown = [(*row[:3], "" if row[3] is None else day(row[3])) for row in rows]
+        show_table(("ID", "LABEL", "STATE", "ADDED"), shown, "You have no device.")
 
 
-def _shown(home: Path) -> list[tuple[str, str, str, str]]:
+def _utc(time_ms: int | None) -> str | None:
+    from lanline.client.moments import utc_text
+
+    return None if time_ms is None else utc_text(time_ms)
+
+
+Row = tuple[str, str, str, int | None]
+"""Id, label, state, and when it was added."""
+
+
+def _shown(home: Path) -> list[Row]:
     try:
         return ask_group(home, _rows_in_group)
     except NotInGroup:
         return ask_server(way_to_server(None, home), _rows)
 
 
-async def _rows_in_group(client: ChatClient) -> list[tuple[str, str, str, str]]:
+async def _rows_in_group(client: ChatClient) -> list[Row]:
     copy = _member(client).copy
     links = {copy.chain.devices[each].link_fingerprint: each for each in copy.chain.accounts[copy.account_id].devices}
     rows = [(each, _state(each, each.fingerprint in links)) for each in await _own(client)]
     found = [_row(each, _with_this(state, links.get(each.fingerprint) == copy.device_id)) for each, state in rows]
     made = copy.chain.recovery_keys(copy.account_id)
-    return [*found, *(("", "recovery key", "kept by you", "") for _ in made)]
+    return [*found, *(("", "recovery key", "kept by you", None) for _ in made)]
 
 
-async def _rows(client: ChatClient) -> list[tuple[str, str, str, str]]:
+async def _rows(client: ChatClient) -> list[Row]:
     return [_row(each, _state(each, is_in_group=True)) for each in await _own(client)]
 
 
@@ -84,8 +95,8 @@ def _with_this(state: str, is_this: bool) -> str:
     return "this one" if is_this else state
 
 
-def _row(device: DeviceInfo, state: str) -> tuple[str, str, str, str]:
-    return str(device.device), device.label, state, day(device.added_ms)
+def _row(device: DeviceInfo, state: str) -> Row:
+    return str(device.device), device.label, state, device.added_ms
 
 
 def _member(client: ChatClient) -> GroupMember:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,6 +55,7 @@ def invite(
     On the server itself:  lanline invite --data ~/.lanline-server
     For another admin:     lanline invite --admin
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.client.moments import utc_text
     from lanline.model.invites import InviteLink
 
     lifetime_s = _seconds(expires)
@@ -66,7 +68,8 @@ def invite(
         token = ask_server(way, lambda client: _make(client, uses, lifetime_s, admin))
     link = InviteLink(place.host, place.port, place.fingerprint, token)
     if json:
-        show_json({"link": str(link), "uses": uses, "expires_in_s": lifetime_s, "grants_admin": admin})
+        until = None if lifetime_s is None else utc_text(time.time_ns() // 1_000_000 + lifetime_s * 1000)
+        show_json({"link": str(link), "uses": uses, "expires": until, "admin": admin})
         return
     say(str(link))
     if qr:

@@ -41,8 +41,8 @@ def join(
 
     A link that lanline devices add has shown on one of your devices makes this one
     yours too; no name is needed. With an invite, a nickname that is free becomes yours: this device signs in with
-    its own key. A password is needed without an invite, and to add a device to an
-    account. It is asked for, or taken from LANLINE_PASSWORD.
+    its own key; on an open server without an invite too. A password is needed to add a
+    device to an account. It is asked for, or taken from LANLINE_PASSWORD.
 
     An invite carries the server's key. Without one, the key that the server shows is
     put into words, and nothing is sent until you have said that they are right; in a
@@ -61,7 +61,7 @@ def join(
     Exit status: 0 joined, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.chat import is_terminal
-    from lanline.cli.password import check_askable, confirm_password, is_asked_for, read_password
+    from lanline.cli.password import NOBODY, is_asked_for, read_password
     from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, is_for_device, join_server
     from lanline.client.node.start import stop_node
 
@@ -70,17 +70,9 @@ def join(
         raise InvalidInput("What are the others to call you? Add --name NICK")
     folder = home_folder(home)
     unlock(home)
-    key_may_do = check_joinable(folder, server, name)
-    key: bytes | None = None
-    password = ""
-    if not is_asked_for(password_command):
-        password = read_password(name, password_command)
-        key = accepted_key(folder, server, name, accept_key, limit_s)
-    elif not key_may_do:
-        check_askable()
-        key = accepted_key(folder, server, name, accept_key, limit_s)
-        password = read_password(name, password_command)
-        confirm_password(password)
+    check_joinable(folder, server, name)
+    password = "" if is_asked_for(password_command) else read_password(name, password_command)
+    key = accepted_key(folder, server, name, accept_key, limit_s)
 
     def join_with(password: str) -> Joined:
         joining = join_server(folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=limit_s)
@@ -89,8 +81,10 @@ def join(
     try:
         joined = join_with(password)
     except RequestRefused as problem:
-        if password or not name or problem.code not in OPENED_BY_PASSWORD or not is_terminal():
+        if password or not name or problem.code not in OPENED_BY_PASSWORD:
             raise
+        if not is_terminal():
+            raise RequestRefused(problem.code, f"{problem} {NOBODY}") from None
         show_note(str(problem))
         joined = join_with(read_password(name, None))
     stop_node(folder)  # one that runs calls the server where it was before

@@ -57,7 +57,7 @@ def log(
     title = of if of.endswith(ENDED_MARK) else checked_destination(of)
     with node_call(home) as call:
         problem = _wait_ready(call, limit_s, is_patient=follow)
-        view = call.follow()
+        view = call.follow(is_there=follow)
         shown = _Shown(call, json)
         if set_aside:
             shown.show_lost(title, last)
@@ -120,17 +120,17 @@ class _Shown:
         One's own that is ahead of others' words is shown here only when nothing follows.
         """
         from lanline.client.node.protocol import Page, Read
-        from lanline.client.view.edits import with_edits
+        from lanline.client.view.edits import folded
 
         page = self._call.ask(Read(log, last, limit_s=limit_s))
         assert isinstance(page, Page)
         for change in self._call.answered_changes():
-            _note(change)
+            self._note(change)
         self._through = page.conversation.delivered
         self._since = page.messages[0].sequence if page.messages else self._through + 1
         self._view.keep(log, page.messages)
         said = [message for message in page.messages if message.is_said]
-        for message in said if self._as_json else with_edits(said):
+        for message in said if self._as_json else folded(said):
             if message.sequence <= self._through or not goes_on:
                 show_line(self._line(message, ""))
         if page.conversation.is_open:
@@ -147,7 +147,7 @@ class _Shown:
         is_waiting = message.state in {MessageState.QUEUED, MessageState.REFUSED}
         problem = f": {message.problem}" if message.problem else ""
         mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
-        text = str(rendered(self._view, message, name, has_quotes=False)).replace("\n", "\n    ")
+        text = str(rendered(self._view, message, name, has_quotes=not name)).replace("\n", "\n    ")
         return f"{minute_text(message.time_ms, time.time_ns() // 1_000_000)}  {text}{mark}"
 
     def go_on(self, log: int) -> None:
@@ -172,7 +172,16 @@ class _Shown:
                 case ConversationClosed(of, title, reason) if of == log:
                     raise InvalidInput(f"{title} is closed to you: {reason}")
                 case _:
-                    _note(change)
+                    self._note(change)
+
+    def _note(self, change: Change) -> None:
+        from lanline.client.view.events import Warned
+        from lanline.client.view.rendering import alarm_json
+
+        if self._as_json and isinstance(change, Warned):
+            show_line(alarm_json(change))
+        else:
+            _note(change)
 
     def _show_missed(self, log: int) -> None:
         """The node has ended and is there again, or this program was too slow for it."""

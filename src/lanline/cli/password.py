@@ -15,7 +15,7 @@ from lanline.model.passwords import MIN_PASSWORD_CHARS, weakness
 
 PASSWORD_VARIABLE = "LANLINE_PASSWORD"  # noqa: S105 -- the name of a variable, not a password
 _NOBODY_AT_ALL = "There is nobody to ask for the password: run this at a terminal."
-_NOBODY = f"There is nobody to ask for the password: set {PASSWORD_VARIABLE}, or give --password-command."
+NOBODY = f"There is nobody to ask for the password: set {PASSWORD_VARIABLE}, or give --password-command."
 
 
 def password(timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOption = DEFAULT_HOME) -> None:
@@ -71,23 +71,13 @@ def read_password(name: str, command: str | None) -> str:
         return password_from_command(_words(command))
     if PASSWORD_VARIABLE in os.environ:
         return checked_password(os.environ[PASSWORD_VARIABLE])
-    return password_from_terminal(
-        f"Password for {name} (yours, or at least {MIN_PASSWORD_CHARS} characters for a new account): ", _NOBODY
-    )
+    return password_from_terminal(f"The password of {name}, if you have that account: ", NOBODY)
 
 
 def confirm_password(password: str) -> None:
     """For a new account: what is mistyped twice alike is rare."""
-    if password_from_terminal("The same again: ", _NOBODY) != password:
+    if password_from_terminal("The same again: ", NOBODY) != password:
         raise InvalidInput("The two passwords differ. Nothing was done; try again.")
-
-
-def check_askable() -> None:
-    """Raises InvalidInput where there is no terminal: before anything is called."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR))
-    except OSError as cause:
-        raise InvalidInput(_NOBODY) from cause
 
 
 def is_asked_for(command: str | None) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lanline.cli.nodecall import unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput
 
@@ -77,6 +78,7 @@ def peer(
         from lanline.client.home import Home
         from lanline.client.peer.chat import PeerChat
 
+        unlock(home, although_running=True)
         chat = PeerChat(Home(_expanded(home)), name or _login_name(), accepts_new_key=accept_new_key)
         run(_sealed(chat, listen_host, listen_port, peer_host, peer_port, stay, wait))
 

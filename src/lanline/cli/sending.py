@@ -66,7 +66,7 @@ def _show(message: Message, outcome: Outcome) -> None:
     import json as encoder
 
     value = {"id": message.entry_id.hex(), "to": message.destination, "state": outcome.state.value}
-    show_line(encoder.dumps(value, ensure_ascii=False))
+    show_line(encoder.dumps(value))
 
 
 def text_of(words: list[str]) -> str:

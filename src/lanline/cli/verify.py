@@ -13,6 +13,8 @@ from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import RefusalCode, RequestRefused
 
+_ACCEPTED = "What you say to {} goes to that account from now on."
+
 
 def verify(
     name: Annotated[str, typer.Argument(metavar="NICK", help="With whom to compare words.")],
@@ -37,6 +39,7 @@ def verify(
     Show them, and be asked:  lanline verify ben
     From a script:            lanline verify ben --words 'acorn actor …'
     Another account of ben's: lanline verify ben --accept
+    A room of which the server shows what does not hold: lanline verify '#board' --accept
 
     \b
     Exit status: 0, 1 refused or not the same, 64 wrong usage.
@@ -46,7 +49,7 @@ def verify(
 
     if accept:
         at_server(home, timeout, lambda call: call.ask(do.AcceptPerson(name)))
-        say(f"What you say to {name} goes to that account from now on.")
+        say(f"What you say in {name} is sent again." if name.startswith("#") else _ACCEPTED.format(name))
         return
     found = at_server(home, timeout, lambda call: call.ask(do.AskWords(name)))
     assert isinstance(found, do.Words)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from lanline.client.sealing.lockedfile import FileLock, is_locked_content
+from lanline.client.sealing.passphrase import IDENTITY_FILE, IDENTITY_USE, given_passphrase
+from lanline.client.sealing.passphrasechange import finish_change
 from lanline.crypto.identity import Identity
-from lanline.errors import IdentityProblem
+from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.model.watchlinks import SECRET_BYTES
 from lanline.wholefile import create_whole, replace_whole
 
-_IDENTITY_FILE = "identity.pem"
 _PEERS_FILE = "known_peers.json"
 _WATCH_FILE = "watch_secret"
 
@@ -40,19 +43,23 @@ class Home:
         self._read_peers()
 
     def identity(self) -> Identity:
-        """The identity that lives here, made at first use."""
-        path = self._folder / _IDENTITY_FILE
+        """The identity that lives here, made at first use; under the passphrase of the home, where there is one."""
+        path, lock = self._folder / IDENTITY_FILE, FileLock(IDENTITY_USE, given_passphrase(), os.urandom)
         try:
+            finish_change(self._folder)
             if path.exists():
-                return Identity.from_pem(path.read_bytes())
+                return _read_identity(path, lock)
             identity = Identity.generate()
-            if create_whole(path, identity.to_pem()):
+            if create_whole(path, lock.written(identity.to_pem())):
                 return identity
             # Another process was quicker; its key is the one.
-            return Identity.from_pem(path.read_bytes())
-        except IdentityProblem as problem:
+            return _read_identity(path, lock)
+        except WrongPassphrase as problem:
+            raise WrongPassphrase(f"The key of this device in {path} cannot be opened. {problem}") from problem
+        except (IdentityProblem, MalformedPacket) as problem:
+            text = problem if isinstance(problem, IdentityProblem) else "The key file was damaged."
             raise IdentityProblem(
-                f"{problem} Restore {path} from a backup, or remove it to begin with a new key."
+                f"{text} Restore {path} from a backup, or remove it to begin with a new key."
             ) from problem
         except OSError as cause:
             raise IdentityProblem(f"The key file {path} cannot be used: {cause.strerror}.") from cause
@@ -113,3 +120,13 @@ class Home:
             raise IdentityProblem(
                 f"The known keys in {path} cannot be read. Restore the file, or remove it to meet everybody anew."
             ) from cause
+
+
+def _read_identity(path: Path, lock: FileLock) -> Identity:
+    """One that lies open is put under the passphrase that is given."""
+    data = path.read_bytes()
+    pem = lock.opened(data)
+    identity = Identity.from_pem(pem)
+    if lock.has_passphrase and not is_locked_content(data):
+        replace_whole(path, lock.written(pem))
+    return identity

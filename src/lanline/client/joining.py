@@ -18,8 +18,9 @@ from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import AsNewcomer
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
+from lanline.client.sealing.approval import spaced
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.member import Standing, spaced
+from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import shown_of
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.view.events import NodeEvent, SignedIn
@@ -159,7 +160,9 @@ async def join_server(
         # The account is made: without this, history only counts as unread.
         if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
             _keep_start(client, folder)
-        return await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
+        joined = await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
+        _keep_group(client, folder)
+        return joined
 
 
 def _kept(store: Keystore, token: bytes | None) -> bytes | None:
@@ -252,19 +255,22 @@ def _keep_start(client: chat.ChatClient, folder: Path) -> None:
         client.node.keep_start(history)
 
 
+def _keep_group(client: chat.ChatClient, folder: Path) -> None:
+    member, path = client.node.seals.member, folder / chat.HISTORY_FILE
+    assert member is not None
+    with contextlib.suppress(HistoryProblem), contextlib.closing(History.open(path)) as history:
+        member.copy.keep_for(history.database)
+
+
 def is_for_device(server_text: str) -> bool:
     """A link that another device of the same person has made."""
     _, token = parse_server(server_text)
     return token is not None and len(token) == DEVICE_TOKEN_BYTES
 
 
-def check_joinable(folder: Path, server_text: str, name: str) -> bool:
-    """What can be known before anything is asked: whether this device's key may be enough, without a password.
-
-    By an invite, and where this home has joined already. Raises as join_server does.
-    """
-    _, token = _checked(folder, server_text, name)
-    return bool(token) or read_pin(folder) is not None
+def check_joinable(folder: Path, server_text: str, name: str) -> None:
+    """What can be known before anything is asked. Raises as join_server does."""
+    _checked(folder, server_text, name)
 
 
 def _checked(folder: Path, server_text: str, name: str) -> tuple[KnownServer, bytes | None]:

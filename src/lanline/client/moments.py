@@ -23,6 +23,11 @@ def clock_text(time_ms: int, now_ms: int) -> str:
     return at.strftime("%H:%M") + doubt(time_ms, now_ms) if at else "--:--"
 
 
+def second_text(time_ms: int) -> str:
+    at = moment(time_ms)
+    return at.strftime("%H:%M:%S") if at else "--:--:--"
+
+
 def doubt(time_ms: int, now_ms: int) -> str:
     """A mark for what would be said in the future: one of the clocks is wrong."""
     return "?" if time_ms > now_ms + _FUTURE_MS else ""

@@ -29,7 +29,7 @@ from lanline.core.groupstate import SAID_SUITE, GroupStates
 from lanline.core.limits import Buckets
 from lanline.core.refusals import RETRY_STORAGE_S, as_refusal, disk_nearly_full, slow_down
 from lanline.core.rights import Judge, Rights, key_of
-from lanline.errors import LanlineError, RequestRefused
+from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, Entry, LogId, NewEntry, check_entry
 from lanline.model.logs import Appended as Place
@@ -238,7 +238,7 @@ class Appends:
                 why = judge.refusal(entry)
             if why is not None:
                 refused[place] = why
-                if _holds(entry) and transaction.logs.find(entry.log, entry.account, entry.entry_id) is None:
+                if _holds(entry, why) and transaction.logs.find(entry.log, entry.account, entry.entry_id) is None:
                     held.add(sender)
         return self._append_allowed(transaction, entries, refused), judge.found
 
@@ -300,7 +300,7 @@ class Appends:
     def _hold_refused(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         held: dict[Author, bytes] = {}
         for entry, (author, _), at in zip(batch.entries, batch.senders, outcomes, strict=True):
-            if isinstance(at, RequestRefused) and _holds(entry) and author not in held:
+            if isinstance(at, RequestRefused) and _holds(entry, at) and author not in held:
                 held[author] = author.held = entry.entry_id
         if held:
             self._refuse_waiting(held)
@@ -353,8 +353,8 @@ def _release(author: Author, entry: NewEntry) -> None:
     author.uncommitted_bytes -= len(entry.content)
 
 
-def _holds(entry: NewEntry) -> bool:
+def _holds(entry: NewEntry, why: RequestRefused) -> bool:
     """Sealed words name those before them. So when one is refused, none that follows is taken before the author has
-    decided about it: docs/protocol/sealing.md, 5.
+    decided about it: docs/protocol/sealing.md, 5. Nor in a slow room, where the next could else pass the one before it.
     """
-    return entry.suite == SAID_SUITE
+    return entry.suite == SAID_SUITE or why.code is RefusalCode.SLOW_ROOM

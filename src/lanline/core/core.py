@@ -9,7 +9,7 @@ All calls, and all callbacks of what was handed in, come on one thread. Nothing 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lanline.clock import Clock
@@ -21,6 +21,7 @@ from lanline.core.commands import Authority, Command, Context, Decision, authori
 from lanline.core.conversations import Conversations
 from lanline.core.cursors import Cursors
 from lanline.core.endings import DeleteSilent
+from lanline.core.gathering import Gathering
 from lanline.core.groupstate import GroupState, GroupStates
 from lanline.core.history import History
 from lanline.core.housekeeping import Housekeeping
@@ -32,6 +33,7 @@ from lanline.core.passwords import PasswordHasher, Passwords
 from lanline.core.presence import Presence
 from lanline.core.refusals import disk_nearly_full, slow_down
 from lanline.core.signin import SignIn
+from lanline.core.takenbranch import Item, TakeBranch
 from lanline.errors import LanlineError, StorageError
 from lanline.ids import Entropy
 from lanline.model.accounts import AccountId
@@ -69,6 +71,7 @@ class Core:
         """As it was when the core was opened."""
         self.clock = clock
         self.stream = ChangeStream()
+        self.gathering = Gathering(clock, self._take_branch, self.stream.emit)
         self.history = History(store, clock, entropy)
         self.accounts = Accounts()
         self.conversations = Conversations()
@@ -97,7 +100,7 @@ class Core:
         self._began_at = clock.now()
         for part in (
             *(self.accounts, self.conversations, self.presence, self.cursors, self.appends),
-            self.housekeeping,
+            *(self.housekeeping, self.gathering),
         ):
             self.stream.add_part(part.handlers())
 
@@ -111,6 +114,7 @@ class Core:
                 part.load(view)
             self.group = self.groups.at(view)
             self.conversations.load_chain(self.group.log, view)
+            self.gathering.load(self.group, view)
 
         yield from self.store.read(load).wait()
         self.history.begin()
@@ -205,6 +209,9 @@ class Core:
 
         return self.commit(work)
 
+    def _take_branch(self, chain: Chain, items: Sequence[Item]) -> Ticket[None]:
+        return self.decide(OPERATOR, TakeBranch(chain.height, chain.head, tuple(items)))
+
     def _end_silent(self, since_ms: int) -> None:
         """Where the settings say so: accounts that anybody may have made, and that nobody uses."""
         days = self.settings.silent_days
@@ -215,7 +222,7 @@ class Core:
             each.id
             for each in self.accounts.all()
             if not (each.is_invited or each.is_admin or each.is_ended)
-            and not self.presence.of(each.id).is_online
+            and not self.presence.links(each.id)
             and max(since_ms, each.created_ms, self.presence.of(each.id).seen_ms) < before_ms
         ]
         if silent and not self.is_closing:
@@ -284,6 +291,7 @@ class Core:
 
     def _close(self) -> Steps[None]:
         self.housekeeping.close()
+        self.gathering.close()
         self.presence.close()
         self.cursors.close()
         self.wrong_passwords.write()

@@ -45,7 +45,7 @@ class DeleteAccount(Command[None], frozen=True):
                 raise RequestRefused(RefusalCode.INVALID, "The entry does not take this account out of the group.")
         # That entry has banned the account; what it is in the end is told once.
         changes = [each for each in changes if not _is_of(each, self.account)]
-        return None, [*changes, *_end_account(transaction, by, before, self.reason)]
+        return None, [*changes, *end_account(transaction, by, before, self.reason)]
 
 
 class DeleteSilent(Command[None], frozen=True):
@@ -60,7 +60,7 @@ class DeleteSilent(Command[None], frozen=True):
         for account in self.accounts:
             before = transaction.accounts.by_id(account)
             if before is not None and not before.is_ended and not before.is_admin:
-                changes += _end_account(transaction, by, before, self.reason)
+                changes += end_account(transaction, by, before, self.reason)
         return None, changes
 
 
@@ -68,7 +68,7 @@ def _is_of(change: Change, account: AccountId) -> bool:
     return isinstance(change, AccountChanged) and change.account.id == account
 
 
-def _end_account(transaction: Transaction, by: Authority, before: Account, reason: str) -> list[Change]:
+def end_account(transaction: Transaction, by: Authority, before: Account, reason: str) -> list[Change]:
     account, now_ms = before.id, by.context.now_ms
     if rules(before) and not by.actor.is_operator:
         check_others_rule(transaction, account)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 
 from lanline.clock import Clock
-from lanline.errors import LanlineError, StorageError
+from lanline.errors import LanlineError, RefusalCode, RequestRefused, StorageError
 from lanline.ids import Entropy
 from lanline.storage.api import Store, Transaction, View
 from lanline.ticket import Ticket
 
 _LOG = logging.getLogger(__name__)
+CHAIN_SETTING = "chain"
+GATHERING = b"\0"
+"""As that setting: what the group's chain has lost is being gathered (`gathering`). Later, the head that it came to."""
 _SETTING = "epoch"  # its name in databases, from when it was called so
 _BYTES = 16
 _AGAIN_S = 1.0
@@ -58,3 +61,15 @@ def end_history(transaction: Transaction) -> None:
     """So are the invites: which of them were used, dropped or ended since, only the lost state knew."""
     transaction.settings.put(_SETTING, None)
     transaction.invites.drop_all()
+    if transaction.groups.chain() is not None:
+        transaction.settings.put(CHAIN_SETTING, GATHERING)
+
+
+def check_not_gathering(view: View) -> None:
+    """Raises RequestRefused: an entry that is made now could stand where a lost one stood."""
+    if view.settings.get(CHAIN_SETTING) == GATHERING:
+        text = (
+            "The server was restored from a backup, and waits for members to bring what it lost. Until then nothing "
+            "about who is in the group can be changed: ten minutes, or until its operator says: lanline admin chain"
+        )
+        raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)

@@ -6,6 +6,7 @@ In the transaction that appends, and with it go what the server itself keeps of 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ from lanline.core import accounts
 from lanline.core.changes import Appended, ChainGrew, Change, RequestLeft
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.core.history import check_not_gathering
 from lanline.core.invites import note_made
 from lanline.core.journal import note
 from lanline.core.privatemembers import follow_group
@@ -26,6 +28,8 @@ from lanline.model.journal import Deed
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.proto.chain.offers import Coming, Offer, invites_lost, judge_offer, judge_request, keys_of_request
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.rooms import Room as PrivateRoom
+from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction, View
 
 MAX_ASKEW_MS = 5 * 60 * 1000
@@ -50,13 +54,33 @@ class PutKeys(Command[None], frozen=True):
     fills_disk: ClassVar[bool] = True
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
-        by.check_person()
-        now_ms = by.context.now_ms
-        _drop_stale(transaction, now_ms)
-        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
-        transaction.groups.put_keys(self.keys, by.account, now_ms)
+        check_unnamed_keys(transaction, by, len(self.keys))
+        transaction.groups.put_keys(self.keys, by.account, by.context.now_ms)
+        name_lost_keys(transaction, by, self.keys.keys())
         return None, ()
+
+
+def check_unnamed_keys(transaction: Transaction, by: Authority, count: int) -> None:
+    """Before so many more. Raises RequestRefused."""
+    by.check_person()
+    _drop_stale(transaction, by.context.now_ms)
+    if transaction.groups.unnamed_keys(by.account) + count > _MAX_UNNAMED_KEYS:
+        raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
+
+
+def name_lost_keys(transaction: Transaction, by: Authority, hashes: Collection[bytes]) -> None:
+    """By a server that was put back to an older state: they are kept as those before."""
+    lost = _named_by(by.context.groups.at(transaction).chain, hashes)
+    if lost:
+        transaction.groups.name_keys(lost)
+
+
+def _named_by(chain: Chain, hashes: Collection[bytes]) -> list[bytes]:
+    """Those that stand in the chain, for good."""
+    generations = [each for account in chain.accounts.values() for each in account.generations]
+    named = [each.seal_hash for each in chain.devices.values()] + [each.seal_hash for each in generations]
+    named += [each.rsa[1] for each in generations if each.rsa is not None]
+    return [each for each in named if each in hashes]
 
 
 class AppendKey(Command[KeyPlace], frozen=True):
@@ -124,23 +148,32 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
     stands = transaction.logs.find(state.log, by.account, entry_id)
     if stands is not None:
         return KeyPlace(state.log, stands.sequence, 0), None, []
+    check_not_gathering(transaction)
     offer = judge_offer(state.chain, content)
     if isinstance(offer, Reason):
         raise does_not_hold(offer)
     _check_author(transaction, by, state, offer)
     _check_keys(transaction, offer.keys)
     _check_seeds(transaction, by, offer)
+    _check_rsa_key(transaction, offer)
     log = state.log if state.is_founded else transaction.groups.found()
     device, now_ms = by.actor.device, by.context.now_ms
     entry = NewEntry(log, entry_id, by.account, device, now_ms, KEY_SUITE, content)
     [at] = transaction.logs.append([entry])
     transaction.groups.move_chain(offer.chain.height, offer.chain.head)
     after = by.context.groups.keep(GroupState(log, offer.chain))
-    changes: list[Change] = _follow_up(transaction, by, state, after)
+    changes: list[Change] = follow_chain(transaction, by, state, after)
     changes += _end_devices(transaction, by, offer)
     committed = Entry(log, at.sequence, entry_id, by.account, device, at.time_ms, KEY_SUITE, content)
     changes += [Appended(log, at.sequence, [committed]), ChainGrew(after)]
     return KeyPlace(log, at.sequence, offer.chain.height), offer, changes
+
+
+def check_whole(room: PrivateRoom) -> None:
+    """Raises RequestRefused where a restored server waits for entries of it."""
+    if room.lacking:
+        text = "The server has lost who is in this room, and waits for somebody of it. It goes on by itself."
+        raise RequestRefused(RefusalCode.SLOW_DOWN, text, 5.0)
 
 
 def does_not_hold(reason: Reason) -> RequestRefused:
@@ -185,6 +218,14 @@ def _check_keys(transaction: Transaction, keys: tuple[bytes, ...], putter: Accou
     transaction.groups.name_keys(keys, putter)
 
 
+def _check_rsa_key(transaction: Transaction, offer: Offer) -> None:
+    if offer.rsa_hash is None:
+        return
+    if transaction.groups.rsa_half(offer.rsa_hash) is None:
+        raise RequestRefused(RefusalCode.NOT_FOUND, "The RSA key that is named has not come.")
+    transaction.groups.name_keys((offer.rsa_hash,))
+
+
 def _check_seeds(transaction: Transaction, by: Authority, offer: Offer) -> None:
     """A new generation reaches every device that stays: otherwise one locks the others out without a word."""
     if offer.turn is None:
@@ -212,7 +253,7 @@ def _end_devices(transaction: Transaction, by: Authority, offer: Offer) -> list[
     return changes
 
 
-def _follow_up(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
+def follow_chain(transaction: Transaction, by: Authority, before: GroupState, after: GroupState) -> list[Change]:
     """Whoever rules the group rules the server, and who has ended there does not come back here."""
     changes = _move_admins(transaction, by, before, after)
     gone = set(before.chain.names.values()) - set(after.chain.names.values())
@@ -234,7 +275,7 @@ def _follow_up(transaction: Transaction, by: Authority, before: GroupState, afte
 
 def _note_come(transaction: Transaction, by: Authority, account: AccountId) -> None:
     transaction.groups.drop_request(account)
-    if account != by.account:
+    if account != by.account and not by.actor.is_operator:  # that one has brought back what others did
         note(transaction, by, Deed.ADMITTED, _name(transaction, account))
 
 
@@ -282,14 +323,25 @@ class LeaveRequest(Command[None], frozen=True):
         _check_newcomer(transaction, state, by.account, asking.name)
         now_ms = by.context.now_ms
         _drop_stale(transaction, now_ms)
-        waiting = [each.account for each in transaction.groups.requests()]
-        if by.account not in waiting and len(waiting) >= _MAX_REQUESTS:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
+        _check_room_for_request(transaction, state, by.account)
         forget_request(transaction, by.account)
         _check_keys(transaction, asking.keys, by.account)
         request = EntryRequest(by.account, self.joiner, self.signature, now_ms)
         transaction.groups.put_request(request)
         return None, (RequestLeft(request),)
+
+
+def _check_room_for_request(view: View, state: GroupState, account: AccountId) -> None:
+    """Who was on the server before its group takes nobody's place: they all ask at once."""
+    founded_ms = view.logs.after(state.log, 0, 1)[0].time_ms
+    new = [each.account for each in view.groups.requests() if not _is_from_before(view, each.account, founded_ms)]
+    if account not in new and len(new) >= _MAX_REQUESTS and not _is_from_before(view, account, founded_ms):
+        raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Many wait to be let in already. Ask an admin.")
+
+
+def _is_from_before(view: View, account: AccountId, founded_ms: int) -> bool:
+    found = view.accounts.by_id(account)
+    return found is not None and found.created_ms < founded_ms
 
 
 def forget_request(transaction: Transaction, account: AccountId) -> None:

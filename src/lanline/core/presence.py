@@ -33,6 +33,8 @@ class Presence:
         self._emit = emit
         self._people: dict[AccountId, PresenceChanged] = {}
         self._links: dict[AccountId, int] = {}
+        self._attended: dict[AccountId, int] = {}
+        """So many of their links have somebody who sits there: these make them online."""
         self._ended: set[AccountId] = set()
         """Accounts that were deleted since the start."""
         self._is_kept = True
@@ -81,27 +83,39 @@ class Presence:
     def online(self) -> int:
         return sum(person.is_online for person in self._people.values())
 
-    def come(self, account: AccountId, address: str) -> None:
+    def come(self, account: AccountId, address: str, *, is_away: bool = False) -> None:
         """One more link of theirs."""
-        self._links[account] = self._links.get(account, 0) + 1
+        _count(self._links, account, 1)
+        if is_away:
+            before = self.of(account)
+            self._change(account, before.address if before.is_online else address, is_told=False)
+        else:
+            self.attend(account, address)
+
+    def attend(self, account: AccountId, address: str) -> None:
+        """Somebody sits at one of their links who did not before."""
+        _count(self._attended, account, 1)
         self._change(account, address, is_told=not self.of(account).is_online or self.of(account).address != address)
+
+    def leave(self, account: AccountId) -> None:
+        """Nobody sits at one of their links any more, which goes on."""
+        _count(self._attended, account, -1)
+        self._change(account, self.of(account).address, is_told=account not in self._attended)
 
     def move(self, account: AccountId, address: str) -> None:
         person = self.of(account)
         if person.is_online and person.address != address:
             self._emit((msgspec.structs.replace(person, address=address),))
 
-    def go(self, account: AccountId) -> None:
-        """One link of theirs less; who has none left is offline."""
-        links = self._links[account] - 1
-        if links:
-            self._links[account] = links
-        else:
-            del self._links[account]
-        self._change(account, self.of(account).address, is_told=not links)
+    def go(self, account: AccountId, *, is_away: bool = False) -> None:
+        """One link of theirs less; who has none left at which somebody sits is offline."""
+        _count(self._links, account, -1)
+        if not is_away:
+            _count(self._attended, account, -1)
+        self._change(account, self.of(account).address, is_told=account not in self._attended)
 
     def _change(self, account: AccountId, address: str, *, is_told: bool) -> None:
-        change = PresenceChanged(account, account in self._links, address, self._clock.now_ms())
+        change = PresenceChanged(account, account in self._attended, address, self._clock.now_ms())
         if is_told:
             self._emit((change,))
         else:
@@ -141,6 +155,13 @@ class Presence:
             for account, person in self._people.items()
         }
         self._store.write(partial(_write_record, record=msgspec.msgpack.encode(kept)))
+
+
+def _count(links: dict[AccountId, int], account: AccountId, step: int) -> None:
+    """Accounts without any are left out."""
+    number = links.pop(account, 0) + step
+    if number:
+        links[account] = number
 
 
 def _write_record(transaction: Transaction, record: bytes) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lanline.core.changes import Change
 from lanline.core.commands import Authority
 from lanline.core.groupstate import GroupState
 from lanline.core.memberships import put, stepped
 from lanline.model.accounts import AccountId
 from lanline.model.logs import LogId
-from lanline.model.rooms import Membership, Role, Room, Standing
+from lanline.model.rooms import Access, Membership, Role, Room, Standing
 from lanline.proto.chain.rooms import Room as PrivateRoom
 from lanline.storage.api import Transaction
 
@@ -18,23 +20,22 @@ def follow_members(
     by: Authority,
     state: GroupState,
     log: LogId,
-    before: PrivateRoom | None,
+    before: PrivateRoom | Sequence[AccountId],
     after: PrivateRoom,
 ) -> list[Change]:
-    """Of a room that is founded just now everybody goes whom its entry does not name."""
+    """`before`: of a room that is founded just now, those who go where its entry does not name them."""
     room = transaction.rooms.by_log(log)
     assert room is not None
-    known = {} if before is None else before.members
     wanted = {
         account: Role(role + 1)
         for account_id, role in after.members.items()
         if (account := state.account_of(transaction, account_id)) is not None
     }
-    if before is None:
-        gone = {each.account for each in transaction.rooms.members(log) if not each.is_banned} - wanted.keys()
-    else:
-        accounts = (state.account_of(transaction, each) for each in known.keys() - after.members.keys())
+    if isinstance(before, PrivateRoom):
+        accounts = (state.account_of(transaction, each) for each in before.members.keys() - after.members.keys())
         gone = {account for account in accounts if account is not None}
+    else:
+        gone = set(before) - wanted.keys()
     changes: list[Change] = [_without(transaction, by, room, account) for account in sorted(gone)]
     for account, role in wanted.items():
         stands = transaction.rooms.membership(log, account)
@@ -43,6 +44,16 @@ def follow_members(
         if stands != now:
             changes.append(put(transaction, room, stands, now, by))
     return changes
+
+
+def left_out(transaction: Transaction, state: GroupState, room: Room) -> list[AccountId]:
+    """Who has to go from a room that becomes private, unless they are named.
+
+    Who was in a room by invitation from before the group stays on its list until they are in the group, and its owner
+    lets them in.
+    """
+    were = [each.account for each in transaction.rooms.members(room.log) if not each.is_banned]
+    return [each for each in were if room.access is Access.OPEN or state.member_of(transaction, each) is not None]
 
 
 def _without(transaction: Transaction, by: Authority, room: Room, account: AccountId) -> Change:

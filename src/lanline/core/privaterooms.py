@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 from typing import ClassVar
 
+import msgspec
+
 from lanline.core.changes import Appended, ChainGrew, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import KEY_SUITE, STUB_SUITE, GroupState
-from lanline.core.keyentries import MAX_ASKEW_MS, KeyPlace, does_not_hold
-from lanline.core.privatemembers import follow_members
+from lanline.core.history import check_not_gathering
+from lanline.core.keyentries import MAX_ASKEW_MS, KeyPlace, check_whole, does_not_hold
+from lanline.core.privatemembers import follow_members, left_out
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
@@ -40,20 +43,24 @@ class AppendRoomKey(Command[KeyPlace], frozen=True):
         stands = transaction.logs.find(self.log, by.account, entry_id)
         if stands is not None:
             return KeyPlace(state.log, transaction.logs.heads([state.log])[state.log], 0), ()
+        check_not_gathering(transaction)
         before = by.context.groups.room_at(transaction, self.log)
         _check_may_bring(transaction, by, room, is_new=before is None)
+        if before is not None:
+            check_whole(before)
         offer = judge_room_offer(state.chain, before, self.content)
         if isinstance(offer, Reason):
             raise does_not_hold(offer)
         self._check(by, offer, room, is_new=before is None)
         _check_not_banned(transaction, state, room, before, offer.room)
         place, changes = self._append(transaction, by, state, offer, entry_id)
+        known = before or left_out(transaction, state, room)
         if before is None:
             transaction.groups.found_room(self.log, offer.room.room_id)
             changes += _close(transaction, room)
         after = by.context.groups.at(transaction)
         by.context.groups.keep_room(offer.chain, offer.room, transaction.logs.heads([self.log])[self.log])
-        changes += follow_members(transaction, by, after, self.log, before, offer.room)
+        changes += follow_members(transaction, by, after, self.log, known, offer.room)
         return place, changes
 
     @staticmethod
@@ -117,6 +124,6 @@ def _check_not_banned(
 
 def _close(transaction: Transaction, room: Room) -> list[Change]:
     """From now on it is for those whom the entries name."""
-    closed = Room(room.log, room.name, "", Access.INVITE_ONLY, room.creator, room.created_ms)
+    closed = msgspec.structs.replace(room, topic="", access=Access.INVITE_ONLY)
     transaction.rooms.change(closed)
     return [RoomChanged(closed, is_new=False, cursors=transaction.logs.cursors(room.log))]

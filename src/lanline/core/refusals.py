@@ -58,6 +58,11 @@ def stale_keys() -> RequestRefused:
     return RequestRefused(RefusalCode.STALE_KEYS, text)
 
 
+def not_sealed() -> RequestRefused:
+    text = "What is said on this server has to be sealed, so that it cannot read it. It goes on by itself."
+    return RequestRefused(RefusalCode.STALE_KEYS, text)
+
+
 def somebody_begins(wait_s: float) -> RequestRefused:
     text = "Somebody else is about to seal what is said from now on anew. It goes on by itself."
     return RequestRefused(RefusalCode.STALE_KEYS, text, wait_s)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from lanline.core.commands import check_still_known, unknown_conversation
 from lanline.core.groupstate import SAID_SUITE, GroupStates
-from lanline.core.refusals import stale_keys
+from lanline.core.refusals import not_sealed, stale_keys
+from lanline.core.slowrooms import SlowRooms
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
@@ -63,15 +64,16 @@ class Judge:
         self._quota_bytes = quota_bytes
         self._refusals: dict[Key, RequestRefused | None] = {}
         self._left_bytes: dict[AccountId, int] = {}
+        self._slow_rooms = SlowRooms(transaction)
         self.found = Rights()
 
     def refusal(self, entry: NewEntry) -> RequestRefused | None:
         key = key_of(entry)
         if key not in self._refusals:
             self._refusals[key] = self._look(entry)
-            if self._refusals[key] is None:
+            if self._refusals[key] is None and not self._slow_rooms.slows(entry):
                 self.found.keys.add(key)
-        why = self._refusals[key]
+        why = self._refusals[key] or self._slow_rooms.refusal(entry)
         if why is not None:
             return why
         left_bytes = self._left_bytes[entry.account] - len(entry.content) - ENTRY_COST_BYTES
@@ -100,14 +102,13 @@ class Judge:
             return unknown_conversation()
         elif not member.may_speak:
             return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
-        return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain(log)
+        return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain()
 
-    def _look_at_plain(self, log: LogId) -> RequestRefused | None:
-        """Where a group reads what is sealed, nothing is taken that the server could read."""
-        if not self._groups.is_sealed(self._transaction, log):
-            return None
-        text = "What is said here has to be sealed, so that this server cannot read it. Upgrade Lanline."
-        return RequestRefused(RefusalCode.INVALID, text)
+    def _look_at_plain(self) -> RequestRefused | None:
+        """Where there is a group, nothing is taken that the server could read. Not for good: who did not know yet that
+        it was founded seals the same words, and says them again.
+        """
+        return not_sealed() if self._groups.at(self._transaction).is_founded else None
 
     def _look_at_direct(self, log: LogId, account: AccountId) -> RequestRefused | None:
         direct = self._transaction.rooms.direct(log)

@@ -17,7 +17,17 @@ from lanline.model.accounts import AccountId
 from lanline.model.journal import Deed
 from lanline.model.logs import LogId
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Access, Membership, Role, Room, Standing, checked_topic
+from lanline.model.rooms import (
+    MAX_PINS,
+    Access,
+    Membership,
+    Role,
+    Room,
+    Standing,
+    checked_pace,
+    checked_topic,
+    pace_text,
+)
 from lanline.storage.api import Transaction, View
 
 MAX_INVITATIONS_OF_MEMBER = 1000
@@ -173,6 +183,45 @@ class SetAccess(Command[None], frozen=True):
         hosts = {each.invited_by for each in transaction.rooms.members(self.log) if each.invited_by is not None}
         ended = [each for host in sorted(hosts) for each in end_invitations(transaction, host, by)]
         return outcome, [*changes, *ended]
+
+
+class SetSlow(Command[None], frozen=True):
+    """So many seconds between two messages of a member; 0: as many as they like."""
+
+    log: LogId
+    slow_s: int
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners make a room slow.")
+        pace_s = checked_pace(self.slow_s)
+        if pace_s == room.slow_s:
+            return None, ()
+        note(transaction, by, Deed.ROOM_SLOW, room=room.name, detail=pace_text(pace_s) if pace_s else "off")
+        return _alter(transaction, msgspec.structs.replace(room, slow_s=pace_s))
+
+
+class SetPinned(Command[None], frozen=True):
+    """A pin names an entry by its place, and nothing of what it says."""
+
+    log: LogId
+    sequence: int
+    is_pinned: bool
+
+    def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        room = _room(transaction, self.log)
+        _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners pin messages here.")
+        if self.is_pinned is (self.sequence in room.pins):
+            return None, ()
+        if not self.is_pinned:
+            left = tuple(each for each in room.pins if each != self.sequence)
+            return _alter(transaction, msgspec.structs.replace(room, pins=left))
+        if not 0 < self.sequence <= transaction.logs.heads([self.log])[self.log]:
+            raise RequestRefused(RefusalCode.NOT_FOUND, f"There is no message {self.sequence} in {room.name}.")
+        if len(room.pins) >= MAX_PINS:
+            text = f"{MAX_PINS} messages are pinned here, which is all there may be. Take one off first."
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+        return _alter(transaction, msgspec.structs.replace(room, pins=(*room.pins, self.sequence)))
 
 
 # Its members.

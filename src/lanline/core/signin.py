@@ -232,6 +232,9 @@ class SignIn:
     def _check_room_for_more(self) -> None:
         if len(self._core.accounts) >= self._core.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
+        if self._core.gathering.is_on:
+            text = "The server was restored, and waits for its members. It takes nobody new for some minutes."
+            raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
     def _add_device(

@@ -21,6 +21,7 @@ class Deed(Enum):
 
     STARTED = "started"
     RESTORED = "restored"
+    CHAIN_TAKEN = "chain_taken"
     DISK_LOW = "disk_low"
     JOINED = "joined"
     DEVICE_ADDED = "device_added"
@@ -40,6 +41,7 @@ class Deed(Enum):
     ROOM_MADE = "room_made"
     ROOM_DELETED = "room_deleted"
     ROOM_ACCESS = "room_access"
+    ROOM_SLOW = "room_slow"
     ROOM_ROLE = "room_role"
     ROOM_MUTED = "room_muted"
     ROOM_UNMUTED = "room_unmuted"

@@ -12,6 +12,8 @@ from lanline.model.logs import LogId
 from lanline.model.text import safe_line
 
 MAX_TOPIC_LENGTH = 300
+MAX_SLOW_S = 6 * 3600
+MAX_PINS = 50
 
 
 class Access(Enum):
@@ -26,6 +28,10 @@ class Room(msgspec.Struct, frozen=True):
     access: Access
     creator: AccountId
     created_ms: int
+    slow_s: int = 0
+    """So long a member waits between two messages; 0: not at all."""
+    pins: tuple[int, ...] = ()
+    """The places of entries, the one that was pinned first in front."""
 
 
 class Role(IntEnum):
@@ -90,6 +96,20 @@ class Direct(msgspec.Struct, frozen=True):
 
 def ordered_pair(one: AccountId, other: AccountId) -> tuple[AccountId, AccountId]:
     return (one, other) if one <= other else (other, one)
+
+
+def pace_text(seconds: int) -> str:
+    """`30 s`, `5 min`, `2 h`: the largest unit in which it is whole."""
+    size, unit = next(each for each in ((3600, "h"), (60, "min"), (1, "s")) if seconds % each[0] == 0)
+    return f"{seconds // size} {unit}"
+
+
+def checked_pace(seconds: int) -> int:
+    if not 0 <= seconds <= MAX_SLOW_S:
+        raise InvalidInput(
+            f"In a slow room a member waits from 1 to {MAX_SLOW_S:,} seconds between two messages; 0 ends it."
+        )
+    return seconds
 
 
 def checked_topic(text: str) -> str:

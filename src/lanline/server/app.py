@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import platform
 import time
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from lanline import __version__
 from lanline.config import ServerConfig
@@ -40,7 +40,7 @@ from lanline.transport.listener import Listener
 from lanline.transport.loopclock import LoopClock
 from lanline.wire.chat.limits import MAX_MESSAGE_BYTES
 
-_LOG = structlog.get_logger(__name__)
+_LOG = logging.getLogger(__name__)
 
 FIRST_INVITE_LIVES_S = 7 * 24 * 3600
 _SEND_BUFFER_BYTES = 256 * 1024
@@ -172,7 +172,7 @@ async def _note_start(store: WriterStore, *, is_restored: bool) -> None:
     try:
         await store.write(work)
     except StorageError as problem:
-        _LOG.warning("the start could not be noted in the journal", reason=str(problem))
+        _LOG.warning("The start could not be noted in the journal: %s", problem)
 
 
 async def _open_health(
@@ -204,7 +204,7 @@ def _announce(undo: contextlib.AsyncExitStack, folder: DataFolder, address: Addr
     try:
         folder.write_running(Running(_WILDCARDS.get(host, host), port, *place, os.getpid()))
     except StorageError as problem:
-        _LOG.warning("commands on this machine will not find the server", reason=str(problem))
+        _LOG.warning("Commands on this machine will not find the server: %s", problem)
     undo.callback(folder.remove_running)
 
 
@@ -226,7 +226,7 @@ async def _close(listener: Listener, chat: ChatServer) -> None:
         async with asyncio.timeout(_LAST_COMMITS_S):
             await chat.shut_down("The server is stopping.")
     except (LanlineError, TimeoutError) as problem:
-        _LOG.warning("not all could be written", reason=str(problem))
+        _LOG.warning("Not all could be written: %s", problem)
     listener.close("The server is stopping.")
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LAST_WORDS_S):
@@ -247,7 +247,7 @@ async def _problem(store: WriterStore) -> str:
 
 
 def _log_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    _LOG.error(context["message"], exc_info=context.get("exception"))
+    _LOG.error("%s", context["message"], exc_info=context.get("exception"))
 
 
 def _allow_many_files() -> None:

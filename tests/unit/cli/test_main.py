@@ -13,7 +13,7 @@ ADMIN = [
     for command in ([], ["users"], ["ban"], ["password"], ["devices"], ["invites"], ["backup"], ["restore"], ["export"])
 ]
 HEAVY = {
-    "structlog",
+    "rich",
     "argon2",
     "prometheus_client",
     "segno",

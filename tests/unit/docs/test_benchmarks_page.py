@@ -18,6 +18,7 @@ PARTS = [
     "handshakes",
     "flood",
     "start",
+    "blockedudp",
     "video",
     "videolatency",
     "chat",

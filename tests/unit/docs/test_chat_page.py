@@ -17,7 +17,19 @@ from lanline.gateways.lanline import session
 from lanline.gateways.lanline.followers import CHUNK_BYTES
 from lanline.model import content
 from lanline.model.rooms import Access, Role, Standing
-from lanline.wire.chat import admin, answers, blobs, conversations, devices, directory, entries, films, groups, signin
+from lanline.wire.chat import (
+    admin,
+    answers,
+    blobs,
+    conversations,
+    devices,
+    directory,
+    entries,
+    films,
+    groups,
+    offers,
+    signin,
+)
 from lanline.wire.chat.messages import (
     ClientMessage,
     ServerMessage,
@@ -58,6 +70,8 @@ STRUCTURES = (
     groups.FoundBox,
     groups.Reader,
     groups.WaitingRequest,
+    offers.OfferedItem,
+    offers.Branch,
     devices.WaitingDevice,
     films.FileInfo,
     films.FilmInfo,
@@ -65,8 +79,8 @@ STRUCTURES = (
 )
 ENTRY_ID = bytes(range(16))
 VECTORS: dict[str, ClientMessage | ServerMessage] = {
-    "hello": signin.Hello((1,), "lanl"),
-    "welcome": signin.Welcome(1, "Harbour", is_open=False, now_ms=1_700_000_000_000),
+    "hello": signin.Hello((2,), "lanl"),
+    "welcome": signin.Welcome(2, "Harbour", is_open=False, now_ms=1_700_000_000_000),
     "sign in": signin.SignIn(1),
     "join": signin.Join(1, "ann", "correct horse", "laptop", bytes(16)),
     "signed in": signin.SignedIn(1, 5, "ann", 7, is_admin=False, epoch=ENTRY_ID),

@@ -83,7 +83,7 @@ def test_it_is_on_the_disk_before_it_is_told(house: House) -> None:
     put(house.folder, b"")
     house.start()
     ann = house.call("ann")
-    ann.say(signin.Hello((1,), "test"), settles=False)
+    ann.say(signin.Hello((2,), "test"), settles=False)
     ann.say(signin.SignIn(ann.number()), settles=False)
     ann.link.arrive()
     assert (ann.last(signin.SignedIn).epoch, kept_by(house)) == (b"", b"")

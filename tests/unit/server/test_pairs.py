@@ -150,6 +150,6 @@ def test_nothing_is_taken_in_plain_once_there_is_a_group(group: Group, suite: st
     assert guest.client.place(append(guest, pair.log, b"u" * 16, 2, suite)) is not None
     group.found()
     for someone, log, number in ((ana, lobby, 3), (guest, lobby, 4), (ana, pair.log, 5), (guest, pair.log, 6)):
-        assert code_of(someone, append(someone, log, b"u" * 16, number, suite)) is RefusalCode.INVALID
+        assert code_of(someone, append(someone, log, b"u" * 16, number, suite)) is RefusalCode.STALE_KEYS
     # What stood before is acknowledged again.
     assert ana.client.place(append(ana, lobby, b"u" * 16, 1, suite)) is not None

@@ -202,3 +202,37 @@ def test_however_many_people_there_are_one_can_sign_in(open_house: OpenHouse) ->
     ann = house.sign_in("ann", buffer_bytes=256 * 1024)
     assert ann.link.closed is None
     assert sum(len(each.people) for each in ann.all(directory.People)) == 6001
+
+
+def test_a_link_at_which_nobody_sits_is_told_to_nobody_until_somebody_does(house: House) -> None:
+    ann = house.join("ann")
+    house.join("bob").hang_up()
+    house.pass_time(60)
+    told = len(ann.all(directory.PeopleChanged))
+    bob = house.greet("bob")
+    bob.signed_in = bob.ask(signin.SignIn(bob.number(), is_away=True), signin.SignedIn)
+    assert bob.signed_in.knows_away
+    house.pass_time(1)
+    assert len(ann.all(directory.PeopleChanged)) == told
+    for is_away in (False, False, True, True, False):
+        bob.ask(signin.SetAway(bob.number(), is_away), answers.Done)
+        house.pass_time(1)
+        assert person(ann, "bob").is_online is not is_away
+    left_ms = house.clock.now_ms()
+    bob.hang_up()
+    house.pass_time(1)
+    assert not person(ann, "bob").is_online
+    assert person(ann, "bob").seen_ms == left_ms
+
+
+def test_a_link_at_which_nobody_sits_keeps_nobody_online_and_takes_nobody_off(house: House) -> None:
+    ann, bob = house.join("ann"), house.join("bob")
+    script = house.greet("bob")
+    script.ask(signin.SignIn(script.number(), is_away=True), signin.SignedIn)
+    bob.hang_up()
+    house.pass_time(1)
+    assert not person(ann, "bob").is_online
+    bob = house.sign_in("bob")
+    script.hang_up()
+    house.pass_time(1)
+    assert person(ann, "bob").is_online

@@ -18,7 +18,7 @@ OpenHouse = Callable[..., House]
 def test_the_greeting_names_the_server_and_the_time(open_house: OpenHouse) -> None:
     house = open_house(is_open=False, server_name="Harbour")
     client = house.greet("ann")
-    assert client.last(signin.Welcome) == signin.Welcome(1, "Harbour", is_open=False, now_ms=house.clock.now_ms())
+    assert client.last(signin.Welcome) == signin.Welcome(2, "Harbour", is_open=False, now_ms=house.clock.now_ms())
 
 
 def test_without_a_common_version_the_client_learns_what_there_is_before_the_link_closes(house: House) -> None:
@@ -114,9 +114,9 @@ def test_before_signing_in_requests_are_refused(house: House, message: object) -
     "said",
     [
         (signin.SignIn(1),),
-        (signin.Hello((1,), "x"), signin.Hello((1,), "x")),
-        (signin.Hello((1,), "x"), entries.Follow(1, 0)),
-        (signin.Hello((1,), "x"), *[signin.SignIn(1)] * 17),
+        (signin.Hello((2,), "x"), signin.Hello((2,), "x")),
+        (signin.Hello((2,), "x"), entries.Follow(1, 0)),
+        (signin.Hello((2,), "x"), *[signin.SignIn(1)] * 17),
     ],
     ids=["no hello", "two hellos", "follow before signing in", "too much"],
 )
@@ -129,7 +129,7 @@ def test_an_opening_that_is_not_the_protocols_ends_the_link(house: House, said: 
 
 
 @pytest.mark.parametrize(
-    "said", [signin.Hello((1,), "test"), signin.SignIn(9), signin.Join(9, "ann", "correct horse", "")]
+    "said", [signin.Hello((2,), "test"), signin.SignIn(9), signin.Join(9, "ann", "correct horse", "")]
 )
 def test_a_client_signs_in_once(house: House, said: object) -> None:
     ann = house.join("ann")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -75,6 +75,7 @@ def way_of_home(home: Path) -> Way | None:
     pin = read_pin(home)
     if pin is None or pin.fingerprint is None:
         return None
+    unlock(home, although_running=True)
     return Way(Home(home).identity(), pin.host, pin.port, pin.fingerprint, pin.host, pin.port, "")
 
 
@@ -155,19 +156,12 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], nothing: st
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def show(
-    found: Sequence[T], as_json: bool, header: Sequence[str], row_of: Callable[[T], Sequence[str]], nothing: str
-) -> None:
-    if as_json:
-        show_json(found)
-    else:
-        show_table(header, list(map(row_of, found)), nothing)
-
-
-def show_json(value: object) -> None:
+def show_json(*values: Mapping[str, object]) -> None:
+    """Each in a line of its own, in ASCII: whatever stands in it reaches no terminal as a command."""
     import json
 
-    say(json.dumps(_plain(value), ensure_ascii=False, indent=1))
+    for value in values:
+        say(json.dumps(_plain(value)))
 
 
 def _plain(value: object) -> object:

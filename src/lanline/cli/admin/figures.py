@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lanline.cli.admin.asking import answer, ask_server, say, show, show_json, show_table, size, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, say, show_json, show_table, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 
@@ -21,9 +21,15 @@ def rooms(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     lanline admin rooms
     lanline admin rooms --json
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.admin.objects import room_object
+
     found = ask_server(way_to_server(data, home), _rooms)
+    if json:
+        show_json(*map(room_object, found))
+        return
     header = ("ROOM", "ACCESS", "MEMBERS", "TOPIC")
-    show(found, json, header, lambda it: (it.name, it.access.value, str(it.members), it.topic), "There is no room yet.")
+    rows = [(it.name, it.access.value, str(it.members), it.topic) for it in found]
+    show_table(header, rows, "There is no room yet.")
 
 
 async def _rooms(client: ChatClient) -> list[RoomInfo]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lanline.cli.admin.chain import chain
 from lanline.cli.admin.deleting import delete
 from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
@@ -20,7 +21,7 @@ app = typer.Typer(
 )
 for command in (
     *(users, ban, unban, promote, demote, password, devices, lost, delete, rooms, invites),
-    *(journal, status, backup, restore, export),
+    *(journal, status, backup, restore, chain, export),
 ):
     app.command()(command)
 app.add_typer(videos, name="videos")

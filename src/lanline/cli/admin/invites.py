@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.asking import answer, ask_server, day, say, show, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show_json, show_table, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
@@ -40,9 +40,14 @@ def invites(
             ask_server(way, lambda client: _drop(client, drop.lower()))
         say("This invite is no more.")
         return
+    from lanline.cli.admin.objects import invite_object
+
     found = ask_server(way, _invites)
     header = ("ID", "USES LEFT", "UNTIL", "ADMIN")
-    show(found, json, header, _row, "There are no invites. Make one: lanline invite")
+    if json:
+        show_json(*map(invite_object, found))
+    else:
+        show_table(header, list(map(_row, found)), "There are no invites. Make one: lanline invite")
 
 
 async def _invites(client: ChatClient) -> list[InviteInfo]:
@@ -63,7 +68,7 @@ def _dropped_in_group(home: Path, start: str) -> bool:
         known = {each.invite_id: each for each in await _invites(client) if each.invite_id is not None}
         found = [each for each in still_open if _is_called(each, known.get(each), start)]
         if len(found) > 1:
-            raise InvalidInput(f"Several invites begin with {start}. Give more of it; --json shows all of each.")
+            raise InvalidInput(f"Several invites begin with {start}. Give more of it.")
         if found:
             await member.changes.drop_invites(found)
         return bool(found)
@@ -89,7 +94,7 @@ async def _drop(client: ChatClient, start: str) -> None:
     if not found:
         raise RecordMissing(f"There is no invite {start}. See: lanline admin invites")
     if len(found) > 1:
-        raise InvalidInput(f"Several invites begin with {start}. Give more of it; --json shows all of each.")
+        raise InvalidInput(f"Several invites begin with {start}. Give more of it.")
     await answer(client, DropInvite(1, found[0].token_hash), Done)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.admin.asking import answer, ask_server, day, say, show, show_table, size, way_to_server
+from lanline.cli.admin.asking import answer, ask_server, day, say, show_json, show_table, size, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
@@ -34,9 +34,14 @@ def users(json: JsonOption = False, data: DataFolderOption = None, home: HomeOpt
     On the server's machine:  lanline admin users --data ~/.lanline-server
     As an admin, anywhere:    lanline admin users
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.admin.objects import user_object
+
     found = ask_server(way_to_server(data, home), users_of)
+    if json:
+        show_json(*map(user_object, found))
+        return
     header = ("NAME", "STANDING", "ONLINE", "DEVICES", "FILES", "JOINED")
-    show(found, json, header, _row, "Nobody has joined yet.")
+    show_table(header, list(map(_row, found)), "Nobody has joined yet.")
 
 
 def ban(
@@ -147,6 +152,7 @@ def devices(
     lanline admin devices ann
     lanline admin devices ann --revoke 7
     """  # noqa: D301 -- as above
+    from lanline.cli.admin.objects import device_object
     from lanline.wire.chat.admin import RevokeDevice
 
     if revoke is not None:
@@ -160,8 +166,11 @@ def devices(
         _show_given(user.name, given, again, was_taken_back=take_back)
         return
     user = named(ask_server(way_to_server(data, home), users_of), name)
+    if json:
+        show_json(*map(device_object, user.devices))
+        return
     header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
-    show(user.devices, json, header, _device_row, f"{user.name} has no device.")
+    show_table(header, list(map(_device_row, user.devices)), f"{user.name} has no device.")
 
 
 def lost(name: Name, home: HomeOption = DEFAULT_HOME) -> None:

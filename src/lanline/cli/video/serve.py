@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from lanline.cli.nodecall import unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import (
     ALL_ADDRESSES,
@@ -150,6 +151,9 @@ def serve(
         )
     with needs_libraries():
         from lanline.cli.video.serving import Serving, serve_plain, serve_sealed
+
+        if not plain:
+            unlock(home, although_running=True)
         from lanline.media.api import Codec
         from lanline.media.sources.choice import STANDARD_INPUT, Wanted, is_live
 

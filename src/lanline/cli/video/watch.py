@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lanline.cli.nodecall import unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import (
     ALL_ADDRESSES,
@@ -122,6 +123,7 @@ def watch(
                 on_uvloop=False,
             )
             return
+        unlock(home, although_running=True)
         place = _place(link, server_host, server_port, expanded(home))
         stage = _stage(sink, f"{place[0].host}:{place[0].port}", stats=stats, rotation=(rotate, keep))
         player = _player(sink) if audio is not False else None

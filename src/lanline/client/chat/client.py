@@ -15,6 +15,7 @@ from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
+from lanline.client.chat.storing import StoringInThread
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, joined_pin
 from lanline.client.sealing.keystore import Keystore
@@ -47,6 +48,7 @@ class ChatClient:
         self._dialer: Dialer | None = None
         self._connector: Connector | None = None
         self._running: asyncio.Task[None] | None = None
+        self._storing: StoringInThread | None = None
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
         self.node.subscribe(lambda _: self._has_changed.set())
@@ -54,7 +56,7 @@ class ChatClient:
 
     @classmethod
     def at_home(cls, folder: Path) -> ChatClient:
-        """As who this home has joined, with its key, its pinned server and its history.
+        """As who this home has joined, with its key, its pinned server and its history; as nobody who sits there.
 
         Raises NotJoined when it has not joined anywhere.
         """
@@ -62,8 +64,11 @@ class ChatClient:
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
         keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
-        node = ChatNode(LoopClock(), history, AsDevice(), keys=keys)
-        return cls(node, history, identity, server)
+        storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
+        node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing)
+        client = cls(node, history, identity, server)
+        client._storing = storing
+        return client
 
     @classmethod
     def with_key(
@@ -77,7 +82,7 @@ class ChatClient:
     ) -> ChatClient:
         """With any key and no folder, remembering nothing: the operator's commands, a first join."""
         history = History.in_memory()
-        node = ChatNode(LoopClock(), history, way or AsDevice(), follows_all=follows_all, keys=keys)
+        node = ChatNode(LoopClock(), history, way or AsDevice(is_away=True), follows_all=follows_all, keys=keys)
         return cls(node, history, identity, server)
 
     @classmethod
@@ -124,6 +129,8 @@ class ChatClient:
         self.node.disconnect()
         if self._dialer is not None:
             self._dialer.close()
+        if self._storing is not None:
+            self._storing.close()
         self._history.close()
 
     async def _say_last_words(self) -> None:

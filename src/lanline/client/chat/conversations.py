@@ -12,7 +12,9 @@ import msgspec
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.directory import Directory
+from lanline.client.chat.invitations import Invitations
 from lanline.client.chat.messages import OwnMessages
+from lanline.client.chat.numbering import is_another, numbers_for
 from lanline.client.view import events
 from lanline.client.view.values import Conversation
 from lanline.model.names import folded_name
@@ -47,9 +49,15 @@ class Track(msgspec.Struct):
     reported: tuple[int, int] = (0, 0)
     """What the server knows of this device: delivered, read."""
     is_proven: bool = True
+    is_rejoining: bool = False
+    """Of a restored server, until all of it is here: one's own that wait may stand in it already."""
     """False: from before the server was restored, as it may be; nothing here counts before the copies are compared."""
     is_missed: bool = False
     """It was open, and the restored server has not spoken of it yet."""
+
+    @property
+    def is_being_compared(self) -> bool:
+        return self.is_rejoining or not self.is_proven
 
     def become(self, following: Following) -> None:
         assert following in _FOLLOWING_TRANSITIONS[self.following], f"{self.following} -> {following}"
@@ -66,8 +74,10 @@ class Conversations:
         self._tell = context.tell
         self.directory = directory
         self._own = own
+        self.invitations = Invitations(context, directory)
         self._tracks = self._kept()
         self._unwritten: set[int] = set()
+        self._write()
         self._arriving: set[int] = set()
         self._held_at_call: dict[int, int] = {}
 
@@ -129,6 +139,7 @@ class Conversations:
 
     def begin_link(self) -> None:
         self._arriving = set()
+        self.invitations.begin_link()
         for track in self._tracks.values():
             track.become(Following.NOT)
 
@@ -136,7 +147,7 @@ class Conversations:
         """The copies agree up to there; what is beyond is set aside, and read and told of anew."""
         shown = track.shown
         self._lost.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read)
-        track.is_proven = True
+        track.is_proven = track.is_rejoining = True
         track.change(first=min(shown.first, agreed), delivered=agreed)
         self._recount(track)
         self._tell(events.CopyParted(shown.log, agreed))
@@ -176,6 +187,8 @@ class Conversations:
         self._take_in(conversation)
         self._write()
         track = self._tracks[conversation.log]
+        if is_new:
+            self.invitations.drop(conversation.log)
         if is_new and track.is_proven and conversation.room is not None:
             # Who comes into a room finds what was said before as history, not as messages to them.
             self.move(track, conversation.head)
@@ -209,10 +222,6 @@ class Conversations:
             track.change(members=message.members)
             self._history.put_conversations([track.shown])
             self._tell(events.ConversationChanged(track.shown))
-
-    def on_invited(self, message: wire.InvitedToRoom) -> None:
-        by_name = self.directory.name_of(message.by)
-        self._tell(events.InvitedToRoom(room_title(message.room), safe_line(message.room.topic), message.by, by_name))
 
     def on_cursor_moved(self, message: CursorMoved) -> bool:
         """True when anything is known by it that was not."""
@@ -255,6 +264,9 @@ class Conversations:
         track.reported = (said.delivered, said.read)
         title, topic, access, members, role, is_muted = self._description(said)
         track.change(
+            number=0 if is_another(known, title) else known.number,
+            slow_s=said.slow_s,
+            pins=said.pins,
             title=title,
             other=said.other,
             topic=topic,
@@ -286,6 +298,10 @@ class Conversations:
             track.is_proven = False
 
     def _write(self) -> None:
+        """With a number for each that is new."""
+        for log, number in numbers_for(track.shown for track in self._tracks.values()).items():
+            self._tracks[log].change(number=number)
+            self._unwritten.add(log)
         if self._unwritten:
             self._history.put_conversations([self._tracks[log].shown for log in self._unwritten])
             self._unwritten = set()
@@ -311,6 +327,14 @@ class Conversations:
         for track in self._tracks.values():
             self._recount(track)
 
+    def recount_all(self) -> None:
+        """Whose words count is another now."""
+        for track in self._tracks.values():
+            before = track.shown
+            self._recount(track)
+            if track.shown != before:
+                self._tell(events.ConversationChanged(track.shown))
+
     def _recount(self, track: Track) -> None:
         shown, unread = track.shown, 0
         if shown.read < shown.delivered:
@@ -329,4 +353,5 @@ def _kept_fields(shown: Conversation) -> tuple[object, ...]:
     """What of it stands in the table of conversations on the disk, but for the head, which moves all the time."""
     return (
         shown.title, shown.other, shown.topic, shown.access, shown.members, shown.role, shown.is_muted, shown.is_open,
+        shown.slow_s, shown.pins,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.history import History
+from lanline.client.chat.ignoring import Ignoring
 from lanline.client.view.events import PeopleChanged
 from lanline.client.view.values import ENDED_MARK, Person
 from lanline.model.names import folded_name
@@ -76,6 +77,7 @@ class Directory:
         self._history = history = context.history
         self._tell = context.tell
         self.own = OwnFacts(history)
+        self.ignoring = Ignoring(history)
         self._people = {person.account: person for person in history.people()}
         self._by_name = {folded_name(person.name): person.account for person in self._people.values()}
         self._arriving: list[Person] = []
@@ -93,6 +95,11 @@ class Directory:
         """Capitals do not count."""
         account = self._by_name.get(folded_name(name))
         return None if account is None else self._people[account]
+
+    def ended_names(self) -> list[str]:
+        """Of accounts that were deleted, where nobody else has the name now."""
+        ended = (each.name for each in self._people.values() if each.name.endswith(ENDED_MARK))
+        return [name for name in (each.removesuffix(ENDED_MARK) for each in ended) if self.named(name) is None]
 
     def name_of(self, account: int) -> str:
         person = self._people.get(account)
@@ -139,6 +146,7 @@ class Directory:
             if known is None or _offline(known) != _offline(person):
                 self._unwritten[person.account] = person
             self._people[person.account] = person
+            self.ignoring.note_name(person.account, person.name.removesuffix(ENDED_MARK))
             self._by_name[folded_name(person.name)] = person.account
 
     def _write(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanline.client.chat.directory import Directory
+from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.people import How
 from lanline.client.view.events import GroupChanged
@@ -18,35 +19,56 @@ from lanline.model.text import display_name, safe_line
 _NO_RECOVERY = (
     "You have no recovery key: if you lose your devices, nobody gets you back. Make one: lanline recovery make"
 )
+_PLAIN = "What is said on this server is not sealed: whoever runs it can read it."
 
 
 class GroupNews:
-    def __init__(self, member: GroupMember, directory: Directory, tell: Callable[[GroupChanged], None]) -> None:
+    def __init__(
+        self, member: GroupMember, adoption: Adoption, directory: Directory, tell: Callable[[GroupChanged], None]
+    ) -> None:
         self._member = member
+        self._adoption = adoption
         self._directory = directory
         self._tell = tell
-        self.facts = GroupFacts()
+        self.facts = GroupFacts(is_founded=member.knows_group)
 
     def note(self) -> None:
         """Something may be another now."""
         member = self._member
-        if not member.is_current:
+        if not member.is_current and member.standing is not Standing.NO_GROUP:
             return
         news, member.copy.news = tuple(member.copy.news), []
         before, self.facts = self.facts, self._facts()
         if news or before != self.facts:
             self._tell(GroupChanged(self.facts, news))
 
+    def note_people(self) -> None:
+        """The server's table of people is whole, and another than before."""
+        self._member.departed.note(self._directory.ended_names())
+        self._member.go_on_soon()
+        self.note()
+
     def _facts(self) -> GroupFacts:
         member = self._member
         notes = [member.refusal] if member.standing is Standing.WAITS else []
         notes += [_NO_RECOVERY] if member.lacks_recovery else []
+        notes += [self._plain_note()] if member.standing is Standing.NO_GROUP and not member.knows_group else []
+        rooms = self._adoption.plain_rooms() if member.copy.is_member else []
+        notes += [f"{', '.join(rooms)}: nothing can be said there before you have it sealed: /seal"] if rooms else []
+        askers = [each for each in member.changes.askers if not self._adoption.is_agreed(each.account)]
         return GroupFacts(
             self._trust(),
-            tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in member.changes.askers),
+            tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
             tuple(safe_line(each.label) for each in member.devices.waiting.values()),
             tuple(notes),
+            in_rsa=member.caches.in_rsa,
+            is_founded=member.knows_group,
         )
+
+    def _plain_note(self) -> str:
+        if self._directory.own.is_admin:
+            return f"{_PLAIN} To seal what is said from now on: /seal"
+        return f"{_PLAIN} An admin of the server can change that, with lanline seal."
 
     def _trust(self) -> dict[int, str]:
         copy = self._member.copy

@@ -17,6 +17,14 @@ from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_FOLLOWING = (
+    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
+    "WHERE suite = 'opened' AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
+)
+"""One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
+_ROWS_AT_ONCE = 100
+_PUT_ENTRIES = _PUT_ENTRY + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (_ROWS_AT_ONCE - 1)
 _BEFORE = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
     "WHERE log = ? AND sequence < ? AND sequence > "
@@ -26,7 +34,8 @@ _BEFORE = (
 _CONVERSATIONS = (
     "SELECT l.log, title, other, topic, access, members, role, is_muted, max(head, coalesce(delivered, 0)) AS head, "
     "coalesce(first, 0) AS first, coalesce(delivered, 0) AS delivered, coalesce(read, 0) AS read, "
-    "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open "
+    "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open, "
+    "number, slow_s "
     "FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
@@ -34,7 +43,7 @@ _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refu
 _REOPENED_AT_ONCE = 1000
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
-    "AND suite NOT IN ('epoch/1', 'key/1')"
+    "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1')"
 )
 
 
@@ -116,16 +125,21 @@ class History:
     # Conversations and cursors.
 
     def conversations(self) -> list[Conversation]:
-        return self.database.read_as(Conversation, _CONVERSATIONS)
+        pins = dict(self.database.read("SELECT log, pins FROM logs"))
+        found = self.database.read_as(Conversation, _CONVERSATIONS)
+        return [msgspec.structs.replace(each, pins=tuple(map(int, pins[each.log].split()))) for each in found]
 
     def put_conversations(self, conversations: Iterable[Conversation]) -> None:
         """What the server says of them; the cursors have their own ways."""
         rows = [
-            (c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head)
+            (
+                *(c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head),
+                *(c.number, c.slow_s, " ".join(map(str, c.pins))),
+            )
             for c in conversations
         ]
         with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def begin(self, log: int, first: int) -> int:
         """Where this home's copy of a log begins; at `first` when it had none."""
@@ -161,7 +175,7 @@ class History:
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
         with self.database.write() as writer:
-            writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
+            writer.executemany(_PUT_FOLLOWING, _entry_rows(log, entries))
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
@@ -188,6 +202,15 @@ class History:
         rows = self.database.read(_BEFORE, (log, 2**63 - 1 if before is None else before, last))
         return [LogEntry(*row) for row in reversed(rows)]
 
+    def first_opened(self, log: int) -> int | None:
+        """The first place, of all that is here without a gap, of words that came sealed and were believed."""
+        rows = self.database.read(
+            "SELECT sequence FROM entries WHERE log = ?1 AND suite = 'opened' "
+            "AND sequence <= (SELECT delivered FROM cursors WHERE log = ?1) ORDER BY sequence LIMIT 1",
+            (log,),
+        )
+        return rows[0][0] if rows else None
+
     def sealed_from(self) -> dict[int, int]:
         """Where the first entry stands that could not be opened yet, by log."""
         rows = self.database.read("SELECT log, min(sequence) FROM entries WHERE suite = 'said/1' GROUP BY log")
@@ -202,6 +225,15 @@ class History:
         )
         return [LogEntry(*row) for row in reversed(rows)]
 
+    def has_unopened(self, log: int, below: int, device_id: bytes, run: bytes) -> bool:
+        """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5)."""
+        rows = self.database.read(
+            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite = 'said/1' AND substr(content, 18, 32) = ? "
+            "LIMIT 1",
+            (log, below, device_id + run),
+        )
+        return bool(rows)
+
     def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
         """What was kept as it came, and is open now."""
         with self.database.write() as writer:
@@ -211,7 +243,7 @@ class History:
             )
 
     def unread(self, log: int, after: int, through: int, own: int) -> int:
-        """How many of others."""
+        """How many of others, but of those who are ignored."""
         return int(self.database.read(_UNREAD, (log, after, through, own))[0][0])
 
 
@@ -286,6 +318,15 @@ class OutboxRows:
     def _rows(self, rest: str, parameters: tuple[object, ...]) -> list[OutboxRow]:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM outbox {rest}", parameters)  # noqa: S608 -- our own words
         return [OutboxRow(*row) for row in rows]
+
+
+def _put_entries(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+    """Many in one statement, which leaves Python to others meanwhile."""
+    whole = len(entries) - len(entries) % _ROWS_AT_ONCE
+    for start in range(0, whole, _ROWS_AT_ONCE):
+        rows = _entry_rows(log, entries[start : start + _ROWS_AT_ONCE])
+        writer.execute(_PUT_ENTRIES, [value for row in rows for value in row])
+    writer.executemany(_PUT_ENTRY, _entry_rows(log, entries[whole:]))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:

@@ -5,6 +5,7 @@ Not how a copy is compared with the server's: `following`.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Sequence
 
@@ -56,6 +57,7 @@ class LostEntries:
         """One log of which the server has less than this device: it was restored behind everybody's back."""
         with self._database.write() as writer:
             _keep_names(writer)
+            _keep_room_entries(writer)
             writer.execute("DELETE FROM facts WHERE name = ?", (f"hash {log}",))
             writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
 
@@ -100,8 +102,16 @@ class LostEntries:
         return [LostEntry(log, title, name, LogEntry(*entry)) for log, title, name, *entry in rows]
 
 
+def _keep_room_entries(writer: sqlite3.Connection) -> None:
+    """Who was in private rooms, by their entries: the restored server has only stubs of those that it has lost."""
+    found = writer.execute("SELECT content FROM entries WHERE suite = 'key/1'").fetchall()
+    rows = [(hashlib.sha256(content).digest(), content) for (content,) in found]
+    writer.executemany("INSERT OR IGNORE INTO kept_room_entries VALUES (?, ?)", rows)
+
+
 def _doubt_all(writer: sqlite3.Connection) -> None:
     _keep_names(writer)
+    _keep_room_entries(writer)
     writer.execute(
         "INSERT OR IGNORE INTO unproven SELECT c.log, coalesce(l.title, '') FROM cursors c "
         "LEFT JOIN logs l ON l.log = c.log UNION SELECT e.log, coalesce(l.title, '') FROM entries e "
@@ -110,7 +120,7 @@ def _doubt_all(writer: sqlite3.Connection) -> None:
     # Which conversations there are is for the server to say, and which log is meant by what waits to be sent:
     # under a number that was given out again it would go to others.
     writer.execute("UPDATE logs SET is_open = 0, head = 0")
-    writer.execute("UPDATE outbox SET log = NULL")
+    writer.execute("UPDATE outbox SET log = NULL, sealed = NULL")
     writer.execute("DELETE FROM facts WHERE name LIKE 'hash %'")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
-from lanline.client.chat.sealing import open_sealed
+from lanline.client.chat.sealing import PLAIN, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
 from lanline.client.view.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused
@@ -18,7 +18,7 @@ _MAX_WATCHED = 1000
 """Of one's own in a conversation, whose state is still told as it changes; of older ones it can be asked."""
 
 
-def message_of_entry(conversation: Conversation, entry: LogEntry, own: int) -> Message:
+def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int] = ()) -> Message:
     is_own = entry.account == own
     return Message(
         conversation.log,
@@ -29,6 +29,8 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int) -> M
         open_sealed(entry.suite, entry.content),
         state_at(conversation, entry.sequence) if is_own else MessageState.RECEIVED,
         conversation.title,
+        is_ignored=entry.account in ignored,
+        is_plain=entry.suite == PLAIN,
     )
 
 

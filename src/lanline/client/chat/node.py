@@ -17,8 +17,12 @@ from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.preferences import Preferences
+from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
-from lanline.client.chat.session import AsDevice, ChatLink, ClientSession, SignInWay
+from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
+from lanline.client.chat.sharedtrust import SharedTrust
+from lanline.client.chat.storing import Storing
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -43,23 +47,33 @@ class ChatNode:
         *,
         follows_all: bool = True,
         keys: DeviceKeys | None = None,
+        storing: Storing | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
-        self._way = way
+        self._newcomer = way if isinstance(way, AsNewcomer) else None
+        self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
-        context = NodeContext(history, clock)
+        context = NodeContext(history, clock, storing)
         self._context, self._history, self._lost = context, history, context.lost
         self.tell = context.tell
         self.check_room = history.database.check_room
         self.line = context.line
         self.directory = Directory(context)
         self.own = self.directory.own
+        self.preferences = Preferences(history)
         self._messages = OwnMessages(context.tell)
         self.conversations = Conversations(context, self.directory, self._messages)
         self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
+        self.trust: SharedTrust | None = None
+        if keys is not None and self.seals.member is not None and self.seals.news is not None:
+            member, news = self.seals.member, self.seals.news
+            self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
+            self.subscribe(self.trust.note)
+        self._renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self._renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -69,7 +83,7 @@ class ChatNode:
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
             rooms.MemberChanged: self.conversations.on_member_changed,
-            rooms.InvitedToRoom: self.conversations.on_invited,
+            rooms.InvitedToRoom: self.conversations.invitations.on_invited,
             entries.Committed: self.outbox.on_committed,
             entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
@@ -92,8 +106,14 @@ class ChatNode:
         if self._coming is not None:
             self._coming.leave(CloseCode.REPLACED, "")
         self.conversations.begin_call()
-        self._coming = ClientSession(link, self._way, self)
+        self._coming = ClientSession(link, self._newcomer or AsDevice(self._is_away), self)
         self._coming.begin()
+
+    def set_away(self, *, is_away: bool) -> None:
+        """Whether nobody sits here: then others are not told that this account is there. Kept over new links."""
+        self._is_away = is_away
+        if self.line.session is not None:
+            self.line.session.set_away(is_away=is_away)
 
     def disconnect(self, reason: str = "") -> None:
         """Say goodbye. What was not committed stays in the outbox."""
@@ -103,6 +123,13 @@ class ChatNode:
             if session is not None:
                 session.leave(CloseCode.DONE, reason)
         self._on_offline()
+
+    def begin_keys_anew(self) -> None:
+        """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
+        if self.line.session is not None:
+            self.line.session.hang_up("The keys of the group are fetched anew.")
+        if self.seals.member is not None:
+            self.seals.member.caches.throw_away()
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Report the cursors now, and call back once the server's end of the link holds all that was sent."""
@@ -122,10 +149,17 @@ class ChatNode:
     def messages(self, log: int, *, before: int | None = None, last: int = 100) -> list[Message]:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
         shown = self.conversations.shown(log) or Conversation(log, "", None)
-        found = [message_of_entry(shown, each, self.own.account) for each in self._history.entries(log, before, last)]
+        kept, own, ignored = self._history.entries(log, before, last), self.own.account, self.directory.ignoring
+        found = [message_of_entry(shown, each, own, ignored) for each in kept]
         if before is None:
             found += [each for each in self.outbox.messages if each.is_for(shown)]
         return found
+
+    def ignore(self, account: int, name: str, *, is_ignored: bool) -> None:
+        """What they say is not shown from now on, nor what they have said; or it is again."""
+        if self.directory.ignoring.put(account, name, is_ignored=is_ignored):
+            self.tell(events.IgnoredChanged(tuple(self.directory.ignoring.names.items())))
+            self.conversations.recount_all()
 
     def set_aside(self, title: str) -> list[tuple[str, Message]]:
         """What the restored server has lost of a `#room` or of the talk with somebody: who said it, and what."""
@@ -168,13 +202,15 @@ class ChatNode:
         old, self.line.session, self._coming = self.line.session, session, None
         if old is not None:
             old.leave(CloseCode.REPLACED, "Moved to another link.")
-        self._way = AsDevice()
+        self._newcomer = None
+        session.set_away(is_away=self._is_away)
         self._has_people = self._has_conversations = False
         self.directory.begin_link()
         self.conversations.begin_link()
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
+        self._renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 
@@ -190,7 +226,8 @@ class ChatNode:
 
     def _on_people(self, message: directory.People) -> None:
         self.directory.on_table(message)
-        self.seals.note_people()
+        if message.is_last:
+            self.seals.note_people()
         self._has_people |= message.is_last
         self._check_synchronized()
 
@@ -218,6 +255,7 @@ class ChatNode:
         if self.conversations.on_changed(message.conversation):
             self.reader.note_moved(log)
         self.reader.follow(self.conversations[log])
+        self.outbox.send()  # a room may be less slow now
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
         if self.conversations.on_cursor_moved(message):
@@ -232,10 +270,12 @@ class ChatNode:
 
     def on_version_refused(self, _session: ClientSession, versions: tuple[int, ...]) -> None:
         is_newer = min(versions, default=0) > max(VERSIONS)
-        behind = (
-            "This Lanline is too old for the server" if is_newer else "The server's Lanline is too old for this one"
+        text = (
+            "This Lanline is too old for the server: upgrade Lanline on this device."
+            if is_newer
+            else "The server's Lanline is too old for this one: upgrade Lanline on the server."
         )
-        self.tell(events.VersionRefused(f"{behind}. Upgrade it, and all is as it was.", is_newer))
+        self.tell(events.VersionRefused(text, is_newer))
 
     def on_history_problem(self, _session: ClientSession, problem: HistoryProblem) -> None:
         self.tell(events.HistoryFailed(str(problem)))

@@ -16,6 +16,7 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
+from lanline.client.chat.pacing import Pacing
 from lanline.client.chat.sealing import OPENED, seal
 from lanline.client.chat.seals import Hindrance, Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
@@ -23,7 +24,7 @@ from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
-from lanline.model.content import Content, check_content
+from lanline.model.content import Content, KnownPerson, check_content
 from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
@@ -69,7 +70,10 @@ class Outbox:
         """Nicknames whose conversation the server is asked to open."""
         self._forgotten: dict[bytes, Message] = {}
         self._passed_over: dict[int, int] = {}
-        """Logs in which nothing can be sealed for who is meant, with the position of the first row that waits there."""
+        """Logs that take nothing now: nothing can be sealed for who is meant, or the room is slow. With the position of
+        the first row that waits there.
+        """
+        self._pacing = Pacing(context.clock, self.send)
 
     # What is in it.
 
@@ -85,7 +89,7 @@ class Outbox:
 
     # In.
 
-    def say(self, target: int | str, content: Content, entry_id: bytes) -> Message:
+    def say(self, target: int | str, content: Content | KnownPerson, entry_id: bytes) -> Message:
         """To a log, or to a `#room` or nickname. It is on the disk when this returns, and goes out as soon as it can.
 
         Under an id that was said already it is said once. Raises InvalidInput for what no server would take, and
@@ -141,6 +145,7 @@ class Outbox:
         self._bytes_under_way = self._sent_through = 0
         self._put_off = None
         self._passed_over = {}
+        self._pacing.forget_all()
         self._openings = set()
         if self._pause is not None:
             self._pause.cancel()
@@ -185,7 +190,7 @@ class Outbox:
         if row.log is None:
             self._rows.resolve(row.destination, log)
             row = msgspec.structs.replace(row, log=log)
-        ready = self._sealed(row, log)
+        ready = self._slowness(log) or self._sealed(row, log)
         if ready is None:
             return False
         self._sent_through = max(self._sent_through, row.position)
@@ -210,6 +215,8 @@ class Outbox:
             return Hindrance(f"{text} Nothing was sent.", is_final=True)
         if (hindrance := self._seals.hindrance(shown)) is not None:
             return hindrance
+        if self._conversations[shown.log].is_being_compared:
+            return None
         sealed = self._seals.seal(shown, row.entry_id, row.content)
         if sealed is None:
             if self._seals.problem:
@@ -220,6 +227,12 @@ class Outbox:
             self._seals.end_run(shown.log)
         return kept
 
+    def _slowness(self, log: int) -> Hindrance | None:
+        shown = self._conversations.shown(log)
+        is_under_way = any(each.log == log for each in self._under_way.values())
+        reason = "" if shown is None else self._pacing.reason(shown, is_under_way=is_under_way)
+        return Hindrance(reason) if reason else None
+
     def _pass_over(self, row: OutboxRow, log: int, hindrance: Hindrance) -> None:
         """What is said to others does not wait for it."""
         if self._put_off is not None and self._put_off.position == row.position:
@@ -228,7 +241,7 @@ class Outbox:
         if hindrance.is_final:
             self._refuse(row, RequestRefused(RefusalCode.NOT_ALLOWED, hindrance.text))
             return
-        self._passed_over.setdefault(log, row.position)
+        self._passed_over[log] = min(row.position, self._passed_over.get(log, row.position))
         self._tell(events.SendingPutOff(hindrance.text))
 
     def _look_again(self) -> None:
@@ -237,7 +250,7 @@ class Outbox:
             return
         for log, position in list(self._passed_over.items()):
             shown = self._conversations.shown(log)
-            hindrance = None if shown is None else self._seals.hindrance(shown)
+            hindrance = self._slowness(log) or (None if shown is None else self._seals.hindrance(shown))
             if hindrance is None or hindrance.is_final:
                 del self._passed_over[log]
                 self._sent_through = min(self._sent_through, position - 1)
@@ -264,7 +277,11 @@ class Outbox:
             self._history.add_sent(sent)
         for each in sent:
             self._own.note_sent(each.log, each.entry)
+            self._pacing.note(self._conversations.shown(each.log))
         self.send()
+        for log in self._passed_over:  # what was sent meanwhile says nothing of what still waits
+            if (slowness := self._slowness(log)) is not None:
+                self._tell(events.SendingPutOff(slowness.text))
 
     def _sent(self, row: OutboxRow, sequence: int, time_ms: int) -> Sent:
         facts = self._directory.own
@@ -287,6 +304,12 @@ class Outbox:
             self._note_stale(row)
             self._take_seals_off(row)
             self._go_back(row, _STALE_PAUSE_S)
+        elif refused.code is RefusalCode.SLOW_ROOM and row.log is not None:
+            self._take_seals_off(row)
+            self._pacing.note(self._conversations.shown(row.log), refused.retry_after_s)
+            self._line.send(GiveUp(row.entry_id))
+            self._sent_through = min(self._sent_through, row.position - 1)
+            self.send()
         elif refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
             self._go_back(row, refused.retry_after_s)
             self._tell_put_off(refused)

@@ -6,7 +6,9 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, Report, check_content
+from lanline.model.content import Content, KnownPerson, Report, check_content
+from lanline.proto.chain.reasons import Reason
+from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE
 
@@ -20,15 +22,28 @@ DOUBTED = "doubted"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
+_decoder: msgspec.msgpack.Decoder[Content | KnownPerson] = msgspec.msgpack.Decoder(Content | KnownPerson)
 
 
-def seal(content: Content) -> tuple[str, bytes]:
+def seal(content: Content | KnownPerson) -> tuple[str, bytes]:
     """The name of the suite, and the bytes."""
     try:
         return PLAIN, _encoder.encode(content)
     except UnicodeEncodeError as cause:
         raise InvalidInput("The message holds half a character, which nobody could read.") from cause
+
+
+def opened(entry: LogEntry, body: bytes) -> LogEntry:
+    """As it is kept on this device."""
+    return _kept_as(entry, OPENED, body)
+
+
+def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
+    return _kept_as(entry, DOUBTED, reason.value.encode())
+
+
+def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
+    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, suite, content)
 
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
@@ -42,6 +57,8 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
         check_content(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
         return Unreadable(suite)
+    if isinstance(content, KnownPerson):  # in plain it is the server's word
+        return NoWords(content if suite == OPENED else None)
     if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
         return msgspec.structs.replace(content, verdict="")
     return content

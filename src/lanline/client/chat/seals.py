@@ -11,17 +11,21 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.groupnews import GroupNews
-from lanline.client.chat.sealing import DOUBTED, OPENED, SUITES_OF_KEYS
-from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.chat.pastwords import PastWords
+from lanline.client.chat.plainwords import PlainWords
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
+from lanline.client.chat.watch import Watch
+from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.sealing.reports import judged, proof_of
-from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
@@ -31,7 +35,7 @@ from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
-from lanline.wire.chat.signin import SEALING_VERSION, SignedIn, Welcome
+from lanline.wire.chat.signin import SignedIn, Welcome
 from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
@@ -44,8 +48,6 @@ class DeviceKeys(NamedTuple):
 
 
 class Hindrance(NamedTuple):
-    """A sentence for the person."""
-
     text: str
     is_final: bool = False
 
@@ -55,29 +57,34 @@ class Seals:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self._seen: SeenLogs | None = None
+        self.watch: Watch | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
+        self._plain = PlainWords(node.history)
         self.member: GroupMember | None = None
+        self.news: GroupNews | None = None
+        self.adoption: Adoption | None = None
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
+        self.past: PastWords | None = None
         self._context: GroupContext | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
             self._words = GroupWords(context)
+            self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
-            self._seen = SeenLogs(context, node.tell)
-        self.news: GroupNews | None = None
-        if self.member is not None:
-            self.news = GroupNews(self.member, self._directory, node.tell)
+            self.watch = Watch(context, self._words, node)
+            self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
+            self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            self._on_change += [self.watch.look_at_group, self.adoption.go_on]
         self.asks = False
-        """The server of this link knows of groups."""
+        """There is a link on which this device is signed in."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
 
     @property
@@ -96,9 +103,9 @@ class Seals:
         self._on_change.append(callback)
 
     def note_people(self) -> None:
-        """The server's table of names is another."""
+        """The server's table of names is another, and whole."""
         if self.news is not None:
-            self.news.note()
+            self.news.note_people()
 
     def _changed(self) -> None:
         if self.news is not None:
@@ -109,28 +116,21 @@ class Seals:
     # The link.
 
     def begin_link(self, welcome: Welcome, signed_in: SignedIn) -> None:
-        self.asks = welcome.version >= SEALING_VERSION
-        if self.member is not None and self._keys is not None and self.asks:
+        self.asks = True
+        if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            ahead_ms = welcome.now_ms - self._clock.now_ms()
-            self.member.begin_link(
-                Person(
-                    signed_in.name,
-                    founds=self._keys.store.founds and signed_in.is_admin,
-                    is_admin=signed_in.is_admin,
-                    is_open=welcome.is_open,
-                    ahead_ms=ahead_ms,
-                )
-            )
+            name, is_admin, is_open = signed_in.name, signed_in.is_admin, welcome.is_open
+            founds, ahead_ms = self._keys.store.founds and is_admin, welcome.now_ms - self._clock.now_ms()
+            person = Person(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
+            self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
         assert self._words is not None
         assert self._context is not None
-        if history != self._context.history:
+        if history != self._context.history and self.watch is not None:
             self._context.history = history
             self._words.forget_places()
-            assert self._seen is not None
-            self._seen.forget_all()
+            self.watch.forget_all()
 
     def end_link(self) -> None:
         self.asks = False
@@ -216,19 +216,19 @@ class Seals:
         if self._scopes.is_another(place):
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
-            return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
-        if copy.room.broken:
-            return Hindrance(f"The server shows an entry of {title} that does not hold. Nothing is said there.")
+            return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
+        if text := copy.broken_text(title):
+            return Hindrance(text)
         if copy.room.lacking:
             return self._hindrance_of_lacking(shown, copy)
-        return Hindrance(f"You are not in {title} any more.", is_final=True)
+        return Hindrance(copy.outside_text(title), is_final=copy.has_been_in)
 
     def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
         """The chain has an entry of the room that has not come: most of the time it is on its way."""
         assert copy.room is not None
         since = self._lacking_since.setdefault((copy.id, copy.room.lacking), self._clock.now())
         if self._clock.now() - since >= _LACKING_TOLD_AFTER_S:
-            return Hindrance(f"The server keeps back a change of who is in {shown.title}. Nothing is said there.")
+            return Hindrance(kept_back_text(shown.title))
         self._clock.call_later(_LACKING_TOLD_AFTER_S, self._changed)
         return None
 
@@ -237,9 +237,9 @@ class Seals:
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        assert self._seen is not None
+        assert self.watch is not None
         place = self.place(shown)
-        sealed = self._words.seal(place, entry_id, body, self._seen.seen(shown, place))
+        sealed = self._words.seal(place, entry_id, body, self.watch.seen.seen(shown, place))
         if sealed is None and (sealing := self._scopes.sealing(place)) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
@@ -272,53 +272,49 @@ class Seals:
     def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
-        self._note_statements(shown, entries)
-        if not sealed or self._words is None or self._seen is None or not self.is_sealed:
-            return list(entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        self.note_keys(shown, entries)
+        if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
+            return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
-        said = [Said(each.sequence, each.entry_id, self._name_of(each.account), each.content) for each in sealed]
+        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
+        said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
         outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if any(each is Lacks.KEY for each in outcomes.values()):
+        if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
+        again = self.past.repeats(shown.log, entries)
+        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
+        self.watch.look(shown, place, entries, outcomes, authors)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and self._stands_before(shown, each):
-                outcome = Reason.KNOWN_ID
             if isinstance(outcome, Body):
-                author = self._name_of(each.account)
-                self._seen.compare(shown, place, each.sequence, author, outcome.words)
-                body = judged(self._words.chain, outcome.body, author)
-                each = msgspec.structs.replace(each, suite=OPENED, content=body)  # noqa: PLW2901
-            elif isinstance(outcome, Lacks):
-                lacking = lacking or each.sequence
-            elif outcome is not None:
-                each = msgspec.structs.replace(each, suite=DOUBTED, content=outcome.value.encode())  # noqa: PLW2901
-            kept.append(each)
-        return kept, lacking
-
-    def _stands_before(self, shown: Conversation, entry: LogEntry) -> bool:
-        """Shown a second time, at another place, from before this program began."""
-        assert self._context is not None
-        return self._context.tables.stands_before(shown.log, entry.sequence, entry.account, entry.entry_id)
+                author = authors[each.account]
+                self.past.note(shown, each.sequence, outcome)
+                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+            elif isinstance(outcome, Reason):
+                kept.append(doubted(each, outcome))
+            else:
+                lacking = lacking or (None if outcome is None else each.sequence)
+                kept.append(each)
+        return self._plain.judged(shown.log, kept), lacking
 
     # What others have seen.
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        if self._seen is None or not self.is_sealed:
-            return None
-        return self._seen.note_taken(shown, self.place(shown), came)
+        seen = self.watch.seen if self.watch is not None and self.is_sealed else None
+        return None if seen is None else seen.note_taken(shown, self.place(shown), came)
 
-    def _note_statements(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+    def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
+        """Statements of epochs, and entries of a private room, that have come among these."""
         if self._scopes is None or self.member is None:
             return
-        of_keys = [each for each in entries if each.suite in SUITES_OF_KEYS]
-        new = [self._scopes.add(shown.log, each.sequence, each.suite, each.content) for each in of_keys]
+        of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
+        new = [self._scopes.add(shown.log, *each) for each in of_keys]
         if any(new):
             self._scopes.sealings(self.place(shown))
-            self._clock.call_later(0.0, self._go_on)
+            self._clock.call_later(0.0, self.go_on)
 
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
@@ -332,14 +328,13 @@ class Seals:
 
     def _on_keys(self, shown: Conversation, after: int, answer: object) -> None:
         if isinstance(answer, groups.KeyEntries) and answer.entries and answer.entries[-1].sequence > after:
-            self._note_statements(shown, answer.entries)
+            self.note_keys(shown, answer.entries)
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
             self._fetching.discard(shown.log)
-            self._clock.call_later(0.0, self._go_on)
+            self._clock.call_later(0.0, self.go_on)
 
-    def _go_on(self) -> None:
-        """When what has come is taken in."""
+    def go_on(self) -> None:
         if self.member is not None:
             self.member.go_on_soon()
             self._changed()
@@ -368,11 +363,13 @@ class Seals:
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
-        if self._scopes is not None and self._words is not None:
+        if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
+            self.past.forget(log)
+            self._plain.forget(log)
             self._words.forget_places()
-            assert self._seen is not None
-            self._seen.forget(log)
+            assert self.watch is not None
+            self.watch.forget(log)
 
     def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
         """Who said a sealed message, for an admin; empty where this device cannot show it."""

@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
-from lanline.client.view.events import NodeEvent, Warned
 from lanline.client.view.values import Conversation
+from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
 
 class SeenLogs:
-    def __init__(self, context: GroupContext, tell: Callable[[NodeEvent], None]) -> None:
+    def __init__(self, context: GroupContext, ring: Callable[[Alarm], None]) -> None:
         self._context = context
-        self._tell = tell
+        self._ring = ring
         self._chains: dict[int, LogChain] = {}
+        self._ahead: dict[int, dict[int, tuple[str, Words]]] = {}
+        """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
         self._warned: set[tuple[int, str]] = set()
         """Of which difference was told: by log, and by who has another one."""
 
@@ -25,6 +27,9 @@ class SeenLogs:
         """What this device has from now on; None: no hash over it is known."""
         chain = self._chain(shown, place)
         chain.add(came)
+        for at, (author, words) in self._ahead.pop(shown.log, {}).items():
+            self.compare(shown, place, at, author, words)
+        chain.forget_old()
         return None if chain.seen == NOTHING else chain.seen
 
     def seen(self, shown: Conversation, place: Place) -> Seen:
@@ -34,17 +39,21 @@ class SeenLogs:
         """With what the author of the words at this place had seen of the log."""
         if words.history != self._context.history or (shown.log, author) in self._warned:
             return
-        if words.seen >= at or self._chain(shown, place).differs((words.seen, words.seen_hash)):
+        chain = self._chain(shown, place)
+        if chain.at < words.seen < at:
+            self._ahead.setdefault(shown.log, {})[at] = author, words
+        elif words.seen >= at or chain.differs((words.seen, words.seen_hash)):
             self._warned.add((shown.log, author))
-            text = f"The server shows {author} and you different things in {shown.title}."
-            self._tell(Warned(f"{text} Compare by another way what was said."))
+            self._ring(alarm(AlarmKind.LOGS_DIFFER, author, shown.title))
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
         self._chains.pop(log, None)
+        self._ahead.pop(log, None)
 
     def forget_all(self) -> None:
         self._chains.clear()
+        self._ahead.clear()
 
     def _chain(self, shown: Conversation, place: Place) -> LogChain:
         if shown.log not in self._chains:

@@ -27,7 +27,7 @@ from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived, Message
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.messages import BULK_KINDS, ClientMessage, ServerMessage, decode_server_message, encode_message
 from lanline.wire.chat.pieces import MAX_PIECES, Listing, joined
-from lanline.wire.chat.signin import VERSIONS, Hello, Join, NoCommonVersion, SignedIn, SignIn, Welcome
+from lanline.wire.chat.signin import VERSIONS, Hello, Join, NoCommonVersion, SetAway, SignedIn, SignIn, Welcome
 
 Answer = ServerMessage | RequestRefused | LinkNotOpen
 OnAnswer = Callable[[Answer], None]
@@ -59,6 +59,9 @@ TRANSITIONS = {
 
 class AsDevice(msgspec.Struct, frozen=True):
     """By the key of the link: a device that joined before, or the operator."""
+
+    is_away: bool = False
+    """Nobody sits there: others are not told that this account comes."""
 
 
 class AsNewcomer(msgspec.Struct, frozen=True):
@@ -108,6 +111,8 @@ class ClientSession:
         """Of answers that come in pieces."""
         self._link = link
         self._way = way
+        self._is_away: bool | None = isinstance(way, AsDevice) and way.is_away
+        """As the server was told; None when it takes no word of it."""
         self._owner = owner
         self._welcome: Welcome | None = None
         self._unsent: deque[tuple[Channel, bytes]] = deque()
@@ -163,6 +168,12 @@ class ClientSession:
         except InvalidInput:
             del self._asked[number]
             raise
+
+    def set_away(self, *, is_away: bool) -> None:
+        """Whether nobody sits here, once it is signed in."""
+        if self._is_away not in {None, is_away}:
+            self._is_away = is_away
+            self.request(SetAway(0, is_away), lambda _: None)
 
     def _answer(self, number: int, message: ServerMessage) -> bool:
         """False when nobody waits for it, or not any more."""
@@ -232,14 +243,22 @@ class ClientSession:
     def _on_payload(self, payload: bytes) -> None:
         try:
             self._on_message(decode_server_message(payload))
-        except ProtocolViolation as violation:
-            self._end(f"The server broke the protocol: {violation}.", CloseCode.PROTOCOL_VIOLATION)
-        except OverflowError:
-            self._end("The server broke the protocol: it named a number too large.", CloseCode.PROTOCOL_VIOLATION)
-        except HistoryProblem as problem:
-            self._owner.on_history_problem(self, problem)
-            # Where this device keeps its files is nobody else's business.
-            self._end(str(problem), CloseCode.GOING_AWAY, told="")
+        except (ProtocolViolation, OverflowError, HistoryProblem) as problem:
+            self.end_by(problem)
+
+    def end_by(self, problem: Exception) -> None:
+        """What came cannot be taken in."""
+        match problem:
+            case ProtocolViolation():
+                self._end(f"The server broke the protocol: {problem}.", CloseCode.PROTOCOL_VIOLATION)
+            case OverflowError():
+                self._end("The server broke the protocol: it named a number too large.", CloseCode.PROTOCOL_VIOLATION)
+            case HistoryProblem():
+                self._owner.on_history_problem(self, problem)
+                # Where this device keeps its files is nobody else's business.
+                self._end(str(problem), CloseCode.GOING_AWAY, told="")
+            case _:
+                raise problem
 
     def _on_message(self, message: ServerMessage) -> None:
         if self._state is NodeState.GREETING:
@@ -269,14 +288,15 @@ class ClientSession:
         match self._way:
             case AsNewcomer(name, password, label, token):
                 return Join(0, name, password, label, token)
-            case _:
-                return SignIn(0)
+            case AsDevice(is_away):
+                return SignIn(0, is_away)
 
     def _on_sign_in_answered(self, answer: Answer) -> None:
         match answer:
             case SignedIn():
                 assert self._welcome is not None
                 self._become(NodeState.SIGNED_IN)
+                self._is_away = self._is_away if answer.knows_away else None
                 self._owner.on_signed_in(self, self._welcome, answer)
             case RequestRefused():
                 self._owner.on_sign_in_refused(self, answer)
@@ -293,6 +313,10 @@ class ClientSession:
         if self._stop():
             self._link.close(code, reason)
             self._fail_requests("The connection was closed.")
+
+    def hang_up(self, reason: str) -> None:
+        """End the link here, and tell the owner, who may call again."""
+        self._end(reason, CloseCode.GOING_AWAY, told="")
 
     def _end(
         self, reason: str, code: CloseCode | None = None, told: str | None = None, *, is_for_good: bool = False

@@ -44,7 +44,7 @@ class NodeCall:
         """The number of the command whose answer is waited for."""
         self._answer: Result | None = None
         self._last_number = 0
-        self._follows = False
+        self._follow: Follow | None = None
         self._read: dict[int, int] = {}
         """How far each log was read here, and not told yet."""
 
@@ -63,9 +63,9 @@ class NodeCall:
         if self._end is not None:
             self._end.close()
         self._end, self._frames = self._start.connect(), Frames()
-        if self._follows:
+        if self._follow is not None:
             with contextlib.suppress(OSError):  # it has ended already, which the next reading tells
-                self._send(Follow())
+                self._send(self._follow)
 
     def ask(self, command: AnyCommand) -> Result:
         """Raises what the node raised. A node that has ended meanwhile is started again, and asked again.
@@ -92,10 +92,10 @@ class NodeCall:
     def _begin(self, command: AnyCommand) -> None:
         self._answer, self._asked = None, self._send(command)
 
-    def follow(self) -> View:
-        """The view, which `next_change` keeps up to date."""
-        self.ask(Follow())
-        self._follows = True
+    def follow(self, *, is_there: bool = False) -> View:
+        """The view, which `next_change` keeps up to date. Who looks once is not there for others."""
+        self._follow = Follow(is_there)
+        self.ask(self._follow)
         while not isinstance(self.next_change(), Snapshot):
             pass
         return self.view

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from lanline.client.node.owncommands import NoteInvited
 from lanline.client.node.protocol import (
     ASKED_ONCE,
     Answer,
@@ -45,7 +46,7 @@ class Face:
     """Use as `async with`. The view is up to date whenever other code of the loop runs."""
 
     def __init__(self, start: NodeStart) -> None:
-        self.view = View(self._send_read)
+        self.view = View(self._send_read, self._send_told)
         self.said_here: set[bytes] = set()
         """The ids of what was said from this face."""
         self._start = start
@@ -154,6 +155,10 @@ class Face:
     def _send_read(self, log: int, through: int) -> None:
         """Needs no answer: what is lost of it is marked with the next that is read."""
         self._write(0, MarkRead(log, through))
+
+    def _send_told(self, log: int) -> None:
+        """Needs no answer either: what is lost of it is told again."""
+        self._write(0, NoteInvited(log))
 
     async def say(self, target: int | str, content: Content) -> Message:
         """It is on the disk when this returns."""

@@ -62,7 +62,7 @@ class FaceEnd(asyncio.Protocol):
         self._answers: list[bytes] = []
         """What waits until there is room: no answer comes before the changes that happened before it."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self.follows = False
+        self.follows = self.is_there = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         made = cast("asyncio.Transport", transport)
@@ -116,7 +116,7 @@ class FaceEnd(asyncio.Protocol):
 
     async def _answer(self, number: int, command: AnyCommand) -> None:
         if isinstance(command, Follow):
-            self.follows = True
+            self.follows, self.is_there = True, command.is_there
             self._send(encode(Answer(number, Done())))
             self._send_snapshot()
             self._owner.on_follows()

@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
+
+
+class FromBefore(msgspec.Struct, frozen=True):
+    """Somebody who was there while nothing was sealed."""
+
+    account: int
+    name: str
+    role: int
+    """In the group `wire.sealing.entries.Role`, in a room `RoomRole`."""
+
+
+class PlainRoom(msgspec.Struct, frozen=True):
+    """A room by invitation that this person owns."""
+
+    title: str
+    people: tuple[FromBefore, ...]
+
+
+class Plain(msgspec.Struct, frozen=True, tag="plain"):
+    is_group: bool
+    """This person can found the group, and let in `people`."""
+    people: tuple[FromBefore, ...] = ()
+    rooms: tuple[PlainRoom, ...] = ()
+    awaited: tuple[str, ...] = ()
+    """Of an earlier yes: who has not come yet."""
+
+    def without(self, names: Collection[str]) -> Plain:
+        """Nobody with one of these names, nowhere."""
+        kept = tuple(each for each in self.people if each.name not in names)
+        rooms = (
+            PlainRoom(room.title, tuple(each for each in room.people if each.name not in names)) for room in self.rooms
+        )
+        return Plain(self.is_group, kept, tuple(rooms), self.awaited)
 
 
 class Admit(msgspec.Struct, frozen=True, tag="admit"):
@@ -36,7 +71,44 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
-GroupCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson
+class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
+    """What is said between this person and oneself, from now on and for good."""
+
+    name: str
+
+
+class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
+    """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
+
+
+class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
+    """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
+
+
+class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
+    """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
+
+    name: str
+
+
+class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
+    """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
+
+    limit_s: float
+
+
+class AskPlain(msgspec.Struct, frozen=True, tag="ask_plain"):
+    """What this person can seal that is not. Answered with `Plain`."""
+
+
+class Seal(msgspec.Struct, frozen=True, tag="seal"):
+    """The yes to what `Plain` has said, or to a part of it. Answered with `Sealed`."""
+
+    plain: Plain
+
+
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
+GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -50,4 +122,32 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     trust: str
 
 
-GroupResult = DeviceLetIn | Words
+class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
+    height: int
+    head: str
+    """Of this device; hexadecimal."""
+    shown_height: int
+    shown_head: str
+    """Of what the server shows."""
+    problem: str
+    """A sentence, where the two do not go together."""
+    can_accept: bool
+    come_back: tuple[str, ...]
+    """Who reads by what the server shows, though this device has seen their end."""
+
+
+class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
+    lines: tuple[str, ...]
+    """What was done; sentences for the person."""
+    is_whole: bool
+    """All is as it was before."""
+
+
+class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
+    awaited: tuple[str, ...]
+    """Who was agreed on and is not in yet: as soon as they are here with a new program, and this one runs."""
+    problem: str = ""
+    """Why it is not done; it goes on by itself."""
+
+
+GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState | Plain | Sealed

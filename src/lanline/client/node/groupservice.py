@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.sharedtrust import SharedTrust
 from lanline.client.node import groupcommands as do
+from lanline.client.node.keyrenewal import renew_keys
+from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
+from lanline.client.node.sealservice import seal_result, wait_for_group
+from lanline.client.sealing.groupcopy import BEHIND
+from lanline.client.sealing.member import GroupMember
+from lanline.client.sealing.parting import name_in
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
 from lanline.model.names import folded_name
@@ -15,10 +22,18 @@ _LIMIT_S = 10.0
 
 
 async def group_result(client: ChatClient, command: do.GroupCommand) -> do.GroupResult | Done:
-    news, member = client.node.seals.news, client.node.seals.member
+    if isinstance(command, do.RenewKeys):
+        return await renew_keys(client, command.limit_s)
+    if isinstance(command, do.AskPlain | do.Seal):
+        return await seal_result(client, command)
+    return await _member_result(client, command)
+
+
+async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.GroupResult | Done:
+    news, member, trust = client.node.seals.news, client.node.seals.member, client.node.trust
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
-    if news is None or member is None or not member.copy.is_member:
+    if news is None or member is None or trust is None or not member.copy.is_member:
         raise NotInGroup("This device is in no group on this server.")
     match command:
         case do.Admit(name):
@@ -30,24 +45,63 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
         case do.AskWords(name):
             return _words(news, name)
         case do.Verify(name, words):
-            news.verify(name, words)
+            trust.verify(name, words)
         case do.AcceptPerson(name):
-            news.accept(name)
+            _accept(client, trust, name)
+        case do.SealInRsa(name):
+            await seal_pair_in_rsa(client, name)
+        case do.AskChain() | do.AcceptChain() | do.TakeBack():
+            return _decided(member, command)
     client.node.outbox.send()
     return Done()
+
+
+def _decided(member: GroupMember, command: do.AskChain | do.AcceptChain | do.TakeBack) -> do.ChainState:
+    """How it stands after that."""
+    if isinstance(command, do.AcceptChain):
+        member.decisions.accept()
+    elif isinstance(command, do.TakeBack):
+        _take_back(member, command.name)
+    return _chain_state(member)
+
+
+def _chain_state(member: GroupMember) -> do.ChainState:
+    copy = member.copy
+    own, shown = copy.chain, copy.shown
+    problem = member.problem or (BEHIND if copy.is_apart else "")
+    names = tuple(name_in(shown, each) for each in copy.come_back)
+    return do.ChainState(
+        own.height, own.head.hex(), shown.height, shown.head.hex(), problem, member.decisions.may_accept, names
+    )
+
+
+def _take_back(member: GroupMember, name: str) -> None:
+    copy = member.copy
+    found = [each for each in copy.come_back if folded_name(name_in(copy.shown, each)) == folded_name(name)]
+    if not found:
+        raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
+    member.decisions.take_back(found[0])
+
+
+def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:
+    if name.startswith("#"):
+        _accept_room(client, name)
+    else:
+        trust.accept(name)
+
+
+def _accept_room(client: ChatClient, title: str) -> None:
+    """The person has seen that the server shows an entry there which does not hold."""
+    track = client.node.conversations.titled(title)
+    room = None if track is None else client.node.seals.room(track.shown)
+    if room is None or room.broken is None:
+        raise RecordMissing(f"There is nothing to accept in {title}.")
+    room.accept()
 
 
 def _words(news: GroupNews, name: str) -> do.Words:
     words = news.words_with(name)
     return do.Words(words, " ".join(words_of(words)), news.trust_of(name))
-
-
-async def wait_for_group(client: ChatClient, limit_s: float) -> None:
-    """Until what the chain says of the group is here, or there is none."""
-    seals = client.node.seals
-    member = seals.member
-    if member is not None:
-        await client.wait_until(lambda: not seals.asks or member.is_settled, limit_s)
 
 
 async def _admit(client: ChatClient, name: str) -> None:

@@ -51,6 +51,7 @@ class HomeNode:
         try:
             async with ChatClient.at_home(self._home) as client:
                 client.node.reader.set_audience(is_there=False)
+                client.node.set_away(is_away=self._linger_s is not None)
                 self._client, self._service = client, Service(client)
                 client.node.subscribe(self._on_event)
                 await self._serve(lock, on_ready)
@@ -152,6 +153,8 @@ class HomeNode:
     def _set_audience(self) -> None:
         assert self._client is not None
         self._client.node.reader.set_audience(is_there=any(face.follows for face in self._faces))
+        is_there = self._linger_s is None or any(face.is_there for face in self._faces)
+        self._client.node.set_away(is_away=not is_there)
 
     async def result_of(self, command: AnyCommand) -> Result:
         assert self._service is not None

@@ -14,13 +14,14 @@ import msgspec
 from lanline import errors
 from lanline.client.node.films import FilmCommand, FilmResult
 from lanline.client.node.groupcommands import GroupCommand, GroupResult
+from lanline.client.node.owncommands import OwnCommand
 from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, RoomListing
 from lanline.client.view.view import Change, Problem
 from lanline.errors import LanlineError, LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.model.content import Content
 from lanline.model.rooms import Access, Role
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAX_COMMAND_BYTES = 1024 * 1024
 MAX_VALUE_BYTES = 1024 * 1024 * 1024
 """A snapshot holds all that waits to be sent, however much that is."""
@@ -65,7 +66,8 @@ class Forget(Command, frozen=True, tag="forget"):
 
 
 class Follow(Command, frozen=True, tag="follow"):
-    pass
+    is_there: bool = True
+    """Somebody sits at this face, or a program that stays: others are told that this account is there."""
 
 
 class WaitReady(Command, frozen=True, tag="wait_ready"):
@@ -135,6 +137,8 @@ class CreateRoom(Command, frozen=True, tag="create_room"):
     name: str
     topic: str = ""
     access: Access = Access.OPEN
+    in_rsa: bool = False
+    """A private one, sealed in suite `rsa`."""
 
 
 class JoinRoom(Command, frozen=True, tag="join_room"):
@@ -155,6 +159,19 @@ class SetTopic(Command, frozen=True, tag="set_topic"):
 class SetAccess(Command, frozen=True, tag="set_access"):
     log: int
     access: Access
+
+
+class SetSlow(Command, frozen=True, tag="set_slow"):
+    log: int
+    slow_s: int
+
+
+class SetPinned(Command, frozen=True, tag="set_pinned"):
+    """By its place."""
+
+    log: int
+    sequence: int
+    is_pinned: bool
 
 
 class Invite(Command, frozen=True, tag="invite"):
@@ -203,8 +220,8 @@ class Stop(Command, frozen=True, tag="stop"):
 AnyCommand = (
     Say | WaitSent | SayAgain | Forget | ReportMessage | Follow | WaitReady | WaitCaughtUp | MarkRead | Read | ReadLost
     | ListRooms | ListMembers | CreateRoom | JoinRoom | LeaveRoom | SetTopic | SetAccess | Invite | SetRole | SetMuted
-    | SendAway | SetBanned | ChangePassword | Deregister
-    | Stop | FilmCommand | GroupCommand
+    | SetSlow | SetPinned | SendAway | SetBanned | ChangePassword | Deregister
+    | Stop | FilmCommand | GroupCommand | OwnCommand
 )  # fmt: skip
 
 ASKED_ONCE = (ReportMessage, CreateRoom, LeaveRoom, SendAway, ChangePassword, Deregister)

@@ -11,15 +11,17 @@ from lanline.client.node import protocol as do
 from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
 from lanline.client.node.groupcommands import GroupCommand
-from lanline.client.node.groupservice import group_result, wait_for_group
+from lanline.client.node.groupservice import group_result
+from lanline.client.node.owncommands import OwnCommand, carry_out
 from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
+from lanline.client.node.sealservice import wait_for_group
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
 from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Standing, checked_topic
+from lanline.model.rooms import Standing, checked_pace, checked_topic
 from lanline.model.text import safe_line
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
@@ -42,6 +44,9 @@ class Service:
                 return await film_result(self._client, command)
             if isinstance(command, GroupCommand):
                 return await group_result(self._client, command)
+            if isinstance(command, OwnCommand):
+                carry_out(self._client, command)
+                return do.Done()
             return await self._result_of(command)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))
@@ -85,7 +90,8 @@ class Service:
             case wire.Opened(_, log):
                 return do.Opened(log)
             case wire.Rooms(_, rooms):
-                listed = [_room_listing(room) for room in rooms]
+                inviter = self._node.conversations.invitations.inviter
+                listed = [_room_listing(room, inviter(room.log)) for room in rooms]
                 return do.RoomsListed(tuple(sorted(listed, key=lambda room: room.name.casefold())))
             case wire.Members(_, _, members):
                 named = [self._member_listing(member) for member in members]
@@ -214,11 +220,14 @@ class Service:
             outbox=tuple(node.outbox.messages),
             server_history=node.server_history,
             group=node.seals.facts,
+            invitations=node.conversations.invitations.untold,
+            ignored=tuple(node.directory.ignoring.names.items()),
+            notifying=node.preferences.notifying,
         )
 
 
-def _room_listing(room: wire.RoomInfo) -> RoomListing:
-    return RoomListing(room.log, room_title(room), safe_line(room.topic), room.access, room.members)
+def _room_listing(room: wire.RoomInfo, invited_by: str) -> RoomListing:
+    return RoomListing(room.log, room_title(room), safe_line(room.topic), room.access, room.members, invited_by)
 
 
 _REQUESTS: dict[type, Callable[[Any], ClientMessage]] = {
@@ -231,6 +240,8 @@ _REQUESTS: dict[type, Callable[[Any], ClientMessage]] = {
     do.LeaveRoom: lambda command: wire.LeaveRoom(0, command.log),
     do.SetTopic: lambda command: wire.SetTopic(0, command.log, checked_topic(command.topic)),
     do.SetAccess: lambda command: wire.SetAccess(0, command.log, command.access),
+    do.SetSlow: lambda command: wire.SetSlow(0, command.log, checked_pace(command.slow_s)),
+    do.SetPinned: lambda command: wire.SetPinned(0, command.log, command.sequence, command.is_pinned),
     do.Invite: lambda command: wire.InviteToRoom(0, command.log, command.account),
     do.SetRole: lambda command: wire.SetRole(0, command.log, command.account, command.role),
     do.SetMuted: lambda command: wire.SetMuted(0, command.log, command.account, command.is_muted),

@@ -22,6 +22,15 @@ from lanline.wire.sealing.strict import encode_strictly
 _CODE_BYTES = 13
 
 
+def spaced(code: str) -> str:
+    """For a person to read."""
+    return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
+
+
+def waiting_text(code: str) -> str:
+    return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
+
+
 class Answer(NamedTuple):
     """Of the device that took this one in: up to where it saw which chain, and its proof."""
 

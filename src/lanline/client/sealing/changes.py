@@ -75,14 +75,38 @@ class GroupChanges:
     def _admit(self, account: int) -> Steps[None]:
         yield from self._wait_ready()
         yield from self.list_requests()
-        context, waiting = self._context, self.requests.get(account)
+        waiting = self.requests.get(account)
         if waiting is None:
             raise RequestRefused(RefusalCode.NOT_FOUND, "They do not ask to be let in.")
-        joiner, signature = waiting.joiner, waiting.signature
-        yield from context.append(lambda: context.own.admit(joiner, signature, context.now_ms()))
-        self.requests.pop(account, None)
-        newcomer = ids.account_id_of(decode_joiner(joiner).sign_key)
-        yield from self._give_newest(account_recipient(context.copy.chain, newcomer))
+        yield from self.admit_asker(waiting)
+        yield from self.give_newest_to(ids.account_id_of(decode_joiner(waiting.joiner).sign_key))
+
+    def admit_asker(self, waiting: wire.WaitingRequest) -> Steps[None]:
+        """Unless another admin was quicker."""
+        context = self._context
+        newcomer = ids.account_id_of(decode_joiner(waiting.joiner).sign_key)
+
+        def attempt() -> Steps[None]:
+            if newcomer not in context.copy.chain.accounts:
+                content = context.own.admit(waiting.joiner, waiting.signature, context.now_ms())
+                yield from context.append_once(lambda: wire.AppendKey(0, content))
+
+        yield from context.server.on_head(attempt)
+        self.requests.pop(waiting.account, None)
+
+    def make_admin(self, account_id: bytes) -> Steps[None]:
+        context = self._context
+
+        def attempt() -> Steps[None]:
+            if account_id not in context.copy.chain.admins:
+                content = context.own.role(account_id, Role.ADMIN, context.now_ms())
+                yield from context.append_once(lambda: wire.AppendKey(0, content))
+
+        yield from context.server.on_head(attempt)
+
+    def give_newest_to(self, account_id: bytes) -> Steps[None]:
+        """So that they read with nobody online."""
+        yield from self._give_newest(account_recipient(self._context.copy.chain, account_id))
 
     def _give_newest(self, recipient: Recipient) -> Steps[None]:
         """With the entry that made it a reader already in the chain."""

@@ -25,6 +25,8 @@ class Person:
         """`founds`: an admin who may begin the group. `ahead_ms`: how far the server's clock is before this one."""
         self.name = name
         self.founds = founds
+        self.adopts = False
+        """Others were on the server before its group."""
         self.is_admin = is_admin
         self.is_open = is_open
         self.ahead_ms = ahead_ms

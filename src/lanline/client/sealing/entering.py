@@ -35,7 +35,7 @@ class Entering:
             self._context.own.joiner(person.name, generation_key), joins, self._context.now_ms()
         )
         taken = yield from self._context.server.ask(wire.AppendKey(0, content), wire.KeyTaken)
-        self.wants_recovery = True
+        self.wants_recovery = not person.adopts  # of who joins just now, and is shown its words
         self._context.keys.founds = False
         self._context.keys.save()
         return taken

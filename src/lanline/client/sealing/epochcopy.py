@@ -5,6 +5,9 @@ A scope is the group, a pair or a private room; who reads it and what it has los
 
 from __future__ import annotations
 
+from bisect import insort
+from math import inf
+
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups.epochs import commitment_of, open_back
 from lanline.proto.chain.epochs import Epoch, is_fresh, judge_epoch
@@ -26,6 +29,8 @@ class EpochCopy:
         """In which its statements lie, as the server calls it on this link; 0: not known."""
         self.epochs: dict[bytes, tuple[Epoch, int]] = {}
         """With the places of their statements."""
+        self._newest: list[tuple[Epoch, int]] = []
+        self._named: dict[int, float] = {}
         self.secrets = secrets
         self._stale: dict[bytes, int] = {}
         """How often the server has refused words under one that is fresh by the chain as it is here."""
@@ -50,12 +55,30 @@ class EpochCopy:
         epoch = judge_epoch(chain, scope.id, scope.reads_at, self.epochs, content)
         if isinstance(epoch, Reason):
             return epoch
-        self.epochs[epoch.epoch_id] = epoch, place
+        self._add(epoch, place)
         return None
+
+    def _add(self, epoch: Epoch, place: int) -> None:
+        self.epochs[epoch.epoch_id] = epoch, place
+        insort(self._newest, (epoch, place), key=lambda each: (-each[0].height, -each[1]))
+        self._named.clear()
+
+    def forget_epochs(self) -> None:
+        """Their statements come again."""
+        self.epochs.clear()
+        self._newest.clear()
+        self._named.clear()
 
     def newest(self) -> list[tuple[Epoch, int]]:
         """The greatest height first, then the later place."""
-        return sorted(self.epochs.values(), key=lambda each: (each[0].height, each[1]), reverse=True)
+        return self._newest
+
+    def first_place_naming(self, height: int) -> float:
+        """Where the first statement lies that names this height of the chain, or a later one."""
+        if height not in self._named:
+            places = (place for epoch, place in self.epochs.values() if epoch.height >= height)
+            self._named[height] = min(places, default=inf)
+        return self._named[height]
 
     def sealing_epoch(self) -> Epoch | None:
         """Under which words are sealed now: the newest that is fresh and whose secret is here."""
@@ -79,16 +102,16 @@ class EpochCopy:
         known = self.epochs.get(epoch_id)
         return None if known is None else self.secrets.get((known[0].scope, epoch_id))
 
-    def opens(self, epoch_id: bytes) -> bool:
-        """Whether another epoch that is open here has the secret of this one, and truly."""
-        for epoch, _ in self.epochs.values():
-            secret = self.secret(epoch.epoch_id)
-            for back in epoch.back if secret is not None else ():
-                if back.epoch_id == epoch_id and open_back(
-                    secret or b"", epoch.scope, epoch_id, back.sealed
-                ) == self.secret(epoch_id):
-                    return True
-        return False
+    def ends(self) -> list[Epoch]:
+        """Those that are open here, and whose secrets no other of these holds truly: the newest first."""
+        known = [(epoch, secret) for epoch, _ in self._newest if (secret := self.secret(epoch.epoch_id)) is not None]
+        held = {
+            back.epoch_id
+            for epoch, secret in known
+            for back in epoch.back
+            if open_back(secret, epoch.scope, back.epoch_id, back.sealed) == self.secret(back.epoch_id)
+        }
+        return [epoch for epoch, _ in known if epoch.epoch_id not in held]
 
     def lacking(self) -> list[Epoch]:
         """Those whose secrets are not here, the newest first."""
@@ -96,7 +119,7 @@ class EpochCopy:
 
     def believe(self, epoch: Epoch, secret: bytes) -> bool:
         """If it is the one that the statement promises: then also what that opens of the past."""
-        if not _fits(epoch, secret):
+        if not fits(epoch, secret):
             return False
         found = {(epoch.scope, epoch.epoch_id): secret}
         queue = [(epoch, secret)]
@@ -108,7 +131,7 @@ class EpochCopy:
                 if known is None or key in found or key in self.secrets:
                     continue
                 earlier = open_back(its_secret, opened.scope, back.epoch_id, back.sealed)
-                if earlier is not None and _fits(known[0], earlier):
+                if earlier is not None and fits(known[0], earlier):
                     found[key] = earlier
                     queue.append((known[0], earlier))
         self._tables.put_secrets(found)
@@ -116,5 +139,5 @@ class EpochCopy:
         return True
 
 
-def _fits(epoch: Epoch, secret: bytes) -> bool:
+def fits(epoch: Epoch, secret: bytes) -> bool:
     return commitment_of(secret, epoch.scope, epoch.height, epoch.head) == epoch.commitment

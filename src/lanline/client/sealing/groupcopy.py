@@ -6,15 +6,20 @@ sealed until the person has seen it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+from lanline.client.chat.database import Database
+from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.parting import come_back, come_back_text, fork_text
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SigningKey
 from lanline.errors import ProtocolViolation
+from lanline.proto.chain.branches import parting
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import Scope, group_scope
@@ -23,7 +28,19 @@ from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE
 
-PARTED = "The server was put back to an older state of the group, or shows another one. Nothing is sealed on it."
+PARTED = "The server shows an older state of the group than this device has seen. Nothing is said on it."
+BEHIND = (
+    "The server was put back to an older state of the group. Members bring what it has lost; until it has that, "
+    "nothing about who is in the group can be changed."
+)
+TAKEN_OUT = (
+    "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
+    "home folder."
+)
+
+
+_KEPT_EVERY = 100
+"""Items of the chain."""
 
 
 class GroupCopy(EpochCopy):
@@ -33,19 +50,72 @@ class GroupCopy(EpochCopy):
         signer = SigningKey.of_device(keys.device_secret)
         self.signer = signer
         self.device_id = ids.device_id_of(signer.public_bytes)
+        self.target = NEVER
+        """How far the server said that it is, when this device last signed in."""
+        self.is_being_mended = False
+        """The server says that it was put back, and gathers what it has lost."""
+        self._begin()
+
+    def _begin(self) -> None:
         self.chain = Chain()
+        """What this device goes by: as far as it has ever seen it."""
+        self.shown = Chain()
+        """What the log says that the server shows. The same, or what lies apart from it: `is_apart`."""
+        self.is_apart = False
         self.sequence = 0
         """How far the log of the chain is here."""
         self.is_parted = False
-        """The server has shown a head that is not on this chain, or an older one."""
-        self.people = KnownPeople(keys)
+        """The server says that there is no group, any more."""
+        self.people = KnownPeople(self._keys)
         self.news: list[str] = []
         """What has come since somebody has looked: sentences for the person."""
         self.broken: tuple[int, Reason] | None = None
         """The first entry that does not hold, and why."""
-        checked = tables.checked_to()
-        for sequence, suite, content in tables.items():
+        for suite, content in self._tables.own_items():
+            self.is_apart = True
+            self._go_by(follow(self.chain, suite, content)[0], suite, content)
+        self._kept_to = self._restore()
+        checked = self._tables.checked_to()
+        for sequence, suite, content in self._tables.items(self._kept_to):
+            if sequence != self.sequence + 1:  # another program of this home has begun to read anew
+                break
             self._take(sequence, suite, content, is_checked=sequence <= checked)
+        self._keep_state()
+
+    def _restore(self) -> int:
+        """What the last program knew of the chain, and up to which place of its log."""
+        kept = None if self.is_apart else self._tables.chain_state()
+        if kept is None:
+            return 0
+        self.sequence, state = kept
+        self.chain = self.shown = state.chain
+        self.people.restore(state.people)
+        for epoch, place in state.epochs:
+            self._add(epoch, place)
+        return self.sequence
+
+    def _keep_state(self) -> None:
+        """For the next start, where it would take long to follow the chain anew."""
+        if self.is_apart or self.broken is not None or self.sequence - self._kept_to < _KEPT_EVERY:
+            return
+        self._tables.put_chain_state(
+            self.sequence, ChainState.of(self.chain, list(self.epochs.values()), self.people.state)
+        )
+        self._kept_to = self.sequence
+
+    def begin_anew(self) -> None:
+        """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
+        self.forget_epochs()
+        self._stale.clear()
+        self.secrets.clear()
+        self.secrets.update(self._tables.secrets())
+        self._begin()
+
+    def keep_for(self, database: Database) -> None:
+        """For the home whose device this is: a program of it does not fetch and check all of it again."""
+        self._kept_to = 0
+        self._keep_state()
+        self._tables.copy_to(database)
 
     # What comes.
 
@@ -60,17 +130,98 @@ class GroupCopy(EpochCopy):
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
+        if self.sequence >= self.target:
+            self._keep_state()
 
     def _take(self, sequence: int, suite: str, content: bytes, *, is_checked: bool = False) -> None:
         self.sequence = sequence
         if suite == EPOCH_SUITE:
             self.add_statement(self.chain, sequence, content)
             return
-        self.chain, reason = follow(self.chain, suite, content, is_checked=is_checked)
+        is_checked = is_checked or (self.is_apart and self._is_own_next(content))
+        self.shown, reason = follow(self.shown, suite, content, is_checked=is_checked)
         if reason is not None and self.broken is None:
-            self.broken = self.chain.height, reason
-        if reason is None and suite == KEY_SUITE and (news := self.people.note(self.chain, content)):
+            self.broken = self.shown.height, reason
+        if not self.is_apart:
+            self._go_by(self.shown, suite, content if reason is None else b"")
+        elif self.shown.holds(self.chain.height, self.chain.head):
+            self._come_together()
+
+    def _is_own_next(self, content: bytes) -> bool:
+        """It was found to hold at this place before, by the own chain."""
+        chain, at = self.chain, self.shown.height
+        is_here = at < chain.height and chain.holds(at, self.shown.head) and self.broken is None
+        return is_here and chain.places[at].content_hash == hashlib.sha256(content).digest()
+
+    def _go_by(self, chain: Chain, suite: str, content: bytes) -> None:
+        self.chain = chain
+        if suite == KEY_SUITE and content and (news := self.people.note(chain, content)):
             self.news.append(news)
+
+    # Where the server shows another one.
+
+    def look_whether_same(self, sequence: int, height: int, head: bytes, history: bytes) -> bool:
+        """Another history of the server, fewer items than before or another head: the log is read from its start."""
+        before = self._tables.chain_history("read")
+        if before != history:
+            self._tables.put_chain_history("read", history)
+        is_same = sequence >= self.sequence and (height > self.shown.height or self.shown.holds(height, head))
+        if not self.sequence or (is_same and before in {None, history}):
+            return True
+        self.read_anew()
+        return False
+
+    def read_anew(self) -> None:
+        """From its first item: the log may be another one now. Until it has come to what is known here, that counts."""
+        own = [] if self.is_apart else self.items_after(0)
+        self.is_apart = self.is_apart or bool(own)
+        self._tables.read_chain_anew(own)
+        self.shown, self.sequence, self._kept_to = Chain(), 0, 0
+        self.broken = None
+        self.forget_epochs()
+
+    def items_after(self, height: int) -> list[tuple[str, bytes]]:
+        """Of the own chain."""
+        if self.is_apart:
+            return self._tables.own_items()[height:]
+        items = [(suite, content) for _, suite, content in self._tables.items() if suite != EPOCH_SUITE]
+        return items[height:]
+
+    @property
+    def forked_at(self) -> int | None:
+        """The first height at which the server shows another entry. None: it shows the same, more, or less."""
+        return parting(self.chain, self.shown) if self.is_apart else None
+
+    def _come_together(self) -> None:
+        """The server has all that is known here, and maybe more."""
+        self.chain, self.is_apart = self.shown, False
+        self._tables.forget_own_items()
+        self._count_people()
+
+    def accept(self) -> None:
+        """By the word of the person: the own branch is put aside. Who has ended on it stays ended."""
+        self._come_together()
+        self._keys.put_aside(self.chain.height, self.chain.head)
+        self._note_seen()
+
+    def _count_people(self) -> None:
+        """Anew, from what the log says now."""
+        self.people, chain = KnownPeople(self._keys), Chain()
+        for _, suite, content in self._tables.items():
+            if suite != EPOCH_SUITE:
+                chain, reason = follow(chain, suite, content, is_checked=True)
+                if suite == KEY_SUITE and reason is None:
+                    self.people.note(chain, content)
+
+    @property
+    def come_back(self) -> list[bytes]:
+        """Accounts that read by what the server shows, though this device has seen their end."""
+        return come_back(self.shown, self._keys.ended) if self.sequence >= self.target else []
+
+    def take_back(self, account_id: bytes) -> None:
+        """By the word of the person, who was asked by name."""
+        its = {each for each, device in self.shown.devices.items() if device.account == account_id}
+        self._keys.take_back({account_id, *its})
 
     def _note_seen(self) -> None:
         """What ended once is kept for ever, whatever chain is shown later."""
@@ -78,8 +229,8 @@ class GroupCopy(EpochCopy):
         ended = {each for each, account in chain.accounts.items() if account.until != NEVER}
         ended |= {each for each, device in chain.devices.items() if device.until != NEVER}
         ended |= {each for each, invite in chain.invites.items() if invite.until != NEVER}
-        if chain.height > keys.height or not ended <= keys.ended:
-            keys.ended |= ended
+        if chain.height > keys.height or not ended <= keys.ended | keys.taken_back:
+            keys.note_ended(ended - keys.taken_back)
             keys.height, keys.head = max((keys.height, keys.head), (chain.height, chain.head))
             keys.group_id = keys.group_id or chain.group_id
             keys.save()
@@ -113,10 +264,13 @@ class GroupCopy(EpochCopy):
             return f"The server shows an entry of the group that does not hold (entry {height}: {reason.value})."
         if keys.group_id not in {None, chain.group_id} and chain.height:
             return "The server shows another group than the one that this device is in."
+        fork = self.forked_at
+        if fork is not None:
+            return fork_text(chain, self.shown, fork)
         if self.is_parted or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
             return PARTED
-        has_come_back = any(chain.is_member(each) or chain.live_device(each) is not None for each in keys.ended)
-        return "By what the server shows, somebody reads who was sent away before." if has_come_back else ""
+        back = self.come_back
+        return come_back_text(self.shown, back, is_behind=self.is_apart or self.is_being_mended) if back else ""
 
     @property
     def is_behind(self) -> bool:

@@ -7,20 +7,18 @@ start. Beside it lies a copy, for when the file is damaged.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from lanline.client.sealing.passphrase import KEYS_FILE, MARK, PASSPHRASE_VARIABLE
-from lanline.crypto.passphrase import SALT_BYTES, PassphraseKey, Sealed, key_for
+from lanline.client.sealing.lockedfile import FileLock, is_locked_content
+from lanline.client.sealing.passphrase import KEYS_COPY, KEYS_FILE, KEYS_USE, given_passphrase
+from lanline.client.sealing.passphrasechange import finish_change
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.ids import Entropy
 from lanline.wholefile import create_whole, replace_whole
 
-COPY_NAME = "keys-copy.json"
-_USE = b"lanline keys 1\0"
 _SECRET_BYTES = 32
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -37,45 +35,17 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     code_until_ms: int = 0
     verified: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]] = {}
     accepted: tuple[Hex32, ...] = ()
+    aside: tuple[Hex32, ...] = ()
+    taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
 
 
-class _Locked(msgspec.Struct, frozen=True):
-    under_passphrase: Sealed
-
-
-class _Lock:
-    """The passphrase, in memory; None: there is none."""
-
-    def __init__(self, passphrase: str | None, entropy: Entropy) -> None:
-        self._passphrase = passphrase
-        self._entropy = entropy
-        self._key: PassphraseKey | None = None
-        self._salt = b""
-
-    @property
-    def has_passphrase(self) -> bool:
-        return self._passphrase is not None
-
+class _Lock(FileLock):
     def read(self, data: bytes) -> _OnDisk:
         """Raises msgspec.DecodeError, MalformedPacket, WrongPassphrase."""
-        if MARK not in data:
-            return msgspec.json.decode(data, type=_OnDisk)
-        sealed = msgspec.json.decode(data, type=_Locked).under_passphrase
-        if self._passphrase is None:
-            raise WrongPassphrase(f"These keys are under a passphrase: set {PASSPHRASE_VARIABLE}.")
-        if self._key is None or self._salt != sealed.salt:
-            self._key, self._salt = key_for(sealed, self._passphrase), sealed.salt
-        return msgspec.json.decode(self._key.open(sealed, _USE), type=_OnDisk)
+        return msgspec.json.decode(self.opened(data), type=_OnDisk)
 
-    def written(self, kept: _OnDisk) -> bytes:
-        plain = msgspec.json.format(msgspec.json.encode(kept), indent=1)
-        if self._passphrase is None:
-            return plain
-        if self._key is None:
-            self._salt = self._entropy(SALT_BYTES)
-            self._key = PassphraseKey(self._passphrase, self._salt)
-        sealed = _Locked(self._key.seal(plain, _USE, self._entropy))
-        return msgspec.json.format(msgspec.json.encode(sealed), indent=1)
+    def kept(self, kept: _OnDisk) -> bytes:
+        return self.written(msgspec.json.format(msgspec.json.encode(kept), indent=1))
 
 
 class Keystore:
@@ -103,17 +73,22 @@ class Keystore:
         """Accounts with whose person the own one has compared words, and which."""
         self.accepted = {bytes.fromhex(each) for each in kept.accepted}
         """Accounts of which the person knows that somebody else had their name before."""
+        self.aside = {bytes.fromhex(each) for each in kept.aside}
+        """Heads of chains that the person has put aside for another."""
+        self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
+        """Who ended on such a chain only, and may read again by the word of the person."""
         self.notice = ""
         """What the person is to know of the file; a sentence."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
         """Made at first use; with a passphrase it lies under that from then on. Raises IdentityProblem."""
-        path, copy = folder / KEYS_FILE, folder / COPY_NAME
-        lock = _Lock(passphrase or os.environ.get(PASSPHRASE_VARIABLE) or None, entropy)
+        path, copy = folder / KEYS_FILE, folder / KEYS_COPY
+        lock = _Lock(KEYS_USE, passphrase or given_passphrase(), entropy)
         try:
+            finish_change(folder)
             if not path.exists() and not copy.exists():
-                create_whole(path, lock.written(_OnDisk(entropy(_SECRET_BYTES).hex())))
+                create_whole(path, lock.kept(_OnDisk(entropy(_SECRET_BYTES).hex())))
             kept, notice = _read(path, copy, lock)
             store = cls(path, kept, lock)
             store.notice = notice
@@ -145,13 +120,32 @@ class Keystore:
             self.code_until_ms,
             {each.hex(): words.hex() for each, words in sorted(self.verified.items())},
             tuple(sorted(each.hex() for each in self.accepted)),
+            tuple(sorted(each.hex() for each in self.aside)),
+            tuple(sorted(each.hex() for each in self.taken_back)),
         )
-        data, self._as_read = self._lock.written(kept), kept
+        data, self._as_read = self._lock.kept(kept), kept
         try:
             replace_whole(self._path, data)
-            replace_whole(self._path.with_name(COPY_NAME), data)
+            replace_whole(self._path.with_name(KEYS_COPY), data)
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
+
+    def put_aside(self, height: int, head: bytes) -> None:
+        """The person goes by another chain now, which is this far."""
+        self.aside.add(self.head)
+        self.aside.discard(head)
+        self.height, self.head = height, head
+        self.save()
+
+    def note_ended(self, ids: set[bytes]) -> None:
+        """For ever. Who was taken back, and has ended anew since, is not that any more."""
+        self.ended |= ids
+        self.taken_back -= ids
+
+    def take_back(self, ids: set[bytes]) -> None:
+        self.ended -= ids
+        self.taken_back |= ids
+        self.save()
 
     def _take_in(self, path: Path, lock: _Lock) -> bool:
         """What another program of this home has seen meanwhile is not forgotten.
@@ -164,12 +158,14 @@ class Keystore:
             return False
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, MalformedPacket):
             return True
-        self.ended |= {bytes.fromhex(each) for each in kept.ended}
+        self.taken_back |= {bytes.fromhex(each) for each in kept.taken_back} - self.ended
+        self.ended |= {bytes.fromhex(each) for each in kept.ended} - self.taken_back
+        self.aside |= {bytes.fromhex(each) for each in kept.aside}
         self.accepted |= {bytes.fromhex(each) for each in kept.accepted}
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
         } | self.verified
-        if kept.height > self.height:
+        if kept.height > self.height and bytes.fromhex(kept.head) not in self.aside:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
         self._take_in_what_is_over(kept)
         return True
@@ -187,7 +183,7 @@ class Keystore:
 
 def _is_open_though(lock: _Lock, path: Path) -> bool:
     """A passphrase was given, and the file does not lie under it yet."""
-    return lock.has_passphrase and MARK not in path.read_bytes()
+    return lock.has_passphrase and not is_locked_content(path.read_bytes())
 
 
 def _read(path: Path, copy: Path, lock: _Lock) -> tuple[_OnDisk, str]:

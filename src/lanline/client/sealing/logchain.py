@@ -7,6 +7,7 @@ words that name one inside its copy, and from then on holds others to it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from lanline.crypto.groups.ids import log_hash_of, log_link_of
 from lanline.wire.chat.entries import LogEntry
@@ -26,7 +27,7 @@ class LogChain:
         self.at = at
         self._hashes: dict[int, bytes] = {} if known is None else {at: known}
         self._links: dict[int, bytes] = {}
-        """By place, what the hash goes on with; of the newest."""
+        """By place, what the hash goes on with; as long as it is not known."""
 
     @property
     def seen(self) -> Seen:
@@ -35,23 +36,23 @@ class LogChain:
 
     def add(self, entries: Iterable[LogEntry]) -> None:
         for each in entries:
-            if each.sequence <= self.at:
+            place = each.sequence
+            if place <= self.at:
                 continue
-            if each.sequence != self.at + 1:
+            if place != self.at + 1:
                 self._hashes.clear()
                 self._links.clear()
-            self.at = each.sequence
-            self._links[self.at] = log_link_of(self.at, each.entry_id, each.time_ms, each.suite, each.content)
-            self._extend(self.at)
-        while len(self._links) > _KEPT:
-            gone = next(iter(self._links))
-            del self._links[gone]
-            self._hashes.pop(gone - 1, None)
+            link = log_link_of(place, each.entry_id, each.time_ms, each.suite, each.content)
+            before = self._hashes.get(place - 1)
+            if before is None:
+                self._links[place] = link
+            else:
+                self._hashes[place] = log_hash_of(before, link)
+            self.at = place
 
-    def _extend(self, place: int) -> None:
-        before = self._hashes.get(place - 1)
-        if before is not None:
-            self._hashes[place] = log_hash_of(before, self._links[place])
+    def forget_old(self) -> None:
+        """Nobody who speaks now has seen as little as that."""
+        self._hashes, self._links = _newest(self._hashes), _newest(self._links)
 
     def differs(self, seen: Seen) -> bool:
         """Whether this device has another log up to there. What was not known is taken from it."""
@@ -64,5 +65,11 @@ class LogChain:
         if not self._hashes and (place in self._links or place + 1 in self._links):
             self._hashes[place] = named
             for each in range(place + 1, self.at + 1):
-                self._extend(each)
+                self._hashes[each] = log_hash_of(self._hashes[each - 1], self._links[each])
+            self._links.clear()
         return False
+
+
+def _newest(known: dict[int, bytes]) -> dict[int, bytes]:
+    """Not each time: that costs as much as there are."""
+    return known if len(known) < 2 * _KEPT else dict(islice(known.items(), len(known) - _KEPT, None))

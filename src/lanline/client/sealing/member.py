@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from lanline.client.sealing.approval import Answer, Approval
+from lanline.client.sealing.approval import Answer, Approval, waiting_text
+from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.decisions import Decisions
+from lanline.client.sealing.departed import Departed
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
-from lanline.client.sealing.groupcopy import PARTED
+from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
+from lanline.client.sealing.offering import Offering
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
-from lanline.client.sealing.secrets import Secrets
+from lanline.client.sealing.rsakeys import RsaKeys
+from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
@@ -30,19 +35,6 @@ from lanline.wire.sealing.entries import Joins
 
 _EPOCHS_AT_ONCE = 20
 _AGAIN_S = 5.0
-_TAKEN_OUT = (
-    "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
-    "home folder."
-)
-
-
-def spaced(code: str) -> str:
-    """For a person to read."""
-    return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
-
-
-def _waiting_text(code: str) -> str:
-    return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
 
 
 class Standing(Enum):
@@ -59,15 +51,19 @@ class GroupMember:
         """`on_change`: what stands here may be another now."""
         self._context = context
         self._on_change = on_change
-        self.copy = context.copy
-        self.secrets = Secrets(context)
+        self.copy, self.scopes = context.copy, context.scopes
+        self.rsa = RsaKeys(context, self.go_on_soon)
+        self.secrets = Secrets(context, self.rsa)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
-        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
-        self._target = 0
+        self.offering = Offering(context)
+        self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
+        self.departed = Departed(context)
+        self.caches = KeyCaches(context, self.rsa)
+        self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
@@ -93,10 +89,13 @@ class GroupMember:
 
     def end_link(self) -> None:
         self._context.person = None
-        self._context.log = self._target = 0
+        self._context.log = 0
         self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
+        self.rsa.end_link()
         self.approval.end_link()
+        self.offering.end_link()
+        self.departed.end_link()
         self._context.scopes.end_link()
         self._speaking.clear()
         self._reading.clear()
@@ -146,7 +145,7 @@ class GroupMember:
             return True
         if self._is_groupless:
             return not self._context.person.founds
-        return self.is_current and self._next_steps(self._context.person) is None
+        return self._is_read and self._next_steps(self._context.person) is None
 
     @property
     def code(self) -> str | None:
@@ -165,8 +164,12 @@ class GroupMember:
 
     @property
     def is_current(self) -> bool:
-        """The chain is here as far as the server had it at sign-in."""
-        return bool(self._context.log) and self.copy.sequence >= self._target and not self.copy.is_parted
+        """The chain is here as far as the server had it at sign-in, and it is the one that this device knows."""
+        return self._is_read and not self.copy.is_apart
+
+    @property
+    def _is_read(self) -> bool:
+        return bool(self._context.log) and self.copy.sequence >= self.copy.target and not self.copy.is_parted
 
     # What comes.
 
@@ -181,23 +184,23 @@ class GroupMember:
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
-        chain = self.copy.chain
         self._is_told = True
         self._is_groupless = not message.log
-        self.copy.is_parted = message.sequence < self.copy.sequence or (
-            message.height <= chain.height and message.head != chain.head_at(message.height)
-        )
-        if message.log and not self.copy.is_parted:
+        self.copy.is_parted = self._is_groupless and self.copy.chain.height > 0
+        self.offering.is_asked = self.copy.is_being_mended = message.gathers
+        if message.log:
+            if not self.copy.look_whether_same(message.sequence, message.height, message.head, self._context.history):
+                self._context.log = 0
             self._follow(message.log, message.sequence)
         self._changed()
 
     def _follow(self, log: int, target: int) -> None:
         if not self._context.log:
-            self._context.log, self._target = log, target
+            self._context.log, self.copy.target = log, target
             self._context.server.send(Follow(log, self.copy.sequence))
 
     def on_box_given(self, message: wire.BoxGiven) -> None:
-        self.secrets.asked_for.discard(message.epoch_id)
+        self.secrets.asked_for.pop(message.epoch_id, None)
         self._go_on()
 
     def on_box_wanted(self, message: wire.BoxWanted) -> None:
@@ -278,7 +281,11 @@ class GroupMember:
             return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None
-        if not self.is_current or self.problem:
+        if not self._is_read:
+            return None
+        if (steps := self.offering.head_steps()) is not None:
+            return steps
+        if self.copy.is_apart or self.problem:
             return None
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
@@ -287,7 +294,7 @@ class GroupMember:
         if token is not None:
             return self.entering.join(person, token)
         if self.copy.has_ended:
-            self.refusal = _TAKEN_OUT
+            self.refusal = TAKEN_OUT
             return None
         account_id = self.copy.chain.names.get(person.name.encode())
         if account_id is not None:
@@ -305,25 +312,33 @@ class GroupMember:
         yield from self.approval.ask(account_id)
         left_s = (self._context.keys.code_until_ms - self._context.now_ms()) / 1000
         self._context.clock.call_later(left_s, self._go_on)
-        self.refusal = _waiting_text(self._context.keys.code or "")
+        self.refusal = waiting_text(self._context.keys.code or "")
 
     def _steps_of_member(self, person: Person) -> Steps[None] | None:
         self.refusal = ""
         if not self._context.has_newest_seed:
             return self.secrets.fetch_seed()
-        if self.entering.wants_recovery:
-            return self._make_recovery()
+        keys = self.offering.key_steps()
+        if keys is not None or self.entering.wants_recovery:
+            return keys or self._make_recovery()
+        return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
+
+    def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
             if lacking := self.secrets.lacking(copy):
+                self._context.clock.call_later(ASK_AGAIN_S, self._go_on)
                 return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
         for scope_id, copy in list(self._speaking.items()):
             if not copy.may_begin or copy.sealing_epoch() is not None:
                 del self._speaking[scope_id]
             elif self._begun_by_others.get(scope_id, 0.0) <= self._context.clock.now():
                 return self._begin_epoch(copy)
+        return None
+
+    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
-        return None
+        return self.departed.next_steps() or self.offering.room_steps()
 
     def _make_recovery(self) -> Steps[None]:
         """The founder's, at once: nobody could let this person in again."""
@@ -342,8 +357,21 @@ class GroupMember:
     def _ask_group(self) -> Steps[None]:
         self.on_group((yield from self._context.server.ask(wire.AskGroup(0), wire.GroupIs)))
 
+    def agree_to_found(self) -> None:
+        """Where nobody has, and the server lets this person."""
+        person = self._context.person
+        if person is not None and person.is_admin and not person.founds:
+            person.founds = person.adopts = True
+            self._go_on()
+
     def _found(self, person: Person) -> Steps[None]:
-        taken = yield from self.entering.found(person)
+        try:
+            taken = yield from self.entering.found(person)
+        except RequestRefused as refused:
+            if refused.code is not RefusalCode.STALE_CHAIN:
+                raise
+            yield from self._ask_group()  # another admin was quicker, and lets this one in
+            return
         self._is_groupless = False
         self._follow(taken.log, taken.sequence)
         yield from self._context.server.wait_until(lambda: self.copy.sequence >= taken.sequence)
@@ -365,15 +393,18 @@ class GroupMember:
         def is_ready() -> bool:
             return self.copy.is_member and self.is_current and self._context.has_newest_seed
 
-        yield from self._context.server.wait_until(lambda: is_ready() or bool(self.problem))
-        if self.problem:
-            raise RequestRefused(RefusalCode.INVALID, self.problem)
+        yield from self._wait_for(is_ready)
 
     def _wait_current(self) -> Steps[None]:
-        """The newest chain is here, whether this device is in it or not."""
-        yield from self._context.server.wait_until(lambda: self.is_current or bool(self.problem))
-        if self.problem:
-            raise RequestRefused(RefusalCode.INVALID, self.problem)
+        yield from self._wait_for(lambda: self.is_current)
+
+    def _wait_for(self, condition: Callable[[], bool]) -> Steps[None]:
+        def hindrance() -> str:
+            return self.problem or (BEHIND if self._is_read and self.copy.is_apart else "")
+
+        yield from self._context.server.wait_until(lambda: condition() or bool(hindrance()))
+        if hindrance():
+            raise RequestRefused(RefusalCode.INVALID, hindrance())
 
     def _wait_epoch(self) -> Steps[None]:
         self.want_epoch()

@@ -91,6 +91,9 @@ class OwnEntries:
     def role(self, account_id: bytes, role: entries.Role, time_ms: int) -> bytes:
         return self._signed(entries.SetRole(*self._place(time_ms), account_id, role))
 
+    def rsa(self, generation: int, rsa_hash: bytes, time_ms: int) -> bytes:
+        return self._signed(entries.AddRsa(*self._place(time_ms), generation, rsa_hash))
+
     def entry(self, kind: type[entries.Body], time_ms: int, *fields: object) -> bytes:
         """One of a private room, on the head of the chain."""
         return self._signed(kind(*self._place(time_ms), *fields))
@@ -121,8 +124,7 @@ class OwnEntries:
 
 def _back(copy: EpochCopy, secret: bytes, chain: Chain) -> tuple[LinkedBack, ...]:
     """The newest epochs that are open here and that none of the others opens."""
-    opened = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) and epoch.height <= chain.height]
-    ends = [epoch for epoch in opened if not copy.opens(epoch.epoch_id)]
+    ends = [epoch for epoch in copy.ends() if epoch.height <= chain.height]
     linked = []
     for epoch in ends[:MAX_LINKED_BACK]:
         earlier = copy.secret(epoch.epoch_id)

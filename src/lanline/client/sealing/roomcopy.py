@@ -8,13 +8,21 @@ from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
+from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.roomoffers import height_of
 from lanline.proto.chain.rooms import Room, catch_up, replay
 from lanline.proto.chain.scopes import Scope, nobodys_scope, room_scope
 from lanline.proto.chain.state import Chain
 
+_ACCEPTED = b"lanline accepted entry 1\0"
+"""Not of the protocol: it is remembered on this device."""
 _MOST_OF_ONE_HEIGHT = 16
 """Only a server that makes them up shows more than one."""
+
+
+def kept_back_text(title: str) -> str:
+    text = f"The server keeps back a change of who is in {title}: what you say waits for it."
+    return f"{text} If it does not come, make another room."
 
 
 class RoomCopy(EpochCopy):
@@ -68,6 +76,28 @@ class RoomCopy(EpochCopy):
         }
 
     @property
+    def broken(self) -> tuple[int, Reason] | None:
+        """The first entry that does not hold, and that the person has not accepted: nothing is sealed until then."""
+        entries = () if self.room is None else self.room.broken
+        return next((each for each in entries if not self._group.people.has_accepted(self._mark(each[0]))), None)
+
+    def broken_text(self, title: str) -> str:
+        """For the person; empty where nothing is wrong."""
+        if self.broken is None:
+            return ""
+        height, reason = self.broken
+        text = f"The server shows an entry of {title} that does not hold (entry {height}: {reason.value})."
+        return f"{text} It counts for nothing. To talk on there all the same: /accept {title}"
+
+    def accept(self) -> None:
+        """The person has seen all of them."""
+        for height, _ in () if self.room is None else self.room.broken:
+            self._group.people.accept(self._mark(height))
+
+    def _mark(self, height: int) -> bytes:
+        return hashlib.sha256(_ACCEPTED + self.id + height.to_bytes(8, "big")).digest()
+
+    @property
     def scope(self) -> Scope:
         room = self.room
         return nobodys_scope(self.id) if room is None else room_scope(self._group.chain, room)
@@ -84,6 +114,17 @@ class RoomCopy(EpochCopy):
         return room is not None and group.is_member and group.account_id in room.members
 
     @property
+    def has_been_in(self) -> bool:
+        """Or else its owner may let in who was on the server's list before the room was founded."""
+        room, group = self.room, self._group
+        return room is not None and group.is_member and group.account_id in room.stays
+
+    def outside_text(self, title: str) -> str:
+        if self.has_been_in:
+            return f"You are not in {title} any more."
+        return f"The owner of {title} has to let you in first. What you say there is kept here, and sent then."
+
+    @property
     def may_begin(self) -> bool:
         room = self.room
-        return room is not None and not room.lacking and not room.broken and self.is_in
+        return room is not None and not room.lacking and self.broken is None and self.is_in

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
+from lanline.crypto.groups.rsa import RsaKey, seal_rsa_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
+from lanline.model.text import display_name
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
-from lanline.proto.chain.state import Generation
+from lanline.proto.chain.state import NEVER, Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 
 _BOXES_AT_ONCE = 400
+ASK_AGAIN_S = 60.0
+"""Whoever could not help may be able to by then, or somebody else has come online."""
 
 
 class Secrets:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
         self._context = context
-        self.asked_for: set[bytes] = set()
-        """Epochs of which a box was asked for on this link."""
+        self._rsa = rsa
+        self.asked_for: dict[bytes, float] = {}
+        """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
+        rsa.on_new_key = self.asked_for.clear
+        self._told: set[bytes] = set()
+        """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
 
     def end_link(self) -> None:
         self.asked_for.clear()
 
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
-        """Whose secrets are not here, and were not asked for."""
-        return [each for each in copy.lacking() if each.epoch_id not in self.asked_for]
+        """Whose secrets are not here, and were not asked for just now."""
+        now = self._context.clock.now()
+        return [each for each in copy.lacking() if self.asked_for.get(each.epoch_id, 0.0) <= now]
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
@@ -71,27 +81,55 @@ class Secrets:
             number -= 1
 
     def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
-        named = tuple(each.epoch_id for each in epochs)
-        self.asked_for.update(named)
-        scope_id = copy.scope.id
-        found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
-        for epoch in epochs:
-            if copy.secret(epoch.epoch_id) is None:
-                self._open_box(copy, epoch, [box for box in found.boxes if box.epoch_id == epoch.epoch_id])
+        until = self._context.clock.now() + ASK_AGAIN_S
+        self.asked_for.update((each.epoch_id, until) for each in epochs)
+        yield from self.open_given(copy, epochs)
         lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
         if lacking:
-            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, scope_id, lacking), Done)
+            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)
+
+    def open_given(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
+        """What the server has for this account."""
+        scope_id, named = copy.scope.id, tuple(each.epoch_id for each in epochs)
+        if not named:
+            return
+        found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
+        for epoch in epochs:
+            mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(copy, box)]
+            if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
+                text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
+                self._tell(epoch.epoch_id, text)
+
+    def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
+        """It is said to be for this account, under a key that is here."""
+        is_here = self._rsa.key(box.generation) if copy.scope.is_rsa else self._context.seeds.get(box.generation)
+        return box.kind == RecipientKind.ACCOUNT and is_here is not None
+
+    def _tell(self, what: bytes, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._context.copy.news.append(text)
+
+    def _name(self, account_id: bytes) -> str:
+        return display_name(self._context.copy.chain.accounts[account_id].name.decode(errors="replace"))
 
     def _open_box(self, copy: EpochCopy, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
         for box in boxes:
-            seed = self._context.seeds.get(box.generation)
-            if box.kind != RecipientKind.ACCOUNT or seed is None:
+            if box.kind != RecipientKind.ACCOUNT:
                 continue
             info = box_info(epoch.scope, epoch.commitment, box.kind, self._context.copy.account_id, box.generation)
-            secret = SealingKey.of_generation(seed).open(box.data, info)
+            key = self._key_of(copy, box.generation)
+            secret = None if key is None else key.open(box.data, info)
             if secret is not None and copy.believe(epoch, secret):
                 return True
         return False
+
+    def _key_of(self, copy: EpochCopy, generation: int) -> SealingKey | RsaKey | None:
+        """By the suite of the conversation, whatever kind of box it is."""
+        if copy.scope.is_rsa:
+            return self._rsa.key(generation)
+        seed = self._context.seeds.get(generation)
+        return None if seed is None else SealingKey.of_generation(seed)
 
     def begin_epoch(self, copy: EpochCopy) -> Steps[float]:
         """How long to wait, where somebody else is at it."""
@@ -108,16 +146,18 @@ class Secrets:
         """A secret whose statement was refused is thrown away: its boxes are in the server's hands for ever. Where no
         answer comes it is forgotten; if it stands, one's own box has it.
         """
-        context, scope = self._context, copy.scope
-        readers = [each for each in scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        context = self._context
+        keys = yield from self._keys_of(self._readers(copy))
         if not copy.may_begin or copy.sealing_epoch() is not None:
             return
-        keys = yield from self._keys_of(readers)
-        secret = context.entropy(32)
+        # By the chain as it is now, which the statement names: somebody may have left while the keys came.
+        readers, scope, secret = self._readers(copy), copy.scope, context.entropy(32)
         statement, commitment = context.own.epoch(copy, secret)
         epoch_id = epoch_id_of(commitment)
-        boxes = [box for each in readers if (box := _sealed(each, keys, scope.id, commitment, secret)) is not None]
-        yield from self._put_boxes(copy, epoch_id, boxes)
+        seal = seal_rsa_box if scope.is_rsa else seal_box
+        made = [_sealed(each, keys, scope.id, commitment, secret, seal) for each in readers]
+        self._tell_left_out([each for each, box in zip(readers, made, strict=True) if box is None])
+        yield from self._put_boxes(copy, epoch_id, [box for box in made if box is not None])
         answer = yield from context.server.ask(
             wire.BeginEpoch(0, copy.log, statement), wire.EpochBegun, wire.ReadersLacking
         )
@@ -125,6 +165,24 @@ class Secrets:
             raise RequestRefused(RefusalCode.STALE_CHAIN, "Somebody has come meanwhile.")
         copy.add_statement(context.copy.chain, answer.sequence, statement)
         copy.believe(copy.epochs[epoch_id][0], secret)
+
+    def _readers(self, copy: EpochCopy) -> list[Recipient]:
+        """Never who has once ended, whatever chain is shown."""
+        context = self._context
+        return [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+
+    def _reads(self, copy: EpochCopy, recipient: Recipient) -> bool:
+        if recipient.kind is RecipientKind.INVITE:
+            invite = self._context.copy.chain.invites.get(recipient.id)
+            return invite is not None and invite.until == NEVER and recipient.id not in self._context.keys.ended
+        return recipient in self._readers(copy)
+
+    def _tell_left_out(self, readers: Sequence[Recipient]) -> None:
+        for each in readers:
+            if each.kind is RecipientKind.ACCOUNT:
+                self._tell(
+                    each.id, f"Nothing can be sealed to the key of {self._name(each.id)}, who reads nothing new."
+                )
 
     def _put_boxes(self, copy: EpochCopy, epoch_id: bytes, boxes: Sequence[wire.NewBox]) -> Steps[None]:
         for start in range(0, len(boxes), _BOXES_AT_ONCE):
@@ -147,11 +205,13 @@ class Secrets:
     def give(self, copy: EpochCopy, recipients: Sequence[Recipient], epochs: Sequence[Epoch]) -> Steps[None]:
         """Boxes of epochs that stand, for readers by the chain as it is here."""
         keys = yield from self._keys_of(recipients)
+        seal = seal_rsa_box if copy.scope.is_rsa else seal_box
         for epoch in epochs:
             secret = copy.secret(epoch.epoch_id)
             if secret is None:
                 continue
-            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret) for each in recipients]
+            still = [each for each in recipients if self._reads(copy, each)]
+            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret, seal) for each in still]
             yield from self._put_boxes(copy, epoch.epoch_id, [box for box in made if box is not None])
 
     def help(self, message: wire.BoxWanted) -> Steps[None]:
@@ -162,6 +222,7 @@ class Secrets:
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id == wanted]
         known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
         if readers:
+            yield from self.open_given(copy, [each for each in known if copy.secret(each.epoch_id) is None])
             yield from self.give(copy, readers, known)
 
     # The seeds of the own account, for its other devices.
@@ -182,7 +243,8 @@ class Secrets:
         devices = context.copy.chain.devices
         readers = [Recipient(RecipientKind.DEVICE, each, number, devices[each].seal_hash) for each in device_ids]
         keys = yield from self._keys_of(readers)
-        boxes = [box for each in readers if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
+        live = [each for each in readers if context.copy.chain.live_device(each.id) is not None]
+        boxes = [box for each in live if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
         if boxes:
             yield from context.server.ask(wire.PutBoxes(0, 0, account_id, place, tuple(boxes)), Done)
 
@@ -196,13 +258,18 @@ class Secrets:
 
 
 def _sealed(
-    recipient: Recipient, keys: Mapping[bytes, bytes], scope: bytes, commitment: bytes, secret: bytes
+    recipient: Recipient,
+    keys: Mapping[bytes, bytes],
+    scope: bytes,
+    commitment: bytes,
+    secret: bytes,
+    seal: Callable[[bytes, bytes, bytes], bytes] = seal_box,
 ) -> wire.NewBox | None:
     """None: nothing can be sealed to this reader, who is left out."""
     kind, recipient_id, generation, seal_hash = recipient
     try:
         key = keys[seal_hash]
-        box = seal_box(key, box_info(scope, commitment, kind, recipient_id, generation), secret)
+        box = seal(key, box_info(scope, commitment, kind, recipient_id, generation), secret)
     except (KeyError, MalformedPacket):
         return None
     return wire.NewBox(kind.value, recipient_id, generation, box)

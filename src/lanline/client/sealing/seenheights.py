@@ -6,6 +6,8 @@ has the device would speak on, by naming a height at which it was not gone yet.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from lanline.client.sealing.tables import GroupTables
 from lanline.proto.chain.state import NEVER
 
@@ -15,29 +17,53 @@ class SeenHeights:
         self._tables = tables
         self._known: dict[bytes, list[tuple[int, int]]] = {}
         """By room: places that rise, each with a height above all that were named before it."""
+        self._unwritten: list[tuple[bytes, int, int]] = []
 
     def is_above_end(self, room_id: bytes, place: int, ended: int) -> bool:
         """Whether words below that place have named the height at which somebody ended."""
         if ended == NEVER:
             return False
-        return any(height >= ended for at, height in self._of(room_id) if at < place)
+        known = self._of(room_id)
+        below = bisect_left(known, (place,))
+        return below > 0 and known[below - 1][1] >= ended
+
+    def named_below(self, room_id: bytes, place: int) -> int:
+        known = self._of(room_id)
+        below = bisect_left(known, (place,))
+        return known[below - 1][1] if below else 0
 
     def note(self, room_id: bytes, place: int, height: int) -> None:
         """Words that are believed, and name the chain as it is here."""
         known = self._of(room_id)
-        if any(at <= place and named >= height for at, named in known):
+        if known and known[-1][0] <= place and known[-1][1] >= height:
             return
-        self._known[room_id] = sorted(
-            [(at, named) for at, named in known if at < place or named > height] + [(place, height)]
-        )
-        self._tables.put_seen_height(room_id, place, height)
+        begins = bisect_left(known, (place + 1,))
+        if begins and known[begins - 1][1] >= height:
+            return
+        ends = begins
+        while ends < len(known) and known[ends][1] <= height:
+            ends += 1
+        begins -= bool(begins) and known[begins - 1][0] == place
+        known[begins:ends] = [(place, height)]
+        self._unwritten.append((room_id, place, height))
+
+    def write(self) -> None:
+        """Before what named them is shown to anybody."""
+        if self._unwritten:
+            rows, self._unwritten = self._unwritten, []
+            self._tables.put_seen_heights(rows)
 
     def forget(self) -> None:
         """Places mean other words now."""
         self._known.clear()
+        self._unwritten.clear()
         self._tables.forget_seen_heights()
 
     def _of(self, room_id: bytes) -> list[tuple[int, int]]:
-        if room_id not in self._known:
-            self._known[room_id] = self._tables.seen_heights(room_id)
-        return self._known[room_id]
+        known = self._known.get(room_id)
+        if known is None:
+            known = self._known[room_id] = []
+            for place, height in self._tables.seen_heights(room_id):
+                if not known or known[-1][1] < height:
+                    known.append((place, height))
+        return known

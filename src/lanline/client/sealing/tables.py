@@ -1,18 +1,20 @@
 """Owns the tables of the group in a home's database: copies of what the server has, and secrets opened from them.
 
-All of it is a cache: thrown away, it is read and opened anew.
+What the server has too is a cache: thrown away (`forget`), it is read and opened anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lanline.client.chat.database import Database
+from lanline.client.sealing.chainstate import ChainState, decode_state, encode_state
 from lanline.crypto.groups.ids import expand
+from lanline.crypto.groups.keys import hash_of_key
 from lanline.ids import Entropy
 from lanline.wire.chat.entries import LogEntry
 
@@ -20,6 +22,13 @@ _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
+_CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
+_IDS_AT_ONCE = 500
+_FIRST_PLACES = (
+    "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
+    "WHERE log = ? AND entry_id IN ({}) GROUP BY account, entry_id"
+)
+"""Without the name of the index SQLite reads the whole log."""
 
 
 class GroupTables:
@@ -29,10 +38,24 @@ class GroupTables:
         """What would open what others seal is worth nothing without the keys of this device."""
         self._entropy = entropy
 
-    def items(self) -> list[tuple[int, str, bytes]]:
+    def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """The log of the chain: place, suite and content."""
-        rows = self._database.read("SELECT sequence, suite, content FROM chain_items ORDER BY sequence")
-        return cast("list[tuple[int, str, bytes]]", rows)
+        items = "SELECT sequence, suite, content FROM chain_items WHERE sequence > ? ORDER BY sequence"
+        return cast("list[tuple[int, str, bytes]]", self._database.read(items, (after,)))
+
+    def chain_state(self) -> tuple[int, ChainState] | None:
+        """What the chain said, and up to which place."""
+        rows = self._database.read("SELECT sequence, state FROM chain_states")
+        state = self._opened(rows[0][1]) if rows else None
+        known = None if state is None else decode_state(state)
+        return None if known is None else (rows[0][0], known)
+
+    def put_chain_state(self, sequence: int, state: ChainState) -> None:
+        """With all up to there found to hold."""
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, sequence))
+            writer.execute("DELETE FROM chain_states")
+            writer.execute("INSERT INTO chain_states VALUES (?, ?)", (sequence, self._sealed(encode_state(state))))
 
     def checked_to(self) -> int:
         """The place up to which this device has found every item to hold."""
@@ -48,6 +71,43 @@ class GroupTables:
                 [(each.sequence, each.suite, each.content) for each in entries],
             )
 
+    def read_chain_anew(self, own: Sequence[tuple[str, bytes]]) -> None:
+        """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_items")
+            writer.execute("DELETE FROM chain_states")
+            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.executemany(
+                "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
+                [(height, suite, content) for height, (suite, content) in enumerate(own, 1)],
+            )
+
+    def own_items(self) -> list[tuple[str, bytes]]:
+        """From height 1 on; none where the server shows the same."""
+        rows = self._database.read("SELECT suite, content FROM own_items ORDER BY height")
+        return cast("list[tuple[str, bytes]]", rows)
+
+    def forget_own_items(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM own_items")
+
+    def chain_history(self, kind: str) -> bytes | None:
+        """Of the server, when something was last done for it: `read` or `keys`."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
+        return cast("bytes", rows[0][0]) if rows else None
+
+    def put_chain_history(self, kind: str, history: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"chain {kind}", history))
+
+    def kept_room_entries(self) -> list[bytes]:
+        rows = self._database.read("SELECT content FROM kept_room_entries")
+        return [cast("bytes", row[0]) for row in rows]
+
+    def forget_room_entries(self) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM kept_room_entries")
+
     def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
         """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
         rows = self._database.read(
@@ -57,13 +117,16 @@ class GroupTables:
         )
         return cast("list[tuple[int, str, bytes]]", rows)
 
-    def stands_before(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
-        """Whether this device has had it at another place of the log."""
-        rows = self._database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND entry_id = ? AND account = ? AND sequence < ? LIMIT 1",
-            (log, entry_id, account, place),
-        )
-        return bool(rows)
+    def first_places(self, log: int, entry_ids: Sequence[bytes]) -> dict[tuple[int, bytes], int]:
+        """Of those that this device has: by account and id, the lowest place in the log."""
+        newest = self._database.read("SELECT max(entry_id) FROM entries WHERE log = ?", (log,))[0][0] or b""
+        known = [each for each in entry_ids if each <= newest]  # an id begins with the time
+        found: dict[tuple[int, bytes], int] = {}
+        for start in range(0, len(known), _IDS_AT_ONCE):
+            some = known[start : start + _IDS_AT_ONCE]
+            rows = self._database.read(_FIRST_PLACES.format(", ".join("?" * len(some))), (log, *some))
+            found |= {(account, entry_id): place for account, entry_id, place in rows}
+        return found
 
     def log_hash(self, log: int) -> tuple[int, bytes] | None:
         """Over all that this device has of a log, and up to which place; see `History.add_entries`."""
@@ -107,6 +170,24 @@ class GroupTables:
         with self._database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
 
+    def rsa_half(self, generation: int) -> bytes | None:
+        """The private half of the own account's RSA key."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
+        return self._opened(cast("bytes", rows[0][0])) if rows else None
+
+    def put_rsa_half(self, generation: int, half: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"rsa {generation}", self._sealed(half)))
+
+    def rsa_pairs(self) -> set[bytes]:
+        """The ids of the talks of two that were sealed in suite `rsa` once: in no other suite from then on."""
+        rows = self._database.read("SELECT value FROM facts WHERE name LIKE 'pair rsa %'")
+        return {cast("bytes", row[0]) for row in rows}
+
+    def put_rsa_pair(self, scope: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"pair rsa {scope.hex()}", scope))
+
     def _sealed(self, secret: bytes) -> bytes:
         nonce = self._entropy(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, None)
@@ -137,17 +218,54 @@ class GroupTables:
         )
         return cast("list[tuple[int, int]]", rows)
 
-    def put_seen_height(self, room_id: bytes, place: int, height: int) -> None:
+    def put_seen_heights(self, rows: Sequence[tuple[bytes, int, int]]) -> None:
+        """Each a room, a place and a height."""
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", (room_id, place, height))
+            writer.executemany("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
 
     def forget_seen_heights(self) -> None:
         with self._database.write() as writer:
             writer.execute("DELETE FROM seen_heights")
 
-    def forget(self) -> None:
-        """All of it."""
+    def doubt_chain(self) -> None:
+        """Every signature of it is to be checked again."""
         with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys", "seen_heights"):
+
+    def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
+        with self._database.write() as writer:
+            writer.executemany("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
+
+    def drop_seed(self, generation: int) -> None:
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM account_seeds WHERE generation = ?", (generation,))
+
+    def drop_wrong_keys(self) -> int:
+        """Sealing keys of others that are not those which their hashes name. How many there were."""
+        rows = cast("list[tuple[bytes, bytes]]", self._database.read("SELECT hash, data FROM seal_keys"))
+        wrong = [(name,) for name, data in rows if hash_of_key(data) != name]
+        with self._database.write() as writer:
+            writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
+        return len(wrong)
+
+    def copy_to(self, other: Database) -> None:
+        """For a home that has nothing of the group yet."""
+        if other.read("SELECT 1 FROM chain_items LIMIT 1"):
+            return
+        with other.write() as writer:
+            for table in _CACHES:
+                rows = self._database.read(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
+                if rows:
+                    places = ", ".join("?" * len(rows[0]))
+                    writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608 -- as above
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, self.checked_to()))
+
+    def forget(self) -> None:
+        """All that the server can give once more, in one write. What this device alone has seen stays: the places and
+        heights that words have named, and the hash over each log.
+        """
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
+            for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

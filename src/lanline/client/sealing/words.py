@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
+from lanline.client.sealing.runplaces import RunPlaces
 from lanline.client.sealing.scopes import Place, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
-from lanline.crypto.groups.said import CHANCE_BYTES, Opened, RunKeys, Where, open_words, seal_words, vouched
+from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
 from lanline.errors import MalformedPacket
 from lanline.proto.chain.epochs import Epoch
 from lanline.proto.chain.reasons import Reason
-from lanline.proto.chain.state import Chain
+from lanline.proto.chain.scopes import Scope
+from lanline.proto.chain.state import NEVER, Chain
 from lanline.proto.chain.words import judge_words
-from lanline.wire.sealing.said import Header, Words, split_said
+from lanline.wire.sealing.said import COMMON_BYTES, HEADER_BYTES, Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _RUN_BYTES = 16
@@ -54,9 +56,31 @@ class Body(NamedTuple):
     device_id: bytes
     run: bytes
     words: Words
+    digest: bytes
+    room_id: bytes
+    scope_id: bytes
+    epoch_height: int
 
 
 Outcome = Body | Lacks | Reason
+
+
+class _Source(NamedTuple):
+    """What the words of one run have in common, by the chain as it is here."""
+
+    sealing: Sealing
+    scope: Scope
+    epoch: tuple[Epoch, int]
+    """With the place of its statement."""
+    account: bytes
+    author: str
+    """The name of the account."""
+    until: int
+    """At which height the device ended."""
+    run: Run
+    places: RunPlaces
+    may_say: dict[int, int]
+    """By heights that were named, from which place on this device may have said it."""
 
 
 class _Run:
@@ -78,12 +102,15 @@ class GroupWords:
         self._runs: dict[int, _Run] = {}
         self._own: dict[bytes, tuple[int, bytes]] = {}
         """By room, the place and digest of the newest of this device that is known to be in the log."""
-        self._places: dict[tuple[bytes, bytes, bytes, int], int] = {}
-        """Where words stand, by room, device, run and number."""
+        self._places: dict[tuple[bytes, bytes, bytes], RunPlaces] = {}
+        """By room, device and run."""
+        self._judged_count = 0
         self._heights = SeenHeights(context.tables)
-        self._ends: dict[tuple[bytes, bytes, bytes], tuple[tuple[int, int], tuple[int, int]]] = {}
-        """By room, device and run, the place and the number of the first and of the last that were judged."""
+        self._overtaken: dict[bytes, set[int]] = {}
+        """By room; see `take_overtaken`."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
+        self.ahead: dict[str, int] = {}
+        """By the names of those who have seen more of the chain than is here: which height they named."""
 
     @property
     def chain(self) -> Chain:
@@ -131,7 +158,6 @@ class GroupWords:
         self._runs.clear()
         self._own.clear()
         self._places.clear()
-        self._ends.clear()
         self._heights.forget()
 
     def _run_keys(self, epoch: Epoch, room_id: bytes, header: Header) -> RunKeys:
@@ -146,106 +172,152 @@ class GroupWords:
     # Opening.
 
     def open(self, place: Place, said: Sequence[Said]) -> list[Outcome]:
-        """In the order of their places."""
-        sealings = self._context.scopes.sealings(place)
-        opened = [self._opened(sealings, each) for each in said]
+        """In the order of their places. Together they are judged as one by one, and cost one signature for each run."""
+        sources, opened = self._opened(self._context.scopes.sealings(place), said)
         true = [each for each in opened if isinstance(each, Opened)]
         stand = iter(vouched(self._sign_key, true))
-        return [
-            self._judged(sealings, each, opening, is_vouched=next(stand)) if isinstance(opening, Opened) else opening
-            for each, opening in zip(said, opened, strict=True)
+        outcomes: list[Outcome] = [
+            self._judged(source, each, opening, is_vouched=next(stand))
+            if isinstance(source, _Source) and isinstance(opening, Opened)
+            else cast("Lacks | Reason", opening)
+            for source, each, opening in zip(sources, said, opened, strict=True)
         ]
+        self._heights.write()
+        return outcomes
 
     def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
         """What stands inside the seal, with its signature: for who has to show it to somebody else."""
-        sealings = self._context.scopes.sealings(place)
-        opened = self._opened(sealings, said)
-        if not isinstance(opened, Opened):
+        [source], [opened] = self._opened(self._context.scopes.sealings(place), [said])
+        if not isinstance(source, _Source) or not isinstance(opened, Opened):
             return None
-        sealing = _under(sealings, opened.header.epoch_id)
-        assert sealing is not None
-        account = self._copy.chain.devices[opened.header.device_id].account
-        return opened, Where(sealing.room_id, account, said.entry_id)
+        return opened, Where(source.sealing.room_id, source.account, said.entry_id)
+
+    def has_ended(self, device_id: bytes) -> bool:
+        return self._copy.chain.devices[device_id].until != NEVER
+
+    def is_above_end(self, where: Place, place: int, device_id: bytes) -> bool:
+        """Whether words of this device at that place are not believed, by what is known of the log by now."""
+        ended = self._copy.chain.devices[device_id].until
+        return any(
+            self._heights.is_above_end(each.room_id, place, ended) or _has_ended_below(each, place, ended)
+            for each in self._context.scopes.sealings(where)
+        )
 
     def _sign_key(self, device_id: bytes) -> bytes:
         return self._copy.chain.devices[device_id].sign_key
 
-    def _opened(self, sealings: Sequence[Sealing], said: Said) -> Opened | Lacks | Reason:
+    def _opened(
+        self, sealings: Sequence[Sealing], said: Sequence[Said]
+    ) -> tuple[list[_Source | Lacks | Reason], list[Opened | Lacks | Reason]]:
+        """Those of one run begin alike: what they have in common is looked up once."""
+        known: dict[bytes, _Source | Lacks | Reason] = {}
+        sources: list[_Source | Lacks | Reason] = []
+        opened: list[Opened | Lacks | Reason] = []
+        for each in said:
+            begins = each.content[:COMMON_BYTES] if len(each.content) >= HEADER_BYTES else b""
+            source = known.get(begins)
+            if source is None:
+                source = known[begins] = self._source(sealings, each.content)
+            sources.append(source)
+            opened.append(_open(source, each) if isinstance(source, _Source) else source)
+        return sources, opened
+
+    def _source(self, sealings: Sequence[Sealing], content: bytes) -> _Source | Lacks | Reason:
         copy = self._copy
         try:
-            header, _ = split_said(said.content)
+            header, _ = split_said(content)
         except MalformedPacket:
             return Reason.FORM
         sealing, device = _under(sealings, header.epoch_id), copy.chain.devices.get(header.device_id)
         if sealing is None or device is None:
             return Lacks.EPOCH
-        epoch, _ = sealing.copy.epochs[header.epoch_id]
-        if sealing.copy.secret(epoch.epoch_id) is None:
+        epoch = sealing.copy.epochs[header.epoch_id]
+        if sealing.copy.secret(header.epoch_id) is None:
             return Lacks.KEY
-        if copy.chain.accounts[device.account].name != said.author.encode():
-            return Reason.DEVICE
-        try:
-            keys = self._run_keys(epoch, sealing.room_id, header)
-            return open_words(keys, Where(sealing.room_id, device.account, said.entry_id), said.content)
-        except MalformedPacket:
-            return Reason.FORM
+        keys, author = self._run_keys(epoch[0], sealing.room_id, header), copy.chain.accounts[device.account].name
+        run = Run(keys, sealing.room_id, device.account, header)
+        places = self._places_of((sealing.room_id, header.device_id, header.run))
+        name = author.decode(errors="surrogateescape")
+        return _Source(sealing, sealing.copy.scope, epoch, device.account, name, device.until, run, places, {})
 
-    def _judged(self, sealings: Sequence[Sealing], said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
-        copy, header, words = self._copy, opened.header, opened.words
+    def _places_of(self, run: tuple[bytes, bytes, bytes]) -> RunPlaces:
+        if self._judged_count >= _MAX_PLACES:
+            self._places.clear()
+            self._judged_count = 0
+        places = self._places.get(run)
+        if places is None:
+            places = self._places[run] = RunPlaces()
+        return places
+
+    def _judged(self, source: _Source, said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
+        header, words, digest, _ = opened
+        sealing, place = source.sealing, said.place
         if not is_vouched:
             return Reason.SIGNATURE
-        author = copy.chain.devices[header.device_id].account, header.device_id
-        sealing = _under(sealings, header.epoch_id)
-        assert sealing is not None
-        if sealing.until is not None and said.place >= sealing.until:
-            return Reason.SCOPE
-        epoch = sealing.copy.epochs[header.epoch_id]
-        reason = judge_words(copy.chain, sealing.copy.scope, epoch, author, words, said.place)
-        if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
-            return Lacks.CHAIN
-        if reason is not None or self._is_repeat(sealing, said, opened):
-            return reason or Reason.KNOWN_ID
-        misplaced = self._misplaced(sealing, said, opened)
+        if sealing.until is not None and place >= sealing.until:
+            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
+        if source.may_say.get(words.height, NEVER) > place:
+            author = source.account, header.device_id
+            reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
+            if reason is Reason.NOT_YET_THERE:
+                self.ahead[source.author] = max(words.height, self.ahead.get(source.author, 0))
+            if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
+                return Lacks.CHAIN
+            if reason is not None:
+                return reason
+            source.may_say[words.height] = place
+        misplaced = self._misplaced(source, place, words)
         if misplaced is not None:
             return misplaced
-        if header.device_id == copy.device_id and said.place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
-            self._own[sealing.room_id] = said.place, opened.digest
-        return Body(words.body, header.device_id, header.run, words)
+        if header.device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
+            self._own[sealing.room_id] = place, digest
+        epoch = source.epoch[0]
+        return Body(words.body, header.device_id, header.run, words, digest, sealing.room_id, epoch.scope, epoch.height)
 
-    def _is_repeat(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
-        """Of two with the same number in a run the one at the lower place stands."""
-        if len(self._places) >= _MAX_PLACES:
-            self._places.clear()
-            self._ends.clear()
-        key = (*_run_of(sealing, opened), opened.words.n)
-        stands = self._places.get(key, said.place)
-        self._places[key] = min(stands, said.place)
-        return stands < said.place
-
-    def _misplaced(self, sealing: Sealing, said: Said, opened: Opened) -> Reason | None:
+    def _misplaced(self, source: _Source, place: int, words: Words) -> Reason | None:
         """By what else stands in the log."""
-        if self._is_turned_around(sealing, said, opened):
+        self._judged_count += 1
+        if source.places.is_repeat(place, words.n):
+            return Reason.KNOWN_ID
+        overtaken = source.places.take(place, words.n)
+        if overtaken is None:
             return Reason.TURNED_AROUND
-        chain, words = self._copy.chain, opened.words
-        if self._heights.is_above_end(sealing.room_id, said.place, chain.devices[opened.header.device_id].until):
+        room_id = source.sealing.room_id
+        if overtaken:
+            self._overtaken.setdefault(room_id, set()).update(overtaken)
+        if source.until != NEVER and (
+            self._heights.is_above_end(room_id, place, source.until)
+            or _has_ended_below(source.sealing, place, source.until)
+        ):
             return Reason.ENDED
-        if chain.holds(words.height, words.head):
-            self._heights.note(sealing.room_id, said.place, words.height)
+        if self._copy.chain.holds(words.height, words.head):
+            self._heights.note(room_id, place, words.height)
         return None
 
-    def _is_turned_around(self, sealing: Sealing, said: Said, opened: Opened) -> bool:
-        """In a run places rise with the numbers."""
-        this = said.place, opened.words.n
-        first, last = self._ends.get(_run_of(sealing, opened), (this, this))
-        if (said.place > last[0] and opened.words.n < last[1]) or (said.place < first[0] and opened.words.n > first[1]):
-            return True
-        self._ends[_run_of(sealing, opened)] = min(first, this), max(last, this)
-        return False
+    def named_below(self, body: Body, place: int) -> int:
+        """The greatest height that was named, with its head, below that place of the log."""
+        return self._heights.named_below(body.room_id, place)
+
+    def take_overtaken(self, where: Place) -> set[int]:
+        """The places of words that were believed, until later ones of their run came that stand lower."""
+        room_ids = [each.room_id for each in self._context.scopes.sealings(where)]
+        return set().union(*(self._overtaken.pop(each, set()) for each in room_ids))
 
 
 def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
     return next((each for each in sealings if epoch_id in each.copy.epochs), None)
 
 
-def _run_of(sealing: Sealing, opened: Opened) -> tuple[bytes, bytes, bytes]:
-    return sealing.room_id, opened.header.device_id, opened.header.run
+def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
+    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    copy = sealing.copy
+    return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
+
+
+def _open(source: _Source, said: Said) -> Opened | Reason:
+    if said.author != source.author:
+        return Reason.DEVICE
+    try:
+        return source.run.open(said.entry_id, said.content)
+    except MalformedPacket:
+        return Reason.FORM

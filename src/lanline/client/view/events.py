@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, Person
+from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, Notifying, Person
 from lanline.errors import RefusalCode
 from lanline.model.rooms import Role, Standing
 
@@ -165,10 +165,22 @@ class MemberChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class InvitedToRoom(msgspec.Struct, frozen=True, tag=True):
+    """A face that tells its person of it says so: `NoteInvited`."""
+
     room: str
     topic: str
     by: int
     by_name: str
+    log: int = 0
+
+
+class IgnoredChanged(msgspec.Struct, frozen=True, tag=True):
+    ignored: tuple[tuple[int, str], ...]
+    """All whose words are not shown on this device: account and name."""
+
+
+class NotifyingChanged(msgspec.Struct, frozen=True, tag=True):
+    notifying: Notifying
 
 
 class EntriesOpened(msgspec.Struct, frozen=True, tag=True):
@@ -203,6 +215,10 @@ class Warned(msgspec.Struct, frozen=True, tag=True):
     """Something that the server shows cannot be as it shows it; a sentence for the person."""
 
     text: str
+    kind: str = ""
+    """A word for programs: `model.alarms.AlarmKind`."""
+    who: str = ""
+    room: str = ""
 
 
 class GroupChanged(msgspec.Struct, frozen=True, tag=True):
@@ -235,6 +251,8 @@ NodeEvent = (
     | CaughtUp
     | MemberChanged
     | InvitedToRoom
+    | IgnoredChanged
+    | NotifyingChanged
     | ServerSaid
     | Warned
     | GroupChanged

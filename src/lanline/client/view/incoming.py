@@ -5,9 +5,9 @@ While the conversations catch up, nothing said is shown: first comes the notice 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterable
 
+from lanline.client.view.calling import call_text, is_called_for, names_me
 from lanline.client.view.events import (
     CaughtUp,
     ConnectionLost,
@@ -24,7 +24,7 @@ from lanline.client.view.events import (
 )
 from lanline.client.view.notices import Notices
 from lanline.client.view.places import Places
-from lanline.client.view.rendering import name_of, shorten, stands_alone, words_of
+from lanline.client.view.rendering import name_of, shorten, words_of
 from lanline.client.view.transcript import Screen, Transcript, unread_of
 from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, View, held_through
@@ -32,9 +32,19 @@ from lanline.client.view.view import Change, Snapshot, View, held_through
 
 class Incoming:
     def __init__(
-        self, view: View, places: Places, transcript: Transcript, screen: Screen, said_here: Container[bytes]
+        self,
+        view: View,
+        places: Places,
+        transcript: Transcript,
+        screen: Screen,
+        said_here: Container[bytes],
+        call: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """`said_here`: the ids of what was said from this face, which shows up also when it went elsewhere."""
+        """`said_here`: the ids of what was said from this face, which shows up also when it went elsewhere.
+
+        `call` gets what the person wants to be called for.
+        """
+        self._call = call
         self._view = view
         self._places = places
         self._transcript = transcript
@@ -109,9 +119,14 @@ class Incoming:
             self._show_whole(late)
 
     def _tell_waiting(self) -> None:
-        waiting = [each for each in self._view.conversations if each.unread and each.is_open]
+        waiting = [
+            (each, unread_of(self._view, each)) for each in self._view.conversations if each.unread and each.is_open
+        ]
         if waiting:
-            self._screen.tell_waiting([(each, unread_of(self._view, each)) for each in waiting])
+            self._screen.tell_waiting(waiting)
+        for conversation, messages in waiting:
+            wanted = [each for each in messages if is_called_for(self._view, conversation, each)]
+            self._call_for(conversation, wanted[-1:])
 
     def _show_whole(self, conversation: Conversation) -> None:
         if conversation.title == self._places.here:
@@ -126,12 +141,18 @@ class Incoming:
         conversation = self._view.conversation(log)
         if conversation is None or self._catching_up != set() or not is_live:
             return
+        self._call_for(conversation, messages)
         is_here = conversation.title == self._places.here
         if is_here or not conversation.is_room:
             self._transcript.show_received(conversation, messages, is_elsewhere=not is_here)
             return
         for message in messages:
             self._on_elsewhere(conversation, message)
+
+    def _call_for(self, conversation: Conversation, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if is_called_for(self._view, conversation, message):
+                self._call(call_text(self._view, conversation, message))
 
     def _on_opened(self, log: int, messages: tuple[Message, ...]) -> None:
         conversation = self._view.conversation(log)
@@ -143,13 +164,9 @@ class Incoming:
         if message.is_own:
             if message.entry_id in self._said_here:
                 self._transcript.show_sent_elsewhere(conversation, message)
-        elif self._names_me(message):
+        elif names_me(self._view, message):
             name = name_of(self._view, message)
             self._screen.tell(f"{name} names you in {conversation.title}: {shorten(words_of(message))}")
-
-    def _names_me(self, message: Message) -> bool:
-        own = re.escape(self._view.name)
-        return stands_alone(message) and re.search(rf"(?<!\w){own}(?!\w)", words_of(message), re.IGNORECASE) is not None
 
     # What became of one's own.
 

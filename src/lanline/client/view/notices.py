@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lanline.client.view.edits import folded
 from lanline.client.view.events import (
     CallFailed,
     ConnectionLost,
@@ -23,11 +24,13 @@ from lanline.client.view.events import (
     Warned,
 )
 from lanline.client.view.places import LOBBY
+from lanline.client.view.rendering import name_of, shorten, words_of
 from lanline.client.view.values import Conversation, GroupFacts, NodeState
 from lanline.client.view.view import Change, Snapshot, View
-from lanline.model.rooms import Access, Role, Standing
+from lanline.model.rooms import Access, Role, Standing, pace_text
 
 _MAX_NAMED = 8
+_SEARCHED = 500
 _STANDINGS = {Role.OWNER: "an owner", Role.MODERATOR: "a moderator", Role.MEMBER: "a member"}
 
 
@@ -49,9 +52,10 @@ class Notices:
             case HistoryFailed(text):
                 return self._of_disk(text)
             case PeopleChanged(_, came, went):
+                unheard = {self._view.account, *self._view.ignored}
                 return [
-                    *_together([person.name for person in came if person.account != self._view.account], "here"),
-                    *_together([person.name for person in went if person.account != self._view.account], "gone"),
+                    *_together([person.name for person in came if person.account not in unheard], "here"),
+                    *_together([person.name for person in went if person.account not in unheard], "gone"),
                 ]
             case ServerSaid(text) | ServerRestored(text) | Warned(text):
                 return [f"The server says: {text}" if isinstance(event, ServerSaid) else text]
@@ -102,28 +106,68 @@ class Notices:
                 if (known := self._known.get(log)) is not None:
                     self._known[log] = msgspec.structs.replace(known, is_open=False)
                 return [f"You are no longer in {title}{f': {reason}' if reason else '.'}"]
-            case InvitedToRoom(room, topic, _, by_name):
-                about = f" ({topic})" if topic else ""
-                return [f"{by_name} asks you into {room}{about}. /join {room} goes there."]
+            case InvitedToRoom():
+                return self._invited(event)
             case MemberChanged():
                 return self._member(event) if event.account != self._view.account else []
             case ConversationOpened(conversation) | ConversationChanged(conversation):
                 before = self._known.get(conversation.log)
                 self._known[conversation.log] = conversation
-                return _changes(before, conversation) if before is not None else []
+                return self._changes(before, conversation) if before is not None else []
             case _:
                 return []
+
+    def _invited(self, event: InvitedToRoom) -> list[str]:
+        """Once on this device; of who is ignored it is not told."""
+        self._view.note_invitation_told(event.log)
+        if event.by in self._view.ignored:
+            return []
+        about = f" ({event.topic})" if event.topic else ""
+        return [f"{event.by_name} asks you into {event.room}{about}. /join {event.room} goes there."]
 
     def _at_beginning(self, snapshot: Snapshot) -> list[str]:
         """And again after what was missed: another node, or a face that was too slow."""
         known, self._known = self._known, {each.log: each for each in snapshot.conversations}
         lines = [
-            line for each in snapshot.conversations if each.log in known for line in _missed(known[each.log], each)
+            line for each in snapshot.conversations if each.log in known for line in self._missed(known[each.log], each)
         ]
+        lines += [line for each in snapshot.invitations for line in self._invited(each)]
         if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
             lines += self._of_group(snapshot.group)
             return self._signed_in(snapshot.name, snapshot.server_name) + lines
         return (self._away(snapshot.problem) if snapshot.failed_calls else []) + lines
+
+    def _missed(self, before: Conversation, now: Conversation) -> list[str]:
+        if not now.is_open:
+            return [f"You are no longer in {now.title}."] if before.is_open else []
+        return self._changes(before, now)
+
+    def _changes(self, before: Conversation, now: Conversation) -> list[str]:
+        lines = []
+        if now.role is not before.role:
+            lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
+        if now.is_muted is not before.is_muted:
+            lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
+        if now.access is not before.access:
+            who = "open to all" if now.access is Access.OPEN else "for the invited only"
+            lines.append(f"{now.title} is {who} now.")
+        if now.topic != before.topic:
+            lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
+        if now.slow_s != before.slow_s:
+            lines.append(slow_text(now) if now.slow_s else f"{now.title} is not slow any more.")
+        return [*lines, *self._of_pins(before, now)]
+
+    def _of_pins(self, before: Conversation, now: Conversation) -> list[str]:
+        """What is pinned may not be on this device."""
+        known = {each.sequence: each for each in folded(self._view.messages(now.log, last=_SEARCHED))}
+        lines = []
+        for number in now.pins:
+            if number not in before.pins:
+                said = known.get(number)
+                words = f": {name_of(self._view, said)}: “{shorten(words_of(said))}”" if said is not None else "."
+                lines.append(f"Pinned in {now.title}, ^{number}{words}")
+        gone = [each for each in before.pins if each not in now.pins]
+        return lines + [f"^{each} is not pinned in {now.title} any more." for each in gone]
 
     def _signed_in(self, name: str, server: str) -> list[str]:
         again, was_away = self._was_signed_in, self._told_away
@@ -183,23 +227,9 @@ def _rights(event: MemberChanged, where: str) -> str:
     return f"{event.name} is {standing} of {where} now, and may speak (by {event.by_name})."
 
 
-def _missed(before: Conversation, now: Conversation) -> list[str]:
-    if not now.is_open:
-        return [f"You are no longer in {now.title}."] if before.is_open else []
-    return _changes(before, now)
-
-
-def _changes(before: Conversation, now: Conversation) -> list[str]:
-    lines = []
-    if now.role is not before.role:
-        lines.append(f"You are {_STANDINGS[now.role]} of {now.title} now.")
-    if now.is_muted is not before.is_muted:
-        lines.append(f"You are muted in {now.title}." if now.is_muted else f"You may speak in {now.title} again.")
-    if now.access is not before.access:
-        lines.append(f"{now.title} is {'open to all' if now.access is Access.OPEN else 'for the invited only'} now.")
-    if now.topic != before.topic:
-        lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
-    return lines
+def slow_text(conversation: Conversation) -> str:
+    waits = f"a member says one message every {pace_text(conversation.slow_s)}"
+    return f"{conversation.title} is slow: {waits}. What comes too early is kept and goes out by itself."
 
 
 def _together(names: Iterable[str], state: str) -> list[str]:

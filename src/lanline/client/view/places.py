@@ -25,14 +25,21 @@ class Places:
         self.wants_comings: bool | None = None
         """Whether this person is told who comes and goes; None: not in a room of many."""
         self._titles: list[str] = []
+        self._numbers: dict[str, int] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """New ones come behind, so that a number stays what it was; those that are gone leave the rest in order."""
-        there = [each.title for each in self._view.conversations if each.is_open]
-        kept = [title for title in self._titles if title in there or title == self.here]
-        first = [] if self.here in kept else [self.here]
-        self._titles = kept + first + [title for title in there if title not in kept and title != self.here]
+        """In the order of their numbers; behind them the open one, where nothing was said with that person yet."""
+        wanted = [each for each in self._view.conversations if each.is_open and self._is_wanted(each)]
+        there = sorted(wanted, key=lambda each: each.number)
+        self._numbers = {each.title: each.number for each in there}
+        self._titles = list(self._numbers)
+        if self.here not in self._numbers:
+            self._titles.append(self.here)
+
+    def _is_wanted(self, conversation: Conversation) -> bool:
+        """Not that with somebody whom this person ignores, unless they are in it."""
+        return conversation.other not in self._view.ignored or conversation.title == self.here
 
     @property
     def titles(self) -> list[str]:
@@ -65,10 +72,15 @@ class Places:
                 return title
         return None
 
+    def number_of(self, title: str) -> int:
+        """0: it has none, since nothing was said there yet."""
+        return self._numbers.get(title, 0)
+
     def numbered(self, number: int) -> str:
-        if not 0 < number <= len(self._titles):
-            raise InvalidInput(f"There is no conversation {number}; there are {len(self._titles)}.")
-        return self._titles[number - 1]
+        for title, its_number in self._numbers.items():
+            if its_number == number:
+                return title
+        raise InvalidInput(f"You are in no conversation {number}. The bottom line shows the numbers.")
 
     def place_named(self, name: str) -> str:
         """The title as it is written. Raises InvalidInput with the nearest names."""

@@ -10,8 +10,9 @@ import json
 
 import msgspec
 
-from lanline.client.moments import minute_text, utc_text
-from lanline.client.view.edits import TAKEN_BACK, taken_back
+from lanline.client.moments import minute_text, utc_text, when_text
+from lanline.client.view.edits import TAKEN_BACK, Folded, new_words, taken_back
+from lanline.client.view.events import Warned
 from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
 from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
@@ -20,7 +21,10 @@ from lanline.model.text import display_name, safe_line, safe_text
 JSON_FORM = 1
 _QUOTE_CHARACTERS = 40
 _SEARCHED = 500
+_MAX_NAMES = 5
+_IGNORED = "somebody whom you ignore"
 """How far back what an answer refers to is looked for; further back the person does not remember it either."""
+_NOT_SEALED = "(not sealed) "
 _ACTION = "/me "
 """How an action is said on the wire: as text that begins so, as in XEP-0245; who does not know it still understands."""
 
@@ -42,10 +46,12 @@ class Rendered(msgspec.Struct, frozen=True):
     front: str = ""
     """What stands before the text and is the program's."""
     is_action: bool = False
+    behind: str = ""
+    """What others have put on it."""
 
     def __str__(self) -> str:
         opening = f"* {self.name} " if self.is_action else f"{self.name}: "
-        return f"{opening}{self.front}{self.text}"
+        return f"{opening}{self.front}{self.text}{self.behind}"
 
 
 def words_of(message: Message) -> str:
@@ -91,11 +97,11 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
         case Reply(target):
             front = f"(to {_quote(view, message, target, with_name=True)}) " if has_quotes else "(in reply) "
         case Edit(target):
-            front = f"(instead of {_quote(view, message, target)}) " if has_quotes else "(corrected) "
-        case Delete():
-            text, is_action = "takes back a message", True  # whose words are not to be read again
+            front = _instead_of(view, message, target) if has_quotes else "(corrected) "
+        case Delete(target):  # whose words are not to be read again
+            text, is_action = f"takes back {_time_of(view, message, target) if has_quotes else 'a message'}", True
         case Reaction(target, symbol, is_withdrawn):
-            quoted = _quote(view, message, target, with_name=True) if has_quotes else "a message"
+            quoted = _quote(view, message, target, with_name=True, with_time=True) if has_quotes else "a message"
             shown = safe_line(symbol)
             text, is_action = (f"takes {shown} off {quoted}" if is_withdrawn else f"{shown} {quoted}"), True
         case Notice():
@@ -106,8 +112,22 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
             text, front = f"{safe_line(file_name)}, {_size_text(size_bytes)}", "(file) "
         case _:
             pass
+    if message.is_plain and view.group.is_founded:
+        front = f"{_NOT_SEALED}{front}"
     said = safe_text(text.removeprefix(_ACTION) if is_action else text)
-    return Rendered(display_name(name or name_of(view, message)), said, front, is_action)
+    behind = _reactions_text(view, message) if isinstance(message, Folded) else ""
+    return Rendered(display_name(name or name_of(view, message)), said, front, is_action, behind)
+
+
+def _reactions_text(view: View, message: Folded) -> str:
+    told = [f"{safe_line(symbol)} {_names(view, whose)}" for symbol, whose in message.reactions]
+    return f"  [{' · '.join(told)}]"
+
+
+def _names(view: View, accounts: tuple[int, ...]) -> str:
+    people = [view.person(each) for each in accounts[:_MAX_NAMES]]
+    named = [display_name(each.name) if each is not None else "somebody" for each in people]
+    return ", ".join(named) + (f" and {len(accounts) - _MAX_NAMES:,} more" if len(accounts) > _MAX_NAMES else "")
 
 
 _VERDICTS = {
@@ -134,14 +154,47 @@ def reported_text(admins: tuple[str, ...], *, is_proven: bool) -> str:
     return f"The message goes to {', '.join(admins)}, {how}."
 
 
-def _quote(view: View, message: Message, target: bytes, *, with_name: bool = False) -> str:
-    around = view.messages(message.log, last=_SEARCHED) if message.log is not None else []
-    meant = next((each for each in reversed(around) if each.entry_id == target), None)
+def _quote(view: View, message: Message, target: bytes, *, with_name: bool = False, with_time: bool = False) -> str:
+    around = _around(view, message)
+    meant = _meant(around, target)
     if meant is None:
         return "something earlier"
+    if meant.is_ignored:
+        return _IGNORED
     is_gone = (meant.account, target) in taken_back(around)
-    words = TAKEN_BACK if is_gone else shorten(words_of(meant).removeprefix(_ACTION))
-    return f"{name_of(view, meant)}: “{words}”" if with_name else f"“{words}”"
+    # As it was when this was said of it.
+    before = [each for each in around if each.sequence and not 0 < message.sequence <= each.sequence]
+    said = new_words(meant, before) or words_of(meant)
+    words = TAKEN_BACK if is_gone else shorten(said.removeprefix(_ACTION))
+    name = f"{name_of(view, meant)}: " if with_name else ""
+    return f"{name}“{words}”" + (f", {when_text(meant.time_ms, message.time_ms)}" if with_time else "")
+
+
+def _instead_of(view: View, message: Message, target: bytes) -> str:
+    if _is_of_another(view, message, target):
+        return "(instead of words of somebody else, which stay) "
+    return f"(instead of {_quote(view, message, target, with_time=True)}) "
+
+
+def _time_of(view: View, message: Message, target: bytes) -> str:
+    meant = _meant(_around(view, message), target)
+    if _is_of_another(view, message, target):
+        return "words of somebody else, which stay"
+    return "an earlier message" if meant is None else f"the message of {when_text(meant.time_ms, message.time_ms)}"
+
+
+def _is_of_another(view: View, message: Message, target: bytes) -> bool:
+    """Who changes it has no say in it."""
+    meant = _meant(_around(view, message), target)
+    return meant is not None and meant.account != message.account
+
+
+def _around(view: View, message: Message) -> list[Message]:
+    return view.messages(message.log, last=_SEARCHED) if message.log is not None else []
+
+
+def _meant(around: list[Message], target: bytes) -> Message | None:
+    return next((each for each in reversed(around) if each.entry_id == target), None)
 
 
 def _size_text(size_bytes: int) -> str:
@@ -165,6 +218,7 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         "id": message.entry_id.hex(),
         "time": utc_text(message.time_ms),
         "from": name or name_of(view, message),
+        "own": message.is_own,
         "state": message.state.value,
         "kind": type(message.content).__struct_config__.tag,
     }
@@ -172,9 +226,17 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         row |= {"text": message.content.text, "suite": message.content.suite}
     elif not isinstance(message.content, NoWords):
         row |= _content_fields(message.content)
+        if message.sequence:
+            row["sealed"] = not message.is_plain
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)
+
+
+def alarm_json(alarm: Warned) -> str:
+    """Among the messages, as one of a kind of its own."""
+    row = {"form": JSON_FORM, "conversation": alarm.room, "from": alarm.who, "kind": "alarm", "alarm": alarm.kind}
+    return json.dumps(row | {"text": alarm.text})
 
 
 def _report_fields(report: Report) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from lanline.client.view.edits import with_edits
+from lanline.client.view.edits import folded, target_of
 from lanline.client.view.rendering import words_of
 from lanline.client.view.values import Conversation, Message
 from lanline.client.view.view import View
@@ -16,6 +16,7 @@ from lanline.client.view.view import View
 _CONTEXT = 10
 """How much that was read before stands above, on first coming to a conversation."""
 _MAX_AT_ONCE = 200
+_SEARCHED = 500
 
 
 class Screen(Protocol):
@@ -24,6 +25,9 @@ class Screen(Protocol):
 
     def say(self, message: Message, *, where: str = "", number: str = "") -> None:
         """`where`: another conversation than the open one."""
+
+    def amend(self, message: Message) -> bool:
+        """Shows it as it is now, where it stands on the screen; False: it stands there no more."""
 
     def tell_waiting(self, waiting: list[tuple[Conversation, list[Message]]]) -> None:
         """For who comes back: what is unread."""
@@ -79,19 +83,33 @@ class Transcript:
     def show_opened(self, conversation: Conversation, messages: tuple[Message, ...], *, is_elsewhere: bool) -> None:
         """Of those that were shown as not to be read: the latest, in full."""
         known = [each for each in messages if each.sequence <= self._shown.get(conversation.log, 0)]
-        for each in with_edits(known[-_CONTEXT:]):
-            self._screen.say(each, where=_where(conversation, each) if is_elsewhere else "")
+        for each in folded(known[-_CONTEXT:], self._known(conversation.log)):
+            if not self._screen.amend(each):
+                self._screen.say(each, where=_where(conversation, each) if is_elsewhere else "")
 
     def _committed(self, log: int, last: int) -> list[Message]:
         return [message for message in self._view.messages(log, last=last) if message.sequence]
 
     def _show(self, conversation: Conversation, messages: list[Message], *, is_elsewhere: bool = False) -> None:
-        for each in with_edits(messages):
-            self._screen.say(each, where=_where(conversation, each) if is_elsewhere else "")
+        for each in folded(messages):
+            if not self._amends(each):
+                self._screen.say(each, where=_where(conversation, each) if is_elsewhere else "")
         last = messages[-1].sequence if messages else max(conversation.read, conversation.delivered)
         self._shown[conversation.log] = max(last, self._shown.get(conversation.log, 0))
         if messages and last > conversation.read:
             self._view.mark_read(conversation.log, last)
+
+    def _amends(self, message: Message) -> bool:
+        """What it says of another message is shown there; False: that one is on the screen no more."""
+        target = target_of(message)
+        if target is None or message.log is None:
+            return False
+        known = self._known(message.log)
+        meant = [each for each in known if each.entry_id == target]
+        return bool(meant) and self._screen.amend(folded(meant, known)[0])
+
+    def _known(self, log: int) -> list[Message]:
+        return [each for each in self._view.messages(log, last=_SEARCHED) if each.sequence]
 
     def forget_after(self, log: int, through: int) -> None:
         """A restored server gives these numbers to others, which are to be shown."""
@@ -104,7 +122,7 @@ class Transcript:
 
     def show_history(self, log: int, messages: Iterable[Message]) -> None:
         """With numbers, to name them by; it stays as read or unread as it was."""
-        for each in with_edits(messages, self._view.messages(log, last=_MAX_AT_ONCE)):
+        for each in folded(messages, self._known(log)):
             self._screen.say(each, number=f"^{each.sequence or '?'}")
 
 
@@ -113,7 +131,7 @@ def unread_of(view: View, conversation: Conversation) -> list[Message]:
     return [
         each
         for each in view.messages(conversation.log, last=1000)
-        if each.sequence > conversation.read and not each.is_own and words_of(each)
+        if each.sequence > conversation.read and not each.is_own and each.is_said and words_of(each)
     ]
 
 

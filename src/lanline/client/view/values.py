@@ -9,7 +9,7 @@ from enum import Enum
 
 import msgspec
 
-from lanline.model.content import Content
+from lanline.model.content import Content, KnownPerson
 from lanline.model.rooms import Access, Role
 
 
@@ -47,7 +47,10 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
 
 
 class NoWords(msgspec.Struct, frozen=True, tag="keys"):
-    """An entry by which keys are agreed on: it has a place, and there is nothing to show of it."""
+    """An entry for programs, by which keys are agreed on: it has a place, and there is nothing to show of it."""
+
+    known: KnownPerson | None = None
+    """Said by the person on another device of theirs."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +69,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     problem: str = ""
     code: int = 0
     """Of the refusal: `errors.RefusalCode`."""
+    is_ignored: bool = False
+    """By somebody whose words this person does not want to see."""
+    is_plain: bool = False
+    """It lies at the server unsealed: whoever runs that can read it, and could have written it."""
 
     @property
     def is_own(self) -> bool:
@@ -73,7 +80,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_said(self) -> bool:
-        return not isinstance(self.content, NoWords)
+        """It is for the eyes of this person."""
+        return not (self.is_ignored or isinstance(self.content, NoWords))
 
     def is_for(self, conversation: Conversation) -> bool:
         return self.log == conversation.log or (self.log is None and self.destination == conversation.title)
@@ -121,6 +129,12 @@ class Conversation(msgspec.Struct, frozen=True):
     """Messages of others on this device that were not read."""
     is_open: bool = True
     """False: left, or sent away. What was said stays readable here."""
+    number: int = 0
+    """By which this person goes there, as long as this device lives; 0: it was never open here."""
+    slow_s: int = 0
+    """So long a member waits in this room between two messages."""
+    pins: tuple[int, ...] = ()
+    """The places of what is pinned in this room, the oldest pin first."""
 
     @property
     def is_room(self) -> bool:
@@ -146,6 +160,22 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The labels of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
+    in_rsa: tuple[int, ...] = ()
+    """The logs that are sealed in suite `rsa`."""
+    is_founded: bool = False
+    """What is said is sealed; what was said before is marked."""
+
+
+class Notifying(msgspec.Struct, frozen=True):
+    """What this person wants to be called for, and how. Kept on the device."""
+
+    has_bell: bool = True
+    has_desktop: bool = True
+    of_mentions: bool = True
+    of_private: bool = True
+    of_all: bool = False
+    quiet: str = ""
+    """`22:00-07:00`: nobody is called then. Empty: never quiet."""
 
 
 class RoomListing(msgspec.Struct, frozen=True):
@@ -154,6 +184,8 @@ class RoomListing(msgspec.Struct, frozen=True):
     topic: str
     access: Access
     members: int
+    invited_by: str = ""
+    """Who asks this person there; empty: nobody does."""
 
 
 class MemberListing(msgspec.Struct, frozen=True):

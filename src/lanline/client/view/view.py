@@ -11,7 +11,16 @@ import msgspec
 
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
-from lanline.client.view.values import Conversation, GroupFacts, Message, MessageState, NodeState, Person, state_at
+from lanline.client.view.values import (
+    Conversation,
+    GroupFacts,
+    Message,
+    MessageState,
+    NodeState,
+    Notifying,
+    Person,
+    state_at,
+)
 from lanline.errors import LanlineError
 from lanline.model.names import folded_name
 
@@ -51,6 +60,11 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     server_history: str = ""
     """Another one once an older state of the server's data was put back; empty before the first sign-in ever."""
     group: GroupFacts = GroupFacts()
+    invitations: tuple[events.InvitedToRoom, ...] = ()
+    """Of which nobody was told on this device yet."""
+    ignored: tuple[tuple[int, str], ...] = ()
+    """Account and name of those whose words are not shown on this device."""
+    notifying: Notifying = Notifying()
 
 
 class CallingEnded(msgspec.Struct, frozen=True, tag=True):
@@ -63,9 +77,14 @@ Change = NodeEvent | Snapshot | CallingEnded
 
 
 class View:
-    def __init__(self, send_read: Callable[[int, int], None] = lambda _log, _through: None) -> None:
-        """`send_read` gets how far a log was read here."""
+    def __init__(
+        self,
+        send_read: Callable[[int, int], None] = lambda _log, _through: None,
+        send_told: Callable[[int], None] = lambda _log: None,
+    ) -> None:
+        """`send_read` gets how far a log was read here, `send_told` of which invitation the person was told here."""
         self._send_read = send_read
+        self.note_invitation_told = send_told
         self.account = 0
         self.name = ""
         self.server_name = ""
@@ -77,6 +96,9 @@ class View:
         self.failed_calls = 0
         self.ended: Problem | None = None
         self.group = GroupFacts()
+        self.ignored: dict[int, str] = {}
+        """Whose words are not shown, by account."""
+        self.notifying = Notifying()
         self.is_known = False
         """A snapshot has come."""
         self.is_restored = False
@@ -182,9 +204,8 @@ class View:
             case events.EntriesOpened(log, messages):
                 opened = {each.sequence: each for each in messages}
                 self._recent[log] = [opened.get(each.sequence, each) for each in self._recent.get(log, [])]
-            case events.PeopleChanged(people):
-                self._people.update((each.account, each) for each in people)
-                self._by_name = None
+            case events.PeopleChanged() | events.IgnoredChanged() | events.NotifyingChanged():
+                self._on_people(change)
             case events.MessageQueued() | events.MessageStateChanged() | events.MessageForgotten():
                 self._on_own(change)
             case _:
@@ -197,6 +218,7 @@ class View:
         self.ended, self.is_known, self.group = snapshot.ended, True, snapshot.group
         self.is_restored = self._server_history not in {"", snapshot.server_history}
         self._server_history = snapshot.server_history
+        self.ignored, self.notifying = dict(snapshot.ignored), snapshot.notifying
         self.catching_up = None if snapshot.catching_up is None else set(snapshot.catching_up)
         self._people = {each.account: each for each in snapshot.people}
         self._conversations = {each.log: each for each in snapshot.conversations}
@@ -227,6 +249,18 @@ class View:
                 head=max(conversation.head, through),
                 unread=conversation.unread + unread,
             )
+
+    def _on_people(self, change: events.PeopleChanged | events.IgnoredChanged | events.NotifyingChanged) -> None:
+        match change:
+            case events.PeopleChanged(people):
+                self._people.update((each.account, each) for each in people)
+                self._by_name = None
+            case events.IgnoredChanged(ignored):
+                self.ignored = dict(ignored)
+                for log, kept in self._recent.items():
+                    self._recent[log] = [_with_ignored(each, self.ignored) for each in kept]
+            case events.NotifyingChanged(notifying):
+                self.notifying = notifying
 
     def _on_own(self, change: events.MessageQueued | events.MessageStateChanged | events.MessageForgotten) -> None:
         match change:
@@ -280,6 +314,11 @@ class View:
 
 def _key(conversation: Conversation) -> str:
     return folded_name(conversation.title) if conversation.is_room else str(conversation.other)
+
+
+def _with_ignored(message: Message, ignored: dict[int, str]) -> Message:
+    is_ignored = message.account in ignored
+    return message if message.is_ignored is is_ignored else msgspec.structs.replace(message, is_ignored=is_ignored)
 
 
 _WAITING = {MessageState.QUEUED, MessageState.REFUSED}

@@ -35,6 +35,7 @@ LOG = b"lanline log 1\0"
 NEW_DEVICE = b"lanline new device 1\0"
 OPEN_ROOM = b"lanline open room 1\0"
 PAIR = b"lanline pair 1\0"
+PAIR_RSA = b"lanline pair rsa 1\0"
 PRIOR = b"lanline prior 1\0"
 PRIVATE_ROOM = b"lanline private room 1\0"
 RECOVERY = b"lanline recovery 1\0"
@@ -44,6 +45,7 @@ REQUEST_WORDS = b"lanline request words 1\0"
 VERIFY_WORDS = b"lanline verify words 1\0"
 ROOM_KEY = b"lanline room key 1\0"
 ROOM_TAG = b"lanline room tag 1\0"
+RSA = b"lanline rsa 1\0"
 SAID = b"lanline said 1\0"
 SAID_KEY = b"lanline said key 1\0"
 SAID_SIGNED = b"lanline said signed 1\0"
@@ -95,6 +97,11 @@ def pair_id_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
     return digest_of(PAIR, group_id, min(one, other), max(one, other))
 
 
+def rsa_pair_id_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
+    """Of the same two, where they seal in the suite `rsa`: no key of the one is ever used in the other."""
+    return digest_of(PAIR_RSA, group_id, min(one, other), max(one, other))
+
+
 def room_tag_of(room_id: bytes, height: int) -> bytes:
     """What a private room's entry is known by in the chain, to who knows the room."""
     return digest_of(ROOM_TAG, room_id, height.to_bytes(8, "big"))[:16]
@@ -107,12 +114,12 @@ def log_start_of(room_id: bytes) -> bytes:
 
 def log_link_of(place: int, entry_id: bytes, time_ms: int, suite: str, content: bytes) -> bytes:
     """What an entry adds to the hash over its log."""
-    inner = digest_of(suite.encode(), b"\0", content)
+    inner = hashlib.sha256(suite.encode() + b"\0" + content).digest()
     return b"".join((place.to_bytes(8, "big"), entry_id, time_ms.to_bytes(8, "big"), inner))
 
 
 def log_hash_of(before: bytes, link: bytes) -> bytes:
-    return digest_of(before, link)
+    return hashlib.sha256(before + link).digest()
 
 
 def chain_hash_of(before: bytes, tag: bytes, content_hash: bytes) -> bytes:

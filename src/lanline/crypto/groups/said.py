@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -12,11 +14,20 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lanline.crypto.groups.ids import DIGEST, SAID, SAID_KEY, SAID_SIGNED, digest_of, expand
 from lanline.crypto.groups.keys import SigningKey, verify
 from lanline.errors import MalformedPacket
-from lanline.wire.sealing.said import NONCE_BYTES, Header, Words, decode_words, split_said
+from lanline.wire.sealing.said import (
+    COMMON_BYTES,
+    HEADER_BYTES,
+    NONCE_BYTES,
+    Header,
+    Words,
+    decode_words,
+    split_said,
+)
 
 CHANCE_BYTES = 32
 _SIGNATURE_BYTES = 64
 _LENGTH_BYTES = 4
+_BEGINS = _SIGNATURE_BYTES + _LENGTH_BYTES
 _SMALLEST_STEP = 32
 
 
@@ -43,10 +54,10 @@ class RunKeys:
         nonce = hmac.digest(self._nonce_key, chance + digest, "sha256")[:NONCE_BYTES]
         return header.without_nonce + nonce + self._aead.encrypt(nonce, plain, ad)
 
-    def open(self, header: Header, sealed: bytes, ad: bytes) -> bytes:
+    def open(self, content: bytes, ad: bytes) -> bytes:
         """Raises MalformedPacket."""
         try:
-            return self._aead.decrypt(header.nonce, sealed, ad)
+            return self._aead.decrypt(content[COMMON_BYTES:HEADER_BYTES], content[HEADER_BYTES:], ad)
         except InvalidTag as cause:
             raise MalformedPacket("words do not open") from cause
 
@@ -70,19 +81,36 @@ def seal_words(
     return keys.seal(header, plain.ljust(padded_size(len(plain)), b"\0"), ad, chance, digest), digest
 
 
+class Run:
+    """Opens what one run of one device has said in one conversation and epoch: all of it begins alike."""
+
+    __slots__ = ("_ad_begins", "_keys", "header")
+
+    def __init__(self, keys: RunKeys, room_id: bytes, account_id: bytes, header: Header) -> None:
+        self._keys = keys
+        self._ad_begins = SAID + room_id + account_id
+        self.header = header._replace(nonce=b"")
+
+    def open(self, entry_id: bytes, content: bytes) -> Opened:
+        """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""
+        ad = b"".join((self._ad_begins, entry_id, content[:COMMON_BYTES]))
+        plain = self._keys.open(content, ad)
+        ends = _BEGINS + int.from_bytes(plain[_SIGNATURE_BYTES:_BEGINS], "big")
+        size = len(plain)
+        if size < _BEGINS or size != padded_size(ends) or plain[ends:] != bytes(size - ends):
+            raise MalformedPacket("words are not padded as they should be")
+        statement = plain[_BEGINS:ends]
+        digest = hashlib.sha256(b"".join((DIGEST, ad, statement))).digest()
+        return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES])
+
+
 def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:
-    """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""
-    header, sealed = split_said(content)
-    ad = _ad_of(where, header)
-    plain = keys.open(header, sealed, ad)
-    begins = _SIGNATURE_BYTES + _LENGTH_BYTES
-    ends = begins + int.from_bytes(plain[_SIGNATURE_BYTES:begins], "big")
-    if len(plain) < begins or len(plain) != padded_size(ends) or any(plain[ends:]):
-        raise MalformedPacket("words are not padded as they should be")
-    statement = plain[begins:ends]
-    return Opened(header, decode_words(statement), digest_of(DIGEST, ad, statement), plain[:_SIGNATURE_BYTES])
+    """One alone. Raises MalformedPacket, as `Run.open`."""
+    header, _ = split_said(content)
+    return Run(keys, where.room_id, where.account_id, header).open(where.entry_id, content)
 
 
+@lru_cache(maxsize=4096)
 def padded_size(size: int) -> int:
     """Up to the next step: an eighth of the power of two below, and never less than 32 bytes."""
     step = max(_SMALLEST_STEP, 1 << max(0, (size >> 3).bit_length() - 1))
@@ -98,12 +126,15 @@ def vouched(sign_key_of: Callable[[bytes], bytes], opened: Sequence[Opened], lat
     expected: dict[tuple[bytes, bytes], bytes] = {}
     result = [False] * len(opened)
     for place in range(len(opened) - 1, -1, -1):
-        each = opened[place]
-        run = (each.header.device_id, each.header.run)
-        named = each.digest in {expected.get(run), later}
-        result[place] = named or verify(sign_key_of(each.header.device_id), each.signature, SAID_SIGNED + each.digest)
-        if result[place]:
-            expected[run] = each.words.prev
+        header, words, digest, signature = opened[place]
+        run = header[1:3]
+        if (
+            digest == expected.get(run)
+            or digest == later
+            or verify(sign_key_of(header.device_id), signature, SAID_SIGNED + digest)
+        ):
+            result[place] = True
+            expected[run] = words.prev
     return result
 
 

@@ -20,7 +20,9 @@ class Kind(Enum):
     MEANT = "^NUMBER"
     COUNT = "N"
     ACCESS = "open|private"
+    SORT = "open|private|rsa"
     SWITCH = "on|off|auto"
+    PACE = "SECONDS|off"
     SYMBOL = "SYMBOL"
     COMMAND = "COMMAND"
     TEXT = "TEXT"
@@ -104,6 +106,15 @@ COMMANDS = (
         (),
         "With what was said before it, and with proof of who said it. '/report ^12 This is an insult.'",
     ),
+    Command(
+        "pin",
+        "Pin a message for all in this room.",
+        (_may(Kind.MEANT),),
+        (),
+        f"For moderators and owners. {_MEANT}",
+    ),
+    Command("unpin", "Take a pin off.", (_may(Kind.MEANT),), (), "Without a number: the latest pin."),
+    Command("pins", "What is pinned in this room.", ()),
     Command("again", "Say again what the server did not take.", (), ("retry",)),
     Command("forget", "Let go of what the server did not take.", ()),
     Command("who", "Who there is, who is online, and where.", (_may(Kind.NICK),), ("clients", "whois")),
@@ -113,11 +124,18 @@ COMMANDS = (
     Command(
         "create",
         "Make a room and go there.",
-        (Parameter(Kind.ROOM), _may(Kind.ACCESS)),
+        (Parameter(Kind.ROOM), _may(Kind.SORT)),
         (),
-        "'private': only who is invited comes in.",
+        "'private': only who is invited comes in. 'rsa': that, sealed with RSA keys.",
     ),
     Command("access", "Open this room to all, or only to the invited.", _needs(Kind.ACCESS), (), _WHERE),
+    Command(
+        "slow",
+        "Let members wait between two messages in this room.",
+        (_may(Kind.PACE),),
+        (),
+        "For moderators and owners, who do not wait. '/slow 30'; '/slow off' ends it; alone it says how it is.",
+    ),
     Command("invite", "Ask somebody into this room.", _needs(Kind.NICK), (), _WHERE),
     Command("kick", "Send somebody out; they may come back.", _needs(Kind.NICK), (), _WHERE),
     Command("ban", "Send somebody out for good.", _needs(Kind.NICK), (), _WHERE),
@@ -134,6 +152,13 @@ COMMANDS = (
         (),
         "For admins. Without a name: the only one who asks. Compare their words first.",
     ),
+    Command(
+        "seal",
+        "Seal what whoever runs the server can read; 'yes' behind it does it.",
+        (_may(Kind.TEXT),),
+        (),
+        "For an admin of a server from before there was sealing, and for owners of rooms by invitation from before.",
+    ),
     Command("approve", "Let in another device of yours, by the code that it shows.", _needs(Kind.TEXT)),
     Command(
         "verify",
@@ -142,7 +167,14 @@ COMMANDS = (
         (),
         "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
     ),
-    Command("accept", "Talk on with somebody whose account is another than before.", _needs(Kind.NICK)),
+    Command("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
+    Command(
+        "accept",
+        "Talk on with somebody whose account is another than before.",
+        _needs(Kind.PLACE),
+        (),
+        "'/accept #ROOM': talk on in a room of which the server shows an entry that does not hold.",
+    ),
     Command(
         "presence",
         "Tell who comes and goes, or not.",
@@ -150,6 +182,21 @@ COMMANDS = (
         (),
         "'auto': not while you are in a room of more than 30. It holds until you leave.",
     ),
+    Command(
+        "notify",
+        "Be called with a bell and a notification.",
+        (_may(Kind.TEXT),),
+        (),
+        "'on', 'off', 'bell' or 'desktop'; for 'mentions', 'private', 'both' or 'all'; 'quiet 22:00-07:00'.",
+    ),
+    Command(
+        "ignore",
+        "Do not show what somebody says.",
+        (_may(Kind.NICK),),
+        (),
+        "On this device; they are not told. Without a name: who is ignored.",
+    ),
+    Command("unignore", "Show again what somebody says.", _needs(Kind.NICK)),
     Command("nick", "Names are for good: says why.", (_may(Kind.NICK),)),
     Command("dereg", "Go offline. What is said meanwhile is kept for you.", (), (), "'dereg' does the same."),
     Command("quit", "Leave.", (), ("exit", "bye"), "'!q', Ctrl+C and Ctrl+D do the same."),

@@ -1,6 +1,6 @@
-"""Owns the first start: asks for the server, the name and the password, until it works or the person gives up.
+"""Owns the first start: asks for the server and the name, until it works or the person gives up.
 
-Who comes by an invite is asked for no password: the key of this device is enough for a new account.
+A password is asked for only where the name is somebody's: the key of this device is enough for a new account.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import msgspec
 
 from lanline.client.joining import OPENED_BY_PASSWORD
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused
-from lanline.model.invites import InviteLink
 from lanline.model.names import checked_name
-from lanline.model.passwords import MIN_PASSWORD_CHARS, weakness
 
 _WORDS_IN_LINE = 6
 _YES = {"y", "yes"}
@@ -74,8 +72,6 @@ class Enrolling:
                 self._tell("Nothing was sent to that server.")
                 answers.server = ""
                 return False
-            if not answers.password and not _is_invite(answers.server):
-                answers.password = await self._password(answers.name)
             self._tell("Calling the server …")
             await self._join(answers.server, answers.name, answers.password)
         except LanlineError as problem:
@@ -100,20 +96,8 @@ class Enrolling:
         self._accepted = answers.server
         return True
 
-    async def _password(self, name: str) -> str:
-        """Twice, as `lanline join` asks: who expects it would type the second one into the room."""
-        while True:
-            password = await self._asked(
-                f"Password (for an account you have, or at least {MIN_PASSWORD_CHARS} characters for a new one): ",
-                lambda text: _check_password(text, name),
-                is_secret=True,
-            )
-            if await self._asked("The same again: ", _take_any, is_secret=True) == password:
-                return password
-            self._tell("The two passwords differ; try again.")
-
     async def _has_password(self, answers: Answers, problem: LanlineError) -> bool:
-        """Of somebody whom the invite does not let in: the account may be theirs already, from another device."""
+        """Of somebody who is not let in: the account may be theirs already, from another device."""
         if answers.password or not isinstance(problem, RequestRefused) or problem.code not in OPENED_BY_PASSWORD:
             return False
         question = f"The password of {answers.name}, if you have that account (or just Enter): "
@@ -123,12 +107,12 @@ class Enrolling:
         answers.password = password
         return bool(password)
 
-    async def _asked(self, question: str, check: Callable[[str], object], *, is_secret: bool = False) -> str:
+    async def _asked(self, question: str, check: Callable[[str], object]) -> str:
         while True:
-            answer = await self._asks.ask(question, is_secret=is_secret)
+            answer = await self._asks.ask(question)
             if answer is None:
                 raise GaveUp
-            answer = answer if is_secret else answer.strip()
+            answer = answer.strip()
             if not answer:
                 continue
             try:
@@ -139,25 +123,9 @@ class Enrolling:
                 return answer
 
 
-def _check_password(text: str, name: str) -> None:
-    if problem := weakness(text, name):
-        raise InvalidInput(problem)
-
-
 def _check_yes_or_no(text: str) -> None:
     if text not in _YES | _NO:
         raise InvalidInput("Type yes or no.")
-
-
-def _take_any(_text: str) -> None:
-    pass
-
-
-def _is_invite(server: str) -> bool:
-    try:
-        return bool(InviteLink.parse(server).token)
-    except InvalidInput:
-        return False
 
 
 _OF_THE_PERSON = {RefusalCode.NAME_TAKEN, RefusalCode.BAD_CREDENTIALS, RefusalCode.BANNED, RefusalCode.INVALID}

@@ -53,6 +53,7 @@ def room_lines(rooms: Iterable[RoomListing], mine: set[str]) -> list[str]:
             f"{room.members:,}",
             "private" if room.access is Access.INVITE_ONLY else "",
             safe_line(room.topic),
+            f"{room.invited_by} asks you in" if room.invited_by else "",
         )
         for room in rooms
     ]
@@ -73,6 +74,7 @@ def member_lines(members: Iterable[MemberListing], view: View) -> list[str]:
                 member.name,
                 "online" if person is not None and person.is_online else "offline",
                 " ".join(filter(None, [_ROLES[member.role], *(word for word, holds in states if holds)])),
+                "you" if member.account == view.account else view.group.trust.get(member.account, ""),
             )
         )
     return columns_of(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from lanline.client.node.face import Face
-from lanline.client.node.protocol import Forget, Reported, ReportMessage, SayAgain
+from lanline.client.node.protocol import Forget, Reported, ReportMessage, SayAgain, SetPinned
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import reported_text, stands_alone
 from lanline.client.view.transcript import Transcript
@@ -35,6 +35,9 @@ class MessageCommands:
             "delete": self._delete,
             "react": self._react,
             "report": self._report,
+            "pin": self._pin,
+            "unpin": self._unpin,
+            "pins": self._pins,
             "again": self._again,
             "forget": self._forget,
         }
@@ -61,7 +64,8 @@ class MessageCommands:
 
     # One message.
 
-    async def _meant(self, order: Order, *, is_own: bool) -> Message:
+    async def _meant(self, order: Order, *, is_own: bool | None) -> Message:
+        """Whose: one's own, that of somebody else, or of anybody."""
         number = int(order.get(Kind.MEANT) or 0)
         conversation = self._here()
         if number:
@@ -73,22 +77,23 @@ class MessageCommands:
             here = max(1, min(_SEARCHED, conversation.delivered - conversation.first))
             candidates = self._standing(await self._face.read(conversation.log, here), is_own=is_own)
         if not candidates:
-            whose = "of yours" if is_own else "of somebody else"
-            raise InvalidInput(f"There is no message {whose} here yet.")
+            whose = {True: "of yours ", False: "of somebody else ", None: ""}[is_own]
+            raise InvalidInput(f"There is no message {whose}here yet.")
         return self._checked(candidates[-1], is_own=is_own)
 
-    def _standing(self, messages: list[Message], *, is_own: bool) -> list[Message]:
+    def _standing(self, messages: list[Message], *, is_own: bool | None) -> list[Message]:
         gone = {each.content.target for each in messages if isinstance(each.content, Delete)}
         return [
             each
             for each in messages
-            if each.is_own is is_own
+            if is_own in {None, each.is_own}
+            and each.is_said
             and stands_alone(each)
             and each.entry_id not in gone
             and each.state is not MessageState.REFUSED
         ]
 
-    def _checked(self, message: Message, *, is_own: bool) -> Message:
+    def _checked(self, message: Message, *, is_own: bool | None) -> Message:
         if not stands_alone(message):
             raise InvalidInput(
                 "That is a correction or a reaction, which stands for itself; name the message it is about."
@@ -118,6 +123,42 @@ class MessageCommands:
         told = await self._face.ask(ReportMessage(log, meant.sequence, order.get(Kind.TEXT)))
         assert isinstance(told, Reported)
         self._screen.tell(reported_text(told.admins, is_proven=told.is_proven))
+
+    # What is pinned for all.
+
+    def _room(self) -> Conversation:
+        conversation = self._here()
+        if not conversation.is_room:
+            raise InvalidInput("Messages are pinned in rooms; this is the conversation of two.")
+        return conversation
+
+    async def _pin(self, order: Order) -> None:
+        room, meant = self._room(), await self._meant(order, is_own=None)
+        if not meant.sequence:
+            raise InvalidInput("That message is not on the server yet.")
+        if meant.sequence in room.pins:
+            raise InvalidInput(f"^{meant.sequence} is pinned already.")
+        await self._face.ask(SetPinned(room.log, meant.sequence, is_pinned=True))  # the event tells it, as to all
+
+    async def _unpin(self, order: Order) -> None:
+        room = self._room()
+        if not room.pins:
+            raise InvalidInput(f"Nothing is pinned in {room.title}.")
+        number = int(order.get(Kind.MEANT) or room.pins[-1])
+        if number not in room.pins:
+            raise InvalidInput(f"^{number} is not pinned; /pins shows what is.")
+        await self._face.ask(SetPinned(room.log, number, is_pinned=False))
+
+    async def _pins(self, _: Order) -> None:
+        room = self._room()
+        if not room.pins:
+            self._screen.tell(f"Nothing is pinned in {room.title}.")
+        for number in room.pins:
+            found = await self._face.read(room.log, 1, before=number + 1)
+            if found and found[0].sequence == number and found[0].is_said:
+                self._transcript.show_history(room.log, found)
+            else:
+                self._screen.tell(f"^{number} cannot be shown on this device.")
 
     # What the server did not take.
 

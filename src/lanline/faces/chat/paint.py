@@ -1,4 +1,4 @@
-"""Owns colours, where the terminal has them and the person wants them. No other escape sequence is ever written."""
+"""Owns colours, where the terminal has them and the person wants them. Others: `scrollback`, `attention`."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from lanline.client.node import protocol as do
 from lanline.client.node.face import Face
+from lanline.client.view.notices import slow_text
 from lanline.client.view.places import Places
 from lanline.client.view.values import Conversation, MemberListing
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
@@ -14,7 +15,7 @@ from lanline.faces.chat.grammar import Order
 from lanline.faces.chat.listings import member_lines
 from lanline.faces.chat.screen import TerminalScreen
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Access, Role, checked_topic
+from lanline.model.rooms import Access, Role, checked_pace, checked_topic
 
 _ACCESS = {"open": Access.OPEN, "private": Access.INVITE_ONLY}
 
@@ -35,6 +36,7 @@ class RoomCommands:
             "topic": self._topic,
             "names": self._names,
             "access": self._access,
+            "slow": self._slow,
             "invite": self._invite,
             "kick": self._on_member(do.SendAway, "is sent out of"),
             "ban": self._on_member(lambda log, one: do.SetBanned(log, one, is_banned=True), "is banned from"),
@@ -76,8 +78,9 @@ class RoomCommands:
 
     async def _create(self, order: Order) -> None:
         name = checked_room_name(order.get(Kind.ROOM))
-        access = _ACCESS[order.get(Kind.ACCESS) or "open"]
-        log = await self._opened(do.CreateRoom(name, access=access))
+        sort = order.get(Kind.SORT) or "open"
+        access = Access.INVITE_ONLY if sort == "rsa" else _ACCESS[sort]
+        log = await self._opened(do.CreateRoom(name, access=access, in_rsa=sort == "rsa"))
         made = self._view.conversation(log)
         self._go(made.title if made is not None else name)
 
@@ -108,6 +111,15 @@ class RoomCommands:
             self._screen.tell(f"{conversation.title} is that already.")
         else:
             await self._face.ask(do.SetAccess(conversation.log, access))  # the event tells it, as it does to all
+
+    async def _slow(self, order: Order) -> None:
+        conversation, word = self._here(), order.get(Kind.PACE).lower()
+        if word:
+            await self._face.ask(do.SetSlow(conversation.log, checked_pace(0 if word == "off" else int(word))))
+        elif conversation.slow_s:
+            self._screen.tell(slow_text(conversation))
+        else:
+            self._screen.tell(f"{conversation.title} is not slow: members say as much as they like.")
 
     async def _invite(self, order: Order) -> None:
         stands = await self._standing(order)

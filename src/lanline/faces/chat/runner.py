@@ -9,15 +9,18 @@ from lanline.client.node.protocol import Deregister, ListRooms, RoomsListed
 from lanline.client.view.places import Places
 from lanline.client.view.rendering import action_text
 from lanline.client.view.transcript import Transcript
+from lanline.client.view.values import Conversation
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen
 from lanline.faces.chat.commands import Kind, help_lines
 from lanline.faces.chat.grammar import SWITCH_WORDS, Order, Saying
 from lanline.faces.chat.groupcommands import GroupCommands
 from lanline.faces.chat.listings import people_lines, room_lines, unread_lines
 from lanline.faces.chat.messagecommands import MessageCommands
+from lanline.faces.chat.owncommands import OwnCommands
 from lanline.faces.chat.roomcommands import RoomCommands
 from lanline.faces.chat.screen import TerminalScreen, now_ms
 from lanline.model.content import Text
+from lanline.model.rooms import pace_text
 from lanline.model.text import safe_line
 
 Action = Callable[[Order], Awaitable[None]]
@@ -25,6 +28,15 @@ Action = Callable[[Order], Awaitable[None]]
 
 class Leaving(Exception):
     """The person wants to go."""
+
+
+def _facts(conversation: Conversation | None) -> list[str]:
+    """What one is to know of it on coming there."""
+    if conversation is None:
+        return []
+    slow = f"slow, {pace_text(conversation.slow_s)}" if conversation.slow_s else ""
+    pins = f"{len(conversation.pins)} pinned (/pins)" if conversation.pins else ""
+    return [each for each in (conversation.topic, slow, pins) if each]
 
 
 class CommandRunner:
@@ -61,6 +73,7 @@ class CommandRunner:
             **messages.actions,
             **rooms.actions,
             **GroupCommands(face, places, screen).actions,
+            **OwnCommands(face, places, screen).actions,
         }
 
     async def carry_out(self, parsed: Saying | Order) -> None:
@@ -79,8 +92,7 @@ class CommandRunner:
         """Open a conversation: its name, its topic, and, unless it follows by itself, what is new there."""
         self._places.go(title)
         conversation = self._places.conversation
-        topic = f" · {conversation.topic}" if conversation is not None and conversation.topic else ""
-        self._screen.rule(f"{title}{topic}")
+        self._screen.rule(" · ".join([title, *_facts(conversation)]))
         if conversation is not None and is_shown:
             self._transcript.show_first(conversation)
 

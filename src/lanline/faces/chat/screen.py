@@ -19,6 +19,7 @@ from lanline.client.view.values import Conversation, Message
 from lanline.client.view.view import View
 from lanline.faces.chat.listings import waiting_lines
 from lanline.faces.chat.paint import Paint
+from lanline.faces.chat.scrollback import Scrollback
 from lanline.model.text import safe_line, safe_text
 
 NARROW_COLUMNS = 50
@@ -55,13 +56,17 @@ class TerminalScreen:
         paint: Paint,
         *,
         write: Callable[[str], object] | None = None,
+        rows_above: Callable[[], int] = lambda: 0,
         width: Callable[[], int] = columns,
         now: Callable[[], int] = now_ms,
     ) -> None:
+        """`rows_above`: how many rows above the prompt stand on the screen; they can be written anew."""
         self._view = view
         self._paint = paint
-        self._write = write or _write_out
         self._width = width
+        self._scrollback = Scrollback(write or _write_out, width, rows_above)
+        self._write = self._scrollback.add
+        self.forget_lines = self._scrollback.forget
         self._now = now
         self._day = day_text(now())
 
@@ -69,9 +74,17 @@ class TerminalScreen:
 
     def say(self, message: Message, *, where: str = "", number: str = "") -> None:
         """`where`: another conversation than the open one."""
-        mark = MARKS[message.state]
-        line = self.line(message.time_ms, rendered(self._view, message), mark=mark, where=where, number=number)
-        self._write(self._day_rule(message) + line)
+        if rule := self._day_rule(message):
+            self._write(rule)
+        self._scrollback.add(self._line_of(message, (where, number)), message.entry_id, (where, number))
+
+    def amend(self, message: Message) -> bool:
+        """Shows it as it is now, where it stands on the screen; False: it stands there no more."""
+        return self._scrollback.replace(message.entry_id, lambda label: self._line_of(message, label))
+
+    def _line_of(self, message: Message, label: tuple[str, str]) -> str:
+        mark, (where, number) = MARKS[message.state], label
+        return self.line(message.time_ms, rendered(self._view, message), mark=mark, where=where, number=number)
 
     def line(self, time_ms: int, said: Rendered, *, mark: str = "", where: str = "", number: str = "") -> str:
         stamp = "".join(f"{part} " for part in (number, clock_text(time_ms, self._now()), safe_line(where)) if part)
@@ -80,7 +93,7 @@ class TerminalScreen:
         body = self._indented(
             safe_line(said.front) + safe_text(said.text), get_cwidth(f"{stamp}{opening}{said.name}{end}")
         )
-        ending = self._paint.faint(f" {mark}") if mark else ""
+        ending = self._paint.faint(safe_line(said.behind) + (f" {mark}" if mark else ""))
         return f"{self._paint.faint(stamp)}{painted}{body}{ending}\n"
 
     def _day_rule(self, message: Message) -> str:

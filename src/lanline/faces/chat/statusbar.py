@@ -33,18 +33,19 @@ class StatusBar:
 
     def refresh(self) -> None:
         self._places.refresh()
-        self._tabs = [self._tab(number, title) for number, title in enumerate(self._places.titles, start=1)]
+        self._tabs = [self._tab(title) for title in self._places.titles]
         self._own = self._own_mark()
         outbox = with_edits(self._view.outbox)
         self._queued = [words_of(each) for each in outbox if each.state is MessageState.QUEUED]
         self._why_queued = self._view.problem if self._queued and self._view.is_connected else ""
         self._refused = [words_of(each) for each in outbox if each.state is MessageState.REFUSED]
 
-    def _tab(self, number: int, title: str) -> tuple[str, str]:
+    def _tab(self, title: str) -> tuple[str, str]:
         conversation = self._view.conversation_titled(title)
         unread = conversation.unread if conversation is not None else 0
         is_here = title == self._places.here
-        text = f"{number} {title}" + (f" ({unread:,})" if unread and not is_here else "")
+        number = self._places.number_of(title)
+        text = (f"{number} {title}" if number else title) + (f" ({unread:,})" if unread and not is_here else "")
         return ("bold" if is_here or unread else ""), text
 
     def _own_mark(self) -> str:

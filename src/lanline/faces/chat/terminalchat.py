@@ -17,6 +17,7 @@ from lanline.client.view.places import Places
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.view import Change
 from lanline.errors import InvalidInput, LanlineError
+from lanline.faces.chat.attention import Attention
 from lanline.faces.chat.completion import ChatCompleter
 from lanline.faces.chat.grammar import Order, parse_line
 from lanline.faces.chat.paint import Paint, has_colours
@@ -48,12 +49,14 @@ class TerminalChat:
         self._face = face
         self._view = face.view
         paint = Paint(has_colours=has_colours(sys.stdout))
-        self._screen = TerminalScreen(face.view, paint)
+        self._screen = TerminalScreen(face.view, paint, rows_above=self._rows_above)
         self._transcript = Transcript(face.view, self._screen)
         self._places = Places(face.view, here)
         self._bar = StatusBar(face.view, self._places)
         self._runner = CommandRunner(face, self._places, self._transcript, self._screen)
-        self._incoming = Incoming(face.view, self._places, self._transcript, self._screen, face.said_here)
+        self._incoming = Incoming(
+            face.view, self._places, self._transcript, self._screen, face.said_here, Attention(face.view).call
+        )
         self._lines = TypedLines(
             self._screen.tell,
             self._toolbar,
@@ -64,9 +67,13 @@ class TerminalChat:
             ),
             bindings=self._keys(),
             limit_bytes=MAX_SAID_BYTES,
+            on_suspend=self._screen.forget_lines,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: LanlineError | None = None
+
+    def _rows_above(self) -> int:
+        return self._lines.rows_above()
 
     async def run(self) -> None:
         """Until the person leaves, or it cannot go on, which raises the reason. Raises StillQueued in the end."""

@@ -62,7 +62,7 @@ class ConversationNews:
                 self._unfollow(session, log)
             self._tell([account], wire.ConversationGone(log, _why_gone(change)))
         elif after is not None and after.invited_by is not None:
-            self._tell([account], wire.InvitedToRoom(room_info(conversation), change.by))
+            self._tell([account], wire.InvitedToRoom(room_info(conversation), change.by, is_new=True))
         member = None if after is None else member_info(after)
         others = [reader for reader in conversation.readers() if reader != account]
         was = None if before is None else before.standing
@@ -117,8 +117,11 @@ class ConversationNews:
             log, conversation.head, delivered, read, other_delivered=there.delivered, other_read=there.read
         )
         if direct is None:
-            me = member_info(conversation.members[account])
-            return msgspec.structs.replace(said, room=room_info(conversation), me=me)
+            me, room = member_info(conversation.members[account]), conversation.room
+            assert room is not None
+            return msgspec.structs.replace(
+                said, room=room_info(conversation), me=me, slow_s=room.slow_s, pins=room.pins
+            )
         return msgspec.structs.replace(said, other=other)
 
 

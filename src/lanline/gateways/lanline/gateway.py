@@ -38,6 +38,7 @@ from lanline.gateways.lanline.devices import DeviceRequests
 from lanline.gateways.lanline.films import FilmRequests
 from lanline.gateways.lanline.followers import Followers
 from lanline.gateways.lanline.groups import Groups
+from lanline.gateways.lanline.offers import Offers
 from lanline.gateways.lanline.people import PeopleTable
 from lanline.gateways.lanline.requests import Requests
 from lanline.gateways.lanline.sendqueue import ClientLink
@@ -78,6 +79,7 @@ class LanlineGateway:
             **requests.handlers(),
             **self._groups.handlers(),
             **devices.handlers(),
+            **Offers(core, self._groups.member_by_link).handlers(),
             **FilmRequests(core, films).handlers(),
             **AdminRequests(core, films).handlers(),
         }
@@ -143,10 +145,11 @@ class LanlineGateway:
                 account.is_admin,
                 signed_in.is_new,
                 self._core.history.value,
+                knows_away=True,
             )
         )
         if not signed_in.actor.is_operator:
-            self._core.presence.come(account.id, address_text(session.address))
+            self._core.presence.come(account.id, address_text(session.address), is_away=session.is_away)
             self._sessions_of.setdefault(account.id, []).append(session)
         self._signed_in[session] = None
         self._sign_ins += 1
@@ -188,7 +191,7 @@ class LanlineGateway:
                 self._core.presence.move(account, address_text(mine[-1].address))
             else:
                 del self._sessions_of[account]
-            self._core.presence.go(account)
+            self._core.presence.go(account, is_away=session.is_away)
 
     def ended(self, session: Session) -> None:
         self.sessions.pop(session, None)

@@ -16,6 +16,7 @@ from lanline.gateways.lanline.conversations import member_info, room_info
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import Account, AccountId
+from lanline.model.addresses import address_text
 from lanline.model.blobs import BlobId
 from lanline.model.invites import Invite
 from lanline.model.logs import Entry, LogId
@@ -48,6 +49,7 @@ class Requests:
             wiresignin.Join: self._join,
             wiresignin.ChangePassword: self._change_password,
             wiresignin.Deregister: self._deregister,
+            wiresignin.SetAway: self._set_away,
             c.CreateRoom: self._opens(lambda m: rooms.CreateRoom(m.name, m.topic, m.access)),
             c.JoinRoom: self._opens(lambda m: rooms.JoinRoom(m.name)),
             c.OpenDirect: self._opens(lambda m: rooms.OpenDirect(m.account)),
@@ -59,6 +61,8 @@ class Requests:
             c.SetMuted: self._does(lambda m: rooms.SetMuted(m.log, m.account, m.is_muted)),
             c.SendAway: self._does(lambda m: rooms.SendAway(m.log, m.account)),
             c.SetBannedFromRoom: self._does(lambda m: rooms.SetBannedFromRoom(m.log, m.account, m.is_banned)),
+            c.SetSlow: self._does(lambda m: rooms.SetSlow(m.log, m.slow_s)),
+            c.SetPinned: self._does(lambda m: rooms.SetPinned(m.log, m.sequence, m.is_pinned)),
             c.ListRooms: self._list_rooms,
             c.ListMembers: self._list_members,
             entries.Append: self._append,
@@ -120,6 +124,7 @@ class Requests:
         session.send(wiresignin.Welcome(common[-1], settings.server_name, settings.is_open, now_ms))
 
     def _sign_in(self, session: Session, message: wiresignin.SignIn) -> None:
+        session.is_away = message.is_away
         session.sign_in(message.request, self._core.enter(signin.SignInByKey(session.link.peer_fingerprint)))
 
     def _join(self, session: Session, message: wiresignin.Join) -> None:
@@ -154,6 +159,17 @@ class Requests:
                 other.close(CloseCode.DONE, "This account went offline.")
         session.send(answers.Done(message.request))
         session.close_after_this(CloseCode.DONE, "This account went offline.", self._clock)
+
+    def _set_away(self, session: Session, message: wiresignin.SetAway) -> None:
+        """Each change may be told to everybody: it is paced like what changes something."""
+        self._core.check_pace(session.actor)
+        if message.is_away != session.is_away and not session.actor.is_operator:
+            session.is_away = message.is_away
+            if message.is_away:
+                self._core.presence.leave(session.actor.account)
+            else:
+                self._core.presence.attend(session.actor.account, address_text(session.address))
+        session.send(answers.Done(message.request))
 
     # Conversations.
 

@@ -111,6 +111,7 @@ class Session:
         "address",
         "author",
         "behind",
+        "is_away",
         "link",
         "queue",
     )
@@ -124,6 +125,8 @@ class Session:
         """Of its appends, from the first one on."""
         self.behind: dict[LogId, int] = {}
         """The logs that it still reads, and how far it has been sent them."""
+        self.is_away = False
+        """Nobody sits there: its account is not online by it."""
         self._state = State.CONNECTED
         self._handlers = handlers
         self._host = host

@@ -69,3 +69,29 @@ def height_of(content: bytes) -> int | None:
         return entries.decode_room_body(entries.decode_entry(content).body).height
     except MalformedPacket:
         return None
+
+
+class FullEntry(NamedTuple):
+    """An entry of a private room, by its stub in the chain."""
+
+    room_id: bytes
+    height: int
+    name: bytes | None
+    """Of the room that it founds."""
+
+
+def full_entry_of(chain: Chain, content: bytes) -> FullEntry | None:
+    """None: no stub of the chain stands for it."""
+    try:
+        body = entries.decode_room_body(entries.decode_entry(content).body)
+    except MalformedPacket:
+        return None
+    if isinstance(body, entries.FoundRoom):
+        found = FullEntry(ids.private_room_id_of(content), body.height, body.name)
+    else:
+        found = FullEntry(body.room_id, body.height, None)
+    if not 0 < found.height <= chain.height:
+        return None
+    place = chain.places[found.height - 1]
+    stands = place.tag == ids.room_tag_of(found.room_id, found.height)
+    return found if stands and place.content_hash == hashlib.sha256(content).digest() else None

@@ -141,12 +141,22 @@ class Chain(msgspec.Struct, frozen=True):
         at = self.height if height is None else height
         return device if device is not None and device.since <= at < device.until else None
 
+    def live_devices(self, account_id: bytes) -> list[bytes]:
+        """Those that somebody holds in the hand: no recovery keys."""
+        devices = self.accounts[account_id].devices
+        return [each for each in devices if self.devices[each].kind is DeviceKind.DEVICE]
+
     def recovery_keys(self, account_id: bytes) -> list[bytes]:
         devices = self.accounts[account_id].devices
         return [each for each in devices if self.devices[each].kind is DeviceKind.RECOVERY]
 
     def has_recovery_key(self, account_id: bytes) -> bool:
         return bool(self.recovery_keys(account_id))
+
+    def has_had_rsa_key(self, account_id: bytes, height: int) -> bool:
+        """Of any generation, by then: it is one that knows the suite."""
+        generations = self.accounts[account_id].generations
+        return any(each.rsa is not None and each.rsa[0] <= height for each in generations)
 
     def rsa_key_at(self, account_id: bytes, height: int) -> bytes | None:
         """The hash of the RSA key of the newest generation."""

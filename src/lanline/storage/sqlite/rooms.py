@@ -11,7 +11,7 @@ from lanline.model.logs import LogId, LogKind
 from lanline.model.names import folded_name
 from lanline.model.rooms import Access, Direct, Membership, Role, Room, Standing, ordered_pair
 
-_ROOMS = "SELECT log, name, topic, access, creator, created_ms FROM rooms "
+_ROOMS = "SELECT log, name, topic, access, creator, created_ms, slow_s, pins FROM rooms "
 _MEMBERSHIPS = "SELECT log, account, role, standing, is_muted, invited_by, given_from FROM memberships "
 _DIRECTS = "SELECT log, lower, higher FROM directs "
 
@@ -83,8 +83,11 @@ class SqliteRooms(SqliteRoomsView):
     def change(self, room: Room) -> None:
         self._check_free(room.name, room.log)
         changed = self._connection.execute(
-            "UPDATE rooms SET name = ?, folded_name = ?, topic = ?, access = ? WHERE log = ?",
-            (room.name, folded_name(room.name), room.topic, room.access.value, room.log),
+            "UPDATE rooms SET name = ?, folded_name = ?, topic = ?, access = ?, slow_s = ?, pins = ? WHERE log = ?",
+            (
+                *(room.name, folded_name(room.name), room.topic, room.access.value),
+                *(room.slow_s, " ".join(map(str, room.pins)), room.log),
+            ),
         )
         if not changed.rowcount:
             raise RecordMissing("There is no such room.")
@@ -137,8 +140,8 @@ class SqliteRooms(SqliteRoomsView):
 
 
 def _room(row: tuple[Any, ...]) -> Room:
-    log, name, topic, access, creator, created_ms = row
-    return Room(log, name, topic, Access(access), creator, created_ms)
+    log, name, topic, access, creator, created_ms, slow_s, pins = row
+    return Room(log, name, topic, Access(access), creator, created_ms, slow_s, tuple(map(int, pins.split())))
 
 
 def _membership(row: tuple[Any, ...]) -> Membership:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from lanline.model.rooms import Access, Role, Standing
 from lanline.wire.chat.limits import Id, LongText, Request, Sequence, ShortText
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 
 
 class RoomInfo(msgspec.Struct, frozen=True, array_like=True):
@@ -37,6 +41,10 @@ class Conversation(msgspec.Struct, frozen=True, array_like=True):
     other: Id | None = None
     other_delivered: Sequence = 0
     other_read: Sequence = 0
+    slow_s: Seconds = 0
+    """How long a member waits in this room between two messages."""
+    pins: tuple[Sequence, ...] = ()
+    """The places of the pinned entries of a room, the oldest pin first."""
 
 
 class Conversations(msgspec.Struct, frozen=True, array_like=True, tag=69):
@@ -174,3 +182,18 @@ class MemberChanged(msgspec.Struct, frozen=True, array_like=True, tag=75):
 class InvitedToRoom(msgspec.Struct, frozen=True, array_like=True, tag=76):
     room: RoomInfo
     by: Id
+    is_new: bool = False
+    """It is from just now; what was open already is told again at each sign-in."""
+
+
+class SetSlow(msgspec.Struct, frozen=True, array_like=True, tag=176):
+    request: Request
+    log: Id
+    slow_s: Seconds
+
+
+class SetPinned(msgspec.Struct, frozen=True, array_like=True, tag=177):
+    request: Request
+    log: Id
+    sequence: Sequence
+    is_pinned: bool

@@ -34,6 +34,8 @@ class GroupIs(msgspec.Struct, frozen=True, array_like=True, tag=93):
     sequence: Sequence
     height: Sequence
     head: Hash
+    gathers: bool = False
+    """The server was restored: members are to tell how far they have the chain (`offers`)."""
 
 
 class AppendKey(msgspec.Struct, frozen=True, array_like=True, tag=36):
@@ -90,6 +92,21 @@ class Keys(msgspec.Struct, frozen=True, array_like=True, tag=95):
 
     request: Request
     keys: tuple[bytes, ...]
+
+
+class PutRsaKey(msgspec.Struct, frozen=True, array_like=True, tag=148):
+    """Before the entry that names its hash. The private half is sealed: for the other devices of the account."""
+
+    request: Request
+    public: Annotated[bytes, msgspec.Meta(min_length=422, max_length=422)]
+    half: Annotated[bytes, msgspec.Meta(min_length=400, max_length=400)]
+
+
+class GetRsaHalf(msgspec.Struct, frozen=True, array_like=True, tag=149):
+    """Of a key of one's own account. Answered with `Keys`: the half, sealed as it was brought."""
+
+    request: Request
+    rsa_hash: Hash
 
 
 class NewBox(msgspec.Struct, frozen=True, array_like=True, gc=False):

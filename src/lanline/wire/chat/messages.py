@@ -7,7 +7,19 @@ from typing import TypeVar
 import msgspec
 
 from lanline.errors import InvalidInput, ProtocolViolation
-from lanline.wire.chat import admin, answers, blobs, conversations, devices, directory, entries, films, groups, signin
+from lanline.wire.chat import (
+    admin,
+    answers,
+    blobs,
+    conversations,
+    devices,
+    directory,
+    entries,
+    films,
+    groups,
+    offers,
+    signin,
+)
 
 ClientMessage = (
     signin.Hello
@@ -15,6 +27,7 @@ ClientMessage = (
     | signin.Join
     | signin.ChangePassword
     | signin.Deregister
+    | signin.SetAway
     | conversations.CreateRoom
     | conversations.JoinRoom
     | conversations.LeaveRoom
@@ -26,6 +39,8 @@ ClientMessage = (
     | conversations.SetMuted
     | conversations.SendAway
     | conversations.SetBannedFromRoom
+    | conversations.SetSlow
+    | conversations.SetPinned
     | conversations.ListRooms
     | conversations.ListMembers
     | entries.Append
@@ -74,6 +89,9 @@ ClientMessage = (
     | groups.ClaimEpoch
     | groups.AppendRoomKey
     | groups.ReadKeys
+    | groups.PutRsaKey
+    | groups.GetRsaHalf
+    | offers.FromClient
 )
 
 ServerMessage = (
@@ -122,6 +140,7 @@ ServerMessage = (
     | devices.DeviceAsks
     | devices.DeviceAnswered
     | devices.OwnDevices
+    | offers.FromServer
 )
 
 BULK_KINDS = (

@@ -8,10 +8,8 @@ import msgspec
 
 from lanline.wire.chat.limits import Id, Request, Secret, ShortText
 
-VERSIONS = (1, 2)
-"""The versions of the chat protocol that this program speaks, the best last."""
-SEALING_VERSION = 2
-"""From this one on a server knows of groups that it cannot read."""
+VERSIONS = (2,)
+"""The versions of the chat protocol that this program speaks, the best last. Version 1 knew nothing that is sealed."""
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -39,6 +37,15 @@ class SignIn(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """As the device whose key made this link."""
 
     request: Request
+    is_away: bool = False
+    """Nobody sits there: the account does not come online by this link, before a `SetAway` says otherwise."""
+
+
+class SetAway(msgspec.Struct, frozen=True, array_like=True, tag=160):
+    """Somebody has sat down at this link, or has left it."""
+
+    request: Request
+    is_away: bool
 
 
 class Join(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -63,6 +70,8 @@ class SignedIn(msgspec.Struct, frozen=True, array_like=True, tag=66):
     """This join made the account."""
     epoch: Annotated[bytes, msgspec.Meta(max_length=16)] = b""
     """Which history of the server this is. Another after a restore: then the same numbers may mean other entries."""
+    knows_away: bool = False
+    """The server takes `SetAway`."""
 
 
 class ChangePassword(msgspec.Struct, frozen=True, array_like=True, tag=4):

@@ -14,6 +14,8 @@ SAID_SUITE = "said/1"
 VERSION = 1
 HEADER_BYTES = 61
 NONCE_BYTES = 12
+COMMON_BYTES = HEADER_BYTES - NONCE_BYTES
+"""With which all that is said in one run under one epoch begins."""
 MAX_LINKED_BACK = 8
 
 
@@ -38,7 +40,7 @@ class SignedEpoch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     signature: Signature
 
 
-class Words(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Words(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What stands inside the seal: the words themselves in `body`, and what their author had seen."""
 
     n: Integer

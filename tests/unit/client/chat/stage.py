@@ -147,7 +147,7 @@ class Stage:
 
     def greet(self, link: PlayedLink) -> None:
         assert len(link.take(Hello)) == 1
-        link.say(Welcome(1, "ship", is_open=False, now_ms=START_MS))
+        link.say(Welcome(2, "ship", is_open=False, now_ms=START_MS))
 
     def sign_in(self, link: PlayedLink, own: int = ANN, *, is_new: bool = False) -> None:
         (asked,) = link.take(SignIn | Join)  # type: ignore[arg-type]

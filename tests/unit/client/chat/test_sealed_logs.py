@@ -30,17 +30,23 @@ def entry(place: int, content: bytes = b"sealed") -> LogEntry:
     return LogEntry(place, place.to_bytes(16, "big"), 1, 1, 1000 + place, "said/1", content)
 
 
+def change_the_first(village: Village) -> None:
+    """On the server's disk, for who has not read it yet."""
+
+    def change(transaction: Transaction) -> None:
+        changed = "UPDATE entries SET time_ms = time_ms - 1 WHERE suite = 'said/1' AND sequence = 1"
+        transaction.groups._connection.execute(changed)  # type: ignore[attr-defined]
+
+    village.house.engine.transact([change])
+
+
 def test_server_shows_members_different_logs_and_it_is_told_at_the_next_word(village: Village) -> None:
     ann, ben, cai = (home.processes[0] for home in village.homes)
     cai.crash()
     say(ann, "#lobby", "meet at nine")
     village.rest_until(lambda: said(ben, "#lobby") == ["meet at nine"])
 
-    def change(transaction: Transaction) -> None:
-        changed = "UPDATE entries SET time_ms = time_ms - 1 WHERE suite = 'said/1'"
-        transaction.groups._connection.execute(changed)  # type: ignore[attr-defined]
-
-    village.house.engine.transact([change])
+    change_the_first(village)
     home = village.homes[2]
     home.processes = [Process(home)]
     village.rest_until(lambda: said(home.processes[0], "#lobby") == ["meet at nine"])
@@ -49,6 +55,20 @@ def test_server_shows_members_different_logs_and_it_is_told_at_the_next_word(vil
     assert home.warnings == [
         "The server shows ben and you different things in #lobby. Compare by another way what was said."
     ]
+    assert [each.warnings for each in village.homes[:2]] == [[], []]
+
+
+def test_a_difference_within_one_page_is_told_as_if_it_had_come_word_by_word(village: Village) -> None:
+    ann, ben, cai = (home.processes[0] for home in village.homes)
+    cai.crash()
+    for who, text in ((ann, "meet at nine"), (ben, "as ann says")):
+        say(who, "#lobby", text)
+        village.rest_until(lambda text=text: text in said(ann, "#lobby") and text in said(ben, "#lobby"))
+    change_the_first(village)
+    home = village.homes[2]
+    home.processes = [Process(home)]
+    village.rest_until(lambda: len(said(home.processes[0], "#lobby")) == 2)
+    assert [each.partition(" and you ")[0] for each in home.warnings] == ["The server shows ben"]
     assert [each.warnings for each in village.homes[:2]] == [[], []]
 
 
@@ -87,6 +107,8 @@ def test_what_comes_twice_counts_once_and_after_a_gap_nothing_is_known() -> None
 def test_of_a_long_log_the_newest_is_kept() -> None:
     chain = LogChain(0, START)
     chain.add([entry(place) for place in range(1, 3001)])
+    chain.forget_old()
     assert chain.seen[0] == 3000
     assert len(chain._hashes) <= 1002
+    assert chain.differs((2500, b"x" * 32))
     assert not chain.differs((1, b"x" * 32))

@@ -51,7 +51,7 @@ def test_a_newcomer_joins_once_and_signs_in_by_its_key_afterwards() -> None:
     stage, link = Stage(way), PlayedLink()
     stage.node.on_connected(link)
     link.take(Hello)
-    link.say(Welcome(1, "ship", is_open=False, now_ms=START_MS))
+    link.say(Welcome(2, "ship", is_open=False, now_ms=START_MS))
     (join,) = link.take(Join)
     assert (join.name, join.password, join.label, join.token) == ("ann", "correct horse", "laptop", b"token")
     link.sent.append(join)

@@ -222,7 +222,7 @@ def test_an_older_program_goes_on_with_a_newer_node(home: Path, run: Callable[..
 def test_a_node_of_another_protocol_is_told_to_the_person(
     home: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faceend, "PROTOCOL", 4)
+    monkeypatch.setattr(faceend, "PROTOCOL", faceend.PROTOCOL + 1)
     run(program="1.0.0")
     with pytest.raises(VersionMismatch, match="newer Lanline"):
         start_of(home).connect()

@@ -63,4 +63,4 @@ def test_an_error_comes_out_as_it_was_raised(error: LanlineError) -> None:
 def test_the_program_tells_the_version_of_its_package() -> None:
     project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
     assert lanline.__version__ == project["version"]
-    assert protocol.PROTOCOL == 3
+    assert protocol.PROTOCOL == 4

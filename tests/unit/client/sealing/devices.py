@@ -99,6 +99,7 @@ class Device:
         welcome = client.last(signin.Welcome)
         ahead_ms = welcome.now_ms - self.town.house.clock.now_ms()
         founds = self.is_admin
+        self.member._context.history = signed_in.epoch[:8].ljust(8, b"\0")
         self.member.begin_link(
             Person(self.name, founds=founds, is_admin=self.is_admin, is_open=welcome.is_open, ahead_ms=ahead_ms)
         )

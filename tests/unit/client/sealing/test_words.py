@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lanline.client.sealing.scopes import OpenRoom
@@ -154,10 +155,13 @@ def test_what_is_on_the_disk_is_known_when_it_is_shown_again_to_the_next_program
     [entry] = ben.client.entries(ben.lobby.log) or (ben.heard() and ben.client.entries(ben.lobby.log))
     tables = GroupTables(ben.history.database, ben.keys.device_secret, ben.entropy)
     ben.history.add_entries(7, [entry], ben.account)
-    assert tables.stands_before(7, entry.sequence + 3, entry.account, entry.entry_id)
-    assert not tables.stands_before(7, entry.sequence, entry.account, entry.entry_id)
-    assert not tables.stands_before(8, entry.sequence + 3, entry.account, entry.entry_id)
-    assert not tables.stands_before(7, entry.sequence + 3, entry.account + 1, entry.entry_id)
+    known = {(entry.account, entry.entry_id): entry.sequence}
+    others = [bytes([each]) + entry.entry_id[1:] for each in (0, 255)]
+    assert tables.first_places(7, [entry.entry_id]) == tables.first_places(7, [*others, entry.entry_id]) == known
+    assert tables.first_places(7, others) == tables.first_places(8, [entry.entry_id]) == {}
+    again = msgspec.structs.replace(entry, sequence=entry.sequence + 3)
+    ben.history.add_entries(7, [again, msgspec.structs.replace(entry, sequence=again.sequence + 1, account=99)], 0)
+    assert tables.first_places(7, [entry.entry_id]) == {**known, (99, entry.entry_id): again.sequence + 1}
 
 
 def test_a_new_run_names_the_newest_word_of_the_device_that_is_known_to_stand(pair: tuple[Device, Device]) -> None:
@@ -173,6 +177,6 @@ def test_a_new_run_names_the_newest_word_of_the_device_that_is_known_to_stand(pa
 
 
 def opened_of(device: Device, said: Said) -> Opened:
-    opened = device.words._opened(device.scopes.sealings(device.lobby), said)
-    assert isinstance(opened, Opened)
-    return opened
+    found = device.words.reopen(device.lobby, said)
+    assert found is not None
+    return found[0]

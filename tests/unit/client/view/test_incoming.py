@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lanline.client.moments import clock_text
 from lanline.client.view.events import (
     CallFailed,
     CaughtUp,
@@ -32,8 +33,9 @@ from lanline.client.view.values import Conversation, Message, MessageState, Node
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Text
 from lanline.model.rooms import Access, Role, Standing
-from unit.faces.chat.standin import ANA, BO, ME, Stage, person, room
+from unit.faces.chat.standin import ANA, BO, ME, NOON_MS, Stage, person, room
 
+NOON = clock_text(NOON_MS, NOON_MS)
 JOINED, INVITED, BANNED = Standing.JOINED, Standing.INVITED, Standing.BANNED
 RECEIVED = MessageState.RECEIVED
 SIGNED_IN = SignedIn(ME, "me", 1, is_admin=False, is_new=False, server_name="ship")
@@ -43,7 +45,10 @@ class News:
     def __init__(self) -> None:
         self.stage = Stage()
         stage = self.stage
-        self.incoming = Incoming(stage.view, stage.places, stage.transcript, stage.screen, stage.face.said_here)
+        self.calls: list[str] = []
+        self.incoming = Incoming(
+            stage.view, stage.places, stage.transcript, stage.screen, stage.face.said_here, self.calls.append
+        )
 
     def tell(self, *changes: Change) -> str:
         for change in changes:
@@ -177,11 +182,14 @@ def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
 @pytest.mark.parametrize(
     ("content", "shown"),
     [
-        (Reply(b"\x0a\x01" * 8, "yes"), "ana: (to me: “mine”) yes"),
-        (Edit(b"\x0a\x01" * 8, "better"), "ana: (instead of “mine”) better"),
-        (Delete(b"\x0a\x01" * 8), "* ana takes back a message"),
-        (Reaction(b"\x0a\x01" * 8, "👍"), "* ana 👍 me: “mine”"),
-        (Reaction(b"\x0a\x01" * 8, "👍", is_withdrawn=True), "* ana takes 👍 off me: “mine”"),
+        (Reply(b"\x0a\x02" * 8, "yes"), "ana: (to ana: “hers”) yes"),
+        (Edit(b"\x0a\x02" * 8, "better"), f"ana: (instead of “hers”, {NOON}) better"),
+        (Edit(b"\x0a\x01" * 8, "better"), "ana: (instead of words of somebody else, which stay) better"),
+        (Delete(b"\x0a\x02" * 8), f"* ana takes back the message of {NOON}"),
+        (Delete(b"\x0a\x01" * 8), "* ana takes back words of somebody else, which stay"),
+        (Delete(b"x" * 16), "* ana takes back an earlier message"),
+        (Reaction(b"\x0a\x01" * 8, "👍"), f"* ana 👍 me: “mine”, {NOON}"),
+        (Reaction(b"\x0a\x01" * 8, "👍", is_withdrawn=True), f"* ana takes 👍 off me: “mine”, {NOON}"),
         (Reply(b"x" * 16, "yes"), "ana: (to something earlier) yes"),
         (Notice("built"), "ana: (program) built"),
         (Text("/me waves"), "* ana waves"),
@@ -190,6 +198,7 @@ def test_many_thousand_unread_are_not_poured_out(news: News) -> None:
 )
 def test_every_kind_of_message_has_its_words(news: News, content: object, shown: str) -> None:
     news.stage.hears(10, ME, "mine")
+    news.stage.hears(10, ANA, "hers")
     news.comes_in()
     assert shown in news.live(news.stage.hears(10, ANA, content))  # type: ignore[arg-type]
 
@@ -198,7 +207,8 @@ def test_what_was_taken_back_is_repeated_by_nothing(news: News) -> None:
     news.comes_in()
     hers = news.stage.hears(10, ANA, "secret")
     assert "secret" in news.live(hers)
-    assert news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))[6:] == "* ana takes back a message\n"
+    taken_back = news.live(news.stage.hears(10, ANA, Delete(hers.entry_id)))
+    assert taken_back[6:] == f"* ana takes back the message of {NOON}\n"
     assert news.live(news.stage.hears(10, BO, Reply(hers.entry_id, "why")))[6:] == "bo: (to ana: “(taken back)”) why\n"
     news.stage.transcript.show_history(10, [hers])
     assert "secret" not in news.stage.taken_screen()
@@ -387,3 +397,101 @@ def test_who_comes_and_goes_is_no_news_among_many_or_to_who_does_not_want_it(new
     news.stage.view.add(room(10, "#lobby", members=2))
     places.wants_comings = False
     assert news.tell(came) == ""
+
+
+# Whose words are not shown, what one is called for, and what is pinned.
+
+
+def test_words_of_who_is_ignored_show_and_call_nowhere(news: News) -> None:
+    news.comes_in()
+    stage = news.stage
+    hidden = [stage.ignores(stage.hears(log, ANA, "me! me!")) for log in (10, 11, 20)]
+    assert [news.live(each) for each in hidden] == ["", "", ""]
+    assert news.calls == []
+    assert news.live(stage.hears(10, BO, Reply(hidden[0].entry_id, "quiet")))[6:] == (
+        "bo: (to somebody whom you ignore) quiet\n"
+    )
+    assert news.tell(PeopleChanged((), (person(ANA, "ana"),))) == ""
+    assert news.tell(InvitedToRoom("#x", "", ANA, "ana", 30)) == ""
+
+
+def test_one_is_called_where_words_are_shown_and_where_they_are_only_counted(news: News) -> None:
+    news.comes_in()
+    stage = news.stage
+    for log, words in ((10, "hello"), (10, "hello me"), (11, "me too"), (20, "psst")):
+        news.live(stage.hears(log, ANA, words))
+    assert news.calls == ["ana in #lobby: hello me", "ana in #lab: me too", "ana: psst"]
+
+
+def test_who_comes_back_is_called_for_what_waits(news: News) -> None:
+    news.stage.hears(20, ANA, "one")
+    news.stage.hears(20, ANA, "two")
+    news.stage.hears(11, ANA, "me!")
+    news.stage.hears(11, ANA, "of no concern")
+    news.comes_in()
+    assert news.calls == ["ana in #lab: me!", "ana: two"]
+
+
+def test_pins_and_a_slow_room_are_told_to_all(news: News) -> None:
+    stage = news.stage
+    meant = stage.hears(10, ANA, "the key is under the mat")
+    stage.hears(10, ANA, Delete(meant.entry_id))
+    stage.hears(10, BO, "lunch at noon")
+    lobby = stage.lobby
+    news.tell(ConversationChanged(lobby))
+    pinned = msgspec.structs.replace(lobby, pins=(3, 1, 99))
+    assert news.tell(ConversationChanged(pinned)) == (
+        "* Pinned in #lobby, ^3: bo: “lunch at noon”\n"
+        "* Pinned in #lobby, ^1: ana: “(taken back)”\n"
+        "* Pinned in #lobby, ^99.\n"
+    )
+    slow = msgspec.structs.replace(lobby, slow_s=30)
+    told = news.tell(ConversationChanged(slow))
+    assert "* #lobby is slow: a member says one message every 30 s." in told
+    assert "* ^1 is not pinned in #lobby any more." in told
+    assert news.tell(ConversationChanged(lobby)) == "* #lobby is not slow any more.\n"
+
+
+def test_an_invitation_that_waited_for_somebody_to_hear_it_is_told_and_noted(news: News) -> None:
+    snapshot = Snapshot(
+        *(ME, "me", "ship", "ship:5265", False, NodeState.SYNCHRONIZED, "", 0, None, (), (), (), (), (), ()),
+        invitations=(InvitedToRoom("#x", "", ANA, "ana", 30),),
+    )
+    assert "* ana asks you into #x. /join #x goes there.\n" in news.tell(snapshot)
+    assert news.stage.view.told_invitations == [30]
+
+
+# Where a message stands.
+
+
+def test_a_message_is_changed_where_it_stands(news: News) -> None:
+    news.comes_in()
+    news.stage.rows_above = 20
+    meant = news.stage.hears(10, ANA, "frist")
+    news.live(meant)
+    news.live(news.stage.hears(10, BO, "other"))
+    stamp = clock_text(NOON_MS, NOON_MS)
+    for content, line in (
+        (Edit(meant.entry_id, "first"), "ana: first (edited)"),
+        (Reaction(meant.entry_id, "+1"), "ana: first (edited)  [+1 ana]"),
+        (Delete(meant.entry_id), "ana: (taken back)"),
+    ):
+        written = news.live(news.stage.hears(10, ANA, content))
+        assert written == f"\x1b[2A\r\x1b[J{stamp} {line}\n{stamp} bo: other\n"
+
+
+def test_nobody_changes_what_another_one_has_said(news: News) -> None:
+    news.comes_in()
+    news.stage.rows_above = 20
+    meant = news.stage.hears(10, ANA, "mine")
+    news.live(meant)
+    assert "mine\n" in news.live(news.stage.hears(10, BO, Edit(meant.entry_id, "his")))
+
+
+def test_a_quote_has_the_words_that_stood_then(news: News) -> None:
+    news.comes_in()
+    meant = news.stage.hears(10, ANA, "one")
+    news.live(meant)
+    assert f"(instead of “one”, {NOON}) two" in news.live(news.stage.hears(10, ANA, Edit(meant.entry_id, "two")))
+    assert "(to ana: “two”) yes" in news.live(news.stage.hears(10, BO, Reply(meant.entry_id, "yes")))
+    assert f"(instead of “two”, {NOON}) three" in news.live(news.stage.hears(10, ANA, Edit(meant.entry_id, "three")))

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from lanline.client.view.rendering import JSON_FORM, message_json, rendered
-from lanline.client.view.values import Message, MessageState, Unreadable
+from lanline.client.view.values import GroupFacts, Message, MessageState, Unreadable
 from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
 from unit.faces.chat.standin import ANA, NOON_MS, View, room
 
-PAGE = (Path(__file__).parents[4] / "docs" / "client.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs" / "json.md").read_text()
 TARGET = b"t" * 16
 KINDS: list[tuple[Any, dict[str, Any], str]] = [
     (Text("hi\x1b"), {"kind": "text", "text": "hi\x1b"}, "ana: hi\ufffd"),
@@ -66,10 +66,23 @@ def test_every_kind_has_its_form_and_its_text(view: Any, content: Any, fields: d
         "id": (b"e" * 16).hex(),
         "time": "2026-03-01T12:00:00.000Z",
         "from": "ana",
+        "own": False,
         "state": "received",
+        **({} if isinstance(content, Unreadable) else {"sealed": True}),
         **fields,
     }
     assert str(rendered(view, message(content), has_quotes=False)) == text
+
+
+def test_what_was_said_before_the_group_is_marked(view: Any) -> None:
+    plain = message(Reply(b"x" * 16, "yes"), is_plain=True)
+    assert json.loads(message_json(view, plain))["sealed"] is False
+    assert str(rendered(view, plain, has_quotes=False)) == "ana: (in reply) yes", (
+        "where nothing is sealed, it is told once"
+    )
+    view.group = GroupFacts(is_founded=True)
+    assert str(rendered(view, plain, has_quotes=False)) == "ana: (not sealed) (in reply) yes"
+    assert "not sealed" not in str(rendered(view, message(Text("hi"))))
 
 
 def test_a_refused_one_says_why_and_an_impossible_time_is_none(view: Any) -> None:

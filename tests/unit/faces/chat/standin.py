@@ -19,6 +19,7 @@ from lanline.client.view.values import (
     Message,
     MessageState,
     NodeState,
+    Notifying,
     Person,
     RoomListing,
 )
@@ -41,6 +42,10 @@ class View:
         self.state = NodeState.SYNCHRONIZED
         self.problem = ""
         self.group = GroupFacts({ANA: "by your invite"})
+        self.ignored: dict[int, str] = {}
+        self.notifying = Notifying()
+        self.told_invitations: list[int] = []
+        self.note_invitation_told = self.told_invitations.append
         self.people = (person(ANA, "ana"), person(BO, "bo", is_online=False), person(ME, "me"))
         self.kept: dict[int, list[Message]] = {}
         self.outbox: list[Message] = []
@@ -52,7 +57,9 @@ class View:
         return self.state is NodeState.SYNCHRONIZED
 
     def add(self, row: Conversation) -> Conversation:
-        self._rows[row.log] = row
+        known = self._rows.get(row.log)
+        number = len(self._rows) + 1 if known is None else known.number
+        row = self._rows[row.log] = msgspec.structs.replace(row, number=row.number or number)
         self.kept.setdefault(row.log, [])
         return row
 
@@ -199,7 +206,15 @@ class Stage:
         self.places = Places(self.view, "#lobby")
         self.written = ""
         paint = Paint(has_colours=False)
-        self.screen = TerminalScreen(self.view, paint, write=self._write, width=lambda: 1000, now=lambda: NOON_MS)
+        self.rows_above = 0
+        self.screen = TerminalScreen(
+            self.view,
+            paint,
+            write=self._write,
+            rows_above=lambda: self.rows_above,
+            width=lambda: 1000,
+            now=lambda: NOON_MS,
+        )
         self.transcript = Transcript(self.view, self.screen)
 
     def _write(self, text: str) -> None:
@@ -213,6 +228,14 @@ class Stage:
         made = Message(log, len(kept) + 1, bytes([log, (len(kept) + 1) % 256]) * 8, account, NOON_MS, said, state)
         kept.append(made)
         return made
+
+    def ignores(self, message: Message) -> Message:
+        """The same, of somebody whose words are not to be shown."""
+        assert message.log is not None
+        kept = self.view.kept[message.log]
+        hidden = kept[kept.index(message)] = msgspec.structs.replace(message, is_ignored=True)
+        self.view.ignored[message.account] = "somebody"
+        return hidden
 
     def taken_screen(self) -> str:
         screen, self.written = self.written, ""

@@ -158,7 +158,7 @@ def test_what_arrives_is_printed_with_its_place_and_is_read_then(pipe: Pipe) -> 
 def test_json_is_exact_and_plain_ascii(pipe: Pipe) -> None:
     async def script() -> None:
         await pipe.happens(pipe.hears(10, ANA, "Grüße\n\x1b[2J"), pipe.hears(10, ANA, Reaction(b"x" * 16, "👍")))
-        await pipe.prints('"withdrawn": false}\n')
+        await pipe.prints('"withdrawn": false')
         pipe.ends()
 
     printed = pipe.run(script, as_json=True)
@@ -169,11 +169,13 @@ def test_json_is_exact_and_plain_ascii(pipe: Pipe) -> None:
         "form": 1,
         "conversation": "#lobby",
         "from": "ana",
+        "own": False,
         "state": "received",
         "kind": "text",
         "text": "Grüße\n\x1b[2J",
         "time": "2026-03-01T12:00:00.000Z",
         "sequence": 1,
+        "sealed": True,
         "id": (b"\x0a\x01" * 8).hex(),
     }
     assert (reaction["kind"], reaction["symbol"], reaction["target"]) == ("reaction", "👍", (b"x" * 16).hex())

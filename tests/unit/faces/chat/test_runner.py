@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
+from lanline.client.node import owncommands as own
 from lanline.client.node import protocol as do
-from lanline.client.view.values import MemberListing, MessageState, RoomListing
-from lanline.errors import LinkNotOpen, RefusalCode, RequestRefused
+from lanline.client.view.values import MemberListing, MessageState, Notifying, RoomListing
+from lanline.errors import InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.faces.chat.grammar import parse_line
 from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.model.content import Delete, Edit, Reaction, Reply, Text
@@ -82,7 +84,7 @@ def test_switch_alone_goes_where_something_is_unread(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("/switch 9", "There is no conversation 9; there are 3."),
+        ("/switch 9", "You are in no conversation 9."),
         ("/switch #labb", "You are not in #labb. Did you mean #lab or #lobby?"),
         ("/msg #nowhere hi", "You are not in #nowhere. /join goes there."),
         ("/query nobody", "There is nobody called 'nobody'."),
@@ -236,6 +238,8 @@ def test_history_honours_what_authors_wish(stage: Stage) -> None:
 def test_lists(stage: Stage) -> None:
     stage.face.listed = (RoomListing(11, "#lab", "Tools", Access.INVITE_ONLY, 3),)
     assert "* #lab  3  private  Tools" in types(stage, "/list")
+    stage.face.listed = (RoomListing(12, "#attic", "", Access.INVITE_ONLY, 3, "ana"),)
+    assert "#attic  3  private    ana asks you in" in types(stage, "/list")
     stage.face.listed_members = (MemberListing(ANA, "ana", Role.OWNER, True, False, False),)
     assert "ana  online  owner muted" in types(stage, "/names")
     screen = types(stage, "clients")
@@ -290,3 +294,93 @@ def test_comings_and_goings_can_be_left_out_and_had_again(stage: Stage) -> None:
     assert "is not told here" in types(stage, "/presence off")
     assert not stage.places.tells_comings
     assert "is told here" in types(stage, "/presence AUTO")
+
+
+# What one sees and hears.
+
+
+def test_names_shows_what_each_name_is_worth(stage: Stage) -> None:
+    stage.face.listed_members = tuple(
+        MemberListing(account, name, Role.MEMBER, False, False, False)
+        for account, name in ((ANA, "ana"), (BO, "bo"), (ME, "me"))
+    )
+    lines = types(stage, "/names").splitlines()
+    assert lines[1:] == [
+        "    ana  online     by your invite",
+        "    bo   offline",
+        "    me   online     you",
+    ]
+
+
+def test_who_is_ignored_is_told_and_can_be_ended(stage: Stage) -> None:
+    assert types(stage, "/ignore") == "* You ignore nobody.\n"
+    assert "You ignore ana on this device" in types(stage, "/ignore ANA")
+    stage.view.ignored = {ANA: "ana"}
+    assert types(stage, "/ignore") == "* You ignore ana.\n"
+    assert "already" in types(stage, "/ignore ana")
+    types(stage, "/unignore ana")
+    assert stage.face.asked == [own.Ignore("ana"), own.Ignore("ana", is_ignored=False)]
+
+
+def test_what_one_wants_to_be_called_for_is_set_and_told(stage: Stage) -> None:
+    assert "for your name and private words" in types(stage, "/notify")
+    assert stage.face.asked == []
+    assert types(stage, "/notify bell all") == "* You are called with a bell for everything that is said.\n"
+    assert stage.face.asked == [own.SetNotifying(Notifying(has_desktop=False, of_all=True))]
+    assert "It is written: /notify on|off" in types(stage, "/notify maybe")
+
+
+@pytest.mark.parametrize(
+    ("line", "pace_s"), [("/slow 30", 30), ("/slow OFF", 0), ("/slow 0", 0), ("/slow 21600", 21600)]
+)
+def test_a_room_is_made_slow(stage: Stage, line: str, pace_s: int) -> None:
+    assert types(stage, line) == ""
+    assert stage.face.asked == [do.SetSlow(10, pace_s)]
+
+
+def test_a_pace_that_is_none_is_refused(stage: Stage) -> None:
+    assert "from 1 to 21,600 seconds" in types(stage, "/slow 21601")
+    for line in ("/slow -1", "/slow soon", "/slow 12345678901", "/slow ²"):
+        with pytest.raises(InvalidInput, match="number of seconds"):
+            types(stage, line)
+    assert stage.face.asked == []
+
+
+def test_how_slow_a_room_is_is_told(stage: Stage) -> None:
+    assert "#lobby is not slow" in types(stage, "/slow")
+    stage.view.add(msgspec.structs.replace(stage.lobby, slow_s=300))
+    assert "every 5 min" in types(stage, "/slow")
+
+
+def test_messages_are_pinned_by_number_or_the_latest(stage: Stage) -> None:
+    stage.hears(10, ANA, "first")
+    stage.hears(10, ME, "second")
+    types(stage, "/pin ^1")
+    types(stage, "/pin")
+    assert stage.face.asked == [do.SetPinned(10, 1, True), do.SetPinned(10, 2, True)]
+
+
+def test_pins_are_shown_as_they_are_now_and_taken_off(stage: Stage) -> None:
+    first = stage.hears(10, ANA, "frist")
+    stage.hears(10, ANA, Edit(first.entry_id, "first"))
+    stage.view.add(msgspec.structs.replace(stage.lobby, pins=(1, 9)))
+    lines = types(stage, "/pins").splitlines()
+    assert lines[0].startswith("^1 ")
+    assert lines[0].endswith("ana: first (edited)")
+    assert lines[1:] == ["* ^9 cannot be shown on this device."]
+    assert "^2 is not pinned" in types(stage, "/unpin ^2")
+    types(stage, "/unpin")
+    types(stage, "/unpin ^1")
+    assert "pinned already" in types(stage, "/pin ^1")
+    assert stage.face.asked == [do.SetPinned(10, 9, False), do.SetPinned(10, 1, False)]
+
+
+@pytest.mark.parametrize("line", ["/pin", "/unpin", "/pins"])
+def test_there_are_no_pins_in_a_conversation_of_two(stage: Stage, line: str) -> None:
+    types(stage, "/switch ana")
+    assert "pinned in rooms" in types(stage, line)
+
+
+def test_coming_to_a_room_tells_that_it_is_slow_and_what_is_pinned(stage: Stage) -> None:
+    stage.view.add(msgspec.structs.replace(stage.lab, slow_s=60, pins=(1,), topic="keys"))
+    assert types(stage, "/switch #lab").startswith("── #lab · keys · slow, 1 min · 1 pinned (/pins) ──")

@@ -29,7 +29,7 @@ def test_conversations_have_numbers_and_what_is_unread(stage: Stage) -> None:
 def test_a_number_stays_when_others_come_and_go(stage: Stage) -> None:
     stage.view.add(room(5, "#aaa"))
     stage.view.drop(11)
-    assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 ana", "3 #aaa"]
+    assert shown(stage).split("  ")[:3] == ["1 #lobby", "3 ana", "4 #aaa"]
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,8 @@ def test_why_the_server_takes_nothing_stands_below_what_waits(stage: Stage) -> N
     assert "disk" not in shown(stage)
     stage.view.say("#lobby", Text("hello"))
     assert shown(stage).split("\n")[:2] == ["… not sent yet (1): hello", "  The server's disk is full."]
+
+
+def test_who_is_ignored_has_no_place_below(stage: Stage) -> None:
+    stage.view.ignored = {ANA: "ana"}
+    assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 #lab", ""]

@@ -50,7 +50,11 @@ def _binaries(info: Any) -> st.SearchStrategy[bytes]:
 
 _STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.IntType: _integers,
-    inspect.StrType: lambda info: st.text(max_size=min(info.max_length or 50, 50)),
+    inspect.StrType: lambda info: (
+        st.text(max_size=min(info.max_length or 50, 50))
+        if info.pattern is None
+        else st.from_regex(info.pattern, fullmatch=True)
+    ),
     inspect.BytesType: _binaries,
     inspect.BoolType: lambda info: st.booleans(),
     inspect.FloatType: lambda info: st.floats(allow_nan=False),
@@ -165,7 +169,7 @@ def test_a_code_that_is_not_known_counts_as_a_problem_of_the_server() -> None:
 
 
 def test_a_later_version_may_add_fields_at_the_end() -> None:
-    assert decode_client_message(raw(2, 7, "new")) == signin.SignIn(7)
+    assert decode_client_message(raw(2, 7, False, "new")) == signin.SignIn(7)
     assert decode_server_message(raw(91, 7, "new")) == answers.Done(7)
     person = directory.Person(1, "ann", is_online=True, address="", seen_ms=0)
     assert decode_server_message(

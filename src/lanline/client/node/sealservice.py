@@ -1,0 +1,101 @@
+"""Owns what a face is told of what is not sealed yet, and what its yes does. How it is done: `sealing/adoption`."""
+
+from __future__ import annotations
+
+from lanline.client.chat.client import ChatClient
+from lanline.client.node import groupcommands as do
+from lanline.client.sealing.adoption import Adoption
+from lanline.client.sealing.agreed import GROUP, Agreed
+from lanline.client.sealing.member import GroupMember, Standing
+from lanline.client.view.values import Conversation
+from lanline.errors import NotInGroup
+from lanline.model.rooms import Access, Role
+from lanline.model.rooms import Standing as RoomStanding
+from lanline.wire.chat import conversations as wire
+from lanline.wire.sealing.entries import Role as GroupRole
+from lanline.wire.sealing.entries import RoomRole
+
+_LIMIT_S = 30.0
+_THOSE_HERE_S = 5.0
+"""Who is connected with a new program asks at once to be let in."""
+
+
+async def wait_for_group(client: ChatClient, limit_s: float) -> None:
+    """Until what the chain says of the group is here, or there is none."""
+    seals = client.node.seals
+    member = seals.member
+    if member is not None:
+        await client.wait_until(lambda: not seals.asks or member.is_settled, limit_s)
+
+
+async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.Plain | do.Sealed:
+    seals = client.node.seals
+    member, adoption = seals.member, seals.adoption
+    if member is None or adoption is None:
+        raise NotInGroup("This program has no keys to seal with.")
+    await wait_for_group(client, _LIMIT_S)
+    if isinstance(command, do.AskPlain):
+        return await _plain(client, member, adoption)
+    adoption.agree(_rows(client, command.plain))
+    await client.wait_until(lambda: not _is_founding(adoption, command.plain), _LIMIT_S)
+    online = {each.account for each in client.node.directory.people if each.is_online}
+    await client.wait_until(lambda: not any(each.account in online for each in adoption.awaited), _THOSE_HERE_S)
+    problem = ""
+    if _is_founding(adoption, command.plain):
+        problem = adoption.problem or member.problem or member.refusal or "The server has not answered in time."
+    client.node.outbox.send()
+    return do.Sealed(_awaited(adoption), problem)
+
+
+def _awaited(adoption: Adoption) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.name for each in adoption.awaited))
+
+
+def _is_founding(adoption: Adoption, plain: do.Plain) -> bool:
+    places = [*([GROUP] if plain.is_group else []), *(each.title for each in plain.rooms)]
+    return any(adoption.is_founding(each) for each in places)
+
+
+async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) -> do.Plain:
+    node = client.node
+    is_group = node.own.is_admin and member.standing is Standing.NO_GROUP and not member.knows_group
+    people = tuple(
+        do.FromBefore(each.account, each.name, GroupRole.ADMIN if each.is_admin else GroupRole.MEMBER)
+        for each in node.directory.people
+        if each.account != node.own.account and not (each.is_banned or each.is_ended)
+    )
+    plain_rooms = [shown for shown in node.conversations.all if _is_plain_room(client, shown)]
+    may_found_rooms = is_group or member.copy.is_member
+    rooms = [do.PlainRoom(shown.title, await people_of_room(client, shown)) for shown in plain_rooms if may_found_rooms]
+    return do.Plain(is_group, people if is_group else (), tuple(rooms), _awaited(adoption))
+
+
+def _is_plain_room(client: ChatClient, shown: Conversation) -> bool:
+    is_own = shown.is_room and shown.is_open and shown.access is Access.INVITE_ONLY and shown.role is Role.OWNER
+    return is_own and client.node.seals.room(shown) is None
+
+
+async def people_of_room(client: ChatClient, shown: Conversation) -> tuple[do.FromBefore, ...]:
+    """Who is in it by the server's word, besides the own person."""
+    found = await client.ask(wire.ListMembers(0, shown.log))
+    assert isinstance(found, wire.Members)
+    own = client.node.own.account
+    others = [each for each in found.members if each.standing is RoomStanding.JOINED and each.account != own]
+    named = [(each, client.node.directory.person(each.account)) for each in others]
+    return tuple(
+        do.FromBefore(each.account, person.name, RoomRole(each.role - 1))
+        for each, person in named
+        if person is not None and not person.is_ended
+    )
+
+
+def _rows(client: ChatClient, plain: do.Plain) -> list[Agreed]:
+    own = client.node.own
+    rows: list[Agreed] = []
+    if plain.is_group:
+        rows.append(Agreed(GROUP, own.account, own.name, GroupRole.ADMIN))
+        rows += [Agreed(GROUP, each.account, each.name, each.role) for each in plain.people]
+    for room in plain.rooms:
+        rows.append(Agreed(room.title, own.account, own.name, RoomRole.OWNER))
+        rows += [Agreed(room.title, each.account, each.name, each.role) for each in room.people]
+    return rows

@@ -1,0 +1,105 @@
+"""Owns throwing away what this device can compute anew of the group, and looking whether the same came back.
+
+What it alone has seen is no cache and stays: the file of its keys, what waits to be sent, what was said, and what it
+holds the server to (the hash over each log, the heights that words have named, the private rooms that it is in).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.epochcopy import EpochCopy, fits
+from lanline.client.sealing.rsakeys import RsaKeys
+from lanline.client.sealing.scopes import Place, Sealing
+from lanline.crypto.groups.keys import SealingKey, hash_of_key
+
+
+class KeyState(NamedTuple):
+    """What the caches have said at one moment."""
+
+    height: int
+    head: bytes
+    seeds: dict[int, bytes]
+    secrets: dict[tuple[bytes, bytes], bytes]
+
+    def is_kept_in(self, later: KeyState, head_then: bytes | None) -> bool:
+        """`head_then`: the chain's head, later, at the height of this one. More may have come meanwhile."""
+        return head_then == self.head and self.lost_in(later) == (0, 0)
+
+    def lost_in(self, later: KeyState) -> tuple[int, int]:
+        """How many keys of the own account, and of conversations, are others or not there."""
+        seeds = sum(later.seeds.get(each) != seed for each, seed in self.seeds.items())
+        return seeds, sum(later.secrets.get(each) != secret for each, secret in self.secrets.items())
+
+
+class KeyCaches:
+    def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
+        self._context = context
+        self._rsa = rsa
+
+    def state(self) -> KeyState:
+        copy = self._context.copy
+        return KeyState(copy.chain.height, copy.chain.head, dict(self._context.seeds), dict(copy.secrets))
+
+    def is_kept(self, before: KeyState) -> bool:
+        return before.is_kept_in(self.state(), self._context.copy.chain.head_at(before.height))
+
+    def throw_away(self) -> None:
+        """While no link is there: the next one brings all of it. A crash on the way costs nothing. Until the chain has
+        come once more, the one that was here counts, or a server that shows another one now would not be found out.
+        """
+        self._context.copy.read_anew()
+        self._context.tables.forget()
+        self._context.seeds.clear()
+        self._rsa.forget()
+        self._begin_anew()
+
+    def check_again(self, places: Iterable[Place]) -> int:
+        """Without the server: every signature of the chain is checked, and what fits nothing is dropped. How much."""
+        self._context.tables.doubt_chain()
+        self._begin_anew()
+        copies = {sealing.copy.scope.id: sealing.copy for each in places for sealing in self._sealings(each)}
+        dropped = self._context.tables.drop_wrong_keys() + self._drop_wrong_seeds()
+        return dropped + sum(self._drop_wrong_secrets(copy) for copy in copies.values())
+
+    def _begin_anew(self) -> None:
+        self._context.copy.begin_anew()
+        self._context.scopes.end_link()
+
+    @property
+    def in_rsa(self) -> tuple[int, ...]:
+        """The logs that are sealed in suite `rsa`."""
+        return tuple(self._context.scopes.in_rsa)
+
+    def lacking(self, place: Place) -> list[EpochCopy]:
+        """What a conversation is sealed under, and cannot be opened here."""
+        return [sealing.copy for sealing in self._sealings(place) if sealing.copy.lacking()]
+
+    def _sealings(self, place: Place) -> list[Sealing]:
+        return self._context.scopes.sealings(place)
+
+    def _drop_wrong_seeds(self) -> int:
+        context = self._context
+        if not context.copy.is_member:
+            return 0
+        generations = context.copy.chain.accounts[context.copy.account_id].generations
+        wrong = [
+            number
+            for number, seed in context.seeds.items()
+            if not 0 < number <= len(generations)
+            or hash_of_key(SealingKey.of_generation(seed).public_bytes) != generations[number - 1].seal_hash
+        ]
+        for number in wrong:
+            del context.seeds[number]
+            context.tables.drop_seed(number)
+        return len(wrong)
+
+    def _drop_wrong_secrets(self, copy: EpochCopy) -> int:
+        known = ((epoch, copy.secret(epoch.epoch_id)) for epoch, _ in copy.newest())
+        wrong = [(each.scope, each.epoch_id) for each, secret in known if secret and not fits(each, secret)]
+        for key in wrong:
+            del copy.secrets[key]
+        self._context.tables.drop_secrets(wrong)
+        return len(wrong)

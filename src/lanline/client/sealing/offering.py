@@ -1,0 +1,104 @@
+"""Owns what this device brings to a server that was put back to an older state: its head, and what the server lacks.
+
+So a restore is mended by those who have seen more: docs/protocol/sealing.md, 3.6. Not who wins: that is the server's
+vote, and each person's own eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lanline.client.sealing.context import GroupContext
+from lanline.crypto.groups.keys import SealingKey
+from lanline.errors import RefusalCode, RequestRefused
+from lanline.proto.chain.roomoffers import height_of
+from lanline.ticket import Steps
+from lanline.wire.chat import groups
+from lanline.wire.chat import offers as wire
+from lanline.wire.chat.answers import Done
+from lanline.wire.chat.offers import MAX_BYTES_AT_ONCE, MAX_ITEMS_AT_ONCE
+
+
+class Offering:
+    def __init__(self, context: GroupContext) -> None:
+        self._context = context
+        self.is_asked = False
+        """The server of this link gathers."""
+        self._told = b""
+        """The head that it was told on this link."""
+        self._has_room_entries = bool(context.tables.kept_room_entries())
+
+    def end_link(self) -> None:
+        self.is_asked, self._told = False, b""
+        self._has_room_entries = bool(self._context.tables.kept_room_entries())
+
+    def note_kept(self) -> None:
+        """A copy of a log was cut: there may be more to bring."""
+        self._has_room_entries = bool(self._context.tables.kept_room_entries())
+
+    def head_steps(self) -> Steps[None] | None:
+        """Before anything else is done on a link."""
+        chain = self._context.copy.chain
+        return self._tell() if self.is_asked and chain.height and self._told != chain.head else None
+
+    def key_steps(self) -> Steps[None] | None:
+        """When this device and the server have the same chain, and before others are asked for what is sealed to it."""
+        history = self._context.history
+        return self._bring_keys(history) if self._context.tables.chain_history("keys") != history else None
+
+    def room_steps(self) -> Steps[None] | None:
+        return self._bring_room_entries() if self._has_room_entries else None
+
+    def _tell(self) -> Steps[None]:
+        copy, server = self._context.copy, self._context.server
+        self._told = copy.chain.head
+        try:
+            told = yield from server.ask(wire.TellHead(0, copy.chain.height, copy.chain.head), wire.HeadTold)
+            if told.after is not None:
+                yield from self._offer(told.after)
+        except RequestRefused as refused:
+            if refused.code is RefusalCode.SLOW_DOWN:
+                self._told = b""
+                raise
+            # This device is not in the group as the server has it, or others have brought enough: nothing to be done.
+
+    def _offer(self, after: int) -> Steps[None]:
+        copy = self._context.copy
+        items = [] if copy.forked_at is not None else copy.items_after(after)
+        offered = [wire.OfferedItem(suite, content) for suite, content in items]
+        portions = list(_portions(offered))
+        for number, portion in enumerate(portions, 1):
+            message = wire.OfferKeys(0, after, tuple(portion), number == len(portions))
+            yield from self._context.server.ask(message, Done)
+            after += len(portion)
+
+    def _bring_keys(self, history: bytes) -> Steps[None]:
+        """Of this device and of its account: a server that was put back may have lost them."""
+        context, tables = self._context, self._context.tables
+        if tables.chain_history("keys") is not None:
+            mine = [context.own.device_key.public_bytes]
+            seed = context.seeds.get(context.me.generation)
+            mine += [] if seed is None else [SealingKey.of_generation(seed).public_bytes]
+            yield from context.server.ask(groups.PutKeys(0, tuple(mine)), Done)
+        tables.put_chain_history("keys", history)
+
+    def _bring_room_entries(self) -> Steps[None]:
+        contents = sorted(self._context.tables.kept_room_entries(), key=lambda each: height_of(each) or 0)
+        for start in range(0, len(contents), MAX_ITEMS_AT_ONCE // 4):
+            piece = tuple(contents[start : start + MAX_ITEMS_AT_ONCE // 4])
+            yield from self._context.server.ask(wire.OfferRoomKeys(0, piece), Done)
+        self._context.tables.forget_room_entries()
+        self._has_room_entries = False
+
+
+def _portions(items: Sequence[wire.OfferedItem]) -> Iterator[list[wire.OfferedItem]]:
+    """At least one, of as much as one message holds."""
+    portion: list[wire.OfferedItem] = []
+    size = 0
+    for each in items:
+        if portion and (len(portion) >= MAX_ITEMS_AT_ONCE or size + len(each.content) > MAX_BYTES_AT_ONCE):
+            yield portion
+            portion, size = [], 0
+        portion.append(each)
+        size += len(each.content)
+    yield portion

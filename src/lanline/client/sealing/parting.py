@@ -1,0 +1,66 @@
+"""Owns what a person is told where the server shows another past of the group than this device has seen.
+
+Not how the two are read: `groupcopy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanline.model.text import display_name
+from lanline.proto.chain.branches import Ended, ended_only_in
+from lanline.proto.chain.state import Chain
+
+_MAX_NAMED = 8
+_HEAD_CHARS = 8
+
+
+def fork_text(own: Chain, shown: Chain, height: int) -> str:
+    """Both heads, and who has ended in the one and not in the other."""
+    here, there = _head(own, height), _head(shown, height)
+    differs = f"entry {height}: {there}, not {here}"
+    parts = [f"The server shows another past of the group than this device has seen ({differs})."]
+    ended = [
+        (_listed(own, ended_only_in(own, shown)), "by what this device has seen"),
+        (_listed(shown, ended_only_in(shown, own)), "by what the server shows"),
+    ]
+    parts += [f"Gone {where}: {names}." for names, where in ended if names]
+    return " ".join((*parts, "Nothing is said until you decide: lanline chain"))
+
+
+def _head(chain: Chain, height: int) -> str:
+    head = chain.head_at(height)
+    return "nothing" if head is None else head.hex()[:_HEAD_CHARS]
+
+
+def _listed(chain: Chain, ended: Ended) -> str:
+    what = [name_in(chain, each) for each in ended.accounts]
+    what += [f"a device of {name_in(chain, chain.devices[each].account)}" for each in ended.devices]
+    what += [f"a link of {name_in(chain, chain.invites[each].maker)}" for each in ended.invites]
+    more = [f"and {len(what) - _MAX_NAMED} more"] if len(what) > _MAX_NAMED else []
+    return ", ".join([*what[:_MAX_NAMED], *more])
+
+
+def name_in(chain: Chain, account_id: bytes) -> str:
+    return display_name(chain.accounts[account_id].name.decode(errors="replace"))
+
+
+def come_back(shown: Chain, ended: Iterable[bytes]) -> list[bytes]:
+    """Accounts that read by this chain, and of which, or of a device that is live there, the end was seen before."""
+    accounts = [each for each in ended if shown.is_member(each)]
+    accounts += [device.account for each in ended if (device := shown.live_device(each)) is not None]
+    return sorted(set(accounts), key=lambda each: shown.accounts[each].name)
+
+
+def come_back_text(shown: Chain, accounts: Iterable[bytes], *, is_behind: bool) -> str:
+    """`is_behind`: all that the server shows is known here, and is older."""
+    names = ", ".join(name_in(shown, each) for each in accounts)
+    if is_behind:
+        return (
+            f"The server was put back to an older state of the group, by which {names} can read again. Members bring "
+            "what it has lost; nothing is said until it has that."
+        )
+    return (
+        f"By what the server shows, {names} can read again, whose end this device has seen. Nothing is said as long as "
+        "that is so. If they are to be taken back: lanline chain --take-back NAME"
+    )

@@ -1,0 +1,122 @@
+"""What can be computed anew of the group is thrown away at any moment, and nothing is another after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.client.sealing.caches import KeyState
+from lanline.client.sealing.scopes import Place
+from lanline.client.view.values import MessageState
+from lanline.model.content import Text
+from unit.client.chat.test_against_server import check_alike
+from unit.client.chat.village import Process, Village
+
+_STEPS = 700
+
+
+@pytest.fixture
+def village(tmp_path: Path) -> Iterator[Village]:
+    made = Village(tmp_path, 1)
+    made.seal()
+    made.come_to_rest()
+    made.make_private_room()
+    for number, home in enumerate(made.homes):
+        for where in ("#lobby", "#board", made.homes[number - 1].name):
+            home.say(home.processes[0], where)
+    made.come_to_rest()
+    yield made
+    made.close()
+
+
+def places(process: Process) -> list[Place]:
+    return [process.node.seals.place(each) for each in process.node.conversations.all]
+
+
+def fetch_all(village: Village, process: Process) -> None:
+    """As the node's command does: also what nobody has asked for meanwhile."""
+
+    def is_whole() -> bool:
+        lacking = [copy for place in places(process) for copy in process.member.caches.lacking(place)]
+        for copy in lacking:
+            process.member.want_secrets(copy)
+        return process.member.is_current and process.member.is_settled and not lacking
+
+    village.rest_until(is_whole)
+
+
+def states(village: Village) -> list[tuple[KeyState, dict[bytes, object]]]:
+    """Of every home: what the caches say, and what they say of each conversation, by the ids in its seals."""
+    found = []
+    for home in village.homes:
+        process = home.processes[0]
+        fetch_all(village, process)
+        scopes = process.member.caches._context.scopes
+        sealed = [each for place in places(process) for each in scopes.sealings(place)]
+        of_each: dict[bytes, object] = {
+            each.room_id: (each.until, dict(each.copy.epochs), each.copy.scope.last_loss, each.copy.may_begin)
+            for each in sealed
+        }
+        found.append((process.member.caches.state(), of_each))
+    return found
+
+
+def test_keys_thrown_away_at_random_change_nothing(village: Village) -> None:
+    chance = village.chance
+    renewals = 0
+    for _ in range(_STEPS):
+        village.step()
+        alive = village.all_processes()
+        if alive and chance.random() < 0.03:
+            renewals += 1
+            process = chance.choice(alive)
+            village.guard(process, process.node.begin_keys_anew)
+    assert renewals > 8
+    village.come_to_rest()
+    check_alike(village)
+    for home in village.homes:
+        assert not home.warnings
+        assert [each for each in home.processes[0].node.outbox.messages if each.state is MessageState.QUEUED] == []
+    before = states(village)
+    for home in village.homes:
+        home.processes[0].node.begin_keys_anew()
+        left = home.processes[0].member
+        assert (left.caches.state().seeds, left.caches.state().secrets) == ({}, {})
+        assert left.copy.shown.height == 0
+    village.come_to_rest()
+    assert states(village) == before
+
+
+def test_a_crash_right_after_costs_nothing(village: Village) -> None:
+    ben = village.homes[1]
+    before = states(village)
+    ben.processes[0].node.begin_keys_anew()
+    ben.processes.pop().crash()
+    ben.processes.append(Process(ben))
+    assert states(village) == before
+
+
+def test_without_the_server_the_keys_are_checked_where_they_lie_and_words_are_kept(village: Village) -> None:
+    ben = village.homes[1].processes[0]
+    before = states(village)[1]
+    for wire in ben.open_wires:
+        wire.die()
+    assert ben.member.caches.check_again(places(ben)) == 0
+    assert ben.member.caches.state() == before[0]
+    ben.node.outbox.say("#lobby", Text("for later"), bytes(16))
+    village.rest_until(lambda: not ben.node.outbox.messages)
+
+
+def test_a_damaged_secret_is_found_and_fetched_again(village: Village) -> None:
+    ben = village.homes[1].processes[0]
+    before = states(village)[1]
+    secrets = ben.member.copy.secrets
+    wrong = dict.fromkeys(secrets, bytes(32))
+    secrets.update(wrong)
+    ben.member.caches._context.tables.put_secrets(wrong)
+    for wire in ben.open_wires:
+        wire.die()
+    assert ben.member.caches.check_again(places(ben)) == len(wrong)
+    assert states(village)[1] == before

@@ -1,0 +1,92 @@
+"""After a device was taken out, the talks of its account turn to new keys by themselves; and only those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.client.chat import renewal
+from lanline.client.sealing.epochcopy import EpochCopy
+from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.village import Process, Village
+
+
+@pytest.fixture
+def village(tmp_path: Path) -> Iterator[Village]:
+    made = Village(tmp_path, 1)
+    made.seal()
+    made.come_to_rest()
+    made.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in made.homes)
+    say(ann, "ben", "to ben")
+    say(ann, "#board", "to the board")
+    say(cai, "ben", "not hers")
+    made.rest_until(lambda: len(said(ben, "ann") + said(ben, "#board") + said(ben, "cai")) == 3)
+    yield made
+    made.close()
+
+
+def copy_of(process: Process, title: str) -> EpochCopy:
+    track = process.node.conversations.titled(title)
+    assert track is not None
+    sealing = process.member.scopes.sealing(process.node.seals.place(track.shown))
+    assert sealing is not None
+    return sealing.copy
+
+
+def is_fresh(process: Process, title: str) -> bool:
+    return copy_of(process, title).sealing_epoch() is not None
+
+
+def turn(village: Village, process: Process) -> None:
+    """As when a device is taken out: the account gets a new key, which that one does not get."""
+    done = process.member.devices.revoke([])
+    village.rest_until(lambda: done.is_settled)
+    done.result()
+
+
+def test_pairs_and_private_rooms_turn_at_once_when_a_device_was_taken_out(village: Village) -> None:
+    ann, ben, cai = (home.processes[0] for home in village.homes)
+    before = {title: len(copy_of(ann, title).epochs) for title in ("ben", "#board")}
+    turn(village, ann)
+    village.rest_until(lambda: is_fresh(ann, "ben") and is_fresh(ann, "#board"))
+    for _ in range(20):
+        village.rest()
+    assert {title: len(copy_of(ann, title).epochs) - known for title, known in before.items()} == {
+        "ben": 1,
+        "#board": 1,
+    }
+    assert is_fresh(ben, "ann")
+    assert len(copy_of(cai, "ben").epochs) == 1
+
+
+def test_what_was_not_turned_while_nobody_ran_is_turned_at_the_next_start(village: Village) -> None:
+    home = village.homes[0]
+    ann = home.processes[0]
+    ann.node._renewal._left = 0
+    turn(village, ann)
+    for _ in range(20):
+        village.rest()
+    assert not is_fresh(ann, "ben")
+    ann.crash()
+    home.processes = [type(ann)(home)]
+    ann = home.processes[0]
+    village.rest_until(lambda: ann.member.is_settled and is_fresh(ann, "ben") and is_fresh(ann, "#board"))
+
+
+def test_so_many_turn_at_once_and_the_others_at_their_next_word(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "MOST_ON_ONE_LINK", 1)
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    ann.open_wires[0].die()
+    village.rest_until(lambda: ann.member.is_settled)
+    turn(village, ann)
+    for _ in range(20):
+        village.rest()
+    assert is_fresh(ann, "ben") != is_fresh(ann, "#board")
+    say(ann, "ben", "again, ben")
+    say(ann, "#board", "again, all")
+    village.rest_until(lambda: "again, ben" in said(ben, "ann") and "again, all" in said(ben, "#board"))

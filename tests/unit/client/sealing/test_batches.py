@@ -1,0 +1,151 @@
+"""A page of what was said is judged as if it had come word by word, whatever a server or an author has made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lanline.client.sealing.words import Body, GroupWords, Outcome, Said
+from lanline.crypto.groups import ids
+from lanline.crypto.groups.epochs import room_key_of
+from lanline.crypto.groups.keys import SigningKey
+from lanline.crypto.groups.said import RunKeys, Where, seal_words
+from lanline.proto.chain.reasons import Reason
+from lanline.wire.sealing.said import Header, Words
+from lanline.wire.sealing.strict import ZEROS, encode_strictly
+from unit.client.sealing.devices import Device, Town
+
+
+class Room:
+    """An author whose words the tests make, and a reader of them."""
+
+    def __init__(self, town: Town) -> None:
+        self.author = town.founder()
+        self.reader = Device(town, "ben", town.link(self.author))
+        town.pass_time(0.2)
+        copy = self.author.member.copy
+        epoch, _ = copy.newest()[0]
+        secret = copy.secret(epoch.epoch_id)
+        assert secret is not None
+        self.room_id = ids.open_room_id_of(copy.chain.group_id, self.author.lobby.name)
+        self.room_key = room_key_of(secret, self.room_id)
+        self.epoch_id, self.copy = epoch.epoch_id, copy
+        self.stranger = SigningKey(bytes(32))
+
+    def say(self, place: int, number: int, prev: bytes, run: int = 0, *, is_signed: bool = True) -> tuple[Said, bytes]:
+        copy, entry_id = self.copy, place.to_bytes(16, "big")
+        header = Header(self.epoch_id, copy.device_id, bytes([run]) * 16, b"")
+        words = Words(number, prev, 1, copy.chain.height, copy.chain.head, bytes(8), 0, ZEROS, (), b"said %d" % place)
+        content, digest = seal_words(
+            RunKeys(self.room_key, copy.device_id, header.run),
+            copy.signer if is_signed else self.stranger,
+            header,
+            Where(self.room_id, copy.account_id, entry_id),
+            encode_strictly(words),
+            bytes([place]) * 32,
+        )
+        return Said(place, entry_id, self.author.name, content), digest
+
+    def _reader(self) -> GroupWords:
+        words = self.reader.words
+        words.forget_places()
+        return words
+
+    def in_one_page(self, said: Sequence[Said]) -> list[Outcome]:
+        return self._reader().open(self.reader.lobby, said)
+
+    def one_by_one(self, said: Sequence[Said]) -> list[Outcome]:
+        words = self._reader()
+        return [words.open(self.reader.lobby, [each])[0] for each in said]
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    town = Town(Path(tmp_path_factory.mktemp("town")))
+    yield Room(town)
+    town.close()
+
+
+class Step(NamedTuple):
+    run: int
+    is_signed: bool
+    goes_on: bool
+    """Names the words before it; else the run is cut here."""
+    tampering: str
+
+
+_STEPS = st.lists(
+    st.builds(
+        Step,
+        st.integers(0, 2),
+        st.sampled_from([True, True, True, False]),
+        st.sampled_from([True, True, False]),
+        st.sampled_from(["", "", "", "bit", "cut", "author", "number", "twice"]),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+def written(room: Room, steps: Sequence[Step]) -> list[Said]:
+    """Words that nobody has signed are named by no others here: see the test below."""
+    said: list[Said] = []
+    last: dict[int, tuple[int, bytes]] = {}
+    for step in steps:
+        number, prev = last.get(step.run, (0, ZEROS))
+        if step.tampering == "number":
+            number = max(0, number - 1)
+        place = len(said) + 1
+        each, digest = room.say(place, number, prev if step.goes_on else ZEROS, step.run, is_signed=step.is_signed)
+        last[step.run] = number + 1, digest if step.is_signed else ZEROS
+        if step.tampering == "bit":
+            each = each._replace(content=each.content[:-1] + bytes([each.content[-1] ^ 1]))
+        elif step.tampering == "cut":
+            each = each._replace(content=each.content[: 45 + place])
+        elif step.tampering == "author":
+            each = each._replace(author="ben")
+        said.append(each)
+        if step.tampering == "twice":
+            said.append(each._replace(place=place + 1))
+    return said
+
+
+@settings(max_examples=60, deadline=None)
+@given(_STEPS, st.data())
+def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: st.DataObject) -> None:
+    said = written(room, steps)
+    if data.draw(st.booleans(), "out of order"):
+        others = data.draw(st.permutations(said))
+        said = [each._replace(place=before.place) for each, before in zip(others, said, strict=True)]
+    cut = data.draw(st.integers(0, len(said)), "a page ends here")
+    alone = room.one_by_one(said)
+    assert room.in_one_page(said) == alone
+    words = room._reader()
+    assert words.open(room.reader.lobby, said[:cut]) + words.open(room.reader.lobby, said[cut:]) == alone
+
+
+def test_one_bad_signature_in_the_middle_strikes_out_one(room: Room) -> None:
+    said, prev = [], ZEROS
+    for place in range(1, 10):
+        each, digest = room.say(place, place - 1, prev, is_signed=place != 5)
+        said.append(each)
+        prev = digest if place != 5 else ZEROS
+    for outcomes in (room.in_one_page(said), room.one_by_one(said)):
+        assert [place for place, each in enumerate(outcomes, 1) if not isinstance(each, Body)] == [5]
+        assert outcomes[4] is Reason.SIGNATURE
+
+
+def test_words_without_a_signature_are_believed_in_a_page_only_if_their_author_has_signed_words_that_name_them(
+    room: Room,
+) -> None:
+    first, digest = room.say(1, 0, ZEROS, is_signed=False)
+    second, _ = room.say(2, 1, digest)
+    unsigned, _ = room.say(2, 1, digest, is_signed=False)
+    assert all(isinstance(each, Body) for each in room.in_one_page([first, second]))
+    assert room.in_one_page([first, unsigned]) == [Reason.SIGNATURE, Reason.SIGNATURE]
+    assert room.in_one_page([first]) == [Reason.SIGNATURE]

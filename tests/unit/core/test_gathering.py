@@ -1,0 +1,220 @@
+"""A restored server gathers what members have of the chain, and takes what most of them are on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from grouphouse.people import Person, Story, founded
+from lanline.core.changes import ChainGrew, ServerWarned
+from lanline.core.gathering import MAX_BRANCHES, WAIT_S, Gathering
+from lanline.core.groupstate import GroupState, Member
+from lanline.core.history import GATHERING
+from lanline.core.takenbranch import Item
+from lanline.errors import RequestRefused
+from lanline.model.logs import LogId
+from lanline.proto.chain.branches import cut_at, ended_only_in, parting
+from lanline.proto.chain.state import Chain
+from lanline.testing.clock import HandClock
+from lanline.ticket import Ticket
+from lanline.wire.sealing.entries import Role
+
+
+class _Kept:
+    def __init__(self, value: bytes | None) -> None:
+        self.settings = self
+        self.value = value
+
+    def get(self, _name: str) -> bytes | None:
+        return self.value
+
+
+class Hall:
+    """A group of five, put back to when it was complete; each has more, as told."""
+
+    def __init__(self, kept: bytes | None = GATHERING) -> None:
+        self.story, self.people = founded("ana", "ben", "cai", "dan", "eve")
+        assert self.story.role(self.people[0], self.people[4], Role.ADMIN) is None
+        self.backup = self.story.chain
+        self.clock = HandClock()
+        self.taken: list[tuple[Item, ...]] = []
+        self.warnings: list[str] = []
+        self.gathering = Gathering(self.clock, self._take, self._warn)
+        self.gathering.load(GroupState(LogId(1), self.backup), _Kept(kept))  # type: ignore[arg-type]
+        self.own = self.backup
+
+    def _take(self, chain: Chain, items: Sequence[Item]) -> Ticket[None]:
+        assert chain.head == self.own.head
+        self.taken.append(tuple(items))
+        story = Story(chain)
+        for suite, content in items:
+            assert story.add(content, suite) is None
+        self.own = story.chain
+        self.gathering._note_grown(ChainGrew(GroupState(LogId(1), self.own)))
+        ticket = Ticket[None]()
+        ticket.settle(None)
+        return ticket
+
+    def _warn(self, changes: Sequence[ServerWarned]) -> None:
+        self.warnings += [each.text for each in changes]
+
+    def removal(self, by: int, whom: int, *more: int) -> Story:
+        """On the state that was backed up."""
+        story = Story(self.backup)
+        assert story.remove(self.people[by], self.people[whom]) is None
+        for each in more:
+            assert story.remove(self.people[by], self.people[each]) is None
+        return story
+
+    def tell(self, number: int, story: Story | None = None) -> None:
+        person = self.people[number]
+        member = Member(person.id, person.device.id)
+        chain = self.backup if story is None else story.chain
+        after = self.gathering.tell(member, chain.height, chain.head)
+        if after is not None:
+            assert story is not None
+            begins = chain.height - len(story.log)
+            self.gathering.offer(member, after, story.log[after - begins :], is_last=True)
+
+    def wait(self) -> None:
+        self.clock.turn(WAIT_S + 1.0)
+
+
+def test_nothing_is_taken_before_the_time_is_over_and_then_what_most_are_on() -> None:
+    hall = Hall()
+    true, forged = hall.removal(0, 4), hall.removal(4, 0, 1)
+    hall.tell(4, forged)
+    hall.tell(0, true)
+    hall.tell(1, true)
+    assert hall.taken == []
+    hall.wait()
+    assert hall.taken == [tuple(true.log)]
+    assert not hall.gathering.is_on
+
+
+def test_removed_admin_who_comes_first_does_not_win() -> None:
+    hall = Hall()
+    forged, true = hall.removal(4, 0, 1), hall.removal(0, 4)
+    hall.tell(4, forged)
+    hall.wait()
+    assert hall.taken == [], "one account is not enough"
+    hall.tell(0, true)
+    hall.tell(1, true)
+    assert hall.taken == [tuple(true.log)]
+    assert not hall.own.is_member(hall.people[4].id)
+
+
+def test_tie_waits_for_the_operator() -> None:
+    hall = Hall()
+    forged, true = hall.removal(4, 0, 1), hall.removal(0, 4)
+    hall.tell(4, forged)
+    hall.tell(0, true)
+    hall.tell(1)
+    hall.wait()
+    assert hall.taken == []
+    assert ["lanline admin chain" in each for each in hall.warnings] == [True]
+    shown = {each.head: each for each in hall.gathering.shown().branches}
+    assert shown[true.chain.head].goes == ("eve",)
+    assert shown[true.chain.head].told_by == ("ana",)
+    hall.gathering.take(true.chain.head)
+    assert hall.taken == [tuple(true.log)]
+
+
+def test_when_every_device_has_told_nobody_waits() -> None:
+    hall = Hall()
+    true = hall.removal(0, 4)
+    for number in range(5):
+        hall.tell(number, true if number < 2 else None)
+    assert hall.taken == [tuple(true.log)]
+
+
+def test_a_clock_that_is_a_year_off_changes_nothing_about_the_ten_minutes() -> None:
+    hall = Hall()
+    hall.clock.offset_ms += 365 * 86_400_000
+    true = hall.removal(0, 4)
+    for number in (0, 1, 2):
+        hall.tell(number, true)
+    assert hall.taken == []
+    hall.clock.offset_ms -= 2 * 365 * 86_400_000
+    hall.wait()
+    assert hall.taken == [tuple(true.log)]
+
+
+def test_where_nobody_has_more_the_chain_is_right_as_it_is() -> None:
+    hall = Hall()
+    for number in (0, 1, 2):
+        hall.tell(number)
+    hall.wait()
+    assert hall.taken == [()]
+    assert hall.gathering.asks
+
+
+def test_half_of_the_members_are_away_for_the_ten_minutes_and_their_longer_head_comes_later() -> None:
+    hall = Hall()
+    true = hall.removal(0, 4)
+    for number in (1, 2, 3):
+        hall.tell(number, true)
+    hall.wait()
+    longer = Story(true.chain, list(true.log))
+    assert longer.role(hall.people[0], hall.people[1], Role.ADMIN) is None
+    hall.tell(0, longer)  # what lengthens the one that was taken, and stands for nothing hidden
+    assert hall.own.head == longer.chain.head
+
+
+def test_what_may_be_made_up_is_taken_later_only_from_two() -> None:
+    hall = Hall()
+    for number in (1, 2, 3):
+        hall.tell(number)
+    hall.wait()
+    longer = Story(hall.backup)
+    longer.found_room(hall.people[0], "board")
+    hall.tell(0, longer)
+    assert hall.own.head == hall.backup.head
+    hall.tell(1, longer)
+    assert hall.own.head == longer.chain.head
+
+
+def test_what_does_not_hold_is_refused_and_counts_for_nothing() -> None:
+    hall = Hall()
+    person = hall.people[1]
+    false = Story(hall.backup)
+    assert false.remove(person, hall.people[0]) is not None
+    with pytest.raises(RequestRefused, match="does not hold"):
+        hall.tell(1, false)
+    for number in (0, 2):
+        hall.tell(number)
+    hall.wait()
+    assert hall.taken == [()]
+
+
+def test_no_more_than_so_many_branches_are_kept() -> None:
+    hall = Hall()
+    for number in range(MAX_BRANCHES):
+        story = Story(hall.backup)
+        assert story.admit(hall.people[0], Person(f"new {number}")) is None
+        hall.tell(0, story)
+    story = Story(hall.backup)
+    assert story.admit(hall.people[0], Person("one more")) is None
+    with pytest.raises(RequestRefused, match="too many"):
+        hall.tell(0, story)
+
+
+def test_a_server_that_was_not_restored_asks_nobody() -> None:
+    hall = Hall(kept=None)
+    assert not hall.gathering.asks
+    hall.tell(0, hall.removal(0, 4))
+    assert hall.taken == []
+
+
+def test_where_two_chains_part_and_who_ended_in_one_only() -> None:
+    hall = Hall()
+    one, other = hall.removal(0, 4).chain, hall.removal(4, 0, 1).chain
+    assert parting(one, other) == hall.backup.height + 1
+    assert parting(one, hall.backup) is None
+    assert ended_only_in(one, other).accounts == (hall.people[4].id,)
+    assert set(ended_only_in(other, one).accounts) == {hall.people[0].id, hall.people[1].id}
+    cut = cut_at(one, hall.backup.height)
+    assert cut is not None
+    assert cut.head == hall.backup.head
+    assert cut_at(hall.backup, 99) is None
