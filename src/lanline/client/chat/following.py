@@ -106,12 +106,22 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
+        self._check_dense(track, message.entries)
         held = self._held.get(message.log)
         if held is None:
             self._gather(track, message.entries)
         else:
             self._seals.note_keys(track.shown, message.entries)
             held += message.entries
+
+    def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
+        """As it comes: who breaks the protocol loses the link by it."""
+        log = track.shown.log
+        before = self._held.get(log) or self._gathered.get(log)
+        last = before[-1].sequence if before else self._intake.through(track)
+        for expected, entry in enumerate(came, last + 1):
+            if entry.sequence != expected:
+                raise ProtocolViolation("it left a gap in a log, or said something twice")
 
     def _gather(self, track: Track, came: Sequence[LogEntry]) -> None:
         """While a log catches up, several pages are opened together: one signature vouches for all of a run."""
@@ -235,6 +245,8 @@ class LogReader:
     def set_audience(self, *, is_there: bool) -> None:
         """What a restored server has lost is told once: not while nobody is there to hear it."""
         self._has_audience = is_there
+        if self._seals.watch is not None:
+            self._seals.watch.alarms.set_audience(is_there=is_there)
         if is_there and self._line.is_synchronized:
             self._tell_lost()
 
