@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import msgspec
 from e2e.house import house
 from e2e.nodes import end_nodes
 from lanline.client.pin import joined_pin, write_pin
+from lanline.server.app import database_in
+from lanline.server.datafolder import DataFolder
 
 DATA = "data"
 
@@ -28,5 +31,13 @@ class Founded:
         """For a server at this port, where the homes of these people look for it."""
         for name in (DATA, *names):
             shutil.copytree(self._folder / name, folder / name)
+        go_on_as_the_same(folder / DATA)
         for name in names:
             write_pin(folder / name, msgspec.structs.replace(joined_pin(folder / name), port=port))
+
+
+def go_on_as_the_same(data: Path) -> None:
+    """Not as a copy: a server that was restored takes nobody new until its members have told what they know."""
+    mark = DataFolder(data).touch_last_start()
+    with contextlib.closing(database_in(data).open()) as engine:
+        engine.transact([lambda transaction: transaction.settings.put("last start", mark)])

@@ -236,6 +236,10 @@ class GroupsView(Protocol):
     def keys(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """Sealing keys, by their hashes. Without those that are not here."""
 
+    def rsa_half(self, rsa_hash: bytes) -> bytes | None:
+        """Sealed, as it was brought with the RSA key of this hash. None: it is not here, or a key of another kind."""
+
+    def has_epochs(self, scope: bytes) -> bool: ...
     def unnamed_keys(self, putter: AccountId) -> int:
         """How many that nothing names yet."""
 
@@ -268,6 +272,7 @@ class Groups(GroupsView, Protocol):
         """Boxes that wait, and keys that nothing names, from before then."""
 
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None: ...
+    def put_rsa_key(self, rsa_hash: bytes, public: bytes, half: bytes, putter: AccountId, now_ms: int) -> None: ...
     def unname_keys(self, hashes: Sequence[bytes], putter: AccountId) -> None:
         """Of those that this account has put: nothing names them any more."""
 

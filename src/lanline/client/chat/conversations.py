@@ -49,9 +49,15 @@ class Track(msgspec.Struct):
     reported: tuple[int, int] = (0, 0)
     """What the server knows of this device: delivered, read."""
     is_proven: bool = True
+    is_rejoining: bool = False
+    """Of a restored server, until all of it is here: one's own that wait may stand in it already."""
     """False: from before the server was restored, as it may be; nothing here counts before the copies are compared."""
     is_missed: bool = False
     """It was open, and the restored server has not spoken of it yet."""
+
+    @property
+    def is_being_compared(self) -> bool:
+        return self.is_rejoining or not self.is_proven
 
     def become(self, following: Following) -> None:
         assert following in _FOLLOWING_TRANSITIONS[self.following], f"{self.following} -> {following}"
@@ -141,7 +147,7 @@ class Conversations:
         """The copies agree up to there; what is beyond is set aside, and read and told of anew."""
         shown = track.shown
         self._lost.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read)
-        track.is_proven = True
+        track.is_proven = track.is_rejoining = True
         track.change(first=min(shown.first, agreed), delivered=agreed)
         self._recount(track)
         self._tell(events.CopyParted(shown.log, agreed))

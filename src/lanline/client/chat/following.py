@@ -86,7 +86,7 @@ class LogReader:
         track.target = shown.head
         self._line.send(Follow(shown.log, track.shown.delivered))
         if track.shown.delivered >= track.target:
-            track.become(Following.LIVE)
+            self._become_live(track)
             self._tell(events.CaughtUp(shown.log))
 
     def _on_proven(self, track: Track) -> None:
@@ -130,9 +130,15 @@ class LogReader:
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._report_soon()
         if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
-            track.become(Following.LIVE)
+            self._become_live(track)
             self._tell(events.CaughtUp(log))
             self._tell_lost()
+
+    def _become_live(self, track: Track) -> None:
+        track.become(Following.LIVE)
+        if track.is_rejoining:
+            track.is_rejoining = False
+            self._clock.call_later(0.0, self._seals.go_on)
 
     # What cannot be opened yet.
 

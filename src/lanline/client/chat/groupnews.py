@@ -53,6 +53,7 @@ class GroupNews:
             tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
             tuple(safe_line(each.label) for each in member.devices.waiting.values()),
             tuple(notes),
+            in_rsa=member.caches.in_rsa,
             is_founded=member.knows_group,
         )
 

@@ -223,6 +223,15 @@ class History:
         )
         return [LogEntry(*row) for row in reversed(rows)]
 
+    def has_unopened(self, log: int, below: int, device_id: bytes, run: bytes) -> bool:
+        """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5)."""
+        rows = self.database.read(
+            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite = 'said/1' AND substr(content, 18, 32) = ? "
+            "LIMIT 1",
+            (log, below, device_id + run),
+        )
+        return bool(rows)
+
     def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
         """What was kept as it came, and is open now."""
         with self.database.write() as writer:

@@ -120,7 +120,7 @@ def _doubt_all(writer: sqlite3.Connection) -> None:
     # Which conversations there are is for the server to say, and which log is meant by what waits to be sent:
     # under a number that was given out again it would go to others.
     writer.execute("UPDATE logs SET is_open = 0, head = 0")
-    writer.execute("UPDATE outbox SET log = NULL")
+    writer.execute("UPDATE outbox SET log = NULL, sealed = NULL")
     writer.execute("DELETE FROM facts WHERE name LIKE 'hash %'")
 
 

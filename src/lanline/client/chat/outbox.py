@@ -215,6 +215,8 @@ class Outbox:
             return Hindrance(f"{text} Nothing was sent.", is_final=True)
         if (hindrance := self._seals.hindrance(shown)) is not None:
             return hindrance
+        if self._conversations[shown.log].is_being_compared:
+            return None
         sealed = self._seals.seal(shown, row.entry_id, row.content)
         if sealed is None:
             if self._seals.problem:
@@ -239,7 +241,7 @@ class Outbox:
         if hindrance.is_final:
             self._refuse(row, RequestRefused(RefusalCode.NOT_ALLOWED, hindrance.text))
             return
-        self._passed_over.setdefault(log, row.position)
+        self._passed_over[log] = min(row.position, self._passed_over.get(log, row.position))
         self._tell(events.SendingPutOff(hindrance.text))
 
     def _look_again(self) -> None:
@@ -277,6 +279,9 @@ class Outbox:
             self._own.note_sent(each.log, each.entry)
             self._pacing.note(self._conversations.shown(each.log))
         self.send()
+        for log in self._passed_over:  # what was sent meanwhile says nothing of what still waits
+            if (slowness := self._slowness(log)) is not None:
+                self._tell(events.SendingPutOff(slowness.text))
 
     def _sent(self, row: OutboxRow, sequence: int, time_ms: int) -> Sent:
         facts = self._directory.own

@@ -18,7 +18,7 @@ from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
 from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
-from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
@@ -48,8 +48,6 @@ class DeviceKeys(NamedTuple):
 
 
 class Hindrance(NamedTuple):
-    """A sentence for the person."""
-
     text: str
     is_final: bool = False
 
@@ -59,7 +57,7 @@ class Seals:
         self._keys = keys
         self._clock = clock = node.clock
         self._line = line = node.line
-        self._seen: SeenLogs | None = None
+        self.watch: Watch | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._conversations = conversations
@@ -81,10 +79,10 @@ class Seals:
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
-            self._seen = SeenLogs(context, node.tell)
+            self.watch = Watch(context, self._words, node)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
-            self._on_change.append(self.adoption.go_on)
+            self._on_change += [self.watch.look_at_group, self.adoption.go_on]
         self.asks = False
         """There is a link on which this device is signed in."""
         self._lacking_since: dict[tuple[bytes, tuple[int, ...]], float] = {}
@@ -120,24 +118,18 @@ class Seals:
         self.asks = True
         if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            self.member.begin_link(
-                Person(
-                    signed_in.name,
-                    founds=self._keys.store.founds and signed_in.is_admin,
-                    is_admin=signed_in.is_admin,
-                    is_open=welcome.is_open,
-                    ahead_ms=welcome.now_ms - self._clock.now_ms(),
-                )
-            )
+            name, is_admin, is_open = signed_in.name, signed_in.is_admin, welcome.is_open
+            founds, ahead_ms = self._keys.store.founds and is_admin, welcome.now_ms - self._clock.now_ms()
+            person = Person(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
+            self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
         assert self._words is not None
         assert self._context is not None
-        if history != self._context.history:
+        if history != self._context.history and self.watch is not None:
             self._context.history = history
             self._words.forget_places()
-            assert self._seen is not None
-            self._seen.forget_all()
+            self.watch.forget_all()
 
     def end_link(self) -> None:
         self.asks = False
@@ -244,9 +236,9 @@ class Seals:
         assert self.member is not None
         assert self._words is not None
         assert self._scopes is not None
-        assert self._seen is not None
+        assert self.watch is not None
         place = self.place(shown)
-        sealed = self._words.seal(place, entry_id, body, self._seen.seen(shown, place))
+        sealed = self._words.seal(place, entry_id, body, self.watch.seen.seen(shown, place))
         if sealed is None and (sealing := self._scopes.sealing(place)) is not None:
             self.member.want_epoch(sealing.copy)
         return sealed
@@ -280,7 +272,7 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         sealed = [each for each in entries if each.suite == SAID_SUITE]
         self.note_keys(shown, entries)
-        if not sealed or self._words is None or self._seen is None or self.past is None or not self.is_sealed:
+        if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
@@ -289,17 +281,18 @@ class Seals:
         if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
         again = self.past.repeats(shown.log, entries)
+        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
+        self.watch.look(shown, place, entries, outcomes, authors)
         kept: list[LogEntry] = []
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body) and each.sequence not in again:
+            if isinstance(outcome, Body):
                 author = authors[each.account]
                 self.past.note(shown, each.sequence, outcome)
-                self._seen.compare(shown, place, each.sequence, author, outcome.words)
                 kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
-            elif isinstance(outcome, Reason | Body):
-                kept.append(doubted(each, Reason.KNOWN_ID if isinstance(outcome, Body) else outcome))
+            elif isinstance(outcome, Reason):
+                kept.append(doubted(each, outcome))
             else:
                 lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
@@ -309,7 +302,7 @@ class Seals:
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
         """What this device has from now on; None: no hash over it is known."""
-        seen = self._seen if self.is_sealed else None
+        seen = self.watch.seen if self.watch is not None and self.is_sealed else None
         return None if seen is None else seen.note_taken(shown, self.place(shown), came)
 
     def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
@@ -320,7 +313,7 @@ class Seals:
         new = [self._scopes.add(shown.log, *each) for each in of_keys]
         if any(new):
             self._scopes.sealings(self.place(shown))
-            self._clock.call_later(0.0, self._go_on)
+            self._clock.call_later(0.0, self.go_on)
 
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
@@ -338,10 +331,9 @@ class Seals:
             self._ask_keys(shown, answer.entries[-1].sequence)
         else:
             self._fetching.discard(shown.log)
-            self._clock.call_later(0.0, self._go_on)
+            self._clock.call_later(0.0, self.go_on)
 
-    def _go_on(self) -> None:
-        """When what has come is taken in."""
+    def go_on(self) -> None:
         if self.member is not None:
             self.member.go_on_soon()
             self._changed()
@@ -375,8 +367,8 @@ class Seals:
             self.past.forget(log)
             self._plain.forget(log)
             self._words.forget_places()
-            assert self._seen is not None
-            self._seen.forget(log)
+            assert self.watch is not None
+            self.watch.forget(log)
 
     def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
         """Who said a sealed message, for an admin; empty where this device cannot show it."""

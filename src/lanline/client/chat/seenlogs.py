@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
-from lanline.client.view.events import NodeEvent, Warned
 from lanline.client.view.values import Conversation
+from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
 
 class SeenLogs:
-    def __init__(self, context: GroupContext, tell: Callable[[NodeEvent], None]) -> None:
+    def __init__(self, context: GroupContext, ring: Callable[[Alarm], None]) -> None:
         self._context = context
-        self._tell = tell
+        self._ring = ring
         self._chains: dict[int, LogChain] = {}
         self._ahead: dict[int, dict[int, tuple[str, Words]]] = {}
         """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
@@ -44,8 +44,7 @@ class SeenLogs:
             self._ahead.setdefault(shown.log, {})[at] = author, words
         elif words.seen >= at or chain.differs((words.seen, words.seen_hash)):
             self._warned.add((shown.log, author))
-            text = f"The server shows {author} and you different things in {shown.title}."
-            self._tell(Warned(f"{text} Compare by another way what was said."))
+            self._ring(alarm(AlarmKind.LOGS_DIFFER, author, shown.title))
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

@@ -60,6 +60,12 @@ class EpochCopy:
         self._named.clear()
         return None
 
+    def forget_epochs(self) -> None:
+        """Their statements come again."""
+        self.epochs.clear()
+        self._newest.clear()
+        self._named.clear()
+
     def newest(self) -> list[tuple[Epoch, int]]:
         """The greatest height first, then the later place."""
         return self._newest

@@ -72,7 +72,7 @@ class GroupCopy(EpochCopy):
 
     def begin_anew(self) -> None:
         """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
-        self.epochs.clear()
+        self.forget_epochs()
         self._stale.clear()
         self.secrets.clear()
         self.secrets.update(self._tables.secrets())
@@ -137,7 +137,7 @@ class GroupCopy(EpochCopy):
         self._tables.read_chain_anew(own)
         self.shown, self.sequence = Chain(), 0
         self.broken = None
-        self.epochs.clear()
+        self.forget_epochs()
 
     def items_after(self, height: int) -> list[tuple[str, bytes]]:
         """Of the own chain."""

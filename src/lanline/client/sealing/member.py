@@ -20,6 +20,7 @@ from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
+from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RecordMissing, RefusalCode, RequestRefused
@@ -49,15 +50,16 @@ class GroupMember:
         self._context = context
         self._on_change = on_change
         self.copy, self.scopes = context.copy, context.scopes
-        self.secrets = Secrets(context)
+        self.rsa = RsaKeys(context, self.go_on_soon)
+        self.secrets = Secrets(context, self.rsa)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
         self.offering = Offering(context)
-        self.caches = KeyCaches(context)
-        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
+        self.caches = KeyCaches(context, self.rsa)
+        self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
@@ -86,6 +88,7 @@ class GroupMember:
         self._context.log = 0
         self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
+        self.rsa.end_link()
         self.approval.end_link()
         self.offering.end_link()
         self._context.scopes.end_link()
@@ -330,6 +333,9 @@ class GroupMember:
             return self.secrets.fetch_seed()
         if self.entering.wants_recovery:
             return self._make_recovery()
+        return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
+
+    def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
             if lacking := self.secrets.lacking(copy):
                 self._context.clock.call_later(ASK_AGAIN_S, self._go_on)
@@ -339,6 +345,9 @@ class GroupMember:
                 del self._speaking[scope_id]
             elif self._begun_by_others.get(scope_id, 0.0) <= self._context.clock.now():
                 return self._begin_epoch(copy)
+        return None
+
+    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
         return self.offering.other_steps()

@@ -27,6 +27,11 @@ class SeenHeights:
         below = bisect_left(known, (place,))
         return below > 0 and known[below - 1][1] >= ended
 
+    def named_below(self, room_id: bytes, place: int) -> int:
+        known = self._of(room_id)
+        below = bisect_left(known, (place,))
+        return known[below - 1][1] if below else 0
+
     def note(self, room_id: bytes, place: int, height: int) -> None:
         """Words that are believed, and name the chain as it is here."""
         known = self._of(room_id)

@@ -153,6 +153,24 @@ class GroupTables:
         with self._database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
 
+    def rsa_half(self, generation: int) -> bytes | None:
+        """The private half of the own account's RSA key."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
+        return self._opened(cast("bytes", rows[0][0])) if rows else None
+
+    def put_rsa_half(self, generation: int, half: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"rsa {generation}", self._sealed(half)))
+
+    def rsa_pairs(self) -> set[bytes]:
+        """The ids of the talks of two that were sealed in suite `rsa` once: in no other suite from then on."""
+        rows = self._database.read("SELECT value FROM facts WHERE name LIKE 'pair rsa %'")
+        return {cast("bytes", row[0]) for row in rows}
+
+    def put_rsa_pair(self, scope: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"pair rsa {scope.hex()}", scope))
+
     def _sealed(self, secret: bytes) -> bytes:
         nonce = self._entropy(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, None)
@@ -218,6 +236,6 @@ class GroupTables:
         heights that words have named, and the hash over each log.
         """
         with self._database.write() as writer:
-            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
             for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

@@ -56,6 +56,10 @@ class Body(NamedTuple):
     device_id: bytes
     run: bytes
     words: Words
+    digest: bytes
+    room_id: bytes
+    scope_id: bytes
+    epoch_height: int
 
 
 Outcome = Body | Lacks | Reason
@@ -105,6 +109,8 @@ class GroupWords:
         self._overtaken: dict[bytes, set[int]] = {}
         """By room; see `take_overtaken`."""
         self._keys: dict[tuple[bytes, bytes, bytes, bytes], RunKeys] = {}
+        self.ahead: dict[str, int] = {}
+        """By the names of those who have seen more of the chain than is here: which height they named."""
 
     @property
     def chain(self) -> Chain:
@@ -249,10 +255,12 @@ class GroupWords:
         if not is_vouched:
             return Reason.SIGNATURE
         if sealing.until is not None and place >= sealing.until:
-            return Reason.SCOPE
+            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
         if source.may_say.get(words.height, NEVER) > place:
             author = source.account, header.device_id
             reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
+            if reason is Reason.NOT_YET_THERE:
+                self.ahead[source.author] = max(words.height, self.ahead.get(source.author, 0))
             if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
                 return Lacks.CHAIN
             if reason is not None:
@@ -263,7 +271,8 @@ class GroupWords:
             return misplaced
         if header.device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = place, digest
-        return Body(words.body, header.device_id, header.run, words)
+        epoch = source.epoch[0]
+        return Body(words.body, header.device_id, header.run, words, digest, sealing.room_id, epoch.scope, epoch.height)
 
     def _misplaced(self, source: _Source, place: int, words: Words) -> Reason | None:
         """By what else stands in the log."""
@@ -284,6 +293,10 @@ class GroupWords:
         if self._copy.chain.holds(words.height, words.head):
             self._heights.note(room_id, place, words.height)
         return None
+
+    def named_below(self, body: Body, place: int) -> int:
+        """The greatest height that was named, with its head, below that place of the log."""
+        return self._heights.named_below(body.room_id, place)
 
     def take_overtaken(self, where: Place) -> set[int]:
         """The places of words that were believed, until later ones of their run came that stand lower."""

@@ -215,6 +215,10 @@ class Warned(msgspec.Struct, frozen=True, tag=True):
     """Something that the server shows cannot be as it shows it; a sentence for the person."""
 
     text: str
+    kind: str = ""
+    """A word for programs: `model.alarms.AlarmKind`."""
+    who: str = ""
+    room: str = ""
 
 
 class GroupChanged(msgspec.Struct, frozen=True, tag=True):

@@ -160,6 +160,8 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The labels of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
+    in_rsa: tuple[int, ...] = ()
+    """The logs that are sealed in suite `rsa`."""
     is_founded: bool = False
     """What is said is sealed; what was said before is marked."""
 

@@ -87,6 +87,13 @@ class SqliteGroupsView:
                 found[each] = row[0]
         return found
 
+    def rsa_half(self, rsa_hash: bytes) -> bytes | None:
+        row = self._connection.execute("SELECT rsa_half FROM seal_keys WHERE hash = ?", (rsa_hash,)).fetchone()
+        return row[0] if row else None
+
+    def has_epochs(self, scope: bytes) -> bool:
+        return bool(self._connection.execute("SELECT 1 FROM epochs WHERE scope = ? LIMIT 1", (scope,)).fetchone())
+
     def unnamed_keys(self, putter: AccountId) -> int:
         found = self._connection.execute("SELECT count(*) FROM seal_keys WHERE putter = ? AND NOT is_named", (putter,))
         count: int = found.fetchone()[0]
@@ -170,6 +177,13 @@ class SqliteGroups(SqliteGroupsView):
             "INSERT INTO seal_keys (hash, data, putter, put_ms, is_named) VALUES (?, ?, ?, ?, FALSE) "
             "ON CONFLICT (hash) DO UPDATE SET put_ms = excluded.put_ms",
             [(each, data, putter, now_ms) for each, data in keys.items()],
+        )
+
+    def put_rsa_key(self, rsa_hash: bytes, public: bytes, half: bytes, putter: AccountId, now_ms: int) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO seal_keys (hash, data, putter, put_ms, is_named, rsa_half) "
+            "VALUES (?, ?, ?, ?, FALSE, ?)",
+            (rsa_hash, public, putter, now_ms, half),
         )
 
     def name_keys(self, hashes: Sequence[bytes], putter: AccountId | None = None) -> None:

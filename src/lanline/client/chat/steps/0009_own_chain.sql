@@ -5,10 +5,5 @@ CREATE TABLE kept_room_entries (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WI
 -- What was told of the server.
 CREATE TABLE alarms (
     number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL,
-    room TEXT NOT NULL, text TEXT NOT NULL, is_told INTEGER NOT NULL DEFAULT 0, UNIQUE (kind, who, room, text)
+    room TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (kind, who, room, text)
 );
--- The newest words of each run of a device in a room that were judged: what follows has to name them.
-CREATE TABLE run_ends (
-    room_id BLOB NOT NULL, device_id BLOB NOT NULL, run BLOB NOT NULL, n INTEGER NOT NULL, digest BLOB NOT NULL,
-    PRIMARY KEY (room_id, device_id, run)
-) WITHOUT ROWID;

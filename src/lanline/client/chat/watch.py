@@ -1,0 +1,167 @@
+"""Owns what is looked for in what the server shows: lies that show in the words of members. Not how each is told.
+
+Nothing here goes by a clock, or by what came live: what counts is places in one log, digests, heights and heads, so a
+slow link or a busy server raises no alarm. See docs/protocol/sealing.md, 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lanline.client.chat.alarms import Alarms
+from lanline.client.chat.context import NodeContext
+from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.losses import Losses
+from lanline.client.sealing.parting import name_in
+from lanline.client.sealing.scopes import Place
+from lanline.client.sealing.words import Body, GroupWords, Outcome
+from lanline.client.view.values import Conversation
+from lanline.model.alarms import Alarm, AlarmKind, alarm
+from lanline.proto.chain.reasons import Reason
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.chat.groups import AskGroup, GroupIs
+
+_KINDS = {
+    Reason.ENDED: AlarmKind.WORDS_OF_ENDED,
+    Reason.KNOWN_ID: AlarmKind.SHOWN_AGAIN,
+    Reason.TURNED_AROUND: AlarmKind.TURNED_AROUND,
+}
+_Run = tuple[bytes, bytes, bytes]
+_DEVICE_AND_RUN = slice(17, 49)
+"""In a header."""
+_ASKED_AFTER_S = 10.0
+
+
+class Watch:
+    def __init__(self, context: GroupContext, words: GroupWords, node: NodeContext) -> None:
+        self._context = context
+        self._words = words
+        self._clock = node.clock
+        self._line = node.line
+        self._history = node.history
+        self._alarms = Alarms(node.history.database, node.clock, node.tell)
+        self.seen = SeenLogs(context, self._alarms.ring)
+        self._ends: dict[_Run, tuple[int, bytes]] = {}
+        """By room, device and run, the number and the digest of the newest words."""
+        self._whole: dict[int, bool] = {}
+        """By log, whether this program has taken in all of it."""
+        self._present: dict[int, int] = {}
+        """By log, the lowest place of words that name the history of the server as it is now."""
+        self._losses = Losses()
+        self._is_asking = False
+
+    def forget(self, log: int) -> None:
+        """The copy of this log is another now."""
+        self._ends.clear()
+        self._whole.pop(log, None)
+        self._present.pop(log, None)
+        self.seen.forget(log)
+
+    def forget_all(self) -> None:
+        """The server's history is another."""
+        for each in (self._ends, self._whole, self._present):
+            each.clear()
+        self.seen.forget_all()
+
+    def look(
+        self,
+        shown: Conversation,
+        place: Place,
+        entries: Sequence[LogEntry],
+        outcomes: Mapping[int, Outcome],
+        authors: Mapping[int, str],
+    ) -> None:
+        """At what came, in the order of its places, before it is on the disk."""
+        self._whole.setdefault(shown.log, shown.delivered == 0)
+        unopened: set[bytes] = set()
+        for each in entries:
+            outcome, author = outcomes.get(each.sequence), authors.get(each.account, "")
+            if isinstance(outcome, Body):
+                is_after_gap = self._is_after_gap(shown.log, each.sequence, outcome, unopened)
+                lies = [(AlarmKind.MESSAGE_MISSING, list[str]())] if is_after_gap else []
+                self.seen.compare(shown, place, each.sequence, author, outcome.words)
+                for kind, names in [*lies, *self._lies(shown, each.sequence, outcome)]:
+                    self._alarms.ring(alarm(kind, author, shown.title, names))
+            elif isinstance(outcome, Reason):
+                self._alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), author, shown.title))
+            elif outcome is not None:
+                unopened.add(each.content[_DEVICE_AND_RUN])
+        self._ask_later()
+
+    def _lies(self, shown: Conversation, at: int, body: Body) -> list[tuple[AlarmKind, list[str]]]:
+        words, found = body.words, list[tuple[AlarmKind, list[str]]]()
+        if self._is_of_another_past(shown.log, at, words.history):
+            found.append((AlarmKind.HISTORIES_DIFFER, []))
+        if not self._context.copy.chain.holds(words.height, words.head):
+            found.append((AlarmKind.GROUPS_DIFFER, []))
+        return found + self._sealed_to_gone(body, at)
+
+    def _is_of_another_past(self, log: int, at: int, history: bytes) -> bool:
+        """Of another history of the server, above words of the one that is now: who comes back to a restored server
+        seals anew what waits.
+        """
+        if history == self._context.history:
+            self._present[log] = min(at, self._present.get(log, at))
+            return False
+        return at > self._present.get(log, at)
+
+    def _is_after_gap(self, log: int, at: int, body: Body, unopened: set[bytes]) -> bool:
+        run, words = (body.room_id, body.device_id, body.run), body.words
+        known = self._ends.get(run)
+        if known is not None and words.n <= known[0]:
+            return False  # of a page that was read backwards, or opened later
+        self._ends[run] = words.n, body.digest
+        if known is None:
+            is_missing = words.n > 0 and self._whole[log]
+        else:
+            is_missing = words.n != known[0] + 1 or words.prev != known[1]
+        is_here = body.device_id + body.run in unopened
+        return is_missing and not is_here and not self._history.has_unopened(log, at, body.device_id, body.run)
+
+    def _sealed_to_gone(self, body: Body, at: int) -> list[tuple[AlarmKind, list[str]]]:
+        """Under an epoch that was stale by what its author has seen, or by what is said below in the same log."""
+        chain, height, copy = self._context.copy.chain, body.words.height, self._context.scopes.by_id(body.scope_id)
+        if copy is None or body.epoch_height >= copy.scope.last_loss:
+            return []
+        scope = copy.scope
+        found = []
+        if gone := self._losses.between(chain, scope, body.epoch_height, min(height, chain.height)):
+            found.append((AlarmKind.SEALED_FOR_GONE, [name_in(chain, each) for each in gone]))
+        named = self._words.named_below(body, at)
+        if named > height and (
+            unknown := self._losses.between(chain, scope, max(height, body.epoch_height), min(named, chain.height))
+        ):
+            found.append((AlarmKind.SAID_UNAWARE, [name_in(chain, each) for each in unknown]))
+        return found
+
+    def look_at_group(self) -> None:
+        """What the chain itself shows, which stops this device."""
+        copy = self._context.copy
+        is_forked = copy.forked_at is not None or copy.broken is not None
+        if copy.problem and (is_forked or (copy.come_back and not copy.is_apart)):
+            self._alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
+
+    # Who names more of the chain than is here.
+
+    def _ask_later(self) -> None:
+        if self._words.ahead and not self._is_asking:
+            self._is_asking = True
+            self._clock.call_later(_ASKED_AFTER_S, self._ask)
+
+    def _ask(self) -> None:
+        """It may be on its way; what the server says it has, once these words were there, decides."""
+        self._is_asking = False
+        here = self._context.copy.chain.height
+        for author in [each for each, height in self._words.ahead.items() if height <= here]:
+            del self._words.ahead[author]
+        if self._words.ahead:
+            self._line.request(AskGroup(0), self._on_group)
+
+    def _on_group(self, answer: object) -> None:
+        copy = self._context.copy
+        if isinstance(answer, GroupIs) and copy.sequence >= answer.sequence and not copy.is_apart:
+            for author in [each for each, height in self._words.ahead.items() if height > answer.height]:
+                del self._words.ahead[author]
+                self._alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))
+        self._ask_later()
