@@ -27,6 +27,7 @@ import handshakes
 import idle
 import largegroup
 import latency
+import sealing
 import start
 import strangers
 import strangersvideo
@@ -56,6 +57,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     start.NAME: start.measure,
     blockedudp.NAME: blockedudp.measure,
     largegroup.NAME: largegroup.measure,
+    sealing.NAME: sealing.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
@@ -130,10 +132,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="of strangers: names of rows of its table",
     )
     parser.add_argument(
-        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
+        "--rows",
+        type=_names((*videorecovery.ROWS, *sealing.ROWS)),
+        default=(),
+        help="of videorecovery and sealing: rows of their tables, by ;",
     )
     parser.add_argument(
-        "--add", action="store_true", help="of strangers and videorecovery: keep the rows that were measured before"
+        "--add",
+        action="store_true",
+        help="of strangers, videorecovery and sealing: keep rows measured before",
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

@@ -40,14 +40,15 @@ def ignore(
             if not json:
                 show_line(f"What {nick} says is {'shown again' if end else 'not shown any more'}.")
                 return
-        for line in _lines(list(call.follow().ignored.items()), as_json=json):
-            show_line(line)
+        _show(list(call.follow().ignored.items()), as_json=json)
 
 
-def _lines(ignored: list[tuple[int, str]], *, as_json: bool) -> list[str]:
-    import json as encoder
+def _show(ignored: list[tuple[int, str]], *, as_json: bool) -> None:
+    from lanline.cli.admin.asking import show_json
 
     named = sorted(ignored, key=lambda each: each[1].casefold())
     if as_json:
-        return [encoder.dumps({"account": account, "name": name}) for account, name in named]
-    return [name for _, name in named] or ["You ignore nobody."]
+        show_json(*({"account": account, "name": name} for account, name in named))
+        return
+    for line in [name for _, name in named] or ["You ignore nobody."]:
+        show_line(line)

@@ -45,12 +45,11 @@ def names(
         ]
 
     rows = at_server(home, timeout, work, with_group=True)
-    if json:
-        for each, trust, is_online in rows:
-            show_line(_member_json(each, trust, is_online=is_online))
-        return
-    from lanline.cli.admin.asking import show_table
+    from lanline.cli.admin.asking import show_json, show_table
 
+    if json:
+        show_json(*(_as_object(each, trust, is_online=is_online) for each, trust, is_online in rows))
+        return
     cells = [(each.name, "online" if is_online else "", _standing(each), trust) for each, trust, is_online in rows]
     show_table(("NAME", "ONLINE", "RIGHTS", "TRUST"), cells, "Nobody is in it.")
 
@@ -63,12 +62,10 @@ def _standing(member: MemberListing) -> str:
     return " ".join(filter(None, [role, *(word for word, holds in states if holds)]))
 
 
-def _member_json(member: MemberListing, trust: str, *, is_online: bool) -> str:
-    import json
-
+def _as_object(member: MemberListing, trust: str, *, is_online: bool) -> dict[str, object]:
     value = {"account": member.account, "name": member.name, "online": is_online, "role": member.role.name.lower()}
     states = {"muted": member.is_muted, "invited": member.is_invited, "banned": member.is_banned}
-    return json.dumps({**value, **states, "trust": trust})
+    return {**value, **states, "trust": trust}
 
 
 @app.command()

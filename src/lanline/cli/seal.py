@@ -57,7 +57,8 @@ def seal(
     if not lines:
         return
     if not (yes or _agrees()):
-        raise InvalidInput("Nothing was changed: what is said can still be read by whoever runs the server.")
+        say("Nothing was changed.")
+        raise typer.Exit(1)
     sealed = at_server(home, timeout, lambda call: call.ask(do.Seal(plain)))
     assert isinstance(sealed, do.Sealed)
     if json:

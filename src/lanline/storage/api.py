@@ -105,8 +105,8 @@ class LogsView(Protocol):
         """As `after`, of statements of epochs and entries of private rooms only."""
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
-    def last_said_ms(self, log: LogId, account: AccountId, since_ms: int) -> int | None:
-        """When the account last said something there; None: not since then."""
+    def last_said_ms(self, log: LogId, account: AccountId, since_ms: int, limit: int) -> int | None:
+        """When the account last said something there; None: not since then, or not among so many of the newest."""
 
     def cursor(self, log: LogId, device: DeviceId) -> Cursor: ...
     def cursors(self, log: LogId) -> dict[DeviceId, Cursor]: ...

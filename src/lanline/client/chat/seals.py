@@ -215,12 +215,12 @@ class Seals:
         if self._scopes.is_another(place):
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
-            return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
+            return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
         if text := copy.broken_text(title):
             return Hindrance(text)
         if copy.room.lacking:
             return self._hindrance_of_lacking(shown, copy)
-        return Hindrance(f"You are not in {title} any more.", is_final=True)
+        return Hindrance(copy.outside_text(title), is_final=copy.has_been_in)
 
     def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
         """The chain has an entry of the room that has not come: most of the time it is on its way."""

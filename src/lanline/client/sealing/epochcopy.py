@@ -55,10 +55,13 @@ class EpochCopy:
         epoch = judge_epoch(chain, scope.id, scope.reads_at, self.epochs, content)
         if isinstance(epoch, Reason):
             return epoch
+        self._add(epoch, place)
+        return None
+
+    def _add(self, epoch: Epoch, place: int) -> None:
         self.epochs[epoch.epoch_id] = epoch, place
         insort(self._newest, (epoch, place), key=lambda each: (-each[0].height, -each[1]))
         self._named.clear()
-        return None
 
     def forget_epochs(self) -> None:
         """Their statements come again."""

@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lanline.client.chat.database import Database
+from lanline.client.sealing.chainstate import ChainState, decode_state, encode_state
 from lanline.crypto.groups.ids import expand
 from lanline.crypto.groups.keys import hash_of_key
 from lanline.ids import Entropy
@@ -21,6 +22,7 @@ _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
+_CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
 _IDS_AT_ONCE = 500
 _FIRST_PLACES = (
     "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
@@ -36,10 +38,24 @@ class GroupTables:
         """What would open what others seal is worth nothing without the keys of this device."""
         self._entropy = entropy
 
-    def items(self) -> list[tuple[int, str, bytes]]:
+    def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """The log of the chain: place, suite and content."""
-        rows = self._database.read("SELECT sequence, suite, content FROM chain_items ORDER BY sequence")
-        return cast("list[tuple[int, str, bytes]]", rows)
+        items = "SELECT sequence, suite, content FROM chain_items WHERE sequence > ? ORDER BY sequence"
+        return cast("list[tuple[int, str, bytes]]", self._database.read(items, (after,)))
+
+    def chain_state(self) -> tuple[int, ChainState] | None:
+        """What the chain said, and up to which place."""
+        rows = self._database.read("SELECT sequence, state FROM chain_states")
+        state = self._opened(rows[0][1]) if rows else None
+        known = None if state is None else decode_state(state)
+        return None if known is None else (rows[0][0], known)
+
+    def put_chain_state(self, sequence: int, state: ChainState) -> None:
+        """With all up to there found to hold."""
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, sequence))
+            writer.execute("DELETE FROM chain_states")
+            writer.execute("INSERT INTO chain_states VALUES (?, ?)", (sequence, self._sealed(encode_state(state))))
 
     def checked_to(self) -> int:
         """The place up to which this device has found every item to hold."""
@@ -59,6 +75,7 @@ class GroupTables:
         """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM chain_items")
+            writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
             writer.executemany(
                 "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
@@ -213,6 +230,7 @@ class GroupTables:
     def doubt_chain(self) -> None:
         """Every signature of it is to be checked again."""
         with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
 
     def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
@@ -231,11 +249,23 @@ class GroupTables:
             writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
         return len(wrong)
 
+    def copy_to(self, other: Database) -> None:
+        """For a home that has nothing of the group yet."""
+        if other.read("SELECT 1 FROM chain_items LIMIT 1"):
+            return
+        with other.write() as writer:
+            for table in _CACHES:
+                rows = self._database.read(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
+                if rows:
+                    places = ", ".join("?" * len(rows[0]))
+                    writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608 -- as above
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, self.checked_to()))
+
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
         heights that words have named, and the hash over each log.
         """
         with self._database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
+            for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words
