@@ -37,6 +37,7 @@ layers: $(VENV)/.ready
 sim: $(VENV)/.ready  ## link, system and the rules of sealing in simulated worlds, over many seeds: make sim SEEDS=10000
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
 	$(BIN)/python tests/sim/sealing/run.py --seeds $(SEEDS)
+	$(BIN)/python tests/sim/sealing/run.py --seeds $(SEEDS) --only clients
 
 chaos: $(VENV)/.ready  ## real processes, killed at random: make chaos MINUTES=30
 	$(BIN)/python tests/chaos/run.py --minutes $(MINUTES)

@@ -54,12 +54,12 @@ async def measure(options: Options) -> Section:
         folder = Path(name)
         data = prepared(folder, 2)
         home = folder / "home"
-        with _serving_to(home, folder, data) as serving:
-            await _read_with_history(home, serving, 0)
+        with serving_to(home, folder, data) as serving:
+            await read_with_history(home, serving, 0)
         _append(data, behind)
-        with _serving_to(home, folder, data) as serving:
+        with serving_to(home, folder, data) as serving:
             wire = await _read_off_the_wire(folder, serving, behind)
-            history = await _read_with_history(home, serving, behind)
+            history = await read_with_history(home, serving, behind)
     rows = [_row("off the wire, kept nowhere", wire), _row("into the history on the disk", history)]
     return Section(
         name=NAME,
@@ -87,7 +87,7 @@ def _row(title: str, reading: Reading) -> list[str]:
 
 
 @contextmanager
-def _serving_to(home: Path, folder: Path, data: Path) -> Iterator[Serving]:
+def serving_to(home: Path, folder: Path, data: Path) -> Iterator[Serving]:
     with serving_prepared(data, Place()) as serving:
         home.mkdir(exist_ok=True)
         (home / "identity.pem").write_bytes(keys_path(folder, 1).read_bytes())
@@ -159,7 +159,7 @@ async def _read_off_the_wire(folder: Path, serving: Serving, behind: int) -> Rea
         host.close()
 
 
-async def _read_with_history(home: Path, serving: Serving, behind: int) -> Reading:
+async def read_with_history(home: Path, serving: Serving, behind: int) -> Reading:
     client = ChatClient.at_home(home)
 
     def begin(has_all: asyncio.Event) -> None:

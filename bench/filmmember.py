@@ -112,7 +112,7 @@ async def play(client: ChatClient, wanted: dict[str, Any]) -> None:
         event="played",
         start_s=watching.started_s,
         stalled_s=watching.playing.stalled_s,
-        mean_lines=watching.lines_s / max(1e-9, watching.ran_s + watching.playing.stalled_s),
+        mean_lines=watching.lines_s / (watching.ran_s + watching.playing.stalled_s + (watching.started_s or 0.0)),
         switches=watching.playing.switches,
     )
 

@@ -99,8 +99,9 @@ async def measure(options: Options) -> Section:
             f"(240p, 720p, 1440p), key frames each 2 s. Server and member in two network namespaces, "
             f"{DELAY_S * 2e3:.0f} ms round trip, a queue of {QUEUE_BYTES // 1024} KiB. Ours is the player that people "
             "use, without decoder and screen. FFmpeg reads the same film as HLS from Python's HTTP server, as fast as "
-            "it comes and as far ahead as it can, in the variant that it chooses itself, the best; what that means for "
-            "a viewer is computed from when each second arrived. Mean lines counts waiting as none. Chat: a small "
+            "it comes and as far ahead as it can, in the best variant, as it has no choice by the link; what that "
+            "means for a viewer is computed from when each second arrived. Mean lines counts all waiting, also for "
+            "the first picture, as none. Chat: a small "
             f"question on the member's own link each {INTERVAL_S * 1e3:.0f} ms, alone and while the 1440p film fills "
             "8 Mbit/s."
         ),
@@ -210,10 +211,8 @@ def _watched(arrived: list[tuple[float, float]]) -> dict[str, Any]:
         if not runs and here_s - position_s >= (0.5 if start_s is None else 2.0):
             runs, start_s = True, at_s if start_s is None else start_s
         before_s = at_s
-    lines = max(SIZES)
-    return {
-        "start_s": start_s, "stalled_s": stalled_s, "mean_lines": lines * ends_s / (ends_s + stalled_s), "switches": 0
-    }  # fmt: skip
+    mean_lines = max(SIZES) * ends_s / (ends_s + stalled_s + (start_s or 0.0))
+    return {"start_s": start_s, "stalled_s": stalled_s, "mean_lines": mean_lines, "switches": 0}
 
 
 def _played_text(cell: dict[str, Any]) -> str:

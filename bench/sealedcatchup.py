@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import chatcatchup
+from chatcatchup import read_with_history, serving_to
 from chatservers.lanline import prepared
 from lanline.client.chat.client import ChatClient
 from sealedgroup import SealedGroup
@@ -63,12 +63,11 @@ async def _read(behind: int) -> dict[str, float]:
         folder = Path(name)
         data, home = prepared(folder, AUTHORS + 2), folder / f"home{_READER}"
         group = SealedGroup(folder, data, [folder / f"home{number}" for number in range(AUTHORS + 2)])
-        with chatcatchup._serving_to(home, folder, data) as serving:
+        with serving_to(home, folder, data):
             group.history = await _settle(home)
-            del serving
         group.say(behind, AUTHORS)
-        with chatcatchup._serving_to(home, folder, data) as serving:
-            return asdict(await chatcatchup._read_with_history(home, serving, behind))
+        with serving_to(home, folder, data) as serving:
+            return asdict(await read_with_history(home, serving, behind))
 
 
 async def _settle(home: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The last version before anything was sealed, which today's is compared with: it runs its own copy of a measurement."""
+"""The last version before anything was sealed: it runs its own copy of a measurement, beside that of today."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ class Program:
         self,
         *arguments: str,
         at_terminal: bool = False,
+        cursor_row: int = 1,
         environment: Mapping[str, str] = {},
         program: Sequence[str] = COMMAND,
         **settings: Any,
@@ -57,6 +58,8 @@ class Program:
         command = [*program, *arguments]
         self._terminal = -1
         self._answered = 0
+        self._cursor_row = cursor_row
+        """Of 40, as the terminal says when it is asked."""
         if at_terminal:
             self._terminal, inner = pty.openpty()
             fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
@@ -114,7 +117,7 @@ class Program:
         asked = self.out.data.count(b"\x1b[6n")
         if self._terminal >= 0 and asked > self._answered:
             self._answered = asked
-            os.write(self._terminal, b"\x1b[1;1R")
+            os.write(self._terminal, f"\x1b[{self._cursor_row};1R".encode())
 
     def wait_out(self, pattern: str) -> re.Match[str]:
         return self._wait(lambda: self.out, pattern)

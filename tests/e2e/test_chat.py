@@ -75,7 +75,7 @@ def test_what_was_said_before_an_account_was_made_is_history_for_it(new_square: 
 def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Square) -> None:
     ann = square.enters("ann")
     ann.write("a tpyo\r/edit a typo\rsecret\r/delete\r")
-    ann.wait_out("takes back a message ✓")
+    ann.wait_out(r"takes back the message of \d\d:\d\d ✓")
     shown = square.run("ann", "log", "#lobby").stdout
     assert "ann: a typo (edited)\n" in shown
     assert "ann: (taken back)\n" in shown
@@ -83,6 +83,64 @@ def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Sq
     assert "secret" not in shown
     kept = square.run("ann", "log", "#lobby", "--json").stdout
     assert [json.loads(line).get("text") for line in kept.splitlines()] == ["a tpyo", "a typo", "secret", None]
+
+
+def test_what_is_said_of_a_message_stands_at_it(square: Square) -> None:
+    """In place at a terminal that says where its cursor is; else in a line that quotes it. In the log always."""
+    ann, ben = square.enters("ann"), square.enters("ben")
+    assert leaves(ben) == 0
+    ben = square.at_terminal("ben", cursor_row=20)
+    ann.write("a tpyo\r")
+    ben.wait_out("ann: a tpyo")
+    ann.write("/edit a typo\r")
+    ann.wait_out(r"ann: \(instead of “a tpyo”, \d\d:\d\d\) a typo ✓")
+    ben.wait_out(r"\x1b\[1A\r\x1b\[J\d\d:\d\d ann: a typo \(edited\)\r?\n")
+    ben.write("/react +1\r")
+    ben.wait_out(r"\x1b\[1A\r\x1b\[J\d\d:\d\d ann: a typo \(edited\)  \[\+1 ben\]\r?\n")
+    ann.wait_out(r"\* ben \+1 ann: “a typo”, \d\d:\d\d")
+    assert square.run("ben", "log", "#lobby").stdout.endswith("ann: a typo (edited)  [+1 ben]\n")
+
+
+def test_who_is_ignored_is_seen_and_heard_nowhere_until_that_ends(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    ben.write("/ignore ann\r")
+    ben.wait_out("You ignore ann on this device")
+    ann.write("ben, look\rsend ben psst\r")
+    ann.wait_out("ann: psst ✓")
+    ann.write("/me waves\r")
+    ann.wait_out("ann waves ✓")
+    assert square.run("ben", "log", "#lobby").stdout == "", "and what was said is on the device by now"
+    ben.take_ready()
+    assert not re.search("look|psst|waves|\a", ben.out.text)
+    assert "ann" in square.run("ben", "ignore").stdout
+    ben.write("/unignore ann\r/history\r")
+    ben.wait_out(r"(?s)ann: ben, look.*ann waves")
+    ann.write("ben?\r")
+    ben.wait_out("(?s)\a.*ann: ben\\?")
+
+
+def test_numbers_pins_and_a_slow_room_last(square: Square) -> None:
+    ann, ben = square.enters("ann"), square.enters("ben")
+    ann.write("/create #aaa\r/create #bbb\rthe key is under the mat\r/pin\r/slow 3600\r")
+    ann.wait_out(r"Pinned in #bbb, \^\d+: ann: “the key is under the mat”")
+    ann.wait_out("#bbb is slow")
+    ben.write("/join #bbb\rone\rtwo\rsend ann I must wait\r")
+    ben.wait_out(r"── #bbb · slow, 1 h · 1 pinned")
+    ann.wait_out("(?s)ben: one.*ben: I must wait")
+    ben.wait_out("takes a message of yours every 1 h. What waits goes out by itself")
+    ben.write("/pins\r")
+    ben.wait_out(r"\^\d+ \d\d:\d\d ann: the key is under the mat")
+    ann.write("/part #aaa\r")
+    ann.wait_out("You have left #aaa")
+    assert leaves(ann) == 0
+    square.run("ann", "agent", "stop")
+    ann = square.at_terminal("ann")
+    ann.write("/switch 3\r")
+    ann.wait_out("── #bbb")
+    ann.write("/switch 2\r")
+    ann.wait_out("You are in no conversation 2")
+    ann.write("/switch 3\r/slow off\r")
+    ann.wait_out("ben: two")
 
 
 def test_what_is_typed_at_once_is_said_in_its_order(square: Square) -> None:

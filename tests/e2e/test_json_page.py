@@ -32,7 +32,12 @@ def keys_of_page() -> dict[str, set[str]]:
     }
     fields = PAGE.partition("## Messages")[2]
     messages = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", fields, re.MULTILINE))))
-    return found | {"log": messages, "chat": messages, "admin videos list": found["video library"]}
+    return found | {
+        "log": messages,
+        "chat": messages,
+        "rooms pins": messages,
+        "admin videos list": found["video library"],
+    }
 
 
 def commands_with_json() -> Iterator[str]:
@@ -70,7 +75,12 @@ def test_every_command_prints_the_keys_of_the_page_one_object_a_line(home: House
         "admin devices": ("admin", "devices", "ben"),
         "doctor": ("doctor", "--keys"),
         "invite": ("invite", "--expires", "2h"),
+        "rooms names": ("rooms", "names", "#lobby"),
+        "rooms pins": ("rooms", "pins", "#lobby"),
+        "ignore": ("ignore", "carl"),
     }
+    said = json.loads(home.member("ann", "log", "#lobby", "--last", "1", "--json").stdout)
+    assert home.member("ann", "rooms", "pin", "#lobby", str(said["sequence"])).returncode == 0
     for name, keys in keys_of_page().items():
         if name.startswith("smtp") or name == "chat":  # which prints what comes: see below
             continue
@@ -83,7 +93,7 @@ def test_every_command_prints_the_keys_of_the_page_one_object_a_line(home: House
 
 
 def check(name: str, row: dict[str, Any], keys: set[str]) -> None:
-    if name in {"log", "chat"}:
+    if name in {"log", "chat", "rooms pins"}:
         assert set(row) <= keys, name
         assert row["own"] is (row["from"] == "ann")
     elif name == "admin status":

@@ -5,16 +5,23 @@ from __future__ import annotations
 import pytest
 
 from sim.sealing import forks, group
-from sim.sealing.run import FAULTS, WORLDS, first_broken, run_seed
+from sim.sealing.run import FAULTS, MODELS, first_broken, run_seed
 
 SEEDS_IN_CI = 120
+CLIENT_SEEDS_IN_CI = 24
 MOST_SEEDS_FOR_A_FAULT = 400
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("block", range(SEEDS_IN_CI // 40))
 def test_keys_model_nobody_who_may_cannot_and_nobody_who_may_not_can(name: str, block: int) -> None:
     problems = [run_seed(name, seed) for seed in range(block * 40, block * 40 + 40)]
+    assert [f"seed {seed}: {problem}" for seed, _, problem in problems if problem] == []
+
+
+@pytest.mark.parametrize("block", range(CLIENT_SEEDS_IN_CI // 8))
+def test_real_clients_nobody_who_may_cannot_and_nobody_who_may_not_can(block: int) -> None:
+    problems = [run_seed("clients", seed) for seed in range(block * 8, block * 8 + 8)]
     assert [f"seed {seed}: {problem}" for seed, _, problem in problems if problem] == []
 
 

@@ -61,6 +61,16 @@ def test_boxes_of_a_seed_need_no_statement(shelf: Shelf) -> None:
     assert mine(shelf, kind=FOR_DEVICE) == [b"seed"]
 
 
+def test_of_what_somebody_gave_in_a_scope_the_oldest_can_be_dropped(shelf: Shelf) -> None:
+    ana, ben = shelf.add_account("ana").id, shelf.add_account("ben").id
+    shelf.write(lambda t: t.groups.put_boxes([box(ana, kind=FOR_DEVICE)], 5))
+    shelf.write(lambda t: t.groups.put_boxes([box(ana, kind=FOR_DEVICE, epoch_id=NEXT), box(ben, epoch_id=NEXT)], 6))
+    assert shelf.read(lambda v: v.groups.epochs_given(ana, SCOPE)) == [NEXT, EPOCH]
+    shelf.write(lambda t: t.groups.drop_given(ana, SCOPE, [NEXT]))
+    assert shelf.read(lambda v: v.groups.epochs_given(ana, SCOPE)) == [EPOCH]
+    assert shelf.read(lambda v: v.groups.epochs_given(ben, SCOPE)) == [NEXT]
+
+
 def test_what_waits_for_a_statement_is_dropped_with_the_next_one_or_with_time(shelf: Shelf) -> None:
     ana = shelf.add_account("ana").id
     shelf.write(lambda t: t.groups.put_boxes([box(ana), box(ana, epoch_id=NEXT)], 5))

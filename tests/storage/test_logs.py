@@ -170,3 +170,13 @@ def test_what_each_account_has_written_is_counted_once(shelf: Shelf, log: LogId)
         105,
         101,
     ]
+
+
+def test_when_somebody_last_said_something_is_found_among_the_newest(shelf: Shelf, log: LogId) -> None:
+    shelf.add_device(shelf.add_account("bob").id, b"b")
+    shelf.append([new_entry(log, 1), new_entry(log, 5), *(new_entry(log, at, account=2, device=2) for at in (6, 7))])
+    ann, cyd = AccountId(1), AccountId(3)
+    assert shelf.read(lambda v: v.logs.last_said_ms(log, ann, 0, 10)) == 5
+    assert shelf.read(lambda v: v.logs.last_said_ms(log, ann, 5, 10)) is None, "not since then"
+    assert shelf.read(lambda v: v.logs.last_said_ms(log, ann, 0, 2)) is None, "not among so many"
+    assert shelf.read(lambda v: v.logs.last_said_ms(log, cyd, 0, 10)) is None

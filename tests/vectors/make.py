@@ -6,15 +6,18 @@ as the page has it.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -22,6 +25,7 @@ from grouphouse.people import InviteKeys, Person, Story, chance
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, room_key_of, seal_back, seal_prior
 from lanline.crypto.groups.keys import SealingKey, SigningKey, box_info, hash_of_key
+from lanline.crypto.groups.rsa import RsaKey, seal_half
 from lanline.crypto.groups.said import RunKeys, Where, padded_size, seal_words
 from lanline.proto.chain.epochs import group_readers, judge_epoch, room_readers
 from lanline.proto.chain.reasons import Reason
@@ -194,6 +198,50 @@ def of_box() -> dict[str, Any]:
     }
 
 
+def rsa_box(public: RSAPublicNumbers, label: bytes, seed: bytes, secret: bytes) -> bytes:
+    """RFC 8017, 7.1.1, with a seed from outside: the library draws its own."""
+
+    def mask(source: bytes, size: int) -> bytes:
+        blocks = (hashlib.sha256(source + number.to_bytes(4, "big")).digest() for number in range(size // 32 + 1))
+        return b"".join(blocks)[:size]
+
+    def mixed(one: bytes, other: bytes) -> bytes:
+        return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+    size = (public.n.bit_length() + 7) // 8
+    block = hashlib.sha256(label).digest() + b"\1".rjust(size - 33 - 32 - len(secret), b"\0") + secret
+    masked = mixed(block, mask(seed, len(block)))
+    encoded = b"\0" + mixed(seed, mask(masked, 32)) + masked
+    return pow(int.from_bytes(encoded, "big"), public.e, public.n).to_bytes(size, "big")
+
+
+def of_rsa() -> dict[str, Any]:
+    key = RsaKey.of_half(bytes.fromhex(PUBLISHED["rsa"]["private half"]))
+    assert key is not None
+    parts = (chance("a scope"), chance("a commitment"), 1, chance("a recipient"), 3)
+    public = load_der_public_key(key.public_bytes)
+    assert isinstance(public, RSAPublicKey)
+    box = rsa_box(public.public_numbers(), box_info(*parts), chance("drawn"), chance("an epoch"))
+    assert key.open(box, box_info(*parts)) == chance("an epoch")
+    seed, account, rsa_hash = chance("a generation"), chance("an account"), hash_of_key(key.public_bytes)
+    return {
+        "public key": key.public_bytes,
+        "rsa_hash": rsa_hash,
+        "private half": key.half,
+        "account_id": account,
+        "generation": 2,
+        "generation seed": seed,
+        "sealed private half": seal_half(seed, account, 2, rsa_hash, key.half),
+        "box info": box_info(*parts),
+        "seed of the OAEP": chance("drawn"),
+        "box": box,
+        "secret": chance("an epoch"),
+        "rsa pair of public key and other": ids.rsa_pair_id_of(
+            chance("a group"), chance("a key"), chance("another key")
+        ),
+    }
+
+
 def of_said() -> dict[str, Any]:
     signer, room_key = SigningKey.of_device(chance("a device")), chance("a room key")
     device_id = ids.device_id_of(signer.public_bytes)
@@ -238,6 +286,7 @@ def vectors() -> dict[str, Any]:
         "chain": of_chain(),
         "epoch": of_epoch(),
         "box": of_box(),
+        "rsa": of_rsa(),
         "said": of_said(),
         "refused Ed25519 keys": refused_keys(),
     }

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.bindings._rust import openssl
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from grouphouse.people import chance
 from lanline.crypto.groups.keys import SealingKey
+from lanline.crypto.groups.rsa import RsaKey
 from vectors import make
 
 VECTORS: dict[str, Any] = json.loads((make.FOLDER / "sealing.json").read_text(encoding="utf-8"))
@@ -113,6 +116,25 @@ def test_sealing_keys_and_boxes_are_those_of_x_wing_and_rfc_9180(vector: dict[st
     assert key.public_bytes == public
     box = make.box_from(shared, encapsulated, b"some info", chance("secret"))
     assert key.open(box, b"some info") == chance("secret")
+
+
+def test_the_suite_rsa_is_as_the_page_says() -> None:
+    half = of("rsa", "private half")
+    p, q = (int.from_bytes(half[start : start + 192], "big") for start in (0, 192))
+    public = load_der_public_key(of("rsa", "public key"))
+    assert isinstance(public, RSAPublicKey)
+    assert public.public_numbers() == RSAPublicNumbers(65537, p * q)
+    assert of("rsa", "rsa_hash") == sha(of("rsa", "public key"))
+    label = b"lanline rsa 1\0" + of("rsa", "account_id") + b"\0\0\0\x02" + of("rsa", "rsa_hash")
+    key = expand(of("rsa", "generation seed"), label)
+    assert AESGCM(key).decrypt(bytes(12), of("rsa", "sealed private half"), None) == half
+    low, high = sorted((of("ids", "public key"), of("ids", "other")))
+    pair = sha(b"lanline pair rsa 1\0", of("ids", "group_id"), low, high)
+    assert of("rsa", "rsa pair of public key and other") == pair
+    private = RsaKey.of_half(half)
+    assert private is not None
+    assert private.open(of("rsa", "box"), of("rsa", "box info")) == of("rsa", "secret")
+    assert private.open(of("rsa", "box"), of("rsa", "box info") + b"x") is None
 
 
 def test_hpke_of_the_library_is_rfc_9180() -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import HomeOption
-from lanline.cli.nodecall import home_folder, started_node
+from lanline.cli.chathome import HomeOption, SuiteOption, is_rsa
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, home_folder, started_node
 from lanline.cli.password import PASSWORD_VARIABLE
 from lanline.cli.running import DEFAULT_HOME, run
 
@@ -39,6 +39,7 @@ def chat(
     wait: Annotated[
         float, typer.Option(min=0.0, help="At a pipe: seconds that the last lines may take to reach the server.")
     ] = 30.0,
+    suite: SuiteOption = "",
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Chat, in rooms and in private, with nothing missed.
@@ -52,6 +53,7 @@ def chat(
     Another room:           lanline chat '#lab'
     One person:             lanline chat ana
     With an invite:         lanline chat --server 'lanline://...' --name ana
+    With RSA keys:          lanline chat --suite rsa ana
     From a script:          echo "backup done" | lanline chat '#ops'
     For a bot:              lanline chat --stay --json < /dev/null
 
@@ -63,11 +65,23 @@ def chat(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     # However a person leaves a chat, it is no failure; what was not sent is.
     folder = home_folder(home)
+    if is_rsa(suite):
+        _seal_in_rsa(home, place or "")
     with contextlib.suppress(KeyboardInterrupt):
         if is_terminal():
             chat_at_terminal(folder, place or "", server or "", name or "")
         else:
             run(_at_pipe(folder, place or "", as_json, stay, wait))
+
+
+def _seal_in_rsa(home: Path, name: str) -> None:
+    """The talk with one person, before the first word of it is typed."""
+    from lanline.client.node.groupcommands import SealInRsa
+    from lanline.errors import InvalidInput
+
+    if not name or name.startswith("#"):
+        raise InvalidInput("Name a person. A room has its suite from its beginning: lanline rooms create --suite rsa")
+    at_server(home, DEFAULT_TIMEOUT_S, lambda call: call.ask(SealInRsa(name)), with_group=True)
 
 
 def chat_at_terminal(folder: Path, place: str = "", server: str = "", name: str = "") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.chathome import HomeOption, JsonOption, SuiteOption, TimeoutOption, is_rsa
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server, show_line
 from lanline.cli.running import DEFAULT_HOME
 
@@ -35,6 +35,8 @@ def rooms(
                   lanline rooms invite '#board' ben
     In and out:   lanline rooms join '#lab'
                   lanline rooms leave '#lab'
+    Who and what: lanline rooms names '#lab'
+                  lanline rooms pins '#lab'
 
     \b
     Exit status: 0, 1 refused or not reached, 64 wrong usage.
@@ -44,21 +46,22 @@ def rooms(
 
     from lanline.client.node.protocol import ListRooms, RoomsListed
 
-    def work(call: NodeCall) -> tuple[tuple[RoomListing, ...], set[int]]:
-        mine = {each.log for each in call.follow().conversations if each.is_open}
+    def work(call: NodeCall) -> tuple[tuple[RoomListing, ...], set[int], tuple[int, ...]]:
+        view = call.follow()
+        mine = {each.log for each in view.conversations if each.is_open}
         listed = call.ask(ListRooms())
         assert isinstance(listed, RoomsListed)
-        return listed.rooms, mine
+        return listed.rooms, mine, view.group.in_rsa
 
-    listed, mine = at_server(home, timeout, work)
+    listed, mine, in_rsa = at_server(home, timeout, work)
     if json:
         for room in listed:
-            show_line(_json(room, room.log in mine))
+            show_line(_json(room, room.log in mine, room.log in in_rsa))
     else:
-        _show(listed, mine)
+        _show(listed, mine, in_rsa)
 
 
-def _show(listed: tuple[RoomListing, ...], mine: set[int]) -> None:
+def _show(listed: tuple[RoomListing, ...], mine: set[int], in_rsa: tuple[int, ...]) -> None:
     from lanline.cli.admin.asking import show_table
     from lanline.model.rooms import Access
 
@@ -67,19 +70,24 @@ def _show(listed: tuple[RoomListing, ...], mine: set[int]) -> None:
             room.name,
             "yes" if room.log in mine else "",
             str(room.members),
-            "invite-only" if room.access is Access.INVITE_ONLY else "",
+            ("invite-only, suite rsa" if room.log in in_rsa else "invite-only")
+            if room.access is Access.INVITE_ONLY
+            else "",
             room.topic,
+            room.invited_by,
         )
         for room in listed
     ]
-    show_table(("ROOM", "JOINED", "PEOPLE", "ACCESS", "TOPIC"), rows, "There are no rooms you may see.")
+    show_table(("ROOM", "JOINED", "PEOPLE", "ACCESS", "TOPIC", "ASKED BY"), rows, "There are no rooms you may see.")
 
 
-def _json(room: RoomListing, is_joined: bool) -> str:
+def _json(room: RoomListing, is_joined: bool, is_in_rsa: bool) -> str:
     import json
 
     value = {"name": room.name, "joined": is_joined, "people": room.members, "access": room.access.value}
-    return json.dumps({**value, "topic": room.topic})
+    if is_in_rsa:
+        value["suite"] = "rsa"
+    return json.dumps({**value, "topic": room.topic, "invited_by": room.invited_by})
 
 
 @app.command()
@@ -87,6 +95,7 @@ def create(
     room: Room,
     topic: Annotated[str, typer.Option(help="What it is about.")] = "",
     invite_only: Annotated[bool, typer.Option("--invite-only", help="Only who is invited sees and joins it.")] = False,
+    suite: SuiteOption = "",
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
@@ -95,14 +104,16 @@ def create(
     \b
     Open to all:   lanline rooms create '#lab' --topic 'glass and wire'
     For few:       lanline rooms create '#board' --invite-only
+    With RSA keys: lanline rooms create '#lab' --suite rsa
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.node.protocol import CreateRoom
     from lanline.model.names import checked_room_name
     from lanline.model.rooms import Access, checked_topic
 
     name, about = checked_room_name(room), checked_topic(topic)
-    access = Access.INVITE_ONLY if invite_only else Access.OPEN
-    at_server(home, timeout, lambda call: call.ask(CreateRoom(name, about, access)))
+    in_rsa = is_rsa(suite)
+    access = Access.INVITE_ONLY if invite_only or in_rsa else Access.OPEN
+    at_server(home, timeout, lambda call: call.ask(CreateRoom(name, about, access, in_rsa)), with_group=in_rsa)
     show_line(f"{name} is there, and you are in it.")
 
 
@@ -130,7 +141,7 @@ def leave(room: Room, timeout: TimeoutOption = DEFAULT_TIMEOUT_S, home: HomeOpti
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.node.protocol import LeaveRoom
 
-    at_server(home, timeout, lambda call: call.ask(LeaveRoom(_log_of(call.follow(), room))))
+    at_server(home, timeout, lambda call: call.ask(LeaveRoom(log_of(call.follow(), room))))
     show_line(f"You have left {room}.")
 
 
@@ -154,13 +165,13 @@ def invite(
         person = view.person_named(nick)
         if person is None:
             raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {nick} here.")
-        call.ask(Invite(_log_of(view, room), person.account))
+        call.ask(Invite(log_of(view, room), person.account))
         return person.name
 
     show_line(f"{at_server(home, timeout, work)} is invited to {room}.")
 
 
-def _log_of(view: View, room: str) -> int:
+def log_of(view: View, room: str) -> int:
     from lanline.errors import RefusalCode, RequestRefused
     from lanline.model.names import checked_room_name
 

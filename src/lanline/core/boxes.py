@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import ClassVar, NamedTuple
 
-from lanline.core.changes import Appended, BoxesGiven, Change
+from lanline.core.changes import Appended, BoxesGiven, ChainGrew, Change
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.groupstate import EPOCH_SUITE, GroupState, Member
 from lanline.core.keyentries import BOXES_WAIT_MS, check_whole, does_not_hold
@@ -19,14 +19,17 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS, Box
 from lanline.model.invites import invite_token_hash
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
-from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch
+from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind, is_fresh, judge_epoch, scope_named
+from lanline.proto.chain.offers import seed_places
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.storage.api import Transaction, View
 
 _MAX_BOXES_OF_STRANGER = 4
-_MAX_SEED_BOXES = 4096
-"""To the devices of one account, of all its generations."""
+_MAX_SEEDS = 64
+"""Of one account, the newest: each is sealed to its devices, of which there are as many at most."""
+_MAX_COMING_SEEDS = 8
+"""For which there is no entry yet: two devices may be at it at once."""
 
 
 class NewBox(NamedTuple):
@@ -59,13 +62,14 @@ class PutBoxes(Command[None], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         by.check_person()
         state, now_ms = by.context.groups.at(transaction), by.context.now_ms
-        member = _member(transaction, by, state)
+        member = member_of(transaction, by, state)
         if not self.log:
             self._put(transaction, by, self._of_seed(transaction, by, state, member))
             return None, (BoxesGiven(self.scope, self.epoch_id, frozenset(each.recipient for each in self.boxes)),)
         if member is None:
             raise _not_in_group()
         scope = _scope(transaction, by, self.log, self.scope, member)
+        _check_suite(scope, self.boxes)
         readers = {(each.kind.value, each.id, each.generation) for each in scope.readers(now_ms)}
         wanted = [each for each in self.boxes if (each.kind, each.recipient, each.generation) in readers]
         if transaction.groups.epoch_height(self.scope, self.epoch_id) is None:
@@ -86,14 +90,22 @@ class PutBoxes(Command[None], frozen=True):
         if member is not None:
             if self.scope != member.account_id:
                 raise does_not_hold(Reason.SCOPE)
+            places = seed_places(state.chain, member.account_id)
+            number = places.index(self.epoch_id) + 1 if self.epoch_id in places else len(places) + 1
+            self._make_place(transaction, by, places)
             mine = state.chain.accounts[member.account_id].devices
-            if transaction.groups.boxes_in(by.account, self.scope) + len(self.boxes) > _MAX_SEED_BOXES:
-                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Your account has as many keys kept as it may.")
-            return [each for each in self.boxes if each.recipient in mine]
+            return [each for each in self.boxes if each.recipient in mine and each.generation == number]
         given = transaction.groups.boxes_of(by.account)
         if self.scope in state.chain.accounts or given + len(self.boxes) > _MAX_BOXES_OF_STRANGER:
             raise _not_in_group()
         return list(self.boxes)
+
+    def _make_place(self, transaction: Transaction, by: Authority, places: list[bytes]) -> None:
+        """What nothing names, and the oldest, goes: nobody who has a device of the account can keep it from turning."""
+        given = transaction.groups.epochs_given(by.account, self.scope)
+        coming = [each for each in given if each not in places and each != self.epoch_id][: _MAX_COMING_SEEDS - 1]
+        kept = {self.epoch_id, *coming, *places[-_MAX_SEEDS:]}
+        transaction.groups.drop_given(by.account, self.scope, [each for each in given if each not in kept])
 
     def _has_place(self, view: View, by: Authority, box: NewBox) -> bool:
         """What is kept of helpers is bounded, or garbage would fill the disk; the author's has its own place."""
@@ -120,14 +132,16 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
     def decide(self, transaction: Transaction, by: Authority) -> Decision[Begun | Lacking]:
         by.check_person()
         state = by.context.groups.at(transaction)
-        member = _member(transaction, by, state)
+        member = member_of(transaction, by, state)
         if member is None:
             raise _not_in_group()
         entry_id = hashlib.sha256(self.content).digest()[:ENTRY_ID_BYTES]
         stands = transaction.logs.find(self.log, by.account, entry_id)
         if stands is not None:
             return Begun(stands.sequence), ()
-        scope = _scope(transaction, by, self.log, None, member)
+        scope = _scope(transaction, by, self.log, scope_named(self.content), member)
+        if scope.id != _scope(transaction, by, self.log, None, member).id and not scope.is_rsa:
+            raise does_not_hold(Reason.SUITE)
         private = by.context.groups.room_at(transaction, self.log)
         if private is not None:
             check_whole(private)
@@ -137,7 +151,10 @@ class BeginEpoch(Command[Begun | Lacking], frozen=True):
             return Lacking(lacking), ()
         transaction.groups.add_epoch(scope.id, epoch.epoch_id, epoch.height, by.account)
         check_quota(transaction, by.account, by.context.settings.message_quota_bytes, len(self.content))
-        return self._appended(transaction, by, entry_id)
+        begun, changes = self._appended(transaction, by, entry_id)
+        if scope.is_rsa:  # what was sealed in the other suite is not taken any more
+            changes = (*changes, ChainGrew(state))
+        return begun, changes
 
     def _judged(self, view: View, state: GroupState, scope: Scope, member: Member) -> Epoch:
         known = view.groups.epoch_ids(scope.id)
@@ -179,7 +196,7 @@ class WantBoxes(Command[Member], frozen=True):
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[Member]:
         state = by.context.groups.at(transaction)
-        member = _member(transaction, by, state)
+        member = member_of(transaction, by, state)
         if member is None:
             raise _not_in_group()
         groups = transaction.groups
@@ -194,7 +211,7 @@ class WantBoxes(Command[Member], frozen=True):
 def find_boxes(view: View, by: Authority, scope: bytes, epoch_ids: tuple[bytes, ...], shown: bytes | None) -> list[Box]:
     """Those for the asker: for its account, for this device, and for the invite whose `shown` it knows."""
     state = by.context.groups.at(view)
-    member = _member(view, by, state)
+    member = member_of(view, by, state)
     found: list[Box] = []
     if member is not None:
         found += view.groups.boxes(RecipientKind.ACCOUNT, member.account_id, scope, epoch_ids)
@@ -215,7 +232,7 @@ def _recovery_keys(view: View, by: Authority, state: GroupState, scope: bytes) -
     return state.chain.recovery_keys(scope)
 
 
-def _member(view: View, by: Authority, state: GroupState) -> Member | None:
+def member_of(view: View, by: Authority, state: GroupState) -> Member | None:
     device = view.accounts.device(by.actor.device)
     return None if device is None else state.member_by_link(device.fingerprint)
 
@@ -223,12 +240,19 @@ def _member(view: View, by: Authority, state: GroupState) -> Member | None:
 def _scope(view: View, by: Authority, log: LogId, named: bytes | None, member: Member) -> Scope:
     """Of a log in which epochs' statements lie. Nobody has a say there who does not read it."""
     groups = by.context.groups
-    state, scope = groups.at(view), groups.scope_of(view, log)
+    state, scope = groups.at(view), groups.scope_of(view, log, named)
     if scope is None or not (scope.has_statements or log == state.log) or named not in {None, scope.id}:
         raise does_not_hold(Reason.SCOPE)
     if not scope.reads_at(member.account_id, state.chain.height):
         raise does_not_hold(Reason.RIGHTS)
     return scope
+
+
+def _check_suite(scope: Scope, given: tuple[NewBox, ...]) -> None:
+    """A program that does not know the suite seals boxes of another length, which nobody would open."""
+    if any(not scope.may_be_box(each.data) for each in given):
+        text = "This conversation is sealed in suite rsa, which this program does not know. Upgrade Lanline."
+        raise RequestRefused(RefusalCode.INVALID, text)
 
 
 def _not_in_group() -> RequestRefused:

@@ -15,7 +15,7 @@ from lanline.model.rooms import Access
 from lanline.proto.chain.roomoffers import founding_of, height_of
 from lanline.proto.chain.rooms import Room, catch_up, replay
 from lanline.proto.chain.rules import follow
-from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scope
+from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scope, rsa_pair_scope
 from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 
@@ -129,8 +129,10 @@ class GroupStates:
         """An entry that it lacked has come: it is replayed anew."""
         self._rooms.pop(room_id, None)
 
-    def scope_of(self, view: View, log: LogId) -> Scope | None:
-        """None: nothing sealed can be said there."""
+    def scope_of(self, view: View, log: LogId, named: bytes | None = None) -> Scope | None:
+        """None: nothing sealed can be said there. A pair has a second one in the suite `rsa`: its own, once it has been
+        used there, and for who names it.
+        """
         state = self.at(view)
         if not state.is_founded:
             return None
@@ -143,7 +145,15 @@ class GroupStates:
         direct = view.rooms.direct(log)
         one = None if direct is None else state.member_of(view, direct.lower)
         other = None if direct is None else state.member_of(view, direct.higher)
-        return None if one is None or other is None else pair_scope(state.chain, one, other)
+        return None if one is None or other is None else _pair_scope(view, state.chain, one, other, named)
+
+
+def _pair_scope(view: View, chain: Chain, one: bytes, other: bytes, named: bytes | None) -> Scope:
+    scope = pair_scope(chain, one, other)
+    in_rsa = None if named == scope.id else rsa_pair_scope(chain, one, other)
+    if in_rsa is None:
+        return scope
+    return in_rsa if named == in_rsa.id or view.groups.has_epochs(in_rsa.id) else scope
 
 
 def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int]:

@@ -54,22 +54,32 @@ class PutKeys(Command[None], frozen=True):
     fills_disk: ClassVar[bool] = True
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
-        by.check_person()
-        now_ms = by.context.now_ms
-        _drop_stale(transaction, now_ms)
-        if transaction.groups.unnamed_keys(by.account) + len(self.keys) > _MAX_UNNAMED_KEYS:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
-        transaction.groups.put_keys(self.keys, by.account, now_ms)
-        lost = _named_by(by.context.groups.at(transaction).chain, self.keys.keys())
-        if lost:  # by a server that was put back to an older state: they are kept as those before
-            transaction.groups.name_keys(lost)
+        check_unnamed_keys(transaction, by, len(self.keys))
+        transaction.groups.put_keys(self.keys, by.account, by.context.now_ms)
+        name_lost_keys(transaction, by, self.keys.keys())
         return None, ()
+
+
+def check_unnamed_keys(transaction: Transaction, by: Authority, count: int) -> None:
+    """Before so many more. Raises RequestRefused."""
+    by.check_person()
+    _drop_stale(transaction, by.context.now_ms)
+    if transaction.groups.unnamed_keys(by.account) + count > _MAX_UNNAMED_KEYS:
+        raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "You have brought many keys that nothing names. Wait.")
+
+
+def name_lost_keys(transaction: Transaction, by: Authority, hashes: Collection[bytes]) -> None:
+    """By a server that was put back to an older state: they are kept as those before."""
+    lost = _named_by(by.context.groups.at(transaction).chain, hashes)
+    if lost:
+        transaction.groups.name_keys(lost)
 
 
 def _named_by(chain: Chain, hashes: Collection[bytes]) -> list[bytes]:
     """Those that stand in the chain, for good."""
-    named = [each.seal_hash for each in chain.devices.values()]
-    named += [each.seal_hash for account in chain.accounts.values() for each in account.generations]
+    generations = [each for account in chain.accounts.values() for each in account.generations]
+    named = [each.seal_hash for each in chain.devices.values()] + [each.seal_hash for each in generations]
+    named += [each.rsa[1] for each in generations if each.rsa is not None]
     return [each for each in named if each in hashes]
 
 
@@ -145,6 +155,7 @@ def _take(transaction: Transaction, by: Authority, content: bytes) -> tuple[KeyP
     _check_author(transaction, by, state, offer)
     _check_keys(transaction, offer.keys)
     _check_seeds(transaction, by, offer)
+    _check_rsa_key(transaction, offer)
     log = state.log if state.is_founded else transaction.groups.found()
     device, now_ms = by.actor.device, by.context.now_ms
     entry = NewEntry(log, entry_id, by.account, device, now_ms, KEY_SUITE, content)
@@ -205,6 +216,14 @@ def _check_keys(transaction: Transaction, keys: tuple[bytes, ...], putter: Accou
     if len(transaction.groups.keys(keys)) < len(set(keys)):
         raise RequestRefused(RefusalCode.NOT_FOUND, "The sealing keys that are named have not come.")
     transaction.groups.name_keys(keys, putter)
+
+
+def _check_rsa_key(transaction: Transaction, offer: Offer) -> None:
+    if offer.rsa_hash is None:
+        return
+    if transaction.groups.rsa_half(offer.rsa_hash) is None:
+        raise RequestRefused(RefusalCode.NOT_FOUND, "The RSA key that is named has not come.")
+    transaction.groups.name_keys((offer.rsa_hash,))
 
 
 def _check_seeds(transaction: Transaction, by: Authority, offer: Offer) -> None:

@@ -12,6 +12,8 @@ from lanline.model.rooms import Role, pace_text
 from lanline.storage.api import Transaction
 
 _MIN_WAIT_S = 0.05
+_SEARCHED = 1000
+"""Of the newest entries: who floods a slow room costs little, and after so many of others anybody may speak again."""
 
 
 class SlowRooms:
@@ -20,7 +22,7 @@ class SlowRooms:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._paces: dict[tuple[LogId, AccountId], int] = {}
-        self._taken_ms: dict[tuple[LogId, AccountId], int] = {}
+        self._said_ms: dict[tuple[LogId, AccountId], int | None] = {}
 
     def slows(self, entry: NewEntry) -> bool:
         return self._pace_s(entry) > 0
@@ -31,11 +33,11 @@ class SlowRooms:
         if not pace_s:
             return None
         key, now_ms, pace_ms = (entry.log, entry.account), entry.time_ms, pace_s * 1000
-        last_ms = self._taken_ms.get(key)
-        if last_ms is None:
-            last_ms = self._transaction.logs.last_said_ms(*key, since_ms=now_ms - pace_ms)
+        if key not in self._said_ms:
+            self._said_ms[key] = self._transaction.logs.last_said_ms(*key, now_ms - pace_ms, _SEARCHED)
+        last_ms = self._said_ms[key]
         if last_ms is None or last_ms + pace_ms <= now_ms:
-            self._taken_ms[key] = now_ms
+            self._said_ms[key] = now_ms
             return None
         return self._wait(entry, pace_s, min(last_ms + pace_ms - now_ms, pace_ms) / 1000)
 

@@ -21,6 +21,7 @@ MAX_FILE_NAME_BYTES = 255
 MAX_MEDIA_TYPE_LENGTH = 127
 FILE_KEY_BYTES = 32
 MAX_FILE_PARTS = 1024
+_ACCOUNT_ID_BYTES, _COMPARED_BYTES = 32, 20
 MAX_FILE_BYTES = MAX_FILE_PARTS * MAX_BLOB_BYTES
 
 
@@ -83,10 +84,18 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """Never sent: what the device of who reads it has found."""
 
 
+class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
+    """Said to oneself, for one's other devices: whom the person has compared words with, or has accepted."""
+
+    account_id: bytes
+    words: bytes = b""
+    """What was compared; empty: that the account has its name now was accepted."""
+
+
 Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report
 
 
-def check_content(content: Content) -> None:
+def check_content(content: Content | KnownPerson) -> None:
     """Raises InvalidInput; for what a person is about to say, and for what came from elsewhere."""
     match content:
         case Text(text) | Notice(text):
@@ -103,6 +112,9 @@ def check_content(content: Content) -> None:
             _check_file(content)
         case Report():
             _check_report(content)
+        case KnownPerson(account_id, words):
+            if len(account_id) != _ACCOUNT_ID_BYTES or len(words) not in {0, _COMPARED_BYTES}:
+                raise InvalidInput("Who is known cannot be read.")
 
 
 def _check_text(text: str) -> None:

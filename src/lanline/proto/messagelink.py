@@ -25,6 +25,10 @@ class MessageLink(Protocol):
     def largest_datagram_bytes(self) -> int:
         """What a message on an unreliable channel may hold, on this path and now."""
 
+    @property
+    def queueing_s(self) -> float | None:
+        """How much longer than the shortest the round trips of late were; None where the link does not see that."""
+
     def trust(self) -> None:
         """Take as much as the profile says; until now it was what it grants to strangers."""
 

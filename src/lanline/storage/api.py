@@ -105,8 +105,8 @@ class LogsView(Protocol):
         """As `after`, of statements of epochs and entries of private rooms only."""
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
-    def last_said_ms(self, log: LogId, account: AccountId, since_ms: int) -> int | None:
-        """When the account last said something there; None: not since then."""
+    def last_said_ms(self, log: LogId, account: AccountId, since_ms: int, limit: int) -> int | None:
+        """When the account last said something there; None: not since then, or not among so many of the newest."""
 
     def cursor(self, log: LogId, device: DeviceId) -> Cursor: ...
     def cursors(self, log: LogId) -> dict[DeviceId, Cursor]: ...
@@ -224,8 +224,8 @@ class GroupsView(Protocol):
     def boxes_of(self, giver: AccountId) -> int:
         """How many somebody has given."""
 
-    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
-        """The same, in one scope."""
+    def epochs_given(self, giver: AccountId, scope: bytes) -> list[bytes]:
+        """Of which epochs somebody has given boxes in this scope: those first of which one came last."""
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
@@ -236,6 +236,10 @@ class GroupsView(Protocol):
     def keys(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """Sealing keys, by their hashes. Without those that are not here."""
 
+    def rsa_half(self, rsa_hash: bytes) -> bytes | None:
+        """Sealed, as it was brought with the RSA key of this hash. None: it is not here, or a key of another kind."""
+
+    def has_epochs(self, scope: bytes) -> bool: ...
     def unnamed_keys(self, putter: AccountId) -> int:
         """How many that nothing names yet."""
 
@@ -262,11 +266,13 @@ class Groups(GroupsView, Protocol):
     def drop_waiting(self, giver: AccountId, scope: bytes, but: bytes) -> None:
         """Boxes of this giver in this scope whose epochs do not stand; but not those of the one named."""
 
+    def drop_given(self, giver: AccountId, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None: ...
     def drop_stale(self, boxes_before_ms: int, keys_before_ms: int) -> None:
         """Boxes that wait, and keys that nothing names, from before then."""
 
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None: ...
+    def put_rsa_key(self, rsa_hash: bytes, public: bytes, half: bytes, putter: AccountId, now_ms: int) -> None: ...
     def unname_keys(self, hashes: Sequence[bytes], putter: AccountId) -> None:
         """Of those that this account has put: nothing names them any more."""
 

@@ -41,6 +41,7 @@ class Connection:
         "_wakers",
         "binding",
         "closed",
+        "measure_queueing",
         "on_trust",
         "peer_fingerprint",
     )
@@ -55,6 +56,8 @@ class Connection:
         self._unread_media_bytes = 0
         self.on_trust: Callable[[], None] | None = None
         """For the transport: called when the peer has shown who it is."""
+        self.measure_queueing: Callable[[], float | None] | None = None
+        """For the transport: where it knows what the link cannot."""
         self.peer_fingerprint = b""
         self.binding = b""
         self.closed: LinkClosed | None = None
@@ -102,6 +105,11 @@ class Connection:
     @property
     def largest_datagram_bytes(self) -> int:
         return self._link.largest_datagram_bytes
+
+    @property
+    def queueing_s(self) -> float | None:
+        """How long what is sent waits in queues on the way, as far as is known: beyond the shortest round trip."""
+        return self._link.queueing_s if self.measure_queueing is None else self.measure_queueing()
 
     async def wait_writable(self, channel: Channel) -> None:
         while not self._link.is_writable(channel):

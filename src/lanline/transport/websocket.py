@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
+import sys
 from collections.abc import Callable
 from typing import cast
 
@@ -20,6 +22,7 @@ from lanline.transport.connection import Connection, EventHandler
 from lanline.transport.datagrams import Address
 from lanline.transport.driver import Driver
 
+_TCP_INFO_BYTES = 152
 DEFAULT_PROFILE = WebSocketProfile()
 
 
@@ -80,7 +83,9 @@ class WebSocketTransport(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self.is_connected = True
-        _tune(transport.get_extra_info("socket"), self._max_ahead_bytes)
+        tcp: socket.socket = transport.get_extra_info("socket")
+        _tune(tcp, self._max_ahead_bytes)
+        self.connection.measure_queueing = lambda: _queueing_s(tcp)
         transport.set_write_buffer_limits(high=self._max_ahead_bytes // 2, low=self._max_ahead_bytes // 4)
         self.turn()
 
@@ -142,6 +147,22 @@ class WebSocketTransport(asyncio.Protocol):
             transport.abort()
         else:
             transport.close()
+
+
+def _queueing_s(tcp: socket.socket) -> float | None:
+    """Of the round trips that the kernel has measured: tcp_info.tcpi_rtt and tcpi_min_rtt of linux/tcp.h."""
+    if sys.platform != "linux":
+        return None
+    try:
+        told = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    except OSError:  # it is closed
+        return None
+    if len(told) < _TCP_INFO_BYTES:
+        return None
+    round_trip_us: int
+    least_us: int
+    (round_trip_us,), (least_us,) = struct.unpack_from("=I", told, 68), struct.unpack_from("=I", told, 148)
+    return max(0, round_trip_us - least_us) / 1e6
 
 
 def _nothing(_now: float) -> None:

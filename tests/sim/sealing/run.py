@@ -17,10 +17,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from sim.sealing import forks, group, outboxes, restores
+from sim.sealing import clients, forks, group, outboxes, restores
 from sim.sealing.group import PromiseBroken
 
 _MODULES = {"group": group, "forks": forks, "restores": restores, "outboxes": outboxes}
+MODELS = list(_MODULES)
+"""Over the rules alone. The last one is the client itself, on the server itself."""
+_MODULES["clients"] = clients
 WORLDS: dict[str, Callable[[int, str], Any]] = {name: module.World for name, module in _MODULES.items()}
 FAULTS: dict[str, tuple[str, ...]] = {name: module.FAULTS for name, module in _MODULES.items()}
 Outcome = tuple[int, Counter[str], str]
@@ -54,7 +57,7 @@ def main() -> int:
     seeds = range(options.first, options.first + options.seeds)
     broken = 0
     with ProcessPoolExecutor(options.jobs) as pool:
-        for name in [options.only] if options.only else list(WORLDS):
+        for name in [options.only] if options.only else MODELS:
             started, figures, found = time.monotonic(), Counter[str](), 0
             for seed, counted, problem in pool.map(partial(_run, name, options.fault), seeds, chunksize=8):
                 figures.update(counted)

@@ -19,6 +19,7 @@ def test_every_test_that_the_threats_name_exists() -> None:
     named = {
         name for row in rows for name in re.findall(r"`(test_[a-z0-9_]+|tests/[a-z/_.]+)`", row.rpartition(" | ")[2])
     }
+    assert [row for row in rows[1:] if "`test" not in row.rpartition(" | ")[2]] == []
     sources = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
     missing = {
         each for each in named if not ((TESTS.parent / each).exists() if "/" in each else f"def {each}(" in sources)

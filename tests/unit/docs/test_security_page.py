@@ -37,7 +37,7 @@ PROFILE, SETTINGS = LinkProfile(), ServerSettings()
         f"{SETTINGS.most_strangers:,} links of strangers, {SETTINGS.most_strangers_of_network} of one network",
         f"{groups._KEYS_BURST} at once, then one in 3 s, {groups._KEYS_OF_A_DAY:,} a day",
         f"{groups._MAX_WANTS_OF_ACCOUNT} of one account wait at a time",
-        f"{boxes._MAX_SEED_BOXES:,} boxes of 2,048 bytes",
+        f"its newest {boxes._MAX_SEEDS} keys, and {boxes._MAX_COMING_SEEDS} that are coming",
         f"{groups._REQUESTS_BURST} times, then once a minute",
         f"{films._MOST_UPLOADS} at a time",
         f"{rooms.MAX_INVITATIONS_OF_MEMBER:,} people who have not come",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lanline.client.chat.conversations import Conversations
+from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.database import Database
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.agreed import AgreedTable
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.member import GroupMember
+from lanline.model.rooms import Access, Role
 
 
 class _ServerTables:
@@ -28,6 +29,11 @@ class _ServerTables:
     def log_of_room(self, title: str) -> int | None:
         track = self._conversations.titled(title)
         return track.shown.log if track is not None and track.shown.is_open else None
+
+    def own_private_rooms(self) -> list[tuple[str, int]]:
+        live = [track.shown for track in self._conversations.tracks if track.following is Following.LIVE]
+        private = [each for each in live if each.is_room and each.delivered and each.access is Access.INVITE_ONLY]
+        return [(each.title, each.log) for each in private if each.role is Role.OWNER]
 
 
 def adoption_of(

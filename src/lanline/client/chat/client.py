@@ -15,6 +15,7 @@ from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
+from lanline.client.chat.storing import StoringInThread
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, joined_pin
 from lanline.client.sealing.keystore import Keystore
@@ -47,6 +48,7 @@ class ChatClient:
         self._dialer: Dialer | None = None
         self._connector: Connector | None = None
         self._running: asyncio.Task[None] | None = None
+        self._storing: StoringInThread | None = None
         # None of this needs a loop yet: a command may say something first.
         self._has_changed = asyncio.Event()
         self.node.subscribe(lambda _: self._has_changed.set())
@@ -62,8 +64,11 @@ class ChatClient:
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
         keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
-        node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys)
-        return cls(node, history, identity, server)
+        storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
+        node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing)
+        client = cls(node, history, identity, server)
+        client._storing = storing
+        return client
 
     @classmethod
     def with_key(
@@ -124,6 +129,8 @@ class ChatClient:
         self.node.disconnect()
         if self._dialer is not None:
             self._dialer.close()
+        if self._storing is not None:
+            self._storing.close()
         self._history.close()
 
     async def _say_last_words(self) -> None:
@@ -149,6 +156,12 @@ class ChatClient:
     @property
     def failed_calls(self) -> int:
         return 0 if self._connector is None else self._connector.failed_calls
+
+    @property
+    def queueing_s(self) -> float | None:
+        """How long what goes over the link waits in queues on the way just now, as far as is known."""
+        connection = self._connector.connection if self._connector is not None else None
+        return connection.queueing_s if connection is not None else None
 
     # Waiting.
 

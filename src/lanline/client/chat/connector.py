@@ -64,6 +64,8 @@ class Connector:
         self.last_problem = ""
         """Why it does not go on: no connection, or what the server said when it put off what is queued."""
         self.failed_calls = 0
+        self.connection: Connection | None = None
+        """The latest."""
         self._node = node
         self._caller = caller
         self._is_over_udp = True
@@ -146,6 +148,7 @@ class Connector:
         if self.server.fingerprint is None:
             self.server = msgspec.structs.replace(self.server, fingerprint=connection.peer_fingerprint)
         self._is_connected = True
+        self.connection = connection
         self._node.on_connected(connection)
 
     def _on_late_udp(self, calling: asyncio.Task[Connection | None]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.session import NO_CONNECTION, ClientSession, OnAnswer
+from lanline.client.chat.storing import Storing, StoringAtOnce
 from lanline.client.view.events import NodeEvent
 from lanline.client.view.values import NodeState
 from lanline.clock import Clock
@@ -44,8 +45,9 @@ class ServerLine:
 
 
 class NodeContext:
-    def __init__(self, history: History, clock: Clock) -> None:
+    def __init__(self, history: History, clock: Clock, storing: Storing | None = None) -> None:
         self.history = history
+        self.storing = storing or StoringAtOnce(history)
         self.clock = clock
         self.lost = LostEntries(history.database)
         self.line = ServerLine()

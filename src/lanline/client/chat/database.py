@@ -42,6 +42,8 @@ class Database:
         self._connection = connection
         self._where = where
         self.crash_point: CrashPoint | None = None
+        self.is_alone = True
+        """Nobody else can open it meanwhile."""
 
     @classmethod
     def open(cls, path: Path) -> Database:
@@ -63,10 +65,12 @@ class Database:
             connection.execute(f"PRAGMA locking_mode = {locking}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            return cls._with_newest_tables(connection, str(path))
+            database = cls._with_newest_tables(connection, str(path))
         except BaseException:
             connection.close()
             raise
+        database.is_alone = locking == "EXCLUSIVE"
+        return database
 
     @classmethod
     def in_memory(cls, image: bytes | None) -> Database:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.intake import Intake, check_dense
 from lanline.client.chat.messages import OwnMessages, message_of_entry
-from lanline.client.chat.sealing import SUITES_OF_KEYS
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.view import events
@@ -29,6 +29,8 @@ PIECE = 200
 REPORT_EVERY_S = 0.25
 _MIN_PAUSE_S = 1.0
 _HOLDS_S = 3.0
+_GATHERED_S, _LARGE_PAGE = 0.05, 100
+_OPENED_AT_ONCE, _OPENED_AT_ONCE_BYTES = 2000, 1024 * 1024
 _MAX_CURSORS = 1000
 
 
@@ -42,13 +44,17 @@ class LogReader:
         self._line = context.line
         self._tell = context.tell
         self._conversations = conversations
-        self._own = own
+        self._intake = Intake(context, conversations, own, seals, self._on_kept)
         self._ignored = conversations.directory.ignoring
         self._follows = follows
         self._seals = seals
         self._held: dict[int, list[LogEntry]] = {}
         """Of logs in which something cannot be opened yet: that, and what came after it."""
         self._hold_timer: Timer | None = None
+        self._gathered: dict[int, list[LogEntry]] = {}
+        """By log, what came and is to be opened together with what comes in a moment."""
+        self._gathered_bytes = 0
+        self._gather_timer: Timer | None = None
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
@@ -87,7 +93,6 @@ class LogReader:
         self._line.send(Follow(shown.log, track.shown.delivered))
         if track.shown.delivered >= track.target:
             self._become_live(track)
-            self._tell(events.CaughtUp(shown.log))
 
     def _on_proven(self, track: Track) -> None:
         self._seals.forget(track.shown.log)
@@ -102,38 +107,59 @@ class LogReader:
             return
         held = self._held.get(message.log)
         if held is None:
-            _check_dense(message.entries, track.shown.delivered + 1)
-            self._take(track, list(message.entries))
+            self._gather(track, message.entries)
         else:
-            _check_dense(message.entries, held[-1].sequence + 1)  # here, where who breaks the protocol loses the link
+            check_dense(message.entries, held[-1].sequence + 1)
             self._seals.note_keys(track.shown, message.entries)
             held += message.entries
+
+    def _gather(self, track: Track, came: Sequence[LogEntry]) -> None:
+        """While a log catches up, several pages are opened together: one signature vouches for all of a run."""
+        gathered = self._gathered.setdefault(track.shown.log, [])
+        gathered += came
+        self._gathered_bytes += sum(len(each.content) for each in came)
+        is_more_coming = track.following is Following.CATCHING_UP and came[-1].sequence < track.target
+        has_room = len(gathered) < _OPENED_AT_ONCE and self._gathered_bytes < _OPENED_AT_ONCE_BYTES
+        if not (is_more_coming and has_room and len(came) >= _LARGE_PAGE):
+            self._open_gathered()
+        elif self._gather_timer is None:
+            self._gather_timer = self._clock.call_later(_GATHERED_S, self._on_gather_timer)
+
+    def _open_gathered(self) -> None:
+        for log, came in self._stop_gathering().items():
+            self._take(self._conversations[log], came)
+
+    def _on_gather_timer(self) -> None:
+        try:
+            self._open_gathered()
+        except (ProtocolViolation, OverflowError, HistoryProblem) as problem:
+            if self._line.session is not None:
+                self._line.session.end_by(problem)
+
+    def _stop_gathering(self) -> dict[int, list[LogEntry]]:
+        if self._gather_timer is not None:
+            self._gather_timer.cancel()
+        gathered, self._gathered, self._gathered_bytes, self._gather_timer = self._gathered, {}, 0, None
+        return gathered
 
     def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
         entries, lacking = self._seals.open(track.shown, came)
         if waits and lacking is not None and self._seals.is_hopeful:
+            check_dense(came, came[0].sequence)  # here, where who breaks the protocol loses the link
             count = lacking - came[0].sequence
             self._hold(track.shown.log, came[count:])
             entries = entries[:count]
         elif lacking is not None:
             self._sealed_from.setdefault(track.shown.log, lacking)
         if entries:
-            self._take_in(track, tuple(entries), came[: len(entries)])
+            is_bulk = track.following is Following.CATCHING_UP and lacking is None
+            self._intake.take(track, entries, came[: len(entries)], is_bulk=is_bulk)
 
-    def _take_in(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
-        self._keep(track, entries, came)
-        log, own, shown = track.shown.log, self._conversations.account, track.shown
-        is_live = track.following is Following.LIVE
-        for entry in entries:
-            if entry.account == own and entry.suite not in SUITES_OF_KEYS:
-                self._own.note_sent(log, entry)
-        messages = tuple(message_of_entry(shown, entry, own, self._ignored) for entry in entries)
-        self._tell(events.EntriesReceived(log, messages, is_live))
+    def _on_kept(self, track: Track) -> None:
         self._report_soon()
-        if not is_live and track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
+        if track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             self._become_live(track)
-            self._tell(events.CaughtUp(log))
             self._tell_lost()
 
     def _become_live(self, track: Track) -> None:
@@ -141,6 +167,7 @@ class LogReader:
         if track.is_rejoining:
             track.is_rejoining = False
             self._clock.call_later(0.0, self._seals.go_on)
+        self._tell(events.CaughtUp(track.shown.log))
 
     # What cannot be opened yet.
 
@@ -188,24 +215,13 @@ class LogReader:
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
-        """What is held comes again on the next one."""
+        """What is held comes again on the next one; what is on its way to the disk arrives there."""
+        self._intake.write_all()
+        self._stop_gathering()
         self._held = {}
         if self._hold_timer is not None:
             self._hold_timer.cancel()
             self._hold_timer = None
-
-    def _keep(self, track: Track, entries: tuple[LogEntry, ...], came: list[LogEntry]) -> None:
-        """`came`: the same as they came, sealed."""
-        shown, own = track.shown, self._conversations.account
-        _check_dense(entries, shown.delivered + 1)
-        self._history.add_entries(shown.log, entries, own, self._seals.note_taken(shown, came))
-        through = entries[-1].sequence
-        silent = {own, *self._ignored.names}
-        unread = sum(
-            entry.sequence > shown.read and entry.account not in silent and entry.suite not in SUITES_OF_KEYS
-            for entry in entries
-        )
-        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
 
     # What is told once all that was said meanwhile is here.
 
@@ -218,10 +234,8 @@ class LogReader:
         return self._comparison.under_way.union(following)
 
     def set_audience(self, *, is_there: bool) -> None:
-        """What a restored server has lost is told once: not while nobody is there to hear it."""
-        self._has_audience = is_there
-        if self._seals.watch is not None:
-            self._seals.watch.alarms.set_audience(is_there=is_there)
+        self._has_audience = is_there  # what is told once is not told to nobody
+        self._seals.set_audience(is_there=is_there)
         if is_there and self._line.is_synchronized:
             self._tell_lost()
 
@@ -373,12 +387,6 @@ class Comparison:
         self.under_way.discard(track.shown.log)
         self._conversations.part(track, agreed)
         self._on_proven(track)
-
-
-def _check_dense(entries: Sequence[LogEntry], first: int) -> None:
-    for expected, entry in enumerate(entries, first):
-        if entry.sequence != expected:
-            raise ProtocolViolation("it left a gap in a log, or said something twice")
 
 
 def _unreported(track: Track) -> LogCursor | None:

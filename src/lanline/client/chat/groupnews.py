@@ -47,12 +47,15 @@ class GroupNews:
         notes = [member.refusal] if member.standing is Standing.WAITS else []
         notes += [_NO_RECOVERY] if member.lacks_recovery else []
         notes += [self._plain_note()] if member.standing is Standing.NO_GROUP and not member.knows_group else []
+        rooms = self._adoption.plain_rooms() if member.copy.is_member else []
+        notes += [f"{', '.join(rooms)}: nothing can be said there before you have it sealed: /seal"] if rooms else []
         askers = [each for each in member.changes.askers if not self._adoption.is_agreed(each.account)]
         return GroupFacts(
             self._trust(),
             tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
             tuple(safe_line(each.label) for each in member.devices.waiting.values()),
             tuple(notes),
+            in_rsa=member.caches.in_rsa,
             is_founded=member.knows_group,
         )
 

@@ -23,6 +23,8 @@ _PUT_FOLLOWING = (
     "WHERE suite = 'opened' AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
 )
 """One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
+_ROWS_AT_ONCE = 100
+_PUT_ENTRIES = _PUT_ENTRY + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (_ROWS_AT_ONCE - 1)
 _BEFORE = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
     "WHERE log = ? AND sequence < ? AND sequence > "
@@ -316,6 +318,15 @@ class OutboxRows:
     def _rows(self, rest: str, parameters: tuple[object, ...]) -> list[OutboxRow]:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM outbox {rest}", parameters)  # noqa: S608 -- our own words
         return [OutboxRow(*row) for row in rows]
+
+
+def _put_entries(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+    """Many in one statement, which leaves Python to others meanwhile."""
+    whole = len(entries) - len(entries) % _ROWS_AT_ONCE
+    for start in range(0, whole, _ROWS_AT_ONCE):
+        rows = _entry_rows(log, entries[start : start + _ROWS_AT_ONCE])
+        writer.execute(_PUT_ENTRIES, [value for row in rows for value in row])
+    writer.executemany(_PUT_ENTRY, _entry_rows(log, entries[whole:]))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:

@@ -21,6 +21,8 @@ from lanline.client.chat.preferences import Preferences
 from lanline.client.chat.renewal import EpochRenewal
 from lanline.client.chat.seals import DeviceKeys, Seals
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
+from lanline.client.chat.sharedtrust import SharedTrust
+from lanline.client.chat.storing import Storing
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -45,13 +47,14 @@ class ChatNode:
         *,
         follows_all: bool = True,
         keys: DeviceKeys | None = None,
+        storing: Storing | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
         self._newcomer = way if isinstance(way, AsNewcomer) else None
         self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
-        context = NodeContext(history, clock)
+        context = NodeContext(history, clock, storing)
         self._context, self._history, self._lost = context, history, context.lost
         self.tell = context.tell
         self.check_room = history.database.check_room
@@ -64,6 +67,11 @@ class ChatNode:
         self.seals = Seals(keys, context, self.conversations)
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
+        self.trust: SharedTrust | None = None
+        if keys is not None and self.seals.member is not None and self.seals.news is not None:
+            member, news = self.seals.member, self.seals.news
+            self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
+            self.subscribe(self.trust.note)
         self._renewal = EpochRenewal(self.seals, self.conversations)
         self.subscribe(self._renewal.note)
         if follows_all:

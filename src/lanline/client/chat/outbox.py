@@ -24,7 +24,7 @@ from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
-from lanline.model.content import Content, check_content
+from lanline.model.content import Content, KnownPerson, check_content
 from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
@@ -89,7 +89,7 @@ class Outbox:
 
     # In.
 
-    def say(self, target: int | str, content: Content, entry_id: bytes) -> Message:
+    def say(self, target: int | str, content: Content | KnownPerson, entry_id: bytes) -> Message:
         """To a log, or to a `#room` or nickname. It is on the disk when this returns, and goes out as soon as it can.
 
         Under an id that was said already it is said once. Raises InvalidInput for what no server would take, and
@@ -241,7 +241,7 @@ class Outbox:
         if hindrance.is_final:
             self._refuse(row, RequestRefused(RefusalCode.NOT_ALLOWED, hindrance.text))
             return
-        self._passed_over.setdefault(log, row.position)
+        self._passed_over[log] = min(row.position, self._passed_over.get(log, row.position))
         self._tell(events.SendingPutOff(hindrance.text))
 
     def _look_again(self) -> None:
@@ -279,6 +279,9 @@ class Outbox:
             self._own.note_sent(each.log, each.entry)
             self._pacing.note(self._conversations.shown(each.log))
         self.send()
+        for log in self._passed_over:  # what was sent meanwhile says nothing of what still waits
+            if (slowness := self._slowness(log)) is not None:
+                self._tell(events.SendingPutOff(slowness.text))
 
     def _sent(self, row: OutboxRow, sequence: int, time_ms: int) -> Sent:
         facts = self._directory.own

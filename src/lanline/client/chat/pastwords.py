@@ -33,18 +33,27 @@ class PastWords:
         self._database = database
         self._tables = tables
         self._words = words
+        self._recent: dict[int, dict[tuple[int, bytes], int]] = {}
+        """By log, the places of those by account and id that may not be on the disk yet."""
 
     def repeats(self, log: int, entries: Sequence[LogEntry]) -> set[int]:
         """The places of those that stand at another place before, also from before this program began."""
         first = self._tables.first_places(log, [each.entry_id for each in entries])
-        found: set[int] = set()
+        recent, found = self._recent.setdefault(log, {}), set[int]()
         for each in entries:
             key, place = (each.account, each.entry_id), each.sequence
-            if first.setdefault(key, place) < place:
+            before = min(first.get(key, place), recent.get(key, place))
+            if before < place:
                 found.add(place)
             else:
-                first[key] = place
+                recent[key] = place
         return found
+
+    def note_kept(self, log: int, through: int) -> None:
+        """It is on the disk up to there."""
+        left = {key: place for key, place in self._recent.pop(log, {}).items() if place > through}
+        if left:
+            self._recent[log] = left
 
     def note(self, shown: Conversation, place: int, body: Body) -> None:
         """Words that are believed, as long as nothing that stands below them and is not here says otherwise."""
@@ -71,6 +80,7 @@ class PastWords:
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
+        self._recent.pop(log, None)
         with self._database.write() as writer:
             writer.execute("DELETE FROM words_of_ended WHERE log = ?", (log,))
 

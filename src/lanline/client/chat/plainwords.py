@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from lanline.client.chat.history import History
-from lanline.client.chat.sealing import DOUBTED, OPENED, PLAIN
+from lanline.client.chat.sealing import OPENED, PLAIN, doubted
+from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
-
-_TOO_LATE = b"they came unsealed, after others that were sealed"
 
 
 class PlainWords:
@@ -34,7 +31,7 @@ class PlainWords:
         if entry.suite == OPENED and (sealed_from is None or entry.sequence < sealed_from):
             self._sealed_from[log] = entry.sequence
         elif entry.suite == PLAIN and sealed_from is not None and entry.sequence > sealed_from:
-            return msgspec.structs.replace(entry, suite=DOUBTED, content=_TOO_LATE)
+            return doubted(entry, Reason.UNSEALED)
         return entry
 
     def forget(self, log: int) -> None:

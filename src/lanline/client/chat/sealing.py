@@ -6,7 +6,7 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, Report, check_content
+from lanline.model.content import Content, KnownPerson, Report, check_content
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
@@ -22,10 +22,10 @@ DOUBTED = "doubted"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
+_decoder: msgspec.msgpack.Decoder[Content | KnownPerson] = msgspec.msgpack.Decoder(Content | KnownPerson)
 
 
-def seal(content: Content) -> tuple[str, bytes]:
+def seal(content: Content | KnownPerson) -> tuple[str, bytes]:
     """The name of the suite, and the bytes."""
     try:
         return PLAIN, _encoder.encode(content)
@@ -57,6 +57,8 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
         check_content(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
         return Unreadable(suite)
+    if isinstance(content, KnownPerson):  # in plain it is the server's word
+        return NoWords(content if suite == OPENED else None)
     if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
         return msgspec.structs.replace(content, verdict="")
     return content

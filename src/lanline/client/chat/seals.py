@@ -118,15 +118,10 @@ class Seals:
         self.asks = True
         if self.member is not None and self._keys is not None:
             self._begin_history(signed_in.epoch[:8].ljust(8, b"\0"))
-            self.member.begin_link(
-                Person(
-                    signed_in.name,
-                    founds=self._keys.store.founds and signed_in.is_admin,
-                    is_admin=signed_in.is_admin,
-                    is_open=welcome.is_open,
-                    ahead_ms=welcome.now_ms - self._clock.now_ms(),
-                )
-            )
+            name, is_admin, is_open = signed_in.name, signed_in.is_admin, welcome.is_open
+            founds, ahead_ms = self._keys.store.founds and is_admin, welcome.now_ms - self._clock.now_ms()
+            person = Person(name, founds=founds, is_admin=is_admin, is_open=is_open, ahead_ms=ahead_ms)
+            self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
         assert self._words is not None
@@ -220,12 +215,12 @@ class Seals:
         if self._scopes.is_another(place):
             return Hindrance(f"The server shows another room by the name of {title}. Nothing was sent.", is_final=True)
         if copy is None or copy.room is None:
-            return Hindrance(f"{title} is not sealed yet: its owner has to type /access private there, once.")
+            return Hindrance(f"{title} is not sealed yet: its owner has to do it, once, with /seal or lanline seal.")
         if text := copy.broken_text(title):
             return Hindrance(text)
         if copy.room.lacking:
             return self._hindrance_of_lacking(shown, copy)
-        return Hindrance(f"You are not in {title} any more.", is_final=True)
+        return Hindrance(copy.outside_text(title), is_final=copy.has_been_in)
 
     def _hindrance_of_lacking(self, shown: Conversation, copy: RoomCopy) -> Hindrance | None:
         """The chain has an entry of the room that has not come: most of the time it is on its way."""
@@ -337,6 +332,10 @@ class Seals:
         else:
             self._fetching.discard(shown.log)
             self._clock.call_later(0.0, self.go_on)
+
+    def set_audience(self, *, is_there: bool) -> None:
+        if self.watch is not None:
+            self.watch.alarms.set_audience(is_there=is_there)
 
     def go_on(self) -> None:
         if self.member is not None:

@@ -243,14 +243,22 @@ class ClientSession:
     def _on_payload(self, payload: bytes) -> None:
         try:
             self._on_message(decode_server_message(payload))
-        except ProtocolViolation as violation:
-            self._end(f"The server broke the protocol: {violation}.", CloseCode.PROTOCOL_VIOLATION)
-        except OverflowError:
-            self._end("The server broke the protocol: it named a number too large.", CloseCode.PROTOCOL_VIOLATION)
-        except HistoryProblem as problem:
-            self._owner.on_history_problem(self, problem)
-            # Where this device keeps its files is nobody else's business.
-            self._end(str(problem), CloseCode.GOING_AWAY, told="")
+        except (ProtocolViolation, OverflowError, HistoryProblem) as problem:
+            self.end_by(problem)
+
+    def end_by(self, problem: Exception) -> None:
+        """What came cannot be taken in."""
+        match problem:
+            case ProtocolViolation():
+                self._end(f"The server broke the protocol: {problem}.", CloseCode.PROTOCOL_VIOLATION)
+            case OverflowError():
+                self._end("The server broke the protocol: it named a number too large.", CloseCode.PROTOCOL_VIOLATION)
+            case HistoryProblem():
+                self._owner.on_history_problem(self, problem)
+                # Where this device keeps its files is nobody else's business.
+                self._end(str(problem), CloseCode.GOING_AWAY, told="")
+            case _:
+                raise problem
 
     def _on_message(self, message: ServerMessage) -> None:
         if self._state is NodeState.GREETING:

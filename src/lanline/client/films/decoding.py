@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from lanline.errors import MediaProblem
 from lanline.media.filmdecoder import FilmDecoder, FilmPicture, FilmSound
 from lanline.model.films import FilmPlan
-from lanline.proto.films.playing import ReadyPart
+from lanline.proto.films.parts import ReadyPart
 
 _MOST_BYTES_AHEAD = 96 * 1024 * 1024
 _MOST_PICTURES, _LEAST_PICTURES = 24, 6

@@ -12,7 +12,8 @@ from lanline.client.node.protocol import AnyCommand, Result
 from lanline.client.view.values import NodeState
 from lanline.client.view.view import View
 from lanline.errors import LinkError, RefusalCode, RequestRefused
-from lanline.proto.films.playing import PieceRequest, Playing
+from lanline.proto.films.parts import PieceRequest
+from lanline.proto.films.playing import Playing
 
 _AGAIN_S = 0.25
 _PASSING = {RefusalCode.SLOW_DOWN, RefusalCode.SERVER_PROBLEM, RefusalCode.STORAGE_FULL}
@@ -77,7 +78,7 @@ class FilmFetch:
         try:
             piece = await self._face.ask(ReadFilm(play, request.lines, request.part, request.offset, request.size))
             assert isinstance(piece, FilmBytes)
-            self._playing.receive(number, piece.data, self._loop.time())
+            self._playing.receive(number, piece.data, self._loop.time(), piece.queueing_s)
         except RequestRefused as refused:
             self._on_refused(number, play, refused)
         except LinkError:

@@ -68,6 +68,8 @@ class FilmOpened(msgspec.Struct, frozen=True, tag="film_opened"):
 
 class FilmBytes(msgspec.Struct, frozen=True, tag="film_bytes"):
     data: bytes
+    queueing_s: float | None = None
+    """How long what goes over the link waited in queues when this came."""
 
 
 class UploadBegun(msgspec.Struct, frozen=True, tag="upload_begun"):

@@ -33,7 +33,7 @@ async def film_result(client: ChatClient, command: FilmCommand) -> FilmResult:
     answer = await client.ask(_REQUESTS[type(command)](command))
     match answer:
         case wire.FilmPiece(_, data):
-            return FilmBytes(data)
+            return FilmBytes(data, client.queueing_s)
         case wire.Films(_, films, strange, used_bytes, most_bytes):
             return FilmsListed(Library(tuple(map(wire.film_of, films)), strange, used_bytes), most_bytes)
         case wire.FilmOpened(_, play, version, qualities):

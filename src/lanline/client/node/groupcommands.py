@@ -71,6 +71,12 @@ class AcceptPerson(msgspec.Struct, frozen=True, tag="accept_person"):
     name: str
 
 
+class SealInRsa(msgspec.Struct, frozen=True, tag="seal_in_rsa"):
+    """What is said between this person and oneself, from now on and for good."""
+
+    name: str
+
+
 class AskChain(msgspec.Struct, frozen=True, tag="ask_chain"):
     """How far this device has the chain of the group, and what the server shows. Answered with `ChainState`."""
 
@@ -101,7 +107,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | AskChain | AcceptChain | TakeBack
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
 GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
 
 

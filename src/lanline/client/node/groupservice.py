@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.sharedtrust import SharedTrust
 from lanline.client.node import groupcommands as do
 from lanline.client.node.keyrenewal import renew_keys
+from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
 from lanline.client.node.sealservice import seal_result, wait_for_group
 from lanline.client.sealing.groupcopy import BEHIND
@@ -28,10 +30,10 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
 
 
 async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.GroupResult | Done:
-    news, member = client.node.seals.news, client.node.seals.member
+    news, member, trust = client.node.seals.news, client.node.seals.member, client.node.trust
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
-    if news is None or member is None or not member.copy.is_member:
+    if news is None or member is None or trust is None or not member.copy.is_member:
         raise NotInGroup("This device is in no group on this server.")
     match command:
         case do.Admit(name):
@@ -43,11 +45,11 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
         case do.AskWords(name):
             return _words(news, name)
         case do.Verify(name, words):
-            news.verify(name, words)
-        case do.AcceptPerson(name) if name.startswith("#"):
-            _accept_room(client, name)
+            trust.verify(name, words)
         case do.AcceptPerson(name):
-            news.accept(name)
+            _accept(client, trust, name)
+        case do.SealInRsa(name):
+            await seal_pair_in_rsa(client, name)
         case do.AskChain() | do.AcceptChain() | do.TakeBack():
             return _decided(member, command)
     client.node.outbox.send()
@@ -79,6 +81,13 @@ def _take_back(member: GroupMember, name: str) -> None:
     if not found:
         raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
     member.decisions.take_back(found[0])
+
+
+def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:
+    if name.startswith("#"):
+        _accept_room(client, name)
+    else:
+        trust.accept(name)
 
 
 def _accept_room(client: ChatClient, title: str) -> None:

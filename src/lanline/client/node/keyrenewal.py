@@ -35,7 +35,7 @@ async def renew_keys(client: ChatClient, limit_s: float) -> KeysRenewed:
 
 def _has_come(client: ChatClient, member: GroupMember, before: KeyState) -> bool:
     """Asks for the secrets of conversations where nobody has spoken meanwhile."""
-    if not member.is_current or not client.is_signed_in:
+    if not member.is_current or member.copy.is_apart or not client.is_signed_in:
         return False
     for place in _places(client):
         for copy in member.caches.lacking(place):

@@ -6,18 +6,20 @@ Outside of a group, and in open rooms, the server is asked, which `service` does
 from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
+from lanline.client.chat.conversations import Following
 from lanline.client.node import protocol as do
 from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, Sealed
 from lanline.client.node.sealservice import people_of_room, seal_result
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.scopes import Pair
 from lanline.client.view.values import Conversation
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Role
 from lanline.ticket import Ticket
 from lanline.wire.chat import conversations as wire
-from lanline.wire.sealing.entries import RoomRole
+from lanline.wire.sealing.entries import RoomRole, RoomSuite
 
 _LIMIT_S = 30.0
 
@@ -32,8 +34,8 @@ class PrivateRooms:
         if not self._node.seals.is_sealed:
             return None
         match command:
-            case do.CreateRoom(name, topic, Access.INVITE_ONLY):
-                return await self._create(name, topic)
+            case do.CreateRoom(name, topic, Access.INVITE_ONLY, in_rsa):
+                return await self._create(name, topic, RoomSuite.RSA if in_rsa else RoomSuite.HYBRID)
             case do.SetAccess(log, access):
                 return await self._set_access(log, access)
             case do.LeaveRoom(log) | do.Invite(log) | do.SendAway(log) | do.SetRole(log) | do.SetBanned(log):
@@ -43,13 +45,13 @@ class PrivateRooms:
 
     # Founding.
 
-    async def _create(self, name: str, topic: str) -> do.Result:
+    async def _create(self, name: str, topic: str, suite: RoomSuite) -> do.Result:
         if topic:
             raise InvalidInput("The topic of a private room cannot be sealed yet: leave it out.")
         checked = checked_room_name(name)
         answer = await self._client.ask(wire.CreateRoom(0, checked, "", Access.INVITE_ONLY))
         assert isinstance(answer, wire.Opened)
-        await self._done(self._rooms.found(answer.log, checked.removeprefix("#"), ()))
+        await self._done(self._rooms.found(answer.log, checked.removeprefix("#"), (), suite))
         return do.Opened(answer.log)
 
     async def _set_access(self, log: int, access: Access) -> do.Result | None:
@@ -91,13 +93,7 @@ class PrivateRooms:
         return do.Done()
 
     async def _done(self, ticket: Ticket[None]) -> None:
-        """Raises RequestRefused."""
-        await self._client.wait_until(lambda: ticket.is_settled, _LIMIT_S)
-        if not ticket.is_settled:
-            ticket.cancel()
-            text = "The group has not answered in time. Look again whether it is as you wanted."
-            raise RequestRefused(RefusalCode.SERVER_PROBLEM, text)
-        ticket.result()
+        await _settled(self._client, ticket)
 
     # Who and where.
 
@@ -134,6 +130,37 @@ class PrivateRooms:
     def _is_in(self, copy: RoomCopy, account: int) -> bool:
         known = self._account_id(account)
         return copy.room is not None and known is not None and known in copy.room.members
+
+
+async def _settled(client: ChatClient, ticket: Ticket[None]) -> None:
+    """Raises RequestRefused."""
+    await client.wait_until(lambda: ticket.is_settled, _LIMIT_S)
+    if not ticket.is_settled:
+        ticket.cancel()
+        text = "The group has not answered in time. Look again whether it is as you wanted."
+        raise RequestRefused(RefusalCode.SERVER_PROBLEM, text)
+    ticket.result()
+
+
+async def seal_pair_in_rsa(client: ChatClient, name: str) -> None:
+    """The talk with somebody in the group. Raises RequestRefused, RecordMissing."""
+    node = client.node
+    assert node.seals.member is not None
+    assert node.seals.news is not None
+    account_id = node.seals.news.account_named(name)
+    known = node.seals.member.copy.chain.accounts[account_id].name.decode(errors="replace")
+    person = next((each for each in node.directory.people if each.name == known), None)
+    if person is None:
+        raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"{known} has no account on this server any more.")
+    opened = await client.ask(wire.OpenDirect(0, person.account))
+    assert isinstance(opened, wire.Opened)
+
+    def is_here() -> bool:
+        track = node.conversations.get(opened.log)
+        return track is not None and track.following is Following.LIVE
+
+    await client.wait_until(is_here, _LIMIT_S)
+    await _settled(client, node.seals.member.rooms.seal_pair_in_rsa(Pair(opened.log, known)))
 
 
 def _room_role(role: Role) -> RoomRole:

@@ -137,6 +137,8 @@ class CreateRoom(Command, frozen=True, tag="create_room"):
     name: str
     topic: str = ""
     access: Access = Access.OPEN
+    in_rsa: bool = False
+    """A private one, sealed in suite `rsa`."""
 
 
 class JoinRoom(Command, frozen=True, tag="join_room"):

@@ -38,6 +38,9 @@ class ServerTables(Protocol):
 
     def log_of_room(self, title: str) -> int | None: ...
 
+    def own_private_rooms(self) -> list[tuple[str, int]]:
+        """By invitation, and read up to here: titles and logs."""
+
 
 class Adoption:
     def __init__(
@@ -83,6 +86,15 @@ class Adoption:
     def is_founding(self, place: str) -> bool:
         """It was agreed, and the group, or the room, does not stand yet."""
         return any(each.place == place and each.account == self._server.own_account for each in self._table.rows)
+
+    def plain_rooms(self) -> list[str]:
+        """By invitation, of the own person, from before the group: nothing is said there until they say yes."""
+        found = [(title, self._copy_of(title, log)) for title, log in self._server.own_private_rooms()]
+        return [title for title, copy in found if copy is None and not self.is_founding(title)]
+
+    def _copy_of(self, title: str, log: int) -> RoomCopy | None:
+        copy = self._context.scopes.room(PrivateRoom(log, title.removeprefix("#")))
+        return None if copy is None or copy.room is None else copy
 
     # One thing at a time.
 
@@ -188,8 +200,8 @@ class Adoption:
         if log is None:
             return None
         founding = next((each for each in rows if each.account == own), None)
-        copy = self._context.scopes.room(PrivateRoom(log, place.removeprefix("#")))
-        if copy is None or copy.room is None:
+        copy = self._copy_of(place, log)
+        if copy is None:
             if founding is None or place in self._founded:
                 return None
             return founding, self._found(log, founding, [each for each in rows if each is not founding])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy, fits
+from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.scopes import Place, Sealing
 from lanline.crypto.groups.keys import SealingKey, hash_of_key
 
@@ -34,8 +35,9 @@ class KeyState(NamedTuple):
 
 
 class KeyCaches:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
         self._context = context
+        self._rsa = rsa
 
     def state(self) -> KeyState:
         copy = self._context.copy
@@ -45,9 +47,13 @@ class KeyCaches:
         return before.is_kept_in(self.state(), self._context.copy.chain.head_at(before.height))
 
     def throw_away(self) -> None:
-        """In one write, while no link is there: the next one brings all of it. A crash on the way costs nothing."""
+        """While no link is there: the next one brings all of it. A crash on the way costs nothing. Until the chain has
+        come once more, the one that was here counts, or a server that shows another one now would not be found out.
+        """
+        self._context.copy.read_anew()
         self._context.tables.forget()
         self._context.seeds.clear()
+        self._rsa.forget()
         self._begin_anew()
 
     def check_again(self, places: Iterable[Place]) -> int:
@@ -61,6 +67,11 @@ class KeyCaches:
     def _begin_anew(self) -> None:
         self._context.copy.begin_anew()
         self._context.scopes.end_link()
+
+    @property
+    def in_rsa(self) -> tuple[int, ...]:
+        """The logs that are sealed in suite `rsa`."""
+        return tuple(self._context.scopes.in_rsa)
 
     def lacking(self, place: Place) -> list[EpochCopy]:
         """What a conversation is sealed under, and cannot be opened here."""

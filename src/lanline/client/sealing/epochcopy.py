@@ -50,20 +50,24 @@ class EpochCopy:
         """Somebody reads it, and nothing is lacking that says who."""
         return True
 
-    def forget_statements(self) -> None:
-        """They are read anew."""
-        self.epochs.clear()
-        self._newest.clear()
-
     def add_statement(self, chain: Chain, place: int, content: bytes) -> Reason | None:
         scope = self.scope
         epoch = judge_epoch(chain, scope.id, scope.reads_at, self.epochs, content)
         if isinstance(epoch, Reason):
             return epoch
+        self._add(epoch, place)
+        return None
+
+    def _add(self, epoch: Epoch, place: int) -> None:
         self.epochs[epoch.epoch_id] = epoch, place
         insort(self._newest, (epoch, place), key=lambda each: (-each[0].height, -each[1]))
         self._named.clear()
-        return None
+
+    def forget_epochs(self) -> None:
+        """Their statements come again."""
+        self.epochs.clear()
+        self._newest.clear()
+        self._named.clear()
 
     def newest(self) -> list[tuple[Epoch, int]]:
         """The greatest height first, then the later place."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.parting import come_back, come_back_text, fork_text
@@ -35,6 +36,10 @@ TAKEN_OUT = (
     "This device was taken out of the group: it reads nothing that is said since. To come in again, join with a new "
     "home folder."
 )
+
+
+_KEPT_EVERY = 100
+"""Items of the chain."""
 
 
 class GroupCopy(EpochCopy):
@@ -68,15 +73,38 @@ class GroupCopy(EpochCopy):
         for suite, content in self._tables.own_items():
             self.is_apart = True
             self._go_by(follow(self.chain, suite, content)[0], suite, content)
+        self._kept_to = self._restore()
         checked = self._tables.checked_to()
-        for sequence, suite, content in self._tables.items():
+        for sequence, suite, content in self._tables.items(self._kept_to):
             if sequence != self.sequence + 1:  # another program of this home has begun to read anew
                 break
             self._take(sequence, suite, content, is_checked=sequence <= checked)
+        self._keep_state()
+
+    def _restore(self) -> int:
+        """What the last program knew of the chain, and up to which place of its log."""
+        kept = None if self.is_apart else self._tables.chain_state()
+        if kept is None:
+            return 0
+        self.sequence, state = kept
+        self.chain = self.shown = state.chain
+        self.people.restore(state.people)
+        for epoch, place in state.epochs:
+            self._add(epoch, place)
+        return self.sequence
+
+    def _keep_state(self) -> None:
+        """For the next start, where it would take long to follow the chain anew."""
+        if self.is_apart or self.broken is not None or self.sequence - self._kept_to < _KEPT_EVERY:
+            return
+        self._tables.put_chain_state(
+            self.sequence, ChainState.of(self.chain, list(self.epochs.values()), self.people.state)
+        )
+        self._kept_to = self.sequence
 
     def begin_anew(self) -> None:
         """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
-        self.forget_statements()
+        self.forget_epochs()
         self._stale.clear()
         self.secrets.clear()
         self.secrets.update(self._tables.secrets())
@@ -95,6 +123,8 @@ class GroupCopy(EpochCopy):
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
+        if self.sequence >= self.target:
+            self._keep_state()
 
     def _take(self, sequence: int, suite: str, content: bytes, *, is_checked: bool = False) -> None:
         self.sequence = sequence
@@ -139,9 +169,9 @@ class GroupCopy(EpochCopy):
         own = [] if self.is_apart else self.items_after(0)
         self.is_apart = self.is_apart or bool(own)
         self._tables.read_chain_anew(own)
-        self.shown, self.sequence = Chain(), 0
+        self.shown, self.sequence, self._kept_to = Chain(), 0, 0
         self.broken = None
-        self.forget_statements()
+        self.forget_epochs()
 
     def items_after(self, height: int) -> list[tuple[str, bytes]]:
         """Of the own chain."""

@@ -21,7 +21,8 @@ from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
-from lanline.client.sealing.secrets import Secrets
+from lanline.client.sealing.rsakeys import RsaKeys
+from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
@@ -50,7 +51,8 @@ class GroupMember:
         self._context = context
         self._on_change = on_change
         self.copy, self.scopes = context.copy, context.scopes
-        self.secrets = Secrets(context)
+        self.rsa = RsaKeys(context, self.go_on_soon)
+        self.secrets = Secrets(context, self.rsa)
         self.entering = Entering(context, self.secrets)
         self.changes = GroupChanges(context, self.secrets, self._wait_ready, self._wait_epoch)
         self.devices = Devices(context, self.secrets, self._wait_ready, self._wait_epoch)
@@ -58,8 +60,8 @@ class GroupMember:
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
-        self.caches = KeyCaches(context)
-        self.rooms = RoomChanges(context, self.secrets, self._wait_ready, self.want_epoch)
+        self.caches = KeyCaches(context, self.rsa)
+        self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
@@ -88,6 +90,7 @@ class GroupMember:
         self._context.log = 0
         self._is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
+        self.rsa.end_link()
         self.approval.end_link()
         self.offering.end_link()
         self._context.scopes.end_link()
@@ -194,7 +197,7 @@ class GroupMember:
             self._context.server.send(Follow(log, self.copy.sequence))
 
     def on_box_given(self, message: wire.BoxGiven) -> None:
-        self.secrets.asked_for.discard(message.epoch_id)
+        self.secrets.asked_for.pop(message.epoch_id, None)
         self._go_on()
 
     def on_box_wanted(self, message: wire.BoxWanted) -> None:
@@ -315,14 +318,21 @@ class GroupMember:
         keys = self.offering.key_steps()
         if keys is not None or self.entering.wants_recovery:
             return keys or self._make_recovery()
+        return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
+
+    def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
             if lacking := self.secrets.lacking(copy):
+                self._context.clock.call_later(ASK_AGAIN_S, self._go_on)
                 return self.secrets.fetch(copy, lacking[:_EPOCHS_AT_ONCE])
         for scope_id, copy in list(self._speaking.items()):
             if not copy.may_begin or copy.sealing_epoch() is not None:
                 del self._speaking[scope_id]
             elif self._begun_by_others.get(scope_id, 0.0) <= self._context.clock.now():
                 return self._begin_epoch(copy)
+        return None
+
+    def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
         return self.offering.room_steps()

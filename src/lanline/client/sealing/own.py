@@ -91,6 +91,9 @@ class OwnEntries:
     def role(self, account_id: bytes, role: entries.Role, time_ms: int) -> bytes:
         return self._signed(entries.SetRole(*self._place(time_ms), account_id, role))
 
+    def rsa(self, generation: int, rsa_hash: bytes, time_ms: int) -> bytes:
+        return self._signed(entries.AddRsa(*self._place(time_ms), generation, rsa_hash))
+
     def entry(self, kind: type[entries.Body], time_ms: int, *fields: object) -> bytes:
         """One of a private room, on the head of the chain."""
         return self._signed(kind(*self._place(time_ms), *fields))

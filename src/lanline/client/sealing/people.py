@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from lanline.client.sealing.chainstate import PeopleState
 from lanline.client.sealing.keystore import Keystore
 from lanline.crypto.groups import ids
 from lanline.errors import MalformedPacket
@@ -50,6 +51,13 @@ class KnownPeople:
         """How many came by each invite."""
         self._gone: dict[str, list[bytes]] = {}
         """By name as it looks: the accounts that had it and have ended."""
+
+    @property
+    def state(self) -> PeopleState:
+        return PeopleState(self._let_in_by, self._came_by, self._gone)
+
+    def restore(self, state: PeopleState) -> None:
+        self._let_in_by, self._came_by, self._gone = state.let_in_by, state.came_by, state.gone
 
     def note(self, after: Chain, content: bytes) -> str:
         """An entry that holds, and the chain after it. What is told of it to the person; empty: nothing."""
@@ -137,6 +145,9 @@ class KnownPeople:
         self._keys.verified[account_id] = words
         self._keys.accepted.add(account_id)
         self._keys.save()
+
+    def has_verified(self, account_id: bytes, words: bytes) -> bool:
+        return self._keys.verified.get(account_id) == words
 
     def accept(self, what: bytes) -> None:
         """That another account has this name now; or what else the person has seen, and talks on."""

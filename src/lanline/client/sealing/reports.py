@@ -102,7 +102,11 @@ def _rooms_called(chain: Chain, report: Report, proof: Proof, reporter: str) -> 
     if report.room.startswith("#"):
         return {ids.open_room_id_of(chain.group_id, report.room.removeprefix("#"))}
     accounts = [each for each, account in chain.accounts.items() if account.name == reporter.encode()]
-    return {ids.pair_id_of(chain.group_id, proof.account_id, each) for each in accounts}
+    return {
+        of_suite(chain.group_id, proof.account_id, each)
+        for each in accounts
+        for of_suite in (ids.pair_id_of, ids.rsa_pair_id_of)
+    }
 
 
 def text_of(said: Content) -> str:

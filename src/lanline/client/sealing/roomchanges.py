@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.roomcopy import RoomCopy
+from lanline.client.sealing.rsakeys import RsaKeys
+from lanline.client.sealing.scopes import Pair
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import RefusalCode, RequestRefused
@@ -24,26 +27,35 @@ class RoomChanges:
         self,
         context: GroupContext,
         secrets: Secrets,
+        rsa: RsaKeys,
         wait_ready: Callable[[], Steps[None]],
-        want_epoch: Callable[[RoomCopy], None],
+        want_epoch: Callable[[EpochCopy], None],
     ) -> None:
         """`wait_ready`: until this device is in the group. `want_epoch`: begin anew, as soon as it can be done."""
         self._context = context
         self._secrets = secrets
+        self._rsa = rsa
         self._wait_ready = wait_ready
         self._want_epoch = want_epoch
 
-    def found(self, log: int, name: str, accounts: Iterable[bytes]) -> Ticket[None]:
+    def found(
+        self, log: int, name: str, accounts: Iterable[bytes], suite: RoomSuite = RoomSuite.HYBRID
+    ) -> Ticket[None]:
         """`name` without the `#`; whoever is named is in, besides oneself."""
-        return follow(self.found_in_steps(log, name, accounts))
+        return follow(self.found_in_steps(log, name, accounts, suite))
 
-    def found_in_steps(self, log: int, name: str, accounts: Iterable[bytes]) -> Steps[None]:
+    def found_in_steps(
+        self, log: int, name: str, accounts: Iterable[bytes], suite: RoomSuite = RoomSuite.HYBRID
+    ) -> Steps[None]:
         yield from self._wait_ready()
+        if suite is RoomSuite.RSA:
+            yield from self._rsa.ensure()
+            yield from self._rsa.wait_for(accounts)
         context, chance = self._context, self._context.entropy(_CHANCE_BYTES)
         named = tuple(sorted(accounts))
 
         def make() -> bytes:
-            fields = chance, name.encode(), RoomSuite.HYBRID, named
+            fields = chance, name.encode(), suite, named
             return context.own.entry(entries.FoundRoom, context.now_ms(), *fields)
 
         content = yield from self._append(log, make)
@@ -55,7 +67,11 @@ class RoomChanges:
 
     def let_in_in_steps(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Steps[None]:
         accounts = tuple(sorted(accounts))
+        if copy.scope.is_rsa:
+            yield from self._rsa.wait_for(accounts)
         yield from self._change(copy, entries.LetIn, accounts)
+        lacking = [epoch for epoch, _ in copy.newest()[:1] if copy.secret(epoch.epoch_id) is None]
+        yield from self._secrets.open_given(copy, lacking)
         newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
         context = self._context
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
@@ -71,6 +87,24 @@ class RoomChanges:
         yield from self._change(copy, entries.RemoveFromRoom, accounts)
         if copy.may_begin:
             self._want_epoch(copy)
+
+    def seal_pair_in_rsa(self, place: Pair) -> Ticket[None]:
+        """From its next word on, and for good. Settled when its first epoch of this suite stands."""
+        return follow(self._seal_pair_in_rsa(place))
+
+    def _seal_pair_in_rsa(self, place: Pair) -> Steps[None]:
+        yield from self._wait_ready()
+        context = self._context
+        yield from self._rsa.ensure()
+        other = context.copy.chain.names.get(place.name.encode())
+        if other is None:
+            raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"{place.name} is not in the group.")
+        yield from self._rsa.wait_for([other])
+        copy = context.scopes.rsa_pair(place)
+        assert copy is not None
+        if not copy.epochs:
+            while wait_s := (yield from self._secrets.begin_epoch(copy)):
+                yield from context.server.pause(wait_s)
 
     def set_role(self, copy: RoomCopy, account: bytes, role: RoomRole) -> Ticket[None]:
         return follow(self.set_role_in_steps(copy, account, role))

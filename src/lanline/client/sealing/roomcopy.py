@@ -114,6 +114,17 @@ class RoomCopy(EpochCopy):
         return room is not None and group.is_member and group.account_id in room.members
 
     @property
+    def has_been_in(self) -> bool:
+        """Or else its owner may let in who was on the server's list before the room was founded."""
+        room, group = self.room, self._group
+        return room is not None and group.is_member and group.account_id in room.stays
+
+    def outside_text(self, title: str) -> str:
+        if self.has_been_in:
+            return f"You are not in {title} any more."
+        return f"The owner of {title} has to let you in first. What you say there is kept here, and sent then."
+
+    @property
     def may_begin(self) -> bool:
         room = self.room
         return room is not None and not room.lacking and self.broken is None and self.is_in

@@ -16,9 +16,11 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.roomoffers import founding_of
-from lanline.proto.chain.scopes import Scope, pair_scope
+from lanline.proto.chain.scopes import Scope, pair_scope, rsa_pair_scope
 from lanline.proto.chain.state import Chain
+from lanline.wire.sealing.entries import RoomSuite
 from lanline.wire.sealing.said import EPOCH_SUITE
+from lanline.wire.sealing.strict import MAX_INTEGER
 
 
 class OpenRoom(NamedTuple):
@@ -55,8 +57,17 @@ class Sealing(NamedTuple):
 
 
 class PairCopy(EpochCopy):
-    def __init__(self, tables: GroupTables, secrets: Secrets, group: GroupCopy, log: int, other: bytes) -> None:
+    def __init__(
+        self,
+        tables: GroupTables,
+        secrets: Secrets,
+        group: GroupCopy,
+        log: int,
+        other: bytes,
+        suite: RoomSuite = RoomSuite.HYBRID,
+    ) -> None:
         super().__init__(tables, secrets)
+        self._suite = suite
         self._group = group
         self._one, self._other = group.account_id, other
         self._scope: tuple[Chain, Scope] | None = None
@@ -66,7 +77,7 @@ class PairCopy(EpochCopy):
     def scope(self) -> Scope:
         chain = self._group.chain
         if self._scope is None or self._scope[0] is not chain:
-            self._scope = chain, pair_scope(chain, self._one, self._other)
+            self._scope = chain, pair_scope(chain, self._one, self._other, self._suite)
         return self._scope[1]
 
     @property
@@ -88,6 +99,8 @@ class _Log:
         """Of a private room, by place."""
         self.pairs: dict[bytes, PairCopy] = {}
         """By the account of the other one."""
+        self.rsa_pairs: dict[bytes, PairCopy] = {}
+        """The same in the suite `rsa`, where both have a key of it."""
         self.room: RoomCopy | None = None
 
 
@@ -98,6 +111,7 @@ class Scopes:
         self._logs: dict[int, _Log] = {}
         self._by_id: dict[bytes, EpochCopy] = {}
         self._named: tuple[int, dict[bytes, list[bytes]]] = (0, {})
+        self._rsa_pairs = tables.rsa_pairs()
         self.pinned = tables.pinned_rooms()
         """The private rooms that this device is in, by their names: nothing else goes by one of these."""
 
@@ -109,7 +123,7 @@ class Scopes:
             case OpenRoom(_, name):
                 return [Sealing(self._group, ids.open_room_id_of(self._group.chain.group_id, name))]
             case Pair():
-                return [Sealing(copy, copy.scope.id) for copy in self._pairs_of(place)]
+                return [each for other in self._others(place) for each in self._of_pair(place, other)]
             case PrivateRoom():
                 room = self.room(place)
                 if room is None:
@@ -123,10 +137,12 @@ class Scopes:
 
     def start_of(self, place: Place) -> bytes | None:
         """What the hash over its log begins with; of a room by its name, also when it is private."""
-        if isinstance(place, Pair):
-            sealings = self.sealings(place)
-            return ids.log_start_of(sealings[0].room_id) if sealings else None
         chain = self._group.chain
+        if isinstance(place, Pair):
+            others = self._others(place)
+            return (
+                ids.log_start_of(ids.pair_id_of(chain.group_id, self._group.account_id, others[0])) if others else None
+            )
         return ids.log_start_of(ids.open_room_id_of(chain.group_id, place.name)) if chain.height else None
 
     def room(self, place: PrivateRoom) -> RoomCopy | None:
@@ -146,6 +162,16 @@ class Scopes:
         """The server shows another room by the name of one that this device is in."""
         known = self._load(place.log)
         return place.name in self.pinned and known.room is None and any(map(founding_of, known.entries.values()))
+
+    @property
+    def in_rsa(self) -> list[int]:
+        """The logs that are, of those that were looked at on this link."""
+        return sorted(log for log, known in self._logs.items() if self._is_in_rsa(known))
+
+    def _is_in_rsa(self, known: _Log) -> bool:
+        if known.room is not None:
+            return known.room.room is not None and known.room.room.suite is RoomSuite.RSA
+        return any(each.scope.id in self._rsa_pairs for each in known.rsa_pairs.values())
 
     def is_private(self, log: int, name: str) -> bool:
         """By what this device knows itself: it is in a private room of this name, or the log has an entry of one."""
@@ -174,7 +200,7 @@ class Scopes:
         """The copy of this log is another now."""
         known = self._logs.pop(log, None)
         if known is not None:
-            for copy in (*known.pairs.values(), *([known.room] if known.room else [])):
+            for copy in (*known.pairs.values(), *known.rsa_pairs.values(), *([known.room] if known.room else [])):
                 self._by_id.pop(copy.scope.id, None)
 
     def end_link(self) -> None:
@@ -192,19 +218,44 @@ class Scopes:
 
     # Pairs.
 
-    def _pairs_of(self, place: Pair) -> list[PairCopy]:
-        """With each account that has, or had, that name; whoever has it now comes first."""
+    def _others(self, place: Pair) -> list[bytes]:
+        """Each account that has, or had, that name; whoever has it now comes first."""
         group = self._group
         if group.device_id not in group.chain.devices:
             return []
         known, accounts = self._load(place.log), self._accounts_named(place.name)
         for other in accounts:
             if other not in known.pairs:
-                copy = PairCopy(self._tables, group.secrets, group, place.log, other)
-                known.pairs[other] = self._by_id[copy.scope.id] = copy
-        copies = [known.pairs[other] for other in accounts]
-        self._judge(known, copies)
-        return copies
+                self._add_pair(known.pairs, place.log, other, RoomSuite.HYBRID)
+            if other not in known.rsa_pairs and rsa_pair_scope(group.chain, group.account_id, other) is not None:
+                self._add_pair(known.rsa_pairs, place.log, other, RoomSuite.RSA)
+        copies = (known.pairs.get(other) for other in accounts), (known.rsa_pairs.get(other) for other in accounts)
+        self._judge(known, [copy for of_suite in copies for copy in of_suite if copy is not None])
+        return accounts
+
+    def _add_pair(self, pairs: dict[bytes, PairCopy], log: int, other: bytes, suite: RoomSuite) -> None:
+        copy = PairCopy(self._tables, self._group.secrets, self._group, log, other, suite)
+        pairs[other] = self._by_id[copy.scope.id] = copy
+
+    def _of_pair(self, place: Pair, other: bytes) -> list[Sealing]:
+        """From the first epoch of suite `rsa` on, nothing that is sealed in the other one stands."""
+        copy, in_rsa = self._logs[place.log].pairs[other], self._logs[place.log].rsa_pairs.get(other)
+        if in_rsa is None or not (in_rsa.epochs or in_rsa.scope.id in self._rsa_pairs):
+            return [Sealing(copy, copy.scope.id)]
+        scope_id = in_rsa.scope.id
+        if scope_id not in self._rsa_pairs:
+            self._rsa_pairs.add(scope_id)
+            self._tables.put_rsa_pair(scope_id)
+            self._group.news.append(
+                f"Your talk with {place.name} is sealed in suite rsa from now on, for good. {_QUANTUM}"
+            )
+        begun = min((at for _, at in in_rsa.epochs.values()), default=MAX_INTEGER)
+        return [Sealing(in_rsa, scope_id), Sealing(copy, copy.scope.id, begun)]
+
+    def rsa_pair(self, place: Pair) -> PairCopy | None:
+        """With who has that name now. None: one of the two has no key of the suite."""
+        others = self._others(place)
+        return self._logs[place.log].rsa_pairs.get(others[0]) if others else None
 
     def _accounts_named(self, name: str) -> list[bytes]:
         chain = self._group.chain
@@ -234,11 +285,14 @@ class Scopes:
         pinned = self.pinned.get(place.name)
         if copy.is_in and pinned is None:
             self.pin(place.name, copy.id)
+            if copy.scope.is_rsa:
+                self._group.news.append(f"#{place.name} is sealed in suite rsa. {_QUANTUM}")
         elif pinned == copy.id and copy.is_complete and not copy.is_in:
             del self.pinned[place.name]
             self._tables.pin_room(place.name, None)
 
     def pin(self, name: str, room_id: bytes) -> None:
+        """Kept: nothing else goes by this name while this device is in it."""
         self.pinned[name] = room_id
         self._tables.pin_room(name, room_id)
 
@@ -250,4 +304,5 @@ class Scopes:
                 del known.statements[place]
 
 
+_QUANTUM = "Who records it, and has a quantum computer later, can read it."
 _WAIT = {Reason.SCOPE, Reason.NOT_YET_THERE}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.own import seed_box_place
+from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.crypto.groups.epochs import epoch_id_of, open_prior, seed_commitment_of
 from lanline.crypto.groups.keys import SealingKey, box_info, hash_of_key, seal_box
+from lanline.crypto.groups.rsa import RsaKey, seal_rsa_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.text import display_name
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
@@ -18,13 +20,17 @@ from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 
 _BOXES_AT_ONCE = 400
+ASK_AGAIN_S = 60.0
+"""Whoever could not help may be able to by then, or somebody else has come online."""
 
 
 class Secrets:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, rsa: RsaKeys) -> None:
         self._context = context
-        self.asked_for: set[bytes] = set()
-        """Epochs of which a box was asked for on this link."""
+        self._rsa = rsa
+        self.asked_for: dict[bytes, float] = {}
+        """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
+        rsa.on_new_key = self.asked_for.clear
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
 
@@ -32,8 +38,9 @@ class Secrets:
         self.asked_for.clear()
 
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
-        """Whose secrets are not here, and were not asked for."""
-        return [each for each in copy.lacking() if each.epoch_id not in self.asked_for]
+        """Whose secrets are not here, and were not asked for just now."""
+        now = self._context.clock.now()
+        return [each for each in copy.lacking() if self.asked_for.get(each.epoch_id, 0.0) <= now]
 
     def fetch_seed(self) -> Steps[None]:
         """Of the newest generation, by the box for this device; those before by what each holds of the last."""
@@ -74,22 +81,29 @@ class Secrets:
             number -= 1
 
     def fetch(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
-        named = tuple(each.epoch_id for each in epochs)
-        self.asked_for.update(named)
-        scope_id = copy.scope.id
+        until = self._context.clock.now() + ASK_AGAIN_S
+        self.asked_for.update((each.epoch_id, until) for each in epochs)
+        yield from self.open_given(copy, epochs)
+        lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
+        if lacking:
+            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)
+
+    def open_given(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
+        """What the server has for this account."""
+        scope_id, named = copy.scope.id, tuple(each.epoch_id for each in epochs)
+        if not named:
+            return
         found = yield from self._context.server.ask(wire.GetBoxes(0, scope_id, named), wire.Boxes)
         for epoch in epochs:
-            mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(box)]
+            mine = [box for box in found.boxes if box.epoch_id == epoch.epoch_id and self._is_mine(copy, box)]
             if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
                 text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
                 self._tell(epoch.epoch_id, text)
-        lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
-        if lacking:
-            yield from self._context.server.ask(wire.WantBoxes(0, copy.log, scope_id, lacking), Done)
 
-    def _is_mine(self, box: wire.FoundBox) -> bool:
+    def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
         """It is said to be for this account, under a key that is here."""
-        return box.kind == RecipientKind.ACCOUNT and box.generation in self._context.seeds
+        is_here = self._rsa.key(box.generation) if copy.scope.is_rsa else self._context.seeds.get(box.generation)
+        return box.kind == RecipientKind.ACCOUNT and is_here is not None
 
     def _tell(self, what: bytes, text: str) -> None:
         if what not in self._told:
@@ -101,12 +115,21 @@ class Secrets:
 
     def _open_box(self, copy: EpochCopy, epoch: Epoch, boxes: Sequence[wire.FoundBox]) -> bool:
         for box in boxes:
-            seed = self._context.seeds[box.generation]
+            if box.kind != RecipientKind.ACCOUNT:
+                continue
             info = box_info(epoch.scope, epoch.commitment, box.kind, self._context.copy.account_id, box.generation)
-            secret = SealingKey.of_generation(seed).open(box.data, info)
+            key = self._key_of(copy, box.generation)
+            secret = None if key is None else key.open(box.data, info)
             if secret is not None and copy.believe(epoch, secret):
                 return True
         return False
+
+    def _key_of(self, copy: EpochCopy, generation: int) -> SealingKey | RsaKey | None:
+        """By the suite of the conversation, whatever kind of box it is."""
+        if copy.scope.is_rsa:
+            return self._rsa.key(generation)
+        seed = self._context.seeds.get(generation)
+        return None if seed is None else SealingKey.of_generation(seed)
 
     def begin_epoch(self, copy: EpochCopy) -> Steps[float]:
         """How long to wait, where somebody else is at it."""
@@ -131,7 +154,8 @@ class Secrets:
         readers, scope, secret = self._readers(copy), copy.scope, context.entropy(32)
         statement, commitment = context.own.epoch(copy, secret)
         epoch_id = epoch_id_of(commitment)
-        made = [_sealed(each, keys, scope.id, commitment, secret) for each in readers]
+        seal = seal_rsa_box if scope.is_rsa else seal_box
+        made = [_sealed(each, keys, scope.id, commitment, secret, seal) for each in readers]
         self._tell_left_out([each for each, box in zip(readers, made, strict=True) if box is None])
         yield from self._put_boxes(copy, epoch_id, [box for box in made if box is not None])
         answer = yield from context.server.ask(
@@ -181,12 +205,13 @@ class Secrets:
     def give(self, copy: EpochCopy, recipients: Sequence[Recipient], epochs: Sequence[Epoch]) -> Steps[None]:
         """Boxes of epochs that stand, for readers by the chain as it is here."""
         keys = yield from self._keys_of(recipients)
+        seal = seal_rsa_box if copy.scope.is_rsa else seal_box
         for epoch in epochs:
             secret = copy.secret(epoch.epoch_id)
             if secret is None:
                 continue
             still = [each for each in recipients if self._reads(copy, each)]
-            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret) for each in still]
+            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret, seal) for each in still]
             yield from self._put_boxes(copy, epoch.epoch_id, [box for box in made if box is not None])
 
     def help(self, message: wire.BoxWanted) -> Steps[None]:
@@ -197,6 +222,7 @@ class Secrets:
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id == wanted]
         known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
         if readers:
+            yield from self.open_given(copy, [each for each in known if copy.secret(each.epoch_id) is None])
             yield from self.give(copy, readers, known)
 
     # The seeds of the own account, for its other devices.
@@ -232,13 +258,18 @@ class Secrets:
 
 
 def _sealed(
-    recipient: Recipient, keys: Mapping[bytes, bytes], scope: bytes, commitment: bytes, secret: bytes
+    recipient: Recipient,
+    keys: Mapping[bytes, bytes],
+    scope: bytes,
+    commitment: bytes,
+    secret: bytes,
+    seal: Callable[[bytes, bytes, bytes], bytes] = seal_box,
 ) -> wire.NewBox | None:
     """None: nothing can be sealed to this reader, who is left out."""
     kind, recipient_id, generation, seal_hash = recipient
     try:
         key = keys[seal_hash]
-        box = seal_box(key, box_info(scope, commitment, kind, recipient_id, generation), secret)
+        box = seal(key, box_info(scope, commitment, kind, recipient_id, generation), secret)
     except (KeyError, MalformedPacket):
         return None
     return wire.NewBox(kind.value, recipient_id, generation, box)

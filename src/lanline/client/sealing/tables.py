@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lanline.client.chat.database import Database
+from lanline.client.sealing.chainstate import ChainState, decode_state, encode_state
 from lanline.crypto.groups.ids import expand
 from lanline.crypto.groups.keys import hash_of_key
 from lanline.ids import Entropy
@@ -36,10 +37,24 @@ class GroupTables:
         """What would open what others seal is worth nothing without the keys of this device."""
         self._entropy = entropy
 
-    def items(self) -> list[tuple[int, str, bytes]]:
+    def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """The log of the chain: place, suite and content."""
-        rows = self._database.read("SELECT sequence, suite, content FROM chain_items ORDER BY sequence")
-        return cast("list[tuple[int, str, bytes]]", rows)
+        items = "SELECT sequence, suite, content FROM chain_items WHERE sequence > ? ORDER BY sequence"
+        return cast("list[tuple[int, str, bytes]]", self._database.read(items, (after,)))
+
+    def chain_state(self) -> tuple[int, ChainState] | None:
+        """What the chain said, and up to which place."""
+        rows = self._database.read("SELECT sequence, state FROM chain_states")
+        state = self._opened(rows[0][1]) if rows else None
+        known = None if state is None else decode_state(state)
+        return None if known is None else (rows[0][0], known)
+
+    def put_chain_state(self, sequence: int, state: ChainState) -> None:
+        """With all up to there found to hold."""
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, sequence))
+            writer.execute("DELETE FROM chain_states")
+            writer.execute("INSERT INTO chain_states VALUES (?, ?)", (sequence, self._sealed(encode_state(state))))
 
     def checked_to(self) -> int:
         """The place up to which this device has found every item to hold."""
@@ -59,6 +74,7 @@ class GroupTables:
         """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM chain_items")
+            writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
             writer.executemany(
                 "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
@@ -153,6 +169,24 @@ class GroupTables:
         with self._database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
 
+    def rsa_half(self, generation: int) -> bytes | None:
+        """The private half of the own account's RSA key."""
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
+        return self._opened(cast("bytes", rows[0][0])) if rows else None
+
+    def put_rsa_half(self, generation: int, half: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"rsa {generation}", self._sealed(half)))
+
+    def rsa_pairs(self) -> set[bytes]:
+        """The ids of the talks of two that were sealed in suite `rsa` once: in no other suite from then on."""
+        rows = self._database.read("SELECT value FROM facts WHERE name LIKE 'pair rsa %'")
+        return {cast("bytes", row[0]) for row in rows}
+
+    def put_rsa_pair(self, scope: bytes) -> None:
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"pair rsa {scope.hex()}", scope))
+
     def _sealed(self, secret: bytes) -> bytes:
         nonce = self._entropy(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, None)
@@ -195,6 +229,7 @@ class GroupTables:
     def doubt_chain(self) -> None:
         """Every signature of it is to be checked again."""
         with self._database.write() as writer:
+            writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
 
     def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
@@ -218,6 +253,6 @@ class GroupTables:
         heights that words have named, and the hash over each log.
         """
         with self._database.write() as writer:
-            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
-            for table in ("chain_items", "epoch_secrets", "account_seeds", "seal_keys"):
+            writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
+            for table in ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys"):
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

@@ -255,7 +255,7 @@ class GroupWords:
         if not is_vouched:
             return Reason.SIGNATURE
         if sealing.until is not None and place >= sealing.until:
-            return Reason.SCOPE
+            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
         if source.may_say.get(words.height, NEVER) > place:
             author = source.account, header.device_id
             reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)

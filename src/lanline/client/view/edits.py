@@ -53,6 +53,11 @@ def with_edits(messages: Iterable[Message]) -> list[Message]:
     return [_with_edits(message, gone, texts) for message in shown]
 
 
+def new_words(meant: Message, messages: Iterable[Message]) -> str | None:
+    """What its author has put in place of its words in these; None: they stand."""
+    return _new_texts(messages).get((meant.account, meant.entry_id))
+
+
 def taken_back(messages: Iterable[Message]) -> set[Meant]:
     return {
         (message.account, message.content.target)

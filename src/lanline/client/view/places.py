@@ -30,11 +30,16 @@ class Places:
 
     def refresh(self) -> None:
         """In the order of their numbers; behind them the open one, where nothing was said with that person yet."""
-        there = sorted((each for each in self._view.conversations if each.is_open), key=lambda each: each.number)
+        wanted = [each for each in self._view.conversations if each.is_open and self._is_wanted(each)]
+        there = sorted(wanted, key=lambda each: each.number)
         self._numbers = {each.title: each.number for each in there}
         self._titles = list(self._numbers)
         if self.here not in self._numbers:
             self._titles.append(self.here)
+
+    def _is_wanted(self, conversation: Conversation) -> bool:
+        """Not that with somebody whom this person ignores, unless they are in it."""
+        return conversation.other not in self._view.ignored or conversation.title == self.here
 
     @property
     def titles(self) -> list[str]:

@@ -11,7 +11,7 @@ import json
 import msgspec
 
 from lanline.client.moments import minute_text, utc_text, when_text
-from lanline.client.view.edits import TAKEN_BACK, Folded, taken_back
+from lanline.client.view.edits import TAKEN_BACK, Folded, new_words, taken_back
 from lanline.client.view.events import Warned
 from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
@@ -162,7 +162,10 @@ def _quote(view: View, message: Message, target: bytes, *, with_name: bool = Fal
     if meant.is_ignored:
         return _IGNORED
     is_gone = (meant.account, target) in taken_back(around)
-    words = TAKEN_BACK if is_gone else shorten(words_of(meant).removeprefix(_ACTION))
+    # As it was when this was said of it.
+    before = [each for each in around if each.sequence and not 0 < message.sequence <= each.sequence]
+    said = new_words(meant, before) or words_of(meant)
+    words = TAKEN_BACK if is_gone else shorten(said.removeprefix(_ACTION))
     name = f"{name_of(view, meant)}: " if with_name else ""
     return f"{name}“{words}”" + (f", {when_text(meant.time_ms, message.time_ms)}" if with_time else "")
 

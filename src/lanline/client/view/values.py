@@ -9,7 +9,7 @@ from enum import Enum
 
 import msgspec
 
-from lanline.model.content import Content
+from lanline.model.content import Content, KnownPerson
 from lanline.model.rooms import Access, Role
 
 
@@ -47,7 +47,10 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
 
 
 class NoWords(msgspec.Struct, frozen=True, tag="keys"):
-    """An entry by which keys are agreed on: it has a place, and there is nothing to show of it."""
+    """An entry for programs, by which keys are agreed on: it has a place, and there is nothing to show of it."""
+
+    known: KnownPerson | None = None
+    """Said by the person on another device of theirs."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -157,6 +160,8 @@ class GroupFacts(msgspec.Struct, frozen=True):
     """The labels of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
+    in_rsa: tuple[int, ...] = ()
+    """The logs that are sealed in suite `rsa`."""
     is_founded: bool = False
     """What is said is sealed; what was said before is marked."""
 

@@ -35,6 +35,7 @@ LOG = b"lanline log 1\0"
 NEW_DEVICE = b"lanline new device 1\0"
 OPEN_ROOM = b"lanline open room 1\0"
 PAIR = b"lanline pair 1\0"
+PAIR_RSA = b"lanline pair rsa 1\0"
 PRIOR = b"lanline prior 1\0"
 PRIVATE_ROOM = b"lanline private room 1\0"
 RECOVERY = b"lanline recovery 1\0"
@@ -44,6 +45,7 @@ REQUEST_WORDS = b"lanline request words 1\0"
 VERIFY_WORDS = b"lanline verify words 1\0"
 ROOM_KEY = b"lanline room key 1\0"
 ROOM_TAG = b"lanline room tag 1\0"
+RSA = b"lanline rsa 1\0"
 SAID = b"lanline said 1\0"
 SAID_KEY = b"lanline said key 1\0"
 SAID_SIGNED = b"lanline said signed 1\0"
@@ -93,6 +95,11 @@ def open_room_id_of(group_id: bytes, name: str) -> bytes:
 
 def pair_id_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
     return digest_of(PAIR, group_id, min(one, other), max(one, other))
+
+
+def rsa_pair_id_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
+    """Of the same two, where they seal in the suite `rsa`: no key of the one is ever used in the other."""
+    return digest_of(PAIR_RSA, group_id, min(one, other), max(one, other))
 
 
 def room_tag_of(room_id: bytes, height: int) -> bytes:

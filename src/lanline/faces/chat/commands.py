@@ -20,6 +20,7 @@ class Kind(Enum):
     MEANT = "^NUMBER"
     COUNT = "N"
     ACCESS = "open|private"
+    SORT = "open|private|rsa"
     SWITCH = "on|off|auto"
     PACE = "SECONDS|off"
     SYMBOL = "SYMBOL"
@@ -123,9 +124,9 @@ COMMANDS = (
     Command(
         "create",
         "Make a room and go there.",
-        (Parameter(Kind.ROOM), _may(Kind.ACCESS)),
+        (Parameter(Kind.ROOM), _may(Kind.SORT)),
         (),
-        "'private': only who is invited comes in.",
+        "'private': only who is invited comes in. 'rsa': that, sealed with RSA keys.",
     ),
     Command("access", "Open this room to all, or only to the invited.", _needs(Kind.ACCESS), (), _WHERE),
     Command(
@@ -151,6 +152,13 @@ COMMANDS = (
         (),
         "For admins. Without a name: the only one who asks. Compare their words first.",
     ),
+    Command(
+        "seal",
+        "Seal what whoever runs the server can read; 'yes' behind it does it.",
+        (_may(Kind.TEXT),),
+        (),
+        "For an admin of a server from before there was sealing, and for owners of rooms by invitation from before.",
+    ),
     Command("approve", "Let in another device of yours, by the code that it shows.", _needs(Kind.TEXT)),
     Command(
         "verify",
@@ -159,6 +167,7 @@ COMMANDS = (
         (),
         "Both see the same words, or somebody stands in between. '/verify ben same' remembers it.",
     ),
+    Command("rsa", "Seal what you and somebody say with your RSA keys, for good.", _needs(Kind.NICK)),
     Command(
         "accept",
         "Talk on with somebody whose account is another than before.",

@@ -62,8 +62,8 @@ class ChatCompleter(Completer):
                 return [*self._people(), *self._rooms()]
             case Kind.COMMAND:
                 return [command.name for command in COMMANDS]
-            case Kind.ACCESS:
-                return ["open", "private"]
+            case Kind.ACCESS | Kind.SORT:
+                return str(kind.value).split("|")
             case _:
                 return []
 

@@ -127,9 +127,11 @@ def _checked(kind: Kind, word: str) -> str:
         raise InvalidInput(f"'{shown}' is not a number of messages.")
     if kind is Kind.SWITCH and word.lower() not in SWITCH_WORDS:
         raise InvalidInput(f"It is 'on', 'off' or 'auto', not '{shown}'.")
-    if kind is Kind.PACE and word.lower() != "off" and not (word.isascii() and word.isdigit() and len(word) < 7):
+    if kind is Kind.PACE and word.lower() != "off" and not (word.isascii() and word.isdigit() and len(word) < 10):
         raise InvalidInput(f"It is a number of seconds, or 'off', not '{shown}'.")
-    if kind is Kind.ACCESS:
+    if kind is Kind.SORT and word.lower() == "rsa":
+        return "rsa"
+    if kind in {Kind.ACCESS, Kind.SORT}:
         if word.lower() not in _ACCESS_WORDS:
             raise InvalidInput(f"A room is 'open' or 'private', not '{shown}'.")
         return _ACCESS_WORDS[word.lower()]

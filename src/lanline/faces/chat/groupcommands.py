@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from lanline.client.node import groupcommands as do
 from lanline.client.node.face import Face
+from lanline.client.node.sealtext import asked_lines, awaited_lines, done_lines
 from lanline.client.view.places import Places
 from lanline.errors import InvalidInput
 from lanline.faces.chat.commands import Kind
@@ -13,6 +14,7 @@ from lanline.faces.chat.grammar import Order
 from lanline.faces.chat.screen import TerminalScreen
 
 _SAME = "same"
+_YES = "yes"
 
 
 class GroupCommands:
@@ -22,11 +24,15 @@ class GroupCommands:
         self._screen = screen
         self._compared: dict[str, bytes] = {}
         """The words that were shown here, by name: these are remembered, and no others."""
+        self._plain: do.Plain | None = None
+        """What was shown here, and may be said yes to."""
         self.actions: dict[str, Callable[[Order], Awaitable[None]]] = {
             "admit": self._admit,
             "approve": self._approve,
             "verify": self._verify,
             "accept": self._accept,
+            "seal": self._seal,
+            "rsa": self._seal_in_rsa,
         }
 
     async def _admit(self, order: Order) -> None:
@@ -36,6 +42,10 @@ class GroupCommands:
         done = await self._face.ask(do.ApproveDevice(order.get(Kind.TEXT)))
         assert isinstance(done, do.DeviceLetIn)
         self._screen.tell(f"{done.label} is one of your devices now.")
+
+    async def _seal_in_rsa(self, order: Order) -> None:
+        """That it is so is told by the event, as it is to the other one."""
+        await self._face.ask(do.SealInRsa(self._places.person_named(order.get(Kind.NICK))))
 
     async def _verify(self, order: Order) -> None:
         name, said = self._places.person_named(order.get(Kind.NICK)), order.get(Kind.TEXT).lower()
@@ -63,3 +73,22 @@ class GroupCommands:
         name = self._places.person_named(name)
         await self._face.ask(do.AcceptPerson(name))
         self._screen.tell(f"What you say to {name} goes to that account from now on.")
+
+    async def _seal(self, order: Order) -> None:
+        if order.get(Kind.TEXT).lower() == _YES:
+            if self._plain is None:
+                raise InvalidInput(f"First look at what it does: /seal. If you want that: /seal {_YES}")
+            plain, self._plain = self._plain, None
+            sealed = await self._face.ask(do.Seal(plain))
+            assert isinstance(sealed, do.Sealed)
+            for line in done_lines(sealed):
+                self._screen.tell(line)
+            return
+        found = await self._face.ask(do.AskPlain())
+        assert isinstance(found, do.Plain)
+        lines = asked_lines(found)
+        for line in lines or awaited_lines(found):
+            self._screen.tell(line)
+        if lines:
+            self._plain = found
+            self._screen.tell(f"If you want that: /seal {_YES}")

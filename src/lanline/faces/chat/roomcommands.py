@@ -78,8 +78,9 @@ class RoomCommands:
 
     async def _create(self, order: Order) -> None:
         name = checked_room_name(order.get(Kind.ROOM))
-        access = _ACCESS[order.get(Kind.ACCESS) or "open"]
-        log = await self._opened(do.CreateRoom(name, access=access))
+        sort = order.get(Kind.SORT) or "open"
+        access = Access.INVITE_ONLY if sort == "rsa" else _ACCESS[sort]
+        log = await self._opened(do.CreateRoom(name, access=access, in_rsa=sort == "rsa"))
         made = self._view.conversation(log)
         self._go(made.title if made is not None else name)
 

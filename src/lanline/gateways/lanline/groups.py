@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from lanline.clock import Clock
-from lanline.core import boxes, keyentries, privaterooms
+from lanline.core import boxes, keyentries, privaterooms, rsakeys
 from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
 from lanline.core.commands import Authority, unknown_conversation
 from lanline.core.core import Core
@@ -20,6 +20,7 @@ from lanline.core.groupstate import GroupState, Member
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down, somebody_begins
 from lanline.crypto.groups.keys import box_info, seal_box
+from lanline.crypto.groups.rsa import check_rsa_public
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.gateways.lanline.beginners import Beginners
 from lanline.gateways.lanline.followers import CHUNK_BYTES, as_log_entries
@@ -89,6 +90,8 @@ class Groups:
             wire.MakeGroupInvite: self._make_invite,
             wire.PutKeys: self._put_keys,
             wire.GetKeys: self._get_keys,
+            wire.PutRsaKey: self._put_rsa_key,
+            wire.GetRsaHalf: self._get_rsa_half,
             wire.PutBoxes: self._put_boxes,
             wire.GetBoxes: self._get_boxes,
             wire.WantBoxes: self._want_boxes,
@@ -187,6 +190,25 @@ class Groups:
             message.request,
             lambda: self._core.ask(session.actor, lambda view, _: view.groups.keys(message.hashes)),
             lambda found: session.send_bulk(wire.Keys(message.request, tuple(found.values()))),
+        )
+
+    def _put_rsa_key(self, session: Session, message: wire.PutRsaKey) -> None:
+        self._core.check_pace(session.actor)
+        try:
+            check_rsa_public(message.public)
+        except MalformedPacket as cause:
+            raise RequestRefused(RefusalCode.INVALID, "Nothing can be sealed to a key that was brought.") from cause
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, rsakeys.PutRsaKey(message.public, message.half)),
+            lambda _: session.send(Done(message.request)),
+        )
+
+    def _get_rsa_half(self, session: Session, message: wire.GetRsaHalf) -> None:
+        session.ask(
+            message.request,
+            lambda: self._core.ask(session.actor, lambda view, by: rsakeys.find_half(view, by, message.rsa_hash)),
+            lambda half: session.send_bulk(wire.Keys(message.request, (half,))),
         )
 
     def _put_boxes(self, session: Session, message: wire.PutBoxes) -> None:

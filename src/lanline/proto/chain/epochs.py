@@ -5,16 +5,18 @@ Not the secrets: `crypto/groups/epochs`. A scope is the group, a private room or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import epoch_id_of
+from lanline.errors import MalformedPacket
 from lanline.proto.chain.reasons import DoesNotHoldError, Reason, require
 from lanline.proto.chain.rooms import Room
 from lanline.proto.chain.rules import check_signature, read
 from lanline.proto.chain.state import NEVER, Chain, Invite
+from lanline.wire.sealing.entries import RoomSuite
 from lanline.wire.sealing.said import LinkedBack, decode_epoch
 
 MAX_INVITES_SEALED_TO = 200
@@ -56,6 +58,20 @@ def account_recipient(chain: Chain, account_id: bytes) -> Recipient:
     return Recipient(RecipientKind.ACCOUNT, account_id, len(generations), generations[-1].seal_hash)
 
 
+def suite_recipient(chain: Chain, account_id: bytes, suite: RoomSuite) -> Recipient | None:
+    """None: nothing can be sealed to it in this suite, as its newest generation has no such key yet."""
+    recipient = account_recipient(chain, account_id)
+    if suite is RoomSuite.HYBRID:
+        return recipient
+    rsa_hash = chain.rsa_key_at(account_id, chain.height)
+    return None if rsa_hash is None else recipient._replace(seal_hash=rsa_hash)
+
+
+def _recipients(chain: Chain, accounts: Iterable[bytes], suite: RoomSuite) -> list[Recipient]:
+    found = (suite_recipient(chain, each, suite) for each in accounts)
+    return [each for each in found if each is not None]
+
+
 def group_readers(chain: Chain, now_ms: int) -> list[Recipient]:
     members = [account_recipient(chain, each) for each in chain.names.values()]
     return members + [
@@ -76,14 +92,14 @@ def _invites_to_seal_to(chain: Chain, now_ms: int) -> list[tuple[bytes, Invite]]
 
 
 def room_readers(chain: Chain, room: Room) -> list[Recipient]:
-    return [account_recipient(chain, each) for each in room.members]
+    return _recipients(chain, room.members, room.suite)
 
 
-def pair_readers(chain: Chain, one: bytes, other: bytes) -> list[Recipient]:
+def pair_readers(chain: Chain, one: bytes, other: bytes, suite: RoomSuite = RoomSuite.HYBRID) -> list[Recipient]:
     """None when one of them is gone: then nothing is said any more."""
     if not (chain.is_member(one) and chain.is_member(other)):
         return []
-    return [account_recipient(chain, each) for each in sorted({one, other})]
+    return _recipients(chain, sorted({one, other}), suite)
 
 
 def last_loss_of_pair(chain: Chain, one: bytes, other: bytes) -> int:
@@ -100,6 +116,14 @@ def last_loss_of_pair(chain: Chain, one: bytes, other: bytes) -> int:
 def is_fresh(named_height: int, last_loss: int) -> bool:
     """Whether a new word may be sealed under the epoch that names this height, in a scope with this last loss."""
     return named_height >= last_loss
+
+
+def scope_named(content: bytes) -> bytes | None:
+    """By a statement, whether it holds or not. None: it cannot be read."""
+    try:
+        return decode_epoch(content)[1].scope
+    except MalformedPacket:
+        return None
 
 
 def judge_epoch(

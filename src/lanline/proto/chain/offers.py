@@ -67,6 +67,8 @@ class Offer(NamedTuple):
     new_recovery: bytes | None = None
     """The device_id of the recovery key that it adds."""
     turn: NewGeneration | None = None
+    rsa_hash: bytes | None = None
+    """Of the RSA key that it registers."""
 
 
 def judge_offer(chain: Chain, content: bytes) -> Offer | Reason:
@@ -110,14 +112,21 @@ def _offer(chain: Chain, body: entries.PeopleBody) -> Offer:
         invite = NewInvite(ids.invite_id_of(body.verify_key), body.uses, body.until_ms, is_admin)
     turned = chain.places[chain.height - 1].turned
     turn = None if turned is None else _new_generation(chain, turned)
-    return Offer(chain, body.time_ms, coming, name, new_link, keys, invite, gone, of_account, new_recovery, turn)
+    rsa_hash = body.rsa_hash if isinstance(body, entries.AddRsa) else None
+    return Offer(
+        chain, body.time_ms, coming, name, new_link, keys, invite, gone, of_account, new_recovery, turn, rsa_hash
+    )
 
 
 def _new_generation(chain: Chain, account_id: bytes) -> NewGeneration:
+    places = seed_places(chain, account_id)
+    return NewGeneration(account_id, len(places), places[-1])
+
+
+def seed_places(chain: Chain, account_id: bytes) -> list[bytes]:
+    """Where the boxes of an account's seeds lie, in the order of its generations."""
     generations = chain.accounts[account_id].generations
-    newest = generations[-1]
-    place = epoch_id_of(seed_commitment_of(newest.seal_hash, newest.maker))
-    return NewGeneration(account_id, len(generations), place)
+    return [epoch_id_of(seed_commitment_of(each.seal_hash, each.maker)) for each in generations]
 
 
 _COMING: dict[type, Coming] = {

@@ -25,6 +25,8 @@ class Reason(Enum):
     NO_RSA_KEY = "somebody has no key of the suite that the room uses"
     ENDED = "its device was taken out before, as others had said there already"
     TURNED_AROUND = "the server shows it in another order than it was said in"
+    UNSEALED = "it came unsealed, after others there that were sealed"
+    SUITE = "it is sealed in another suite than this conversation has"
     SCOPE = "it is of another conversation"
     NOT_YET_THERE = "it names a height that the chain here has not reached"
     OTHER_CHAIN = "it names another chain than this one"

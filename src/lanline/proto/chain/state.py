@@ -153,6 +153,11 @@ class Chain(msgspec.Struct, frozen=True):
     def has_recovery_key(self, account_id: bytes) -> bool:
         return bool(self.recovery_keys(account_id))
 
+    def has_had_rsa_key(self, account_id: bytes, height: int) -> bool:
+        """Of any generation, by then: it is one that knows the suite."""
+        generations = self.accounts[account_id].generations
+        return any(each.rsa is not None and each.rsa[0] <= height for each in generations)
+
     def rsa_key_at(self, account_id: bytes, height: int) -> bytes | None:
         """The hash of the RSA key of the newest generation."""
         account = self.accounts[account_id]

@@ -18,6 +18,7 @@ from enum import Enum, auto
 import msgspec
 
 from lanline.model.films import FilmPlan, FilmQuality, PartInfo
+from lanline.proto.films.parts import Fetch, PieceRequest, ReadyPart
 from lanline.proto.films.quality import LOOK_AHEAD_S, QualityChoice, Throughput
 from lanline.proto.films.window import Window
 
@@ -29,6 +30,12 @@ _GOES_ON_WITH_S = 2.0
 _SHORTEST_S = 1e-4
 _HARDLY_S = 0.02
 """What lasts for no longer is over."""
+_TAKEN_BEFORE_S = 1.5
+"""So long before it is shown a part goes to the decoder."""
+_BETTER_MARGIN = 1.2
+"""So many times as long as it should take may a part take that is fetched again, and still be there in time."""
+_QUICK_SHARE, _LEAST_AHEAD_S = 0.9, 3.5
+"""Others wait for what is fetched again where each part takes less time than it lasts, and much is here."""
 _SOON_S = 2.0
 """What is shown within this time stays in the quality that it is here in, when the person asks for another one."""
 
@@ -38,53 +45,6 @@ class State(Enum):
     RUNNING = auto()
     STALLED = auto()
     ENDED = auto()
-
-
-class PieceRequest(msgspec.Struct, frozen=True):
-    number: int
-    lines: int
-    part: int
-    offset: int
-    size: int
-
-
-class ReadyPart(msgspec.Struct, frozen=True):
-    """To be decoded after the one before; what is to be shown before `from_s` leads to what is shown from then on."""
-
-    lines: int
-    number: int
-    is_first: bool
-    """Nothing that was decoded before leads to it."""
-    from_s: float
-    end_s: float
-    data: bytes
-
-
-class _Fetch:
-    """One part on its way."""
-
-    def __init__(self, lines: int, number: int, part: PartInfo, from_s: float, *, is_first: bool) -> None:
-        self.lines = lines
-        self.number = number
-        self.part = part
-        self.from_s = from_s
-        self.is_first = is_first
-        self.asked_to = 0
-        self.again: list[tuple[int, int]] = []
-        self.pieces: dict[int, bytes] = {}
-        self.has_bytes = 0
-
-    @property
-    def is_asked(self) -> bool:
-        return self.asked_to >= self.part.size_bytes and not self.again
-
-    @property
-    def is_whole(self) -> bool:
-        return self.has_bytes >= self.part.size_bytes
-
-    @property
-    def missing_bytes(self) -> int:
-        return self.part.size_bytes - self.has_bytes
 
 
 class Playing:
@@ -97,12 +57,12 @@ class Playing:
         self.stalled_s = 0.0
         self._choice = QualityChoice()
         self._fixed = lines
-        self._requests: dict[int, tuple[_Fetch, int, int]] = {}
+        self._requests: dict[int, tuple[Fetch, int, int]] = {}
         self._last_number = 0
         self._not_before = 0.0
         self._busy_since: float | None = None
         self._stalled_at: float | None = None
-        self._fetches: deque[_Fetch] = deque()
+        self._fetches: deque[Fetch] = deque()
         self._ready: deque[ReadyPart] = deque()
         self._wants_first = True
         self._last_whole: tuple[int, int] | None = None
@@ -160,7 +120,10 @@ class Playing:
     def next_request(self, now: float) -> PieceRequest | None:
         if now < self._not_before or not self.window.has_room:
             return None
-        fetch = next((each for each in self._fetches if not each.is_asked), None) or self._begin_fetch(now)
+        fetch = next((each for each in self._fetches if not each.is_asked), None)
+        if fetch is None and self._fetches and self.window.is_starting and self._fixed is None:
+            return None  # which quality comes next is better known when this part is here
+        fetch = fetch or self._begin_fetch(now) or self._begin_better(self.lines)
         if fetch is None:
             self.window.idle()
             return None
@@ -172,7 +135,7 @@ class Playing:
             self._busy_since = now + self.window.round_trip_s  # which is the way there and back, and no rate
         return PieceRequest(self._last_number, fetch.lines, fetch.number, offset, size)
 
-    def _next_piece(self, fetch: _Fetch) -> tuple[int, int]:
+    def _next_piece(self, fetch: Fetch) -> tuple[int, int]:
         if fetch.again:
             return fetch.again.pop()
         offset = fetch.asked_to
@@ -180,7 +143,7 @@ class Playing:
         fetch.asked_to += size
         return offset, size
 
-    def _begin_fetch(self, now: float) -> _Fetch | None:
+    def _begin_fetch(self, now: float) -> Fetch | None:
         is_best = self._fixed is not None or self.lines == max(self._qualities)
         most_s = MOST_AHEAD_S if is_best else _MOST_AHEAD_OF_LOWER_S
         if self._next_s >= self.ends_s - _HARDLY_S or self._next_s - self.position_s >= most_s:
@@ -191,12 +154,37 @@ class Playing:
         ):
             return None
         lines = self._chosen(now)
+        if (better := self._begin_better(lines)) is not None:
+            return better
         number, is_first = self._place(lines)
         quality = self._qualities[lines]
-        fetch = _Fetch(lines, number, quality.parts[number], self._next_s, is_first=is_first)
+        fetch = Fetch(lines, number, quality.parts[number], self._next_s, is_first=is_first)
         self.switches += self.lines not in {None, lines}
         self.lines, self._wants_first = lines, False
         self._next_s = max(self._next_s, quality.parts[number].end_s)
+        self._fetches.append(fetch)
+        return fetch
+
+    def _begin_better(self, lines: int | None) -> Fetch | None:
+        """What is here in a lower quality, and not soon shown, is fetched in this one when the way is better."""
+        rate = self._rate
+        if self._fetches or self._fixed is not None or lines is None or not rate:
+            return None
+        for old in self._ready:
+            takes_s = self._qualities[lines].parts[self._part_at(lines, old.from_s)].size_bytes / rate
+            if old.lines < lines and old.from_s - self.position_s > _TAKEN_BEFORE_S + _BETTER_MARGIN * takes_s:
+                return self._better(old, lines, takes_s)
+        return None
+
+    def _better(self, old: ReadyPart, lines: int, takes_s: float) -> Fetch | None:
+        number = self._part_at(lines, old.from_s)
+        part = self._qualities[lines].parts[number]
+        is_alike = abs(part.start_s - old.from_s) < _HARDLY_S and abs(part.end_s - old.end_s) < _HARDLY_S
+        is_quick = takes_s < _QUICK_SHARE * (part.end_s - part.start_s) and self.ahead_s - takes_s > _LEAST_AHEAD_S
+        is_all_asked = self._next_s >= self.ends_s - _HARDLY_S
+        if not (is_alike and part.is_key and (is_quick or is_all_asked)):
+            return None
+        fetch = Fetch(lines, number, part, old.from_s, is_first=True)
         self._fetches.append(fetch)
         return fetch
 
@@ -207,8 +195,13 @@ class Playing:
         if self._fixed is not None:
             return max((each for each in there if each <= self._fixed), default=min(there))
         coming = {lines: self._coming(each) for lines, each in there.items()}
-        rate = self.throughput.bytes_per_s
-        return self._choice.choose(coming, self.lines, self._next_s - self.position_s, rate, now)
+        return self._choice.choose(coming, self.lines, self._next_s - self.position_s, self._rate, now)
+
+    @property
+    def _rate(self) -> float:
+        """Bytes a second; 0.0: nothing is known yet."""
+        known = self.throughput.bytes_per_s
+        return max(known, self.window.sure_rate) if known else self.window.mean_rate
 
     def _coming(self, quality: FilmQuality) -> Sequence[PartInfo]:
         first = self._part_at(quality.lines, self._next_s)
@@ -238,10 +231,11 @@ class Playing:
             return self._ready[-1].lines, self._ready[-1].number
         return self._last_whole
 
-    def receive(self, number: int, data: bytes, now: float) -> None:
-        self.window.arrived(number, now)
+    def receive(self, number: int, data: bytes, now: float, queueing_s: float | None = None) -> None:
+        """`queueing_s`: how long what goes on the link waits just now, where the link knows it."""
+        self.window.arrived(number, now, queueing_s)
         found = self._requests.pop(number, None)
-        if self._busy_since is not None:
+        if self._busy_since is not None and not self.window.is_starting:
             self.throughput.note(len(data), max(_SHORTEST_S, now - self._busy_since), now)
         self._busy_since = now if self._requests else None
         if found is None or found[0] not in self._fetches:
@@ -271,8 +265,19 @@ class Playing:
             fetch = self._fetches.popleft()
             data = b"".join(fetch.pieces[offset] for offset in sorted(fetch.pieces))
             ready = ReadyPart(fetch.lines, fetch.number, fetch.is_first, fetch.from_s, fetch.part.end_s, data)
-            self._ready.append(ready)
-            self._last_whole = fetch.lines, fetch.number
+            if ready.from_s >= self.here_to_s - _HARDLY_S:
+                self._ready.append(ready)
+                self._last_whole = fetch.lines, fetch.number
+            else:
+                self._exchange(ready)
+
+    def _exchange(self, better: ReadyPart) -> None:
+        """Unless the part that it is to replace was taken meanwhile."""
+        for place, part in enumerate(self._ready):
+            if part.from_s == better.from_s:
+                self._ready[place] = better
+                if place + 1 < len(self._ready):
+                    self._ready[place + 1] = msgspec.structs.replace(self._ready[place + 1], is_first=True)
 
     def _check_patience(self, now: float) -> None:
         """What comes too late in this quality is fetched in a lower one."""
@@ -280,6 +285,8 @@ class Playing:
         if not self._fetches or self._fixed is not None or not rate:
             return
         fetch = self._fetches[0]
+        if fetch.from_s < self.here_to_s - _HARDLY_S:  # there is another one in its place
+            return
         lower = [lines for lines in self._qualities if lines < fetch.lines]
         needed_s = fetch.missing_bytes / rate
         if not lower or needed_s <= max(0.5, self.ahead_s - 0.5):
@@ -353,7 +360,7 @@ class Playing:
         self._fixed = lines
         if lines is None or lines == self.lines:
             return
-        rate = self.throughput.bytes_per_s
+        rate = self._rate
         takes_s = self._qualities[self._chosen(0.0)].parts[0].size_bytes / rate if rate else 0.0
         stays_to_s = self.position_s + max(_SOON_S, 1.5 * takes_s)
         while self._ready and self._starts[self._ready[-1].lines][self._ready[-1].number] > stays_to_s:

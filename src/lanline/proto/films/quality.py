@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 
 from lanline.model.films import PartInfo
 
 LOOK_AHEAD_S = 20.0
 _TRUSTED_SHARE = 0.95
 """Of what the way has carried lately."""
-_UP_SHARE = 0.9
 _LEAST_LEFT_S = 3.0
-_LEAST_SHARE_LEFT = 0.4
+_LEAST_SHARE_LEFT = 0.3
 """Of the film that is here, as it may shrink while a quality is fetched."""
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 12.0, 180.0
+_KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S = 0.1, 0.4
+"""Who is in a quality stays there longer than somebody would go there: what the buffer has is there to be used."""
+_PLENTY_S = 6.0
+"""With so much here, a quality that lasts is tried whatever happened before."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
 
 
 class Throughput:
@@ -28,8 +30,10 @@ class Throughput:
     While nothing is, they fade too, only slower: what was measured long ago says little.
     """
 
-    _HALF_LIVES_S = (2.0, 6.0)
+    _HALF_LIVES_S = (0.7, 1.5)
     _IDLE_SHARE = 0.4
+    _LEAST_S = 0.5
+    """What was measured for less than that says nothing."""
 
     def __init__(self) -> None:
         self._sums = [0.0, 0.0]
@@ -47,8 +51,9 @@ class Throughput:
     @property
     def bytes_per_s(self) -> float:
         """0.0: nothing is known yet."""
-        pairs = zip(self._sums, self._weights, strict=True)
-        return min((total / weight if weight else 0.0 for total, weight in pairs), default=0.0)
+        if self._weights[0] < self._LEAST_S:
+            return 0.0
+        return min(total / weight for total, weight in zip(self._sums, self._weights, strict=True))
 
 
 class QualityChoice:
@@ -64,17 +69,15 @@ class QualityChoice:
         if not rate or current is None:
             return lines[0]
         current = max((each for each in lines if each <= current), default=lines[0])
-        lasting = [each for each in lines if self._lasts(coming[each], here_s, rate)]
-        best = max(lasting, default=lines[0])
-        if best < current:
+        lasting = [each for each in lines if _lasts(coming[each], here_s, rate, LOOK_AHEAD_S, _LEAST_LEFT_S)]
+        has_plenty = here_s >= _PLENTY_S
+        up = [each for each in lasting if each > current and (has_plenty or now >= self._waits_until.get(each, 0.0))]
+        if up or current == lines[0]:
+            return max(up, default=current)
+        kept = [each for each in lines if _lasts(coming[each], here_s, rate, _KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S)]
+        if current not in kept:
             self._avoid(current, now)
-            return best
-        up = [
-            each
-            for each in lasting
-            if each > current and _takes(coming[each]) <= _UP_SHARE * rate and now >= self._waits_until.get(each, 0.0)
-        ]
-        return max(up, default=current)
+        return max((each for each in kept if each <= current), default=lines[0])
 
     def give_up(self, lines: int, now: float) -> None:
         """What was fetched in this quality would have come too late."""
@@ -86,18 +89,16 @@ class QualityChoice:
             wait_s = _FIRST_WAIT_S  # it went well for long
         self._wait_s[lines], self._waits_until[lines] = wait_s, now + wait_s
 
-    @staticmethod
-    def _lasts(parts: Sequence[PartInfo], here_s: float, rate: float) -> bool:
-        """Fetching these one after the other, there is always enough of the film here."""
-        least_s = min(_LEAST_LEFT_S, _LEAST_SHARE_LEFT * here_s)
-        sizes = list(accumulate(part.size_bytes for part in parts))
-        gained = accumulate((part.end_s - part.start_s for part in parts), initial=0.0)
-        return all(
-            here_s + gain - size / (_TRUSTED_SHARE * rate) >= least_s for size, gain in zip(sizes, gained, strict=False)
-        )
 
-
-def _takes(parts: Sequence[PartInfo]) -> float:
-    """Bytes a second."""
-    lasts_s = sum(part.end_s - part.start_s for part in parts)
-    return sum(part.size_bytes for part in parts) / lasts_s if lasts_s else 0.0
+def _lasts(parts: Sequence[PartInfo], here_s: float, rate: float, ahead_s: float, least_left_s: float) -> bool:
+    """Fetching these one after the other for so long a time of the film, there is always enough of it here."""
+    least_s = min(least_left_s, _LEAST_SHARE_LEFT * here_s)
+    has_s = here_s
+    for part in parts:
+        if part.start_s >= parts[0].start_s + ahead_s:
+            break
+        has_s -= part.size_bytes / (_TRUSTED_SHARE * rate)
+        if has_s < least_s:
+            return False
+        has_s += part.end_s - part.start_s
+    return True

@@ -1,6 +1,6 @@
 """How much may be in flight: CUBIC (RFC 9438), which does not mistake every lost packet for a full queue.
 
-A loss counts as congestion when packets stand in a queue, or when the path loses a tenth more than it always does.
+A loss counts as congestion when a queue stands for some time, or when the path loses a tenth more than it always does.
 Radio links lose without being full; halving the window for each loss would leave them idle.
 """
 
@@ -77,7 +77,7 @@ class Congestion:
         """Call only when what was lost had filled the window, as `on_ack`."""
         if latest_sent_at <= self._recovery_at:
             return
-        if not round_trip.is_queueing and loss.above_usual < _LOSS_ABOVE_USUAL:
+        if not round_trip.has_standing_queue and loss.above_usual < _LOSS_ABOVE_USUAL:
             return
         self._recovery_at = now
         self._epoch_at = None

@@ -208,6 +208,10 @@ class Link:
     def round_trip_s(self) -> float:
         return self._outgoing.recovery.round_trip.smoothed_s
 
+    @property
+    def queueing_s(self) -> float | None:
+        return self._outgoing.recovery.round_trip.queueing_s
+
     def trust(self) -> None:
         self._is_trusted = True
         self._incoming.trust()

@@ -11,18 +11,18 @@ _STEADY_MEMORY_PACKETS = 256
 
 
 class WindowedMinimum:
-    """The least value of this window and of the one before. A window ends with the first sample after 10 s."""
+    """The least value of this window and of the one before. A window ends with the first sample after its time."""
 
     __slots__ = ("_current", "_previous", "_turn_at")
 
-    def __init__(self, value: float, now: float) -> None:
+    def __init__(self, value: float, now: float, window_s: float = MINIMUM_WINDOW_S) -> None:
         self._current = self._previous = value
-        self._turn_at = now + MINIMUM_WINDOW_S
+        self._turn_at = now + window_s
 
-    def update(self, value: float, now: float) -> None:
+    def update(self, value: float, now: float, window_s: float = MINIMUM_WINDOW_S) -> None:
         if now >= self._turn_at:
             self._previous, self._current = self._current, value
-            self._turn_at = now + MINIMUM_WINDOW_S
+            self._turn_at = now + window_s
         elif value < self._current:
             self._current = value
 
@@ -34,11 +34,12 @@ class WindowedMinimum:
 class RoundTrip:
     """RFC 9002, section 5."""
 
-    __slots__ = ("_least", "_peer_ack_delay_s", "latest_s", "probe_timeout_s", "smoothed_s", "variation_s")
+    __slots__ = ("_lately", "_least", "_peer_ack_delay_s", "latest_s", "probe_timeout_s", "smoothed_s", "variation_s")
 
     def __init__(self, initial_s: float, peer_ack_delay_s: float) -> None:
         self._peer_ack_delay_s = peer_ack_delay_s
         self._least: WindowedMinimum | None = None
+        self._lately: WindowedMinimum | None = None
         self._begin(initial_s)
 
     def _begin(self, sample_s: float) -> None:
@@ -52,11 +53,14 @@ class RoundTrip:
     def update(self, sample_s: float, ack_delay_s: float, now: float) -> None:
         if self._least is None:
             self._least = WindowedMinimum(sample_s, now)
+            self._lately = WindowedMinimum(sample_s, now, sample_s)
             self._begin(sample_s)
             return
         self._least.update(sample_s, now)
         if sample_s >= self._least.value + ack_delay_s:
             sample_s -= ack_delay_s
+        assert self._lately is not None
+        self._lately.update(sample_s, now, self.smoothed_s)
         self.latest_s = sample_s
         self.variation_s += (abs(self.smoothed_s - sample_s) - self.variation_s) / 4
         self.smoothed_s += (sample_s - self.smoothed_s) / 8
@@ -67,10 +71,22 @@ class RoundTrip:
         return self._least.value if self._least is not None else self.smoothed_s
 
     @property
+    def queueing_s(self) -> float:
+        """What even the quickest packet of the last round trips waited: in a queue that stands."""
+        return max(0.0, self._lately.value - self.least_s) if self._lately is not None else 0.0
+
+    @property
     def is_queueing(self) -> bool:
-        """The latest round trip was clearly longer than the shortest: packets stand in a queue."""
-        least = self.least_s
-        return self.latest_s > least + max(0.005, least / 4)
+        """The latest round trip was clearly longer than the shortest: packets queue, if only behind a burst."""
+        return self.latest_s - self.least_s > self._noticeable_s
+
+    @property
+    def has_standing_queue(self) -> bool:
+        return self.queueing_s > self._noticeable_s
+
+    @property
+    def _noticeable_s(self) -> float:
+        return max(0.005, self.least_s / 4)
 
 
 class LossRate:

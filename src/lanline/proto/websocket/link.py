@@ -184,6 +184,11 @@ class WebSocketLink:
     def largest_datagram_bytes(self) -> int:
         return MAX_BODY_BYTES
 
+    @property
+    def queueing_s(self) -> float | None:
+        """TCP's to know."""
+        return None
+
     def trust(self) -> None:
         self._is_trusted = True
         self._stack.trust()

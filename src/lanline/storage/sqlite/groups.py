@@ -60,10 +60,13 @@ class SqliteGroupsView:
     def epoch_ids(self, scope: bytes) -> set[bytes]:
         return {row[0] for row in self._connection.execute("SELECT epoch_id FROM epochs WHERE scope = ?", (scope,))}
 
-    def boxes_in(self, giver: AccountId, scope: bytes) -> int:
-        found = self._connection.execute("SELECT count(*) FROM boxes WHERE giver = ? AND scope = ?", (giver, scope))
-        count: int = found.fetchone()[0]
-        return count
+    def epochs_given(self, giver: AccountId, scope: bytes) -> list[bytes]:
+        found = self._connection.execute(
+            "SELECT epoch_id FROM boxes WHERE giver = ? AND scope = ? GROUP BY epoch_id "
+            "ORDER BY max(given_ms) DESC, epoch_id",
+            (giver, scope),
+        )
+        return [row[0] for row in found]
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         found = (self._connection.execute(_BOX, (kind, recipient, scope, epoch_id)) for epoch_id in epoch_ids)
@@ -83,6 +86,13 @@ class SqliteGroupsView:
             if row:
                 found[each] = row[0]
         return found
+
+    def rsa_half(self, rsa_hash: bytes) -> bytes | None:
+        row = self._connection.execute("SELECT rsa_half FROM seal_keys WHERE hash = ?", (rsa_hash,)).fetchone()
+        return row[0] if row else None
+
+    def has_epochs(self, scope: bytes) -> bool:
+        return bool(self._connection.execute("SELECT 1 FROM epochs WHERE scope = ? LIMIT 1", (scope,)).fetchone())
 
     def unnamed_keys(self, putter: AccountId) -> int:
         found = self._connection.execute("SELECT count(*) FROM seal_keys WHERE putter = ? AND NOT is_named", (putter,))
@@ -141,6 +151,12 @@ class SqliteGroups(SqliteGroupsView):
             (giver, scope, but),
         )
 
+    def drop_given(self, giver: AccountId, scope: bytes, epoch_ids: Sequence[bytes]) -> None:
+        self._connection.executemany(
+            "DELETE FROM boxes WHERE giver = ? AND scope = ? AND epoch_id = ?",
+            [(giver, scope, each) for each in epoch_ids],
+        )
+
     def drop_boxes_of_helpers(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> None:
         self._connection.executemany(
             "DELETE FROM boxes WHERE kind = ? AND recipient = ? AND scope = ? AND epoch_id = ? AND giver <> "
@@ -161,6 +177,13 @@ class SqliteGroups(SqliteGroupsView):
             "INSERT INTO seal_keys (hash, data, putter, put_ms, is_named) VALUES (?, ?, ?, ?, FALSE) "
             "ON CONFLICT (hash) DO UPDATE SET put_ms = excluded.put_ms",
             [(each, data, putter, now_ms) for each, data in keys.items()],
+        )
+
+    def put_rsa_key(self, rsa_hash: bytes, public: bytes, half: bytes, putter: AccountId, now_ms: int) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO seal_keys (hash, data, putter, put_ms, is_named, rsa_half) "
+            "VALUES (?, ?, ?, ?, FALSE, ?)",
+            (rsa_hash, public, putter, now_ms, half),
         )
 
     def name_keys(self, hashes: Sequence[bytes], putter: AccountId | None = None) -> None:

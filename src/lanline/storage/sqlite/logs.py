@@ -30,7 +30,7 @@ _KEYED = (
     _ENTRY + "WHERE log = ? AND sequence > ? AND suite IN ('epoch/1', 'key/1') ORDER BY sequence LIMIT ?"  # its index
 )
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
-_SAID = "SELECT account, time_ms, suite FROM entries WHERE log = ? ORDER BY sequence DESC LIMIT 10000"
+_SAID = "SELECT account, time_ms, suite FROM entries WHERE log = ? ORDER BY sequence DESC LIMIT ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
 _SIZE = "SELECT size_bytes FROM logs WHERE id = ?"
 _END = "SELECT head, (SELECT time_ms FROM entries WHERE log = logs.id AND sequence = head) FROM logs WHERE id = ?"
@@ -102,8 +102,8 @@ class SqliteLogsView:
         row = self._connection.execute(_FIND, (log, account, entry_id)).fetchone()
         return Entry(*row) if row else None
 
-    def last_said_ms(self, log: LogId, account: AccountId, since_ms: int) -> int | None:
-        for author, time_ms, suite in self._connection.execute(_SAID, (log,)):
+    def last_said_ms(self, log: LogId, account: AccountId, since_ms: int, limit: int) -> int | None:
+        for author, time_ms, suite in self._connection.execute(_SAID, (log, limit)):
             if time_ms <= since_ms:
                 break
             if author == account and suite not in {"epoch/1", "key/1"}:

@@ -94,6 +94,21 @@ class Keys(msgspec.Struct, frozen=True, array_like=True, tag=95):
     keys: tuple[bytes, ...]
 
 
+class PutRsaKey(msgspec.Struct, frozen=True, array_like=True, tag=148):
+    """Before the entry that names its hash. The private half is sealed: for the other devices of the account."""
+
+    request: Request
+    public: Annotated[bytes, msgspec.Meta(min_length=422, max_length=422)]
+    half: Annotated[bytes, msgspec.Meta(min_length=400, max_length=400)]
+
+
+class GetRsaHalf(msgspec.Struct, frozen=True, array_like=True, tag=149):
+    """Of a key of one's own account. Answered with `Keys`: the half, sealed as it was brought."""
+
+    request: Request
+    rsa_hash: Hash
+
+
 class NewBox(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: Annotated[int, msgspec.Meta(ge=1, le=3)]
     recipient: Annotated[bytes, msgspec.Meta(min_length=16, max_length=32)]

@@ -89,6 +89,8 @@ ClientMessage = (
     | groups.ClaimEpoch
     | groups.AppendRoomKey
     | groups.ReadKeys
+    | groups.PutRsaKey
+    | groups.GetRsaHalf
     | offers.FromClient
 )
 

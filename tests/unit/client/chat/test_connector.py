@@ -12,6 +12,7 @@ from lanline.client.chat import connector as module
 from lanline.client.chat import race
 from lanline.client.chat.connector import Connector
 from lanline.client.chat.node import ChatNode
+from lanline.client.chat.session import AsDevice
 from lanline.client.pin import KnownServer
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
@@ -72,7 +73,7 @@ class PlayedNetwork:
 class Scene:
     def __init__(self, fingerprint: bytes | None = KEY) -> None:
         self.stage = Stage()
-        self.stage.node = ChatNode(LoopClock(), self.stage.history, self.stage.node._way)
+        self.stage.node = ChatNode(LoopClock(), self.stage.history, AsDevice())
         self.network = PlayedNetwork(self.stage)
         self.told: list[events.NodeEvent] = []
         self.stage.node.subscribe(self.told.append)
@@ -221,7 +222,7 @@ def test_the_way_that_worked_last_is_tried_first_also_by_the_next_program(monkey
         (await scene.signed_in(1)).die()
         await scene.signed_in(2)
         assert [way for way, _ in scene.network.calls] == ["websocket", "websocket"]
-        again = ChatNode(LoopClock(), scene.stage.history, scene.stage.node._way)
+        again = ChatNode(LoopClock(), scene.stage.history, AsDevice())
         assert again.own.last_way == "websocket"
 
     play(work)

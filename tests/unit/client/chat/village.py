@@ -174,7 +174,7 @@ class Process:
         return self.node.seals.member
 
     def connect(self) -> None:
-        wire = Wire(self._home.name.encode().ljust(32, b"."))
+        wire = Wire(self._home.link)
         self.wires.append(wire)
         self._home.village.house.server.on_accept(wire.server_end, ("192.0.2.1", 4000))
         self.node.on_connected(wire)
@@ -194,6 +194,7 @@ class Home:
     def __init__(self, village: Village, name: str) -> None:
         self.village = village
         self.name = name
+        self.link = name.encode().ljust(32, b".")
         self.path = village.folder / f"{name}.db"
         self.has_joined = False
         self.token: bytes | None = None

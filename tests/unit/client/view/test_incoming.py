@@ -485,3 +485,12 @@ def test_nobody_changes_what_another_one_has_said(news: News) -> None:
     meant = news.stage.hears(10, ANA, "mine")
     news.live(meant)
     assert "mine\n" in news.live(news.stage.hears(10, BO, Edit(meant.entry_id, "his")))
+
+
+def test_a_quote_has_the_words_that_stood_then(news: News) -> None:
+    news.comes_in()
+    meant = news.stage.hears(10, ANA, "one")
+    news.live(meant)
+    assert f"(instead of “one”, {NOON}) two" in news.live(news.stage.hears(10, ANA, Edit(meant.entry_id, "two")))
+    assert "(to ana: “two”) yes" in news.live(news.stage.hears(10, BO, Reply(meant.entry_id, "yes")))
+    assert f"(instead of “two”, {NOON}) three" in news.live(news.stage.hears(10, ANA, Edit(meant.entry_id, "three")))

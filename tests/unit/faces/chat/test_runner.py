@@ -9,7 +9,7 @@ import pytest
 from lanline.client.node import owncommands as own
 from lanline.client.node import protocol as do
 from lanline.client.view.values import MemberListing, MessageState, Notifying, RoomListing
-from lanline.errors import LinkNotOpen, RefusalCode, RequestRefused
+from lanline.errors import InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.faces.chat.grammar import parse_line
 from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.model.content import Delete, Edit, Reaction, Reply, Text
@@ -238,6 +238,8 @@ def test_history_honours_what_authors_wish(stage: Stage) -> None:
 def test_lists(stage: Stage) -> None:
     stage.face.listed = (RoomListing(11, "#lab", "Tools", Access.INVITE_ONLY, 3),)
     assert "* #lab  3  private  Tools" in types(stage, "/list")
+    stage.face.listed = (RoomListing(12, "#attic", "", Access.INVITE_ONLY, 3, "ana"),)
+    assert "#attic  3  private    ana asks you in" in types(stage, "/list")
     stage.face.listed_members = (MemberListing(ANA, "ana", Role.OWNER, True, False, False),)
     assert "ana  online  owner muted" in types(stage, "/names")
     screen = types(stage, "clients")
@@ -336,9 +338,11 @@ def test_a_room_is_made_slow(stage: Stage, line: str, pace_s: int) -> None:
     assert stage.face.asked == [do.SetSlow(10, pace_s)]
 
 
-@pytest.mark.parametrize("line", ["/slow 21601", "/slow -1", "/slow soon", "/slow 1234567", "/slow ²"])
-def test_a_pace_that_is_none_is_refused(stage: Stage, line: str) -> None:
-    assert "seconds" in types(stage, line)
+def test_a_pace_that_is_none_is_refused(stage: Stage) -> None:
+    assert "from 1 to 21,600 seconds" in types(stage, "/slow 21601")
+    for line in ("/slow -1", "/slow soon", "/slow 12345678901", "/slow ²"):
+        with pytest.raises(InvalidInput, match="number of seconds"):
+            types(stage, line)
     assert stage.face.asked == []
 
 

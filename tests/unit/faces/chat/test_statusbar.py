@@ -96,3 +96,8 @@ def test_why_the_server_takes_nothing_stands_below_what_waits(stage: Stage) -> N
     assert "disk" not in shown(stage)
     stage.view.say("#lobby", Text("hello"))
     assert shown(stage).split("\n")[:2] == ["… not sent yet (1): hello", "  The server's disk is full."]
+
+
+def test_who_is_ignored_has_no_place_below(stage: Stage) -> None:
+    stage.view.ignored = {ANA: "ana"}
+    assert shown(stage).split("  ")[:3] == ["1 #lobby", "2 #lab", ""]

@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable
 
 from lanline.model.films import FilmPlan, FilmQuality, PartInfo
-from lanline.proto.films.playing import PieceRequest, Playing, State
+from lanline.proto.films.parts import PieceRequest
+from lanline.proto.films.playing import Playing, State
 
 RATES = {240: 50_000, 720: 250_000, 1440: 750_000}
 """Bytes a second."""

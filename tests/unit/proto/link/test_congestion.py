@@ -21,8 +21,9 @@ def congestion() -> Congestion:
 def trip(seconds: float, *, queueing_s: float = 0.0) -> RoundTrip:
     made = RoundTrip(seconds, 0.0)
     made.update(seconds, 0.0, 0.0)
-    if queueing_s:
-        made.update(seconds + queueing_s, 0.0, 0.0)
+    if queueing_s:  # long enough to be no burst
+        for now in (0.0, 2 * seconds, 4 * seconds):
+            made.update(seconds + queueing_s, 0.0, now)
     return made
 
 

@@ -50,7 +50,11 @@ def _binaries(info: Any) -> st.SearchStrategy[bytes]:
 
 _STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.IntType: _integers,
-    inspect.StrType: lambda info: st.text(max_size=min(info.max_length or 50, 50)),
+    inspect.StrType: lambda info: (
+        st.text(max_size=min(info.max_length or 50, 50))
+        if info.pattern is None
+        else st.from_regex(info.pattern, fullmatch=True)
+    ),
     inspect.BytesType: _binaries,
     inspect.BoolType: lambda info: st.booleans(),
     inspect.FloatType: lambda info: st.floats(allow_nan=False),

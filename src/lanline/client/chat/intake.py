@@ -1,0 +1,148 @@
+"""Owns the way of what came of a log to the disk, and what is told of it then: nothing before it is there.
+
+What is live is written as it comes. While a log catches up, what comes is opened while what came before is written; all
+that was opened meanwhile goes into the next write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lanline.client.chat.context import NodeContext
+from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.history import History
+from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.sealing import SUITES_OF_KEYS
+from lanline.client.chat.seals import Seals
+from lanline.client.chat.storing import Storing
+from lanline.client.sealing.logchain import Seen
+from lanline.client.view import events
+from lanline.errors import HistoryProblem, ProtocolViolation
+from lanline.wire.chat.entries import LogEntry
+
+_MOST_UNWRITTEN = 8_000
+"""Of entries: with more, nothing is read from the link until some are on the disk."""
+
+
+class _Waiting:
+    """What came of one log and is not on the disk yet."""
+
+    def __init__(self) -> None:
+        self.entries: list[LogEntry] = []
+        self.log_hash: Seen | None = None
+
+
+class Intake:
+    def __init__(
+        self,
+        context: NodeContext,
+        conversations: Conversations,
+        own: OwnMessages,
+        seals: Seals,
+        on_kept: Callable[[Track], None],
+    ) -> None:
+        """`on_kept`: it is on the disk, and was told."""
+        self._history = context.history
+        self._storing: Storing = context.storing
+        self._line = context.line
+        self._tell = context.tell
+        self._conversations = conversations
+        self._own = own
+        self._ignored = conversations.directory.ignoring
+        self._seals = seals
+        self._on_kept = on_kept
+        self._through: dict[int, int] = {}
+        """How far each log has come that has something unwritten."""
+        self._waiting: dict[int, _Waiting] = {}
+        self._is_writing = False
+
+    def take(self, track: Track, entries: Sequence[LogEntry], came: Sequence[LogEntry], *, is_bulk: bool) -> None:
+        """`came`: the same as they came, sealed. Raises ProtocolViolation, HistoryProblem."""
+        log = track.shown.log
+        check_dense(entries, self._through.get(log, track.shown.delivered) + 1)
+        log_hash = self._seals.note_taken(track.shown, came)
+        if not is_bulk:
+            self.write_all()
+            self._history.add_entries(log, entries, self._conversations.account, log_hash)
+            self._note_kept(track, entries)
+            return
+        waiting = self._waiting.setdefault(log, _Waiting())
+        waiting.entries += entries
+        waiting.log_hash = log_hash
+        self._through[log] = entries[-1].sequence
+        self._go_on()
+        if len(waiting.entries) >= _MOST_UNWRITTEN:
+            self._storing.wait()
+
+    def write_all(self) -> None:
+        """Until nothing is unwritten."""
+        while self._is_writing:
+            self._storing.wait()
+
+    def _go_on(self) -> None:
+        if self._is_writing or not self._waiting:
+            return
+        log = next(iter(self._waiting))
+        waiting, own = self._waiting.pop(log), self._conversations.account
+
+        def write(history: History) -> None:
+            history.add_entries(log, waiting.entries, own, waiting.log_hash)
+
+        self._is_writing = True
+        try:
+            self._storing.begin(write, lambda problem: self._on_written(log, waiting.entries, problem))
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """It comes again on the next link."""
+        self._is_writing = False
+        self._waiting.clear()
+        self._through.clear()
+
+    def _on_written(self, log: int, entries: Sequence[LogEntry], problem: BaseException | None) -> None:
+        if problem is not None:
+            self._forget()
+            self._tell_problem(problem)
+            return
+        self._is_writing = False
+        if self._through.get(log) == entries[-1].sequence:
+            del self._through[log]
+        self._go_on()  # first, so that the thread does not wait
+        track = self._conversations.get(log)
+        if track is not None:
+            self._note_kept(track, entries)
+
+    def _tell_problem(self, problem: BaseException) -> None:
+        if self._line.session is not None and isinstance(problem, Exception):
+            self._line.session.end_by(problem)
+        elif isinstance(problem, HistoryProblem):  # the link has ended meanwhile
+            self._tell(events.HistoryFailed(str(problem)))
+        elif not isinstance(problem, OverflowError):
+            raise problem
+
+    def _note_kept(self, track: Track, entries: Sequence[LogEntry]) -> None:
+        shown, own = track.shown, self._conversations.account
+        log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
+        if self._seals.past is not None:
+            self._seals.past.note_kept(log, through)
+        silent = {own, *self._ignored.names}
+        unread = sum(
+            entry.sequence > shown.read and entry.account not in silent and entry.suite not in SUITES_OF_KEYS
+            for entry in entries
+        )
+        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+        for entry in entries:
+            if entry.account == own and entry.suite not in SUITES_OF_KEYS:
+                self._own.note_sent(log, entry)
+        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in entries)
+        self._tell(events.EntriesReceived(log, messages, is_live))
+        self._on_kept(track)
+
+
+def check_dense(entries: Sequence[LogEntry], first: int) -> None:
+    """Raises ProtocolViolation."""
+    for expected, entry in enumerate(entries, first):
+        if entry.sequence != expected:
+            raise ProtocolViolation("it left a gap in a log, or said something twice")

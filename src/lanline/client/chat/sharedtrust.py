@@ -1,0 +1,65 @@
+"""Owns that whom a person has verified, or accepted, on one device is known on their others: by the notes to oneself.
+
+Only what came sealed counts, in the talk of the account with itself, where nobody else can say anything.
+"""
+
+from __future__ import annotations
+
+from lanline.client.chat.conversations import Conversations
+from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.outbox import Outbox
+from lanline.client.sealing.member import GroupMember
+from lanline.client.view.events import EarlierReceived, EntriesOpened, EntriesReceived, NodeEvent
+from lanline.client.view.values import NoWords
+from lanline.ids import Entropy
+from lanline.model.content import KnownPerson
+from lanline.model.logs import ENTRY_ID_BYTES
+
+
+class SharedTrust:
+    def __init__(
+        self, member: GroupMember, news: GroupNews, conversations: Conversations, outbox: Outbox, entropy: Entropy
+    ) -> None:
+        self._member = member
+        self._news = news
+        self._conversations = conversations
+        self._outbox = outbox
+        self._entropy = entropy
+
+    def verify(self, name: str, words: bytes) -> None:
+        """The person has compared these. Raises RecordMissing where it is somebody else's by now."""
+        account_id = self._news.account_named(name)
+        self._news.verify(name, words)
+        self._tell(KnownPerson(account_id, words))
+
+    def accept(self, name: str) -> None:
+        """That another account has this name now."""
+        account_id = self._news.account_named(name)
+        self._news.accept(name)
+        self._tell(KnownPerson(account_id))
+
+    def _tell(self, known: KnownPerson) -> None:
+        self._outbox.say(self._conversations.directory.own.name, known, self._entropy(ENTRY_ID_BYTES))
+
+    def note(self, event: NodeEvent) -> None:
+        if not isinstance(event, EntriesReceived | EntriesOpened | EarlierReceived):
+            return
+        shown, own = self._conversations.shown(event.log), self._conversations.account
+        if shown is None or shown.is_room or shown.other != own:
+            return
+        found = [
+            each.content.known
+            for each in event.messages
+            if each.account == own and isinstance(each.content, NoWords) and each.content.known is not None
+        ]
+        if found:
+            self._learn(found)
+
+    def _learn(self, found: list[KnownPerson]) -> None:
+        people = self._member.copy.people
+        for each in found:
+            if each.words and not people.has_verified(each.account_id, each.words):
+                people.verify(each.account_id, each.words)
+            elif not people.has_accepted(each.account_id):
+                people.accept(each.account_id)
+        self._news.note()

@@ -1,0 +1,54 @@
+"""Owns the parts of a film on their way: what is asked for, what has come of one, and one that is whole."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lanline.model.films import PartInfo
+
+
+class PieceRequest(msgspec.Struct, frozen=True):
+    number: int
+    lines: int
+    part: int
+    offset: int
+    size: int
+
+
+class ReadyPart(msgspec.Struct, frozen=True):
+    """To be decoded after the one before; what is to be shown before `from_s` leads to what is shown from then on."""
+
+    lines: int
+    number: int
+    is_first: bool
+    """Nothing that was decoded before leads to it."""
+    from_s: float
+    end_s: float
+    data: bytes
+
+
+class Fetch:
+    """One part on its way."""
+
+    def __init__(self, lines: int, number: int, part: PartInfo, from_s: float, *, is_first: bool) -> None:
+        self.lines = lines
+        self.number = number
+        self.part = part
+        self.from_s = from_s
+        self.is_first = is_first
+        self.asked_to = 0
+        self.again: list[tuple[int, int]] = []
+        self.pieces: dict[int, bytes] = {}
+        self.has_bytes = 0
+
+    @property
+    def is_asked(self) -> bool:
+        return self.asked_to >= self.part.size_bytes and not self.again
+
+    @property
+    def is_whole(self) -> bool:
+        return self.has_bytes >= self.part.size_bytes
+
+    @property
+    def missing_bytes(self) -> int:
+        return self.part.size_bytes - self.has_bytes

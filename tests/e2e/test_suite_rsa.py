@@ -1,0 +1,65 @@
+"""Row c2 with RSA keys: a pair and a private room whose members' public keys are registered under their names."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from e2e.house import House, house
+
+RSA_BOX_BYTES = 384
+
+
+def well(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def said(home: House, name: str, where: str) -> list[str]:
+    lines = well(home.member(name, "log", where, "--json")).splitlines()
+    return [each["text"] for each in map(json.loads, lines)]
+
+
+def sizes_of_boxes(data: Path) -> set[int]:
+    with sqlite3.connect(f"file:{data / 'lanline.sqlite'}?mode=ro", uri=True) as database:
+        return {row[0] for row in database.execute("SELECT length(data) FROM boxes")}
+
+
+def test_a_pair_and_a_private_room_of_suite_rsa(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        server = home.serve()
+        home.join("ana", server.first_invite)
+        home.join("ben")
+        away = home.member("ana", "chat", "--suite", "rsa", "ben", typed="to nobody\n")
+        assert away.returncode == 1
+        assert "ben has no RSA key yet" in away.stderr
+        # ben's device makes its key when it sees that somebody uses the suite.
+        well(home.member("ben", "clients", LANLINE_NODE_LINGER_S="60"))
+        well(home.member("ana", "chat", "--suite", "rsa", "ben", typed="for your private key\n"))
+        assert said(home, "ben", "ana") == ["for your private key"]
+        well(home.member("ben", "send", "ana", "and for yours"))
+        assert said(home, "ana", "ben") == ["for your private key", "and for yours"]
+        well(home.member("ana", "rooms", "create", "#lab", "--suite", "rsa"))
+        well(home.member("ana", "rooms", "invite", "#lab", "ben"))
+        well(home.member("ana", "send", "#lab", "in the lab"))
+        assert said(home, "ben", "#lab") == ["in the lab"]
+        assert "invite-only, suite rsa" in well(home.member("ben", "rooms"))
+        assert RSA_BOX_BYTES in sizes_of_boxes(home.data)
+        fetched = well(home.member("ben", "doctor", "--keys"))
+        assert fetched.endswith("All is as it was before.\n")
+        assert said(home, "ben", "ana") == ["for your private key", "and for yours"]
+
+
+def test_what_the_suite_is_not_for_is_told(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        server = home.serve()
+        home.join("ana", server.first_invite)
+        other = home.member("ana", "rooms", "create", "#lab", "--suite", "dsa")
+        assert other.returncode == 64
+        assert "only rsa" in other.stderr
+        assert home.member("ana", "chat", "--suite", "rsa", "#lobby", typed="x\n").returncode == 64
+        nobody = home.member("ana", "chat", "--suite", "rsa", "zoe", typed="x\n")
+        assert nobody.returncode == 1
+        assert "zoe is not in the group" in nobody.stderr

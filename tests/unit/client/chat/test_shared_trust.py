@@ -1,0 +1,87 @@
+"""Whom a person has verified on one device is verified on their others; by nobody else's word, the server's neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lanline.client.chat.sealing import PLAIN, open_sealed
+from lanline.client.chat.seals import DeviceKeys
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.view.values import NoWords
+from lanline.model.content import KnownPerson, Text
+from unit.client.chat.village import Home, Process, Village
+
+
+@pytest.fixture
+def village(tmp_path: Path) -> Iterator[Village]:
+    made = Village(tmp_path, 1)
+    made.seal()
+    made.come_to_rest()
+    yield made
+    made.close()
+
+
+def second_device(village: Village) -> Process:
+    """Of ann's."""
+    ann = village.homes[0].processes[0]
+    home = Home(village, "ann")
+    home.path, home.link = village.folder / "ann2.db", b"ann's second".ljust(32, b".")
+    chance = village.chance.randbytes
+    home.keys = DeviceKeys(Keystore.in_memory(chance(32)), home.link, chance)
+    process = Process(home)
+    home.processes.append(process)
+    village.homes.append(home)
+    village.rest_until(lambda: process.member.code is not None and bool(ann.member.devices.waiting))
+    code = process.member.code
+    assert code is not None
+    found = ann.member.devices.find(code)
+    village.rest_until(lambda: found.is_settled)
+    approved = ann.member.devices.approve(found.result(), code)
+    village.rest_until(lambda: approved.is_settled and process.member.copy.is_member)
+    return process
+
+
+def trust(process: Process, name: str) -> str:
+    assert process.node.seals.news is not None
+    return process.node.seals.news.trust_of(name)
+
+
+def verify(process: Process, name: str) -> None:
+    assert process.node.seals.news is not None
+    assert process.node.trust is not None
+    process.node.trust.verify(name, process.node.seals.news.words_with(name))
+
+
+def test_who_was_verified_on_one_device_is_verified_on_the_others_also_on_those_that_come_later(
+    village: Village,
+) -> None:
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    verify(ann, "ben")
+    assert trust(ann, "ben") == "verified by words"
+    second = second_device(village)
+    village.rest_until(lambda: trust(second, "ben") == "verified by words")
+    verify(second, "cai")
+    village.rest_until(lambda: trust(ann, "cai") == "verified by words")
+    assert trust(ben, "cai") != "verified by words"
+    notes = ann.node.conversations.titled("ann")
+    assert notes is not None
+    assert not [each for each in ann.node.messages(notes.shown.log) if each.is_said]
+    assert notes.shown.unread == 0
+
+
+def test_what_others_say_of_it_counts_nowhere_and_what_lies_in_plain_neither(village: Village) -> None:
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    assert ann.node.seals.news is not None
+    known = KnownPerson(ann.node.seals.news.account_named("cai"), ann.node.seals.news.words_with("cai"))
+    for number, to in enumerate(("ann", "#lobby", "ben")):
+        ben.node.outbox.say(to, known, bytes([number]) * 16)
+    ben.node.outbox.say("ann", Text("that was all"), b"t" * 16)
+    village.rest_until(lambda: ann.node.conversations.titled("ben") is not None)
+    for _ in range(20):
+        village.rest()
+    assert trust(ann, "cai") != "verified by words"
+    assert open_sealed(PLAIN, msgspec.msgpack.encode(known)) == NoWords()

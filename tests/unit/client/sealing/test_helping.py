@@ -1,0 +1,86 @@
+"""Who is asked for a box, and has thrown the secret away, fetches it first; and who got none asks again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanline.client.sealing.secrets import ASK_AGAIN_S
+from lanline.client.sealing.tables import GroupTables
+from lanline.storage.api import Transaction
+from unit.client.sealing.devices import Device, Town
+from unit.client.sealing.test_private_rooms import found, ids, room
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def people(town: Town) -> tuple[Device, Device]:
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana))
+    town.pass_time(0.3)
+    return ana, ben
+
+
+def throw_away(town: Town, device: Device) -> None:
+    GroupTables(device.history.database, device.keys.device_secret, device.entropy).forget()
+    device.disconnect()
+    device.restart()
+    device.connect()
+    town.pass_time(0.5)
+
+
+def drop_boxes_for(town: Town, device: Device) -> None:
+    def work(transaction: Transaction) -> None:
+        sql = "DELETE FROM boxes WHERE kind = 1 AND recipient = ?"
+        transaction.groups._connection.execute(sql, (device.member.copy.account_id,))  # type: ignore[attr-defined]
+
+    assert town.house.engine.transact([work]) == [None]
+
+
+def test_who_lets_in_after_its_caches_are_gone_gives_what_it_fetches(town: Town, people: tuple[Device, Device]) -> None:
+    ana, ben = people
+    place = found(town, ana)
+    ana.say("the plan", place)
+    throw_away(town, ana)
+    town.done(ana.member.rooms.let_in(room(ana, place), ids(ben)))
+    ana.disconnect()
+    assert ben.texts(place) == ["the plan"]
+
+
+def test_who_is_asked_and_lacks_it_itself_fetches_it_first(town: Town, people: tuple[Device, Device]) -> None:
+    ana, ben = people
+    pair = ana.pair(ben)
+    ana.say("for two", pair)
+    drop_boxes_for(town, ben)
+    throw_away(town, ana)
+    ana.heard(pair)
+    [sealing] = ana.scopes.sealings(pair)
+    assert sealing.copy.lacking()
+    assert ben.texts(ben.pair(ana)) == ["for two"]
+
+
+def test_who_got_no_box_asks_again_a_minute_later(town: Town, people: tuple[Device, Device]) -> None:
+    ana, ben = people
+    pair = ana.pair(ben)
+    ana.say("for two", pair)
+    bens = ben.pair(ana)
+    drop_boxes_for(town, ben)
+    ana.disconnect()
+    assert ben.texts(bens) == ["Lacks.KEY"]
+    town.pass_time(5.0)
+    ana.connect()
+    ana.heard(pair)
+    ana.scopes.sealings(pair)
+    town.pass_time(10.0)
+    assert ben.texts(bens) == ["Lacks.KEY"]
+    town.house.clock.pass_time(ASK_AGAIN_S)
+    town.pass_time(1.0)
+    assert ben.texts(bens) == ["for two"]
