@@ -70,7 +70,7 @@ class Outbox:
         """Nicknames whose conversation the server is asked to open."""
         self._forgotten: dict[bytes, Message] = {}
         self._passed_over: dict[int, int] = {}
-        """Logs that take nothing now, as sealing or a slow room has it, with the position of the first row that waits."""
+        """Logs that take nothing now, for sealing or a slow room, with the position of the first row that waits."""
         self._pacing = Pacing(context.clock, self.send)
 
     # What is in it.
