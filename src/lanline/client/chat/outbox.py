@@ -70,9 +70,7 @@ class Outbox:
         """Nicknames whose conversation the server is asked to open."""
         self._forgotten: dict[bytes, Message] = {}
         self._passed_over: dict[int, int] = {}
-        """Logs that take nothing now: nothing can be sealed for who is meant, or the room is slow. With the position of
-        the first row that waits there.
-        """
+        """Logs that take nothing now, for sealing or a slow room, with the position of the first row that waits."""
         self._pacing = Pacing(context.clock, self.send)
 
     # What is in it.
