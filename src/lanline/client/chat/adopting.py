@@ -28,7 +28,7 @@ class _ServerTables:
 
     def log_of_room(self, title: str) -> int | None:
         track = self._conversations.titled(title)
-        return track.shown.log if track is not None and track.shown.is_open else None
+        return track.shown.log if track is not None and track.following is Following.LIVE else None
 
     def own_private_rooms(self) -> list[tuple[str, int]]:
         live = [track.shown for track in self._conversations.tracks if track.following is Following.LIVE]

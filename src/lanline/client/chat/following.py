@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.intake import Intake, check_dense
+from lanline.client.chat.intake import Intake
 from lanline.client.chat.messages import OwnMessages, message_of_entry
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
@@ -105,13 +105,22 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
+        self._check_dense(track, message.entries)
         held = self._held.get(message.log)
         if held is None:
             self._gather(track, message.entries)
         else:
-            check_dense(message.entries, held[-1].sequence + 1)
             self._seals.note_keys(track.shown, message.entries)
             held += message.entries
+
+    def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
+        """As it comes: who breaks the protocol loses the link by it."""
+        log = track.shown.log
+        before = self._held.get(log) or self._gathered.get(log)
+        last = before[-1].sequence if before else self._intake.through(track)
+        for expected, entry in enumerate(came, last + 1):
+            if entry.sequence != expected:
+                raise ProtocolViolation("it left a gap in a log, or said something twice")
 
     def _gather(self, track: Track, came: Sequence[LogEntry]) -> None:
         """While a log catches up, several pages are opened together: one signature vouches for all of a run."""
@@ -146,7 +155,6 @@ class LogReader:
         """All before the first that may be opened in a moment; or all, as it is."""
         entries, lacking = self._seals.open(track.shown, came)
         if waits and lacking is not None and self._seals.is_hopeful:
-            check_dense(came, came[0].sequence)  # here, where who breaks the protocol loses the link
             count = lacking - came[0].sequence
             self._hold(track.shown.log, came[count:])
             entries = entries[:count]

@@ -103,12 +103,13 @@ class Seals:
         self._on_change.append(callback)
 
     def note_people(self) -> None:
-        """The server's table of names is another."""
+        """The server's table of names is another, and whole."""
         if self.news is not None:
-            self.news.note()
+            self.news.note_people()
 
     def _changed(self) -> None:
-        self.note_people()
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 

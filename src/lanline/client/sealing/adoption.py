@@ -36,7 +36,8 @@ class ServerTables(Protocol):
 
     def account_named(self, name: str) -> int | None: ...
 
-    def log_of_room(self, title: str) -> int | None: ...
+    def log_of_room(self, title: str) -> int | None:
+        """Where all that was said there is here."""
 
     def own_private_rooms(self) -> list[tuple[str, int]]:
         """By invitation, and read up to here: titles and logs."""
@@ -139,15 +140,17 @@ class Adoption:
         if not (member.copy.is_member and member.is_current and self._context.has_newest_seed) or member.problem:
             return None
         self._drop_what_is_over()
-        rows = [each for each in self._table.rows if (each.place, each.account) not in self._put_off]
-        for row in rows:
-            if row.place == GROUP and (steps := self._steps_of_member(row)) is not None:
+        for row in self._table.rows:
+            if row.place == GROUP and self._may_try(row) and (steps := self._steps_of_member(row)) is not None:
                 return row, steps
-        for place in sorted({each.place for each in rows} - {GROUP}):
-            found = self._next_of_room(place, [each for each in rows if each.place == place])
+        for place in sorted({each.place for each in self._table.rows} - {GROUP}):
+            found = self._next_of_room(place, [each for each in self._table.rows if each.place == place])
             if found is not None:
                 return found
         return None
+
+    def _may_try(self, row: Agreed) -> bool:
+        return (row.place, row.account) not in self._put_off
 
     def _drop_what_is_over(self) -> None:
         copy, chain = self._member.copy, self._member.copy.chain
@@ -202,7 +205,7 @@ class Adoption:
         founding = next((each for each in rows if each.account == own), None)
         copy = self._copy_of(place, log)
         if copy is None:
-            if founding is None or place in self._founded:
+            if founding is None or place in self._founded or not self._may_try(founding):
                 return None
             return founding, self._found(log, founding, [each for each in rows if each is not founding])
         if founding is not None:
@@ -225,10 +228,11 @@ class Adoption:
         self._table.settle(done if members[me] is not RoomRole.MEMBER else rows)
         if members[me] is RoomRole.MEMBER:
             return None
+        known = {each: account_id for each, account_id in known.items() if each not in done and self._may_try(each)}
         outside = [each for each, account_id in known.items() if account_id not in members][:_MOST_AT_ONCE]
         if outside:
             return outside[0], self._member.rooms.let_in_in_steps(copy, [known[each] for each in outside])
-        for each in known.keys() - set(done):
+        for each in known:
             if members[me] is RoomRole.OWNER:
                 return each, self._member.rooms.set_role_in_steps(copy, known[each], RoomRole(each.role))
             self._table.settle([each])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
@@ -109,6 +110,12 @@ class GroupCopy(EpochCopy):
         self.secrets.clear()
         self.secrets.update(self._tables.secrets())
         self._begin()
+
+    def keep_for(self, database: Database) -> None:
+        """For the home whose device this is: a program of it does not fetch and check all of it again."""
+        self._kept_to = 0
+        self._keep_state()
+        self._tables.copy_to(database)
 
     # What comes.
 

@@ -14,6 +14,7 @@ from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.decisions import Decisions
+from lanline.client.sealing.departed import Departed
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
@@ -60,6 +61,7 @@ class GroupMember:
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
+        self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
@@ -93,6 +95,7 @@ class GroupMember:
         self.rsa.end_link()
         self.approval.end_link()
         self.offering.end_link()
+        self.departed.end_link()
         self._context.scopes.end_link()
         self._speaking.clear()
         self._reading.clear()
@@ -335,7 +338,7 @@ class GroupMember:
     def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
-        return self.offering.room_steps()
+        return self.departed.next_steps() or self.offering.room_steps()
 
     def _make_recovery(self) -> Steps[None]:
         """The founder's, at once: nobody could let this person in again."""

@@ -8,14 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 
+from lanline.client.chat.sealing import seal
 from lanline.client.chat.seals import DeviceKeys
 from lanline.client.sealing.agreed import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.view.values import Message, NodeState
+from lanline.client.view.values import Message, NodeState, Unreadable
+from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.content import Text
+from lanline.model.logs import LogId, NewEntry
 from lanline.model.rooms import Access
+from lanline.wire.chat.admin import SetAdmin
 from lanline.wire.chat.conversations import CreateRoom, InviteToRoom, JoinRoom
 from lanline.wire.sealing.entries import Role, RoomRole
 from unit.client.chat.village import Process, Village
@@ -147,6 +152,8 @@ def copied(of_old: Path, folder: Path) -> Plain:
     village = Plain(folder)
     village.house.stop()
     shutil.copytree(of_old, folder, dirs_exist_ok=True)
+    # Or everybody would come into the group without being let in.
+    village.house.settings = msgspec.structs.replace(village.house.settings, is_open=False)
     village.house.start()
     village.take_keys()
     return village
@@ -269,3 +276,98 @@ def was_killed_at_write(village: Plain, number: int) -> bool:
     while ann.is_alive and not is_done(ann):
         village.guard(ann, step, village)
     return not ann.is_alive
+
+
+def entry_of(village: Plain, log: int, by: int, text: str) -> None:
+    """What a server can do that wants to: words in somebody's name, unsealed."""
+    suite, content = seal(Text(text))
+    author = AccountId(by), DeviceId(by)
+    new = NewEntry(LogId(log), village.chance.randbytes(16), *author, village.house.clock.now_ms(), suite, content)
+    village.house.engine.transact([lambda transaction: transaction.logs.append([new])])
+    village.restart_server()
+
+
+def test_unsealed_words_above_sealed_ones_are_not_shown(village: Plain) -> None:
+    ann, ben, _ = village.begin_again("ann", "ben", "cai")
+    agree(ann)
+    village.rest_until(lambda: is_done(ann) and len(names(ben)) == 3)
+    say(ben, "#lobby", "ben from now on")
+    village.rest_until(lambda: texts(ann, "#lobby")[-1] == "ben from now on")
+    track = ann.node.conversations.titled("#lobby")
+    assert track is not None
+    for process in village.all_processes():
+        process.crash()
+    entry_of(village, track.shown.log, ben.node.own.account, "ben has never said this")
+    for _ in range(2):  # as it comes, and from the disk
+        (ann,) = village.begin_again("ann")
+        village.rest_until(lambda ann=ann: ann.node.reader.catching_up == set())  # type: ignore[misc]
+        last = messages(ann, "#lobby")[-1]
+        assert isinstance(last.content, Unreadable)
+        assert "unsealed" in last.content.text
+        assert texts(ann, "#lobby") == [*BEFORE, "ben from now on"]
+        ann.crash()
+
+
+def test_another_account_under_a_name_that_was_agreed_on_is_not_let_in(village: Plain) -> None:
+    ann, ben, cai = village.begin_again("ann", "ben", "cai")
+    assert ann.node.seals.adoption is not None
+    agreed = [each._replace(account=99) if each.name == "ben" else each for each in rows(ann, admins=("ben",))]
+    ann.node.seals.adoption.agree(agreed)
+    village.rest_until(lambda: is_done(ann) and names(cai) == {"ann", "cai"})
+    village.rest_until(lambda: [each.name for each in ann.node.seals.facts.asking] == ["ben"])
+    assert not ben.member.copy.is_member
+    # He is as anybody else who asks.
+    account = ben.node.own.account
+    admitted = ann.member.changes.admit(account)
+    village.rest_until(lambda: admitted.is_settled and ben.member.copy.is_member)
+    assert len(ann.member.copy.chain.admins) == 1
+
+
+def test_of_two_admins_who_agree_at_once_one_founds_and_lets_the_other_in(village: Plain) -> None:
+    ann, ben, cai = village.begin_again("ann", "ben", "cai")
+    village.ask(ann, SetAdmin(0, cai.node.own.account, is_admin=True))
+    cai.crash()
+    ann, ben, cai = village.begin_again("ann", "ben", "cai")
+    agree(ann, admins=("cai",))
+    agree(cai, rooms=False, admins=("ann",))
+    village.rest_until(lambda: is_done(ann) and is_done(cai) and len(names(ben)) == 3)
+    chain = ben.member.copy.chain
+    assert {each.decode() for each in chain.names if chain.names[each] in chain.admins} == {"ann", "cai"}
+    assert len(chain.accounts) == 3
+    assert [each.member.refusal for each in (ann, ben, cai)] == ["", "", ""]
+
+
+def test_words_on_their_way_when_the_group_is_founded_are_sealed_and_said_once(village: Plain) -> None:
+    ann, ben, _ = village.begin_again("ann", "ben", "cai")
+    say(ben, "#lobby", "ben in between")
+    assert ben.node.outbox.messages
+    ann.node.seals.adoption.agree(rows(ann))  # type: ignore[union-attr]
+    while not ann.member.copy.is_member:  # what ben has sent waits in his wire
+        for wire in ann.open_wires:
+            wire.carry_up(1)
+            village.settle()
+            wire.carry_down(10**6)
+    village.rest_until(lambda: is_done(ann) and texts(ann, "#lobby")[-1] == "ben in between")
+    village.rest_until(lambda: ben.node.outbox.messages == [])
+    assert [each.is_plain for each in messages(ann, "#lobby")] == [True, True, True, False]
+    assert texts(ann, "#lobby") == [*BEFORE, "ben in between"]
+
+
+def test_who_comes_later_is_let_in_then_and_nobody_is_asked_again(village: Plain) -> None:
+    ann, ben = village.begin_again("ann", "ben")
+    agree(ann)
+    village.rest_until(lambda: names(ben) == {"ann", "ben"} and ben.node.outbox.messages == [])
+    for process in (ann, ben):
+        process.crash()
+    check_sealed(village)
+
+
+def test_where_nobody_has_founded_a_group_everybody_is_told_that_nothing_is_sealed(village: Plain) -> None:
+    ann, ben = village.begin_again("ann", "ben")
+    village.rest_until(lambda: bool(ann.node.seals.facts.notes and ben.node.seals.facts.notes))
+    assert ann.node.seals.facts.notes[-1].endswith("To seal what is said from now on: /seal")
+    assert "An admin of the server can change that" in ben.node.seals.facts.notes[-1]
+    agree(ann)
+    village.rest_until(lambda: not any("not sealed" in each for each in ben.node.seals.facts.notes))
+    say(ben, "#lobby", "ben waits")
+    assert ben.node.seals.facts.is_founded
