@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from e2e.founded import Founded
 from e2e.house import PASSWORD, command
+from e2e.nodes import end_nodes
 from e2e.town import Town, parsed
+from lanline.client.pin import joined_pin, write_pin
+from serverhouse.ports import free_port
 
 
 @pytest.fixture
@@ -83,3 +87,26 @@ def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there
     assert "#lobby" in done(town, "cai", "rooms")
     assert done(town, "ann", "invite").startswith("lanline://")
     assert "nothing is to be decided" in done(town, "ann", "chain")
+
+
+def test_two_restores_in_a_row_and_a_move_to_another_port_at_once(town: Town) -> None:
+    file = back_up(town)
+    busy_day(town)
+    put_back(town, file, "first")
+    town.open("first")
+    town.run("ann", "rooms", "--timeout", "5")
+    put_back(town, file, "second")
+    end_nodes(town.folder)
+    town.port = free_port()
+    for name in ("ann", "ben", "cai"):
+        write_pin(town.folder / name, msgspec.structs.replace(joined_pin(town.folder / name), port=town.port))
+    town.open("second")
+    for _ in range(20):  # until every device of the backup has told: then nothing more can be brought
+        for name in ("ann", "ben"):
+            town.run(name, "rooms")
+        if not chain(town, "second")["gathering"]:
+            break
+    done(town, "ann", "send", "#lobby", "all is as it was")
+    assert town.texts("ann", "#lobby")[-1] == "all is as it was"
+    assert "#lobby" in done(town, "cai", "rooms")
+    assert "banned" in town.run("ben", "rooms", "--timeout", "5").stderr
