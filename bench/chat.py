@@ -84,10 +84,10 @@ async def _loads(server: ChatServer, members: int, rounds: int, seconds: float) 
     with tempfile.TemporaryDirectory() as folder, server.serving(Path(folder), members, Place()) as serving:
         async with gathered(server, serving, members, folder) as crowd:
             await asyncio.sleep(SETTLE_S)
-            return [await _load(serving, crowd, members, count, rounds, seconds) for count in IN_FLIGHT]
+            return [await load(serving, crowd, members, count, rounds, seconds) for count in IN_FLIGHT]
 
 
-async def _load(serving: Serving, crowd: Child, members: int, in_flight: int, rounds: int, seconds: float) -> Load:
+async def load(serving: Serving, crowd: Child, members: int, in_flight: int, rounds: int, seconds: float) -> Load:
     await _round(serving, crowd, in_flight, WARM_UP_S)
     results = [await _round(serving, crowd, in_flight, seconds) for _ in range(rounds)]
     return Load(members, in_flight, *(statistics.median(column) for column in zip(*results, strict=True)))

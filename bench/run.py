@@ -27,6 +27,7 @@ import handshakes
 import idle
 import largegroup
 import latency
+import sealing
 import start
 import strangers
 import strangersvideo
@@ -36,7 +37,7 @@ import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
-from plot import plot_latency, plot_video
+from plot import plot_films, plot_latency, plot_video
 from report import section_text, write_document, write_figures
 from section import Options, Section
 
@@ -56,6 +57,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     start.NAME: start.measure,
     blockedudp.NAME: blockedudp.measure,
     largegroup.NAME: largegroup.measure,
+    sealing.NAME: sealing.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
     videorecovery.NAME: videorecovery.measure,
@@ -104,6 +106,8 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     write_figures(folder / FIGURES, section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
+    if section.name == films.NAME and section.figures:
+        plot_films(section.figures, folder / "benchmarks-films.svg")
     if section.name == video.NAME:
         plot_video(section.figures, folder / "benchmarks-video.svg")
 
@@ -130,10 +134,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="of strangers: names of rows of its table",
     )
     parser.add_argument(
-        "--rows", type=_names(videorecovery.ROWS), default=(), help="of videorecovery: rows of its tables, by ;"
+        "--rows",
+        type=_names((*videorecovery.ROWS, *sealing.ROWS)),
+        default=(),
+        help="of videorecovery and sealing: rows of their tables, by ;",
     )
     parser.add_argument(
-        "--add", action="store_true", help="of strangers and videorecovery: keep the rows that were measured before"
+        "--add",
+        action="store_true",
+        help="of strangers, videorecovery and sealing: keep rows measured before",
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

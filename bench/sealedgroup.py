@@ -32,7 +32,7 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.content import Text
 from lanline.model.groups import Box
 from lanline.model.logs import ENTRY_ID_BYTES, LogId, NewEntry
-from lanline.model.rooms import Membership
+from lanline.model.rooms import Access, Membership
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.storage.api import Transaction
 from lanline.storage.sqlite.engine import SqliteEngine
@@ -57,8 +57,11 @@ def text_body(number: int) -> bytes:
 class SealedGroup:
     """In the folder of `chatservers.lanline.prepared`: `member0` founds, the first `real` of its members have keys."""
 
-    def __init__(self, folder: Path, data: Path, homes: Sequence[Path], more: int = 0) -> None:
-        """`homes`: of the members from the first on. `more`: people who came by an invite each."""
+    def __init__(self, folder: Path, data: Path, homes: Sequence[Path], more: int = 0, rooms: int = 0) -> None:
+        """`homes`: of the members from the first on. `more`: people who came by an invite each. `rooms`: open ones that
+        the last of the members is in.
+        """
+        self._rooms = rooms
         self._data = data
         self.people = [_person(folder, number, home) for number, home in enumerate(homes)]
         self.story = Story(time_ms=int(time.time() * 1000))
@@ -106,6 +109,11 @@ class SealedGroup:
         for number in range(chain.height - len(self.people) >> 1):
             account = transaction.accounts.add(f"person{number}", 0, is_admin=False, password_hash=None)
             transaction.rooms.put_membership(Membership(room.log, account.id))
+
+        last = AccountId(len(self.people))
+        for number in range(self._rooms):
+            made = transaction.rooms.create(f"#room{number}", "", Access.OPEN, last, 0)
+            transaction.rooms.put_membership(Membership(made.log, last))
 
     def _boxes(self, person: Person, commitment: bytes) -> Iterator[Box]:
         """The seed for the device, and the secret for the account."""

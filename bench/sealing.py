@@ -1,38 +1,65 @@
-"""What sealing costs, each figure beside its baseline in the same run: `python bench/sealing.py`.
+"""What sealing costs, each figure beside its baseline in the same run: `python bench/sealing.py`, in parts by `--rows`.
 
-CPU time of one thread, in microseconds; the library draws its randomness from the operating system. Each figure is the
-median of several rounds, and a ratio that of the rounds in which both were measured one after the other.
+CPU time of one thread, in microseconds, where nothing else is said; the library draws its randomness from the operating
+system. Each figure is the median of several rounds, and a ratio that of the rounds in which both were measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from section import table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from grouphouse.people import InviteKeys, Person, founded
+import sealedcatchup
+import sealedmemory
+import sealedserver
+from grouphouse.people import InviteKeys, Person, Story, founded
+from lanline.client.chat.history import History
+from lanline.client.chat.node import ChatNode
+from lanline.client.chat.sealing import OPENED
+from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.session import AsDevice
+from lanline.client.sealing.groupcopy import GroupCopy
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.tables import GroupTables
+from lanline.client.view.values import Conversation
+from lanline.client.view.values import Person as ServerPerson
 from lanline.crypto.groups import ids
-from lanline.crypto.groups.epochs import commitment_of
-from lanline.crypto.groups.keys import SealingKey, SigningKey, box_info, seal_box, verify
-from lanline.crypto.groups.said import RunKeys, Where, open_words, seal_words, vouched
+from lanline.crypto.groups.epochs import commitment_of, room_key_of
+from lanline.crypto.groups.keys import BOX_BYTES, SealingKey, SigningKey, box_info, seal_box, verify
+from lanline.crypto.groups.said import RunKeys, Where, seal_words
+from lanline.ids import new_entry_id
 from lanline.proto.chain.epochs import RecipientKind, group_readers
-from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import pair_scope
-from lanline.proto.chain.state import Chain
+from lanline.testing.clock import HandClock
+from lanline.wire.chat.entries import Append, Entries, LogEntry
+from lanline.wire.chat.groups import Boxes, FoundBox
+from lanline.wire.chat.messages import encode_message
 from lanline.wire.sealing.entries import LetIn
-from lanline.wire.sealing.said import Header, Words
+from lanline.wire.sealing.said import EPOCH_SUITE, SAID_SUITE, Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
+from section import Options, Section, table
+from unsealed import COMMIT
 
+NAME = "sealing"
+ROWS = ("words", "epochs", "chain", "rooms and pairs", "catch-up", "memory", "server")
+"""What can be measured apart."""
+HEAD = ("what", "today", "baseline", "ratio", "at most")
 PEOPLE = (50, 1000, 2000)
 TEXT = b"x" * 120
+LOG = 7
+PAGE = 200
+ITEMS_IN_A_PAGE = 500
+MOST_FIRST_S = 2.5
+MOST_START_MS = 50
 Work = Callable[[], object]
 
 
@@ -56,44 +83,86 @@ def row(name: str, figures: tuple[float, float, float], bar: str, share: int = 1
     return [name, f"{cost / share:.1f}", f"{baseline / share:.1f}", f"{ratio:.2f}", bar]
 
 
-def of_words(rounds: int, count: int) -> list[list[str]]:
-    signer = SigningKey(os.urandom(32))
-    device_id, room_key = ids.device_id_of(signer.public_bytes), os.urandom(32)
-    header = Header(os.urandom(16), device_id, os.urandom(16), b"")
-    where = Where(os.urandom(32), os.urandom(32), os.urandom(16))
-    keys = RunKeys(room_key, device_id, header.run)
+class Reader:
+    """A member's client in a group of so many, as it runs on a home; and one who speaks in the lobby."""
 
-    def said(n: int, prev: bytes) -> tuple[bytes, bytes]:
-        words = Words(n, prev, 1_700_000_000_000, 100, ZEROS, bytes(8), n, ZEROS, (), TEXT)
-        return seal_words(keys, signer, header, where, encode_strictly(words), os.urandom(32))
+    def __init__(self, people: int) -> None:
+        story, [ana, ben, *_] = founded(*(f"person{number}" for number in range(people)))
+        self.story, self.author, self.secret = story, ana, os.urandom(32)
+        story.log.append((EPOCH_SUITE, story.epoch(ana.device, story.chain.group_id, self.secret)))
+        history = History.in_memory()
+        history.put_people([ServerPerson(1, ana.name, True, "", 0), ServerPerson(2, ben.name, True, "", 0)])
+        keys = DeviceKeys(Keystore.in_memory(ben.device.secret), bytes(32), os.urandom)
+        self.seals = ChatNode(HandClock(0.0), history, AsDevice(), keys=keys).seals
+        assert self.seals.member is not None
+        copy = self.seals.member.copy
+        copy.add(items_of(story))
+        [(epoch, _)] = copy.newest()
+        assert copy.believe(epoch, self.secret)
+        self.lobby = Conversation(LOG, "#lobby", None)
+        room_id = ids.open_room_id_of(copy.chain.group_id, "lobby")
+        self.header = Header(epoch.epoch_id, ana.device.id, os.urandom(16), b"")
+        self.keys = RunKeys(room_key_of(self.secret, room_id), ana.device.id, self.header.run)
+        self.room_id = room_id
 
-    content, _ = said(0, ZEROS)
-    signature = signer.sign(TEXT)
-    run, prev = [], ZEROS
-    for n in range(200):
-        sealed, prev = said(n, prev)
-        run.append(sealed)
+    def said(self, place: int, prev: bytes) -> tuple[LogEntry, bytes]:
+        """By the other one, at this place of the log."""
+        chain, entry_id = self.story.chain, new_entry_id(place, os.urandom)
+        words = Words(place - 1, prev, place, chain.height, chain.head, bytes(8), place - 1, ZEROS, (), TEXT)
+        where = Where(self.room_id, self.author.id, entry_id)
+        statement = encode_strictly(words)
+        signer = self.author.device.signer
+        content, digest = seal_words(self.keys, signer, self.header, where, statement, os.urandom(32))
+        return LogEntry(place, entry_id, 1, 1, place, SAID_SUITE, content), digest
 
-    def page() -> list[bool]:
-        return vouched(lambda _device: signer.public_bytes, [open_words(keys, where, each) for each in run])
+    def open(self, entries: list[LogEntry]) -> None:
+        kept, lacking = self.seals.open(self.lobby, entries)
+        assert lacking is None
+        assert kept[-1].suite == OPENED
+        self.seals.note_taken(self.lobby, entries)
 
-    def live() -> list[bool]:
-        return vouched(lambda _device: signer.public_bytes, [open_words(keys, where, content)])
+    def say(self) -> bytes:
+        sealed = self.seals.seal(self.lobby, new_entry_id(1, os.urandom), TEXT)
+        assert sealed is not None
+        return encode_message(Append(1, LOG, bytes(16), SAID_SUITE, sealed))
 
-    assert all(page() + live())
-    checks = compared(page, lambda: verify(signer.public_bytes, signature, TEXT), rounds, (max(1, count // 200), count))
+
+def items_of(story: Story) -> list[LogEntry]:
     return [
-        row(
-            "seal and sign a text",
-            compared(lambda: said(0, ZEROS), lambda: signer.sign(TEXT), rounds, (count, count)),
-            "4",
-        ),
-        row(
-            "open and check one live",
-            compared(live, lambda: verify(signer.public_bytes, signature, TEXT), rounds, (count, count)),
-            "2.5",
-        ),
-        row("200 of one run, in one page: each", (checks[0] / 200, checks[1], checks[2] / 200), ""),
+        LogEntry(at, at.to_bytes(16, "big"), 1, 1, 1, suite, content)
+        for at, (suite, content) in enumerate(story.log, 1)
+    ]
+
+
+def of_words(rounds: int, count: int) -> list[list[str]]:
+    reader = Reader(PEOPLE[0])
+    signer = SigningKey(os.urandom(32))
+    signature = signer.sign(TEXT)
+    run: list[LogEntry] = []
+    prev = ZEROS
+    for place in range(1, (rounds + 1) * count + 1):
+        entry, prev = reader.said(place, prev)
+        run.append(entry)
+    live = iter(run)
+
+    def check() -> bool:
+        return verify(signer.public_bytes, signature, TEXT)
+
+    def open_next() -> None:
+        reader.open([next(live)])
+
+    sent = compared(reader.say, lambda: signer.sign(TEXT), rounds, (count, count))
+    received = compared(open_next, check, rounds, (count, count))
+    page = Reader(PEOPLE[0])
+    entries, prev = [], ZEROS
+    for place in range(1, PAGE + 1):
+        entry, prev = page.said(place, prev)
+        entries.append(entry)
+    paged = compared(lambda: page.open(entries), check, rounds, (max(1, count // PAGE), count))
+    return [
+        row(f"seal for a room of {PEOPLE[0]}, and encode for the server", sent, "4"),
+        row("receive one live: open, check, compare", received, "2.5"),
+        row(f"{PAGE} of one run, in one page: each", (paged[0] / PAGE, paged[1], paged[2] / PAGE), ""),
     ]
 
 
@@ -118,30 +187,40 @@ def of_epoch(people: int, rounds: int) -> list[str]:
     return row(f"a new epoch for {people}: each", compared(begin, seals_alone, rounds, (1, 1)), "1.5", people)
 
 
-def of_chain(people: int, rounds: int) -> list[str]:
-    """Everybody invited, joined and with a second device; the baseline checks as many signatures."""
+def of_chain(people: int, rounds: int) -> list[list[str]]:
+    """Everybody came by an invite; the client takes it in, keeps it, and starts again. The baseline: as many checks."""
     story, [ana] = founded("ana")
     for number in range(people):
         person, invite = Person(f"person {number}"), InviteKeys(number)
         story.invite(ana, invite)
         story.join(person, invite)
-        story.add_device(person, person.new_device())
-    signer = SigningKey(os.urandom(32))
+    items, signer = items_of(story), SigningKey(os.urandom(32))
     signature = signer.sign(TEXT)
+    tables: list[GroupTables] = []
 
-    def check() -> None:
-        chain = Chain()
-        for suite, content in story.log:
-            chain, reason = follow(chain, suite, content)
-            assert reason is None
+    def take_in() -> None:
+        tables.append(GroupTables(History.in_memory().database, ana.device.secret, os.urandom))
+        copy = GroupCopy(Keystore.in_memory(ana.device.secret), tables[-1])
+        copy.target = len(items)
+        for start in range(0, len(items), ITEMS_IN_A_PAGE):
+            copy.add(items[start : start + ITEMS_IN_A_PAGE])
+        assert copy.broken is None
+
+    def start_again() -> None:
+        copy = GroupCopy(Keystore.in_memory(ana.device.secret), tables[-1])
+        assert copy.chain.height == len(items)
 
     def checks_alone() -> None:
-        for _ in range(5 * people + 1):
+        for _ in range(3 * people + 1):
             verify(signer.public_bytes, signature, TEXT)
 
-    figures = compared(check, checks_alone, rounds, (1, 1))
-    size_kb = sum(len(content) for _, content in story.log) / 1000
-    return row(f"a chain of {people} people ({size_kb:.0f} kB): a person", figures, "", people)
+    first = compared(take_in, checks_alone, rounds, (1, 1))
+    again = compared(start_again, checks_alone, rounds, (1, 1))
+    name = f"a chain of {people} people, {sum(len(content) for _, content in story.log) / 1000:.0f} kB"
+    return [
+        row(f"{name}: first time, a person", first, f"{MOST_FIRST_S} s in all: {first[0] / 1e6:.2f}", people),
+        row(f"{name}: each start after, a person", again, f"{MOST_START_MS} ms in all: {again[0] / 1e3:.0f}", people),
+    ]
 
 
 def of_pair(rounds: int, count: int) -> list[str]:
@@ -185,18 +264,75 @@ def of_room(people: int, rounds: int) -> list[str]:
     return row(f"a private room of {people}, replayed: an entry", figures, "", people)
 
 
+def of_bytes(people: int) -> list[list[str]]:
+    """What one member is sent of a new epoch: the box that it asks for, and the statement in the log."""
+    story, [ana] = founded("ana")
+    statement = story.epoch(ana.device, story.chain.group_id, os.urandom(32))
+    box = len(encode_message(Boxes(1, (FoundBox(bytes(16), 1, 1, bytes(BOX_BYTES)),))))
+    entry = len(encode_message(Entries(1, (LogEntry(1, bytes(16), 1, 1, 1, EPOCH_SUITE, statement),))))
+    sizes = [("its box", box, "1,200"), ("its box and the statement", box + entry, "")]
+    return [
+        [
+            f"a new epoch for {people}, bytes to a member: {what}",
+            f"{size:,}",
+            f"{BOX_BYTES:,}",
+            f"{size / BOX_BYTES:.2f}",
+            bar,
+        ]
+        for what, size, bar in sizes
+    ]
+
+
+def _of_epochs(rounds: int, people: Sequence[int]) -> list[list[str]]:
+    return [*(of_epoch(each, rounds) for each in people), *of_bytes(max(people))]
+
+
+def measured(name: str, options: Options) -> list[list[str]]:
+    is_quick = options.quick
+    rounds, count = (2, 100) if is_quick else (5, 1000)
+    people = PEOPLE[:1] if is_quick else PEOPLE
+    works: dict[str, Callable[[], list[list[str]]]] = {
+        "words": lambda: of_words(rounds, count),
+        "epochs": lambda: _of_epochs(rounds, people),
+        "chain": lambda: of_chain(max(people), min(rounds, 3)),
+        "rooms and pairs": lambda: [of_pair(rounds, max(1, count // 10)), of_room(min(people), min(rounds, 3))],
+        "catch-up": lambda: sealedcatchup.rows(20_000 if is_quick else 100_000, 1 if is_quick else 3),
+        "memory": lambda: sealedmemory.rows(200 if is_quick else 2000, 20 if is_quick else 200),
+        "server": lambda: sealedserver.rows(1 if is_quick else 3, is_quick=is_quick),
+    }
+    return works[name]()
+
+
+async def measure(options: Options) -> Section:
+    earlier = {} if options.earlier is None else json.loads(options.earlier.read_text(encoding="utf-8"))
+    figures: dict[str, list[list[str]]] = dict(earlier.get(NAME, {}).get("figures", {}))
+    for name in options.rows or ROWS:
+        figures[name] = await asyncio.to_thread(measured, name, options)
+    figures = {name: figures[name] for name in ROWS if name in figures}
+    return Section(
+        name=NAME,
+        title="Sealing",
+        setting=(
+            "What sealing costs, each figure beside its baseline in the same run, one after the other in turns; a "
+            "ratio is the median of those of the rounds. Where nothing else is said, CPU time of one thread in us: "
+            "of the client's own code with its database in memory, and as the baseline of what cannot be less, a "
+            "signature of Ed25519, a check of one, or an HPKE seal. Texts have 120 bytes. Catch-up, memory and the "
+            f"server's CPU are of real processes over loopback, beside the last version before sealing ({COMMIT}), "
+            "which says texts of the same 200 bytes in plain."
+        ),
+        tables=[table(HEAD, [row for rows in figures.values() for row in rows])],
+        figures=figures,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--count", type=int, default=1000, help="of what is quick, in each round")
-    parser.add_argument("--people", type=int, nargs="*", default=PEOPLE)
-    options = parser.parse_args()
-    rows = of_words(options.rounds, options.count)
-    rows += [of_epoch(people, options.rounds) for people in options.people]
-    rows.append(of_pair(options.rounds, max(1, options.count // 10)))
-    rows.append(of_room(min(options.people), min(options.rounds, 3)))
-    rows.append(of_chain(max(options.people), min(options.rounds, 3)))
-    print(table(("what", "us", "baseline us", "ratio", "at most"), rows))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
+    wanted = parser.parse_args()
+    options = Options((), 0.0, 1, wanted.quick, all_ip=False, seed=1)
+    rows = [each for name in wanted.rows for each in measured(name, options)]
+    print(table(HEAD, rows))
 
 
 if __name__ == "__main__":

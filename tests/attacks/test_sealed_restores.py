@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from lanline.core.gathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.sqlite.connection import FILE_NAME
+from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town
 
@@ -127,6 +129,24 @@ def test_where_all_devices_are_there_nobody_waits_for_ten_minutes(town: Town, ba
     assert ben.member.copy.account_id in ana.member.copy.chain.admins
 
 
+@pytest.mark.parametrize("years", [-1, 1])
+def test_a_clock_that_is_a_year_off_changes_nothing_of_what_is_mended(town: Town, backups: Backups, years: int) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    kept = backups.make()
+    eve = came(town, "eve", ana)
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
+    backups.put_back(kept)
+    town.house.clock.offset_ms += years * 365 * 86_400_000
+    connect(town, ben)
+    wait(town)
+    connect(town, ana)
+    town.done(ben.member.changes.make_invite(1, 3_600_000))
+    assert not ana.member.copy.chain.is_member(eve.member.copy.account_id)
+    assert ben.member.copy.account_id in ana.member.copy.chain.admins
+
+
 def test_two_restores_in_a_row_are_mended_like_one(town: Town, backups: Backups) -> None:
     ana = town.founder()
     ben = came(town, "ben", ana)
@@ -202,12 +222,12 @@ def test_branch_that_ended_everybody_is_undone_by_name(town: Town, backups: Back
     assert copy.forked_at is not None
     assert "Gone by what this device has seen: cai, dan" in ana.member.problem
     assert ana.words.seal(ana.lobby, bytes(16), b"nothing") is None
-    ana.member.accept_shown()
+    ana.member.decisions.accept()
     town.pass_time(0.5)
     assert "cai, dan can read again" in ana.member.problem
     for number, each in enumerate(gone):
         assert ana.words.seal(ana.lobby, bytes(16), b"nothing") is None, number
-        ana.member.take_back(each)
+        ana.member.decisions.take_back(each)
     town.pass_time(0.5)
     assert ana.member.problem == ""
     ana.disconnect()
@@ -216,3 +236,37 @@ def test_branch_that_ended_everybody_is_undone_by_name(town: Town, backups: Back
     town.pass_time(0.5)
     ana.say("all are back")
     assert cai.texts()[-1] == dan.texts()[-1] == "all are back"
+
+
+def test_who_is_removed_while_a_member_fetches_keys_gets_no_box(town: Town) -> None:
+    """The server lets the keys wait until the removal is there: the epoch names it, and so do its readers."""
+    ana = town.founder()
+    ben, eve = (came(town, name, ana) for name in ("ben", "eve"))
+    with ben.history.database.write() as writer:
+        writer.execute("DELETE FROM seal_keys")
+    gone, held, given = eve.member.copy.account_id, list[Any](), list[bytes]()
+    take, say = ben.take, ben._say
+
+    def hold(message: Any) -> None:
+        if isinstance(message, groups.Keys):
+            held.append(message)
+        else:
+            take(message)
+
+    def note(message: Any) -> None:
+        if isinstance(message, groups.PutBoxes):
+            given.extend(each.recipient for each in message.boxes)
+        say(message)
+
+    ben.take, ben._say = hold, note  # type: ignore[method-assign]
+    ben.member.copy.sealing_epoch = lambda: None  # type: ignore[method-assign]
+    ben.member.want_epoch()
+    town.settle()
+    assert held
+    town.done(ana.member.changes.remove([gone]))
+    assert not ben.member.copy.chain.is_member(gone)
+    for message in held:
+        take(message)
+    town.pass_time(0.5)
+    assert ana.member.copy.account_id in given
+    assert gone not in given

@@ -1,4 +1,4 @@
-"""Runs many seeds of both simulations, of the link and of the whole system: `make sim SEEDS=10000`.
+"""Runs many seeds of the simulations, of the link, of the whole system and of a lying server: `make sim SEEDS=10000`.
 
 A seed that fails is printed with the command that replays it.
 """
@@ -6,6 +6,7 @@ A seed that fails is printed with the command that replays it.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from sim.lies.world import World
 from sim.scenario import Scenario
 from sim.system.scenario import SystemScenario
 
@@ -33,6 +35,20 @@ def run_system_seed(seed: int) -> Outcome:
     return _run(seed, lambda: SystemScenario(seed).run().figures)
 
 
+def run_lies_seed(seed: int) -> Outcome:
+    """Of two that follow each other one has a server that lies."""
+    logging.disable(logging.CRITICAL)
+    try:
+        return _run(seed, lambda: _lies_figures(World(seed, lies=seed % 2 == 1).run()))
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _lies_figures(world: World) -> Figures:
+    told = sum(count for what, count in world.figures.items() if what.startswith("lies: "))
+    return world.figures["said"], told, world.figures["restores"] + world.figures["silent restores"]
+
+
 def _link_figures(scenario: Scenario) -> Figures:
     return scenario.opened, scenario.failed, scenario.delivered
 
@@ -47,6 +63,7 @@ def _run(seed: int, work: Callable[[], Figures]) -> Outcome:
 
 
 LINK = ("link ends opened", "ended", "messages delivered")
+LIES = ("times that somebody spoke", "lies", "restores of the server")
 SYSTEM = ("messages committed", "starts of the server", "starts of clients")
 
 
@@ -79,15 +96,19 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--link", action="store_true", help="only the link")
+    parser.add_argument("--lies", action="store_true", help="only the server that lies")
     parser.add_argument("--system", action="store_true", help="only the whole system")
     options = parser.parse_args()
     seeds = range(options.first, options.first + options.seeds)
     broken = 0
     with ProcessPoolExecutor(options.jobs) as pool:
-        if not options.system:
+        is_all = not (options.link or options.system or options.lies)
+        if is_all or options.link:
             broken += report("link", LINK, pool.map(run_link_seed, seeds, chunksize=8))
-        if not options.link:
+        if is_all or options.system:
             broken += report("system", SYSTEM, pool.map(run_system_seed, seeds, chunksize=4))
+        if is_all or options.lies:
+            broken += report("lies", LIES, pool.map(run_lies_seed, seeds, chunksize=4))
     return 1 if broken else 0
 
 

@@ -125,7 +125,7 @@ class _Shown:
         page = self._call.ask(Read(log, last, limit_s=limit_s))
         assert isinstance(page, Page)
         for change in self._call.answered_changes():
-            _note(change)
+            self._note(change)
         self._through = page.conversation.delivered
         self._since = page.messages[0].sequence if page.messages else self._through + 1
         self._view.keep(log, page.messages)
@@ -172,7 +172,16 @@ class _Shown:
                 case ConversationClosed(of, title, reason) if of == log:
                     raise InvalidInput(f"{title} is closed to you: {reason}")
                 case _:
-                    _note(change)
+                    self._note(change)
+
+    def _note(self, change: Change) -> None:
+        from lanline.client.view.events import Warned
+        from lanline.client.view.rendering import alarm_json
+
+        if self._as_json and isinstance(change, Warned):
+            show_line(alarm_json(change))
+        else:
+            _note(change)
 
     def _show_missed(self, log: int) -> None:
         """The node has ended and is there again, or this program was too slow for it."""

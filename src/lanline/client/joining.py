@@ -160,7 +160,9 @@ async def join_server(
         # The account is made: without this, history only counts as unread.
         if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
             _keep_start(client, folder)
-        return await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
+        joined = await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
+        _keep_group(client, folder)
+        return joined
 
 
 def _kept(store: Keystore, token: bytes | None) -> bytes | None:
@@ -251,6 +253,13 @@ def _keep_start(client: chat.ChatClient, folder: Path) -> None:
     path = folder / chat.HISTORY_FILE
     with contextlib.suppress(HistoryProblem), contextlib.closing(History.open(path)) as history:
         client.node.keep_start(history)
+
+
+def _keep_group(client: chat.ChatClient, folder: Path) -> None:
+    member, path = client.node.seals.member, folder / chat.HISTORY_FILE
+    assert member is not None
+    with contextlib.suppress(HistoryProblem), contextlib.closing(History.open(path)) as history:
+        member.copy.keep_for(history.database)
 
 
 def is_for_device(server_text: str) -> bool:

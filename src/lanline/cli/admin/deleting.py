@@ -32,8 +32,8 @@ This deletes {name} with all that was said in it, for everybody, for good. What 
 have kept of it stays with them.
 """
 _STILL_IN_GROUP = """\
-If {name} was in the group: an admin of it says 'lanline admin delete {name}' from their home as
-well. Until then what is said goes on being sealed for {name} too, and nobody else gets the name.
+If {name} was in the group: a device of an admin of the group takes them out of it as soon as it is
+on line. Until then what is said goes on being sealed for {name} too, and nobody else gets the name.
 """
 
 
@@ -49,8 +49,9 @@ def delete(
 ) -> None:
     """Delete an account or a room. You are told before what goes and what stays.
 
-    From the home of an admin of the group, an account leaves the group too. The name is
-    free again after the days that 'names_held_days' says (30).
+    An account leaves the group too: at once from the home of an admin of the group, else
+    as soon as a device of such an admin is on line. The name is free again after the days
+    that 'names_held_days' says (30).
 
     \b
     lanline admin delete mallory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json as jsonlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 1.0
 _AT_ONCE = 500
 _NAME_CHARS = 12
+_THIS_DEVICE = "(this device)"
 Look = Callable[[int, int], "Awaitable[list[JournalEntry]]"]
 """What follows an entry, at most so many; after 0, the newest."""
 
 _TEXTS = {
     "started": "started {detail}",
     "restored": "was restored from a backup, or copied",
+    "alarm": "{detail}",
     "chain_taken": "took back {detail}",
     "disk_low": "warned: {detail}",
     "joined": "joined {detail}",
@@ -84,19 +86,36 @@ def journal(
     if way is None:
         run(_show(_in_folder(expanded(data or DEFAULT_DATA, "--data")), last, follows=follow, as_json=json))
     else:
-        ask_server(way, lambda client: _show(partial(_ask, client), last, follows=follow, as_json=json))
+        found = _alarms(expanded(home, "--home"), last)
+        ask_server(way, lambda client: _show(partial(_ask, client), last, found, follows=follow, as_json=json))
 
 
-async def _show(look: Look, last: int, *, follows: bool, as_json: bool) -> None:
+async def _show(look: Look, last: int, alarms: Sequence[JournalEntry] = (), *, follows: bool, as_json: bool) -> None:
+    """`alarms`: what this device has found wrong with its server, which stand among the deeds by their times."""
     import asyncio
 
     through = 0
     async for entries in _newest(look, last):
-        through = _print(entries, as_json=as_json) or through
+        before = [each for each in alarms if entries and each.time_ms <= entries[-1].time_ms]
+        alarms = alarms[len(before) :]
+        _print(sorted([*before, *entries], key=lambda each: each.time_ms), as_json=as_json)
+        through = entries[-1].id if entries else through
+    _print(list(alarms), as_json=as_json)
     while follows:
         await asyncio.sleep(_LOOK_EVERY_S)
         with contextlib.suppress(LinkNotOpen):  # it is called again
             through = _print(await look(through, _AT_ONCE), as_json=as_json) or through
+
+
+def _alarms(home: Path, last: int) -> list[JournalEntry]:
+    from lanline.client.chat.alarms import alarms_kept_in
+    from lanline.client.chat.client import HISTORY_FILE
+    from lanline.model.journal import JournalEntry
+
+    return [
+        JournalEntry(each.number, each.time_ms, "alarm", None, _THIS_DEVICE, each.who, each.room, each.text, 1)
+        for each in alarms_kept_in(home / HISTORY_FILE, last)
+    ]
 
 
 async def _newest(look: Look, last: int) -> AsyncIterator[list[JournalEntry]]:

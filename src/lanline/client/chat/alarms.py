@@ -1,13 +1,15 @@
-"""Owns what this device has told of its server: kept in the home, told once in a run of the program, also to who comes
-later. It is never said to the server, which is the one accused.
+"""Owns what this device has found wrong with its server: kept in the home, and told once in a run of the program.
+
+It is never said to the server, which is the one accused.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable
-from typing import cast
-
-import msgspec
+from pathlib import Path
+from typing import NamedTuple, cast
 
 from lanline.client.chat.database import Database
 from lanline.client.view.events import NodeEvent, Warned
@@ -17,7 +19,7 @@ from lanline.model.alarms import Alarm, AlarmKind
 _MAX_KEPT = 10_000
 
 
-class KeptAlarm(msgspec.Struct, frozen=True):
+class KeptAlarm(NamedTuple):
     number: int
     time_ms: int
     kind: str
@@ -31,34 +33,45 @@ class Alarms:
         self._database = database
         self._clock = clock
         self._tell = tell
-        self._told: set[tuple[AlarmKind, str, str]] = set()
+        self._has_audience = True
+        self._known: set[tuple[AlarmKind, str, str]] = set()
 
     def ring(self, alarm: Alarm) -> None:
         """Of the same about the same people in the same conversation one is enough."""
         key = alarm.kind, alarm.who, alarm.room if alarm.kind is not AlarmKind.GROUP else alarm.text
-        if key in self._told:
+        if key in self._known:
             return
-        self._told.add(key)
+        self._known.add(key)
         self._keep(alarm)
-        self._tell(Warned(alarm.text, alarm.kind.value, alarm.who, alarm.room))
+        if self._has_audience:
+            self._tell(Warned(alarm.text, alarm.kind.value, alarm.who, alarm.room))
 
     def _keep(self, alarm: Alarm) -> None:
+        row = self._clock.now_ms(), alarm.kind.value, alarm.who, alarm.room, alarm.text, self._has_audience
         with self._database.write() as writer:
             writer.execute(
-                "INSERT INTO alarms (time_ms, kind, who, room, text) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET time_ms = excluded.time_ms",
-                (self._clock.now_ms(), alarm.kind.value, alarm.who, alarm.room, alarm.text),
+                "INSERT INTO alarms (time_ms, kind, who, room, text, is_told) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET time_ms = excluded.time_ms, is_told = excluded.is_told",
+                row,
             )
-            writer.execute(
-                "DELETE FROM alarms WHERE number <= (SELECT max(number) FROM alarms) - ?",
-                (_MAX_KEPT,),
-            )
+            writer.execute("DELETE FROM alarms WHERE number <= (SELECT max(number) FROM alarms) - ?", (_MAX_KEPT,))
+
+    def set_audience(self, *, is_there: bool) -> None:
+        """What was found while nobody was there to hear it is told to who comes."""
+        self._has_audience = is_there
+        untold = self._database.read("SELECT text, kind, who, room FROM alarms WHERE NOT is_told ORDER BY number")
+        if is_there and untold:
+            with self._database.write() as writer:
+                writer.execute("UPDATE alarms SET is_told = 1")
+            for row in untold:
+                self._tell(Warned(*cast("tuple[str, str, str, str]", row)))
 
 
-def kept_alarms(database: Database, last: int) -> list[KeptAlarm]:
-    """The newest, oldest first."""
-    rows = database.read(
-        "SELECT number, time_ms, kind, who, room, text FROM alarms ORDER BY time_ms DESC, number DESC LIMIT ?", (last,)
-    )
-    found = cast("list[tuple[int, int, str, str, str, str]]", rows)
-    return [KeptAlarm(*row) for row in reversed(found)]
+def alarms_kept_in(database: Path, last: int) -> list[KeptAlarm]:
+    """The newest, oldest first, also while another program has the home."""
+    select = "SELECT number, time_ms, kind, who, room, text FROM alarms ORDER BY time_ms DESC, number DESC LIMIT ?"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return [KeptAlarm(*row) for row in connection.execute(select, (last,))][::-1]
+    except sqlite3.Error:  # there is none yet, or it is of an older version
+        return []

@@ -96,6 +96,11 @@ class Directory:
         account = self._by_name.get(folded_name(name))
         return None if account is None else self._people[account]
 
+    def ended_names(self) -> list[str]:
+        """Of accounts that were deleted, where nobody else has the name now."""
+        ended = (each.name for each in self._people.values() if each.name.endswith(ENDED_MARK))
+        return [name for name in (each.removesuffix(ENDED_MARK) for each in ended) if self.named(name) is None]
+
     def name_of(self, account: int) -> str:
         person = self._people.get(account)
         return person.name if person is not None else "somebody"

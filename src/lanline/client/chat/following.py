@@ -93,7 +93,6 @@ class LogReader:
         self._line.send(Follow(shown.log, track.shown.delivered))
         if track.shown.delivered >= track.target:
             self._become_live(track)
-            self._tell(events.CaughtUp(shown.log))
 
     def _on_proven(self, track: Track) -> None:
         self._seals.forget(track.shown.log)
@@ -106,12 +105,22 @@ class LogReader:
         track = self._conversations.get(message.log)
         if track is None or track.following is Following.NOT or not message.entries:
             return
+        self._check_dense(track, message.entries)
         held = self._held.get(message.log)
         if held is None:
             self._gather(track, message.entries)
         else:
             self._seals.note_keys(track.shown, message.entries)
             held += message.entries
+
+    def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
+        """As it comes: who breaks the protocol loses the link by it."""
+        log = track.shown.log
+        before = self._held.get(log) or self._gathered.get(log)
+        last = before[-1].sequence if before else self._intake.through(track)
+        for expected, entry in enumerate(came, last + 1):
+            if entry.sequence != expected:
+                raise ProtocolViolation("it left a gap in a log, or said something twice")
 
     def _gather(self, track: Track, came: Sequence[LogEntry]) -> None:
         """While a log catches up, several pages are opened together: one signature vouches for all of a run."""
@@ -159,7 +168,6 @@ class LogReader:
         self._report_soon()
         if track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             self._become_live(track)
-            self._tell(events.CaughtUp(track.shown.log))
             self._tell_lost()
 
     def _become_live(self, track: Track) -> None:
@@ -167,6 +175,7 @@ class LogReader:
         if track.is_rejoining:
             track.is_rejoining = False
             self._clock.call_later(0.0, self._seals.go_on)
+        self._tell(events.CaughtUp(track.shown.log))
 
     # What cannot be opened yet.
 
@@ -233,8 +242,8 @@ class LogReader:
         return self._comparison.under_way.union(following)
 
     def set_audience(self, *, is_there: bool) -> None:
-        """What a restored server has lost is told once: not while nobody is there to hear it."""
-        self._has_audience = is_there
+        self._has_audience = is_there  # what is told once is not told to nobody
+        self._seals.set_audience(is_there=is_there)
         if is_there and self._line.is_synchronized:
             self._tell_lost()
 

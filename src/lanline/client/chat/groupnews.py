@@ -42,6 +42,12 @@ class GroupNews:
         if news or before != self.facts:
             self._tell(GroupChanged(self.facts, news))
 
+    def note_people(self) -> None:
+        """The server's table of people is whole, and another than before."""
+        self._member.departed.note(self._directory.ended_names())
+        self._member.go_on_soon()
+        self.note()
+
     def _facts(self) -> GroupFacts:
         member = self._member
         notes = [member.refusal] if member.standing is Standing.WAITS else []

@@ -226,7 +226,8 @@ class ChatNode:
 
     def _on_people(self, message: directory.People) -> None:
         self.directory.on_table(message)
-        self.seals.note_people()
+        if message.is_last:
+            self.seals.note_people()
         self._has_people |= message.is_last
         self._check_synchronized()
 

@@ -103,12 +103,13 @@ class Seals:
         self._on_change.append(callback)
 
     def note_people(self) -> None:
-        """The server's table of names is another."""
+        """The server's table of names is another, and whole."""
         if self.news is not None:
-            self.news.note()
+            self.news.note_people()
 
     def _changed(self) -> None:
-        self.note_people()
+        if self.news is not None:
+            self.news.note()
         for callback in self._on_change:
             callback()
 
@@ -332,6 +333,10 @@ class Seals:
         else:
             self._fetching.discard(shown.log)
             self._clock.call_later(0.0, self.go_on)
+
+    def set_audience(self, *, is_there: bool) -> None:
+        if self.watch is not None:
+            self.watch.alarms.set_audience(is_there=is_there)
 
     def go_on(self) -> None:
         if self.member is not None:

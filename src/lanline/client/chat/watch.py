@@ -40,8 +40,8 @@ class Watch:
         self._clock = node.clock
         self._line = node.line
         self._history = node.history
-        self._alarms = Alarms(node.history.database, node.clock, node.tell)
-        self.seen = SeenLogs(context, self._alarms.ring)
+        self.alarms = Alarms(node.history.database, node.clock, node.tell)
+        self.seen = SeenLogs(context, self.alarms.ring)
         self._ends: dict[_Run, tuple[int, bytes]] = {}
         """By room, device and run, the number and the digest of the newest words."""
         self._whole: dict[int, bool] = {}
@@ -82,9 +82,9 @@ class Watch:
                 lies = [(AlarmKind.MESSAGE_MISSING, list[str]())] if is_after_gap else []
                 self.seen.compare(shown, place, each.sequence, author, outcome.words)
                 for kind, names in [*lies, *self._lies(shown, each.sequence, outcome)]:
-                    self._alarms.ring(alarm(kind, author, shown.title, names))
+                    self.alarms.ring(alarm(kind, author, shown.title, names))
             elif isinstance(outcome, Reason):
-                self._alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), author, shown.title))
+                self.alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), author, shown.title))
             elif outcome is not None:
                 unopened.add(each.content[_DEVICE_AND_RUN])
         self._ask_later()
@@ -138,9 +138,9 @@ class Watch:
     def look_at_group(self) -> None:
         """What the chain itself shows, which stops this device."""
         copy = self._context.copy
-        is_forked = copy.forked_at is not None or copy.broken is not None
-        if copy.problem and (is_forked or (copy.come_back and not copy.is_apart)):
-            self._alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
+        is_false = copy.forked_at is not None or copy.broken is not None
+        if copy.problem and (is_false or (copy.come_back and not copy.is_apart and not copy.is_being_mended)):
+            self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
 
     # Who names more of the chain than is here.
 
@@ -163,5 +163,5 @@ class Watch:
         if isinstance(answer, GroupIs) and copy.sequence >= answer.sequence and not copy.is_apart:
             for author in [each for each, height in self._words.ahead.items() if height > answer.height]:
                 del self._words.ahead[author]
-                self._alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))
+                self.alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))
         self._ask_later()

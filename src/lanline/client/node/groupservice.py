@@ -59,7 +59,7 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
 def _decided(member: GroupMember, command: do.AskChain | do.AcceptChain | do.TakeBack) -> do.ChainState:
     """How it stands after that."""
     if isinstance(command, do.AcceptChain):
-        member.accept_shown()
+        member.decisions.accept()
     elif isinstance(command, do.TakeBack):
         _take_back(member, command.name)
     return _chain_state(member)
@@ -70,7 +70,9 @@ def _chain_state(member: GroupMember) -> do.ChainState:
     own, shown = copy.chain, copy.shown
     problem = member.problem or (BEHIND if copy.is_apart else "")
     names = tuple(name_in(shown, each) for each in copy.come_back)
-    return do.ChainState(own.height, own.head.hex(), shown.height, shown.head.hex(), problem, member.may_accept, names)
+    return do.ChainState(
+        own.height, own.head.hex(), shown.height, shown.head.hex(), problem, member.decisions.may_accept, names
+    )
 
 
 def _take_back(member: GroupMember, name: str) -> None:
@@ -78,7 +80,7 @@ def _take_back(member: GroupMember, name: str) -> None:
     found = [each for each in copy.come_back if folded_name(name_in(copy.shown, each)) == folded_name(name)]
     if not found:
         raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
-    member.take_back(found[0])
+    member.decisions.take_back(found[0])
 
 
 def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
@@ -51,6 +52,8 @@ class GroupCopy(EpochCopy):
         self.device_id = ids.device_id_of(signer.public_bytes)
         self.target = NEVER
         """How far the server said that it is, when this device last signed in."""
+        self.is_being_mended = False
+        """The server says that it was put back, and gathers what it has lost."""
         self._begin()
 
     def _begin(self) -> None:
@@ -74,6 +77,8 @@ class GroupCopy(EpochCopy):
         self._kept_to = self._restore()
         checked = self._tables.checked_to()
         for sequence, suite, content in self._tables.items(self._kept_to):
+            if sequence != self.sequence + 1:  # another program of this home has begun to read anew
+                break
             self._take(sequence, suite, content, is_checked=sequence <= checked)
         self._keep_state()
 
@@ -105,6 +110,12 @@ class GroupCopy(EpochCopy):
         self.secrets.clear()
         self.secrets.update(self._tables.secrets())
         self._begin()
+
+    def keep_for(self, database: Database) -> None:
+        """For the home whose device this is: a program of it does not fetch and check all of it again."""
+        self._kept_to = 0
+        self._keep_state()
+        self._tables.copy_to(database)
 
     # What comes.
 
@@ -259,7 +270,7 @@ class GroupCopy(EpochCopy):
         if self.is_parted or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
             return PARTED
         back = self.come_back
-        return come_back_text(self.shown, back, is_behind=self.is_apart) if back else ""
+        return come_back_text(self.shown, back, is_behind=self.is_apart or self.is_being_mended) if back else ""
 
     @property
     def is_behind(self) -> bool:

@@ -13,6 +13,8 @@ from lanline.client.sealing.approval import Answer, Approval, waiting_text
 from lanline.client.sealing.caches import KeyCaches
 from lanline.client.sealing.changes import GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
+from lanline.client.sealing.decisions import Decisions
+from lanline.client.sealing.departed import Departed
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
@@ -23,7 +25,7 @@ from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
-from lanline.errors import LanlineError, LinkNotOpen, RecordMissing, RefusalCode, RequestRefused
+from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
@@ -58,6 +60,8 @@ class GroupMember:
         self.recovery = Recovery(context, self.secrets, self.devices, self._wait_ready, self._wait_current)
         self.approval = Approval(context)
         self.offering = Offering(context)
+        self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
+        self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
         self._is_told = False
@@ -91,6 +95,7 @@ class GroupMember:
         self.rsa.end_link()
         self.approval.end_link()
         self.offering.end_link()
+        self.departed.end_link()
         self._context.scopes.end_link()
         self._speaking.clear()
         self._reading.clear()
@@ -166,24 +171,6 @@ class GroupMember:
     def _is_read(self) -> bool:
         return bool(self._context.log) and self.copy.sequence >= self.copy.target and not self.copy.is_parted
 
-    # What a person decides, where the server shows another past than this device has seen.
-
-    @property
-    def may_accept(self) -> bool:
-        return self._is_read and (self.copy.forked_at is not None or self.problem == PARTED)
-
-    def accept_shown(self) -> None:
-        """The own branch is put aside. Raises RecordMissing where there is nothing to decide."""
-        if not self.may_accept:
-            raise RecordMissing("The server shows what this device has seen: there is nothing to decide.")
-        self.copy.accept()
-        self._changed()
-
-    def take_back(self, account_id: bytes) -> None:
-        """Who ended by a branch that was put aside, and reads by the one that is gone by now."""
-        self.copy.take_back(account_id)
-        self._changed()
-
     # What comes.
 
     def takes(self, log: int) -> bool:
@@ -200,7 +187,7 @@ class GroupMember:
         self._is_told = True
         self._is_groupless = not message.log
         self.copy.is_parted = self._is_groupless and self.copy.chain.height > 0
-        self.offering.is_asked = message.gathers
+        self.offering.is_asked = self.copy.is_being_mended = message.gathers
         if message.log:
             if not self.copy.look_whether_same(message.sequence, message.height, message.head, self._context.history):
                 self._context.log = 0
@@ -331,8 +318,9 @@ class GroupMember:
         self.refusal = ""
         if not self._context.has_newest_seed:
             return self.secrets.fetch_seed()
-        if self.entering.wants_recovery:
-            return self._make_recovery()
+        keys = self.offering.key_steps()
+        if keys is not None or self.entering.wants_recovery:
+            return keys or self._make_recovery()
         return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
 
     def _steps_of_scopes(self) -> Steps[None] | None:
@@ -350,7 +338,7 @@ class GroupMember:
     def _steps_of_admin(self, person: Person) -> Steps[None] | None:
         if person.is_admin and not self._has_asked:
             return self._look_who_asks()
-        return self.offering.other_steps()
+        return self.departed.next_steps() or self.offering.room_steps()
 
     def _make_recovery(self) -> Steps[None]:
         """The founder's, at once: nobody could let this person in again."""

@@ -41,11 +41,12 @@ class Offering:
         chain = self._context.copy.chain
         return self._tell() if self.is_asked and chain.height and self._told != chain.head else None
 
-    def other_steps(self) -> Steps[None] | None:
-        """When this device and the server have the same chain."""
-        history, tables = self._context.history, self._context.tables
-        if tables.chain_history("keys") != history:
-            return self._bring_keys(history)
+    def key_steps(self) -> Steps[None] | None:
+        """When this device and the server have the same chain, and before others are asked for what is sealed to it."""
+        history = self._context.history
+        return self._bring_keys(history) if self._context.tables.chain_history("keys") != history else None
+
+    def room_steps(self) -> Steps[None] | None:
         return self._bring_room_entries() if self._has_room_entries else None
 
     def _tell(self) -> Steps[None]:

@@ -14,7 +14,7 @@ from lanline.crypto.groups.rsa import RsaKey, seal_rsa_box
 from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.text import display_name
 from lanline.proto.chain.epochs import Epoch, Recipient, RecipientKind
-from lanline.proto.chain.state import Generation
+from lanline.proto.chain.state import NEVER, Generation
 from lanline.ticket import Steps
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
@@ -146,12 +146,12 @@ class Secrets:
         """A secret whose statement was refused is thrown away: its boxes are in the server's hands for ever. Where no
         answer comes it is forgotten; if it stands, one's own box has it.
         """
-        context, scope = self._context, copy.scope
-        readers = [each for each in scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+        context = self._context
+        keys = yield from self._keys_of(self._readers(copy))
         if not copy.may_begin or copy.sealing_epoch() is not None:
             return
-        keys = yield from self._keys_of(readers)
-        secret = context.entropy(32)
+        # By the chain as it is now, which the statement names: somebody may have left while the keys came.
+        readers, scope, secret = self._readers(copy), copy.scope, context.entropy(32)
         statement, commitment = context.own.epoch(copy, secret)
         epoch_id = epoch_id_of(commitment)
         seal = seal_rsa_box if scope.is_rsa else seal_box
@@ -165,6 +165,17 @@ class Secrets:
             raise RequestRefused(RefusalCode.STALE_CHAIN, "Somebody has come meanwhile.")
         copy.add_statement(context.copy.chain, answer.sequence, statement)
         copy.believe(copy.epochs[epoch_id][0], secret)
+
+    def _readers(self, copy: EpochCopy) -> list[Recipient]:
+        """Never who has once ended, whatever chain is shown."""
+        context = self._context
+        return [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
+
+    def _reads(self, copy: EpochCopy, recipient: Recipient) -> bool:
+        if recipient.kind is RecipientKind.INVITE:
+            invite = self._context.copy.chain.invites.get(recipient.id)
+            return invite is not None and invite.until == NEVER and recipient.id not in self._context.keys.ended
+        return recipient in self._readers(copy)
 
     def _tell_left_out(self, readers: Sequence[Recipient]) -> None:
         for each in readers:
@@ -199,7 +210,8 @@ class Secrets:
             secret = copy.secret(epoch.epoch_id)
             if secret is None:
                 continue
-            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret, seal) for each in recipients]
+            still = [each for each in recipients if self._reads(copy, each)]
+            made = [_sealed(each, keys, epoch.scope, epoch.commitment, secret, seal) for each in still]
             yield from self._put_boxes(copy, epoch.epoch_id, [box for box in made if box is not None])
 
     def help(self, message: wire.BoxWanted) -> Steps[None]:
@@ -231,7 +243,8 @@ class Secrets:
         devices = context.copy.chain.devices
         readers = [Recipient(RecipientKind.DEVICE, each, number, devices[each].seal_hash) for each in device_ids]
         keys = yield from self._keys_of(readers)
-        boxes = [box for each in readers if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
+        live = [each for each in readers if context.copy.chain.live_device(each.id) is not None]
+        boxes = [box for each in live if (box := _sealed(each, keys, account_id, commitment, seed)) is not None]
         if boxes:
             yield from context.server.ask(wire.PutBoxes(0, 0, account_id, place, tuple(boxes)), Done)
 

@@ -22,6 +22,7 @@ _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
+_CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
 _IDS_AT_ONCE = 500
 _FIRST_PLACES = (
     "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
@@ -248,11 +249,23 @@ class GroupTables:
             writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
         return len(wrong)
 
+    def copy_to(self, other: Database) -> None:
+        """For a home that has nothing of the group yet."""
+        if other.read("SELECT 1 FROM chain_items LIMIT 1"):
+            return
+        with other.write() as writer:
+            for table in _CACHES:
+                rows = self._database.read(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
+                if rows:
+                    places = ", ".join("?" * len(rows[0]))
+                    writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608 -- as above
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, self.checked_to()))
+
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
         heights that words have named, and the hash over each log.
         """
         with self._database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
-            for table in ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys"):
+            for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

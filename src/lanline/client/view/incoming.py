@@ -125,7 +125,8 @@ class Incoming:
         if waiting:
             self._screen.tell_waiting(waiting)
         for conversation, messages in waiting:
-            self._call_for(conversation, messages[-1:])
+            wanted = [each for each in messages if is_called_for(self._view, conversation, each)]
+            self._call_for(conversation, wanted[-1:])
 
     def _show_whole(self, conversation: Conversation) -> None:
         if conversation.title == self._places.here:

@@ -12,6 +12,7 @@ import msgspec
 
 from lanline.client.moments import minute_text, utc_text, when_text
 from lanline.client.view.edits import TAKEN_BACK, Folded, new_words, taken_back
+from lanline.client.view.events import Warned
 from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
 from lanline.client.view.view import View
 from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
@@ -230,6 +231,12 @@ def message_json(view: View, message: Message, name: str = "") -> str:
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)
+
+
+def alarm_json(alarm: Warned) -> str:
+    """Among the messages, as one of a kind of its own."""
+    row = {"form": JSON_FORM, "conversation": alarm.room, "from": alarm.who, "kind": "alarm", "alarm": alarm.kind}
+    return json.dumps(row | {"text": alarm.text})
 
 
 def _report_fields(report: Report) -> dict[str, object]:

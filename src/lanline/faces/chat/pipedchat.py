@@ -12,9 +12,10 @@ from lanline.client.view.events import (
     EntriesOpened,
     EntriesReceived,
     MessageStateChanged,
+    Warned,
 )
 from lanline.client.view.notices import Notices
-from lanline.client.view.rendering import message_json, rendered
+from lanline.client.view.rendering import alarm_json, message_json, rendered
 from lanline.client.view.values import Conversation, Message, MessageState
 from lanline.client.view.view import Change, Snapshot, held_through
 from lanline.errors import InvalidInput, LanlineError, StillQueued
@@ -75,6 +76,8 @@ class PipedChat:
                 self._forget_after(log, through)
             case MessageStateChanged(entry_id=entry_id, state=MessageState.REFUSED, problem=problem):
                 self._tell_refused(entry_id, problem)
+            case Warned() if self._as_json:
+                await self._output.write(alarm_json(change) + "\n")
             case _:
                 for line in self._notices.of(change):
                     tell_aside(line)

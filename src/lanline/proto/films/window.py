@@ -20,11 +20,14 @@ _PIECE_S = 0.005
 """A piece is what the way carries in so long."""
 _MOST_PIECES = 32
 """Under way at once, about."""
+_LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
 _ROUND_TRIP_KEPT_S = 30.0
 _LEAST_WAIT_S, _LEAST_WAIT_SHARE = 0.005, 0.12
 """What waits for less than this, waits for nothing; the share is of a round trip."""
+_LEAST_QUEUE_BYTES = 4 * 1024
+"""A few packets wait for each other on any way: on a slow one that takes long."""
 _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.1, 2, 4
 _GROWTH, _FAST_GROWTH, _EPOCHS_TO_FAST_GROWTH = 1.08, 1.25, 4
 """In an epoch without a queue. After many of those the way has become another one."""
@@ -154,6 +157,8 @@ class Window:
             self.rate = epoch.size_bytes / lasted_s
             self._rates.append(self.rate)
         bearable_s = max(_LEAST_WAIT_S, _LEAST_WAIT_SHARE * self.round_trip_s)
+        if self.rate:
+            bearable_s = max(bearable_s, _LEAST_QUEUE_BYTES / self.rate)
         if epoch.least_wait_s > bearable_s:
             self.is_starting = False
             self._free_epochs = 0
@@ -166,4 +171,4 @@ class Window:
             self.is_starting &= self.size_bytes < _MOST_BYTES
 
     def _set(self, size_bytes: float) -> None:
-        self.size_bytes = max(2.0 * _LEAST_PIECE_BYTES, min(float(_MOST_BYTES), size_bytes))
+        self.size_bytes = max(float(_LEAST_BYTES), min(float(_MOST_BYTES), size_bytes))

@@ -118,3 +118,21 @@ def test_who_doubts_the_chain_has_all_of_it_checked_anew(home: Home) -> None:
     assert home.kept_to == []
     copy.begin_anew()
     assert copy.chain.head == home.story.chain.head
+
+
+def test_what_who_joins_has_found_out_is_there_for_the_home(home: Home) -> None:
+    copy = home.start()
+    other = History.in_memory().database
+    copy.keep_for(other)
+    home.database = other
+    kept = home.start()
+    assert seen(kept) == seen(copy)
+    assert home.kept_to == [(len(home.story.log),)]
+
+
+def test_a_home_that_has_something_of_a_group_keeps_that(home: Home) -> None:
+    other = Home(home.device, Story(log=home.story.log[:3]))
+    other.add(other.start())
+    home.start().keep_for(other.database)
+    assert other.kept_to == [(3,)]
+    assert other.start().sequence == 3

@@ -426,9 +426,10 @@ def test_one_is_called_where_words_are_shown_and_where_they_are_only_counted(new
 def test_who_comes_back_is_called_for_what_waits(news: News) -> None:
     news.stage.hears(20, ANA, "one")
     news.stage.hears(20, ANA, "two")
+    news.stage.hears(11, ANA, "me!")
     news.stage.hears(11, ANA, "of no concern")
     news.comes_in()
-    assert news.calls == ["ana: two"]
+    assert news.calls == ["ana in #lab: me!", "ana: two"]
 
 
 def test_pins_and_a_slow_room_are_told_to_all(news: News) -> None:

@@ -5,5 +5,5 @@ CREATE TABLE kept_room_entries (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WI
 -- What was told of the server.
 CREATE TABLE alarms (
     number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL,
-    room TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (kind, who, room, text)
+    room TEXT NOT NULL, text TEXT NOT NULL, is_told INTEGER NOT NULL DEFAULT 0, UNIQUE (kind, who, room, text)
 );

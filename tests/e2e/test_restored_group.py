@@ -1,0 +1,85 @@
+"""A backup that is older than what happened to the group is put back: its people mend that, and nobody comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.founded import Founded
+from e2e.house import PASSWORD, command
+from e2e.town import Town, parsed
+
+
+@pytest.fixture
+def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    founded.copy(tmp_path, made.port, "ann", "ben")
+    try:
+        made.open()
+        yield made
+    finally:
+        made.dispose()
+
+
+def done(town: Town, name: str, *words: str) -> str:
+    result = town.run(name, *words)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def back_up(town: Town, data: str = "data") -> Path:
+    file = town.folder / f"{data}.tar"
+    result = command("admin", "backup", str(file), "--data", str(town.folder / data))
+    assert result.returncode == 0, result.stderr
+    return file
+
+
+def put_back(town: Town, file: Path, data: str) -> None:
+    town.close()
+    result = command("admin", "restore", str(file), "--data", str(town.folder / data))
+    assert result.returncode == 0, result.stderr
+
+
+def chain(town: Town, data: str, *words: str) -> dict[str, object]:
+    result = command("admin", "chain", "--json", *words, "--data", str(town.folder / data))
+    assert result.returncode == 0, result.stderr
+    return parsed(result.stdout.splitlines()[-1]) if result.stdout.count("\n") == 1 else json.loads(result.stdout)
+
+
+def busy_day(town: Town) -> str:
+    """After the backup: cai comes by a link of ann, ben is sent away, and ann makes another link, which is returned."""
+    link = done(town, "ann", "invite").splitlines()[0]
+    assert town.run("cai", "join", link, "--name", "cai", LANLINE_PASSWORD=PASSWORD).returncode == 0
+    done(town, "cai", "send", "#lobby", "here I am")
+    banned = town.run("ann", "admin", "ban", "ben")
+    assert banned.returncode == 0, banned.stderr
+    done(town, "ann", "send", "#lobby", "without ben")
+    return done(town, "ann", "invite").splitlines()[0]
+
+
+def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there(town: Town) -> None:
+    file = back_up(town)
+    link = busy_day(town)
+    put_back(town, file, "restored")
+    town.open("restored")
+    # The link is newer than the backup: nobody is let in by it, and it says so.
+    refused = town.run("dan", "join", link, "--name", "dan", LANLINE_PASSWORD=PASSWORD)
+    assert refused.returncode == 1
+    assert "waits for its members" in refused.stderr or "invite" in refused.stderr
+    waits = town.run("ann", "send", "#lobby", "not for ben", "--timeout", "5")
+    assert waits.returncode == 75, waits.stderr
+    assert "by which ben can read again" in waits.stderr
+    found = chain(town, "restored")
+    assert found["gathering"] is True
+    [branch] = found["branches"]  # type: ignore[misc]
+    assert (branch["told_by"], branch["comes"], branch["goes"]) == (["ann"], ["cai"], ["ben"])  # type: ignore[call-overload]
+    assert chain(town, "restored", "--take", branch["head"][:8])["gathering"] is False  # type: ignore[call-overload]
+    assert "banned" in town.run("ben", "rooms", "--timeout", "5").stderr
+    # What waited has gone out; cai's account was lost with the rest, and is there again with her device.
+    assert town.texts("ann", "#lobby")[-1] == "not for ben"
+    assert "#lobby" in done(town, "cai", "rooms")
+    assert done(town, "ann", "invite").startswith("lanline://")
+    assert "nothing is to be decided" in done(town, "ann", "chain")

@@ -1,0 +1,444 @@
+"""Homes with the real client, the real server, and a liar between them, in one process and on one clock.
+
+What is promised: nothing is sealed to anybody whose end that device has seen; no lie goes unmentioned once two that it
+parted have talked; and where nobody lies, nothing is told, whatever else happens: homes and the server put back from
+backups, programs that die, two on one home, members who are away.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lanline.client.chat.seals import DeviceKeys
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.view import events
+from lanline.client.view.values import NodeState
+from lanline.core.gathering import WAIT_S
+from lanline.core.history import end_history
+from lanline.model.content import Text
+from lanline.proto.chain.branches import parting
+from lanline.proto.channels import Channel
+from lanline.proto.events import MessageReceived
+from lanline.wire.sealing.entries import Role
+from serverhouse.house import House
+from sim.lies.liar import LIES, Liar
+from sim.lies.promise import PromiseBroken, watched_seals
+from unit.client.chat.village import Home, Process, Village, Wire
+
+NAMES = ("ann", "ben", "cai", "eve")
+ROOMS = ("#lobby", "#board")
+_MEMORY = Path("/dev/shm")
+_AWAY_S = 1.0
+
+
+def new_folder() -> Path:
+    """In memory where there is such a place: a seed writes some hundred times."""
+    return Path(tempfile.mkdtemp(prefix="lanline-lies-", dir=_MEMORY if _MEMORY.is_dir() else None))
+
+
+class LyingWire(Wire):
+    liar: Liar
+
+    def carry_down(self, most: int) -> bool:
+        self.server_end.arrive()
+        did = False
+        while self.is_open and self._read < len(self.server_end.arrived) and most:
+            channel, payload = self.server_end.arrived[self._read]
+            self._read += 1
+            did, most = True, most - 1
+            for told in self.liar.down(payload) if channel is Channel.CHAT else [payload]:
+                self._happen(MessageReceived(channel, told))
+        if self.server_end.closed is not None and self._read == len(self.server_end.arrived):
+            self.die()
+        return did
+
+    def send_nowait(self, channel: Channel, payload: bytes) -> int:
+        told = self.liar.up(payload) if channel is Channel.CHAT else payload
+        return super().send_nowait(channel, told)
+
+
+class SimProcess(Process):
+    def connect(self) -> None:
+        home = self._home
+        wire = LyingWire(home.name.encode().ljust(32, b"."))
+        assert isinstance(home, SimHome)
+        wire.liar = home.liar
+        self.wires.append(wire)
+        home.world.house.server.on_accept(wire.server_end, ("192.0.2.1", 4000))
+        self.node.on_connected(wire)
+
+    def _hear(self, event: Any) -> None:
+        home = self._home
+        assert isinstance(home, SimHome)
+        match event:
+            case events.Warned(text, kind):
+                home.warnings.append(text)
+                home.kinds[kind] += 1
+            case events.ConnectionLost(reason) if "broke the protocol" in reason:
+                home.warnings.append(reason)
+                home.kinds["protocol"] += 1
+            case events.SignInRefused() | events.EntriesReceived() | events.EntriesOpened() | events.CopyParted():
+                pass
+            case _:
+                super()._hear(event)
+
+
+class SimHome(Home):
+    def __init__(self, world: World, name: str, keys: Keystore) -> None:
+        super().__init__(world, name)  # type: ignore[arg-type]
+        self.world = world
+        self.kinds = Counter[str]()
+        self.has_joined = True
+        self.keys = DeviceKeys(keys, name.encode().ljust(32, b"."), world.chance.randbytes)
+        self.liar = Liar(world.chance, world.chain_log)
+        self.backup: bytes | None = None
+        self.said = 0
+
+    @property
+    def process(self) -> Process | None:
+        return next((each for each in self.processes if each.is_alive), None)
+
+
+@cache
+def _template() -> tuple[Path, dict[str, bytes]]:
+    """A founded group of four with a private room, at rest: made once, and copied for each seed."""
+    folder = new_folder()
+    made = Village(folder, 7)
+    made.homes = [Home(made, name) for name in NAMES]
+    made.seal()
+    for _ in range(30):
+        for home in made.homes:
+            home.processes = home.processes or [Process(home)]
+        made.rest()
+    made.make_private_room()
+    for home in made.homes:
+        for room in ROOMS:
+            home.processes[0].node.outbox.say(room, Text(f"{home.name} is here"), made.chance.randbytes(16))
+    for _ in range(20):
+        made.rest()
+    secrets = {home.name: home.keys.store.device_secret for home in made.homes if home.keys is not None}
+    for home in made.homes:
+        assert home.keys is not None
+        store = home.keys.store
+        kept = msgspec.msgpack.encode((store.height, store.head, store.group_id, sorted(store.ended)))
+        (folder / f"{home.name}.keys").write_bytes(kept)
+    made.close()
+    return folder, secrets
+
+
+class World:
+    def __init__(self, seed: int, *, lies: bool) -> None:
+        template, secrets = _template()
+        self.seed = seed
+        self.lies = lies
+        self.chance = random.Random(f"lies {seed} {lies}")
+        self.figures = Counter[str]()
+        self.folder = new_folder()
+        shutil.copytree(template, self.folder, dirs_exist_ok=True)
+        self.house = House(self.folder / "server", is_open=False, messages_per_s=1000.0, messages_burst=10_000)
+        self.house.entropy = random.Random(f"server {seed}").randbytes  # not that of the template: histories differ
+        self.house.stop()
+        self.house.start()
+        self.homes = [SimHome(self, name, self._keys(name, secrets[name])) for name in NAMES]
+        self.backup: Path | None = None
+        self.was_restored = self.was_lied_at_restore = False
+        self.gone: set[str] = set()
+
+    def _keys(self, name: str, secret: bytes) -> Keystore:
+        store = Keystore.in_memory(secret)
+        height, head, group_id, ended = msgspec.msgpack.decode((self.folder / f"{name}.keys").read_bytes())
+        store.height, store.head, store.group_id, store.ended = height, head, group_id, set(ended)
+        return store
+
+    def chain_log(self) -> int:
+        state = self.house.server.gateway._groups.state
+        return 0 if state is None else state.log
+
+    @property
+    def village(self) -> World:
+        return self
+
+    # What happens.
+
+    def run(self) -> World:
+        try:
+            with watched_seals() as sealed_wrong:
+                try:
+                    self._live()
+                finally:
+                    if sealed_wrong:
+                        raise PromiseBroken(sealed_wrong[0])
+        except PromiseBroken as broken:
+            raise PromiseBroken(f"seed {self.seed} ({'lies' if self.lies else 'honest'}): {broken}") from broken
+        finally:
+            self.close()
+        return self
+
+    def _live(self) -> None:
+        for _ in range(self.chance.randint(20, 60)):
+            self._step()
+        self._end()
+
+    def close(self) -> None:
+        for home in self.homes:
+            for process in home.processes:
+                if process.is_alive:
+                    process.crash()
+        self.house.stop()
+        shutil.rmtree(self.folder)
+
+    def _step(self) -> None:
+        chance = self.chance
+        home = chance.choice([each for each in self.homes if each.name not in self.gone])
+        does: list[tuple[Callable[[SimHome], None], float]] = [
+            (self._say, 20),
+            (self._go_away, 3),
+            (self._restart, 3),
+            (self._start_second, 1),
+            (self._back_up_home, 1),
+            (self._put_home_back, 1),
+            (self._back_up_server, 1.5),
+            (self._put_server_back, 1),
+            (self._send_away, 1),
+            (self._promote, 1),
+            (self._renew_keys, 0.5),
+        ]
+        if self.lies:
+            does.append((self._plan_lie, 8))
+        [act] = chance.choices([each for each, _ in does], [weight for _, weight in does])
+        act(home)
+        for _ in range(chance.choice([0, 1, 1, 3])):
+            self.rest(is_partial=True)
+
+    def _alive(self, home: SimHome) -> Process:
+        if home.process is None:
+            home.processes = [SimProcess(home)]
+        process = home.process
+        assert process is not None
+        return process
+
+    def _say(self, home: SimHome) -> None:
+        process = self._alive(home)
+        others = [each.name for each in self.homes if each is not home]
+        to = self.chance.choice([*ROOMS, *ROOMS, self.chance.choice(others)])
+        for _ in range(self.chance.choice([1, 1, 3])):
+            home.said += 1
+            process.node.outbox.say(to, Text(f"{home.name} {home.said}"), self.chance.randbytes(16))
+        self.figures["said"] += 1
+
+    def _go_away(self, home: SimHome) -> None:
+        for process in home.processes:
+            if process.is_alive:
+                process.crash()
+        home.processes = []
+
+    def _restart(self, home: SimHome) -> None:
+        self._go_away(home)
+        self._alive(home)
+
+    def _start_second(self, home: SimHome) -> None:
+        """A newer program takes the home over, and the older one is still there for a moment."""
+        if home.process is not None and len(home.processes) < 2:
+            home.processes.append(SimProcess(home))
+            self.rest()
+            home.processes.pop(0).crash()
+            self.figures["second programs"] += 1
+
+    def _back_up_home(self, home: SimHome) -> None:
+        self._go_away(home)
+        home.backup = home.path.read_bytes()
+
+    def _put_home_back(self, home: SimHome) -> None:
+        """The database; the file of keys is older too, which a real backup would have as well."""
+        if home.backup is not None:
+            self._go_away(home)
+            home.path.write_bytes(home.backup)
+            home.delivered.clear()
+            self.figures["homes restored"] += 1
+
+    def _back_up_server(self, _home: SimHome) -> None:
+        self._stop_server()
+        self.backup = self.folder / f"backup{self.chance.random()}"
+        shutil.copytree(self.folder / "server", self.backup)
+        self.house.start()
+
+    def _stop_server(self) -> None:
+        for home in self.homes:
+            for process in home.processes:
+                for wire in process.open_wires:
+                    wire.die()
+        self.house.settle()
+        self.house.stop()
+
+    def _put_server_back(self, _home: SimHome) -> None:
+        """Honestly: with a history of its own. A liar may do it without saying so."""
+        if self.backup is None:
+            return
+        self._stop_server()
+        shutil.rmtree(self.folder / "server")
+        shutil.copytree(self.backup, self.folder / "server")
+        self.house.start()
+        is_silent = self.lies and self.chance.random() < 0.3
+        if not is_silent:
+            self.house.engine.transact([end_history])
+            self.house.stop()
+            self.house.start()
+            for home in self.homes:
+                home.liar.forget()
+        self.was_restored = True
+        self.was_lied_at_restore |= is_silent
+        self.figures["silent restores" if is_silent else "restores"] += 1
+        if self.chance.random() < 0.5:
+            for _ in range(4):
+                self.rest()
+            self.house.clock.pass_time(WAIT_S)
+
+    def _send_away(self, home: SimHome) -> None:
+        """Ann sends eve away, once."""
+        ann = self.homes[0]
+        if self.gone or home.name == "eve":
+            return
+        process = self._alive(ann)
+        self.rest()
+        eve = next((each for each in process.member.copy.chain.names.items() if each[0] == b"eve"), None)
+        if eve is not None and process.member.is_current:
+            ticket = process.member.changes.remove([eve[1]])
+            for _ in range(6):
+                self.rest()
+            if ticket.is_settled and ticket.problem is None:
+                self.gone.add("eve")
+                self.figures["sent away"] += 1
+
+    def _promote(self, home: SimHome) -> None:
+        ann = self._alive(self.homes[0])
+        copy = ann.member.copy
+        account = copy.chain.names.get(home.name.encode())
+        if account is not None and account != copy.account_id:
+            ann.member.changes.set_role(account, self.chance.choice([Role.MEMBER, Role.ADMIN]))
+
+    def _renew_keys(self, home: SimHome) -> None:
+        """All that can be computed anew is."""
+        self._go_away(home)
+        self.figures["caches thrown away"] += 1
+        process = self._alive(home)
+        process.member.caches.throw_away()
+
+    def _plan_lie(self, home: SimHome) -> None:
+        home.liar.plans.append(self.chance.choice(LIES))
+
+    # Time.
+
+    def rest(self, *, is_partial: bool = False) -> None:
+        for home in self.homes:
+            for process in list(home.processes):
+                if not process.is_alive or (is_partial and self.chance.random() < 0.2):
+                    continue
+                if process.node.state is NodeState.OFFLINE:
+                    process.connect()
+                for wire in process.open_wires:
+                    wire.carry_up(self.chance.randint(1, 9) if is_partial else 10**6)
+                    self.house.settle()
+                    wire.carry_down(self.chance.randint(1, 30) if is_partial else 10**6)
+        self.house.clock.pass_time(0.25)
+        self.house.settle()
+
+    # The end.
+
+    def _end(self) -> None:
+        """All are there, the liar makes up nothing new, time passes, and everybody says something everywhere."""
+        for home in self.homes:
+            home.liar.plans.clear()
+            self._alive(home)
+        self._rest_for(20)
+        if self.house.server.core.gathering.is_on:
+            self.house.clock.pass_time(WAIT_S)
+            self._rest_for(6)
+            if self.house.server.core.gathering.is_on:
+                self.house.server.core.gathering.take(self.house.server.core.gathering._own.head)
+        self._rest_for(20)
+        for _ in range(2):
+            for home in self.homes:
+                for room in ROOMS:
+                    home.said += 1
+                    self._alive(home).node.outbox.say(room, Text(f"{home.name} {home.said}"), self.chance.randbytes(16))
+                self._rest_for(2)
+        self._rest_for(60)  # those who keep the group back are asked after ten seconds
+        for home in self.homes:
+            self.figures.update({f"told: {kind}": count for kind, count in home.kinds.items()})
+            self.figures.update({f"lies: {kind}": count for kind, count in home.liar.told.items()})
+        self._check_mentioned()
+
+    def _rest_for(self, count: int) -> None:
+        for _ in range(count):
+            self.rest()
+
+    def _check_mentioned(self) -> None:
+        told = [each for home in self.homes for each in home.warnings]
+        if not self.lies:
+            if told:
+                raise PromiseBroken(f"nobody lied, and it is told: {told}")
+            self._check_all_here()
+            return
+        for one in self.homes:
+            for other in self.homes:
+                if one.name < other.name and not (one.warnings or other.warnings):
+                    self._check_same(one, other)
+
+    def _check_same(self, one: SimHome, other: SimHome) -> None:
+        """Two of whom each has read what the other said last, and of whom neither was told anything."""
+        chains = [each.process.member.copy.chain for each in (one, other) if each.process is not None]
+        for room in ROOMS:
+            logs = [_copy(each, room) for each in (one, other)]
+            if any(log is None for log in logs):
+                continue
+            (mine, theirs) = (log or {} for log in logs)
+            if not (_has_words_of(other, mine) and _has_words_of(one, theirs)):
+                continue
+            self.figures["pairs compared"] += 1
+            if parting(*chains) is not None:
+                raise PromiseBroken(f"{one.name} and {other.name} have talked in different groups, and nobody was told")
+            if self.was_restored:  # nobody knows any more what the log begins with: see docs/protocol/sealing.md, 5
+                continue
+            for place in mine.keys() & theirs.keys():
+                if mine[place][:2] != theirs[place][:2]:
+                    raise PromiseBroken(
+                        f"{one.name} and {other.name} have talked, are shown different things at {room} {place}, and "
+                        "nobody was told"
+                    )
+
+    def _check_all_here(self) -> None:
+        """Where nobody lies all see the same, and nothing waits."""
+        there = [home for home in self.homes if self._alive(home).node.state is NodeState.SYNCHRONIZED]
+        heads = {self._alive(home).member.copy.chain.head for home in there}
+        if len(heads) > 1:
+            raise PromiseBroken(f"{[home.name for home in there]} have different chains at the end")
+        for home in there:
+            process = self._alive(home)
+            waits = [each for each in process.node.outbox.messages if each.state.value == "queued"]
+            if process.member.problem or waits:
+                raise PromiseBroken(f"{home.name}: {process.member.problem}; {len(waits)} messages wait")
+
+
+def _copy(home: SimHome, room: str) -> dict[int, tuple[bytes, int, str]] | None:
+    process = home.process
+    track = None if process is None else process.node.conversations.titled(room)
+    if process is None or track is None:
+        return None
+    rows = process.history.database.read(
+        "SELECT sequence, entry_id, time_ms, content FROM entries WHERE log = ? AND suite = 'opened' AND sequence <= ?",
+        (track.shown.log, track.shown.delivered),
+    )
+    return {int(row[0]): (row[1], row[2], bytes(row[3]).decode(errors="replace")) for row in rows}
+
+
+def _has_words_of(home: SimHome, copy: dict[int, tuple[bytes, int, str]]) -> bool:
+    return any(f"{home.name} {home.said}" in text for _, _, text in copy.values())

@@ -1,0 +1,143 @@
+"""What is written in a thread of its own is on the disk when that is told; what goes wrong there is told too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from lanline.client.chat.history import History
+from lanline.client.chat.storing import StoringInThread
+from lanline.client.view import events
+from lanline.errors import HistoryProblem
+from unit.client.chat.stage import LAB, PlayedLink, Stage, lab, said
+
+
+def put_fact(name: str) -> Callable[[History], None]:
+    return lambda history: history.put_facts(**{name: 1})
+
+
+def test_what_is_told_as_written_is_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    mine = History.open(path)
+
+    async def main() -> None:
+        storing = StoringInThread(path)
+        ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        storing.begin(put_fact("one"), ended.set_result)
+        assert await ended is None
+        assert mine.facts()["one"] == 1
+        told: list[BaseException | None] = []
+        storing.begin(put_fact("two"), told.append)
+        storing.wait()
+        assert told == [None]
+        assert mine.facts()["two"] == 1
+        await asyncio.sleep(0)
+        assert told == [None]
+        storing.close()
+
+    asyncio.run(main())
+    mine.close()
+
+
+def test_what_keeps_it_from_the_disk_is_told(tmp_path: Path) -> None:
+    async def main() -> list[BaseException | None]:
+        storing = StoringInThread(tmp_path / "nowhere" / "chat.db")
+        told: list[BaseException | None] = []
+        storing.begin(put_fact("one"), told.append)
+        storing.wait()
+        storing.close()
+        return told
+
+    [problem] = asyncio.run(main())
+    assert isinstance(problem, HistoryProblem)
+
+
+class Slow:
+    """A disk that the test turns."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.under_way: list[tuple[Callable[[History], None], Callable[[BaseException | None], None]]] = []
+
+    def begin(self, work: Callable[[History], None], on_end: Callable[[BaseException | None], None]) -> None:
+        assert not self.under_way
+        self.under_way.append((work, on_end))
+
+    def wait(self, problem: BaseException | None = None) -> None:
+        for work, on_end in [self.under_way.pop()] if self.under_way else []:
+            if problem is None:
+                work(self.history)
+            on_end(problem)
+
+
+def behind(head: int) -> tuple[Stage, Slow, PlayedLink]:
+    """A node that catches up in a room, and whose disk the test turns."""
+    stage = Stage()
+    slow = Slow(stage.history)
+    stage.node.reader._intake._storing = slow
+    link = stage.connect(lab(head))
+    stage.told = []
+    return stage, slow, link
+
+
+def numbers(stage: Stage) -> list[int]:
+    return [message.sequence for event in stage.heard(events.EntriesReceived) for message in event.messages]
+
+
+def test_nothing_is_told_before_it_is_written_and_what_came_meanwhile_is_written_together() -> None:
+    stage, slow, link = behind(9)
+    for places in ((1, 2), (3, 4), (5, 6)):
+        link.say(said(LAB, *places))
+    assert numbers(stage) == []
+    slow.wait()
+    assert numbers(stage) == [1, 2]
+    assert stage.node.conversations[LAB].shown.delivered == 2
+    slow.wait()
+    assert numbers(stage) == [3, 4, 5, 6]
+    link.say(said(LAB, 7, 8, 9))
+    assert not stage.heard(events.CaughtUp)
+    slow.wait()
+    assert len(stage.heard(events.CaughtUp)) == 1
+    assert [each.sequence for each in stage.history.entries(LAB, None, 20)] == list(range(1, 10))
+
+
+def test_what_was_on_its_way_to_the_disk_arrives_there_when_the_link_ends() -> None:
+    stage, _, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    link.die()
+    assert numbers(stage) == [1, 2, 3, 4]
+    assert stage.node.conversations[LAB].shown.delivered == 4
+
+
+def test_a_gap_after_what_is_not_written_yet_ends_the_link() -> None:
+    stage, _, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 4))
+    assert link.closed is not None
+    assert numbers(stage) == [1, 2]
+
+
+def test_a_full_disk_ends_the_link_and_nothing_counts_as_here() -> None:
+    stage, slow, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3))
+    slow.wait(HistoryProblem("The disk is full."))
+    assert link.closed is not None
+    assert [event.text for event in stage.heard(events.HistoryFailed)] == ["The disk is full."]
+    assert numbers(stage) == []
+    assert stage.node.conversations[LAB].shown.delivered == 0
+
+
+def test_large_pages_are_opened_together_and_soon_where_no_more_comes() -> None:
+    stage, slow, link = behind(1000)
+    link.say(said(LAB, *range(1, 201)))
+    link.say(said(LAB, *range(201, 401)))
+    assert not slow.under_way
+    stage.clock.turn(0.1)
+    slow.wait()
+    assert numbers(stage) == list(range(1, 401))
+    link.say(said(LAB, *range(401, 1001)))
+    slow.wait()
+    assert len(stage.heard(events.CaughtUp)) == 1
