@@ -21,7 +21,7 @@ from serverhouse.ports import free_port
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "before-sealing.tar.xz"
 NAMES = ("ann", "ben", "cai", "dee")
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 STAYS = {"LANLINE_NODE_LINGER_S": "300"}
 """For nodes that go on while no command runs."""
 OLD_LOBBY = ["ann of old", "ben of old", "cai of old"]
@@ -96,7 +96,7 @@ def check_sealed(older: House) -> None:
 def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     assert said(older, "ben", "#lobby") == [(text, False) for text in OLD_LOBBY]
     asked = json.loads(run(older, "ann", "seal", "--json"))
-    assert [each["name"] for each in asked["people"]] == ["ben", "cai", "dee"]
+    assert asked["people"] == ["ben", "cai", "dee"]
     assert run(older, "ben", "seal") == "Nothing is left to seal here.\n", "only an admin founds the group"
     assert older.member("ann", "seal").returncode == 64, "nobody is there to ask"
     asking = Program("seal", "--home", str(older.folder / "ann"), at_terminal=True, environment=STAYS)
@@ -121,7 +121,7 @@ def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     run(older, "cai", "rooms")
     wait(lambda: len(run(older, "cai", "invite").splitlines()[0].rpartition(".")[2]) > 50)
     assert run(older, "ann", "seal") == "Nothing is left to seal here.\n"
-    assert ("early", True) in said(older, "dee", "#board")
+    wait_said(older, "dee", "#board", "early")
 
 
 def trusts(older: House, name: str) -> dict[str, str]:

@@ -37,11 +37,12 @@ async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.
     if isinstance(command, do.AskPlain):
         return await _plain(client, member, adoption)
     adoption.agree(_rows(client, command.plain))
-    await client.wait_until(lambda: not _is_founding(adoption, command.plain), _LIMIT_S)
+    places = [*([GROUP] if command.plain.is_group else []), *(each.title for each in command.plain.rooms)]
+    is_done = await client.wait_until(lambda: not any(map(adoption.is_at_work, places)), _LIMIT_S)
     online = {each.account for each in client.node.directory.people if each.is_online}
     await client.wait_until(lambda: not any(each.account in online for each in adoption.awaited), _THOSE_HERE_S)
     problem = ""
-    if _is_founding(adoption, command.plain):
+    if not is_done:
         problem = adoption.problem or member.problem or member.refusal or "The server has not answered in time."
     client.node.outbox.send()
     return do.Sealed(_awaited(adoption), problem)
@@ -49,11 +50,6 @@ async def seal_result(client: ChatClient, command: do.AskPlain | do.Seal) -> do.
 
 def _awaited(adoption: Adoption) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.name for each in adoption.awaited))
-
-
-def _is_founding(adoption: Adoption, plain: do.Plain) -> bool:
-    places = [*([GROUP] if plain.is_group else []), *(each.title for each in plain.rooms)]
-    return any(adoption.is_founding(each) for each in places)
 
 
 async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) -> do.Plain:

@@ -88,6 +88,11 @@ class Adoption:
         """It was agreed, and the group, or the room, does not stand yet."""
         return any(each.place == place and each.account == self._server.own_account for each in self._table.rows)
 
+    def is_at_work(self, place: str) -> bool:
+        """It is being founded, or who is in the group already is on the way into the room, and to the own rights."""
+        others = [each for each in self._table.rows if each.place == place != GROUP and self._may_try(each)]
+        return self.is_founding(place) or any(self._account_id(each) is not None for each in others)
+
     def plain_rooms(self) -> list[str]:
         """By invitation, of the own person, from before the group: nothing is said there until they say yes."""
         found = [(title, self._copy_of(title, log)) for title, log in self._server.own_private_rooms()]
