@@ -7,6 +7,7 @@ device; the proxy holds both devices. It needs Linux, root, and `ip` of iproute2
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import socket
@@ -21,6 +22,8 @@ from impairment import Impairment
 
 PROXY_LIMIT_S = 10.0
 NAMESPACE_PORT = 4433
+_numbers = itertools.cycle(range(10))
+"""Several at a time."""
 RECEIVER_HOST, SENDER_HOST = "192.0.2.1", "192.0.2.2"
 """RFC 5737 documentation addresses: inside our own namespaces they can meet nobody."""
 
@@ -101,7 +104,7 @@ async def udp_network(impairment: Impairment, seed: int) -> AsyncIterator[Networ
 
 @asynccontextmanager
 async def ip_network(impairment: Impairment, seed: int) -> AsyncIterator[Network]:
-    name = f"llb{os.getpid()}"
+    name = f"llb{os.getpid()}{next(_numbers)}"
     near, far = f"{name}n", f"{name}f"
     try:
         async with child("proxy.py", ["ip", "--devices", near, far, *_proxy_arguments(impairment, seed)]) as proxy:

@@ -42,6 +42,18 @@ def plot_video(figures: dict[str, Any], path: Path) -> None:
     _end(figure, axes, names, path)
 
 
+def plot_films(figures: dict[str, Any], path: Path) -> None:
+    """Mean lines over the whole time, waiting as none."""
+    figure, axes = _begun()
+    names = list(figures["played"])
+    for player in figures["played"][names[0]]:
+        cells = {name: row[player] for name, row in figures["played"].items()}
+        axes.plot(*_points(cells, "mean_lines"), marker="o", linestyle=":", label=player)
+    axes.set_ylim(0, 1480)
+    axes.set_ylabel("lines, on average over the time from the click to the end")
+    _end(figure, axes, names, path)
+
+
 def _begun() -> tuple[Figure, Axes]:
     import matplotlib as mpl  # noqa: PLC0415 - half a second that runs without a plot need not pay
 

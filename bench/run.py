@@ -37,7 +37,7 @@ import videoquality
 import videorecovery
 from conditions import conditions
 from contenders import CONTENDERS
-from plot import plot_latency, plot_video
+from plot import plot_films, plot_latency, plot_video
 from report import section_text, write_document, write_figures
 from section import Options, Section
 
@@ -106,6 +106,8 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     write_figures(folder / FIGURES, section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
+    if section.name == films.NAME and section.figures:
+        plot_films(section.figures, folder / "benchmarks-films.svg")
     if section.name == video.NAME:
         plot_video(section.figures, folder / "benchmarks-video.svg")
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 from e2e.cinema import Program
@@ -66,6 +67,27 @@ def test_keys_pause_seek_and_change_the_quality_and_a_killed_server_is_no_end(gr
     playing.press(b"q")
     assert playing.wait_end() == 0
     playing.dispose()
+
+
+def packets(path: Path, kind: str) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]
+
+
+def test_a_film_goes_into_a_file_as_it_is_and_over_no_other(group: House, tmp_path: Path) -> None:
+    group.serve()
+    group.join("ann")
+    path = tmp_path / "own.mp4"
+    saved = group.member("ann", "video", "play", "lake", "--sink", str(path))
+    assert saved.returncode == 0, saved.stderr
+    for kind in ("video", "audio"):
+        assert packets(path, kind) == packets(group.data / "videos" / "lake_1440p.mp4", kind)
+    again = group.member("ann", "video", "play", "lake", "--sink", str(path))
+    assert again.returncode == 64
+    assert "is there already" in again.stderr
+    part = tmp_path / "part.mp4"
+    assert group.member("ann", "video", "play", "lake", "--sink", str(part), "--start", "2", "--quality", "240p")
+    assert 0 < part.stat().st_size < path.stat().st_size
 
 
 def test_an_admin_uploads_and_keeps_films_and_a_member_is_told_why_not(group: House, tmp_path: Path) -> None:

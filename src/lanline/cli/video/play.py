@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import needs_libraries, say
 from lanline.errors import InvalidInput
@@ -25,7 +25,7 @@ def play(
     name: Annotated[str, typer.Argument(help="The film, as `lanline video library` names it.", show_default=False)],
     quality: Annotated[str, typer.Option(help="auto, 240p, 720p or 1440p.")] = "auto",
     start: Annotated[str, typer.Option(metavar="TIME", help="Begin there: 90, 1:30 or 1:02:30.")] = "0",
-    sink: Annotated[str, typer.Option(help="window, terminal or null.")] = "window",
+    sink: Annotated[str, typer.Option(help="window, terminal, null, or a file in .mp4.")] = "window",
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Hear the sound, where there is some.")] = True,
     stats: Annotated[bool, typer.Option("--stats", help="Say at the end how it went.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = DEFAULT_TIMEOUT_S,
@@ -45,6 +45,10 @@ def play(
     From a place on:   lanline video play NAME --start 1:30
     Over ssh:          lanline video play NAME --sink terminal
     A slow link:       lanline video play NAME --quality 240p
+    Into a file:       lanline video play NAME --sink film.mp4
+
+    A file gets the film as it is on the server, in one quality, the best
+    unless --quality names another, and as fast as it comes.
 
     \b
     Exit status: 0 at its end and when you leave, 1 when it cannot be shown,
@@ -52,12 +56,39 @@ def play(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     began_at = time.monotonic()
     limit_s = checked_timeout(timeout)
+    if sink.lower().endswith(".mp4"):
+        path = expanded(Path(sink), "--sink")
+        run(_save(started_node(home), name, _lines(quality), start, limit_s, path))
+        show_line(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+        return
     with needs_libraries(), contextlib.suppress(KeyboardInterrupt):
         from lanline.client.films.bar import parsed_time
 
         lines, start_s = _lines(quality), parsed_time(start)
         open_sink, open_speaker = _sink(sink, name), _speaker(sink, wanted=audio)
         run(_play(started_node(home), name, lines, start_s, limit_s, began_at, open_sink, open_speaker, stats))
+
+
+async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit_s: float, path: Path) -> None:
+    from lanline.cli.video.progress import ProgressBar
+    from lanline.client.films.bar import parsed_time
+    from lanline.client.films.fetching import FilmFetch, open_film
+    from lanline.client.films.saving import FilmSaving, check_target
+    from lanline.client.node.face import Face
+    from lanline.model.films import QUALITIES
+    from lanline.proto.films.playing import Playing
+
+    check_target(path)
+    start_s = parsed_time(start)
+    async with Face(node) as face:
+        await face.wait_synchronized(limit_s)
+        opened = await open_film(face, name)
+        playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
+        bar = ProgressBar(name)
+        try:
+            await FilmSaving(FilmFetch(face, opened, playing), playing, path, bar.show).run()
+        finally:
+            bar.end()
 
 
 def _lines(quality: str) -> int | None:
@@ -127,7 +158,7 @@ def _sink(sink: str, title: str) -> Callable[[], PictureSink]:
             from lanline.media.sinks.blank import Blank
 
             return lambda: Blank(say)
-    raise InvalidInput(f"--sink is window, terminal or null, and not {sink!r}.")
+    raise InvalidInput(f"--sink is window, terminal, null or a file in .mp4, and not {sink!r}.")
 
 
 def _speaker(sink: str, *, wanted: bool) -> Callable[[], Speaker]:
