@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.gathering import Gathering
 from lanline.client.chat.intake import Intake
 from lanline.client.chat.messages import OwnMessages, message_of_entry
 from lanline.client.chat.seals import Seals
@@ -29,8 +30,6 @@ PIECE = 200
 REPORT_EVERY_S = 0.25
 _MIN_PAUSE_S = 1.0
 _HOLDS_S = 3.0
-_GATHERED_S, _LARGE_PAGE = 0.05, 100
-_OPENED_AT_ONCE, _OPENED_AT_ONCE_BYTES = 2000, 1024 * 1024
 _MAX_CURSORS = 1000
 
 
@@ -51,10 +50,9 @@ class LogReader:
         self._held: dict[int, list[LogEntry]] = {}
         """Of logs in which something cannot be opened yet: that, and what came after it."""
         self._hold_timer: Timer | None = None
-        self._gathered: dict[int, list[LogEntry]] = {}
-        """By log, what came and is to be opened together with what comes in a moment."""
-        self._gathered_bytes = 0
-        self._gather_timer: Timer | None = None
+        self._gathering = Gathering(
+            context.clock, context.line, lambda log, came: self._take(self._conversations[log], came)
+        )
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
@@ -108,7 +106,8 @@ class LogReader:
         self._check_dense(track, message.entries)
         held = self._held.get(message.log)
         if held is None:
-            self._gather(track, message.entries)
+            is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
+            self._gathering.add(message.log, message.entries, is_more_coming=is_more_coming)
         else:
             self._seals.note_keys(track.shown, message.entries)
             held += message.entries
@@ -116,40 +115,11 @@ class LogReader:
     def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
         """As it comes: who breaks the protocol loses the link by it."""
         log = track.shown.log
-        before = self._held.get(log) or self._gathered.get(log)
+        before = self._held.get(log) or self._gathering.of(log)
         last = before[-1].sequence if before else self._intake.through(track)
         for expected, entry in enumerate(came, last + 1):
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
-
-    def _gather(self, track: Track, came: Sequence[LogEntry]) -> None:
-        """While a log catches up, several pages are opened together: one signature vouches for all of a run."""
-        gathered = self._gathered.setdefault(track.shown.log, [])
-        gathered += came
-        self._gathered_bytes += sum(len(each.content) for each in came)
-        is_more_coming = track.following is Following.CATCHING_UP and came[-1].sequence < track.target
-        has_room = len(gathered) < _OPENED_AT_ONCE and self._gathered_bytes < _OPENED_AT_ONCE_BYTES
-        if not (is_more_coming and has_room and len(came) >= _LARGE_PAGE):
-            self._open_gathered()
-        elif self._gather_timer is None:
-            self._gather_timer = self._clock.call_later(_GATHERED_S, self._on_gather_timer)
-
-    def _open_gathered(self) -> None:
-        for log, came in self._stop_gathering().items():
-            self._take(self._conversations[log], came)
-
-    def _on_gather_timer(self) -> None:
-        try:
-            self._open_gathered()
-        except (ProtocolViolation, OverflowError, HistoryProblem) as problem:
-            if self._line.session is not None:
-                self._line.session.end_by(problem)
-
-    def _stop_gathering(self) -> dict[int, list[LogEntry]]:
-        if self._gather_timer is not None:
-            self._gather_timer.cancel()
-        gathered, self._gathered, self._gathered_bytes, self._gather_timer = self._gathered, {}, 0, None
-        return gathered
 
     def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
@@ -225,7 +195,7 @@ class LogReader:
     def end_link(self) -> None:
         """What is held comes again on the next one; what is on its way to the disk arrives there."""
         self._intake.write_all()
-        self._stop_gathering()
+        self._gathering.stop()
         self._held = {}
         if self._hold_timer is not None:
             self._hold_timer.cancel()
