@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import chat
-from chatcrowds.sealed import BEGINS_FILE, SEALED_BYTES
+from chatcrowds import MESSAGE_BYTES
+from chatcrowds.sealed import BEGINS_FILE, SIZE_FILE
 from chatservers import Place, Serving
 from chatservers.lanline import prepared, serving_prepared
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of
@@ -20,8 +21,9 @@ from sealedgroup import SealedGroup
 from unsealed import checkout, told_by
 
 MEMBERS = 100
+SIZES = {"as many bytes": MESSAGE_BYTES, "the same text": 504}
+"""Of what is sent; sealing makes 504 bytes of a text of 200."""
 MOST_RATIO = 1.03
-TITLE, CROWD = "Lanline", "sealed"
 _PLAIN = """
 import asyncio, json, sys
 from dataclasses import asdict
@@ -30,10 +32,6 @@ from chatservers import load_server
 loads = asyncio.run(chat._loads(load_server("lanline"), int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
 print(json.dumps({str(each.in_flight): each.cpu_us for each in loads}))
 """
-
-
-def why_not() -> str | None:
-    return None
 
 
 @contextmanager
@@ -48,36 +46,36 @@ def serving(folder: Path, members: int, place: Place) -> Iterator[Serving]:
         yield server
 
 
-async def _sealed(rounds: int, seconds: float) -> dict[str, float]:
+async def _sealed(seconds: float, size_bytes: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), MEMBERS, Place()) as running:
-        async with chat.gathered(_SERVER, running, MEMBERS, folder) as crowd:
+        (Path(folder) / SIZE_FILE).write_text(str(size_bytes), encoding="ascii")
+        async with chat.gathered(_Sealed, running, MEMBERS, folder) as crowd:
             await asyncio.sleep(chat.SETTLE_S)
             return {
-                str(many): (await chat.load(running, crowd, MEMBERS, many, rounds, seconds)).cpu_us
+                str(many): (await chat.load(running, crowd, MEMBERS, many, 1, seconds)).cpu_us
                 for many in chat.IN_FLIGHT
             }
 
 
-class _SERVER:
+class _Sealed:
     """As `chatservers.ChatServer`."""
 
-    TITLE = TITLE
-    CROWD = CROWD
+    TITLE, CROWD = "Lanline", "sealed"
 
 
-def rows(rounds: int, is_quick: bool) -> list[list[str]]:
+def rows(rounds: int, *, is_quick: bool) -> list[list[str]]:
     seconds = chat.QUICK_SECONDS if is_quick else chat.SECONDS
+    takes: list[tuple[dict[str, dict[str, float]], dict[str, float]]] = []
     with checkout() as before:
-        pairs = [
-            (asyncio.run(_sealed(1, seconds)), told_by(before, _PLAIN, str(MEMBERS), "1", str(seconds)))
-            for _ in range(rounds)
-        ]
-    found = []
-    for many in map(str, chat.IN_FLIGHT):
-        sealed, plain = (statistics.median(each[many] for each in side) for side in zip(*pairs, strict=True))
-        ratio = statistics.median(one[many] / other[many] for one, other in pairs)
-        name = (
-            f"server's CPU a delivery, {MEMBERS} members, {many} in flight: us ({SEALED_BYTES} B sealed, 200 B plain)"
-        )
-        found.append([name, f"{sealed:.2f}", f"{plain:.2f}", f"{ratio:.2f}", f"{MOST_RATIO}"])
-    return found
+        for _ in range(rounds):
+            plain = told_by(before, _PLAIN, str(MEMBERS), "1", str(seconds))
+            takes.append(({name: asyncio.run(_sealed(seconds, size)) for name, size in SIZES.items()}, plain))
+    return [_row(name, str(many), takes) for name in SIZES for many in chat.IN_FLIGHT]
+
+
+def _row(name: str, many: str, takes: list[tuple[dict[str, dict[str, float]], dict[str, float]]]) -> list[str]:
+    pairs = [(sealed[name][many], plain[many]) for sealed, plain in takes]
+    today, before = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(one / other for one, other in pairs)
+    title = f"server's CPU a delivery, {MEMBERS} members, {many} in flight, {name} ({SIZES[name]} B): us"
+    return [title, f"{today:.2f}", f"{before:.2f}", f"{ratio:.2f}", f"{MOST_RATIO}"]

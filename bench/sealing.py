@@ -298,7 +298,7 @@ def measured(name: str, options: Options) -> list[list[str]]:
         "rooms and pairs": lambda: [of_pair(rounds, max(1, count // 10)), of_room(min(people), min(rounds, 3))],
         "catch-up": lambda: sealedcatchup.rows(20_000 if is_quick else 100_000, 1 if is_quick else 3),
         "memory": lambda: sealedmemory.rows(200 if is_quick else 2000, 20 if is_quick else 200),
-        "server": lambda: sealedserver.rows(1 if is_quick else 3, is_quick),
+        "server": lambda: sealedserver.rows(1 if is_quick else 3, is_quick=is_quick),
     }
     return works[name]()
 

@@ -129,6 +129,24 @@ def test_where_all_devices_are_there_nobody_waits_for_ten_minutes(town: Town, ba
     assert ben.member.copy.account_id in ana.member.copy.chain.admins
 
 
+@pytest.mark.parametrize("years", [-1, 1])
+def test_a_clock_that_is_a_year_off_changes_nothing_of_what_is_mended(town: Town, backups: Backups, years: int) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    kept = backups.make()
+    eve = came(town, "eve", ana)
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    town.done(ana.member.changes.remove([eve.member.copy.account_id]))
+    backups.put_back(kept)
+    town.house.clock.offset_ms += years * 365 * 86_400_000
+    connect(town, ben)
+    wait(town)
+    connect(town, ana)
+    town.done(ben.member.changes.make_invite(1, 3_600_000))
+    assert not ana.member.copy.chain.is_member(eve.member.copy.account_id)
+    assert ben.member.copy.account_id in ana.member.copy.chain.admins
+
+
 def test_two_restores_in_a_row_are_mended_like_one(town: Town, backups: Backups) -> None:
     ana = town.founder()
     ben = came(town, "ben", ana)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import House, clean_environment, house
-from e2e.program import COMMAND
+from e2e.program import COMMAND, Program
 from serverhouse.ports import free_port
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "before-sealing.tar.xz"
@@ -99,6 +99,13 @@ def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     assert [each["name"] for each in asked["people"]] == ["ben", "cai", "dee"]
     assert run(older, "ben", "seal") == "Nothing is left to seal here.\n", "only an admin founds the group"
     assert older.member("ann", "seal").returncode == 64, "nobody is there to ask"
+    asking = Program("seal", "--home", str(older.folder / "ann"), at_terminal=True, environment=STAYS)
+    asking.wait_out(r"Do you want that\? \(yes or no\)")
+    asking.write("no\n")
+    assert asking.wait_end() == 1
+    assert "Nothing was changed." in asking.out.text
+    asking.dispose()
+    assert chain_height(older) == 0
     told = run(older, "ann", "seal", "--yes")
     assert "These are let in, as soon as each is there with a Lanline of today: ben, cai (an admin), dee." in told
     assert "What is said from now on is sealed." in told

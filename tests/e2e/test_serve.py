@@ -45,7 +45,9 @@ def test_a_first_start_makes_everything_and_names_its_admin_by_an_invite(home: H
     assert (user["name"], user["admin"]) == ("ann", True)
     assert home.member("ben", "join", invite, "--name", "ben").returncode == 1
     assert server.end() == 0
-    assert home.serve().first_invite is None
+    again = home.serve()
+    assert again.first_invite is None
+    assert f"lanline invite --data {home.data}" in again.said, "as it stands there it works"
 
 
 def test_a_first_start_is_soon_ready(home: House, tmp_path: Path) -> None:

@@ -45,3 +45,13 @@ def test_what_a_server_needs_is_said_with_the_command_that_measured_it() -> None
     assert "benchmarks.md#start-and-a-server-at-rest" in section
     assert "bench/run.py --only start" in section
     assert "\n## Start, and a server at rest\n" in (_DOCS / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_the_unit_starts_what_the_page_installs_as_the_user_and_on_the_folder_that_it_makes() -> None:
+    service = PAGE.partition("\n## As a service\n")[2].partition("\n## ")[0]
+    unit = dict(re.findall(r"^(\w+)=(.+)$", service.partition("```ini\n")[2].partition("```")[0], re.MULTILINE))
+    [folder] = re.findall(r"PIPX_BIN_DIR=(\S+)", service)
+    [(home, user)] = re.findall(r"useradd .*--home-dir (\S+) .* (\w+)$", service, re.MULTILINE)
+    assert unit["ExecStart"] == f"{folder}/lanline serve --data {home}"
+    assert unit["User"] == user
+    assert f"/var/lib/{unit['StateDirectory']}" == home

@@ -362,6 +362,25 @@ def test_who_came_without_a_members_invite_asks_and_an_admin_lets_in(group: Grou
     assert ana.client.ask(groups.ListRequests(ana.client.number()), groups.Requests).requests == ()
 
 
+def test_who_was_there_before_the_group_takes_nobodys_place_among_those_who_ask(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lanline.core.keyentries._MAX_REQUESTS", 1)
+    before = [Someone(group, name) for name in ("ben", "cai", "dee")]
+    group.house.pass_time(1.0)
+    group.found()
+    group.house.pass_time(1.0)
+    first, second = Someone(group, "eve"), Someone(group, "fay")
+    for someone in (*before, first, *before):
+        someone.put_keys()
+        request = group.story.request(someone.person)
+        ask = groups.LeaveRequest(someone.client.number(), someone.person.joiner, request)
+        someone.client.ask(ask, answers.Done)
+    second.put_keys()
+    late = groups.LeaveRequest(second.client.number(), second.person.joiner, group.story.request(second.person))
+    assert refused(second, late) is RefusalCode.QUOTA_EXCEEDED
+
+
 def test_an_account_brings_so_many_entries_and_no_more(group: Group) -> None:
     ana = group.found()
     eve = group.admit("eve")

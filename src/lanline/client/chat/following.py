@@ -93,7 +93,6 @@ class LogReader:
         self._line.send(Follow(shown.log, track.shown.delivered))
         if track.shown.delivered >= track.target:
             self._become_live(track)
-            self._tell(events.CaughtUp(shown.log))
 
     def _on_proven(self, track: Track) -> None:
         self._seals.forget(track.shown.log)
@@ -169,7 +168,6 @@ class LogReader:
         self._report_soon()
         if track.following is Following.CATCHING_UP and track.shown.delivered >= track.target:
             self._become_live(track)
-            self._tell(events.CaughtUp(track.shown.log))
             self._tell_lost()
 
     def _become_live(self, track: Track) -> None:
@@ -177,6 +175,7 @@ class LogReader:
         if track.is_rejoining:
             track.is_rejoining = False
             self._clock.call_later(0.0, self._seals.go_on)
+        self._tell(events.CaughtUp(track.shown.log))
 
     # What cannot be opened yet.
 
@@ -243,10 +242,8 @@ class LogReader:
         return self._comparison.under_way.union(following)
 
     def set_audience(self, *, is_there: bool) -> None:
-        """What a restored server has lost is told once: not while nobody is there to hear it."""
-        self._has_audience = is_there
-        if self._seals.watch is not None:
-            self._seals.watch.alarms.set_audience(is_there=is_there)
+        self._has_audience = is_there  # what is told once is not told to nobody
+        self._seals.set_audience(is_there=is_there)
         if is_there and self._line.is_synchronized:
             self._tell_lost()
 

@@ -203,9 +203,11 @@ class History:
         return [LogEntry(*row) for row in reversed(rows)]
 
     def first_opened(self, log: int) -> int | None:
-        """The first place, of all that is here without a gap, of words that came sealed and were believed."""
+        """The first place, of all that is here without a gap, of words that came sealed and were believed, or of what
+        says who reads them and under which keys.
+        """
         rows = self.database.read(
-            "SELECT sequence FROM entries WHERE log = ?1 AND suite = 'opened' "
+            "SELECT sequence FROM entries WHERE log = ?1 AND suite IN ('opened', 'key/1', 'epoch/1') "
             "AND sequence <= (SELECT delivered FROM cursors WHERE log = ?1) ORDER BY sequence LIMIT 1",
             (log,),
         )

@@ -42,10 +42,10 @@ class PastWords:
         recent, found = self._recent.setdefault(log, {}), set[int]()
         for each in entries:
             key, place = (each.account, each.entry_id), each.sequence
-            before = min(first.get(key, place), recent.get(key, place))
-            if before < place:
+            stands = recent.setdefault(key, place)
+            if stands < place or first.get(key, place) < place:
                 found.add(place)
-            else:
+            elif stands > place:
                 recent[key] = place
         return found
 

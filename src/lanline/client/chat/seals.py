@@ -334,6 +334,10 @@ class Seals:
             self._fetching.discard(shown.log)
             self._clock.call_later(0.0, self.go_on)
 
+    def set_audience(self, *, is_there: bool) -> None:
+        if self.watch is not None:
+            self.watch.alarms.set_audience(is_there=is_there)
+
     def go_on(self) -> None:
         if self.member is not None:
             self.member.go_on_soon()

@@ -6,6 +6,7 @@ All of it is from the chain and from the person; nothing of it is the server's w
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from lanline.client.sealing.chainstate import PeopleState
@@ -178,4 +179,9 @@ def _folded(account: Account) -> str:
 
 
 def _name(chain: Chain, account_id: bytes) -> str:
-    return display_name(chain.accounts[account_id].name.decode(errors="replace"))
+    return _shown(chain.accounts[account_id].name)
+
+
+@lru_cache(maxsize=1024)
+def _shown(name: bytes) -> str:
+    return display_name(name.decode(errors="replace"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPrivateKey,
@@ -87,7 +87,7 @@ def _loaded(public: bytes) -> RSAPublicKey:
         raise MalformedPacket("it is no RSA key of this suite")
     try:
         key = load_der_public_key(public)
-    except ValueError as cause:
+    except (ValueError, UnsupportedAlgorithm) as cause:
         raise MalformedPacket("it is no RSA key of this suite") from cause
     if (
         not isinstance(key, RSAPublicKey)

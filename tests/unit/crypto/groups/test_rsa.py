@@ -51,7 +51,7 @@ def test_the_private_half_comes_back_by_its_seed_alone() -> None:
         assert RsaKey.of_half(wrong) is None
 
 
-@pytest.mark.parametrize("kind", ["none", "zeros", "2048 bits", "exponent 3", "a curve", "longer", "cut"])
+@pytest.mark.parametrize("kind", ["none", "zeros", "2048 bits", "exponent 3", "a curve", "longer", "cut", "unknown"])
 def test_other_keys_are_refused(kind: str) -> None:
     public = {
         "none": lambda: b"",
@@ -60,6 +60,7 @@ def test_other_keys_are_refused(kind: str) -> None:
         "exponent 3": lambda: public_of(generate_rsa(3, 3072)),
         "a curve": lambda: public_of(generate_private_key(SECP256R1())),
         "longer": lambda: KEY.public_bytes + b"\0",
+        "unknown": lambda: KEY.public_bytes[:7] + bytes([KEY.public_bytes[7] ^ 1]) + KEY.public_bytes[8:],
         "cut": lambda: KEY.public_bytes[:30] + bytes(392),
     }[kind]()
     with pytest.raises(MalformedPacket):
