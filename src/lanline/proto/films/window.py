@@ -72,6 +72,7 @@ class Window:
         self._trips: deque[tuple[float, float]] = deque()
         self._epoch: _Epoch | None = None
         self._free_epochs = 0
+        self._is_settling = False
         self.is_starting = True
         """What was measured so far says how little was asked for, and not what the way carries."""
 
@@ -159,8 +160,10 @@ class Window:
         bearable_s = max(_LEAST_WAIT_S, _LEAST_WAIT_SHARE * self.round_trip_s)
         if self.rate:
             bearable_s = max(bearable_s, _LEAST_QUEUE_BYTES / self.rate)
-        if epoch.least_wait_s > bearable_s:
-            self.is_starting = False
+        if self._is_settling:  # what waited was asked for before the window became smaller
+            self._is_settling = False
+        elif epoch.least_wait_s > bearable_s:
+            self.is_starting, self._is_settling = False, True
             self._free_epochs = 0
             stands_bytes = self.rate * (epoch.least_wait_s - bearable_s / 2)
             self._set(max(self.size_bytes * _SMALLEST_SHARE_KEPT, self.size_bytes - stands_bytes))
