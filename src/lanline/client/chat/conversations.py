@@ -12,9 +12,9 @@ import msgspec
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.directory import Directory
-from lanline.client.chat.invitations import Invitations
 from lanline.client.chat.messages import OwnMessages
 from lanline.client.chat.numbering import is_another, numbers_for
+from lanline.client.chat.preferences import Invitations
 from lanline.client.view import events
 from lanline.client.view.values import Conversation
 from lanline.model.names import folded_name
@@ -74,7 +74,7 @@ class Conversations:
         self._tell = context.tell
         self.directory = directory
         self._own = own
-        self.invitations = Invitations(context, directory)
+        self.invitations = Invitations(context, directory.name_of)
         self._tracks = self._kept()
         self._unwritten: set[int] = set()
         self._write()

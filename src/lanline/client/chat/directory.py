@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.history import History
-from lanline.client.chat.ignoring import Ignoring
+from lanline.client.chat.preferences import Ignoring
 from lanline.client.view.events import PeopleChanged
 from lanline.client.view.values import ENDED_MARK, Person
 from lanline.model.names import folded_name

@@ -81,6 +81,7 @@ class GroupCopy(EpochCopy):
                 break
             self._take(sequence, suite, content, is_checked=sequence <= checked)
         self._keep_state()
+        self.news.clear()  # of what another program of this home has seen
 
     def _restore(self) -> int:
         """What the last program knew of the chain, and up to which place of its log."""

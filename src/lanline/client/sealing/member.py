@@ -1,7 +1,7 @@
 """Owns what this device does next to be in the group and to read it. It does one thing at a time, the most urgent.
 
 Without I/O: what comes is handed in, what is asked goes over the line. How each thing is done stands in `entering`,
-`secrets` and `changes`.
+`secrets` and `changes`. It is longer than other files: what is the most urgent can be read in one place only.
 """
 
 from __future__ import annotations
