@@ -95,3 +95,17 @@ def test_another_account_under_a_name_is_told_and_waits_to_be_accepted(town: Tow
     assert trust(dan, new) == "let in by ana", "who came later knew no other"
     ben.member.copy.people.accept(new.member.copy.account_id)
     assert trust(ben, new) == "let in by ana"
+
+
+def test_what_an_earlier_program_has_seen_is_no_news(town: Town) -> None:
+    ana = town.founder()
+    came(town, "ben", ana)
+    assert any("ben has come into the group" in each for each in ana.member.copy.news)
+    ana.restart()
+    ana.connect()
+    town.pass_time(0.3)
+    assert ana.member.copy.news == []
+    came(town, "cai", ana)
+    assert [each for each in ana.member.copy.news if "has come" in each] == [
+        "cai has come into the group by a link of ana."
+    ]
