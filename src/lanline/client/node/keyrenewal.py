@@ -62,8 +62,8 @@ def _places(client: ChatClient) -> list[Place]:
 
 def _differences(caches: KeyCaches, before: KeyState) -> tuple[str, ...]:
     seeds, secrets = before.lost_in(caches.state())
-    return (f"Still lacking: {seeds} keys of your account, {secrets} of conversations.",) if seeds or secrets else ()
+    return (f"Still lacking keys: {seeds} of your account, {secrets} of conversations.",) if seeds or secrets else ()
 
 
 def _keys(state: KeyState) -> str:
-    return f"{len(state.seeds)} keys of your account and {len(state.secrets)} of conversations"
+    return f"keys ({len(state.seeds)} of your account, {len(state.secrets)} of conversations)"
