@@ -48,8 +48,10 @@ class Database:
     @classmethod
     def open(cls, path: Path) -> Database:
         with _told(str(path)):
-            # What stands in it is nobody else's business, so it is made before SQLite would.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if not path.exists():
+                # What stands in it is nobody else's business, so it is made before SQLite would. Not where it is there:
+                # to close it takes away the locks of all that this process has it open for.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             try:
                 return cls._opened(path, "NORMAL")
             except sqlite3.OperationalError as problem:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +41,22 @@ def test_what_is_told_as_written_is_on_the_disk(tmp_path: Path) -> None:
 
     asyncio.run(main())
     mine.close()
+
+
+def test_another_program_that_looks_into_the_file_takes_nothing_of_it_away(tmp_path: Path) -> None:
+    """Who closes it as the last one, as SQLite sees it, deletes what is not in the main file yet."""
+    path = tmp_path / "chat.db"
+    look = f"import sqlite3; sqlite3.connect({str(path)!r}).execute('SELECT * FROM facts').close()"
+    mine, of_the_thread = History.open(path), History.open(path)
+    mine.put_facts(one=1)
+    subprocess.run([sys.executable, "-c", look], check=True)
+    mine.put_facts(two=1)
+    of_the_thread.put_facts(three=1)
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path, copy, ignore=shutil.ignore_patterns("copy"))  # as kill -9 leaves it
+    assert {"one", "two", "three"} <= set(History.open(copy / "chat.db").facts())
+    mine.close()
+    of_the_thread.close()
 
 
 def test_what_keeps_it_from_the_disk_is_told(tmp_path: Path) -> None:
