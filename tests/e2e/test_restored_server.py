@@ -12,6 +12,7 @@ import pytest
 
 from e2e.founded import Founded
 from e2e.house import command
+from e2e.nodes import end_nodes
 from e2e.program import Program
 from e2e.town import Town, parsed
 
@@ -117,6 +118,7 @@ def test_what_waited_to_be_sent_goes_to_whom_it_was_meant_for(town: Town) -> Non
     town.close()
     assert town.run("ben", "send", "ann", "for ann alone", "--timeout", "0.3").returncode == 75
     assert command("admin", "restore", str(file), "--data", str(town.folder / "restored")).returncode == 0
+    end_nodes(town.folder)  # which would come by themselves
     town.open("restored")
     assert "waits for its members" in town.join("cai").stderr
     for name in ("ann", "ben"):  # when all devices have come, nothing more can be brought

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from e2e.house import House, house
@@ -15,6 +17,12 @@ RSA_BOX_BYTES = 384
 def well(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def wait(condition: Callable[[], bool], limit_s: float = 120.0) -> None:
+    limit = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < limit
 
 
 def said(home: House, name: str, where: str) -> list[str]:
@@ -37,7 +45,9 @@ def test_a_pair_and_a_private_room_of_suite_rsa(tmp_path: Path) -> None:
         assert "ben has no RSA key yet" in away.stderr
         # ben's device makes its key when it sees that somebody uses the suite.
         well(home.member("ben", "clients", LANLINE_NODE_LINGER_S="60"))
-        well(home.member("ana", "chat", "--suite", "rsa", "ben", typed="for your private key\n"))
+        wait(
+            lambda: home.member("ana", "chat", "--suite", "rsa", "ben", typed="for your private key\n").returncode == 0
+        )
         assert said(home, "ben", "ana") == ["for your private key"]
         well(home.member("ben", "send", "ana", "and for yours"))
         assert said(home, "ana", "ben") == ["for your private key", "and for yours"]
