@@ -99,7 +99,8 @@ class Program:
             for each in self._watched():
                 if each.descriptor in ready:
                     each.take()
-                    self._answer_for_terminal()
+                    if not writes:  # or it would stand in the middle of what is pasted
+                        self._answer_for_terminal()
             if writable:
                 writes = writes[os.write(self._input, writes[:4096]) :]
 

@@ -119,6 +119,7 @@ def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     wait(lambda: chain_height(older) == 5)  # found, ben, the room, dee, dee in the room
     # Cai is an admin of the group too, and makes links into it.
     run(older, "cai", "rooms")
+    wait(lambda: chain_height(older) == 7)  # cai, and as an admin
     wait(lambda: len(run(older, "cai", "invite").splitlines()[0].rpartition(".")[2]) > 50)
     assert run(older, "ann", "seal") == "Nothing is left to seal here.\n"
     wait_said(older, "dee", "#board", "early")

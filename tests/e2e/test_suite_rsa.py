@@ -48,13 +48,13 @@ def test_a_pair_and_a_private_room_of_suite_rsa(tmp_path: Path) -> None:
         wait(
             lambda: home.member("ana", "chat", "--suite", "rsa", "ben", typed="for your private key\n").returncode == 0
         )
-        assert said(home, "ben", "ana") == ["for your private key"]
+        wait(lambda: said(home, "ben", "ana") == ["for your private key"])  # once its key is there
         well(home.member("ben", "send", "ana", "and for yours"))
-        assert said(home, "ana", "ben") == ["for your private key", "and for yours"]
+        wait(lambda: said(home, "ana", "ben") == ["for your private key", "and for yours"])
         well(home.member("ana", "rooms", "create", "#lab", "--suite", "rsa"))
         well(home.member("ana", "rooms", "invite", "#lab", "ben"))
         well(home.member("ana", "send", "#lab", "in the lab"))
-        assert said(home, "ben", "#lab") == ["in the lab"]
+        wait(lambda: said(home, "ben", "#lab") == ["in the lab"])
         assert "invite-only, suite rsa" in well(home.member("ben", "rooms"))
         assert RSA_BOX_BYTES in sizes_of_boxes(home.data)
         fetched = well(home.member("ben", "doctor", "--keys"))
