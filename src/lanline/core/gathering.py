@@ -30,6 +30,8 @@ MAX_BRANCHES = 8
 MAX_ITEMS = 10_000
 _MAX_COMING = 64
 _ENOUGH_TO_LENGTHEN = 2
+_AGAIN_S = 60.0
+_TOO_FEW = "The server was restored, and too few members have come to say what it lost: it takes nobody new."
 
 
 class Branch(NamedTuple):
@@ -76,6 +78,7 @@ class Gathering:
         self._warn = warn
         self._own = Chain()
         self._ends_s = 0.0
+        self._warned = ""
         self.is_on = False
         self._lengthens: bytes | None = None
         """The head of the branch that was taken: while it is the head, what lengthens it may come."""
@@ -203,8 +206,11 @@ class Gathering:
                 return
 
     def _tell_operator(self) -> None:
-        if self._branches and len(self._told) >= 2:
+        text = f"{_TOO_FEW} Choose for them: lanline admin chain"
+        if self._branches and len(self._told) >= _ENOUGH_TO_LENGTHEN:
             text = "The server was restored, and members disagree about what it lost. Choose: lanline admin chain"
+        if text != self._warned:
+            self._warned = text
             _LOG.warning(text)
             self._warn((ServerWarned(text),))
 
@@ -235,6 +241,7 @@ class Gathering:
         self._is_taking = False
         if ticket.problem is not None:
             _LOG.error("What members have brought could not be taken.", exc_info=ticket.problem)
+            self._clock.call_later(_AGAIN_S, self._decide)
             return
         was_on, self.is_on, self._lengthens = self.is_on, False, self._own.head
         self._coming.clear()

@@ -24,8 +24,6 @@ from lanline.proto.chain.roomoffers import full_entry_of
 from lanline.proto.chain.rooms import Room as PrivateRoom
 from lanline.storage.api import Transaction, View
 
-MAX_AT_ONCE = 100
-
 
 class BringEntries(Command[None], frozen=True):
     contents: tuple[bytes, ...]

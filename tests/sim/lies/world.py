@@ -37,7 +37,6 @@ from unit.client.chat.village import Home, Process, Village, Wire
 NAMES = ("ann", "ben", "cai", "eve")
 ROOMS = ("#lobby", "#board")
 _MEMORY = Path("/dev/shm")
-_AWAY_S = 1.0
 
 
 def new_folder() -> Path:

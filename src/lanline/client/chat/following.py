@@ -9,7 +9,8 @@ is found that both have in the same place. What is beyond that entry is set asid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
@@ -157,11 +158,26 @@ class LogReader:
     def _let_go(self) -> None:
         """Shown as what cannot be read yet; it is opened when its key comes."""
         self._hold_timer = None
-        held, self._held = self._held, {}
-        for log, entries in held.items():
-            self._take(self._conversations[log], entries, waits=False)
+        with self._ending_link():
+            held, self._held = self._held, {}
+            for log, entries in held.items():
+                self._take(self._conversations[log], entries, waits=False)
 
     def _try_again(self) -> None:
+        with self._ending_link():
+            self._open_held()
+
+    @contextlib.contextmanager
+    def _ending_link(self) -> Iterator[None]:
+        """By what goes wrong, so that what was held comes again."""
+        try:
+            yield
+        except (ProtocolViolation, OverflowError, HistoryProblem) as problem:
+            if self._line.session is None:
+                raise
+            self._line.session.end_by(problem)
+
+    def _open_held(self) -> None:
         held, self._held = self._held, {}
         for log, entries in held.items():
             track = self._conversations[log]

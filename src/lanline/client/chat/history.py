@@ -17,14 +17,14 @@ from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS_AT_ONCE = 100
 _PUT_FOLLOWING = (
-    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
+    "INSERT INTO entries VALUES {} ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
     "WHERE suite = 'opened' AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
 )
 """One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
-_ROWS_AT_ONCE = 100
-_PUT_ENTRIES = _PUT_ENTRY + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (_ROWS_AT_ONCE - 1)
+_PUT_ONE, _PUT_MANY = _PUT_FOLLOWING.format(_ROW), _PUT_FOLLOWING.format(", ".join([_ROW] * _ROWS_AT_ONCE))
 _BEFORE = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
     "WHERE log = ? AND sequence < ? AND sequence > "
@@ -175,7 +175,7 @@ class History:
         through = entries[-1].sequence
         mine = [(entry.entry_id,) for entry in entries if entry.account == own]
         with self.database.write() as writer:
-            writer.executemany(_PUT_FOLLOWING, _entry_rows(log, entries))
+            _put_following(writer, log, entries)
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
@@ -322,13 +322,13 @@ class OutboxRows:
         return [OutboxRow(*row) for row in rows]
 
 
-def _put_entries(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
     """Many in one statement, which leaves Python to others meanwhile."""
     whole = len(entries) - len(entries) % _ROWS_AT_ONCE
     for start in range(0, whole, _ROWS_AT_ONCE):
         rows = _entry_rows(log, entries[start : start + _ROWS_AT_ONCE])
-        writer.execute(_PUT_ENTRIES, [value for row in rows for value in row])
-    writer.executemany(_PUT_ENTRY, _entry_rows(log, entries[whole:]))
+        writer.execute(_PUT_MANY, [value for row in rows for value in row])
+    writer.executemany(_PUT_ONE, _entry_rows(log, entries[whole:]))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:

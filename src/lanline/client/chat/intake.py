@@ -63,9 +63,12 @@ class Intake:
     def take(self, track: Track, entries: Sequence[LogEntry], came: Sequence[LogEntry], *, is_bulk: bool) -> None:
         """`came`: the same as they came, sealed. Raises HistoryProblem."""
         log = track.shown.log
-        log_hash = self._seals.note_taken(track.shown, came)
         if not is_bulk:
             self.write_all()
+        if entries[0].sequence != self.through(track) + 1:
+            return  # what came before could not be written: the link has ended by it, and all comes again
+        log_hash = self._seals.note_taken(track.shown, came)
+        if not is_bulk:
             self._history.add_entries(log, entries, self._conversations.account, log_hash)
             self._note_kept(track, entries)
             return

@@ -5,7 +5,7 @@ Not what becomes of it afterwards: `messages.OwnMessages`.
 Order is a promise, so there is one queue for all conversations: a row that has no log yet (the first words to somebody)
 holds up those behind it for the one round trip that finding it takes. A row that the server puts off is sent again
 together with all that follow it (go-back-N). After a reconnect everything not yet committed goes out anew, under the
-same ids, which the server knows.
+same ids, which the server knows. The file is longer than others, since that order can be followed in one place only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
-from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.errors import HistoryProblem, InvalidInput, RefusalCode, RequestRefused
 from lanline.model.content import Content, KnownPerson, check_content
 from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
@@ -220,7 +220,11 @@ class Outbox:
             if self._seals.problem:
                 self._tell(events.SendingPutOff(self._seals.problem))
             return None
-        kept = self._rows.put_sealed(row.entry_id, sealed)
+        try:
+            kept = self._rows.put_sealed(row.entry_id, sealed)
+        except HistoryProblem:
+            self._seals.end_run(shown.log)  # or the next words would name some that never come
+            raise
         if kept is None or kept.sealed != sealed:  # another program of this home was quicker
             self._seals.end_run(shown.log)
         return kept
@@ -307,6 +311,7 @@ class Outbox:
             self._pacing.note(self._conversations.shown(row.log), refused.retry_after_s)
             self._line.send(GiveUp(row.entry_id))
             self._sent_through = min(self._sent_through, row.position - 1)
+            self._passed_over[row.log] = min(row.position, self._passed_over.get(row.log, row.position))
             self.send()
         elif refused.retry_after_s or refused.code is RefusalCode.SLOW_DOWN:
             self._go_back(row, refused.retry_after_s)

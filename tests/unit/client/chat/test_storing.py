@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from lanline.client.chat.history import History
 from lanline.client.chat.storing import StoringInThread
 from lanline.client.view import events
@@ -77,6 +79,7 @@ class Slow:
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.problem: BaseException | None = None
         self.under_way: list[tuple[Callable[[History], None], Callable[[BaseException | None], None]]] = []
 
     def begin(self, work: Callable[[History], None], on_end: Callable[[BaseException | None], None]) -> None:
@@ -84,6 +87,7 @@ class Slow:
         self.under_way.append((work, on_end))
 
     def wait(self, problem: BaseException | None = None) -> None:
+        problem = problem or self.problem
         for work, on_end in [self.under_way.pop()] if self.under_way else []:
             if problem is None:
                 work(self.history)
@@ -147,6 +151,23 @@ def test_a_full_disk_ends_the_link_and_nothing_counts_as_here() -> None:
     assert [event.text for event in stage.heard(events.HistoryFailed)] == ["The disk is full."]
     assert numbers(stage) == []
     assert stage.node.conversations[LAB].shown.delivered == 0
+
+
+@pytest.mark.parametrize("is_bulk", [True, False])
+def test_nothing_is_written_behind_what_could_not_be(is_bulk: bool) -> None:
+    """What was dropped would never be asked for again."""
+    stage, slow, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3))
+    if is_bulk:
+        slow.wait(HistoryProblem("The disk is full."))
+    slow.problem = HistoryProblem("The disk is full.")
+    track = stage.node.conversations[LAB]
+    later = list(said(LAB, 4).entries)
+    stage.node.reader._intake.take(track, later, later, is_bulk=is_bulk)
+    assert link.closed is not None
+    assert track.shown.delivered == 0
+    assert stage.history.entries(LAB, None, 20) == []
 
 
 def test_large_pages_are_opened_together_and_soon_where_no_more_comes() -> None:
