@@ -122,7 +122,9 @@ def test_who_is_ignored_is_seen_and_heard_nowhere_until_that_ends(square: Square
 
 def test_numbers_pins_and_a_slow_room_last(square: Square) -> None:
     ann, ben = square.enters("ann"), square.enters("ben")
-    ann.write("/create #aaa\r/create #bbb\rthe key is under the mat\r/pin\r/slow 3600\r")
+    ann.write("/create #aaa\r/create #bbb\rthe key is under the mat\r")
+    ann.wait_out("ann: the key is under the mat ✓")
+    ann.write("/pin\r/slow 3600\r")
     ann.wait_out(r"Pinned in #bbb, \^\d+: ann: “the key is under the mat”")
     ann.wait_out("#bbb is slow")
     ben.write("/join #bbb\rone\rtwo\rsend ann I must wait\r")
