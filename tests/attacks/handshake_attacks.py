@@ -12,7 +12,6 @@ from lanline.proto.link.preamble import ClientRecords, Hello, Retry, decode_prea
 
 _PLACES = 8
 """As many addresses as it took, once, to fill all places for handshakes."""
-_HANDSHAKE_HEADER_BYTES = 12
 _PIECE_BYTES = 1000
 _LONG_MESSAGE_BYTES = 60_000
 

@@ -232,9 +232,10 @@ class Gathering:
     def _items_to(self, head: bytes) -> tuple[Item, ...]:
         own = self._own.height
         for branch in self._branches.values():
+            before = branch.chain.height - len(branch.items)  # the server may have come further since it was offered
             for height in range(own + 1, branch.chain.height + 1):
                 if branch.chain.head_at(height) == head:
-                    return branch.items[: height - own]
+                    return branch.items[own - before : height - before]
         raise AssertionError("a branch that is taken was offered")
 
     def _on_taken(self, ticket: Ticket[None]) -> None:
@@ -245,7 +246,8 @@ class Gathering:
             return
         was_on, self.is_on, self._lengthens = self.is_on, False, self._own.head
         self._coming.clear()
-        self._branches = {} if was_on else self._branches
+        further = {head: each for head, each in self._branches.items() if each.chain.height > self._own.height}
+        self._branches = {} if was_on else further
         self._told.clear()
 
     # For whoever has to choose.

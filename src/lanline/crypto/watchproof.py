@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hmac
 
-PROOF_BYTES = 32
 _PURPOSE = b"lanline watch 1"
 
 

@@ -44,10 +44,6 @@ class Death(Enum):
     """And nobody was told."""
 
 
-IN_A_STEP = (Death.BEFORE_COMMIT, Death.WHILE_WRITING, Death.AFTER_COMMIT)
-"""Whoever writes sees to these, with `is_due`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Computer:
     """What outlives the process: the machine's name, its key, and the settings of its links."""

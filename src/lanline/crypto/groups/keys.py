@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.hpke import (
 from lanline.crypto.groups.ids import ACCOUNT_SEAL, BOX, DEVICE_SEAL, DEVICE_SIGN, expand
 from lanline.errors import MalformedPacket
 
-SEAL_KEY_BYTES = 1216
 BOX_BYTES = 1168
 
 _PRIME = 2**255 - 19

@@ -30,7 +30,6 @@ from lanline.errors import MalformedPacket
 RSA_PUBLIC_BYTES = 422
 """A SubjectPublicKeyInfo in DER: always as long, for this size and exponent."""
 RSA_BOX_BYTES = 384
-RSA_SEALED_HALF_BYTES = 400
 _BITS, _EXPONENT = 3072, 65537
 _PRIME_BYTES = 192
 _SECRET_BYTES = 32
