@@ -12,7 +12,7 @@ from lanline.core.gathering import MAX_BRANCHES, WAIT_S, Gathering
 from lanline.core.groupstate import GroupState, Member
 from lanline.core.history import GATHERING
 from lanline.core.takenbranch import Item
-from lanline.errors import RequestRefused
+from lanline.errors import RequestRefused, StorageFull
 from lanline.model.logs import LogId
 from lanline.proto.chain.branches import cut_at, ended_only_in, parting
 from lanline.proto.chain.state import Chain
@@ -103,6 +103,35 @@ def test_removed_admin_who_comes_first_does_not_win() -> None:
     hall.tell(1, true)
     assert hall.taken == [tuple(true.log)]
     assert not hall.own.is_member(hall.people[4].id)
+
+
+def test_where_too_few_come_the_operator_is_told_once() -> None:
+    hall = Hall()
+    hall.wait()
+    assert len(hall.warnings) == 1
+    assert "too few members" in hall.warnings[0]
+    assert "lanline admin chain" in hall.warnings[0]
+    hall.tell(0)
+    assert len(hall.warnings) == 1
+
+
+def test_what_could_not_be_written_is_tried_again() -> None:
+    hall = Hall()
+    true, take = hall.removal(0, 4), hall._take
+
+    def full(_chain: Chain, _items: Sequence[Item]) -> Ticket[None]:
+        ticket = Ticket[None]()
+        ticket.settle(StorageFull("no room"))
+        return ticket
+
+    hall.gathering._take = full  # type: ignore[method-assign]
+    for number in (0, 1, 2):
+        hall.tell(number, true)
+    hall.wait()
+    assert hall.gathering.is_on
+    hall.gathering._take = take  # type: ignore[method-assign]
+    hall.clock.turn(61.0)
+    assert hall.taken == [tuple(true.log)]
 
 
 def test_tie_waits_for_the_operator() -> None:
