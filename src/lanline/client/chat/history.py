@@ -1,6 +1,6 @@
 """Owns what a home keeps: people, conversations, entries, cursors, and what waits to be sent.
 
-Not what a restored server has lost: `copies`.
+Not what a restored server has lost: `lost`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from lanline.client.chat.database import CrashPoint, Database
+from lanline.client.chat.loghashes import put_hash
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
@@ -179,8 +180,7 @@ class History:
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
-                kept = log_hash[0].to_bytes(8, "big") + log_hash[1]
-                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"hash {log}", kept))
+                put_hash(writer, log, log_hash)
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from lanline.client.chat.alarms import Alarms
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.chat.seenpages import Named
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.losses import Losses
 from lanline.client.sealing.parting import name_in
@@ -41,7 +42,7 @@ class Watch:
         self._line = node.line
         self._history = node.history
         self.alarms = Alarms(node.history.database, node.clock, node.tell)
-        self.seen = SeenLogs(context, self.alarms.ring)
+        self.seen = SeenLogs(context, node.history.database, self.alarms.ring)
         self._ends: dict[_Run, tuple[int, bytes]] = {}
         """By room, device and run, the number and the digest of the newest words."""
         self._whole: dict[int, bool] = {}
@@ -74,6 +75,8 @@ class Watch:
     ) -> None:
         """At what came, in the order of its places, before it is on the disk."""
         self._whole.setdefault(shown.log, shown.delivered == 0)
+        if entries[-1].sequence <= shown.first:
+            self._look_back(shown, entries, outcomes, authors)
         unopened: set[bytes] = set()
         for each in entries:
             outcome, author = outcomes.get(each.sequence), authors.get(each.account, "")
@@ -88,6 +91,18 @@ class Watch:
             elif outcome is not None:
                 unopened.add(each.content[_DEVICE_AND_RUN])
         self._ask_later()
+
+    def _look_back(
+        self,
+        shown: Conversation,
+        page: Sequence[LogEntry],
+        outcomes: Mapping[int, Outcome],
+        authors: Mapping[int, str],
+    ) -> None:
+        if page[-1].sequence == shown.first and page[0].sequence == shown.first - len(page) + 1:
+            opened = ((authors.get(each.account, ""), outcomes.get(each.sequence)) for each in page)
+            named = [Named(author, body.words) for author, body in opened if isinstance(body, Body)]
+            self.seen.compare_page(shown, page, named)
 
     def _lies(self, shown: Conversation, at: int, body: Body) -> list[tuple[AlarmKind, list[str]]]:
         words, found = body.words, list[tuple[AlarmKind, list[str]]]()
