@@ -17,6 +17,7 @@ from lanline.errors import (
     HistoryProblem,
     InvalidInput,
     LinkError,
+    LinkLost,
     LinkNotOpen,
     ProtocolViolation,
     RequestRefused,
@@ -193,7 +194,7 @@ class ClientSession:
     def _fail_requests(self, reason: str) -> None:
         asked, self._asked = self._asked, {}
         for on_answer in asked.values():
-            on_answer(LinkNotOpen(reason))
+            on_answer(LinkLost(reason))
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Once the server's end of the link holds all that was sent until now; also when the link ends before."""
