@@ -77,9 +77,8 @@ def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there
     # Who was invited before the backup as well: in one sentence, and not after the 30 s for which a server is called.
     refused = town.run("dan", "join", known, "--name", "dan", "--timeout", "59", LANLINE_PASSWORD=PASSWORD)
     assert refused.returncode == 1
-    assert refused.stderr == (
-        "lanline: The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new.\n"
-    )
+    told = "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
+    assert refused.stderr == f"lanline: {told}\n"
     waits = town.run("ann", "send", "#lobby", "not for ben", "--timeout", "5")
     assert waits.returncode == 75, waits.stderr
     assert "by which ben can read again" in waits.stderr

@@ -315,10 +315,6 @@ class ClientSession:
             self._link.close(code, reason)
             self._fail_requests("The connection was closed.")
 
-    def hang_up(self, reason: str) -> None:
-        """End the link here, and tell the owner, who may call again."""
-        self._end(reason, CloseCode.GOING_AWAY, told="")
-
     def _end(
         self, reason: str, code: CloseCode | None = None, told: str | None = None, *, is_for_good: bool = False
     ) -> None:
