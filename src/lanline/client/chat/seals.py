@@ -14,10 +14,11 @@ import msgspec
 from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.earlierwords import EarlierWords, may_be_earlier
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
@@ -71,11 +72,14 @@ class Seals:
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
         self._context: GroupContext | None = None
+        self._earlier: EarlierWords | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
+            self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
+            self._earlier = EarlierWords(context)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
@@ -104,7 +108,8 @@ class Seals:
 
     def note_people(self) -> None:
         """The server's table of names is another, and whole."""
-        if self.news is not None:
+        if self.news is not None and self.member is not None:
+            self.member.note_admin(is_admin=self._directory.own.is_admin)
             self.news.note_people()
 
     def _changed(self) -> None:
@@ -131,6 +136,14 @@ class Seals:
             self._context.history = history
             self._words.forget_places()
             self.watch.forget_all()
+
+    def _forget_group(self) -> None:
+        """What this program knows of logs by the group that was left."""
+        if self._earlier is not None and self.watch is not None:
+            self._earlier.forget()
+            self._plain.forget_all()
+            self.watch.forget_all()
+            self._lacking_since.clear()
 
     def end_link(self) -> None:
         self.asks = False
@@ -275,10 +288,13 @@ class Seals:
         self.note_keys(shown, entries)
         if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        assert self._earlier is not None
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
         said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
         outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
+        earlier_words = self._earlier.open(place, may_be_earlier(outcomes, said))
+        outcomes = {each: outcome for each, outcome in outcomes.items() if each not in earlier_words}
         if Lacks.KEY in outcomes.values():
             self._want_secrets(shown)
         again = self.past.repeats(shown.log, entries)
@@ -288,7 +304,9 @@ class Seals:
         lacking: int | None = None
         for each in entries:
             outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body):
+            if each.sequence in earlier_words:
+                kept.append(earlier(each, earlier_words[each.sequence].body))
+            elif isinstance(outcome, Body):
                 author = authors[each.account]
                 self.past.note(shown, each.sequence, outcome)
                 kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
@@ -312,6 +330,8 @@ class Seals:
             return
         of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
         new = [self._scopes.add(shown.log, *each) for each in of_keys]
+        if self._earlier is not None:
+            self._earlier.note_keys(shown.log, of_keys)
         if any(new):
             self._scopes.sealings(self.place(shown))
             self._clock.call_later(0.0, self.go_on)
