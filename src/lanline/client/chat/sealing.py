@@ -16,6 +16,8 @@ PLAIN = "plain"
 """Not sealed: the server's word."""
 OPENED = "opened"
 """On this device only: it came sealed, and was believed."""
+EARLIER = "earlier"
+"""On this device only: the same, in a group before the one that it is in."""
 DOUBTED = "doubted"
 """On this device only: it came sealed, and nothing of it was believed, for the reason that stands in its place."""
 
@@ -38,6 +40,10 @@ def opened(entry: LogEntry, body: bytes) -> LogEntry:
     return _kept_as(entry, OPENED, body)
 
 
+def earlier(entry: LogEntry, body: bytes) -> LogEntry:
+    return _kept_as(entry, EARLIER, body)
+
+
 def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
     return _kept_as(entry, DOUBTED, reason.value.encode())
 
@@ -50,7 +56,7 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
     if suite in SUITES_OF_KEYS:
         return NoWords()
-    if suite not in {PLAIN, OPENED}:
+    if suite not in {PLAIN, OPENED, EARLIER}:
         return _not_opened(suite, sealed)
     try:
         content = _decoder.decode(sealed)

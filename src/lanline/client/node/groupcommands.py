@@ -30,6 +30,8 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
     rooms: tuple[PlainRoom, ...] = ()
     awaited: tuple[str, ...] = ()
     """Of an earlier yes: who has not come yet."""
+    is_in_place: bool = False
+    """Of a group that was put aside."""
 
     def without(self, names: Collection[str]) -> Plain:
         """Nobody with one of these names, nowhere."""
@@ -37,7 +39,7 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
         rooms = (
             PlainRoom(room.title, tuple(each for each in room.people if each.name not in names)) for room in self.rooms
         )
-        return Plain(self.is_group, kept, tuple(rooms), self.awaited)
+        return Plain(self.is_group, kept, tuple(rooms), self.awaited, self.is_in_place)
 
 
 class Admit(msgspec.Struct, frozen=True, tag="admit"):
@@ -85,6 +87,12 @@ class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
     """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
 
 
+class GoOver(msgspec.Struct, frozen=True, tag="go_over"):
+    """To this group, which the server shows in the place of one's own. Answered with `ChainState`."""
+
+    group_id: str
+
+
 class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
 
@@ -107,8 +115,9 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
-GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa
+ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
+GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -120,6 +129,16 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     text: str
     """One word for each byte."""
     trust: str
+
+
+class NewGroup(msgspec.Struct, frozen=True):
+    """In the place of one's own, on this server."""
+
+    group_id: str
+    founder: str
+    is_known: bool
+    """Its founder has the key that they have in one's own."""
+    words: str
 
 
 class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
@@ -134,6 +153,9 @@ class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
     can_accept: bool
     come_back: tuple[str, ...]
     """Who reads by what the server shows, though this device has seen their end."""
+    words: str = ""
+    """Of the group that this device goes by: the same for everybody in it."""
+    new_group: NewGroup | None = None
 
 
 class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):

@@ -37,6 +37,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     accepted: tuple[Hex32, ...] = ()
     aside: tuple[Hex32, ...] = ()
     taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
+    left: tuple[Hex32, ...] = ()
 
 
 class _Lock(FileLock):
@@ -77,6 +78,8 @@ class Keystore:
         """Heads of chains that the person has put aside for another."""
         self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
         """Who ended on such a chain only, and may read again by the word of the person."""
+        self.left = {bytes.fromhex(each) for each in kept.left}
+        """Groups of this server that the person has left for another in their place."""
         self.notice = ""
         """What the person is to know of the file; a sentence."""
 
@@ -122,6 +125,7 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.accepted)),
             tuple(sorted(each.hex() for each in self.aside)),
             tuple(sorted(each.hex() for each in self.taken_back)),
+            tuple(sorted(each.hex() for each in self.left)),
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -135,6 +139,14 @@ class Keystore:
         self.aside.add(self.head)
         self.aside.discard(head)
         self.height, self.head = height, head
+        self.save()
+
+    def leave_group(self, other: bytes | None, height: int, head: bytes) -> None:
+        """For another, which is this far; None: one that nobody has founded yet."""
+        if self.group_id is not None:
+            self.left.add(self.group_id)
+        self.group_id, self.height, self.head = other, height, head
+        self.invite = self.code = None
         self.save()
 
     def note_ended(self, ids: set[bytes]) -> None:
@@ -165,8 +177,13 @@ class Keystore:
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
         } | self.verified
-        if kept.height > self.height and bytes.fromhex(kept.head) not in self.aside:
+        left = {bytes.fromhex(each) for each in kept.left}
+        is_newer = kept.height > self.height and bytes.fromhex(kept.head) not in self.aside and left == self.left
+        if is_newer or left > self.left:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
+        if left > self.left:
+            self.group_id = None if kept.group_id is None else bytes.fromhex(kept.group_id)
+        self.left |= left
         self._take_in_what_is_over(kept)
         return True
 

@@ -5,6 +5,8 @@ All of it is from the chain and from the person; nothing of it is the server's w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +19,8 @@ from lanline.model.names import folded_name
 from lanline.model.text import display_name
 from lanline.proto.chain.state import Account, Chain
 from lanline.wire.sealing import entries
+
+_NOBODY: Mapping[str, AbstractSet[bytes]] = {}
 
 
 class How(Enum):
@@ -44,8 +48,10 @@ class Trust(NamedTuple):
 
 
 class KnownPeople:
-    def __init__(self, keys: Keystore) -> None:
+    def __init__(self, keys: Keystore, past: Mapping[str, AbstractSet[bytes]] = _NOBODY) -> None:
+        """`past`: who was in a group before this one, by names as they look, with their devices."""
         self._keys = keys
+        self._past = past
         self._let_in_by: dict[bytes, bytes] = {}
         """Of accounts that an admin let in: which admin."""
         self._came_by: dict[bytes, int] = {}
@@ -137,7 +143,13 @@ class KnownPeople:
         """Somebody else had this name while one was here, and nobody has said that this one is right too."""
         here_since = chain.accounts[me].since
         is_new = any(chain.accounts[each].until > here_since for each in self._before(chain, account_id))
-        return is_new and account_id not in self._keys.accepted
+        past = self._past.get(_folded(chain.accounts[account_id]), set())
+        is_strange = bool(past) and past.isdisjoint(chain.accounts[account_id].devices)
+        return (is_new or is_strange) and account_id not in self._keys.accepted
+
+    def is_same_as_before(self, name: str, sign_key: bytes) -> bool:
+        """Whether whoever comes is, by the key, who had this name in a group before this one; or there was none."""
+        return not self._past or ids.device_id_of(sign_key) in self._past.get(folded_name(name), set())
 
     # What the person says.
 

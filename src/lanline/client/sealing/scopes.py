@@ -203,6 +203,13 @@ class Scopes:
             for copy in (*known.pairs.values(), *known.rsa_pairs.values(), *([known.room] if known.room else [])):
                 self._by_id.pop(copy.scope.id, None)
 
+    def begin_anew(self) -> None:
+        """With what the tables have now, of another group."""
+        self._logs.clear()
+        self._by_id.clear()
+        self._named = (0, {})
+        self.pinned = self._tables.pinned_rooms()
+
     def end_link(self) -> None:
         """On the next one the server may be another, which has lost some."""
         for log in list(self._logs):

@@ -15,7 +15,7 @@ import msgspec
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.runplaces import RunPlaces
-from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.scopes import Place, Scopes, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
@@ -118,6 +118,10 @@ class GroupWords:
     @property
     def chain(self) -> Chain:
         return self._copy.chain
+
+    @property
+    def scopes(self) -> Scopes:
+        return self._context.scopes
 
     # Sealing.
 

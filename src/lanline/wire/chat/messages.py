@@ -66,6 +66,7 @@ ClientMessage = (
     | admin.DeleteAccount
     | admin.DeleteRoom
     | groups.AskGroup
+    | groups.BeginNewGroup
     | groups.AppendKey
     | groups.PutKeys
     | groups.GetKeys
