@@ -18,7 +18,7 @@ from lanline.client.chat.earlierwords import EarlierWords, may_be_earlier
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened, said_by
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
@@ -309,7 +309,8 @@ class Seals:
             elif isinstance(outcome, Body):
                 author = authors[each.account]
                 self.past.note(shown, each.sequence, outcome)
-                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+                body = said_by(judged(self._words.chain, outcome.body, author), outcome.device_id)
+                kept.append(opened(each, body))
             elif isinstance(outcome, Reason):
                 kept.append(doubted(each, outcome))
             else:
