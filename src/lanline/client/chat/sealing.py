@@ -23,6 +23,7 @@ DOUBTED = "doubted"
 
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
+_KNOWN_BEGINS = msgspec.msgpack.encode({"type": "known_person"})[1:]
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Content | KnownPerson] = msgspec.msgpack.Decoder(Content | KnownPerson)
 
@@ -46,6 +47,17 @@ def earlier(entry: LogEntry, body: bytes) -> LogEntry:
 
 def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
     return _kept_as(entry, DOUBTED, reason.value.encode())
+
+
+def said_by(body: bytes, device_id: bytes) -> bytes:
+    """The same words; of a note of whom the person knows, with the device that has said it, by its signature."""
+    if _KNOWN_BEGINS not in body[: 2 * len(_KNOWN_BEGINS)]:
+        return body
+    try:
+        known = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+    return _encoder.encode(msgspec.structs.replace(known, by=device_id)) if isinstance(known, KnownPerson) else body
 
 
 def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:

@@ -18,7 +18,7 @@ from lanline.client.chat.earlierwords import EarlierWords, may_be_earlier
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened, said_by
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
@@ -302,7 +302,8 @@ class Seals:
         for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
                 past.note(shown, each.sequence, outcome)
-                kept.append(opened(each, judged(chain, outcome.body, authors[each.account])))
+                body = judged(chain, outcome.body, authors[each.account])
+                kept.append(opened(each, said_by(body, outcome.device_id)))
             elif each.sequence in earlier_words:
                 kept.append(earlier(each, earlier_words[each.sequence].body))
             elif isinstance(outcome, Reason):

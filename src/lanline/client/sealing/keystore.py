@@ -38,6 +38,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     aside: tuple[Hex32, ...] = ()
     taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
     left: tuple[Hex32, ...] = ()
+    said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
 
 
 class _Lock(FileLock):
@@ -74,6 +75,8 @@ class Keystore:
         """Accounts with whose person the own one has compared words, and which."""
         self.accepted = {bytes.fromhex(each) for each in kept.accepted}
         """Accounts of which the person knows that somebody else had their name before."""
+        self.said_by = {bytes.fromhex(each): bytes.fromhex(by) for each, by in kept.said_by.items()}
+        """Of these two, what another device of the person has said, and which."""
         self.aside = {bytes.fromhex(each) for each in kept.aside}
         """Heads of chains that the person has put aside for another."""
         self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
@@ -126,6 +129,7 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.aside)),
             tuple(sorted(each.hex() for each in self.taken_back)),
             tuple(sorted(each.hex() for each in self.left)),
+            {each.hex(): by.hex() for each, by in sorted(self.said_by.items())},
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -173,6 +177,8 @@ class Keystore:
         self.taken_back |= {bytes.fromhex(each) for each in kept.taken_back} - self.ended
         self.ended |= {bytes.fromhex(each) for each in kept.ended} - self.taken_back
         self.aside |= {bytes.fromhex(each) for each in kept.aside}
+        theirs = {bytes.fromhex(each): bytes.fromhex(by) for each, by in kept.said_by.items()}
+        self.said_by |= {each: by for each, by in theirs.items() if each not in self.accepted}
         self.accepted |= {bytes.fromhex(each) for each in kept.accepted}
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()

@@ -28,6 +28,7 @@ class How(Enum):
 
     SELF = "you"
     VERIFIED = "verified by words"
+    DOUBTED = "verified by a device of yours that was taken out: compare again"
     YOUR_INVITE = "by your invite"
     THEIR_INVITE = "you came by their invite"
     INVITE = "by invite of"
@@ -98,13 +99,15 @@ class KnownPeople:
         if account_id == me:
             return Trust(How.SELF)
         account = chain.accounts[account_id]
-        words = self._keys.verified.get(account_id)
-        if words is not None and words == ids.verify_words_of(chain.group_id, me, account_id):
+        words = ids.verify_words_of(chain.group_id, me, account_id)
+        if self.has_verified(chain, account_id, words):
             return Trust(How.VERIFIED)
         maker = self._maker(chain, account)
         is_mine = (maker == me and not self._is_shared(chain, account)) or self._let_in_by.get(account_id) == me
         if not is_mine and self._is_another(chain, me, account_id):
             return Trust(How.CHANGED)
+        if self._keys.verified.get(account_id) == words:
+            return Trust(How.DOUBTED)
         return self._came(chain, me, account_id, maker)
 
     def _came(self, chain: Chain, me: bytes, account_id: bytes, maker: bytes | None) -> Trust:
@@ -145,7 +148,7 @@ class KnownPeople:
         is_new = any(chain.accounts[each].until > here_since for each in self._before(chain, account_id))
         past = self._past.get(_folded(chain.accounts[account_id]), set())
         is_strange = bool(past) and past.isdisjoint(chain.accounts[account_id].devices)
-        return (is_new or is_strange) and account_id not in self._keys.accepted
+        return (is_new or is_strange) and not self.has_accepted_account(chain, account_id)
 
     def is_same_as_before(self, name: str, sign_key: bytes) -> bool:
         """Whether whoever comes is, by the key, who had this name in a group before this one; or there was none."""
@@ -153,22 +156,37 @@ class KnownPeople:
 
     # What the person says.
 
-    def verify(self, account_id: bytes, words: bytes) -> None:
-        """The person has compared exactly these."""
+    def verify(self, account_id: bytes, words: bytes, by: bytes | None = None) -> None:
+        """The person has compared exactly these: here, or on another device of theirs."""
         self._keys.verified[account_id] = words
-        self._keys.accepted.add(account_id)
-        self._keys.save()
+        self.accept(account_id, by)
 
-    def has_verified(self, account_id: bytes, words: bytes) -> bool:
-        return self._keys.verified.get(account_id) == words
+    def has_verified(self, chain: Chain, account_id: bytes, words: bytes) -> bool:
+        return self._keys.verified.get(account_id) == words and self._counts(chain, account_id)
 
-    def accept(self, what: bytes) -> None:
+    def accept(self, what: bytes, by: bytes | None = None) -> None:
         """That another account has this name now; or what else the person has seen, and talks on."""
         self._keys.accepted.add(what)
+        if by is None:
+            self._keys.said_by.pop(what, None)
+        else:
+            self._keys.said_by[what] = by
         self._keys.save()
 
     def has_accepted(self, what: bytes) -> bool:
         return what in self._keys.accepted
+
+    def has_accepted_account(self, chain: Chain, account_id: bytes) -> bool:
+        return account_id in self._keys.accepted and self._counts(chain, account_id)
+
+    def _counts(self, chain: Chain, account_id: bytes) -> bool:
+        """What another device has said does as long as it was not taken out: a thief may have said it."""
+        by = self._keys.said_by.get(account_id)
+        return by is None or self.is_own_device(chain, by)
+
+    def is_own_device(self, chain: Chain, device_id: bytes) -> bool:
+        """That of who has said something in the notes of the person, and nobody else can; and it was not taken out."""
+        return chain.live_device(device_id) is not None and device_id not in self._keys.ended
 
 
 def _news(chain: Chain, body: entries.PeopleBody, author: bytes) -> str:

@@ -151,8 +151,8 @@ class Scopes:
         if known.room is None:
             known.room = self._found(place, known)
         if known.room is not None:
-            for content in known.entries.values():
-                known.room.add_entry(content)
+            for at, content in known.entries.items():
+                known.room.add_entry(content, at)
             known.entries.clear()
             self._judge(known, [known.room])
             self._pin(place, known.room)

@@ -326,7 +326,7 @@ def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
 
 
 def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
-    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    """By a statement of an epoch, or an entry of the room, that lies below this place and names the end of a device."""
     copy = sealing.copy
     return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
 
