@@ -97,7 +97,6 @@ def is_terminal() -> bool:
 
 async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool:
     """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password."""
-    from lanline.client.node.face import Face
     from lanline.client.pin import read_pin
 
     pin = read_pin(folder)
@@ -109,9 +108,11 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool
         lacks_password = not answers.password
     elif server or name:
         await _find_again(folder, pin, server or pin.place, name or pin.nick)
-    async with Face(started_node(folder)) as face:
-        from lanline.faces.chat.terminalchat import TerminalChat
+    node = started_node(folder)  # it loads while the rest does here
+    from lanline.client.node.face import Face
+    from lanline.faces.chat.terminalchat import TerminalChat
 
+    async with Face(node) as face:
         here = await _opened(face, place, _AT_TERMINAL_S)
         await TerminalChat(face, here).run()
     return lacks_password
@@ -181,11 +182,11 @@ def _tell(line: str) -> None:
 
 
 async def _at_pipe(folder: Path, place: str, as_json: bool, stays: bool, wait_s: float) -> None:
+    node = started_node(folder)  # as above
     from lanline.client.node.face import Face
+    from lanline.faces.chat.pipedchat import PipedChat
 
-    async with Face(started_node(folder)) as face:
-        from lanline.faces.chat.pipedchat import PipedChat
-
+    async with Face(node) as face:
         here = await _opened(face, place, wait_s)
         await PipedChat(face, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
 

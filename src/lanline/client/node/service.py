@@ -12,7 +12,8 @@ from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
 from lanline.client.node.groupcommands import GroupCommand
 from lanline.client.node.groupservice import group_result
-from lanline.client.node.owncommands import OwnCommand, carry_out
+from lanline.client.node.owncommands import OwnCommand
+from lanline.client.node.ownservice import carry_out
 from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
 from lanline.client.node.sealservice import wait_for_group
