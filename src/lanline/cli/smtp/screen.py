@@ -62,7 +62,7 @@ class Telling:
         self.statuses.add(outcome.exit_status)
         numbered, prefix = ({}, "") if line is None else ({"line": line}, f"Line {line}: ")
         for result in outcome.results:
-            shown = [outcome.message_id, result.recipient, result.verdict.value, result.text]
+            shown = [result.message_id, result.recipient, result.verdict.value, result.text]
             if self._as_json:
                 named = dict(zip(("message_id", "recipient", "result", "text"), shown, strict=True))
                 say(json.dumps(numbered | named), sys.stdout)

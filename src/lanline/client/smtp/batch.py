@@ -9,7 +9,7 @@ import msgspec
 from lanline.client.smtp.draft import Draft, compose
 from lanline.client.smtp.files import Source
 from lanline.client.smtp.outbox import Outbox, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, worst
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, the_same, worst
 from lanline.errors import InvalidInput, MailDeferred, MailInterrupted, MailProblem
 from lanline.model.mail.message import Message, Parcel
 from lanline.model.mail.refusal import one_line
@@ -48,7 +48,7 @@ def messages(found: Source, defaults: Draft, start_line: int = 1) -> Iterator[tu
         try:
             yield number, compose(_draft(raw, defaults))
         except InvalidInput as cause:
-            raise InvalidInput(f"Line {number} of {found.what}: {cause}") from cause
+            raise InvalidInput(f"Line {number} of {_inside(found.what)}: {cause}") from cause
 
 
 def checked_count(found: Source, defaults: Draft, start_line: int) -> int:
@@ -59,13 +59,18 @@ def checked_count(found: Source, defaults: Draft, start_line: int) -> int:
     return count
 
 
+def _inside(what: str) -> str:
+    """A sentence that does not begin with it."""
+    return what[:1].lower() + what[1:]
+
+
 def _lines(found: Source) -> Iterator[bytes]:
     rest = b""
     for chunk in found.chunks():
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole
         if len(rest) > _MAX_LINE_BYTES:
-            raise InvalidInput(f"A line of {found.what} is too long.")
+            raise InvalidInput(f"A line of {_inside(found.what)} is too long.")
     if rest:
         yield rest
 
@@ -141,7 +146,8 @@ class Mailing:
             raise self._away
         self._outbox.put(parcel, self._route, State.QUEUED, str(self._away)).release()
         status = 0 if isinstance(self._away, MailDeferred) else self._away.exit_status
-        return Outcome(Verdict.QUEUED, f"{parcel.message_id} is kept in the outbox. {self._away}", status)
+        text, results = f"{parcel.message_id} is kept in the outbox.", the_same(parcel, Verdict.QUEUED, str(self._away))
+        return Outcome(Verdict.QUEUED, f"{text} {self._away}", status, results)
 
     def _waited(self, line: int, outcome: Outcome, wait_s: float) -> bool:
         self._courier.close()

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import msgspec
 
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict, the_same
 from lanline.errors import (
     InvalidInput,
     LanlineError,
@@ -48,7 +48,11 @@ class Flush(msgspec.Struct, frozen=True):
     def _put_off(self, error: LanlineError, tokens: list[str], route: Route) -> None:
         count = "1 message stays" if len(tokens) == 1 else f"{len(tokens)} messages stay"
         verdict = Verdict.INTERRUPTED if isinstance(error, MailInterrupted) else Verdict.DEFERRED
-        self.report(Outcome(verdict, f"{error} {count} in the outbox for {route.server}.", error.exit_status))
+        waiting = set(tokens)
+        staying = [record for token, record in entries(self.outbox, lambda _: None) if token in waiting]
+        results = tuple(one for record in staying for one in the_same(record, Verdict.QUEUED, str(error)))
+        text = f"{error} {count} in the outbox for {route.server}."
+        self.report(Outcome(verdict, text, error.exit_status, results))
 
     def _carry_all(self, courier: Courier, route: Route, tokens: list[str]) -> None:
         for place, token in enumerate(tokens):
@@ -103,7 +107,8 @@ def settle_interrupted(outbox: Outbox, report: Callable[[Outcome], None]) -> Non
             continue
         if entry is not None:
             text = uncertain_sentence(outbox, entry.record)
-            report(Outcome(Verdict.UNCERTAIN, text, MailUncertain.exit_status, entry.record.message_id))
+            results = the_same(entry.record, Verdict.UNCERTAIN, text)
+            report(Outcome(Verdict.UNCERTAIN, text, MailUncertain.exit_status, results))
             entry.release()
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from lanline.client.smtp.outbox import Entry, Outbox, Route, State
+from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
 from lanline.errors import (
     MailDeferred,
     MailInterrupted,
@@ -42,8 +42,9 @@ class Verdict(Enum):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What became of it for one recipient."""
+    """What became of a message for one recipient."""
 
+    message_id: str
     recipient: str
     verdict: Verdict
     text: str
@@ -53,11 +54,15 @@ class Outcome(msgspec.Struct, frozen=True):
     verdict: Verdict
     text: str
     exit_status: int = 0
-    message_id: str = ""
     results: tuple[Result, ...] = ()
     is_server_away: bool = False
     """Whoever tries the next message now meets the same."""
     wait_s: float | None = None
+
+
+def the_same(message: Parcel | Record, verdict: Verdict, text: str) -> tuple[Result, ...]:
+    """For each of its recipients."""
+    return tuple(Result(message.message_id, one, verdict, text) for one in message.envelope.recipients)
 
 
 def worst(statuses: Iterable[int]) -> int:
@@ -134,20 +139,23 @@ class Courier:
 class _Tried:
     """What came of a message so far, recipient by recipient; over several transactions where a server wants that."""
 
-    def __init__(self, recipients: tuple[str, ...]) -> None:
-        self.results = {one: Result(one, Verdict.DEFERRED, "") for one in recipients}
+    def __init__(self, parcel: Parcel) -> None:
+        self.results = {one.recipient: one for one in the_same(parcel, Verdict.DEFERRED, "")}
         self.deliveries: list[Delivered] = []
         self.refusals: dict[str, Refusal] = {}
         self.problem: MailProblem | None = None
 
     def note(self, recipients: tuple[str, ...], verdict: Verdict, text: str, refusals: Iterable[Refusal]) -> None:
         """The same for all of them, but for those with a refusal of their own."""
-        self.results |= {one: Result(one, verdict, text) for one in recipients}
+        self._set(recipients, verdict, text)
         own = {refusal.recipient: refusal for refusal in refusals if refusal.recipient}
         for one, refusal in own.items():
-            verdict = Verdict.DEFERRED if refusal.is_temporary else Verdict.REFUSED
-            self.results[one] = Result(one, verdict, str(refusal.reply))
+            self._set([one], Verdict.DEFERRED if refusal.is_temporary else Verdict.REFUSED, str(refusal.reply))
         self.refusals |= own
+
+    def _set(self, recipients: Iterable[str], verdict: Verdict, text: str) -> None:
+        for one in recipients:
+            self.results[one] = msgspec.structs.replace(self.results[one], verdict=verdict, text=text)
 
     def note_delivery(self, delivered: Delivered) -> None:
         self.deliveries.append(delivered)
@@ -233,7 +241,7 @@ class Dispatch(msgspec.Struct, frozen=True):
 
     def _try(self, parcel: Parcel, watch: Watch, entry: Entry | None) -> _Tried:
         """Those who were too many for one transaction go in another; each takes at least one of them."""
-        tried, left = _Tried(parcel.envelope.recipients), parcel
+        tried, left = _Tried(parcel), parcel
         while True:
             try:
                 delivered = self.courier.carry(left, watch)
@@ -289,13 +297,13 @@ class Dispatch(msgspec.Struct, frozen=True):
         was_taken = any(refusal.stage is Stage.CONTENT for refusal in refusals)  # which is about this message
         is_away = courier.fruitless_count > was_taken and not courier.is_connected
         is_unsent = verdict in {Verdict.DEFERRED, Verdict.QUEUED, Verdict.REFUSED}
-        results = tried.results | {one: Result(one, Verdict.QUEUED, tried.results[one].text) for one in kept}
+        for one in kept:
+            tried.results[one] = msgspec.structs.replace(tried.results[one], verdict=Verdict.QUEUED)
         return Outcome(
             verdict,
             f"{text} {sentence}".strip(),
             status,
-            parcel.message_id,
-            tuple(results.values()),
+            tuple(tried.results.values()),
             is_server_away=is_unsent and (is_slowed or is_away),
             wait_s=next((refusal.wait_s for refusal in refusals if refusal.wait_s is not None), None),
         )
