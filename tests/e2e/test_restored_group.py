@@ -65,6 +65,7 @@ def busy_day(town: Town) -> str:
 
 
 def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there(town: Town) -> None:
+    known = done(town, "ann", "invite").splitlines()[0]
     file = back_up(town)
     link = busy_day(town)
     put_back(town, file, "restored")
@@ -73,6 +74,11 @@ def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there
     refused = town.run("dan", "join", link, "--name", "dan", LANLINE_PASSWORD=PASSWORD)
     assert refused.returncode == 1
     assert "waits for its members" in refused.stderr or "invite" in refused.stderr
+    # Who was invited before the backup as well: in one sentence, and not after the 30 s for which a server is called.
+    refused = town.run("dan", "join", known, "--name", "dan", "--timeout", "59", LANLINE_PASSWORD=PASSWORD)
+    assert refused.returncode == 1
+    told = "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
+    assert refused.stderr == f"lanline: {told}\n"
     waits = town.run("ann", "send", "#lobby", "not for ben", "--timeout", "5")
     assert waits.returncode == 75, waits.stderr
     assert "by which ben can read again" in waits.stderr

@@ -28,7 +28,7 @@ from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -278,26 +278,38 @@ class Seals:
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
         said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if Lacks.KEY in outcomes.values():
-            self._want_secrets(shown)
-        again = self.past.repeats(shown.log, entries)
-        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
+        outcomes = self._outcomes(shown, entries, self._words.open(place, said))
         self.watch.look(shown, place, entries, outcomes, authors)
         kept: list[LogEntry] = []
         lacking: int | None = None
-        for each in entries:
-            outcome = outcomes.get(each.sequence)
+        chain, past = self._words.chain, self.past
+        for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
-                author = authors[each.account]
-                self.past.note(shown, each.sequence, outcome)
-                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+                past.note(shown, each.sequence, outcome)
+                kept.append(opened(each, judged(chain, outcome.body, authors[each.account])))
             elif isinstance(outcome, Reason):
                 kept.append(doubted(each, outcome))
             else:
                 lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
         return self._plain.judged(shown.log, kept), lacking
+
+    def _outcomes(
+        self, shown: Conversation, entries: Sequence[LogEntry], of_sealed: Sequence[Outcome]
+    ) -> list[Outcome | None]:
+        """One for each of the entries, None for what is not sealed."""
+        assert self.past is not None
+        following = iter(of_sealed)
+        outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
+        if Lacks.KEY in of_sealed:
+            self._want_secrets(shown)
+        again = self.past.repeats(shown.log, entries)
+        if not again:
+            return outcomes
+        return [
+            Reason.KNOWN_ID if isinstance(outcome, Body) and each.sequence in again else outcome
+            for each, outcome in zip(entries, outcomes, strict=True)
+        ]
 
     # What others have seen.
 

@@ -21,6 +21,7 @@ class ReceivedPackets:
         "_ack_every",
         "_alert",
         "_floor",
+        "_has_gaps",
         "_immediate",
         "_largest_at",
         "_numbers",
@@ -28,11 +29,14 @@ class ReceivedPackets:
         "_turn_at",
         "_waiting_bytes",
         "deadline",
+        "largest",
         "waiting",
     )
 
     def __init__(self, ack_every: int, ack_delay_s: float) -> None:
         self._numbers = RangeSet()
+        self._has_gaps = False
+        self.largest = -1
         self._floor = 0
         self._largest_at = 0.0
         self._old_below = 0
@@ -47,22 +51,15 @@ class ReceivedPackets:
         self.deadline: float | None = None
 
     def is_new(self, number: int) -> bool:
-        if number < self._floor:
-            return False
-        numbers = self._numbers
-        return number > numbers.largest or number not in numbers
-
-    @property
-    def largest(self) -> int:
-        return self._numbers.largest
+        return number > self.largest or (number >= self._floor and number not in self._numbers)
 
     def record(self, number: int, now: float, size_bytes: int, ack_eliciting: bool) -> None:
-        numbers = self._numbers
-        previous = numbers.largest
-        numbers.add(number, number)
+        previous = self.largest
+        self._numbers.add(number, number)
         if number > previous:
+            self.largest = number
             self._largest_at = now
-        if len(numbers) > 1:
+        if self._has_gaps or number != previous + 1:
             self._forget_old(now)
         if ack_eliciting:
             self.waiting += 1
@@ -88,6 +85,7 @@ class ReceivedPackets:
             self._turn_at = now + _MEMORY_S
         if len(numbers) > MAX_RANGES:
             self._floor = numbers.drop_lowest() + 1
+        self._has_gaps = len(numbers) > 1
 
     def is_ack_due(self, now: float) -> bool:
         return self._immediate or (self.deadline is not None and now >= self.deadline)
