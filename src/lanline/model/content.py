@@ -12,6 +12,7 @@ from lanline.model.blobs import BLOB_ID_BYTES, MAX_BLOB_BYTES
 from lanline.model.logs import ENTRY_ID_BYTES
 
 MAX_SAID_BYTES = 60 * 1024
+_MAX_BYTES_OF_A_LETTER = 4
 MAX_REPORT_BYTES = 126 * 1024
 """The words twice: as they were read, and in their proof."""
 MAX_REPORTED_BEFORE = 5
@@ -122,6 +123,8 @@ def check_content(content: Content | KnownPerson) -> None:
 def _check_text(text: str) -> None:
     if not text.strip():
         raise InvalidInput("There is nothing in the message.")
+    if len(text) * _MAX_BYTES_OF_A_LETTER <= MAX_SAID_BYTES:
+        return
     size_bytes = len(text.encode(errors="surrogatepass"))
     if size_bytes > MAX_SAID_BYTES:
         raise InvalidInput(

@@ -6,7 +6,7 @@ in their log, or whoever has a key of the old group could speak on with the serv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.keystore import Keystore
@@ -54,6 +54,8 @@ class EarlierWords:
         return GroupContext(keys, tables, clock, context.entropy, line, context.link_fingerprint)
 
 
-def may_be_earlier(outcomes: Mapping[int, Outcome], said: Sequence[Said]) -> list[Said]:
+def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
     """Words under an epoch that the present group does not know."""
-    return [each for each in said if outcomes[each.place] is Lacks.EPOCH]
+    if Lacks.EPOCH not in outcomes:
+        return []
+    return [each for each, outcome in zip(said, outcomes, strict=True) if outcome is Lacks.EPOCH]

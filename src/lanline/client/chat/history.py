@@ -1,23 +1,26 @@
 """Owns what a home keeps: people, conversations, entries, cursors, and what waits to be sent.
 
-Not what a restored server has lost: `copies`.
+Not what a restored server has lost: `lost`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
+from lanline.client.chat.loghashes import put_hash
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "(?1, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS_AT_ONCE = 100
 _PUT_FOLLOWING = (
     "INSERT INTO entries VALUES {} ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
@@ -179,8 +182,7 @@ class History:
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
-                kept = log_hash[0].to_bytes(8, "big") + log_hash[1]
-                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"hash {log}", kept))
+                put_hash(writer, log, log_hash)
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 
@@ -331,13 +333,13 @@ def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEn
     """Many in one statement, which leaves Python to others meanwhile."""
     whole = len(entries) - len(entries) % _ROWS_AT_ONCE
     for start in range(0, whole, _ROWS_AT_ONCE):
-        rows = _entry_rows(log, entries[start : start + _ROWS_AT_ONCE])
-        writer.execute(_PUT_MANY, [value for row in rows for value in row])
+        values = chain.from_iterable(map(astuple, entries[start : start + _ROWS_AT_ONCE]))
+        writer.execute(_PUT_MANY, (log, *values))
     writer.executemany(_PUT_ONE, _entry_rows(log, entries[whole:]))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:
-    return ((log, e.sequence, e.entry_id, e.account, e.device, e.time_ms, e.suite, e.content) for e in entries)
+    return ((log, *astuple(each)) for each in entries)
 
 
 def _drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
@@ -33,6 +33,12 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, igno
         is_plain=entry.suite == PLAIN,
         is_earlier=entry.suite == EARLIER,
     )
+
+
+def messages_of_entries(
+    conversation: Conversation, entries: Iterable[LogEntry], own: int, ignored: Container[int] = ()
+) -> tuple[Message, ...]:
+    return tuple([message_of_entry(conversation, each, own, ignored) for each in entries])
 
 
 def message_of_row(row: OutboxRow, own: int) -> Message:

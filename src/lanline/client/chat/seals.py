@@ -6,7 +6,7 @@ be opened yet as it came, until it can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -29,7 +29,7 @@ from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -292,31 +292,50 @@ class Seals:
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
         said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        earlier_words = self._earlier.open(place, may_be_earlier(outcomes, said))
-        outcomes = {each: outcome for each, outcome in outcomes.items() if each not in earlier_words}
-        if Lacks.KEY in outcomes.values():
-            self._want_secrets(shown)
-        again = self.past.repeats(shown.log, entries)
-        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
+        of_sealed = self._words.open(place, said)
+        earlier_words = self._earlier.open(place, may_be_earlier(of_sealed, said))
+        outcomes = self._outcomes(shown, entries, of_sealed, earlier_words)
         self.watch.look(shown, place, entries, outcomes, authors)
         kept: list[LogEntry] = []
         lacking: int | None = None
-        for each in entries:
-            outcome = outcomes.get(each.sequence)
-            if each.sequence in earlier_words:
+        chain, past = self._words.chain, self.past
+        for each, outcome in zip(entries, outcomes, strict=True):
+            if isinstance(outcome, Body):
+                past.note(shown, each.sequence, outcome)
+                body = judged(chain, outcome.body, authors[each.account])
+                kept.append(opened(each, said_by(body, outcome.device_id)))
+            elif each.sequence in earlier_words:
                 kept.append(earlier(each, earlier_words[each.sequence].body))
-            elif isinstance(outcome, Body):
-                author = authors[each.account]
-                self.past.note(shown, each.sequence, outcome)
-                body = said_by(judged(self._words.chain, outcome.body, author), outcome.device_id)
-                kept.append(opened(each, body))
             elif isinstance(outcome, Reason):
                 kept.append(doubted(each, outcome))
             else:
                 lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
         return self._plain.judged(shown.log, kept), lacking
+
+    def _outcomes(
+        self,
+        shown: Conversation,
+        entries: Sequence[LogEntry],
+        of_sealed: Sequence[Outcome],
+        earlier_words: Mapping[int, Body],
+    ) -> list[Outcome | None]:
+        """One for each of the entries, None for what is not sealed, or not in the present group."""
+        assert self.past is not None
+        following = iter(of_sealed)
+        outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
+        if earlier_words:
+            pairs = zip(entries, outcomes, strict=True)
+            outcomes = [None if each.sequence in earlier_words else outcome for each, outcome in pairs]
+        if Lacks.KEY in of_sealed:
+            self._want_secrets(shown)
+        again = self.past.repeats(shown.log, entries)
+        if not again:
+            return outcomes
+        return [
+            Reason.KNOWN_ID if isinstance(outcome, Body) and each.sequence in again else outcome
+            for each, outcome in zip(entries, outcomes, strict=True)
+        ]
 
     # What others have seen.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from lanline.clock import Clock
-from lanline.errors import LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
+from lanline.errors import LinkLost, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.ids import Entropy
 from lanline.ticket import Steps, Ticket
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
@@ -68,7 +68,7 @@ class Asking:
         """The link has ended: who waits for what comes on it waits in vain."""
         waiting, self._waiting = self._waiting, []
         for _, ticket in waiting:
-            ticket.settle(LinkNotOpen("The connection was lost."))
+            ticket.settle(LinkLost("The connection was lost."))
 
     def on_head(self, attempt: Callable[[], Steps[A]]) -> Steps[A]:
         """Again as long as somebody else was quicker: each time by the chain as it is then."""

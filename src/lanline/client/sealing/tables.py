@@ -134,12 +134,6 @@ class GroupTables:
             found |= {(account, entry_id): place for account, entry_id, place in rows}
         return found
 
-    def log_hash(self, log: int) -> tuple[int, bytes] | None:
-        """Over all that this device has of a log, and up to which place; see `History.add_entries`."""
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"hash {log}",))
-        kept = cast("bytes", rows[0][0]) if rows else b""
-        return (int.from_bytes(kept[:8], "big"), kept[8:]) if kept else None
-
     def pinned_rooms(self) -> dict[str, bytes]:
         """The ids of the private rooms that this device is in, by the names under which it came to know them."""
         rows = self._database.read("SELECT name, value FROM facts WHERE name LIKE 'room #%'")
