@@ -99,6 +99,18 @@ class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     name: str
 
 
+class WaitTurned(msgspec.Struct, frozen=True, tag="wait_turned"):
+    """The account has a new key by the entry at this height of the chain: until all that it reads has one, too.
+
+    Nothing is said before the node has that entry, whatever the server shows. Answered with `Turned`.
+    """
+
+    height: int
+    head: str
+    """There; hexadecimal."""
+    limit_s: float
+
+
 class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
     """Throw away what can be computed anew of the group, and compute it. Answered with `KeysRenewed`."""
 
@@ -115,7 +127,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitTurned
 ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
 GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 
@@ -158,6 +170,13 @@ class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
     new_group: NewGroup | None = None
 
 
+class Turned(msgspec.Struct, frozen=True, tag="turned"):
+    is_here: bool
+    """The node has the entry."""
+    left: tuple[str, ...]
+    """Conversations that have no new key yet: they get it with the next word."""
+
+
 class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
     lines: tuple[str, ...]
     """What was done; sentences for the person."""
@@ -172,4 +191,4 @@ class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState | Plain | Sealed
+GroupResult = DeviceLetIn | Turned | Words | KeysRenewed | ChainState | Plain | Sealed

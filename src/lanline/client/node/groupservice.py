@@ -11,6 +11,7 @@ from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
 from lanline.client.node.sealservice import seal_result, wait_for_group
+from lanline.client.sealing.member import GroupMember
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
 from lanline.model.names import folded_name
@@ -50,6 +51,8 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             _accept(client, trust, name)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
+        case do.WaitTurned():
+            return await _turned(client, member, command)
     client.node.outbox.send()
     return Done()
 
@@ -86,3 +89,14 @@ async def _admit(client: ChatClient, name: str) -> None:
     if len(found) > 1:
         raise InvalidInput("Several wait to be let in. Name one: /admit NICK")
     await member.changes.admit(found[0].account)
+
+
+async def _turned(client: ChatClient, member: GroupMember, command: do.WaitTurned) -> do.Turned:
+    member.copy.note_seen_elsewhere(command.height, bytes.fromhex(command.head))
+    renewal = client.node.renewal
+
+    def is_here() -> bool:
+        return member.is_current and member.copy.chain.holds(command.height, bytes.fromhex(command.head))
+
+    await client.wait_until(lambda: is_here() and not renewal.left(), command.limit_s)
+    return do.Turned(is_here(), tuple(renewal.left()))

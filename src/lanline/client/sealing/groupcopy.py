@@ -272,6 +272,12 @@ class GroupCopy(EpochCopy):
             keys.group_id = keys.group_id or chain.group_id
             keys.save()
 
+    def note_seen_elsewhere(self, height: int, head: bytes) -> None:
+        """By another program of this home: the chain is at least this far, and nothing is said before it is here."""
+        if height > self._keys.height and height > self.chain.height:
+            self._keys.height, self._keys.head = height, head
+            self._keys.save()
+
     # Who reads.
 
     @property
