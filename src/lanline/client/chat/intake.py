@@ -80,9 +80,9 @@ class Intake:
         if len(waiting.entries) >= _MOST_UNWRITTEN:
             self._storing.wait()
 
-    def write_all(self) -> None:
-        """Until nothing is unwritten."""
-        while self._is_writing:
+    def write_all(self, log: int | None = None) -> None:
+        """Until nothing is unwritten, or nothing of this log."""
+        while self._is_writing and (log is None or log in self._through):
             self._storing.wait()
 
     def _go_on(self) -> None:

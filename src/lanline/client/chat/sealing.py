@@ -35,15 +35,11 @@ def seal(content: Content | KnownPerson) -> tuple[str, bytes]:
 
 def opened(entry: LogEntry, body: bytes) -> LogEntry:
     """As it is kept on this device."""
-    return _kept_as(entry, OPENED, body)
+    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, OPENED, body)
 
 
 def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
-    return _kept_as(entry, DOUBTED, reason.value.encode())
-
-
-def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
-    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, suite, content)
+    return msgspec.structs.replace(entry, suite=DOUBTED, content=reason.value.encode())
 
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
