@@ -16,7 +16,7 @@ from lanline.client.sealing.keystore import Keystore
 from sim.lies.world import World
 from sim.run import run_lies_seed
 
-SEEDS_IN_CI = 12
+SEEDS_IN_CI = 4
 SEEDS_TO_NOTICE = 120
 
 

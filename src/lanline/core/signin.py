@@ -233,7 +233,9 @@ class SignIn:
         if len(self._core.accounts) >= self._core.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
         if self._core.gathering.is_on:
-            text = "The server was restored, and waits for its members. It takes nobody new for some minutes."
+            text = (
+                "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
+            )
             raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 

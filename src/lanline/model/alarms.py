@@ -12,6 +12,7 @@ class AlarmKind(Enum):
 
     LOGS_DIFFER = "logs_differ"
     HISTORIES_DIFFER = "histories_differ"
+    PAST_CHANGED = "past_changed"
     GROUP_KEPT_BACK = "group_kept_back"
     GROUPS_DIFFER = "groups_differ"
     MESSAGE_MISSING = "message_missing"
@@ -39,6 +40,10 @@ _TEXTS = {
     AlarmKind.LOGS_DIFFER: f"The server shows {{who}} and you different things in {{room}}. {_COMPARE}",
     AlarmKind.HISTORIES_DIFFER: (
         f"The server tells {{who}} and you different things about its own past, in {{room}}. {_COMPARE}"
+    ),
+    AlarmKind.PAST_CHANGED: (
+        "The server was restored, and shows in {room} something else than it showed there before. What came first is "
+        f"kept on this device. {_COMPARE}"
     ),
     AlarmKind.GROUP_KEPT_BACK: (
         "{who} has seen more of who is in the group than the server shows you, or says so: it may keep changes back. "

@@ -91,6 +91,8 @@ class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
     account_id: bytes
     words: bytes = b""
     """What was compared; empty: that the account has its name now was accepted."""
+    by: bytes = b""
+    """Which other device of the person has said it: put in where it is opened, and never said. Empty: this one."""
 
 
 Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report

@@ -10,27 +10,26 @@ is found that both have in the same place. What is beyond that entry is set asid
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from lanline.client.chat.comparison import Comparison
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.gathering import Gathering
 from lanline.client.chat.intake import Intake
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
+from lanline.client.chat.rehashing import Rehashing
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.view import events
 from lanline.clock import Timer
-from lanline.errors import HistoryProblem, ProtocolViolation, RequestRefused
+from lanline.errors import HistoryProblem, ProtocolViolation
 from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
 
 FETCHED_AT_FIRST = 10_000
 """Of a log that is new to this device; older is read when somebody asks for it."""
-PIECE = 200
-"""Of entries that are compared at once."""
 REPORT_EVERY_S = 0.25
-_MIN_PAUSE_S = 1.0
 _HOLDS_S = 3.0
 _MAX_CURSORS = 1000
 
@@ -56,7 +55,7 @@ class LogReader:
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
-        self._comparison = Comparison(context, conversations, self._on_proven)
+        self._comparison = Comparison(context, conversations, Rehashing(context, seals), self._on_proven)
         self._asked_earlier: set[int] = set()
         self.entered: set[int] = set()
         """Logs that are new to this device, and of which nobody has read anything here yet."""
@@ -81,12 +80,12 @@ class LogReader:
         if not track.is_proven:
             self._comparison.begin(track)
             return
-        if not shown.delivered:
+        self._gathering.finish(shown.log)  # of when it was followed before, on the same link
+        self._intake.write_all(shown.log)
+        if not track.shown.delivered:
             self.entered.add(shown.log)
             start = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
             track.change(first=start, delivered=start)
-        self._gathering.finish(shown.log)  # of when it was followed before, on the same link
-        self._intake.write_all(shown.log)
         self._seals.fetch_keys(track.shown)
         track.become(Following.CATCHING_UP)
         track.target = shown.head
@@ -330,64 +329,6 @@ class LogReader:
         except HistoryProblem as problem:
             # Told to the server all the same: nobody would come back to it.
             self._tell(events.HistoryFailed(str(problem)))
-
-
-class Comparison:
-    """Finds the last entry that this device and a restored server have in common, by reading backwards."""
-
-    def __init__(self, context: NodeContext, conversations: Conversations, on_proven: Callable[[Track], None]) -> None:
-        self._lost = context.lost
-        self._clock = context.clock
-        self._line = context.line
-        self._conversations = conversations
-        self._on_proven = on_proven
-        self.under_way: set[int] = set()
-
-    def begin(self, track: Track) -> None:
-        """`on_proven` follows, now or later; not when the link ends before."""
-        log = track.shown.log
-        if log not in self.under_way:
-            self.under_way.add(log)
-            self._look(log, min(track.shown.delivered, track.shown.head))
-
-    def _look(self, log: int, through: int) -> None:
-        track = self._conversations[log]
-        if through <= track.shown.first:
-            self._finish(track, 0)
-        else:
-            message = ReadBefore(0, log, through + 1, PIECE)
-            self._line.request(message, lambda answer: self._on_answer(log, through, answer))
-
-    def _on_answer(self, log: int, through: int, answer: Answer) -> None:
-        match answer:
-            case EarlierEntries(_, _, entries):
-                self._compare(log, through, entries)
-            case RequestRefused():
-                pause_s = max(answer.retry_after_s, _MIN_PAUSE_S)
-                self._clock.call_later(pause_s, lambda: self._begin_again(log))
-            case _:
-                self.under_way.discard(log)  # the link has ended; the next one begins anew
-
-    def _begin_again(self, log: int) -> None:
-        """From the beginning: there may be another link by now, and another server."""
-        self.under_way.discard(log)
-        track = self._conversations.get(log)
-        if track is not None and not track.is_proven and track.shown.is_open:
-            self.begin(track)
-
-    def _compare(self, log: int, through: int, entries: tuple[LogEntry, ...]) -> None:
-        for expected, entry in zip(range(through, 0, -1), reversed(entries), strict=False):
-            if entry.sequence != expected:
-                raise ProtocolViolation("it left a gap in what was said earlier")
-            if self._lost.identity(log, expected) == (entry.entry_id, entry.account, entry.time_ms):
-                self._finish(self._conversations[log], expected)
-                return
-        self._look(log, through - len(entries) if entries else 0)
-
-    def _finish(self, track: Track, agreed: int) -> None:
-        self.under_way.discard(track.shown.log)
-        self._conversations.part(track, agreed)
-        self._on_proven(track)
 
 
 def _unreported(track: Track) -> LogCursor | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from lanline.client.chat.earlierwords import EarlierWords, may_be_earlier
 from lanline.client.chat.pastwords import PastWords
-from lanline.client.chat.sealing import doubted, opened
+from lanline.client.chat.sealing import doubted, earlier, opened, said_by
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.reports import judged
@@ -18,8 +19,16 @@ from lanline.wire.sealing.said import SAID_SUITE
 
 
 class Opening:
-    def __init__(self, words: GroupWords, past: PastWords, watch: Watch, name_of: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        words: GroupWords,
+        earlier_words: EarlierWords,
+        past: PastWords,
+        watch: Watch,
+        name_of: Callable[[int], str],
+    ) -> None:
         self._words = words
+        self._earlier = earlier_words
         self._past = past
         self._watch = watch
         self._name_of = name_of
@@ -33,25 +42,33 @@ class Opening:
     def open(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None
     ) -> tuple[list[LogEntry], list[Outcome | None]]:
-        """As they are kept; and what was found of each, None where it is not sealed."""
+        """As they are kept; and what was found of each, None where it is not sealed, or not in the present group."""
         said, authors = self.said(entries)
-        outcomes = self._without_repeats(shown.log, entries, self._words.open(place, said, ahead))
+        of_sealed = self._words.open(place, said, ahead)
+        of_earlier = self._earlier.open(place, may_be_earlier(of_sealed, said))
+        outcomes = self._outcomes(shown.log, entries, of_sealed, of_earlier)
         self._watch.look(shown, place, entries, outcomes, authors)
-        kept, is_noted = [], bool(shown.first)
+        kept, is_noted, chain = [], bool(shown.first), self._words.chain
         for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
                 if is_noted:
                     self._past.note(shown.log, each.sequence, outcome)
-                kept.append(opened(each, judged(self._words.chain, outcome.body, authors[each.account])))
+                body = judged(chain, outcome.body, authors[each.account])
+                kept.append(opened(each, said_by(body, outcome.device_id)))
+            elif each.sequence in of_earlier:
+                kept.append(earlier(each, of_earlier[each.sequence].body))
             else:
                 kept.append(doubted(each, outcome) if isinstance(outcome, Reason) else each)
         return kept, outcomes
 
-    def _without_repeats(
-        self, log: int, entries: Sequence[LogEntry], of_sealed: Sequence[Outcome]
+    def _outcomes(
+        self, log: int, entries: Sequence[LogEntry], of_sealed: Sequence[Outcome], of_earlier: Mapping[int, Body]
     ) -> list[Outcome | None]:
         following = iter(of_sealed)
         outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
+        if of_earlier:
+            pairs = zip(entries, outcomes, strict=True)
+            outcomes = [None if each.sequence in of_earlier else outcome for each, outcome in pairs]
         again = self._past.repeats(log, entries)
         if not again:
             return outcomes

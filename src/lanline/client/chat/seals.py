@@ -14,6 +14,7 @@ import msgspec
 from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.earlierwords import EarlierWords
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.opening import Opening
 from lanline.client.chat.pastwords import PastWords
@@ -73,16 +74,19 @@ class Seals:
         self.past: PastWords | None = None
         self._context: GroupContext | None = None
         self._opening: Opening | None = None
+        self._earlier: EarlierWords | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
+            self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
+            self._earlier = EarlierWords(context)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
             self.watch = Watch(context, self._words, node)
-            self._opening = Opening(self._words, self.past, self.watch, self._name_of)
+            self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
             self._on_change += [self.watch.look_at_group, self.adoption.go_on]
@@ -107,7 +111,8 @@ class Seals:
 
     def note_people(self) -> None:
         """The server's table of names is another, and whole."""
-        if self.news is not None:
+        if self.news is not None and self.member is not None:
+            self.member.note_admin(is_admin=self._directory.own.is_admin)
             self.news.note_people()
 
     def _changed(self) -> None:
@@ -134,6 +139,14 @@ class Seals:
             self._context.history = history
             self._words.forget_places()
             self.watch.forget_all()
+
+    def _forget_group(self) -> None:
+        """What this program knows of logs by the group that was left."""
+        if self._earlier is not None and self.watch is not None:
+            self._earlier.forget()
+            self._plain.forget_all()
+            self.watch.forget_all()
+            self._lacking_since.clear()
 
     def end_link(self) -> None:
         self.asks = False
@@ -305,6 +318,8 @@ class Seals:
             return
         of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
         new = [self._scopes.add(shown.log, *each) for each in of_keys]
+        if self._earlier is not None:
+            self._earlier.note_keys(shown.log, of_keys)
         if any(new):
             self._scopes.sealings(self.place(shown))
             self._clock.call_later(0.0, self.go_on)

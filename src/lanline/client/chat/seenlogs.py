@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lanline.client.chat.database import Database
+from lanline.client.chat.loghashes import hash_at_or_below
+from lanline.client.chat.seenpages import Named, SeenPages
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
@@ -17,12 +20,14 @@ Naming = tuple[int, str, Words]
 
 
 class SeenLogs:
-    def __init__(self, context: GroupContext, ring: Callable[[Alarm], None]) -> None:
+    def __init__(self, context: GroupContext, database: Database, ring: Callable[[Alarm], None]) -> None:
         self._context = context
+        self._database = database
         self._ring = ring
         self._chains: dict[int, LogChain] = {}
         self._ahead: dict[int, dict[int, Naming]] = {}
         """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
+        self._pages: dict[int, SeenPages] = {}
         self._warned: set[tuple[int, str]] = set()
         """Of which difference was told: by log, and by who has another one."""
 
@@ -52,14 +57,27 @@ class SeenLogs:
                 self._warned.add((shown.log, author))
                 self._ring(alarm(AlarmKind.LOGS_DIFFER, author, shown.title))
 
+    def compare_page(self, shown: Conversation, page: Sequence[LogEntry], named: Sequence[Named]) -> None:
+        """Of what was said before this device's copy begins."""
+        other = self._pages.setdefault(shown.log, SeenPages()).add(page, named)
+        if other is not None and (shown.log, other.author) not in self._warned:
+            self._warned.add((shown.log, other.author))
+            self._ring(alarm(AlarmKind.LOGS_DIFFER, other.author, shown.title))
+
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
+        self._pages.pop(log, None)
         self._chains.pop(log, None)
         self._ahead.pop(log, None)
 
     def forget_all(self) -> None:
         self._chains.clear()
         self._ahead.clear()
+        self._pages.clear()
+
+    def start_of(self, place: Place) -> bytes | None:
+        """What the hash over this log begins with."""
+        return self._context.scopes.start_of(place)
 
     def _chain(self, shown: Conversation, place: Place) -> LogChain:
         if shown.log not in self._chains:
@@ -67,7 +85,7 @@ class SeenLogs:
         return self._chains[shown.log]
 
     def _kept(self, shown: Conversation, place: Place) -> LogChain:
-        kept = self._context.tables.log_hash(shown.log)
+        kept = hash_at_or_below(self._database, shown.log, shown.delivered)
         if kept is not None and kept[0] == shown.delivered:
             return LogChain(*kept)
-        return LogChain(shown.delivered, None if shown.delivered else self._context.scopes.start_of(place))
+        return LogChain(shown.delivered, None if shown.delivered else self.start_of(place))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from lanline.client.chat.alarms import Alarms
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.seenlogs import Naming, SeenLogs
+from lanline.client.chat.seenpages import Named
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.losses import Losses
 from lanline.client.sealing.parting import name_in
@@ -45,7 +46,7 @@ class Watch:
         self._line = node.line
         self._history = node.history
         self.alarms = Alarms(node.history.database, node.clock, node.tell)
-        self.seen = SeenLogs(context, self.alarms.ring)
+        self.seen = SeenLogs(context, node.history.database, self.alarms.ring)
         self._ends: dict[_Run, tuple[int, bytes]] = {}
         """By room, device and run, the number and the digest of the newest words."""
         self._whole: dict[int, bool] = {}
@@ -80,6 +81,8 @@ class Watch:
     ) -> None:
         """At what came, in the order of its places, before it is on the disk. An outcome for each, if it is sealed."""
         self._whole.setdefault(shown.log, shown.delivered == 0)
+        if entries[-1].sequence <= shown.first:
+            self._look_back(shown, entries, outcomes, authors)
         unopened: set[bytes] = set()
         namings: list[Naming] = []
         self._harmless = None
@@ -95,6 +98,18 @@ class Watch:
                 unopened.add(each.content[_DEVICE_AND_RUN])
         self.seen.compare(shown, place, namings)
         self._ask_later()
+
+    def _look_back(
+        self,
+        shown: Conversation,
+        page: Sequence[LogEntry],
+        outcomes: Sequence[Outcome | None],
+        authors: Mapping[int, str],
+    ) -> None:
+        if page[-1].sequence == shown.first and page[0].sequence == shown.first - len(page) + 1:
+            opened = ((authors.get(each.account, ""), outcome) for each, outcome in zip(page, outcomes, strict=True))
+            named = [Named(author, body.words) for author, body in opened if isinstance(body, Body)]
+            self.seen.compare_page(shown, page, named)
 
     def _lies(self, log: int, at: int, body: Body, unopened: set[bytes]) -> list[_Lie]:
         words, found = body.words, list[_Lie]()
@@ -154,7 +169,7 @@ class Watch:
     def look_at_group(self) -> None:
         """What the chain itself shows, which stops this device."""
         copy = self._context.copy
-        is_false = copy.forked_at is not None or copy.broken is not None
+        is_false = copy.forked_at is not None or copy.broken is not None or copy.offer is not None or copy.is_awaited
         if copy.problem and (is_false or (copy.come_back and not copy.is_apart and not copy.is_being_mended)):
             self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
 

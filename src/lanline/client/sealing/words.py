@@ -16,7 +16,7 @@ from lanline.client.sealing.ahead import Ahead, Ready
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.runplaces import RunPlaces
-from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.scopes import Place, Scopes, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
@@ -127,6 +127,10 @@ class GroupWords:
     @property
     def chain(self) -> Chain:
         return self._copy.chain
+
+    @property
+    def scopes(self) -> Scopes:
+        return self._context.scopes
 
     # Sealing.
 
@@ -364,7 +368,7 @@ def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
 
 
 def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
-    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    """By a statement of an epoch, or an entry of the room, that lies below this place and names the end of a device."""
     copy = sealing.copy
     return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
 

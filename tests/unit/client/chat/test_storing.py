@@ -17,8 +17,8 @@ from lanline.client.view import events
 from lanline.errors import HistoryProblem
 from lanline.model.content import Text
 from lanline.wire.chat.conversations import ConversationChanged, ConversationGone
-from lanline.wire.chat.entries import Append, Follow
-from unit.client.chat.stage import LAB, PlayedLink, Stage, lab, said
+from lanline.wire.chat.entries import Append, Follow, ReadBefore
+from unit.client.chat.stage import ANN_AND_BEN, LAB, PlayedLink, Stage, direct, lab, said
 
 
 def put_fact(name: str) -> Callable[[History], None]:
@@ -92,8 +92,11 @@ class Slow:
     def wait(self, problem: BaseException | None = None) -> None:
         problem = problem or self.problem
         for work, on_end in [self.under_way.pop()] if self.under_way else []:
-            if problem is None:
-                work(self.history)
+            try:
+                if problem is None:
+                    work(self.history)
+            except HistoryProblem as full:
+                problem = full
             on_end(problem)
 
 
@@ -230,3 +233,69 @@ def test_what_waits_to_be_opened_when_the_link_ends_comes_again() -> None:
     link.say(said(LAB, *range(there + 1, 2001)))
     stage.clock.turn(0.1)
     assert numbers(stage) == list(range(1, 2001))
+
+
+def test_what_is_live_in_one_log_waits_for_what_is_under_way_and_not_for_all_that_came_of_others() -> None:
+    stage = Stage()
+    slow = Slow(stage.history)
+    stage.node.reader._intake._storing = slow
+    link = stage.connect(lab(9), direct())
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    stage.told = []
+    link.say(said(ANN_AND_BEN, 1))
+    told = [(event.log, [each.sequence for each in event.messages]) for event in stage.heard(events.EntriesReceived)]
+    assert told == [(LAB, [1, 2]), (ANN_AND_BEN, [1])]
+    slow.wait()
+    assert numbers(stage) == [3, 4]
+    link.say(said(LAB, 5, 6, 7))
+    link.say(said(LAB, 8, 9))
+    slow.wait()
+    slow.wait()
+    link.say(said(LAB, 10))
+    assert [each.sequence for each in stage.history.entries(LAB, None, 20)] == list(range(1, 11))
+
+
+def test_what_is_live_comes_after_what_came_of_the_same_log_before() -> None:
+    stage, slow, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    track = stage.node.conversations[LAB]
+    later = list(said(LAB, 5).entries)
+    stage.node.reader._intake.take(track, later, later, is_bulk=False)
+    assert numbers(stage) == [1, 2, 3, 4, 5]
+    assert not slow.under_way
+
+
+def test_a_full_disk_while_others_wait_leaves_nothing_half_done() -> None:
+    stage = Stage()
+    slow = Slow(stage.history)
+    stage.node.reader._intake._storing = slow
+    link = stage.connect(lab(9), direct())
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+
+    def full(point: str) -> None:
+        if point == "begin" and not slow.under_way and stage.node.conversations[LAB].shown.delivered == 2:
+            raise HistoryProblem("The disk is full.")
+
+    stage.history.crash_point = full
+    link.say(said(ANN_AND_BEN, 1))
+    assert link.closed is not None
+    stage.history.crash_point = None
+    again = stage.connect(lab(9), direct(head=1))
+    follows = {each.log: each.after for each in again.take(Follow)}
+    assert follows[ANN_AND_BEN] == 0
+    again.say(said(LAB, *range(follows[LAB] + 1, 10)))
+    slow.wait()
+    assert [each.sequence for each in stage.history.entries(LAB, None, 20)] == list(range(1, 10))
+
+
+def test_what_is_on_its_way_to_the_disk_when_the_server_turns_out_to_be_restored_is_compared_too() -> None:
+    stage, _, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    stage.epoch = b"n" * 16
+    other = stage.connect(lab(9))
+    assert [(asked.log, asked.before) for asked in other.take(ReadBefore)] == [(LAB, 5)]
+    assert not other.take(Follow)
