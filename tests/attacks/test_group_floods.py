@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,13 +20,6 @@ from serverhouse.group import Group, Someone
 from serverhouse.house import Client, House
 
 HOUR_S = 3600.0
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[Group]:
-    house = House(tmp_path)
-    yield Group(house)
-    house.stop()
 
 
 def count(group: Group, table: str, condition: str = "TRUE") -> int:
