@@ -150,6 +150,27 @@ def test_a_member_who_wants_boxes_takes_no_place_of_others(group: Group, monkeyp
     assert wanted in {each.epoch_ids for each in heard}
 
 
+def test_one_box_is_asked_of_so_many_members_and_no_more(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_MAX_ASKED", 2)
+    helpers = [group.found(), *(group.admit(f"member{number}") for number in range(4))]
+    eve = group.admit("eve")
+    scope = group.story.chain.group_id
+    assert code(eve.client, groups.WantBoxes(eve.client.number(), group.log, scope, (b"e" * 16,))) is None
+    for _ in range(6):
+        group.house.pass_time(gateway._ASKED_FOR_S)
+    assert sum(len(each.client.all(groups.BoxWanted)) for each in helpers) == 2
+
+
+def test_an_admin_too_adds_to_the_chain_at_a_bounded_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_ADMINS_KEYS_BURST", 10)
+    house = House(tmp_path)
+    ana = Group(house).found()
+    codes = [code(ana.client, groups.AppendKey(ana.client.number(), bytes([number]))) for number in range(15)]
+    assert codes.count(RefusalCode.INVALID) <= 10
+    assert codes[-1] is RefusalCode.SLOW_DOWN
+    house.stop()
+
+
 def test_what_a_member_adds_to_the_chain_in_a_day_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "_KEYS_OF_A_DAY", 30)
     house = House(tmp_path)
