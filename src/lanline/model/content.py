@@ -91,6 +91,8 @@ class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
     account_id: bytes
     words: bytes = b""
     """What was compared; empty: that the account has its name now was accepted."""
+    by: bytes = b""
+    """Which other device of the person has said it: put in where it is opened, and never said. Empty: this one."""
 
 
 Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report
@@ -98,8 +100,11 @@ Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Rep
 
 def check_content(content: Content | KnownPerson) -> None:
     """Raises InvalidInput; for what a person is about to say, and for what came from elsewhere."""
+    if isinstance(content, Text):  # most are
+        _check_text(content.text)
+        return
     match content:
-        case Text(text) | Notice(text):
+        case Notice(text):
             _check_text(text)
         case Reply(target, text) | Edit(target, text):
             _check_target(target)

@@ -24,7 +24,7 @@ _ROW = "(?1, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS_AT_ONCE = 100
 _PUT_FOLLOWING = (
     "INSERT INTO entries VALUES {} ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
-    "WHERE suite = 'opened' AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
+    "WHERE suite IN ('opened', 'earlier') AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
 )
 """One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
 _PUT_ONE, _PUT_MANY = _PUT_FOLLOWING.format(_ROW), _PUT_FOLLOWING.format(", ".join([_ROW] * _ROWS_AT_ONCE))
@@ -205,11 +205,16 @@ class History:
         return [LogEntry(*row) for row in reversed(rows)]
 
     def first_opened(self, log: int) -> int | None:
-        """The first place, of all that is here without a gap, of words that came sealed and were believed, or of what
-        says who reads them and under which keys.
-        """
+        """The first place, of all that is here without a gap, of words that came sealed and were believed."""
+        return self._first_of(log, "'opened'")
+
+    def first_sealed(self, log: int) -> int | None:
+        """The same; of words of an earlier group too, and of what says who reads them and under which keys."""
+        return self._first_of(log, "'opened', 'earlier', 'key/1', 'epoch/1'")
+
+    def _first_of(self, log: int, suites: str) -> int | None:
         rows = self.database.read(
-            "SELECT sequence FROM entries WHERE log = ?1 AND suite IN ('opened', 'key/1', 'epoch/1') "
+            f"SELECT sequence FROM entries WHERE log = ?1 AND suite IN ({suites}) "  # noqa: S608 -- our own words
             "AND sequence <= (SELECT delivered FROM cursors WHERE log = ?1) ORDER BY sequence LIMIT 1",
             (log,),
         )

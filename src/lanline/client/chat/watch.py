@@ -169,7 +169,7 @@ class Watch:
     def look_at_group(self) -> None:
         """What the chain itself shows, which stops this device."""
         copy = self._context.copy
-        is_false = copy.forked_at is not None or copy.broken is not None
+        is_false = copy.forked_at is not None or copy.broken is not None or copy.offer is not None or copy.is_awaited
         if copy.problem and (is_false or (copy.come_back and not copy.is_apart and not copy.is_being_mended)):
             self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
 
