@@ -67,5 +67,15 @@ _TEXTS = {
 }
 
 
+_OWN_LOGS_DIFFER = (
+    f"The server shows you other things in {{room}} than it showed this device, or another of yours, before. {_COMPARE}"
+)
+
+
+def own_logs_differ(who: str, room: str) -> Alarm:
+    """By what one said oneself."""
+    return Alarm(AlarmKind.LOGS_DIFFER, _OWN_LOGS_DIFFER.format(room=room), who, room)
+
+
 def alarm(kind: AlarmKind, who: str, room: str, names: Sequence[str] = ()) -> Alarm:
     return Alarm(kind, _TEXTS[kind].format(who=who or "somebody", room=room, names=", ".join(names)), who, room)

@@ -134,7 +134,9 @@ def crlf_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         block = carried + chunk
         carried = b"\r" if block.endswith(b"\r") else b""
-        block = block.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        block = block.removesuffix(b"\r")
+        if block.count(b"\n") != block.count(b"\r\n"):
+            block = block.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         last = block[-1:] or last
         yield block
     if carried or last != b"\n":

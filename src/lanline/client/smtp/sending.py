@@ -139,23 +139,20 @@ class Courier:
 class _Tried:
     """What came of a message so far, recipient by recipient; over several transactions where a server wants that."""
 
-    def __init__(self, parcel: Parcel) -> None:
-        self.results = {one.recipient: one for one in the_same(parcel, Verdict.DEFERRED, "")}
+    def __init__(self, recipients: tuple[str, ...]) -> None:
+        self.results = dict.fromkeys(recipients, (Verdict.DEFERRED, ""))
         self.deliveries: list[Delivered] = []
         self.refusals: dict[str, Refusal] = {}
         self.problem: MailProblem | None = None
 
     def note(self, recipients: tuple[str, ...], verdict: Verdict, text: str, refusals: Iterable[Refusal]) -> None:
         """The same for all of them, but for those with a refusal of their own."""
-        self._set(recipients, verdict, text)
-        own = {refusal.recipient: refusal for refusal in refusals if refusal.recipient}
-        for one, refusal in own.items():
-            self._set([one], Verdict.DEFERRED if refusal.is_temporary else Verdict.REFUSED, str(refusal.reply))
-        self.refusals |= own
-
-    def _set(self, recipients: Iterable[str], verdict: Verdict, text: str) -> None:
-        for one in recipients:
-            self.results[one] = msgspec.structs.replace(self.results[one], verdict=verdict, text=text)
+        self.results |= dict.fromkeys(recipients, (verdict, text))
+        for refusal in refusals:
+            if refusal.recipient:
+                own = Verdict.DEFERRED if refusal.is_temporary else Verdict.REFUSED
+                self.results[refusal.recipient] = own, str(refusal.reply)
+                self.refusals[refusal.recipient] = refusal
 
     def note_delivery(self, delivered: Delivered) -> None:
         self.deliveries.append(delivered)
@@ -169,7 +166,7 @@ class _Tried:
         self.note(recipients, _verdict(problem), str(problem), refusals)
 
     def whose(self, *verdicts: Verdict) -> tuple[str, ...]:
-        return tuple(one for one, result in self.results.items() if result.verdict in verdicts)
+        return tuple(one for one, (verdict, _) in self.results.items() if verdict in verdicts)
 
     @property
     def last_refusals(self) -> tuple[Refusal, ...]:
@@ -241,7 +238,7 @@ class Dispatch(msgspec.Struct, frozen=True):
 
     def _try(self, parcel: Parcel, watch: Watch, entry: Entry | None) -> _Tried:
         """Those who were too many for one transaction go in another; each takes at least one of them."""
-        tried, left = _Tried(parcel), parcel
+        tried, left = _Tried(parcel.envelope.recipients), parcel
         while True:
             try:
                 delivered = self.courier.carry(left, watch)
@@ -297,13 +294,15 @@ class Dispatch(msgspec.Struct, frozen=True):
         was_taken = any(refusal.stage is Stage.CONTENT for refusal in refusals)  # which is about this message
         is_away = courier.fruitless_count > was_taken and not courier.is_connected
         is_unsent = verdict in {Verdict.DEFERRED, Verdict.QUEUED, Verdict.REFUSED}
-        for one in kept:
-            tried.results[one] = msgspec.structs.replace(tried.results[one], verdict=Verdict.QUEUED)
+        results = [
+            Result(parcel.message_id, one, Verdict.QUEUED if one in kept else verdict, text)
+            for one, (verdict, text) in tried.results.items()
+        ]
         return Outcome(
             verdict,
             f"{text} {sentence}".strip(),
             status,
-            tuple(tried.results.values()),
+            tuple(results),
             is_server_away=is_unsent and (is_slowed or is_away),
             wait_s=next((refusal.wait_s for refusal in refusals if refusal.wait_s is not None), None),
         )
