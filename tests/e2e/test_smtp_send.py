@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.policy
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from email.parser import BytesParser
@@ -284,3 +285,19 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys; import lanline.cli.main; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"aiosmtplib", "asyncio", "cryptography", "email_validator"}.isdisjoint(run.stdout.split())
+
+
+def test_a_certificate_of_ones_own_signs_in(person: Person, stage: Stage, authority: Authority) -> None:
+    context = authority.good.server_context()
+    context.load_verify_locations(authority.ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = Moody({"EHLO": b"250-m\r\n250-STARTTLS\r\n250 AUTH EXTERNAL\r\n"}, context)
+    port, own = stage.serve_streams(server), authority.good
+    shown = ["--tls-cert", str(own.certificate), "--tls-key", str(own.key)]
+    run = person.send(port, *ENVELOPE, "--body", "hi", "--auth", "external", *shown)
+    assert run.returncode == 0, run.stderr
+    assert b"AUTH EXTERNAL =" in server.commands
+    run = person.send(port, *ENVELOPE, "--body", "hi", "--auth", "external")
+    assert is_a_sentence(run, run.returncode)
+    assert run.returncode in {1, 75}  # the refusal of the other side, or the end that it made of it
+    assert len(server.messages) == 1

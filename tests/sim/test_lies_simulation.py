@@ -23,7 +23,7 @@ from lanline.proto.chain.state import Chain
 from sim.lies.world import World
 from sim.run import run_lies_seed
 
-SEEDS_IN_CI = 12
+SEEDS_IN_CI = 4
 SEEDS_TO_NOTICE = 120
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 
 import typer
 
@@ -39,7 +40,12 @@ def agent(
     folder = home_folder(home).absolute()
     joined_pin(folder)
     with contextlib.suppress(KeyboardInterrupt):
-        run(run_for_good(folder, lambda: show_line("This home stays connected. Ctrl+C ends it.")))
+        run(run_for_good(folder, _tell_that_it_stays))
+
+
+def _tell_that_it_stays() -> None:
+    show_line("This home stays connected. Ctrl+C ends it.")
+    sys.stdout.flush()
 
 
 @app.command()

@@ -105,10 +105,11 @@ class Judge:
         return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain()
 
     def _look_at_plain(self) -> RequestRefused | None:
-        """Where there is a group, nothing is taken that the server could read. Not for good: who did not know yet that
-        it was founded seals the same words, and says them again.
+        """Where there is a group, or was one, nothing is taken that the server could read. Not for good: who did not
+        know yet that it was founded seals the same words, and says them again.
         """
-        return not_sealed() if self._groups.at(self._transaction).is_founded else None
+        state = self._groups.at(self._transaction)
+        return not_sealed() if state.is_founded or state.is_awaited else None
 
     def _look_at_direct(self, log: LogId, account: AccountId) -> RequestRefused | None:
         direct = self._transaction.rooms.direct(log)

@@ -17,7 +17,7 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.gathering import Gathering
 from lanline.client.chat.intake import Intake
-from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.rehashing import Rehashing
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
@@ -204,7 +204,7 @@ class LogReader:
         else:
             self._sealed_from[log] = left
         own = self._conversations.account
-        opened = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in changed)
+        opened = messages_of_entries(track.shown, changed, own, self._ignored)
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
@@ -270,7 +270,7 @@ class LogReader:
             track.change(first=first)
             self._strike_out(track, found)
         own = self._conversations.account
-        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in found)
+        messages = messages_of_entries(track.shown, found, own, self._ignored)
         self._tell(events.EarlierReceived(log, messages))
 
     def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
@@ -280,7 +280,7 @@ class LogReader:
         if struck:
             self._history.change_entries(log, struck)
             own = self._conversations.account
-            messages = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in struck)
+            messages = messages_of_entries(track.shown, struck, own, self._ignored)
             self._tell(events.EntriesOpened(log, messages))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.

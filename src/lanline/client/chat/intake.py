@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.history import History
-from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.sealing import SUITES_OF_KEYS
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.storing import Storing
@@ -150,15 +150,18 @@ class Intake:
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
         if self._seals.past is not None:
             self._seals.past.note_kept(log, through)
-        silent = {own, *self._ignored.names}
-        unread = sum(
-            entry.sequence > shown.read and entry.account not in silent and entry.suite not in SUITES_OF_KEYS
-            for entry in entries
-        )
-        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+        silent, read, unread = {own, *self._ignored.names}, shown.read, 0
+        mine: list[LogEntry] = []
         for entry in entries:
-            if entry.account == own and entry.suite not in SUITES_OF_KEYS:
-                self._own.note_sent(log, entry)
-        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in entries)
+            account = entry.account
+            if entry.suite in SUITES_OF_KEYS:
+                continue
+            if account == own:
+                mine.append(entry)
+            unread += account not in silent and entry.sequence > read
+        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+        for entry in mine:
+            self._own.note_sent(log, entry)
+        messages = messages_of_entries(track.shown, entries, own, self._ignored)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._on_kept(track)

@@ -74,8 +74,8 @@ class ChatNode:
             member, news = self.seals.member, self.seals.news
             self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
             self.subscribe(self.trust.note)
-        self._renewal = EpochRenewal(self.seals, self.conversations)
-        self.subscribe(self._renewal.note)
+        self.renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self.renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -215,7 +215,7 @@ class ChatNode:
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
-        self._renewal.begin_link()
+        self.renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lanline.client.chat.database import Database
-from lanline.client.chat.sealing import DOUBTED, OPENED, doubted
+from lanline.client.chat.sealing import DOUBTED, EARLIER, OPENED, doubted
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords
@@ -20,8 +20,8 @@ from lanline.wire.chat.entries import LogEntry
 _REPEATS = (
     "SELECT later.sequence FROM entries AS first JOIN entries AS later ON later.log = first.log "
     "AND later.entry_id = first.entry_id AND later.account = first.account AND later.sequence > first.sequence "
-    "WHERE first.log = ? AND first.sequence BETWEEN ? AND ? AND first.suite = 'opened' "
-    "AND later.suite IN ('opened', 'doubted')"
+    "WHERE first.log = ? AND first.sequence BETWEEN ? AND ? AND first.suite IN ('opened', 'earlier') "
+    "AND later.suite IN ('opened', 'earlier', 'doubted')"
 )
 _ENTRY = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries WHERE log = ? AND sequence = ?"
@@ -76,7 +76,7 @@ class PastWords:
                 struck[int(place)] = Reason.ENDED
         found = [LogEntry(*row) for place in sorted(struck) for row in self._database.read(_ENTRY, (log, place))]
         self._forget(log, struck)
-        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, DOUBTED}]
+        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, EARLIER, DOUBTED}]
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

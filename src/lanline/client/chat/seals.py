@@ -6,7 +6,7 @@ be opened yet as it came, until it can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,10 +14,11 @@ import msgspec
 from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.earlierwords import EarlierWords, may_be_earlier
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
+from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened, said_by
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.context import GroupContext, Person
@@ -28,7 +29,7 @@ from lanline.client.sealing.reports import judged, proof_of
 from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.rooms import Access
@@ -71,11 +72,14 @@ class Seals:
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
         self._context: GroupContext | None = None
+        self._earlier: EarlierWords | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
+            self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
+            self._earlier = EarlierWords(context)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
@@ -104,7 +108,8 @@ class Seals:
 
     def note_people(self) -> None:
         """The server's table of names is another, and whole."""
-        if self.news is not None:
+        if self.news is not None and self.member is not None:
+            self.member.note_admin(is_admin=self._directory.own.is_admin)
             self.news.note_people()
 
     def _changed(self) -> None:
@@ -131,6 +136,14 @@ class Seals:
             self._context.history = history
             self._words.forget_places()
             self.watch.forget_all()
+
+    def _forget_group(self) -> None:
+        """What this program knows of logs by the group that was left."""
+        if self._earlier is not None and self.watch is not None:
+            self._earlier.forget()
+            self._plain.forget_all()
+            self.watch.forget_all()
+            self._lacking_since.clear()
 
     def end_link(self) -> None:
         self.asks = False
@@ -275,29 +288,54 @@ class Seals:
         self.note_keys(shown, entries)
         if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
+        assert self._earlier is not None
         place = self.place(shown)
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
         said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if Lacks.KEY in outcomes.values():
-            self._want_secrets(shown)
-        again = self.past.repeats(shown.log, entries)
-        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
+        of_sealed = self._words.open(place, said)
+        earlier_words = self._earlier.open(place, may_be_earlier(of_sealed, said))
+        outcomes = self._outcomes(shown, entries, of_sealed, earlier_words)
         self.watch.look(shown, place, entries, outcomes, authors)
         kept: list[LogEntry] = []
         lacking: int | None = None
-        for each in entries:
-            outcome = outcomes.get(each.sequence)
+        chain, past = self._words.chain, self.past
+        for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
-                author = authors[each.account]
-                self.past.note(shown, each.sequence, outcome)
-                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
+                past.note(shown, each.sequence, outcome)
+                body = judged(chain, outcome.body, authors[each.account])
+                kept.append(opened(each, said_by(body, outcome.device_id)))
+            elif each.sequence in earlier_words:
+                kept.append(earlier(each, earlier_words[each.sequence].body))
             elif isinstance(outcome, Reason):
                 kept.append(doubted(each, outcome))
             else:
                 lacking = lacking or (None if outcome is None else each.sequence)
                 kept.append(each)
         return self._plain.judged(shown.log, kept), lacking
+
+    def _outcomes(
+        self,
+        shown: Conversation,
+        entries: Sequence[LogEntry],
+        of_sealed: Sequence[Outcome],
+        earlier_words: Mapping[int, Body],
+    ) -> list[Outcome | None]:
+        """One for each of the entries, None for what is not sealed, or not in the present group."""
+        assert self.past is not None
+        following = iter(of_sealed)
+        outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
+        if earlier_words:
+            pairs = zip(entries, outcomes, strict=True)
+            outcomes = [None if each.sequence in earlier_words else outcome for each, outcome in pairs]
+        if Lacks.KEY in of_sealed:
+            self._want_secrets(shown)
+        again = self.past.repeats(shown.log, entries)
+        if not again:
+            return outcomes
+        return [
+            Reason.KNOWN_ID if isinstance(outcome, Body) and each.sequence in again else outcome
+            for each, outcome in zip(entries, outcomes, strict=True)
+        ]
 
     # What others have seen.
 
@@ -312,6 +350,8 @@ class Seals:
             return
         of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
         new = [self._scopes.add(shown.log, *each) for each in of_keys]
+        if self._earlier is not None:
+            self._earlier.note_keys(shown.log, of_keys)
         if any(new):
             self._scopes.sealings(self.place(shown))
             self._clock.call_later(0.0, self.go_on)

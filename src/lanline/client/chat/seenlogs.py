@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lanline.client.chat.database import Database
 from lanline.client.chat.loghashes import hash_at_or_below
@@ -15,6 +15,9 @@ from lanline.model.alarms import Alarm, AlarmKind, alarm, own_logs_differ
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
+Naming = tuple[int, str, Words]
+"""The place of words, who says them, and what stands in them."""
+
 
 class SeenLogs:
     def __init__(self, context: GroupContext, database: Database, ring: Callable[[Alarm], None]) -> None:
@@ -22,7 +25,7 @@ class SeenLogs:
         self._database = database
         self._ring = ring
         self._chains: dict[int, LogChain] = {}
-        self._ahead: dict[int, dict[int, tuple[str, Words]]] = {}
+        self._ahead: dict[int, dict[int, Naming]] = {}
         """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
         self._pages: dict[int, SeenPages] = {}
         self._warned: set[tuple[int, str]] = set()
@@ -32,23 +35,26 @@ class SeenLogs:
         """What this device has from now on; None: no hash over it is known."""
         chain = self._chain(shown, place)
         chain.add(came)
-        for at, (author, words) in self._ahead.pop(shown.log, {}).items():
-            self.compare(shown, place, at, author, words)
+        self.compare(shown, place, self._ahead.pop(shown.log, {}).values())
         chain.forget_old()
         return None if chain.seen == NOTHING else chain.seen
 
     def seen(self, shown: Conversation, place: Place) -> Seen:
         return self._chain(shown, place).seen
 
-    def compare(self, shown: Conversation, place: Place, at: int, author: str, words: Words) -> None:
-        """With what the author of the words at this place had seen of the log."""
-        if words.history != self._context.history or (shown.log, author) in self._warned:
-            return
-        chain = self._chain(shown, place)
-        if chain.at < words.seen < at:
-            self._ahead.setdefault(shown.log, {})[at] = author, words
-        elif words.seen >= at or chain.differs((words.seen, words.seen_hash)):
-            self._tell(shown, author)
+    def compare(self, shown: Conversation, place: Place, namings: Iterable[Naming]) -> None:
+        """With what the authors of these words had seen of the log."""
+        chain, history = self._chain(shown, place), self._context.history
+        ahead = self._ahead.setdefault(shown.log, {})
+        for each in namings:
+            at, author, words = each
+            seen = words.seen
+            if words.history != history or (shown.log, author) in self._warned:
+                continue
+            if chain.at < seen < at:
+                ahead[at] = each
+            elif seen >= at or (not chain.holds(seen, words.seen_hash) and chain.differs((seen, words.seen_hash))):
+                self._tell(shown, author)
 
     def _tell(self, shown: Conversation, author: str) -> None:
         self._warned.add((shown.log, author))

@@ -28,18 +28,18 @@ class Asking:
     """`answer = yield from asking.ask(AskGroup(0), GroupIs)`, in steps that `ticket.follow` drives."""
 
     def __init__(self, line: Line, clock: Clock, entropy: Entropy) -> None:
-        self._line = line
+        self.line = line
         self._clock = clock
         self._entropy = entropy
         self._waiting: list[tuple[Callable[[], bool], Ticket[None]]] = []
 
     def send(self, message: ClientMessage) -> None:
-        self._line.send(message)
+        self.line.send(message)
 
     def ask(self, message: ClientMessage, *kinds: type[A]) -> Steps[A]:
         """Raises RequestRefused, LinkNotOpen, ProtocolViolation."""
         ticket: Ticket[object] = Ticket()
-        self._line.request(message, ticket.settle)
+        self.line.request(message, ticket.settle)
         answer = yield from ticket.wait()
         if not isinstance(answer, kinds):
             raise ProtocolViolation("the server has answered with something else")

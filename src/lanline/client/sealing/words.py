@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple, cast
+from typing import NamedTuple
+
+import msgspec
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.runplaces import RunPlaces
-from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.scopes import Place, Scopes, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
@@ -29,6 +31,7 @@ from lanline.wire.sealing.strict import ZEROS, encode_strictly
 _RUN_BYTES = 16
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
+_NEVER_NAMED = NEVER, b""
 
 
 class Said(NamedTuple):
@@ -49,7 +52,7 @@ class Lacks(Enum):
     CHAIN = "its author has seen more of the group than the server shows"
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """What was said, and believed."""
 
     body: bytes
@@ -79,8 +82,8 @@ class _Source(NamedTuple):
     """At which height the device ended."""
     run: Run
     places: RunPlaces
-    may_say: dict[int, int]
-    """By heights that were named, from which place on this device may have said it."""
+    named: dict[int, tuple[int, bytes]]
+    """By heights that were named, from which place on this device may have said it; and the head, if it is so here."""
 
 
 class _Run:
@@ -115,6 +118,10 @@ class GroupWords:
     @property
     def chain(self) -> Chain:
         return self._copy.chain
+
+    @property
+    def scopes(self) -> Scopes:
+        return self._context.scopes
 
     # Sealing.
 
@@ -174,14 +181,13 @@ class GroupWords:
     def open(self, place: Place, said: Sequence[Said]) -> list[Outcome]:
         """In the order of their places. Together they are judged as one by one, and cost one signature for each run."""
         sources, opened = self._opened(self._context.scopes.sealings(place), said)
-        true = [each for each in opened if isinstance(each, Opened)]
-        stand = iter(vouched(self._sign_key, true))
-        outcomes: list[Outcome] = [
-            self._judged(source, each, opening, is_vouched=next(stand))
-            if isinstance(source, _Source) and isinstance(opening, Opened)
-            else cast("Lacks | Reason", opening)
-            for source, each, opening in zip(sources, said, opened, strict=True)
-        ]
+        stand = iter(vouched(self._sign_key, [each for each in opened if isinstance(each, Opened)]))
+        outcomes: list[Outcome] = []
+        for source, each, opening in zip(sources, said, opened, strict=True):
+            if isinstance(source, _Source) and isinstance(opening, Opened):
+                outcomes.append(self._judged(source, each.place, opening) if next(stand) else Reason.SIGNATURE)
+            elif not isinstance(opening, Opened):
+                outcomes.append(opening)
         self._heights.write()
         return outcomes
 
@@ -249,50 +255,61 @@ class GroupWords:
             places = self._places[run] = RunPlaces()
         return places
 
-    def _judged(self, source: _Source, said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
-        header, words, digest, _ = opened
-        sealing, place = source.sealing, said.place
-        if not is_vouched:
-            return Reason.SIGNATURE
+    def _judged(self, source: _Source, place: int, opened: Opened) -> Outcome:
+        words, sealing = opened.words, source.sealing
         if sealing.until is not None and place >= sealing.until:
             return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
-        if source.may_say.get(words.height, NEVER) > place:
-            author = source.account, header.device_id
-            reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
-            if reason is Reason.NOT_YET_THERE:
-                self.ahead[source.author] = max(words.height, self.ahead.get(source.author, 0))
-            if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
-                return Lacks.CHAIN
-            if reason is not None:
-                return reason
-            source.may_say[words.height] = place
+        since, head = source.named.get(words.height, _NEVER_NAMED)
+        if since > place:
+            doubt = self._doubt(source, place, words)
+            if doubt is not None:
+                return doubt
         misplaced = self._misplaced(source, place, words)
         if misplaced is not None:
             return misplaced
-        if header.device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
+        if since > place or head != words.head:
+            self._note_named(source, place, words)
+        device_id, epoch, digest = opened.header.device_id, source.epoch[0], opened.digest
+        if device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = place, digest
-        epoch = source.epoch[0]
-        return Body(words.body, header.device_id, header.run, words, digest, sealing.room_id, epoch.scope, epoch.height)
+        return Body(
+            words.body, device_id, opened.header.run, words, digest, sealing.room_id, epoch.scope, epoch.height
+        )  # fmt: skip
+
+    def _doubt(self, source: _Source, place: int, words: Words) -> Lacks | Reason | None:
+        """By who reads there, and by what this device has of the chain."""
+        author = source.account, source.run.header.device_id
+        reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
+        if reason is Reason.NOT_YET_THERE:
+            self.ahead[source.author] = max(words.height, self.ahead.get(source.author, 0))
+        if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not source.sealing.copy.is_complete):
+            return Lacks.CHAIN
+        return reason
 
     def _misplaced(self, source: _Source, place: int, words: Words) -> Reason | None:
         """By what else stands in the log."""
         self._judged_count += 1
-        if source.places.is_repeat(place, words.n):
-            return Reason.KNOWN_ID
-        overtaken = source.places.take(place, words.n)
-        if overtaken is None:
-            return Reason.TURNED_AROUND
         room_id = source.sealing.room_id
-        if overtaken:
-            self._overtaken.setdefault(room_id, set()).update(overtaken)
+        if not source.places.follow(place, words.n):
+            if source.places.is_repeat(place, words.n):
+                return Reason.KNOWN_ID
+            overtaken = source.places.take(place, words.n)
+            if overtaken is None:
+                return Reason.TURNED_AROUND
+            if overtaken:
+                self._overtaken.setdefault(room_id, set()).update(overtaken)
         if source.until != NEVER and (
             self._heights.is_above_end(room_id, place, source.until)
             or _has_ended_below(source.sealing, place, source.until)
         ):
             return Reason.ENDED
-        if self._copy.chain.holds(words.height, words.head):
-            self._heights.note(room_id, place, words.height)
         return None
+
+    def _note_named(self, source: _Source, place: int, words: Words) -> None:
+        is_here = self._copy.chain.holds(words.height, words.head)
+        if is_here:
+            self._heights.note(source.sealing.room_id, place, words.height)
+        source.named[words.height] = place, words.head if is_here else b""
 
     def named_below(self, body: Body, place: int) -> int:
         """The greatest height that was named, with its head, below that place of the log."""
@@ -309,7 +326,7 @@ def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
 
 
 def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
-    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    """By a statement of an epoch, or an entry of the room, that lies below this place and names the end of a device."""
     copy = sealing.copy
     return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
 

@@ -11,8 +11,11 @@ MAX_RANGES = 64
 _MEMORY_S = 3.0
 """A gap is forgotten after 3 to 6 seconds."""
 _ALERT_PACKETS = 4
-_ACK_BYTES_AT_MOST = 9600
-"""Large datagrams are acknowledged sooner: a window may hold only a few."""
+_ACK_BYTES_AT_MOST, _CALM_ACK_BYTES_AT_MOST = 9600, 32_000
+"""Large datagrams are acknowledged sooner: a window may hold only a few. The second where nothing was lost for
+`_CALM_AFTER_S`: a sender's window is at least that as long as it has lost nothing.
+"""
+_CALM_AFTER_S = 10.0
 
 
 class ReceivedPackets:
@@ -20,6 +23,7 @@ class ReceivedPackets:
         "_ack_delay_s",
         "_ack_every",
         "_alert",
+        "_calm_at",
         "_floor",
         "_has_gaps",
         "_immediate",
@@ -48,6 +52,7 @@ class ReceivedPackets:
         self._waiting_bytes = 0
         self._immediate = False
         self._alert = 0
+        self._calm_at = 0.0
         self.deadline: float | None = None
 
     def is_new(self, number: int) -> bool:
@@ -67,10 +72,14 @@ class ReceivedPackets:
             if number != previous + 1:
                 # A gap or a late packet, and what follows it, is news that the sender's loss detection waits for.
                 self._alert = _ALERT_PACKETS
+                self._calm_at = now + _CALM_AFTER_S
             if self._alert:
                 self._alert -= 1
                 self._immediate = True
-            elif self.waiting >= self._ack_every or self._waiting_bytes >= _ACK_BYTES_AT_MOST:
+            elif self.waiting >= self._ack_every or (
+                self._waiting_bytes >= _ACK_BYTES_AT_MOST
+                and (self._waiting_bytes >= _CALM_ACK_BYTES_AT_MOST or now < self._calm_at)
+            ):
                 self._immediate = True
             elif self.deadline is None:
                 self.deadline = now + self._ack_delay_s

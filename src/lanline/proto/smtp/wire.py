@@ -7,7 +7,6 @@ import re
 from lanline.errors import InvalidInput, ProtocolViolation
 from lanline.model.mail.refusal import Reply
 
-FINAL_DOT = b".\r\n"
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 _MAX_LINE_BYTES = 4096
 """RFC 5321, 4.5.3.1.5 has 512; some servers say more."""
@@ -17,8 +16,6 @@ _MAX_LINES = 500
 
 class ReplyParser:
     """Takes bytes in pieces of any size. What is no reply raises ProtocolViolation, with the line as its text."""
-
-    __slots__ = ("_lines", "_rest", "_size_bytes")
 
     def __init__(self) -> None:
         self._rest = b""
@@ -62,8 +59,6 @@ class Stuffing:
     A bare CR or LF is refused: servers disagree about what those end, and that is how one mail becomes two.
     """
 
-    __slots__ = ("_tail",)
-
     def __init__(self) -> None:
         self._tail = b"\r\n"
         """The last two bytes so far: the message begins at the start of a line."""
@@ -83,4 +78,4 @@ class Stuffing:
     def finish(self) -> bytes:
         if self._tail != b"\r\n":
             raise InvalidInput("The message does not end with a line break, so its end could not be told.")
-        return FINAL_DOT
+        return b".\r\n"
