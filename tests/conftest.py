@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import workers
+from lanline.storage.sqlite.engine import SqliteEngine
 from mailhouse.certificates import Authority
 from mailhouse.stage import Stage
 from programhouse.starting import loaded_starts
@@ -46,6 +47,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Sche
 def _starts(pytestconfig: pytest.Config) -> Iterator[None]:
     with contextlib.nullcontext() if pytestconfig.getoption("--fresh-starts") else loaded_starts():
         yield
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a server, made once: its tables take longer than most tests of it."""
+    folder = tmp_path_factory.mktemp("store") / "data"
+    SqliteEngine.open(folder).close()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.member import Standing
@@ -21,13 +18,6 @@ from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Joiner, decode_joiner
 from lanline.wire.sealing.strict import encode_strictly
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,7 @@ from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
 from lanline.wire.chat import groups
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path / "data")
-    yield made
-    made.close()
-
-
-def came(town: Town, name: str, by: Device) -> Device:
-    device = Device(town, name, town.link(by))
-    town.pass_time(0.3)
-    return device
+from unit.client.sealing.devices import Device, Town, came
 
 
 def waiting(town: Town, name: str) -> tuple[Device, str]:

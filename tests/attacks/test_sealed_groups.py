@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from grouphouse.people import Story
 from lanline.client.sealing.member import Standing
@@ -20,20 +17,7 @@ from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import entries, groups
 from lanline.wire.sealing.entries import Inviters, Joins, SetPolicy, encode_entry
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path / "data")
-    yield made
-    made.close()
-
-
-def came(town: Town, name: str, by: Device) -> Device:
-    device = Device(town, name, town.link(by))
-    town.pass_time(0.2)
-    return device
+from unit.client.sealing.devices import Device, Town, came
 
 
 def change(town: Town, sql: str, *values: object) -> None:

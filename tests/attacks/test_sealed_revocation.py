@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.member import Standing
@@ -16,13 +13,6 @@ from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries, groups
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, let_in
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

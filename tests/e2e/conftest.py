@@ -11,7 +11,7 @@ import pytest
 from e2e.founded import Founded
 from e2e.nodes import ENVIRONMENT
 from e2e.square import Square
-from e2e.town import OUTSIDE
+from e2e.town import OUTSIDE, Town
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.office import Office
@@ -42,6 +42,18 @@ def moody(stage: Stage, authority: Authority) -> Any:
         return server, stage.serve_streams(server)
 
     return build
+
+
+@pytest.fixture(name="town")
+def _town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
+    """With homes of ann and ben."""
+    made = Town(tmp_path)
+    founded.copy(tmp_path, made.port, "ann", "ben")
+    try:
+        made.open()
+        yield made
+    finally:
+        made.dispose()
 
 
 @pytest.fixture(name="square")

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
-from e2e.founded import Founded
 from e2e.house import PASSWORD, command
 from e2e.nodes import end_nodes
 from e2e.town import LIMIT_S, Town, parsed
 from lanline.client.pin import joined_pin, write_pin
 from serverhouse.ports import free_port
-
-
-@pytest.fixture
-def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    founded.copy(tmp_path, made.port, "ann", "ben")
-    try:
-        made.open()
-        yield made
-    finally:
-        made.dispose()
 
 
 def done(town: Town, name: str, *words: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import lanline
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.office import PASSWORD, USER, Office
@@ -112,7 +113,8 @@ def test_a_password_from_the_keyring_is_taken(person: Person, office: tuple[Offi
         f'[accounts.work]\nsmtp_host = "localhost"\nsmtp_port = {port}\nusername = "{USER}"\n'
         f'ca_file = "{person.ca[1]}"\npassword_keyring = "mail"\nfrom_addr = "Ann <ann@example.org>"\n'
     )
-    person.environment |= {"PYTHON_KEYRING_BACKEND": "ring.Ring", "PYTHONPATH": str(tmp_path)}
+    places = f"{tmp_path}{os.pathsep}{Path(lanline.__file__).parents[1]}"
+    person.environment |= {"PYTHON_KEYRING_BACKEND": "ring.Ring", "PYTHONPATH": places}
     assert person.run("send", "--config", str(config), "--to-addr", "b@x.org", "--body", "hi").returncode == 0
     config.write_text(config.read_text().replace('"mail"', '"other"'))
     assert "keyring set" in person.run("send", "--config", str(config), "--to-addr", "b@x.org", "--body", "hi").stderr

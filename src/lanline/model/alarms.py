@@ -23,6 +23,7 @@ class AlarmKind(Enum):
     TURNED_AROUND = "turned_around"
     NOT_THEIRS = "not_theirs"
     GROUP = "group"
+    KEYS = "keys"
 
 
 class Alarm(NamedTuple):

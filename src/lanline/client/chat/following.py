@@ -21,6 +21,7 @@ from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.rehashing import Rehashing
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.view import events
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, ProtocolViolation
@@ -50,9 +51,7 @@ class LogReader:
         self._held: dict[int, list[LogEntry]] = {}
         """Of logs in which something cannot be opened yet: that, and what came after it."""
         self._hold_timer: Timer | None = None
-        self._gathering = Gathering(
-            context.clock, context.line, lambda log, came: self._take(self._conversations[log], came)
-        )
+        self._gathering = Gathering(context.clock, context.line, self._open_ahead, self._take_gathered)
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
@@ -81,7 +80,9 @@ class LogReader:
         if not track.is_proven:
             self._comparison.begin(track)
             return
-        if not shown.delivered:
+        self._gathering.finish(shown.log)  # of when it was followed before, on the same link
+        self._intake.write_all(shown.log)
+        if not track.shown.delivered:
             self.entered.add(shown.log)
             start = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
             track.change(first=start, delivered=start)
@@ -104,29 +105,35 @@ class LogReader:
         if track is None or track.following is Following.NOT or not message.entries:
             return
         self._check_dense(track, message.entries)
-        held = self._held.get(message.log)
-        if held is None:
-            is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
-            self._gathering.add(message.log, message.entries, is_more_coming=is_more_coming)
-        else:
-            self._seals.note_keys(track.shown, message.entries)
-            held += message.entries
+        is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
+        self._gathering.add(message.log, message.entries, is_more_coming=is_more_coming)
 
     def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
         """As it comes: who breaks the protocol loses the link by it."""
         log = track.shown.log
-        before = self._held.get(log) or self._gathering.of(log)
-        last = before[-1].sequence if before else self._intake.through(track)
+        held = self._held.get(log)
+        last = self._gathering.last(log) or (held[-1].sequence if held else self._intake.through(track))
         for expected, entry in enumerate(came, last + 1):
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
 
-    def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
+    def _open_ahead(self, log: int, came: Sequence[LogEntry], ahead: Ahead) -> Iterator[None]:
+        return self._seals.open_ahead(self._conversations[log].shown, came, ahead)
+
+    def _take_gathered(self, log: int, came: Sequence[LogEntry], ahead: Ahead | None) -> None:
+        track, held = self._conversations[log], self._held.get(log)
+        if held is None:
+            self._take(track, came, ahead)
+        else:
+            self._seals.note_keys(track.shown, came)
+            held += came
+
+    def _take(self, track: Track, came: Sequence[LogEntry], ahead: Ahead | None = None, *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
-        entries, lacking = self._seals.open(track.shown, came)
+        entries, lacking = self._seals.open(track.shown, came, ahead)
         if waits and lacking is not None and self._seals.is_hopeful:
             count = lacking - came[0].sequence
-            self._hold(track.shown.log, came[count:])
+            self._hold(track.shown.log, list(came[count:]))
             entries = entries[:count]
         elif lacking is not None:
             self._sealed_from.setdefault(track.shown.log, lacking)
@@ -183,7 +190,7 @@ class LogReader:
             if self._seals.is_hopeful and self._seals.open(track.shown, entries[:1])[1] is not None:
                 self._held[log] = entries
             else:
-                self._take(track, entries)
+                self._gathering.put_back(log, entries)
         for log in list(self._sealed_from):
             self._reopen(log)
 

@@ -96,10 +96,10 @@ class Intake:
             self._history.add_entries(track.shown.log, waiting.entries, self._conversations.account, waiting.log_hash)
             self._note_kept(track, waiting.entries)
 
-    def write_all(self) -> None:
-        """Until nothing is unwritten."""
+    def write_all(self, log: int | None = None) -> None:
+        """Until nothing is unwritten, or nothing of this log."""
         self._go_on()
-        while self._is_writing:
+        while self._is_writing and (log is None or log in self._through):
             self._storing.wait()
 
     def _go_on(self) -> None:

@@ -13,7 +13,6 @@ from lanline.client.chat.sealing import DOUBTED, EARLIER, OPENED, doubted
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords
-from lanline.client.view.values import Conversation
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 
@@ -55,11 +54,11 @@ class PastWords:
         if left:
             self._recent[log] = left
 
-    def note(self, shown: Conversation, place: int, body: Body) -> None:
+    def note(self, log: int, place: int, body: Body) -> None:
         """Words that are believed, as long as nothing that stands below them and is not here says otherwise."""
-        if shown.first and self._words.has_ended(body.device_id):
+        if self._words.has_ended(body.device_id):
             with self._database.write() as writer:
-                row = shown.log, place, body.device_id
+                row = log, place, body.device_id
                 writer.execute("INSERT OR REPLACE INTO words_of_ended VALUES (?, ?, ?)", row)
 
     def struck_by(self, where: Place, page: tuple[LogEntry, ...]) -> list[LogEntry]:

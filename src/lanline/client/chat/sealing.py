@@ -38,7 +38,7 @@ def seal(content: Content | KnownPerson) -> tuple[str, bytes]:
 
 def opened(entry: LogEntry, body: bytes) -> LogEntry:
     """As it is kept on this device."""
-    return _kept_as(entry, OPENED, body)
+    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, OPENED, body)
 
 
 def earlier(entry: LogEntry, body: bytes) -> LogEntry:

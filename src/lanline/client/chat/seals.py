@@ -6,34 +6,34 @@ be opened yet as it came, until it can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
-
-import msgspec
 
 from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
-from lanline.client.chat.earlierwords import EarlierWords, may_be_earlier
+from lanline.client.chat.earlierwords import EarlierWords
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.opening import Opening
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, earlier, opened, said_by
+from lanline.client.chat.sealing import SUITES_OF_KEYS
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
-from lanline.client.sealing.reports import judged, proof_of
+from lanline.client.sealing.reports import proof_of
 from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
+from lanline.client.sealing.words import GroupWords, Lacks, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
+from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.rooms import Access
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SignedIn, Welcome
@@ -72,6 +72,7 @@ class Seals:
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
         self._context: GroupContext | None = None
+        self._opening: Opening | None = None
         self._earlier: EarlierWords | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
@@ -84,8 +85,11 @@ class Seals:
             self._scopes = context.scopes
             self._context = context
             self.watch = Watch(context, self._words, node)
+            self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            if self.keys_notice:
+                self.watch.alarms.ring_later(Alarm(AlarmKind.KEYS, self.keys_notice))
             self._on_change += [self.watch.look_at_group, self.adoption.go_on]
         self.asks = False
         """There is a link on which this device is signed in."""
@@ -94,8 +98,7 @@ class Seals:
     @property
     def facts(self) -> GroupFacts:
         """What faces are told of the group."""
-        facts = GroupFacts() if self.news is None else self.news.facts
-        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+        return GroupFacts() if self.news is None else self.news.facts
 
     @property
     def keys_notice(self) -> str:
@@ -282,60 +285,25 @@ class Seals:
 
     # In.
 
-    def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
-        """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        sealed = [each for each in entries if each.suite == SAID_SUITE]
-        self.note_keys(shown, entries)
-        if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
-            return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
-        assert self._earlier is not None
-        place = self.place(shown)
-        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
-        said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
-        of_sealed = self._words.open(place, said)
-        earlier_words = self._earlier.open(place, may_be_earlier(of_sealed, said))
-        outcomes = self._outcomes(shown, entries, of_sealed, earlier_words)
-        self.watch.look(shown, place, entries, outcomes, authors)
-        kept: list[LogEntry] = []
-        lacking: int | None = None
-        chain, past = self._words.chain, self.past
-        for each, outcome in zip(entries, outcomes, strict=True):
-            if isinstance(outcome, Body):
-                past.note(shown, each.sequence, outcome)
-                body = judged(chain, outcome.body, authors[each.account])
-                kept.append(opened(each, said_by(body, outcome.device_id)))
-            elif each.sequence in earlier_words:
-                kept.append(earlier(each, earlier_words[each.sequence].body))
-            elif isinstance(outcome, Reason):
-                kept.append(doubted(each, outcome))
-            else:
-                lacking = lacking or (None if outcome is None else each.sequence)
-                kept.append(each)
-        return self._plain.judged(shown.log, kept), lacking
+    def open_ahead(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[None]:
+        """Some at each step, of what is given to `open` later."""
+        if self._words is None or self._opening is None or not self.is_sealed:
+            return iter(())
+        return self._words.open_ahead(self.place(shown), self._opening.said(entries)[0], ahead)
 
-    def _outcomes(
-        self,
-        shown: Conversation,
-        entries: Sequence[LogEntry],
-        of_sealed: Sequence[Outcome],
-        earlier_words: Mapping[int, Body],
-    ) -> list[Outcome | None]:
-        """One for each of the entries, None for what is not sealed, or not in the present group."""
-        assert self.past is not None
-        following = iter(of_sealed)
-        outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
-        if earlier_words:
-            pairs = zip(entries, outcomes, strict=True)
-            outcomes = [None if each.sequence in earlier_words else outcome for each, outcome in pairs]
-        if Lacks.KEY in of_sealed:
+    def open(
+        self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
+    ) -> tuple[list[LogEntry], int | None]:
+        """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
+        first = next((each.sequence for each in entries if each.suite == SAID_SUITE), None)
+        self.note_keys(shown, entries)
+        if first is None or self._opening is None or not self.is_sealed:
+            return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
+        kept, outcomes = self._opening.open(shown, self.place(shown), entries, ahead)
+        lacking = [each.sequence for each, found in zip(entries, outcomes, strict=True) if isinstance(found, Lacks)]
+        if Lacks.KEY in outcomes:
             self._want_secrets(shown)
-        again = self.past.repeats(shown.log, entries)
-        if not again:
-            return outcomes
-        return [
-            Reason.KNOWN_ID if isinstance(outcome, Body) and each.sequence in again else outcome
-            for each, outcome in zip(entries, outcomes, strict=True)
-        ]
+        return self._plain.judged(shown.log, kept), lacking[0] if lacking else None
 
     # What others have seen.
 

@@ -6,12 +6,13 @@ chain; where the server says otherwise, nothing is believed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 import msgspec
 
+from lanline.client.sealing.ahead import Ahead, Ready
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.runplaces import RunPlaces
@@ -32,6 +33,11 @@ _RUN_BYTES = 16
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
 _NEVER_NAMED = NEVER, b""
+_OPENED_AT_ONCE = 200
+"""About 1 ms."""
+_NONE_SIGNED: frozenset[bytes] = frozenset()
+_NONE_READY: Mapping[int, Ready] = {}
+_NOT_READY = None, None
 
 
 class Said(NamedTuple):
@@ -80,8 +86,11 @@ class _Source(NamedTuple):
     """The name of the account."""
     until: int
     """At which height the device ended."""
+    sign_key: bytes
     run: Run
     places: RunPlaces
+    opened: list[Opened]
+    """In the order of their places, until they are vouched for."""
     named: dict[int, tuple[int, bytes]]
     """By heights that were named, from which place on this device may have said it; and the head, if it is so here."""
 
@@ -178,18 +187,38 @@ class GroupWords:
 
     # Opening.
 
-    def open(self, place: Place, said: Sequence[Said]) -> list[Outcome]:
-        """In the order of their places. Together they are judged as one by one, and cost one signature for each run."""
-        sources, opened = self._opened(self._context.scopes.sealings(place), said)
-        stand = iter(vouched(self._sign_key, [each for each in opened if isinstance(each, Opened)]))
+    def open(self, place: Place, said: Sequence[Said], ahead: Ahead | None = None) -> list[Outcome]:
+        """In the order of their places. Together they are judged as one by one, and cost one signature for each run.
+
+        `ahead`: what was found of them before, by `open_ahead`.
+        """
+        signed = _NONE_SIGNED if ahead is None else ahead.signed
+        sources, opened = self._opened(self._context.scopes.sealings(place), said, ahead)
+        unsigned = [each for each in opened if isinstance(each, Opened) and each.digest not in signed]
+        stand = iter(vouched(self._sign_key, unsigned))
         outcomes: list[Outcome] = []
         for source, each, opening in zip(sources, said, opened, strict=True):
             if isinstance(source, _Source) and isinstance(opening, Opened):
-                outcomes.append(self._judged(source, each.place, opening) if next(stand) else Reason.SIGNATURE)
+                is_signed = opening.digest in signed or next(stand)
+                outcomes.append(self._judged(source, each.place, opening) if is_signed else Reason.SIGNATURE)
             elif not isinstance(opening, Opened):
                 outcomes.append(opening)
         self._heights.write()
         return outcomes
+
+    def open_ahead(self, place: Place, said: Sequence[Said], ahead: Ahead) -> Iterator[None]:
+        """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
+        known: dict[bytes, _Source | Lacks | Reason] = {}
+        for start in range(0, len(said), _OPENED_AT_ONCE):
+            some = said[start : start + _OPENED_AT_ONCE]
+            sources, opened = self._opened(self._context.scopes.sealings(place), some, None, known)
+            for source, each, opening in zip(sources, some, opened, strict=True):
+                if isinstance(source, _Source) and isinstance(opening, Opened):
+                    ahead.ready[each.place] = source.run, opening
+                    source.opened.append(opening)
+            yield
+        ahead.runs += [(each.sign_key, each.opened) for each in known.values() if isinstance(each, _Source)]
+        yield from ahead.vouch()
 
     def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
         """What stands inside the seal, with its signature: for who has to show it to somebody else."""
@@ -213,10 +242,15 @@ class GroupWords:
         return self._copy.chain.devices[device_id].sign_key
 
     def _opened(
-        self, sealings: Sequence[Sealing], said: Sequence[Said]
+        self,
+        sealings: Sequence[Sealing],
+        said: Sequence[Said],
+        ahead: Ahead | None = None,
+        known: dict[bytes, _Source | Lacks | Reason] | None = None,
     ) -> tuple[list[_Source | Lacks | Reason], list[Opened | Lacks | Reason]]:
         """Those of one run begin alike: what they have in common is looked up once."""
-        known: dict[bytes, _Source | Lacks | Reason] = {}
+        known = {} if known is None else known
+        ready = _NONE_READY if ahead is None else ahead.ready
         sources: list[_Source | Lacks | Reason] = []
         opened: list[Opened | Lacks | Reason] = []
         for each in said:
@@ -225,7 +259,14 @@ class GroupWords:
             if source is None:
                 source = known[begins] = self._source(sealings, each.content)
             sources.append(source)
-            opened.append(_open(source, each) if isinstance(source, _Source) else source)
+            if not isinstance(source, _Source):
+                opened.append(source)
+            elif each.author != source.author:
+                opened.append(Reason.DEVICE)
+            else:
+                run, opening = ready.get(each.place, _NOT_READY)
+                is_ready = run is not None and run.ad_begins == source.run.ad_begins
+                opened.append(opening if opening and is_ready else _open(source.run, each))
         return sources, opened
 
     def _source(self, sealings: Sequence[Sealing], content: bytes) -> _Source | Lacks | Reason:
@@ -244,7 +285,8 @@ class GroupWords:
         run = Run(keys, sealing.room_id, device.account, header)
         places = self._places_of((sealing.room_id, header.device_id, header.run))
         name = author.decode(errors="surrogateescape")
-        return _Source(sealing, sealing.copy.scope, epoch, device.account, name, device.until, run, places, {})
+        scope, until, sign_key = sealing.copy.scope, device.until, device.sign_key
+        return _Source(sealing, scope, epoch, device.account, name, until, sign_key, run, places, [], {})
 
     def _places_of(self, run: tuple[bytes, bytes, bytes]) -> RunPlaces:
         if self._judged_count >= _MAX_PLACES:
@@ -331,10 +373,8 @@ def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
     return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
 
 
-def _open(source: _Source, said: Said) -> Opened | Reason:
-    if said.author != source.author:
-        return Reason.DEVICE
+def _open(run: Run, said: Said) -> Opened | Reason:
     try:
-        return source.run.open(said.entry_id, said.content)
+        return run.open(said.entry_id, said.content)
     except MalformedPacket:
         return Reason.FORM

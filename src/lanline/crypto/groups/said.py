@@ -79,16 +79,16 @@ def seal_words(
 class Run:
     """Opens what one run of one device has said in one conversation and epoch: all of it begins alike."""
 
-    __slots__ = ("_ad_begins", "_decrypt", "header")
+    __slots__ = ("_decrypt", "ad_begins", "header")
 
     def __init__(self, keys: RunKeys, room_id: bytes, account_id: bytes, header: Header) -> None:
         self._decrypt = keys.decrypt
-        self._ad_begins = SAID + room_id + account_id
+        self.ad_begins = SAID + room_id + account_id
         self.header = header._replace(nonce=b"")
 
     def open(self, entry_id: bytes, content: bytes) -> Opened:
         """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""
-        ad = self._ad_begins + entry_id + content[:COMMON_BYTES]
+        ad = self.ad_begins + entry_id + content[:COMMON_BYTES]
         try:
             plain = self._decrypt(content[COMMON_BYTES:HEADER_BYTES], content[HEADER_BYTES:], ad)
         except InvalidTag as cause:

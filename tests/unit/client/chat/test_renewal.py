@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.chat import renewal
@@ -13,19 +10,15 @@ from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    made.make_private_room()
-    ann, ben, cai = (home.processes[0] for home in made.homes)
+@pytest.fixture(name="village")
+def busy_village(village: Village) -> Village:
+    village.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in village.homes)
     say(ann, "ben", "to ben")
     say(ann, "#board", "to the board")
     say(cai, "ben", "not hers")
-    made.rest_until(lambda: len(said(ben, "ann") + said(ben, "#board") + said(ben, "cai")) == 3)
-    yield made
-    made.close()
+    village.rest_until(lambda: len(said(ben, "ann") + said(ben, "#board") + said(ben, "cai")) == 3)
+    return village
 
 
 def copy_of(process: Process, title: str) -> EpochCopy:

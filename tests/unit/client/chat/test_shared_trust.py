@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
-import pytest
 
 from lanline.client.chat.sealing import PLAIN, open_sealed
 from lanline.client.chat.seals import DeviceKeys
@@ -14,15 +10,6 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NoWords
 from lanline.model.content import KnownPerson, Text
 from unit.client.chat.village import Home, Process, Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    yield made
-    made.close()
 
 
 def second_device(village: Village) -> Process:

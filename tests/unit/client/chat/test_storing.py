@@ -15,7 +15,9 @@ from lanline.client.chat.history import History
 from lanline.client.chat.storing import StoringInThread
 from lanline.client.view import events
 from lanline.errors import HistoryProblem
-from lanline.wire.chat.entries import Follow, ReadBefore
+from lanline.model.content import Text
+from lanline.wire.chat.conversations import ConversationChanged, ConversationGone
+from lanline.wire.chat.entries import Append, Follow, ReadBefore
 from unit.client.chat.stage import ANN_AND_BEN, LAB, PlayedLink, Stage, direct, lab, said
 
 
@@ -183,8 +185,54 @@ def test_large_pages_are_opened_together_and_soon_where_no_more_comes() -> None:
     slow.wait()
     assert numbers(stage) == list(range(1, 401))
     link.say(said(LAB, *range(401, 1001)))
+    stage.clock.turn(0.0)
+    slow.wait()
     slow.wait()
     assert len(stage.heard(events.CaughtUp)) == 1
+
+
+def test_what_somebody_says_in_a_long_catch_up_waits_for_no_more_than_a_few_entries() -> None:
+    stage = Stage()
+    link = stage.connect(lab(6000))
+    taken: list[int] = []
+    for start in range(1, 6001, 200):
+        link.say(said(LAB, *range(start, start + 200)))
+    while sum(taken) < 6000:
+        stage.say(LAB, Text("hello"))
+        assert link.take(Append), "said at once"
+        stage.clock.ring_all()
+        taken.append(len(numbers(stage)))
+    assert max(taken) <= 400
+
+
+def test_who_comes_back_to_a_room_on_the_same_link_reads_on_behind_what_was_on_its_way() -> None:
+    stage = Stage()
+    link = stage.connect(lab(2000))
+    link.say(said(LAB, *range(1, 1001)))
+    link.say(said(LAB, *range(1001, 1501)))
+    link.say(ConversationGone(LAB, "left"))
+    link.say(ConversationChanged(lab(2000)))
+    assert link.take(Follow)[-1] == Follow(LAB, 1500)
+    link.say(said(LAB, *range(1501, 2001)))
+    stage.clock.turn(0.1)
+    assert link.closed is None
+    assert numbers(stage) == list(range(1, 2001))
+
+
+def test_what_waits_to_be_opened_when_the_link_ends_comes_again() -> None:
+    stage = Stage()
+    link = stage.connect(lab(2000))
+    link.say(said(LAB, *range(1, 1001)))
+    stage.clock.ring_all()
+    stage.clock.ring_all()
+    assert 0 < stage.node.conversations[LAB].shown.delivered < 1000
+    link.die()
+    there = stage.node.conversations[LAB].shown.delivered
+    link = stage.connect(lab(2000))
+    assert link.take(Follow)[-1] == Follow(LAB, there)
+    link.say(said(LAB, *range(there + 1, 2001)))
+    stage.clock.turn(0.1)
+    assert numbers(stage) == list(range(1, 2001))
 
 
 def test_what_is_live_in_one_log_waits_for_what_is_under_way_and_not_for_all_that_came_of_others() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lanline.client.chat.history import History
 from lanline.client.sealing.context import GroupContext, Person
@@ -290,3 +293,18 @@ class Town:
         for device in self.devices:
             device.history.close()
         self.house.stop()
+
+
+def came(town: Town, name: str, by: Device) -> Device:
+    """By a link, and all that follows from it is done."""
+    device = Device(town, name, town.link(by))
+    town.pass_time(0.3)
+    return device
+
+
+@pytest.fixture(name="town")
+def new_town(tmp_path: Path, empty_store: Path) -> Iterator[Town]:
+    """Its server's folder is `data`."""
+    made = Town(shutil.copytree(empty_store, tmp_path / "data"))
+    yield made
+    made.close()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
@@ -15,13 +12,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import KEY_SUITE, decode_entry, encode_entry
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 def test_the_first_admin_founds_the_group_with_a_recovery_key_and_an_epoch(town: Town) -> None:
