@@ -28,7 +28,6 @@ from lanline.wire.chat.conversations import ListRooms
 from parent import commands, say
 
 STEP_S = 0.005
-AHEAD_S = 1.5
 SIGN_IN_S = 30.0
 
 
@@ -68,15 +67,13 @@ class Watching:
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
         loop = asyncio.get_running_loop()
         before = loop.time()
-        taken_to_s = 0.0
         while self.playing.state is not State.ENDED and not until():
             self.fetch.pump()
             await asyncio.sleep(STEP_S)
             now = loop.time()
             passed_s, before = now - before, now
-            while taken_to_s - self.playing.position_s < AHEAD_S and (part := self.playing.take_part()) is not None:
+            while (part := self.playing.take_part()) is not None:
                 self._parts.append((part.from_s, part.lines))
-                taken_to_s = part.end_s
             if self.playing.may_run:
                 self._show(passed_s, now)
         await self.fetch.close()

@@ -25,7 +25,7 @@ VIEWER: Address = ("viewer", 5000)
 SERVER: Address = ("server", 6000)
 KBIT = {240: 420, 720: 2_090, 1440: 6_110}
 """With sound and the boxes of MP4: those of `bench/films.py`."""
-PART_S, STEP_S, AHEAD_S = 2.0, 0.005, 1.5
+PART_S, STEP_S = 2.0, 0.005
 _HEAD = struct.Struct(">IIi")
 WORD, PIECE = b"w", b"p"
 
@@ -97,7 +97,6 @@ class ViewerNode(_End):
         self._before = self._step_at = 0.0
         self._word_every_s, self._word_at = word_every_s, 0.0
         self._words: dict[bytes, float] = {}
-        self._taken_to_s = playing.position_s
         self._parts: list[tuple[float, int]] = []
 
     def call(self, now: float) -> None:
@@ -144,9 +143,8 @@ class ViewerNode(_End):
     def _show(self, now: float) -> None:
         playing, passed_s = self.playing, now - self._before
         self._before = now
-        while self._taken_to_s - playing.position_s < AHEAD_S and (part := playing.take_part()) is not None:
+        while (part := playing.take_part()) is not None:
             self._parts.append((part.from_s, part.lines))
-            self._taken_to_s = part.end_s
         if not playing.may_run:
             return
         if self.started_s is None:

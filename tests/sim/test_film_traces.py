@@ -11,8 +11,8 @@ LTE_MBIT = (5.1, 3.9, 2.8, 4.4, 7.5, 9.2, 6.0, 3.1, 1.6, 1.1, 2.2, 4.8,
             8.3, 10.5, 7.7, 4.0, 2.5, 1.9, 3.6, 6.6, 9.8, 8.1, 5.2, 2.7)  # fmt: skip
 LTE = tuple((2.0 * number, mbit) for number, mbit in enumerate(LTE_MBIT))
 TRACES = {
-    "8 to 2 to 8": (EIGHT_TWO_EIGHT, 0.0, 980, 6),
-    "LTE": (LTE, 0.0, 840, 7),
+    "8 to 2 to 8": (EIGHT_TWO_EIGHT, 0.0, 1_050, 6),
+    "LTE": (LTE, 0.0, 840, 9),
     "5 % loss": ((), 0.05, 1_250, 2),
 }
 """Steps, loss, the least mean lines over the whole time, and the most changes."""

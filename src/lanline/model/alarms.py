@@ -23,6 +23,7 @@ class AlarmKind(Enum):
     TURNED_AROUND = "turned_around"
     NOT_THEIRS = "not_theirs"
     GROUP = "group"
+    KEYS = "keys"
 
 
 class Alarm(NamedTuple):
@@ -64,6 +65,16 @@ _TEXTS = {
         f"The server shows as said by {{who}} in {{room}} what nobody could know to be theirs. {_NOT_SHOWN}"
     ),
 }
+
+
+_OWN_LOGS_DIFFER = (
+    f"The server shows you other things in {{room}} than it showed this device, or another of yours, before. {_COMPARE}"
+)
+
+
+def own_logs_differ(who: str, room: str) -> Alarm:
+    """By what one said oneself."""
+    return Alarm(AlarmKind.LOGS_DIFFER, _OWN_LOGS_DIFFER.format(room=room), who, room)
 
 
 def alarm(kind: AlarmKind, who: str, room: str, names: Sequence[str] = ()) -> Alarm:

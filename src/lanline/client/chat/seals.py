@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
@@ -34,6 +32,7 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import GroupWords, Lacks, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
+from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.rooms import Access
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
@@ -89,6 +88,8 @@ class Seals:
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            if self.keys_notice:
+                self.watch.alarms.ring_later(Alarm(AlarmKind.KEYS, self.keys_notice))
             self._on_change += [self.watch.look_at_group, self.adoption.go_on]
         self.asks = False
         """There is a link on which this device is signed in."""
@@ -97,8 +98,7 @@ class Seals:
     @property
     def facts(self) -> GroupFacts:
         """What faces are told of the group."""
-        facts = GroupFacts() if self.news is None else self.news.facts
-        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+        return GroupFacts() if self.news is None else self.news.facts
 
     @property
     def keys_notice(self) -> str:

@@ -11,7 +11,7 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
 from lanline.client.view.values import Conversation
-from lanline.model.alarms import Alarm, AlarmKind, alarm
+from lanline.model.alarms import Alarm, AlarmKind, alarm, own_logs_differ
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
@@ -54,15 +54,21 @@ class SeenLogs:
             if chain.at < seen < at:
                 ahead[at] = each
             elif seen >= at or (not chain.holds(seen, words.seen_hash) and chain.differs((seen, words.seen_hash))):
-                self._warned.add((shown.log, author))
-                self._ring(alarm(AlarmKind.LOGS_DIFFER, author, shown.title))
+                self._tell(shown, author)
+
+    def _tell(self, shown: Conversation, author: str) -> None:
+        self._warned.add((shown.log, author))
+        copy = self._context.copy
+        is_own = copy.is_member and copy.chain.accounts[copy.account_id].name == author.encode()
+        self._ring(
+            own_logs_differ(author, shown.title) if is_own else alarm(AlarmKind.LOGS_DIFFER, author, shown.title)
+        )
 
     def compare_page(self, shown: Conversation, page: Sequence[LogEntry], named: Sequence[Named]) -> None:
         """Of what was said before this device's copy begins."""
         other = self._pages.setdefault(shown.log, SeenPages()).add(page, named)
         if other is not None and (shown.log, other.author) not in self._warned:
-            self._warned.add((shown.log, other.author))
-            self._ring(alarm(AlarmKind.LOGS_DIFFER, other.author, shown.title))
+            self._tell(shown, other.author)
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

@@ -318,14 +318,13 @@ class GroupMember:
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
     def _steps_of_newcomer(self, person: Person) -> Steps[None] | None:
-        token = self._context.keys.invite
-        if token is not None:
+        token, account_id = self._context.keys.invite, self.copy.chain.names.get(person.name.encode())
+        if token is not None and account_id is None:
             return self.entering.join(person, token)
         if self.copy.has_ended:
             self.refusal = TAKEN_OUT
             return None
-        account_id = self.copy.chain.names.get(person.name.encode())
-        if account_id is not None:
+        if account_id is not None:  # who has come by a link too: it is for those who are not in the group yet
             return self._steps_of_further(account_id)
         if self.copy.chain.joins is Joins.ANYONE:
             return self.entering.enter(person, None)
@@ -337,6 +336,7 @@ class GroupMember:
         return None if self.approval.has_asked else self._ask_devices(account_id)
 
     def _ask_devices(self, account_id: bytes) -> Steps[None]:
+        self._context.keys.invite = None
         yield from self.approval.ask(account_id)
         left_s = (self._context.keys.code_until_ms - self._context.now_ms()) / 1000
         self._context.clock.call_later(left_s, self._go_on)

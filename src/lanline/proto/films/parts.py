@@ -6,6 +6,9 @@ import msgspec
 
 from lanline.model.films import PartInfo
 
+HARDLY_S = 0.02
+"""What lasts for no longer is over."""
+
 
 class PieceRequest(msgspec.Struct, frozen=True):
     number: int
@@ -52,3 +55,12 @@ class Fetch:
     @property
     def missing_bytes(self) -> int:
         return self.part.size_bytes - self.has_bytes
+
+    def ends_as(self, other: ReadyPart | Fetch) -> bool:
+        end_s = other.end_s if isinstance(other, ReadyPart) else other.part.end_s
+        return abs(self.part.start_s - other.from_s) < HARDLY_S and abs(self.part.end_s - end_s) < HARDLY_S
+
+    @property
+    def ready(self) -> ReadyPart:
+        data = b"".join(self.pieces[offset] for offset in sorted(self.pieces))
+        return ReadyPart(self.lines, self.number, self.is_first, self.from_s, self.part.end_s, data)

@@ -5,7 +5,7 @@
     STALLED   all that is here was shown: until there is enough to go on
     ENDED     shown to its end
 
-In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`, `next_deadline`.
+In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import partial
 
 import msgspec
 
 from lanline.model.films import FilmPlan, FilmQuality, PartInfo
-from lanline.proto.films.parts import Fetch, PieceRequest, ReadyPart
-from lanline.proto.films.quality import LOOK_AHEAD_S, QualityChoice, Throughput
+from lanline.proto.films.exchange import Exchange
+from lanline.proto.films.parts import HARDLY_S, Fetch, PieceRequest, ReadyPart
+from lanline.proto.films.quality import LOOK_AHEAD_S, QualityChoice, Throughput, lasts
 from lanline.proto.films.window import Window
 
 MOST_AHEAD_S, _MOST_AHEAD_OF_LOWER_S = 30.0, 14.0
@@ -28,14 +30,10 @@ _MOST_AHEAD_BYTES = 64 * 1024 * 1024
 _BEGINS_WITH_S = 0.5
 _GOES_ON_WITH_S = 2.0
 _SHORTEST_S = 1e-4
-_HARDLY_S = 0.02
-"""What lasts for no longer is over."""
 _TAKEN_BEFORE_S = 1.5
 """So long before it is shown a part goes to the decoder."""
-_BETTER_MARGIN = 1.2
-"""So many times as long as it should take may a part take that is fetched again, and still be there in time."""
-_QUICK_SHARE, _LEAST_AHEAD_S = 0.9, 3.5
-"""Others wait for what is fetched again where each part takes less time than it lasts, and much is here."""
+_LEAST_AHEAD_S = 1.0
+"""With less here nothing is fetched again."""
 _SOON_S = 2.0
 """What is shown within this time stays in the quality that it is here in, when the person asks for another one."""
 
@@ -63,6 +61,8 @@ class Playing:
         self._busy_since: float | None = None
         self._stalled_at: float | None = None
         self._fetches: deque[Fetch] = deque()
+        self._betters: deque[Fetch] = deque()
+        """In place of parts that are here."""
         self._ready: deque[ReadyPart] = deque()
         self._wants_first = True
         self._last_whole: tuple[int, int] | None = None
@@ -94,11 +94,11 @@ class Playing:
 
     @property
     def is_all_here(self) -> bool:
-        return self.here_to_s >= self.ends_s - _HARDLY_S
+        return self.here_to_s >= self.ends_s - HARDLY_S
 
     @property
     def is_all_taken(self) -> bool:
-        return self._taken_to_s >= self.ends_s - _HARDLY_S and not self._ready
+        return self._taken_to_s >= self.ends_s - HARDLY_S and not self._ready
 
     @property
     def may_run(self) -> bool:
@@ -109,7 +109,8 @@ class Playing:
         return self._fixed
 
     def take_part(self) -> ReadyPart | None:
-        if not self._ready:
+        """For the decoder, when it is soon to be shown: until then it may be exchanged for a better one."""
+        if not self._ready or self._taken_to_s - self.position_s >= _TAKEN_BEFORE_S:
             return None
         part = self._ready.popleft()
         self._taken_to_s = part.end_s
@@ -120,7 +121,7 @@ class Playing:
     def next_request(self, now: float) -> PieceRequest | None:
         if now < self._not_before or not self.window.has_room:
             return None
-        fetch = next((each for each in self._fetches if not each.is_asked), None)
+        fetch = next((each for each in self._all_fetches if not each.is_asked), None)
         if fetch is None and self._fetches and self.window.is_starting and self._fixed is None:
             return None  # which quality comes next is better known when this part is here
         fetch = fetch or self._begin_fetch(now) or self._begin_better(self.lines)
@@ -146,12 +147,10 @@ class Playing:
     def _begin_fetch(self, now: float) -> Fetch | None:
         is_best = self._fixed is not None or self.lines == max(self._qualities)
         most_s = MOST_AHEAD_S if is_best else _MOST_AHEAD_OF_LOWER_S
-        if self._next_s >= self.ends_s - _HARDLY_S or self._next_s - self.position_s >= most_s:
+        if self._next_s >= self.ends_s - HARDLY_S or self._next_s - self.position_s >= most_s:
             return None
-        if (
-            sum(len(part.data) for part in self._ready) + sum(f.part.size_bytes for f in self._fetches)
-            > _MOST_AHEAD_BYTES
-        ):
+        here_bytes = sum(len(part.data) for part in self._ready) + sum(f.part.size_bytes for f in self._all_fetches)
+        if here_bytes > _MOST_AHEAD_BYTES:
             return None
         lines = self._chosen(now)
         if (better := self._begin_better(lines)) is not None:
@@ -166,31 +165,36 @@ class Playing:
         return fetch
 
     def _begin_better(self, lines: int | None) -> Fetch | None:
-        """What is here in a lower quality, and not soon shown, is fetched in this one when the way is better."""
-        rate = self._rate
-        if self._fetches or self._fixed is not None or lines is None or not rate:
+        """What is here in a lower quality, and not soon shown, is fetched in a better one when the way carries it."""
+        if self._fixed is not None or lines is None or not self._rate:
             return None
-        for old in self._ready:
-            takes_s = self._qualities[lines].parts[self._part_at(lines, old.from_s)].size_bytes / rate
-            if old.lines < lines and old.from_s - self.position_s > _TAKEN_BEFORE_S + _BETTER_MARGIN * takes_s:
-                return self._better(old, lines, takes_s)
-        return None
-
-    def _better(self, old: ReadyPart, lines: int, takes_s: float) -> Fetch | None:
-        number = self._part_at(lines, old.from_s)
-        part = self._qualities[lines].parts[number]
-        is_alike = abs(part.start_s - old.from_s) < _HARDLY_S and abs(part.end_s - old.end_s) < _HARDLY_S
-        is_quick = takes_s < _QUICK_SHARE * (part.end_s - part.start_s) and self.ahead_s - takes_s > _LEAST_AHEAD_S
-        is_all_asked = self._next_s >= self.ends_s - _HARDLY_S
-        if not (is_alike and part.is_key and (is_quick or is_all_asked)):
-            return None
-        fetch = Fetch(lines, number, part, old.from_s, is_first=True)
-        self._fetches.append(fetch)
+        coming = {each.from_s: each.lines for each in self._betters}
+        here: list[ReadyPart | Fetch] = [*self._ready, *self._fetches]
+        exchange = Exchange(here, coming, self._in_place_of, self._left_s, partial(self._may_wait, lines), self._rate)
+        fetch = exchange.next([each for each in sorted(self._qualities, reverse=True) if each <= lines])
+        if fetch is not None:
+            self._betters.append(fetch)
         return fetch
+
+    def _in_place_of(self, old: ReadyPart | Fetch, lines: int) -> Fetch | None:
+        """Where it is as long as the other one, and what follows can be decoded after it."""
+        number = self._part_at(lines, old.from_s)
+        fetch = Fetch(lines, number, self._qualities[lines].parts[number], old.from_s, is_first=True)
+        after = self._qualities[old.lines].parts[old.number + 1 : old.number + 2]
+        return fetch if fetch.ends_as(old) and fetch.part.is_key and all(each.is_key for each in after) else None
+
+    def _left_s(self, fetch: Fetch) -> float:
+        """Until it goes to the decoder."""
+        return fetch.from_s - self.position_s - _TAKEN_BEFORE_S
+
+    def _may_wait(self, lines: int, takes_s: float) -> bool:
+        """What comes next has so much time, and will still come in this quality without a stop."""
+        coming = self._coming(self._qualities[lines]) if self._next_s < self.ends_s - HARDLY_S else ()
+        return lasts(coming, self._next_s - self.position_s - takes_s, self._rate)
 
     def _chosen(self, now: float) -> int:
         there = {
-            lines: each for lines, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + _HARDLY_S
+            lines: each for lines, each in self._qualities.items() if each.parts[-1].end_s > self._next_s + HARDLY_S
         }
         if self._fixed is not None:
             return max((each for each in there if each <= self._fixed), default=min(there))
@@ -200,8 +204,7 @@ class Playing:
     @property
     def _rate(self) -> float:
         """Bytes a second; 0.0: nothing is known yet."""
-        known = self.throughput.bytes_per_s
-        return max(known, self.window.sure_rate) if known else self.window.mean_rate
+        return self.window.bounded(self.throughput.bytes_per_s) or self.window.mean_rate
 
     def _coming(self, quality: FilmQuality) -> Sequence[PartInfo]:
         first = self._part_at(quality.lines, self._next_s)
@@ -209,7 +212,7 @@ class Playing:
         return quality.parts[first : max(until, first + 1)]
 
     def _part_at(self, lines: int, at_s: float) -> int:
-        return max(0, bisect_right(self._starts[lines], at_s + _HARDLY_S) - 1)
+        return max(0, bisect_right(self._starts[lines], at_s + HARDLY_S) - 1)
 
     def _place(self, lines: int) -> tuple[int, bool]:
         """Which part comes next in this quality: the one after, or the last with a key frame before that time."""
@@ -238,7 +241,7 @@ class Playing:
         if self._busy_since is not None and not self.window.is_starting:
             self.throughput.note(len(data), max(_SHORTEST_S, now - self._busy_since), now)
         self._busy_since = now if self._requests else None
-        if found is None or found[0] not in self._fetches:
+        if found is None or found[0] not in self._all_fetches:
             return
         fetch, offset, size = found
         if len(data) != size:
@@ -260,16 +263,17 @@ class Playing:
             fetch, offset, size = found
             fetch.again.append((offset, size))
 
+    @property
+    def _all_fetches(self) -> list[Fetch]:
+        return [*self._fetches, *self._betters]
+
     def _keep_whole(self) -> None:
         while self._fetches and self._fetches[0].is_whole:
             fetch = self._fetches.popleft()
-            data = b"".join(fetch.pieces[offset] for offset in sorted(fetch.pieces))
-            ready = ReadyPart(fetch.lines, fetch.number, fetch.is_first, fetch.from_s, fetch.part.end_s, data)
-            if ready.from_s >= self.here_to_s - _HARDLY_S:
-                self._ready.append(ready)
-                self._last_whole = fetch.lines, fetch.number
-            else:
-                self._exchange(ready)
+            self._ready.append(fetch.ready)
+            self._last_whole = fetch.lines, fetch.number
+        while self._betters and self._betters[0].is_whole and self._betters[0].from_s < self.here_to_s - HARDLY_S:
+            self._exchange(self._betters.popleft().ready)
 
     def _exchange(self, better: ReadyPart) -> None:
         """Unless the part that it is to replace was taken meanwhile."""
@@ -278,28 +282,34 @@ class Playing:
                 self._ready[place] = better
                 if place + 1 < len(self._ready):
                     self._ready[place + 1] = msgspec.structs.replace(self._ready[place + 1], is_first=True)
+                elif self._last_whole is not None:
+                    self._last_whole = better.lines, better.number
 
     def _check_patience(self, now: float) -> None:
         """What comes too late in this quality is fetched in a lower one."""
-        rate = self.throughput.bytes_per_s
-        if not self._fetches or self._fixed is not None or not rate:
+        rate = self.window.bounded(self.throughput.bytes_per_s)
+        if self._fixed is not None or not rate:
+            return
+        if self._betters:
+            needed_s = self._betters[0].missing_bytes / rate
+            if needed_s > min(self._left_s(self._betters[0]), self.ahead_s - _LEAST_AHEAD_S):
+                self._betters.clear()
+        if not self._fetches:
             return
         fetch = self._fetches[0]
-        if fetch.from_s < self.here_to_s - _HARDLY_S:  # there is another one in its place
-            return
-        lower = [lines for lines in self._qualities if lines < fetch.lines]
-        needed_s = fetch.missing_bytes / rate
-        if not lower or needed_s <= max(0.5, self.ahead_s - 0.5):
-            return
-        least = min(lower)
-        part = self._qualities[least].parts[self._part_at(least, fetch.from_s)]
-        if part.size_bytes < fetch.missing_bytes / 1.5:
-            self._choice.give_up(fetch.lines, now)
+        sizes = {
+            lines: quality.parts[self._part_at(lines, fetch.from_s)].size_bytes
+            for lines, quality in self._qualities.items()
+            if lines < fetch.lines
+        }
+        instead = self._choice.instead(fetch.lines, fetch.missing_bytes, sizes, self.ahead_s, rate, now)
+        if instead is not None:
             self._drop_fetches()
-            self.lines = least
+            self.lines = instead
 
     def _drop_fetches(self) -> None:
         self._fetches.clear()
+        self._betters.clear()
         self._next_s = self.here_to_s
 
     # Running.
@@ -320,7 +330,7 @@ class Playing:
         if self.state is not State.RUNNING:
             return
         self.position_s = max(self.position_s, position_s)
-        if self.ahead_s > _HARDLY_S:
+        if self.ahead_s > HARDLY_S:
             return
         if self.is_all_here:
             self.state = State.ENDED
@@ -337,7 +347,7 @@ class Playing:
         """What is decoded is to be forgotten by the caller."""
         self._end_stall(now)
         self.position_s = position_s = self._clipped(position_s)
-        while self._ready and self._ready[0].end_s <= position_s + _HARDLY_S:
+        while self._ready and self._ready[0].end_s <= position_s + HARDLY_S:
             self._ready.popleft()
         kept = self._ready[0] if self._ready else None
         if (
@@ -349,8 +359,8 @@ class Playing:
             self._taken_to_s = position_s
         else:
             self._ready.clear()
-            self._fetches.clear()
-            self._taken_to_s = self._next_s = position_s
+            self._taken_to_s = position_s
+            self._drop_fetches()
             self._wants_first = True
         self.state = State.STARTING
         self._check_enough(now)
@@ -367,8 +377,7 @@ class Playing:
             self._ready.pop()
         if self._ready:
             self._last_whole = self._ready[-1].lines, self._ready[-1].number
-        self._fetches.clear()
-        self._next_s = self.here_to_s
+        self._drop_fetches()
         self._wants_first = True
 
     def replan(self, plan: FilmPlan, now: float) -> None:
@@ -377,9 +386,3 @@ class Playing:
         self._ready.clear()
         self._last_whole = None
         self.seek(self.position_s, now)
-
-    # Time.
-
-    def next_deadline(self, now: float) -> float | None:
-        """When something may be asked for again; None: only after something else happens."""
-        return self._not_before if self._not_before > now else None

@@ -21,6 +21,10 @@ _KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S = 0.1, 0.4
 """Who is in a quality stays there longer than somebody would go there: what the buffer has is there to be used."""
 _PLENTY_S = 6.0
 """With so much here, a quality that lasts is tried whatever happened before."""
+_LEAST_PATIENCE_S, _PATIENCE = 0.5, 0.9
+"""What takes more than that share of the film that is here comes too late."""
+_WORTH_IT = 1.5
+"""So many times smaller has to be what is fetched in its place."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
 
 
@@ -39,10 +43,12 @@ class Throughput:
         self._sums = [0.0, 0.0]
         self._weights = [0.0, 0.0]
         self._noted_at: float | None = None
+        self._measured_s = 0.0
 
     def note(self, size_bytes: int, lasted_s: float, now: float) -> None:
         passed_s = 0.0 if self._noted_at is None else now - self._noted_at
         self._noted_at = now
+        self._measured_s += lasted_s
         for number, half_life_s in enumerate(self._HALF_LIVES_S):
             kept = math.exp(-math.log(2) * max(lasted_s, self._IDLE_SHARE * passed_s) / half_life_s)
             self._sums[number] = self._sums[number] * kept + size_bytes
@@ -51,7 +57,7 @@ class Throughput:
     @property
     def bytes_per_s(self) -> float:
         """0.0: nothing is known yet."""
-        if self._weights[0] < self._LEAST_S:
+        if self._measured_s < self._LEAST_S:
             return 0.0
         return min(total / weight for total, weight in zip(self._sums, self._weights, strict=True))
 
@@ -69,19 +75,26 @@ class QualityChoice:
         if not rate or current is None:
             return lines[0]
         current = max((each for each in lines if each <= current), default=lines[0])
-        lasting = [each for each in lines if _lasts(coming[each], here_s, rate, LOOK_AHEAD_S, _LEAST_LEFT_S)]
+        lasting = [each for each in lines if lasts(coming[each], here_s, rate)]
         has_plenty = here_s >= _PLENTY_S
         up = [each for each in lasting if each > current and (has_plenty or now >= self._waits_until.get(each, 0.0))]
         if up or current == lines[0]:
             return max(up, default=current)
-        kept = [each for each in lines if _lasts(coming[each], here_s, rate, _KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S)]
+        kept = [each for each in lines if lasts(coming[each], here_s, rate, _KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S)]
         if current not in kept:
             self._avoid(current, now)
         return max((each for each in kept if each <= current), default=lines[0])
 
-    def give_up(self, lines: int, now: float) -> None:
-        """What was fetched in this quality would have come too late."""
+    def instead(
+        self, lines: int, missing_bytes: int, sizes: Mapping[int, int], ahead_s: float, rate: float, now: float
+    ) -> int | None:
+        """Of a part of which so much is missing, when it would come too late. `sizes`: of the same part, by lines."""
+        longest_s = max(_LEAST_PATIENCE_S, _PATIENCE * ahead_s)
+        smaller = {each: size for each, size in sizes.items() if size < missing_bytes / _WORTH_IT}
+        if missing_bytes / rate <= longest_s or not smaller:
+            return None
         self._avoid(lines, now)
+        return max((each for each, size in smaller.items() if size / rate < longest_s), default=min(smaller))
 
     def _avoid(self, lines: int, now: float) -> None:
         wait_s = min(_LONGEST_WAIT_S, 2 * self._wait_s.get(lines, _FIRST_WAIT_S / 2))
@@ -90,7 +103,13 @@ class QualityChoice:
         self._wait_s[lines], self._waits_until[lines] = wait_s, now + wait_s
 
 
-def _lasts(parts: Sequence[PartInfo], here_s: float, rate: float, ahead_s: float, least_left_s: float) -> bool:
+def lasts(
+    parts: Sequence[PartInfo],
+    here_s: float,
+    rate: float,
+    ahead_s: float = LOOK_AHEAD_S,
+    least_left_s: float = _LEAST_LEFT_S,
+) -> bool:
     """Fetching these one after the other for so long a time of the film, there is always enough of it here."""
     least_s = min(least_left_s, _LEAST_SHARE_LEFT * here_s)
     has_s = here_s

@@ -81,10 +81,11 @@ class Window:
         """Of an empty way, as far as is known."""
         return self._trips[0][1] if self._trips else 0.1
 
-    @property
-    def sure_rate(self) -> float:
-        """What the way has carried in each of the last epochs: so a better one is noticed soon."""
-        return min(self._rates) if len(self._rates) == _RATES_KEPT else 0.0
+    def bounded(self, rate: float) -> float:
+        """Not less than in each of the last epochs, nor more than in any: so another way is noticed soon."""
+        if not rate or len(self._rates) < _RATES_KEPT:
+            return rate
+        return max(min(self._rates), min(rate, max(self._rates)))
 
     @property
     def piece_bytes(self) -> int:
@@ -106,6 +107,7 @@ class Window:
 
     def idle(self) -> None:
         """There is nothing to ask for just now: what is measured says nothing about the rate of the way."""
+        self._rates.clear()
         if self._epoch is not None:
             self._epoch.was_idle = True
 

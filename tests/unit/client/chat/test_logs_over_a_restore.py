@@ -15,6 +15,7 @@ from lanline.client.chat.loghashes import hash_at_or_below, too_near
 from lanline.client.chat.seenpages import Named, SeenPages
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
+from lanline.storage.api import Transaction
 from lanline.wire.sealing.said import Words
 from unit.client.chat.test_sealed_logs import START, change_the_first, entry
 from unit.client.chat.test_sealed_outbox import said, say
@@ -137,6 +138,31 @@ def test_what_stands_otherwise_than_before_below_where_the_copies_agree_is_told_
     )
     assert [home.warnings for home in village.homes[:2]] == [[told], [told]]
     assert "ann 0" in said(village.homes[1].processes[0], "#lobby")
+
+
+def test_a_home_that_was_put_back_is_told_by_its_own_words_that_it_is_shown_something_else(village: Village) -> None:
+    """Ben's is older than the restore of the server, and reads anew what he has said then."""
+    ben = village.homes[1]
+    kept = ben.path.read_bytes()
+    say(village.homes[0].processes[0], "#lobby", "ann 3")
+    village.rest_until(lambda: "ann 3" in said(ben.processes[0], "#lobby"))
+    say(ben.processes[0], "#lobby", "ben 3")
+    village.rest_until(lambda: "ben 3" in said(village.homes[0].processes[0], "#lobby"))
+    ben.processes[0].crash()
+    ben.path.write_bytes(kept)
+    ben.delivered.clear()
+
+    def change(transaction: Transaction) -> None:
+        changed = "UPDATE entries SET time_ms = time_ms - 1 WHERE suite = 'said/1' AND sequence = 7"
+        transaction.groups._connection.execute(changed)  # type: ignore[attr-defined]
+
+    village.house.engine.transact([change])
+    ben.processes = [Process(ben)]
+    village.rest_until(lambda: "ben 3" in said(ben.processes[0], "#lobby"))
+    [told] = ben.warnings
+    assert told.startswith(
+        "The server shows you other things in #lobby than it showed this device, or another of yours,"
+    )
 
 
 def test_of_the_hashes_few_are_kept_and_the_nearest_is_at_no_great_distance() -> None:

@@ -47,6 +47,17 @@ def test_a_device_that_came_by_password_waits_and_reads_all_once_it_is_approved(
     assert ana.member.devices.waiting == {}
 
 
+def test_a_device_that_came_by_password_and_a_members_link_waits_as_well(town: Town) -> None:
+    """The link is for who is in no account yet; whoever types the own name and password there is."""
+    ana = town.founder()
+    again = Device(town, "ana", town.link(ana))
+    town.pass_time(0.3)
+    assert again.member.standing is Standing.WAITS
+    assert again.keys.invite is None
+    approve(town, ana, again)
+    assert again.member.standing is Standing.MEMBER
+
+
 def test_a_device_that_comes_by_a_link_needs_no_password_and_no_name(town: Town) -> None:
     ana = town.founder()
     token = town.done(ana.member.devices.offer())

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 from lanline.model.films import FilmPlan, FilmQuality, PartInfo
-from lanline.proto.films.parts import PieceRequest
+from lanline.proto.films.parts import PieceRequest, ReadyPart
 from lanline.proto.films.playing import Playing, State
 
 RATES = {240: 50_000, 720: 250_000, 1440: 750_000}
@@ -49,8 +49,8 @@ class Evening:
         self._free_at = 0.0
         self._in_order_at = 0.0
         self._arriving: list[tuple[float, int, int]] = []
-        self._taken_to_s = playing.position_s
         self._takes: list[tuple[float, int]] = []
+        self.taken: list[ReadyPart] = []
         self._lines_now = 0
 
     def _ask(self, request: PieceRequest) -> None:
@@ -84,9 +84,9 @@ class Evening:
 
     def _show(self, step_s: float) -> None:
         playing = self.playing
-        while self._taken_to_s - playing.position_s < 1.0 and (part := playing.take_part()) is not None:
+        while (part := playing.take_part()) is not None:
+            self.taken.append(part)
             self._takes.append((part.from_s, part.lines))
-            self._taken_to_s = part.end_s
         if not playing.may_run:
             return
         if self.began_at is None:
@@ -101,7 +101,6 @@ class Evening:
     def sought(self, position_s: float) -> None:
         self.playing.seek(position_s, self.now)
         self._takes.clear()
-        self._taken_to_s = self.playing.position_s
 
     @property
     def mean_lines(self) -> float:
@@ -137,3 +136,24 @@ def mobile(seed: int, low: float = 0.8, high: float = 12.0) -> Trace:
     for _ in range(1000):
         rates.append(min(high, max(low, rates[-1] * chance.uniform(0.7, 1.42))))
     return lambda at: rates[int(at)] * 125_000
+
+
+def random_steps(seed: int, ends_s: float = 96.0) -> list[tuple[float, float]]:
+    """Another rate after some seconds, whatever was before."""
+    chance = random.Random(f"steps {seed}")
+    steps, at_s = [], 0.0
+    while at_s < ends_s:
+        steps.append((at_s, chance.choice([1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12])))
+        at_s += chance.uniform(8, 25)
+    return steps
+
+
+def short_stays(shown: list[tuple[float, int]], least_s: float) -> list[tuple[float, float]]:
+    """When a better quality was on the screen for less than that, between two that were worse."""
+    found, at_s = [], 0.0
+    for place, (lasted_s, lines) in enumerate(shown):
+        around = [other for _, other in (*shown[max(0, place - 1) : place], *shown[place + 1 : place + 2])]
+        if len(around) == 2 and lines > max(around) and lasted_s < least_s:
+            found.append((at_s, at_s + lasted_s))
+        at_s += lasted_s
+    return found
