@@ -53,7 +53,7 @@ def chain(home: House, name: str) -> dict[str, object]:
 
 
 def test_a_group_whose_only_admin_is_lost_goes_on_as_another_once_each_has_agreed(home: House) -> None:
-    assert "The group is put aside." in home.admin("new-group", "ben", "--yes")
+    assert "The group is put aside." in home.admin("admin", "new-group", "ben", "--yes")
     assert "put the group aside" in str(chain(home, "cai")["problem"])
     put_off = home.member("cai", "send", "#lobby", "waits for my yes", "--timeout", "2")
     assert put_off.returncode == 75, put_off.stderr
