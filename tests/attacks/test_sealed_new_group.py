@@ -18,11 +18,12 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.othergroup import AWAITED, YOURS_TO_FOUND, Offer
 from lanline.client.sealing.people import How
 from lanline.client.view.values import Message
-from lanline.core.changes import OPERATOR
+from lanline.core.changes import OPERATOR, Actor
 from lanline.core.newgroup import BeginNewGroup
-from lanline.errors import RecordMissing, RequestRefused
+from lanline.errors import RecordMissing, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
 from lanline.model.content import Text
+from lanline.model.logs import LogId
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import Role
@@ -315,8 +316,6 @@ def test_words_of_the_old_group_above_those_of_the_new_one_are_not_shown(village
 def test_only_the_operator_begins_a_new_group_and_nothing_plain_is_taken_meanwhile(village: Village) -> None:
     core, ann = village.house.server.core, village.homes[0].processes[0]
     member = core.accounts.devices(AccountId(ann.node.own.account))[0]
-    from lanline.core.changes import Actor  # noqa: PLC0415 -- as a session has it
-
     refused = core.do(Actor(member.account, member.id), BeginNewGroup(AccountId(ann.node.own.account)))
     village.rest_until(lambda: refused.is_settled)
     assert isinstance(refused.problem, RequestRefused)
@@ -324,10 +323,29 @@ def test_only_the_operator_begins_a_new_group_and_nothing_plain_is_taken_meanwhi
     begin_new_group(village, ben.node.own.account)
     log = ann.node.conversations.titled("#lobby")
     assert log is not None
-    said = core.append(Actor(member.account, member.id), log.shown.log, bytes(16), "plain", b"for the server")  # type: ignore[arg-type]
+    said = core.append(Actor(member.account, member.id), LogId(log.shown.log), bytes(16), "plain", b"for the server")
     village.rest_until(lambda: said.is_settled)
     assert isinstance(said.problem, RequestRefused)
-    account = core.accounts.by_id(AccountId(ann.node.own.account)) if hasattr(core.accounts, "by_id") else None
-    assert account is None or not account.is_admin
     assert not core.accounts.is_admin(AccountId(ann.node.own.account))
     assert core.accounts.is_admin(AccountId(ben.node.own.account))
+
+
+def test_what_was_sealed_in_the_old_group_and_comes_late_is_not_lost(village: Village) -> None:
+    """Its author's program did not know yet: it takes the seal off, and waits."""
+    core, (ben, cai) = village.house.server.core, (home.processes[0] for home in village.homes[1:])
+    track = cai.node.conversations.titled("#lobby")
+    assert track is not None
+    content = cai.node.seals.seal(track.shown, b"l" * 16, b"on its way")
+    assert content is not None
+    device = core.accounts.devices(AccountId(cai.node.own.account))[0]
+    actor, log = Actor(device.account, device.id), LogId(track.shown.log)
+    begin_new_group(village, ben.node.own.account)
+    refused = core.append(actor, log, b"l" * 16, "said/1", content)
+    village.rest_until(lambda: refused.is_settled)
+    found(ben, cai)
+    village.rest_until(lambda: ben.member.copy.is_member and cai.member.copy.offer is not None)
+    again = core.append(actor, log, b"l" * 16, "said/1", content)
+    village.rest_until(lambda: again.is_settled)
+    for each in (refused.problem, again.problem):
+        assert isinstance(each, RequestRefused)
+        assert each.code is RefusalCode.STALE_KEYS
