@@ -2,8 +2,8 @@
 FROM python:3.11-slim AS build
 WORKDIR /build
 # All that may be installed, checked against the hashes of the lock file; the next steps take from it what they need.
-COPY requirements.lock ./
-RUN pip download --quiet --require-hashes --requirement requirements.lock --dest /wheels
+COPY requirements-server.lock ./
+RUN pip download --quiet --require-hashes --requirement requirements-server.lock --dest /wheels
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 300
+MEDIA_SEEDS ?= 4
 MINUTES ?= 1
 # Tests wait more than they work: some more at once than there are cores.
 WORKERS ?= 4
@@ -17,7 +18,7 @@ run: $(VENV)/.ready  ## start a group, or any command: make run ARGS="peer --hel
 	@$(BIN)/lanline $(ARGS)
 
 test: $(VENV)/.ready  ## every test, side by side: make test WORKERS=8
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=20
+	$(BIN)/pytest -q -n $(WORKERS) --durations=20
 
 collect: $(VENV)/.ready  ## compile every test, which else each process of `make test` does; that one tells what is wrong
 	-@$(BIN)/pytest -q --collect-only >/dev/null
@@ -34,10 +35,11 @@ types: $(VENV)/.ready
 layers: $(VENV)/.ready
 	$(BIN)/lint-imports
 
-sim: $(VENV)/.ready  ## link, system and the rules of sealing in simulated worlds, over many seeds: make sim SEEDS=10000
+sim: $(VENV)/.ready  ## link, system, sealing, a lying server and video in simulated worlds, over many seeds: make sim SEEDS=10000
 	$(BIN)/python tests/sim/run.py --seeds $(SEEDS)
 	$(BIN)/python tests/sim/sealing/run.py --seeds $(SEEDS)
 	$(BIN)/python tests/sim/sealing/run.py --seeds $(SEEDS) --only clients
+	LANLINE_MEDIA_SEEDS=$(MEDIA_SEEDS) $(BIN)/pytest -q -n auto tests/sim/test_media_*.py tests/sim/test_sound_simulation.py
 
 chaos: $(VENV)/.ready  ## real processes, killed at random: make chaos MINUTES=30
 	$(BIN)/python tests/chaos/run.py --minutes $(MINUTES)
@@ -48,11 +50,13 @@ bench: $(VENV)/.bench  ## the tables of docs/benchmarks.md
 fuzz: $(VENV)/.fuzz  ## every parser of remote input: make fuzz SECONDS=600
 	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS),60)
 
+lock: COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 lock: $(VENV)/.ready  ## pin every dependency anew, with hashes and without addresses
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra dev --extra video pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra dev --extra video --extra bench --extra fuzz -c requirements.lock pyproject.toml -o requirements-bench.lock
+	$(COMPILE) --extra dev --extra video pyproject.toml -o requirements.lock
+	$(COMPILE) --extra dev --extra video --extra bench --extra fuzz -c requirements.lock pyproject.toml \
+		-o requirements-bench.lock
+	echo hatchling | $(COMPILE) -c requirements.lock pyproject.toml - -o requirements-server.lock
+	echo hatchling | $(COMPILE) --extra video -c requirements.lock pyproject.toml - -o requirements-video.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

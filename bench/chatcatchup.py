@@ -17,7 +17,7 @@ from chatservers import Place, Serving
 from chatservers.lanline import prepared, serving_prepared
 from lanline.client.chat.client import HISTORY_FILE, ChatClient
 from lanline.client.pin import KnownServer, write_pin
-from lanline.client.view.events import CaughtUp, NodeEvent
+from lanline.client.view.events import CaughtUp, EntriesReceived, NodeEvent
 from lanline.crypto.identity import Identity
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import LogId, NewEntry
@@ -161,10 +161,14 @@ async def _read_off_the_wire(folder: Path, serving: Serving, behind: int) -> Rea
 
 async def read_with_history(home: Path, serving: Serving, behind: int) -> Reading:
     client = ChatClient.at_home(home)
+    received = 0
 
     def begin(has_all: asyncio.Event) -> None:
         def on_event(event: NodeEvent) -> None:
-            if type(event) is CaughtUp:
+            nonlocal received
+            if type(event) is EntriesReceived:
+                received += len(event.messages)
+            elif type(event) is CaughtUp:
                 has_all.set()
 
         client.node.subscribe(on_event)
@@ -177,4 +181,5 @@ async def read_with_history(home: Path, serving: Serving, behind: int) -> Readin
 
     outcome = await connect_and_read()
     assert (home / HISTORY_FILE).exists()
+    assert received == behind, received
     return outcome

@@ -17,6 +17,7 @@ from section import Options, Section, table
 
 NAME = "chatmarks"
 CROWD = "lanlinereaders"
+SERVER = Path(__file__).with_name("markedserver.py")
 MEMBERS = 2_000
 QUICK_MEMBERS = 100
 INTERVAL_S = 0.25
@@ -30,7 +31,7 @@ async def measure(options: Options) -> Section:
     members = QUICK_MEMBERS if options.quick else MEMBERS
     with tempfile.TemporaryDirectory() as folder:
         data, place = lanline.prepared(Path(folder), members), Place()
-        command = [sys.executable, "markedserver.py", "serve", "--host", place.host, "--port", str(place.port)]
+        command = [sys.executable, str(SERVER), "serve", "--host", place.host, "--port", str(place.port)]
         with running([*command, "--data", str(data)], place) as serving:
             async with gathered(_Server(), serving, members, folder) as crowd:
                 await asyncio.sleep(SETTLE_S)

@@ -27,6 +27,7 @@ import handshakes
 import idle
 import largegroup
 import latency
+import newdevice
 import sealing
 import start
 import strangers
@@ -57,6 +58,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     start.NAME: start.measure,
     blockedudp.NAME: blockedudp.measure,
     largegroup.NAME: largegroup.measure,
+    newdevice.NAME: newdevice.measure,
     sealing.NAME: sealing.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,

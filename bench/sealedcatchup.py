@@ -13,6 +13,7 @@ from pathlib import Path
 from chatcatchup import read_with_history, serving_to
 from chatservers.lanline import prepared
 from lanline.client.chat.client import ChatClient
+from lanline.client.view.events import CaughtUp, NodeEvent
 from sealedgroup import SealedGroup
 from unsealed import HERE, checkout, told_by
 
@@ -51,7 +52,8 @@ async def main(behind):
 
 print(json.dumps(asyncio.run(main(int(sys.argv[1])))))
 """
-_SEALED = "import sealedcatchup, sys; sealedcatchup.tell(int(sys.argv[1]))"
+_SEALED = "import gc, sealedcatchup, sys; gc.set_threshold(20_000); sealedcatchup.tell(int(sys.argv[1]))"
+"""The threshold is that of the program: `lanline.__main__`."""
 
 
 def tell(behind: int) -> None:
@@ -71,12 +73,20 @@ async def _read(behind: int) -> dict[str, float]:
 
 
 async def _settle(home: Path) -> bytes:
-    """It was here before: the chain and the secrets are on its disk. What the server calls its history."""
+    """It was here before: chain, secrets and the beginning of the room are on its disk. What the server calls its
+    history.
+    """
     client = ChatClient.at_home(home)
     member = client.node.seals.member
     assert member is not None
+    events: set[type[NodeEvent]] = set()
+    client.node.subscribe(lambda event: events.add(type(event)))
+
+    def is_settled() -> bool:
+        return CaughtUp in events and member.is_settled and member.copy.sealing_epoch() is not None
+
     async with client:
-        assert await client.wait_until(lambda: member.is_settled and member.copy.sealing_epoch() is not None, _LIMIT_S)
+        assert await client.wait_until(is_settled, _LIMIT_S)
         return bytes.fromhex(client.node.server_history)[:8]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import workers
+from lanline.storage.sqlite.engine import SqliteEngine
 from mailhouse.certificates import Authority
+from mailhouse.person import Person
 from mailhouse.stage import Stage
+from programhouse.starting import loaded_starts
 
 # How long an example takes, or takes to be drawn, is no property of ours: it depends on who else uses the machine. And
 # a gate gives one answer for one source: `pytest --hypothesis-profile=searching` draws other examples each time.
@@ -25,6 +31,33 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fresh-starts", action="store_true", help="programs load all that they need at each start")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    workers.order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Scheduling:
+    return workers.Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _starts(pytestconfig: pytest.Config) -> Iterator[None]:
+    with contextlib.nullcontext() if pytestconfig.getoption("--fresh-starts") else loaded_starts():
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a server, made once: its tables take longer than most tests of it."""
+    folder = tmp_path_factory.mktemp("store") / "data"
+    SqliteEngine.open(folder).close()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
@@ -34,6 +67,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def stage() -> Iterator[Stage]:
     with Stage() as running:
         yield running
+
+
+@pytest.fixture
+def person(tmp_path: Path, authority: Authority) -> Person:
+    return Person(tmp_path, authority)
 
 
 @pytest.fixture

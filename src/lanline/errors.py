@@ -122,6 +122,10 @@ class LinkNotOpen(LinkError):
     pass
 
 
+class LinkLost(LinkNotOpen):
+    """It ended before what was asked on it was answered: it may have been done."""
+
+
 class SendBufferFull(LinkError):
     pass
 

@@ -12,7 +12,7 @@ import pytest
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.session import AsNewcomer, SignInWay
-from lanline.client.joining import join_server, meet_server
+from lanline.client.joining import Patience, join_server, meet_server
 from lanline.client.pin import KnownServer
 from lanline.config import Limits, ServerConfig
 from lanline.crypto.identity import Identity
@@ -132,9 +132,9 @@ def test_a_server_in_between_hears_no_password_before_its_key_is_accepted(tmp_pa
         impostor = await Listener.open("127.0.0.1", 0, Identity.generate(), accept)
         place = f"127.0.0.1:{impostor.address[1]}"
         try:
-            assert await meet_server(tmp_path, place, "ann", LIMIT_S) is not None
+            assert await meet_server(tmp_path, place, "ann", Patience(LIMIT_S)) is not None
             with pytest.raises(InvalidInput, match="Nothing was sent"):
-                await join_server(tmp_path, place, "ann", PASSWORD, limit_s=LIMIT_S)
+                await join_server(tmp_path, place, "ann", PASSWORD, patience=Patience(LIMIT_S))
         finally:
             impostor.close("")
             await impostor.wait_closed()

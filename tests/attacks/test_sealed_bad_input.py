@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.member import Standing
@@ -14,13 +11,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 def invite_of(token: bytes) -> bytes:

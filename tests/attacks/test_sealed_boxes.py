@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.member import Standing
@@ -16,35 +13,10 @@ from lanline.gateways.lanline import groups as gateway
 from lanline.model.groups import FOR_DEVICE
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.proto.chain.reasons import Reason
-from lanline.storage.api import Transaction
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Joiner, decode_joiner
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def people(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
-
-
-def change(town: Town, sql: str, *values: object) -> None:
-    """By whoever rules the server's disk."""
-
-    def work(transaction: Transaction) -> None:
-        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
-
-    assert town.house.engine.transact([work]) == [None]
+from unit.client.sealing.devices import Device, Town, change
 
 
 def make_stale(town: Town, admin: Device) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -14,15 +11,6 @@ from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import Entries, LogEntry
 from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    yield made
-    made.close()
 
 
 def show_plain(process: Process, title: str, author: str, text: str) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from lanline.client.chat.history import History, OutboxRow
 from lanline.client.sealing.words import Body, Lacks
@@ -19,21 +16,6 @@ from lanline.wire.sealing.said import Header, Words, decode_epoch
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, ids, let_in, room, send_away
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def people(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
 
 
 def boxes_of(device: Device) -> list[groups.PutBoxes]:
@@ -206,7 +188,7 @@ def test_a_stolen_disk_tells_nothing_of_pairs_and_private_rooms(
     ana.say("alone, by the lighthouse", ana.pair(ben))
     ana.say("buy a lantern", ana.pair(ana))
     assert ben.texts(board) == ["the harbour at midnight"]
-    stolen = b"".join(path.read_bytes() for path in tmp_path.glob("lanline.sqlite*"))
+    stolen = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("lanline.sqlite*"))
     assert len(stolen) > 10_000
     secrets = [b"harbour", b"lighthouse", b"lantern", *ana.member.copy.secrets.values()]
     assert not [each for each in secrets if each in stolen]

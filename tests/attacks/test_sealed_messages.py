@@ -102,13 +102,6 @@ def check_whole(village: Village, ben: Process) -> None:
     assert sum(is_kept for _, _, is_kept in typed) > LEAST_CRASH_POINTS
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
-
-
 def test_restored_and_copied_home_never_repeats_a_nonce(town: Town) -> None:
     """The same keys and tables, twice at once and from before: each start of the program is a run of its own."""
     ana = town.founder()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -15,15 +14,6 @@ from lanline.proto.chain.reasons import Reason
 from lanline.storage.api import Transaction
 from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Home, Process, Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    yield made
-    made.close()
 
 
 def log_of(process: Process) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Role
-from unit.client.sealing.devices import Device, Town
+from unit.client.sealing.devices import Device, Town, came
 
 
 class Backups:
@@ -61,21 +60,8 @@ class Backups:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path / "data")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def backups(town: Town, tmp_path: Path) -> Backups:
     return Backups(town, tmp_path)
-
-
-def came(town: Town, name: str, by: Device) -> Device:
-    device = Device(town, name, town.link(by))
-    town.pass_time(0.2)
-    return device
 
 
 def wait(town: Town) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.member import Standing
@@ -16,13 +13,6 @@ from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries, groups
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, let_in
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -192,3 +182,33 @@ def test_a_statement_below_words_names_the_end_of_their_device(
     above = before._replace(place=statement.sequence + 1)
     ben.words.forget_places()  # a server shows it the first time
     assert ben.words.open(bens, [above]) == [Reason.ENDED]
+
+
+def test_an_entry_of_a_room_below_words_names_the_end_of_their_device(
+    town: Town, people: tuple[Device, Device, Device, Device]
+) -> None:
+    """In a private room where nobody has spoken, and no epoch was begun, since."""
+    ana, thief, ben, cai = people
+    board = found(town, ana)
+    let_in(town, ana, board, ben)
+    ana.say("before", board)
+    thief.heard(board)
+    thief.read(board)
+    late = thief.words.seal(board, b"l" * 16, b"pay the thief")
+    assert late is not None
+    town.done(ana.member.devices.revoke([thief.member.copy.device_id]))
+    town.pass_time(0.5)
+    assert ben.texts(board) == ["before"]
+    last = ben.heard(board)[-1]
+    above = last._replace(place=last.place + 1, entry_id=b"l" * 16, author="ana", content=late)
+    assert isinstance(ben.words.open(board, [above])[0], Body)
+    let_in(town, ana, board, cai)
+    ben.heard(board)
+    assert ben.client is not None
+    entry = [each for each in ben.client.entries(board.log) if each.suite == "key/1"][-1]
+    statements = [each for each in ben.client.entries(board.log) if each.suite == "epoch/1"]
+    assert all(each.sequence < entry.sequence for each in statements)
+    ben.words.forget_places()  # a server shows it the first time
+    assert ben.words.open(board, [above._replace(place=entry.sequence + 1)]) == [Reason.ENDED]
+    ben.words.forget_places()
+    assert isinstance(ben.words.open(board, [above._replace(place=entry.sequence - 1)])[0], Body)

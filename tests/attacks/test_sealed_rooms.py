@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +19,10 @@ from unit.client.sealing.test_private_rooms import found, let_in, room
 from unit.client.sealing.test_private_rooms import ids as ids_of
 
 
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    made.make_private_room()
-    yield made
-    made.close()
+@pytest.fixture(name="village")
+def with_private_room(village: Village) -> Village:
+    village.make_private_room()
+    return village
 
 
 def board(process: Process) -> RoomCopy:
@@ -77,13 +71,6 @@ def test_a_room_that_broke_is_told_with_what_to_do_and_talks_on_when_it_is_accep
     assert board(ben).broken is not None
     board(ben).accept()
     assert board(ben).broken is None
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 def test_a_room_that_broke_for_lack_of_an_entry_is_whole_when_that_comes(town: Town) -> None:

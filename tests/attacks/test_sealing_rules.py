@@ -317,7 +317,7 @@ def test_one_signature_does_not_vouch_across_devices_rooms_runs_or_gaps() -> Non
             "device": other_device,
         }.items()
     }
-    forged = {name: each._replace(signature=bytes(64)) for name, each in opened.items()}
+    forged = {name: msgspec.structs.replace(each, signature=bytes(64)) for name, each in opened.items()}
 
     def vouch(*each: object) -> list[bool]:
         return vouched(SIGN_KEYS.__getitem__, each)  # type: ignore[arg-type]

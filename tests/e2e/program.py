@@ -10,16 +10,15 @@ import re
 import select
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from e2e.nodes import ENVIRONMENT
+from programhouse.starting import COMMAND, take_terminal
 
 LIMIT_S = 60.0
-COMMAND = [sys.executable, "-m", "lanline"]
 
 
 class Watched:
@@ -69,7 +68,7 @@ class Program:
                 stdout=inner,
                 stderr=inner,
                 start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 -- one system call
+                preexec_fn=take_terminal,  # noqa: PLW1509 -- one system call
                 env=os.environ | ENVIRONMENT | {"TERM": "xterm"} | environment,
                 **settings,
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.house import House, clean_environment, house
+from e2e.house import House, clean_environment, house, well
 from e2e.program import COMMAND
 
 LIMIT_S = 60.0
@@ -28,20 +30,22 @@ def home(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def well(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def wait_for(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < limit
+        time.sleep(0.2)  # each look starts a program
 
 
 def states(home: House, name: str) -> dict[str, str]:
     listed = well(home.member(name, "devices", "--json")).splitlines()
     return {each["id"]: each["state"] for each in map(json.loads, listed)}
+
+
+def epochs(home: House) -> dict[bytes, int]:
+    """How many each conversation has had."""
+    with contextlib.closing(sqlite3.connect(home.data / "lanline.sqlite")) as database:
+        return dict(database.execute("SELECT scope, count(*) FROM epochs GROUP BY scope").fetchall())
 
 
 def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_again(home: House) -> None:
@@ -65,7 +69,10 @@ def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_agai
     [number] = [each for each, state in states(home, "second").items() if state == "this one"]
     well(home.member("ana", "devices", "rename", number, "old laptop"))
     assert "old laptop" in well(home.member("ana", "devices"))
+    well(home.member("ana", "send", "ana", "a note to myself"))
+    assert set(epochs(home).values()) == {1}
     assert well(home.member("ana", "devices", "revoke", "old laptop")) == "It is out, for good.\n"
+    assert sorted(epochs(home).values()) == [2, 2], "of the group, and of the notes: when the command is over"
     home.say("ana", "among us")
     refused = home.member("second", "send", "#lobby", "still here")
     assert refused.returncode == 75

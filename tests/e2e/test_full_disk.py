@@ -5,28 +5,13 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from e2e.founded import Founded
 from e2e.town import COMMAND, LIMIT_S, OUTSIDE, Town
 from lanline.client.node.start import stop_node
 
 QUEUED = 75
-
-
-@pytest.fixture
-def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    founded.copy(tmp_path, made.port, "ann")
-    try:
-        made.open()
-        yield made
-    finally:
-        stop_node(tmp_path / "ann")
-        made.dispose()
 
 
 def on_full_disk(town: Town, *words: str) -> subprocess.CompletedProcess[str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from e2e.founded import Founded
 from e2e.town import Town
 from lanline.client.chat import connector
 from lanline.client.chat.client import HISTORY_FILE, ChatClient
@@ -20,17 +17,6 @@ from lanline.transport.dialer import Dialer
 
 LIMIT_S = 60.0
 SAID = 300
-
-
-@pytest.fixture
-def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    founded.copy(tmp_path, made.port, "ann")
-    try:
-        made.open()
-        yield made
-    finally:
-        made.dispose()
 
 
 class Gate:

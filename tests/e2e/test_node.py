@@ -6,25 +6,11 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from e2e.founded import Founded
 from e2e.program import Program
 from e2e.town import LIMIT_S, Town, parsed
-
-
-@pytest.fixture
-def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    founded.copy(tmp_path, made.port, "ann", "ben")
-    try:
-        made.open()
-        yield made
-    finally:
-        made.dispose()
 
 
 def pid_of(town: Town, name: str) -> int | None:

@@ -5,27 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from e2e.founded import Founded
 from e2e.house import command
 from e2e.nodes import end_nodes
 from e2e.program import Program
 from e2e.town import Town, parsed
-
-
-@pytest.fixture
-def town(founded: Founded, tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    founded.copy(tmp_path, made.port, "ann", "ben")
-    try:
-        made.open()
-        yield made
-    finally:
-        made.dispose()
 
 
 def say(town: Town, name: str, text: str, to: str = "#lobby") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import signal
@@ -208,6 +209,24 @@ def test_flushes_killed_again_and_again_lose_nothing_and_double_nothing(
     uncertain = {record["envelope"]["recipients"][0].partition("@")[0] for record in person.records()}
     assert len(arrived) == len(set(arrived))
     assert set(arrived) | uncertain == {f"n{number}" for number in range(40)}
+
+
+def test_what_waits_is_one_object_a_recipient(person: Person, moody: Any, tmp_path: Path) -> None:
+    _, port = moody({"GREETING": b"421 no\r\n"})
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text('{"to": ["a@x.org", "b@x.org"]}\n{"to": "c@x.org"}\n')
+    run = person.send(port, "--from-addr", "ann@x.org", "--batch", str(batch), "--queue", "--json")
+    kept = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(one["line"], one["recipient"], one["result"]) for one in kept] == [
+        (1, "a@x.org", "queued"), (1, "b@x.org", "queued"), (2, "c@x.org", "queued"),
+    ]  # fmt: skip
+    run = person.run("flush", "--json")
+    assert run.returncode == 75
+    waiting = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [one["result"] for one in waiting] == ["queued"] * 3
+    assert [(one["message_id"], one["recipient"]) for one in waiting] == [
+        (one["message_id"], one["recipient"]) for one in kept
+    ]
 
 
 def test_two_flushes_at_once_send_everything_once(person: Person, moody: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.policy
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from email.parser import BytesParser
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import lanline
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.office import PASSWORD, USER, Office
@@ -111,7 +113,8 @@ def test_a_password_from_the_keyring_is_taken(person: Person, office: tuple[Offi
         f'[accounts.work]\nsmtp_host = "localhost"\nsmtp_port = {port}\nusername = "{USER}"\n'
         f'ca_file = "{person.ca[1]}"\npassword_keyring = "mail"\nfrom_addr = "Ann <ann@example.org>"\n'
     )
-    person.environment |= {"PYTHON_KEYRING_BACKEND": "ring.Ring", "PYTHONPATH": str(tmp_path)}
+    places = f"{tmp_path}{os.pathsep}{Path(lanline.__file__).parents[1]}"
+    person.environment |= {"PYTHON_KEYRING_BACKEND": "ring.Ring", "PYTHONPATH": places}
     assert person.run("send", "--config", str(config), "--to-addr", "b@x.org", "--body", "hi").returncode == 0
     config.write_text(config.read_text().replace('"mail"', '"other"'))
     assert "keyring set" in person.run("send", "--config", str(config), "--to-addr", "b@x.org", "--body", "hi").stderr
@@ -284,3 +287,19 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys; import lanline.cli.main; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"aiosmtplib", "asyncio", "cryptography", "email_validator"}.isdisjoint(run.stdout.split())
+
+
+def test_a_certificate_of_ones_own_signs_in(person: Person, stage: Stage, authority: Authority) -> None:
+    context = authority.good.server_context()
+    context.load_verify_locations(authority.ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = Moody({"EHLO": b"250-m\r\n250-STARTTLS\r\n250 AUTH EXTERNAL\r\n"}, context)
+    port, own = stage.serve_streams(server), authority.good
+    shown = ["--tls-cert", str(own.certificate), "--tls-key", str(own.key)]
+    run = person.send(port, *ENVELOPE, "--body", "hi", "--auth", "external", *shown)
+    assert run.returncode == 0, run.stderr
+    assert b"AUTH EXTERNAL =" in server.commands
+    run = person.send(port, *ENVELOPE, "--body", "hi", "--auth", "external")
+    assert is_a_sentence(run, run.returncode)
+    assert run.returncode in {1, 75}  # the refusal of the other side, or the end that it made of it
+    assert len(server.messages) == 1

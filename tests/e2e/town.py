@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from e2e.house import PASSWORD
 from e2e.nodes import ENVIRONMENT, end_nodes
 from lanline.crypto.words import fingerprint_words
 from lanline.server.datafolder import DataFolder
+from programhouse.starting import COMMAND
 from serverhouse.ports import free_port
 
 LIMIT_S = 90.0
-COMMAND = [sys.executable, "-m", "lanline"]
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")} | ENVIRONMENT
 
 

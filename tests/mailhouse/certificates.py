@@ -100,7 +100,7 @@ def _signed(
         )  # fmt: skip
         return builder.add_extension(usage, critical=True).sign(issuer_key, hashes.SHA256())
     alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     return builder.add_extension(alternatives, False).add_extension(usage, False).sign(issuer_key, hashes.SHA256())
 
 

@@ -6,6 +6,7 @@ The link is left out: what is said on CONTROL is repeated until it is answered, 
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from lanline.testing.trace import Address
 from lanline.testing.world import SimWorld
 from lanline.wire.video import StreamCodec, Subscribe
 
+SEEDS = int(os.environ.get("LANLINE_MEDIA_SEEDS", "1"))
+"""Of each weather, and twice as many where all is drawn. `make sim` takes more."""
 PUBLISHER: Address = ("publisher", 6000)
 _MESSAGE = b"\x01"
 _SUBSCRIBE_AGAIN_S = 0.2

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lanline.client.chat import watch
+from lanline.client.chat import lost, watch
+from lanline.client.chat.rehashing import Rehashing
 from lanline.client.chat.seenlogs import SeenLogs
 from lanline.client.chat.watch import Watch
-from lanline.client.sealing import epochcopy
+from lanline.client.sealing import epochcopy, words
+from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.offering import Offering
+from lanline.core import gathering
+from lanline.proto.chain import branches
+from lanline.proto.chain.state import Chain
 from sim.lies.world import World
 from sim.run import run_lies_seed
 
-SEEDS_IN_CI = 12
+SEEDS_IN_CI = 4
 SEEDS_TO_NOTICE = 120
 
 
@@ -87,3 +94,58 @@ def test_a_gap_that_is_seen_where_words_only_cannot_be_read_yet_is_noticed(monke
 
     monkeypatch.setattr(Watch, "_is_after_gap", never_here)
     expect_noticed("nobody lied, and it is told", lies=False)
+
+
+def test_a_past_that_was_changed_behind_a_restore_is_noticed_where_nobody_holds_the_server_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Rehashing, "begin", lambda _, __, ___, on_known, ____: on_known(None))
+    cut = lost.cut_hashes
+    monkeypatch.setattr(lost, "cut_hashes", lambda writer, log, _: cut(writer, log, -1))
+    expect_noticed("nobody was told", lies=True, first=9)
+
+
+def test_a_server_that_takes_what_one_has_forged_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shortest(own: Chain, told: Mapping[bytes, Chain]) -> Chain | None:
+        longer = [each for each in told.values() if each.height > own.height]
+        return min(longer, key=lambda each: each.height, default=own)
+
+    monkeypatch.setattr(gathering, "longest_shared", shortest)
+    expect_noticed("what one has forged was taken", lies=True)
+
+
+def test_members_who_bring_nothing_to_a_restored_server_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Offering, "head_steps", lambda _: None)
+    expect_noticed("honest", lies=False)
+
+
+def test_words_that_go_out_under_an_old_history_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited over a restore has to be sealed anew."""
+    doubt_all = lost._doubt_all
+
+    def kept(writer: sqlite3.Connection) -> None:
+        seals = writer.execute("SELECT log, sealed, position FROM outbox").fetchall()
+        doubt_all(writer)
+        writer.executemany("UPDATE outbox SET log = ?, sealed = ? WHERE position = ?", seals)
+
+    monkeypatch.setattr(lost, "_doubt_all", kept)
+    expect_noticed("messages wait", lies=False)
+
+
+def test_a_run_that_begins_again_after_a_start_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def remembered(run: words._Run, _run_id: bytes, room_id: bytes, prev: bytes) -> None:
+        run.id, run.room_id, run.n, run.prev = room_id[:16], room_id, 0, prev
+
+    monkeypatch.setattr(words._Run, "__init__", remembered)
+    expect_noticed("two words of one run have the same number", lies=False)
+
+
+def test_entries_that_are_signed_by_a_wrong_clock_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GroupContext, "now_ms", lambda context: context.clock.now_ms())
+    expect_noticed("ann can change nothing", lies=False)
+
+
+def test_a_server_that_does_not_wait_for_the_others_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering.Gathering, "_has_heard_all", True)
+    monkeypatch.setattr(branches, "MIN_TOLD", 1)
+    expect_noticed("what one has forged was taken", lies=True)

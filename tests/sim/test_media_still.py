@@ -8,7 +8,7 @@ import pytest
 
 from lanline.testing.conditions import BernoulliLoss, Conditions
 from lanline.wire.video import StreamCodec, Subscribe
-from sim.broadcast import Broadcast
+from sim.broadcast import SEEDS, Broadcast
 from sim.test_media_recovery import TOP, broadcast
 
 CODECS = [StreamCodec.JPEG, StreamCodec.H264]
@@ -44,7 +44,7 @@ def test_it_costs_next_to_nothing_and_the_viewer_knows_that_all_is_well(codec: S
 
 
 @pytest.mark.parametrize("codec", CODECS)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(2 * SEEDS))
 def test_the_last_frame_arrives_though_packets_are_lost(codec: StreamCodec, seed: int) -> None:
     made = still(codec, seed, Conditions(loss=BernoulliLoss(0.3)))
     made.run(0.1)

@@ -7,8 +7,8 @@ import pytest
 from sim.sealing import forks, group
 from sim.sealing.run import FAULTS, MODELS, first_broken, run_seed
 
-SEEDS_IN_CI = 120
-CLIENT_SEEDS_IN_CI = 24
+SEEDS_IN_CI = 40
+CLIENT_SEEDS_IN_CI = 8
 MOST_SEEDS_FOR_A_FAULT = 400
 
 

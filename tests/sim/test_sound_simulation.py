@@ -13,7 +13,7 @@ import pytest
 from lanline.proto.media.outgoingstream import StreamPlan
 from lanline.testing.conditions import BernoulliLoss, Conditions, GilbertElliottLoss, HeavyTailedJitter, UniformJitter
 from lanline.wire.video import StreamCodec, Subscribe
-from sim.broadcast import OPUS, Broadcast, percentile
+from sim.broadcast import OPUS, SEEDS, Broadcast, percentile
 from sim.listening import Listening
 from sim.weather import random_conditions
 
@@ -140,7 +140,7 @@ def test_who_wants_no_sound_is_sent_none_and_takes_none_from_another() -> None:
     assert Listening(broadcast).share_heard(0.5, 3.0) == 1.0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2 * SEEDS))
 def test_in_any_weather_no_sound_is_handed_on_twice_or_damaged(seed: int) -> None:
     rng = random.Random(seed)
     plans = ladder(rng.choice([StreamCodec.JPEG, StreamCodec.H264]))[:2]

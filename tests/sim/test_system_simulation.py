@@ -27,7 +27,7 @@ from sim.system.disk import Database
 from sim.system.ledger import PromiseBroken
 from sim.system.scenario import SystemScenario
 
-SEEDS_IN_CI = 48
+SEEDS_IN_CI = 16
 SEEDS_TO_NOTICE = range(1, 60)
 
 

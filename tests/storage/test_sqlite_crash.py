@@ -17,12 +17,15 @@ from pathlib import Path
 
 import pytest
 
+import lanline
 from lanline.model.logs import LogId
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.storage.sqlite.engine import SqliteEngine
 from storage.shelf import Shelf, new_entry
 
 TESTS = Path(__file__).parents[1]
+CHILDS = os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{Path(lanline.__file__).parents[1]}"}
+"""What is tested here, and not what is installed."""
 KILLS = 12
 
 
@@ -59,7 +62,7 @@ def test_killed_server_has_all_that_it_acknowledged(tmp_path: Path) -> None:
     first = 0
     for _ in range(KILLS):
         words = [sys.executable, TESTS / "storage/writing_child.py", tmp_path, str(first)]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(TESTS)}) as child:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, env=CHILDS) as child:
             assert child.stdout is not None
             until = rng.randrange(1, 600)
             lines = [child.stdout.readline() for _ in range(until)]
@@ -147,8 +150,7 @@ def test_result_is_handed_over_after_the_sync(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     watched = "trace=write,pwrite64,fsync,fdatasync"
     words = ["strace", "-f", "-y", "-o", trace, "-e", watched, sys.executable, "-c", script, tmp_path / "data"]
-    environment = os.environ | {"PYTHONPATH": str(TESTS)}
-    run = subprocess.run(words, env=environment, capture_output=True, check=False, timeout=60)
+    run = subprocess.run(words, env=CHILDS, capture_output=True, check=False, timeout=60)
     if b"ptrace" in run.stderr:
         pytest.skip("this machine lets nobody trace")
     assert run.returncode == 0, run.stderr

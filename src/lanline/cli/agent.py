@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from typing import Annotated
+import sys
 
 import typer
 
@@ -18,8 +17,6 @@ app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup
 @app.callback()
 def agent(
     context: typer.Context,
-    background: Annotated[int, typer.Option("--background", hidden=True)] = -1,
-    after: Annotated[int, typer.Option("--after", hidden=True)] = -1,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Keep this home connected while no other program runs.
@@ -37,48 +34,18 @@ def agent(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     if context.invoked_subcommand is not None:
         return
-    from lanline.client.node.process import HomeNode, linger_s, run_for_good
+    from lanline.client.node.process import run_for_good
     from lanline.client.pin import joined_pin
 
     folder = home_folder(home).absolute()
-    if background >= 0:
-        if after >= 0:
-            os.read(after, 1)  # it ends when there is a server to call
-        _run_in_background(HomeNode(folder, linger_s=linger_s()), background)
-        return
     joined_pin(folder)
     with contextlib.suppress(KeyboardInterrupt):
-        run(run_for_good(folder, lambda: show_line("This home stays connected. Ctrl+C ends it.")))
+        run(run_for_good(folder, _tell_that_it_stays))
 
 
-def _run_in_background(node: object, descriptor: int) -> None:
-    from lanline.client.node.process import HomeNode, NodeRuns
-    from lanline.client.node.start import tell_started
-    from lanline.client.view.view import problem_of
-    from lanline.errors import HistoryProblem, LanlineError
-
-    assert isinstance(node, HomeNode)
-    is_told = False
-
-    def tell(problem: LanlineError | None = None) -> None:
-        nonlocal is_told
-        if not is_told:
-            is_told = True
-            tell_started(descriptor, None if problem is None else problem_of(problem))
-
-    with contextlib.suppress(OSError):
-        os.setsid()
-    try:
-        run(node.run(tell))
-    except NodeRuns:
-        tell()
-    except LanlineError as problem:
-        tell(problem)
-    except OSError as cause:
-        tell(HistoryProblem(f"This home cannot be opened: {cause}."))
-        raise
-    except KeyboardInterrupt:
-        pass
+def _tell_that_it_stays() -> None:
+    show_line("This home stays connected. Ctrl+C ends it.")
+    sys.stdout.flush()
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +12,10 @@ from lanline.cli.admin.asking import say, show_json
 from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
+from lanline.errors import InvalidInput, RecordMissing
+
+if TYPE_CHECKING:
+    from lanline.client.node import groupcommands as do
 
 _HEAD_CHARS = 16
 
@@ -18,7 +24,11 @@ def chain(
     accept: Annotated[
         bool, typer.Option("--accept", help="What the server shows is right; put aside what this device has seen.")
     ] = False,
+    new_group: Annotated[
+        bool, typer.Option("--new-group", help="Go over to the group that has taken the place of yours.")
+    ] = False,
     take_back: Annotated[str | None, typer.Option(metavar="NICK", help="Who was sent away may read again.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --new-group: do not ask.")] = False,
     json: JsonOption = False,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
@@ -30,10 +40,14 @@ def chain(
     is said until you have asked the others, by another way than this server, and
     accept it. Who was sent away by what you have seen stays away until you name them.
 
+    Where the server has another group than yours, compare its words with whoever has
+    founded it. Nobody in it reads what you say before you agree.
+
     \b
     lanline chain
     lanline chain --accept
     lanline chain --take-back ben
+    lanline chain --new-group
 
     \b
     Exit status: 0, 1 refused, 64 wrong usage.
@@ -42,23 +56,79 @@ def chain(
 
     wanted: list[do.GroupCommand] = [do.AcceptChain()] if accept else []
     wanted += [] if take_back is None else [do.TakeBack(take_back)]
+    if new_group:
+        wanted.append(do.GoOver(_agreed_on(home, timeout, is_sure=yes)))
     found = at_server(home, timeout, lambda call: [call.ask(each) for each in wanted or [do.AskChain()]][-1])
     assert isinstance(found, do.ChainState)
     if json:
-        show_json(
-            {
-                "height": found.height,
-                "head": found.head,
-                "shown_height": found.shown_height,
-                "shown_head": found.shown_head,
-                "problem": found.problem or None,
-                "acceptable": found.can_accept,
-                "come_back": found.come_back,
-            }
-        )
+        show_json(_object(found))
         return
-    say(f"This device: entry {found.height}, {found.head[:_HEAD_CHARS]}")
-    say(f"The server:  entry {found.shown_height}, {found.shown_head[:_HEAD_CHARS]}")
-    say(found.problem or "They go together: nothing is to be decided.")
+    for line in _lines(found):
+        say(line)
+    if new_group:
+        say("You go by the new group from now on. Where you are not in it yet, an admin of it has to let you in.")
+
+
+def _lines(found: do.ChainState) -> list[str]:
+    lines = [
+        f"This device: entry {found.height}, {found.head[:_HEAD_CHARS]}",
+        f"The server:  entry {found.shown_height}, {found.shown_head[:_HEAD_CHARS]}",
+        found.problem or "They go together: nothing is to be decided.",
+    ]
     if found.can_accept:
-        say("To go by what the server shows: lanline chain --accept")
+        lines.append("To go by what the server shows: lanline chain --accept")
+    if found.words:
+        lines.append(f"Words of this group, the same for everybody in it: {found.words}")
+    if found.new_group is not None:
+        lines.append(f"Words of the other group: {found.new_group.words}")
+    return lines
+
+
+def _agreed_on(home: Path, timeout: float, *, is_sure: bool) -> str:
+    """The id of the group that the person goes over to. Raises RecordMissing, InvalidInput."""
+    from lanline.client.node import groupcommands as do
+
+    found = at_server(home, timeout, lambda call: call.ask(do.AskChain()))
+    assert isinstance(found, do.ChainState)
+    offer = found.new_group
+    if offer is None:
+        raise RecordMissing("The server shows no other group than yours: there is nothing to go over to.")
+    if not is_sure:
+        for line in _offer_lines(offer):
+            say(line)
+        _ask(offer)
+    return offer.group_id
+
+
+def _offer_lines(offer: do.NewGroup) -> list[str]:
+    known = "has the key that they have in your group" if offer.is_known else "HAS A KEY THAT YOUR GROUP DOES NOT KNOW"
+    return [
+        f"{offer.founder} has founded another group on this server, and {known}.",
+        f"Its words: {offer.words}",
+        f"Ask {offer.founder}, by another way than this server, to read them to you: lanline chain shows them there.",
+        "If you go over, your group until now ends for you. What was said stays readable here, and is marked;",
+        "what waits to be sent goes to the new group.",
+    ]
+
+
+def _ask(offer: do.NewGroup) -> None:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InvalidInput("There is nobody to ask whether the words are the same: run it at a terminal, or add --yes.")
+    if input(f"Are the words of {offer.founder} the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
+        raise InvalidInput("Then it may be a group that somebody else has put there. Nothing was changed.")
+
+
+def _object(found: do.ChainState) -> dict[str, object]:
+    offer = found.new_group
+    shown = None if offer is None else {"founder": offer.founder, "known": offer.is_known, "words": offer.words}
+    return {
+        "height": found.height,
+        "head": found.head,
+        "shown_height": found.shown_height,
+        "shown_head": found.shown_head,
+        "problem": found.problem or None,
+        "acceptable": found.can_accept,
+        "come_back": found.come_back,
+        "words": found.words or None,
+        "new_group": shown,
+    }

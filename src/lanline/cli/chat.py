@@ -97,7 +97,6 @@ def is_terminal() -> bool:
 
 async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool:
     """Asks whoever sits there when this home is nobody yet. Whether it made an account, still without a password."""
-    from lanline.client.node.face import Face
     from lanline.client.pin import read_pin
 
     pin = read_pin(folder)
@@ -109,9 +108,11 @@ async def _at_terminal(folder: Path, place: str, server: str, name: str) -> bool
         lacks_password = not answers.password
     elif server or name:
         await _find_again(folder, pin, server or pin.place, name or pin.nick)
-    async with Face(started_node(folder)) as face:
-        from lanline.faces.chat.terminalchat import TerminalChat
+    node = started_node(folder)  # it loads while the rest does here
+    from lanline.client.node.face import Face
+    from lanline.faces.chat.terminalchat import TerminalChat
 
+    async with Face(node) as face:
         here = await _opened(face, place, _AT_TERMINAL_S)
         await TerminalChat(face, here).run()
     return lacks_password
@@ -121,18 +122,19 @@ async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) ->
     """Where it has moved to. Raises as `join_server` does."""
     import asyncio
 
-    from lanline.client.joining import check_joinable, join_server
+    from lanline.client.joining import Patience, check_joinable, join_server
     from lanline.client.node.start import stop_node
     from lanline.client.pin import parse_server
 
     check_joinable(folder, server, name)
     if parse_server(server)[0].place != pin.place:
-        await join_server(folder, server, name, "", limit_s=_AT_TERMINAL_S)
+        await join_server(folder, server, name, "", patience=Patience(_AT_TERMINAL_S))
         await asyncio.to_thread(stop_node, folder)  # one that runs calls the server where it was before
 
 
 async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
     """None when they give up."""
+    from lanline.cli.join import patience_of
     from lanline.client.joining import join_server, meet_server
     from lanline.client.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
@@ -143,7 +145,7 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
 
     async def meet(server: str, name: str) -> list[str]:
         nonlocal key
-        key = await meet_server(folder, server, name, _AT_TERMINAL_S)
+        key = await meet_server(folder, server, name, patience_of(_AT_TERMINAL_S, _tell))
         if key is None:
             return []
         from lanline.crypto.words import fingerprint_words
@@ -152,7 +154,10 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
 
     async def join(server: str, name: str, password: str) -> None:
         joined = await join_server(
-            folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=_AT_TERMINAL_S
+            *(folder, server, name, password),
+            accepted_key=key,
+            label=platform.node(),
+            patience=patience_of(_AT_TERMINAL_S, _tell),
         )
         for line in _told(joined):
             _tell(line)
@@ -177,11 +182,11 @@ def _tell(line: str) -> None:
 
 
 async def _at_pipe(folder: Path, place: str, as_json: bool, stays: bool, wait_s: float) -> None:
+    node = started_node(folder)  # as above
     from lanline.client.node.face import Face
+    from lanline.faces.chat.pipedchat import PipedChat
 
-    async with Face(started_node(folder)) as face:
-        from lanline.faces.chat.pipedchat import PipedChat
-
+    async with Face(node) as face:
         here = await _opened(face, place, wait_s)
         await PipedChat(face, here, as_json=as_json, stays=stays, wait_s=wait_s).run()
 

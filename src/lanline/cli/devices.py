@@ -9,8 +9,9 @@ import typer
 
 from lanline.cli.admin.asking import answer, ask_group, ask_server, day, say, show_json, show_table, way_to_server
 from lanline.cli.chathome import HomeOption, JsonOption
+from lanline.cli.nodecall import at_server
 from lanline.cli.running import DEFAULT_HOME
-from lanline.errors import InvalidInput, NotInGroup, RecordMissing
+from lanline.errors import InvalidInput, LanlineError, NotInGroup, RecordMissing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lanline.wire.chat.admin import DeviceInfo
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
+_TURNED_WITHIN_S = 20.0
 Which = Annotated[str, typer.Argument(metavar="ID|LABEL", help="The device, as lanline devices shows it.")]
 
 
@@ -219,23 +221,43 @@ def rename(
 def revoke(which: Which, home: HomeOption = DEFAULT_HOME) -> None:
     """Take out a device that is lost: it signs in no more, and reads nothing that is said from now on.
 
-    What it has on its disk stays there.
+    What it has on its disk stays there. When this is done, each of your conversations
+    has a new key, or is named: nothing is said there before it has one.
 
     \b
     lanline devices revoke 7
     """  # noqa: D301 -- as above
     try:
-        still_open = ask_group(home, lambda client: _revoke(client, which))
+        still_open, reached = ask_group(home, lambda client: _revoke(client, which))
     except NotInGroup:
-        still_open = ask_server(way_to_server(None, home), lambda client: _revoke_at_server(client, which))
+        still_open, reached = ask_server(way_to_server(None, home), lambda client: _revoke_at_server(client, which))
     say("It is out, for good.")
+    if reached is not None:
+        _wait_turned(home, reached)
     if still_open:
         one = "One link that you have made still lets" if still_open == 1 else f"{still_open} links of yours still let"
         say(f"{one} people in. Whoever has the device may know it. See: lanline admin invites")
 
 
-async def _revoke(client: ChatClient, which: str) -> int:
-    """How many invites of the account are open still."""
+def _wait_turned(home: Path, reached: tuple[int, bytes]) -> None:
+    """The node of this home knows of it, and has begun the new keys, when the command is over."""
+    from lanline.client.node import groupcommands as do
+
+    asked = do.WaitTurned(reached[0], reached[1].hex(), _TURNED_WITHIN_S)
+    try:
+        found = at_server(home, _TURNED_WITHIN_S, lambda call: call.ask(asked), with_group=True)
+    except LanlineError as problem:
+        say(f"New keys could not be begun here: {problem} Until they are, nothing is said.")
+        return
+    assert isinstance(found, do.Turned)
+    if not found.is_here:
+        say("The server does not show it to this home yet. Nothing is said from here before it does.")
+    elif found.left:
+        say(f"These get a new key with the next word, and nothing is said there without: {', '.join(found.left)}")
+
+
+async def _revoke(client: ChatClient, which: str) -> tuple[int, tuple[int, bytes] | None]:
+    """How many invites of the account are open still, and how far the chain is by it."""
     member = _member(client)
     copy, found = member.copy, _chosen(await _own(client), which)
     chain = copy.chain
@@ -249,15 +271,15 @@ async def _revoke(client: ChatClient, which: str) -> int:
     if not its:
         return await _revoke_at_server(client, which)
     await member.devices.revoke(its)
-    return len(copy.chain.accounts[copy.account_id].open_invites)
+    return len(copy.chain.accounts[copy.account_id].open_invites), (copy.chain.height, copy.chain.head)
 
 
-async def _revoke_at_server(client: ChatClient, which: str) -> int:
+async def _revoke_at_server(client: ChatClient, which: str) -> tuple[int, None]:
     from lanline.wire.chat.admin import RevokeDevice
     from lanline.wire.chat.answers import Done
 
     await answer(client, RevokeDevice(1, _chosen(await _own(client), which).device), Done)
-    return 0
+    return 0, None
 
 
 def _chosen(found: tuple[DeviceInfo, ...], which: str) -> DeviceInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, RequestRefused, ServerKeyChanged
 
 if TYPE_CHECKING:
-    from lanline.client.joining import Joined
+    from lanline.client.joining import Joined, Patience
 
 
 def join(
@@ -75,7 +76,12 @@ def join(
     key = accepted_key(folder, server, name, accept_key, limit_s)
 
     def join_with(password: str) -> Joined:
-        joining = join_server(folder, server, name, password, accepted_key=key, label=platform.node(), limit_s=limit_s)
+        joining = join_server(
+            *(folder, server, name, password),
+            accepted_key=key,
+            label=platform.node(),
+            patience=patience_of(limit_s),
+        )
         return run(joining, on_uvloop=False)
 
     try:
@@ -93,11 +99,18 @@ def join(
         show_note("To come in from another device too, set a password: lanline password")
 
 
+def patience_of(limit_s: float, tell: Callable[[str], None] = show_note) -> Patience:
+    from lanline.client.joining import Patience
+
+    again = f"Is the server running, and is this its address? It is called again, for {limit_s:g} seconds."
+    return Patience(limit_s, lambda problem: tell(f"{problem} {again}"))
+
+
 def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
     """None where it is known already. Raises InvalidInput, ServerKeyChanged, ServerUnreachable: nothing was sent."""
     from lanline.client.joining import in_lines, meet_server
 
-    key = run(meet_server(folder, server, name, limit_s), on_uvloop=False)
+    key = run(meet_server(folder, server, name, patience_of(limit_s)), on_uvloop=False)
     if key is None:
         return None
     from lanline.crypto.words import fingerprint_words

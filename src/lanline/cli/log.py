@@ -223,6 +223,8 @@ def _note(change: Change) -> None:
     match change:
         case ServerRestored(text) | ServerSaid(text) | Warned(text):
             show_note(text)
+        case ConnectionLost(reason, is_own_doing=True):
+            show_note(reason)
         case ConnectionLost(reason, is_for_good=False):
             show_note(f"Connection lost ({reason.rstrip('.')}); calling again.")
         case _:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,11 +37,13 @@ def checked_timeout(timeout_s: float) -> float:
 
 
 def started_node(home: Path) -> NodeStart:
-    """How a face reaches the process that owns this home."""
+    """How a face reaches the process that owns this home, which loads from now on where it does not run."""
     from lanline.client.node.start import START_COMMAND, NodeStart
 
     unlock(home)
-    return NodeStart(home_folder(home), START_COMMAND)
+    node = NodeStart(home_folder(home), START_COMMAND)
+    node.begin()
+    return node
 
 
 def unlock(home: Path, *, although_running: bool = False) -> None:
@@ -63,24 +66,28 @@ def unlock(home: Path, *, although_running: bool = False) -> None:
     os.environ[PASSPHRASE_VARIABLE] = password_from_terminal("Passphrase of your keys: ", "")
 
 
+def node_call(home: Path) -> AbstractContextManager[NodeCall]:
+    return call_of(started_node(home))
+
+
 @contextlib.contextmanager
-def node_call(home: Path) -> Iterator[NodeCall]:
-    """To ask the node of this home; ended in order by Ctrl+C, hang-up or kill."""
+def call_of(node: NodeStart) -> Iterator[NodeCall]:
+    """To ask the node of a home; ended in order by Ctrl+C, hang-up or kill."""
     from lanline.client.node.call import NodeCall
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    with NodeCall(started_node(home)) as call:
+    with NodeCall(node) as call:
         yield call
 
 
 def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T], *, with_group: bool = False) -> T:
     """Do the work once the server is reached."""
-    from lanline.client.node.protocol import WaitReady
-
     limit_s = checked_timeout(timeout_s)
     with node_call(home) as call:
+        from lanline.client.node.protocol import WaitReady
+
         call.ask(WaitReady(limit_s, with_group=with_group))
         return work(call)
 

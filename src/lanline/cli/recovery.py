@@ -109,7 +109,7 @@ def use(
     \b
     Exit status: 0, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- as above
-    from lanline.cli.join import accepted_key
+    from lanline.cli.join import accepted_key, patience_of
     from lanline.client.joining import Group, RecoveryKey, join_server
     from lanline.client.node.start import stop_node
     from lanline.client.pin import read_pin
@@ -130,7 +130,12 @@ def use(
         if pin is None:
             accepted = accepted_key(folder, place, name, None, limit_s)
     stop_node(folder)
-    joining = join_server(folder, place, name, key, accepted_key=accepted, label=platform.node(), limit_s=limit_s)
+    joining = join_server(
+        *(folder, place, name, key),
+        accepted_key=accepted,
+        label=platform.node(),
+        patience=patience_of(limit_s),
+    )
     joined = run(joining, on_uvloop=False)
     if joined.group is not Group.IN:
         raise InvalidInput(joined.problem or "This device is not in the group yet. Try again in a moment.")

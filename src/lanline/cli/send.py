@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, started_node
 from lanline.cli.running import DEFAULT_HOME
 
 
@@ -38,4 +38,5 @@ def send(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.cli.sending import send_text, text_of
 
-    send_text(home, to, text_of(text or []), checked_timeout(timeout), as_json=json)
+    limit_s, said = checked_timeout(timeout), text_of(text or [])
+    send_text(started_node(home), to, said, limit_s, as_json=json)

@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, node_call, show_line, show_note
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, call_of, show_line, show_note
 from lanline.client.node.call import NodeCall
 from lanline.client.node.protocol import Forget, Outcome, Result, Said, Say, WaitSent
+from lanline.client.node.start import NodeStart
 from lanline.client.view.values import Message, MessageState
 from lanline.errors import InvalidInput, LanlineError, RefusalCode, RequestRefused, StillQueued
 from lanline.ids import new_entry_id
 from lanline.model.content import MAX_SAID_BYTES, Text
 
 
-def send_plainly(to: str, *text: str) -> None:
+def send_plainly(node: NodeStart, to: str, *text: str) -> None:
     """As typed without any option."""
-    home = Path(os.environ.get("LANLINE_HOME") or "~/.lanline")
-    send_text(home, to, " ".join(text), DEFAULT_TIMEOUT_S)
+    send_text(node, to, " ".join(text), DEFAULT_TIMEOUT_S)
 
 
-def send_text(home: Path, to: str, text: str, limit_s: float, *, as_json: bool = False) -> None:
+def send_text(node: NodeStart, to: str, text: str, limit_s: float, *, as_json: bool = False) -> None:
     entry_id = new_entry_id(time.time_ns() // 1_000_000, os.urandom)
-    with node_call(home) as call:
+    with call_of(node) as call:
         said = call.ask(Say(to, Text(text), entry_id))  # from here on it is not lost
         assert isinstance(said, Said)
         try:

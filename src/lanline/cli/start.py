@@ -208,10 +208,9 @@ def _start_node(home: Path, waits: int) -> None:
     from lanline.client.node.start import START_COMMAND, NodeStart
 
     os.set_inheritable(waits, True)
-    *words, descriptor = START_COMMAND
     with contextlib.suppress(LanlineError, OSError):  # the chat will say it
         if _has_joined(home):
-            NodeStart(home, (*words, "--after", str(waits), descriptor)).connect().close()
+            NodeStart(home, (*START_COMMAND, "--after", str(waits))).connect().close()
 
 
 # The person.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import shown_of
 from lanline.client.sealing.recovery import SeenGroup
-from lanline.client.view.events import NodeEvent, SignedIn
+from lanline.client.view.events import CallFailed, NodeEvent, SignedIn, SignInRefused
 from lanline.client.view.values import NodeState
 from lanline.crypto.groups import ids
 from lanline.crypto.identity import Identity
@@ -34,6 +35,7 @@ from lanline.errors import (
     LinkError,
     NotJoined,
     RefusalCode,
+    RequestRefused,
     ServerKeyChanged,
     ServerUnreachable,
 )
@@ -87,7 +89,32 @@ class Joined(msgspec.Struct, frozen=True):
     """There is no recovery key: if this device is lost, nobody can let its person in again."""
 
 
-async def meet_server(folder: Path, server_text: str, name: str, limit_s: float = 30.0) -> bytes | None:
+class Patience:
+    """How long one waits for a server, and who hears that it does not answer."""
+
+    def __init__(self, limit_s: float = 30.0, on_wait: Callable[[str], None] | None = None) -> None:
+        """`on_wait` is told once, why: it is called again after that."""
+        self.limit_s = limit_s
+        self.put_off: RequestRefused | None = None
+        """The server says when to come again, which is later than that."""
+        self._on_wait = on_wait
+
+    def note_failed(self, problem: str) -> None:
+        tell, self._on_wait = self._on_wait, None
+        if tell is not None:
+            tell(problem)
+
+    def watch(self, event: NodeEvent) -> None:
+        match event:
+            case SignInRefused(code, text, retry_after_s) if retry_after_s >= self.limit_s:
+                self.put_off = RequestRefused(code, text, retry_after_s)
+            case CallFailed(reason):
+                self.note_failed(reason)
+            case _:
+                pass
+
+
+async def meet_server(folder: Path, server_text: str, name: str, patience: Patience) -> bytes | None:
     """The fingerprint of the key that a server shows which neither an invite nor this home names; or None.
 
     Nothing is said to it, not even by whose device it was called. Raises as join_server.
@@ -98,12 +125,13 @@ async def meet_server(folder: Path, server_text: str, name: str, limit_s: float 
     dialer = Dialer(Identity.generate(), udp_profile=UDP_PROFILE, websocket_profile=WEBSOCKET_PROFILE)
     problem = f"The server at {server.place} does not answer."
     try:
-        async with asyncio.timeout(limit_s):
+        async with asyncio.timeout(patience.limit_s):
             while True:
                 try:
                     connection = await dialer.connect(server.host, server.port)
                 except (LinkError, AddressUnavailable) as cause:
                     problem = str(cause)
+                    patience.note_failed(problem)
                 else:
                     connection.close()
                     return connection.peer_fingerprint
@@ -122,7 +150,7 @@ async def join_server(
     *,
     accepted_key: bytes | None = None,
     label: str = "",
-    limit_s: float = 30.0,
+    patience: Patience | None = None,
 ) -> Joined:
     """`proof`: the password, empty where a key or a link is enough; or the recovery key of the account.
 
@@ -131,6 +159,7 @@ async def join_server(
     Raises InvalidInput, NotJoined (this home is somebody else already), RequestRefused, ServerKeyChanged,
     VersionMismatch, ServerUnreachable.
     """
+    patience = patience or Patience()
     server, token = _checked(folder, server_text, name)
     if server.fingerprint is None:
         server = msgspec.structs.replace(server, fingerprint=accepted_key)
@@ -144,6 +173,7 @@ async def join_server(
     signed_in: list[SignedIn] = []
 
     def watch(event: NodeEvent) -> None:
+        patience.watch(event)
         if isinstance(event, SignedIn):
             signed_in.append(event)
             if event.is_new and event.is_admin:
@@ -153,14 +183,18 @@ async def join_server(
     way = AsNewcomer(nick, "" if isinstance(proof, RecoveryKey) else proof, label, token)
     async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
         client.node.subscribe(watch)
-        await client.wait_signed_in(limit_s)
+        await client.wait_signed_in(patience.limit_s, unless=lambda: patience.put_off is not None)
+        if patience.put_off is not None:
+            raise patience.put_off
         event, met = signed_in[0], client.server
         pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
         write_pin(folder, pin)
         # The account is made: without this, history only counts as unread.
-        if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
+        if event.is_new and await client.wait_until(
+            lambda: client.node.state is NodeState.SYNCHRONIZED, patience.limit_s
+        ):
             _keep_start(client, folder)
-        joined = await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
+        joined = await _enter_group(client, Joined(pin, event.name, event.is_new), patience.limit_s, recovery)
         _keep_group(client, folder)
         return joined
 

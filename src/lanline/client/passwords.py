@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import subprocess
 import warnings
 from collections.abc import Sequence
 
@@ -15,6 +14,8 @@ _COMMAND_LIMIT_S = 120
 
 def password_from_command(words: Sequence[str]) -> str:
     """Its first line. The command's own words stay out of every sentence: there may be a secret in them."""
+    import subprocess  # noqa: PLC0415  whoever needs no command does without
+
     try:
         done = subprocess.run(  # noqa: S603 -- the person named this command
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_COMMAND_LIMIT_S, check=False

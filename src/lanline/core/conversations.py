@@ -171,7 +171,7 @@ class Conversations:
     def _note_chain(self, change: ChainGrew) -> None:
         """Its first entry was appended in the same commit, and told before."""
         log = change.state.log
-        if log not in self._by_log:
+        if log and log not in self._by_log:
             self._by_log[log] = Conversation(1, None, log)
 
     def _note_room(self, change: RoomChanged) -> None:

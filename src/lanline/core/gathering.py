@@ -4,6 +4,9 @@ After a start with another history it takes no entry before ten minutes are over
 heads, or every device of its own chain has. Then it takes the branch that most are on (`proto/chain/branches`); at a
 tie its operator takes one. The ten minutes are those of the loop: whatever the wall's clock says, they are as long.
 How one is taken: `takenbranch`.
+
+Nobody can keep the others from mending: each account has one branch, that of its highest head, and where all together
+are too much, the account goes that brings the most which nobody else brings.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from lanline.clock import Clock
 from lanline.core.changes import ChainGrew, Handlers, ServerWarned
 from lanline.core.groupstate import STUB_SUITE, GroupState, Member
 from lanline.core.history import CHAIN_SETTING, GATHERING
+from lanline.core.offered import OfferedItems
 from lanline.core.takenbranch import Item
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.branches import cut_at, lengthened, longest_shared
+from lanline.proto.chain.branches import cut_at, heads_of, longest_shared
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
@@ -26,19 +30,13 @@ from lanline.ticket import Ticket
 
 _LOG = logging.getLogger(__name__)
 WAIT_S = 600.0
-MAX_BRANCHES = 8
-MAX_ITEMS = 10_000
-_MAX_COMING = 64
+MAX_BYTES = 64 * 1024 * 1024
+MAX_COMING = 4
+"""Devices of one account that are about to bring something."""
+MAX_SHOWN = 16
 _ENOUGH_TO_LENGTHEN = 2
 _AGAIN_S = 60.0
 _TOO_FEW = "The server was restored, and too few members have come to say what it lost: it takes nobody new."
-
-
-class Branch(NamedTuple):
-    chain: Chain
-    """Behind its last item."""
-    items: tuple[Item, ...]
-    """That the server lacks."""
 
 
 class Shown(NamedTuple):
@@ -76,19 +74,17 @@ class Gathering:
         self._clock = clock
         self._take = take
         self._warn = warn
-        self._own = Chain()
+        self._offered = OfferedItems(Chain())
         self._ends_s = 0.0
         self._warned = ""
         self.is_on = False
         self._lengthens: bytes | None = None
         """The head of the branch that was taken: while it is the head, what lengthens it may come."""
         self._told: dict[bytes, Chain] = {}
-        """By account, its highest head."""
+        """By account, its highest head, for comparing heads."""
         self._devices: set[bytes] = set()
-        self._branches: dict[bytes, Branch] = {}
-        """By their heads."""
-        self._coming: dict[bytes, Branch] = {}
-        """By device, what it is about to bring."""
+        self._coming: dict[bytes, dict[bytes, bytes]] = {}
+        """By account and device, up to which head it has brought what it is about to bring."""
         self._is_taking = False
         self._is_closed = False
 
@@ -98,7 +94,7 @@ class Gathering:
 
     def load(self, state: GroupState, view: View) -> None:
         kept = view.settings.get(CHAIN_SETTING)
-        self._own = state.chain
+        self._offered = OfferedItems(state.chain)
         if kept == GATHERING and state.is_founded:
             self.is_on = True
             self._ends_s = self._clock.now() + WAIT_S
@@ -110,7 +106,14 @@ class Gathering:
         return {ChainGrew: self._note_grown}
 
     def _note_grown(self, change: ChainGrew) -> None:
-        self._own = change.state.chain
+        own = change.state.chain
+        self._offered.go_on_from(own)
+        self._coming.clear()
+        self._told = {each: chain for each, chain in self._told.items() if chain.holds(own.height, own.head)}
+
+    @property
+    def _own(self) -> Chain:
+        return self._offered.own
 
     @property
     def asks(self) -> bool:
@@ -127,8 +130,8 @@ class Gathering:
         if own.holds(height, head):
             self._count(member, own)
             return None
-        for branch in self._branches.values():
-            known = cut_at(branch.chain, height)
+        for branch in self._branches():
+            known = cut_at(branch, height)
             if known is not None and known.head == head:
                 self._count(member, known)
                 return None
@@ -138,33 +141,47 @@ class Gathering:
         """In pieces; none at all from who has another chain below the server's head. Raises RequestRefused."""
         if not self.asks:
             return
-        begun = self._coming.pop(member.device_id, None)
-        begun = Branch(self._own, ()) if begun is None or after == self._own.height else begun
-        if after != begun.chain.height or len(begun.items) + len(items) > MAX_ITEMS:
+        own, coming = self._own, self._coming.setdefault(member.account_id, {})
+        begun = coming.pop(member.device_id, own.head)
+        begun = own.head if after == own.height else begun
+        if after != self._offered.height(begun):
             raise RequestRefused(RefusalCode.INVALID, "What is offered does not follow on what the server has.")
-        chain = lengthened(begun.chain, items)
-        if isinstance(chain, Reason):
-            self._count(member, self._own)
-            raise RequestRefused(RefusalCode.INVALID, f"What is offered does not hold: {chain.value}.")
-        coming = Branch(chain, (*begun.items, *items))
-        if not is_last:
-            while len(self._coming) >= _MAX_COMING:
-                del self._coming[next(iter(self._coming))]
-            self._coming[member.device_id] = coming
-            return
-        if chain.height > self._own.height:
-            self._keep(coming)
-        self._count(member, chain)
+        head = self._offered.add(begun, items)
+        if isinstance(head, Reason):
+            self._count(member, own)
+            raise RequestRefused(RefusalCode.INVALID, f"What is offered does not hold: {head.value}.")
+        while len(coming) >= MAX_COMING:
+            del coming[next(iter(coming))]
+        coming[member.device_id] = head
+        self._make_room(member)
+        if is_last:
+            del coming[member.device_id]
+            self._count(member, heads_of(self._offered.chain_at(head)))
 
-    def _keep(self, branch: Branch) -> None:
-        shorter = [
-            head for head, known in self._branches.items() if branch.chain.holds(known.chain.height, known.chain.head)
-        ]
-        for head in shorter:
-            del self._branches[head]
-        if len(self._branches) >= MAX_BRANCHES:
-            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Members have offered too many different pasts already.")
-        self._branches[branch.chain.head] = branch
+    def _make_room(self, member: Member) -> None:
+        if self._offered.size_bytes <= MAX_BYTES:
+            return
+        heads = {each: set(coming.values()) for each, coming in self._coming.items()}
+        for each, chain in self._told.items():
+            heads.setdefault(each, set()).add(chain.head)
+        self._offered.keep_only(head for theirs in heads.values() for head in theirs)
+        while self._offered.size_bytes > MAX_BYTES:
+            largest = self._offered.largest_alone(heads)
+            del heads[largest]
+            self._coming.pop(largest, None)
+            self._told.pop(largest, None)
+            self._offered.keep_only(head for theirs in heads.values() for head in theirs)
+        if member.account_id not in heads:
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "Your devices offer more than the server can keep.")
+
+    def _branches(self) -> list[Chain]:
+        """Each that an account is on, and that goes on in no other."""
+        tips: dict[bytes, Chain] = {}
+        for chain in sorted(self._told.values(), key=lambda each: -each.height):
+            is_further = chain.height > self._own.height and chain.head not in tips
+            if is_further and not any(each.holds(chain.height, chain.head) for each in tips.values()):
+                tips[chain.head] = chain
+        return list(tips.values())
 
     def _count(self, member: Member, chain: Chain) -> None:
         before = self._told.get(member.account_id)
@@ -194,20 +211,16 @@ class Gathering:
 
     def _lengthen(self) -> None:
         """By what two accounts bring, or where nothing in it stands for an entry that somebody may have made up."""
-        for head, branch in self._branches.items():
-            on_it = sum(each.holds(branch.chain.height, head) for each in self._told.values())
-            is_plain = all(suite != STUB_SUITE for suite, _ in branch.items)
-            if (
-                self.asks
-                and branch.chain.holds(self._own.height, self._own.head)
-                and (on_it >= _ENOUGH_TO_LENGTHEN or (on_it and is_plain))
-            ):
-                self._begin_to_take(head)
+        for branch in self._branches() if self.asks else ():
+            on_it = sum(each.holds(branch.height, branch.head) for each in self._told.values())
+            is_plain = all(suite != STUB_SUITE for suite, _ in self._offered.path(branch.head))
+            if on_it >= _ENOUGH_TO_LENGTHEN or is_plain:
+                self._begin_to_take(branch.head)
                 return
 
     def _tell_operator(self) -> None:
         text = f"{_TOO_FEW} Choose for them: lanline admin chain"
-        if self._branches and len(self._told) >= _ENOUGH_TO_LENGTHEN:
+        if self._branches() and len(self._told) >= _ENOUGH_TO_LENGTHEN:
             text = "The server was restored, and members disagree about what it lost. Choose: lanline admin chain"
         if text != self._warned:
             self._warned = text
@@ -216,27 +229,17 @@ class Gathering:
 
     def take(self, head: bytes) -> Ticket[None]:
         """Whatever the others say. Raises RequestRefused where there is no such branch."""
-        if not self.is_on or (head != self._own.head and head not in self._branches):
+        if not self.is_on or head not in {self._own.head, *(each.head for each in self._branches())}:
             raise RequestRefused(RefusalCode.NOT_FOUND, "Nobody has offered this, or it is decided already.")
         if self._is_taking:
             raise RequestRefused(RefusalCode.SLOW_DOWN, "One is being taken just now.", 1.0)
         return self._begin_to_take(head)
 
     def _begin_to_take(self, head: bytes) -> Ticket[None]:
-        items = () if head == self._own.head else self._items_to(head)
         self._is_taking = True
-        ticket = self._take(self._own, items)
+        ticket = self._take(self._own, self._offered.path(head))
         ticket.when_settled(self._on_taken)
         return ticket
-
-    def _items_to(self, head: bytes) -> tuple[Item, ...]:
-        own = self._own.height
-        for branch in self._branches.values():
-            before = branch.chain.height - len(branch.items)  # the server may have come further since it was offered
-            for height in range(own + 1, branch.chain.height + 1):
-                if branch.chain.head_at(height) == head:
-                    return branch.items[own - before : height - before]
-        raise AssertionError("a branch that is taken was offered")
 
     def _on_taken(self, ticket: Ticket[None]) -> None:
         self._is_taking = False
@@ -245,32 +248,34 @@ class Gathering:
             self._clock.call_later(_AGAIN_S, self._decide)
             return
         was_on, self.is_on, self._lengthens = self.is_on, False, self._own.head
-        self._coming.clear()
-        further = {head: each for head, each in self._branches.items() if each.chain.height > self._own.height}
-        self._branches = {} if was_on else further
-        self._told.clear()
+        if was_on:
+            self._coming.clear()
+            self._told.clear()
 
     # For whoever has to choose.
 
     def shown(self) -> Gathered:
         waits_s = max(0.0, self._ends_s - self._clock.now()) if self.is_on else 0.0
-        branches = tuple(self._shown(branch) for branch in self._branches.values()) if self.is_on else ()
+        most = sorted(self._branches() if self.is_on else (), key=lambda each: -len(self._told_by(each)))[:MAX_SHOWN]
+        branches = tuple(self._shown(each) for each in most)
         return Gathered(self._own.height, self._own.head, self.is_on, waits_s, len(self._told), branches)
 
-    def _shown(self, branch: Branch) -> Shown:
-        chain, own = branch.chain, self._own
-        told_by = [each for each, told in self._told.items() if told.height > own.height and _is_on(told, chain)]
+    def _told_by(self, branch: Chain) -> list[bytes]:
+        return [
+            each
+            for each, told in self._told.items()
+            if told.height > self._own.height and branch.holds(told.height, told.head)
+        ]
+
+    def _shown(self, branch: Chain) -> Shown:
+        chain, own = self._offered.chain_at(branch.head), self._own
         return Shown(
             chain.height,
             chain.head,
-            tuple(sorted(_name(own, each) for each in told_by)),
+            tuple(sorted(_name(own, each) for each in self._told_by(branch))),
             _names(chain, chain.names, own.names),
             _names(own, own.names, chain.names),
         )
-
-
-def _is_on(told: Chain, chain: Chain) -> bool:
-    return chain.holds(told.height, told.head)
 
 
 def _names(chain: Chain, these: Mapping[bytes, bytes], others: Mapping[bytes, bytes]) -> tuple[str, ...]:

@@ -35,11 +35,13 @@ class Member(NamedTuple):
 class GroupState:
     """The chain at one head, and whose link is whose."""
 
-    __slots__ = ("_by_link", "chain", "log")
+    __slots__ = ("_by_link", "chain", "is_awaited", "log")
 
-    def __init__(self, log: LogId, chain: Chain) -> None:
+    def __init__(self, log: LogId, chain: Chain, *, is_awaited: bool = False) -> None:
+        """`is_awaited`: the operator has put the group aside, and nobody has founded another yet."""
         self.log = log
         self.chain = chain
+        self.is_awaited = is_awaited
         self._by_link: dict[bytes, Member] | None = None
 
     @property
@@ -90,7 +92,7 @@ class GroupStates:
         """Of this view or transaction. With nothing founded, an empty chain."""
         stands = view.groups.chain()
         if stands is None:
-            return _NOTHING
+            return AWAITED if view.groups.has_past() else _NOTHING
         return self._known.get(stands.head) or self.keep(_replayed(view, stands))
 
     def keep(self, state: GroupState) -> GroupState:
@@ -181,3 +183,4 @@ def _replayed(view: View, stands: ChainHead) -> GroupState:
 
 
 _NOTHING = GroupState(LogId(0), Chain())
+AWAITED = GroupState(LogId(0), Chain(), is_awaited=True)

@@ -105,10 +105,11 @@ class Judge:
         return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain()
 
     def _look_at_plain(self) -> RequestRefused | None:
-        """Where there is a group, nothing is taken that the server could read. Not for good: who did not know yet that
-        it was founded seals the same words, and says them again.
+        """Where there is a group, or was one, nothing is taken that the server could read. Not for good: who did not
+        know yet that it was founded seals the same words, and says them again.
         """
-        return not_sealed() if self._groups.at(self._transaction).is_founded else None
+        state = self._groups.at(self._transaction)
+        return not_sealed() if state.is_founded or state.is_awaited else None
 
     def _look_at_direct(self, log: LogId, account: AccountId) -> RequestRefused | None:
         direct = self._transaction.rooms.direct(log)
@@ -122,15 +123,19 @@ class Judge:
 
     def _look_at_seal(self, entry: NewEntry) -> RequestRefused | None:
         """That it is under an epoch that may still be used, by the device that sends it."""
-        view, under = self._transaction, said_under(entry.content)
+        view, under, state = self._transaction, said_under(entry.content), self._groups.at(self._transaction)
+        if state.is_awaited:  # who does not know yet that their group was put aside waits with what they say
+            return stale_keys()
         scope, device = self._groups.scope_of(view, entry.log), view.accounts.device(entry.device)
         if scope is None and view.rooms.direct(entry.log) is not None:
             return RequestRefused(RefusalCode.NOT_ALLOWED, "One of the two is not in the group: nothing is said here.")
         if under is None or scope is None or device is None:
             return RequestRefused(RefusalCode.INVALID, "Nothing can be sealed in this way here.")
         epoch_id, device_id = under
-        member = self._groups.at(view).member_by_link(device.fingerprint)
+        height = view.groups.epoch_height(scope.id, epoch_id)
+        if height is None:
+            return stale_keys()
+        member = state.member_by_link(device.fingerprint)
         if member is None or member.device_id != device_id:
             return RequestRefused(RefusalCode.NOT_ALLOWED, "It is sealed by another device than sends it.")
-        height = view.groups.epoch_height(scope.id, epoch_id)
-        return None if height is not None and is_fresh(height, scope.last_loss) else stale_keys()
+        return None if is_fresh(height, scope.last_loss) else stale_keys()

@@ -233,7 +233,9 @@ class SignIn:
         if len(self._core.accounts) >= self._core.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
         if self._core.gathering.is_on:
-            text = "The server was restored, and waits for its members. It takes nobody new for some minutes."
+            text = (
+                "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
+            )
             raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
@@ -327,7 +329,10 @@ def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefus
         text = f"The name {name} is taken: give its password, or choose another name."
         return RequestRefused(RefusalCode.NAME_TAKEN, text)
     if token is not None:
-        text = "The invite is used up, has expired, or is not of this server; and this is no name and password either."
+        text = (
+            "The invite is used up, has expired, or is not of this server: ask for a new one. Who has an account here "
+            "gives its password."
+        )
         return RequestRefused(RefusalCode.INVITE_UNUSABLE, text)
     text = "There is no account with this name and password. To make one here takes an invite."
     return RequestRefused(RefusalCode.BAD_CREDENTIALS, text)

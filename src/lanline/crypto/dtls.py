@@ -7,14 +7,15 @@ reads the real clock; what it repeats is dropped.
 from __future__ import annotations
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from OpenSSL import SSL
 
 from lanline.crypto.identity import Identity
+from lanline.crypto.openssl import SSL
 from lanline.crypto.peercertificate import (
     fingerprint_shown,
     has_extended_master_secret,
     has_more_certificates,
     restrict,
+    show_certificate,
 )
 from lanline.crypto.sealing import Suite
 from lanline.errors import IdentityProblem, MalformedPacket
@@ -51,7 +52,7 @@ class DtlsKeys:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(_CIPHERS)
         context.use_privatekey(identity.private_key)
-        context.use_certificate(identity.certificate)
+        show_certificate(context, identity.certificate)
         restrict(context, _GROUPS, SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
         self._context = context
 

@@ -6,30 +6,35 @@ P-256 and not Ed25519, because OpenSSL offers no DTLS 1.2 cipher to a server who
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from dataclasses import dataclass
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.x509.oid import NameOID
-from OpenSSL import crypto
 
+from lanline.crypto.openssl import crypto
 from lanline.errors import IdentityProblem
 
-_VALID_FROM = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-_VALID_UNTIL = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
-"""RFC 5280, 4.1.2.5: a certificate with no good end. Trust comes from the pinned key, and clocks at sea are wrong."""
+_SIGNED_WITH = bytes.fromhex("300a06082a8648ce3d040302")
+"""RFC 5758, 3.2: ecdsa-with-SHA256."""
+_NAME = bytes.fromhex("30123110300e06035504030c07") + b"lanline"
+_CERTIFICATE_BEGINS = (
+    bytes.fromhex("3081b9a003020102020101") + _SIGNED_WITH + _NAME
+    + bytes.fromhex("3020170d") + b"200101000000Z" + bytes.fromhex("180f") + b"99991231235959Z" + _NAME
+)  # fmt: skip
+"""RFC 5280, 4.1: version 3, serial number 1, issuer, from when until when, subject; the public key follows. 4.1.2.5: a
+certificate with no good end. Trust comes from the pinned key, and clocks at sea are wrong.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     private_key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
+    certificate: bytes
+    """DER."""
     fingerprint: bytes
 
     @classmethod
@@ -38,7 +43,8 @@ class Identity:
 
     @classmethod
     def from_private_key(cls, key: ec.EllipticCurvePrivateKey) -> Identity:
-        return cls(key, _self_signed(key), fingerprint_of(key.public_key().public_bytes(*_SPKI)))
+        info = key.public_key().public_bytes(*_SPKI)
+        return cls(key, _self_signed(key, info), fingerprint_of(info))
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Identity:
@@ -82,15 +88,9 @@ def fingerprint_of_certificate(certificate: crypto.X509) -> bytes:
     return fingerprint_of(public_key_info)
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lanline")])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(_VALID_FROM)
-        .not_valid_after(_VALID_UNTIL)
-        .sign(key, SHA256())
-    )
+def _self_signed(key: ec.EllipticCurvePrivateKey, public_key_info: bytes) -> bytes:
+    signed = _CERTIFICATE_BEGINS + public_key_info
+    signature = key.sign(signed, ec.ECDSA(SHA256()))
+    bits = b"\x03" + bytes([len(signature) + 1]) + b"\0" + signature
+    content = signed + _SIGNED_WITH + bits
+    return b"\x30\x82" + len(content).to_bytes(2, "big") + content

@@ -6,11 +6,8 @@ verifies no chain, and no signature or key agreement of a kind that Lanline does
 
 from __future__ import annotations
 
-from OpenSSL import SSL
-from OpenSSL._util import lib
-from OpenSSL.crypto import X509
-
 from lanline.crypto.identity import fingerprint_of_certificate
+from lanline.crypto.openssl import SSL, crypto, lib
 from lanline.errors import IdentityProblem
 
 _SIGNATURES = b"ECDSA+SHA256"
@@ -23,7 +20,14 @@ def restrict(context: SSL.Context, groups: bytes, verify_mode: int) -> None:
     context.set_verify(verify_mode, accept_certificate)
 
 
-def accept_certificate(connection: SSL.Connection, certificate: X509, _error: int, depth: int, _ok: int) -> bool:
+def show_certificate(context: SSL.Context, certificate: bytes) -> None:
+    """To the peer. pyOpenSSL wants a type of the package that is not loaded."""
+    loaded = crypto.load_certificate(crypto.FILETYPE_ASN1, certificate)
+    if lib.SSL_CTX_use_certificate(context._context, loaded._x509) != 1:  # noqa: SLF001
+        raise IdentityProblem("The certificate of this host cannot be used.")
+
+
+def accept_certificate(connection: SSL.Connection, certificate: crypto.X509, _error: int, depth: int, _ok: int) -> bool:
     """Called by OpenSSL once it has a chain, before it checks the signatures in it. Names and dates mean nothing."""
     if depth:
         return False

@@ -7,11 +7,15 @@ lets a caller without a certificate through the handshake: it has to be able to 
 
 from __future__ import annotations
 
-from OpenSSL import SSL
-from OpenSSL.crypto import X509
-
 from lanline.crypto.identity import Identity
-from lanline.crypto.peercertificate import accept_certificate, fingerprint_shown, has_more_certificates, restrict
+from lanline.crypto.openssl import SSL, crypto
+from lanline.crypto.peercertificate import (
+    accept_certificate,
+    fingerprint_shown,
+    has_more_certificates,
+    restrict,
+    show_certificate,
+)
 
 BINDING_LABEL = b"EXPORTER-lanline-binding"
 BINDING_BYTES = 32
@@ -42,7 +46,7 @@ def client_context(identity: Identity) -> SSL.Context:
 def _context(identity: Identity) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
-    context.use_certificate(identity.certificate)
+    show_certificate(context, identity.certificate)
     context.use_privatekey(identity.private_key)
     restrict(context, _GROUPS, SSL.VERIFY_PEER)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
@@ -60,7 +64,7 @@ class _PinnedPeer:
         self._expected_fingerprint = expected_fingerprint
         self.rejected = False
 
-    def __call__(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, ok: int) -> bool:
+    def __call__(self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
         accepted = accept_certificate(connection, certificate, error, depth, ok)
         if depth == 0 and fingerprint_shown(connection) != self._expected_fingerprint:
             self.rejected = True

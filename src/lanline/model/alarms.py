@@ -12,6 +12,7 @@ class AlarmKind(Enum):
 
     LOGS_DIFFER = "logs_differ"
     HISTORIES_DIFFER = "histories_differ"
+    PAST_CHANGED = "past_changed"
     GROUP_KEPT_BACK = "group_kept_back"
     GROUPS_DIFFER = "groups_differ"
     MESSAGE_MISSING = "message_missing"
@@ -22,6 +23,7 @@ class AlarmKind(Enum):
     TURNED_AROUND = "turned_around"
     NOT_THEIRS = "not_theirs"
     GROUP = "group"
+    KEYS = "keys"
 
 
 class Alarm(NamedTuple):
@@ -39,6 +41,10 @@ _TEXTS = {
     AlarmKind.LOGS_DIFFER: f"The server shows {{who}} and you different things in {{room}}. {_COMPARE}",
     AlarmKind.HISTORIES_DIFFER: (
         f"The server tells {{who}} and you different things about its own past, in {{room}}. {_COMPARE}"
+    ),
+    AlarmKind.PAST_CHANGED: (
+        "The server was restored, and shows in {room} something else than it showed there before. What came first is "
+        f"kept on this device. {_COMPARE}"
     ),
     AlarmKind.GROUP_KEPT_BACK: (
         "{who} has seen more of who is in the group than the server shows you, or says so: it may keep changes back. "
@@ -59,6 +65,16 @@ _TEXTS = {
         f"The server shows as said by {{who}} in {{room}} what nobody could know to be theirs. {_NOT_SHOWN}"
     ),
 }
+
+
+_OWN_LOGS_DIFFER = (
+    f"The server shows you other things in {{room}} than it showed this device, or another of yours, before. {_COMPARE}"
+)
+
+
+def own_logs_differ(who: str, room: str) -> Alarm:
+    """By what one said oneself."""
+    return Alarm(AlarmKind.LOGS_DIFFER, _OWN_LOGS_DIFFER.format(room=room), who, room)
 
 
 def alarm(kind: AlarmKind, who: str, room: str, names: Sequence[str] = ()) -> Alarm:

@@ -12,6 +12,7 @@ from lanline.model.blobs import BLOB_ID_BYTES, MAX_BLOB_BYTES
 from lanline.model.logs import ENTRY_ID_BYTES
 
 MAX_SAID_BYTES = 60 * 1024
+_MAX_BYTES_OF_A_LETTER = 4
 MAX_REPORT_BYTES = 126 * 1024
 """The words twice: as they were read, and in their proof."""
 MAX_REPORTED_BEFORE = 5
@@ -25,7 +26,7 @@ _ACCOUNT_ID_BYTES, _COMPARED_BYTES = 32, 20
 MAX_FILE_BYTES = MAX_FILE_PARTS * MAX_BLOB_BYTES
 
 
-class Text(msgspec.Struct, frozen=True, tag="text"):
+class Text(msgspec.Struct, frozen=True, gc=False, tag="text"):
     text: str
 
 
@@ -90,6 +91,8 @@ class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
     account_id: bytes
     words: bytes = b""
     """What was compared; empty: that the account has its name now was accepted."""
+    by: bytes = b""
+    """Which other device of the person has said it: put in where it is opened, and never said. Empty: this one."""
 
 
 Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report
@@ -97,8 +100,11 @@ Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Rep
 
 def check_content(content: Content | KnownPerson) -> None:
     """Raises InvalidInput; for what a person is about to say, and for what came from elsewhere."""
+    if isinstance(content, Text):  # most are
+        _check_text(content.text)
+        return
     match content:
-        case Text(text) | Notice(text):
+        case Notice(text):
             _check_text(text)
         case Reply(target, text) | Edit(target, text):
             _check_target(target)
@@ -120,6 +126,8 @@ def check_content(content: Content | KnownPerson) -> None:
 def _check_text(text: str) -> None:
     if not text.strip():
         raise InvalidInput("There is nothing in the message.")
+    if len(text) * _MAX_BYTES_OF_A_LETTER <= MAX_SAID_BYTES:
+        return
     size_bytes = len(text.encode(errors="surrogatepass"))
     if size_bytes > MAX_SAID_BYTES:
         raise InvalidInput(

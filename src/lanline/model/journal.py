@@ -22,6 +22,7 @@ class Deed(Enum):
     STARTED = "started"
     RESTORED = "restored"
     CHAIN_TAKEN = "chain_taken"
+    GROUP_PUT_ASIDE = "group_put_aside"
     DISK_LOW = "disk_low"
     JOINED = "joined"
     DEVICE_ADDED = "device_added"

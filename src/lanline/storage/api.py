@@ -212,6 +212,9 @@ class GroupsView(Protocol):
     def chain(self) -> ChainHead | None:
         """None: nobody has founded a group on this server."""
 
+    def has_past(self) -> bool:
+        """There was one before, which the operator has put aside."""
+
     def private_room(self, log: LogId) -> bytes | None:
         """Its id, where its members sign who is in it."""
 
@@ -251,6 +254,9 @@ class GroupsView(Protocol):
 class Groups(GroupsView, Protocol):
     def found(self) -> LogId:
         """The log of the chain, which has nothing yet."""
+
+    def put_aside(self, now_ms: int) -> None:
+        """The group is over: its chain, private rooms and links, and who asked to be let in. What was said stays."""
 
     def found_room(self, log: LogId, room_id: bytes) -> None: ...
     def move_chain(self, height: int, head: bytes) -> None: ...

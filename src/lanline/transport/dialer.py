@@ -13,7 +13,6 @@ from lanline.transport.connection import Connection
 from lanline.transport.datagrams import Address
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
-from lanline.transport.websocket import connect
 
 
 class Dialer:
@@ -68,6 +67,8 @@ class Dialer:
             return None
 
     async def connect_websocket(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection:
+        from lanline.transport.websocket import connect  # noqa: PLC0415 -- 20 ms, and most never need it
+
         _, address = await resolve(host, port)
         return await connect(
             address, self._identity, expected_fingerprint=expected_fingerprint, profile=self._websocket_profile

@@ -87,10 +87,10 @@ class LinkHost:
             receive(data, address, now)
 
     def _deliver(self) -> bool:
-        had_any = False
-        while (item := self._endpoint.next_event()) is not None:
-            had_any = True
-            link, event = item
+        events = self._endpoint.events
+        had_any = bool(events)
+        while events:
+            link, event = events.popleft()
             connection = self._connections.get(link)
             if connection is None:
                 if type(event) is not LinkEstablished or self._on_accept is None:

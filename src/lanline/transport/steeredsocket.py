@@ -24,6 +24,7 @@ class SteeredSocket:
         self._readable = links
         self._on_readable: Callable[[], None] | None = None
         self.id_prefix = id_prefix
+        self.send: Callable[[Address, list[bytes]], None] = links.send
 
     @classmethod
     async def bind(cls, host: str, port: int) -> DatagramSocket:
@@ -62,9 +63,6 @@ class SteeredSocket:
 
     def receive(self) -> list[tuple[bytes, Address]]:
         return self._readable.receive()
-
-    def send(self, address: Address, datagrams: list[bytes]) -> None:
-        self._links.send(address, datagrams)
 
     def close(self) -> None:
         self._links.close()

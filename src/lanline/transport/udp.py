@@ -126,7 +126,10 @@ class UdpSocket:
 
     def send(self, address: Address, datagrams: list[bytes]) -> None:
         if len(datagrams) == 1:
-            self._send_one(address, datagrams[0])
+            try:
+                self._socket.sendto(datagrams[0], address)
+            except OSError as problem:
+                self._note_lost(problem, address, datagrams[0])
             return
         if not self._segments:
             for datagram in datagrams:
@@ -145,11 +148,15 @@ class UdpSocket:
         try:
             self._socket.sendto(datagram, address)
         except OSError as problem:
-            # A full buffer or an unreachable host is loss, which the link is there for. But what is heard of one
-            # address is told at the next call, whomever that is for.
-            if self._hears_refusals and not isinstance(problem, BlockingIOError):
-                with suppress(OSError):
-                    self._socket.sendto(datagram, address)
+            self._note_lost(problem, address, datagram)
+
+    def _note_lost(self, problem: OSError, address: Address, datagram: bytes) -> None:
+        """A full buffer or an unreachable host is loss, which the link is there for. But what is heard of one address
+        is told at the next call, whomever that is for.
+        """
+        if self._hears_refusals and not isinstance(problem, BlockingIOError):
+            with suppress(OSError):
+                self._socket.sendto(datagram, address)
 
     def _send_run(self, address: Address, datagrams: list[bytes]) -> None:
         size = len(datagrams[0]).to_bytes(2, sys.byteorder)

@@ -11,8 +11,8 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,16 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.gathering import WAIT_S
-from lanline.core.history import end_history
 from lanline.model.content import Text
 from lanline.proto.chain.branches import parting
 from lanline.proto.channels import Channel
 from lanline.proto.events import MessageReceived
 from lanline.wire.sealing.entries import Role
 from serverhouse.house import House
+from sim.lies import homes, restores
 from sim.lies.liar import LIES, Liar
 from sim.lies.promise import PromiseBroken, watched_seals
+from sim.lies.restores import A_YEAR_MS
 from unit.client.chat.village import Home, Process, Village, Wire
 
 NAMES = ("ann", "ben", "cai", "eve")
@@ -66,9 +67,14 @@ class LyingWire(Wire):
 
 
 class SimProcess(Process):
+    def now_ms(self) -> int:
+        """By the clock of this home."""
+        assert isinstance(self._home, SimHome)
+        return super().now_ms() + self._home.ahead_ms
+
     def connect(self) -> None:
         home = self._home
-        wire = LyingWire(home.name.encode().ljust(32, b"."))
+        wire = LyingWire(home.link)
         assert isinstance(home, SimHome)
         wire.liar = home.liar
         self.wires.append(wire)
@@ -92,12 +98,18 @@ class SimProcess(Process):
 
 
 class SimHome(Home):
-    def __init__(self, world: World, name: str, keys: Keystore) -> None:
+    def __init__(self, world: World, name: str, keys: Keystore, copy_of: str = "") -> None:
         super().__init__(world, name)  # type: ignore[arg-type]
         self.world = world
+        self.label = f"{copy_of}{name}"
+        """With which it says whose words they are."""
+        self.is_copy = bool(copy_of)
+        self.path = world.folder / f"{self.label}.db"
+        self.ahead_ms = world.chance.choice([0, 0, 0, A_YEAR_MS, -A_YEAR_MS])
+        """How far its clock is before the server's."""
         self.kinds = Counter[str]()
         self.has_joined = True
-        self.keys = DeviceKeys(keys, name.encode().ljust(32, b"."), world.chance.randbytes)
+        self.keys = DeviceKeys(keys, self.link, world.chance.randbytes)
         self.liar = Liar(world.chance, world.chain_log)
         self.backup: bytes | None = None
         self.said = 0
@@ -148,8 +160,17 @@ class World:
         self.house.stop()
         self.house.start()
         self.homes = [SimHome(self, name, self._keys(name, secrets[name])) for name in NAMES]
+        for home in self.homes:
+            home.backup = home.path.read_bytes()
         self.backup: Path | None = None
-        self.was_restored = self.was_lied_at_restore = False
+        self.changes_past_only = lies and self.chance.random() < 0.3
+        """All else that the server says is true."""
+        self.was_restored = False
+        self.was_parted = False
+        """Half of the members were away for the ten minutes of a restore: the others may have gone on without them."""
+        self.forged: bytes | None = None
+        """The head of what somebody has made up after a restore."""
+        self.link: bytes | None = None
         self.gone: set[str] = set()
 
     def _keys(self, name: str, secret: bytes) -> Keystore:
@@ -200,77 +221,68 @@ class World:
         home = chance.choice([each for each in self.homes if each.name not in self.gone])
         does: list[tuple[Callable[[SimHome], None], float]] = [
             (self._say, 20),
-            (self._go_away, 3),
+            (self.go_away, 3),
             (self._restart, 3),
-            (self._start_second, 1),
-            (self._back_up_home, 1),
-            (self._put_home_back, 1),
+            (partial(homes.start_second, self), 1.5),
+            (partial(homes.back_up, self), 1),
+            (partial(homes.put_back, self), 1),
+            (partial(homes.copy, self), 0.5),
+            (partial(homes.make_link, self), 0.7),
+            (partial(homes.come_in, self), 0.7),
             (self._back_up_server, 1.5),
-            (self._put_server_back, 1),
+            (partial(restores.put_server_back, self), 1),
+            (partial(restores.turn_clock, self), 0.3),
             (self._send_away, 1),
             (self._promote, 1),
             (self._renew_keys, 0.5),
         ]
-        if self.lies:
+        if self.lies and not self.changes_past_only:
             does.append((self._plan_lie, 8))
         [act] = chance.choices([each for each, _ in does], [weight for _, weight in does])
         act(home)
         for _ in range(chance.choice([0, 1, 1, 3])):
             self.rest(is_partial=True)
 
-    def _alive(self, home: SimHome) -> Process:
+    def new_process(self, home: SimHome) -> SimProcess:
+        return SimProcess(home)
+
+    def new_home(self, name: str, store: Keystore, copy_of: str = "") -> SimHome:
+        return SimHome(self, name, store, copy_of)
+
+    def alive(self, home: SimHome) -> Process:
         if home.process is None:
-            home.processes = [SimProcess(home)]
+            home.processes = [self.new_process(home)]
         process = home.process
         assert process is not None
         return process
 
     def _say(self, home: SimHome) -> None:
-        process = self._alive(home)
-        others = [each.name for each in self.homes if each is not home]
+        self.alive(home)
+        process = self.chance.choice([each for each in home.processes if each.is_alive])
+        others = [each.name for each in self.homes if each.name != home.name]
         to = self.chance.choice([*ROOMS, *ROOMS, self.chance.choice(others)])
         for _ in range(self.chance.choice([1, 1, 3])):
             home.said += 1
-            process.node.outbox.say(to, Text(f"{home.name} {home.said}"), self.chance.randbytes(16))
+            process.node.outbox.say(to, Text(f"{home.label} {home.said}"), self.chance.randbytes(16))
         self.figures["said"] += 1
 
-    def _go_away(self, home: SimHome) -> None:
+    def go_away(self, home: SimHome) -> None:
         for process in home.processes:
             if process.is_alive:
                 process.crash()
         home.processes = []
 
     def _restart(self, home: SimHome) -> None:
-        self._go_away(home)
-        self._alive(home)
-
-    def _start_second(self, home: SimHome) -> None:
-        """A newer program takes the home over, and the older one is still there for a moment."""
-        if home.process is not None and len(home.processes) < 2:
-            home.processes.append(SimProcess(home))
-            self.rest()
-            home.processes.pop(0).crash()
-            self.figures["second programs"] += 1
-
-    def _back_up_home(self, home: SimHome) -> None:
-        self._go_away(home)
-        home.backup = home.path.read_bytes()
-
-    def _put_home_back(self, home: SimHome) -> None:
-        """The database; the file of keys is older too, which a real backup would have as well."""
-        if home.backup is not None:
-            self._go_away(home)
-            home.path.write_bytes(home.backup)
-            home.delivered.clear()
-            self.figures["homes restored"] += 1
+        self.go_away(home)
+        self.alive(home)
 
     def _back_up_server(self, _home: SimHome) -> None:
-        self._stop_server()
+        self.stop_server()
         self.backup = self.folder / f"backup{self.chance.random()}"
         shutil.copytree(self.folder / "server", self.backup)
         self.house.start()
 
-    def _stop_server(self) -> None:
+    def stop_server(self) -> None:
         for home in self.homes:
             for process in home.processes:
                 for wire in process.open_wires:
@@ -278,35 +290,12 @@ class World:
         self.house.settle()
         self.house.stop()
 
-    def _put_server_back(self, _home: SimHome) -> None:
-        """Honestly: with a history of its own. A liar may do it without saying so."""
-        if self.backup is None:
-            return
-        self._stop_server()
-        shutil.rmtree(self.folder / "server")
-        shutil.copytree(self.backup, self.folder / "server")
-        self.house.start()
-        is_silent = self.lies and self.chance.random() < 0.3
-        if not is_silent:
-            self.house.engine.transact([end_history])
-            self.house.stop()
-            self.house.start()
-            for home in self.homes:
-                home.liar.forget()
-        self.was_restored = True
-        self.was_lied_at_restore |= is_silent
-        self.figures["silent restores" if is_silent else "restores"] += 1
-        if self.chance.random() < 0.5:
-            for _ in range(4):
-                self.rest()
-            self.house.clock.pass_time(WAIT_S)
-
     def _send_away(self, home: SimHome) -> None:
         """Ann sends eve away, once."""
         ann = self.homes[0]
         if self.gone or home.name == "eve":
             return
-        process = self._alive(ann)
+        process = self.alive(ann)
         self.rest()
         eve = next((each for each in process.member.copy.chain.names.items() if each[0] == b"eve"), None)
         if eve is not None and process.member.is_current:
@@ -318,7 +307,7 @@ class World:
                 self.figures["sent away"] += 1
 
     def _promote(self, home: SimHome) -> None:
-        ann = self._alive(self.homes[0])
+        ann = self.alive(self.homes[0])
         copy = ann.member.copy
         account = copy.chain.names.get(home.name.encode())
         if account is not None and account != copy.account_id:
@@ -326,9 +315,9 @@ class World:
 
     def _renew_keys(self, home: SimHome) -> None:
         """All that can be computed anew is."""
-        self._go_away(home)
+        self.go_away(home)
         self.figures["caches thrown away"] += 1
-        process = self._alive(home)
+        process = self.alive(home)
         process.member.caches.throw_away()
 
     def _plan_lie(self, home: SimHome) -> None:
@@ -336,8 +325,10 @@ class World:
 
     # Time.
 
-    def rest(self, *, is_partial: bool = False) -> None:
+    def rest(self, *, is_partial: bool = False, but: Sequence[SimHome] = ()) -> None:
         for home in self.homes:
+            if home in but:
+                continue
             for process in list(home.processes):
                 if not process.is_alive or (is_partial and self.chance.random() < 0.2):
                     continue
@@ -356,7 +347,7 @@ class World:
         """All are there, the liar makes up nothing new, time passes, and everybody says something everywhere."""
         for home in self.homes:
             home.liar.plans.clear()
-            self._alive(home)
+            self.alive(home)
         self._rest_for(20)
         if self.house.server.core.gathering.is_on:
             self.house.clock.pass_time(WAIT_S)
@@ -368,7 +359,7 @@ class World:
             for home in self.homes:
                 for room in ROOMS:
                     home.said += 1
-                    self._alive(home).node.outbox.say(room, Text(f"{home.name} {home.said}"), self.chance.randbytes(16))
+                    self.alive(home).node.outbox.say(room, Text(f"{home.label} {home.said}"), self.chance.randbytes(16))
                 self._rest_for(2)
         self._rest_for(60)  # those who keep the group back are asked after ten seconds
         for home in self.homes:
@@ -386,6 +377,7 @@ class World:
             if told:
                 raise PromiseBroken(f"nobody lied, and it is told: {told}")
             self._check_all_here()
+            self._check_goes_on()
             return
         for one in self.homes:
             for other in self.homes:
@@ -405,8 +397,6 @@ class World:
             self.figures["pairs compared"] += 1
             if parting(*chains) is not None:
                 raise PromiseBroken(f"{one.name} and {other.name} have talked in different groups, and nobody was told")
-            if self.was_restored:  # nobody knows any more what the log begins with: see docs/protocol/sealing.md, 5
-                continue
             for place in mine.keys() & theirs.keys():
                 if mine[place][:2] != theirs[place][:2]:
                     raise PromiseBroken(
@@ -414,14 +404,21 @@ class World:
                         "nobody was told"
                     )
 
+    def _check_goes_on(self) -> None:
+        """Whatever its clock says, and the server's: who rules can still change who is in the group."""
+        made = self.alive(self.homes[0]).member.changes.make_invite(1, 3_600_000)
+        self._rest_for(12)
+        if not made.is_settled or made.problem is not None:
+            raise PromiseBroken(f"ann can change nothing: {made.problem if made.is_settled else 'nothing comes of it'}")
+
     def _check_all_here(self) -> None:
         """Where nobody lies all see the same, and nothing waits."""
-        there = [home for home in self.homes if self._alive(home).node.state is NodeState.SYNCHRONIZED]
-        heads = {self._alive(home).member.copy.chain.head for home in there}
+        there = [home for home in self.homes if self.alive(home).node.state is NodeState.SYNCHRONIZED]
+        heads = {self.alive(home).member.copy.chain.head for home in there}
         if len(heads) > 1:
             raise PromiseBroken(f"{[home.name for home in there]} have different chains at the end")
         for home in there:
-            process = self._alive(home)
+            process = self.alive(home)
             waits = [each for each in process.node.outbox.messages if each.state.value == "queued"]
             if process.member.problem or waits:
                 raise PromiseBroken(f"{home.name}: {process.member.problem}; {len(waits)} messages wait")
@@ -440,4 +437,4 @@ def _copy(home: SimHome, room: str) -> dict[int, tuple[bytes, int, str]] | None:
 
 
 def _has_words_of(home: SimHome, copy: dict[int, tuple[bytes, int, str]]) -> bool:
-    return any(f"{home.name} {home.said}" in text for _, _, text in copy.values())
+    return any(f"{home.label} {home.said}" in text for _, _, text in copy.values())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from lanline.cli import sending
@@ -18,6 +16,6 @@ from unit.client.node.running import Played
 def test_what_was_taken_stays_queued_also_when_no_node_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     message = Message(10, 0, b"x" * 16, 1, 0, Text("hi"), MessageState.QUEUED, "#lab")
     played = Played([[Answer(1, Said(message))]], [], [], [])
-    monkeypatch.setattr(sending, "node_call", lambda _: NodeCall(played))
+    monkeypatch.setattr(sending, "call_of", NodeCall)
     with pytest.raises(StillQueued, match="It stays queued here"):
-        sending.send_text(Path(), "#lab", "hi", 1.0)
+        sending.send_text(played, "#lab", "hi", 1.0)

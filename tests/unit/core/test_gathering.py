@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from grouphouse.people import Person, Story, founded
+from grouphouse.people import Person, Story, chance, founded
+from lanline.core import gathering
 from lanline.core.changes import ChainGrew, ServerWarned
-from lanline.core.gathering import MAX_BRANCHES, WAIT_S, Gathering
+from lanline.core.gathering import MAX_COMING, WAIT_S, Gathering
 from lanline.core.groupstate import GroupState, Member
 from lanline.core.history import GATHERING
 from lanline.core.takenbranch import Item
@@ -19,6 +20,7 @@ from lanline.proto.chain.state import Chain
 from lanline.testing.clock import HandClock
 from lanline.ticket import Ticket
 from lanline.wire.sealing.entries import Role
+from lanline.wire.sealing.strict import encode_strictly
 
 
 class _Kept:
@@ -217,16 +219,72 @@ def test_what_does_not_hold_is_refused_and_counts_for_nothing() -> None:
     assert hall.taken == [()]
 
 
-def test_no_more_than_so_many_branches_are_kept() -> None:
+def test_of_one_member_one_branch_is_kept_however_many_forks_it_offers() -> None:
+    """The highest: so they are in nobody's way, and of the others each is heard."""
     hall = Hall()
-    for number in range(MAX_BRANCHES):
-        story = Story(hall.backup)
-        assert story.admit(hall.people[0], Person(f"new {number}")) is None
-        hall.tell(0, story)
-    story = Story(hall.backup)
-    assert story.admit(hall.people[0], Person("one more")) is None
-    with pytest.raises(RequestRefused, match="too many"):
-        hall.tell(0, story)
+    for number in range(30):
+        fork = Story(hall.backup)
+        for more in range(number + 1):
+            assert fork.admit(hall.people[4], Person(f"new {number} {more}")) is None
+        hall.tell(4, fork)
+    true = hall.removal(0, 4)
+    for number in (0, 1):
+        hall.tell(number, true)
+    shown = hall.gathering.shown().branches
+    assert {each.told_by for each in shown} == {("eve",), ("ana", "ben")}
+    hall.wait()
+    assert hall.taken == [tuple(true.log)]
+
+
+def offer_in_turns(hall: Hall, members: Sequence[Member], items: Sequence[Item], size: int) -> None:
+    """All at once, each a piece further in its turn."""
+    begins = hall.own.height
+    for start in range(0, len(items), size):
+        for member in members:
+            is_last = start + size >= len(items)
+            hall.gathering.offer(member, begins + start, items[start : start + size], is_last=is_last)
+
+
+def test_any_number_of_devices_offer_in_pieces_at_once() -> None:
+    hall = Hall()
+    true = Story(hall.backup)
+    for number in range(6):
+        assert true.admit(hall.people[0], Person(f"new {number}")) is None
+    members = [Member(person.id, bytes([number])) for person in hall.people[:4] for number in range(MAX_COMING)]
+    members += [Member(bytes([number]) * 32, b"1") for number in range(100)]  # as many accounts as there may be
+    offer_in_turns(hall, members, true.log, 2)
+    hall.wait()
+    assert hall.taken == [tuple(true.log)]
+
+
+def test_more_than_ten_thousand_lost_items_come_back() -> None:
+    hall = Hall()
+    true = Story(hall.backup)
+    for number in range(10_100):
+        stub = encode_strictly([chance(number, "tag")[:16], chance(number, "content")])
+        assert true.add(stub, "stub/1") is None
+    offer_in_turns(hall, [Member(person.id, person.device.id) for person in hall.people[:3]], true.log, 100)
+    hall.wait()
+    assert [len(each) for each in hall.taken] == [10_100]
+
+
+def test_who_brings_too_much_that_nobody_else_brings_is_the_one_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    hall = Hall()
+    true = hall.removal(0, 4)
+    assert true.admit(hall.people[0], Person("fay")) is None
+    hall.tell(0, true)
+    monkeypatch.setattr(gathering, "MAX_BYTES", 3 * hall.gathering._offered.size_bytes)
+    flood = Story(hall.backup)
+    for number in range(20):
+        assert flood.admit(hall.people[4], Person(f"new {number}")) is None
+    with pytest.raises(RequestRefused, match="more than the server can keep"):
+        hall.tell(4, flood)
+    other = hall.removal(0, 3)
+    hall.tell(2, other)
+    hall.tell(1, true)
+    hall.wait()
+    assert hall.taken == [tuple(true.log)]
+    assert hall.gathering._offered.size_bytes < gathering.MAX_BYTES
 
 
 def test_a_server_that_was_not_restored_asks_nobody() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,7 +144,8 @@ def test_fingerprint_before_a_certificate_came_is_a_problem() -> None:
         _ = client.peer_fingerprint
 
 
-DER = ALICE.certificate.public_bytes(serialization.Encoding.DER)
+DER = ALICE.certificate
+CERTIFICATE = x509.load_der_x509_certificate(DER)
 VERSION_AT, SERIAL_AT, DATE_AT = (
     DER.index(b"\xa0\x03\x02\x01\x02") + 4,
     DER.index(b"\x02\x01\x01") + 2,
@@ -177,10 +177,10 @@ def test_odd_certificate_of_a_peer_is_harmless(position: int, changed: bytes, tm
 def test_key_of_another_kind_is_refused() -> None:
     key = rsa.generate_private_key(65537, 2048)
     certificate = (
-        x509.CertificateBuilder(ALICE.certificate.subject, ALICE.certificate.subject, key.public_key(), 1)
-        .not_valid_before(ALICE.certificate.not_valid_before_utc)
-        .not_valid_after(ALICE.certificate.not_valid_after_utc)
-        .sign(key, ALICE.certificate.signature_hash_algorithm)  # type: ignore[arg-type]
+        x509.CertificateBuilder(CERTIFICATE.subject, CERTIFICATE.subject, key.public_key(), 1)
+        .not_valid_before(CERTIFICATE.not_valid_before_utc)
+        .not_valid_after(CERTIFICATE.not_valid_after_utc)
+        .sign(key, CERTIFICATE.signature_hash_algorithm)  # type: ignore[arg-type]
     )
     context = SSL.Context(SSL.DTLS_METHOD)
     context.use_privatekey(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
@@ -13,6 +14,7 @@ from lanline.crypto.identity import Identity, fingerprint_of_certificate
 from lanline.errors import IdentityProblem
 
 SOMEBODY = Identity.generate()
+CERTIFICATE = x509.load_der_x509_certificate(SOMEBODY.certificate)
 
 
 def pem(
@@ -30,9 +32,9 @@ def test_identity_comes_back_from_its_pem() -> None:
 
 def test_certificate_made_anew_keeps_the_fingerprint() -> None:
     again = Identity.from_private_key(SOMEBODY.private_key)
-    assert again.certificate.signature != SOMEBODY.certificate.signature
+    assert again.certificate != SOMEBODY.certificate
     assert (
-        fingerprint_of_certificate(crypto.X509.from_cryptography(again.certificate))
+        fingerprint_of_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, again.certificate))
         == SOMEBODY.fingerprint
         == again.fingerprint
     )
@@ -43,24 +45,31 @@ def test_two_identities_differ() -> None:
     assert Identity.generate().fingerprint != SOMEBODY.fingerprint
 
 
-DER = SOMEBODY.certificate.public_bytes(serialization.Encoding.DER)
-
-
 @pytest.mark.parametrize("changed", [(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"), (b"200101", b"209901")])
 def test_odd_certificate_has_the_fingerprint_of_its_key(changed: tuple[bytes, bytes]) -> None:
-    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, DER.replace(*changed, 1))
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, SOMEBODY.certificate.replace(*changed, 1))
     assert fingerprint_of_certificate(certificate) == SOMEBODY.fingerprint
 
 
 def test_certificate_without_a_key_that_can_be_read_is_a_problem() -> None:
     curve = bytes.fromhex("06082a8648ce3d030107")
-    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, DER.replace(curve, curve[:-1] + b"\x63", 1))
+    certificate = crypto.load_certificate(
+        crypto.FILETYPE_ASN1, SOMEBODY.certificate.replace(curve, curve[:-1] + b"\x63", 1)
+    )
     with pytest.raises(IdentityProblem):
         fingerprint_of_certificate(certificate)
 
 
 def test_certificate_is_signed_by_its_own_key() -> None:
-    SOMEBODY.certificate.verify_directly_issued_by(SOMEBODY.certificate)
+    CERTIFICATE.verify_directly_issued_by(CERTIFICATE)
+
+
+def test_certificate_says_nothing_of_anybody_and_never_ends() -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lanline")])
+    assert (CERTIFICATE.subject, CERTIFICATE.issuer, CERTIFICATE.serial_number) == (name, name, 1)
+    assert (CERTIFICATE.not_valid_before_utc.year, CERTIFICATE.not_valid_after_utc.year) == (2020, 9999)
+    assert CERTIFICATE.version is x509.Version.v3
+    assert not list(CERTIFICATE.extensions)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +83,7 @@ def test_certificate_is_signed_by_its_own_key() -> None:
         pem(ec.generate_private_key(ec.SECP384R1())),
         pem(rsa.generate_private_key(65537, 2048)),
         pem(ed25519.Ed25519PrivateKey.generate()),
-        SOMEBODY.certificate.public_bytes(serialization.Encoding.PEM),
+        CERTIFICATE.public_bytes(serialization.Encoding.PEM),
     ],
     ids=["nothing", "words", "short", "cut", "locked", "another curve", "rsa", "ed25519", "certificate"],
 )

@@ -20,6 +20,7 @@ from lanline.crypto.tls import TlsSession, server_context
 from lanline.errors import MalformedPacket
 
 SERVER, CLIENT = Identity.generate(), Identity.generate()
+CERTIFICATE = x509.load_der_x509_certificate(CLIENT.certificate)
 _NO_EXTENDED_MASTER_SECRET = 1
 
 
@@ -88,8 +89,8 @@ def test_a_large_certificate_is_refused(method: int, is_taken: Callable[[SSL.Con
     large = (
         x509.CertificateBuilder(name, name, key.public_key(), 1)
         .add_extension(names, critical=False)
-        .not_valid_before(CLIENT.certificate.not_valid_before_utc)
-        .not_valid_after(CLIENT.certificate.not_valid_after_utc)
+        .not_valid_before(CERTIFICATE.not_valid_before_utc)
+        .not_valid_after(CERTIFICATE.not_valid_after_utc)
         .sign(key, SHA256())
     )
     context = self_signed_context(method, key)

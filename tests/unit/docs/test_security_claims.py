@@ -20,6 +20,14 @@ def test_every_line_that_something_holds_names_a_test_that_exists() -> None:
         assert [each for each in named if f"def {each}(" not in sources] == []
 
 
+def test_every_test_that_any_page_names_exists() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
+    pages = {page: page.read_text(encoding="utf-8") for page in (TESTS.parent / "docs").rglob("*.md")}
+    named = {(page.name, each) for page, text in pages.items() for each in re.findall(r"`(test_\w+)`", text)}
+    assert len(named) > 100
+    assert [each for each in sorted(named) if f"def {each[1]}(" not in sources] == []
+
+
 def test_what_others_do_better_is_said_and_each_of_them_has_sources() -> None:
     beside = TEXT.split("## Beside others")[1].split("\n# ")[0]
     rows = {row.split("**")[1]: row for row in beside.splitlines() if row.startswith("| **")}

@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lanline.storage.sqlite.engine import SqliteEngine
+from serverhouse.group import new_group
 from serverhouse.house import House
 
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once: its tables take longer than most tests here."""
-    folder = tmp_path_factory.mktemp("store") / "data"
-    SqliteEngine.open(folder).close()
-    return folder
+__all__ = ["new_group"]
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,12 +20,6 @@ from lanline.transport.listener import Listener
 from lanline.wire.chat import admin
 
 CONFIG = ServerConfig(host="127.0.0.1", port=0)
-
-
-def test_a_start_loads_nothing_that_may_never_be_asked_for() -> None:
-    program = "import sys, lanline.server.app, lanline.server.logs; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"prometheus_client", "argon2", "segno", "typer"} & set(loaded)
 
 
 def test_a_small_disk_is_not_nearly_full_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

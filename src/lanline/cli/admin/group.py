@@ -10,6 +10,7 @@ from lanline.cli.admin.figures import rooms, status
 from lanline.cli.admin.invites import invites
 from lanline.cli.admin.journal import journal
 from lanline.cli.admin.keeping import backup, export, restore
+from lanline.cli.admin.newgroup import new_group
 from lanline.cli.admin.people import ban, demote, devices, lost, password, promote, unban, users
 from lanline.cli.admin.videos import videos
 
@@ -24,4 +25,5 @@ for command in (
     *(journal, status, backup, restore, chain, export),
 ):
     app.command()(command)
+app.command("new-group")(new_group)
 app.add_typer(videos, name="videos")

@@ -42,7 +42,7 @@ def invites(
         return
     from lanline.cli.admin.objects import invite_object
 
-    found = ask_server(way, _invites)
+    found = ask_server(way, open_invites)
     header = ("ID", "USES LEFT", "UNTIL", "ADMIN")
     if json:
         show_json(*map(invite_object, found))
@@ -50,7 +50,7 @@ def invites(
         show_table(header, list(map(_row, found)), "There are no invites. Make one: lanline invite")
 
 
-async def _invites(client: ChatClient) -> list[InviteInfo]:
+async def open_invites(client: ChatClient) -> list[InviteInfo]:
     from lanline.wire.chat.admin import Invites, ListInvites
 
     return sorted((await answer(client, ListInvites(1), Invites)).invites, key=lambda invite: invite.created_ms)
@@ -65,7 +65,7 @@ def _dropped_in_group(home: Path, start: str) -> bool:
         member = client.node.seals.member
         assert member is not None
         still_open = [each for each, invite in member.copy.chain.invites.items() if invite.until == NEVER]
-        known = {each.invite_id: each for each in await _invites(client) if each.invite_id is not None}
+        known = {each.invite_id: each for each in await open_invites(client) if each.invite_id is not None}
         found = [each for each in still_open if _is_called(each, known.get(each), start)]
         if len(found) > 1:
             raise InvalidInput(f"Several invites begin with {start}. Give more of it.")
@@ -90,7 +90,7 @@ async def _drop(client: ChatClient, start: str) -> None:
     from lanline.wire.chat.admin import DropInvite
     from lanline.wire.chat.answers import Done
 
-    found = [invite for invite in await _invites(client) if invite.token_hash.hex().startswith(start)]
+    found = [invite for invite in await open_invites(client) if invite.token_hash.hex().startswith(start)]
     if not found:
         raise RecordMissing(f"There is no invite {start}. See: lanline admin invites")
     if len(found) > 1:

@@ -34,6 +34,7 @@ _TEXTS = {
     "restored": "was restored from a backup, or copied",
     "alarm": "{detail}",
     "chain_taken": "took back {detail}",
+    "group_put_aside": "put the group aside; {whom} is to found another",
     "disk_low": "warned: {detail}",
     "joined": "joined {detail}",
     "device_added": "added the device {detail}",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
     from lanline.client.sealing.changes import GroupChanges
     from lanline.ticket import Ticket
-    from lanline.wire.chat.admin import DeviceInfo, GivenRight, UserInfo
+    from lanline.wire.chat.admin import DeviceInfo, GivenRight, InviteInfo, UserInfo
     from lanline.wire.chat.messages import ClientMessage
     from lanline.wire.sealing.entries import Role
 
@@ -62,12 +62,15 @@ def ban(
     \b
     lanline admin ban mallory --reason "We talked about this."
     """  # noqa: D301 -- as above
+    from lanline.cli.admin.invites import open_invites
     from lanline.wire.chat.admin import SetBanned
 
     given = _given_by(data, home, name)
+    before = ask_server(way_to_server(data, home), open_invites)
     user = _change(data, home, name, lambda user: SetBanned(1, user.account, is_banned=True, reason=reason))
     _change_group(data, home, name, lambda changes, account_id: changes.remove([account_id]))
     say(f"{user.name} is banned.")
+    _show_invites(user.name, before, ask_server(way_to_server(data, home), open_invites))
     if take_back:
         _take_back(data, home, user.name, given, None)
     _show_given(user.name, given, f"lanline admin ban {user.name}", was_taken_back=take_back)
@@ -234,6 +237,18 @@ def _show_given(giver: str, given: list[tuple[str, GivenRight]], again: str, *, 
         say(f"By invites of {giver} came: {', '.join(came)}")
     if rights and not was_taken_back:
         say(f"To take it back: {again} --take-back")
+
+
+def _show_invites(gone: str, before: list[InviteInfo], after: list[InviteInfo]) -> None:
+    """Those that ended with somebody's place, and those that are open still: whoever came by a link knows it."""
+    from lanline.model.invites import shown_id
+
+    left = {each.token_hash for each in after}
+    ended = [shown_id(each.token_hash) for each in before if each.token_hash not in left]
+    if ended:
+        say(f"It ended the invites of {gone}, and those that {gone} knew: {', '.join(ended)}. Others need a new link.")
+    if after:
+        say(f"Open still: {len(after)}. End those whose link {gone} may have: lanline admin invites")
 
 
 async def users_of(client: ChatClient) -> list[UserInfo]:

@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from lanline.cli.smtp.options import Way, option, outbox, passage
+from lanline.cli.smtp.options import DialogueOptions, KeepingOptions, Way, option, outbox, parsed, passage
 from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
+from lanline.client.smtp.accounts import Settings, read_account
+from lanline.client.smtp.flush import Flush, by_route, chosen, entries, settle_interrupted, uncertain_sentence
+from lanline.client.smtp.outbox import Outbox, Record, Route, State
+from lanline.client.smtp.sending import Passage, worst
 from lanline.errors import InvalidInput, LanlineError
+from lanline.transport.smtp.connecting import Interrupt
 
-if TYPE_CHECKING:
-    from lanline.client.smtp.outbox import Outbox, Record, Route
-    from lanline.client.smtp.sending import Passage
-
-FLUSH_HELP = """Send what waits in the outbox.
+_HELP = """Send what waits in the outbox.
 
 What is uncertain or refused is only sent again when --resend names it.
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlushOptions:
-    smtp_host: str | None = option("--smtp-host", "Only what waits for this server.", "HOST")
-    password_command: str | None = option(
-        "--password-command", "A command whose first line of output is the password.", "COMMAND"
-    )
-    outbox: str | None = option("--outbox", "The folder of waiting mail. Default: LANLINE_OUTBOX.", "FOLDER")
-    list_: bool = option("--list", "Show what is in the outbox, and send nothing.")
-    resend: tuple[str, ...] = option(
-        "--resend", "Send this uncertain or refused one again; repeatable.", "MESSAGE-ID", ()
-    )
-    discard: tuple[str, ...] = option("--discard", "Drop this one without sending it; repeatable.", "MESSAGE-ID", ())
-    timeout: float | None = option(
-        "--timeout", "Seconds without progress to wait for. Default: 60, at the end 600.", "SECONDS", type_=float
-    )
-    verbose: bool = option("--verbose -v", "Show the dialogue, secrets masked.")
-    json: bool = option("--json", "One JSON object a recipient on stdout.")
-    log_file: str | None = option("--log-file", "Add a line for each recipient to this file.", "FILE")
+class FlushOptions(KeepingOptions, DialogueOptions):
+    smtp_host: str | None = option("HOST", "Only what waits for this server.")
+    list_: bool = option("", "Show what is in the outbox, and send nothing.")
+    resend: tuple[str, ...] = option("MESSAGE-ID", "Send this uncertain or refused one again; repeatable.", ())
+    discard: tuple[str, ...] = option("MESSAGE-ID", "Drop this one without sending it; repeatable.", ())
 
 
-def flush(options: FlushOptions) -> None:
-    from lanline.client.smtp.flush import Flush, by_route, entries, settle_interrupted
-    from lanline.client.smtp.sending import worst
-
-    box = outbox(options.outbox)
+def flush(words: list[str]) -> None:
+    options = parsed(FlushOptions, "flush", _HELP, words)
+    box, telling = outbox(options.outbox), Telling(as_json=options.json, log_file=options.log_file)
     box.sweep()
-    telling = Telling(as_json=options.json, log_file=options.log_file)
     settle_interrupted(box, telling.show)
     _settle(box, options.resend, options.discard)
     listed = list(entries(box, telling.show))
@@ -60,60 +44,49 @@ def flush(options: FlushOptions) -> None:
         host = options.smtp_host
         waiting = by_route(entry for entry in listed if host in {None, entry[1].route.server.host})
         with preparing():
-            lookup = _Lookup(list(waiting), options.password_command, options.timeout)
+            found = _passages(waiting, options)
         bar = partial(progress, wanted=not options.verbose)
-        with stopping() as interrupt:
-            work = Flush(box, lookup.passage, telling.show, bar, interrupt, dialogue_sink(options.verbose))
-            work.run(waiting)
+        with stopping(Interrupt()) as interrupt:
+            Flush(box, found, telling.show, bar, interrupt, dialogue_sink(options.verbose)).run(waiting)
         _remind(box)
     sys.exit(worst(telling.statuses))
 
 
-class _Lookup:
-    """Finds the password of a route again. One that belongs to one server never goes to another."""
-
-    def __init__(self, routes: list[Route], password_command: str | None, timeout_s: float | None) -> None:
-        self._sign_ins = {
-            (route.server.host, route.username) for route in routes if route.username and not route.config
-        }
-        self._password_command = password_command
-        self._timeout_s = timeout_s
-        self._found = {route: self._try(route) for route in routes}  # now: a prompt cannot be interrupted later
-
-    def passage(self, route: Route) -> Passage:
-        found = self._found[route]
-        if isinstance(found, LanlineError):
-            raise found
-        return found
-
-    def _try(self, route: Route) -> Passage | LanlineError:
+def _passages(routes: Iterable[Route], options: FlushOptions) -> Callable[[Route], Passage]:
+    """Asks for every password now, as a prompt cannot be interrupted later."""
+    sign_ins = {(route.server.host, route.username) for route in routes if route.username and not route.config}
+    found = dict[Route, Passage | LanlineError]()
+    for route in routes:
         try:
-            return passage(self._way(route), self._timeout_s)
+            found[route] = passage(_way(route, options.password_command, is_one=len(sign_ins) == 1), options.timeout)
         except LanlineError as error:
-            return error
+            found[route] = error
 
-    def _way(self, route: Route) -> Way:
-        from lanline.client.smtp.accounts import Settings, read_account
+    def passage_for(route: Route) -> Passage:
+        if isinstance(one := found[route], LanlineError):
+            raise one
+        return one
 
-        typed = Settings(smtp_host=route.server.host, auth=route.auth, netrc=route.netrc)
-        if route.config is not None:
-            settings = msgspec.structs.replace(read_account(Path(route.config), route.account), auth=route.auth)
-            if settings != settings.without_password():
-                return Way(route, settings)
-        if route.username is not None and not route.netrc and len(self._sign_ins) > 1:
-            raise InvalidInput(
-                "The outbox holds mail for several sign-ins, and one password cannot be for all: flush them one by one"
-                " with --smtp-host, or send with --config."
-            )
-        if not route.netrc:
-            typed = msgspec.structs.replace(typed, password_command=self._password_command)
-        return Way(route, typed)
+    return passage_for
+
+
+def _way(route: Route, password_command: str | None, *, is_one: bool) -> Way:
+    """Where to find the password again. One that belongs to one server never goes to another."""
+    if route.config is not None:
+        settings = msgspec.structs.replace(read_account(Path(route.config), route.account), auth=route.auth)
+        if settings != settings.without_password():
+            return Way(route, settings)
+    if route.username is not None and not route.netrc and not is_one:
+        raise InvalidInput(
+            "The outbox holds mail for several sign-ins, and one password cannot be for all: flush them one by one"
+            " with --smtp-host, or send with --config."
+        )
+    command = None if route.netrc else password_command
+    typed = Settings(smtp_host=route.server.host, auth=route.auth, netrc=route.netrc, password_command=command)
+    return Way(route, typed)
 
 
 def _settle(box: Outbox, resend: tuple[str, ...], discard: tuple[str, ...]) -> None:
-    from lanline.client.smtp.flush import chosen
-    from lanline.client.smtp.outbox import State
-
     for message_id in discard:
         entry = chosen(box, message_id)
         entry.remove()
@@ -137,13 +110,9 @@ def _list(records: list[Record]) -> None:
 
 
 def _remind(box: Outbox) -> None:
-    from lanline.client.smtp.flush import entries, uncertain_sentence
-    from lanline.client.smtp.outbox import State
-
     records = [record for _, record in entries(box, lambda _: None)]
     for record in records:
         if record.state is State.UNCERTAIN:
             complain(uncertain_sentence(box, record))
-    refused = sum(record.state is State.REFUSED for record in records)
-    if refused:
+    if refused := sum(record.state is State.REFUSED for record in records):
         complain(f"{refused} refused in the outbox: see `{box.command} --list`, then --resend or --discard.")

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from lanline.errors import InvalidInput, MailInterrupted
+from lanline.errors import MailInterrupted
+from lanline.model.mail.text import explained
 
 if TYPE_CHECKING:
     from lanline.client.smtp.sending import Outcome
@@ -32,11 +33,9 @@ def preparing() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[Interrupt]:
+def stopping(interrupt: Interrupt) -> Iterator[Interrupt]:
     """Ctrl+C, a kill and a hang-up become a wish to stop, and the work says itself what became of its message."""
-    from lanline.transport.smtp.connecting import Interrupt
-
-    interrupt, before = Interrupt(), {}
+    before = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as for a job in the background, or under nohup
             before[number] = signal.signal(number, lambda *_: interrupt.set())
@@ -45,7 +44,6 @@ def stopping() -> Iterator[Interrupt]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        interrupt.close()
 
 
 class Telling:
@@ -54,31 +52,26 @@ class Telling:
     def __init__(self, *, as_json: bool = False, is_quiet: bool = False, log_file: str | None = None) -> None:
         self._as_json = as_json
         self._is_quiet = is_quiet
+        self._log: TextIO | None = None
         self.statuses = set[int]()
-        self._log = self._opened(log_file) if log_file is not None else None
-
-    def _opened(self, path: str) -> TextIO:
-        """Now: a message whose log cannot be written is not sent."""
-        try:
-            return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a")
-        except (OSError, ValueError) as cause:
-            raise InvalidInput(f"The log {path} cannot be written: {getattr(cause, 'strerror', None)}.") from cause
+        if log_file is not None:
+            with explained(f"The log {log_file} cannot be written"):  # now, or the message is not sent
+                self._log = os.fdopen(os.open(log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a")
 
     def show(self, outcome: Outcome, line: int | None = None) -> None:
         self.statuses.add(outcome.exit_status)
-        prefix = "" if line is None else f"Line {line}: "
-        if self._as_json:
-            for result in outcome.results:
-                what = {"message_id": outcome.message_id, "recipient": result.recipient}
-                what |= {"result": result.verdict.value, "text": result.text}
-                say(json.dumps(({} if line is None else {"line": line}) | what), sys.stdout)
-        elif outcome.exit_status == 0 and not self._is_quiet:
-            say(f"{prefix}{outcome.text}", sys.stdout)
+        numbered, prefix = ({}, "") if line is None else ({"line": line}, f"Line {line}: ")
+        for result in outcome.results:
+            shown = [result.message_id, result.recipient, result.verdict.value, result.text]
+            if self._as_json:
+                named = dict(zip(("message_id", "recipient", "result", "text"), shown, strict=True))
+                say(json.dumps(numbered | named), sys.stdout)
+            now = f"{dt.datetime.now(dt.UTC).astimezone():%Y-%m-%dT%H:%M:%S%z}"
+            say(" ".join([now, *shown]), self._log)
         if outcome.exit_status:
             complain(f"{prefix}{outcome.text}")
-        for result in outcome.results if self._log is not None else ():
-            words = [f"{dt.datetime.now(dt.UTC).astimezone():%Y-%m-%dT%H:%M:%S%z}", outcome.message_id]
-            say(" ".join([*words, result.recipient, result.verdict.value, result.text]), self._log)
+        elif not (self._as_json or self._is_quiet):
+            say(f"{prefix}{outcome.text}", sys.stdout)
 
 
 def complain(text: str, prefix: str = "lanline: ") -> None:
@@ -98,8 +91,8 @@ def say(text: str, stream: TextIO | None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def dialogue_sink(verbose: bool) -> Callable[[str], None] | None:
-    return (lambda line: complain(line, prefix="")) if verbose else None
+def dialogue_sink(verbose: bool) -> Callable[[str], None]:
+    return (lambda line: complain(line, prefix="")) if verbose else lambda _: None
 
 
 @contextlib.contextmanager

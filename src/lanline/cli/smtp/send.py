@@ -1,160 +1,133 @@
-"""Owns `lanline smtp send` and `check`: one message, a batch of them, a whole one from stdin; or what a server offers.
+"""Owns `lanline smtp send`: one message, a batch of them, or a whole one from stdin.
 
 Made ready is all that can fail or be interrupted with nothing sent: checks, the password, the count of a batch.
 """
 
 from __future__ import annotations
 
-import datetime as dt
+import contextlib
 import io
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
-from lanline.cli.smtp.options import (
-    Way,
-    WayOptions,
-    option,
-    outbox,
-    passage,
-    settings_of,
-    way,
-)
+from lanline.cli.smtp.options import KeepingOptions, Way, WayOptions, option, outbox, parsed, passage, settings_of, way
 from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
-from lanline.errors import InvalidInput, LanlineError, MailRefused
+from lanline.client.smtp.batch import Mailing, checked_count, messages
+from lanline.client.smtp.draft import Draft, checked_dsn, compose, raw_parcel, raw_source
+from lanline.client.smtp.files import MAX_TEXT_BYTES, Source, copied, source, text_of
+from lanline.client.smtp.sending import Courier, Dispatch
+from lanline.errors import InvalidInput, LanlineError
+from lanline.model.mail.message import LongText, Parcel
+from lanline.model.mail.text import explained
+from lanline.transport.smtp.connecting import Interrupt
 
-if TYPE_CHECKING:
-    from lanline.client.smtp.draft import Draft
-    from lanline.client.smtp.files import Source
-    from lanline.client.smtp.sending import Courier, Outcome
-    from lanline.model.mail.message import LongText, Parcel
-
-SEND_HELP = """Send a message, over verified TLS or not at all.
+_HELP = """Send a message, over verified TLS or not at all.
 
 Exit status: 0 sent (or kept by --queue), 1 refused, partly sent or uncertain, 75 try later, 64 wrong usage, 130
 interrupted and not sent.
 """
-CHECK_HELP = """Tell what a server offers, and send nothing.
-
-TLS versions, each certificate and its expiry, ways to sign in, limits, and whether mail would be sent there.
-"""
+_MAX_BATCH_BYTES = 4_000_000_000
 
 
-def _line_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise InvalidInput("--start-line takes the number of a line; the first is 1.")
-    return int(text)
+class SendOptions(KeepingOptions, WayOptions):
+    from_addr: str | None = option("ADDRESS", "Default: the account's, or the user name.")
+    to_addr: tuple[str, ...] = option("ADDRESS", "A recipient; repeatable.", ())
+    cc: tuple[str, ...] = option("ADDRESS", "Gets a copy, and all see it; repeatable.", ())
+    bcc: tuple[str, ...] = option("ADDRESS", "Gets a copy, and nobody sees it; repeatable.", ())
+    subject: str = option("TEXT", "Any letters, one line.", "")
+    body: str | None = option("TEXT", "The text. Without any, it is read from stdin.")
+    body_file: str | None = option("FILE", "The text from a UTF-8 file; - is stdin.")
+    html: str | None = option("TEXT", "The same in HTML.")
+    html_file: str | None = option("FILE", "HTML from a UTF-8 file.")
+    attach: tuple[str, ...] = option("FILE", "A file or a pipe to go along; repeatable.", ())
+    inline: tuple[str, ...] = option("FILE", "A picture where the HTML says cid:NAME; repeatable.", ())
+    header: tuple[str, ...] = option("'NAME: VALUE'", "Another header field; repeatable.", ())
+    message_id: str | None = option("ID", "A Message-ID of your own.")
+    date: str | None = option("DATE", "A date of your own.")
+    raw: bool = option("", "A whole message from stdin; without --to-addr, to those in its header.")
+    dsn_notify: str | None = option("WHEN", "Be told by mail: never, or success,failure,delay.")
+    dsn_return: str | None = option("WHAT", "What such a report brings back: full or hdrs.")
+    dsn_id: str | None = option("NAME", "What such a report calls the message.")
+    batch: str | None = option("FILE.jsonl", "Many messages, one JSON object a line; - is stdin.")
+    start_line: int | None = option("NUMBER", "Where in the batch to begin; the first line is 1.", None, int)
+    queue: bool = option("", "Keep it on this machine when it cannot go now.")
+    dry_run: bool = option("", "Show the message, and send nothing.")
+
+    @property
+    def is_from_stdin(self) -> bool:
+        said = (self.body, self.body_file, self.html, self.html_file, self.batch)
+        return self.body_file == "-" or all(one is None for one in said)
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class SendOptions(WayOptions):
-    from_addr: str | None = option("--from-addr", "Default: the account's, or the user name.", "ADDRESS")
-    to_addr: tuple[str, ...] = option("--to-addr", "A recipient; repeatable.", "ADDRESS", ())
-    cc: tuple[str, ...] = option("--cc", "Gets a copy, and all see it; repeatable.", "ADDRESS", ())
-    bcc: tuple[str, ...] = option("--bcc", "Gets a copy, and nobody sees it; repeatable.", "ADDRESS", ())
-    subject: str = option("--subject", "Any letters, one line.", "TEXT", "")
-    body: str | None = option("--body", "The text. Without any, it is read from stdin.", "TEXT")
-    body_file: str | None = option("--body-file", "The text from a UTF-8 file; - is stdin.", "FILE")
-    html: str | None = option("--html", "The same in HTML.", "TEXT")
-    html_file: str | None = option("--html-file", "HTML from a UTF-8 file.", "FILE")
-    attach: tuple[str, ...] = option("--attach", "A file or a pipe to go along; repeatable.", "FILE", ())
-    inline: tuple[str, ...] = option("--inline", "A picture where the HTML says cid:NAME; repeatable.", "FILE", ())
-    header: tuple[str, ...] = option("--header", "Another header field; repeatable.", "'NAME: VALUE'", ())
-    message_id: str | None = option("--message-id", "A Message-ID of your own.", "ID")
-    date: str | None = option("--date", "A date of your own.", "DATE")
-    raw: bool = option("--raw", "A whole message from stdin; without --to-addr, to those in its header.")
-    dsn_notify: str | None = option("--dsn-notify", "Be told by mail: never, or success,failure,delay.", "WHEN")
-    dsn_return: str | None = option("--dsn-return", "What such a report brings back: full or hdrs.", "WHAT")
-    dsn_id: str | None = option("--dsn-id", "What such a report calls the message.", "NAME")
-    batch: str | None = option("--batch", "Many messages, one JSON object a line; - is stdin.", "FILE.jsonl")
-    start_line: int | None = option("--start-line", "Where in the batch to begin.", "NUMBER", type_=_line_number)
-    queue: bool = option("--queue", "Keep it on this machine when it cannot go now.")
-    outbox: str | None = option("--outbox", "The folder of waiting mail. Default: LANLINE_OUTBOX.", "FOLDER")
-    dry_run: bool = option("--dry-run", "Show the message, and send nothing.")
-    json: bool = option("--json", "One JSON object a recipient on stdout.")
-    log_file: str | None = option("--log-file", "Add a line for each recipient to this file.", "FILE")
-
-
-def send(options: SendOptions) -> None:
+def send(words: list[str]) -> None:
     with preparing():
+        options = parsed(SendOptions, "send", _HELP, words)
         _refuse_contradictions(options)
-        work = _dry(options) if options.dry_run else _whole(options) if options.raw else _ready(options)
+        if options.dry_run:
+            return _show(options)
+        work = _ready(options)
     sys.exit(work())
 
 
 def _refuse_contradictions(options: SendOptions) -> None:
-    if options.start_line is not None and options.batch is None:
-        raise InvalidInput("--start-line is a line of --batch, and there is none.")
-    if options.body is not None and options.body_file is not None:
-        raise InvalidInput("--body and --body-file both give the text; leave one out.")
-    if options.html is not None and options.html_file is not None:
-        raise InvalidInput("--html and --html-file both give the HTML; leave one out.")
+    start = options.start_line
     own_words = (options.body, options.body_file, options.html, options.html_file, options.subject, options.batch)
-    if options.raw and (any(own_words) or options.attach or options.inline or options.header or options.cc):
-        raise InvalidInput("--raw takes the whole message from stdin: nothing else can be put into it.")
-    if options.batch == "-" and options.body_file == "-":
-        raise InvalidInput("--batch and --body-file cannot both be read from stdin.")
+    own_parts = (*own_words, *options.attach, *options.inline, *options.header, *options.cc)
+    for is_wrong, text in (
+        (start is not None and options.batch is None, "--start-line is a line of --batch, and there is none."),
+        (start is not None and start < 1, "--start-line counts from 1."),
+        (None not in own_words[:2], "--body and --body-file both give the text; leave one out."),
+        (None not in own_words[2:4], "--html and --html-file both give the HTML; leave one out."),
+        (options.raw and any(own_parts), "--raw takes the whole message from stdin: nothing else can be put into it."),
+        (options.batch == options.body_file == "-", "--batch and --body-file cannot both be read from stdin."),
+    ):  # fmt: skip
+        if is_wrong:
+            raise InvalidInput(text)
 
 
-def _dry(options: SendOptions) -> Callable[[], int]:
+def _show(options: SendOptions) -> None:
     """The message to stdout, byte for byte as a server would get it; who gets it to stderr."""
-
-    def work() -> int:
-        for parcel in [raw(options)] if options.raw else _parcels(options):
-            envelope = parcel.envelope
-            complain(
-                f"From {envelope.sender} to {', '.join(envelope.recipients)}, {parcel.size_bytes} bytes", prefix=""
-            )
-            _write(parcel.chunks())
-        return 0
-
-    return work
+    for parcel in [raw(options)] if options.raw else _parcels(options):
+        sender, recipients = parcel.envelope.sender, ", ".join(parcel.envelope.recipients)
+        complain(f"From {sender} to {recipients}, {parcel.size_bytes} bytes", prefix="")
+        with (
+            explained("The message cannot be shown"),
+            contextlib.suppress(BrokenPipeError),  # who reads has seen enough
+            open(sys.stdout.fileno(), "wb", closefd=False) as stream,  # past the text layer, which would change it
+        ):
+            stream.writelines(parcel.chunks())
 
 
 def _parcels(options: SendOptions) -> Iterator[Parcel]:
-    from lanline.client.smtp.batch import messages
-    from lanline.client.smtp.draft import compose
-
     draft = _draft(options, _text(options))
     if options.batch is None:
         yield compose(draft, complain).parcel()
     else:
-        for numbered in messages(_batch(options.batch), draft, options.start_line or 1):
-            yield numbered.message.parcel()
-
-
-def _whole(options: SendOptions) -> Callable[[], int]:
-    chosen, telling, parcel = way(options), _telling(options), raw(options)
-    return send_one(parcel, options, chosen, telling)
+        for _, message in messages(_batch(options.batch), draft, options.start_line or 1):
+            yield message.parcel()
 
 
 def raw(options: SendOptions, *, are_in_header: bool = False, dot_ends: bool = False, sender_name: str = "") -> Parcel:
-    from lanline.client.smtp.draft import RawDraft, checked_dsn, raw_parcel, raw_source
-
-    stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    chunks = iter(stdin.readline if dot_ends else lambda: stdin.read(65_536), b"")
-    recipients = (*options.to_addr, *options.bcc)
-    draft = RawDraft(
-        content=raw_source(chunks, dot_ends=dot_ends),
+    stream, recipients = _stdin(), (*options.to_addr, *options.bcc)
+    chunks = iter(stream.readline if dot_ends else lambda: stream.read(65_536), b"")
+    return raw_parcel(
+        raw_source(chunks, dot_ends=dot_ends),
         sender=settings_of(options)[0].sender,
         sender_name=sender_name,
         to=recipients,
         are_in_header=are_in_header or not recipients,
         dsn=checked_dsn(options.dsn_notify, options.dsn_return, options.dsn_id),
     )
-    return raw_parcel(draft)
 
 
 def _ready(options: SendOptions) -> Callable[[], int]:
-    chosen, telling = way(options), _telling(options)
+    chosen, telling = way(options), Telling(as_json=options.json, log_file=options.log_file)
+    if options.raw:
+        return send_one(raw(options), options, chosen, telling)
     if options.batch is not None:
         return _send_batch(options, chosen, telling)
-    from lanline.client.smtp.draft import compose
-
-    is_typed = _is_from_stdin(options) and sys.stdin is not None and sys.stdin.isatty()
-    if not is_typed:
+    if not (options.is_from_stdin and sys.stdin is not None and sys.stdin.isatty()):
         return send_one(compose(_draft(options, _text(options)), complain).parcel(), options, chosen, telling)
     compose(_draft(options, ""), complain)  # what is wrong with the rest is better known before one types
     return _send_typed(options, chosen, telling)
@@ -162,51 +135,34 @@ def _ready(options: SendOptions) -> Callable[[], int]:
 
 def _send_typed(options: SendOptions, chosen: Way, telling: Telling) -> Callable[[], int]:
     """The server is tried before the text is asked for, and a text that could not go is kept."""
-    from lanline.client.smtp.draft import compose
-
     courier = _courier(options, chosen)
 
     def work() -> int:
-        with stopping() as interrupt:
-            first = courier(interrupt)
-            first.connect()
-            first.close()
+        with stopping(courier.interrupt):
+            courier.connect()
+            courier.close()
         with preparing():
             parcel = compose(_draft(options, _text(options))).parcel()
-        return send_one(parcel, options, chosen, telling, courier, keep_typed=True)()
+        return send_one(parcel, options, chosen, telling, courier)()
 
     return work
 
 
-def _courier(options: WayOptions, chosen: Way) -> Callable[..., Courier]:
-    from lanline.client.smtp.sending import Courier
-
-    found = passage(chosen, options.timeout)
-    return lambda interrupt: Courier(found, interrupt, dialogue_sink(options.verbose))
+def _courier(options: WayOptions, chosen: Way) -> Courier:
+    return Courier(passage(chosen, options.timeout), Interrupt(), dialogue_sink(options.verbose))
 
 
 def send_one(
-    parcel: Parcel,
-    options: SendOptions,
-    chosen: Way,
-    telling: Telling,
-    courier: Callable[..., Courier] | None = None,
-    *,
-    keep_typed: bool = False,
+    parcel: Parcel, options: SendOptions, chosen: Way, telling: Telling, tried: Courier | None = None
 ) -> Callable[[], int]:
-    from lanline.client.smtp.sending import Dispatch
-
-    box, make = outbox(options.outbox), courier or _courier(options, chosen)
+    """By a courier that was `tried`, the text was typed since, and cannot be had again elsewhere."""
+    box, courier = outbox(options.outbox), tried or _courier(options, chosen)
 
     def work() -> int:
-        with stopping() as interrupt, progress(parcel.size_bytes, wanted=not options.verbose) as step:
-            carrier = make(interrupt)
-            try:
-                outcome: Outcome = Dispatch(carrier, box).send(
-                    parcel, chosen.route, queue=options.queue, keep_typed=keep_typed, progress=step
-                )
-            finally:
-                carrier.close()
+        bar = progress(parcel.size_bytes, wanted=not options.verbose)
+        with stopping(courier.interrupt), contextlib.closing(courier), bar as step:
+            dispatch = Dispatch(courier, box, step)
+            outcome = dispatch.send(parcel, chosen.route, queue=options.queue, keep_typed=tried is not None)
         telling.show(outcome)
         return outcome.exit_status
 
@@ -214,19 +170,13 @@ def send_one(
 
 
 def _send_batch(options: SendOptions, chosen: Way, telling: Telling) -> Callable[[], int]:
-    from lanline.client.smtp.batch import Mailing, checked_count
-
     found, draft, start = _batch(options.batch or ""), _draft(options, _text(options)), options.start_line or 1
     count = checked_count(found, draft, start)
     courier, box = _courier(options, chosen), outbox(options.outbox)
 
     def work() -> int:
-        status = 0
-        with stopping() as interrupt:
-            mailing = Mailing(
-                courier(interrupt), box, chosen.route, lambda line, outcome: telling.show(outcome, line),
-                queue=options.queue,
-            )  # fmt: skip
+        status, mailing = 0, Mailing(courier, box, chosen.route, telling.show, queue=options.queue)
+        with stopping(courier.interrupt):
             try:
                 mailing.send_all(found, draft, start)
             except LanlineError as error:
@@ -242,24 +192,18 @@ def _send_batch(options: SendOptions, chosen: Way, telling: Telling) -> Callable
     return work
 
 
-def _telling(options: SendOptions) -> Telling:
-    return Telling(as_json=options.json, log_file=options.log_file)
+def _stdin() -> BinaryIO:
+    """Empty where who started this has closed it."""
+    return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
 
 
 def _batch(path: str) -> Source:
-    from lanline.client.smtp.files import copied, source
-
     if path != "-":
         return source(path, "The batch")
-    if sys.stdin is None:
-        raise InvalidInput("There is no stdin to read the batch from.")
-    return copied(iter(sys.stdin.buffer.readline, b""), "The batch from stdin", 4_000_000_000)
+    return copied(iter(_stdin().readline, b""), "The batch from stdin", _MAX_BATCH_BYTES)
 
 
 def _draft(options: SendOptions, text: str | LongText | None) -> Draft:
-    from lanline.client.smtp.draft import Draft, checked_dsn
-
-    html = options.html if options.html_file is None else _text_file(options.html_file, "The HTML file")
     sender = settings_of(options)[0].sender
     if sender is None and options.batch is None:
         raise InvalidInput("There is no sender; give one with --from-addr.")
@@ -270,7 +214,7 @@ def _draft(options: SendOptions, text: str | LongText | None) -> Draft:
         bcc=options.bcc,
         subject=options.subject,
         text=text,
-        html=html,
+        html=_said(options.html, options.html_file, "The HTML file"),
         attachments=options.attach,
         inline=options.inline,
         fields=tuple(_field(text) for text in options.header),
@@ -280,30 +224,16 @@ def _draft(options: SendOptions, text: str | LongText | None) -> Draft:
     )
 
 
-def _is_from_stdin(options: SendOptions) -> bool:
-    said = (options.body, options.body_file, options.html, options.html_file, options.batch)
-    return options.body_file == "-" or all(one is None for one in said)
-
-
 def _text(options: SendOptions) -> str | LongText | None:
-    from lanline.client.smtp.files import MAX_TEXT_BYTES, copied, text_of
-
-    if _is_from_stdin(options):
-        if sys.stdin is None:  # closed by who started this
-            return ""
-        if sys.stdin.isatty():
-            complain("Type the text of the message; Ctrl+D on a line of its own ends it.", prefix="")
-        try:
-            return text_of(copied(iter(sys.stdin.buffer.readline, b""), "The text from stdin", MAX_TEXT_BYTES))
-        except OSError as cause:
-            raise InvalidInput(f"The text cannot be read from stdin: {cause.strerror}.") from cause
-    return options.body if options.body_file is None else _text_file(options.body_file, "The text file")
+    if not options.is_from_stdin:
+        return _said(options.body, options.body_file, "The text file")
+    if sys.stdin is not None and sys.stdin.isatty():
+        complain("Type the text of the message; Ctrl+D on a line of its own ends it.", prefix="")
+    return text_of(copied(iter(_stdin().readline, b""), "The text from stdin", MAX_TEXT_BYTES))
 
 
-def _text_file(path: str, what: str) -> str | LongText:
-    from lanline.client.smtp.files import MAX_TEXT_BYTES, source, text_of
-
-    return text_of(source(path, what, MAX_TEXT_BYTES))
+def _said(text: str | None, path: str | None, what: str) -> str | LongText | None:
+    return text if path is None else text_of(source(path, what, MAX_TEXT_BYTES))
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -311,34 +241,3 @@ def _field(text: str) -> tuple[str, str]:
     if not colon:
         raise InvalidInput("--header takes a name, a colon and a value, as in --header 'Reply-To: ann@example.org'.")
     return name.strip(), value
-
-
-def _write(chunks: Iterable[bytes]) -> None:
-    """Past the text layer and its buffer: nothing is changed on the way, and nothing is left to fail at the end."""
-    if sys.stdout is None:
-        return
-    descriptor = sys.stdout.fileno()
-    try:
-        for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(descriptor, view) :]
-    except BrokenPipeError:  # who reads has seen enough
-        return
-    except OSError as cause:
-        raise InvalidInput(f"The message cannot be shown: {cause.strerror}.") from cause
-
-
-def check(options: WayOptions) -> None:
-    from lanline.client.smtp.survey import in_words, survey
-    from lanline.proto.smtp.transcript import Transcript
-
-    with preparing():
-        found = passage(way(options), options.timeout)
-    sink = dialogue_sink(options.verbose)
-    with stopping() as interrupt:
-        seen = survey(found, Transcript(sink) if sink else Transcript(), interrupt)
-    for line in in_words(seen, dt.datetime.now(dt.UTC)):
-        say(line, sys.stdout)
-    if seen.objection:
-        sys.exit(MailRefused.exit_status)

@@ -11,6 +11,7 @@ from lanline.cli.smtp.send import SendOptions, raw, send_one
 from lanline.errors import InvalidInput
 
 _LONG = ["config=", "account=", "outbox=", "log-file=", "queue", "help"]
+_OTHER_MODES = {("-b", mode) for mode in "spdtv"} | {("-q", "")}
 HELP = (
     "usage: sendmail [-t] [-i] [-f ADDRESS] [-F NAME] [-N WHEN] [-R full|hdrs] [-V NAME] [-v] [-a ACCOUNT] [-C FILE]"
     " [--queue] [--log-file FILE] [RECIPIENT …] < MESSAGE"
@@ -52,9 +53,6 @@ def _taken_apart(words: list[str]) -> tuple[dict[str, str], list[str]]:
         found, recipients = getopt.getopt(words, "tivUnGmqf:r:F:N:R:V:C:a:o:X:B:h:O:p:L:b:", _LONG)
     except getopt.GetoptError as cause:
         raise InvalidInput(f"sendmail: {cause}. {HELP}") from cause
-    letters: dict[str, str] = {}
-    for name, value in found:
-        if (name, value) in {("-b", "s"), ("-b", "p"), ("-b", "d"), ("-b", "t"), ("-b", "v"), ("-q", "")}:
-            raise InvalidInput(f"sendmail {name}{value} is not known here; see `lanline smtp flush` for what waits.")
-        letters[name + (value[:1] if name == "-o" else "")] = value
-    return letters, recipients
+    for name, value in set(found) & _OTHER_MODES:
+        raise InvalidInput(f"sendmail {name}{value} is not known here; see `lanline smtp flush` for what waits.")
+    return {name + (value[:1] if name == "-o" else ""): value for name, value in found}, recipients

@@ -42,12 +42,16 @@ class Alarms:
         if key in self._known:
             return
         self._known.add(key)
-        self._keep(alarm)
+        self._keep(alarm, is_told=self._has_audience)
         if self._has_audience:
             self._tell(Warned(alarm.text, alarm.kind.value, alarm.who, alarm.room))
 
-    def _keep(self, alarm: Alarm) -> None:
-        row = self._clock.now_ms(), alarm.kind.value, alarm.who, alarm.room, alarm.text, self._has_audience
+    def ring_later(self, alarm: Alarm) -> None:
+        """To whoever comes next: nobody can be there yet."""
+        self._keep(alarm, is_told=False)
+
+    def _keep(self, alarm: Alarm, *, is_told: bool) -> None:
+        row = self._clock.now_ms(), alarm.kind.value, alarm.who, alarm.room, alarm.text, is_told
         with self._database.write() as writer:
             writer.execute(
                 "INSERT INTO alarms (time_ms, kind, who, room, text, is_told) VALUES (?, ?, ?, ?, ?, ?) "

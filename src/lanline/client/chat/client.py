@@ -165,9 +165,9 @@ class ChatClient:
 
     # Waiting.
 
-    async def wait_signed_in(self, limit_s: float | None = None) -> None:
+    async def wait_signed_in(self, limit_s: float | None = None, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Raises RequestRefused, ServerKeyChanged, VersionMismatch or, after the limit, ServerUnreachable."""
-        await self._wait_connected(lambda: self.is_signed_in, limit_s)
+        await self._wait_connected(lambda: self.is_signed_in or unless(), limit_s)
 
     async def wait_synchronized(self, limit_s: float | None = None) -> None:
         """As wait_signed_in, until people and conversations are here too."""

@@ -76,6 +76,8 @@ class Connector:
         self._has_changed = asyncio.Event()
         self._is_hurried = asyncio.Event()
         self._is_connected = False
+        self._calls_at_once = False
+        """This device has ended the link itself, for a new one."""
         self._has_room = True
         """On the disk, for what others say; as far as is known."""
 
@@ -88,7 +90,10 @@ class Connector:
                 await self._stay()
                 if self._final is not None:
                     raise self._final
-                await self._pause()
+                if self._calls_at_once:
+                    self._calls_at_once = False
+                else:
+                    await self._pause()
         finally:
             if self._late_udp is not None:
                 give_up(self._late_udp)
@@ -205,8 +210,8 @@ class Connector:
             case events.SignedIn():
                 self._pause_s = FIRST_PAUSE_S
                 self._remember_way()
-            case events.ConnectionLost(reason, is_for_good):
-                self._is_connected = False
+            case events.ConnectionLost(reason, is_for_good, is_own_doing):
+                self._is_connected, self._calls_at_once = False, is_own_doing
                 self.last_problem = reason
                 if is_for_good:
                     self._final = RequestRefused(RefusalCode.NOT_SIGNED_IN, reason)

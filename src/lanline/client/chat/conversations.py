@@ -143,10 +143,13 @@ class Conversations:
         for track in self._tracks.values():
             track.become(Following.NOT)
 
-    def part(self, track: Track, agreed: int) -> None:
-        """The copies agree up to there; what is beyond is set aside, and read and told of anew."""
+    def part(self, track: Track, agreed: int, known: bytes | None = None) -> None:
+        """The copies agree up to there; what is beyond is set aside, and read and told of anew.
+
+        `known`: the hash over what they agree on.
+        """
         shown = track.shown
-        self._lost.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read)
+        self._lost.part(shown.log, agreed, shown.read, shown.others_delivered, shown.others_read, known)
         track.is_proven = track.is_rejoining = True
         track.change(first=min(shown.first, agreed), delivered=agreed)
         self._recount(track)

@@ -146,6 +146,8 @@ class Directory:
             if known is None or _offline(known) != _offline(person):
                 self._unwritten[person.account] = person
             self._people[person.account] = person
+            if person.account == self.own.account:
+                self.own.is_admin = person.is_admin
             self.ignoring.note_name(person.account, person.name.removesuffix(ENDED_MARK))
             self._by_name[folded_name(person.name)] = person.account
 

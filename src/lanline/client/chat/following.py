@@ -10,26 +10,26 @@ is found that both have in the same place. What is beyond that entry is set asid
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from lanline.client.chat.comparison import Comparison
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.gathering import Gathering
 from lanline.client.chat.intake import Intake
-from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.messages import OwnMessages, messages_of_entries
+from lanline.client.chat.rehashing import Rehashing
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.session import Answer
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.view import events
 from lanline.clock import Timer
-from lanline.errors import HistoryProblem, ProtocolViolation, RequestRefused
+from lanline.errors import HistoryProblem, ProtocolViolation
 from lanline.wire.chat.entries import Advance, EarlierEntries, Entries, Follow, LogCursor, LogEntry, ReadBefore
 
 FETCHED_AT_FIRST = 10_000
 """Of a log that is new to this device; older is read when somebody asks for it."""
-PIECE = 200
-"""Of entries that are compared at once."""
 REPORT_EVERY_S = 0.25
-_MIN_PAUSE_S = 1.0
 _HOLDS_S = 3.0
 _MAX_CURSORS = 1000
 
@@ -51,13 +51,11 @@ class LogReader:
         self._held: dict[int, list[LogEntry]] = {}
         """Of logs in which something cannot be opened yet: that, and what came after it."""
         self._hold_timer: Timer | None = None
-        self._gathering = Gathering(
-            context.clock, context.line, lambda log, came: self._take(self._conversations[log], came)
-        )
+        self._gathering = Gathering(context.clock, context.line, self._open_ahead, self._take_gathered)
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
-        self._comparison = Comparison(context, conversations, self._on_proven)
+        self._comparison = Comparison(context, conversations, Rehashing(context, seals), self._on_proven)
         self._asked_earlier: set[int] = set()
         self.entered: set[int] = set()
         """Logs that are new to this device, and of which nobody has read anything here yet."""
@@ -82,7 +80,9 @@ class LogReader:
         if not track.is_proven:
             self._comparison.begin(track)
             return
-        if not shown.delivered:
+        self._gathering.finish(shown.log)  # of when it was followed before, on the same link
+        self._intake.write_all(shown.log)
+        if not track.shown.delivered:
             self.entered.add(shown.log)
             start = self._history.begin(shown.log, max(0, shown.head - FETCHED_AT_FIRST))
             track.change(first=start, delivered=start)
@@ -105,29 +105,35 @@ class LogReader:
         if track is None or track.following is Following.NOT or not message.entries:
             return
         self._check_dense(track, message.entries)
-        held = self._held.get(message.log)
-        if held is None:
-            is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
-            self._gathering.add(message.log, message.entries, is_more_coming=is_more_coming)
-        else:
-            self._seals.note_keys(track.shown, message.entries)
-            held += message.entries
+        is_more_coming = track.following is Following.CATCHING_UP and message.entries[-1].sequence < track.target
+        self._gathering.add(message.log, message.entries, is_more_coming=is_more_coming)
 
     def _check_dense(self, track: Track, came: Sequence[LogEntry]) -> None:
         """As it comes: who breaks the protocol loses the link by it."""
         log = track.shown.log
-        before = self._held.get(log) or self._gathering.of(log)
-        last = before[-1].sequence if before else self._intake.through(track)
+        held = self._held.get(log)
+        last = self._gathering.last(log) or (held[-1].sequence if held else self._intake.through(track))
         for expected, entry in enumerate(came, last + 1):
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
 
-    def _take(self, track: Track, came: list[LogEntry], *, waits: bool = True) -> None:
+    def _open_ahead(self, log: int, came: Sequence[LogEntry], ahead: Ahead) -> Iterator[None]:
+        return self._seals.open_ahead(self._conversations[log].shown, came, ahead)
+
+    def _take_gathered(self, log: int, came: Sequence[LogEntry], ahead: Ahead | None) -> None:
+        track, held = self._conversations[log], self._held.get(log)
+        if held is None:
+            self._take(track, came, ahead)
+        else:
+            self._seals.note_keys(track.shown, came)
+            held += came
+
+    def _take(self, track: Track, came: Sequence[LogEntry], ahead: Ahead | None = None, *, waits: bool = True) -> None:
         """All before the first that may be opened in a moment; or all, as it is."""
-        entries, lacking = self._seals.open(track.shown, came)
+        entries, lacking = self._seals.open(track.shown, came, ahead)
         if waits and lacking is not None and self._seals.is_hopeful:
             count = lacking - came[0].sequence
-            self._hold(track.shown.log, came[count:])
+            self._hold(track.shown.log, list(came[count:]))
             entries = entries[:count]
         elif lacking is not None:
             self._sealed_from.setdefault(track.shown.log, lacking)
@@ -184,7 +190,7 @@ class LogReader:
             if self._seals.is_hopeful and self._seals.open(track.shown, entries[:1])[1] is not None:
                 self._held[log] = entries
             else:
-                self._take(track, entries)
+                self._gathering.put_back(log, entries)
         for log in list(self._sealed_from):
             self._reopen(log)
 
@@ -205,7 +211,7 @@ class LogReader:
         else:
             self._sealed_from[log] = left
         own = self._conversations.account
-        opened = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in changed)
+        opened = messages_of_entries(track.shown, changed, own, self._ignored)
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
@@ -271,7 +277,7 @@ class LogReader:
             track.change(first=first)
             self._strike_out(track, found)
         own = self._conversations.account
-        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in found)
+        messages = messages_of_entries(track.shown, found, own, self._ignored)
         self._tell(events.EarlierReceived(log, messages))
 
     def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
@@ -281,7 +287,7 @@ class LogReader:
         if struck:
             self._history.change_entries(log, struck)
             own = self._conversations.account
-            messages = tuple(message_of_entry(track.shown, each, own, self._ignored) for each in struck)
+            messages = messages_of_entries(track.shown, struck, own, self._ignored)
             self._tell(events.EntriesOpened(log, messages))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.
@@ -323,64 +329,6 @@ class LogReader:
         except HistoryProblem as problem:
             # Told to the server all the same: nobody would come back to it.
             self._tell(events.HistoryFailed(str(problem)))
-
-
-class Comparison:
-    """Finds the last entry that this device and a restored server have in common, by reading backwards."""
-
-    def __init__(self, context: NodeContext, conversations: Conversations, on_proven: Callable[[Track], None]) -> None:
-        self._lost = context.lost
-        self._clock = context.clock
-        self._line = context.line
-        self._conversations = conversations
-        self._on_proven = on_proven
-        self.under_way: set[int] = set()
-
-    def begin(self, track: Track) -> None:
-        """`on_proven` follows, now or later; not when the link ends before."""
-        log = track.shown.log
-        if log not in self.under_way:
-            self.under_way.add(log)
-            self._look(log, min(track.shown.delivered, track.shown.head))
-
-    def _look(self, log: int, through: int) -> None:
-        track = self._conversations[log]
-        if through <= track.shown.first:
-            self._finish(track, 0)
-        else:
-            message = ReadBefore(0, log, through + 1, PIECE)
-            self._line.request(message, lambda answer: self._on_answer(log, through, answer))
-
-    def _on_answer(self, log: int, through: int, answer: Answer) -> None:
-        match answer:
-            case EarlierEntries(_, _, entries):
-                self._compare(log, through, entries)
-            case RequestRefused():
-                pause_s = max(answer.retry_after_s, _MIN_PAUSE_S)
-                self._clock.call_later(pause_s, lambda: self._begin_again(log))
-            case _:
-                self.under_way.discard(log)  # the link has ended; the next one begins anew
-
-    def _begin_again(self, log: int) -> None:
-        """From the beginning: there may be another link by now, and another server."""
-        self.under_way.discard(log)
-        track = self._conversations.get(log)
-        if track is not None and not track.is_proven and track.shown.is_open:
-            self.begin(track)
-
-    def _compare(self, log: int, through: int, entries: tuple[LogEntry, ...]) -> None:
-        for expected, entry in zip(range(through, 0, -1), reversed(entries), strict=False):
-            if entry.sequence != expected:
-                raise ProtocolViolation("it left a gap in what was said earlier")
-            if self._lost.identity(log, expected) == (entry.entry_id, entry.account, entry.time_ms):
-                self._finish(self._conversations[log], expected)
-                return
-        self._look(log, through - len(entries) if entries else 0)
-
-    def _finish(self, track: Track, agreed: int) -> None:
-        self.under_way.discard(track.shown.log)
-        self._conversations.part(track, agreed)
-        self._on_proven(track)
 
 
 def _unreported(track: Track) -> LogCursor | None:

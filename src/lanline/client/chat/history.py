@@ -1,27 +1,30 @@
 """Owns what a home keeps: people, conversations, entries, cursors, and what waits to be sent.
 
-Not what a restored server has lost: `copies`.
+Not what a restored server has lost: `lost`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
+from lanline.client.chat.loghashes import put_hash
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "(?1, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS_AT_ONCE = 100
 _PUT_FOLLOWING = (
     "INSERT INTO entries VALUES {} ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
-    "WHERE suite = 'opened' AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
+    "WHERE suite IN ('opened', 'earlier') AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
 )
 """One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
 _PUT_ONE, _PUT_MANY = _PUT_FOLLOWING.format(_ROW), _PUT_FOLLOWING.format(", ".join([_ROW] * _ROWS_AT_ONCE))
@@ -179,8 +182,7 @@ class History:
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
-                kept = log_hash[0].to_bytes(8, "big") + log_hash[1]
-                writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"hash {log}", kept))
+                put_hash(writer, log, log_hash)
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 
@@ -203,11 +205,16 @@ class History:
         return [LogEntry(*row) for row in reversed(rows)]
 
     def first_opened(self, log: int) -> int | None:
-        """The first place, of all that is here without a gap, of words that came sealed and were believed, or of what
-        says who reads them and under which keys.
-        """
+        """The first place, of all that is here without a gap, of words that came sealed and were believed."""
+        return self._first_of(log, "'opened'")
+
+    def first_sealed(self, log: int) -> int | None:
+        """The same; of words of an earlier group too, and of what says who reads them and under which keys."""
+        return self._first_of(log, "'opened', 'earlier', 'key/1', 'epoch/1'")
+
+    def _first_of(self, log: int, suites: str) -> int | None:
         rows = self.database.read(
-            "SELECT sequence FROM entries WHERE log = ?1 AND suite IN ('opened', 'key/1', 'epoch/1') "
+            f"SELECT sequence FROM entries WHERE log = ?1 AND suite IN ({suites}) "  # noqa: S608 -- our own words
             "AND sequence <= (SELECT delivered FROM cursors WHERE log = ?1) ORDER BY sequence LIMIT 1",
             (log,),
         )
@@ -326,13 +333,13 @@ def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEn
     """Many in one statement, which leaves Python to others meanwhile."""
     whole = len(entries) - len(entries) % _ROWS_AT_ONCE
     for start in range(0, whole, _ROWS_AT_ONCE):
-        rows = _entry_rows(log, entries[start : start + _ROWS_AT_ONCE])
-        writer.execute(_PUT_MANY, [value for row in rows for value in row])
+        values = chain.from_iterable(map(astuple, entries[start : start + _ROWS_AT_ONCE]))
+        writer.execute(_PUT_MANY, (log, *values))
     writer.executemany(_PUT_ONE, _entry_rows(log, entries[whole:]))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:
-    return ((log, e.sequence, e.entry_id, e.account, e.device, e.time_ms, e.suite, e.content) for e in entries)
+    return ((log, *astuple(each)) for each in entries)
 
 
 def _drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.history import History
-from lanline.client.chat.messages import OwnMessages, message_of_entry
+from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.sealing import SUITES_OF_KEYS
 from lanline.client.chat.seals import Seals
 from lanline.client.chat.storing import Storing
@@ -55,6 +55,8 @@ class Intake:
         """How far each log has come that has something unwritten."""
         self._waiting: dict[int, _Waiting] = {}
         self._is_writing = False
+        self._is_held = False
+        """Somebody waits for what is under way, and nothing more is to begin meanwhile."""
 
     def through(self, track: Track) -> int:
         """How far it has come, written or not."""
@@ -64,13 +66,14 @@ class Intake:
         """`came`: the same as they came, sealed. Raises HistoryProblem."""
         log = track.shown.log
         if not is_bulk:
-            self.write_all()
+            self._write_first(track)
         if entries[0].sequence != self.through(track) + 1:
             return  # what came before could not be written: the link has ended by it, and all comes again
         log_hash = self._seals.note_taken(track.shown, came)
         if not is_bulk:
             self._history.add_entries(log, entries, self._conversations.account, log_hash)
             self._note_kept(track, entries)
+            self._go_on()
             return
         waiting = self._waiting.setdefault(log, _Waiting())
         waiting.entries += entries
@@ -80,13 +83,27 @@ class Intake:
         if len(waiting.entries) >= _MOST_UNWRITTEN:
             self._storing.wait()
 
-    def write_all(self) -> None:
-        """Until nothing is unwritten."""
-        while self._is_writing:
+    def _write_first(self, track: Track) -> None:
+        """What came of this log before, and is not on the disk; what came of others may wait longer."""
+        self._is_held = True
+        try:
+            self._storing.wait()
+        finally:
+            self._is_held = False
+        waiting = self._waiting.pop(track.shown.log, None)
+        if waiting is not None:
+            del self._through[track.shown.log]
+            self._history.add_entries(track.shown.log, waiting.entries, self._conversations.account, waiting.log_hash)
+            self._note_kept(track, waiting.entries)
+
+    def write_all(self, log: int | None = None) -> None:
+        """Until nothing is unwritten, or nothing of this log."""
+        self._go_on()
+        while self._is_writing and (log is None or log in self._through):
             self._storing.wait()
 
     def _go_on(self) -> None:
-        if self._is_writing or not self._waiting:
+        if self._is_writing or self._is_held or not self._waiting:
             return
         log = next(iter(self._waiting))
         waiting, own = self._waiting.pop(log), self._conversations.account
@@ -133,15 +150,18 @@ class Intake:
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
         if self._seals.past is not None:
             self._seals.past.note_kept(log, through)
-        silent = {own, *self._ignored.names}
-        unread = sum(
-            entry.sequence > shown.read and entry.account not in silent and entry.suite not in SUITES_OF_KEYS
-            for entry in entries
-        )
-        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+        silent, read, unread = {own, *self._ignored.names}, shown.read, 0
+        mine: list[LogEntry] = []
         for entry in entries:
-            if entry.account == own and entry.suite not in SUITES_OF_KEYS:
-                self._own.note_sent(log, entry)
-        messages = tuple(message_of_entry(track.shown, entry, own, self._ignored) for entry in entries)
+            account = entry.account
+            if entry.suite in SUITES_OF_KEYS:
+                continue
+            if account == own:
+                mine.append(entry)
+            unread += account not in silent and entry.sequence > read
+        track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
+        for entry in mine:
+            self._own.note_sent(log, entry)
+        messages = messages_of_entries(track.shown, entries, own, self._ignored)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._on_kept(track)

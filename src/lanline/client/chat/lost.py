@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lanline.client.chat.database import Database
+from lanline.client.chat.loghashes import cut_hashes, hash_at_or_below, put_hash
+from lanline.client.sealing.logchain import Seen
 from lanline.client.view.events import ServerRestored
 from lanline.wire.chat.entries import LogEntry
 
@@ -58,7 +60,6 @@ class LostEntries:
         with self._database.write() as writer:
             _keep_names(writer)
             _keep_room_entries(writer)
-            writer.execute("DELETE FROM facts WHERE name = ?", (f"hash {log}",))
             writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
 
     def unproven(self) -> set[int]:
@@ -71,11 +72,22 @@ class LostEntries:
         )
         return found[0] if found else None
 
-    def part(self, log: int, agreed: int, read: int, others_delivered: int, others_read: int) -> None:
-        """All after `agreed` goes aside, and the copy ends there; 0 for a copy of which nothing is to stay."""
+    def hash_at_or_below(self, log: int, place: int) -> Seen | None:
+        return hash_at_or_below(self._database, log, place)
+
+    def part(
+        self, log: int, agreed: int, read: int, others_delivered: int, others_read: int, known: bytes | None
+    ) -> None:
+        """All after `agreed` goes aside, and the copy ends there; 0 for a copy of which nothing is to stay.
+
+        `known`: the hash over what stays.
+        """
         with self._database.write() as writer:
             writer.execute(_MOVE, (log, agreed, self.epoch))
             writer.execute("DELETE FROM entries WHERE log = ? AND sequence > ?", (log, agreed))
+            cut_hashes(writer, log, agreed)
+            if known is not None:
+                put_hash(writer, log, (agreed, known))
             writer.execute(_PUT_CURSORS, (log, agreed, read, others_delivered, others_read))
             writer.execute("DELETE FROM unproven WHERE log = ?", (log,))
         self.may_have_untold = True
@@ -121,7 +133,6 @@ def _doubt_all(writer: sqlite3.Connection) -> None:
     # under a number that was given out again it would go to others.
     writer.execute("UPDATE logs SET is_open = 0, head = 0")
     writer.execute("UPDATE outbox SET log = NULL, sealed = NULL")
-    writer.execute("DELETE FROM facts WHERE name LIKE 'hash %'")
 
 
 def _keep_names(writer: sqlite3.Connection) -> None:

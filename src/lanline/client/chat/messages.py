@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
-from lanline.client.chat.sealing import PLAIN, open_sealed
+from lanline.client.chat.sealing import EARLIER, PLAIN, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
 from lanline.client.view.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused
@@ -31,7 +31,14 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, igno
         conversation.title,
         is_ignored=entry.account in ignored,
         is_plain=entry.suite == PLAIN,
+        is_earlier=entry.suite == EARLIER,
     )
+
+
+def messages_of_entries(
+    conversation: Conversation, entries: Iterable[LogEntry], own: int, ignored: Container[int] = ()
+) -> tuple[Message, ...]:
+    return tuple([message_of_entry(conversation, each, own, ignored) for each in entries])
 
 
 def message_of_row(row: OutboxRow, own: int) -> Message:

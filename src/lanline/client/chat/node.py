@@ -35,6 +35,8 @@ from lanline.wire.chat.answers import Refused, ServerSays
 from lanline.wire.chat.messages import ServerMessage
 from lanline.wire.chat.signin import VERSIONS, SignedIn, Welcome
 
+_KEYS_ANEW = "The keys of the group are fetched anew, by lanline doctor --keys. Nothing is lost."
+
 
 class ChatNode:
     """One per home. Not thread-safe: everything happens in the loop (or the simulation) that drives it."""
@@ -72,8 +74,8 @@ class ChatNode:
             member, news = self.seals.member, self.seals.news
             self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
             self.subscribe(self.trust.note)
-        self._renewal = EpochRenewal(self.seals, self.conversations)
-        self.subscribe(self._renewal.note)
+        self.renewal = EpochRenewal(self.seals, self.conversations)
+        self.subscribe(self.renewal.note)
         if follows_all:
             self.conversations.count_unread()
         self._takers: dict[type, Callable[[Any], object]] = {
@@ -126,8 +128,11 @@ class ChatNode:
 
     def begin_keys_anew(self) -> None:
         """What this device can compute anew of the group is thrown away. The link ends: the next one brings it."""
-        if self.line.session is not None:
-            self.line.session.hang_up("The keys of the group are fetched anew.")
+        session, self.line.session = self.line.session, None
+        if session is not None:
+            session.leave(CloseCode.GOING_AWAY, "")
+            self._on_offline()
+            self.tell(events.ConnectionLost(_KEYS_ANEW, is_own_doing=True))
         if self.seals.member is not None:
             self.seals.member.caches.throw_away()
 
@@ -210,7 +215,7 @@ class ChatNode:
         self.reader.end_link()
         own, is_admin, is_new = self.own, signed_in.is_admin, signed_in.is_new
         self.tell(events.SignedIn(own.account, own.name, own.device, is_admin, is_new, own.server_name))
-        self._renewal.begin_link()
+        self.renewal.begin_link()
         self.seals.begin_link(welcome, signed_in)
         self.outbox.begin_link(session)
 

@@ -37,6 +37,7 @@ MAX_UNCOMMITTED = 64
 MAX_UNCOMMITTED_BYTES = 256 * 1024
 _MIN_PAUSE_S = 0.05
 _UNSAID_PAUSE_S = 1.0
+_MAX_PAUSE_S = 60.0
 _STALE_PAUSE_S = 0.1
 _MIN_OPENING_PAUSE_S = 0.5
 
@@ -66,6 +67,7 @@ class Outbox:
         """The first that the server put off. It wants this very one before any other."""
         self._pause: Timer | None = None
         self._is_sending = False
+        self._unwritten_pause_s = _UNSAID_PAUSE_S
         self._openings: set[str] = set()
         """Nicknames whose conversation the server is asked to open."""
         self._forgotten: dict[bytes, Message] = {}
@@ -158,12 +160,28 @@ class Outbox:
         self._is_sending = True
         self._look_again()
         try:
-            while self._may_send() and (rows := self._next_rows()):
-                for row in rows:
-                    if not self._may_send() or not self._send_row(row):
-                        return
+            self._send_rows()
+        except HistoryProblem as problem:
+            self._on_unwritten(problem)
+        else:
+            self._unwritten_pause_s = _UNSAID_PAUSE_S
         finally:
             self._is_sending = False
+
+    def _send_rows(self) -> None:
+        while self._may_send() and (rows := self._next_rows()):
+            for row in rows:
+                if not self._may_send() or not self._send_row(row):
+                    return
+
+    def _on_unwritten(self, problem: HistoryProblem) -> None:
+        """Nothing goes out that is not on the disk before: it is tried again until it is, ever more rarely."""
+        if self._unwritten_pause_s == _UNSAID_PAUSE_S:
+            self._tell(events.HistoryFailed(str(problem)))
+        self._tell(events.SendingPutOff(f"{problem} What you have said is kept, and sent when it can be written."))
+        pause_s, self._unwritten_pause_s = self._unwritten_pause_s, min(2 * self._unwritten_pause_s, _MAX_PAUSE_S)
+        if self._pause is None:
+            self._pause = self._clock.call_later(pause_s, self._on_pause_over)
 
     def _may_send(self) -> bool:
         is_bounded = len(self._under_way) < MAX_UNCOMMITTED and self._bytes_under_way < MAX_UNCOMMITTED_BYTES
@@ -182,8 +200,8 @@ class Outbox:
         if log is None:
             return False
         if isinstance(log, RequestRefused):
-            self._sent_through = max(self._sent_through, row.position)
             self._refuse_rows(row.destination, log)
+            self._sent_through = max(self._sent_through, row.position)
             return True
         if row.log is None:
             self._rows.resolve(row.destination, log)
@@ -191,11 +209,11 @@ class Outbox:
         ready = self._slowness(log) or self._sealed(row, log)
         if ready is None:
             return False
-        self._sent_through = max(self._sent_through, row.position)
         if isinstance(ready, OutboxRow):
             self._append(ready, log)
         else:
             self._pass_over(row, log, ready)
+        self._sent_through = max(self._sent_through, row.position)
         return True
 
     def _sealed(self, row: OutboxRow, log: int) -> OutboxRow | Hindrance | None:

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lanline.client.chat.database import Database
-from lanline.client.chat.sealing import DOUBTED, OPENED, doubted
+from lanline.client.chat.sealing import DOUBTED, EARLIER, OPENED, doubted
 from lanline.client.sealing.scopes import Place
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords
-from lanline.client.view.values import Conversation
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 
 _REPEATS = (
     "SELECT later.sequence FROM entries AS first JOIN entries AS later ON later.log = first.log "
     "AND later.entry_id = first.entry_id AND later.account = first.account AND later.sequence > first.sequence "
-    "WHERE first.log = ? AND first.sequence BETWEEN ? AND ? AND first.suite = 'opened' "
-    "AND later.suite IN ('opened', 'doubted')"
+    "WHERE first.log = ? AND first.sequence BETWEEN ? AND ? AND first.suite IN ('opened', 'earlier') "
+    "AND later.suite IN ('opened', 'earlier', 'doubted')"
 )
 _ENTRY = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries WHERE log = ? AND sequence = ?"
@@ -55,11 +54,11 @@ class PastWords:
         if left:
             self._recent[log] = left
 
-    def note(self, shown: Conversation, place: int, body: Body) -> None:
+    def note(self, log: int, place: int, body: Body) -> None:
         """Words that are believed, as long as nothing that stands below them and is not here says otherwise."""
-        if shown.first and self._words.has_ended(body.device_id):
+        if self._words.has_ended(body.device_id):
             with self._database.write() as writer:
-                row = shown.log, place, body.device_id
+                row = log, place, body.device_id
                 writer.execute("INSERT OR REPLACE INTO words_of_ended VALUES (?, ?, ?)", row)
 
     def struck_by(self, where: Place, page: tuple[LogEntry, ...]) -> list[LogEntry]:
@@ -76,7 +75,7 @@ class PastWords:
                 struck[int(place)] = Reason.ENDED
         found = [LogEntry(*row) for place in sorted(struck) for row in self._database.read(_ENTRY, (log, place))]
         self._forget(log, struck)
-        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, DOUBTED}]
+        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, EARLIER, DOUBTED}]
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""

@@ -47,6 +47,17 @@ class EpochRenewal:
                 self._looked_at[track.shown.log] = generation
                 self._renew(member, track)
 
+    def left(self) -> list[str]:
+        """The conversations, of those that are here up to their ends, that have no key which may be used now."""
+        return [track.shown.title for track in list(self._conversations.tracks) if self._is_stale(track)]
+
+    def _is_stale(self, track: Track) -> bool:
+        member, place = self._seals.member, self._seals.place(track.shown)
+        if member is None or not track.shown.is_open or track.following is not Following.LIVE:
+            return False
+        sealing = member.scopes.sealing(place)
+        return sealing is not None and bool(sealing.copy.epochs) and sealing.copy.sealing_epoch() is None
+
     def _renew(self, member: GroupMember, track: Track) -> None:
         place = self._seals.place(track.shown)
         sealing = None if isinstance(place, OpenRoom) else member.scopes.sealing(place)

@@ -16,11 +16,14 @@ PLAIN = "plain"
 """Not sealed: the server's word."""
 OPENED = "opened"
 """On this device only: it came sealed, and was believed."""
+EARLIER = "earlier"
+"""On this device only: the same, in a group before the one that it is in."""
 DOUBTED = "doubted"
 """On this device only: it came sealed, and nothing of it was believed, for the reason that stands in its place."""
 
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
+_KNOWN_BEGINS = msgspec.msgpack.encode({"type": "known_person"})[1:]
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Content | KnownPerson] = msgspec.msgpack.Decoder(Content | KnownPerson)
 
@@ -35,11 +38,26 @@ def seal(content: Content | KnownPerson) -> tuple[str, bytes]:
 
 def opened(entry: LogEntry, body: bytes) -> LogEntry:
     """As it is kept on this device."""
-    return _kept_as(entry, OPENED, body)
+    return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, OPENED, body)
+
+
+def earlier(entry: LogEntry, body: bytes) -> LogEntry:
+    return _kept_as(entry, EARLIER, body)
 
 
 def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
     return _kept_as(entry, DOUBTED, reason.value.encode())
+
+
+def said_by(body: bytes, device_id: bytes) -> bytes:
+    """The same words; of a note of whom the person knows, with the device that has said it, by its signature."""
+    if _KNOWN_BEGINS not in body[: 2 * len(_KNOWN_BEGINS)]:
+        return body
+    try:
+        known = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
+    return _encoder.encode(msgspec.structs.replace(known, by=device_id)) if isinstance(known, KnownPerson) else body
 
 
 def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
@@ -50,7 +68,7 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
     if suite in SUITES_OF_KEYS:
         return NoWords()
-    if suite not in {PLAIN, OPENED}:
+    if suite not in {PLAIN, OPENED, EARLIER}:
         return _not_opened(suite, sealed)
     try:
         content = _decoder.decode(sealed)

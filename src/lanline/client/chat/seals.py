@@ -6,33 +6,34 @@ be opened yet as it came, until it can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
-
-import msgspec
 
 from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
+from lanline.client.chat.earlierwords import EarlierWords
 from lanline.client.chat.groupnews import GroupNews
+from lanline.client.chat.opening import Opening
 from lanline.client.chat.pastwords import PastWords
 from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS, doubted, opened
+from lanline.client.chat.sealing import SUITES_OF_KEYS
 from lanline.client.chat.watch import Watch
 from lanline.client.sealing.adoption import Adoption
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
 from lanline.client.sealing.member import GroupMember, Standing
-from lanline.client.sealing.reports import judged, proof_of
+from lanline.client.sealing.reports import proof_of
 from lanline.client.sealing.roomcopy import RoomCopy, kept_back_text
 from lanline.client.sealing.scopes import OpenRoom, Pair, Place, PrivateRoom, Scopes
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Said
+from lanline.client.sealing.words import GroupWords, Lacks, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
+from lanline.model.alarms import Alarm, AlarmKind
 from lanline.model.rooms import Access
-from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SignedIn, Welcome
@@ -71,17 +72,24 @@ class Seals:
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
         self._context: GroupContext | None = None
+        self._opening: Opening | None = None
+        self._earlier: EarlierWords | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
             self.member = GroupMember(context, self._changed)
+            self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
+            self._earlier = EarlierWords(context)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
             self.watch = Watch(context, self._words, node)
+            self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
+            if self.keys_notice:
+                self.watch.alarms.ring_later(Alarm(AlarmKind.KEYS, self.keys_notice))
             self._on_change += [self.watch.look_at_group, self.adoption.go_on]
         self.asks = False
         """There is a link on which this device is signed in."""
@@ -90,8 +98,7 @@ class Seals:
     @property
     def facts(self) -> GroupFacts:
         """What faces are told of the group."""
-        facts = GroupFacts() if self.news is None else self.news.facts
-        return msgspec.structs.replace(facts, notes=(self.keys_notice, *facts.notes)) if self.keys_notice else facts
+        return GroupFacts() if self.news is None else self.news.facts
 
     @property
     def keys_notice(self) -> str:
@@ -104,7 +111,8 @@ class Seals:
 
     def note_people(self) -> None:
         """The server's table of names is another, and whole."""
-        if self.news is not None:
+        if self.news is not None and self.member is not None:
+            self.member.note_admin(is_admin=self._directory.own.is_admin)
             self.news.note_people()
 
     def _changed(self) -> None:
@@ -131,6 +139,14 @@ class Seals:
             self._context.history = history
             self._words.forget_places()
             self.watch.forget_all()
+
+    def _forget_group(self) -> None:
+        """What this program knows of logs by the group that was left."""
+        if self._earlier is not None and self.watch is not None:
+            self._earlier.forget()
+            self._plain.forget_all()
+            self.watch.forget_all()
+            self._lacking_since.clear()
 
     def end_link(self) -> None:
         self.asks = False
@@ -269,35 +285,25 @@ class Seals:
 
     # In.
 
-    def open(self, shown: Conversation, entries: Sequence[LogEntry]) -> tuple[list[LogEntry], int | None]:
+    def open_ahead(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[None]:
+        """Some at each step, of what is given to `open` later."""
+        if self._words is None or self._opening is None or not self.is_sealed:
+            return iter(())
+        return self._words.open_ahead(self.place(shown), self._opening.said(entries)[0], ahead)
+
+    def open(
+        self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
+    ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        sealed = [each for each in entries if each.suite == SAID_SUITE]
+        first = next((each.sequence for each in entries if each.suite == SAID_SUITE), None)
         self.note_keys(shown, entries)
-        if not sealed or self._words is None or self.watch is None or self.past is None or not self.is_sealed:
-            return self._plain.judged(shown.log, entries), sealed[0].sequence if sealed and self.is_hopeful else None
-        place = self.place(shown)
-        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
-        said = [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed]
-        outcomes = dict(zip((each.sequence for each in sealed), self._words.open(place, said), strict=True))
-        if Lacks.KEY in outcomes.values():
+        if first is None or self._opening is None or not self.is_sealed:
+            return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
+        kept, outcomes = self._opening.open(shown, self.place(shown), entries, ahead)
+        lacking = [each.sequence for each, found in zip(entries, outcomes, strict=True) if isinstance(found, Lacks)]
+        if Lacks.KEY in outcomes:
             self._want_secrets(shown)
-        again = self.past.repeats(shown.log, entries)
-        outcomes |= {each: Reason.KNOWN_ID for each in again if isinstance(outcomes.get(each), Body)}
-        self.watch.look(shown, place, entries, outcomes, authors)
-        kept: list[LogEntry] = []
-        lacking: int | None = None
-        for each in entries:
-            outcome = outcomes.get(each.sequence)
-            if isinstance(outcome, Body):
-                author = authors[each.account]
-                self.past.note(shown, each.sequence, outcome)
-                kept.append(opened(each, judged(self._words.chain, outcome.body, author)))
-            elif isinstance(outcome, Reason):
-                kept.append(doubted(each, outcome))
-            else:
-                lacking = lacking or (None if outcome is None else each.sequence)
-                kept.append(each)
-        return self._plain.judged(shown.log, kept), lacking
+        return self._plain.judged(shown.log, kept), lacking[0] if lacking else None
 
     # What others have seen.
 
@@ -312,6 +318,8 @@ class Seals:
             return
         of_keys = [(each.sequence, each.suite, each.content) for each in entries if each.suite in SUITES_OF_KEYS]
         new = [self._scopes.add(shown.log, *each) for each in of_keys]
+        if self._earlier is not None:
+            self._earlier.note_keys(shown.log, of_keys)
         if any(new):
             self._scopes.sealings(self.place(shown))
             self._clock.call_later(0.0, self.go_on)

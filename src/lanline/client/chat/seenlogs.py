@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from lanline.client.chat.database import Database
+from lanline.client.chat.loghashes import hash_at_or_below
+from lanline.client.chat.seenpages import Named, SeenPages
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, LogChain, Seen
 from lanline.client.sealing.scopes import Place
 from lanline.client.view.values import Conversation
-from lanline.model.alarms import Alarm, AlarmKind, alarm
+from lanline.model.alarms import Alarm, AlarmKind, alarm, own_logs_differ
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import Words
 
+Naming = tuple[int, str, Words]
+"""The place of words, who says them, and what stands in them."""
+
 
 class SeenLogs:
-    def __init__(self, context: GroupContext, ring: Callable[[Alarm], None]) -> None:
+    def __init__(self, context: GroupContext, database: Database, ring: Callable[[Alarm], None]) -> None:
         self._context = context
+        self._database = database
         self._ring = ring
         self._chains: dict[int, LogChain] = {}
-        self._ahead: dict[int, dict[int, tuple[str, Words]]] = {}
+        self._ahead: dict[int, dict[int, Naming]] = {}
         """By log and place, words that name a place which is here, and not taken in yet: of the same page."""
+        self._pages: dict[int, SeenPages] = {}
         self._warned: set[tuple[int, str]] = set()
         """Of which difference was told: by log, and by who has another one."""
 
@@ -27,33 +35,55 @@ class SeenLogs:
         """What this device has from now on; None: no hash over it is known."""
         chain = self._chain(shown, place)
         chain.add(came)
-        for at, (author, words) in self._ahead.pop(shown.log, {}).items():
-            self.compare(shown, place, at, author, words)
+        self.compare(shown, place, self._ahead.pop(shown.log, {}).values())
         chain.forget_old()
         return None if chain.seen == NOTHING else chain.seen
 
     def seen(self, shown: Conversation, place: Place) -> Seen:
         return self._chain(shown, place).seen
 
-    def compare(self, shown: Conversation, place: Place, at: int, author: str, words: Words) -> None:
-        """With what the author of the words at this place had seen of the log."""
-        if words.history != self._context.history or (shown.log, author) in self._warned:
-            return
-        chain = self._chain(shown, place)
-        if chain.at < words.seen < at:
-            self._ahead.setdefault(shown.log, {})[at] = author, words
-        elif words.seen >= at or chain.differs((words.seen, words.seen_hash)):
-            self._warned.add((shown.log, author))
-            self._ring(alarm(AlarmKind.LOGS_DIFFER, author, shown.title))
+    def compare(self, shown: Conversation, place: Place, namings: Iterable[Naming]) -> None:
+        """With what the authors of these words had seen of the log."""
+        chain, history = self._chain(shown, place), self._context.history
+        ahead = self._ahead.setdefault(shown.log, {})
+        for each in namings:
+            at, author, words = each
+            seen = words.seen
+            if words.history != history or (shown.log, author) in self._warned:
+                continue
+            if chain.at < seen < at:
+                ahead[at] = each
+            elif seen >= at or (not chain.holds(seen, words.seen_hash) and chain.differs((seen, words.seen_hash))):
+                self._tell(shown, author)
+
+    def _tell(self, shown: Conversation, author: str) -> None:
+        self._warned.add((shown.log, author))
+        copy = self._context.copy
+        is_own = copy.is_member and copy.chain.accounts[copy.account_id].name == author.encode()
+        self._ring(
+            own_logs_differ(author, shown.title) if is_own else alarm(AlarmKind.LOGS_DIFFER, author, shown.title)
+        )
+
+    def compare_page(self, shown: Conversation, page: Sequence[LogEntry], named: Sequence[Named]) -> None:
+        """Of what was said before this device's copy begins."""
+        other = self._pages.setdefault(shown.log, SeenPages()).add(page, named)
+        if other is not None and (shown.log, other.author) not in self._warned:
+            self._tell(shown, other.author)
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
+        self._pages.pop(log, None)
         self._chains.pop(log, None)
         self._ahead.pop(log, None)
 
     def forget_all(self) -> None:
         self._chains.clear()
         self._ahead.clear()
+        self._pages.clear()
+
+    def start_of(self, place: Place) -> bytes | None:
+        """What the hash over this log begins with."""
+        return self._context.scopes.start_of(place)
 
     def _chain(self, shown: Conversation, place: Place) -> LogChain:
         if shown.log not in self._chains:
@@ -61,7 +91,7 @@ class SeenLogs:
         return self._chains[shown.log]
 
     def _kept(self, shown: Conversation, place: Place) -> LogChain:
-        kept = self._context.tables.log_hash(shown.log)
+        kept = hash_at_or_below(self._database, shown.log, shown.delivered)
         if kept is not None and kept[0] == shown.delivered:
             return LogChain(*kept)
-        return LogChain(shown.delivered, None if shown.delivered else self._context.scopes.start_of(place))
+        return LogChain(shown.delivered, None if shown.delivered else self.start_of(place))

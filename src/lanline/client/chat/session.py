@@ -17,6 +17,7 @@ from lanline.errors import (
     HistoryProblem,
     InvalidInput,
     LinkError,
+    LinkLost,
     LinkNotOpen,
     ProtocolViolation,
     RequestRefused,
@@ -193,7 +194,7 @@ class ClientSession:
     def _fail_requests(self, reason: str) -> None:
         asked, self._asked = self._asked, {}
         for on_answer in asked.values():
-            on_answer(LinkNotOpen(reason))
+            on_answer(LinkLost(reason))
 
     def when_delivered(self, callback: Callable[[], None]) -> None:
         """Once the server's end of the link holds all that was sent until now; also when the link ends before."""
@@ -313,10 +314,6 @@ class ClientSession:
         if self._stop():
             self._link.close(code, reason)
             self._fail_requests("The connection was closed.")
-
-    def hang_up(self, reason: str) -> None:
-        """End the link here, and tell the owner, who may call again."""
-        self._end(reason, CloseCode.GOING_AWAY, told="")
 
     def _end(
         self, reason: str, code: CloseCode | None = None, told: str | None = None, *, is_for_good: bool = False

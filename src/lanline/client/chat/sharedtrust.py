@@ -1,6 +1,7 @@
 """Owns that whom a person has verified, or accepted, on one device is known on their others: by the notes to oneself.
 
-Only what came sealed counts, in the talk of the account with itself, where nobody else can say anything.
+Only what came sealed counts, in the talk of the account with itself, where nobody else can say anything; and of another
+device only as long as that is one of the account's.
 """
 
 from __future__ import annotations
@@ -56,10 +57,14 @@ class SharedTrust:
             self._learn(found)
 
     def _learn(self, found: list[KnownPerson]) -> None:
-        people = self._member.copy.people
+        """What a device has said that was taken out counts for nothing: nobody knows since when it was not theirs."""
+        copy = self._member.copy
         for each in found:
-            if each.words and not people.has_verified(each.account_id, each.words):
-                people.verify(each.account_id, each.words)
-            elif not people.has_accepted(each.account_id):
-                people.accept(each.account_id)
+            by = None if each.by in {b"", copy.device_id} else each.by
+            if by is not None and not copy.people.is_own_device(copy.chain, by):
+                continue
+            if each.words and not copy.people.has_verified(copy.chain, each.account_id, each.words):
+                copy.people.verify(each.account_id, each.words, by)
+            elif not copy.people.has_accepted_account(copy.chain, each.account_id):
+                copy.people.accept(each.account_id, by)
         self._news.note()

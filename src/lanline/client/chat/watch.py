@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from lanline.client.chat.alarms import Alarms
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.seenlogs import SeenLogs
+from lanline.client.chat.seenlogs import Naming, SeenLogs
+from lanline.client.chat.seenpages import Named
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.losses import Losses
 from lanline.client.sealing.parting import name_in
@@ -19,6 +20,7 @@ from lanline.client.sealing.words import Body, GroupWords, Outcome
 from lanline.client.view.values import Conversation
 from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.scopes import Scope
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GroupIs
 
@@ -27,6 +29,9 @@ _KINDS = {
     Reason.KNOWN_ID: AlarmKind.SHOWN_AGAIN,
     Reason.TURNED_AROUND: AlarmKind.TURNED_AROUND,
 }
+_Lie = tuple[AlarmKind, list[str]]
+_Named = tuple[int, bytes, bytes, int]
+"""Height and head of the chain, the scope of an epoch and the height that it names."""
 _Run = tuple[bytes, bytes, bytes]
 _DEVICE_AND_RUN = slice(17, 49)
 """In a header."""
@@ -41,7 +46,7 @@ class Watch:
         self._line = node.line
         self._history = node.history
         self.alarms = Alarms(node.history.database, node.clock, node.tell)
-        self.seen = SeenLogs(context, self.alarms.ring)
+        self.seen = SeenLogs(context, node.history.database, self.alarms.ring)
         self._ends: dict[_Run, tuple[int, bytes]] = {}
         """By room, device and run, the number and the digest of the newest words."""
         self._whole: dict[int, bool] = {}
@@ -49,6 +54,8 @@ class Watch:
         self._present: dict[int, int] = {}
         """By log, the lowest place of words that name the history of the server as it is now."""
         self._losses = Losses()
+        self._harmless: _Named | None = None
+        """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
         self._is_asking = False
 
     def forget(self, log: int) -> None:
@@ -69,42 +76,68 @@ class Watch:
         shown: Conversation,
         place: Place,
         entries: Sequence[LogEntry],
-        outcomes: Mapping[int, Outcome],
+        outcomes: Sequence[Outcome | None],
         authors: Mapping[int, str],
     ) -> None:
-        """At what came, in the order of its places, before it is on the disk."""
+        """At what came, in the order of its places, before it is on the disk. An outcome for each, if it is sealed."""
         self._whole.setdefault(shown.log, shown.delivered == 0)
+        if entries[-1].sequence <= shown.first:
+            self._look_back(shown, entries, outcomes, authors)
         unopened: set[bytes] = set()
-        for each in entries:
-            outcome, author = outcomes.get(each.sequence), authors.get(each.account, "")
+        namings: list[Naming] = []
+        self._harmless = None
+        for each, outcome in zip(entries, outcomes, strict=True):
             if isinstance(outcome, Body):
-                is_after_gap = self._is_after_gap(shown.log, each.sequence, outcome, unopened)
-                lies = [(AlarmKind.MESSAGE_MISSING, list[str]())] if is_after_gap else []
-                self.seen.compare(shown, place, each.sequence, author, outcome.words)
-                for kind, names in [*lies, *self._lies(shown, each.sequence, outcome)]:
+                at, author = each.sequence, authors[each.account]
+                namings.append((at, author, outcome.words))
+                for kind, names in self._lies(shown.log, at, outcome, unopened):
                     self.alarms.ring(alarm(kind, author, shown.title, names))
             elif isinstance(outcome, Reason):
-                self.alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), author, shown.title))
+                self.alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), authors[each.account], shown.title))
             elif outcome is not None:
                 unopened.add(each.content[_DEVICE_AND_RUN])
+        self.seen.compare(shown, place, namings)
         self._ask_later()
 
-    def _lies(self, shown: Conversation, at: int, body: Body) -> list[tuple[AlarmKind, list[str]]]:
-        words, found = body.words, list[tuple[AlarmKind, list[str]]]()
-        if self._is_of_another_past(shown.log, at, words.history):
+    def _look_back(
+        self,
+        shown: Conversation,
+        page: Sequence[LogEntry],
+        outcomes: Sequence[Outcome | None],
+        authors: Mapping[int, str],
+    ) -> None:
+        if page[-1].sequence == shown.first and page[0].sequence == shown.first - len(page) + 1:
+            opened = ((authors.get(each.account, ""), outcome) for each, outcome in zip(page, outcomes, strict=True))
+            named = [Named(author, body.words) for author, body in opened if isinstance(body, Body)]
+            self.seen.compare_page(shown, page, named)
+
+    def _lies(self, log: int, at: int, body: Body, unopened: set[bytes]) -> list[_Lie]:
+        words, found = body.words, list[_Lie]()
+        if self._is_after_gap(log, at, body, unopened):
+            found.append((AlarmKind.MESSAGE_MISSING, []))
+        if self._is_of_another_past(log, at, words.history):
             found.append((AlarmKind.HISTORIES_DIFFER, []))
-        if not self._context.copy.chain.holds(words.height, words.head):
-            found.append((AlarmKind.GROUPS_DIFFER, []))
-        return found + self._sealed_to_gone(body, at)
+        named = words.height, words.head, body.scope_id, body.epoch_height
+        return found if named == self._harmless else found + self._lies_of_group(named, body, at)
+
+    def _lies_of_group(self, named: _Named, body: Body, at: int) -> list[_Lie]:
+        copy = self._context.scopes.by_id(body.scope_id)
+        differs = not self._context.copy.chain.holds(body.words.height, body.words.head)
+        is_stale = copy is not None and body.epoch_height < copy.scope.last_loss
+        self._harmless = None if differs or is_stale else named
+        found: list[_Lie] = [(AlarmKind.GROUPS_DIFFER, [])] if differs else []
+        return found + self._sealed_to_gone(copy.scope, body, at) if copy is not None and is_stale else found
 
     def _is_of_another_past(self, log: int, at: int, history: bytes) -> bool:
         """Of another history of the server, above words of the one that is now: who comes back to a restored server
         seals anew what waits.
         """
+        present = self._present.get(log, at)
         if history == self._context.history:
-            self._present[log] = min(at, self._present.get(log, at))
+            if at <= present:
+                self._present[log] = at
             return False
-        return at > self._present.get(log, at)
+        return at > present
 
     def _is_after_gap(self, log: int, at: int, body: Body, unopened: set[bytes]) -> bool:
         run, words = (body.room_id, body.device_id, body.run), body.words
@@ -116,15 +149,13 @@ class Watch:
             is_missing = words.n > 0 and self._whole[log]
         else:
             is_missing = words.n != known[0] + 1 or words.prev != known[1]
-        is_here = body.device_id + body.run in unopened
-        return is_missing and not is_here and not self._history.has_unopened(log, at, body.device_id, body.run)
+        if not is_missing or body.device_id + body.run in unopened:
+            return False
+        return not self._history.has_unopened(log, at, body.device_id, body.run)
 
-    def _sealed_to_gone(self, body: Body, at: int) -> list[tuple[AlarmKind, list[str]]]:
+    def _sealed_to_gone(self, scope: Scope, body: Body, at: int) -> list[_Lie]:
         """Under an epoch that was stale by what its author has seen, or by what is said below in the same log."""
-        chain, height, copy = self._context.copy.chain, body.words.height, self._context.scopes.by_id(body.scope_id)
-        if copy is None or body.epoch_height >= copy.scope.last_loss:
-            return []
-        scope = copy.scope
+        chain, height = self._context.copy.chain, body.words.height
         found = []
         if gone := self._losses.between(chain, scope, body.epoch_height, min(height, chain.height)):
             found.append((AlarmKind.SEALED_FOR_GONE, [name_in(chain, each) for each in gone]))
@@ -138,7 +169,7 @@ class Watch:
     def look_at_group(self) -> None:
         """What the chain itself shows, which stops this device."""
         copy = self._context.copy
-        is_false = copy.forked_at is not None or copy.broken is not None
+        is_false = copy.forked_at is not None or copy.broken is not None or copy.offer is not None or copy.is_awaited
         if copy.problem and (is_false or (copy.come_back and not copy.is_apart and not copy.is_being_mended)):
             self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
 

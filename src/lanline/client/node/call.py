@@ -8,6 +8,7 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from lanline.client.node.greeting import decoder
 from lanline.client.node.protocol import (
     ASKED_ONCE,
     Answer,
@@ -23,7 +24,7 @@ from lanline.client.node.protocol import (
     error_of,
     unanswered,
 )
-from lanline.client.node.start import NodeStart, decoder
+from lanline.client.node.start import NodeStart
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.errors import LinkNotOpen
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from lanline.client.node.greeting import decoder
 from lanline.client.node.owncommands import NoteInvited
 from lanline.client.node.protocol import (
     ASKED_ONCE,
@@ -30,7 +31,7 @@ from lanline.client.node.protocol import (
     error_of,
     unanswered,
 )
-from lanline.client.node.start import NodeStart, decoder
+from lanline.client.node.start import NodeStart
 from lanline.client.view.values import Message, NodeState
 from lanline.client.view.view import Change, View
 from lanline.errors import LanlineError, ServerUnreachable

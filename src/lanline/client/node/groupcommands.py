@@ -30,6 +30,8 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
     rooms: tuple[PlainRoom, ...] = ()
     awaited: tuple[str, ...] = ()
     """Of an earlier yes: who has not come yet."""
+    is_in_place: bool = False
+    """Of a group that was put aside."""
 
     def without(self, names: Collection[str]) -> Plain:
         """Nobody with one of these names, nowhere."""
@@ -37,7 +39,7 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
         rooms = (
             PlainRoom(room.title, tuple(each for each in room.people if each.name not in names)) for room in self.rooms
         )
-        return Plain(self.is_group, kept, tuple(rooms), self.awaited)
+        return Plain(self.is_group, kept, tuple(rooms), self.awaited, self.is_in_place)
 
 
 class Admit(msgspec.Struct, frozen=True, tag="admit"):
@@ -85,10 +87,28 @@ class AcceptChain(msgspec.Struct, frozen=True, tag="accept_chain"):
     """What the server shows is right, and what this device has seen is put aside. Answered with `ChainState`."""
 
 
+class GoOver(msgspec.Struct, frozen=True, tag="go_over"):
+    """To this group, which the server shows in the place of one's own. Answered with `ChainState`."""
+
+    group_id: str
+
+
 class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     """Somebody whose end this device has seen may read again. Answered with `ChainState`."""
 
     name: str
+
+
+class WaitTurned(msgspec.Struct, frozen=True, tag="wait_turned"):
+    """The account has a new key by the entry at this height of the chain: until all that it reads has one, too.
+
+    Nothing is said before the node has that entry, whatever the server shows. Answered with `Turned`.
+    """
+
+    height: int
+    head: str
+    """There; hexadecimal."""
+    limit_s: float
 
 
 class RenewKeys(msgspec.Struct, frozen=True, tag="renew_keys"):
@@ -107,8 +127,9 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | AskChain | AcceptChain | TakeBack
-GroupCommand = MemberCommand | RenewKeys | AskPlain | Seal
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitTurned
+ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
+GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 
 
 class DeviceLetIn(msgspec.Struct, frozen=True, tag="device_let_in"):
@@ -120,6 +141,16 @@ class Words(msgspec.Struct, frozen=True, tag="words"):
     text: str
     """One word for each byte."""
     trust: str
+
+
+class NewGroup(msgspec.Struct, frozen=True):
+    """In the place of one's own, on this server."""
+
+    group_id: str
+    founder: str
+    is_known: bool
+    """Its founder has the key that they have in one's own."""
+    words: str
 
 
 class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
@@ -134,6 +165,16 @@ class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
     can_accept: bool
     come_back: tuple[str, ...]
     """Who reads by what the server shows, though this device has seen their end."""
+    words: str = ""
+    """Of the group that this device goes by: the same for everybody in it."""
+    new_group: NewGroup | None = None
+
+
+class Turned(msgspec.Struct, frozen=True, tag="turned"):
+    is_here: bool
+    """The node has the entry."""
+    left: tuple[str, ...]
+    """Conversations that have no new key yet: they get it with the next word."""
 
 
 class KeysRenewed(msgspec.Struct, frozen=True, tag="keys_renewed"):
@@ -150,4 +191,4 @@ class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | Words | KeysRenewed | ChainState | Plain | Sealed
+GroupResult = DeviceLetIn | Turned | Words | KeysRenewed | ChainState | Plain | Sealed

@@ -6,13 +6,12 @@ from lanline.client.chat.client import ChatClient
 from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.sharedtrust import SharedTrust
 from lanline.client.node import groupcommands as do
+from lanline.client.node.chainservice import chain_result
 from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
 from lanline.client.node.sealservice import seal_result, wait_for_group
-from lanline.client.sealing.groupcopy import BEHIND
 from lanline.client.sealing.member import GroupMember
-from lanline.client.sealing.parting import name_in
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
 from lanline.model.names import folded_name
@@ -26,6 +25,8 @@ async def group_result(client: ChatClient, command: do.GroupCommand) -> do.Group
         return await renew_keys(client, command.limit_s)
     if isinstance(command, do.AskPlain | do.Seal):
         return await seal_result(client, command)
+    if isinstance(command, do.AskChain | do.AcceptChain | do.GoOver | do.TakeBack):
+        return await chain_result(client, command)
     return await _member_result(client, command)
 
 
@@ -50,37 +51,10 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             _accept(client, trust, name)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
-        case do.AskChain() | do.AcceptChain() | do.TakeBack():
-            return _decided(member, command)
+        case do.WaitTurned():
+            return await _turned(client, member, command)
     client.node.outbox.send()
     return Done()
-
-
-def _decided(member: GroupMember, command: do.AskChain | do.AcceptChain | do.TakeBack) -> do.ChainState:
-    """How it stands after that."""
-    if isinstance(command, do.AcceptChain):
-        member.decisions.accept()
-    elif isinstance(command, do.TakeBack):
-        _take_back(member, command.name)
-    return _chain_state(member)
-
-
-def _chain_state(member: GroupMember) -> do.ChainState:
-    copy = member.copy
-    own, shown = copy.chain, copy.shown
-    problem = member.problem or (BEHIND if copy.is_apart else "")
-    names = tuple(name_in(shown, each) for each in copy.come_back)
-    return do.ChainState(
-        own.height, own.head.hex(), shown.height, shown.head.hex(), problem, member.decisions.may_accept, names
-    )
-
-
-def _take_back(member: GroupMember, name: str) -> None:
-    copy = member.copy
-    found = [each for each in copy.come_back if folded_name(name_in(copy.shown, each)) == folded_name(name)]
-    if not found:
-        raise RecordMissing(f"{name} does not read by what the server shows, or was never sent away.")
-    member.decisions.take_back(found[0])
 
 
 def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:
@@ -115,3 +89,14 @@ async def _admit(client: ChatClient, name: str) -> None:
     if len(found) > 1:
         raise InvalidInput("Several wait to be let in. Name one: /admit NICK")
     await member.changes.admit(found[0].account)
+
+
+async def _turned(client: ChatClient, member: GroupMember, command: do.WaitTurned) -> do.Turned:
+    member.copy.note_seen_elsewhere(command.height, bytes.fromhex(command.head))
+    renewal = client.node.renewal
+
+    def is_here() -> bool:
+        return member.is_current and member.copy.chain.holds(command.height, bytes.fromhex(command.head))
+
+    await client.wait_until(lambda: is_here() and not renewal.left(), command.limit_s)
+    return do.Turned(is_here(), tuple(renewal.left()))

@@ -43,6 +43,16 @@ class PrivateRooms:
             case _:
                 return None
 
+    def signs(self, command: do.AnyCommand) -> bool:
+        """It is an entry of this device: signed once more it would be another one."""
+        match command:
+            case do.LeaveRoom(log) | do.Invite(log) | do.SendAway(log) | do.SetRole(log) | do.SetBanned(log):
+                return self._node.seals.is_sealed and self._copy(log) is not None
+            case do.SetAccess(_, access):
+                return self._node.seals.is_sealed and access is not Access.OPEN
+            case _:
+                return False
+
     # Founding.
 
     async def _create(self, name: str, topic: str, suite: RoomSuite) -> do.Result:

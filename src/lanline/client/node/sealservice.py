@@ -54,7 +54,8 @@ def _awaited(adoption: Adoption) -> tuple[str, ...]:
 
 async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) -> do.Plain:
     node = client.node
-    is_group = node.own.is_admin and member.standing is Standing.NO_GROUP and not member.knows_group
+    is_plain = member.standing is Standing.NO_GROUP and not member.knows_group
+    is_group = node.own.is_admin and (is_plain or member.is_awaited)
     people = tuple(
         do.FromBefore(each.account, each.name, GroupRole.ADMIN if each.is_admin else GroupRole.MEMBER)
         for each in node.directory.people
@@ -63,7 +64,7 @@ async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) ->
     plain_rooms = [shown for shown in node.conversations.all if _is_plain_room(client, shown)]
     may_found_rooms = is_group or member.copy.is_member
     rooms = [do.PlainRoom(shown.title, await people_of_room(client, shown)) for shown in plain_rooms if may_found_rooms]
-    return do.Plain(is_group, people if is_group else (), tuple(rooms), _awaited(adoption))
+    return do.Plain(is_group, people if is_group else (), tuple(rooms), _awaited(adoption), member.is_awaited)
 
 
 def _is_plain_room(client: ChatClient, shown: Conversation) -> bool:

@@ -23,6 +23,8 @@ def asked_lines(plain: Plain) -> list[str]:
 
 
 def _group_lines(plain: Plain) -> list[str]:
+    if plain.is_in_place:
+        return _lines_in_place(plain)
     lines = [
         "What is said on this server is not sealed: whoever runs it can read it. From now on you can have it sealed:",
         "  Only the group reads it then, which you found. What was said until now stays as it is, and is marked.",
@@ -31,6 +33,21 @@ def _group_lines(plain: Plain) -> list[str]:
         lines += [
             f"  These are let in, as soon as each is there with a Lanline of today: {_members(plain.people)}.",
             "  That they are who they were is the server's word, for nobody compares words with them.",
+        ]
+    return lines
+
+
+def _lines_in_place(plain: Plain) -> list[str]:
+    lines = [
+        "The group was put aside, and you are to found another. The old one ends for you: its rights, links, recovery",
+        "  keys and private rooms do not go on. What was said stays readable where it is, and is marked.",
+        "  What waits here to be sent goes to the new group.",
+    ]
+    if plain.people:
+        lines += [
+            f"  These are let in, once they have agreed to it: {_members(plain.people)}.",
+            "  Only who has a key of the group until now comes in by that; for others you compare words: lanline admit",
+            "  If one of them has lost a device, leave them out: --without NICK",
         ]
     return lines
 

@@ -12,14 +12,15 @@ from lanline.client.node.films import FilmCommand
 from lanline.client.node.filmservice import film_result
 from lanline.client.node.groupcommands import GroupCommand
 from lanline.client.node.groupservice import group_result
-from lanline.client.node.owncommands import OwnCommand, carry_out
+from lanline.client.node.owncommands import OwnCommand
+from lanline.client.node.ownservice import carry_out
 from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
 from lanline.client.node.sealservice import wait_for_group
 from lanline.client.view.events import EarlierReceived, NodeEvent
 from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
-from lanline.errors import LanlineError, RefusalCode, RequestRefused
+from lanline.errors import LanlineError, LinkLost, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Standing, checked_pace, checked_topic
 from lanline.model.text import safe_line
@@ -28,6 +29,12 @@ from lanline.wire.chat.messages import ClientMessage, ServerMessage
 from lanline.wire.chat.signin import ChangePassword, Deregister
 
 _MAX_FETCHED = 1000
+_MOST_TRIES = 3
+_BACK_WITHIN_S = 20.0
+_UNDECIDED = (
+    "The connection was lost before the server answered: whether this was done is not known. Look, and ask again if it "
+    "was not."
+)
 
 
 class Service:
@@ -39,17 +46,32 @@ class Service:
         """Why the server is called no more."""
 
     async def result_of(self, command: do.AnyCommand) -> do.Result:
+        """What does no harm twice is asked again on the next link where this one ends before the answer."""
         try:
-            if isinstance(command, FilmCommand):
-                return await film_result(self._client, command)
-            if isinstance(command, GroupCommand):
-                return await group_result(self._client, command)
-            if isinstance(command, OwnCommand):
-                carry_out(self._client, command)
-                return do.Done()
-            return await self._result_of(command)
+            for _ in range(_MOST_TRIES):
+                try:
+                    return await self._carried_out(command)
+                except LinkLost:
+                    if not self._is_harmless_twice(command):
+                        raise LinkLost(_UNDECIDED) from None
+                await self._client.wait_synchronized(_BACK_WITHIN_S)
+            raise LinkLost(_UNDECIDED)
         except LanlineError as problem:
             return do.Failed(problem_of(problem))
+
+    def _is_harmless_twice(self, command: do.AnyCommand) -> bool:
+        is_asked = type(command) in _REQUESTS and not isinstance(command, do.ASKED_ONCE)
+        return is_asked and not self._private_rooms.signs(command)
+
+    async def _carried_out(self, command: do.AnyCommand) -> do.Result:
+        if isinstance(command, FilmCommand):
+            return await film_result(self._client, command)
+        if isinstance(command, GroupCommand):
+            return await group_result(self._client, command)
+        if isinstance(command, OwnCommand):
+            carry_out(self._client, command)
+            return do.Done()
+        return await self._result_of(command)
 
     async def _result_of(self, command: do.AnyCommand) -> do.Result:
         match command:

@@ -1,4 +1,7 @@
-"""Owns how a face gets to its home's node: it is connected to, started where none runs, replaced where it is older."""
+"""Owns how a face gets to its home's node: it is connected to, started where none runs, replaced where it is older.
+
+Loads nothing that takes time before a node that is missing has been made: both load side by side then.
+"""
 
 from __future__ import annotations
 
@@ -10,46 +13,50 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 import lanline
 from lanline.client.node.place import connected
-from lanline.client.node.protocol import PROTOCOL, Frames, FromNode, Hello, Request, Stop, Welcome, encode, error_of
-from lanline.client.view.view import Problem
-from lanline.errors import HistoryProblem, LinkNotOpen, ProtocolViolation, VersionMismatch
+from lanline.errors import HistoryProblem
 
+START_COMMAND = (sys.executable, "-m", "lanline", "agent", "--background")
 _LOG_FILE = "node.log"
 """What the node last had to say of itself; empty when all is well."""
+_JOINED_FILE = "server.json"
+"""Of `pin`, which takes time to load."""
 _LIMIT_S = 30.0
 _AGAIN_S = 0.03
 
-decoder: msgspec.json.Decoder[FromNode] = msgspec.json.Decoder(FromNode)
-
 
 class NodeStart:
-    """`command` starts a node of this home: it gets the number of a descriptor to which it writes how that went."""
+    """`command` starts a node: behind it come a descriptor, to which it writes how that went, and the home."""
 
     def __init__(self, home: Path, command: Sequence[str], program: str = lanline.__version__) -> None:
         self.home = home.absolute()
         self._command = command
         self._program = program
+        self._end: socket.socket | None = None
+        self._made: _MadeNode | None = None
+
+    def begin(self) -> None:
+        """Where none runs, one begins to load now. How that goes, `connect` tells."""
+        self._end = connected(self.home)
+        if self._end is None and (self.home / _JOINED_FILE).exists():
+            with contextlib.suppress(OSError):  # `connect` tries again, and tells
+                self._made = _MadeNode(self.home, self._command)
 
     def connect(self) -> socket.socket:
         """To a node that has greeted. Raises what starting it raised."""
+        from lanline.client.node.greeting import ask_to_stop, greeted, is_older  # noqa: PLC0415 -- as the module says
+
         limit = time.monotonic() + _LIMIT_S
         while time.monotonic() < limit:
-            end = connected(self.home)
-            if end is None:
-                self._start()
-                time.sleep(_AGAIN_S)
-                continue
+            end = self._reached()
             try:
-                welcome = self._greeted(end)
-                if welcome is not None and not self._is_newer_than(welcome):
+                welcome = None if end is None else greeted(end, self._program)
+                if end is not None and welcome is not None and not is_older(welcome, self._program):
                     found, end = end, None
                     return found
-                if welcome is not None:
-                    _ask_to_stop(end)
+                if end is not None and welcome is not None:
+                    ask_to_stop(end)
             finally:
                 if end is not None:
                     end.close()
@@ -58,60 +65,56 @@ class NodeStart:
             f"The process that owns {self.home} does not start, or does not answer; {_LOG_FILE} there may say why."
         )
 
-    def _greeted(self, end: socket.socket) -> Welcome | None:
-        """None when it ends just now."""
-        end.settimeout(_LIMIT_S)
-        try:
-            end.sendall(encode(Hello(PROTOCOL, self._program)))
-            value = _next_value(end)
-        except (OSError, LinkNotOpen):
-            return None
-        finally:
-            end.settimeout(None)
-        if not isinstance(value, Welcome):
-            raise ProtocolViolation("The process that owns this home speaks another language.")
-        if value.protocol > PROTOCOL:
-            raise VersionMismatch("A newer Lanline has this home open. Start this program again with that version.")
-        return value
-
-    def _is_newer_than(self, node: Welcome) -> bool:
-        return node.protocol < PROTOCOL or _numbers(node.program) < _numbers(self._program)
+    def _reached(self) -> socket.socket | None:
+        end, self._end = self._end, None
+        if end is None and self._made is None:
+            end = connected(self.home)
+        if end is None:
+            self._start()
+            end = connected(self.home)
+        return end
 
     def _start(self) -> None:
         """Returns when it runs, or another one does. Raises NotJoined, and what opening the home raises."""
-        from lanline.client.pin import joined_pin  # noqa: PLC0415 -- not needed where a node runs
+        made, self._made = self._made, None
+        if made is None:
+            from lanline.client.pin import joined_pin  # noqa: PLC0415 -- not needed where a node runs
 
-        joined_pin(self.home)
-        reading, writing = os.pipe()
+            joined_pin(self.home)
+            made = _MadeNode(self.home, self._command)
+        made.wait_started()
+
+
+class _MadeNode:
+    def __init__(self, home: Path, command: Sequence[str]) -> None:
+        self._reading, writing = os.pipe()
         try:
-            log = os.open(self.home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            log = os.open(home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.set_inheritable(writing, True)
             streams = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
-            words = [*self._command, str(writing), "--home", str(self.home)]
-            child = os.posix_spawn(
+            words = [*command, str(writing), str(home)]
+            self._child = os.posix_spawn(
                 words[0], words, os.environ, file_actions=[*streams, (os.POSIX_SPAWN_DUP2, log, 2)], setpgroup=0
             )
         finally:
             os.close(writing)
             os.close(log)
+
+    def wait_started(self) -> None:
+        """Until it has told. Raises what it could not start for."""
+        from lanline.client.node.greeting import told_problem  # noqa: PLC0415 -- as the module says
+
         try:
-            said = b""
-            while piece := os.read(reading, 65_536):
-                said += piece
+            told = b""
+            while piece := os.read(self._reading, 65_536):
+                told += piece
         finally:
-            os.close(reading)
+            os.close(self._reading)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(child, os.WNOHANG)
-        problem = msgspec.json.decode(said, type=Problem | None) if said else None  # nothing: it was killed
+            os.waitpid(self._child, os.WNOHANG)
+        problem = told_problem(told)
         if problem is not None:
-            raise error_of(problem)
-
-
-def tell_started(descriptor: int, problem: Problem | None) -> None:
-    """By the node, to who has started it."""
-    with contextlib.suppress(OSError):
-        os.write(descriptor, msgspec.json.encode(problem))
-        os.close(descriptor)
+            raise problem
 
 
 def stop_node(home: Path) -> bool:
@@ -119,34 +122,8 @@ def stop_node(home: Path) -> bool:
     end = connected(home)
     if end is None:
         return False
-    with contextlib.suppress(OSError):
-        end.sendall(encode(Hello(PROTOCOL, lanline.__version__)))
-        _ask_to_stop(end)
+    from lanline.client.node.greeting import say_stop  # noqa: PLC0415 -- as the module says
+
+    say_stop(end)
     end.close()
     return True
-
-
-def _ask_to_stop(end: socket.socket) -> None:
-    """And wait until it hangs up."""
-    with contextlib.suppress(OSError, LinkNotOpen):
-        end.settimeout(_LIMIT_S)
-        end.sendall(encode(Request(0, Stop())))
-        while end.recv(65_536):
-            pass
-
-
-def _next_value(end: socket.socket) -> FromNode:
-    frames = Frames()
-    while True:
-        piece = end.recv(65_536)
-        if not piece:
-            raise LinkNotOpen("The process that owns this home has ended.")
-        for value in frames.receive_bytes(piece):
-            return decoder.decode(value)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-START_COMMAND = (sys.executable, "-m", "lanline", "agent", "--background")

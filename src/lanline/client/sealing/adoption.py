@@ -21,7 +21,7 @@ from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RequestRefused
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
-from lanline.wire.sealing.entries import Role, RoomRole, decode_joiner
+from lanline.wire.sealing.entries import Joiner, Role, RoomRole, decode_joiner
 
 _AGAIN_S = 5.0
 _MOST_AT_ONCE = 100
@@ -82,7 +82,13 @@ class Adoption:
 
     def is_agreed(self, account: int) -> bool:
         """That this account is let into the group as soon as it asks."""
-        return any(each.place == GROUP and each.account == account for each in self._table.rows)
+        waiting = self._member.changes.requests.get(account)
+        is_known = waiting is None or self._is_known(decode_joiner(waiting.joiner))
+        return is_known and any(each.place == GROUP and each.account == account for each in self._table.rows)
+
+    def _is_known(self, joiner: Joiner) -> bool:
+        """Where there was a group before, nobody is let into the next unasked but who was in that one, by the key."""
+        return self._member.copy.people.is_same_as_before(joiner.name.decode(errors="replace"), joiner.sign_key)
 
     def is_founding(self, place: str) -> bool:
         """It was agreed, and the group, or the room, does not stand yet."""
@@ -138,10 +144,10 @@ class Adoption:
 
     def _next(self) -> tuple[Agreed, Steps[None]] | None:
         member, own = self._member, self._server.own_account
-        if self.is_founding(GROUP) and member.knows_group:
-            self._table.settle([each for each in self._table.rows if (each.place, each.account) == (GROUP, own)])
-        elif self.is_founding(GROUP):
+        if self.is_founding(GROUP) and (member.is_awaited or not member.has_group):
             member.agree_to_found()
+        elif self.is_founding(GROUP) and member.is_told:
+            self._table.settle([each for each in self._table.rows if (each.place, each.account) == (GROUP, own)])
         if not (member.copy.is_member and member.is_current and self._context.has_newest_seed) or member.problem:
             return None
         self._drop_what_is_over()
@@ -184,7 +190,7 @@ class Adoption:
         if waiting is None:
             return None
         joiner = decode_joiner(waiting.joiner)
-        if joiner.name != row.name.encode():
+        if joiner.name != row.name.encode() or not self._is_known(joiner):
             return None
         return self._let_in(row._replace(account_id=ids.account_id_of(joiner.sign_key)), waiting)
 

@@ -20,13 +20,21 @@ class Decisions:
 
     @property
     def may_accept(self) -> bool:
-        return self._is_read() and (self._copy.forked_at is not None or self._problem() == PARTED)
+        copy = self._copy
+        if not self._is_read() or copy.offer is not None:
+            return False
+        return copy.broken is not None or copy.forked_at is not None or self._problem() == PARTED
 
     def accept(self) -> None:
-        """The own branch is put aside. Raises RecordMissing where there is nothing to decide."""
+        """What does not hold was seen, and counts for nothing; or the own branch is put aside. One at a time, as the
+        person is told of it. Raises RecordMissing where there is nothing to decide.
+        """
         if not self.may_accept:
             raise RecordMissing("The server shows what this device has seen: there is nothing to decide.")
-        self._copy.accept()
+        if self._copy.broken is not None:
+            self._copy.accept_broken()
+        else:
+            self._copy.accept()
         self._on_change()
 
     def take_back(self, account_id: bytes) -> None:

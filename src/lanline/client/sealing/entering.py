@@ -62,7 +62,8 @@ class Entering:
         known = chain.invites.get(invite.id)
         if known is None or (chain.head_at(known.since) or b"")[:HEAD_BYTES] != token[INVITE_SECRET_BYTES:]:
             raise InviteUnusable(
-                "The link is not of this group, or the server shows another one than its maker saw. Nothing was joined."
+                "The link is not of this group: it was damaged on its way, or the server shows another group than its "
+                "maker saw. You are in no group. Ask for the link anew, and join with that."
             )
         if known.until != NEVER or self._context.now_ms() > known.until_ms:
             self._give_invite_up()

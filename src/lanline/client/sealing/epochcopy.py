@@ -74,7 +74,7 @@ class EpochCopy:
         return self._newest
 
     def first_place_naming(self, height: int) -> float:
-        """Where the first statement lies that names this height of the chain, or a later one."""
+        """Where the first lies, of what is here of keys, that names this height of the chain, or a later one."""
         if height not in self._named:
             places = (place for epoch, place in self.epochs.values() if epoch.height >= height)
             self._named[height] = min(places, default=inf)

@@ -13,7 +13,9 @@ from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.parting import come_back, come_back_text, fork_text
+from lanline.client.sealing.othergroup import AWAITED, Offer, offer_in
+from lanline.client.sealing.parting import broken_text, come_back, come_back_text, fork_text
+from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
@@ -39,6 +41,8 @@ TAKEN_OUT = (
 )
 
 
+_ACCEPTED = b"lanline accepted entry 1\0"
+"""Not of the protocol: it is remembered on this device."""
 _KEPT_EVERY = 100
 """Items of the chain."""
 
@@ -52,6 +56,8 @@ class GroupCopy(EpochCopy):
         self.device_id = ids.device_id_of(signer.public_bytes)
         self.target = NEVER
         """How far the server said that it is, when this device last signed in."""
+        self.is_awaited = False
+        """The server says that its operator has put the group aside, and that nobody has founded another yet."""
         self.is_being_mended = False
         """The server says that it was put back, and gathers what it has lost."""
         self._begin()
@@ -66,11 +72,11 @@ class GroupCopy(EpochCopy):
         """How far the log of the chain is here."""
         self.is_parted = False
         """The server says that there is no group, any more."""
-        self.people = KnownPeople(self._keys)
+        self.people = KnownPeople(self._keys, past_devices(self._tables.database))
         self.news: list[str] = []
         """What has come since somebody has looked: sentences for the person."""
-        self.broken: tuple[int, Reason] | None = None
-        """The first entry that does not hold, and why."""
+        self._wrong: list[tuple[int, Reason, bytes]] = []
+        """The entries that do not hold: height, why, and the head there."""
         for suite, content in self._tables.own_items():
             self.is_apart = True
             self._go_by(follow(self.chain, suite, content)[0], suite, content)
@@ -97,7 +103,7 @@ class GroupCopy(EpochCopy):
 
     def _keep_state(self) -> None:
         """For the next start, where it would take long to follow the chain anew."""
-        if self.is_apart or self.broken is not None or self.sequence - self._kept_to < _KEPT_EVERY:
+        if self.is_apart or self._wrong or self.sequence - self._kept_to < _KEPT_EVERY:
             return
         self._tables.put_chain_state(
             self.sequence, ChainState.of(self.chain, list(self.epochs.values()), self.people.state)
@@ -127,7 +133,7 @@ class GroupCopy(EpochCopy):
             return
         if new[0].sequence != self.sequence + 1:
             raise ProtocolViolation("it left a gap in the chain of the group")
-        self._tables.add_items(new, checked_to=self.sequence if self.broken is None else 0)
+        self._tables.add_items(new, checked_to=0 if self._wrong else self.sequence)
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
@@ -141,8 +147,8 @@ class GroupCopy(EpochCopy):
             return
         is_checked = is_checked or (self.is_apart and self._is_own_next(content))
         self.shown, reason = follow(self.shown, suite, content, is_checked=is_checked)
-        if reason is not None and self.broken is None:
-            self.broken = self.shown.height, reason
+        if reason is not None:
+            self._wrong.append((self.shown.height, reason, self.shown.head))
         if not self.is_apart:
             self._go_by(self.shown, suite, content if reason is None else b"")
         elif self.shown.holds(self.chain.height, self.chain.head):
@@ -151,7 +157,7 @@ class GroupCopy(EpochCopy):
     def _is_own_next(self, content: bytes) -> bool:
         """It was found to hold at this place before, by the own chain."""
         chain, at = self.chain, self.shown.height
-        is_here = at < chain.height and chain.holds(at, self.shown.head) and self.broken is None
+        is_here = at < chain.height and chain.holds(at, self.shown.head) and not self._wrong
         return is_here and chain.places[at].content_hash == hashlib.sha256(content).digest()
 
     def _go_by(self, chain: Chain, suite: str, content: bytes) -> None:
@@ -161,16 +167,28 @@ class GroupCopy(EpochCopy):
 
     # Where the server shows another one.
 
-    def look_whether_same(self, sequence: int, height: int, head: bytes, history: bytes) -> bool:
-        """Another history of the server, fewer items than before or another head: the log is read from its start."""
-        before = self._tables.chain_history("read")
-        if before != history:
-            self._tables.put_chain_history("read", history)
-        is_same = sequence >= self.sequence and (height > self.shown.height or self.shown.holds(height, head))
+    def look_whether_same(self, log: int, sequence: int, height: int, head: bytes, history: bytes) -> bool:
+        """Another history of the server, another log, fewer items than before or another head: the log is read from its
+        start.
+        """
+        before = self._noted("read", history)
+        is_other_log = self._noted("log", log.to_bytes(8, "big")) not in {None, log.to_bytes(8, "big")}
+        is_same = (
+            not is_other_log
+            and sequence >= self.sequence
+            and (height > self.shown.height or self.shown.holds(height, head))
+        )
         if not self.sequence or (is_same and before in {None, history}):
             return True
         self.read_anew()
         return False
+
+    def _noted(self, kind: str, value: bytes) -> bytes | None:
+        """What it was before."""
+        before = self._tables.chain_history(kind)
+        if before != value:
+            self._tables.put_chain_history(kind, value)
+        return before
 
     def read_anew(self) -> None:
         """From its first item: the log may be another one now. Until it has come to what is known here, that counts."""
@@ -178,7 +196,7 @@ class GroupCopy(EpochCopy):
         self.is_apart = self.is_apart or bool(own)
         self._tables.read_chain_anew(own)
         self.shown, self.sequence, self._kept_to = Chain(), 0, 0
-        self.broken = None
+        self._wrong.clear()
         self.forget_epochs()
 
     def items_after(self, height: int) -> list[tuple[str, bytes]]:
@@ -187,6 +205,22 @@ class GroupCopy(EpochCopy):
             return self._tables.own_items()[height:]
         items = [(suite, content) for _, suite, content in self._tables.items() if suite != EPOCH_SUITE]
         return items[height:]
+
+    @property
+    def broken(self) -> tuple[int, Reason] | None:
+        """The first entry that does not hold, and that the person has not seen: nothing is sealed until then."""
+        unseen = ((height, why) for height, why, head in self._wrong if not self.people.has_accepted(_mark(head)))
+        return next(unseen, None)
+
+    def accept_broken(self) -> None:
+        """The person has seen all of them: they count for nothing, for everybody alike."""
+        for _, _, head in self._wrong:
+            self.people.accept(_mark(head))
+
+    @property
+    def offer(self) -> Offer | None:
+        """The server has another group in the place of this one."""
+        return offer_in(self.chain, self.shown, self._keys.group_id)
 
     @property
     def forked_at(self) -> int | None:
@@ -207,7 +241,7 @@ class GroupCopy(EpochCopy):
 
     def _count_people(self) -> None:
         """Anew, from what the log says now."""
-        self.people, chain = KnownPeople(self._keys), Chain()
+        self.people, chain = KnownPeople(self._keys, past_devices(self._tables.database)), Chain()
         for _, suite, content in self._tables.items():
             if suite != EPOCH_SUITE:
                 chain, reason = follow(chain, suite, content, is_checked=True)
@@ -227,6 +261,8 @@ class GroupCopy(EpochCopy):
     def _note_seen(self) -> None:
         """What ended once is kept for ever, whatever chain is shown later."""
         keys, chain = self._keys, self.chain
+        if keys.group_id not in {None, chain.group_id}:
+            return
         ended = {each for each, account in chain.accounts.items() if account.until != NEVER}
         ended |= {each for each, device in chain.devices.items() if device.until != NEVER}
         ended |= {each for each, invite in chain.invites.items() if invite.until != NEVER}
@@ -235,6 +271,12 @@ class GroupCopy(EpochCopy):
             keys.height, keys.head = max((keys.height, keys.head), (chain.height, chain.head))
             keys.group_id = keys.group_id or chain.group_id
             keys.save()
+
+    def note_seen_elsewhere(self, height: int, head: bytes) -> None:
+        """By another program of this home: the chain is at least this far, and nothing is said before it is here."""
+        if height > self._keys.height and height > self.chain.height:
+            self._keys.height, self._keys.head = height, head
+            self._keys.save()
 
     # Who reads.
 
@@ -260,14 +302,18 @@ class GroupCopy(EpochCopy):
         keys, chain = self._keys, self.chain
         if chain.level > KNOWN_LEVEL:
             return "The group uses rules that this program does not know. Upgrade Lanline."
+        if self.offer is not None:
+            return self.offer.text
+        return self._problem_of_past(keys, chain)
+
+    def _problem_of_past(self, keys: Keystore, chain: Chain) -> str:
         if self.broken is not None:
-            height, reason = self.broken
-            return f"The server shows an entry of the group that does not hold (entry {height}: {reason.value})."
-        if keys.group_id not in {None, chain.group_id} and chain.height:
-            return "The server shows another group than the one that this device is in."
+            return broken_text(*self.broken)
         fork = self.forked_at
         if fork is not None:
             return fork_text(chain, self.shown, fork)
+        if self.is_parted and self.is_awaited:
+            return AWAITED
         if self.is_parted or (chain.height >= keys.height and chain.head_at(keys.height) != keys.head):
             return PARTED
         back = self.come_back
@@ -281,3 +327,8 @@ class GroupCopy(EpochCopy):
     @property
     def scope(self) -> Scope:
         return group_scope(self.chain)
+
+
+def _mark(head: bytes) -> bytes:
+    """Of the entry at which the chain has this head."""
+    return hashlib.sha256(_ACCEPTED + head).digest()

@@ -37,6 +37,8 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     accepted: tuple[Hex32, ...] = ()
     aside: tuple[Hex32, ...] = ()
     taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
+    left: tuple[Hex32, ...] = ()
+    said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
 
 
 class _Lock(FileLock):
@@ -73,10 +75,14 @@ class Keystore:
         """Accounts with whose person the own one has compared words, and which."""
         self.accepted = {bytes.fromhex(each) for each in kept.accepted}
         """Accounts of which the person knows that somebody else had their name before."""
+        self.said_by = {bytes.fromhex(each): bytes.fromhex(by) for each, by in kept.said_by.items()}
+        """Of these two, what another device of the person has said, and which."""
         self.aside = {bytes.fromhex(each) for each in kept.aside}
         """Heads of chains that the person has put aside for another."""
         self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
         """Who ended on such a chain only, and may read again by the word of the person."""
+        self.left = {bytes.fromhex(each) for each in kept.left}
+        """Groups of this server that the person has left for another in their place."""
         self.notice = ""
         """What the person is to know of the file; a sentence."""
 
@@ -122,6 +128,8 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.accepted)),
             tuple(sorted(each.hex() for each in self.aside)),
             tuple(sorted(each.hex() for each in self.taken_back)),
+            tuple(sorted(each.hex() for each in self.left)),
+            {each.hex(): by.hex() for each, by in sorted(self.said_by.items())},
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -135,6 +143,14 @@ class Keystore:
         self.aside.add(self.head)
         self.aside.discard(head)
         self.height, self.head = height, head
+        self.save()
+
+    def leave_group(self, other: bytes | None, height: int, head: bytes) -> None:
+        """For another, which is this far; None: one that nobody has founded yet."""
+        if self.group_id is not None:
+            self.left.add(self.group_id)
+        self.group_id, self.height, self.head = other, height, head
+        self.invite = self.code = None
         self.save()
 
     def note_ended(self, ids: set[bytes]) -> None:
@@ -161,12 +177,19 @@ class Keystore:
         self.taken_back |= {bytes.fromhex(each) for each in kept.taken_back} - self.ended
         self.ended |= {bytes.fromhex(each) for each in kept.ended} - self.taken_back
         self.aside |= {bytes.fromhex(each) for each in kept.aside}
+        theirs = {bytes.fromhex(each): bytes.fromhex(by) for each, by in kept.said_by.items()}
+        self.said_by |= {each: by for each, by in theirs.items() if each not in self.accepted}
         self.accepted |= {bytes.fromhex(each) for each in kept.accepted}
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
         } | self.verified
-        if kept.height > self.height and bytes.fromhex(kept.head) not in self.aside:
+        left = {bytes.fromhex(each) for each in kept.left}
+        is_newer = kept.height > self.height and bytes.fromhex(kept.head) not in self.aside and left == self.left
+        if is_newer or left > self.left:
             self.height, self.head = kept.height, bytes.fromhex(kept.head)
+        if left > self.left:
+            self.group_id = None if kept.group_id is None else bytes.fromhex(kept.group_id)
+        self.left |= left
         self._take_in_what_is_over(kept)
         return True
 

@@ -35,24 +35,29 @@ class LogChain:
         return NOTHING if known is None or not self.at else (self.at, known)
 
     def add(self, entries: Iterable[LogEntry]) -> None:
+        hashes, before = self._hashes, self._hashes.get(self.at)
         for each in entries:
             place = each.sequence
             if place <= self.at:
                 continue
             if place != self.at + 1:
-                self._hashes.clear()
+                before = None
+                hashes.clear()
                 self._links.clear()
             link = log_link_of(place, each.entry_id, each.time_ms, each.suite, each.content)
-            before = self._hashes.get(place - 1)
             if before is None:
                 self._links[place] = link
             else:
-                self._hashes[place] = log_hash_of(before, link)
+                hashes[place] = before = log_hash_of(before, link)
             self.at = place
 
     def forget_old(self) -> None:
         """Nobody who speaks now has seen as little as that."""
         self._hashes, self._links = _newest(self._hashes), _newest(self._links)
+
+    def holds(self, place: int, named: bytes) -> bool:
+        """What nearly always is: the hash up to there is known, and the same."""
+        return self._hashes.get(place) == named
 
     def differs(self, seen: Seen) -> bool:
         """Whether this device has another log up to there. What was not known is taken from it."""

@@ -18,8 +18,10 @@ from lanline.client.sealing.departed import Departed
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
+from lanline.client.sealing.groupchange import GroupChange
 from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
+from lanline.client.sealing.othergroup import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys
@@ -61,10 +63,11 @@ class GroupMember:
         self.approval = Approval(context)
         self.offering = Offering(context)
         self.decisions = Decisions(self.copy, lambda: self._is_read, lambda: self.problem, self._changed)
+        self.group_change = GroupChange(context)
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
-        self._is_told = False
+        self.is_told = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
         self._flow: Ticket[None] | None = None
@@ -87,10 +90,17 @@ class GroupMember:
         self._context.person = person
         self._go_on()
 
+    def note_admin(self, *, is_admin: bool) -> None:
+        """Of the server, by its word: that can change while the link stands."""
+        person = self._context.person
+        if person is not None and person.is_admin is not is_admin:
+            person.is_admin = is_admin
+            self._go_on()
+
     def end_link(self) -> None:
         self._context.person = None
         self._context.log = 0
-        self._is_told = self._is_groupless = self._has_asked = False
+        self.is_told = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
         self.rsa.end_link()
         self.approval.end_link()
@@ -122,19 +132,33 @@ class GroupMember:
     @property
     def problem(self) -> str:
         """Why nothing is sealed; a sentence for the person. Empty: nothing is wrong."""
-        return self.copy.problem or (PARTED if self.is_current and self.copy.is_behind else "")
+        problem, person = self.copy.problem, self._context.person
+        if problem == AWAITED and person is not None and person.is_admin:
+            return YOURS_TO_FOUND
+        return problem or (PARTED if self.is_current and self.copy.is_behind else "")
 
     @property
     def knows_group(self) -> bool:
         """There is one, or has been: by what this device has seen itself, or by what the server says. Then nothing is
         said in plain any more, whatever the server says later.
         """
+        return bool(self._context.keys.left) or self.has_group
+
+    @property
+    def has_group(self) -> bool:
+        """And that one is not behind this device: it has not left it for another that nobody has founded yet."""
         keys = self._context.keys
         return keys.group_id is not None or keys.invite is not None or self.copy.chain.height > 0 or self._has_log
 
     @property
+    def is_awaited(self) -> bool:
+        """The group was put aside, and it is on this person to found another."""
+        person = self._context.person
+        return self._is_groupless and self.copy.is_awaited and person is not None and person.is_admin
+
+    @property
     def _has_log(self) -> bool:
-        return self._is_told and not self._is_groupless
+        return self.is_told and not self._is_groupless
 
     @property
     def is_settled(self) -> bool:
@@ -184,14 +208,18 @@ class GroupMember:
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
-        self._is_told = True
+        self.is_told = True
         self._is_groupless = not message.log
         self.copy.is_parted = self._is_groupless and self.copy.chain.height > 0
+        self.copy.is_awaited = message.is_awaited
         self.offering.is_asked = self.copy.is_being_mended = message.gathers
         if message.log:
-            if not self.copy.look_whether_same(message.sequence, message.height, message.head, self._context.history):
+            shown = message.log, message.sequence, message.height, message.head
+            if not self.copy.look_whether_same(*shown, self._context.history):
                 self._context.log = 0
             self._follow(message.log, message.sequence)
+        else:
+            self._context.log = 0
         self._changed()
 
     def _follow(self, log: int, target: int) -> None:
@@ -277,7 +305,7 @@ class GroupMember:
             self._start(steps)
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
-        if not self._is_told:
+        if not self.is_told:
             return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None
@@ -290,14 +318,13 @@ class GroupMember:
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
     def _steps_of_newcomer(self, person: Person) -> Steps[None] | None:
-        token = self._context.keys.invite
-        if token is not None:
+        token, account_id = self._context.keys.invite, self.copy.chain.names.get(person.name.encode())
+        if token is not None and account_id is None:
             return self.entering.join(person, token)
         if self.copy.has_ended:
             self.refusal = TAKEN_OUT
             return None
-        account_id = self.copy.chain.names.get(person.name.encode())
-        if account_id is not None:
+        if account_id is not None:  # who has come by a link too: it is for those who are not in the group yet
             return self._steps_of_further(account_id)
         if self.copy.chain.joins is Joins.ANYONE:
             return self.entering.enter(person, None)
@@ -309,6 +336,7 @@ class GroupMember:
         return None if self.approval.has_asked else self._ask_devices(account_id)
 
     def _ask_devices(self, account_id: bytes) -> Steps[None]:
+        self._context.keys.invite = None
         yield from self.approval.ask(account_id)
         left_s = (self._context.keys.code_until_ms - self._context.now_ms()) / 1000
         self._context.clock.call_later(left_s, self._go_on)
@@ -361,8 +389,24 @@ class GroupMember:
         """Where nobody has, and the server lets this person."""
         person = self._context.person
         if person is not None and person.is_admin and not person.founds:
+            if self.is_awaited and self.copy.chain.height:
+                self.group_change.leave()
+                self._forget_wishes()
             person.founds = person.adopts = True
             self._go_on()
+
+    def go_over(self, group_id: bytes) -> None:
+        """To the group that the server shows in the place of the own one. Raises RecordMissing."""
+        self.group_change.agree(group_id)
+        self._forget_wishes()
+        self.refusal, self._has_asked = "", False
+        self._changed()
+
+    def _forget_wishes(self) -> None:
+        """They are about conversations of the group that was left."""
+        self._speaking.clear()
+        self._reading.clear()
+        self._begun_by_others.clear()
 
     def _found(self, person: Person) -> Steps[None]:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from lanline.model.text import display_name
 from lanline.proto.chain.branches import Ended, ended_only_in
+from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.state import Chain
 
 _MAX_NAMED = 8
@@ -26,6 +27,14 @@ def fork_text(own: Chain, shown: Chain, height: int) -> str:
     ]
     parts += [f"Gone {where}: {names}." for names, where in ended if names]
     return " ".join((*parts, "Nothing is said until you decide: lanline chain"))
+
+
+def broken_text(height: int, reason: Reason) -> str:
+    return (
+        f"The server shows an entry of the group that does not hold (entry {height}: {reason.value}). It counts for "
+        "nothing, whoever made it, and nothing is said until you have seen that. Tell whoever runs the server; to "
+        "talk on all the same: lanline chain --accept"
+    )
 
 
 def _head(chain: Chain, height: int) -> str:

@@ -5,6 +5,8 @@ All of it is from the chain and from the person; nothing of it is the server's w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,12 +20,15 @@ from lanline.model.text import display_name
 from lanline.proto.chain.state import Account, Chain
 from lanline.wire.sealing import entries
 
+_NOBODY: Mapping[str, AbstractSet[bytes]] = {}
+
 
 class How(Enum):
     """What is known of whoever has a name in the group."""
 
     SELF = "you"
     VERIFIED = "verified by words"
+    DOUBTED = "verified by a device of yours that was taken out: compare again"
     YOUR_INVITE = "by your invite"
     THEIR_INVITE = "you came by their invite"
     INVITE = "by invite of"
@@ -44,8 +49,10 @@ class Trust(NamedTuple):
 
 
 class KnownPeople:
-    def __init__(self, keys: Keystore) -> None:
+    def __init__(self, keys: Keystore, past: Mapping[str, AbstractSet[bytes]] = _NOBODY) -> None:
+        """`past`: who was in a group before this one, by names as they look, with their devices."""
         self._keys = keys
+        self._past = past
         self._let_in_by: dict[bytes, bytes] = {}
         """Of accounts that an admin let in: which admin."""
         self._came_by: dict[bytes, int] = {}
@@ -92,13 +99,15 @@ class KnownPeople:
         if account_id == me:
             return Trust(How.SELF)
         account = chain.accounts[account_id]
-        words = self._keys.verified.get(account_id)
-        if words is not None and words == ids.verify_words_of(chain.group_id, me, account_id):
+        words = ids.verify_words_of(chain.group_id, me, account_id)
+        if self.has_verified(chain, account_id, words):
             return Trust(How.VERIFIED)
         maker = self._maker(chain, account)
         is_mine = (maker == me and not self._is_shared(chain, account)) or self._let_in_by.get(account_id) == me
         if not is_mine and self._is_another(chain, me, account_id):
             return Trust(How.CHANGED)
+        if self._keys.verified.get(account_id) == words:
+            return Trust(How.DOUBTED)
         return self._came(chain, me, account_id, maker)
 
     def _came(self, chain: Chain, me: bytes, account_id: bytes, maker: bytes | None) -> Trust:
@@ -137,26 +146,47 @@ class KnownPeople:
         """Somebody else had this name while one was here, and nobody has said that this one is right too."""
         here_since = chain.accounts[me].since
         is_new = any(chain.accounts[each].until > here_since for each in self._before(chain, account_id))
-        return is_new and account_id not in self._keys.accepted
+        past = self._past.get(_folded(chain.accounts[account_id]), set())
+        is_strange = bool(past) and past.isdisjoint(chain.accounts[account_id].devices)
+        return (is_new or is_strange) and not self.has_accepted_account(chain, account_id)
+
+    def is_same_as_before(self, name: str, sign_key: bytes) -> bool:
+        """Whether whoever comes is, by the key, who had this name in a group before this one; or there was none."""
+        return not self._past or ids.device_id_of(sign_key) in self._past.get(folded_name(name), set())
 
     # What the person says.
 
-    def verify(self, account_id: bytes, words: bytes) -> None:
-        """The person has compared exactly these."""
+    def verify(self, account_id: bytes, words: bytes, by: bytes | None = None) -> None:
+        """The person has compared exactly these: here, or on another device of theirs."""
         self._keys.verified[account_id] = words
-        self._keys.accepted.add(account_id)
-        self._keys.save()
+        self.accept(account_id, by)
 
-    def has_verified(self, account_id: bytes, words: bytes) -> bool:
-        return self._keys.verified.get(account_id) == words
+    def has_verified(self, chain: Chain, account_id: bytes, words: bytes) -> bool:
+        return self._keys.verified.get(account_id) == words and self._counts(chain, account_id)
 
-    def accept(self, what: bytes) -> None:
+    def accept(self, what: bytes, by: bytes | None = None) -> None:
         """That another account has this name now; or what else the person has seen, and talks on."""
         self._keys.accepted.add(what)
+        if by is None:
+            self._keys.said_by.pop(what, None)
+        else:
+            self._keys.said_by[what] = by
         self._keys.save()
 
     def has_accepted(self, what: bytes) -> bool:
         return what in self._keys.accepted
+
+    def has_accepted_account(self, chain: Chain, account_id: bytes) -> bool:
+        return account_id in self._keys.accepted and self._counts(chain, account_id)
+
+    def _counts(self, chain: Chain, account_id: bytes) -> bool:
+        """What another device has said does as long as it was not taken out: a thief may have said it."""
+        by = self._keys.said_by.get(account_id)
+        return by is None or self.is_own_device(chain, by)
+
+    def is_own_device(self, chain: Chain, device_id: bytes) -> bool:
+        """That of who has said something in the notes of the person, and nobody else can; and it was not taken out."""
+        return chain.live_device(device_id) is not None and device_id not in self._keys.ended
 
 
 def _news(chain: Chain, body: entries.PeopleBody, author: bytes) -> str:

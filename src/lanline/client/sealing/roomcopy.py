@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from math import inf
 
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
 from lanline.client.sealing.groupcopy import GroupCopy
@@ -41,13 +42,19 @@ class RoomCopy(EpochCopy):
         """At whose head the room is."""
         self.id = ids.private_room_id_of(founding)
         self.log = log
-        self.add_entry(founding)
+        self._places: dict[bytes, float] = {}
+        """Of entries in the log of the room, by what they are."""
+        self.add_entry(founding, founded_at)
 
-    def add_entry(self, content: bytes) -> None:
-        """In any order: each is judged at its own height."""
+    def add_entry(self, content: bytes, place: float = inf) -> None:
+        """In any order: each is judged at its own height. Without a place: one's own, which comes with its place."""
         height = height_of(content)
         known = [] if height is None else self._entries.setdefault(height, [])
-        if height is None or content in known or len(known) >= _MOST_OF_ONE_HEIGHT:
+        is_new = content not in known
+        if height is None or (is_new and len(known) >= _MOST_OF_ONE_HEIGHT):
+            return
+        self._places[content] = min(place, self._places.get(content, place))
+        if not is_new:
             return
         known.append(content)
         if self._room is not None and height <= self._room.height:
@@ -74,6 +81,14 @@ class RoomCopy(EpochCopy):
             for content in known
             if hashlib.sha256(content).digest() == chain.places[height - 1].content_hash
         }
+
+    def first_place_naming(self, height: int) -> float:
+        """An entry of the room names what stands below its own height in the chain."""
+        room = self.room
+        wrong = {each for each, _ in room.broken} if room is not None else set()
+        entries = {} if room is None else self._contents(height)
+        places = (self._places[content] for at, content in entries.items() if at not in wrong)
+        return min(super().first_place_naming(height), *places, inf)
 
     @property
     def broken(self) -> tuple[int, Reason] | None:

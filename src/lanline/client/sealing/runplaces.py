@@ -16,6 +16,15 @@ class RunPlaces:
         self._first, self._last = (NEVER, NEVER), (0, 0)
         """Place and number."""
 
+    def follow(self, place: int, number: int) -> bool:
+        """What nearly always is: both rise. False: `is_repeat` and `take` decide."""
+        last = self._last
+        if place <= last[0] or number <= last[1] or number in self._of or not self._of:
+            return False
+        self._of[number] = place
+        self._last = place, number
+        return True
+
     def is_repeat(self, place: int, number: int) -> bool:
         """Of two with the same number the one at the lower place stands."""
         stands = self._of.setdefault(number, place)

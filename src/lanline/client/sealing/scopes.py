@@ -151,8 +151,8 @@ class Scopes:
         if known.room is None:
             known.room = self._found(place, known)
         if known.room is not None:
-            for content in known.entries.values():
-                known.room.add_entry(content)
+            for at, content in known.entries.items():
+                known.room.add_entry(content, at)
             known.entries.clear()
             self._judge(known, [known.room])
             self._pin(place, known.room)
@@ -202,6 +202,13 @@ class Scopes:
         if known is not None:
             for copy in (*known.pairs.values(), *known.rsa_pairs.values(), *([known.room] if known.room else [])):
                 self._by_id.pop(copy.scope.id, None)
+
+    def begin_anew(self) -> None:
+        """With what the tables have now, of another group."""
+        self._logs.clear()
+        self._by_id.clear()
+        self._named = (0, {})
+        self.pinned = self._tables.pinned_rooms()
 
     def end_link(self) -> None:
         """On the next one the server may be another, which has lost some."""

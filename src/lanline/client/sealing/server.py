@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from lanline.clock import Clock
-from lanline.errors import LinkNotOpen, ProtocolViolation, RefusalCode, RequestRefused
+from lanline.errors import LinkLost, ProtocolViolation, RefusalCode, RequestRefused
 from lanline.ids import Entropy
 from lanline.ticket import Steps, Ticket
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
@@ -28,18 +28,18 @@ class Asking:
     """`answer = yield from asking.ask(AskGroup(0), GroupIs)`, in steps that `ticket.follow` drives."""
 
     def __init__(self, line: Line, clock: Clock, entropy: Entropy) -> None:
-        self._line = line
+        self.line = line
         self._clock = clock
         self._entropy = entropy
         self._waiting: list[tuple[Callable[[], bool], Ticket[None]]] = []
 
     def send(self, message: ClientMessage) -> None:
-        self._line.send(message)
+        self.line.send(message)
 
     def ask(self, message: ClientMessage, *kinds: type[A]) -> Steps[A]:
         """Raises RequestRefused, LinkNotOpen, ProtocolViolation."""
         ticket: Ticket[object] = Ticket()
-        self._line.request(message, ticket.settle)
+        self.line.request(message, ticket.settle)
         answer = yield from ticket.wait()
         if not isinstance(answer, kinds):
             raise ProtocolViolation("the server has answered with something else")
@@ -68,7 +68,7 @@ class Asking:
         """The link has ended: who waits for what comes on it waits in vain."""
         waiting, self._waiting = self._waiting, []
         for _, ticket in waiting:
-            ticket.settle(LinkNotOpen("The connection was lost."))
+            ticket.settle(LinkLost("The connection was lost."))
 
     def on_head(self, attempt: Callable[[], Steps[A]]) -> Steps[A]:
         """Again as long as somebody else was quicker: each time by the chain as it is then."""

@@ -23,6 +23,9 @@ _CACHE = b"lanline cache 1\0"
 _NONCE_BYTES = 12
 _CHECKED = "chain_checked_to"
 _CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
+_KEEP_STATEMENTS = (
+    "INSERT OR REPLACE INTO own_statements SELECT sequence, content FROM chain_items WHERE suite = 'epoch/1'"
+)
 _IDS_AT_ONCE = 500
 _FIRST_PLACES = (
     "SELECT account, entry_id, min(sequence) FROM entries INDEXED BY ix_entries_entry_id "
@@ -33,7 +36,7 @@ _FIRST_PLACES = (
 
 class GroupTables:
     def __init__(self, database: Database, device_secret: bytes, entropy: Entropy) -> None:
-        self._database = database
+        self.database = self._database = database
         self._cipher = AESGCM(expand(device_secret, _CACHE))
         """What would open what others seal is worth nothing without the keys of this device."""
         self._entropy = entropy
@@ -74,6 +77,8 @@ class GroupTables:
     def read_chain_anew(self, own: Sequence[tuple[str, bytes]]) -> None:
         """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
         with self._database.write() as writer:
+            if own:
+                writer.execute(_KEEP_STATEMENTS)
             writer.execute("DELETE FROM chain_items")
             writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
@@ -90,6 +95,7 @@ class GroupTables:
     def forget_own_items(self) -> None:
         with self._database.write() as writer:
             writer.execute("DELETE FROM own_items")
+            writer.execute("DELETE FROM own_statements")
 
     def chain_history(self, kind: str) -> bytes | None:
         """Of the server, when something was last done for it: `read` or `keys`."""
@@ -128,12 +134,6 @@ class GroupTables:
             found |= {(account, entry_id): place for account, entry_id, place in rows}
         return found
 
-    def log_hash(self, log: int) -> tuple[int, bytes] | None:
-        """Over all that this device has of a log, and up to which place; see `History.add_entries`."""
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"hash {log}",))
-        kept = cast("bytes", rows[0][0]) if rows else b""
-        return (int.from_bytes(kept[:8], "big"), kept[8:]) if kept else None
-
     def pinned_rooms(self) -> dict[str, bytes]:
         """The ids of the private rooms that this device is in, by the names under which it came to know them."""
         rows = self._database.read("SELECT name, value FROM facts WHERE name LIKE 'room #%'")
@@ -149,14 +149,20 @@ class GroupTables:
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         """Of epochs: by scope and id."""
-        rows = self._database.read("SELECT scope, epoch_id, secret FROM epoch_secrets")
+        return self._secrets_in("epoch_secrets")
+
+    def _secrets_in(self, table: str) -> dict[tuple[bytes, bytes], bytes]:
+        rows = self._database.read(f"SELECT scope, epoch_id, secret FROM {table}")  # noqa: S608 -- our own words
         found = [(row[:2], self._opened(row[2])) for row in cast("list[tuple[bytes, bytes, bytes]]", rows)]
         return {key: secret for key, secret in found if secret is not None}
 
     def put_secrets(self, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
+        self._put_secrets_in("epoch_secrets", secrets)
+
+    def _put_secrets_in(self, table: str, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
         with self._database.write() as writer:
             writer.executemany(
-                "INSERT OR REPLACE INTO epoch_secrets VALUES (?, ?, ?)",
+                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 -- our own words
                 [(scope, epoch_id, self._sealed(secret)) for (scope, epoch_id), secret in secrets.items()],
             )
 

@@ -6,14 +6,17 @@ chain; where the server says otherwise, nothing is believed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+import msgspec
+
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.runplaces import RunPlaces
-from lanline.client.sealing.scopes import Place, Sealing
+from lanline.client.sealing.scopes import Place, Scopes, Sealing
 from lanline.client.sealing.seenheights import SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
@@ -29,6 +32,11 @@ from lanline.wire.sealing.strict import ZEROS, encode_strictly
 _RUN_BYTES = 16
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
+_NEVER_NAMED = NEVER, b""
+_OPENED_AT_ONCE = 200
+"""About 1 ms."""
+_NONE_SIGNED: frozenset[bytes] = frozenset()
+_NONE_READY: Mapping[int, Opened] = {}
 
 
 class Said(NamedTuple):
@@ -49,7 +57,7 @@ class Lacks(Enum):
     CHAIN = "its author has seen more of the group than the server shows"
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """What was said, and believed."""
 
     body: bytes
@@ -77,10 +85,13 @@ class _Source(NamedTuple):
     """The name of the account."""
     until: int
     """At which height the device ended."""
+    sign_key: bytes
     run: Run
     places: RunPlaces
-    may_say: dict[int, int]
-    """By heights that were named, from which place on this device may have said it."""
+    opened: list[Opened]
+    """In the order of their places, until they are vouched for."""
+    named: dict[int, tuple[int, bytes]]
+    """By heights that were named, from which place on this device may have said it; and the head, if it is so here."""
 
 
 class _Run:
@@ -115,6 +126,10 @@ class GroupWords:
     @property
     def chain(self) -> Chain:
         return self._copy.chain
+
+    @property
+    def scopes(self) -> Scopes:
+        return self._context.scopes
 
     # Sealing.
 
@@ -171,19 +186,38 @@ class GroupWords:
 
     # Opening.
 
-    def open(self, place: Place, said: Sequence[Said]) -> list[Outcome]:
-        """In the order of their places. Together they are judged as one by one, and cost one signature for each run."""
-        sources, opened = self._opened(self._context.scopes.sealings(place), said)
-        true = [each for each in opened if isinstance(each, Opened)]
-        stand = iter(vouched(self._sign_key, true))
-        outcomes: list[Outcome] = [
-            self._judged(source, each, opening, is_vouched=next(stand))
-            if isinstance(source, _Source) and isinstance(opening, Opened)
-            else cast("Lacks | Reason", opening)
-            for source, each, opening in zip(sources, said, opened, strict=True)
-        ]
+    def open(self, place: Place, said: Sequence[Said], ahead: Ahead | None = None) -> list[Outcome]:
+        """In the order of their places. Together they are judged as one by one, and cost one signature for each run.
+
+        `ahead`: what was found of them before, by `open_ahead`.
+        """
+        signed = _NONE_SIGNED if ahead is None else ahead.signed
+        sources, opened = self._opened(self._context.scopes.sealings(place), said, ahead)
+        unsigned = [each for each in opened if isinstance(each, Opened) and each.digest not in signed]
+        stand = iter(vouched(self._sign_key, unsigned))
+        outcomes: list[Outcome] = []
+        for source, each, opening in zip(sources, said, opened, strict=True):
+            if isinstance(source, _Source) and isinstance(opening, Opened):
+                is_signed = opening.digest in signed or next(stand)
+                outcomes.append(self._judged(source, each.place, opening) if is_signed else Reason.SIGNATURE)
+            elif not isinstance(opening, Opened):
+                outcomes.append(opening)
         self._heights.write()
         return outcomes
+
+    def open_ahead(self, place: Place, said: Sequence[Said], ahead: Ahead) -> Iterator[None]:
+        """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
+        known: dict[bytes, _Source | Lacks | Reason] = {}
+        for start in range(0, len(said), _OPENED_AT_ONCE):
+            some = said[start : start + _OPENED_AT_ONCE]
+            sources, opened = self._opened(self._context.scopes.sealings(place), some, None, known)
+            for source, each, opening in zip(sources, some, opened, strict=True):
+                if isinstance(source, _Source) and isinstance(opening, Opened):
+                    ahead.ready[each.place] = opening
+                    source.opened.append(opening)
+            yield
+        ahead.runs += [(each.sign_key, each.opened) for each in known.values() if isinstance(each, _Source)]
+        yield from ahead.vouch()
 
     def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
         """What stands inside the seal, with its signature: for who has to show it to somebody else."""
@@ -207,10 +241,15 @@ class GroupWords:
         return self._copy.chain.devices[device_id].sign_key
 
     def _opened(
-        self, sealings: Sequence[Sealing], said: Sequence[Said]
+        self,
+        sealings: Sequence[Sealing],
+        said: Sequence[Said],
+        ahead: Ahead | None = None,
+        known: dict[bytes, _Source | Lacks | Reason] | None = None,
     ) -> tuple[list[_Source | Lacks | Reason], list[Opened | Lacks | Reason]]:
         """Those of one run begin alike: what they have in common is looked up once."""
-        known: dict[bytes, _Source | Lacks | Reason] = {}
+        known = {} if known is None else known
+        ready = _NONE_READY if ahead is None else ahead.ready
         sources: list[_Source | Lacks | Reason] = []
         opened: list[Opened | Lacks | Reason] = []
         for each in said:
@@ -219,7 +258,14 @@ class GroupWords:
             if source is None:
                 source = known[begins] = self._source(sealings, each.content)
             sources.append(source)
-            opened.append(_open(source, each) if isinstance(source, _Source) else source)
+            if not isinstance(source, _Source):
+                opened.append(source)
+            elif each.author != source.author:
+                opened.append(Reason.DEVICE)
+            else:
+                opening = ready.get(each.place)
+                is_ready = opening is not None and opening.said_as == source.run.said_as
+                opened.append(opening if opening and is_ready else _open(source.run, each))
         return sources, opened
 
     def _source(self, sealings: Sequence[Sealing], content: bytes) -> _Source | Lacks | Reason:
@@ -238,7 +284,8 @@ class GroupWords:
         run = Run(keys, sealing.room_id, device.account, header)
         places = self._places_of((sealing.room_id, header.device_id, header.run))
         name = author.decode(errors="surrogateescape")
-        return _Source(sealing, sealing.copy.scope, epoch, device.account, name, device.until, run, places, {})
+        scope, until, sign_key = sealing.copy.scope, device.until, device.sign_key
+        return _Source(sealing, scope, epoch, device.account, name, until, sign_key, run, places, [], {})
 
     def _places_of(self, run: tuple[bytes, bytes, bytes]) -> RunPlaces:
         if self._judged_count >= _MAX_PLACES:
@@ -249,50 +296,61 @@ class GroupWords:
             places = self._places[run] = RunPlaces()
         return places
 
-    def _judged(self, source: _Source, said: Said, opened: Opened, *, is_vouched: bool) -> Outcome:
-        header, words, digest, _ = opened
-        sealing, place = source.sealing, said.place
-        if not is_vouched:
-            return Reason.SIGNATURE
+    def _judged(self, source: _Source, place: int, opened: Opened) -> Outcome:
+        words, sealing = opened.words, source.sealing
         if sealing.until is not None and place >= sealing.until:
             return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
-        if source.may_say.get(words.height, NEVER) > place:
-            author = source.account, header.device_id
-            reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
-            if reason is Reason.NOT_YET_THERE:
-                self.ahead[source.author] = max(words.height, self.ahead.get(source.author, 0))
-            if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not sealing.copy.is_complete):
-                return Lacks.CHAIN
-            if reason is not None:
-                return reason
-            source.may_say[words.height] = place
+        since, head = source.named.get(words.height, _NEVER_NAMED)
+        if since > place:
+            doubt = self._doubt(source, place, words)
+            if doubt is not None:
+                return doubt
         misplaced = self._misplaced(source, place, words)
         if misplaced is not None:
             return misplaced
-        if header.device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
+        if since > place or head != words.head:
+            self._note_named(source, place, words)
+        device_id, epoch, digest = opened.header.device_id, source.epoch[0], opened.digest
+        if device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
             self._own[sealing.room_id] = place, digest
-        epoch = source.epoch[0]
-        return Body(words.body, header.device_id, header.run, words, digest, sealing.room_id, epoch.scope, epoch.height)
+        return Body(
+            words.body, device_id, opened.header.run, words, digest, sealing.room_id, epoch.scope, epoch.height
+        )  # fmt: skip
+
+    def _doubt(self, source: _Source, place: int, words: Words) -> Lacks | Reason | None:
+        """By who reads there, and by what this device has of the chain."""
+        author = source.account, source.run.header.device_id
+        reason = judge_words(self._copy.chain, source.scope, source.epoch, author, words, place)
+        if reason is Reason.NOT_YET_THERE:
+            self.ahead[source.author] = max(words.height, self.ahead.get(source.author, 0))
+        if reason is Reason.NOT_YET_THERE or (reason is Reason.RIGHTS and not source.sealing.copy.is_complete):
+            return Lacks.CHAIN
+        return reason
 
     def _misplaced(self, source: _Source, place: int, words: Words) -> Reason | None:
         """By what else stands in the log."""
         self._judged_count += 1
-        if source.places.is_repeat(place, words.n):
-            return Reason.KNOWN_ID
-        overtaken = source.places.take(place, words.n)
-        if overtaken is None:
-            return Reason.TURNED_AROUND
         room_id = source.sealing.room_id
-        if overtaken:
-            self._overtaken.setdefault(room_id, set()).update(overtaken)
+        if not source.places.follow(place, words.n):
+            if source.places.is_repeat(place, words.n):
+                return Reason.KNOWN_ID
+            overtaken = source.places.take(place, words.n)
+            if overtaken is None:
+                return Reason.TURNED_AROUND
+            if overtaken:
+                self._overtaken.setdefault(room_id, set()).update(overtaken)
         if source.until != NEVER and (
             self._heights.is_above_end(room_id, place, source.until)
             or _has_ended_below(source.sealing, place, source.until)
         ):
             return Reason.ENDED
-        if self._copy.chain.holds(words.height, words.head):
-            self._heights.note(room_id, place, words.height)
         return None
+
+    def _note_named(self, source: _Source, place: int, words: Words) -> None:
+        is_here = self._copy.chain.holds(words.height, words.head)
+        if is_here:
+            self._heights.note(source.sealing.room_id, place, words.height)
+        source.named[words.height] = place, words.head if is_here else b""
 
     def named_below(self, body: Body, place: int) -> int:
         """The greatest height that was named, with its head, below that place of the log."""
@@ -309,15 +367,13 @@ def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:
 
 
 def _has_ended_below(sealing: Sealing, place: int, ended: int) -> bool:
-    """By a statement of an epoch that lies below this place of the log, and names the end of a device."""
+    """By a statement of an epoch, or an entry of the room, that lies below this place and names the end of a device."""
     copy = sealing.copy
     return ended != NEVER and copy.scope.has_statements and copy.first_place_naming(ended) < place
 
 
-def _open(source: _Source, said: Said) -> Opened | Reason:
-    if said.author != source.author:
-        return Reason.DEVICE
+def _open(run: Run, said: Said) -> Opened | Reason:
     try:
-        return source.run.open(said.entry_id, said.content)
+        return run.open(said.entry_id, said.content)
     except MalformedPacket:
         return Reason.FORM

@@ -5,12 +5,12 @@ It never comes from that file, and it is never kept.
 
 from __future__ import annotations
 
+import contextlib
 import netrc
 import os
 import shlex
 import stat
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from lanline.errors import InvalidInput
 from lanline.model.mail import server as checks
 from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.model.mail.text import shown
+from lanline.model.mail.text import explained, shown
 
 USERNAME_VARIABLE = "SMTP_USER"
 PASSWORD_VARIABLE = "SMTP_PASS"  # noqa: S105  the name of a variable, not a password
@@ -51,9 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def server(self) -> Server:
         if self.smtp_host is None:
-            raise InvalidInput(
-                "There is no mail server to send to; name one with --smtp-host, or an account with --config."
-            )
+            raise InvalidInput("There is no mail server; name one with --smtp-host, or an account with --config.")
         if self.tls_key is not None and self.tls_cert is None:
             raise InvalidInput("--tls-key is the key of a certificate; give that with --tls-cert.")
         return Server(
@@ -77,9 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def without_password(self) -> Settings:
         """For what is typed in its place."""
-        return msgspec.structs.replace(
-            self, password_env=None, password_command=None, password_keyring=None, netrc=False
-        )
+        nowhere = dict.fromkeys(("password_env", "password_command", "password_keyring"))
+        return msgspec.structs.replace(self, **nowhere, netrc=False)
 
 
 class _AccountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,14 +84,12 @@ class _AccountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: str | None = None
 
 
-def default_path(environment: Mapping[str, str]) -> Path | None:
-    """By the XDG base directory rules; None where there is no such file."""
-    folder = Path(environment.get("XDG_CONFIG_HOME", ""))
-    try:
-        path = (folder if folder.is_absolute() else Path.home() / ".config") / "lanline" / "smtp.toml"
-    except RuntimeError:  # nobody's home
-        return None
-    return path if path.is_file() else None
+def xdg_folder(variable: str, usual: str) -> Path | None:
+    """By the XDG base directory rules; None where there is no home."""
+    folder = Path(os.environ.get(variable, ""))
+    with contextlib.suppress(RuntimeError):
+        return (folder if folder.is_absolute() else Path.home() / usual) / "lanline"
+    return None
 
 
 def read_account(path: Path, name: str | None) -> Settings:
@@ -123,66 +118,51 @@ def read_account(path: Path, name: str | None) -> Settings:
 
 
 def _read(path: Path) -> _AccountsFile:
-    try:
-        with path.open("rb") as stream:
-            _refuse_others_hands(path, os.fstat(stream.fileno()))
-            raw = stream.read(_MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else cause
-        raise InvalidInput(f"The accounts file {path} cannot be read: {reason}.") from cause
-    if len(raw) > _MAX_FILE_BYTES:
-        raise InvalidInput(f"{path} is too large for an accounts file.")
-    try:
-        table = tomllib.loads(raw.decode())
-        _refuse_secrets(path, table)
-        return msgspec.convert(table, _AccountsFile)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise InvalidInput(f"{path} is not TOML: {one_line(str(cause))}.") from cause
-    except msgspec.ValidationError as cause:
-        raise InvalidInput(f"{path} is not an accounts file: {one_line(str(cause))}.") from cause
-
-
-def _refuse_others_hands(path: Path, status: os.stat_result) -> None:
-    """Who can write to it can name a command that runs as you, and a server that gets your password."""
+    with explained(f"The accounts file {path} cannot be read"), path.open("rb") as stream:
+        status, raw = os.fstat(stream.fileno()), stream.read(_MAX_FILE_BYTES + 1)
+    # Who can write to it can name a command that runs as you, and a server that gets your password.
     others = stat.S_ISREG(status.st_mode) and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if others or status.st_uid not in {0, os.getuid()}:
         raise InvalidInput(f"Others may write to {path}, and so choose what runs and where passwords go: chmod 600 it.")
+    if len(raw) > _MAX_FILE_BYTES:
+        raise InvalidInput(f"{path} is too large for an accounts file.")
+    try:
+        return msgspec.convert(tomllib.loads(raw.decode()), _AccountsFile)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as cause:
+        raise InvalidInput(f"{path} is not TOML: {one_line(str(cause))}.") from cause
+    except msgspec.ValidationError as cause:
+        if any(f"unknown field `{name}`" in str(cause) for name in _SECRETS):
+            text = "take it out and name its source instead: password_env, password_command, password_keyring or netrc."
+            raise InvalidInput(f"{path} has a password in it; {text}") from cause
+        raise InvalidInput(f"{path} is not an accounts file: {one_line(str(cause))}.") from cause
 
 
-def _refuse_secrets(path: Path, table: dict[str, object]) -> None:
-    accounts = table.get("accounts")
-    for name, account in accounts.items() if isinstance(accounts, dict) else ():
-        if isinstance(account, dict) and _SECRETS & set(account):
-            raise InvalidInput(
-                f"{path} has a password in it, at {shown(name)}; take it out and name its source instead: password_env,"
-                " password_command, password_keyring or netrc."
-            )
-
-
-def credentials_for(
-    username: str, settings: Settings, typed: str | None, environment: Mapping[str, str]
-) -> Credentials:
+def credentials_for(username: str, settings: Settings, typed: str | None) -> Credentials:
     """With the `typed` password, or the one from where the settings say; else from SMTP_PASS or the terminal."""
     if settings.auth is SignIn.EXTERNAL:  # the certificate says it all
         return Credentials(username, "")
-    password = _password(username, settings, environment) if typed is None else typed
-    return checks.checked_credentials(username, password)
+    return checks.checked_credentials(username, _password(username, settings) if typed is None else typed)
 
 
-def _password(username: str, settings: Settings, environment: Mapping[str, str]) -> str:
+def _password(username: str, settings: Settings) -> str:
     if settings.password_command is not None:
-        return password_from_command(_words(settings.password_command))
+        command = settings.password_command
+        with explained("The password command cannot be taken apart"):  # as a shell would, but no shell runs it
+            words = shlex.split(command) if isinstance(command, str) else command
+        if not words:
+            raise InvalidInput("The password command is empty.")
+        return password_from_command(words)
     if settings.password_keyring is not None:
         return _from_keyring(settings.password_keyring, username)
     if settings.netrc:
-        return netrc_entry(environment, settings.smtp_host or "", username)[1]
+        return netrc_entry(settings.smtp_host or "", username)[1]
     if settings.password_env is not None:
-        if settings.password_env not in environment:
+        if settings.password_env not in os.environ:
             raise InvalidInput(f"The variable {settings.password_env} that should hold the password is not set.")
-        return environment[settings.password_env]
-    is_theirs = environment.get(USERNAME_VARIABLE, username) in {username, ""}  # or of nobody in particular
-    if is_theirs and PASSWORD_VARIABLE in environment:
-        return environment[PASSWORD_VARIABLE]
+        return os.environ[settings.password_env]
+    is_theirs = os.environ.get(USERNAME_VARIABLE, username) in {username, ""}  # or of nobody in particular
+    if is_theirs and PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
     return password_from_terminal(
         f"Password for {shown(username)}: ",
         f"There is no password for {shown(username)}: set {PASSWORD_VARIABLE}, give --password-command, or run this"
@@ -190,29 +170,16 @@ def _password(username: str, settings: Settings, environment: Mapping[str, str])
     )
 
 
-def _words(command: str | list[str]) -> list[str]:
-    """As a shell would have them, but no shell runs it."""
-    try:
-        words = shlex.split(command) if isinstance(command, str) else command
-    except ValueError as cause:
-        raise InvalidInput("The password command has a quotation mark that is not closed.") from cause
-    if not words:
-        raise InvalidInput("The password command is empty.")
-    return words
-
-
-def netrc_entry(environment: Mapping[str, str], host: str, username: str | None) -> tuple[str, str]:
+def netrc_entry(host: str, username: str | None) -> tuple[str, str]:
     """User name and password of the host, as curl and msmtp find them."""
-    path = Path(environment.get("NETRC") or os.path.expanduser("~/.netrc"))  # noqa: PTH111  which needs no home
-    try:
+    path = Path(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))  # noqa: PTH111  which needs no home
+    with explained(f"The file {path} of --netrc cannot be used"):
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise InvalidInput(f"Others may read {path} and the passwords in it: chmod 600 it.")
-        found = netrc.netrc(str(path)).authenticators(host)
-    except OSError as cause:
-        raise InvalidInput(f"The file {path} of --netrc cannot be read: {cause.strerror}.") from cause
-    except (netrc.NetrcParseError, ValueError) as cause:
-        reason = one_line(str(cause.msg)) if isinstance(cause, netrc.NetrcParseError) else "it is no text"
-        raise InvalidInput(f"The file {path} of --netrc cannot be used: {reason}.") from cause
+        try:
+            found = netrc.netrc(str(path)).authenticators(host)
+        except netrc.NetrcParseError as cause:
+            raise ValueError(one_line(str(cause.msg))) from cause
     if found is None or not found[0] or not found[2] or username not in {None, found[0]}:
         whose = f" of {shown(username)}" if username else ""
         raise InvalidInput(f"{path} has no password{whose} for {host}.")

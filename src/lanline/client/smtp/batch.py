@@ -9,9 +9,9 @@ import msgspec
 from lanline.client.smtp.draft import Draft, compose
 from lanline.client.smtp.files import Source
 from lanline.client.smtp.outbox import Outbox, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, worst
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, the_same, worst
 from lanline.errors import InvalidInput, MailDeferred, MailInterrupted, MailProblem
-from lanline.model.mail.message import Message
+from lanline.model.mail.message import Message, Parcel
 from lanline.model.mail.refusal import one_line
 
 _MAX_LINE_BYTES = 64_000_000
@@ -40,20 +40,15 @@ _SEVERAL = ("to", "cc", "bcc", "attachments", "inline")
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-class Numbered(msgspec.Struct, frozen=True):
-    line: int
-    message: Message
-
-
-def messages(found: Source, defaults: Draft, start_line: int = 1) -> Iterator[Numbered]:
-    """Empty lines are passed over. Raises InvalidInput that names the line."""
+def messages(found: Source, defaults: Draft, start_line: int = 1) -> Iterator[tuple[int, Message]]:
+    """With their lines; empty ones are passed over. Raises InvalidInput that names the line."""
     for number, raw in enumerate(_lines(found), 1):
         if number < start_line or not raw.strip():
             continue
         try:
-            yield Numbered(number, compose(_draft(raw, defaults)))
+            yield number, compose(_draft(raw, defaults))
         except InvalidInput as cause:
-            raise InvalidInput(f"Line {number} of {found.what}: {cause}") from cause
+            raise InvalidInput(f"Line {number} of {_inside(found.what)}: {cause}") from cause
 
 
 def checked_count(found: Source, defaults: Draft, start_line: int) -> int:
@@ -64,13 +59,18 @@ def checked_count(found: Source, defaults: Draft, start_line: int) -> int:
     return count
 
 
+def _inside(what: str) -> str:
+    """A sentence that does not begin with it."""
+    return what[:1].lower() + what[1:]
+
+
 def _lines(found: Source) -> Iterator[bytes]:
     rest = b""
     for chunk in found.chunks():
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole
         if len(rest) > _MAX_LINE_BYTES:
-            raise InvalidInput(f"A line of {found.what} is too long.")
+            raise InvalidInput(f"A line of {_inside(found.what)} is too long.")
     if rest:
         yield rest
 
@@ -91,14 +91,9 @@ class Mailing:
     """A refused message does not stop the others; a server that is gone, or that wants less, does."""
 
     def __init__(
-        self, courier: Courier, outbox: Outbox, route: Route, report: Callable[[int, Outcome], None], *, queue: bool
+        self, courier: Courier, outbox: Outbox, route: Route, report: Callable[[Outcome, int], None], *, queue: bool
     ) -> None:
-        self._courier = courier
-        self._outbox = outbox
-        self._route = route
-        self._report = report
-        self._queue = queue
-        self._dispatch = Dispatch(courier, outbox)
+        self._courier, self._outbox, self._route, self._report, self._queue = courier, outbox, route, report, queue
         self._away: MailProblem | None = None
         self._statuses = set[int]()
         self.sent_count = 0
@@ -111,13 +106,15 @@ class Mailing:
 
     def send_all(self, found: Source, defaults: Draft, start_line: int) -> None:
         try:
-            for numbered in messages(found, defaults, start_line):
-                self.stopped_at = numbered.line
+            for line, message in messages(found, defaults, start_line):
+                self.stopped_at = line
                 if self._courier.interrupt.is_set:
                     self._statuses.add(MailInterrupted.exit_status)
                     return
-                outcome = self._send(numbered)
-                self._note(numbered.line, outcome)
+                outcome = self._send(line, message.parcel())
+                self.sent_count += outcome.verdict in {Verdict.SENT, Verdict.PARTLY_SENT}
+                self._statuses.add(outcome.exit_status)
+                self._report(outcome, line)
                 is_kept = outcome.verdict in {Verdict.QUEUED, Verdict.UNCERTAIN} or self._queue
                 if outcome.verdict is Verdict.INTERRUPTED or (outcome.is_server_away and not self._queue):
                     self.stopped_at += is_kept  # what is in the outbox must not be begun with again
@@ -126,14 +123,9 @@ class Mailing:
         finally:
             self._courier.close()
 
-    def _note(self, line: int, outcome: Outcome) -> None:
-        self.sent_count += outcome.verdict in {Verdict.SENT, Verdict.PARTLY_SENT}
-        self._statuses.add(outcome.exit_status)
-        self._report(line, outcome)
-
-    def _send(self, numbered: Numbered) -> Outcome:
+    def _send(self, line: int, parcel: Parcel) -> Outcome:
         """Raises MailProblem when the server is gone and nothing can be queued: the rest is not even tried."""
-        parcel, waits = numbered.message.parcel(), 0
+        waits = 0
         while self._away is None:
             try:
                 self._courier.connect()
@@ -142,24 +134,24 @@ class Mailing:
             except MailProblem as problem:
                 self._away = problem
                 break
-            outcome = self._dispatch.send(parcel, self._route, queue=self._queue)
+            outcome = Dispatch(self._courier, self._outbox).send(parcel, self._route, queue=self._queue)
             if outcome.is_server_away and self._queue:
                 self._away = MailDeferred(outcome.text)
             wait_s, waits = outcome.wait_s, waits + 1
             if not outcome.is_server_away or self._queue or wait_s is None or waits > _MAX_WAITS:
                 return outcome
-            if wait_s > _LONGEST_WAIT_S or not self._waited(numbered.line, outcome, wait_s):
+            if wait_s > _LONGEST_WAIT_S or not self._waited(line, outcome, wait_s):
                 return outcome
         if not self._queue:
             raise self._away
         self._outbox.put(parcel, self._route, State.QUEUED, str(self._away)).release()
         status = 0 if isinstance(self._away, MailDeferred) else self._away.exit_status
-        return Outcome(Verdict.QUEUED, f"{parcel.message_id} is kept in the outbox. {self._away}", status)
+        text, results = f"{parcel.message_id} is kept in the outbox.", the_same(parcel, Verdict.QUEUED, str(self._away))
+        return Outcome(Verdict.QUEUED, f"{text} {self._away}", status, results)
 
     def _waited(self, line: int, outcome: Outcome, wait_s: float) -> bool:
         self._courier.close()
-        self._report(
-            line, msgspec.structs.replace(outcome, text=f"{outcome.text} It is tried again in {wait_s:.0f} s.")
-        )
+        text = f"{outcome.text} It is tried again in {wait_s:.0f} s."
+        self._report(msgspec.structs.replace(outcome, text=text), line)
         self._courier.interrupt.wait({}, wait_s)
         return not self._courier.interrupt.is_set

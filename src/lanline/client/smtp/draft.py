@@ -12,22 +12,15 @@ import msgspec
 
 from lanline.client.smtp.files import Source, attach, copied, crlf_lines
 from lanline.errors import InvalidInput
+from lanline.model.mail import message
 from lanline.model.mail.address import Mailbox, parse_mailbox
 from lanline.model.mail.field import mailbox_field
-from lanline.model.mail.message import (
-    Envelope,
-    LongText,
-    Message,
-    Parcel,
-    checked_date,
-    checked_field,
-    checked_message_id,
-)
+from lanline.model.mail.message import Envelope, LongText, Message, Parcel
 from lanline.model.mail.text import checked_line, checked_unicode, shown, terminal_safe
 
 _MAX_HEADER_BYTES = 1_000_000
 _MAX_RAW_BYTES = 2_000_000_000
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
 _DROPPED = {b"bcc", b"resent-bcc", b"return-path"}
 _NOTIFY = re.compile(r"never|(?:success|failure|delay)(?:,(?:success|failure|delay))*", re.IGNORECASE)
 
@@ -54,6 +47,9 @@ def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Messa
         raise InvalidInput("The message has no recipient; name one with --to-addr, --cc or --bcc.")
     if draft.inline and draft.html is None:
         raise InvalidInput("--inline puts pictures into the HTML, and there is none: give --html or --html-file.")
+    for text, what in ((draft.text, "The text of the message"), (draft.html, "The HTML of the message")):
+        if isinstance(text, str):
+            checked_unicode(text, what)
     attachments = [attach(path, warn=warn) for path in draft.attachments]
     attachments += [attach(path, is_inline=True, warn=warn) for path in draft.inline]
     return Message(
@@ -62,19 +58,15 @@ def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Messa
         cc=_mailboxes(draft.cc, "The Cc recipient"),
         bcc=_mailboxes(draft.bcc, "The Bcc recipient"),
         subject=checked_line(draft.subject, "The subject"),
-        text=_checked_text(draft.text, "The text of the message"),
-        html=_checked_text(draft.html, "The HTML of the message"),
+        text=draft.text,
+        html=draft.html,
         attachments=tuple(attachments),
-        extra_fields=tuple(checked_field(name, value) for name, value in draft.fields),
-        date=_now() if draft.date is None else checked_date(draft.date),
+        extra_fields=tuple(message.checked_field(name, value) for name, value in draft.fields),
+        date=_now() if draft.date is None else message.checked_date(draft.date),
         token=new_token(),
-        own_id="" if draft.message_id is None else checked_message_id(draft.message_id),
+        own_id="" if draft.message_id is None else message.checked_message_id(draft.message_id),
         dsn=draft.dsn,
     )
-
-
-def _checked_text(text: str | LongText | None, what: str) -> str | LongText | None:
-    return checked_unicode(text, what) if isinstance(text, str) else text
 
 
 def checked_dsn(notify: str | None, what_returns: str | None, name: str | None) -> tuple[str, str, str]:
@@ -103,17 +95,6 @@ def _mailboxes(addresses: tuple[str, ...], what: str) -> tuple[Mailbox, ...]:
     return tuple(parse_mailbox(address, what) for address in addresses)
 
 
-class RawDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole message as it came from stdin, and who it is for: the recipients named, those in its header, or both."""
-
-    content: Source
-    sender: str | None = None
-    sender_name: str = ""
-    to: tuple[str, ...] = ()
-    are_in_header: bool = False
-    dsn: tuple[str, str, str] = ("", "", "")
-
-
 def raw_source(chunks: Iterator[bytes], *, dot_ends: bool) -> Source:
     """Copied aside, each line ended by CRLF. Where `dot_ends` they come line by line, and a lone dot is the end."""
 
@@ -127,17 +108,25 @@ def raw_source(chunks: Iterator[bytes], *, dot_ends: bool) -> Source:
     return copied(crlf_lines(read()), "The message from stdin", _MAX_RAW_BYTES)
 
 
-def raw_parcel(draft: RawDraft) -> Parcel:
+def raw_parcel(
+    content: Source,
+    *,
+    sender: str | None = None,
+    sender_name: str = "",
+    to: tuple[str, ...] = (),
+    are_in_header: bool = False,
+    dsn: tuple[str, str, str] = ("", "", ""),
+) -> Parcel:
     """Bcc is taken out; Date, Message-ID and From are put in where they lack. All else goes as it is."""
-    fields, header_bytes = _header(draft.content)
+    fields, header_bytes = _header(content)
     header = b"".join(field for name, field in fields if name not in _DROPPED)
     sent_again = b"resent-" if any(name == b"resent-to" for name, _ in fields) else b""
-    recipients = list(draft.to)
-    if draft.are_in_header:
+    recipients = list(to)
+    if are_in_header:
         wanted = [sent_again + name for name in (b"to", b"cc", b"bcc")]
         recipients += _addresses(field for name, field in fields if name in wanted)
     senders = _addresses(field for name, field in fields if name in {sent_again + b"from", sent_again + b"sender"})
-    sender = senders[0] if draft.sender is None and senders else draft.sender
+    sender = senders[0] if sender is None and senders else sender
     if not recipients:
         raise InvalidInput("The message has no recipient; name one, or let -t take those in its header.")
     if sender is None:
@@ -146,20 +135,18 @@ def raw_parcel(draft: RawDraft) -> Parcel:
     names, token = {name for name, _ in fields}, new_token()
     message_id = next((terminal_safe(_value(field)) for name, field in fields if name == b"message-id"), "")
     if b"from" not in names:
-        header += mailbox_field("From", [Mailbox(draft.sender_name, author.address or "MAILER-DAEMON")])
+        header += mailbox_field("From", [Mailbox(sender_name, author.address or "MAILER-DAEMON")])
     if b"date" not in names:
         header += f"Date: {format_datetime(_now())}\r\n".encode()
     if b"message-id" not in names:
         message_id = f"<{token}@{author.domain or 'localhost'}>"
         header += f"Message-ID: {message_id}\r\n".encode()
-    body = msgspec.structs.replace(
-        draft.content, start=header_bytes, size_bytes=draft.content.size_bytes - header_bytes
-    )
+    body = msgspec.structs.replace(content, start=header_bytes, size_bytes=content.size_bytes - header_bytes)
     head = header if header_bytes and next(iter(body.chunks()), b"").startswith(b"\r\n") else header + b"\r\n"
     addresses = tuple(dict.fromkeys(parse_mailbox(address, "The recipient").address for address in recipients))
     is_8bit = not (head.isascii() and all(chunk.isascii() for chunk in body.chunks()))
     smtputf8 = not all(address.isascii() for address in (*addresses, author.address))
-    envelope = Envelope(author.address, addresses, smtputf8, is_8bit, *draft.dsn)
+    envelope = Envelope(author.address, addresses, smtputf8, is_8bit, *dsn)
 
     def chunks() -> Iterator[bytes]:
         yield head
@@ -175,20 +162,13 @@ def _header(content: Source) -> tuple[list[tuple[bytes, bytes]], int]:
         head += chunk
         if b"\r\n\r\n" in head or len(head) > _MAX_HEADER_BYTES:
             break
-    fields: list[tuple[bytes, bytes]] = []
-    size_bytes = 0
-    for line in head.splitlines(keepends=True) if b"\r" in head else []:
-        match = _FIELD.match(line)
-        if line[:1] in {b" ", b"\t"} and fields:
-            fields[-1] = (fields[-1][0], fields[-1][1] + line)
-        elif match is not None:
-            fields.append((match[1].lower(), line))
-        else:
-            break
-        size_bytes += len(line)
-    if size_bytes > _MAX_HEADER_BYTES:
+    fields, end = list[tuple[bytes, bytes]](), 0
+    while (match := _FIELD.match(head, end)) is not None:
+        fields.append((match[1].lower(), match[0]))
+        end = match.end()
+    if len(head) > _MAX_HEADER_BYTES and b"\n" not in head[end:]:
         raise InvalidInput(f"The header of the message is longer than {_MAX_HEADER_BYTES // 1_000_000} MB.")
-    return fields, size_bytes
+    return fields, end
 
 
 def _value(field: bytes) -> str:

@@ -21,7 +21,7 @@ import msgspec
 from lanline.errors import InvalidInput
 from lanline.model.mail.body import BASE64_CHUNK_BYTES
 from lanline.model.mail.message import Attachment, LongText, checked_media_type
-from lanline.model.mail.text import shown
+from lanline.model.mail.text import explained, shown
 
 MAX_TEXT_BYTES = 32_000_000
 _HELD_BYTES = 1_000_000
@@ -43,23 +43,20 @@ class Source(msgspec.Struct, frozen=True):
     def chunks(self) -> Iterator[bytes]:
         """The size was promised to the server, and stands in the message's own arithmetic."""
         left = self.size_bytes
-        try:
-            with self.open() as stream:
-                stream.seek(self.start)
-                while left and (chunk := stream.read(min(BASE64_CHUNK_BYTES, left))):
-                    left -= len(chunk)
-                    yield chunk
-        except OSError as cause:
-            raise InvalidInput(f"{self.what} cannot be read: {cause.strerror}.") from cause
+        with explained(f"{self.what} cannot be read"), self.open() as stream:
+            stream.seek(self.start)
+            while left and (chunk := stream.read(min(BASE64_CHUNK_BYTES, left))):
+                left -= len(chunk)
+                yield chunk
         if left:
             raise InvalidInput(f"{self.what} changed while it was being sent; nothing was sent.")
 
 
 def source(path_text: str, what: str, limit_bytes: int = _MAX_PIPE_BYTES) -> Source:
-    if not path_text or "\0" in path_text:
-        raise InvalidInput(f"{what}: the path is empty or has a NUL in it.")
+    if not path_text:
+        raise InvalidInput(f"{what} has no path.")
     path, named = Path(path_text), f"{what} {shown(path_text)}"
-    try:
+    with explained(f"{named} cannot be read"):
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise InvalidInput(f"{named} is a folder; pack it into one file first.")
@@ -72,8 +69,6 @@ def source(path_text: str, what: str, limit_bytes: int = _MAX_PIPE_BYTES) -> Sou
             return Source(named, status.st_size, lambda: path.open("rb"))
         with path.open("rb") as stream:  # empty, or one of those that the system makes up and has no size for
             return copied(iter(lambda: stream.read(BASE64_CHUNK_BYTES), b""), named, limit_bytes)
-    except OSError as cause:
-        raise InvalidInput(f"{named} cannot be read: {cause.strerror}.") from cause
 
 
 def _from_pipe(path: Path, named: str) -> Source:
@@ -90,22 +85,18 @@ def _from_pipe(path: Path, named: str) -> Source:
 
 def copied(chunks: Iterable[bytes], named: str, limit_bytes: int) -> Source:
     """Aside, so that it can be read again; what is large to a file without a name, which ends with the program."""
-    held, size_bytes, descriptor = bytearray(), 0, -1
-    for chunk in chunks:
-        size_bytes += len(chunk)
-        if size_bytes > limit_bytes:
-            raise InvalidInput(f"{named} is longer than {limit_bytes // 1_000_000} MB; send it with --attach.")
-        held += chunk
-        if len(held) > _HELD_BYTES:
-            if descriptor < 0:
-                with tempfile.TemporaryFile() as copy:
-                    descriptor = os.dup(copy.fileno())
-            os.write(descriptor, held)
-            held.clear()
-    if descriptor < 0:
-        data = bytes(held)
-        return Source(named, size_bytes, lambda: io.BytesIO(data))
-    os.write(descriptor, held)
+    size_bytes = 0
+    with tempfile.SpooledTemporaryFile(_HELD_BYTES) as spool, explained(f"{named} cannot be read"):
+        for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > limit_bytes:
+                raise InvalidInput(f"{named} is longer than {limit_bytes // 1_000_000} MB; send it with --attach.")
+            spool.write(chunk)
+        spool.seek(0)
+        if size_bytes <= _HELD_BYTES:
+            data = spool.read()
+            return Source(named, size_bytes, lambda: io.BytesIO(data))
+        descriptor = os.dup(spool.fileno())
     return Source(named, size_bytes, lambda: os.fdopen(os.dup(descriptor), "rb"))
 
 
@@ -125,11 +116,9 @@ def text_of(found: Source) -> str | LongText:
 
 
 def _is_utf8(chunks: Iterable[bytes]) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for chunk in chunks:
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
+        for _ in codecs.iterdecode(chunks, "utf-8"):
+            pass
     except UnicodeDecodeError:
         return False
     return True
@@ -141,7 +130,9 @@ def crlf_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         block = carried + chunk
         carried = b"\r" if block.endswith(b"\r") else b""
-        block = block.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        block = block.removesuffix(b"\r")
+        if block.count(b"\n") != block.count(b"\r\n"):
+            block = block.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         last = block[-1:] or last
         yield block
     if carried or last != b"\n":

@@ -126,8 +126,8 @@ class Outbox:
             undo.callback(os.close, lock)
             undo.callback(self.content_path(token).unlink)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for chunk in parcel.chunks():
-                _write_all(lock, chunk)
+            with open(lock, "wb", closefd=False) as stream:
+                stream.writelines(parcel.chunks())
             os.fsync(lock)
             self.write_record(token, record)
             undo.pop_all()
@@ -145,13 +145,13 @@ class Outbox:
 
     def peek(self, token: str) -> Record | None:
         """As it is now, without claiming it; None when it is gone."""
+        path = self.record_path(token)
         try:
             with _explained(self.folder), contextlib.suppress(FileNotFoundError):
-                return msgspec.json.decode(self.record_path(token).read_bytes(), type=Record)
+                return msgspec.json.decode(path.read_bytes(), type=Record)
         except msgspec.DecodeError as cause:
-            raise OutboxProblem(
-                f"The record {self.record_path(token)} is damaged; the message itself is in the .eml next to it."
-            ) from cause
+            text = f"The record {path} is damaged; the message itself is in the .eml next to it."
+            raise OutboxProblem(text) from cause
         return None
 
     def claim(self, token: str) -> Entry | None:
@@ -160,48 +160,33 @@ class Outbox:
             try:
                 lock = os.open(self.content_path(token), os.O_RDWR)
             except FileNotFoundError:
-                if self.record_path(token).exists():  # what is done with loses its record first
-                    raise OutboxProblem(
-                        f"The message of {self.record_path(token)} is gone, so it cannot be sent; remove the record, or"
-                        " put the .eml back."
-                    ) from None
-                return None
+                if not (path := self.record_path(token)).exists():  # what is done with loses its record first
+                    return None
+                gone = f"The message of {path} is gone, so it cannot be sent; remove the record, or put the .eml back."
+                raise OutboxProblem(gone) from None
             undo.callback(os.close, lock)
-            try:
+            with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return None
-            if (record := self.peek(token)) is None:
-                return None
-            undo.pop_all()
-        entry = Entry(self, token, lock, record)
-        if record.state is State.SENDING:
-            entry.mark(State.UNCERTAIN, "The sending process was stopped after the final dot, before the reply.")
-        return entry
+                if (record := self.peek(token)) is not None:
+                    undo.pop_all()
+                    entry = Entry(self, token, lock, record)
+                    if record.state is State.SENDING:
+                        entry.mark(State.UNCERTAIN, "The sending process was stopped after the dot, before the reply.")
+                    return entry
+        return None
 
     def sweep(self) -> None:
         """Drop what never got a record: its writer died, and never said that the message was kept."""
         with _explained(self.folder), contextlib.suppress(FileNotFoundError):
             for path in list(self.folder.iterdir()):
-                half_written = path.suffix == ".eml" and not self.record_path(path.stem).exists()
-                if half_written or path.name.startswith(".") or path.suffix == ".new":
-                    _sweep_one(path)
-
-
-def _sweep_one(path: Path) -> None:
-    """Unless somebody writes it now, or so lately that the lock may not be taken yet."""
-    with contextlib.suppress(FileNotFoundError, BlockingIOError):
-        if time.time() - path.stat().st_mtime < _SWEPT_AFTER_S:
-            return
-        with path.open("r+b") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+                with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                    half_written = path.suffix == ".eml" and not self.record_path(path.stem).exists()
+                    # Who has just begun may not have taken the lock yet.
+                    is_old = time.time() - path.stat().st_mtime >= _SWEPT_AFTER_S
+                    if is_old and (half_written or path.name.startswith(".") or path.suffix == ".new"):
+                        with path.open("r+b") as stream:
+                            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                            path.unlink()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import select
 import time
-from dataclasses import replace
 
 import msgspec
 from cryptography import x509
@@ -24,12 +23,8 @@ from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session
 from lanline.transport.smtp.tls import unverifying_context, verifying_context
 
-_VERSIONS = {
-    "TLS 1.0": SSL.TLS1_VERSION,
-    "TLS 1.1": SSL.TLS1_1_VERSION,
-    "TLS 1.2": SSL.TLS1_2_VERSION,
-    "TLS 1.3": SSL.TLS1_3_VERSION,
-}
+_NUMBERS = (SSL.TLS1_VERSION, SSL.TLS1_1_VERSION, SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
+_VERSIONS = {f"TLS 1.{minor}": number for minor, number in enumerate(_NUMBERS)}
 _SOON_DAYS = 21
 _START = {
     Security.STARTTLS: "STARTTLS: in clear at first, then TLS",
@@ -55,7 +50,7 @@ def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Su
     try:
         session = Session(server, verifying_context(server), passage.patience, interrupt, transcript)
     except ServerUntrusted as refusal:
-        objection, anyone = str(refusal), replace(server, fingerprint=None)
+        objection, anyone = str(refusal), msgspec.structs.replace(server, fingerprint=None)
         session = Session(anyone, unverifying_context(), passage.patience, interrupt, transcript)
     try:
         if passage.credentials is not None and not objection:
@@ -65,11 +60,10 @@ def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Su
         objection = str(refusal)
     finally:
         session.close()
-    chains = (
-        {} if server.security is Security.NONE else {name: shown_chain(passage, interrupt, name) for name in _VERSIONS}
-    )
-    spoken = tuple(name for name, chain in chains.items() if chain is not None)
-    return Survey(server, objection, session.offer, spoken, (spoken and chains[spoken[-1]]) or (), signed_in)
+    versions = () if server.security is Security.NONE else _VERSIONS
+    chains = {name: chain for name in versions if (chain := shown_chain(passage, interrupt, name)) is not None}
+    newest = next(reversed(chains.values()), ())
+    return Survey(server, objection, session.offer, tuple(chains), newest, signed_in)
 
 
 def shown_chain(passage: Passage, interrupt: Interrupt, version: str) -> tuple[x509.Certificate, ...] | None:
@@ -129,19 +123,16 @@ def in_words(found: Survey, now: dt.datetime) -> list[str]:
     for place, certificate in enumerate(found.chain, 1):
         lines += _certificate(place, certificate, now)
     offer, limit = found.offer, found.offer.size_limit_bytes
+    sign_ins = one_line(", ".join(offer.sign_ins).upper())
     return [
         *lines,
-        f"Sign-in         {_listed(offer.sign_ins) or 'none offered: it takes mail without, or not from here'}",
+        f"Sign-in         {sign_ins or 'none offered: it takes mail without, or not from here'}",
         f"Size            {f'at most {megabytes(limit)} a message, as sent' if limit else 'no limit named'}",
         f"International   addresses outside ASCII: {'yes (SMTPUTF8)' if 'smtputf8' in offer.extensions else 'no'}",
         f"Extensions      {one_line(' '.join(sorted(offer.extensions)).upper()) or 'none'}",
         *(["Sign-in tried   user name and password are accepted"] if found.signed_in else []),
         f"Verdict         {found.objection or 'mail can be sent here.'}",
     ]
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return one_line(", ".join(words).upper())
 
 
 def _certificate(place: int, certificate: x509.Certificate, now: dt.datetime) -> list[str]:
@@ -158,18 +149,18 @@ def _certificate(place: int, certificate: x509.Certificate, now: dt.datetime) ->
     lines = [f"Certificate {place}   {_name(certificate.subject)}, {when}, issued by {issuer}"]
     if place == 1:
         fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
-        lines += [f"  for           {_names(certificate)}", f"  fingerprint   {fingerprint}"]
+        lines += [f"  for           {_host_names(certificate)}", f"  fingerprint   {fingerprint}"]
     return lines
 
 
 def _name(name: x509.Name) -> str:
     common = name.get_attributes_for_oid(NameOID.COMMON_NAME) or name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return one_line(str(common[0].value)) if common else one_line(name.rfc4514_string()) or "(no name)"
+    return one_line(str(common[0].value) if common else name.rfc4514_string()) or "(no name)"
 
 
-def _names(certificate: x509.Certificate) -> str:
-    try:
+def _host_names(certificate: x509.Certificate) -> str:
+    names = ""
+    with contextlib.suppress(x509.ExtensionNotFound, ValueError):
         alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return "no host name at all"
-    return one_line(", ".join(str(name.value) for name in alternative)) or "no host name at all"
+        names = one_line(", ".join(str(name.value) for name in alternative))
+    return names or "no host name at all"

@@ -46,6 +46,8 @@ class ConnectionLost(msgspec.Struct, frozen=True, tag=True):
     reason: str
     is_for_good: bool = False
     """The account went offline everywhere, maybe by another program: to come back is for the person to decide."""
+    is_own_doing: bool = False
+    """This device has ended it to begin another one at once: nothing is lost, and `reason` says why."""
 
 
 class CallFailed(msgspec.Struct, frozen=True, tag=True):

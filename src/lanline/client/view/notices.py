@@ -71,6 +71,8 @@ class Notices:
             case SignedIn(name=name, server_name=server):
                 return self._signed_in(name, server)
             # Of a connection that was lost for good the end of the program tells.
+            case ConnectionLost(reason, is_own_doing=True):
+                return [reason]
             case ConnectionLost(reason, is_for_good=False) | CallFailed(reason):
                 return self._away(reason)
             case _:

@@ -25,6 +25,7 @@ _MAX_NAMES = 5
 _IGNORED = "somebody whom you ignore"
 """How far back what an answer refers to is looked for; further back the person does not remember it either."""
 _NOT_SEALED = "(not sealed) "
+_EARLIER = "(in the group before) "
 _ACTION = "/me "
 """How an action is said on the wire: as text that begins so, as in XEP-0245; who does not know it still understands."""
 
@@ -114,6 +115,8 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
             pass
     if message.is_plain and view.group.is_founded:
         front = f"{_NOT_SEALED}{front}"
+    elif message.is_earlier:
+        front = f"{_EARLIER}{front}"
     said = safe_text(text.removeprefix(_ACTION) if is_action else text)
     behind = _reactions_text(view, message) if isinstance(message, Folded) else ""
     return Rendered(display_name(name or name_of(view, message)), said, front, is_action, behind)
@@ -228,6 +231,7 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         row |= _content_fields(message.content)
         if message.sequence:
             row["sealed"] = not message.is_plain
+            row |= {"earlier_group": True} if message.is_earlier else {}
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)

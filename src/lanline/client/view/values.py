@@ -74,6 +74,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     is_plain: bool = False
     """It lies at the server unsealed: whoever runs that can read it, and could have written it."""
 
+    is_earlier: bool = False
+    """It was sealed in a group that was in the place of the present one before."""
+
     @property
     def is_own(self) -> bool:
         return self.state is not MessageState.RECEIVED

@@ -27,6 +27,7 @@ DEVICE_SIGN = b"lanline device sign 1\0"
 DIGEST = b"lanline digest 1\0"
 EPOCH = b"lanline epoch 1\0"
 GROUP = b"lanline group 1\0"
+GROUP_WORDS = b"lanline group words 1\0"
 INVITE = b"lanline invite 1\0"
 INVITE_ID = b"lanline invite id 1\0"
 INVITE_USE = b"lanline invite use 1\0"
@@ -152,6 +153,11 @@ def request_words_of(group_id: bytes, account_id: bytes) -> bytes:
 def recovery_shown_of(recovery_secret: bytes) -> bytes:
     """What lets its bearer in as a device of the account, of which the server keeps a hash."""
     return expand(recovery_secret, RECOVERY_SHOWN, 16)
+
+
+def group_words_of(group_id: bytes) -> bytes:
+    """What members compare as words where a group takes the place of another."""
+    return digest_of(GROUP_WORDS, group_id)[:REQUEST_WORDS_SHOWN]
 
 
 def verify_words_of(group_id: bytes, one: bytes, other: bytes) -> bytes:

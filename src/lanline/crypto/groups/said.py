@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -42,11 +43,12 @@ class Where(NamedTuple):
 class RunKeys:
     """Of one run of one device in one conversation and epoch."""
 
-    __slots__ = ("_aead", "_nonce_key")
+    __slots__ = ("_aead", "_nonce_key", "decrypt")
 
     def __init__(self, room_key: bytes, device_id: bytes, run: bytes) -> None:
         keys = expand(room_key, SAID_KEY + device_id + run, 64)
         self._aead = AESGCM(keys[:32])
+        self.decrypt = self._aead.decrypt
         self._nonce_key = keys[32:]
 
     def seal(self, header: Header, plain: bytes, ad: bytes, chance: bytes, digest: bytes) -> bytes:
@@ -54,21 +56,16 @@ class RunKeys:
         nonce = hmac.digest(self._nonce_key, chance + digest, "sha256")[:NONCE_BYTES]
         return header.without_nonce + nonce + self._aead.encrypt(nonce, plain, ad)
 
-    def open(self, content: bytes, ad: bytes) -> bytes:
-        """Raises MalformedPacket."""
-        try:
-            return self._aead.decrypt(content[COMMON_BYTES:HEADER_BYTES], content[HEADER_BYTES:], ad)
-        except InvalidTag as cause:
-            raise MalformedPacket("words do not open") from cause
 
-
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """Believed only when it is vouched for."""
 
     header: Header
     words: Words
     digest: bytes
     signature: bytes
+    said_as: bytes
+    """By which account, in which conversation: what its associated data begin with."""
 
 
 def seal_words(
@@ -84,24 +81,27 @@ def seal_words(
 class Run:
     """Opens what one run of one device has said in one conversation and epoch: all of it begins alike."""
 
-    __slots__ = ("_ad_begins", "_keys", "header")
+    __slots__ = ("_decrypt", "header", "said_as")
 
     def __init__(self, keys: RunKeys, room_id: bytes, account_id: bytes, header: Header) -> None:
-        self._keys = keys
-        self._ad_begins = SAID + room_id + account_id
+        self._decrypt = keys.decrypt
+        self.said_as = SAID + room_id + account_id
         self.header = header._replace(nonce=b"")
 
     def open(self, entry_id: bytes, content: bytes) -> Opened:
         """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""
-        ad = b"".join((self._ad_begins, entry_id, content[:COMMON_BYTES]))
-        plain = self._keys.open(content, ad)
+        ad = self.said_as + entry_id + content[:COMMON_BYTES]
+        try:
+            plain = self._decrypt(content[COMMON_BYTES:HEADER_BYTES], content[HEADER_BYTES:], ad)
+        except InvalidTag as cause:
+            raise MalformedPacket("words do not open") from cause
         ends = _BEGINS + int.from_bytes(plain[_SIGNATURE_BYTES:_BEGINS], "big")
         size = len(plain)
         if size < _BEGINS or size != padded_size(ends) or plain[ends:] != bytes(size - ends):
             raise MalformedPacket("words are not padded as they should be")
         statement = plain[_BEGINS:ends]
-        digest = hashlib.sha256(b"".join((DIGEST, ad, statement))).digest()
-        return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES])
+        digest = hashlib.sha256(DIGEST + ad + statement).digest()
+        return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES], self.said_as)
 
 
 def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:
@@ -124,17 +124,22 @@ def vouched(sign_key_of: Callable[[bytes], bytes], opened: Sequence[Opened], lat
     that are vouched for and follow on these: then a page backwards needs no signature at all.
     """
     expected: dict[tuple[bytes, bytes], bytes] = {}
-    result = [False] * len(opened)
-    for place in range(len(opened) - 1, -1, -1):
-        header, words, digest, signature = opened[place]
-        run = header[1:3]
-        if (
+    result = []
+    header, run = None, (b"", b"")
+    for each in reversed(opened):
+        if each.header is not header:
+            header = each.header
+            run = header.device_id, header.run
+        digest = each.digest
+        stands = (
             digest == expected.get(run)
             or digest == later
-            or verify(sign_key_of(header.device_id), signature, SAID_SIGNED + digest)
-        ):
-            result[place] = True
-            expected[run] = words.prev
+            or verify(sign_key_of(run[0]), each.signature, SAID_SIGNED + digest)
+        )
+        if stands:
+            expected[run] = each.words.prev
+        result.append(stands)
+    result.reverse()
     return result
 
 

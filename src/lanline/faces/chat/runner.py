@@ -10,7 +10,7 @@ from lanline.client.view.places import Places
 from lanline.client.view.rendering import action_text
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import Conversation
-from lanline.errors import InvalidInput, LanlineError, LinkNotOpen
+from lanline.errors import InvalidInput, LanlineError, LinkLost, LinkNotOpen
 from lanline.faces.chat.commands import Kind, help_lines
 from lanline.faces.chat.grammar import SWITCH_WORDS, Order, Saying
 from lanline.faces.chat.groupcommands import GroupCommands
@@ -83,6 +83,8 @@ class CommandRunner:
                 await self._say_here(parsed.text)
             else:
                 await self._actions[parsed.command.name](parsed)
+        except LinkLost as lost:
+            self._screen.tell_trouble(str(lost))
         except LinkNotOpen:
             self._screen.tell_trouble("That needs the server, which cannot be reached now. Try again when it is back.")
         except LanlineError as problem:

@@ -1,4 +1,6 @@
-"""Owns what admins ask of the server itself: its journal, the use of its disk, and who gave whom which rights."""
+"""Owns what admins ask of the server itself: its journal, the use of its disk, who gave whom which rights; and the
+operator, to begin a new group.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,14 @@ from lanline import __version__
 from lanline.core import given, journal
 from lanline.core.core import Core
 from lanline.core.films import Films
+from lanline.core.newgroup import BeginNewGroup
 from lanline.core.usage import Usage, read_usage
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.films import Library
 from lanline.model.journal import JournalEntry
 from lanline.ticket import Steps, Ticket, follow
-from lanline.wire.chat import admin, answers
+from lanline.wire.chat import admin, answers, groups
 
 _MOST_LISTED = 1000
 
@@ -30,7 +33,15 @@ class AdminRequests:
             admin.AskUsage: self._ask_usage,
             admin.ListGiven: self._list_given,
             admin.TakeBack: self._take_back,
+            groups.BeginNewGroup: self._begin_new_group,
         }
+
+    def _begin_new_group(self, session: Session, message: groups.BeginNewGroup) -> None:
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, BeginNewGroup(AccountId(message.account))),
+            lambda _: session.send(answers.Done(message.request)),
+        )
 
     def _list_given(self, session: Session, message: admin.ListGiven) -> None:
         def answer(found: list[given.GivenRight]) -> None:

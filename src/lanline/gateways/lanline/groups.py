@@ -74,9 +74,11 @@ class Groups:
         self._admins_key_pace: Buckets[AccountId] = Buckets(_ADMINS_KEYS_PER_S, _ADMINS_KEYS_BURST)
         self.state: GroupState | None = None
         """As it was told of; None: nothing is founded."""
+        self._is_awaited = False
 
     def load(self, state: GroupState) -> None:
         self.state = state if state.is_founded else None
+        self._is_awaited = state.is_awaited
 
     def forget(self, session: Session) -> None:
         self._asked.pop(session, None)
@@ -114,15 +116,16 @@ class Groups:
     def _described(self, request: int) -> wire.GroupIs:
         state = self.state
         if state is None:
-            return wire.GroupIs(request, 0, 0, 0, _NO_BYTES)
+            return wire.GroupIs(request, 0, 0, 0, _NO_BYTES, is_awaited=self._is_awaited)
         conversation = self._core.conversations.get(state.log)
         assert conversation is not None
         chain = state.chain
         return wire.GroupIs(request, state.log, conversation.head, chain.height, chain.head, self._core.gathering.asks)
 
     def note_grown(self, change: ChainGrew) -> None:
-        is_new, self.state = self.state is None, change.state
-        if is_new:
+        was_founded = self.state is not None
+        self.load(change.state)
+        if was_founded is not change.state.is_founded:
             for session in self._asked:
                 session.send(self._described(0))
 

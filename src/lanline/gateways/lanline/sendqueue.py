@@ -43,7 +43,6 @@ class ClientLink(Protocol):
 
 class SendQueue:
     __slots__ = (
-        "_chunks",
         "_link",
         "_most_waiting_bytes",
         "_unconfirmed_bytes",
@@ -51,6 +50,7 @@ class SendQueue:
         "_waiting_bytes",
         "is_greeting",
         "last_number",
+        "unconfirmed",
     )
 
     def __init__(self, link: ClientLink) -> None:
@@ -60,7 +60,8 @@ class SendQueue:
         self._most_waiting_bytes = MAX_WAITING_BYTES
         self.is_greeting = False
         """What is said now has to be told at once, however much it is: nobody could have read any of it yet."""
-        self._chunks: deque[tuple[int, int]] | None = None
+        self.unconfirmed: deque[tuple[int, int]] | None = None
+        """History that is under way: the number of each chunk's last message, and its size."""
         self._unconfirmed_bytes = 0
         self.last_number = 0
 
@@ -120,19 +121,19 @@ class SendQueue:
     def send_chunk(self, chunk: Chunk) -> None:
         """Raises LinkError."""
         number = self._link.send_framed_nowait(Channel.CHAT, chunk.framed, chunk.count)
-        if self._chunks is None:
-            self._chunks = deque()
-        self._chunks.append((number, len(chunk.framed)))
+        if self.unconfirmed is None:
+            self.unconfirmed = deque()
+        self.unconfirmed.append((number, len(chunk.framed)))
         self._unconfirmed_bytes += len(chunk.framed)
 
     def confirm(self, through: int) -> bool:
         """The client's link holds all up to this number. True: there is room for history again."""
-        chunks = self._chunks
+        chunks = self.unconfirmed
         if chunks is None:
             return False
         was_full = self._unconfirmed_bytes >= MAX_UNCONFIRMED_BYTES
         while chunks and chunks[0][0] <= through:
             self._unconfirmed_bytes -= chunks.popleft()[1]
         if not chunks:
-            self._chunks = None
+            self.unconfirmed = None
         return was_full and self._unconfirmed_bytes < MAX_UNCONFIRMED_BYTES

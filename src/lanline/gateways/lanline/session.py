@@ -154,7 +154,8 @@ class Session:
         if kind is MessageReceived:
             self._receive(event)  # type: ignore[arg-type]
         elif kind is MessagesDelivered:
-            self._note_delivered(event)  # type: ignore[arg-type]
+            if self.queue.unconfirmed is not None or self._farewell is not None:
+                self._note_delivered(event)  # type: ignore[arg-type]
         elif isinstance(event, SendBufferDrained):
             self._resume(event.channel)
         elif isinstance(event, PeerMoved):

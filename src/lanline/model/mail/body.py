@@ -28,14 +28,10 @@ def encoded_text(text: str) -> tuple[str, bytes]:
     plain = b"\r\n".join(lines)
     if _AS_IT_IS.fullmatch(plain):
         return "7bit", plain
-    quoted = b"\r\n".join(_quoted_printable(line) for line in lines)
+    quoted = b"\r\n".join(binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n") for line in lines)
     if len(quoted) > base64_size_bytes(len(plain)) or _MBOX_FROM.search(quoted):
         return "base64", b"".join(base64_lines([plain]))
     return "quoted-printable", quoted
-
-
-def _quoted_printable(line: bytes) -> bytes:
-    return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
 
 
 def base64_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

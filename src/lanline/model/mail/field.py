@@ -26,8 +26,10 @@ _PARAMETER_CHARS = 60
 
 def text_field(name: str, value: str) -> bytes:
     """A field whose value is free text."""
-    if _is_plain(value):
-        return _folded(name, _LONE_SPACE.split(value))
+    words = _LONE_SPACE.split(value)
+    is_plain = value.isascii() and "=?" not in value and value == value.strip()
+    if is_plain and all(len(word) <= _LONGEST_WORD_CHARS for word in words):
+        return _folded(name, words)
     return _folded(name, encoded_words(value, len(name) + 2))
 
 
@@ -50,27 +52,14 @@ def parameter(name: str, value: str) -> str:
     if _PLAIN_NAME.fullmatch(value):
         return f';\r\n {name}="{value}"'
     pieces = _percent_pieces(value)
-    if len(pieces) == 1:
-        return f";\r\n {name}*=utf-8''{pieces[0]}"
-    starts = ["utf-8''", *[""] * (len(pieces) - 1)]
-    return "".join(
-        f";\r\n {name}*{number}*={start}{piece}"
-        for number, (start, piece) in enumerate(zip(starts, pieces, strict=True))
-    )
+    pieces[0] = f"utf-8''{pieces[0]}"
+    numbers = [""] if len(pieces) == 1 else [f"*{number}" for number in range(len(pieces))]
+    return "".join(f";\r\n {name}{number}*={piece}" for number, piece in zip(numbers, pieces, strict=True))
 
 
 def encoded_words(text: str, used_chars: int) -> list[str]:
     """RFC 2047 words; the first leaves room for `used_chars` on its line. No character is cut in two."""
     return Header(text, "utf-8", _LINE_CHARS, "x" * (used_chars - 2)).encode().split()
-
-
-def _is_plain(value: str) -> bool:
-    return (
-        value.isascii()
-        and "=?" not in value
-        and value == value.strip()
-        and all(len(word) <= _LONGEST_WORD_CHARS for word in _LONE_SPACE.split(value))
-    )
 
 
 def _phrase(name: str) -> list[str]:

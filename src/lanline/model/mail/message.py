@@ -12,7 +12,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -44,9 +44,9 @@ class Attachment(msgspec.Struct, frozen=True):
     """Shown where the HTML says `cid:NAME`."""
 
     @property
-    def is_message(self) -> bool:
-        """RFC 2046, 5.2.1: never base64, so its lines are ASCII and end with CRLF."""
-        return self.media_type == "message/rfc822"
+    def is_base64(self) -> bool:
+        """All but a message, whose lines are ASCII and end with CRLF (RFC 2046, 5.2.1)."""
+        return self.media_type != "message/rfc822"
 
 
 class LongText(msgspec.Struct, frozen=True):
@@ -54,6 +54,7 @@ class LongText(msgspec.Struct, frozen=True):
 
     size_bytes: int
     chunks: Callable[[], Iterable[bytes]]
+    is_base64: ClassVar = True
 
 
 Segment: TypeAlias = bytes | Attachment | LongText
@@ -106,15 +107,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         header = self._header()
         segments = [header, *self._content()]
         size_bytes = sum(_wire_bytes(segment) for segment in segments)
-        return Parcel(self.message_id, self._envelope(header), size_bytes, lambda: _chunks(segments), self.token)
-
-    def _envelope(self, header: bytes) -> Envelope:
         recipients = tuple(dict.fromkeys(mailbox.address for mailbox in (*self.to, *self.cc, *self.bcc)))
         smtputf8 = not (header.isascii() and all(address.isascii() for address in recipients))
-        return Envelope(self.sender.address, recipients, smtputf8, False, *self.dsn)
+        envelope = Envelope(self.sender.address, recipients, smtputf8, False, *self.dsn)
+        return Parcel(self.message_id, envelope, size_bytes, lambda: _chunks(segments), self.token)
 
     def _header(self) -> bytes:
-        fields = [
+        fields = (
             token_field("Date", format_datetime(self.date)),
             mailbox_field("From", [self.sender]),
             mailbox_field("To", self.to) if self.to else b"",
@@ -124,27 +123,22 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             token_field("Message-ID", self.message_id),
             *[_extra_field(name, value) for name, value in self.extra_fields],
             b"MIME-Version: 1.0\r\n",
-        ]
+        )
         return b"".join(fields)
 
     def _content(self) -> list[Segment]:
-        attached = [attachment for attachment in self.attachments if not attachment.is_inline]
-        if not attached:
-            return self._texts()
-        return self._joined("mixed", [self._texts(), *[_attachment(attachment) for attachment in attached]])
-
-    def _texts(self) -> list[Segment]:
-        if self.html is None:
-            return _text_part("plain", self.text or "")
-        html = _text_part("html", self.html)
+        attached = [_attachment(attachment) for attachment in self.attachments if not attachment.is_inline]
         inline = [_attachment(attachment) for attachment in self.attachments if attachment.is_inline]
-        if inline:
-            html = self._joined("related", [html, *inline])
-        if self.text is None:
-            return html
-        return self._joined("alternative", [_text_part("plain", self.text), html])
+        plain = _text_part("plain", self.text or "")
+        if self.html is not None:
+            html = self._joined("related", [_text_part("html", self.html), *inline])
+            plain = html if self.text is None else self._joined("alternative", [plain, html])
+        return self._joined("mixed", [plain, *attached])
 
     def _joined(self, subtype: str, parts: list[list[Segment]]) -> list[Segment]:
+        """One part is joined with nothing."""
+        if len(parts) == 1:
+            return parts[0]
         boundary = f"=_{self.token}.{subtype}"
         kind = ';\r\n type="text/html"' if subtype == "related" else ""  # RFC 2387, 3.1
         segments: list[Segment] = [f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"{kind}\r\n'.encode()]
@@ -200,7 +194,7 @@ def _text_part(subtype: str, text: str | LongText) -> list[Segment]:
 
 
 def _attachment(attachment: Attachment) -> list[Segment]:
-    header = _part_header(attachment.media_type, "7bit" if attachment.is_message else "base64")
+    header = _part_header(attachment.media_type, "base64" if attachment.is_base64 else "7bit")
     if attachment.is_inline:
         header += f"Content-ID: <{quote(attachment.name, safe='@!$*+~')}>\r\n".encode()
     disposition = "inline" if attachment.is_inline else "attachment"
@@ -212,21 +206,13 @@ def _part_header(content_type: str, encoding: str) -> bytes:
     return f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n".encode()
 
 
-def _is_base64(segment: Attachment | LongText) -> bool:
-    return isinstance(segment, LongText) or not segment.is_message
-
-
 def _wire_bytes(segment: Segment) -> int:
     if isinstance(segment, bytes):
         return len(segment)
-    return base64_size_bytes(segment.size_bytes) if _is_base64(segment) else segment.size_bytes
+    return base64_size_bytes(segment.size_bytes) if segment.is_base64 else segment.size_bytes
 
 
 def _chunks(segments: list[Segment]) -> Iterator[bytes]:
     for segment in segments:
-        if isinstance(segment, bytes):
-            yield segment
-        elif _is_base64(segment):
-            yield from base64_lines(segment.chunks())
-        else:
-            yield from segment.chunks()
+        chunks = [segment] if isinstance(segment, bytes) else segment.chunks()
+        yield from chunks if isinstance(segment, bytes) or not segment.is_base64 else base64_lines(chunks)

@@ -16,10 +16,7 @@ from lanline.model.mail.text import terminal_safe
 
 _SHOWN_CHARS = 400
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\b")
-_WAIT = re.compile(
-    r"(?:again|retry|wait|come back|after|in)\D{0,20}?(\d{1,5})\s*(s|sec|seconds?|m|min|minutes?)\b", re.IGNORECASE
-)
-
+_WAIT = re.compile(r"(?i)(?:again|retry|wait|come back|after|in)\D{0,20}?(\d{1,5})\s*(s|sec|seconds?|m|min|minutes?)\b")
 _ANOTHER_WILL_DO = r"(this|per) (connection|session)"
 
 
@@ -45,10 +42,6 @@ class Reply(msgspec.Struct, frozen=True):
         return f"{self.code} {one_line(self.text)}".strip()
 
     @property
-    def is_temporary(self) -> bool:
-        return 400 <= self.code < 500
-
-    @property
     def enhanced(self) -> str:
         match = _ENHANCED.search(self.text)
         return match.group() if match else ""
@@ -61,7 +54,10 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @property
     def is_temporary(self) -> bool:
-        return self.reply.is_temporary
+        return 400 <= self.reply.code < 500
+
+    def says(self, words: str) -> bool:
+        return bool(re.search(words, self.reply.text, re.IGNORECASE))
 
     @property
     def is_about_message(self) -> bool:
@@ -72,22 +68,19 @@ class Refusal(msgspec.Struct, frozen=True):
     @property
     def is_throttle(self) -> bool:
         rule = _rule(self)
-        is_for_this_one = re.search(_ANOTHER_WILL_DO, self.reply.text, re.IGNORECASE)
-        return self.is_temporary and rule is not None and rule.is_throttle and not is_for_this_one
+        return self.is_temporary and rule is not None and rule.is_throttle and not self.says(_ANOTHER_WILL_DO)
 
     @property
     def is_counted(self) -> bool:
         """The connection has had its share of messages, as some servers put it; on a new one it may go on."""
-        counted = re.search(_ANOTHER_WILL_DO + "|too many (messages|mails)", self.reply.text, re.IGNORECASE)
-        return self.is_temporary and self.stage is Stage.MAIL and bool(counted)
+        is_said = self.says(_ANOTHER_WILL_DO + "|too many (messages|mails)")
+        return self.is_temporary and self.stage is Stage.MAIL and is_said
 
     @property
     def is_crowded(self) -> bool:
         """RFC 5321, 4.5.3.1.10: too many recipients in one transaction; the rest may go in another."""
-        crowded = self.reply.enhanced in {"4.5.3", "5.5.3"} or re.search(
-            "too many recip", self.reply.text, re.IGNORECASE
-        )
-        return self.stage is Stage.RCPT and self.reply.code in {452, 451, 450, 552} and bool(crowded)
+        is_said = self.reply.enhanced in {"4.5.3", "5.5.3"} or self.says("too many recip")
+        return self.stage is Stage.RCPT and self.reply.code in {452, 451, 450, 552} and is_said
 
     @property
     def wait_s(self) -> float | None:
@@ -144,16 +137,10 @@ class _Rule(msgspec.Struct, frozen=True):
     is_throttle: bool = False
 
     def fits(self, refusal: Refusal) -> bool:
-        reply = refusal.reply
-        return (
-            (not self.stages or refusal.stage in self.stages)
-            and (not self.codes or reply.code in self.codes)
-            and (
-                not (self.enhanced or self.words)
-                or reply.enhanced in self.enhanced
-                or bool(self.words and re.search(self.words, reply.text, re.IGNORECASE))
-            )
-        )
+        is_here = not self.stages or refusal.stage in self.stages
+        is_said = refusal.reply.enhanced in self.enhanced or bool(self.words and refusal.says(self.words))
+        has_code = not self.codes or refusal.reply.code in self.codes
+        return is_here and has_code and (is_said or not (self.enhanced or self.words))
 
 
 _AUTH = (Stage.AUTH,)
@@ -162,7 +149,7 @@ _MESSAGE = (*_ENVELOPE, Stage.CONTENT)
 _ANY = (Stage.GREETING, Stage.EHLO, *_MESSAGE)
 
 _SIGN_IN_FIRST = (
-    "It wants a sign-in first: give --username, and the password by SMTP_PASS, --password-command or the prompt."
+    "It wants a sign-in first: give --username, and a password by SMTP_PASS, --password-command or the prompt."
 )
 # fmt: off
 _RULES = (

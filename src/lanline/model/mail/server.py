@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
-from dataclasses import dataclass, field
 from enum import Enum
 
 import idna
+import msgspec
 
 from lanline.errors import InvalidInput
 from lanline.model.mail.text import checked_unicode, shown
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 class Security(Enum):
@@ -27,8 +27,7 @@ class Security(Enum):
 DEFAULT_PORTS = {Security.STARTTLS: 587, Security.SMTPS: 465, Security.NONE: 25}
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     host: str
     port: int
     security: Security
@@ -59,10 +58,12 @@ class SignIn(Enum):
     OAUTHBEARER = "oauthbearer"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     username: str
-    password: str = field(repr=False)
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r}, ***)"
 
 
 def checked_credentials(username: str, password: str) -> Credentials:
@@ -85,14 +86,12 @@ def checked_host(text: str) -> str:
         return host
     if "://" in host or host.count(":") == 1:
         raise InvalidInput(f"{shown(text)} is more than a host; give the name alone, and the port with --smtp-port.")
-    try:
+    with contextlib.suppress(UnicodeError):
         ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode()
-    except UnicodeError as cause:
-        raise InvalidInput(f"{shown(text)} is not a host name.") from cause
-    ascii_host = ascii_host.removesuffix(".")  # certificates do not have it
-    if len(ascii_host) > 253 or not all(_LABEL.fullmatch(label) for label in ascii_host.split(".")):
-        raise InvalidInput(f"{shown(text)} is not a host name.")
-    return ascii_host
+        ascii_host = ascii_host.removesuffix(".")  # certificates do not have it
+        if len(ascii_host) <= 253 and all(_LABEL.fullmatch(label) for label in ascii_host.split(".")):
+            return ascii_host
+    raise InvalidInput(f"{shown(text)} is not a host name.")
 
 
 def checked_port(port: int) -> int:
@@ -104,7 +103,7 @@ def checked_port(port: int) -> int:
 def checked_fingerprint(text: str) -> str:
     """As OpenSSL, msmtp and browsers print it: with or without colons, in either case."""
     plain = text.lower().removeprefix("sha256:").replace(":", "").replace(" ", "")
-    if not _FINGERPRINT.fullmatch(plain):
+    if not re.fullmatch("[0-9a-f]{64}", plain):
         raise InvalidInput(f"{shown(text)} is no SHA-256 fingerprint: 64 hexadecimal digits, colons or not.")
     return plain
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from lanline.errors import InvalidInput
 
@@ -34,6 +36,15 @@ def checked_unicode(text: str, what: str) -> str:
     except UnicodeEncodeError as cause:
         raise InvalidInput(f"{what} is not valid UTF-8 text.") from cause
     return text
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """What the system says no to, as a sentence that begins with `what`."""
+    try:
+        yield
+    except (OSError, ValueError) as cause:  # the latter where a path has a NUL in it
+        raise InvalidInput(f"{what}: {getattr(cause, 'strerror', None) or cause}.") from cause
 
 
 def shown(text: str, limit: int = 80) -> str:

@@ -6,6 +6,7 @@ can offer another line, signed in time. So accounts are counted, and at a tie a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -28,13 +29,15 @@ def longest_shared(own: Chain, told: Mapping[bytes, Chain]) -> Chain | None:
     if len(known) < min(MIN_TOLD, (len(own.names) + 1) // 2):
         return None
     longer = [chain for chain in known.values() if chain.height > own.height and _lies_on(own, chain)]
-    tips = [each for each in longer if not any(_lies_on(each, other) and each.head != other.head for other in longer)]
-    counts = {each.head: sum(_lies_on(other, each) for other in longer) for each in tips}
-    if not counts:
+    on_head = Counter(chain.head for chain in longer)
+    each_once = {chain.head: chain for chain in longer}.values()
+    tips = [one for one in each_once if not any(_lies_on(one, other) and one is not other for other in each_once)]
+    if not tips:
         return own
+    counts = {tip.head: sum(on_head[one.head] for one in each_once if _lies_on(one, tip)) for tip in tips}
     most = max(counts.values())
-    best = [each for each in tips if counts[each.head] == most]
-    return best[0] if len({each.head for each in best}) == 1 else None
+    best = [tip for tip in tips if counts[tip.head] == most]
+    return best[0] if len(best) == 1 else None
 
 
 def _lies_on(shorter: Chain, longer: Chain) -> bool:
@@ -60,6 +63,11 @@ def cut_at(chain: Chain, height: int) -> Chain | None:
     """For comparing heads only: who is in it is not looked back. None: it does not reach so far."""
     head = chain.head_at(height)
     return None if head is None else msgspec.structs.replace(chain, height=height, head=head)
+
+
+def heads_of(chain: Chain) -> Chain:
+    """For comparing heads only: who is in it is not kept."""
+    return Chain(chain.height, chain.head, chain.group_id, places=chain.places)
 
 
 def lengthened(chain: Chain, items: Iterable[tuple[str, bytes]]) -> Chain | Reason:

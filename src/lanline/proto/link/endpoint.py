@@ -81,7 +81,8 @@ class Endpoint:
         self._calls: dict[Link, float] = {}
         self._pending: dict[Link, None] = {}
         self._replies: list[Burst] = []
-        self._events: deque[tuple[Link, LinkEvent]] = deque()
+        self.events: deque[tuple[Link, LinkEvent]] = deque()
+        """What has happened, for whoever drains: oldest first."""
         self._streams: dict[bytes, StreamHandler] = {}
         self._timers: list[tuple[float, int, Link]] = []
         self._order = count()
@@ -129,15 +130,12 @@ class Endpoint:
             expected_fingerprint=expected_fingerprint,
             entropy=self._entropy,
             emit=self._on_event,
-            wake=self._wake,
+            wake=self._pending.setdefault,
             remember=self._limits.remember,
         )
         self._links[local_id] = link
-        self._wake(link)
-        return link
-
-    def _wake(self, link: Link) -> None:
         self._pending[link] = None
+        return link
 
     def _on_event(self, link: Link, event: LinkEvent) -> None:
         if type(event) is LinkEstablished:
@@ -147,10 +145,10 @@ class Endpoint:
             if not link.is_client and not link.peer_fingerprint:
                 # A handshake that others began and did not finish is not worth telling.
                 return
-        self._events.append((link, event))
+        self.events.append((link, event))
 
     def next_event(self) -> tuple[Link, LinkEvent] | None:
-        return self._events.popleft() if self._events else None
+        return self.events.popleft() if self.events else None
 
     def open_stream(self, stream_id: bytes, handler: StreamHandler) -> None:
         """Packets that begin with this id, and are of no link, go to the handler."""
@@ -168,7 +166,7 @@ class Endpoint:
             link = self._links.get(data[:CONNECTION_ID_BYTES])
             if link is not None:
                 link.receive_sealed(data, address, now)
-                if link.is_confirmed:
+                if self._half_open and link.is_confirmed:
                     self._on_confirmed(link, now)
             elif data[:CONNECTION_ID_BYTES] in self._streams:
                 self._streams[data[:CONNECTION_ID_BYTES]](data, address, now)
@@ -266,7 +264,7 @@ class Endpoint:
                 answer.close(CloseCode.REPLACED, _CROSSED, now)
 
     def _on_confirmed(self, link: Link, now: float) -> None:
-        if not self._half_open or self._half_open.pop(link.remote_id, None) is None:
+        if self._half_open.pop(link.remote_id, None) is None:
             return
         # A call that expects another key is not answered by this one.
         for call in self._calls_to(link.address, now):
@@ -293,8 +291,8 @@ class Endpoint:
         """What every link has to say, one burst a link. To be called until it returns nothing."""
         bursts = self._replies
         self._replies = []
-        pending = self._pending
-        self._pending = {}
+        pending = list(self._pending)
+        self._pending.clear()
         for link in pending:
             datagrams = link.datagrams_to_send(now)
             if datagrams:
@@ -341,6 +339,6 @@ class Endpoint:
                 continue
             if deadline <= now:
                 link.handle_timer(now)
-                self._wake(link)
+                self._pending[link] = None
             else:
                 self._schedule(link)

@@ -169,16 +169,16 @@ def decode_frames(payload: bytes) -> list[Frame]:
                 acks += kind == ACK
                 if others > MAX_OTHER_FRAMES or acks > 1:
                     raise ProtocolViolation("a packet holds more frames than there is a use for")
-                frame, position = _decode_other(kind, payload, position)
+                decode = _decode_ack if kind == ACK else _decode_other
+                frame, position = decode(payload, position)
                 frames.append(frame)
     except (struct.error, KeyError, IndexError) as cause:
         raise ProtocolViolation("a frame is cut short or names what does not exist") from cause
     return frames
 
 
-def _decode_other(kind: int, payload: bytes, position: int) -> tuple[Frame, int]:  # noqa: PLR0911 -- one for each frame
-    if kind == ACK:
-        return _decode_ack(payload, position)
+def _decode_other(payload: bytes, position: int) -> tuple[Frame, int]:
+    kind = payload[position]
     if kind == PING:
         return _PING_FRAME, position + 1
     if kind == DATAGRAM:

@@ -94,7 +94,7 @@ class Link:
         expected_fingerprint: bytes | None,
         entropy: Callable[[int], bytes],
         emit: Callable[[Link, LinkEvent], None],
-        wake: Callable[[Link], None],
+        wake: Callable[[Link], object],
         remember: Callable[[str], None],
     ) -> None:
         """`remember` is told where somebody is who is trusted."""
@@ -153,7 +153,8 @@ class Link:
         return number
 
     def send_framed(self, channel: Channel, framed: bytes, count: int) -> int:
-        self._check_open()
+        if self.state is not LinkState.ESTABLISHED:
+            self._check_open()
         if channel in UNRELIABLE_CHANNELS:
             for payload in MessageParser(len(framed)).feed(framed):
                 self._send_datagram(channel, payload)
@@ -451,8 +452,10 @@ class Link:
             if packets_at is None:
                 return min(self._dead_at(), self._ask_at())
             # Who keeps writing moves the timers of packets on, and still has to learn that nobody answers.
-            silent_since = self._silent_since
-            return packets_at if silent_since is None else min(packets_at, silent_since + self._profile.dead_after_s)
+            if self._silent_since is not None:
+                dead_at = self._silent_since + self._profile.dead_after_s
+                return min(packets_at, dead_at)
+            return packets_at
         if self.state is LinkState.HANDSHAKING:
             assert self._handshake is not None
             return self._handshake.next_deadline()

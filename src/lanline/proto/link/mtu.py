@@ -15,7 +15,7 @@ RECOVER_AFTER_S = 30.0
 
 
 class PathMtu:
-    __slots__ = ("_base", "_floor", "_most", "_probe", "_probe_bytes", "_probe_from", "_tries", "current")
+    __slots__ = ("_base", "_floor", "_most", "_probe", "_probe_bytes", "_probe_from", "_tries", "current", "larger")
 
     def __init__(self, base: int, floor: int, most: int) -> None:
         self.current = self._base = base
@@ -25,14 +25,21 @@ class PathMtu:
         self._probe_bytes = 0
         self._probe_from = 0.0
         self._tries = 0
+        self.larger = self._step_above(base)
+        """The size to try next, now or later."""
+
+    def _step_above(self, size: int) -> int | None:
+        if size < self._base:
+            return self._base
+        return next((step for step in _STEPS_BYTES if size < step <= self._most), None)
+
+    @property
+    def is_lowered(self) -> bool:
+        return self.current < self._base
 
     def next_probe_bytes(self, now: float) -> int | None:
         """The size to try now, when there is one."""
-        if self._probe is not None or now < self._probe_from:
-            return None
-        if self.current < self._base:
-            return self._base
-        return next((step for step in _STEPS_BYTES if self.current < step <= self._most), None)
+        return None if self._probe is not None or now < self._probe_from else self.larger
 
     def on_probe_sent(self, number: int, size_bytes: int) -> None:
         self._probe = number
@@ -47,6 +54,7 @@ class PathMtu:
 
     def on_probe_arrived(self) -> None:
         self.current = self._probe_bytes
+        self.larger = self._step_above(self.current)
         self._probe = None
         self._tries = 0
 
@@ -63,5 +71,6 @@ class PathMtu:
             return False
         self._probe_from = now + (SEARCH_AGAIN_AFTER_S if self.current > self._base else RECOVER_AFTER_S)
         self.current = self._base if self.current > self._base else self._floor
+        self.larger = self._step_above(self.current)
         self._probe = None
         return True

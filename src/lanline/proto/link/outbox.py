@@ -83,6 +83,14 @@ class Outbox:
     def is_all_delivered(self) -> bool:
         return all(stream.is_idle for stream in self.streams)
 
+    def holds_more_than(self, size_bytes: int) -> bool:
+        """Of one stream. What fits into a packet needs no run of them."""
+        for stream in self.streams:
+            if stream.unsent_bytes > size_bytes:
+                return True
+        self.has_long_write = False
+        return False
+
     def take_run(self, size: int, most: int) -> tuple[SendStream | None, int, list[bytes]]:
         """When nothing waits but the writes of one stream: that stream, the offset, and pieces of equal size."""
         if self._control or self._datagrams:

@@ -97,12 +97,15 @@ class Outgoing:
         self._paced_until = None
         outbox = self.outbox
         packets: list[bytes] = []
+        mtu = self._mtu
+        room = mtu.current - SEALED_OVERHEAD_BYTES
         if outbox.has_long_write:
-            self._is_searching = True
-            self._pack_many(packets, now)
-        full = self._mtu.current - WORTHWHILE_ROOM
+            self._is_searching = mtu.larger is not None
+            if outbox.holds_more_than(room - STREAM_OVERHEAD_BYTES):
+                self._pack_many(packets, now)
+        full = mtu.current - WORTHWHILE_ROOM
         while self._may_send(now):
-            packet = self._pack(self._room(), now)
+            packet = self._pack(room, now)
             if packet is None:
                 break
             packets.append(packet)
@@ -110,7 +113,7 @@ class Outgoing:
                 # Whatever else waited would have found room.
                 break
         is_searching = self._is_searching or len(packets) >= _MUCH_PACKETS
-        if is_searching and not self._mtu.is_probing and self._has_room_for_probe:
+        if is_searching and not mtu.is_probing and self._has_room_for_probe:
             probe = self._pack_mtu_probe(now)
             if probe is not None:
                 packets.append(probe)
@@ -199,12 +202,14 @@ class Outgoing:
 
     def _pack(self, room: int, now: float) -> bytes | None:
         """A packet of what waits, with an acknowledgement when there is one; None when nothing waits."""
-        ack_bytes = self._received.ack_bytes
+        ack_bytes = self._received.ack_bytes if self._received.waiting else 0
         room -= ack_bytes
         parts: list[bytes] = []
         chunks: list[Chunk] = []
         outbox = self.outbox
-        control, room = outbox.take_control(parts, room)
+        control: tuple[bytes, ...] = ()
+        if outbox.has_control:
+            control, room = outbox.take_control(parts, room)
         is_probe = self._probes > 0
         if is_probe:
             self._probes -= 1
@@ -257,7 +262,7 @@ class Outgoing:
         """A padded packet of the next size. Its loss says nothing about congestion."""
         size = self._mtu.next_probe_bytes(now)
         if size is None:
-            self._is_searching = False
+            self._is_searching = self._mtu.is_lowered
             return None
         number = self._next_number
         self._mtu.on_probe_sent(number, size)
@@ -314,8 +319,8 @@ class Outgoing:
             for chunk in packet.chunks:
                 if chunk.stream.acknowledge(chunk):
                     has_advanced = True
-        if self._mtu.is_probing and any(self._mtu.is_probe(packet.number) for packet in arrived):
-            self._mtu.on_probe_arrived()
+            if packet.is_mtu_probe and self._mtu.is_probe(packet.number):
+                self._mtu.on_probe_arrived()
         return has_advanced
 
     def _report_progress(self) -> None:
@@ -323,7 +328,7 @@ class Outgoing:
             through = stream.take_delivered()
             if through is not None:
                 self.emit(MessagesDelivered(stream.channel, through))
-            if stream.take_drained(self._profile.send_buffer_bytes):
+            if stream.was_full and stream.take_drained(self._profile.send_buffer_bytes):
                 self.emit(SendBufferDrained(stream.channel))
 
     def _on_lost(self, lost: list[SentPacket], now: float) -> None:

@@ -57,7 +57,7 @@ class RoundTrip:
             self._begin(sample_s)
             return
         self._least.update(sample_s, now)
-        if sample_s >= self._least.value + ack_delay_s:
+        if ack_delay_s and sample_s >= self._least.value + ack_delay_s:
             sample_s -= ack_delay_s
         assert self._lately is not None
         self._lately.update(sample_s, now, self.smoothed_s)

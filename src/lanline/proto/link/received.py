@@ -11,8 +11,11 @@ MAX_RANGES = 64
 _MEMORY_S = 3.0
 """A gap is forgotten after 3 to 6 seconds."""
 _ALERT_PACKETS = 4
-_ACK_BYTES_AT_MOST = 9600
-"""Large datagrams are acknowledged sooner: a window may hold only a few."""
+_ACK_BYTES_AT_MOST, _CALM_ACK_BYTES_AT_MOST = 9600, 32_000
+"""Large datagrams are acknowledged sooner: a window may hold only a few. The second where nothing was lost for
+`_CALM_AFTER_S`: a sender's window is at least that as long as it has lost nothing.
+"""
+_CALM_AFTER_S = 10.0
 
 
 class ReceivedPackets:
@@ -20,7 +23,9 @@ class ReceivedPackets:
         "_ack_delay_s",
         "_ack_every",
         "_alert",
+        "_calm_at",
         "_floor",
+        "_has_gaps",
         "_immediate",
         "_largest_at",
         "_numbers",
@@ -28,11 +33,14 @@ class ReceivedPackets:
         "_turn_at",
         "_waiting_bytes",
         "deadline",
+        "largest",
         "waiting",
     )
 
     def __init__(self, ack_every: int, ack_delay_s: float) -> None:
         self._numbers = RangeSet()
+        self._has_gaps = False
+        self.largest = -1
         self._floor = 0
         self._largest_at = 0.0
         self._old_below = 0
@@ -44,25 +52,19 @@ class ReceivedPackets:
         self._waiting_bytes = 0
         self._immediate = False
         self._alert = 0
+        self._calm_at = 0.0
         self.deadline: float | None = None
 
     def is_new(self, number: int) -> bool:
-        if number < self._floor:
-            return False
-        numbers = self._numbers
-        return number > numbers.largest or number not in numbers
-
-    @property
-    def largest(self) -> int:
-        return self._numbers.largest
+        return number > self.largest or (number >= self._floor and number not in self._numbers)
 
     def record(self, number: int, now: float, size_bytes: int, ack_eliciting: bool) -> None:
-        numbers = self._numbers
-        previous = numbers.largest
-        numbers.add(number, number)
+        previous = self.largest
+        self._numbers.add(number, number)
         if number > previous:
+            self.largest = number
             self._largest_at = now
-        if len(numbers) > 1:
+        if self._has_gaps or number != previous + 1:
             self._forget_old(now)
         if ack_eliciting:
             self.waiting += 1
@@ -70,10 +72,14 @@ class ReceivedPackets:
             if number != previous + 1:
                 # A gap or a late packet, and what follows it, is news that the sender's loss detection waits for.
                 self._alert = _ALERT_PACKETS
+                self._calm_at = now + _CALM_AFTER_S
             if self._alert:
                 self._alert -= 1
                 self._immediate = True
-            elif self.waiting >= self._ack_every or self._waiting_bytes >= _ACK_BYTES_AT_MOST:
+            elif self.waiting >= self._ack_every or (
+                self._waiting_bytes >= _ACK_BYTES_AT_MOST
+                and (self._waiting_bytes >= _CALM_ACK_BYTES_AT_MOST or now < self._calm_at)
+            ):
                 self._immediate = True
             elif self.deadline is None:
                 self.deadline = now + self._ack_delay_s
@@ -88,6 +94,7 @@ class ReceivedPackets:
             self._turn_at = now + _MEMORY_S
         if len(numbers) > MAX_RANGES:
             self._floor = numbers.drop_lowest() + 1
+        self._has_gaps = len(numbers) > 1
 
     def is_ack_due(self, now: float) -> bool:
         return self._immediate or (self.deadline is not None and now >= self.deadline)

@@ -117,6 +117,8 @@ class Recovery:
         if not in_flight:
             return []
         oldest = next(iter(in_flight))
+        if oldest == ranges[0][1]:
+            return [in_flight.pop(oldest)]
         arrived: list[SentPacket] = []
         for first, last in ranges:
             if last < oldest:

@@ -30,9 +30,9 @@ class SendStream:
         "_queued_to",
         "_reported",
         "_sent_to",
-        "_was_full",
         "channel",
         "limit",
+        "was_full",
         "written",
     )
 
@@ -50,7 +50,8 @@ class SendStream:
         self._marks: deque[tuple[int, int]] = deque()
         self._delivered = 0
         self._reported = 0
-        self._was_full = False
+        self.was_full = False
+        """Since a writer was refused."""
 
     def write(self, framed: bytes, count: int) -> int:
         self._queue.append(framed)
@@ -67,7 +68,7 @@ class SendStream:
         """Whether a message may be written, of whatever size: the last one may reach over the edge."""
         if self._queued_to - self._acked_to < buffer_bytes:
             return True
-        self._was_full = True
+        self.was_full = True
         return False
 
     @property
@@ -96,12 +97,14 @@ class SendStream:
         queue = self._queue
         if not queue:
             return None
-        room = min(room, self.limit - self._sent_to)
-        if room <= 0:
-            return None
-        head = queue[0]
+        if room > self.limit - self._sent_to:
+            room = self.limit - self._sent_to
+            if room <= 0:
+                return None
+        data = queue[0]
         position = self._position
-        if position or len(head) > room:
+        if position or len(data) > room:
+            head = data
             data = head[position : position + room]
             position += len(data)
             if position == len(head):
@@ -110,8 +113,7 @@ class SendStream:
             self._position = position
         else:
             queue.popleft()
-            data = head
-        if len(data) < room and queue and len(queue[0]) <= room - len(data):
+        if queue and len(queue[0]) <= room - len(data):
             data = self._join_following(data, room)
         offset = self._sent_to
         self._sent_to = offset + len(data)
@@ -217,7 +219,7 @@ class SendStream:
 
     def take_drained(self, buffer_bytes: int) -> bool:
         """A writer was refused, and by now there is room again."""
-        if not self._was_full or self.buffered_bytes > buffer_bytes // 2:
+        if not self.was_full or self.buffered_bytes > buffer_bytes // 2:
             return False
-        self._was_full = False
+        self.was_full = False
         return True

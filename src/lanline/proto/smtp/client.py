@@ -15,21 +15,8 @@ from lanline.errors import LanlineError, MailDeferred, MailInterrupted, MailProb
 from lanline.model.mail.message import Envelope
 from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.events import (
-    MOVES,
-    Closed,
-    ConnectionBroke,
-    ContentRequested,
-    Delivered,
-    DeliveryUncertain,
-    Event,
-    Failed,
-    Opened,
-    Patience,
-    SignedIn,
-    State,
-    TlsRequested,
-)
+from lanline.proto.smtp import events
+from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, Patience, State
 from lanline.proto.smtp.offer import Offer, offer_of
 from lanline.proto.smtp.sasl import answers, chosen_way, decoded
 from lanline.proto.smtp.transcript import MASK, Transcript
@@ -168,10 +155,10 @@ class SmtpClient:
             self._demand((yield from self._ask(Stage.STARTTLS, "STARTTLS")), 220)
             self._parser = ReplyParser()  # RFC 3207, 4.2: what came in clear counts for nothing
             self._move(State.TLS)
-            self._events.append(TlsRequested())
+            self._events.append(events.TlsRequested())
             yield
             yield from self._hello(own_name)
-        self._end(Opened(self.offer))
+        self._end(events.Opened(self.offer))
 
     def _hello(self, own_name: str) -> _Steps:
         reply = yield from self._ask(Stage.EHLO, f"EHLO {own_name}")
@@ -207,7 +194,7 @@ class SmtpClient:
         self._demand(reply, 235)
         if way is SignIn.SCRAM_SHA_256 and said_count < 3:
             raise MailRefused("The server did not prove that it knows the password; nothing was sent. See --auth.")
-        self._end(SignedIn(way))
+        self._end(events.SignedIn(way))
 
     def _encoded(self, secret: bytes) -> str:
         text = base64.b64encode(secret).decode()
@@ -235,7 +222,7 @@ class SmtpClient:
         if not self._parser.is_empty:
             raise self._unasked()
         self._move(State.CONTENT)
-        self._events.append(ContentRequested(self._accepted))
+        self._events.append(events.ContentRequested(self._accepted))
         yield
         reply = yield from self._reply(Stage.CONTENT)
         if reply.code != 250 and reply.code < 400:
@@ -243,7 +230,7 @@ class SmtpClient:
             raise self._uncertain(f"the answer was {reply.code}, which says neither yes nor no")
         self._is_complete, self._is_reset = False, True
         self._demand(reply, 250)
-        self._end(Delivered(self._accepted, self._refusals, self._shown(reply), self._interrupted))
+        self._end(events.Delivered(self._accepted, self._refusals, self._shown(reply), self._interrupted))
 
     def _envelope_replies(self, envelope: Envelope, size_bytes: int) -> Generator[None, Reply | None, list[Reply]]:
         """To MAIL and each RCPT: in one go where the server can (RFC 2920); else not past a MAIL that was refused."""
@@ -264,7 +251,7 @@ class SmtpClient:
     def _quitting(self) -> _Steps:
         yield from self._ask(Stage.QUIT, "QUIT")
         self.abandon()
-        self._end(Closed())
+        self._end(events.Closed())
 
     # Saying, hearing, and what either may lead to
 
@@ -291,21 +278,23 @@ class SmtpClient:
         if reply.code >= 400:
             raise refused(self._refusal(reply))
         if reply.code != code:
-            raise self._nonsense(str(self._shown(reply)))
+            raise self._nonsense(reply)
 
     def _refusal(self, reply: Reply, recipient: str = "") -> Refusal:
         if reply.code < 400:
-            raise self._nonsense(str(self._shown(reply)))
+            raise self._nonsense(reply)
         refusal = Refusal(self._stage, self._shown(reply), recipient)
         if reply.code == 421 and recipient:
             raise refused(refusal)
         return refusal
 
-    def _nonsense(self, words: str) -> MailProblem:
+    def _nonsense(self, heard: Reply) -> MailProblem:
         self._move(State.CLOSED)
         if self._is_complete:
             return self._uncertain("the answer was none that SMTP knows")
-        text = f"{self._server} does not speak SMTP: at {self._stage.value} it said {one_line(words)!r}."
+        shown = self._shown(heard)
+        words = one_line(f"{shown.code or ''} {shown.text}")
+        text = f"{self._server} does not speak SMTP: at {self._stage.value} it said {words!r}."
         return MailRefused(f"{text} Nothing was sent.")
 
     def _unasked(self) -> MailProblem:
@@ -313,12 +302,12 @@ class SmtpClient:
         try:
             reply = self._parser.next_reply()
         except ProtocolViolation as cause:
-            return self._nonsense(str(cause))
+            return self._nonsense(Reply(0, str(cause)))
         if reply is not None and reply.code == 421:
             self._move(State.CLOSED)
             self._transcript.server(reply)
             return ConnectionBroke(f"{self._server} took its leave ({reply}). Nothing was sent; try again later.")
-        return self._nonsense(str(reply or "half a line"))
+        return self._nonsense(reply or Reply(0, "half a line"))
 
     def _shown(self, reply: Reply) -> Reply:
         return self._transcript.masked(reply, in_sign_in=self._stage is Stage.AUTH)
@@ -354,19 +343,14 @@ class SmtpClient:
         try:
             while self.state in {State.WAITING, State.CONTENT} and (reply := self._parser.next_reply()) is not None:
                 self._transcript.server(self._shown(reply))
-                if self.state is State.CONTENT:
-                    self._fail(self._too_early(reply))
-                else:
+                if self.state is State.WAITING:
                     self._advance(reply, now)
+                    continue
+                self._stage = Stage.CONTENT  # to a message that is not complete, which is at best a refusal
+                early = f"{self._server} said {reply} before the message was complete. It was not sent."
+                self._fail(refused(self._refusal(reply)) if reply.code >= 400 else MailRefused(early))
         except ProtocolViolation as cause:
-            self._fail(self._nonsense(self._shown(Reply(0, str(cause))).text))
-
-    def _too_early(self, reply: Reply) -> MailProblem:
-        """An answer to a message that is not complete: at best a refusal."""
-        self._stage = Stage.CONTENT
-        if reply.code >= 400:
-            return refused(self._refusal(reply))
-        return MailRefused(f"{self._server} said {reply} before the message was complete. It was not sent.")
+            self._fail(self._nonsense(Reply(0, str(cause))))
 
     def _advance(self, reply: Reply | None, now: float) -> None:
         assert self._steps is not None
@@ -375,7 +359,7 @@ class SmtpClient:
         except StopIteration:
             return
         except MailProblem as problem:
-            self._end(Failed(problem))
+            self._end(events.Failed(problem))
             return
         self._deadline = now + self._limit_s()
 
@@ -387,7 +371,7 @@ class SmtpClient:
     def _fail(self, problem: LanlineError) -> None:
         """In the middle of something nothing else can be said, so the dialogue is over."""
         self._move(State.CLOSED)
-        self._end(Failed(problem))
+        self._end(events.Failed(problem))
 
     def _end(self, event: Event) -> None:
         self._steps, self._deadline, self._is_complete = None, None, False
@@ -396,5 +380,5 @@ class SmtpClient:
         self._events.append(event)
 
     def _move(self, state: State) -> None:
-        assert state is self.state or state in MOVES[self.state], (self.state, state)
+        assert state is self.state or state in events.MOVES[self.state], (self.state, state)
         self.state = state

@@ -12,16 +12,10 @@ _SHORT_CHARS = 6
 """What is shorter than this stands in many texts by chance, and a mask in its place would tell what it is."""
 
 
-def _nowhere(line: str) -> None:
-    pass
-
-
 class Transcript:
     """Hands every line to `sink`. Only what is shown is masked: the dialogue itself goes on with what was said."""
 
-    __slots__ = ("_secrets", "_sink")
-
-    def __init__(self, sink: Callable[[str], None] = _nowhere) -> None:
+    def __init__(self, sink: Callable[[str], None] = lambda _: None) -> None:
         self._sink = sink
         self._secrets: list[str] = []
 
@@ -44,10 +38,9 @@ class Transcript:
         self._sink(f"C: {terminal_safe(line)}")
 
     def server(self, reply: Reply) -> None:
-        *first, last = reply.text.split("\n")
-        for line in first:
-            self._sink(f"S: {reply.code}-{terminal_safe(line)}")
-        self._sink(f"S: {reply.code} {terminal_safe(last)}")
+        lines = reply.text.split("\n")
+        for number, line in enumerate(lines, 1):
+            self._sink(f"S: {reply.code}{' ' if number == len(lines) else '-'}{terminal_safe(line)}")
 
     def note(self, text: str) -> None:
         self._sink(f"-- {text}")

@@ -7,7 +7,6 @@ import re
 from lanline.errors import InvalidInput, ProtocolViolation
 from lanline.model.mail.refusal import Reply
 
-FINAL_DOT = b".\r\n"
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 _MAX_LINE_BYTES = 4096
 """RFC 5321, 4.5.3.1.5 has 512; some servers say more."""
@@ -17,8 +16,6 @@ _MAX_LINES = 500
 
 class ReplyParser:
     """Takes bytes in pieces of any size. What is no reply raises ProtocolViolation, with the line as its text."""
-
-    __slots__ = ("_lines", "_rest", "_size_bytes")
 
     def __init__(self) -> None:
         self._rest = b""
@@ -62,8 +59,6 @@ class Stuffing:
     A bare CR or LF is refused: servers disagree about what those end, and that is how one mail becomes two.
     """
 
-    __slots__ = ("_tail",)
-
     def __init__(self) -> None:
         self._tail = b"\r\n"
         """The last two bytes so far: the message begins at the start of a line."""
@@ -71,16 +66,17 @@ class Stuffing:
     def feed(self, chunk: bytes) -> bytes:
         if not chunk:
             return b""
-        block = self._tail[-1:] + chunk
-        pairs = block.count(b"\r\n")
-        first_lf = block[:1] == b"\n"  # seen with its CR in the last piece
-        open_cr = block[-1:] == b"\r"  # its LF may open the next
-        if block.count(b"\n") - first_lf != pairs or block.count(b"\r") - open_cr != pairs:
+        before, self._tail = self._tail, (self._tail + chunk[-2:])[-2:]
+        open_cr, ends_open = before[-1:] == b"\r", chunk[-1:] == b"\r"  # the LF of either is in the next piece
+        pairs = chunk.count(b"\r\n") + (open_cr and chunk[:1] == b"\n")
+        if chunk.count(b"\n") != pairs or chunk.count(b"\r") + open_cr - ends_open != pairs:
             raise InvalidInput("The message has a bare line break in it, which no server may be sent.")
-        self._tail = (self._tail + chunk)[-2:]
-        return block.replace(b"\n.", b"\n..")[1:]
+        if b"." not in chunk:  # as in base64, which is most of what is long
+            return chunk
+        starts_line = before[-1:] == b"\n" and chunk[:1] == b"."
+        return b"." * starts_line + chunk.replace(b"\n.", b"\n..")
 
     def finish(self) -> bytes:
         if self._tail != b"\r\n":
             raise InvalidInput("The message does not end with a line break, so its end could not be told.")
-        return FINAL_DOT
+        return b".\r\n"

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from OpenSSL import SSL
-
+from lanline.crypto.openssl import SSL
 from lanline.errors import CloseCode, LinkNotOpen, MessageTooLarge, ProtocolViolation
 from lanline.proto.channels import RELIABLE_CHANNELS, Channel
 from lanline.proto.events import (

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from OpenSSL import SSL
 from websockets.client import ClientProtocol
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
@@ -17,6 +16,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from lanline.crypto.openssl import SSL
 from lanline.crypto.tls import TlsSession
 from lanline.errors import CloseCode
 from lanline.proto.websocket.goodbye import CODE_BASE, code_of, cut_reason, printable

@@ -32,6 +32,9 @@ class SqliteGroupsView:
         row = self._connection.execute("SELECT log, height, head FROM chains").fetchone()
         return ChainHead(*row) if row else None
 
+    def has_past(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM past_chains LIMIT 1").fetchone() is not None
+
     def private_room(self, log: LogId) -> bytes | None:
         row = self._connection.execute("SELECT room_id FROM private_rooms WHERE log = ?", (log,)).fetchone()
         return row[0] if row else None
@@ -115,6 +118,14 @@ class SqliteGroups(SqliteGroupsView):
         log = LogId(added.fetchone()[0])
         self._connection.execute("INSERT INTO chains (log, height, head) VALUES (?, 0, ?)", (log, bytes(32)))
         return log
+
+    def put_aside(self, now_ms: int) -> None:
+        self._connection.execute("INSERT INTO past_chains SELECT log, height, head, ? FROM chains", (now_ms,))
+        columns = "kind, recipient, scope, epoch_id, generation, giver, given_ms, data"
+        self._connection.execute(f"INSERT OR REPLACE INTO past_boxes SELECT {columns} FROM boxes")  # noqa: S608 -- our own words
+        for table in ("boxes", "chains", "private_rooms", "entry_requests", "device_offers", "device_requests"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words
+        self._connection.execute("DELETE FROM invites WHERE invite_id IS NOT NULL")
 
     def found_room(self, log: LogId, room_id: bytes) -> None:
         self._connection.execute("INSERT INTO private_rooms (log, room_id) VALUES (?, ?)", (log, room_id))

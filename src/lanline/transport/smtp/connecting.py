@@ -23,7 +23,7 @@ from lanline.model.mail.server import Server, is_ip_address
 _NEXT_ADDRESS_S = 0.25
 """RFC 8305, 5: so long one address is alone before the next is tried beside it."""
 _MAX_DNS_S = 20.0
-_AGAIN = "Nothing was sent; try again later."
+AGAIN = "Nothing was sent; try again later."
 
 Address: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
 
@@ -39,12 +39,6 @@ class Interrupt:
     def set(self) -> None:
         self.is_set = True
         self._writer.send(b"!")
-
-    def clear(self) -> None:
-        """What was said about one message does not hold for the next."""
-        if self.is_set:
-            self.reader.recv(64)
-            self.is_set = False
 
     def close(self) -> None:
         self.reader.close()
@@ -90,14 +84,14 @@ def looked_up(host: str, port: int, interrupt: Interrupt, limit_s: float) -> lis
     """The system's resolver cannot be told to stop, so it works in a thread that nobody waits for."""
     if is_ip_address(host):
         return _addresses(host, port, socket.AI_NUMERICHOST)
-    answer: list[list[Address] | OSError] = []
+    answer: list[list[Address] | Exception] = []
     done, told = socket.socketpair()
 
     def look_up() -> None:
         try:
             answer.append(_addresses(host, port, 0))
         except (OSError, UnicodeError) as cause:
-            answer.append(cause if isinstance(cause, OSError) else socket.gaierror(str(cause)))
+            answer.append(cause)
         told.close()
 
     threading.Thread(target=look_up, daemon=True).start()
@@ -105,10 +99,10 @@ def looked_up(host: str, port: int, interrupt: Interrupt, limit_s: float) -> lis
         interrupt.wait_or_stop({done: select.POLLIN}, limit_s)
     if not answer:
         text = f"The name service did not say in time where {host} is; check the network and its DNS."
-        raise MailDeferred(f"{text} {_AGAIN}")
-    if isinstance(answer[0], OSError):
-        raise answer[0]
-    return answer[0]
+        raise MailDeferred(f"{text} {AGAIN}")
+    if isinstance(found := answer[0], Exception):
+        raise found if isinstance(found, OSError) else socket.gaierror(str(found))
+    return found
 
 
 def _addresses(host: str, port: int, flags: int) -> list[Address]:
@@ -134,7 +128,7 @@ def _raced(addresses: list[Address], own: str | None, interrupt: Interrupt, limi
                     continue
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise TimeoutError
+                raise OSError(errno.ETIMEDOUT, "")
             for ready in interrupt.wait_or_stop(trying, min(_NEXT_ADDRESS_S, left_s) if waiting else left_s):
                 del trying[ready]
                 number = ready.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -163,26 +157,26 @@ def _begun(family: socket.AddressFamily, address: tuple[Any, ...], own: str | No
     return trying
 
 
-_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
-_NOT_OURS = (errno.EADDRNOTAVAIL, errno.EINVAL)
+_ABSENT = {
+    errno.ECONNREFUSED: "Nothing answers at {} (connection refused){}.",
+    errno.ETIMEDOUT: "{} does not answer; it may be down, or a firewall is in the way.",
+    **dict.fromkeys(
+        (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN), "There is no way to {} from here; check the network."
+    ),
+}
 
 
 def _absent(server: Server, cause: OSError) -> MailProblem:
-    place = f"the proxy {server.proxy[0]}:{server.proxy[1]}" if server.proxy is not None else str(server)
-    if isinstance(cause, socket.gaierror):
-        text = f"The host {(server.proxy or (server.host,))[0]} is not known here; check its name, and that this"
-        text += " machine is on the network."
-    elif isinstance(cause, ConnectionRefusedError):
-        text = f"Nothing answers at {place} (connection refused); the port is usually 587, or 465 with --smtps."
-    elif isinstance(cause, TimeoutError) or cause.errno == errno.ETIMEDOUT:
-        text = f"{place} does not answer; it may be down, or a firewall is in the way."
-    elif cause.errno in _NOT_OURS and server.source_address is not None:
+    host, port = server.proxy or (server.host, server.port)
+    place, usual = str(server), "; the port is usually 587, or 465 with --smtps"
+    if server.proxy is not None:
+        place, usual = f"the proxy {host}:{port}", ""
+    if cause.errno in {errno.EADDRNOTAVAIL, errno.EINVAL} and server.source_address is not None:
         return MailRefused(f"{server.source_address} is no address of this machine to reach {place} from.")
-    elif cause.errno in _NO_WAY:
-        text = f"There is no way to {place} from here; check the network."
-    else:
-        text = f"The connection to {place} broke before the greeting."
-    return MailDeferred(f"{text} {_AGAIN}")
+    text = _ABSENT.get(cause.errno or 0, "The connection to {} broke before the greeting.").format(place, usual)
+    if isinstance(cause, socket.gaierror):
+        text = f"The host {host} is not known here; check its name, and that this machine is on the network."
+    return MailDeferred(f"{text} {AGAIN}")
 
 
 _PROXY_SAYS = {
@@ -202,7 +196,7 @@ def _through_proxy(found: socket.socket, server: Server, interrupt: Interrupt, l
         heard = b""
         while len(heard) < size_bytes:
             if not interrupt.wait_or_stop({found: select.POLLIN}, deadline - time.monotonic()):
-                raise TimeoutError
+                raise OSError(errno.ETIMEDOUT, "")
             more = found.recv(size_bytes - len(heard))
             if not more:
                 raise ConnectionResetError
@@ -217,5 +211,5 @@ def _through_proxy(found: socket.socket, server: Server, interrupt: Interrupt, l
     version, status, _, kind = hear(4)
     if version != 5 or status != 0:
         reason = _PROXY_SAYS.get(status, "it failed")
-        raise MailDeferred(f"The SOCKS5 proxy did not reach {server}: {reason}. {_AGAIN}")
+        raise MailDeferred(f"The SOCKS5 proxy did not reach {server}: {reason}. {AGAIN}")
     hear(({1: 4, 4: 16}.get(kind) or hear(1)[0]) + 2)

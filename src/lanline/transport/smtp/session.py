@@ -16,24 +16,14 @@ import sys
 import termios
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 
 from lanline.errors import MailInterrupted, MailProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
+from lanline.proto.smtp import events
 from lanline.proto.smtp.client import SmtpClient
-from lanline.proto.smtp.events import (
-    ConnectionBroke,
-    ContentRequested,
-    Delivered,
-    Event,
-    Failed,
-    Patience,
-    State,
-    TlsRequested,
-)
 from lanline.proto.smtp.offer import Offer
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt, connected
@@ -42,6 +32,7 @@ from lanline.transport.smtp.tls import shake_hands, tls_problem, unverifying_con
 _SILENCE_S = 3.0
 """A server that has not spoken by then is asked whether it waits for TLS. Slow ones are still waited for."""
 _PROBE_S = 5.0
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _LOOK_S = 0.5
 """How often the system is asked what was acknowledged."""
 _SENT_AHEAD_BYTES = 256_000
@@ -63,7 +54,7 @@ class Session:
         self,
         server: Server,
         context: ssl.SSLContext,
-        patience: Patience,
+        patience: events.Patience,
         interrupt: Interrupt,
         transcript: Transcript | None = None,
     ) -> None:
@@ -95,11 +86,11 @@ class Session:
         self._machine.open(self._own_name(), time.monotonic())
         try:
             event = self._first_event()
-        except ConnectionBroke as broke:
+        except events.ConnectionBroke as broke:
             if not self._waits_for_tls():
                 raise
             raise wrong_start(self._server) from broke
-        if isinstance(event, TlsRequested):
+        if isinstance(event, events.TlsRequested):
             self._machine.confirm_tls(self._start_tls(), time.monotonic())
             self._next_event()
 
@@ -111,15 +102,12 @@ class Session:
 
     def _own_name(self) -> str:
         """RFC 5321, 4.1.3: the address in brackets, for a machine whose name nobody can look up."""
-        if self._server.ehlo_name is not None:
-            return self._server.ehlo_name
-        try:
+        host = "127.0.0.1"
+        with contextlib.suppress(OSError):  # it greeted and left
             host = str(self._socket.getsockname()[0]).partition("%")[0]
-        except OSError:  # it greeted and left
-            host = "127.0.0.1"
-        return f"[IPv6:{host}]" if ":" in host else f"[{host}]"
+        return self._server.ehlo_name or (f"[IPv6:{host}]" if ":" in host else f"[{host}]")
 
-    def _first_event(self) -> Event:
+    def _first_event(self) -> events.Event:
         silent_until = time.monotonic() + _SILENCE_S
         while not self._written and (left_s := silent_until - time.monotonic()) > 0:
             if (event := self._turn(left_s)) is not None:
@@ -134,7 +122,7 @@ class Session:
             return False
         try:
             probe = connected(self._server, self._interrupt, _PROBE_S)
-            server = replace(self._server, fingerprint=None)
+            server = msgspec.structs.replace(self._server, fingerprint=None)
             shake_hands(probe, unverifying_context(), server, self._interrupt, _PROBE_S).close()
         except MailInterrupted:
             raise
@@ -146,18 +134,18 @@ class Session:
         self._machine.sign_in(credentials, way, time.monotonic())
         self._next_event()
 
-    def deliver(self, parcel: Parcel, watch: Watch) -> Delivered:
+    def deliver(self, parcel: Parcel, watch: Watch) -> events.Delivered:
         """MailRefused, MailDeferred or MailInterrupted mean: not sent. DeliveryUncertain means that nobody knows."""
         self._machine.send_message(parcel.envelope, parcel.size_bytes, time.monotonic())
         event = self._next_event()
-        if isinstance(event, ContentRequested):
+        if isinstance(event, events.ContentRequested):
             try:
                 self._send_content(parcel, watch)
             except BaseException:
                 self.abort()
                 raise
             event = self._next_event()
-        assert isinstance(event, Delivered), event
+        assert isinstance(event, events.Delivered), event
         return event
 
     def _send_content(self, parcel: Parcel, watch: Watch) -> None:
@@ -180,7 +168,7 @@ class Session:
 
     @property
     def _wants_content(self) -> bool:
-        return self._machine.state is State.CONTENT
+        return self._machine.state is events.State.CONTENT
 
     def close(self) -> None:
         """QUIT, politely but not for long. Not even Ctrl+C makes an error of it: what was sent is sent."""
@@ -197,17 +185,17 @@ class Session:
 
     # The socket
 
-    def _next_event(self) -> Event:
+    def _next_event(self) -> events.Event:
         while (event := self._turn(_LOOK_S)) is None:
             pass
         return event
 
-    def _turn(self, limit_s: float) -> Event | None:
+    def _turn(self, limit_s: float) -> events.Event | None:
         event = self._machine.next_event()
         if event is None:
             self._exchange(limit_s)
             event = self._machine.next_event()
-        if isinstance(event, Failed):
+        if isinstance(event, events.Failed):
             raise event.problem
         return event
 
@@ -241,7 +229,7 @@ class Session:
                 sent = self._socket.send(self._out)
                 self._written += sent
                 del self._out[:sent]
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        except _NOT_NOW:
             pass
         except OSError:  # but what the server said before it left may still be there
             self._is_cut = True
@@ -256,18 +244,17 @@ class Session:
         return 0
 
     def _receive(self) -> None:
+        data, problem = b"", None
         try:
             data = self._socket.recv(65_536)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except _NOT_NOW:
             if not self._is_cut:
                 return
-            data = b""
         except ssl.SSLError as cause:  # as where it does not like our certificate
-            self._machine.receive_eof(time.monotonic(), tls_problem(self._server, cause))
-            return
+            problem = tls_problem(self._server, cause)
         except OSError:
-            data = b""
+            pass
         if data:
             self._machine.receive_bytes(data, time.monotonic())
         else:
-            self._machine.receive_eof(time.monotonic())
+            self._machine.receive_eof(time.monotonic(), problem)

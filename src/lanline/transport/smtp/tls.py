@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import select
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 
 from lanline.errors import InvalidInput, MailDeferred, MailProblem, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Security, Server
+from lanline.model.mail.text import explained
 from lanline.proto.smtp.events import ConnectionBroke
-from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.connecting import AGAIN, Interrupt
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h: stable numbers where the texts are not.
-_EXPIRED, _NOT_YET_VALID = 10, 9
-_SELF_SIGNED = (18, 19)
-_UNKNOWN_ISSUER = (2, 20, 21)
-_WRONG_NAME = (62, 64)
+_DISTRUST = {
+    9: "is not valid yet; check the clock of this machine.",
+    10: "has expired; its owner has to renew it.",
+    **dict.fromkeys(
+        (62, 64),
+        "is for another name than HOST; give --smtp-host the name that stands in it (`lanline smtp check` shows it).",
+    ),
+    **dict.fromkeys(
+        (18, 19),
+        "is self-signed or comes from a private authority; if it is yours, name its certificate with --ca-file.",
+    ),
+    **dict.fromkeys(
+        (2, 20, 21),
+        "comes from an authority that is not trusted here; if it is yours, name the authority's with --ca-file.",
+    ),
+}
 
 
 def verifying_context(server: Server) -> ssl.SSLContext:
@@ -31,27 +46,23 @@ def verifying_context(server: Server) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if server.client_cert is not None:
-        try:
+        with _pem(f"The certificate {server.client_cert} of --tls-cert, or its key,", "is no pair without a password"):
             context.load_cert_chain(server.client_cert, server.client_key, password="")  # never asks at a terminal
-        except (OSError, ssl.SSLError, ValueError) as cause:
-            reason = cause.strerror if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
-            raise InvalidInput(
-                f"The certificate {server.client_cert} of --tls-cert, or its key, cannot be used:"
-                f" {reason or 'not a pair in PEM form without a password'}."
-            ) from cause
     return context
 
 
+@contextlib.contextmanager
+def _pem(what: str, objection: str) -> Iterator[None]:
+    with explained(f"{what} cannot be used"):
+        try:
+            yield
+        except ssl.SSLError as cause:
+            raise InvalidInput(f"{what} {objection} in PEM form.") from cause
+
+
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    try:
+    with _pem(f"The file {ca_file} of --ca-file", "holds no certificate"):
         context = ssl.create_default_context(cafile=ca_file)
-    except FileNotFoundError as cause:
-        raise InvalidInput(f"The file {ca_file} of --ca-file does not exist.") from cause
-    except ssl.SSLError as cause:
-        raise InvalidInput(f"The file {ca_file} of --ca-file holds no certificate in PEM form.") from cause
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else cause
-        raise InvalidInput(f"The file {ca_file} of --ca-file cannot be read: {reason}.") from cause
     if ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
         context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     return context
@@ -72,21 +83,19 @@ def shake_hands(
     try:
         found = secure = context.wrap_socket(found, server_hostname=server.host, do_handshake_on_connect=False)
         _advance(secure, server, interrupt, time.monotonic() + limit_s)
-        _check_fingerprint(secure, server)
-    except ssl.SSLEOFError as cause:
+    except BaseException as cause:
         found.close()
-        raise _broke(server) from cause
-    except ssl.SSLError as cause:
-        found.close()
-        if cause.reason == "WRONG_VERSION_NUMBER" and server.security is Security.SMTPS:
-            raise wrong_start(server) from cause
-        raise tls_problem(server, cause) from cause
-    except OSError as cause:
-        found.close()
-        raise _broke(server) from cause
-    except BaseException:
-        found.close()
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+            is_in_clear = cause.reason == "WRONG_VERSION_NUMBER" and server.security is Security.SMTPS
+            raise (wrong_start(server) if is_in_clear else tls_problem(server, cause)) from cause
+        if isinstance(cause, OSError):
+            raise ConnectionBroke(f"The connection to {server} broke at the TLS handshake. {AGAIN}") from cause
         raise
+    shown = hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+    if server.fingerprint not in {None, shown}:
+        secure.close()
+        text = f"The certificate of {server} has the fingerprint {shown}, not that of --tls-fingerprint."
+        raise ServerUntrusted(f"{text} Nothing was sent.")
     return secure
 
 
@@ -96,18 +105,7 @@ def _advance(secure: ssl.SSLSocket, server: Server, interrupt: Interrupt, deadli
             return secure.do_handshake()
         except ssl.SSLWantReadError:
             interrupt.wait_or_stop({secure: select.POLLIN}, left_s)
-    raise MailDeferred(f"{server} did not answer in time at the TLS handshake. Nothing was sent; try again later.")
-
-
-def _check_fingerprint(secure: ssl.SSLSocket, server: Server) -> None:
-    shown = hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
-    if server.fingerprint not in {None, shown}:
-        text = f"The certificate of {server} has the fingerprint {shown}, not that of --tls-fingerprint."
-        raise ServerUntrusted(f"{text} Nothing was sent.")
-
-
-def _broke(server: Server) -> ConnectionBroke:
-    return ConnectionBroke(f"The connection to {server} broke at the TLS handshake. Nothing was sent; try again later.")
+    raise MailDeferred(f"{server} did not answer in time at the TLS handshake. {AGAIN}")
 
 
 def wrong_start(server: Server) -> MailRefused:
@@ -124,23 +122,8 @@ def wrong_start(server: Server) -> MailRefused:
 
 def tls_problem(server: Server, error: ssl.SSLError) -> MailProblem:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ServerUntrusted(f"{_distrust(server, error)} Nothing was sent.")
+        otherwise = f"cannot be trusted: {one_line(error.verify_message)}."
+        reason = _DISTRUST.get(error.verify_code, otherwise).replace("HOST", server.host)
+        return ServerUntrusted(f"The certificate of {server} {reason} Nothing was sent.")
     reason = one_line((error.reason or str(error)).replace("_", " ").lower())
     return MailRefused(f"TLS with {server} failed ({reason}). Nothing was sent.")
-
-
-def _distrust(server: Server, error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code == _EXPIRED:
-        return f"The certificate of {server} has expired; its owner has to renew it."
-    if error.verify_code == _NOT_YET_VALID:
-        return f"The certificate of {server} is not valid yet; check the clock of this machine."
-    if error.verify_code in _WRONG_NAME:
-        return (
-            f"The certificate of {server} is for another name than {server.host}; give --smtp-host the name that stands"
-            " in it (`lanline smtp check` shows it)."
-        )
-    own = "is self-signed or comes from a private authority; if it is yours, name its certificate with --ca-file."
-    other = "comes from an authority that is not trusted here; if it is yours, name the authority's with --ca-file."
-    if error.verify_code in (*_SELF_SIGNED, *_UNKNOWN_ISSUER):
-        return f"The certificate of {server} {own if error.verify_code in _SELF_SIGNED else other}"
-    return f"The certificate of {server} cannot be trusted: {one_line(error.verify_message)}."

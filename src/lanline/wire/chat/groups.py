@@ -36,6 +36,15 @@ class GroupIs(msgspec.Struct, frozen=True, array_like=True, tag=93):
     head: Hash
     gathers: bool = False
     """The server was restored: members are to tell how far they have the chain (`offers`)."""
+    is_awaited: bool = False
+    """Without a log: its operator has put a group aside, and nobody has founded another in its place."""
+
+
+class BeginNewGroup(msgspec.Struct, frozen=True, array_like=True, tag=180):
+    """From the operator alone: the group is put aside. This account is the server's only admin, and founds the next."""
+
+    request: Request
+    account: Id
 
 
 class AppendKey(msgspec.Struct, frozen=True, array_like=True, tag=36):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TypeVar
 
 import msgspec
@@ -66,6 +67,7 @@ ClientMessage = (
     | admin.DeleteAccount
     | admin.DeleteRoom
     | groups.AskGroup
+    | groups.BeginNewGroup
     | groups.AppendKey
     | groups.PutKeys
     | groups.GetKeys
@@ -157,8 +159,17 @@ BULK_KINDS = (
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
-_from_client: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
-_from_server: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
+
+
+@functools.cache
+def _from_client() -> msgspec.msgpack.Decoder[ClientMessage]:
+    """Made at first use, as the next one: a program hears one side only, and each takes 4 ms."""
+    return msgspec.msgpack.Decoder(ClientMessage)
+
+
+@functools.cache
+def _from_server() -> msgspec.msgpack.Decoder[ServerMessage]:
+    return msgspec.msgpack.Decoder(ServerMessage)
 
 
 def encode_message(message: ClientMessage | ServerMessage) -> bytes:
@@ -170,11 +181,11 @@ def encode_message(message: ClientMessage | ServerMessage) -> bytes:
 
 
 def decode_client_message(data: bytes) -> ClientMessage:
-    return _decode(_from_client, data)
+    return _decode(_from_client(), data)
 
 
 def decode_server_message(data: bytes) -> ServerMessage:
-    return _decode(_from_server, data)
+    return _decode(_from_server(), data)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:

@@ -381,3 +381,16 @@ def test_what_the_server_puts_off_is_the_problem_until_it_takes_it() -> None:
         assert scene.connector.last_problem == ""
 
     play(work)
+
+
+def test_a_link_that_this_device_has_ended_for_a_new_one_is_called_for_at_once_and_nothing_has_failed() -> None:
+    async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
+        scene.network.udp = [MetLink(), MetLink()]
+        await scene.signed_in(1)
+        scene.stage.node.begin_keys_anew()
+        await scene.signed_in(2)
+        lost = [event for event in scene.told if isinstance(event, events.ConnectionLost)]
+        assert [(each.is_own_doing, "Nothing is lost" in each.reason) for each in lost] == [(True, True)]
+        assert not [event for event in scene.told if isinstance(event, events.CallFailed)]
+
+    play(work)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from lanline.client.chat.outbox import MAX_UNCOMMITTED
 from lanline.client.view import events
 from lanline.client.view.values import MessageState, NodeState
-from lanline.errors import InvalidInput, RefusalCode
+from lanline.errors import HistoryProblem, InvalidInput, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import ConversationChanged, ConversationGone, OpenDirect, Opened
@@ -26,6 +28,33 @@ def test_what_is_typed_offline_is_on_the_disk_and_goes_out_in_order_after_a_rest
     stage.restart()
     assert texts(stage.node.outbox.messages) == [f"text {n}" for n in range(5)]
     assert ids(stage.connect(lab()).take(Append)) == typed
+
+
+def test_what_could_not_be_written_on_its_way_out_is_told_and_tried_again_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    typed = stage.say("#lab", Text("hello")).entry_id
+    rows = stage.node.outbox._rows
+    resolve, tried = rows.resolve, list[float]()
+
+    def full(destination: str, log: int) -> None:
+        tried.append(stage.clock.now())
+        if len(tried) < 4:
+            raise HistoryProblem("The disk is full.")
+        resolve(destination, log)
+
+    monkeypatch.setattr(rows, "resolve", full)
+    link = stage.connect(lab())
+    for _ in range(80):
+        stage.clock.turn(0.1)
+    assert [round(later - earlier) for earlier, later in itertools.pairwise(tried)] == [1, 2, 4]
+    assert ids(link.take(Append)) == [typed]
+    assert [event.text for event in stage.heard(events.HistoryFailed)] == ["The disk is full."]
+    assert {event.reason for event in stage.heard(events.SendingPutOff)} == {
+        "The disk is full. What you have said is kept, and sent when it can be written."
+    }
+    assert link.closed is None
 
 
 def test_the_first_words_ever_may_be_typed_before_the_first_sign_in() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.chat import renewal
@@ -13,19 +10,15 @@ from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    made.make_private_room()
-    ann, ben, cai = (home.processes[0] for home in made.homes)
+@pytest.fixture(name="village")
+def busy_village(village: Village) -> Village:
+    village.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in village.homes)
     say(ann, "ben", "to ben")
     say(ann, "#board", "to the board")
     say(cai, "ben", "not hers")
-    made.rest_until(lambda: len(said(ben, "ann") + said(ben, "#board") + said(ben, "cai")) == 3)
-    yield made
-    made.close()
+    village.rest_until(lambda: len(said(ben, "ann") + said(ben, "#board") + said(ben, "cai")) == 3)
+    return village
 
 
 def copy_of(process: Process, title: str) -> EpochCopy:
@@ -65,7 +58,7 @@ def test_pairs_and_private_rooms_turn_at_once_when_a_device_was_taken_out(villag
 def test_what_was_not_turned_while_nobody_ran_is_turned_at_the_next_start(village: Village) -> None:
     home = village.homes[0]
     ann = home.processes[0]
-    ann.node._renewal._left = 0
+    ann.node.renewal._left = 0
     turn(village, ann)
     for _ in range(20):
         village.rest()
@@ -90,3 +83,27 @@ def test_so_many_turn_at_once_and_the_others_at_their_next_word(
     say(ann, "ben", "again, ben")
     say(ann, "#board", "again, all")
     village.rest_until(lambda: "again, ben" in said(ben, "ann") and "again, all" in said(ben, "#board"))
+
+
+def test_what_waits_for_a_new_key_is_named_until_it_has_one(village: Village) -> None:
+    ann = village.homes[0].processes[0]
+    assert ann.node.renewal.left() == []
+    ann.node.renewal._left = 0
+    turn(village, ann)
+    assert sorted(ann.node.renewal.left()) == ["#board", "ben"]
+    ann.node.renewal.begin_link()
+    ann.node.renewal._left = 16
+    ann.node.renewal.look()
+    village.rest_until(lambda: ann.node.renewal.left() == [])
+
+
+def test_nothing_is_said_before_an_entry_is_here_that_another_program_of_the_home_has_seen(village: Village) -> None:
+    """The server shows the revocation to one of them, and hides it from the other."""
+    ann = village.homes[0].processes[0]
+    height = ann.member.copy.chain.height
+    ann.member.copy.note_seen_elsewhere(height + 1, b"h" * 32)
+    say(ann, "ben", "too soon")
+    for _ in range(20):
+        village.rest()
+    assert ann.node.outbox.messages
+    assert ann.member.problem

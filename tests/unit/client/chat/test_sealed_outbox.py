@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from lanline.client.chat.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
@@ -19,15 +16,6 @@ from lanline.wire.chat.conversations import OpenDirect, Opened
 from lanline.wire.chat.entries import Append
 from lanline.wire.sealing.said import split_said
 from unit.client.chat.village import Home, Process, Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    yield made
-    made.close()
 
 
 def guest_of(village: Village) -> Process:

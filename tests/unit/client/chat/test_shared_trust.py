@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
-import pytest
 
 from lanline.client.chat.sealing import PLAIN, open_sealed
 from lanline.client.chat.seals import DeviceKeys
@@ -14,15 +10,6 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NoWords
 from lanline.model.content import KnownPerson, Text
 from unit.client.chat.village import Home, Process, Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    yield made
-    made.close()
 
 
 def second_device(village: Village) -> Process:
@@ -85,3 +72,41 @@ def test_what_others_say_of_it_counts_nowhere_and_what_lies_in_plain_neither(vil
         village.rest()
     assert trust(ann, "cai") != "verified by words"
     assert open_sealed(PLAIN, msgspec.msgpack.encode(known)) == NoWords()
+
+
+def test_what_a_device_has_verified_that_was_taken_out_is_shown_as_that_and_counts_for_nothing(
+    village: Village,
+) -> None:
+    """A thief may have verified whom he wanted, and nobody knows since when the device was his."""
+    ann = village.homes[0].processes[0]
+    second = second_device(village)
+    verify(ann, "ben")
+    village.rest_until(lambda: trust(second, "ben") == "verified by words")
+    verify(second, "cai")
+    village.rest_until(lambda: trust(ann, "cai") == "verified by words")
+    before = ann.member.copy.people
+    account_id = ann.member.copy.chain.names[b"cai"]
+    village.homes.pop().processes[0].crash()
+    revoked = ann.member.devices.revoke([second.member.copy.device_id])
+    village.rest_until(lambda: revoked.is_settled)
+    assert trust(ann, "ben") == "verified by words"
+    assert trust(ann, "cai") == "verified by a device of yours that was taken out: compare again"
+    assert not before.has_accepted_account(ann.member.copy.chain, account_id)
+    ann.crash()
+    again = village.homes[0].processes[0] = Process(village.homes[0])
+    village.rest_until(lambda: again.member.is_settled)
+    assert trust(again, "cai") == "verified by a device of yours that was taken out: compare again"
+    verify(again, "cai")
+    assert trust(again, "cai") == "verified by words"
+
+
+def test_who_says_it_is_the_device_that_signed_and_not_what_stands_in_the_note(village: Village) -> None:
+    ann = village.homes[0].processes[0]
+    second = second_device(village)
+    assert second.node.seals.news is not None
+    known = KnownPerson(
+        second.node.seals.news.account_named("cai"), second.node.seals.news.words_with("cai"), ann.member.copy.device_id
+    )
+    second.node.outbox.say("ann", known, b"k" * 16)
+    village.rest_until(lambda: trust(ann, "cai") == "verified by words")
+    assert set(ann.member.copy._keys.said_by.values()) == {second.member.copy.device_id}

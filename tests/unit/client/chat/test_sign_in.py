@@ -7,7 +7,7 @@ import pytest
 from lanline.client.chat.session import AsNewcomer
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
-from lanline.errors import CloseCode, InvalidInput, LinkNotOpen, RefusalCode
+from lanline.errors import CloseCode, InvalidInput, LinkLost, LinkNotOpen, RefusalCode
 from lanline.model.rooms import Access
 from lanline.proto.channels import Channel
 from lanline.wire.chat.admin import SetBanned
@@ -168,7 +168,7 @@ def test_a_list_without_end_loses_the_link() -> None:
     link.say(*[Rooms(asked.request, (), is_last=False)] * MAX_PIECES)
     assert link.closed is not None
     assert link.closed[0] is CloseCode.PROTOCOL_VIOLATION
-    assert [type(answer) for answer in answers] == [LinkNotOpen]
+    assert [type(answer) for answer in answers] == [LinkLost]
 
 
 def test_blobs_go_over_the_bulk_channel() -> None:

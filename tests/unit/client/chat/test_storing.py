@@ -15,7 +15,10 @@ from lanline.client.chat.history import History
 from lanline.client.chat.storing import StoringInThread
 from lanline.client.view import events
 from lanline.errors import HistoryProblem
-from unit.client.chat.stage import LAB, PlayedLink, Stage, lab, said
+from lanline.model.content import Text
+from lanline.wire.chat.conversations import ConversationChanged, ConversationGone
+from lanline.wire.chat.entries import Append, Follow, ReadBefore
+from unit.client.chat.stage import ANN_AND_BEN, LAB, PlayedLink, Stage, direct, lab, said
 
 
 def put_fact(name: str) -> Callable[[History], None]:
@@ -89,8 +92,11 @@ class Slow:
     def wait(self, problem: BaseException | None = None) -> None:
         problem = problem or self.problem
         for work, on_end in [self.under_way.pop()] if self.under_way else []:
-            if problem is None:
-                work(self.history)
+            try:
+                if problem is None:
+                    work(self.history)
+            except HistoryProblem as full:
+                problem = full
             on_end(problem)
 
 
@@ -179,5 +185,117 @@ def test_large_pages_are_opened_together_and_soon_where_no_more_comes() -> None:
     slow.wait()
     assert numbers(stage) == list(range(1, 401))
     link.say(said(LAB, *range(401, 1001)))
+    stage.clock.turn(0.0)
+    slow.wait()
     slow.wait()
     assert len(stage.heard(events.CaughtUp)) == 1
+
+
+def test_what_somebody_says_in_a_long_catch_up_waits_for_no_more_than_a_few_entries() -> None:
+    stage = Stage()
+    link = stage.connect(lab(6000))
+    taken: list[int] = []
+    for start in range(1, 6001, 200):
+        link.say(said(LAB, *range(start, start + 200)))
+    while sum(taken) < 6000:
+        stage.say(LAB, Text("hello"))
+        assert link.take(Append), "said at once"
+        stage.clock.ring_all()
+        taken.append(len(numbers(stage)))
+    assert max(taken) <= 400
+
+
+def test_who_comes_back_to_a_room_on_the_same_link_reads_on_behind_what_was_on_its_way() -> None:
+    stage = Stage()
+    link = stage.connect(lab(2000))
+    link.say(said(LAB, *range(1, 1001)))
+    link.say(said(LAB, *range(1001, 1501)))
+    link.say(ConversationGone(LAB, "left"))
+    link.say(ConversationChanged(lab(2000)))
+    assert link.take(Follow)[-1] == Follow(LAB, 1500)
+    link.say(said(LAB, *range(1501, 2001)))
+    stage.clock.turn(0.1)
+    assert link.closed is None
+    assert numbers(stage) == list(range(1, 2001))
+
+
+def test_what_waits_to_be_opened_when_the_link_ends_comes_again() -> None:
+    stage = Stage()
+    link = stage.connect(lab(2000))
+    link.say(said(LAB, *range(1, 1001)))
+    stage.clock.ring_all()
+    stage.clock.ring_all()
+    assert 0 < stage.node.conversations[LAB].shown.delivered < 1000
+    link.die()
+    there = stage.node.conversations[LAB].shown.delivered
+    link = stage.connect(lab(2000))
+    assert link.take(Follow)[-1] == Follow(LAB, there)
+    link.say(said(LAB, *range(there + 1, 2001)))
+    stage.clock.turn(0.1)
+    assert numbers(stage) == list(range(1, 2001))
+
+
+def test_what_is_live_in_one_log_waits_for_what_is_under_way_and_not_for_all_that_came_of_others() -> None:
+    stage = Stage()
+    slow = Slow(stage.history)
+    stage.node.reader._intake._storing = slow
+    link = stage.connect(lab(9), direct())
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    stage.told = []
+    link.say(said(ANN_AND_BEN, 1))
+    told = [(event.log, [each.sequence for each in event.messages]) for event in stage.heard(events.EntriesReceived)]
+    assert told == [(LAB, [1, 2]), (ANN_AND_BEN, [1])]
+    slow.wait()
+    assert numbers(stage) == [3, 4]
+    link.say(said(LAB, 5, 6, 7))
+    link.say(said(LAB, 8, 9))
+    slow.wait()
+    slow.wait()
+    link.say(said(LAB, 10))
+    assert [each.sequence for each in stage.history.entries(LAB, None, 20)] == list(range(1, 11))
+
+
+def test_what_is_live_comes_after_what_came_of_the_same_log_before() -> None:
+    stage, slow, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    track = stage.node.conversations[LAB]
+    later = list(said(LAB, 5).entries)
+    stage.node.reader._intake.take(track, later, later, is_bulk=False)
+    assert numbers(stage) == [1, 2, 3, 4, 5]
+    assert not slow.under_way
+
+
+def test_a_full_disk_while_others_wait_leaves_nothing_half_done() -> None:
+    stage = Stage()
+    slow = Slow(stage.history)
+    stage.node.reader._intake._storing = slow
+    link = stage.connect(lab(9), direct())
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+
+    def full(point: str) -> None:
+        if point == "begin" and not slow.under_way and stage.node.conversations[LAB].shown.delivered == 2:
+            raise HistoryProblem("The disk is full.")
+
+    stage.history.crash_point = full
+    link.say(said(ANN_AND_BEN, 1))
+    assert link.closed is not None
+    stage.history.crash_point = None
+    again = stage.connect(lab(9), direct(head=1))
+    follows = {each.log: each.after for each in again.take(Follow)}
+    assert follows[ANN_AND_BEN] == 0
+    again.say(said(LAB, *range(follows[LAB] + 1, 10)))
+    slow.wait()
+    assert [each.sequence for each in stage.history.entries(LAB, None, 20)] == list(range(1, 10))
+
+
+def test_what_is_on_its_way_to_the_disk_when_the_server_turns_out_to_be_restored_is_compared_too() -> None:
+    stage, _, link = behind(9)
+    link.say(said(LAB, 1, 2))
+    link.say(said(LAB, 3, 4))
+    stage.epoch = b"n" * 16
+    other = stage.connect(lab(9))
+    assert [(asked.log, asked.before) for asked in other.take(ReadBefore)] == [(LAB, 5)]
+    assert not other.take(Follow)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from lanline.client.node.faceend import FaceEnd
+from lanline.client.node.greeting import decoder
 from lanline.client.node.protocol import (
     Answer,
     AnyCommand,
@@ -19,7 +20,6 @@ from lanline.client.node.protocol import (
     Result,
     encode,
 )
-from lanline.client.node.start import decoder
 from lanline.client.view.values import NodeState
 from lanline.client.view.view import Snapshot
 

@@ -17,6 +17,7 @@ import pytest
 
 from lanline.client.node import faceend, place, process
 from lanline.client.node.call import NodeCall
+from lanline.client.node.greeting import decoder
 from lanline.client.node.place import connected
 from lanline.client.node.process import NodeRuns, run_for_good
 from lanline.client.node.protocol import (
@@ -42,7 +43,7 @@ from lanline.client.node.protocol import (
     Welcome,
     encode,
 )
-from lanline.client.node.start import NodeStart, decoder, stop_node
+from lanline.client.node.start import NodeStart, stop_node
 from lanline.client.pin import KnownServer, write_pin
 from lanline.client.view.view import Snapshot
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, VersionMismatch

@@ -8,12 +8,23 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from lanline.client.chat.following import FETCHED_AT_FIRST
-from lanline.client.node.protocol import Outcome, Page, Read, WaitSent
+from lanline.client.node import protocol
+from lanline.client.node.protocol import (
+    AnyCommand,
+    Failed,
+    LeaveRoom,
+    Outcome,
+    Page,
+    Read,
+    Result,
+    SetTopic,
+    WaitSent,
+)
 from lanline.client.node.service import Service
 from lanline.client.view.values import MessageState
-from lanline.errors import RefusalCode
+from lanline.errors import LinkLost, RefusalCode, ServerUnreachable
 from lanline.model.content import Text
-from lanline.wire.chat.answers import Refused
+from lanline.wire.chat.answers import Done, Refused
 from lanline.wire.chat.entries import Append
 from unit.client.chat.stage import LAB, Stage, lab, said, texts
 
@@ -81,3 +92,50 @@ def test_a_refused_message_that_another_face_has_taken_off_was_not_sent() -> Non
     outcome = asyncio.run(service.result_of(WaitSent(message.entry_id, 1.0)))
     assert outcome == Outcome(MessageState.REFUSED, "You are muted.", RefusalCode.MUTED)
     assert stage.node.outbox.messages == []
+
+
+class Restarting:
+    """A server that ends so many links before it answers."""
+
+    def __init__(self, losses: int, *, comes_back: bool = True) -> None:
+        self.asked: list[object] = []
+        self.losses = losses
+        self.comes_back = comes_back
+
+    async def ask(self, message: object) -> object:
+        self.asked.append(message)
+        if len(self.asked) <= self.losses:
+            raise LinkLost("The other side no longer knows this link.")
+        return Done(1)
+
+    async def wait_synchronized(self, limit_s: float) -> None:
+        if not self.comes_back:
+            raise ServerUnreachable(f"The server could not be reached within {limit_s:g} seconds.")
+
+
+def result(server: Restarting, command: AnyCommand) -> Result:
+    service = service_of(Stage(), ask=server.ask, wait_synchronized=server.wait_synchronized)
+    return asyncio.run(service.result_of(command))
+
+
+def test_what_does_no_harm_twice_is_asked_again_when_the_server_was_restarted() -> None:
+    server = Restarting(1)
+    assert result(server, SetTopic(LAB, "glass")) == protocol.Done()
+    assert len(server.asked) == 2
+
+
+def test_what_may_not_be_done_twice_is_asked_once_and_it_is_said_that_nobody_knows() -> None:
+    server = Restarting(1)
+    failed = result(server, LeaveRoom(LAB))
+    assert isinstance(failed, Failed)
+    assert "whether this was done is not known" in failed.problem.text
+    assert len(server.asked) == 1
+
+
+def test_who_asks_a_server_that_does_not_come_back_is_told_so() -> None:
+    failed = result(Restarting(1, comes_back=False), SetTopic(LAB, "glass"))
+    assert isinstance(failed, Failed)
+    assert "could not be reached within 20 seconds" in failed.problem.text
+    failed = result(Restarting(9), SetTopic(LAB, "glass"))
+    assert isinstance(failed, Failed)
+    assert "is not known" in failed.problem.text

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lanline.client.chat.history import History
 from lanline.client.sealing.context import GroupContext, Person
@@ -19,6 +22,7 @@ from lanline.crypto.groups import ids
 from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.model.invites import DEVICE_TOKEN_BYTES
 from lanline.proto.channels import Channel
+from lanline.storage.api import Transaction
 from lanline.ticket import Ticket
 from lanline.wire.chat import conversations, directory, entries, groups, signin
 from lanline.wire.chat import devices as wiredevices
@@ -290,3 +294,36 @@ class Town:
         for device in self.devices:
             device.history.close()
         self.house.stop()
+
+
+def came(town: Town, name: str, by: Device) -> Device:
+    """By a link, and all that follows from it is done."""
+    device = Device(town, name, town.link(by))
+    town.pass_time(0.3)
+    return device
+
+
+def change(town: Town, sql: str, *values: object) -> None:
+    """By whoever rules the server's disk."""
+
+    def work(transaction: Transaction) -> None:
+        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
+
+    assert town.house.engine.transact([work]) == [None]
+
+
+@pytest.fixture
+def three(town: Town) -> tuple[Device, Device, Device]:
+    """Of ana, ben and eve."""
+    ana = town.founder()
+    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
+    town.pass_time(0.2)
+    return ana, others[0], others[1]
+
+
+@pytest.fixture(name="town")
+def new_town(tmp_path: Path, empty_store: Path) -> Iterator[Town]:
+    """Its server's folder is `data`."""
+    made = Town(shutil.copytree(empty_store, tmp_path / "data"))
+    yield made
+    made.close()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.words import Body, GroupWords, Outcome, Said
 from lanline.crypto.groups import ids
+from lanline.crypto.groups import said as said_module
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.keys import SigningKey
-from lanline.crypto.groups.said import RunKeys, Where, seal_words
+from lanline.crypto.groups.said import Run, RunKeys, Where, seal_words
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.sealing.said import Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
@@ -58,6 +60,13 @@ class Room:
 
     def in_one_page(self, said: Sequence[Said]) -> list[Outcome]:
         return self._reader().open(self.reader.lobby, said)
+
+    def opened_ahead(self, said: Sequence[Said], taken_at_once: int) -> list[Outcome]:
+        words, ahead = self._reader(), Ahead()
+        for _ in words.open_ahead(self.reader.lobby, said, ahead):
+            pass
+        pieces = [said[start : start + taken_at_once] for start in range(0, len(said), taken_at_once)]
+        return [each for piece in pieces for each in words.open(self.reader.lobby, piece, ahead)]
 
     def one_by_one(self, said: Sequence[Said]) -> list[Outcome]:
         words = self._reader()
@@ -127,6 +136,7 @@ def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: s
     assert room.in_one_page(said) == alone
     words = room._reader()
     assert words.open(room.reader.lobby, said[:cut]) + words.open(room.reader.lobby, said[cut:]) == alone
+    assert room.opened_ahead(said, max(1, cut)) == alone
 
 
 def test_one_bad_signature_in_the_middle_strikes_out_one(room: Room) -> None:
@@ -138,6 +148,34 @@ def test_one_bad_signature_in_the_middle_strikes_out_one(room: Room) -> None:
     for outcomes in (room.in_one_page(said), room.one_by_one(said)):
         assert [place for place, each in enumerate(outcomes, 1) if not isinstance(each, Body)] == [5]
         assert outcomes[4] is Reason.SIGNATURE
+
+
+def test_what_is_opened_ahead_is_opened_a_few_at_each_step_and_not_once_more(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every one here needs a signature of its own, as nobody's do who speaks in runs."""
+    said = [room.say(place, 0, ZEROS, run=place)[0] for place in range(1, 251)]
+    done = {"open": 0, "verify": 0}
+
+    def counted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any) -> Any:
+            done[name] += 1
+            return real(*arguments)
+
+        return count
+
+    monkeypatch.setattr(Run, "open", counted("open", Run.open))
+    monkeypatch.setattr(said_module, "verify", counted("verify", said_module.verify))
+    words, ahead = room._reader(), Ahead()
+    steps = words.open_ahead(room.reader.lobby, said, ahead)
+    most, before = {"open": 0, "verify": 0}, dict(done)
+    for _ in steps:
+        most = {name: max(most[name], done[name] - before[name]) for name in done}
+        before = dict(done)
+    assert most["open"] <= 200
+    assert most["verify"] <= 16
+    assert all(isinstance(each, Body) for each in words.open(room.reader.lobby, said, ahead))
+    assert done == {"open": len(said), "verify": len(said)}
 
 
 def test_words_without_a_signature_are_believed_in_a_page_only_if_their_author_has_signed_words_that_name_them(

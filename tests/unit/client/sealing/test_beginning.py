@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.errors import RefusalCode, RequestRefused
@@ -15,13 +12,6 @@ from lanline.testing.clock import HandClock
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

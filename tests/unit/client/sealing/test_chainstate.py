@@ -112,6 +112,24 @@ def test_a_broken_chain_is_not_kept(home: Home) -> None:
     assert home.start().broken == copy.broken
 
 
+def test_what_does_not_hold_is_accepted_by_its_place_and_never_counts(home: Home) -> None:
+    home.story.add(b"no entry")
+    copy = home.start()
+    home.add(copy)
+    before = copy.chain
+    assert copy.broken is not None
+    assert "lanline chain --accept" in copy.problem
+    copy.accept_broken()
+    assert (copy.broken, copy.problem) == (None, "")
+    again = home.start()
+    assert (again.broken, again.problem, again.chain.head) == (None, "", before.head)
+    assert (again.chain.accounts, again.chain.devices) == (before.accounts, before.devices)
+    home.story.add(b"another")
+    home.add(again)
+    assert again.broken is not None
+    assert again.broken[0] == before.height + 1
+
+
 def test_who_doubts_the_chain_has_all_of_it_checked_anew(home: Home) -> None:
     copy = home.start()
     GroupTables(home.database, home.device.secret, os.urandom).doubt_chain()

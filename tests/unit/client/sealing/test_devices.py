@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.member import Standing
 from lanline.crypto.groups import ids
 from lanline.errors import LinkNotOpen, RecordMissing, RequestRefused
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 def code_of(device: Device) -> str:
@@ -55,6 +45,17 @@ def test_a_device_that_came_by_password_waits_and_reads_all_once_it_is_approved(
     again.say("from the new one")
     assert ana.texts() == ["before", "from the new one"]
     assert ana.member.devices.waiting == {}
+
+
+def test_a_device_that_came_by_password_and_a_members_link_waits_as_well(town: Town) -> None:
+    """The link is for who is in no account yet; whoever types the own name and password there is."""
+    ana = town.founder()
+    again = Device(town, "ana", town.link(ana))
+    town.pass_time(0.3)
+    assert again.member.standing is Standing.WAITS
+    assert again.keys.invite is None
+    approve(town, ana, again)
+    assert again.member.standing is Standing.MEMBER
 
 
 def test_a_device_that_comes_by_a_link_needs_no_password_and_no_name(town: Town) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.secrets import ASK_AGAIN_S
@@ -12,13 +9,6 @@ from lanline.client.sealing.tables import GroupTables
 from lanline.storage.api import Transaction
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, ids, room
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

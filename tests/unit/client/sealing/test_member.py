@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import KEY_SUITE, decode_entry, encode_entry
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 def test_the_first_admin_founds_the_group_with_a_recovery_key_and_an_epoch(town: Town) -> None:
@@ -41,6 +33,13 @@ def test_who_joins_by_a_link_reads_with_nobody_online(town: Town) -> None:
     assert ben.member.standing is Standing.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ben.keys.invite is None
+
+
+def test_who_may_not_invite_is_told_so_in_plain_words(town: Town) -> None:
+    ben = Device(town, "ben", town.link(town.founder()))
+    town.pass_time(0.2)
+    with pytest.raises(RequestRefused, match="Only admins of the group"):
+        town.done(ben.member.changes.make_invite(1, 3_600_000))
 
 
 def test_a_server_without_the_invites_box_is_mended_by_who_is_online(town: Town) -> None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from lanline.client.sealing.people import How
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups import ids
 from lanline.wire.chat import admin, answers
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 def came(town: Town, name: str, by: Device, uses: int = 1) -> Device:

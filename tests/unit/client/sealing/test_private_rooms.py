@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from lanline.client.sealing.roomcopy import RoomCopy
@@ -16,13 +13,6 @@ from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import conversations, entries, groups
 from lanline.wire.sealing.entries import RoomRole
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,21 +20,6 @@ from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.entries import Append
 from lanline.wire.sealing.entries import RoomSuite
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def three(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
 
 
 def seal_in_rsa(town: Town, one: Device, other: Device) -> Pair:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,13 +15,6 @@ from lanline.errors import RefusalCode
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import entries
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -48,7 +40,7 @@ def test_the_server_keeps_none_of_it_in_plain(town: Town, pair: tuple[Device, De
     ana, ben = pair
     ana.say("the harbour at midnight")
     assert ben.texts() == ["the harbour at midnight"]
-    for path in tmp_path.glob("lanline.sqlite*"):
+    for path in (tmp_path / "data").glob("lanline.sqlite*"):
         assert b"harbour" not in path.read_bytes()
 
 

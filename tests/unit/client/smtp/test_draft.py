@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanline.client.smtp.draft import Draft, RawDraft, compose, new_token, raw_parcel, raw_source
+from lanline.client.smtp.draft import Draft, compose, new_token, raw_parcel, raw_source
 from lanline.client.smtp.files import attach, crlf_lines, source, text_of
 from lanline.errors import InvalidInput
 from lanline.model.mail.message import LongText, Parcel
@@ -129,7 +129,7 @@ RAW = b"From: A <ann@x.org>\nTo: b@x.org,\n c@x.org\nbCC: secret@x.org\nX: 1\n\n
 
 def raw(content: bytes = RAW, **changes: object) -> Parcel:
     lines = iter(content.splitlines(keepends=True))
-    return raw_parcel(RawDraft(content=raw_source(lines, dot_ends=False), **changes))
+    return raw_parcel(raw_source(lines, dot_ends=False), **changes)
 
 
 def test_a_whole_message_goes_as_it_is_without_its_bcc() -> None:

@@ -75,6 +75,12 @@ def test_moving_to_the_other_link_is_not_told(news: News) -> None:
     assert "Connected again." in news.tell(SIGNED_IN)
 
 
+def test_a_link_that_is_ended_for_fresh_keys_is_told_as_that_and_not_as_lost(news: News) -> None:
+    news.tell(SIGNED_IN)
+    screen = news.tell(ConnectionLost("The keys are fetched anew. Nothing is lost.", is_own_doing=True), SIGNED_IN)
+    assert screen == "* The keys are fetched anew. Nothing is lost.\n"
+
+
 def test_who_comes_back_is_told_how_much_waits_and_then_shown_it(news: News) -> None:
     for number in range(3):
         news.stage.hears(10, ANA, f"lobby {number}")

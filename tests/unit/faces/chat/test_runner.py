@@ -9,7 +9,7 @@ import pytest
 from lanline.client.node import owncommands as own
 from lanline.client.node import protocol as do
 from lanline.client.view.values import MemberListing, MessageState, Notifying, RoomListing
-from lanline.errors import InvalidInput, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.errors import InvalidInput, LinkLost, LinkNotOpen, RefusalCode, RequestRefused
 from lanline.faces.chat.grammar import parse_line
 from lanline.faces.chat.runner import CommandRunner, Leaving
 from lanline.model.content import Delete, Edit, Reaction, Reply, Text
@@ -175,6 +175,7 @@ def test_opening_a_room_is_told_by_what_all_are_told(stage: Stage) -> None:
     [
         (RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators may do that."), "Only moderators may do that."),
         (LinkNotOpen("The link is closed."), "Try again when it is back."),
+        (LinkLost("Whether this was done is not known."), "Whether this was done is not known."),
     ],
 )
 def test_a_refusal_or_no_server_is_told(stage: Stage, problem: Any, told: str) -> None:

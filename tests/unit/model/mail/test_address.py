@@ -1,6 +1,10 @@
+import email_validator
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lanline.errors import InvalidInput
+from lanline.model.mail import address as address_module
 from lanline.model.mail.address import Mailbox, parse_mailbox, parse_mailboxes
 
 
@@ -67,11 +71,20 @@ def test_an_address_with_a_line_break_is_refused(break_: str) -> None:
             parse_mailbox(text, "The recipient")
 
 
-def test_only_a_local_part_outside_ascii_needs_smtputf8() -> None:
-    assert parse_mailbox("jörg@example.org", "x").needs_smtputf8
-    assert not parse_mailbox("Jörg <j@bücher.example>", "x").needs_smtputf8
+def test_only_a_local_part_outside_ascii_stays_so() -> None:
+    assert not parse_mailbox("jörg@example.org", "x").address.isascii()
+    assert parse_mailbox("Jörg <j@bücher.example>", "x").address.isascii()
 
 
 def test_a_list_is_split_at_commas_outside_quotes() -> None:
     found = parse_mailboxes('"A, \\"B" <ab@example.org>, c@example.org', "The header field Reply-To")
     assert found == (Mailbox('A, "B', "ab@example.org"), Mailbox("", "c@example.org"))
+
+
+@settings(max_examples=300)
+@given(st.text(st.sampled_from("aZ0.-_@+'é"), min_size=1, max_size=20), st.text(st.sampled_from("az0.-_"), max_size=70))
+def test_what_counts_as_plain_the_library_takes_as_it_is(local_part: str, domain: str) -> None:
+    text = f"{local_part}@{domain}"
+    if len(text) <= address_module._MAX_PLAIN_CHARS and address_module._PLAIN.fullmatch(text):
+        valid = email_validator.validate_email(text, check_deliverability=False, globally_deliverable=False)
+        assert f"{valid.local_part}@{valid.ascii_domain}" == text

@@ -63,6 +63,23 @@ def test_second_packet_is_acknowledged_at_once() -> None:
     assert take(target, 5.0).ranges == [(0, 1)]
 
 
+def test_large_packets_are_acknowledged_once_a_window_and_sooner_after_a_gap() -> None:
+    target = received(ack_every=100)
+    waits: list[bool] = []
+    for number in [*range(4), *range(5, 13)]:  # one is missing
+        target.record(number, 5.0, 16_000, ack_eliciting=True)
+        waits.append(not target.is_ack_due(5.0))
+        if not waits[-1]:
+            take(target, 5.0)
+    assert waits == [True, False] * 2 + [False] * 8
+    for number in range(13, 15):
+        target.record(number, 16.0, 16_000, ack_eliciting=True)
+    assert target.is_ack_due(16.0)
+    take(target, 16.0)
+    target.record(15, 16.0, 16_000, ack_eliciting=True)
+    assert not target.is_ack_due(16.0)
+
+
 def test_gap_and_late_packet_are_acknowledged_at_once() -> None:
     for late in (7, 3):
         target = received(ack_every=100)

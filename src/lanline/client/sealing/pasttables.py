@@ -1,0 +1,103 @@
+"""Owns the tables of groups that this device was in before the one that it goes by: written once, then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+from lanline.client.chat.database import Database
+from lanline.client.sealing.chainstate import ChainState
+from lanline.client.sealing.tables import GroupTables
+from lanline.ids import Entropy
+
+_PUT = "INSERT OR REPLACE INTO past_items SELECT ?, "
+_OWN = (
+    f"{_PUT} height, suite, content FROM own_items",
+    f"{_PUT} number + (SELECT max(height) FROM own_items), 'epoch/1', content FROM own_statements",  # noqa: S608 -- our own words
+)
+_SHOWN = (f"{_PUT} sequence, suite, content FROM chain_items",)
+_CHAIN = ("DELETE FROM chain_items", "DELETE FROM chain_states")
+_OVER = (
+    "INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets",
+    "UPDATE entries SET suite = 'earlier' WHERE suite = 'opened'",
+    "UPDATE outbox SET sealed = NULL",
+    "DELETE FROM facts WHERE name LIKE 'room #%' OR name LIKE 'hash %' OR name LIKE 'rsa %'",
+    *(f"DELETE FROM {table}" for table in ("own_items", "own_statements", "account_seeds", "epoch_secrets")),  # noqa: S608 -- our own words
+)
+"""What was opened stays open, and is marked; what waits is sealed anew; and nothing of the old group goes on."""
+
+
+class PutAside(NamedTuple):
+    """What the home has of the group that it leaves."""
+
+    group_id: bytes
+    members: list[tuple[str, bytes]]
+    """By names as they look, each with the devices that were theirs at the end."""
+    is_apart: bool
+    """The server shows another chain already, and the own one lies beside it."""
+
+
+def put_group_aside(database: Database, aside: PutAside | None, *, keeps_shown: bool) -> None:
+    """In one write. `keeps_shown`: what is here of the chain that the server shows is that of the next group."""
+    with database.write() as writer:
+        if aside is not None:
+            writer.executemany("INSERT OR REPLACE INTO past_devices VALUES (?, ?)", aside.members)
+            for statement in _OWN if aside.is_apart else _SHOWN:
+                writer.execute(statement, (aside.group_id,))
+        for statement in _OVER if keeps_shown else (*_OVER, *_CHAIN):
+            writer.execute(statement)
+
+
+def past_devices(database: Database) -> dict[str, set[bytes]]:
+    """Who has been in a group before this one: by names as they look, their devices."""
+    found: dict[str, set[bytes]] = {}
+    for name, device_id in database.read("SELECT name, device_id FROM past_devices"):
+        found.setdefault(name, set()).add(device_id)
+    return found
+
+
+def past_groups(database: Database) -> list[bytes]:
+    """Their ids."""
+    return [cast("bytes", row[0]) for row in database.read("SELECT DISTINCT group_id FROM past_items")]
+
+
+class PastTables(GroupTables):
+    """Of one group. What it would write as its own chain or state has no place any more."""
+
+    def __init__(self, database: Database, device_secret: bytes, entropy: Entropy, group_id: bytes) -> None:
+        super().__init__(database, device_secret, entropy)
+        self._group_id = group_id
+
+    def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
+        """Without gaps, as a log has them: what names who belongs to the group comes first."""
+        rows = self._database.read(
+            "SELECT suite, content FROM past_items WHERE group_id = ? ORDER BY number", (self._group_id,)
+        )
+        return [(place, suite, content) for place, (suite, content) in enumerate(rows, 1) if place > after]
+
+    def own_items(self) -> list[tuple[str, bytes]]:
+        return []
+
+    def chain_state(self) -> tuple[int, ChainState] | None:
+        return None
+
+    def put_chain_state(self, sequence: int, state: ChainState) -> None:
+        """It is followed anew in each program that comes to words of it."""
+
+    def checked_to(self) -> int:
+        return 0
+
+    def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
+        return self._secrets_in("past_secrets")
+
+    def put_secrets(self, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
+        self._put_secrets_in("past_secrets", secrets)
+
+    def seeds(self) -> dict[int, bytes]:
+        return {}
+
+    def pinned_rooms(self) -> dict[str, bytes]:
+        return {}
+
+    def pin_room(self, name: str, room_id: bytes | None) -> None:
+        """Nothing more is said there: a name is no promise any more."""

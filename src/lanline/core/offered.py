@@ -1,0 +1,131 @@
+"""Owns the items of the chain that members offer to a restored server: each once, and only such as hold.
+
+Not who has told what, and which branch is taken: `gathering`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from lanline.core.takenbranch import Item
+from lanline.proto.chain.reasons import Reason
+from lanline.proto.chain.rules import follow
+from lanline.proto.chain.state import Chain
+
+_MAX_CHAINS = 64
+"""Kept, so that who goes on needs no way back to the server's head."""
+_ITEM_BYTES = 500
+"""What is kept of each beside its content, about."""
+
+
+class _Step(NamedTuple):
+    before: bytes
+    """The head that it stands on."""
+    item: Item
+    height: int
+
+
+class OfferedItems:
+    def __init__(self, own: Chain) -> None:
+        self.own = own
+        """That all follow on; it may grow by some of them."""
+        self.size_bytes = 0
+        self._after: dict[tuple[bytes, Item], bytes] = {}
+        """By the head before it and itself, the head after an item."""
+        self._steps: dict[bytes, _Step] = {}
+        """By the head after them."""
+        self._chains: dict[bytes, Chain] = {}
+
+    def add(self, head: bytes, items: Iterable[Item]) -> bytes | Reason:
+        """The head behind them, or why one does not hold."""
+        for item in items:
+            known = self._after.get((head, item))
+            if known is None:
+                chain, reason = follow(self.chain_at(head), *item)
+                if reason is not None:
+                    return reason
+                known = chain.head
+                self._after[head, item] = known
+                self._steps[known] = _Step(head, item, chain.height)
+                self.size_bytes += _size(item)
+                self._chains.pop(head, None)
+                self._remember(chain)
+            head = known
+        return head
+
+    def height(self, head: bytes) -> int:
+        return self.own.height if head == self.own.head else self._steps[head].height
+
+    def path(self, head: bytes) -> list[Item]:
+        """From behind the server's head."""
+        return [step.item for _, step in self._way_back(head)][::-1]
+
+    def _way_back(self, head: bytes) -> Iterator[tuple[bytes, _Step]]:
+        while head != self.own.head:
+            step = self._steps[head]
+            yield head, step
+            head = step.before
+
+    def chain_at(self, head: bytes) -> Chain:
+        if head == self.own.head:
+            return self.own
+        chain = self._chains.pop(head, None)
+        if chain is None:
+            chain = self.own
+            for item in self.path(head):
+                chain, _ = follow(chain, *item, is_checked=True)
+        self._remember(chain)
+        return chain
+
+    def _remember(self, chain: Chain) -> None:
+        while len(self._chains) >= _MAX_CHAINS:
+            del self._chains[next(iter(self._chains))]
+        self._chains[chain.head] = chain
+
+    def keep_only(self, heads: Iterable[bytes]) -> None:
+        """And what lies on the way to them."""
+        kept: set[bytes] = set()
+        for head in heads:
+            for each, _ in self._way_back(head):
+                if each in kept:
+                    break
+                kept.add(each)
+        self._keep(kept)
+
+    def go_on_from(self, own: Chain) -> None:
+        """What does not follow on it is forgotten."""
+        following: dict[bytes, list[bytes]] = {}
+        for head, step in self._steps.items():
+            following.setdefault(step.before, []).append(head)
+        kept, next_ones = set[bytes](), following.get(own.head, [])
+        while next_ones:
+            kept.update(next_ones)
+            next_ones = [each for head in next_ones for each in following.get(head, ())]
+        self.own = own
+        self._keep(kept)
+
+    def _keep(self, kept: AbstractSet[bytes]) -> None:
+        self._steps = {head: step for head, step in self._steps.items() if head in kept}
+        self._after = {(step.before, step.item): head for head, step in self._steps.items()}
+        self._chains = {head: chain for head, chain in self._chains.items() if head in kept}
+        self.size_bytes = sum(_size(step.item) for step in self._steps.values())
+
+    def largest_alone(self, heads: Mapping[bytes, Iterable[bytes]]) -> bytes:
+        """Of those by whom these are offered, the one who brings the most that nobody else brings."""
+        brought: dict[bytes, bytes | None] = {}
+        for who, theirs in heads.items():
+            for head in theirs:
+                for each, _ in self._way_back(head):
+                    brought[each] = who if brought.get(each, who) == who else None
+        alone = Counter[bytes]()
+        for each, who_alone in brought.items():
+            if who_alone is not None:
+                alone[who_alone] += _size(self._steps[each].item)
+        return max(heads, key=lambda who: alone[who])
+
+
+def _size(item: Item) -> int:
+    return len(item[1]) + _ITEM_BYTES

@@ -1,0 +1,351 @@
+"""A group that nobody can rule any more, and another in its place: begun by the operator, or by a server that wants
+readers. Nobody of it reads a word before each person has agreed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanline.client.chat.plainwords import PlainWords
+from lanline.client.chat.sealing import DOUBTED, EARLIER, OPENED
+from lanline.client.chat.seals import DeviceKeys
+from lanline.client.sealing.agreed import GROUP, Agreed
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.othergroup import AWAITED, YOURS_TO_FOUND, Offer
+from lanline.client.sealing.people import How
+from lanline.client.view.values import Message
+from lanline.core.changes import OPERATOR, Actor
+from lanline.core.newgroup import BeginNewGroup
+from lanline.errors import RecordMissing, RefusalCode, RequestRefused
+from lanline.model.accounts import AccountId
+from lanline.model.content import Text
+from lanline.model.logs import LogId
+from lanline.storage.api import Transaction
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.entries import Role
+from unit.client.chat.village import Crash, Home, Process, Village
+
+
+@pytest.fixture
+def village(tmp_path: Path) -> Iterator[Village]:
+    """Ann, who has founded the group, ben and cai; with a private room, and all has been said and read."""
+    made = Village(tmp_path, 1)
+    made.seal()
+    made.come_to_rest()
+    made.make_private_room()
+    ann, ben, cai = (home.processes[0] for home in made.homes)
+    say(ann, "#lobby", "in the lobby")
+    say(ben, "#board", "on the board")
+    say(ben, "cai", "between us")
+    made.rest_until(lambda: bool(texts(cai, "#lobby") and texts(cai, "#board") and texts(cai, "ben")))
+    yield made
+    made.close()
+
+
+def say(process: Process, destination: str, text: str) -> None:
+    process.node.outbox.say(destination, Text(text), process._home.village.chance.randbytes(16))
+
+
+def messages(process: Process, destination: str) -> list[Message]:
+    track = process.node.conversations.titled(destination)
+    found = [] if track is None else process.node.messages(track.shown.log, last=100)
+    return [each for each in found if each.is_said and each.sequence]
+
+
+def texts(process: Process, destination: str) -> list[str]:
+    return [each.content.text for each in messages(process, destination) if isinstance(each.content, Text)]
+
+
+def change(village: Village, *statements: str) -> None:
+    def work(transaction: Transaction) -> None:
+        for statement in statements:
+            transaction.groups._connection.execute(statement)  # type: ignore[attr-defined]
+
+    assert village.house.engine.transact([work]) == [None]
+
+
+def begin_new_group(village: Village, founder: int) -> None:
+    done = village.house.server.core.do(OPERATOR, BeginNewGroup(AccountId(founder)))
+    village.rest_until(lambda: done.is_settled)
+    done.result()
+
+
+def lose(village: Village, home: Home) -> None:
+    home.processes[0].crash()
+    village.homes.remove(home)
+
+
+def found(process: Process, *others: Process) -> None:
+    own, adoption = process.node.own, process.node.seals.adoption
+    assert adoption is not None
+    process._home.village.rest_until(lambda: process.member.is_awaited)
+    people = [(each.node.own.account, each.node.own.name) for each in others]
+    adoption.agree(
+        [Agreed(GROUP, own.account, own.name, Role.ADMIN), *(Agreed(GROUP, *p, Role.MEMBER) for p in people)]
+    )
+
+
+def offer(process: Process) -> Offer:
+    found = process.member.copy.offer
+    assert found is not None
+    return found
+
+
+def names(process: Process) -> set[str]:
+    return {each.decode() for each in process.member.copy.chain.names}
+
+
+def waiting(process: Process) -> list[Any]:
+    return [each.content for each in process.node.outbox.messages]
+
+
+def test_who_agrees_goes_on_in_the_new_group_and_what_was_said_stays_and_is_marked(village: Village) -> None:
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    before = cai_runs.member.copy.chain.group_id
+    begin_new_group(village, ben_runs.node.own.account)
+    village.rest_until(lambda: ben_runs.member.problem == YOURS_TO_FOUND and cai_runs.member.problem == AWAITED)
+    assert cai.warnings == [AWAITED]
+    say(cai_runs, "#lobby", "held back")
+    village.rest()
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    assert offer(cai_runs) == Offer(ben_runs.member.copy.chain.group_id, "ben", is_known=True)
+    assert "with the key that they have in yours" in cai.warnings[-1]
+    for _ in range(20):
+        village.rest()
+    assert names(ben_runs) == {"ben"}
+    assert waiting(cai_runs) == [Text("held back")]
+    with pytest.raises(RecordMissing):
+        cai_runs.member.go_over(bytes(32))  # what the person has seen is what counts
+    cai_runs.member.go_over(offer(cai_runs).group_id)
+    village.rest_until(lambda: "held back" in texts(ben_runs, "#lobby"))
+    assert names(cai_runs) == {"ben", "cai"}
+    assert ben_runs.member.copy.chain.admins == {ben_runs.member.copy.account_id}
+    say(ben_runs, "cai", "between us, still")
+    village.rest_until(lambda: len(texts(cai_runs, "ben")) == 2)
+    cai_runs.crash()
+    again = Process(cai)
+    cai.processes = [again]
+    village.rest_until(lambda: again.member.copy.is_member and again.member.is_settled)
+    assert texts(again, "#lobby") == ["in the lobby", "held back"]
+    for process in (ben_runs, again):
+        assert [each.is_earlier for each in messages(process, "#lobby")] == [True, False]
+        assert [each.is_earlier for each in messages(process, "#board")] == [True]
+    assert again.member.copy.chain.group_id != before
+    kept = b"".join(path.read_bytes() for path in (village.folder / "server").glob("lanline.sqlite*"))
+    assert b"held back" not in kept
+
+
+def test_what_was_not_opened_before_opens_by_the_old_group_and_is_marked(village: Village) -> None:
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    cai_runs.member.go_over(offer(cai_runs).group_id)
+    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"})
+    for title in ("#lobby", "#board", "ben"):
+        track = cai_runs.node.conversations.titled(title)
+        assert track is not None
+        shown = track.shown
+        came = village.house.engine.read(lambda view, shown=shown: view.logs.after(shown.log, 0, 100))  # type: ignore[misc]
+        entries = [LogEntry(e.sequence, e.entry_id, e.account, e.device, e.time_ms, e.suite, e.content) for e in came]
+        opened, lacking = cai_runs.node.seals.open(shown, entries)
+        assert lacking is None
+        assert {each.suite for each in opened} <= {EARLIER, "epoch/1", "key/1"}
+        assert EARLIER in {each.suite for each in opened}
+
+
+def test_a_server_that_begins_a_group_of_its_own_is_told_and_gets_no_word(village: Village) -> None:
+    """Its account is called as the founder; the real founder's program, too, says nothing to it."""
+    there = [home.processes[0] for home in village.homes]
+    mallory = stranger(village, "ann.")
+    begin_new_group(village, mallory.node.own.account)
+    village.rest_until(lambda: all(each.member.problem == AWAITED for each in there))
+    found(mallory, *there)
+    village.rest_until(lambda: mallory.member.copy.is_member and all(each.member.copy.offer for each in there))
+    for process in there:
+        say(process, "#lobby", "for the group alone")
+        say(process, "#board", "for the board alone")
+    for _ in range(40):
+        village.rest()
+    assert names(mallory) == {"ann."}
+    assert mallory.member.changes.requests == {}
+    assert not any("alone" in text for text in texts(mallory, "#lobby"))
+    for home in village.homes[:3]:
+        assert "with a key that is not known in yours" in home.warnings[-1]
+        assert "Nothing is said in it before you agree" in home.warnings[-1]
+    for process in there:
+        assert len(waiting(process)) == 2
+    # The true group comes back, and all is as it was: what waited is read by its members.
+    lose(village, village.homes[-1])
+    change(
+        village,
+        "DELETE FROM chains",
+        "INSERT INTO chains SELECT log, height, head FROM past_chains ORDER BY ended_ms LIMIT 1",
+        "DELETE FROM past_chains",
+        "INSERT OR REPLACE INTO boxes SELECT kind, recipient, scope, epoch_id, generation, giver, given_ms, data "
+        "FROM past_boxes",
+    )
+    village.restart_server()
+    ann = there[0]
+    village.rest_until(lambda: texts(ann, "#lobby").count("for the group alone") == 3)
+    assert not any(each.is_earlier for each in messages(ann, "#lobby"))
+
+
+def stranger(village: Village, name: str) -> Process:
+    """Who is on the server, and in nobody's group."""
+    token = village.house.server.core.make_invite(OPERATOR)
+    village.house.settle()
+    home = Home(village, name)
+    home.token, home.link = token.result(), village.chance.randbytes(32)
+    home.keys = DeviceKeys(Keystore.in_memory(village.chance.randbytes(32)), home.link, village.chance.randbytes)
+    process = Process(home)
+    home.processes.append(process)
+    village.homes.append(home)
+    village.rest_until(lambda: home.has_joined and process.member.is_settled)
+    return process
+
+
+def test_another_key_under_a_name_of_the_old_group_is_not_let_in_unasked(village: Village) -> None:
+    """Whoever has set cai's password anew, the server above all, joins as cai before cai does."""
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    lose(village, cai)
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: ben_runs.member.copy.is_member)
+    home = Home(village, "cai")
+    home.link = village.chance.randbytes(32)
+    home.path = village.folder / "posing.db"
+    home.keys = DeviceKeys(Keystore.in_memory(village.chance.randbytes(32)), home.link, village.chance.randbytes)
+    posing = Process(home)
+    home.processes.append(posing)
+    village.homes.append(home)
+    village.rest_until(lambda: bool(ben_runs.member.changes.requests))
+    for _ in range(20):
+        village.rest()
+    assert names(ben_runs) == {"ben"}
+    news, adoption = ben_runs.node.seals.news, ben_runs.node.seals.adoption
+    assert news is not None
+    assert adoption is not None
+    assert [each.name for each in news.facts.asking] == ["cai"]
+    assert not adoption.is_agreed(cai_runs.node.own.account)
+    done = ben_runs.member.changes.admit(posing.node.own.account)  # the person has compared the words
+    village.rest_until(lambda: done.is_settled and names(ben_runs) == {"ben", "cai"})
+
+
+def test_a_stranger_under_a_name_of_the_old_group_is_another_account_for_those_who_did_not_let_them_in(
+    village: Village,
+) -> None:
+    ann, ben, cai = village.homes
+    (ann_runs,), (ben_runs,), (cai_runs,) = ann.processes, ben.processes, cai.processes
+    lose(village, cai)
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, ann_runs)
+    village.rest_until(lambda: ann_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    ann_runs.member.go_over(offer(ann_runs).group_id)
+    village.rest_until(lambda: names(ben_runs) == {"ann", "ben"})
+    home = Home(village, "cai")
+    home.link, home.path = village.chance.randbytes(32), village.folder / "posing.db"
+    home.keys = DeviceKeys(Keystore.in_memory(village.chance.randbytes(32)), home.link, village.chance.randbytes)
+    home.processes.append(Process(home))
+    village.homes.append(home)
+    village.rest_until(lambda: bool(ben_runs.member.changes.requests))
+    done = ben_runs.member.changes.admit(cai_runs.node.own.account)
+    village.rest_until(lambda: done.is_settled and len(names(ann_runs)) == 3)
+    copy = ann_runs.member.copy
+    trust = {
+        name: copy.people.trust(copy.chain, copy.account_id, copy.chain.names[name]).how for name in copy.chain.names
+    }
+    assert trust == {b"ann": How.SELF, b"ben": How.FOUNDED, b"cai": How.CHANGED}
+    assert ben_runs.node.seals.news is not None
+    assert not ben_runs.node.seals.news.is_another("cai")
+
+
+def test_killed_at_each_write_of_going_over_nothing_is_lost_and_it_is_asked_again(village: Village) -> None:
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, cai_runs)
+    for number in range(100):
+        process = cai.processes[0]
+        village.rest_until(lambda process=process: process.member.copy.offer is not None)  # type: ignore[misc]
+        village.rest_until(lambda process=process: process.member.copy.sequence >= process.member.copy.target)  # type: ignore[misc]
+        group_id = offer(process).group_id
+        process.steps_left = number
+        try:
+            process.member.go_over(group_id)
+        except Crash:
+            process.crash()
+            cai.processes = [Process(cai)]
+            continue
+        process.steps_left = None
+        assert number >= 2
+        break
+    cai_runs = cai.processes[0]
+    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"} and cai_runs.member.is_settled)
+    assert texts(cai_runs, "#lobby") == ["in the lobby"]
+    assert [each.is_earlier for each in messages(cai_runs, "#lobby")] == [True]
+    say(cai_runs, "ben", "still here")
+    village.rest_until(lambda: "still here" in texts(ben_runs, "cai"))
+
+
+def test_words_of_the_old_group_above_those_of_the_new_one_are_not_shown(village: Village) -> None:
+    """Whoever has a key of the old one could speak on there with the server's help, for ever."""
+    plain = PlainWords(village.homes[0].processes[0].history)
+
+    def entry(place: int, suite: str) -> LogEntry:
+        return LogEntry(place, place.to_bytes(16, "big"), 1, 1, 0, suite, b"")
+
+    judged = plain.judged(
+        99, [entry(1, EARLIER), entry(2, EARLIER), entry(3, OPENED), entry(4, EARLIER), entry(5, "plain")]
+    )
+    assert [each.suite for each in judged] == [EARLIER, EARLIER, OPENED, DOUBTED, DOUBTED]
+
+
+def test_only_the_operator_begins_a_new_group_and_nothing_plain_is_taken_meanwhile(village: Village) -> None:
+    core, ann = village.house.server.core, village.homes[0].processes[0]
+    member = core.accounts.devices(AccountId(ann.node.own.account))[0]
+    refused = core.do(Actor(member.account, member.id), BeginNewGroup(AccountId(ann.node.own.account)))
+    village.rest_until(lambda: refused.is_settled)
+    assert isinstance(refused.problem, RequestRefused)
+    ben = village.homes[1].processes[0]
+    begin_new_group(village, ben.node.own.account)
+    log = ann.node.conversations.titled("#lobby")
+    assert log is not None
+    said = core.append(Actor(member.account, member.id), LogId(log.shown.log), bytes(16), "plain", b"for the server")
+    village.rest_until(lambda: said.is_settled)
+    assert isinstance(said.problem, RequestRefused)
+    assert not core.accounts.is_admin(AccountId(ann.node.own.account))
+    assert core.accounts.is_admin(AccountId(ben.node.own.account))
+
+
+def test_what_was_sealed_in_the_old_group_and_comes_late_is_not_lost(village: Village) -> None:
+    """Its author's program did not know yet: it takes the seal off, and waits."""
+    core, (ben, cai) = village.house.server.core, (home.processes[0] for home in village.homes[1:])
+    track = cai.node.conversations.titled("#lobby")
+    assert track is not None
+    content = cai.node.seals.seal(track.shown, b"l" * 16, b"on its way")
+    assert content is not None
+    device = core.accounts.devices(AccountId(cai.node.own.account))[0]
+    actor, log = Actor(device.account, device.id), LogId(track.shown.log)
+    begin_new_group(village, ben.node.own.account)
+    refused = core.append(actor, log, b"l" * 16, "said/1", content)
+    village.rest_until(lambda: refused.is_settled)
+    found(ben, cai)
+    village.rest_until(lambda: ben.member.copy.is_member and cai.member.copy.offer is not None)
+    again = core.append(actor, log, b"l" * 16, "said/1", content)
+    village.rest_until(lambda: again.is_settled)
+    for each in (refused.problem, again.problem):
+        assert isinstance(each, RequestRefused)
+        assert each.code is RefusalCode.STALE_KEYS

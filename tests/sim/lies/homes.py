@@ -1,0 +1,79 @@
+"""What may become of homes on a bad day: taken over, used twice at once, put back, copied, and new ones.
+
+Not the day itself: `world`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
+
+if TYPE_CHECKING:
+    from sim.lies.world import SimHome, World
+
+_LINK_USES = 3
+
+
+def start_second(world: World, home: SimHome) -> None:
+    """A newer program takes the home over; the older one is still there for a moment, or until somebody ends it."""
+    if home.process is None or len(home.processes) >= 2:
+        return
+    home.processes.append(world.new_process(home))
+    world.rest()
+    if world.chance.random() < 0.5:
+        home.processes.pop(0).crash()
+    world.figures["second programs"] += 1
+
+
+def back_up(world: World, home: SimHome) -> None:
+    world.go_away(home)
+    if home.path.exists():
+        home.backup = home.path.read_bytes()
+
+
+def put_back(world: World, home: SimHome) -> None:
+    """The database; the file of keys is older too, which a real backup would have as well."""
+    if home.backup is not None:
+        world.go_away(home)
+        home.path.write_bytes(home.backup)
+        home.delivered.clear()
+        world.figures["homes restored"] += 1
+
+
+def copy(world: World, home: SimHome) -> None:
+    """Both are used from now on: two folders, one device."""
+    if any(each.is_copy for each in world.homes) or home.keys is None or not home.path.exists():
+        return
+    world.go_away(home)
+    store = home.keys.store
+    kept = Keystore.in_memory(store.device_secret)
+    kept.height, kept.head, kept.group_id, kept.ended = store.height, store.head, store.group_id, set(store.ended)
+    twin = world.new_home(home.name, kept, "copy of ")
+    twin.path.write_bytes(home.path.read_bytes())
+    twin.backup = home.backup
+    world.homes.append(twin)
+    world.figures["homes copied"] += 1
+
+
+def make_link(world: World, _home: SimHome) -> None:
+    ann = world.alive(world.homes[0])
+    ticket = ann.member.changes.make_invite(_LINK_USES, 10**9)
+    for _ in range(4):
+        world.rest()
+    if ticket.is_settled and ticket.problem is None:
+        world.link = ticket.result()
+
+
+def come_in(world: World, _home: SimHome) -> None:
+    """By the newest link, which may be newer than what the server is put back to later, or by then older."""
+    if world.link is None or any(each.name == "fay" for each in world.homes):
+        return
+    store = Keystore.in_memory(world.chance.randbytes(32))
+    store.invite = world.link
+    home = world.new_home("fay", store)
+    home.has_joined = False
+    home.token = InviteKeys.of(world.link[:INVITE_SECRET_BYTES]).shown
+    world.homes.append(home)
+    world.figures["came in"] += 1
