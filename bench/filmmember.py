@@ -16,7 +16,7 @@ from typing import Any
 from lanline.client.chat import client as chatclient
 from lanline.client.chat.client import ChatClient
 from lanline.client.films.fetching import FilmFetch, open_film
-from lanline.client.node.films import FilmCommand, FilmOpened, FilmResult
+from lanline.client.node.films import FilmBytes, FilmCommand, FilmOpened, FilmResult
 from lanline.client.node.filmservice import film_result
 from lanline.client.pin import KnownServer
 from lanline.client.view.values import NodeState
@@ -44,9 +44,12 @@ class Face:
         self.client = client
         self.view = self
         self.state = NodeState.SYNCHRONIZED
+        self.got_bytes = 0
 
     async def ask(self, command: FilmCommand) -> FilmResult:
-        return await film_result(self.client, command)
+        result = await film_result(self.client, command)
+        self.got_bytes += len(result.data) if isinstance(result, FilmBytes) else 0
+        return result
 
     async def wait_until(self, condition: Callable[[], bool], _limit_s: float | None = None) -> bool:
         return condition()

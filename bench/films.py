@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filmrows
 from chatcrowds.lanline import keys_path
 from chatservers import Place
 from chatservers.lanline import prepared, serving_prepared
 from child import child
+from filmfiles import RATES_KBIT, SIZES, make_films, make_hls
 from impairment import Impairment
 from lanline.crypto.identity import Identity
 from network import Network, ip_network, why_no_ip_network
 from section import Options, Section, percentile, table
 
 NAME = "films"
-RATES_KBIT = {240: 350, 720: 2_000, 1440: 6_000}
-SIZES = {240: "426x240", 720: "1280x720", 1440: "2560x1440"}
 SECONDS, QUICK_SECONDS = 48, 20
 DELAY_S = 0.02
 QUEUE_BYTES = 64 * 1024
@@ -79,44 +79,65 @@ def ways(seconds: float) -> list[Way]:
     ]
 
 
+CHAT, START, STEP, CROWD = "chat meanwhile", "first picture", "sound and picture", "200 viewers"
+ROWS = (*(way.title for way in ways(SECONDS)), CHAT, START, STEP, CROWD)
+"""What can be measured apart, each within five minutes."""
+
+
 async def measure(options: Options) -> Section:
     seconds = QUICK_SECONDS if options.quick else SECONDS
     missing = why_no_ip_network() or (None if shutil.which("ffmpeg") else "needs ffmpeg")
     if missing:
         return Section(NAME, "Films", missing, (), {})
+    earlier = {} if options.earlier is None else json.loads(options.earlier.read_text(encoding="utf-8"))
+    figures: dict[str, Any] = {"played": {}, "asked": {}, "own": {}}
+    figures |= earlier.get(NAME, {}).get("figures") or {}
+    rows = options.rows or ROWS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = prepared(folder, 2)
-        make_films(data / "videos", seconds)
-        make_hls(data / "videos", folder / "hls")
-        played = {way.title: await _played(way, folder, data, options.seed) for way in ways(seconds)}
-        asked = {title: await _asked(folder, data, title == "WebSocket", options) for title in ("UDP", "WebSocket")}
-    return Section(
-        name=NAME,
-        title="Films",
-        setting=(
-            f"A film of {seconds} seconds at {', '.join(f'{kbit / 1e3:g}' for kbit in RATES_KBIT.values())} Mbit/s "
-            f"(240p, 720p, 1440p), key frames each 2 s. Server and member in two network namespaces, "
-            f"{DELAY_S * 2e3:.0f} ms round trip, a queue of {QUEUE_BYTES // 1024} KiB. Ours is the player that people "
-            "use, without decoder and screen. FFmpeg reads the same film as HLS from Python's HTTP server, as fast as "
-            "it comes and as far ahead as it can, in the best variant, as it has no choice by the link; what that "
-            "means for a viewer is computed from when each second arrived. Mean lines counts all waiting, also for "
-            "the first picture, as none; FFmpeg runs beside ours, over a network of its own. Chat: a small "
-            f"question on the member's own link each {INTERVAL_S * 1e3:.0f} ms, alone and while the 1440p film fills "
-            "8 Mbit/s."
-        ),
-        tables=(
-            table(
+        narrow = [way for way in ways(seconds) if way.title in rows]
+        if narrow or CHAT in rows:
+            data = prepared(folder, 2)
+            make_films(data / "videos", seconds)
+            make_hls(data / "videos", folder / "hls")
+        for way in narrow:
+            figures["played"][way.title] = await _played(way, folder, data, options.seed)
+        if CHAT in rows:
+            for title in ("UDP", "WebSocket"):
+                figures["asked"][title] = await _asked(folder, data, title == "WebSocket", options)
+    for row, measured in ((START, filmrows.started), (STEP, filmrows.stepped), (CROWD, filmrows.crowded)):
+        if row in rows:
+            figures["own"][row] = await measured(options)
+    tables = [
+        table(head, rows)
+        for head, rows in (
+            (
                 ["start s / waiting s / mean lines / changes", "ours, UDP", "ours, WebSocket", "FFmpeg, HLS"],
-                [[title, *map(_played_text, cells.values())] for title, cells in played.items()],
+                [[title, *map(_played_text, cells.values())] for title, cells in figures["played"].items()],
             ),
-            table(
+            (
                 ["ms: p50 / p99", "idle", "a film fills the link", "p99, ratio"],
-                [[title, *_asked_texts(cells)] for title, cells in asked.items()],
+                [[title, *_asked_texts(cells)] for title, cells in figures["asked"].items()],
             ),
-        ),
-        figures={"played": played, "asked": asked},
-        images=("benchmarks-films.svg",),
+            (["on loopback", "measured"], [row for cells in figures["own"].values() for row in cells]),
+        )
+        if rows
+    ]
+    images = ("benchmarks-films.svg",) if figures["played"] else ()
+    return Section(NAME, "Films", _setting(seconds), tables, figures, images=images)
+
+
+def _setting(seconds: float) -> str:
+    return (
+        f"A film of {seconds} seconds at {', '.join(f'{kbit / 1e3:g}' for kbit in RATES_KBIT.values())} Mbit/s "
+        f"(240p, 720p, 1440p), key frames each 2 s. Server and member in two network namespaces, "
+        f"{DELAY_S * 2e3:.0f} ms round trip, a queue of {QUEUE_BYTES // 1024} KiB. Ours is the player that people "
+        "use, without decoder and screen. FFmpeg reads the same film as HLS from Python's HTTP server, as fast as "
+        "it comes and as far ahead as it can, in the best variant, as it has no choice by the link; what that "
+        "means for a viewer is computed from when each second arrived. Mean lines counts all waiting, also for "
+        "the first picture, as none; FFmpeg runs beside ours, over a network of its own. Chat: a small "
+        f"question on the member's own link each {INTERVAL_S * 1e3:.0f} ms, alone and while the 1440p film fills "
+        f"8 Mbit/s. {filmrows.SETTING} Rows are measured one by one."
     )
 
 
@@ -243,31 +264,3 @@ def _asked_texts(cells: dict[str, Any]) -> list[str]:
     texts = [f"{cell['p50_ms']:.1f} / {cell['p99_ms']:.1f}" for cell in cells.values()]
     texts[1] += f", at {cells['film']['carried_mbit']:.1f} Mbit/s"
     return [*texts, f"{cells['film']['p99_ms'] / cells['idle']['p99_ms']:.2f}"]
-
-
-# Films.
-
-
-def make_films(folder: Path, seconds: float) -> None:
-    folder.mkdir(parents=True)
-    for lines, kbit in RATES_KBIT.items():
-        rate = f"{kbit}k"
-        picture = f"testsrc2=s={SIZES[lines]}:r=25,noise=alls=12:allf=t"
-        sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=f=440", "-t", str(seconds)]
-        looks = ["-c:v", "libx264", "-preset", "ultrafast", "-b:v", rate, "-maxrate", rate, "-bufsize", rate]
-        keys = ["-force_key_frames", "expr:gte(t,n_forced*2)", "-sc_threshold", "0", "-g", "1000"]
-        sounds = ["-c:a", "aac", "-b:a", "64k", "-movflags", "+faststart"]
-        command = ["ffmpeg", "-v", "error", *sources, *looks, *keys, *sounds, str(folder / f"bench_{lines}p.mp4")]
-        subprocess.run(command, check=True)
-
-
-def make_hls(films: Path, folder: Path) -> None:
-    folder.mkdir()
-    master = ["#EXTM3U"]
-    for lines, kbit in RATES_KBIT.items():
-        source = films / f"bench_{lines}p.mp4"
-        cut = ["-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", str(folder / f"{lines}.m3u8")]
-        command = ["ffmpeg", "-v", "error", "-i", str(source), *cut]
-        subprocess.run(command, check=True)
-        master += [f"#EXT-X-STREAM-INF:BANDWIDTH={kbit * 1100},RESOLUTION={SIZES[lines]}", f"{lines}.m3u8"]
-    (folder / "master.m3u8").write_text("\n".join(master) + "\n")

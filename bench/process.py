@@ -19,6 +19,10 @@ def resident_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def resident_bytes_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def cpu_s() -> float:
     """User and system time."""
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -27,6 +27,7 @@ import handshakes
 import idle
 import largegroup
 import latency
+import newdevice
 import sealing
 import start
 import strangers
@@ -57,6 +58,7 @@ PARTS: dict[str, Callable[[Options], Coroutine[Any, Any, Section]]] = {
     start.NAME: start.measure,
     blockedudp.NAME: blockedudp.measure,
     largegroup.NAME: largegroup.measure,
+    newdevice.NAME: newdevice.measure,
     sealing.NAME: sealing.measure,
     video.NAME: video.measure,
     videolatency.NAME: videolatency.measure,
@@ -106,7 +108,7 @@ def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
     write_figures(folder / FIGURES, section, facts)
     if section.name == latency.NAME:
         plot_latency(section.figures, folder / "benchmarks-latency.svg")
-    if section.name == films.NAME and section.figures:
+    if section.name == films.NAME and section.images:
         plot_films(section.figures, folder / "benchmarks-films.svg")
     if section.name == video.NAME:
         plot_video(section.figures, folder / "benchmarks-video.svg")
@@ -135,14 +137,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rows",
-        type=_names((*videorecovery.ROWS, *sealing.ROWS)),
+        type=_names((*videorecovery.ROWS, *sealing.ROWS, *films.ROWS)),
         default=(),
-        help="of videorecovery and sealing: rows of their tables, by ;",
+        help="of videorecovery, sealing and films: rows of their tables, by ;",
     )
     parser.add_argument(
         "--add",
         action="store_true",
-        help="of strangers, videorecovery and sealing: keep rows measured before",
+        help="of strangers, videorecovery, sealing and films: keep rows measured before",
     )
     parser.add_argument("--runs", type=int, help=f"latency runs in one cell, each with its own seed (default {RUNS})")
     parser.add_argument(

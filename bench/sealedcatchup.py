@@ -52,7 +52,8 @@ async def main(behind):
 
 print(json.dumps(asyncio.run(main(int(sys.argv[1])))))
 """
-_SEALED = "import sealedcatchup, sys; sealedcatchup.tell(int(sys.argv[1]))"
+_SEALED = "import gc, sealedcatchup, sys; gc.set_threshold(20_000); sealedcatchup.tell(int(sys.argv[1]))"
+"""The threshold is that of the program: `lanline.__main__`."""
 
 
 def tell(behind: int) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 import workers
 from lanline.storage.sqlite.engine import SqliteEngine
 from mailhouse.certificates import Authority
+from mailhouse.person import Person
 from mailhouse.stage import Stage
 from programhouse.starting import loaded_starts
 
@@ -66,6 +67,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def stage() -> Iterator[Stage]:
     with Stage() as running:
         yield running
+
+
+@pytest.fixture
+def person(tmp_path: Path, authority: Authority) -> Person:
+    return Person(tmp_path, authority)
 
 
 @pytest.fixture

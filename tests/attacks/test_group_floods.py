@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from grouphouse.people import Person
-from lanline.core import boxes
+from lanline.core import boxes, keyentries
+from lanline.crypto.groups.epochs import commitment_of, epoch_id_of
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode
 from lanline.gateways.lanline import groups as gateway
-from lanline.model.groups import FOR_DEVICE
+from lanline.model.groups import FOR_DEVICE, MAX_BOXES_FROM_HELPERS
 from lanline.proto.channels import Channel
 from lanline.storage.api import Transaction
 from lanline.wire.chat import groups
@@ -21,13 +21,6 @@ from serverhouse.group import Group, Someone
 from serverhouse.house import Client, House
 
 HOUR_S = 3600.0
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[Group]:
-    house = House(tmp_path)
-    yield Group(house)
-    house.stop()
 
 
 def count(group: Group, table: str, condition: str = "TRUE") -> int:
@@ -148,6 +141,79 @@ def test_a_member_who_wants_boxes_takes_no_place_of_others(group: Group, monkeyp
     assert code(ben.client, groups.WantBoxes(ben.client.number(), group.log, scope, wanted)) is None
     heard = ana.client.all(groups.BoxWanted) + eve.client.all(groups.BoxWanted)
     assert wanted in {each.epoch_ids for each in heard}
+
+
+def test_boxes_of_epochs_that_nobody_begins_are_kept_for_one_of_them_and_for_its_readers(group: Group) -> None:
+    ana, eve = group.found(), group.admit("eve")
+    scope = group.story.chain.group_id
+    for number in range(20):
+        rubbish = [groups.NewBox(1, each, 1, bytes(2000)) for each in (ana.id, number.to_bytes(32, "big"))]
+        epoch_id = number.to_bytes(16, "big")
+        message = groups.PutBoxes(eve.client.number(), group.log, scope, epoch_id, tuple(rubbish))
+        assert code(eve.client, message, Channel.BULK) is None
+        group.house.pass_time(1.0)
+    assert count(group, "boxes", "length(data) = 2000") == 1
+
+
+def test_of_one_box_few_are_kept_whoever_brings_them(group: Group) -> None:
+    ana = group.found()
+    helpers = [group.admit(f"member{number}") for number in range(6)]
+    secret, chain = ana.begin("epoch", *helpers), group.story.chain
+    epoch_id = epoch_id_of(commitment_of(secret, chain.group_id, chain.height, chain.head))
+    box = groups.NewBox(1, ana.id, 1, bytes(2000))
+    for each in helpers:
+        message = groups.PutBoxes(each.client.number(), group.log, chain.group_id, epoch_id, (box,))
+        assert code(each.client, message, Channel.BULK) is None
+    assert 0 < count(group, "boxes", "length(data) = 2000") < MAX_BOXES_FROM_HELPERS
+
+
+def test_somebody_outside_the_group_brings_few_boxes_and_few_keys(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyentries, "_MAX_UNNAMED_KEYS", 5)
+    group.found()
+    eve = Someone(group, "eve")
+    for number in range(12):
+        box = groups.NewBox(FOR_DEVICE, eve.person.device.id, 1, bytes(2000))
+        epoch_id = number.to_bytes(16, "big")
+        code(eve.client, groups.PutBoxes(eve.client.number(), 0, eve.id, epoch_id, (box,)), Channel.BULK)
+        key = SealingKey(bytes([number]) * 32).public_bytes
+        refused = code(eve.client, groups.PutKeys(eve.client.number(), (key,)), Channel.BULK)
+        assert refused is (RefusalCode.QUOTA_EXCEEDED if number >= 5 else None)
+    assert 0 < count(group, "boxes", "length(data) = 2000") <= boxes._MAX_BOXES_OF_STRANGER
+
+
+def test_a_member_begins_epochs_at_a_bounded_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_KEYS_BURST", 5)
+    house = House(tmp_path)
+    group = Group(house)
+    group.found()
+    eve = group.admit("eve")
+    codes = [code(eve.client, groups.BeginEpoch(eve.client.number(), group.log, bytes([each]))) for each in range(8)]
+    assert codes.count(RefusalCode.INVALID) == 5
+    assert codes[-1] is RefusalCode.SLOW_DOWN
+    house.stop()
+
+
+def test_one_box_is_asked_of_so_many_members_and_no_more(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_MAX_ASKED", 2)
+    helpers = [group.found(), *(group.admit(f"member{number}") for number in range(4))]
+    eve = group.admit("eve")
+    scope = group.story.chain.group_id
+    assert code(eve.client, groups.WantBoxes(eve.client.number(), group.log, scope, (b"e" * 16,))) is None
+    for _ in range(6):
+        group.house.pass_time(gateway._ASKED_FOR_S)
+    assert sum(len(each.client.all(groups.BoxWanted)) for each in helpers) == 2
+
+
+def test_an_admin_too_adds_to_the_chain_at_a_bounded_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_ADMINS_KEYS_BURST", 10)
+    house = House(tmp_path)
+    ana = Group(house).found()
+    codes = [code(ana.client, groups.AppendKey(ana.client.number(), bytes([number]))) for number in range(15)]
+    assert codes.count(RefusalCode.INVALID) <= 10
+    assert codes[-1] is RefusalCode.SLOW_DOWN
+    house.stop()
 
 
 def test_what_a_member_adds_to_the_chain_in_a_day_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,28 +13,10 @@ from lanline.gateways.lanline import groups as gateway
 from lanline.model.groups import FOR_DEVICE
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.proto.chain.reasons import Reason
-from lanline.storage.api import Transaction
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Joiner, decode_joiner
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def people(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
-
-
-def change(town: Town, sql: str, *values: object) -> None:
-    """By whoever rules the server's disk."""
-
-    def work(transaction: Transaction) -> None:
-        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
-
-    assert town.house.engine.transact([work]) == [None]
+from unit.client.sealing.devices import Device, Town, change
 
 
 def make_stale(town: Town, admin: Device) -> None:

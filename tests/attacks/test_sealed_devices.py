@@ -21,10 +21,9 @@ from lanline.crypto.groups.keys import SealingKey, SigningKey
 from lanline.crypto.passphrase import PassphraseKey
 from lanline.errors import InvalidInput, RecordMissing, RequestRefused, WrongPassphrase
 from lanline.proto.chain.reasons import Reason
-from lanline.storage.api import Transaction
 from lanline.wire.chat import groups
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.sealing.devices import Device, Town, came
+from unit.client.sealing.devices import Device, Town, came, change
 
 
 def waiting(town: Town, name: str) -> tuple[Device, str]:
@@ -39,15 +38,6 @@ def approve(town: Town, old: Device, code: str) -> None:
     found = town.done(old.member.devices.find(code))
     town.done(old.member.devices.approve(found, code))
     town.pass_time(0.3)
-
-
-def change(town: Town, sql: str, *values: object) -> None:
-    """By whoever rules the server's disk."""
-
-    def work(transaction: Transaction) -> None:
-        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
-
-    assert town.house.engine.transact([work]) == [None]
 
 
 def test_approval_with_swapped_key_or_foreign_account_fails_on_the_side_that_is_lied_to(town: Town) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from lanline.client.chat.history import History, OutboxRow
 from lanline.client.sealing.words import Body, Lacks
 from lanline.crypto.groups.said import CHANCE_BYTES, RunKeys, Where, seal_words
@@ -18,14 +16,6 @@ from lanline.wire.sealing.said import Header, Words, decode_epoch
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, ids, let_in, room, send_away
-
-
-@pytest.fixture
-def people(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
 
 
 def boxes_of(device: Device) -> list[groups.PutBoxes]:

@@ -12,21 +12,11 @@ from lanline.core.changes import OPERATOR
 from lanline.crypto.groups.ids import KEY_ENTRY
 from lanline.errors import RefusalCode
 from lanline.proto.chain.state import Chain
-from lanline.storage.api import Transaction
 from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import entries, groups
 from lanline.wire.sealing.entries import Inviters, Joins, SetPolicy, encode_entry
 from lanline.wire.sealing.strict import encode_strictly
-from unit.client.sealing.devices import Device, Town, came
-
-
-def change(town: Town, sql: str, *values: object) -> None:
-    """By whoever rules the server's disk."""
-
-    def work(transaction: Transaction) -> None:
-        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
-
-    assert town.house.engine.transact([work]) == [None]
+from unit.client.sealing.devices import Device, Town, came, change
 
 
 def test_a_stolen_disk_holds_no_words_no_secrets_and_no_link(town: Town, tmp_path: Path) -> None:

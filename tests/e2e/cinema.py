@@ -23,6 +23,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import simplejpeg
 
 from e2e.program import COMMAND, LIMIT_S, Watched
@@ -212,3 +213,9 @@ def numbers_in(film: Path) -> list[int]:
 
 
 LINUX = sys.platform.startswith("linux")
+
+
+@pytest.fixture(name="house")
+def cinema_house() -> Iterator[Cinema]:
+    with cinema() as made:
+        yield made

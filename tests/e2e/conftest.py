@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
+from e2e.cinema import cinema_house
 from e2e.founded import Founded
+from e2e.house import House, house
 from e2e.nodes import ENVIRONMENT
+from e2e.peers import seats_of_two
 from e2e.square import Square
 from e2e.town import OUTSIDE, Town
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.office import Office
-from mailhouse.person import Person
 from mailhouse.stage import Stage
+
+__all__ = ["cinema_house", "seats_of_two"]
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +28,10 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
     return Founded(tmp_path_factory.mktemp("founded"))
 
 
-@pytest.fixture
-def person(tmp_path: Path, authority: Authority) -> Person:
-    return Person(tmp_path, authority)
+@pytest.fixture(name="home")
+def empty_house(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

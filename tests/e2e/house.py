@@ -41,6 +41,12 @@ def command(*words: str, typed: str = "", **more: str) -> subprocess.CompletedPr
     return done
 
 
+def well(done: subprocess.CompletedProcess[str]) -> str:
+    """What it printed."""
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 class Server:
     def __init__(self, data: Path, *options: str, port: int = 0, **more: str) -> None:
         self.data = data

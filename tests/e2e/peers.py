@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from e2e.program import Program
 from serverhouse.ports import free_port
 
@@ -57,3 +59,9 @@ def lines_of(name: str, texts: Sequence[str]) -> str:
 
 
 INTERRUPT, TERMINATE = signal.SIGINT, signal.SIGTERM
+
+
+@pytest.fixture(name="seats")
+def seats_of_two(tmp_path: Path) -> Iterator[Table]:
+    with table(tmp_path) as made:
+        yield made

@@ -79,6 +79,7 @@ def test_the_log_honours_what_authors_wish_and_is_whole_for_a_program(square: Sq
     limit = time.monotonic() + LIMIT_S
     while "ann: (taken back)\n" not in (shown := square.run("ann", "log", "#lobby").stdout):
         assert time.monotonic() < limit  # on the screen it stands in a line of its own, or at the message
+        time.sleep(0.2)
     assert "ann: a typo (edited)\n" in shown
     assert "tpyo" not in shown
     assert "secret" not in shown

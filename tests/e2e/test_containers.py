@@ -103,6 +103,7 @@ def wait_healthy(engine: Engine, server: Container, process: subprocess.Popen[by
     while subprocess.run(server.command(health), capture_output=True, check=False).returncode:
         assert process.poll() is None, process.communicate()[0].decode()
         assert time.monotonic() < limit, "it does not become healthy"
+        time.sleep(0.5)  # each look makes a container
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -216,3 +217,4 @@ def test_the_video_server_shows_its_test_picture_to_a_viewer(engine: Engine) -> 
     while not seen.exists() or seen.stat().st_size < 100_000:
         assert watching.poll() is None, watching.communicate()[0].decode()
         assert time.monotonic() < limit, "nothing was recorded"
+        time.sleep(0.05)

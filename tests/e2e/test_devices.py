@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.house import House, clean_environment, house
+from e2e.house import House, clean_environment, house, well
 from e2e.program import COMMAND
 
 LIMIT_S = 60.0
@@ -30,15 +30,11 @@ def home(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def well(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def wait_for(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < limit
+        time.sleep(0.2)  # each look starts a program
 
 
 def states(home: House, name: str) -> dict[str, str]:

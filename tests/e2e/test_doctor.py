@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
-from e2e.house import house
-
-
-def well(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from e2e.house import house, well
 
 
 def test_the_keys_are_the_same_after_it_with_the_server_and_without(tmp_path: Path) -> None:

@@ -54,15 +54,15 @@ def said(older: House, name: str, of: str) -> list[tuple[str, bool]]:
     return [(each["text"], each["sealed"]) for each in lines if "sealed" in each]
 
 
-def wait(condition: Callable[[], bool]) -> None:
+def wait(condition: Callable[[], bool], each_s: float = 0.02) -> None:
     limit = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < limit
-        time.sleep(0.02)
+        time.sleep(each_s)
 
 
 def wait_said(older: House, name: str, of: str, text: str) -> None:
-    wait(lambda: (text, True) in said(older, name, of))
+    wait(lambda: (text, True) in said(older, name, of), each_s=0.2)  # each look starts a program
 
 
 def check_sealed(older: House) -> None:
@@ -111,7 +111,7 @@ def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     assert "These are let in, as soon as each is there with a Lanline of today: ben, cai (an admin), dee." in told
     assert "What is said from now on is sealed." in told
     # Ben is in without a word; the room that he owns waits for his yes.
-    wait(lambda: trusts(older, "ben")["ben"] == "you")
+    wait(lambda: trusts(older, "ben")["ben"] == "you", each_s=0.2)
     early = older.member("ben", "send", "#board", "early", "--timeout", "1", **STAYS)
     assert "#board is not sealed yet: its owner has to do it, once, with /seal or lanline seal." in early.stderr
     assert "#board goes on, with you and those who are in it: ann, dee." in run(older, "ben", "seal", "--yes")
@@ -121,7 +121,7 @@ def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     # Cai is an admin of the group too, and makes links into it.
     run(older, "cai", "rooms")
     wait(lambda: chain_height(older) == 7)  # cai, and as an admin
-    wait(lambda: len(run(older, "cai", "invite").splitlines()[0].rpartition(".")[2]) > 50)
+    wait(lambda: len(run(older, "cai", "invite").splitlines()[0].rpartition(".")[2]) > 50, each_s=0.2)
     assert run(older, "ann", "seal") == "Nothing is left to seal here.\n"
     wait_said(older, "dee", "#board", "early")
 
@@ -169,7 +169,7 @@ def test_killed_again_and_again_on_the_way_it_ends_the_same(older: House) -> Non
                 run(older, "dee", "rooms")
     wait(lambda: agreed_rows(older, "ann") == 0)
     assert chain_height(older) == 5  # found, three let in, cai made an admin
-    wait(lambda: older.member("ben", "seal", "--yes", **STAYS).returncode == 0)  # once his link is up again
+    wait(lambda: older.member("ben", "seal", "--yes", **STAYS).returncode == 0, each_s=0.2)  # once his link is up again
     wait(lambda: agreed_rows(older, "ben") == 0)
     check_sealed(older)
     assert chain_height(older) == 6, "nothing stands there twice"

@@ -58,10 +58,12 @@ def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: Ho
     limit = time.monotonic() + LIMIT_S
     while (heard := home.heard("cai")) == ["(cannot be read yet: its key has not come)"]:
         assert time.monotonic() < limit  # the key comes to the program that asks for the log, or to the next
+        time.sleep(0.2)
     assert heard == ["the harbour at midnight"]
     assert home.member("ana", "rooms").returncode == 0  # any command sends what waits
     while "welcome" not in home.member("cai", "log", "ana", "--json").stdout:
         assert time.monotonic() < limit
+        time.sleep(0.2)
     again = home.member("ana", "admit", "cai")
     assert again.returncode == 1
     assert again.stderr == "lanline: cai does not wait to be let in. See who does: lanline admit\n"

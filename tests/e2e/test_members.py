@@ -222,6 +222,7 @@ def test_clients_shows_who_is_there_and_where(town: Town) -> None:
     limit = time.monotonic() + LIMIT_S
     while not re.search(r"^ben +online", (shown := town.run("ann", "clients")).stdout, re.MULTILINE):
         assert time.monotonic() < limit  # once the node has told the server
+        time.sleep(0.2)
     assert "127.0.0.1:" in shown.stdout
     listed = {each["name"]: each for each in map(parsed, town.run("ann", "clients", "--json").stdout.splitlines())}
     assert listed["ann"]["online"] is False, "nobody sits there"

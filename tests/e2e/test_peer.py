@@ -8,20 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.peers import Peer, Table, lines_of, table
+from e2e.peers import Peer, Table, lines_of
 from e2e.program import COMMAND, LIMIT_S, Program
 from e2e.roughway import RoughWay
-
-
-@pytest.fixture(name="seats")
-def _seats(tmp_path: Path) -> Iterator[Table]:
-    with table(tmp_path) as made:
-        yield made
 
 
 def meet(seats: Table) -> tuple[Peer, Peer]:

@@ -97,6 +97,7 @@ def test_two_restores_in_a_row_and_a_move_to_another_port_at_once(town: Town) ->
     limit = time.monotonic() + LIMIT_S
     while chain(town, "second")["gathering"]:  # until every device of the backup has told: then nothing more can come
         assert time.monotonic() < limit
+        time.sleep(0.2)
         for name in ("ann", "ben"):
             town.run(name, "rooms")
     done(town, "ann", "send", "#lobby", "all is as it was")

@@ -10,25 +10,18 @@ import stat
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from e2e.founded import Founded
-from e2e.house import LIMIT_S, PASSWORD, House, command, house
+from e2e.house import LIMIT_S, PASSWORD, House, command
 from e2e.town import words_of_server
 from lanline.model.invites import InviteLink
 from serverhouse.ports import free_port
 
 READY_WITHIN_S, TRIES = 10.0, 5
 """Half a second on a quiet machine; tests run on busy ones."""
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as made:
-        yield made
 
 
 def test_a_first_start_makes_everything_and_names_its_admin_by_an_invite(home: House) -> None:

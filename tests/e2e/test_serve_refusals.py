@@ -5,19 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from e2e.house import LIMIT_S, House, Server, command, house
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as made:
-        yield made
+from e2e.house import LIMIT_S, House, Server, command
 
 
 def refused(server: Server, status: int = 1) -> str:

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from e2e.founded import Founded
-from e2e.house import House, command, house
+from e2e.house import House, command
 from serverhouse.ports import free_port
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as made:
-        yield made
 
 
 def test_people_go_on_at_the_restored_server_with_their_own_keys(founded: Founded, home: House, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.house import LIMIT_S, House, house
+from e2e.house import LIMIT_S, House
 from lanline.client.home import Home
 from lanline.client.pin import joined_pin
 from lanline.errors import CloseCode, LinkNotOpen
@@ -30,12 +30,6 @@ from serverhouse.ports import free_port
 
 TO_THE_LAST_BYTE = {"LANLINE_LIMITS_LEAST_FREE_BYTES": "0"}
 """These disks are smaller than what a server keeps free."""
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as made:
-        yield made
 
 
 class Talker:

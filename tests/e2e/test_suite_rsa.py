@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from e2e.house import House, house
+from e2e.house import House, house, well
 
 RSA_BOX_BYTES = 384
-
-
-def well(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def wait(condition: Callable[[], bool], limit_s: float = 120.0) -> None:
     limit = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < limit
+        time.sleep(0.2)  # each look starts a program
 
 
 def said(home: House, name: str, where: str) -> list[str]:

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from e2e.cinema import Cinema, cinema
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
+from e2e.cinema import Cinema
 
 
 def rows_below(screen: str, mark: str) -> int:

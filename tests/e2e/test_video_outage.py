@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from e2e.cinema import Cinema, Program, cinema
+from e2e.cinema import Cinema, Program
 from e2e.roughway import RoughWay
 
 MOST_LINES = 6
 """Of figures, one each second."""
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 def figures(viewer: Program) -> list[str]:

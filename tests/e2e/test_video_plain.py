@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -17,7 +16,6 @@ from e2e.cinema import (
     LINUX,
     TRIES,
     Cinema,
-    cinema,
     cut,
     numbers_in,
     painted_picture,
@@ -27,12 +25,6 @@ from e2e.cinema import (
 )
 from e2e.program import COMMAND
 from serverhouse.ports import free_port
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 def test_a_program_made_of_struct_and_a_socket_watches_after_one_hello(house: Cinema) -> None:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.cinema import TRIES, Cinema, Program, cinema, is_whole, numbers_in
+from e2e.cinema import TRIES, Cinema, Program, is_whole, numbers_in
 from serverhouse.ports import free_port
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 def serve(house: Cinema, home: Path, *options: str, port: int = 0) -> tuple[Program, str, int]:

@@ -5,7 +5,7 @@ numbers painted into the pictures.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -13,19 +13,13 @@ import av
 import numpy as np
 import pytest
 
-from e2e.cinema import TRIES, Cinema, cinema
+from e2e.cinema import TRIES, Cinema
 from e2e.roughway import RoughWay
 from lanline.media import framenumber
 from lanline.media.api import Layout
 from lanline.media.colours import as_picture
 
 FPS = 20
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 def serve(house: Cinema, home: Path, *options: str) -> str:

@@ -5,24 +5,17 @@ lasts as long as it was shown and can be sought in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from e2e.cinema import Cinema, Program, cinema
+from e2e.cinema import Cinema, Program
 from lanline.media.api import Layout, Picture
 from lanline.media.sinks.snapshot import save_picture
 
 MOST_MBIT_PER_S = 0.2
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 def rates(viewer: Program) -> list[float]:

@@ -6,23 +6,16 @@ import os
 import re
 import subprocess
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.cinema import TRIES, Cinema, cinema
+from e2e.cinema import TRIES, Cinema
 from e2e.program import COMMAND
 from serverhouse.ports import free_port
 
 NO_DISPLAY = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
 KEY = "q3wk6dii3wv3ulckgrxarosqoyjdrx4gidox7qkgnookpwujzdnq.mrswmz3infvgw3dnnzxxa4lsom"
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,13 @@ import av
 import numpy as np
 import pytest
 
-from e2e.cinema import TRIES, Cinema, cinema, painted_number
+from e2e.cinema import TRIES, Cinema, painted_number
 from lanline.errors import MediaProblem
 from lanline.media import framenumber
 from lanline.media.api import Layout, Picture, Pixels, Size, Source
 from lanline.media.colours import as_picture
 from lanline.media.sources.screen import Region, open_screen, open_window
 from lanline.media.sources.xwindows import window_titles
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 @pytest.fixture(name="display")

@@ -57,11 +57,6 @@ def texts(seed: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def person(tmp_path: Path, authority: Authority) -> Person:
-    return Person(tmp_path, authority)
-
-
 Receiver = tuple[int, Callable[[int], list[bytes]]]
 
 

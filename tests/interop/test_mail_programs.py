@@ -36,11 +36,6 @@ def needs_program(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed")
 
 
-@pytest.fixture
-def person(tmp_path: Path, authority: Authority) -> Person:
-    return Person(tmp_path, authority)
-
-
 @pytest.fixture(scope="module", params=[exim, opensmtpd], ids=["exim", "opensmtpd"])
 def counting(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Exim | OpenSmtpd]:
     """A server that takes so many messages a connection."""

@@ -5,23 +5,15 @@ from __future__ import annotations
 import select
 import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from e2e.peers import Table, table
+from e2e.peers import Table
 from e2e.program import LIMIT_S
 from serverhouse.ports import free_port
 
 NETCAT = shutil.which("nc.openbsd") or shutil.which("nc")
 pytestmark = pytest.mark.skipif(NETCAT is None, reason="netcat is not installed (Debian: netcat-openbsd)")
-
-
-@pytest.fixture(name="seats")
-def _seats(tmp_path: Path) -> Iterator[Table]:
-    with table(tmp_path) as made:
-        yield made
 
 
 def netcat(*options: str) -> subprocess.Popen[bytes]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
-from e2e.cinema import Cinema, cinema
+from e2e.cinema import Cinema
 from lanline.media import framenumber
 from lanline.media.api import Layout
 from lanline.media.colours import as_picture
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 @pytest.mark.parametrize("transport", ["tcp", "any"])

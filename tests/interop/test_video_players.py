@@ -6,22 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.cinema import TRIES, Cinema, cinema, is_whole, numbers_in, painted_number
+from e2e.cinema import TRIES, Cinema, is_whole, numbers_in, painted_number
 
 FFMPEG = shutil.which("ffmpeg")
 FFPROBE = shutil.which("ffprobe")
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
-
-
-@pytest.fixture(name="house")
-def _house() -> Iterator[Cinema]:
-    with cinema() as made:
-        yield made
 
 
 @pytest.fixture(name="program")

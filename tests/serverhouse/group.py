@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from grouphouse.people import InviteKeys, Person, Story, chance
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, seed_commitment_of
 from lanline.crypto.groups.ids import InviteSecrets
@@ -131,6 +137,13 @@ class Group:
         assert self.story.admit(self.founder.person, someone.person) is None
         self.founder.bring()
         return someone
+
+
+@pytest.fixture(name="group")
+def new_group(tmp_path: Path, empty_store: Path) -> Iterator[Group]:
+    house = House(shutil.copytree(empty_store, tmp_path, dirs_exist_ok=True))
+    yield Group(house)
+    house.stop()
 
 
 def invite_seeds(invite: InviteKeys) -> tuple[bytes, bytes]:

@@ -26,7 +26,7 @@ _ACCOUNT_ID_BYTES, _COMPARED_BYTES = 32, 20
 MAX_FILE_BYTES = MAX_FILE_PARTS * MAX_BLOB_BYTES
 
 
-class Text(msgspec.Struct, frozen=True, tag="text"):
+class Text(msgspec.Struct, frozen=True, gc=False, tag="text"):
     text: str
 
 

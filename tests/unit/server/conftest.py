@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from serverhouse.group import new_group
 from serverhouse.house import House
+
+__all__ = ["new_group"]
 
 
 @pytest.fixture

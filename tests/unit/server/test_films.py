@@ -80,6 +80,35 @@ def test_the_library_tells_what_there_is_and_what_is_odd(open_house: Callable[..
     assert [each.name for each in listed(ann).films] == ["lake", "sea"], "changes are noticed"
 
 
+def test_a_folder_that_is_empty_or_not_there_has_no_films(open_house: Callable[..., House], tmp_path: Path) -> None:
+    ann = open_house().join("ann")
+    for _ in range(2):
+        found = listed(ann)
+        assert (found.films, found.strange, found.used_bytes) == ((), (), 0)
+        assert ann.refusal(films.OpenFilm(ann.number(), "lake")) is RefusalCode.NOT_FOUND
+        (tmp_path / "videos").mkdir(exist_ok=True)
+
+
+def test_a_thousand_plays_of_one_member_are_refused_and_take_no_place(
+    open_house: Callable[..., House], tmp_path: Path
+) -> None:
+    make_film(tmp_path / "videos" / "lake_240p.mp4", 1.0)
+    house = open_house(most_plays_of_account=3)
+    ann, bob = house.join("ann"), house.join("bob")
+    codes = [ann.answer(ask_to_play(ann)) for _ in range(1000)]
+    refused = [each.known_code for each in codes if isinstance(each, Refused)]
+    assert len(refused) == 997
+    assert set(refused) <= {RefusalCode.QUOTA_EXCEEDED, RefusalCode.SLOW_DOWN}
+    assert house.server.films.playing == 3
+    assert opened(bob).qualities, "it is nobody else's limit"
+
+
+def ask_to_play(client: Client) -> int:
+    request = client.number()
+    client.say(films.OpenFilm(request, "lake"))
+    return request
+
+
 def test_parts_come_whole_and_are_read_once(open_house: Callable[..., House], tmp_path: Path) -> None:
     make_library(tmp_path)
     house = open_house()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from grouphouse.people import Person, chance
@@ -17,14 +14,7 @@ from lanline.wire.chat import admin, answers, directory, entries, groups, signin
 from lanline.wire.sealing.entries import Inviters, Role, SetPolicy
 from lanline.wire.sealing.said import SAID_SUITE
 from serverhouse.group import Group, Someone, epoch_id, reader_of
-from serverhouse.house import PASSWORD, Client, House
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[Group]:
-    house = House(tmp_path)
-    yield Group(house)
-    house.stop()
+from serverhouse.house import PASSWORD, Client
 
 
 def chain_of(client: Client, log: int) -> Chain:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from grouphouse.people import chance
@@ -16,14 +13,6 @@ from lanline.proto.channels import Channel
 from lanline.wire.chat import answers, conversations, entries, groups
 from lanline.wire.sealing.said import SAID_SUITE
 from serverhouse.group import Group, Someone, reader_of
-from serverhouse.house import House
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[Group]:
-    house = House(tmp_path)
-    yield Group(house)
-    house.stop()
 
 
 class Pair:

@@ -77,7 +77,7 @@ class DialogueOptions(Options):
     smtp_host: str | None = option("HOST", "The mail server's name or address.")
     password_command: str | None = option("COMMAND", "A command whose first line of output is the password.")
     timeout: float | None = option(
-        "SECONDS", "How long to wait without progress. Default: 60, at the end 600.", None, float
+        "SECONDS", "Wait so long without progress. Default: 60, at the end 600.", None, float
     )
     verbose: bool = option("", "Show the dialogue, secrets masked.")
 
@@ -132,7 +132,7 @@ def settings_of(options: WayOptions) -> tuple[Settings, Path | None]:
     """And the file that they are from. The file in its default place counts where no server is typed."""
     file = None if options.config is None else _path(options.config, "config")
     if file is None and (options.smtp_host is None or options.account is not None):
-        folder = accounts.xdg_folder(os.environ, "XDG_CONFIG_HOME", ".config")
+        folder = accounts.xdg_folder("XDG_CONFIG_HOME", ".config")
         file = folder / "smtp.toml" if folder is not None and (folder / "smtp.toml").is_file() else None
     if file is None and options.account is not None:
         raise InvalidInput("--account names an account of a file; give the file with --config.")
@@ -144,7 +144,7 @@ def settings_of(options: WayOptions) -> tuple[Settings, Path | None]:
         settings = settings.without_password()
     settings = msgspec.structs.replace(settings, **_typed(options, settings))
     if settings.netrc and settings.username is None:
-        username, _ = accounts.netrc_entry(os.environ, settings.server().host, None)
+        username, _ = accounts.netrc_entry(settings.server().host, None)
         settings = msgspec.structs.replace(settings, username=username)
     return settings, file
 
@@ -184,7 +184,7 @@ def passage(chosen: Way, timeout_s: float | None) -> Passage:
     if route.username is not None:
         if route.server.security is Security.NONE:
             raise InvalidInput("A password is never sent in clear: leave out --no-tls, or the user name (SMTP_USER).")
-        credentials = accounts.credentials_for(route.username, chosen.settings, chosen.typed, os.environ)
+        credentials = accounts.credentials_for(route.username, chosen.settings, chosen.typed)
     return Passage(route.server, credentials, route.auth, patience)
 
 
@@ -194,7 +194,7 @@ def outbox(folder: str | None) -> Outbox:
         if not named or "\0" in named:
             raise InvalidInput("The path of --outbox is empty.")
         return Outbox(Path(named), "lanline smtp flush" + ("" if folder is None else f" --outbox {folder}"))
-    state = accounts.xdg_folder(os.environ, "XDG_STATE_HOME", ".local/state")
+    state = accounts.xdg_folder("XDG_STATE_HOME", ".local/state")
     if state is None:
         raise InvalidInput("There is no home folder to keep the outbox in; name a folder with --outbox.")
     return Outbox(state / "outbox")

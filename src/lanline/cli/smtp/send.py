@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from lanline.cli.smtp.options import KeepingOptions, Way, WayOptions, option, outbox, parsed, passage, settings_of, way
@@ -64,7 +64,9 @@ def send(words: list[str]) -> None:
     with preparing():
         options = parsed(SendOptions, "send", _HELP, words)
         _refuse_contradictions(options)
-        work = _dry(options) if options.dry_run else _ready(options)
+        if options.dry_run:
+            return _show(options)
+        work = _ready(options)
     sys.exit(work())
 
 
@@ -84,17 +86,17 @@ def _refuse_contradictions(options: SendOptions) -> None:
             raise InvalidInput(text)
 
 
-def _dry(options: SendOptions) -> Callable[[], int]:
+def _show(options: SendOptions) -> None:
     """The message to stdout, byte for byte as a server would get it; who gets it to stderr."""
-
-    def work() -> int:
-        for parcel in [raw(options)] if options.raw else _parcels(options):
-            sender, recipients = parcel.envelope.sender, ", ".join(parcel.envelope.recipients)
-            complain(f"From {sender} to {recipients}, {parcel.size_bytes} bytes", prefix="")
-            _write(parcel.chunks())
-        return 0
-
-    return work
+    for parcel in [raw(options)] if options.raw else _parcels(options):
+        sender, recipients = parcel.envelope.sender, ", ".join(parcel.envelope.recipients)
+        complain(f"From {sender} to {recipients}, {parcel.size_bytes} bytes", prefix="")
+        with (
+            explained("The message cannot be shown"),
+            contextlib.suppress(BrokenPipeError),  # who reads has seen enough
+            open(sys.stdout.fileno(), "wb", closefd=False) as stream,  # past the text layer, which would change it
+        ):
+            stream.writelines(parcel.chunks())
 
 
 def _parcels(options: SendOptions) -> Iterator[Parcel]:
@@ -227,8 +229,7 @@ def _text(options: SendOptions) -> str | LongText | None:
         return _said(options.body, options.body_file, "The text file")
     if sys.stdin is not None and sys.stdin.isatty():
         complain("Type the text of the message; Ctrl+D on a line of its own ends it.", prefix="")
-    with explained("The text cannot be read from stdin"):
-        return text_of(copied(iter(_stdin().readline, b""), "The text from stdin", MAX_TEXT_BYTES))
+    return text_of(copied(iter(_stdin().readline, b""), "The text from stdin", MAX_TEXT_BYTES))
 
 
 def _said(text: str | None, path: str | None, what: str) -> str | LongText | None:
@@ -240,13 +241,3 @@ def _field(text: str) -> tuple[str, str]:
     if not colon:
         raise InvalidInput("--header takes a name, a colon and a value, as in --header 'Reply-To: ann@example.org'.")
     return name.strip(), value
-
-
-def _write(chunks: Iterable[bytes]) -> None:
-    """Past the text layer and its buffer: nothing is changed on the way, and nothing is left to fail at the end."""
-    with (
-        explained("The message cannot be shown"),
-        contextlib.suppress(BrokenPipeError),  # who reads has seen enough
-        open(sys.stdout.fileno(), "wb", closefd=False) as stream,
-    ):
-        stream.writelines(chunks)

@@ -36,6 +36,8 @@ _Run = tuple[bytes, bytes, bytes]
 _DEVICE_AND_RUN = slice(17, 49)
 """In a header."""
 _ASKED_AFTER_S = 10.0
+_ASKED_WHILE_MENDED = 72
+"""Somewhat longer than a restored server waits for its members."""
 
 
 class Watch:
@@ -57,6 +59,8 @@ class Watch:
         self._harmless: _Named | None = None
         """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
         self._is_asking = False
+        self._patience = _ASKED_WHILE_MENDED
+        """For so many times a server is believed that it was restored."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -191,7 +195,9 @@ class Watch:
 
     def _on_group(self, answer: object) -> None:
         copy = self._context.copy
-        if isinstance(answer, GroupIs) and copy.sequence >= answer.sequence and not copy.is_apart:
+        if isinstance(answer, GroupIs) and answer.gathers and self._patience > 0:
+            self._patience -= 1  # it was restored, and members are about to bring what it has lost
+        elif isinstance(answer, GroupIs) and copy.sequence >= answer.sequence and not copy.is_apart:
             for author in [each for each, height in self._words.ahead.items() if height > answer.height]:
                 del self._words.ahead[author]
                 self.alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))

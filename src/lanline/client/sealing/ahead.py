@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lanline.crypto.groups.said import Opened, Run, vouched
+from lanline.crypto.groups.said import Opened, vouched
 
 _VOUCHED_AT_ONCE = 50
 _CHECKS_AT_ONCE = 16
 """Of signatures: about 2 ms."""
-
-Ready = tuple[Run, Opened]
 
 
 class Ahead:
     """Of one conversation."""
 
     def __init__(self) -> None:
-        self.ready: dict[int, Ready] = {}
+        self.ready: dict[int, Opened] = {}
         """By their places."""
         self.runs: list[tuple[bytes, list[Opened]]] = []
         """The key that signs, and what it has to have signed, in the order of the places."""

@@ -17,7 +17,7 @@ from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.admin import DeleteAccount
 from lanline.wire.chat.answers import Done
-from lanline.wire.sealing.entries import Role, decode_joiner
+from lanline.wire.sealing.entries import Inviters, Role, decode_joiner
 
 
 class Asker(NamedTuple):
@@ -54,6 +54,9 @@ class GroupChanges:
     def _make_invite(self, uses: int, lives_ms: int, role: Role) -> Steps[bytes]:
         yield from self._wait_ready()
         context, secret = self._context, self._context.entropy(INVITE_SECRET_BYTES)
+        chain, me = context.copy.chain, context.copy.account_id
+        if me not in chain.admins and (chain.inviters is Inviters.ADMINS or role is not Role.MEMBER):
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only admins of the group may make such an invite.")
         keys = InviteKeys.of(secret)
         shown_hash, until_ms = invite_token_hash(keys.shown), context.now_ms() + lives_ms
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lanline.client.sealing.ahead import Ahead, Ready
+from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.runplaces import RunPlaces
@@ -36,8 +36,7 @@ _NEVER_NAMED = NEVER, b""
 _OPENED_AT_ONCE = 200
 """About 1 ms."""
 _NONE_SIGNED: frozenset[bytes] = frozenset()
-_NONE_READY: Mapping[int, Ready] = {}
-_NOT_READY = None, None
+_NONE_READY: Mapping[int, Opened] = {}
 
 
 class Said(NamedTuple):
@@ -214,7 +213,7 @@ class GroupWords:
             sources, opened = self._opened(self._context.scopes.sealings(place), some, None, known)
             for source, each, opening in zip(sources, some, opened, strict=True):
                 if isinstance(source, _Source) and isinstance(opening, Opened):
-                    ahead.ready[each.place] = source.run, opening
+                    ahead.ready[each.place] = opening
                     source.opened.append(opening)
             yield
         ahead.runs += [(each.sign_key, each.opened) for each in known.values() if isinstance(each, _Source)]
@@ -264,8 +263,8 @@ class GroupWords:
             elif each.author != source.author:
                 opened.append(Reason.DEVICE)
             else:
-                run, opening = ready.get(each.place, _NOT_READY)
-                is_ready = run is not None and run.ad_begins == source.run.ad_begins
+                opening = ready.get(each.place)
+                is_ready = opening is not None and opening.said_as == source.run.said_as
                 opened.append(opening if opening and is_ready else _open(source.run, each))
         return sources, opened
 

@@ -11,7 +11,6 @@ import os
 import shlex
 import stat
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -52,9 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def server(self) -> Server:
         if self.smtp_host is None:
-            raise InvalidInput(
-                "There is no mail server to send to; name one with --smtp-host, or an account with --config."
-            )
+            raise InvalidInput("There is no mail server; name one with --smtp-host, or an account with --config.")
         if self.tls_key is not None and self.tls_cert is None:
             raise InvalidInput("--tls-key is the key of a certificate; give that with --tls-cert.")
         return Server(
@@ -78,9 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def without_password(self) -> Settings:
         """For what is typed in its place."""
-        return msgspec.structs.replace(
-            self, password_env=None, password_command=None, password_keyring=None, netrc=False
-        )
+        nowhere = dict.fromkeys(("password_env", "password_command", "password_keyring"))
+        return msgspec.structs.replace(self, **nowhere, netrc=False)
 
 
 class _AccountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,9 +84,9 @@ class _AccountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: str | None = None
 
 
-def xdg_folder(environment: Mapping[str, str], variable: str, usual: str) -> Path | None:
+def xdg_folder(variable: str, usual: str) -> Path | None:
     """By the XDG base directory rules; None where there is no home."""
-    folder = Path(environment.get(variable, ""))
+    folder = Path(os.environ.get(variable, ""))
     with contextlib.suppress(RuntimeError):
         return (folder if folder.is_absolute() else Path.home() / usual) / "lanline"
     return None
@@ -141,16 +137,14 @@ def _read(path: Path) -> _AccountsFile:
         raise InvalidInput(f"{path} is not an accounts file: {one_line(str(cause))}.") from cause
 
 
-def credentials_for(
-    username: str, settings: Settings, typed: str | None, environment: Mapping[str, str]
-) -> Credentials:
+def credentials_for(username: str, settings: Settings, typed: str | None) -> Credentials:
     """With the `typed` password, or the one from where the settings say; else from SMTP_PASS or the terminal."""
     if settings.auth is SignIn.EXTERNAL:  # the certificate says it all
         return Credentials(username, "")
-    return checks.checked_credentials(username, _password(username, settings, environment) if typed is None else typed)
+    return checks.checked_credentials(username, _password(username, settings) if typed is None else typed)
 
 
-def _password(username: str, settings: Settings, environment: Mapping[str, str]) -> str:
+def _password(username: str, settings: Settings) -> str:
     if settings.password_command is not None:
         command = settings.password_command
         with explained("The password command cannot be taken apart"):  # as a shell would, but no shell runs it
@@ -161,14 +155,14 @@ def _password(username: str, settings: Settings, environment: Mapping[str, str])
     if settings.password_keyring is not None:
         return _from_keyring(settings.password_keyring, username)
     if settings.netrc:
-        return netrc_entry(environment, settings.smtp_host or "", username)[1]
+        return netrc_entry(settings.smtp_host or "", username)[1]
     if settings.password_env is not None:
-        if settings.password_env not in environment:
+        if settings.password_env not in os.environ:
             raise InvalidInput(f"The variable {settings.password_env} that should hold the password is not set.")
-        return environment[settings.password_env]
-    is_theirs = environment.get(USERNAME_VARIABLE, username) in {username, ""}  # or of nobody in particular
-    if is_theirs and PASSWORD_VARIABLE in environment:
-        return environment[PASSWORD_VARIABLE]
+        return os.environ[settings.password_env]
+    is_theirs = os.environ.get(USERNAME_VARIABLE, username) in {username, ""}  # or of nobody in particular
+    if is_theirs and PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
     return password_from_terminal(
         f"Password for {shown(username)}: ",
         f"There is no password for {shown(username)}: set {PASSWORD_VARIABLE}, give --password-command, or run this"
@@ -176,9 +170,9 @@ def _password(username: str, settings: Settings, environment: Mapping[str, str])
     )
 
 
-def netrc_entry(environment: Mapping[str, str], host: str, username: str | None) -> tuple[str, str]:
+def netrc_entry(host: str, username: str | None) -> tuple[str, str]:
     """User name and password of the host, as curl and msmtp find them."""
-    path = Path(environment.get("NETRC") or os.path.expanduser("~/.netrc"))  # noqa: PTH111  which needs no home
+    path = Path(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))  # noqa: PTH111  which needs no home
     with explained(f"The file {path} of --netrc cannot be used"):
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise InvalidInput(f"Others may read {path} and the passwords in it: chmod 600 it.")

@@ -85,22 +85,18 @@ def _from_pipe(path: Path, named: str) -> Source:
 
 def copied(chunks: Iterable[bytes], named: str, limit_bytes: int) -> Source:
     """Aside, so that it can be read again; what is large to a file without a name, which ends with the program."""
-    held, size_bytes, descriptor = bytearray(), 0, -1
-    for chunk in chunks:
-        size_bytes += len(chunk)
-        if size_bytes > limit_bytes:
-            raise InvalidInput(f"{named} is longer than {limit_bytes // 1_000_000} MB; send it with --attach.")
-        held += chunk
-        if len(held) > _HELD_BYTES:
-            if descriptor < 0:
-                with tempfile.TemporaryFile() as copy:
-                    descriptor = os.dup(copy.fileno())
-            os.write(descriptor, held)
-            held.clear()
-    if descriptor < 0:
-        data = bytes(held)
-        return Source(named, size_bytes, lambda: io.BytesIO(data))
-    os.write(descriptor, held)
+    size_bytes = 0
+    with tempfile.SpooledTemporaryFile(_HELD_BYTES) as spool, explained(f"{named} cannot be read"):
+        for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > limit_bytes:
+                raise InvalidInput(f"{named} is longer than {limit_bytes // 1_000_000} MB; send it with --attach.")
+            spool.write(chunk)
+        spool.seek(0)
+        if size_bytes <= _HELD_BYTES:
+            data = spool.read()
+            return Source(named, size_bytes, lambda: io.BytesIO(data))
+        descriptor = os.dup(spool.fileno())
     return Source(named, size_bytes, lambda: os.fdopen(os.dup(descriptor), "rb"))
 
 

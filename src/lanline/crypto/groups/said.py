@@ -64,6 +64,8 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
     words: Words
     digest: bytes
     signature: bytes
+    said_as: bytes
+    """By which account, in which conversation: what its associated data begin with."""
 
 
 def seal_words(
@@ -79,16 +81,16 @@ def seal_words(
 class Run:
     """Opens what one run of one device has said in one conversation and epoch: all of it begins alike."""
 
-    __slots__ = ("_decrypt", "ad_begins", "header")
+    __slots__ = ("_decrypt", "header", "said_as")
 
     def __init__(self, keys: RunKeys, room_id: bytes, account_id: bytes, header: Header) -> None:
         self._decrypt = keys.decrypt
-        self.ad_begins = SAID + room_id + account_id
+        self.said_as = SAID + room_id + account_id
         self.header = header._replace(nonce=b"")
 
     def open(self, entry_id: bytes, content: bytes) -> Opened:
         """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""
-        ad = self.ad_begins + entry_id + content[:COMMON_BYTES]
+        ad = self.said_as + entry_id + content[:COMMON_BYTES]
         try:
             plain = self._decrypt(content[COMMON_BYTES:HEADER_BYTES], content[HEADER_BYTES:], ad)
         except InvalidTag as cause:
@@ -99,7 +101,7 @@ class Run:
             raise MalformedPacket("words are not padded as they should be")
         statement = plain[_BEGINS:ends]
         digest = hashlib.sha256(DIGEST + ad + statement).digest()
-        return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES])
+        return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES], self.said_as)
 
 
 def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:

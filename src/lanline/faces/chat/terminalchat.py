@@ -71,6 +71,7 @@ class TerminalChat:
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: LanlineError | None = None
+        self._has_left = False
 
     def _rows_above(self) -> int:
         return self._lines.rows_above()
@@ -89,7 +90,7 @@ class TerminalChat:
                     # With a connection the notice of what is kept comes first, and then the words.
                     self._runner.go(self._places.here, is_shown=not self._view.is_connected)
                     await first_of(self._show_changes(), self._take_input(), self._watch_end())
-                if self._end is not None:
+                if self._end is not None and not self._has_left:  # the server also ends the link of who left by `dereg`
                     raise self._end
                 await self._say_goodbye()
             finally:
@@ -162,13 +163,15 @@ class TerminalChat:
         await asyncio.Event().wait()
 
     async def _carry_out(self, typed: asyncio.Queue[str | None]) -> None:
-        with contextlib.suppress(Leaving):
+        try:
             while (line := await typed.get()) is not None:
                 try:
                     await self._on_line(line)
                 except LanlineError as problem:
                     self._screen.tell_trouble(str(problem))
                 self._refresh()
+        except Leaving:
+            self._has_left = True
 
     async def _on_line(self, line: str) -> None:
         parsed = parse_line(line, self._view.name)

@@ -149,7 +149,7 @@ _MESSAGE = (*_ENVELOPE, Stage.CONTENT)
 _ANY = (Stage.GREETING, Stage.EHLO, *_MESSAGE)
 
 _SIGN_IN_FIRST = (
-    "It wants a sign-in first: give --username, and the password by SMTP_PASS, --password-command or the prompt."
+    "It wants a sign-in first: give --username, and a password by SMTP_PASS, --password-command or the prompt."
 )
 # fmt: off
 _RULES = (

@@ -371,7 +371,8 @@ class Playing:
         if lines is None or lines == self.lines:
             return
         rate = self._rate
-        takes_s = self._qualities[self._chosen(0.0)].parts[0].size_bytes / rate if rate else 0.0
+        wanted = max((each for each in self._qualities if lines is None or each <= lines), default=min(self._qualities))
+        takes_s = self._qualities[wanted].parts[0].size_bytes / rate if rate else 0.0
         stays_to_s = self.position_s + max(_SOON_S, 1.5 * takes_s)
         while self._ready and self._starts[self._ready[-1].lines][self._ready[-1].number] > stays_to_s:
             self._ready.pop()

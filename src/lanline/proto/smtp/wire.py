@@ -66,14 +66,15 @@ class Stuffing:
     def feed(self, chunk: bytes) -> bytes:
         if not chunk:
             return b""
-        block = self._tail[-1:] + chunk
-        pairs = block.count(b"\r\n")
-        first_lf = block[:1] == b"\n"  # seen with its CR in the last piece
-        open_cr = block[-1:] == b"\r"  # its LF may open the next
-        if block.count(b"\n") - first_lf != pairs or block.count(b"\r") - open_cr != pairs:
+        before, self._tail = self._tail, (self._tail + chunk[-2:])[-2:]
+        open_cr, ends_open = before[-1:] == b"\r", chunk[-1:] == b"\r"  # the LF of either is in the next piece
+        pairs = chunk.count(b"\r\n") + (open_cr and chunk[:1] == b"\n")
+        if chunk.count(b"\n") != pairs or chunk.count(b"\r") + open_cr - ends_open != pairs:
             raise InvalidInput("The message has a bare line break in it, which no server may be sent.")
-        self._tail = (self._tail + chunk)[-2:]
-        return block.replace(b"\n.", b"\n..")[1:]
+        if b"." not in chunk:  # as in base64, which is most of what is long
+            return chunk
+        starts_line = before[-1:] == b"\n" and chunk[:1] == b"."
+        return b"." * starts_line + chunk.replace(b"\n.", b"\n..")
 
     def finish(self) -> bytes:
         if self._tail != b"\r\n":

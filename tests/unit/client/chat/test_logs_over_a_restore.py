@@ -16,6 +16,7 @@ from lanline.client.chat.seenpages import Named, SeenPages
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction
+from lanline.wire.chat.groups import GroupIs
 from lanline.wire.sealing.said import Words
 from unit.client.chat.test_sealed_logs import START, change_the_first, entry
 from unit.client.chat.test_sealed_outbox import said, say
@@ -163,6 +164,23 @@ def test_a_home_that_was_put_back_is_told_by_its_own_words_that_it_is_shown_some
     assert told.startswith(
         "The server shows you other things in #lobby than it showed this device, or another of yours,"
     )
+
+
+def test_who_has_seen_less_than_others_tells_nothing_while_a_restored_server_is_being_mended(village: Village) -> None:
+    """Others speak by what the server has lost; one that says for ever that it is being mended is told of."""
+    home = village.homes[0]
+    ann = home.processes[0]
+    copy, watch = ann.member.copy, ann.node.seals.watch
+    assert watch is not None
+    for gathers in (True, True, False):
+        watch._words.ahead["ben"] = copy.chain.height + 1
+        assert home.warnings == []
+        watch._on_group(GroupIs(1, copy.log, copy.sequence, copy.chain.height, copy.chain.head, gathers))
+    assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben"]
+    watch._words.ahead["cai"] = copy.chain.height + 1
+    watch._patience = 0
+    watch._on_group(GroupIs(1, copy.log, copy.sequence, copy.chain.height, copy.chain.head, True))
+    assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben", "cai"]
 
 
 def test_of_the_hashes_few_are_kept_and_the_nearest_is_at_no_great_distance() -> None:

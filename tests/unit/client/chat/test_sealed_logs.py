@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from lanline.client.sealing.logchain import NOTHING, LogChain
 from lanline.crypto.groups.ids import log_start_of
 from lanline.storage.api import Transaction
@@ -15,15 +10,6 @@ from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village
 
 START = log_start_of(b"r" * 32)
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
-    made = Village(tmp_path, 1)
-    made.seal()
-    made.come_to_rest()
-    yield made
-    made.close()
 
 
 def entry(place: int, content: bytes = b"sealed") -> LogEntry:

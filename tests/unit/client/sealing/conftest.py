@@ -1,3 +1,3 @@
-from unit.client.sealing.devices import new_town
+from unit.client.sealing.devices import new_town, three
 
-__all__ = ["new_town"]
+__all__ = ["new_town", "three"]

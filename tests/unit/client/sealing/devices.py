@@ -22,6 +22,7 @@ from lanline.crypto.groups import ids
 from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.model.invites import DEVICE_TOKEN_BYTES
 from lanline.proto.channels import Channel
+from lanline.storage.api import Transaction
 from lanline.ticket import Ticket
 from lanline.wire.chat import conversations, directory, entries, groups, signin
 from lanline.wire.chat import devices as wiredevices
@@ -300,6 +301,24 @@ def came(town: Town, name: str, by: Device) -> Device:
     device = Device(town, name, town.link(by))
     town.pass_time(0.3)
     return device
+
+
+def change(town: Town, sql: str, *values: object) -> None:
+    """By whoever rules the server's disk."""
+
+    def work(transaction: Transaction) -> None:
+        transaction.groups._connection.execute(sql, values)  # type: ignore[attr-defined]
+
+    assert town.house.engine.transact([work]) == [None]
+
+
+@pytest.fixture
+def three(town: Town) -> tuple[Device, Device, Device]:
+    """Of ana, ben and eve."""
+    ana = town.founder()
+    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
+    town.pass_time(0.2)
+    return ana, others[0], others[1]
 
 
 @pytest.fixture(name="town")

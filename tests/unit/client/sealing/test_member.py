@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.tables import GroupTables
@@ -31,6 +33,13 @@ def test_who_joins_by_a_link_reads_with_nobody_online(town: Town) -> None:
     assert ben.member.standing is Standing.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ben.keys.invite is None
+
+
+def test_who_may_not_invite_is_told_so_in_plain_words(town: Town) -> None:
+    ben = Device(town, "ben", town.link(town.founder()))
+    town.pass_time(0.2)
+    with pytest.raises(RequestRefused, match="Only admins of the group"):
+        town.done(ben.member.changes.make_invite(1, 3_600_000))
 
 
 def test_a_server_without_the_invites_box_is_mended_by_who_is_online(town: Town) -> None:

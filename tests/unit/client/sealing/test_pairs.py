@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lanline.client.sealing.scopes import Pair
 from lanline.client.sealing.words import Body, Lacks
 from unit.client.sealing.devices import Device, Town
-
-
-@pytest.fixture
-def three(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
 
 
 def test_the_first_word_begins_the_epoch_of_the_two(town: Town, three: tuple[Device, Device, Device]) -> None:

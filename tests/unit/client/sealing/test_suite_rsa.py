@@ -22,14 +22,6 @@ from lanline.wire.sealing.entries import RoomSuite
 from unit.client.sealing.devices import Device, Town
 
 
-@pytest.fixture
-def three(town: Town) -> tuple[Device, Device, Device]:
-    ana = town.founder()
-    others = [Device(town, name, town.link(ana)) for name in ("ben", "eve")]
-    town.pass_time(0.2)
-    return ana, others[0], others[1]
-
-
 def seal_in_rsa(town: Town, one: Device, other: Device) -> Pair:
     place = one.pair(other)
     one.heard(place)

@@ -105,6 +105,16 @@ def test_a_quality_by_hand_is_there_soon_and_without_a_hole() -> None:
     assert evening.playing.stalled_s == 0
 
 
+def test_a_quality_can_be_chosen_when_all_of_the_film_is_here() -> None:
+    evening = Evening(Playing(plan(20.0)), steady(50)).run(12)
+    assert evening.playing.is_all_here
+    evening.playing.choose(720)
+    evening.playing.choose(None)
+    evening.playing.choose(240)
+    assert evening.run(60).playing.state is State.ENDED
+    assert evening.shown[-1][1] == 240
+
+
 def test_a_paused_film_stands_and_is_fetched_no_further_than_enough() -> None:
     evening = Evening(Playing(plan()), steady(20)).run(10)
     evening.playing.pause(is_paused=True)
