@@ -2,6 +2,8 @@
 
 What is kept on this device is opened: what was believed under the suite `opened`, what was not as such, and what cannot
 be opened yet as it came, until it can.
+
+Longer than other files: it is the one door from the chat to sealing, and each of its parts is a few lines.
 """
 
 from __future__ import annotations
