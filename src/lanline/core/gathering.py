@@ -6,7 +6,7 @@ tie its operator takes one. The ten minutes are those of the loop: whatever the 
 How one is taken: `takenbranch`.
 
 Nobody can keep the others from mending: each account has one branch, that of its highest head, and where all together
-are too much, the account goes that brings the most which nobody else brings.
+are too much, the account goes that takes the most room; what several bring is shared by them.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Gathering:
             heads.setdefault(each, set()).add(chain.head)
         self._offered.keep_only(head for theirs in heads.values() for head in theirs)
         while self._offered.size_bytes > MAX_BYTES:
-            largest = self._offered.largest_alone(heads)
+            largest = self._offered.largest_share(heads)
             del heads[largest]
             self._coming.pop(largest, None)
             self._told.pop(largest, None)

@@ -113,18 +113,18 @@ class OfferedItems:
         self._chains = {head: chain for head, chain in self._chains.items() if head in kept}
         self.size_bytes = sum(_size(step.item) for step in self._steps.values())
 
-    def largest_alone(self, heads: Mapping[bytes, Iterable[bytes]]) -> bytes:
-        """Of those by whom these are offered, the one who brings the most that nobody else brings."""
-        brought: dict[bytes, bytes | None] = {}
+    def largest_share(self, heads: Mapping[bytes, Iterable[bytes]]) -> bytes:
+        """Of those by whom these are offered, the one who takes the most room; what several bring is shared by them."""
+        bringers: dict[bytes, set[bytes]] = {}
         for who, theirs in heads.items():
             for head in theirs:
                 for each, _ in self._way_back(head):
-                    brought[each] = who if brought.get(each, who) == who else None
-        alone = Counter[bytes]()
-        for each, who_alone in brought.items():
-            if who_alone is not None:
-                alone[who_alone] += _size(self._steps[each].item)
-        return max(heads, key=lambda who: alone[who])
+                    bringers.setdefault(each, set()).add(who)
+        share = Counter[bytes]()
+        for each, those in bringers.items():
+            for who in those:
+                share[who] += _size(self._steps[each].item) // len(those)
+        return max(heads, key=lambda who: share[who])
 
 
 def _size(item: Item) -> int:

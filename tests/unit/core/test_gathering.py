@@ -287,6 +287,22 @@ def test_who_brings_too_much_that_nobody_else_brings_is_the_one_that_goes(monkey
     assert hall.gathering._offered.size_bytes < gathering.MAX_BYTES
 
 
+def test_two_who_bring_the_same_flood_do_not_push_another_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    hall = Hall()
+    flood = Story(hall.backup)
+    for number in range(20):
+        assert flood.admit(hall.people[4], Person(f"new {number}")) is None
+    hall.tell(4, flood)
+    hall.tell(3, flood)
+    monkeypatch.setattr(gathering, "MAX_BYTES", hall.gathering._offered.size_bytes + 10)
+    true = hall.removal(0, 4)
+    hall.tell(0, true)
+    hall.tell(1, true)
+    hall.tell(2, true)
+    hall.wait()
+    assert hall.taken == [tuple(true.log)]
+
+
 def test_a_server_that_was_not_restored_asks_nobody() -> None:
     hall = Hall(kept=None)
     assert not hall.gathering.asks

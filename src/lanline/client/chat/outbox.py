@@ -164,7 +164,8 @@ class Outbox:
         except HistoryProblem as problem:
             self._on_unwritten(problem)
         else:
-            self._unwritten_pause_s = _UNSAID_PAUSE_S
+            if self._pause is None:  # or nothing was tried
+                self._unwritten_pause_s = _UNSAID_PAUSE_S
         finally:
             self._is_sending = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat.sealing import PLAIN, open_sealed
+from lanline.client.chat.sealing import OPENED, PLAIN, open_sealed, said_by
 from lanline.client.chat.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NoWords
@@ -110,3 +110,11 @@ def test_who_says_it_is_the_device_that_signed_and_not_what_stands_in_the_note(v
     second.node.outbox.say("ann", known, b"k" * 16)
     village.rest_until(lambda: trust(ann, "cai") == "verified by words")
     assert set(ann.member.copy._keys.said_by.values()) == {second.member.copy.device_id}
+
+
+def test_a_note_of_whom_one_knows_names_its_device_however_it_is_written() -> None:
+    fields = {"x": "y" * 60, "account_id": bytes(32), "words": b"", "by": b"", "type": "known_person"}
+    said = said_by(msgspec.msgpack.encode(fields), b"device".ljust(16))
+    content = open_sealed(OPENED, said)
+    assert isinstance(content, KnownPerson)
+    assert content.by == b"device".ljust(16)
