@@ -116,5 +116,5 @@ def test_a_note_of_whom_one_knows_names_its_device_however_it_is_written() -> No
     fields = {"x": "y" * 60, "account_id": bytes(32), "words": b"", "by": b"", "type": "known_person"}
     said = said_by(msgspec.msgpack.encode(fields), b"device".ljust(16))
     content = open_sealed(OPENED, said)
-    assert isinstance(content, KnownPerson)
-    assert content.by == b"device".ljust(16)
+    assert isinstance(content, NoWords)
+    assert content.known == KnownPerson(bytes(32), by=b"device".ljust(16))
