@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from chatcrowds import NUMBER_BYTES, OnHeard, text_of
 from lanline.crypto.identity import Identity
+from lanline.errors import LinkError
 from lanline.ids import new_entry_id
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed, LinkEvent, MessageReceived
@@ -24,6 +26,7 @@ from lanline.wire.chat.messages import ServerMessage, decode_server_message, enc
 from lanline.wire.chat.signin import VERSIONS, Hello, SignIn
 
 AT_ONCE = 32
+CALLS = 5
 SIGN_IN_LIMIT_S = 60.0
 
 
@@ -88,6 +91,14 @@ async def gather(host: str, port: int, members: int, folder: Path, on_heard: OnH
     return LanlineCrowd(*await gather_members(Member, host, port, members, folder, on_heard))
 
 
+async def _called(link_host: LinkHost, address: tuple[str, int]) -> Connection:
+    """Again, as clients do, where the server lets no more in from one network for the moment."""
+    for _ in range(CALLS):
+        with contextlib.suppress(LinkError):
+            return await link_host.connect(address)
+    return await link_host.connect(address)
+
+
 async def gather_members(
     kind: type[M], host: str, port: int, members: int, folder: Path, on_heard: OnHeard
 ) -> tuple[list[LinkHost], list[M]]:
@@ -99,7 +110,7 @@ async def gather_members(
             identity = Identity.from_pem(keys_path(folder, number).read_bytes())
             link_host = LinkHost(await UdpSocket.bind("0.0.0.0", 0), identity)
             hosts.append(link_host)
-            connection = await link_host.connect((host, port))
+            connection = await _called(link_host, (host, port))
             member = kind(connection, on_heard if number else None)
             await asyncio.wait_for(member.joined, SIGN_IN_LIMIT_S)
         return member
