@@ -76,7 +76,7 @@ def fork_beside() -> int:
 
 
 def wait_for_request(control: socket.socket, nodes: socket.socket) -> tuple[Request, socket.socket, list[int]] | None:
-    """In each fork, what it was asked for; nobody will ask any more when this process itself returns."""
+    """Returns in each fork, with what it was asked for; in this process itself only when nobody asks any more: None."""
     while True:
         ready = select.select([control, nodes], [], [])[0]
         end = control if control in ready else nodes.accept()[0]

@@ -22,7 +22,7 @@ _HEAD_CHARS = 16
 
 def chain(
     accept: Annotated[
-        bool, typer.Option("--accept", help="What the server shows is right; put aside what this device has seen.")
+        bool, typer.Option("--accept", help="Go by what the server shows, or talk on although an entry of the group does not hold.")
     ] = False,
     new_group: Annotated[
         bool, typer.Option("--new-group", help="Go over to the group that has taken the place of yours.")
@@ -39,6 +39,7 @@ def chain(
     nothing to decide. Where it shows another past than this device has seen, nothing
     is said until you have asked the others, by another way than this server, and
     accept it. Who was sent away by what you have seen stays away until you name them.
+    An entry that does not hold counts for nothing; --accept says that you have seen it.
 
     Where the server has another group than yours, compare its words with whoever has
     founded it. Nobody in it reads what you say before you agree.
@@ -54,6 +55,8 @@ def chain(
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     from lanline.client.node import groupcommands as do
 
+    if json and new_group and not yes:
+        raise InvalidInput("With --json nobody is asked: add --yes.")
     wanted: list[do.GroupCommand] = [do.AcceptChain()] if accept else []
     wanted += [] if take_back is None else [do.TakeBack(take_back)]
     if new_group:
@@ -76,7 +79,7 @@ def _lines(found: do.ChainState) -> list[str]:
         found.problem or "They go together: nothing is to be decided.",
     ]
     if found.can_accept:
-        lines.append("To go by what the server shows: lanline chain --accept")
+        lines.append("To go on: lanline chain --accept")
     if found.words:
         lines.append(f"Words of this group, the same for everybody in it: {found.words}")
     if found.new_group is not None:

@@ -29,7 +29,7 @@ def main() -> None:
             where = problem.filename or "Standard output"
             _complain(f"{where} cannot be written or read: {problem.strerror or problem}.")
         status = 1
-    gc.freeze()  # or Python takes all that is loaded apart, for a tenth of the time that a start takes
+    gc.freeze()  # or Python takes all that is loaded apart, which takes time that nobody has a use for
     sys.exit(status)
 
 

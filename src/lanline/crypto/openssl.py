@@ -1,6 +1,6 @@
 """Owns how pyOpenSSL is loaded: without the X.509 package of cryptography, until somebody asks that for something.
 
-pyOpenSSL names it in its types only, and it compiles expressions that take 40 of the 280 ms in which a node loads.
+pyOpenSSL names it in its types only, and it compiles expressions, which takes long at each start.
 """
 
 from __future__ import annotations

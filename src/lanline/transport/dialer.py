@@ -67,7 +67,7 @@ class Dialer:
             return None
 
     async def connect_websocket(self, host: str, port: int, expected_fingerprint: bytes | None = None) -> Connection:
-        from lanline.transport.websocket import connect  # noqa: PLC0415 -- 20 ms, and most never need it
+        from lanline.transport.websocket import connect  # noqa: PLC0415 -- most never need it
 
         _, address = await resolve(host, port)
         return await connect(
