@@ -22,7 +22,10 @@ _HEAD_CHARS = 16
 
 def chain(
     accept: Annotated[
-        bool, typer.Option("--accept", help="Go by what the server shows, or talk on although an entry of the group does not hold.")
+        bool,
+        typer.Option(
+            "--accept", help="Go by what the server shows, or talk on although an entry of the group does not hold."
+        ),
     ] = False,
     new_group: Annotated[
         bool, typer.Option("--new-group", help="Go over to the group that has taken the place of yours.")

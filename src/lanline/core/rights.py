@@ -105,7 +105,9 @@ class Judge:
         return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain()
 
     def _look_at_plain(self) -> RequestRefused | None:
-        """Where there is a group, or was one, nothing is taken that the server could read. A refusal for now: a client that did not know of the group yet seals the same words and sends them again.
+        """Where there is a group, or was one, nothing is taken that the server could read.
+
+        A refusal for now: a client that did not know of the group yet seals the same words and sends them again.
         """
         state = self._groups.at(self._transaction)
         return not_sealed() if state.is_founded or state.is_awaited else None
