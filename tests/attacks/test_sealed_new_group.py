@@ -163,6 +163,26 @@ def test_what_was_not_opened_before_opens_by_the_old_group_and_is_marked(village
         assert EARLIER in {each.suite for each in opened}
 
 
+def test_words_of_the_old_group_that_are_shown_again_are_not_shown_as_new(village: Village) -> None:
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    cai_runs.member.go_over(offer(cai_runs).group_id)
+    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"})
+    track = cai_runs.node.conversations.titled("#board")
+    assert track is not None
+    log = track.shown.log
+    came = village.house.engine.read(lambda view: view.logs.after(log, 0, 100))
+    said = [each for each in came if each.suite == "said/1"]
+    place = came[-1].sequence + 1
+    again = LogEntry(place, said[0].entry_id, said[0].account, said[0].device, 0, said[0].suite, said[0].content)
+    opened, _ = cai_runs.node.seals.open(track.shown, [again])
+    assert [each.suite for each in opened] == [DOUBTED]
+
+
 def test_a_server_that_begins_a_group_of_its_own_is_told_and_gets_no_word(village: Village) -> None:
     """Its account is called as the founder; the real founder's program, too, says nothing to it."""
     there = [home.processes[0] for home in village.homes]

@@ -55,10 +55,10 @@ class Opening:
                     self._past.note(shown.log, each.sequence, outcome)
                 body = judged(chain, outcome.body, authors[each.account])
                 kept.append(opened(each, said_by(body, outcome.device_id)))
-            elif each.sequence in of_earlier:
-                kept.append(earlier(each, of_earlier[each.sequence].body))
+            elif isinstance(outcome, Reason):
+                kept.append(doubted(each, outcome))
             else:
-                kept.append(doubted(each, outcome) if isinstance(outcome, Reason) else each)
+                kept.append(earlier(each, of_earlier[each.sequence].body) if each.sequence in of_earlier else each)
         return kept, outcomes
 
     def _outcomes(
@@ -66,13 +66,15 @@ class Opening:
     ) -> list[Outcome | None]:
         following = iter(of_sealed)
         outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
-        if of_earlier:
-            pairs = zip(entries, outcomes, strict=True)
-            outcomes = [None if each.sequence in of_earlier else outcome for each, outcome in pairs]
         again = self._past.repeats(log, entries)
-        if not again:
+        if not again and not of_earlier:
             return outcomes
+        places = [each.sequence for each in entries]
         return [
-            Reason.KNOWN_ID if isinstance(outcome, Body) and each.sequence in again else outcome
-            for each, outcome in zip(entries, outcomes, strict=True)
+            Reason.KNOWN_ID
+            if at in again and (isinstance(outcome, Body) or at in of_earlier)
+            else None
+            if at in of_earlier
+            else outcome
+            for at, outcome in zip(places, outcomes, strict=True)
         ]

@@ -144,7 +144,8 @@ class Seals:
 
     def _forget_group(self) -> None:
         """What this program knows of logs by the group that was left."""
-        if self._earlier is not None and self.watch is not None:
+        if self._words is not None and self._earlier is not None and self.watch is not None:
+            self._words.ahead.clear()
             self._earlier.forget()
             self._plain.forget_all()
             self.watch.forget_all()

@@ -197,7 +197,7 @@ class Watch:
         copy = self._context.copy
         if isinstance(answer, GroupIs) and answer.gathers and self._patience > 0:
             self._patience -= 1  # it was restored, and members are about to bring what it has lost
-        elif isinstance(answer, GroupIs) and copy.sequence >= answer.sequence and not copy.is_apart:
+        elif isinstance(answer, GroupIs) and answer.log and copy.sequence >= answer.sequence and not copy.is_apart:
             for author in [each for each, height in self._words.ahead.items() if height > answer.height]:
                 del self._words.ahead[author]
                 self.alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))

@@ -220,7 +220,11 @@ class GroupCopy(EpochCopy):
     @property
     def offer(self) -> Offer | None:
         """The server has another group in the place of this one."""
-        return offer_in(self.chain, self.shown, self._keys.group_id)
+        group_id = self._keys.group_id
+        if group_id is None:
+            return None
+        is_here = self.chain.group_id == group_id
+        return offer_in(self.chain, self.shown, group_id, {} if is_here else past_devices(self._tables.database))
 
     @property
     def forked_at(self) -> int | None:

@@ -389,7 +389,7 @@ class GroupMember:
         """Where nobody has, and the server lets this person."""
         person = self._context.person
         if person is not None and person.is_admin and not person.founds:
-            if self.is_awaited and self.copy.chain.height:
+            if self.is_awaited and (self.copy.chain.height or self._context.keys.group_id is not None):
                 self.group_change.leave()
                 self._forget_wishes()
             person.founds = person.adopts = True
@@ -415,7 +415,9 @@ class GroupMember:
             if refused.code is not RefusalCode.STALE_CHAIN:
                 raise
             yield from self._ask_group()  # another admin was quicker, and lets this one in
+            person.founds = self._is_groupless
             return
+        person.founds = False
         self._is_groupless = False
         self._follow(taken.log, taken.sequence)
         yield from self._context.server.wait_until(lambda: self.copy.sequence >= taken.sequence)

@@ -6,10 +6,11 @@ nothing is sealed to it before the person has agreed: docs/protocol/sealing.md, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from lanline.client.sealing.parting import name_in
-from lanline.crypto.groups import ids
+from lanline.model.names import folded_name
 from lanline.proto.chain.state import Chain
 
 AWAITED = (
@@ -31,11 +32,6 @@ class Offer(NamedTuple):
     """The device that has founded it was one of that name's in the own group."""
 
     @property
-    def words(self) -> bytes:
-        """By which the person knows it."""
-        return ids.group_words_of(self.group_id)
-
-    @property
     def text(self) -> str:
         key = "with the key that they have in yours" if self.is_known else "with a key that is not known in yours"
         return (
@@ -45,15 +41,17 @@ class Offer(NamedTuple):
         )
 
 
-def offer_in(own: Chain, shown: Chain, group_id: bytes | None) -> Offer | None:
-    """`group_id`: of the group that this device is in."""
-    if group_id is None or not shown.height or shown.group_id == group_id:
+def offer_in(own: Chain, shown: Chain, group_id: bytes, past: Mapping[str, set[bytes]]) -> Offer | None:
+    """`group_id`: of the group that this device is in. `past`: devices of groups before, by names."""
+    if not shown.height or shown.group_id == group_id:
         return None
     founder = next((each for each, account in shown.accounts.items() if account.since == 1), None)
     if founder is None:  # its first entry does not hold
         return None
     name = shown.accounts[founder].name
-    in_own = own.names.get(name) if own.group_id == group_id else None
+    known = past.get(folded_name(name.decode(errors="replace")), set())
+    if own.group_id == group_id:
+        in_own = own.names.get(name)
+        known = set() if in_own is None else set(own.live_devices(in_own))
     first = {each for each, device in shown.devices.items() if (device.account, device.since) == (founder, 1)}
-    is_known = in_own is not None and first <= set(own.live_devices(in_own))
-    return Offer(shown.group_id, name_in(shown, founder), is_known)
+    return Offer(shown.group_id, name_in(shown, founder), bool(first) and first <= known)
