@@ -183,6 +183,23 @@ def test_words_of_the_old_group_that_are_shown_again_are_not_shown_as_new(villag
     assert [each.suite for each in opened] == [DOUBTED]
 
 
+def test_what_waits_for_a_private_room_is_not_sealed_for_all_of_the_new_group(village: Village) -> None:
+    """By a server that says that the room is open, and keeps its entries back."""
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    cai_runs.member.go_over(offer(cai_runs).group_id)
+    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"})
+    for process in (cai_runs, Process(cai)):
+        scopes = process.node.seals._scopes
+        assert scopes is not None
+        assert scopes.is_private(12_345, "board")
+        assert not scopes.is_private(12_345, "lobby")
+
+
 def test_a_server_that_begins_a_group_of_its_own_is_told_and_gets_no_word(village: Village) -> None:
     """Its account is called as the founder; the real founder's program, too, says nothing to it."""
     there = [home.processes[0] for home in village.homes]

@@ -21,14 +21,18 @@ _OVER = (
     "INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets",
     "UPDATE entries SET suite = 'earlier' WHERE suite = 'opened'",
     "UPDATE outbox SET sealed = NULL",
-    "DELETE FROM facts WHERE name LIKE 'room #%' OR name LIKE 'rsa %'",
+    "UPDATE OR REPLACE facts SET name = 'was ' || name WHERE name LIKE 'room #%'",
+    "DELETE FROM facts WHERE name LIKE 'rsa %'",
     "DELETE FROM log_hashes",
     "DELETE FROM own_items",
     "DELETE FROM own_statements",
     "DELETE FROM account_seeds",
     "DELETE FROM epoch_secrets",
 )
-"""What was opened stays open, and is marked; what waits is sealed anew; and nothing of the old group goes on."""
+"""What was opened stays open, and is marked; what waits is sealed anew; and nothing of the old group goes on.
+
+Which names were those of private rooms stays, or a server could say that they are open, for all of the next group.
+"""
 
 
 class PutAside(NamedTuple):

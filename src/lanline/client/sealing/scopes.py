@@ -113,6 +113,7 @@ class Scopes:
         self._named: tuple[int, dict[bytes, list[bytes]]] = (0, {})
         self._rsa_pairs = tables.rsa_pairs()
         self.pinned = tables.pinned_rooms()
+        self._formerly_private = tables.formerly_private()
         """The private rooms that this device is in, by their names: nothing else goes by one of these."""
 
     # What a conversation is sealed under.
@@ -176,7 +177,8 @@ class Scopes:
     def is_private(self, log: int, name: str) -> bool:
         """By what this device knows itself: it is in a private room of this name, or the log has an entry of one."""
         known = self._load(log)
-        return name in self.pinned or known.room is not None or bool(known.entries)
+        is_named_so = name in self.pinned or name in self._formerly_private
+        return is_named_so or known.room is not None or bool(known.entries)
 
     def by_id(self, scope_id: bytes) -> EpochCopy | None:
         """Of those that were looked at."""
@@ -209,6 +211,7 @@ class Scopes:
         self._by_id.clear()
         self._named = (0, {})
         self.pinned = self._tables.pinned_rooms()
+        self._formerly_private = self._tables.formerly_private()
 
     def end_link(self) -> None:
         """On the next one the server may be another, which has lost some."""

@@ -139,6 +139,11 @@ class GroupTables:
         rows = self._database.read("SELECT name, value FROM facts WHERE name LIKE 'room #%'")
         return {name.removeprefix("room #"): room_id for name, room_id in cast("list[tuple[str, bytes]]", rows)}
 
+    def formerly_private(self) -> set[str]:
+        """Names of private rooms that this device was in, in a group before."""
+        rows = self._database.read("SELECT name FROM facts WHERE name LIKE 'was room #%'")
+        return {name.removeprefix("was room #") for (name,) in cast("list[tuple[str]]", rows)}
+
     def pin_room(self, name: str, room_id: bytes | None) -> None:
         """None: it is not in it any more, and the name may be that of another."""
         with self._database.write() as writer:
