@@ -79,7 +79,8 @@ class GroupCopy(EpochCopy):
         """The entries that do not hold: height, why, and the head there."""
         for suite, content in self._tables.own_items():
             self.is_apart = True
-            self._go_by(follow(self.chain, suite, content)[0], suite, content)
+            chain, reason = follow(self.chain, suite, content)
+            self._go_by(chain, suite, content if reason is None else b"")
         self._kept_to = self._restore()
         checked = self._tables.checked_to()
         for sequence, suite, content in self._tables.items(self._kept_to):

@@ -130,6 +130,16 @@ def test_what_does_not_hold_is_accepted_by_its_place_and_never_counts(home: Home
     assert again.broken[0] == before.height + 1
 
 
+def test_a_chain_that_is_kept_beside_the_servers_is_read_though_an_entry_of_it_does_not_hold(home: Home) -> None:
+    other, _ = founded("eve")
+    home.story.add(other.log[0][1])
+    copy = home.start()
+    home.add(copy)
+    copy.accept_broken()
+    copy.read_anew()
+    assert home.start().chain.head == copy.chain.head
+
+
 def test_who_doubts_the_chain_has_all_of_it_checked_anew(home: Home) -> None:
     copy = home.start()
     GroupTables(home.database, home.device.secret, os.urandom).doubt_chain()
