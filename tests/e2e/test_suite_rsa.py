@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.house import House, house, well
+from e2e.nodes import end_nodes
 
 RSA_BOX_BYTES = 384
 
@@ -38,8 +39,9 @@ def test_a_pair_and_a_private_room_of_suite_rsa(tmp_path: Path) -> None:
         away = home.member("ana", "chat", "--suite", "rsa", "ben", typed="to nobody\n")
         assert away.returncode == 1
         assert "ben has no RSA key yet" in away.stderr
-        # ben's device makes its key when it sees that somebody uses the suite.
-        well(home.member("ben", "clients", LANLINE_NODE_LINGER_S="60"))
+        # ben's device makes its key when it sees that somebody uses the suite: its node has to stay for so long.
+        end_nodes(tmp_path)
+        well(home.member("ben", "clients", LANLINE_NODE_LINGER_S="600"))
         wait(
             lambda: home.member("ana", "chat", "--suite", "rsa", "ben", typed="for your private key\n").returncode == 0
         )
