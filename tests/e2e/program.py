@@ -115,9 +115,9 @@ class Program:
     def _answer_for_terminal(self) -> None:
         """Where the cursor is: a terminal that does not say so is shown less."""
         asked = self.out.data.count(b"\x1b[6n")
-        if self._terminal >= 0 and asked > self._answered:
+        if self._terminal >= 0:
+            os.write(self._terminal, f"\x1b[{self._cursor_row};1R".encode() * (asked - self._answered))
             self._answered = asked
-            os.write(self._terminal, f"\x1b[{self._cursor_row};1R".encode())
 
     def wait_out(self, pattern: str) -> re.Match[str]:
         return self._wait(lambda: self.out, pattern)

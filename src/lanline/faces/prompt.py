@@ -49,6 +49,7 @@ class TypedLines:
             completer=completer,
             complete_while_typing=False,
         )
+        self._session.app.after_render += lambda _app: self._note_rows_above()
 
     def _bindings(self) -> KeyBindings:
         bindings = KeyBindings()
@@ -125,9 +126,12 @@ class TypedLines:
         """How many rows of the screen stand above the line that is typed; while the terminal has not answered yet, as
         it was last known. 0 where it does not answer at all.
         """
+        self._note_rows_above()
+        return self._rows_above
+
+    def _note_rows_above(self) -> None:
         with contextlib.suppress(HeightIsUnknownError):
             self._rows_above = self._session.app.renderer.rows_above_layout
-        return self._rows_above
 
     def refresh(self) -> None:
         self._session.app.invalidate()
