@@ -25,7 +25,7 @@ from chatcrowds import MESSAGE_BYTES
 from e2e.house import COMMAND, House, clean_environment, house
 from e2e.nodes import end_nodes
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.sealing import seal
+from lanline.client.chat.sealed.content import seal
 from lanline.client.sealing.logchain import LogChain
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import room_key_of

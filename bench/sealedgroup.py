@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from chatcrowds import MESSAGE_BYTES
 from chatcrowds.lanline import keys_path
 from grouphouse.people import DeviceKeys, InviteKeys, Person, Story
-from lanline.client.chat.sealing import seal
+from lanline.client.chat.sealed.content import seal
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import LogChain
 from lanline.client.sealing.own import seed_box_place

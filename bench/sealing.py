@@ -24,8 +24,8 @@ import sealedserver
 from grouphouse.people import InviteKeys, Person, Story, founded
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.sealing import OPENED
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.content import OPENED
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import AsDevice
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore

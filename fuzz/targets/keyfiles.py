@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lanline.client.pin import parse_server
-from lanline.client.sealing.approval import Answer
-from lanline.client.sealing.deviceentries import device_id_in
+from lanline.client.sealing.devices import Answer, device_id_in
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.recoveryfile import read_recovery_file
 from lanline.crypto.groups import ids

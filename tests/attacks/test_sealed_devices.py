@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.sealing.approval import Answer
-from lanline.client.sealing.deviceentries import device_id_in, device_record
+from lanline.client.sealing.devices import Answer, device_id_in, device_record
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import InviteKeys
 from lanline.client.sealing.recovery import SeenGroup
@@ -259,10 +258,10 @@ def test_nobody_brings_a_device_of_another_account_on_the_own_link(town: Town) -
     eve = came(town, "eve", ana)
     extra, _ = waiting(town, "eve")
     record = device_record(extra.member._context, ana.member.copy.account_id)
-    from lanline.client.sealing.deviceentries import added  # noqa: PLC0415 -- signed by ana, brought by eve
+    from lanline.client.sealing.devices import added_entry  # noqa: PLC0415 -- signed by ana, brought by eve
     from lanline.wire.sealing.entries import DeviceKind  # noqa: PLC0415
 
-    content = added(ana.member._context, record, DeviceKind.DEVICE, ana.member.copy.signer)
+    content = added_entry(ana.member._context, record, DeviceKind.DEVICE, ana.member.copy.signer)
     assert eve.client is not None
     request = groups.AppendKey(eve.client.number(), content)
     eve.send(request)
@@ -277,12 +276,12 @@ def test_reader_of_a_link_cannot_pose_as_its_maker(town: Town) -> None:
     keys = InviteKeys.of(token[:16])
     copy = ana.member.copy
     for signer in (keys.signer, SigningKey.of_device(token)):
-        from lanline.client.sealing.deviceentries import added  # noqa: PLC0415
+        from lanline.client.sealing.devices import added_entry  # noqa: PLC0415
         from lanline.proto.chain.rules import follow  # noqa: PLC0415
         from lanline.wire.sealing.entries import DeviceKind  # noqa: PLC0415
 
         record = device_record(ana.member._context, copy.account_id)
-        content = added(ana.member._context, record, DeviceKind.DEVICE, signer)
+        content = added_entry(ana.member._context, record, DeviceKind.DEVICE, signer)
         assert follow(copy.chain, "key/1", content)[1] is Reason.DEVICE
         outer = msgspec.msgpack.decode(content)
         forged = msgspec.msgpack.encode([outer[0], copy.device_id, outer[2], outer[3]])

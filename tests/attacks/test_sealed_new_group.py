@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import DOUBTED, EARLIER, OPENED
-from lanline.client.chat.seals import DeviceKeys
-from lanline.client.sealing.agreed import GROUP, Agreed
+from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED
+from lanline.client.chat.sealed.opening import PlainWords
+from lanline.client.chat.sealed.seals import DeviceKeys
+from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.othergroup import AWAITED, YOURS_TO_FOUND, Offer
+from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
 from lanline.client.sealing.people import How
 from lanline.client.view.values import Message
 from lanline.core.changes import OPERATOR, Actor

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lanline.client.chat import lost, watch
-from lanline.client.chat.rehashing import Rehashing
-from lanline.client.chat.seenlogs import SeenLogs
-from lanline.client.chat.watch import Watch
+from lanline.client.chat import lost
+from lanline.client.chat.comparison import Rehashing
+from lanline.client.chat.sealed import watch
+from lanline.client.chat.sealed.seenlogs import SeenLogs
+from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing import epochcopy, words
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import GroupCopy

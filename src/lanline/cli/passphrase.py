@@ -65,7 +65,7 @@ def _check_keys(folder: Path) -> None:
 def _change(folder: Path, old: str | None, new: str | None) -> None:
     """The process that has the keys open ends first: it would keep nothing more under the one that it knows."""
     from lanline.client.node.start import stop_node
-    from lanline.client.sealing.passphrasechange import change_passphrase
+    from lanline.client.sealing.lockedfile import change_passphrase
 
     stop_node(folder)
     change_passphrase(folder, old, new, os.urandom)

@@ -10,9 +10,8 @@ from typing import Annotated
 
 import msgspec
 
-from lanline.client.sealing.lockedfile import FileLock, is_locked_content
+from lanline.client.sealing.lockedfile import FileLock, finish_change, is_locked_content
 from lanline.client.sealing.passphrase import IDENTITY_FILE, IDENTITY_USE, given_passphrase
-from lanline.client.sealing.passphrasechange import finish_change
 from lanline.crypto.identity import Identity
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.model.watchlinks import SECRET_BYTES

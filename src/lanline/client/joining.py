@@ -15,11 +15,11 @@ import msgspec
 from lanline.client.chat import client as chat
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE
 from lanline.client.chat.history import History
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import AsNewcomer
 from lanline.client.home import Home
 from lanline.client.pin import KnownServer, parse_server, read_pin, write_pin
-from lanline.client.sealing.approval import spaced
+from lanline.client.sealing.devices import spaced
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import shown_of

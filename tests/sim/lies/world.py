@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view import events
 from lanline.client.view.values import NodeState

@@ -109,8 +109,8 @@ async def _show(look: Look, last: int, alarms: Sequence[JournalEntry] = (), *, f
 
 
 def _alarms(home: Path, last: int) -> list[JournalEntry]:
-    from lanline.client.chat.alarms import alarms_kept_in
     from lanline.client.chat.client import HISTORY_FILE
+    from lanline.client.chat.sealed.alarms import alarms_kept_in
     from lanline.model.journal import JournalEntry
 
     return [

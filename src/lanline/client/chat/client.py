@@ -13,7 +13,7 @@ from typing import Self
 from lanline.client.chat.connector import UDP_PROFILE, WEBSOCKET_PROFILE, Caller, Connector
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import Answer, AsDevice, SignInWay
 from lanline.client.chat.storing import StoringInThread
 from lanline.client.home import Home

@@ -1,4 +1,10 @@
-"""Owns where this device's copy of a log and a restored server's part. Not what is done about it: `conversations`."""
+"""Owns where this device's copy of a log and a restored server's part. Not what is done about it: `conversations`.
+
+And how the hash over a log is known again after a restore of the server: from the nearest older one that is kept.
+
+What lies between is read from the server once more, and held against this device's copy: where the server has the same
+at one place it has the same below, unless it lies. What differs in content alone, others' next words tell.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +12,127 @@ from collections.abc import Callable
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Track
-from lanline.client.chat.rehashing import MIN_PAUSE_S, PIECE, Rehashing
+from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
+from lanline.client.sealing.logchain import Seen
+from lanline.client.view.values import Conversation
+from lanline.crypto.groups.ids import log_hash_of, log_link_of
 from lanline.errors import ProtocolViolation, RequestRefused
+from lanline.model.alarms import AlarmKind, alarm
 from lanline.wire.chat.entries import EarlierEntries, LogEntry, ReadBefore
+
+MAX_READ = 10_000
+"""Of entries. Where the nearest hash is further away, that of the first words that name one is taken."""
+PIECE = 200
+"""Of entries that are asked for at once."""
+MIN_PAUSE_S = 1.0
+
+OnKnown = Callable[[bytes | None], None]
+
+
+class Rehashing:
+    def __init__(self, context: NodeContext, seals: Seals) -> None:
+        self._context = context
+        self._seals = seals
+
+    def begin(self, track: Track, agreed: int, on_known: OnKnown, on_link_lost: Callable[[], None]) -> None:
+        """One of the two follows, now or later."""
+        start = self._start(track, agreed)
+        if start is None or agreed - start[0] > MAX_READ:
+            on_known(None)
+        else:
+            _Way(self._context, track, start, agreed, on_known, on_link_lost, self._tell_changed).go_on()
+
+    def _start(self, track: Track, agreed: int) -> Seen | None:
+        if not agreed:
+            return None
+        kept = self._context.lost.hash_at_or_below(track.shown.log, agreed)
+        if kept is None and track.shown.first == 0:
+            begins = self._begins(track.shown)
+            return None if begins is None else (0, begins)
+        return kept
+
+    def _begins(self, shown: Conversation) -> bytes | None:
+        watch = self._seals.watch
+        return watch.seen.start_of(self._seals.place(shown)) if watch is not None and self._seals.is_sealed else None
+
+    def _tell_changed(self, shown: Conversation) -> None:
+        if self._seals.watch is not None:
+            self._seals.watch.alarms.ring(alarm(AlarmKind.PAST_CHANGED, "", shown.title))
+
+
+class _Way:
+    """Backwards, from where the copies agree to where the hash is known."""
+
+    def __init__(
+        self,
+        context: NodeContext,
+        track: Track,
+        start: Seen,
+        agreed: int,
+        on_known: OnKnown,
+        on_link_lost: Callable[[], None],
+        tell_changed: Callable[[Conversation], None],
+    ) -> None:
+        self._lost = context.lost
+        self._clock = context.clock
+        self._line = context.line
+        self._track = track
+        self._start = start
+        self._next = agreed
+        self._links: list[bytes] = []
+        self._on_known = on_known
+        self._on_link_lost = on_link_lost
+        self._tell_changed = tell_changed
+        self._has_told = False
+
+    def go_on(self) -> None:
+        place, known = self._start
+        if self._next > place:
+            most = min(PIECE, self._next - place)
+            self._line.request(ReadBefore(0, self._track.shown.log, self._next + 1, most), self._on_answer)
+            return
+        for each in reversed(self._links):
+            known = log_hash_of(known, each)
+        self._on_known(known)
+
+    def _on_answer(self, answer: Answer) -> None:
+        match answer:
+            case EarlierEntries():
+                self._take(answer)
+            case RequestRefused():
+                self._try_again(max(answer.retry_after_s, MIN_PAUSE_S))
+            case _:
+                self._on_link_lost()
+
+    def _try_again(self, pause_s: float) -> None:
+        session = self._line.session
+
+        def again() -> None:
+            if self._line.session is session:
+                self.go_on()
+            else:
+                self._on_link_lost()
+
+        self._clock.call_later(pause_s, again)
+
+    def _take(self, answer: EarlierEntries) -> None:
+        if not answer.entries:
+            raise ProtocolViolation("it left a gap in what was said earlier")
+        for entry in reversed(answer.entries):
+            if entry.sequence != self._next:
+                raise ProtocolViolation("it left a gap in what was said earlier")
+            mine = self._lost.identity(self._track.shown.log, self._next)
+            if mine not in {None, (entry.entry_id, entry.account, entry.time_ms)}:
+                self._tell()
+            self._links.append(log_link_of(entry.sequence, entry.entry_id, entry.time_ms, entry.suite, entry.content))
+            self._next -= 1
+        self.go_on()
+
+    def _tell(self) -> None:
+        if not self._has_told:
+            self._has_told = True
+            self._tell_changed(self._track.shown)
 
 
 class Comparison:

@@ -12,14 +12,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from lanline.client.chat.comparison import Comparison
+from lanline.client.chat.comparison import Comparison, Rehashing
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.gathering import Gathering
-from lanline.client.chat.intake import Intake
+from lanline.client.chat.intake import Gathering, Intake
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
-from lanline.client.chat.rehashing import Rehashing
-from lanline.client.chat.seals import Seals
+from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.view import events

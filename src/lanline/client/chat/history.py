@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.loghashes import put_hash
+from lanline.client.chat.lost import put_hash
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry

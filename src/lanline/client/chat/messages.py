@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
-from lanline.client.chat.sealing import EARLIER, PLAIN, open_sealed
+from lanline.client.chat.sealed.content import EARLIER, PLAIN, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
 from lanline.client.view.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused

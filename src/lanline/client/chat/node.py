@@ -18,10 +18,10 @@ from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
-from lanline.client.chat.renewal import EpochRenewal
-from lanline.client.chat.seals import DeviceKeys, Seals
+from lanline.client.chat.sealed.renewal import EpochRenewal
+from lanline.client.chat.sealed.seals import DeviceKeys, Seals
+from lanline.client.chat.sealed.sharedtrust import SharedTrust
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
-from lanline.client.chat.sharedtrust import SharedTrust
 from lanline.client.chat.storing import Storing
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState

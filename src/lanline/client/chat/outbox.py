@@ -17,8 +17,8 @@ from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
 from lanline.client.chat.pacing import Pacing
-from lanline.client.chat.sealing import OPENED, seal
-from lanline.client.chat.seals import Hindrance, Seals
+from lanline.client.chat.sealed.content import OPENED, seal
+from lanline.client.chat.sealed.seals import Hindrance, Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person

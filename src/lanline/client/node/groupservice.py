@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
-from lanline.client.chat.groupnews import GroupNews
-from lanline.client.chat.sharedtrust import SharedTrust
+from lanline.client.chat.sealed.groupnews import GroupNews
+from lanline.client.chat.sealed.sharedtrust import SharedTrust
 from lanline.client.node import groupcommands as do
 from lanline.client.node.chainservice import chain_result
 from lanline.client.node.keyrenewal import renew_keys

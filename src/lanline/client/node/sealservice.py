@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.node import groupcommands as do
-from lanline.client.sealing.adoption import Adoption
-from lanline.client.sealing.agreed import GROUP, Agreed
+from lanline.client.sealing.adoption import GROUP, Adoption, Agreed
 from lanline.client.sealing.member import GroupMember, Standing
 from lanline.client.view.values import Conversation
 from lanline.errors import NotInGroup

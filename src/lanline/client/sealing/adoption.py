@@ -4,14 +4,16 @@ by invitation founds that anew, and both let in who was there before, as they co
 What was agreed stands on the disk before anything is sent. From there on each step is what still lacks, by the rows
 that are left, the chain and who asks: so who is killed in between does the rest at the next start. See
 docs/protocol/sealing.md, 7.
+
+And the table of what the person of this home has agreed to, until it is done. Nothing else knows of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, cast
 
-from lanline.client.sealing.agreed import GROUP, Agreed, AgreedTable
+from lanline.client.chat.database import Database
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.people import How
@@ -22,6 +24,47 @@ from lanline.errors import LanlineError, LinkNotOpen, RequestRefused
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
 from lanline.wire.sealing.entries import Joiner, Role, RoomRole, decode_joiner
+
+GROUP = ""
+"""The place that is no room."""
+_ROWS = "SELECT place, account, name, role, account_id FROM agreed ORDER BY place, account"
+
+
+class Agreed(NamedTuple):
+    place: str
+    """`GROUP`, or a room with its `#`."""
+    account: int
+    """On the server. One's own: that the group, or the room, is founded."""
+    name: str
+    role: int
+    """`entries.Role` in the group, `entries.RoomRole` in a room."""
+    account_id: bytes | None = None
+    """From the moment on in which they are let into the group."""
+
+
+class AgreedTable:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.rows = [
+            Agreed(*row) for row in cast("list[tuple[str, int, str, int, bytes | None]]", database.read(_ROWS))
+        ]
+
+    def add(self, rows: Sequence[Agreed]) -> None:
+        """All of them, or none: a yes is one."""
+        with self._database.write() as writer:
+            writer.executemany("INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?)", rows)
+        new = {(each.place, each.account) for each in rows}
+        self.rows = [each for each in self.rows if (each.place, each.account) not in new] + list(rows)
+
+    def settle(self, rows: Sequence[Agreed]) -> None:
+        """They are done, or never will be."""
+        if not rows:
+            return
+        with self._database.write() as writer:
+            done = [(each.place, each.account) for each in rows]
+            writer.executemany("DELETE FROM agreed WHERE place = ? AND account = ?", done)
+        self.rows = [each for each in self.rows if (each.place, each.account) not in done]
+
 
 _AGAIN_S = 5.0
 _MOST_AT_ONCE = 100

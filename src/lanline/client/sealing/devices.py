@@ -1,4 +1,11 @@
-"""Owns what this device does about the others of its account: it lets further ones in, and takes lost ones out."""
+"""Owns what this device does about the others of its account: it lets further ones in, and takes lost ones out.
+
+And how this device waits for another one of its account to take it in. Until that is proven it believes nothing.
+
+docs/protocol/sealing.md, 6: both ends prove to each other that they have the code, which the server never sees.
+
+And what is signed about the devices of the own account: how one comes, and how some go with a new key.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +13,158 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from lanline.client.sealing import deviceentries
-from lanline.client.sealing.approval import Answer
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
-from lanline.crypto.groups.keys import SealingKey, SigningKey
+from lanline.crypto.groups.epochs import seal_prior
+from lanline.crypto.groups.keys import SealingKey, SigningKey, hash_of_key
 from lanline.errors import MalformedPacket, RecordMissing, RefusalCode, RequestRefused
-from lanline.model.devices import shown_hash_of
+from lanline.model.devices import DEVICE_WAITS_MS, shown_hash_of
 from lanline.model.invites import DEVICE_TOKEN_BYTES
 from lanline.proto.chain.state import NEVER
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices as wire
 from lanline.wire.chat import groups
 from lanline.wire.chat.answers import Done
+from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import DeviceKind, DeviceRecord, decode_device_record
+from lanline.wire.sealing.strict import ZEROS, encode_strictly
+
+
+def device_record(context: GroupContext, account_id: bytes) -> DeviceRecord:
+    """Of this device, as one more of that account."""
+    return _record_of(context, account_id, context.keys.device_secret, context.link_fingerprint)
+
+
+def recovery_record(context: GroupContext, account_id: bytes, secret: bytes) -> DeviceRecord:
+    return _record_of(context, account_id, secret, ZEROS)
+
+
+def _record_of(context: GroupContext, account_id: bytes, secret: bytes, link_fingerprint: bytes) -> DeviceRecord:
+    signer, group_id = SigningKey.of_device(secret), context.copy.chain.group_id
+    seal_hash = hash_of_key(SealingKey.of_device(secret).public_bytes)
+    device = encode_strictly(entries.NewDevice(signer.public_bytes, seal_hash, link_fingerprint))
+    return DeviceRecord(group_id, account_id, device, signer.sign(ids.NEW_DEVICE + group_id + account_id + device))
+
+
+def device_id_in(record: DeviceRecord) -> bytes:
+    """Raises MalformedPacket."""
+    return ids.device_id_of(entries.decode_device(record.device).sign_key)
+
+
+def added_entry(context: GroupContext, record: DeviceRecord, kind: DeviceKind, signer: SigningKey) -> bytes:
+    """On the head of the chain, signed by this device or by the recovery key."""
+    return _signed(signer, entries.AddDevice(*_place(context), record.device, kind, record.proof))
+
+
+def turned_entry(context: GroupContext, gone: tuple[bytes, ...], seed: bytes, signer: SigningKey) -> bytes:
+    """Those are out, and the account's key is another, made from this seed."""
+    account_id = context.copy.account_id
+    number = len(context.copy.chain.accounts[account_id].generations) + 1
+    before = context.seeds.get(number - 1)
+    prior = None if before is None else seal_prior(seed, account_id, number, before)
+    seal_hash = hash_of_key(SealingKey.of_generation(seed).public_bytes)
+    return _signed(signer, entries.Turn(*_place(context), tuple(sorted(gone)), number, seal_hash, prior))
+
+
+def _place(context: GroupContext) -> tuple[bytes, int, bytes, int]:
+    chain = context.copy.chain
+    return chain.group_id, chain.height + 1, chain.head, context.now_ms()
+
+
+def _signed(signer: SigningKey, body: entries.Body) -> bytes:
+    data = encode_strictly(body)
+    device_id = ids.device_id_of(signer.public_bytes)
+    return entries.encode_entry(data, device_id, signer.sign(ids.KEY_ENTRY + data))
+
+
+_CODE_BYTES = 13
+
+
+def spaced(code: str) -> str:
+    """For a person to read."""
+    return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
+
+
+def waiting_text(code: str) -> str:
+    return f"This device reads nothing yet. On another device of yours: lanline devices approve '{spaced(code)}'"
+
+
+class Answer(NamedTuple):
+    """Of the device that took this one in: up to where it saw which chain, and its proof."""
+
+    height: int
+    head: bytes
+    device_id: bytes
+    mark: bytes
+
+    @classmethod
+    def of(cls, data: bytes) -> Answer:
+        return cls(int.from_bytes(data[:8], "big"), data[8:40], data[40:56], data[56:])
+
+    def encoded(self) -> bytes:
+        return self.height.to_bytes(8, "big") + self.head + self.device_id + self.mark
+
+
+class Approval:
+    def __init__(self, context: GroupContext) -> None:
+        self._context = context
+        self._asked_as: str | None = None
+        """With which code it was asked on this link."""
+        self.answer: Answer | None = None
+
+    def end_link(self) -> None:
+        self._asked_as = None
+        self.answer = None
+
+    @property
+    def has_asked(self) -> bool:
+        """And the code is still good."""
+        keys = self._context.keys
+        return self._asked_as is not None and self._asked_as == keys.code and not self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        return self._context.now_ms() >= self._context.keys.code_until_ms
+
+    def ask(self, account_id: bytes) -> Steps[None]:
+        context, keys = self._context, self._context.keys
+        if keys.code is None or self._is_over:
+            keys.code = ids.approval_code_of(context.entropy(_CODE_BYTES))
+            keys.code_until_ms = context.now_ms() + DEVICE_WAITS_MS
+            keys.save()
+        record = self._record(account_id)
+        key = ids.approval_key_of(keys.code)
+        yield from context.server.ask(groups.PutKeys(0, (context.own.device_key.public_bytes,)), Done)
+        left = wire.LeaveDevice(0, record, ids.mark_of_new(key, record))
+        answer = yield from context.server.ask(left, Done, wire.DeviceAnswered)
+        self._asked_as = keys.code
+        if isinstance(answer, wire.DeviceAnswered):
+            self.answer = Answer.of(answer.answer)
+
+    def _record(self, account_id: bytes) -> bytes:
+        return encode_strictly(device_record(self._context, account_id))
+
+    def check(self, account_id: bytes) -> Steps[None]:
+        """Whether it comes from who was given the code, and the chain here is the one seen there."""
+        answer, context, code = self.answer, self._context, self._context.keys.code
+        assert answer is not None
+        assert code is not None
+        self.answer = None
+        height, head, device_id, mark = answer
+        proof = ids.mark_of_old(ids.approval_key_of(code), self._record(account_id), height, head, device_id)
+        if not hmac.compare_digest(mark, proof):
+            raise _refused("The answer does not come from a device that was given the code of this one.")
+        yield from context.server.wait_until(lambda: context.copy.chain.height >= height)
+        mine = context.copy.chain.live_device(context.copy.device_id)
+        if context.copy.chain.head_at(height) != head or mine is None or mine.account != account_id:
+            raise _refused("The server shows this device another group than the one that your other device sees.")
+        context.keys.code = None
+        context.keys.save()
+
+
+def _refused(why: str) -> RequestRefused:
+    return RequestRefused(RefusalCode.INVALID, f"{why} Nothing was joined: ask whoever runs the server.")
 
 
 class Waiting(NamedTuple):
@@ -88,7 +232,7 @@ class Devices:
         """Who knows the code has left it; whether it is of this account is seen here."""
         try:
             record = decode_device_record(data)
-            deviceentries.device_id_in(record)
+            device_id_in(record)
         except MalformedPacket as cause:
             raise RequestRefused(RefusalCode.INVALID, "What the new device has left cannot be read.") from cause
         if record.group_id != self._context.copy.chain.group_id or record.account_id != self._context.copy.account_id:
@@ -101,7 +245,7 @@ class Devices:
 
     def _approve(self, waiting: Waiting, code: str) -> Steps[None]:
         yield from self._wait_ready()
-        context, device_id = self._context, deviceentries.device_id_in(waiting.record)
+        context, device_id = self._context, device_id_in(waiting.record)
         yield from context.server.on_head(lambda: self._add_once(waiting.record, device_id))
         chain = context.copy.chain
         yield from self._secrets.give_seed([device_id])
@@ -125,7 +269,7 @@ class Devices:
             raise RequestRefused(RefusalCode.INVALID, text)
         if not context.copy.is_member:
             raise RequestRefused(RefusalCode.NOT_ALLOWED, "This device is not in your account any more.")
-        content = deviceentries.added(context, record, DeviceKind.DEVICE, context.copy.signer)
+        content = added_entry(context, record, DeviceKind.DEVICE, context.copy.signer)
         yield from context.append_once(lambda: groups.AppendKey(0, content))
 
     # Taking some out.
@@ -155,6 +299,6 @@ class Devices:
         yield from context.server.ask(groups.PutKeys(0, (public,)), Done)
         stay = [each for each in account.devices if each not in gone]
         yield from self._secrets.put_seed(stay, number, seed, ids.device_id_of(signer.public_bytes))
-        content = deviceentries.turned(context, gone, seed, signer)
+        content = turned_entry(context, gone, seed, signer)
         yield from context.append_once(lambda: groups.AppendKey(0, content))
         self._secrets.keep_seed(number, seed)

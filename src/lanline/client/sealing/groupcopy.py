@@ -13,8 +13,7 @@ from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
 from lanline.client.sealing.epochcopy import EpochCopy
 from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.othergroup import AWAITED, Offer, offer_in
-from lanline.client.sealing.parting import broken_text, come_back, come_back_text, fork_text
+from lanline.client.sealing.parting import AWAITED, Offer, broken_text, come_back, come_back_text, fork_text, offer_in
 from lanline.client.sealing.pasttables import past_devices
 from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables

@@ -12,9 +12,8 @@ from typing import Annotated
 
 import msgspec
 
-from lanline.client.sealing.lockedfile import FileLock, is_locked_content
+from lanline.client.sealing.lockedfile import FileLock, finish_change, is_locked_content
 from lanline.client.sealing.passphrase import KEYS_COPY, KEYS_FILE, KEYS_USE, given_passphrase
-from lanline.client.sealing.passphrasechange import finish_change
 from lanline.errors import IdentityProblem, MalformedPacket, WrongPassphrase
 from lanline.ids import Entropy
 from lanline.wholefile import create_whole, replace_whole

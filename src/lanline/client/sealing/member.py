@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from lanline.client.sealing.approval import Answer, Approval, waiting_text
 from lanline.client.sealing.caches import KeyCaches
-from lanline.client.sealing.changes import GroupChanges
+from lanline.client.sealing.changes import Departed, GroupChanges
 from lanline.client.sealing.context import GroupContext, Person
-from lanline.client.sealing.decisions import Decisions
-from lanline.client.sealing.departed import Departed
-from lanline.client.sealing.devices import Devices
+from lanline.client.sealing.decisions import Decisions, GroupChange
+from lanline.client.sealing.devices import Answer, Approval, Devices, waiting_text
 from lanline.client.sealing.entering import Entering
 from lanline.client.sealing.epochcopy import EpochCopy
-from lanline.client.sealing.groupchange import GroupChange
 from lanline.client.sealing.groupcopy import BEHIND, PARTED, TAKEN_OUT
 from lanline.client.sealing.offering import Offering
-from lanline.client.sealing.othergroup import AWAITED, YOURS_TO_FOUND
+from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND
 from lanline.client.sealing.recovery import Recovery
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.rsakeys import RsaKeys

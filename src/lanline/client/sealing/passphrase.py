@@ -19,7 +19,7 @@ def is_locked(folder: Path) -> bool:
 
 def is_under_passphrase(folder: Path) -> bool:
     if (folder / CHANGE_FILE).exists():
-        from lanline.client.sealing.passphrasechange import finish_change  # noqa: PLC0415 -- after a crash only
+        from lanline.client.sealing.lockedfile import finish_change  # noqa: PLC0415 -- after a crash only
 
         finish_change(folder)
     return any(_is_under(folder / name) for name in (IDENTITY_FILE, KEYS_FILE))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lanline.client.sealing import deviceentries
+from lanline.client.sealing import devices
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.devices import Devices
 from lanline.client.sealing.secrets import Secrets
@@ -77,8 +77,8 @@ class Recovery:
         yield from context.server.ask(groups.PutKeys(0, (SealingKey.of_device(secret).public_bytes,)), Done)
 
         def once() -> Steps[int]:
-            record = deviceentries.recovery_record(context, context.copy.account_id, secret)
-            content = deviceentries.added(context, record, DeviceKind.RECOVERY, signer)
+            record = devices.recovery_record(context, context.copy.account_id, secret)
+            content = devices.added_entry(context, record, DeviceKind.RECOVERY, signer)
             return (yield from context.append_once(lambda: wire.AddRecovery(0, content, shown_hash)))
 
         yield from context.server.on_head(once)
@@ -110,8 +110,8 @@ class Recovery:
         def once() -> Steps[int]:
             if context.copy.chain.live_device(context.copy.device_id) is not None:  # the answer was lost
                 return 0
-            content = deviceentries.added(
-                context, deviceentries.device_record(context, account_id), DeviceKind.DEVICE, signer
+            content = devices.added_entry(
+                context, devices.device_record(context, account_id), DeviceKind.DEVICE, signer
             )
             return (yield from context.append_once(lambda: groups.AppendKey(0, content)))
 

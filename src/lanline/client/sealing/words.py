@@ -15,9 +15,8 @@ import msgspec
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
-from lanline.client.sealing.runplaces import RunPlaces
 from lanline.client.sealing.scopes import Place, Scopes, Sealing
-from lanline.client.sealing.seenheights import SeenHeights
+from lanline.client.sealing.seenplaces import RunPlaces, SeenHeights
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.said import CHANCE_BYTES, Opened, Run, RunKeys, Where, seal_words, vouched
 from lanline.errors import MalformedPacket

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.sealing import seal
+from lanline.client.chat.sealed.content import seal
 from lanline.client.chat.session import AsDevice, SignInWay
 from lanline.client.view import events
 from lanline.client.view.values import Message

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanline.client.chat.sealing import seal
-from lanline.client.chat.seals import DeviceKeys
-from lanline.client.sealing.agreed import GROUP, Agreed
+from lanline.client.chat.sealed.content import seal
+from lanline.client.chat.sealed.seals import DeviceKeys
+from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import Message, NodeState, Unreadable
 from lanline.model.accounts import AccountId, DeviceId

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lanline.client.chat import connector as module
-from lanline.client.chat import race
 from lanline.client.chat.connector import Connector
 from lanline.client.chat.node import ChatNode
 from lanline.client.chat.session import AsDevice
@@ -202,7 +201,7 @@ def test_over_websocket_udp_is_tried_again_and_takes_over() -> None:
 
 
 def test_where_udp_is_blocked_websocket_joins_in_without_waiting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "HEAD_START_S", 0.0)
+    monkeypatch.setattr(module, "HEAD_START_S", 0.0)
 
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:
         scene.network.websocket += [MetLink()]
@@ -229,7 +228,7 @@ def test_the_way_that_worked_last_is_tried_first_also_by_the_next_program(monkey
 
 
 def test_udp_that_comes_through_late_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "HEAD_START_S", 0.0)
+    monkeypatch.setattr(module, "HEAD_START_S", 0.0)
     monkeypatch.setattr(module, "UDP_SOON_S", 10 * LIMIT_S)
 
     async def work(scene: Scene, _running: asyncio.Task[None]) -> None:

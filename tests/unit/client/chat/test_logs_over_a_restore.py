@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lanline.client.chat.database import STEPS, Database
-from lanline.client.chat.loghashes import hash_at_or_below, too_near
-from lanline.client.chat.seenpages import Named, SeenPages
+from lanline.client.chat.lost import hash_at_or_below, too_near
+from lanline.client.chat.sealed.seenlogs import Named, SeenPages
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
 from lanline.storage.api import Transaction

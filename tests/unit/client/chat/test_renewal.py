@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lanline.client.chat import renewal
+from lanline.client.chat.sealed import renewal
 from lanline.client.sealing.epochcopy import EpochCopy
 from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Process, Village

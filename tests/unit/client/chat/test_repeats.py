@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from lanline.client.chat.history import History
-from lanline.client.chat.pastwords import PastWords
+from lanline.client.chat.sealed.opening import PastWords
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import GroupWords
 from lanline.wire.chat.entries import LogEntry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view import events
 from lanline.client.view.values import Message, MessageState

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.client.chat.sealing import OPENED, PLAIN, open_sealed, said_by
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.content import OPENED, PLAIN, open_sealed, said_by
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view.values import NoWords
 from lanline.model.content import KnownPerson, Text

@@ -12,7 +12,7 @@ import msgspec
 
 from lanline.client.chat.history import History
 from lanline.client.chat.node import ChatNode
-from lanline.client.chat.seals import DeviceKeys
+from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.chat.session import AsDevice, AsNewcomer
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import GroupMember

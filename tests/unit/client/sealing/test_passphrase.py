@@ -9,10 +9,10 @@ import pytest
 
 from lanline import wholefile
 from lanline.client.home import Home
-from lanline.client.sealing import passphrasechange
+from lanline.client.sealing import lockedfile
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.lockedfile import change_passphrase
 from lanline.client.sealing.passphrase import PASSPHRASE_VARIABLE, is_locked, is_under_passphrase
-from lanline.client.sealing.passphrasechange import change_passphrase
 from lanline.crypto.passphrase import PassphraseKey
 from lanline.errors import IdentityProblem, WrongPassphrase
 
@@ -126,8 +126,8 @@ def test_a_crash_at_each_write_leaves_the_one_or_the_other_and_all_of_it(
 
         has_crashed = False
         with monkeypatch.context() as patched:
-            patched.setattr(passphrasechange, "replace_whole", replace)
-            patched.setattr(passphrasechange, "create_whole", create)
+            patched.setattr(lockedfile, "replace_whole", replace)
+            patched.setattr(lockedfile, "create_whole", create)
             patched.setattr(Path, "unlink", unlink)
             try:
                 change_passphrase(home, before, after, os.urandom)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from grouphouse.people import Person, Story, chance
-from lanline.client.chat.sealing import OPENED, PLAIN, open_sealed
+from lanline.client.chat.sealed.content import OPENED, PLAIN, open_sealed
 from lanline.client.sealing.reports import Proof, Verdict, judged, proof_of, time_of
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.said import RunKeys, Where, open_words, seal_words

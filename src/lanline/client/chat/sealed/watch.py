@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lanline.client.chat.alarms import Alarms
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.seenlogs import Naming, SeenLogs
-from lanline.client.chat.seenpages import Named
+from lanline.client.chat.sealed.alarms import Alarms
+from lanline.client.chat.sealed.seenlogs import Named, Naming, SeenLogs
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.losses import Losses
 from lanline.client.sealing.parting import name_in

@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from lanline.client.chat.adopting import adoption_of
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
-from lanline.client.chat.earlierwords import EarlierWords
-from lanline.client.chat.groupnews import GroupNews
-from lanline.client.chat.opening import Opening
-from lanline.client.chat.pastwords import PastWords
-from lanline.client.chat.plainwords import PlainWords
-from lanline.client.chat.sealing import SUITES_OF_KEYS
-from lanline.client.chat.watch import Watch
+from lanline.client.chat.sealed.adopting import adoption_of
+from lanline.client.chat.sealed.content import SUITES_OF_KEYS
+from lanline.client.chat.sealed.groupnews import GroupNews
+from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
+from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext, Person

@@ -7,7 +7,7 @@ log says that the device is gone, so that nothing which a thief of it says above
 from __future__ import annotations
 
 from lanline.client.chat.conversations import Conversations, Following, Track
-from lanline.client.chat.seals import Seals
+from lanline.client.chat.sealed.seals import Seals
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.scopes import OpenRoom
 from lanline.client.view.events import CaughtUp, NodeEvent

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.database import Database
-from lanline.client.sealing.adoption import Adoption
-from lanline.client.sealing.agreed import AgreedTable
+from lanline.client.sealing.adoption import Adoption, AgreedTable
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.member import GroupMember
 from lanline.model.rooms import Access, Role

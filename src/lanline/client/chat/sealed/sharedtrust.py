@@ -7,8 +7,8 @@ device only as long as that is one of the account's.
 from __future__ import annotations
 
 from lanline.client.chat.conversations import Conversations
-from lanline.client.chat.groupnews import GroupNews
 from lanline.client.chat.outbox import Outbox
+from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.sealing.member import GroupMember
 from lanline.client.view.events import EarlierReceived, EntriesOpened, EntriesReceived, NodeEvent
 from lanline.client.view.values import NoWords

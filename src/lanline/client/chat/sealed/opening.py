@@ -1,0 +1,276 @@
+"""Owns how entries as they came become entries as they are kept on this device: opened, doubted, or as they are.
+
+And how words are opened that were sealed in a group before the present one. Nothing is sealed here.
+
+They are judged by that group's own chain, with the same rules; and count only below the first words of the present one
+in their log, or whoever has a key of the old group could speak on with the server's help.
+
+And which words are believed no more once what was said before them is here: `ReadBefore` brings it in pages.
+
+Of two words with the same ids the one at the lower place stands; and above what names the end of a device, nothing
+stands that it says. So a log that is read from its end comes to the same as one that is read from its beginning.
+
+And which words that came unsealed, or sealed in an earlier group, are shown: those of before anything was sealed in
+their log, or sealed in the present group, and no others.
+
+An honest server takes nothing unsealed once a group is founded, and nothing of one that was put aside:
+docs/protocol/sealing.md, 7. So what comes above words that were sealed, and believed, is the server's own, or was moved
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from lanline.client.chat.database import Database
+from lanline.client.chat.history import History
+from lanline.client.chat.sealed.content import (
+    DOUBTED,
+    EARLIER,
+    OPENED,
+    PLAIN,
+    SUITES_OF_KEYS,
+    doubted,
+    earlier,
+    opened,
+    said_by,
+)
+from lanline.client.chat.sealed.watch import Watch
+from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.pasttables import PastTables, past_groups
+from lanline.client.sealing.reports import judged
+from lanline.client.sealing.scopes import Place
+from lanline.client.sealing.tables import GroupTables
+from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
+from lanline.client.view.values import Conversation
+from lanline.proto.chain.reasons import Reason
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.said import SAID_SUITE
+
+_SEALED = {OPENED, EARLIER, *SUITES_OF_KEYS}
+
+
+class _From:
+    """The first places in a log, as far as this device has it, of what was sealed: at all, and in the present group."""
+
+    def __init__(self, sealed: int | None, opened: int | None) -> None:
+        """With what says under which keys, which may be of an earlier group; and without."""
+        self.sealed = sealed
+        self.opened = opened
+
+
+class PlainWords:
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._from: dict[int, _From] = {}
+
+    def judged(self, log: int, entries: Sequence[LogEntry]) -> list[LogEntry]:
+        """In the order of their places, opened."""
+        if log not in self._from:
+            self._from[log] = _From(self._history.first_sealed(log), self._history.first_opened(log))
+        return [_judged(self._from[log], each) for each in entries]
+
+    def forget(self, log: int) -> None:
+        """The copy of this log is another now."""
+        self._from.pop(log, None)
+
+    def forget_all(self) -> None:
+        """The group is another now."""
+        self._from.clear()
+
+
+def _judged(begins: _From, entry: LogEntry) -> LogEntry:
+    place, suite = entry.sequence, entry.suite
+    if suite == EARLIER and begins.opened is not None and place > begins.opened:
+        return doubted(entry, Reason.EARLIER)
+    if suite == PLAIN and begins.sealed is not None and place > begins.sealed:
+        return doubted(entry, Reason.UNSEALED)
+    if suite in _SEALED:
+        begins.sealed = place if begins.sealed is None else min(place, begins.sealed)
+    if suite == OPENED:
+        begins.opened = place if begins.opened is None else min(place, begins.opened)
+    return entry
+
+
+_REPEATS = (
+    "SELECT later.sequence FROM entries AS first JOIN entries AS later ON later.log = first.log "
+    "AND later.entry_id = first.entry_id AND later.account = first.account AND later.sequence > first.sequence "
+    "WHERE first.log = ? AND first.sequence BETWEEN ? AND ? AND first.suite IN ('opened', 'earlier') "
+    "AND later.suite IN ('opened', 'earlier', 'doubted')"
+)
+_ENTRY = (
+    "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries WHERE log = ? AND sequence = ?"
+)
+
+
+class PastWords:
+    def __init__(self, database: Database, tables: GroupTables, words: GroupWords) -> None:
+        self._database = database
+        self._tables = tables
+        self._words = words
+        self._recent: dict[int, dict[tuple[int, bytes], int]] = {}
+        """By log, the places of those by account and id that may not be on the disk yet."""
+
+    def repeats(self, log: int, entries: Sequence[LogEntry]) -> set[int]:
+        """The places of those that stand at another place before, also from before this program began."""
+        first = self._tables.first_places(log, [each.entry_id for each in entries])
+        recent, found = self._recent.setdefault(log, {}), set[int]()
+        for each in entries:
+            key, place = (each.account, each.entry_id), each.sequence
+            stands = recent.setdefault(key, place)
+            if stands < place or first.get(key, place) < place:
+                found.add(place)
+            elif stands > place:
+                recent[key] = place
+        return found
+
+    def note_kept(self, log: int, through: int) -> None:
+        """It is on the disk up to there."""
+        left = {key: place for key, place in self._recent.pop(log, {}).items() if place > through}
+        if left:
+            self._recent[log] = left
+
+    def note(self, log: int, place: int, body: Body) -> None:
+        """Words that are believed, as long as nothing that stands below them and is not here says otherwise."""
+        if self._words.has_ended(body.device_id):
+            with self._database.write() as writer:
+                row = log, place, body.device_id
+                writer.execute("INSERT OR REPLACE INTO words_of_ended VALUES (?, ?, ?)", row)
+
+    def struck_by(self, where: Place, page: tuple[LogEntry, ...]) -> list[LogEntry]:
+        """What stands above this page, which is on the disk, and is not believed any more: as it is to be kept."""
+        if not page:
+            return []
+        log = where.log
+        struck = dict.fromkeys(self._words.take_overtaken(where), Reason.TURNED_AROUND)
+        repeats = self._database.read(_REPEATS, (log, page[0].sequence, page[-1].sequence))
+        struck |= {int(place): Reason.KNOWN_ID for (place,) in repeats}
+        kept = self._database.read("SELECT place, device_id FROM words_of_ended WHERE log = ?", (log,))
+        for place, device_id in kept:
+            if self._words.is_above_end(where, int(place), device_id):
+                struck[int(place)] = Reason.ENDED
+        found = [LogEntry(*row) for place in sorted(struck) for row in self._database.read(_ENTRY, (log, place))]
+        self._forget(log, struck)
+        return [doubted(each, struck[each.sequence]) for each in found if each.suite in {OPENED, EARLIER, DOUBTED}]
+
+    def forget(self, log: int) -> None:
+        """The copy of this log is another now."""
+        self._recent.pop(log, None)
+        with self._database.write() as writer:
+            writer.execute("DELETE FROM words_of_ended WHERE log = ?", (log,))
+
+    def _forget(self, log: int, places: dict[int, Reason]) -> None:
+        with self._database.write() as writer:
+            writer.executemany(
+                "DELETE FROM words_of_ended WHERE log = ? AND place = ?", [(log, place) for place in places]
+            )
+
+
+class EarlierWords:
+    def __init__(self, context: GroupContext) -> None:
+        self._context = context
+        self._groups: list[GroupWords] | None = None
+        """None: not read yet, for most never meet such words."""
+
+    def forget(self) -> None:
+        """There is one more, or what was read of a log is another now."""
+        self._groups = None
+
+    def open(self, place: Place, said: Sequence[Said]) -> dict[int, Body]:
+        """Those that hold by one of these groups, by their places."""
+        found: dict[int, Body] = {}
+        for words in self._read() if said else []:
+            left = [each for each in said if each.place not in found]
+            outcomes = zip(left, words.open(place, left), strict=True)
+            found |= {each.place: outcome for each, outcome in outcomes if isinstance(outcome, Body)}
+        return found
+
+    def note_keys(self, log: int, of_keys: Sequence[tuple[int, str, bytes]]) -> None:
+        """Statements and entries of rooms that have come: theirs, too, in what is read backwards."""
+        for words in self._groups or []:
+            for each in of_keys:
+                words.scopes.add(log, *each)
+
+    def _read(self) -> list[GroupWords]:
+        if self._groups is None:
+            ids = past_groups(self._context.tables.database)
+            self._groups = [GroupWords(self._past(each)) for each in ids]
+        return self._groups
+
+    def _past(self, group_id: bytes) -> GroupContext:
+        context = self._context
+        tables = PastTables(context.tables.database, context.keys.device_secret, context.entropy, group_id)
+        keys = Keystore.in_memory(context.keys.device_secret)
+        line, clock = context.server.line, context.clock
+        return GroupContext(keys, tables, clock, context.entropy, line, context.link_fingerprint)
+
+
+def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
+    """Words under an epoch that the present group does not know."""
+    if Lacks.EPOCH not in outcomes:
+        return []
+    return [each for each, outcome in zip(said, outcomes, strict=True) if outcome is Lacks.EPOCH]
+
+
+class Opening:
+    def __init__(
+        self,
+        words: GroupWords,
+        earlier_words: EarlierWords,
+        past: PastWords,
+        watch: Watch,
+        name_of: Callable[[int], str],
+    ) -> None:
+        self._words = words
+        self._earlier = earlier_words
+        self._past = past
+        self._watch = watch
+        self._name_of = name_of
+
+    def said(self, entries: Sequence[LogEntry]) -> tuple[list[Said], dict[int, str]]:
+        """What is sealed of these; and who speaks there, by the numbers of their accounts."""
+        sealed = [each for each in entries if each.suite == SAID_SUITE]
+        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
+        return [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
+
+    def open(
+        self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None
+    ) -> tuple[list[LogEntry], list[Outcome | None]]:
+        """As they are kept; and what was found of each, None where it is not sealed, or not in the present group."""
+        said, authors = self.said(entries)
+        of_sealed = self._words.open(place, said, ahead)
+        of_earlier = self._earlier.open(place, may_be_earlier(of_sealed, said))
+        outcomes = self._outcomes(shown.log, entries, of_sealed, of_earlier)
+        self._watch.look(shown, place, entries, outcomes, authors)
+        kept, is_noted, chain = [], bool(shown.first), self._words.chain
+        for each, outcome in zip(entries, outcomes, strict=True):
+            if isinstance(outcome, Body):
+                if is_noted:
+                    self._past.note(shown.log, each.sequence, outcome)
+                body = judged(chain, outcome.body, authors[each.account])
+                kept.append(opened(each, said_by(body, outcome.device_id)))
+            elif isinstance(outcome, Reason):
+                kept.append(doubted(each, outcome))
+            else:
+                kept.append(earlier(each, of_earlier[each.sequence].body) if each.sequence in of_earlier else each)
+        return kept, outcomes
+
+    def _outcomes(
+        self, log: int, entries: Sequence[LogEntry], of_sealed: Sequence[Outcome], of_earlier: Mapping[int, Body]
+    ) -> list[Outcome | None]:
+        following = iter(of_sealed)
+        outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
+        again = self._past.repeats(log, entries)
+        if not again and not of_earlier:
+            return outcomes
+        places = [each.sequence for each in entries]
+        return [
+            Reason.KNOWN_ID
+            if at in again and (isinstance(outcome, Body) or at in of_earlier)
+            else None
+            if at in of_earlier
+            else outcome
+            for at, outcome in zip(places, outcomes, strict=True)
+        ]
