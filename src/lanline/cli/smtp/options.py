@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -21,6 +22,9 @@ from lanline.errors import InvalidInput
 from lanline.model.mail.server import Security, SignIn
 from lanline.model.mail.text import explained
 from lanline.proto.smtp.events import Patience
+
+_HELP_CHARS = 78
+"""What asks the terminal for its width loads compression, in the time of a tenth of a start."""
 
 
 class _Option(NamedTuple):
@@ -58,7 +62,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parsed(kind: type[_Kind], command: str, help_text: str, words: list[str]) -> _Kind:
     """By argparse: what typer loads for it takes longer than to send a short mail."""
-    layout = argparse.RawDescriptionHelpFormatter
+    layout = partial(argparse.RawDescriptionHelpFormatter, width=_HELP_CHARS)
     parser = _Parser(f"lanline smtp {command}", description=help_text, formatter_class=layout, allow_abbrev=False)
     valued = set[str]()
     for name, one in kind.known().items():

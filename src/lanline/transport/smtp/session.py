@@ -160,7 +160,7 @@ class Session:
         wait_s = 0.001
         while parcel.size_bytes > _LARGE_BYTES and self._unacknowledged() and self._wants_content:
             self._exchange(wait_s)
-            wait_s = min(2 * wait_s, 0.1)
+            wait_s = min(1.2 * wait_s, 0.1)
         self._heed_interrupt()
         if self._wants_content:
             watch.before_last_dot()
