@@ -21,7 +21,7 @@ from lanline.client.smtp.sending import Passage
 from lanline.errors import InvalidInput
 from lanline.model.mail.server import Security, SignIn
 from lanline.model.mail.text import explained
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 
 _HELP_CHARS = 78
 """What asks the terminal for its width loads compression, in the time of a tenth of a start."""
@@ -183,13 +183,13 @@ def passage(chosen: Way, timeout_s: float | None) -> Passage:
     """Asks for the password now, before anything is connected."""
     if timeout_s is not None and not 0 < timeout_s <= 86_400:
         raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")
-    patience = Patience() if timeout_s is None else Patience(timeout_s, timeout_s)
+    timeouts = Timeouts() if timeout_s is None else Timeouts(timeout_s, timeout_s)
     route, credentials = chosen.route, None
     if route.username is not None:
         if route.server.security is Security.NONE:
             raise InvalidInput("A password is never sent in clear: leave out --no-tls, or the user name (SMTP_USER).")
         credentials = accounts.credentials_for(route.username, chosen.settings, chosen.typed)
-    return Passage(route.server, credentials, route.auth, patience)
+    return Passage(route.server, credentials, route.auth, timeouts)
 
 
 def outbox(folder: str | None) -> Outbox:
