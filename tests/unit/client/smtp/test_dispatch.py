@@ -353,7 +353,7 @@ def test_a_disk_that_is_full_after_the_dot_is_no_reason_to_send_again(
     passage = Passage(place.route.server, Credentials("ann", "secret"))
     with contextlib.closing(Interrupt()) as wish:
         bar = lambda _: contextlib.nullcontext(lambda _: None)  # noqa: E731
-        Flush(place.outbox, lambda _: passage, outcomes.append, bar, wish).run(
+        Flush(place.outbox, {place.route: passage}, outcomes.append, bar, wish).run(
             by_route(entries(place.outbox, outcomes.append))
         )
     (outcome,) = outcomes
