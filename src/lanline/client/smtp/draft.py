@@ -43,7 +43,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     dsn: tuple[str, str, str] = ("", "", "")
 
 
-def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Message:
+def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Parcel:
     """Checks everything, and dates the message now. Raises InvalidInput; `warn` hears of what had to be changed."""
     if not (draft.to or draft.cc or draft.bcc):
         raise InvalidInput("The message has no recipient; name one with --to-addr, --cc or --bcc.")
@@ -68,7 +68,7 @@ def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Messa
         token=new_token(),
         own_id="" if draft.message_id is None else message.checked_message_id(draft.message_id),
         dsn=draft.dsn,
-    )
+    ).parcel()
 
 
 def checked_dsn(notify: str | None, what_returns: str | None, name: str | None) -> tuple[str, str, str]:
