@@ -16,9 +16,7 @@ from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefus
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
 from lanline.model.mail.server import Credentials, Server, SignIn
-from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, Timeouts
-from lanline.proto.smtp.offer import MessageUnfit
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit, Timeouts
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session, Watch
 from lanline.transport.smtp.tls import verifying_context
@@ -96,8 +94,7 @@ class Courier:
             self._session.abort()
         passage, self.has_delivered = self._passage, False
         self.fruitless_count += 1
-        transcript = Transcript(self._sink)
-        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, transcript)
+        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, self._sink)
         try:
             if passage.credentials is not None:
                 session.sign_in(passage.credentials, passage.auth)
