@@ -96,6 +96,9 @@ class _Glance(Session):
         context.set_cipher_list(b"ALL:@SECLEVEL=0")  # or OpenSSL would not even ask for the old ones
         context.set_min_proto_version(self._version)
         context.set_max_proto_version(self._version)
+        if (own := self._server.client_cert) is not None:
+            context.use_certificate_chain_file(own)
+            context.use_privatekey_file(self._server.client_key or own)
         connection = SSL.Connection(context, self._socket)
         if not is_ip_address(self._server.host):
             connection.set_tlsext_host_name(self._server.host.encode())
