@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lanline.client.smtp.sending import Passage
 from lanline.client.smtp.survey import Survey, shown_chain, survey
 from lanline.errors import MailDeferred
 from lanline.model.mail.server import Security, Server
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage
