@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from lanline.client.chat.context import NodeContext
-from lanline.client.chat.conversations import Conversations, Track, room_title
+from lanline.client.chat.conversations import Conversations, Following, Track, room_title
 from lanline.client.chat.sealed.content import topic_of
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.sealing.words import Lacks
@@ -83,20 +83,28 @@ class Topics:
             return
         shown = track.shown
         kept = self._history.newest_topic(log, shown.first, shown.delivered)
-        if kept is not None:
+        is_on_its_way = shown.topic_from > shown.delivered and track.following is not Following.LIVE
+        if kept is not None and not is_on_its_way:
             topic = topic_of(kept[1])
             self._put(track, "" if topic is None else topic.text, kept[0])
-        elif shown.topic_from > shown.first or (not shown.topic_from and self._seals.room(shown) is not None):
-            self._put(track, "", 0)  # it is believed no more, or is the server's word where that does not count
-        if kept is not None or shown.first > 0:
+        elif not is_on_its_way and self._is_over(shown):
+            self._put(track, "", 0)
+        if kept is not None or shown.first > 0 or not shown.delivered:
             self._look_at_named(track, self._named.get(log))
 
+    def _is_over(self, shown: Conversation) -> bool:
+        """What was shown as the topic is believed no more; or is the server's word where that does not count."""
+        if not shown.topic_from:
+            return bool(shown.topic) and self._seals.room(shown) is not None
+        return shown.topic_from > shown.first
+
     def _look_at_named(self, track: Track, named: LogEntry | None) -> None:
-        """Only where this device has nothing of the log, and never one before the one that is known."""
+        """Only of where this device does not have the log, and never one before the one that is known."""
         shown = track.shown
         if named is None or not track.is_proven:
             return
-        found = self._seals.topic(shown, named) if shown.topic_from < named.sequence <= shown.first else None
+        through = shown.first if shown.delivered else shown.head
+        found = self._seals.topic(shown, named) if shown.topic_from < named.sequence <= through else None
         if isinstance(found, Topic):
             self._put(track, found.text, named.sequence)
         if not isinstance(found, Lacks):

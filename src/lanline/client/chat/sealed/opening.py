@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from lanline.client.chat.database import Database
 from lanline.client.chat.history import History
 from lanline.client.chat.sealed.content import (
@@ -256,11 +254,11 @@ class Opening:
                 if is_noted:
                     self._past.note(shown.log, each.sequence, outcome)
                 body = judged(chain, outcome.body, authors[each.account])
-                kept.append(self._kept(place, each, msgspec.structs.replace(outcome, body=body)))
+                kept.append(self._kept(place, each, outcome, said_by(body, outcome.device_id)))
             elif isinstance(outcome, Reason):
                 kept.append(doubted(each, outcome))
             elif each.sequence in of_earlier:
-                kept.append(self._kept(place, each, of_earlier[each.sequence], is_earlier=True))
+                kept.append(self._kept(place, each, of_earlier[each.sequence]))
             else:
                 kept.append(each)
         return kept, outcomes
@@ -274,12 +272,15 @@ class Opening:
         topic = topic_of(found.body)
         return None if self._misfit(place, entry, found, topic) else topic
 
-    def _kept(self, place: Place, entry: LogEntry, body: Body, *, is_earlier: bool = False) -> LogEntry:
-        topic = topic_of(body.body)
-        if (topic is not None or entry.suite == TOPIC_SUITE) and (why := self._misfit(place, entry, body, topic)):
+    def _kept(self, place: Place, entry: LogEntry, said: Body, body: bytes | None = None) -> LogEntry:
+        """With this body, if it was said in the present group."""
+        topic = topic_of(said.body)
+        if (topic is not None or entry.suite == TOPIC_SUITE) and (why := self._misfit(place, entry, said, topic)):
             return doubted(entry, why)
-        kept = body.body if topic is None else topic_body(topic)
-        return earlier(entry, kept) if is_earlier else opened(entry, said_by(kept, body.device_id))
+        kept = said.body if topic is None else topic_body(topic)
+        if body is None:
+            return earlier(entry, kept)
+        return opened(entry, body if topic is None else kept)
 
     def _misfit(self, place: Place, entry: LogEntry, body: Body, topic: Topic | None) -> Reason | None:
         """A topic is one in a room, under the suite for it: the server cannot make words of one, nor one of words.
