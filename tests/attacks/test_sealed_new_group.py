@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED, SUITES_OF_KEYS
-from lanline.client.chat.sealed.opening import PlainWords
+from lanline.client.chat.sealed.opening import EarlierWords, PlainWords
 from lanline.client.chat.sealed.seals import DeviceKeys
+from lanline.client.sealing import groupcopy
 from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
@@ -26,6 +27,8 @@ from lanline.model.accounts import AccountId
 from lanline.model.alarms import AlarmKind
 from lanline.model.content import Text
 from lanline.model.logs import LogId
+from lanline.proto.chain.rules import follow
+from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup
@@ -193,6 +196,27 @@ def test_what_was_read_of_a_log_for_the_old_group_is_forgotten_with_the_copy_of_
     cai.node.seals.forget(shown.log)
     assert [each.suite for each in cai.node.seals.open(shown, said)[0]] == [SAID_SUITE]
     assert opened_anew(village, cai, "ben") == ({EARLIER}, None)
+
+
+def test_the_chain_of_the_old_group_is_checked_once_and_again_when_it_is_doubted(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cai = gone_over(village)
+    monkeypatch.setattr(groupcopy, "_KEPT_EVERY", 1)
+    tables, was_checked = cai.member._context.tables, list[bool]()
+
+    def noted(chain: Chain, suite: str, content: bytes, *, is_checked: bool = False) -> Any:
+        was_checked.append(is_checked)
+        return follow(chain, suite, content, is_checked=is_checked)
+
+    monkeypatch.setattr(groupcopy, "follow", noted)
+    for is_known in (False, True):
+        EarlierWords(cai.member._context)._read()
+        assert set(was_checked) == {is_known}
+        was_checked.clear()
+    tables.doubt_chain()
+    EarlierWords(cai.member._context)._read()
+    assert set(was_checked) == {False}
 
 
 def test_words_of_the_old_group_that_are_shown_again_are_not_shown_as_new_and_it_is_told(village: Village) -> None:

@@ -42,6 +42,16 @@ def test_by_a_members_link_one_reads_at_once_and_the_server_never_can(home: Hous
     assert stat.S_IMODE((home.folder / "ben" / "keys.json").stat().st_mode) == 0o600
 
 
+def test_a_link_damaged_near_its_end_makes_an_account_in_no_group_and_the_whole_one_mends_it(home: House) -> None:
+    invite = home.member("ana", "invite").stdout.splitlines()[0]
+    damaged = invite[:-10] + ("b" if invite[-10] != "b" else "c") + invite[-9:]
+    joined = home.member("ben", "join", damaged, "--name", "ben")
+    assert joined.returncode == 1
+    assert joined.stderr.startswith("lanline: The link is not of this group: it was damaged on its way")
+    assert home.member("ben", "join", invite, "--name", "ben").returncode == 0  # its only use was not spent on nothing
+    assert home.heard("ben") == ["the harbour at midnight"]
+
+
 def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: House) -> None:
     joined = home.member("cai", "join", home.invite(), "--name", "cai")
     assert joined.returncode == 0, joined.stderr

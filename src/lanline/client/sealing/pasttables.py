@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 from lanline.client.chat.database import Database
 from lanline.client.sealing.chainstate import ChainState
-from lanline.client.sealing.tables import GroupTables
+from lanline.client.sealing.tables import CHECKED, GroupTables
 from lanline.ids import Entropy
 
 _PUT = "INSERT OR REPLACE INTO past_items SELECT ?, "
@@ -50,6 +50,7 @@ def put_group_aside(database: Database, aside: PutAside | None, *, keeps_shown: 
     with database.write() as writer:
         if aside is not None:
             writer.executemany("INSERT OR REPLACE INTO past_devices VALUES (?, ?)", aside.members)
+            writer.execute("DELETE FROM facts WHERE name = ?", (f"{CHECKED} {aside.group_id.hex()}",))
             for statement in _OWN if aside.is_apart else _SHOWN:
                 writer.execute(statement, (aside.group_id,))
         for statement in _OVER if keeps_shown else (*_OVER, *_CHAIN):
@@ -75,6 +76,7 @@ class PastTables(GroupTables):
     def __init__(self, database: Database, device_secret: bytes, entropy: Entropy, group_id: bytes) -> None:
         super().__init__(database, device_secret, entropy)
         self._group_id = group_id
+        self._checked = f"{CHECKED} {group_id.hex()}"
 
     def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """Without gaps, as a log has them: what names who belongs to the group comes first."""
@@ -89,11 +91,14 @@ class PastTables(GroupTables):
     def chain_state(self) -> tuple[int, ChainState] | None:
         return None
 
-    def put_chain_state(self, sequence: int, state: ChainState) -> None:
-        """It is followed anew in each program that comes to words of it."""
+    def put_chain_state(self, sequence: int, state: ChainState) -> None:  # noqa: ARG002 -- as the other has it
+        """It is followed anew in each program that comes to words of it; only how far it was found to hold is kept."""
+        with self._database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._checked, sequence))
 
     def checked_to(self) -> int:
-        return 0
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (self._checked,))
+        return cast("int", rows[0][0]) if rows else 0
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
         return self._secrets_in("past_secrets")

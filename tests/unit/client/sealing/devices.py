@@ -304,9 +304,9 @@ class Town:
         self.house.stop()
 
 
-def came(town: Town, name: str, by: Device) -> Device:
+def came(town: Town, name: str, by: Device, uses: int = 5) -> Device:
     """By a link, and all that follows from it is done."""
-    device = Device(town, name, town.link(by))
+    device = Device(town, name, town.link(by, uses))
     town.pass_time(0.3)
     return device
 
