@@ -88,6 +88,11 @@ class Joined(msgspec.Struct, frozen=True):
     lacks_recovery: bool = False
     """There is no recovery key: if this device is lost, nobody can let its person in again."""
 
+    @property
+    def is_left_out(self) -> bool:
+        """There is an account and no place in the group, for the reason in `problem`; nobody has been asked for one."""
+        return bool(self.problem) and self.group is not Group.IN and self.request is None and self.code is None
+
 
 class Patience:
     """How long one waits for a server, and who hears that it does not answer."""

@@ -104,6 +104,9 @@ class LogsView(Protocol):
     def keyed(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """As `after`, of statements of epochs and entries of private rooms only."""
 
+    def newest_topic(self, log: LogId) -> Entry | None:
+        """The last that sets the topic of a room, sealed."""
+
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
     def last_said_ms(self, log: LogId, account: AccountId, since_ms: int, limit: int) -> int | None:
         """When the account last said something there; None: not since then, or not among so many of the newest."""

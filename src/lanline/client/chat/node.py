@@ -23,6 +23,7 @@ from lanline.client.chat.sealed.seals import DeviceKeys, Seals
 from lanline.client.chat.sealed.sharedtrust import SharedTrust
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.chat.storing import Storing
+from lanline.client.chat.topics import Topics
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -74,6 +75,8 @@ class ChatNode:
             member, news = self.seals.member, self.seals.news
             self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
             self.subscribe(self.trust.note)
+        self.topics = Topics(context, self.seals, self.conversations)
+        self.subscribe(self.topics.note)
         self.renewal = EpochRenewal(self.seals, self.conversations)
         self.subscribe(self.renewal.note)
         if follows_all:
@@ -241,7 +244,9 @@ class ChatNode:
         self.seals.note_people()
 
     def _on_conversations(self, message: rooms.Conversations) -> None:
-        self.conversations.on_table(message)
+        said = tuple(map(self.topics.without_plain, message.conversations))
+        self.conversations.on_table(rooms.Conversations(said, message.is_last))
+        self.topics.note_named(message.conversations)
         self._has_conversations |= message.is_last
         self._check_synchronized()
 
@@ -257,8 +262,9 @@ class ChatNode:
 
     def _on_conversation_changed(self, message: rooms.ConversationChanged) -> None:
         log = message.conversation.log
-        if self.conversations.on_changed(message.conversation):
+        if self.conversations.on_changed(self.topics.without_plain(message.conversation)):
             self.reader.note_moved(log)
+        self.topics.note_named([message.conversation])
         self.reader.follow(self.conversations[log])
         self.outbox.send()  # a room may be less slow now
 

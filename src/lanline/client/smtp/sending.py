@@ -12,20 +12,11 @@ from enum import Enum
 import msgspec
 
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.errors import (
-    MailDeferred,
-    MailInterrupted,
-    MailProblem,
-    MailRefused,
-    OutboxFull,
-    OutboxProblem,
-)
+from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefused, OutboxFull, OutboxProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
 from lanline.model.mail.server import Credentials, Server, SignIn
-from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, Timeouts
-from lanline.proto.smtp.offer import MessageUnfit
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit, Timeouts
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session, Watch
 from lanline.transport.smtp.tls import verifying_context
@@ -103,8 +94,7 @@ class Courier:
             self._session.abort()
         passage, self.has_delivered = self._passage, False
         self.fruitless_count += 1
-        transcript = Transcript(self._sink)
-        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, transcript)
+        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, self._sink)
         try:
             if passage.credentials is not None:
                 session.sign_in(passage.credentials, passage.auth)
@@ -180,12 +170,11 @@ class _Tried:
 
 
 def _verdict(problem: MailProblem) -> Verdict:
-    kinds = {
-        DeliveryUncertain: Verdict.UNCERTAIN,
-        MailInterrupted: Verdict.INTERRUPTED,
-        MailDeferred: Verdict.DEFERRED,
-    }
-    return next((verdict for kind, verdict in kinds.items() if isinstance(problem, kind)), Verdict.REFUSED)
+    if isinstance(problem, DeliveryUncertain):
+        return Verdict.UNCERTAIN
+    if isinstance(problem, MailInterrupted):
+        return Verdict.INTERRUPTED
+    return Verdict.DEFERRED if isinstance(problem, MailDeferred) else Verdict.REFUSED
 
 
 class Dispatch(msgspec.Struct, frozen=True):
@@ -200,10 +189,10 @@ class Dispatch(msgspec.Struct, frozen=True):
         if queue:
             return self._send_queued(parcel, route)
         tried = self._try(parcel, Watch(self.progress), None)
-        is_lost = keep_typed and not tried.deliveries
-        if tried.problem is None or not (is_lost or isinstance(tried.problem, DeliveryUncertain)):
+        is_uncertain, is_lost = isinstance(tried.problem, DeliveryUncertain), keep_typed and not tried.deliveries
+        if tried.problem is None or not (is_lost or is_uncertain):
             return self._outcome(parcel, tried)
-        state = State.UNCERTAIN if isinstance(tried.problem, DeliveryUncertain) else State.REFUSED
+        state = State.UNCERTAIN if is_uncertain else State.REFUSED
         try:
             self.outbox.put(parcel, route, state, str(tried.problem)).release()
         except OutboxProblem as failure:

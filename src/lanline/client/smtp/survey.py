@@ -7,6 +7,7 @@ import datetime as dt
 import select
 import ssl
 import time
+from collections.abc import Callable
 
 import msgspec
 from cryptography import x509
@@ -18,8 +19,7 @@ from lanline.client.smtp.sending import Passage
 from lanline.errors import MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Security, Server, is_ip_address
-from lanline.proto.smtp.offer import Offer, megabytes
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.events import Offer, megabytes
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session
 from lanline.transport.smtp.tls import ANY_FINGERPRINT, verifying_context
@@ -45,14 +45,14 @@ class Survey(msgspec.Struct, frozen=True):
     signed_in: bool
 
 
-def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Survey:
+def survey(passage: Passage, sink: Callable[[str], None], interrupt: Interrupt) -> Survey:
     """Raises MailDeferred where nobody answers, and MailRefused where it is no mail server, or not started this way."""
     objection, signed_in, server = "", False, passage.server
     try:
-        session = Session(server, verifying_context(server), passage.timeouts, interrupt, transcript)
+        session = Session(server, verifying_context(server), passage.timeouts, interrupt, sink)
     except ServerUntrusted as refusal:
         objection, anyone = str(refusal), msgspec.structs.replace(server, ca_file=None, fingerprint=ANY_FINGERPRINT)
-        session = Session(anyone, verifying_context(anyone), passage.timeouts, interrupt, transcript)
+        session = Session(anyone, verifying_context(anyone), passage.timeouts, interrupt, sink)
     try:
         if passage.credentials is not None and not objection:
             session.sign_in(passage.credentials, passage.auth)

@@ -24,8 +24,8 @@ from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
 from lanline.proto.smtp.client import SmtpClient
-from lanline.proto.smtp.offer import Offer
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.events import Offer
+from lanline.proto.smtp.wire import Transcript
 from lanline.transport.smtp.connecting import Interrupt, connected
 from lanline.transport.smtp.tls import ANY_FINGERPRINT, shake_hands, tls_problem, verifying_context, wrong_start
 
@@ -56,11 +56,11 @@ class Session:
         context: ssl.SSLContext,
         timeouts: events.Timeouts,
         interrupt: Interrupt,
-        transcript: Transcript | None = None,
+        sink: Callable[[str], None] = lambda _: None,
     ) -> None:
-        shown = transcript or Transcript()
-        shown.note(f"connecting to {server}")
-        self._machine = SmtpClient(server, timeouts, shown, os.urandom)
+        transcript = Transcript(sink)
+        transcript.note(f"connecting to {server}")
+        self._machine = SmtpClient(server, timeouts, transcript, os.urandom)
         self._server, self._context, self._timeouts, self._interrupt = server, context, timeouts, interrupt
         self._out = bytearray()
         self._written = self._acknowledged = 0

@@ -43,7 +43,10 @@ def verifying_context(server: Server) -> ssl.SSLContext:
     """TLS 1.2 or newer, chain and name checked. With a `ca_file`, its certificates are trusted and no others."""
     if server.security is Security.NONE:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody, and takes no time to make
-    context = _trusting(server.ca_file)
+    with _pem(f"The file {server.ca_file} of --ca-file", "holds no certificate"):
+        context = ssl.create_default_context(cafile=server.ca_file)
+    if server.ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
+        context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if server.fingerprint is not None:  # which is looked at after the handshake, and alone decides
         context.check_hostname = False
@@ -61,14 +64,6 @@ def _pem(what: str, objection: str) -> Iterator[None]:
             yield
         except ssl.SSLError as cause:
             raise InvalidInput(f"{what} {objection} in PEM form.") from cause
-
-
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    with _pem(f"The file {ca_file} of --ca-file", "holds no certificate"):
-        context = ssl.create_default_context(cafile=ca_file)
-    if ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
-        context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
-    return context
 
 
 def shake_hands(

@@ -68,7 +68,7 @@ def composed(draft: Draft, folder: Path) -> Parcel | None:
         paths.append(str(path))
     fields = {name: getattr(draft, name) for name in draft.__struct_fields__} | {"attachments": tuple(paths)}
     try:
-        return compose(Draft(**fields)).parcel()
+        return compose(Draft(**fields))
     except InvalidInput:
         return None
 

@@ -11,9 +11,7 @@ import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.events import Timeouts
-from lanline.proto.smtp.offer import Offer
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.events import Offer, Timeouts
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session
 from lanline.transport.smtp.tls import verifying_context
@@ -43,7 +41,7 @@ class Attempt:
     ) -> Offer:
         context = verifying_context(self._server)
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(self._server, context, timeouts, interrupt, Transcript(self.shown.append))
+            session = Session(self._server, context, timeouts, interrupt, self.shown.append)
             try:
                 if credentials is not None:
                     session.sign_in(credentials, method)
