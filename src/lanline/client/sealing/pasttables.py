@@ -78,7 +78,7 @@ class PastTables(GroupTables):
 
     def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """Without gaps, as a log has them: what names who belongs to the group comes first."""
-        rows = self._database.read(
+        rows = self.database.read(
             "SELECT suite, content FROM past_items WHERE group_id = ? ORDER BY number", (self._group_id,)
         )
         return [(place, suite, content) for place, (suite, content) in enumerate(rows, 1) if place > after]
