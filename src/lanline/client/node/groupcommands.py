@@ -99,10 +99,10 @@ class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     name: str
 
 
-class WaitTurned(msgspec.Struct, frozen=True, tag="wait_turned"):
+class WaitNewKeys(msgspec.Struct, frozen=True, tag="wait_new_keys"):
     """The account has a new key by the entry at this height of the chain: until all that it reads has one, too.
 
-    Nothing is said before the node has that entry, whatever the server shows. Answered with `Turned`.
+    Nothing is said before the node has that entry, whatever the server shows. Answered with `NewKeys`.
     """
 
     height: int
@@ -127,7 +127,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitTurned
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitNewKeys
 ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
 GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 
@@ -170,7 +170,7 @@ class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
     new_group: NewGroup | None = None
 
 
-class Turned(msgspec.Struct, frozen=True, tag="turned"):
+class NewKeys(msgspec.Struct, frozen=True, tag="new_keys"):
     is_here: bool
     """The node has the entry."""
     left: tuple[str, ...]
@@ -191,4 +191,4 @@ class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | Turned | Words | KeysRenewed | ChainState | Plain | Sealed
+GroupResult = DeviceLetIn | NewKeys | Words | KeysRenewed | ChainState | Plain | Sealed

@@ -14,14 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lanline
-from lanline.client.node.place import connected
+from lanline.client.node.place import JOINED_FILE, connected
 from lanline.errors import HistoryProblem
 
 START_COMMAND = (sys.executable, "-m", "lanline", "agent", "--background")
 _LOG_FILE = "node.log"
 """What the node last had to say of itself; empty when all is well."""
-_JOINED_FILE = "server.json"
-"""Of `pin`, which takes time to load."""
 _LIMIT_S = 30.0
 _AGAIN_S = 0.03
 
@@ -39,7 +37,7 @@ class NodeStart:
     def begin(self) -> None:
         """Where none runs, one begins to load now. How that goes, `connect` tells."""
         self._end = connected(self.home)
-        if self._end is None and (self.home / _JOINED_FILE).exists():
+        if self._end is None and (self.home / JOINED_FILE).exists():
             with contextlib.suppress(OSError):  # `connect` tries again, and tells
                 self._made = _MadeNode(self.home, self._command)
 
