@@ -14,6 +14,7 @@ import pytest
 from e2e.house import House, house
 from lanline.cli.nodecall import node_call
 from lanline.client.node.protocol import ListMembers, MembersListed, SendAway, SetAccess, SetRole
+from lanline.errors import RequestRefused
 from lanline.model.rooms import Access, Role
 
 LIMIT_S = 60.0
@@ -89,6 +90,14 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
     assert invited.returncode == 0, invited.stderr
     assert home.member("ben", "send", "#board", "with a lantern").returncode == 0
     assert home.heard("cai", "#board") == ["with a lantern"]
+    with node_call(home.folder / "ben") as call:
+        view = call.follow()
+        board, ana = view.conversation_titled("#board"), view.person_named("ana")
+        assert board is not None
+        assert ana is not None
+        for command in (SetRole(board.log, ana.account, Role.MODERATOR), SendAway(board.log, ana.account)):
+            with pytest.raises(RequestRefused, match=r"^ana is not in #board\.$"):
+                call.ask(command)
     # Ana is the admin, of the group and of the server.
     assert home.member("ana", "rooms", "join", "#board").returncode == 1
     assert home.member("ana", "rooms", "invite", "#board", "ana").returncode == 1
