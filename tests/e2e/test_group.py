@@ -85,11 +85,15 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
         home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
     assert home.member("ben", "send", "cai", "by the lighthouse").returncode == 0
     assert home.heard("cai", "ben") == ["by the lighthouse"]
-    assert home.member("ben", "rooms", "create", "#board", "--invite-only").returncode == 0
+    assert home.member("ben", "rooms", "create", "#board", "--invite-only", "--topic", "of brass").returncode == 0
+    assert home.member("ben", "rooms", "create", "#lab", "--topic", "of glass").returncode == 0
     invited = home.member("ben", "rooms", "invite", "#board", "cai")
     assert invited.returncode == 0, invited.stderr
     assert home.member("ben", "send", "#board", "with a lantern").returncode == 0
-    assert home.heard("cai", "#board") == ["with a lantern"]
+    assert home.heard("cai", "#board") == ["of brass", "with a lantern"]
+    topics = {name: home.member(name, "rooms").stdout for name in ("cai", "ana")}
+    assert "of brass" in topics["cai"]
+    assert "of glass" in topics["cai"]
     with node_call(home.folder / "ben") as call:
         view = call.follow()
         board, ana = view.conversation_titled("#board"), view.person_named("ana")
@@ -99,11 +103,15 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
             with pytest.raises(RequestRefused, match=r"^ana is not in #board\.$"):
                 call.ask(command)
     # Ana is the admin, of the group and of the server.
+    assert "of brass" not in topics["ana"]
+    assert "of glass" in topics["ana"]
     assert home.member("ana", "rooms", "join", "#board").returncode == 1
     assert home.member("ana", "rooms", "invite", "#board", "ana").returncode == 1
     kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
     assert b"lighthouse" not in kept
     assert b"lantern" not in kept
+    assert b"brass" not in kept
+    assert b"glass" not in kept
 
 
 def test_a_room_that_becomes_private_keeps_its_owners(home: House) -> None:

@@ -38,12 +38,17 @@ _CONVERSATIONS = (
     "SELECT l.log, title, other, topic, access, members, role, is_muted, max(head, coalesce(delivered, 0)) AS head, "
     "coalesce(first, 0) AS first, coalesce(delivered, 0) AS delivered, coalesce(read, 0) AS read, "
     "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open, "
-    "number, slow_s "
+    "number, slow_s, topic_from "
     "FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
 _REOPENED_AT_ONCE = 1000
+_TOPIC = (
+    "SELECT sequence, content FROM entries WHERE log = ? AND suite IN ('opened', 'earlier') "
+    "AND substr(content, 1, 13) = x'82A474797065A5746F706963A4' AND sequence > ? AND sequence <= ? "
+    "ORDER BY sequence DESC LIMIT 1"  # its index
+)
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
     "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1')"
@@ -137,12 +142,12 @@ class History:
         rows = [
             (
                 *(c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head),
-                *(c.number, c.slow_s, " ".join(map(str, c.pins))),
+                *(c.number, c.slow_s, " ".join(map(str, c.pins)), c.topic_from),
             )
             for c in conversations
         ]
         with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def begin(self, log: int, first: int) -> int:
         """Where this home's copy of a log begins; at `first` when it had none."""
@@ -222,14 +227,16 @@ class History:
 
     def sealed_from(self) -> dict[int, int]:
         """Where the first entry stands that could not be opened yet, by log."""
-        rows = self.database.read("SELECT log, min(sequence) FROM entries WHERE suite = 'said/1' GROUP BY log")
+        rows = self.database.read(
+            "SELECT log, min(sequence) FROM entries WHERE suite IN ('said/1', 'topic/1') GROUP BY log"
+        )
         return {int(log): int(first) for log, first in rows}
 
     def sealed_entries(self, log: int) -> list[LogEntry]:
         """The newest that could not be opened yet, oldest first."""
         rows = self.database.read(
             "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
-            "WHERE log = ? AND suite = 'said/1' ORDER BY sequence DESC LIMIT ?",
+            "WHERE log = ? AND suite IN ('said/1', 'topic/1') ORDER BY sequence DESC LIMIT ?",
             (log, _REOPENED_AT_ONCE),
         )
         return [LogEntry(*row) for row in reversed(rows)]
@@ -237,8 +244,8 @@ class History:
     def has_unopened(self, log: int, below: int, device_id: bytes, run: bytes) -> bool:
         """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5)."""
         rows = self.database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite = 'said/1' AND substr(content, 18, 32) = ? "
-            "LIMIT 1",
+            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite IN ('said/1', 'topic/1') "
+            "AND substr(content, 18, 32) = ? LIMIT 1",
             (log, below, device_id + run),
         )
         return bool(rows)
@@ -250,6 +257,11 @@ class History:
                 "UPDATE entries SET suite = ?, content = ? WHERE log = ? AND sequence = ?",
                 [(each.suite, each.content, log, each.sequence) for each in entries],
             )
+
+    def newest_topic(self, log: int, after: int, through: int) -> tuple[int, bytes] | None:
+        """The place, and what is kept, of the last entry that sets it."""
+        rows = self.database.read(_TOPIC, (log, after, through))
+        return rows[0] if rows else None
 
     def unread(self, log: int, after: int, through: int, own: int) -> int:
         """How many of others, but of those who are ignored."""

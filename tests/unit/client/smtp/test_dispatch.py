@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import email.policy
 import threading
 from collections.abc import Callable, Iterator
@@ -12,23 +13,25 @@ from typing import Any
 
 import pytest
 
-from lanline.client.smtp.draft import Draft, compose
+from lanline.client.smtp.draft import Draft, compose, new_token
 from lanline.client.smtp.flush import Flush, by_route, entries
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict
 from lanline.errors import OutboxFull, OutboxProblem
+from lanline.model.mail.address import parse_mailbox
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage
 
 BIG_BYTES = 6_000_000
-PATIENT = Patience(60, 60)
+PATIENT = Timeouts(60, 60)
 """Whoever answers is heard out, however busy the machine is."""
-IMPATIENT, IMPATIENT_AT_LAST = Patience(0.7, 0.7), Patience(60, 0.7)
+IMPATIENT, IMPATIENT_AT_LAST = Timeouts(0.7, 0.7), Timeouts(60, 0.7)
 """For a server that says nothing, in reply to anything or to the final dot."""
 
 
@@ -46,12 +49,12 @@ class Office:
         parcel: Parcel,
         *,
         queue: bool = False,
-        patience: Patience = PATIENT,
+        timeouts: Timeouts = PATIENT,
         interrupt: Interrupt | None = None,
         keep_typed: bool = False,
     ) -> Outcome:
         with contextlib.closing(interrupt or Interrupt()) as wish:
-            courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), patience=patience), wish)
+            courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), timeouts=timeouts), wish)
             try:
                 return Dispatch(courier, self.outbox).send(parcel, self.route, queue=queue, keep_typed=keep_typed)
             finally:
@@ -74,7 +77,7 @@ def office(stage: Stage, authority: Authority, outbox_folder: Path) -> Any:
 
 def letter(*to: str, text: str = "hi\n", attachments: tuple[str, ...] = ()) -> Parcel:
     draft = Draft(sender="ann@example.org", to=to or ("bob@example.org",), text=text, attachments=attachments)
-    return compose(draft).parcel()
+    return compose(draft)
 
 
 def big_letter() -> Parcel:
@@ -83,9 +86,9 @@ def big_letter() -> Parcel:
             yield bytes(60_000)
 
     attachment = Attachment("big", "application/octet-stream", BIG_BYTES, chunks)
-    small = compose(Draft(sender="ann@example.org", to=("bob@example.org",), text="hi"))
-    fields = {name: getattr(small, name) for name in small.__struct_fields__}
-    return Message(**(fields | {"attachments": (attachment,)})).parcel()
+    ann, bob = (parse_mailbox(f"{name}@example.org", "x") for name in ("ann", "bob"))
+    now = dt.datetime.now(dt.UTC)
+    return Message(sender=ann, to=(bob,), text="hi", attachments=(attachment,), date=now, token=new_token()).parcel()
 
 
 BEFORE = ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
@@ -96,7 +99,7 @@ BEFORE = ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
 @pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
 def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how: object, queue: bool) -> None:
     place = office({step: how})
-    outcome = place.send(letter(), queue=queue, patience=IMPATIENT if how is SILENCE else PATIENT)
+    outcome = place.send(letter(), queue=queue, timeouts=IMPATIENT if how is SILENCE else PATIENT)
     assert outcome.verdict is (Verdict.QUEUED if queue else Verdict.DEFERRED)
     assert outcome.exit_status == (0 if queue else 75)
     assert place.states() == ([State.QUEUED] if queue else [])
@@ -108,7 +111,7 @@ def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how
 def test_no_proper_reply_to_the_dot_is_uncertain_and_kept(office: Any, how: object, queue: bool) -> None:
     place = office({"CONTENT": how})
     parcel = letter()
-    outcome = place.send(parcel, queue=queue, patience=IMPATIENT_AT_LAST if how is SILENCE else PATIENT)
+    outcome = place.send(parcel, queue=queue, timeouts=IMPATIENT_AT_LAST if how is SILENCE else PATIENT)
     assert outcome.verdict is Verdict.UNCERTAIN
     assert outcome.exit_status == 1
     assert parcel.message_id in outcome.text
@@ -144,7 +147,7 @@ def test_a_reply_in_the_middle_of_a_large_message_ends_it(office: Any, said: byt
 
 def test_a_server_that_stops_reading_is_not_waited_for_for_ever(office: Any) -> None:
     place = office({"HALF": SILENCE})
-    outcome = place.send(big_letter(), patience=IMPATIENT)
+    outcome = place.send(big_letter(), timeouts=IMPATIENT)
     assert outcome.verdict is Verdict.DEFERRED
 
 
@@ -353,7 +356,7 @@ def test_a_disk_that_is_full_after_the_dot_is_no_reason_to_send_again(
     passage = Passage(place.route.server, Credentials("ann", "secret"))
     with contextlib.closing(Interrupt()) as wish:
         bar = lambda _: contextlib.nullcontext(lambda _: None)  # noqa: E731
-        Flush(place.outbox, lambda _: passage, outcomes.append, bar, wish).run(
+        Flush(place.outbox, {place.route: passage}, outcomes.append, bar, wish).run(
             by_route(entries(place.outbox, outcomes.append))
         )
     (outcome,) = outcomes

@@ -32,11 +32,12 @@ from lanline.client.sealing.words import GroupWords, Lacks, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.alarms import Alarm, AlarmKind
+from lanline.model.content import Topic
 from lanline.model.rooms import Access
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.signin import SignedIn, Welcome
-from lanline.wire.sealing.said import SAID_SUITE, split_said
+from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -79,7 +80,7 @@ class Seals:
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
-            self._earlier = EarlierWords(context)
+            self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
@@ -132,12 +133,17 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._words is not None
         assert self._context is not None
         if history != self._context.history and self.watch is not None:
             self._context.history = history
-            self._words.forget_places()
+            self._forget_places()
             self.watch.forget_all()
+
+    def _forget_places(self) -> None:
+        assert self._words is not None
+        assert self._earlier is not None
+        self._words.forget_places()
+        self._earlier.forget()
 
     def _forget_group(self) -> None:
         """What this program knows of logs by the group that was left."""
@@ -295,7 +301,7 @@ class Seals:
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        first = next((each.sequence for each in entries if each.suite == SAID_SUITE), None)
+        first = next((each.sequence for each in entries if each.suite in SEALED_SUITES), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
@@ -304,6 +310,15 @@ class Seals:
         if Lacks.KEY in outcomes:
             self._want_secrets(shown)
         return self._plain.judged(shown.log, kept), lacking[0] if lacking else None
+
+    def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
+        """What an entry sets that the server shows by itself. None: nothing that is believed."""
+        if self._opening is None or not self.is_sealed:
+            return Lacks.EPOCH
+        found = self._opening.topic(self.place(shown), entry)
+        if found is Lacks.KEY:
+            self._want_secrets(shown)
+        return found
 
     # What others have seen.
 
@@ -379,7 +394,7 @@ class Seals:
             self._scopes.forget(log)
             self.past.forget(log)
             self._plain.forget(log)
-            self._words.forget_places()
+            self._forget_places()
             assert self.watch is not None
             self.watch.forget(log)
 
