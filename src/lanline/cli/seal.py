@@ -50,12 +50,12 @@ def seal(
     plain = plain.without(_known(plain, without or []))
     lines = asked_lines(plain)
     if json and not yes:
-        show_json(_object(plain, plain.awaited, ""))
+        show_json(_object(plain, plain.awaited, plain.problem))
         return
     for line in [] if json else lines or awaited_lines(plain):
         say(line)
     if not lines:
-        return
+        raise typer.Exit(1 if plain.problem else 0)
     if not (yes or agreed("Do you want that?")):
         say("Nothing was changed.")
         raise typer.Exit(1)

@@ -32,6 +32,8 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
     """Of an earlier yes: who has not come yet."""
     is_in_place: bool = False
     """Of a group that was put aside."""
+    problem: str = ""
+    """Why this person can seal nothing though there is something; a sentence."""
 
     def without(self, names: Collection[str]) -> Plain:
         """Nobody with one of these names, nowhere."""
@@ -39,7 +41,7 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
         rooms = (
             PlainRoom(room.title, tuple(each for each in room.people if each.name not in names)) for room in self.rooms
         )
-        return Plain(self.is_group, kept, tuple(rooms), self.awaited, self.is_in_place)
+        return msgspec.structs.replace(self, people=kept, rooms=tuple(rooms))
 
 
 class Admit(msgspec.Struct, frozen=True, tag="admit"):

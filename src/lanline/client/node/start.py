@@ -85,9 +85,9 @@ class NodeStart:
 
 class _MadeNode:
     def __init__(self, home: Path, command: Sequence[str]) -> None:
+        log = _opened_log(home)
         self._reading, writing = os.pipe()
         try:
-            log = os.open(home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.set_inheritable(writing, True)
             streams = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
             words = [*command, str(writing), str(home)]
@@ -113,6 +113,14 @@ class _MadeNode:
         problem = told_problem(told)
         if problem is not None:
             raise problem
+
+
+def _opened_log(home: Path) -> int:
+    """Where the home takes no file, the node itself tells what is wrong with that."""
+    try:
+        return os.open(home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def stop_node(home: Path) -> bool:
