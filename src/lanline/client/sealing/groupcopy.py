@@ -115,7 +115,6 @@ class GroupCopy(EpochCopy):
     def begin_anew(self) -> None:
         """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
         self.forget_epochs()
-        self._stale.clear()
         self.secrets.clear()
         self.secrets.update(self._tables.secrets())
         self._begin()

@@ -25,6 +25,7 @@ from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.model.devices import DEVICE_WAITS_MS
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
@@ -241,11 +242,12 @@ class GroupMember:
             follow(self.secrets.help_device(message))
 
     def on_request(self, message: wire.RequestCame) -> None:
-        self.changes.requests[message.waiting.account] = message.waiting
+        self.changes.note_request(message.waiting)
         self._on_change()
 
     def on_device_asks(self, message: devices.DeviceAsks) -> None:
-        self.devices.waiting[message.waiting.device] = message.waiting
+        self.devices.note_waiting(message.waiting)
+        self._context.clock.call_later(DEVICE_WAITS_MS / 1000, self._on_change)  # nobody lets it in any more
         self._on_change()
 
     def on_device_answered(self, message: devices.DeviceAnswered) -> None:

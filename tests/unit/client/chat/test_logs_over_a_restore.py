@@ -12,6 +12,7 @@ import pytest
 
 from lanline.client.chat.database import STEPS, Database
 from lanline.client.chat.lost import hash_at_or_below, too_near
+from lanline.client.chat.sealed import watch as watching
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
@@ -181,6 +182,48 @@ def test_who_has_seen_less_than_others_tells_nothing_while_a_restored_server_is_
     watch._patience = 0
     watch._on_group(GroupIs(1, copy.log, copy.sequence, copy.chain.height, copy.chain.head, True))
     assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben", "cai"]
+
+
+def test_a_server_that_is_mended_twice_is_believed_twice_and_one_that_never_brings_what_it_names_is_told_of(
+    village: Village,
+) -> None:
+    home = village.homes[0]
+    ann = home.processes[0]
+    copy, watch = ann.member.copy, ann.node.seals.watch
+    assert watch is not None
+
+    def answer(sequence: int, *, gathers: bool = False) -> None:
+        watch._on_group(GroupIs(1, copy.log, sequence, copy.chain.height, copy.chain.head, gathers))
+
+    for _ in range(3):
+        watch._words.ahead["ben"] = copy.chain.height + 1
+        for _ in range(60):
+            answer(copy.sequence, gathers=True)
+        assert home.warnings == []
+        watch._words.ahead.clear()  # they have brought it
+        answer(copy.sequence)
+    watch._words.ahead["ben"] = copy.chain.height + 1
+    for _ in range(80):
+        answer(copy.sequence + 1)
+    assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben"]
+
+
+def test_of_many_runs_the_ends_are_forgotten_and_nothing_is_told_by_mistake(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_MAX_ENDS", 1)
+    home, ben = village.homes[0], village.homes[1].processes[0]
+    for number in range(3):
+        home.processes[0].crash()
+        home.processes = [Process(home)]
+        for process in (home.processes[0], ben):
+            text = f"{process.node.own.name} {number} again"
+            say(process, "#lobby", text)
+            village.rest_until(lambda text=text: text in said(ben, "#lobby"))  # type: ignore[misc]
+    watch = ben.node.seals.watch
+    assert watch is not None
+    assert len(watch._ends) <= 1
+    assert village.homes[1].warnings == []
 
 
 def test_of_the_hashes_few_are_kept_and_the_nearest_is_at_no_great_distance() -> None:
