@@ -93,16 +93,21 @@ class Judge:
         if account not in self._left_bytes:
             left_bytes = self._quota_bytes - view.accounts.message_bytes(account)
             self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
-        member = view.rooms.membership(log, account)
-        if member is None:
-            why_not = self._look_at_direct(log, account)
-            if why_not is not None:
-                return why_not
-        elif not member.may_read:
-            return unknown_conversation()
-        elif not member.may_speak:
-            return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+        why_not = self.may_speak(log, account)
+        if why_not is not None:
+            return why_not
         return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain()
+
+    def may_speak(self, log: LogId, account: AccountId) -> RequestRefused | None:
+        """Why not."""
+        member = self._transaction.rooms.membership(log, account)
+        if member is None:
+            return self._look_at_direct(log, account)
+        if not member.may_read:
+            return unknown_conversation()
+        if not member.may_speak:
+            return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+        return None
 
     def _look_at_plain(self) -> RequestRefused | None:
         """Where there is a group, or was one, nothing is taken that the server could read.

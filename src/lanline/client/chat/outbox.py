@@ -308,7 +308,7 @@ class Outbox:
         facts = self._directory.own
         suite = row.suite if row.sealed is None else OPENED
         entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, suite, row.content)
-        return Sent(row.log or 0, entry)
+        return Sent(row.log or 0, entry, row.sealed)
 
     def _take(self, request: int) -> OutboxRow | None:
         row = self._under_way.pop(request, None)

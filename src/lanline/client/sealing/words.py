@@ -225,6 +225,15 @@ class GroupWords:
             return None
         return opened, Where(source.sealing.room_id, source.account, said.entry_id)
 
+    def open_under(self, sealing: Sealing, epoch: Epoch, account_id: bytes, said: Said) -> Opened | Reason:
+        """One alone, by its own signature, of a device that the chain has. Raises MalformedPacket."""
+        header, _ = split_said(said.content)
+        run = Run(self._run_keys(epoch, sealing.room_id, header), sealing.room_id, account_id, header)
+        opening = _open(run, said)
+        if isinstance(opening, Opened) and not vouched(self._sign_key, [opening])[0]:
+            return Reason.SIGNATURE
+        return opening
+
     def has_ended(self, device_id: bytes) -> bool:
         return self._copy.chain.devices[device_id].until != NEVER
 

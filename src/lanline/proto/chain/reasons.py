@@ -28,6 +28,7 @@ class Reason(Enum):
     UNSEALED = "it came unsealed, after others there that were sealed"
     EARLIER = "it is of a group before this one, after others there that are of this one"
     SUITE = "it is sealed in another suite than this conversation has"
+    NOT_LOST = "it is said to have been lost, and was not"
     SCOPE = "it is of another conversation"
     NOT_YET_THERE = "it names a height that the chain here has not reached"
     OTHER_CHAIN = "it names another chain than this one"

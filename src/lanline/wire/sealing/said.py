@@ -11,6 +11,7 @@ from lanline.wire.sealing.strict import Integer, Long, SealedSecret, Short, Sign
 
 EPOCH_SUITE = "epoch/1"
 SAID_SUITE = "said/1"
+CARRIED_SUITE = "carried/1"
 VERSION = 1
 HEADER_BYTES = 61
 NONCE_BYTES = 12
@@ -55,6 +56,15 @@ class Words(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     body: bytes
 
 
+class CarriedWords(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Words that a restored server had lost, and that somebody brings again: as they were sealed."""
+
+    entry_id: Short
+    said: bytes
+    statement: bytes
+    """Of their epoch, where the server has lost that too; empty where it stands."""
+
+
 class Header(NamedTuple):
     epoch_id: bytes
     device_id: bytes
@@ -68,6 +78,7 @@ class Header(NamedTuple):
 
 _epoch_body: msgspec.msgpack.Decoder[EpochBody] = msgspec.msgpack.Decoder(EpochBody)
 _signed_epoch: msgspec.msgpack.Decoder[SignedEpoch] = msgspec.msgpack.Decoder(SignedEpoch)
+_carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
 _words: msgspec.msgpack.Decoder[Words] = msgspec.msgpack.Decoder(Words)
 
 
@@ -79,6 +90,10 @@ def decode_epoch(content: bytes) -> tuple[SignedEpoch, EpochBody]:
 
 def decode_words(statement: bytes) -> Words:
     return decode_strictly(_words, statement)
+
+
+def decode_carried(content: bytes) -> CarriedWords:
+    return decode_strictly(_carried, content)
 
 
 def split_said(content: bytes) -> tuple[Header, bytes]:
