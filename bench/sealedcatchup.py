@@ -27,7 +27,7 @@ import asyncio, json, sys, tempfile
 from dataclasses import asdict
 from pathlib import Path
 import chatcatchup as part
-from lanline.client.chat.sealed.content import seal
+from lanline.client.chat.sealing import seal
 from lanline.model.content import Text
 
 class Texts:

@@ -8,7 +8,7 @@ from lanline.errors import MailProblem
 from lanline.model.mail.message import Envelope
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp.client import SmtpClient
-from lanline.proto.smtp.events import Failed, Patience, State, TlsRequested
+from lanline.proto.smtp.events import Failed, State, Timeouts, TlsRequested
 from lanline.proto.smtp.transcript import Transcript
 from targets._peers import join, pieces
 
@@ -25,7 +25,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def fuzz_one(data: bytes) -> None:
-    client = SmtpClient(Server("x", 465, list(Security)[len(data) % 3]), Patience(), Transcript(), bytes)
+    client = SmtpClient(Server("x", 465, list(Security)[len(data) % 3]), Timeouts(), Transcript(), bytes)
     client.open("me", 0.0)
     for now, (kind, said) in enumerate(pieces(data)):
         client.receive_bytes(said, float(now))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -76,6 +75,8 @@ def sync_folder(folder: Path) -> None:
 
 def _write_beside(path: Path, data: bytes) -> Path:
     """Readable for the owner alone: mkstemp sees to that."""
+    import tempfile  # noqa: PLC0415  which loads compression, and most programs write nothing
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED
+from lanline.client.chat.sealed.content import DOUBTED, EARLIER, OPENED, SUITES_OF_KEYS
 from lanline.client.chat.sealed.opening import PlainWords
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.adoption import GROUP, Agreed
@@ -22,11 +23,14 @@ from lanline.core.changes import OPERATOR, Actor
 from lanline.core.newgroup import BeginNewGroup
 from lanline.errors import RecordMissing, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
+from lanline.model.alarms import AlarmKind
 from lanline.model.content import Text
 from lanline.model.logs import LogId
 from lanline.storage.api import Transaction
 from lanline.wire.chat.entries import LogEntry
+from lanline.wire.chat.groups import AskGroup
 from lanline.wire.sealing.entries import Role
+from lanline.wire.sealing.said import SAID_SUITE
 from unit.client.chat.village import Crash, Home, Process, Village
 
 
@@ -99,6 +103,25 @@ def names(process: Process) -> set[str]:
     return {each.decode() for each in process.member.copy.chain.names}
 
 
+def going_over(village: Village) -> tuple[Process, Process]:
+    """Ben has founded a new group, and cai is shown it."""
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    return ben_runs, cai_runs
+
+
+def gone_over(village: Village) -> tuple[Process, Process]:
+    """Both are in the new group."""
+    ben, cai = going_over(village)
+    cai.member.go_over(offer(cai).group_id)
+    village.rest_until(lambda: names(ben) == {"ben", "cai"} and cai.member.is_settled)
+    return ben, cai
+
+
 def waiting(process: Process) -> list[Any]:
     return [each.content for each in process.node.outbox.messages]
 
@@ -142,62 +165,98 @@ def test_who_agrees_goes_on_in_the_new_group_and_what_was_said_stays_and_is_mark
     assert b"held back" not in kept
 
 
+def opened_anew(village: Village, process: Process, title: str) -> tuple[set[str], int | None]:
+    """All that the server has of a log, as it would be kept here; and the first place that cannot be opened."""
+    shown = process.shown(title)
+    kept, lacking = process.node.seals.open(shown, entries_of(village, shown.log))
+    return {each.suite for each in kept} - {*SUITES_OF_KEYS}, lacking
+
+
+def entries_of(village: Village, log: int) -> list[LogEntry]:
+    came = village.house.engine.read(lambda view: view.logs.after(LogId(log), 0, 100))
+    return [LogEntry(e.sequence, e.entry_id, e.account, e.device, e.time_ms, e.suite, e.content) for e in came]
+
+
 def test_what_was_not_opened_before_opens_by_the_old_group_and_is_marked(village: Village) -> None:
-    ann, ben, cai = village.homes
-    lose(village, ann)
-    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
-    begin_new_group(village, ben_runs.node.own.account)
-    found(ben_runs, cai_runs)
-    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
-    cai_runs.member.go_over(offer(cai_runs).group_id)
-    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"})
+    _, cai = gone_over(village)
     for title in ("#lobby", "#board", "ben"):
-        track = cai_runs.node.conversations.titled(title)
-        assert track is not None
-        shown = track.shown
-        came = village.house.engine.read(lambda view, shown=shown: view.logs.after(shown.log, 0, 100))  # type: ignore[misc]
-        entries = [LogEntry(e.sequence, e.entry_id, e.account, e.device, e.time_ms, e.suite, e.content) for e in came]
-        opened, lacking = cai_runs.node.seals.open(shown, entries)
-        assert lacking is None
-        assert {each.suite for each in opened} <= {EARLIER, "epoch/1", "key/1"}
-        assert EARLIER in {each.suite for each in opened}
+        assert opened_anew(village, cai, title) == ({EARLIER}, None)
 
 
-def test_words_of_the_old_group_that_are_shown_again_are_not_shown_as_new(village: Village) -> None:
-    ann, ben, cai = village.homes
-    lose(village, ann)
-    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
-    begin_new_group(village, ben_runs.node.own.account)
-    found(ben_runs, cai_runs)
-    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
-    cai_runs.member.go_over(offer(cai_runs).group_id)
-    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"})
-    track = cai_runs.node.conversations.titled("#board")
-    assert track is not None
-    log = track.shown.log
-    came = village.house.engine.read(lambda view: view.logs.after(log, 0, 100))
-    said = [each for each in came if each.suite == "said/1"]
-    place = came[-1].sequence + 1
-    again = LogEntry(place, said[0].entry_id, said[0].account, said[0].device, 0, said[0].suite, said[0].content)
-    opened, _ = cai_runs.node.seals.open(track.shown, [again])
-    assert [each.suite for each in opened] == [DOUBTED]
+def test_what_was_read_of_a_log_for_the_old_group_is_forgotten_with_the_copy_of_the_log(village: Village) -> None:
+    _, cai = gone_over(village)
+    shown = cai.shown("ben")
+    said = [each for each in entries_of(village, shown.log) if each.suite == SAID_SUITE]
+    assert [each.suite for each in cai.node.seals.open(shown, said)[0]] == [EARLIER]
+    with cai.history.database.write() as writer:
+        writer.execute("DELETE FROM entries WHERE log = ?", (shown.log,))
+    cai.node.seals.forget(shown.log)
+    assert [each.suite for each in cai.node.seals.open(shown, said)[0]] == [SAID_SUITE]
+    assert opened_anew(village, cai, "ben") == ({EARLIER}, None)
+
+
+def test_words_of_the_old_group_that_are_shown_again_are_not_shown_as_new_and_it_is_told(village: Village) -> None:
+    _, cai = gone_over(village)
+    told = len(village.homes[-1].warnings)
+    for title in ("#board", "#lobby", "ben"):
+        shown = cai.shown(title)
+        came = entries_of(village, shown.log)
+        said = next(each for each in came if each.suite == SAID_SUITE)
+        again = msgspec.structs.replace(said, sequence=came[-1].sequence + 1)
+        opened, _ = cai.node.seals.open(shown, [again])
+        assert [each.suite for each in opened] == [DOUBTED]
+    assert len(village.homes[-1].warnings) - told == 3
+    assert all("a second time" in each for each in village.homes[-1].warnings[told:])
 
 
 def test_what_waits_for_a_private_room_is_not_sealed_for_all_of_the_new_group(village: Village) -> None:
     """By a server that says that the room is open, and keeps its entries back."""
-    ann, ben, cai = village.homes
-    lose(village, ann)
-    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
-    begin_new_group(village, ben_runs.node.own.account)
-    found(ben_runs, cai_runs)
-    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
-    cai_runs.member.go_over(offer(cai_runs).group_id)
-    village.rest_until(lambda: names(ben_runs) == {"ben", "cai"})
-    for process in (cai_runs, Process(cai)):
+    _, cai_runs = gone_over(village)
+    for process in (cai_runs, Process(village.homes[-1])):
         scopes = process.node.seals._scopes
         assert scopes is not None
         assert scopes.is_private(12_345, "board")
         assert not scopes.is_private(12_345, "lobby")
+
+
+def test_who_has_seen_more_of_a_group_that_is_not_shown_is_looked_for_again_when_it_is(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the server shows another group there is nothing to ask it, and nothing to accuse it of."""
+    ben, cai = going_over(village)
+    watch, asked, request = cai.node.seals.watch, list[AskGroup](), cai.node.line.request
+    assert watch is not None
+    rung = list[AlarmKind]()
+    monkeypatch.setattr(watch.alarms, "ring", lambda each: rung.append(each.kind))
+
+    def note(message: Any, on_answer: Any) -> None:
+        asked.extend([message] if isinstance(message, AskGroup) else [])
+        request(message, on_answer)
+
+    def pass_a_minute() -> None:
+        for _ in range(6):
+            village.rest()
+            village.house.clock.pass_time(11.0)
+
+    monkeypatch.setattr(cai.node.line, "request", note)
+    watch._words.ahead["ben"] = 500
+    watch.look_at_group()
+    pass_a_minute()
+    assert asked == []
+    assert AlarmKind.GROUP_KEPT_BACK not in rung
+    cai.member.go_over(offer(cai).group_id)
+    village.rest_until(lambda: names(ben) == {"ben", "cai"} and cai.member.is_settled)
+    assert watch._words.ahead == {}
+    watch._words.ahead["ben"] = 500
+    cai.member.copy.is_apart = True
+    watch.look_at_group()
+    pass_a_minute()
+    assert asked == []
+    cai.member.copy.is_apart = False
+    watch.look_at_group()
+    pass_a_minute()
+    assert len(asked) == 1
+    assert rung.count(AlarmKind.GROUP_KEPT_BACK) == 1
 
 
 def test_a_server_that_begins_a_group_of_its_own_is_told_and_gets_no_word(village: Village) -> None:
@@ -337,6 +396,66 @@ def test_killed_at_each_write_of_going_over_nothing_is_lost_and_it_is_asked_agai
     village.rest_until(lambda: "still here" in texts(ben_runs, "cai"))
 
 
+def test_a_founder_killed_at_each_write_of_leaving_is_asked_as_before_and_not_warned_of_himself(
+    village: Village,
+) -> None:
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    begin_new_group(village, ben.processes[0].node.own.account)
+    crashes = 0
+    while True:
+        process = ben.processes[0]
+        village.rest_until(lambda process=process: process.member.is_awaited)  # type: ignore[misc]
+        assert process.member.problem == YOURS_TO_FOUND
+        process.steps_left = crashes
+        try:
+            process.member.agree_to_found()
+        except Crash:
+            process.crash()
+            ben.processes, crashes = [Process(ben)], crashes + 1
+            continue
+        process.steps_left = None
+        break
+    assert crashes >= 2
+    founder, cai_runs = ben.processes[0].member, cai.processes[0]
+    village.rest_until(lambda: founder.copy.is_member and cai_runs.member.copy.offer is not None)
+    assert founder.copy.offer is None
+    assert set(ben.warnings) <= {YOURS_TO_FOUND, AWAITED}
+    assert offer(cai_runs).is_known
+
+
+def test_a_member_killed_at_each_write_of_going_over_still_knows_the_founder_by_the_old_group(
+    village: Village,
+) -> None:
+    """What of the old chain was in the home may have been put away by then: the devices of its members stay."""
+    going_over(village)
+    home, number = village.homes[-1], 0
+    while True:
+        process = home.processes[0]
+        village.rest_until(lambda process=process: process.member.copy.offer is not None)  # type: ignore[misc]
+        village.rest_until(lambda process=process: process.member.copy.sequence >= process.member.copy.target)  # type: ignore[misc]
+        assert offer(process).is_known
+        process.steps_left = number
+        try:
+            process.member.go_over(offer(process).group_id)
+        except Crash:
+            process.crash()
+            home.processes, number = [Process(home)], number + 1
+            continue
+        break
+    assert number >= 2
+
+
+def test_who_has_founded_the_new_group_can_be_named_again_on_the_same_link(village: Village) -> None:
+    ben, _ = going_over(village)
+    first, links = ben.member.copy.chain.group_id, len(ben.wires)
+    begin_new_group(village, ben.node.own.account)
+    village.rest_until(lambda: ben.member.is_awaited)
+    ben.member.agree_to_found()
+    village.rest_until(lambda: ben.member.copy.is_member and ben.member.copy.chain.group_id != first)
+    assert len(ben.wires) == links
+
+
 def test_words_of_the_old_group_above_those_of_the_new_one_are_not_shown(village: Village) -> None:
     """Whoever has a key of the old one could speak on there with the server's help, for ever."""
     plain = PlainWords(village.homes[0].processes[0].history)
@@ -358,9 +477,8 @@ def test_only_the_operator_begins_a_new_group_and_nothing_plain_is_taken_meanwhi
     assert isinstance(refused.problem, RequestRefused)
     ben = village.homes[1].processes[0]
     begin_new_group(village, ben.node.own.account)
-    log = ann.node.conversations.titled("#lobby")
-    assert log is not None
-    said = core.append(Actor(member.account, member.id), LogId(log.shown.log), bytes(16), "plain", b"for the server")
+    log = LogId(ann.shown("#lobby").log)
+    said = core.append(Actor(member.account, member.id), log, bytes(16), "plain", b"for the server")
     village.rest_until(lambda: said.is_settled)
     assert isinstance(said.problem, RequestRefused)
     assert not core.accounts.is_admin(AccountId(ann.node.own.account))
@@ -370,12 +488,11 @@ def test_only_the_operator_begins_a_new_group_and_nothing_plain_is_taken_meanwhi
 def test_what_was_sealed_in_the_old_group_and_comes_late_is_not_lost(village: Village) -> None:
     """Its author's program did not know yet: it takes the seal off, and waits."""
     core, (ben, cai) = village.house.server.core, (home.processes[0] for home in village.homes[1:])
-    track = cai.node.conversations.titled("#lobby")
-    assert track is not None
-    content = cai.node.seals.seal(track.shown, b"l" * 16, b"on its way")
+    shown = cai.shown("#lobby")
+    content = cai.node.seals.seal(shown, b"l" * 16, b"on its way")
     assert content is not None
     device = core.accounts.devices(AccountId(cai.node.own.account))[0]
-    actor, log = Actor(device.account, device.id), LogId(track.shown.log)
+    actor, log = Actor(device.account, device.id), LogId(shown.log)
     begin_new_group(village, ben.node.own.account)
     refused = core.append(actor, log, b"l" * 16, "said/1", content)
     village.rest_until(lambda: refused.is_settled)

@@ -59,6 +59,13 @@ class Layout(Enum):
     """(height + height / 2) x width: a plane of Y, then the rows of U and of V at half size; BT.601, 16 to 235."""
     FULL_YUV = "yuvj420p"
     """The same over 0 to 255, as JPEG has it."""
+    HD_YUV = "yuv420p of BT.709"
+    """As YUV, but BT.709: a film in HD as it is, since to change a picture of it takes longer than it is shown."""
+
+    @property
+    def format(self) -> str:
+        """As the library of codecs calls it."""
+        return self.value.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)

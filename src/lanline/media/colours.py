@@ -1,7 +1,7 @@
 """One picture in another layout or size, with the colours that it had.
 
-All pictures of planes are BT.601 here, whatever they came as: a film in HD is BT.709, and a picture without a mark is
-what its kind usually is.
+Pictures of planes are BT.601 here, whatever they came as, but for those of films that are only shown: a film in HD is
+BT.709, and a picture without a mark is what its kind usually is.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _SPACES = {
     10: Colorspace.BT2020,
 }
 """By the numbers of ITU-T H.273, as frames have them."""
-ITU601_NUMBER = 6
+ITU601_NUMBER, _ITU709_NUMBER = 6, 1
 _TALLEST_BEFORE_HD = 576
 
 
 def as_frame(picture: Picture) -> av.VideoFrame:
     """As the library of codecs knows it. The pixels are not copied: they are to stay as they are while it is in use."""
-    frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.pixels), format=picture.layout.value)
+    frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.pixels), format=picture.layout.format)
     if picture.layout is not Layout.RGB:
         is_full = picture.layout is Layout.FULL_YUV
         frame.color_range = ColorRange.JPEG if is_full else ColorRange.MPEG
-        frame.colorspace = ITU601_NUMBER
+        frame.colorspace = _ITU709_NUMBER if picture.layout is Layout.HD_YUV else ITU601_NUMBER
     return frame
 
 
@@ -55,14 +55,19 @@ def as_picture(
         frame,
         width=size.width,
         height=size.height,
-        format=layout.value,
+        format=layout.format,
         interpolation=_HOW,
         src_colorspace=_space_of(frame, is_film=is_film),
-        dst_colorspace=Colorspace.ITU601,
+        dst_colorspace=Colorspace.ITU709 if layout is Layout.HD_YUV else Colorspace.ITU601,
         src_color_range=_range_of(frame),
-        dst_color_range=ColorRange.MPEG if layout is Layout.YUV else ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG if layout in {Layout.YUV, Layout.HD_YUV} else ColorRange.JPEG,
     )
     return Picture(cast("Pixels", changed.to_ndarray()), layout, captured_at_us)
+
+
+def layout_of_film(frame: av.VideoFrame) -> Layout:
+    """In which it is shown without another computation."""
+    return Layout.HD_YUV if _space_of(frame, is_film=True) is Colorspace.ITU709 else Layout.YUV
 
 
 def _space_of(frame: av.VideoFrame, *, is_film: bool) -> Colorspace:

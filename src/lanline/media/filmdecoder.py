@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 
 from lanline.errors import MediaProblem
-from lanline.media.api import SOUND_CHANNELS, SOUND_RATE, Layout, Picture, Samples, Size
+from lanline.media.api import SOUND_CHANNELS, SOUND_RATE, Picture, Samples, Size
 from lanline.media.codecs.jpeg import MOST_PIXELS
+from lanline.media.colours import layout_of_film
 from lanline.media.upright import as_upright_picture, upright_size
 from lanline.wire.mp4.fragment import HeadReader, Sample
 
@@ -30,7 +31,8 @@ class FilmPicture(NamedTuple):
     def picture(self, reformatter: av.video.reformatter.VideoReformatter) -> Picture:
         size = upright_size(self.frame, self.shape)
         at_us = round(self.shown_at_s * 1e6)
-        return as_upright_picture(self.frame, Layout.YUV, at_us, size, reformatter, self.shape, is_film=True)
+        layout = layout_of_film(self.frame)
+        return as_upright_picture(self.frame, layout, at_us, size, reformatter, self.shape, is_film=True)
 
     @property
     def size(self) -> Size:
@@ -73,6 +75,31 @@ class _Quality:
         self._container.close()
 
 
+class _Coming:
+    """A part while it comes: its beginning, each time longer."""
+
+    def __init__(self, grown: Iterable[bytes]) -> None:
+        self._grown = iter(grown)
+        self.data = b""
+
+    def grow(self) -> bool:
+        """Waits. False: there is no more of it."""
+        data = next(self._grown, None)
+        self.data = self.data if data is None else data
+        return data is not None
+
+    def packet(self, sample: Sample) -> av.Packet[Any] | None:
+        """None: there is not so much of it."""
+        while len(self.data) < sample.end:
+            if not self.grow():
+                return None
+        packet = av.Packet(self.data[sample.at : sample.end])
+        packet.pts, packet.dts = round(sample.shown_at_s * 1e6), round(sample.decoded_at_s * 1e6)
+        packet.time_base = _TICKS
+        packet.is_keyframe = sample.is_key
+        return packet
+
+
 class FilmDecoder:
     """Blocks while it computes; one thread uses it."""
 
@@ -80,6 +107,7 @@ class FilmDecoder:
         self._heads = heads
         self._qualities: dict[int, _Quality] = {}
         self._lines: int | None = None
+        self._from_s = 0.0
         self._hearing: _Quality | None = None
         """Whose decoder of sound is in use: the same goes on in another quality, so that there is no hole."""
         self._resampler: av.AudioResampler | None = None
@@ -97,25 +125,35 @@ class FilmDecoder:
         self._lines = None
         self._resampler = None
 
-    def decode(self, lines: int, data: bytes, *, is_first: bool, from_s: float) -> Iterator[FilmPicture | FilmSound]:
-        """What is shown from `from_s` on. What is damaged is left out."""
+    def decode(
+        self, lines: int, grown: Iterable[bytes], *, is_first: bool, from_s: float
+    ) -> Iterator[FilmPicture | FilmSound]:
+        """What is shown from `from_s` on; what is damaged is left out. `grown`: the part, each time more of it."""
         if self._lines is not None and (lines != self._lines or is_first):
             yield from self._rest()
+        if is_first:  # otherwise the decoder still has pictures of the part before, which belong to the film
+            self._from_s = from_s
         quality = self._quality(lines)
         self._lines = lines
-        samples = quality.reader.samples(data)
+        coming, samples = _Coming(grown), list[Sample]()
+        while not samples and coming.grow():
+            samples = quality.reader.samples(coming.data)
         pictures = [each for each in samples if each.is_video]
         sounds = [each for each in samples if not each.is_video]
         heard = 0
         for sample in pictures:
+            if (packet := coming.packet(sample)) is not None:
+                yield from self._wanted(self._pictures(quality, packet))
             while heard < len(sounds) and sounds[heard].shown_at_s <= sample.shown_at_s + 0.5:
-                yield from self._sound(quality, sounds[heard])
+                yield from self._sound(quality, sounds[heard], coming)
                 heard += 1
             if heard == len(sounds):  # whatever sound there is, it is never waited for
                 yield FilmSound(sample.shown_at_s, np.zeros((0, SOUND_CHANNELS), np.int16))
-            yield from (each for each in self._picture(quality, sample) if each.shown_at_s >= from_s - _EARLY_S)
         for sound in sounds[heard:]:
-            yield from self._sound(quality, sound)
+            yield from self._sound(quality, sound, coming)
+
+    def _wanted(self, pictures: Iterator[FilmPicture]) -> Iterator[FilmPicture]:
+        return (each for each in pictures if each.shown_at_s >= self._from_s - _EARLY_S)
 
     def finish(self) -> Iterator[FilmPicture | FilmSound]:
         """What the decoders still hold, when nothing more comes."""
@@ -133,15 +171,8 @@ class FilmDecoder:
             self._qualities[lines] = _Quality(self._heads[lines])
         return self._qualities[lines]
 
-    def _picture(self, quality: _Quality, sample: Sample) -> Iterator[FilmPicture]:
-        packet = cast("av.Packet[av.VideoStream]", av.Packet(sample.data))
-        packet.pts, packet.dts = round(sample.shown_at_s * 1e6), round(sample.decoded_at_s * 1e6)
-        packet.time_base = _TICKS
-        packet.is_keyframe = sample.is_key
-        yield from self._pictures(quality, packet)
-
     @staticmethod
-    def _pictures(quality: _Quality, packet: av.Packet[av.VideoStream] | None) -> Iterator[FilmPicture]:
+    def _pictures(quality: _Quality, packet: av.Packet[Any] | None) -> Iterator[FilmPicture]:
         try:
             frames = quality.pictures.codec_context.decode(packet)
         except (av.error.FFmpegError, ValueError):
@@ -150,13 +181,12 @@ class FilmDecoder:
             if frame.pts is not None:
                 yield FilmPicture(frame.pts / 1e6, frame, quality.shape)
 
-    def _sound(self, quality: _Quality, sample: Sample) -> Iterator[FilmSound]:
+    def _sound(self, quality: _Quality, sample: Sample, coming: _Coming) -> Iterator[FilmSound]:
         if self._hearing is None or self._hearing.sound_kind != quality.sound_kind:
             self._hearing, self._resampler = quality, None
         assert self._hearing.sounds is not None
-        packet = av.Packet(sample.data)
-        packet.pts = packet.dts = round(sample.shown_at_s * 1e6)
-        packet.time_base = _TICKS
+        if (packet := coming.packet(sample)) is None:
+            return
         try:
             frames = self._hearing.sounds.codec_context.decode(packet)
         except (av.error.FFmpegError, ValueError):

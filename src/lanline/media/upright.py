@@ -20,6 +20,7 @@ _MOST_STRETCH = 16
 _ASTRAY = 0.02
 """A proportion that differs by no more is nobody's concern: sizes are even, and rungs are rounded."""
 _BLACK = {Layout.RGB: (0,), Layout.YUV: (16, 128, 128), Layout.FULL_YUV: (0, 128, 128)}
+_BLACK[Layout.HD_YUV] = _BLACK[Layout.YUV]
 
 
 def upright_size(frame: av.VideoFrame, pixel_shape: Fraction | None = None) -> Size:

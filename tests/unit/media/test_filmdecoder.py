@@ -12,9 +12,11 @@ from av.video.reformatter import VideoReformatter
 
 from filmhouse import FLASH_S, make_film, turned
 from lanline.client.films.soundtrack import Soundtrack
-from lanline.media.api import SOUND_RATE, Samples, Size
+from lanline.media.api import SOUND_RATE, Layout, Samples, Size
+from lanline.media.colours import Colours
 from lanline.media.filmdecoder import FilmDecoder, FilmPicture, FilmSound
 from lanline.wire.mp4.film import read_film
+from unit.media.test_colours import COLOUR, assert_near, film
 
 IN_STEP_S = 0.040
 
@@ -36,7 +38,7 @@ class Films:
         data, index = self.files[lines]
         part = index.part_bytes(number, lambda at, size: data[at : at + size])
         start_s = index.parts[number].start_s if from_s is None else from_s
-        self._keep(self.decoder.decode(lines, part, is_first=is_first, from_s=start_s))
+        self._keep(self.decoder.decode(lines, [part], is_first=is_first, from_s=start_s))
 
     def finish(self) -> None:
         self._keep(self.decoder.finish())
@@ -147,12 +149,21 @@ def test_a_film_that_was_taken_upright_is_shown_upright(tmp_path: Path) -> None:
     assert picture.pixels[:64, :14].max() < 50
 
 
+@pytest.mark.parametrize("space", ["709", "601"])
+def test_a_film_in_hd_is_shown_in_its_colours_without_another_computation(tmp_path: Path, space: str) -> None:
+    with av.open(str(film(tmp_path / "a.mp4", space, "limited", Size(1280, 720)))) as container:
+        frame = next(container.decode(video=0))
+    picture = FilmPicture(0.0, frame, None).picture(VideoReformatter())
+    assert (picture.pixels == frame.to_ndarray()).all()
+    assert_near(Colours().change(picture, Layout.RGB, Size(320, 180)).pixels, COLOUR)
+
+
 def test_what_is_damaged_is_left_out(tmp_path: Path) -> None:
     films = Films(tmp_path, 4.0)
     data, index = films.files[240]
     part = bytearray(index.part_bytes(0, lambda at, size: data[at : at + size]))
     part[-2000:] = bytes(2000)
-    films._keep(films.decoder.decode(240, bytes(part), is_first=True, from_s=0.0))
+    films._keep(films.decoder.decode(240, [bytes(part)], is_first=True, from_s=0.0))
     films.play(240, 1, is_first=False)
     films.finish()
     assert films.pictures[-1].shown_at_s == pytest.approx(3.96, abs=0.01)

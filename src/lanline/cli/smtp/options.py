@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -20,7 +21,10 @@ from lanline.client.smtp.sending import Passage
 from lanline.errors import InvalidInput
 from lanline.model.mail.server import Security, SignIn
 from lanline.model.mail.text import explained
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
+
+_HELP_CHARS = 78
+"""What asks the terminal for its width loads compression, in the time of a tenth of a start."""
 
 
 class _Option(NamedTuple):
@@ -58,7 +62,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parsed(kind: type[_Kind], command: str, help_text: str, words: list[str]) -> _Kind:
     """By argparse: what typer loads for it takes longer than to send a short mail."""
-    layout = argparse.RawDescriptionHelpFormatter
+    layout = partial(argparse.RawDescriptionHelpFormatter, width=_HELP_CHARS)
     parser = _Parser(f"lanline smtp {command}", description=help_text, formatter_class=layout, allow_abbrev=False)
     valued = set[str]()
     for name, one in kind.known().items():
@@ -179,13 +183,13 @@ def passage(chosen: Way, timeout_s: float | None) -> Passage:
     """Asks for the password now, before anything is connected."""
     if timeout_s is not None and not 0 < timeout_s <= 86_400:
         raise InvalidInput("--timeout is a number of seconds above 0, and at most a day.")
-    patience = Patience() if timeout_s is None else Patience(timeout_s, timeout_s)
+    timeouts = Timeouts() if timeout_s is None else Timeouts(timeout_s, timeout_s)
     route, credentials = chosen.route, None
     if route.username is not None:
         if route.server.security is Security.NONE:
             raise InvalidInput("A password is never sent in clear: leave out --no-tls, or the user name (SMTP_USER).")
         credentials = accounts.credentials_for(route.username, chosen.settings, chosen.typed)
-    return Passage(route.server, credentials, route.auth, patience)
+    return Passage(route.server, credentials, route.auth, timeouts)
 
 
 def outbox(folder: str | None) -> Outbox:

@@ -17,6 +17,15 @@ _MOST_PARTS = 2
 _MOST_SOUNDS = 400
 
 
+class _Given:
+    """A part, as far as it has come; None: that was the last."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: ReadyPart | None) -> None:
+        self.part = part
+
+
 class Decoding:
     """All but `_run` is called on the loop; `wake` is called on the thread when there is something new."""
 
@@ -24,12 +33,15 @@ class Decoding:
         self._wake = wake
         self._has_work = threading.Condition()
         self._decoder = FilmDecoder(_heads(plan))
-        self._parts: deque[ReadyPart | None] = deque()
+        self._parts: deque[_Given] = deque()
+        self._last_given: _Given | None = None
         self._pictures: deque[FilmPicture] = deque()
         self._sounds: deque[FilmSound] = deque()
         self._new_heads: dict[int, bytes] | None = None
         self._generation = 0
         self._is_new = True
+        self._awaited: FilmPicture | None = None
+        self._is_awaited = True
         self._is_closing = False
         self._at_work = False
         self.problem: Exception | None = None
@@ -49,9 +61,18 @@ class Decoding:
             return not (self._parts or self._at_work or self._pictures or self._sounds)
 
     def put(self, part: ReadyPart | None) -> None:
-        """None: that was the last."""
+        """None: that was the last. One that was not whole is followed by more of it, or by another one in its place."""
         with self._has_work:
-            self._parts.append(part)
+            given = self._last_given
+            before = None if given is None else given.part
+            if given is not None and before is not None and not before.is_whole:
+                if part is not None and part.is_more_of(before):
+                    given.part = part
+                    self._has_work.notify()
+                    return
+                self._drop()
+            self._last_given = _Given(part)
+            self._parts.append(self._last_given)
             self._has_work.notify()
 
     def take_sounds(self) -> deque[FilmSound]:
@@ -72,12 +93,22 @@ class Decoding:
     def forget(self, plan: FilmPlan | None = None) -> None:
         """What comes next does not follow on what was. With a plan, it is another film."""
         with self._has_work:
-            self._generation += 1
-            self._is_new = True
-            for waiting in (self._parts, self._pictures, self._sounds):
-                waiting.clear()
+            self._drop()
             if plan is not None:
                 self._new_heads = _heads(plan)
+            self._has_work.notify()
+
+    def _drop(self) -> None:
+        self._generation += 1
+        self._is_new = self._is_awaited = True
+        self._last_given = self._awaited = None
+        for waiting in (self._parts, self._pictures, self._sounds):
+            waiting.clear()
+
+    def go_on(self) -> None:
+        """The first picture is shown: until then no further ones take from it what the machine can do."""
+        with self._has_work:
+            self._is_awaited = False
             self._has_work.notify()
 
     def close(self) -> None:
@@ -92,8 +123,7 @@ class Decoding:
     def _run(self) -> None:
         try:
             while (work := self._next_part()) is not None:
-                part, generation = work
-                self._decode(part, generation)
+                self._decode(*work)
                 with self._has_work:
                     self._at_work = False
                 self._wake()
@@ -103,14 +133,14 @@ class Decoding:
         finally:
             self._decoder.close()
 
-    def _next_part(self) -> tuple[ReadyPart | None, int] | None:
+    def _next_part(self) -> tuple[_Given, int] | None:
         with self._has_work:
             while not self._parts and not self._is_closing:
                 self._has_work.wait()
             if self._is_closing:
                 return None
             self._at_work = True
-            part, is_new, heads = self._parts.popleft(), self._is_new, self._new_heads
+            given, is_new, heads = self._parts.popleft(), self._is_new, self._new_heads
             self._is_new, self._new_heads = False, None
             generation = self._generation
         if heads is not None:
@@ -119,17 +149,31 @@ class Decoding:
         elif is_new:
             self._decoder.forget()
         self._wake()
-        return part, generation
+        return given, generation
 
-    def _decode(self, part: ReadyPart | None, generation: int) -> None:
-        for piece in self._pieces(part):
+    def _decode(self, given: _Given, generation: int) -> None:
+        for piece in self._pieces(given, generation):
             if not self._keep(piece, generation):
                 return
 
-    def _pieces(self, part: ReadyPart | None) -> Iterator[FilmPicture | FilmSound]:
+    def _pieces(self, given: _Given, generation: int) -> Iterator[FilmPicture | FilmSound]:
+        part = given.part
         if part is None:
             return self._decoder.finish()
-        return self._decoder.decode(part.lines, part.data, is_first=part.is_first, from_s=part.from_s)
+        grown = self._grown(given, generation)
+        return self._decoder.decode(part.lines, grown, is_first=part.is_first, from_s=part.from_s)
+
+    def _grown(self, given: _Given, generation: int) -> Iterator[bytes]:
+        """Its beginning, each time longer, until it is whole or wanted no more."""
+        told: ReadyPart | None = None
+        while told is None or not told.is_whole:
+            with self._has_work:
+                while generation == self._generation and given.part is told:
+                    self._has_work.wait()
+                if generation != self._generation or given.part is None:
+                    return
+                told = given.part
+            yield told.data
 
     def _keep(self, piece: FilmPicture | FilmSound, generation: int) -> bool:
         """Waits while enough is decoded. False: it is wanted no more."""
@@ -151,6 +195,9 @@ class Decoding:
     def _is_enough(self, piece: FilmPicture | FilmSound) -> bool:
         if isinstance(piece, FilmSound):
             return len(self._sounds) >= _MOST_SOUNDS
+        if self._is_awaited:
+            self._awaited = self._awaited or piece
+            return piece is not self._awaited
         size = piece.size.width * piece.size.height * 3 // 2
         most = max(_LEAST_PICTURES, min(_MOST_PICTURES, _MOST_BYTES_AHEAD // max(1, size)))
         return len(self._pictures) >= most

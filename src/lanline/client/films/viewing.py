@@ -33,7 +33,8 @@ QUIT, PAUSE, MUTE, LOUDER, QUIETER = "q", " ", "m", "+", "-"
 QUALITIES = {"1": 240, "2": 720, "3": 1440, "a": None}
 STEPS_S = {KEY_LEFT: -10.0, KEY_RIGHT: 10.0, KEY_DOWN: -60.0, KEY_UP: 60.0}
 _VOLUME_STEP = 1.26
-_TURN_S = 0.008
+_TURN_S, _AWAITED_TURN_S = 0.008, 0.002
+"""At most so long until it is looked again; the other one while somebody waits for the first picture."""
 _KEYS_EVERY_S = 0.05
 _BAR_EVERY_S = 0.5
 _EARLY_S = 0.004
@@ -76,7 +77,7 @@ class FilmViewing:
         self._open_sink = open_sink
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = time.monotonic() if began_at is None else began_at
-        self._is_first_wait = True
+        self._is_first_wait = playing.is_awaited = True
         self._on_turn = on_turn
         self._thread = ThreadPoolExecutor(1, "film")
         self._has_news = asyncio.Event()
@@ -128,8 +129,12 @@ class FilmViewing:
             self._step()
             self._has_news.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TURN_S):
+                async with asyncio.timeout(self._turn_s):
                     await self._has_news.wait()
+
+    @property
+    def _turn_s(self) -> float:
+        return _TURN_S if self._waiting_since is None else _AWAITED_TURN_S
 
     def _step(self) -> None:
         playing, decoding, soundtrack = self._playing, self._decoding, self._soundtrack
@@ -155,6 +160,8 @@ class FilmViewing:
         while self._decoding.wants_part and (part := self._playing.take_part()) is not None:
             self._decoding.put(part)
             self._lines_now = part.lines
+        if (part := self._playing.early_part()) is not None:
+            self._decoding.put(part)
         if self._playing.is_all_taken and not self._has_ended_parts:
             self._has_ended_parts = True
             self._decoding.put(None)
@@ -204,6 +211,8 @@ class FilmViewing:
             else:
                 self.figures.sought_s = waited_s
             self._waiting_since = None
+            self._playing.is_awaited = False
+            self._decoding.go_on()
             self._has_news.set()
         elif self._playing.may_run:
             astray_ms = abs(self._soundtrack.position_s - picture.shown_at_s) * 1e3
@@ -212,7 +221,7 @@ class FilmViewing:
     def _until_next(self) -> float:
         picture = self._decoding.next_picture()
         if picture is None or not self._playing.may_run:
-            return _TURN_S
+            return self._turn_s
         return max(0.001, min(_TURN_S, picture.shown_at_s - self._soundtrack.position_s))
 
     async def _tell(self, sink: PictureSink) -> None:
@@ -281,6 +290,7 @@ class FilmViewing:
         self._soundtrack.begin_at(self._playing.position_s)
         self._has_ended_parts = False
         self._waiting_since = time.monotonic()
+        self._playing.is_awaited = True
         self._has_news.set()
 
     def _on_replaced(self) -> None:

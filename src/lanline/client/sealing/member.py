@@ -154,6 +154,11 @@ class GroupMember:
         return self._is_groupless and self.copy.is_awaited and person is not None and person.is_admin
 
     @property
+    def _has_been_in_group(self) -> bool:
+        """Also where the program was killed when the chain was put aside and the keys did not know of it yet."""
+        return self.copy.chain.height > 0 or self._context.keys.group_id is not None
+
+    @property
     def _has_log(self) -> bool:
         return self.is_told and not self._is_groupless
 
@@ -207,7 +212,7 @@ class GroupMember:
     def on_group(self, message: wire.GroupIs) -> None:
         self.is_told = True
         self._is_groupless = not message.log
-        self.copy.is_parted = self._is_groupless and self.copy.chain.height > 0
+        self.copy.is_parted = self._is_groupless and self._has_been_in_group
         self.copy.is_awaited = message.is_awaited
         self.offering.is_asked = self.copy.is_being_mended = message.gathers
         if message.log:
@@ -386,7 +391,7 @@ class GroupMember:
         """Where nobody has, and the server lets this person."""
         person = self._context.person
         if person is not None and person.is_admin and not person.founds:
-            if self.is_awaited and (self.copy.chain.height or self._context.keys.group_id is not None):
+            if self.is_awaited and self._has_been_in_group:
                 self.group_change.leave()
                 self._forget_wishes()
             person.founds = person.adopts = True

@@ -11,7 +11,6 @@ import mimetypes
 import os
 import select
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -85,6 +84,8 @@ def _from_pipe(path: Path, named: str) -> Source:
 
 def copied(chunks: Iterable[bytes], named: str, limit_bytes: int) -> Source:
     """Aside, so that it can be read again; what is large to a file without a name, which ends with the program."""
+    import tempfile  # noqa: PLC0415  which loads compression, and few send what has to be copied
+
     size_bytes = 0
     with tempfile.SpooledTemporaryFile(_HELD_BYTES) as spool, explained(f"{named} cannot be read"):
         for chunk in chunks:

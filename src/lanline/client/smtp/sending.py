@@ -23,7 +23,7 @@ from lanline.errors import (
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
 from lanline.model.mail.server import Credentials, Server, SignIn
-from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, Patience
+from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, Timeouts
 from lanline.proto.smtp.offer import MessageUnfit
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
@@ -76,7 +76,7 @@ class Passage(msgspec.Struct, frozen=True):
     server: Server
     credentials: Credentials | None = None
     auth: SignIn = SignIn.AUTO
-    patience: Patience = Patience()
+    timeouts: Timeouts = Timeouts()
 
 
 class Courier:
@@ -104,7 +104,7 @@ class Courier:
         passage, self.has_delivered = self._passage, False
         self.fruitless_count += 1
         transcript = Transcript(self._sink)
-        session = Session(passage.server, self._context, passage.patience, self.interrupt, transcript)
+        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, transcript)
         try:
             if passage.credentials is not None:
                 session.sign_in(passage.credentials, passage.auth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import select
+import ssl
 import time
 
 import msgspec
@@ -21,7 +22,7 @@ from lanline.proto.smtp.offer import Offer, megabytes
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session
-from lanline.transport.smtp.tls import unverifying_context, verifying_context
+from lanline.transport.smtp.tls import ANY_FINGERPRINT, verifying_context
 
 _NUMBERS = (SSL.TLS1_VERSION, SSL.TLS1_1_VERSION, SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
 _VERSIONS = {f"TLS 1.{minor}": number for minor, number in enumerate(_NUMBERS)}
@@ -48,10 +49,10 @@ def survey(passage: Passage, transcript: Transcript, interrupt: Interrupt) -> Su
     """Raises MailDeferred where nobody answers, and MailRefused where it is no mail server, or not started this way."""
     objection, signed_in, server = "", False, passage.server
     try:
-        session = Session(server, verifying_context(server), passage.patience, interrupt, transcript)
+        session = Session(server, verifying_context(server), passage.timeouts, interrupt, transcript)
     except ServerUntrusted as refusal:
-        objection, anyone = str(refusal), msgspec.structs.replace(server, fingerprint=None)
-        session = Session(anyone, unverifying_context(), passage.patience, interrupt, transcript)
+        objection, anyone = str(refusal), msgspec.structs.replace(server, ca_file=None, fingerprint=ANY_FINGERPRINT)
+        session = Session(anyone, verifying_context(anyone), passage.timeouts, interrupt, transcript)
     try:
         if passage.credentials is not None and not objection:
             session.sign_in(passage.credentials, passage.auth)
@@ -85,7 +86,7 @@ class _Glance(Session):
     def __init__(self, passage: Passage, interrupt: Interrupt, version: str) -> None:
         self._version = _VERSIONS[version]
         self.chain: tuple[x509.Certificate, ...] | None = None
-        super().__init__(passage.server, unverifying_context(), passage.patience, interrupt)
+        super().__init__(passage.server, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), passage.timeouts, interrupt)
 
     def _open(self) -> None:
         if self._server.security is Security.STARTTLS:
@@ -108,7 +109,7 @@ class _Glance(Session):
             try:
                 return connection.do_handshake()
             except SSL.WantReadError:
-                if not self._interrupt.wait_or_stop({self._socket: select.POLLIN}, self._patience.reply_s):
+                if not self._interrupt.wait_or_stop({self._socket: select.POLLIN}, self._timeouts.reply_s):
                     text = f"{self._server} broke off while its TLS was looked at; try again later."
                     raise MailDeferred(text) from None
 

@@ -29,7 +29,7 @@ _ARROWS = {
     sdl2.SDLK_UP: KEY_UP,
     sdl2.SDLK_DOWN: KEY_DOWN,
 }
-_FULL_RANGE, _VIDEO_RANGE = 0, 1
+_CONVERSIONS = {Layout.FULL_YUV: 0, Layout.YUV: 1, Layout.HD_YUV: 2}
 """SDL_YUV_CONVERSION_MODE, which the binding does not name."""
 
 
@@ -80,8 +80,7 @@ class Window:
     def _new_texture(self, layout: Layout, size: Size) -> object:
         if self._texture is not None:
             sdl2.SDL_DestroyTexture(self._texture)
-        is_full = layout is Layout.FULL_YUV
-        sdl2.SDL_SetYUVConversionMode(_FULL_RANGE if is_full else _VIDEO_RANGE)
+        sdl2.SDL_SetYUVConversionMode(_CONVERSIONS.get(layout, 1))
         kind = sdl2.SDL_PIXELFORMAT_RGB24 if layout is Layout.RGB else sdl2.SDL_PIXELFORMAT_IYUV
         access = sdl2.SDL_TEXTUREACCESS_STREAMING
         texture = sdl2.SDL_CreateTexture(self._renderer, kind, access, size.width, size.height)

@@ -170,6 +170,8 @@ _RULES = (
     _Rule(_SIGN_IN_FIRST, _MESSAGE, (503, 550, 553, 554), is_about_access=True,
           words=r"authentication (is )?required|must authenticate|not authenticated"
           r"|(auth(enticate)?|log ?in|sign ?in) first"),
+    _Rule("The server lets in only who shows a certificate that it trusts: give yours with --tls-cert.",
+          (Stage.EHLO, *_MESSAGE), words="client certificate", is_about_access=True),
     _Rule("The server believes that the message carries a virus or other malware.",
           _MESSAGE, words=r"virus|malware|infected|trojan|\bclamav"),
     _Rule("The address that this machine sends from is on a blocklist or has a bad name; send by your provider's"

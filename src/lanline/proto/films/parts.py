@@ -28,6 +28,11 @@ class ReadyPart(msgspec.Struct, frozen=True):
     from_s: float
     end_s: float
     data: bytes
+    is_whole: bool = True
+    """Otherwise `data` is its beginning, and the same part comes again with more."""
+
+    def is_more_of(self, other: ReadyPart) -> bool:
+        return (self.lines, self.number, self.from_s) == (other.lines, other.number, other.from_s)
 
 
 class Fetch:
@@ -43,6 +48,8 @@ class Fetch:
         self.again: list[tuple[int, int]] = []
         self.pieces: dict[int, bytes] = {}
         self.has_bytes = 0
+        self.told_bytes = 0
+        """Of its beginning, which is with the decoder already."""
 
     @property
     def is_asked(self) -> bool:
@@ -64,3 +71,15 @@ class Fetch:
     def ready(self) -> ReadyPart:
         data = b"".join(self.pieces[offset] for offset in sorted(self.pieces))
         return ReadyPart(self.lines, self.number, self.is_first, self.from_s, self.part.end_s, data)
+
+    def more(self) -> ReadyPart | None:
+        """Its beginning, as far as there is no hole in it; None where that is no more than the last time."""
+        pieces, size_bytes = [], 0
+        while (piece := self.pieces.get(size_bytes)) is not None:
+            pieces.append(piece)
+            size_bytes += len(piece)
+        if size_bytes == self.told_bytes:
+            return None
+        self.told_bytes = size_bytes
+        data = b"".join(pieces)
+        return ReadyPart(self.lines, self.number, self.is_first, self.from_s, self.part.end_s, data, is_whole=False)

@@ -5,7 +5,7 @@
     STALLED   all that is here was shown: until there is enough to go on
     ENDED     shown to its end
 
-In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`.
+In: `receive`, `fail`, `advance`, and the wishes of the person. Out: `next_request`, `take_part`, `early_part`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Playing:
     def __init__(self, plan: FilmPlan, start_s: float = 0.0, lines: int | None = None) -> None:
         self.state = State.STARTING
         self.is_paused = False
+        self.is_awaited = False
+        """The first picture is not shown yet: until it is, no more is fetched than it takes to begin."""
         self.window = Window()
         self.throughput = Throughput()
         self.switches = 0
@@ -116,10 +118,21 @@ class Playing:
         self._taken_to_s = part.end_s
         return part
 
+    def early_part(self) -> ReadyPart | None:
+        """For the decoder, at the beginning and after a seek: what has come of the first part, each time more.
+
+        `take_part` gives the same part when it is whole, or another one in its place.
+        """
+        is_waited_for = self.state is State.STARTING and not self._ready and self._fetches
+        return self._fetches[0].more() if is_waited_for else None
+
     # Fetching.
 
     def next_request(self, now: float) -> PieceRequest | None:
         if now < self._not_before or not self.window.has_room:
+            return None
+        if self.is_awaited and self.state is State.RUNNING:
+            self.window.idle()
             return None
         fetch = next((each for each in self._all_fetches if not each.is_asked), None)
         if fetch is None and self._fetches and self.window.is_starting and self._fixed is None:

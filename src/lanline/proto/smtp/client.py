@@ -16,7 +16,7 @@ from lanline.model.mail.message import Envelope
 from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
-from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, Patience, State
+from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, State, Timeouts
 from lanline.proto.smtp.offer import Offer, offer_of
 from lanline.proto.smtp.sasl import answers, chosen_way, decoded
 from lanline.proto.smtp.transcript import MASK, Transcript
@@ -32,9 +32,9 @@ _Asked: TypeAlias = Generator[None, Reply | None, Reply]
 
 class SmtpClient:
     def __init__(
-        self, server: Server, patience: Patience, transcript: Transcript, entropy: Callable[[int], bytes]
+        self, server: Server, timeouts: Timeouts, transcript: Transcript, entropy: Callable[[int], bytes]
     ) -> None:
-        self._server, self._patience, self._transcript, self._entropy = server, patience, transcript, entropy
+        self._server, self._timeouts, self._transcript, self._entropy = server, timeouts, transcript, entropy
         self._parser = ReplyParser()
         self._stuffing = Stuffing()
         self._out = bytearray()
@@ -73,7 +73,7 @@ class SmtpClient:
         """Raises InvalidInput for bytes that no server may be sent."""
         if self.state is State.CONTENT:
             self._out += self._stuffing.feed(chunk)
-            self._deadline = now + self._patience.reply_s
+            self._deadline = now + self._timeouts.reply_s
 
     def finish_content(self, now: float) -> None:
         """From here on only a reply makes anything certain."""
@@ -365,8 +365,8 @@ class SmtpClient:
 
     def _limit_s(self) -> float:
         if self._is_complete:
-            return self._patience.last_reply_s
-        return min(_GOODBYE_S, self._patience.reply_s) if self._stage is Stage.QUIT else self._patience.reply_s
+            return self._timeouts.last_reply_s
+        return min(_GOODBYE_S, self._timeouts.reply_s) if self._stage is Stage.QUIT else self._timeouts.reply_s
 
     def _fail(self, problem: LanlineError) -> None:
         """In the middle of something nothing else can be said, so the dialogue is over."""

@@ -13,7 +13,7 @@ from lanline.model.mail.server import SignIn
 from lanline.proto.smtp.offer import Offer
 
 
-class Patience(msgspec.Struct, frozen=True):
+class Timeouts(msgspec.Struct, frozen=True):
     """Seconds without progress, which is what the other side acknowledged.
 
     RFC 5321, 4.5.3.2.6: the last reply may take ten minutes, and who gives up earlier sends mail twice.

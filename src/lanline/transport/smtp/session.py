@@ -27,7 +27,7 @@ from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.offer import Offer
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt, connected
-from lanline.transport.smtp.tls import shake_hands, tls_problem, unverifying_context, wrong_start
+from lanline.transport.smtp.tls import ANY_FINGERPRINT, shake_hands, tls_problem, verifying_context, wrong_start
 
 _SILENCE_S = 3.0
 """A server that has not spoken by then is asked whether it waits for TLS. Slow ones are still waited for."""
@@ -54,18 +54,18 @@ class Session:
         self,
         server: Server,
         context: ssl.SSLContext,
-        patience: events.Patience,
+        timeouts: events.Timeouts,
         interrupt: Interrupt,
         transcript: Transcript | None = None,
     ) -> None:
         shown = transcript or Transcript()
         shown.note(f"connecting to {server}")
-        self._machine = SmtpClient(server, patience, shown, os.urandom)
-        self._server, self._context, self._patience, self._interrupt = server, context, patience, interrupt
+        self._machine = SmtpClient(server, timeouts, shown, os.urandom)
+        self._server, self._context, self._timeouts, self._interrupt = server, context, timeouts, interrupt
         self._out = bytearray()
         self._written = self._acknowledged = 0
         self._is_cut = False
-        self._socket = connected(server, interrupt, patience.reply_s)
+        self._socket = connected(server, interrupt, timeouts.reply_s)
         try:
             self._open()
         except BaseException:
@@ -96,7 +96,7 @@ class Session:
 
     def _start_tls(self) -> str:
         """The version that is spoken from here on."""
-        secure = shake_hands(self._socket, self._context, self._server, self._interrupt, self._patience.reply_s)
+        secure = shake_hands(self._socket, self._context, self._server, self._interrupt, self._timeouts.reply_s)
         self._socket = secure
         return secure.version() or "TLS"
 
@@ -122,8 +122,10 @@ class Session:
             return False
         try:
             probe = connected(self._server, self._interrupt, _PROBE_S)
-            server = msgspec.structs.replace(self._server, fingerprint=None)
-            shake_hands(probe, unverifying_context(), server, self._interrupt, _PROBE_S).close()
+            any_server = msgspec.structs.replace(
+                self._server, security=Security.SMTPS, ca_file=None, fingerprint=ANY_FINGERPRINT
+            )
+            shake_hands(probe, verifying_context(any_server), any_server, self._interrupt, _PROBE_S).close()
         except MailInterrupted:
             raise
         except MailProblem:
@@ -160,7 +162,7 @@ class Session:
         wait_s = 0.001
         while parcel.size_bytes > _LARGE_BYTES and self._unacknowledged() and self._wants_content:
             self._exchange(wait_s)
-            wait_s = min(2 * wait_s, 0.1)
+            wait_s = min(1.2 * wait_s, 0.1)
         self._heed_interrupt()
         if self._wants_content:
             watch.before_last_dot()

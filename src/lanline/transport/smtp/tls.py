@@ -17,6 +17,9 @@ from lanline.model.mail.text import explained
 from lanline.proto.smtp.events import ConnectionBroke
 from lanline.transport.smtp.connecting import AGAIN, Interrupt
 
+ANY_FINGERPRINT = "any"
+"""To look at what a server offers, and nothing else: no password goes over such a connection."""
+
 # X509_V_ERR_* of OpenSSL's x509_vfy.h: stable numbers where the texts are not.
 _DISTRUST = {
     9: "is not valid yet; check the clock of this machine.",
@@ -42,7 +45,7 @@ def verifying_context(server: Server) -> ssl.SSLContext:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody, and takes no time to make
     context = _trusting(server.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if server.fingerprint is not None:  # which is compared after the handshake, and alone decides
+    if server.fingerprint is not None:  # which is looked at after the handshake, and alone decides
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if server.client_cert is not None:
@@ -68,14 +71,6 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def unverifying_context() -> ssl.SSLContext:
-    """To look at what a server offers, and nothing else: no password goes over such a connection."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def shake_hands(
     found: socket.socket, context: ssl.SSLContext, server: Server, interrupt: Interrupt, limit_s: float
 ) -> ssl.SSLSocket:
@@ -92,7 +87,7 @@ def shake_hands(
             raise ConnectionBroke(f"The connection to {server} broke at the TLS handshake. {AGAIN}") from cause
         raise
     shown = hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
-    if server.fingerprint not in {None, shown}:
+    if server.fingerprint not in {None, ANY_FINGERPRINT, shown}:
         secure.close()
         text = f"The certificate of {server} has the fingerprint {shown}, not that of --tls-fingerprint."
         raise ServerUntrusted(f"{text} Nothing was sent.")

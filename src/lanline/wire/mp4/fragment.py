@@ -19,6 +19,7 @@ from lanline.wire.mp4.boxes import (
     Read,
     all_of,
     boxes,
+    boxes_of_file,
     encode_box,
     encode_full_box,
     encode_table,
@@ -55,7 +56,9 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     is_key: bool
     decoded_at_s: float
     shown_at_s: float
-    data: bytes
+    at: int
+    end: int
+    """Where in the fragment it begins, and where it ends."""
 
 
 def encode_head(data: bytes, moov: Box, traks: Sequence[Box]) -> bytes:
@@ -85,7 +88,11 @@ def fragment_overhead(counts: Sequence[int]) -> int:
 
 
 def encode_fragment(number: int, tracks: Sequence[Track], spans: Sequence[tuple[int, int]], read: Read) -> bytes:
-    """Raises MediaProblem where the file no longer has what its index says."""
+    """The sound stands first: it is small, and so what is shown can be decoded while the rest is on its way.
+
+    Raises MediaProblem where the file no longer has what its index says.
+    """
+    tracks, spans = tracks[::-1], spans[::-1]
     counts = [after - first for first, after in spans]
     place = fragment_overhead(counts)
     trafs: list[bytes] = []
@@ -154,7 +161,7 @@ class HeadReader:
         self.has_sound = any(not track.is_video for track in self._known)
 
     def samples(self, fragment: bytes) -> list[Sample]:
-        """In the order of each track, the picture first."""
+        """In the order of each track, the picture first; none while the box that lists them is not here as a whole."""
         try:
             return self._samples(fragment)
         except (IndexError, ValueError, OverflowError) as cause:
@@ -165,13 +172,13 @@ class HeadReader:
             each.number: Track(each.number, is_video=each.is_video, ticks_per_s=each.ticks_per_s, later=each.later)
             for each in self._known
         }
-        for box in boxes(fragment, 0, len(fragment)):
-            if box.kind == b"moof":
+        for box in boxes_of_file(lambda at, size: fragment[at : at + size], len(fragment)):
+            if box.kind == b"moof" and box.end <= len(fragment):
                 read_fragment(fragment, box, box.start, fresh, self._defaults)
         found: list[Sample] = []
         for track in sorted(fresh.values(), key=lambda each: not each.is_video):
             for number, (at, size) in enumerate(zip(track.offsets, track.sizes, strict=True)):
                 decoded_at_s = (track.times[number] + track.later) / track.ticks_per_s
-                data = fragment[at : at + size]
-                found.append(Sample(track.is_video, track.is_key(number), decoded_at_s, track.shown_at(number), data))
+                shown_at_s = track.shown_at(number)
+                found.append(Sample(track.is_video, track.is_key(number), decoded_at_s, shown_at_s, at, at + size))
         return found

@@ -19,7 +19,7 @@ from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view import events
 from lanline.client.view.events import NodeEvent
-from lanline.client.view.values import NodeState
+from lanline.client.view.values import Conversation, NodeState
 from lanline.clock import Timer
 from lanline.errors import CloseCode, LinkNotOpen
 from lanline.model.content import Text
@@ -172,6 +172,11 @@ class Process:
     def member(self) -> GroupMember:
         assert self.node.seals.member is not None
         return self.node.seals.member
+
+    def shown(self, title: str) -> Conversation:
+        track = self.node.conversations.titled(title)
+        assert track is not None
+        return track.shown
 
     def connect(self) -> None:
         wire = Wire(self._home.link)

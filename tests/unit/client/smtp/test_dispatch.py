@@ -19,16 +19,16 @@ from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Ver
 from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage
 
 BIG_BYTES = 6_000_000
-PATIENT = Patience(60, 60)
+PATIENT = Timeouts(60, 60)
 """Whoever answers is heard out, however busy the machine is."""
-IMPATIENT, IMPATIENT_AT_LAST = Patience(0.7, 0.7), Patience(60, 0.7)
+IMPATIENT, IMPATIENT_AT_LAST = Timeouts(0.7, 0.7), Timeouts(60, 0.7)
 """For a server that says nothing, in reply to anything or to the final dot."""
 
 
@@ -46,12 +46,12 @@ class Office:
         parcel: Parcel,
         *,
         queue: bool = False,
-        patience: Patience = PATIENT,
+        timeouts: Timeouts = PATIENT,
         interrupt: Interrupt | None = None,
         keep_typed: bool = False,
     ) -> Outcome:
         with contextlib.closing(interrupt or Interrupt()) as wish:
-            courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), patience=patience), wish)
+            courier = Courier(Passage(self.route.server, Credentials("ann", "secret"), timeouts=timeouts), wish)
             try:
                 return Dispatch(courier, self.outbox).send(parcel, self.route, queue=queue, keep_typed=keep_typed)
             finally:
@@ -96,7 +96,7 @@ BEFORE = ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
 @pytest.mark.parametrize("queue", [False, True], ids=["direct", "queued"])
 def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how: object, queue: bool) -> None:
     place = office({step: how})
-    outcome = place.send(letter(), queue=queue, patience=IMPATIENT if how is SILENCE else PATIENT)
+    outcome = place.send(letter(), queue=queue, timeouts=IMPATIENT if how is SILENCE else PATIENT)
     assert outcome.verdict is (Verdict.QUEUED if queue else Verdict.DEFERRED)
     assert outcome.exit_status == (0 if queue else 75)
     assert place.states() == ([State.QUEUED] if queue else [])
@@ -108,7 +108,7 @@ def test_a_connection_lost_before_the_dot_is_certain(office: Any, step: str, how
 def test_no_proper_reply_to_the_dot_is_uncertain_and_kept(office: Any, how: object, queue: bool) -> None:
     place = office({"CONTENT": how})
     parcel = letter()
-    outcome = place.send(parcel, queue=queue, patience=IMPATIENT_AT_LAST if how is SILENCE else PATIENT)
+    outcome = place.send(parcel, queue=queue, timeouts=IMPATIENT_AT_LAST if how is SILENCE else PATIENT)
     assert outcome.verdict is Verdict.UNCERTAIN
     assert outcome.exit_status == 1
     assert parcel.message_id in outcome.text
@@ -144,7 +144,7 @@ def test_a_reply_in_the_middle_of_a_large_message_ends_it(office: Any, said: byt
 
 def test_a_server_that_stops_reading_is_not_waited_for_for_ever(office: Any) -> None:
     place = office({"HALF": SILENCE})
-    outcome = place.send(big_letter(), patience=IMPATIENT)
+    outcome = place.send(big_letter(), timeouts=IMPATIENT)
     assert outcome.verdict is Verdict.DEFERRED
 
 

@@ -16,7 +16,7 @@ from lanline.client.smtp.draft import Draft, compose
 from lanline.errors import InvalidInput
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn, checked_credentials
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session, Watch
 from lanline.transport.smtp.tls import verifying_context
@@ -90,7 +90,7 @@ class Wire:
         self.moody.commands.clear()
         self.moody.messages.clear()
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(self.server, self.context, Patience(60, 60), interrupt)
+            session = Session(self.server, self.context, Timeouts(60, 60), interrupt)
             session.sign_in(credentials, method)
             session.deliver(parcel, Watch())
             session.close()

@@ -13,7 +13,7 @@ from lanline.client.smtp.sending import Passage
 from lanline.client.smtp.survey import Survey, shown_chain, survey
 from lanline.errors import MailDeferred
 from lanline.model.mail.server import Security, Server
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
 from mailhouse.certificates import Authority
@@ -28,7 +28,7 @@ def interrupt() -> Iterator[Interrupt]:
 
 
 def passage(port: int, security: Security = Security.STARTTLS, limit_s: float = 60, **more: Any) -> Passage:
-    return Passage(Server("127.0.0.1", port, security, **more), patience=Patience(limit_s, limit_s))
+    return Passage(Server("127.0.0.1", port, security, **more), timeouts=Timeouts(limit_s, limit_s))
 
 
 def only_newest(authority: Authority) -> ssl.SSLContext:
@@ -78,3 +78,16 @@ def test_who_is_not_trusted_is_surveyed_all_the_same(
     assert len(found.chain) == 2
     assert "size" in found.offer.extensions
     assert ("fingerprint" if more else "private authority") in found.objection
+
+
+def test_who_wants_a_certificate_of_ours_gets_it_though_nobody_trusts_its_own(
+    stage: Stage, authority: Authority, interrupt: Interrupt
+) -> None:
+    context, own = only_newest(authority), authority.good
+    context.load_verify_locations(authority.ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    port = stage.serve_streams(Moody(tls=context))
+    shown = {"client_cert": str(own.certificate), "client_key": str(own.key)}
+    found = survey(passage(port, fingerprint="0" * 64, **shown), Transcript(), interrupt)
+    assert "size" in found.offer.extensions
+    assert "fingerprint" in found.objection

@@ -36,6 +36,7 @@ CASES = [
     (Stage.GREETING, 554, "Your IP 192.0.2.1 has a poor reputation", "blocklist"),
     (Stage.CONTENT, 550, "5.7.26 Unauthenticated email is not accepted due to DMARC policy", "DMARC"),
     (Stage.MAIL, 421, "4.7.28 rate limit exceeded", "wait, then go on"),
+    (Stage.EHLO, 421, "4.7.1 office.example Error: No client certificate presented", "--tls-cert"),
     (Stage.RCPT, 499, "hm", "for now"),
     (Stage.RCPT, 599, "hm", "final"),
 ]

@@ -94,6 +94,32 @@ def test_a_seek_begins_anew_and_at_once_where_the_film_is_here() -> None:
     assert evening.playing.state is State.RUNNING, "it was fetched already"
 
 
+def test_the_part_of_the_first_picture_is_handed_over_while_it_comes() -> None:
+    evening = Evening(Playing(plan(), 5.0, lines=1440), steady(8))
+    came: list[tuple[int, float, int]] = []
+    while evening.playing.state is State.STARTING:
+        evening.run(evening.now + 0.02)
+        if (part := evening.playing.early_part()) is not None:
+            assert not part.is_whole
+            came.append((part.number, part.from_s, len(part.data)))
+    assert len(came) > 10
+    assert {(number, from_s) for number, from_s, _ in came} == {(2, 5.0)}
+    assert came == sorted(came)
+    assert evening.taken[0].is_whole
+    assert evening.taken[0].is_more_of(msgspec.structs.replace(evening.taken[0], data=b"", is_whole=False))
+    assert evening.playing.early_part() is None
+
+
+def test_until_the_first_picture_is_shown_no_more_is_asked_for_than_it_takes_to_begin() -> None:
+    evening = Evening(Playing(plan(), lines=1440), steady(1000))
+    evening.playing.is_awaited = True
+    evening.run(1)
+    assert [part.number for part in evening.taken] == [0]
+    assert evening.playing.next_request(evening.now) is None
+    evening.playing.is_awaited = False
+    assert evening.playing.next_request(evening.now) is not None
+
+
 def test_a_quality_by_hand_is_there_soon_and_without_a_hole() -> None:
     evening = Evening(Playing(plan()), steady(20)).run(40)
     evening.playing.choose(240)

@@ -17,9 +17,9 @@ from lanline.proto.smtp.events import (
     DeliveryUncertain,
     Failed,
     Opened,
-    Patience,
     SignedIn,
     State,
+    Timeouts,
     TlsRequested,
 )
 from lanline.proto.smtp.transcript import Transcript
@@ -36,7 +36,7 @@ class Talk:
         self.now = 0.0
         self.shown: list[str] = []
         server = Server(host, 465, security)
-        self.client = SmtpClient(server, Patience(60, 600), Transcript(self.shown.append), bytes)
+        self.client = SmtpClient(server, Timeouts(60, 600), Transcript(self.shown.append), bytes)
 
     def hear(self, *replies: bytes) -> list[bytes]:
         """What is said, line by line, when the server says this."""

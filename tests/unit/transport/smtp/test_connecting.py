@@ -10,7 +10,7 @@ import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused
 from lanline.model.mail.server import Security, Server
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp import session as session_module
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Session
@@ -19,12 +19,12 @@ from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
 
-PATIENCE = Patience(60, 60)
+TIMEOUTS = Timeouts(60, 60)
 
 
 def reason(server: Server, kind: type[LanlineError]) -> str:
     with pytest.raises(kind) as caught, contextlib.closing(Interrupt()) as interrupt:
-        Session(server, verifying_context(server), PATIENCE, interrupt)
+        Session(server, verifying_context(server), TIMEOUTS, interrupt)
     assert isinstance(caught.value, kind)
     return str(caught.value)
 
@@ -79,7 +79,7 @@ def test_a_slow_greeting_is_waited_for(stage: Stage, authority: Authority, monke
 
     server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
     with contextlib.closing(Interrupt()) as interrupt:
-        Session(server, verifying_context(server), PATIENCE, interrupt).close()
+        Session(server, verifying_context(server), TIMEOUTS, interrupt).close()
 
 
 def test_something_that_is_no_mail_server_is_told_apart(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lanline.errors import LanlineError, MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
-from lanline.proto.smtp.events import Patience
+from lanline.proto.smtp.events import Timeouts
 from lanline.proto.smtp.offer import Offer
 from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
@@ -21,8 +21,8 @@ from mailhouse.certificates import Authority, Pair
 from mailhouse.moody import CUT, EHLO, OK, SILENCE, Moody
 from mailhouse.stage import Stage
 
-PATIENT = Patience(60, 60)
-IMPATIENCE = [Patience(seconds, seconds) for seconds in (0.5, 4, 30)]
+PATIENT = Timeouts(60, 60)
+IMPATIENCE = [Timeouts(seconds, seconds) for seconds in (0.5, 4, 30)]
 """On a busy machine a server may be slow before it falls silent: then more is tried."""
 ANN = Credentials("ann", "hunter2 äö")
 PLAIN_EHLO = EHLO.replace(b"250-STARTTLS\r\n", b"")
@@ -39,11 +39,11 @@ class Attempt:
         self._server = Server(host, port, security, str(authority.ca_file))
 
     def run(
-        self, credentials: Credentials | None = None, method: SignIn = SignIn.AUTO, patience: Patience = PATIENT
+        self, credentials: Credentials | None = None, method: SignIn = SignIn.AUTO, timeouts: Timeouts = PATIENT
     ) -> Offer:
         context = verifying_context(self._server)
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(self._server, context, patience, interrupt, Transcript(self.shown.append))
+            session = Session(self._server, context, timeouts, interrupt, Transcript(self.shown.append))
             try:
                 if credentials is not None:
                     session.sign_in(credentials, method)
@@ -277,9 +277,9 @@ def test_every_misbehaviour_is_a_sentence(
     stage: Stage, authority: Authority, step: str, answer: Any, error: type[LanlineError], hint: str
 ) -> None:
     tried = attempt(stage, authority, {step: answer})
-    for patience in IMPATIENCE if answer is SILENCE else [PATIENT]:
+    for timeouts in IMPATIENCE if answer is SILENCE else [PATIENT]:
         with pytest.raises(error) as caught:
-            tried.run(ANN, patience=patience)
+            tried.run(ANN, timeouts=timeouts)
         if hint in str(caught.value):
             break
     assert isinstance(caught.value, error)

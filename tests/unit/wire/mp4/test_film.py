@@ -62,6 +62,17 @@ def test_samples_are_told_with_their_times(tmp_path: Path) -> None:
     assert sounds[0] == pytest.approx(0.0, abs=0.03)
 
 
+def test_in_a_part_the_sound_stands_first_so_that_pictures_can_be_shown_as_they_come(tmp_path: Path) -> None:
+    index, parts = parts_of(make_film(tmp_path / "a.mp4").read_bytes())
+    reader = HeadReader(index.head)
+    samples = reader.samples(parts[0])
+    pictures = [each for each in samples if each.is_video]
+    assert max(each.end for each in samples if not each.is_video) == pictures[0].at
+    assert [each.end for each in pictures] == [*(each.at for each in pictures[1:]), len(parts[0])]
+    assert reader.samples(parts[0][: pictures[0].end]) == samples, "known from the beginning alone"
+    assert reader.samples(parts[0][:20]) == []
+
+
 def test_what_has_no_key_frame_for_long_is_cut_all_the_same(tmp_path: Path) -> None:
     index = index_of(make_film(tmp_path / "a.mp4", 25.0, key_every=1000, has_sound=False).read_bytes())
     assert [each.is_key for each in index.parts] == [True, False, False]

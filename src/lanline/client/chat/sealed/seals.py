@@ -136,12 +136,17 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._words is not None
         assert self._context is not None
         if history != self._context.history and self.watch is not None:
             self._context.history = history
-            self._words.forget_places()
+            self._forget_places()
             self.watch.forget_all()
+
+    def _forget_places(self) -> None:
+        assert self._words is not None
+        assert self._earlier is not None
+        self._words.forget_places()
+        self._earlier.forget()
 
     def _forget_group(self) -> None:
         """What this program knows of logs by the group that was left."""
@@ -387,7 +392,7 @@ class Seals:
             self._scopes.forget(log)
             self.past.forget(log)
             self._plain.forget(log)
-            self._words.forget_places()
+            self._forget_places()
             assert self.watch is not None
             self.watch.forget(log)
             assert self.carried is not None

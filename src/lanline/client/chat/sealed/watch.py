@@ -175,13 +175,19 @@ class Watch:
         is_false = copy.forked_at is not None or copy.broken is not None or copy.offer is not None or copy.is_awaited
         if copy.problem and (is_false or (copy.come_back and not copy.is_apart and not copy.is_being_mended)):
             self.alarms.ring(Alarm(AlarmKind.GROUP, copy.problem))
+        self._ask_later()
 
     # Who names more of the chain than is here.
 
     def _ask_later(self) -> None:
-        if self._words.ahead and not self._is_asking:
+        """Not while the server shows another chain, or none: `look_at_group` comes back to it."""
+        if self._words.ahead and not self._is_asking and not self._is_elsewhere:
             self._is_asking = True
             self._clock.call_later(_ASKED_AFTER_S, self._ask)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        return self._context.copy.is_apart or self._context.copy.is_parted
 
     def _ask(self) -> None:
         """It may be on its way; what the server says it has, once these words were there, decides."""
@@ -189,7 +195,7 @@ class Watch:
         here = self._context.copy.chain.height
         for author in [each for each, height in self._words.ahead.items() if height <= here]:
             del self._words.ahead[author]
-        if self._words.ahead:
+        if self._words.ahead and not self._is_elsewhere:
             self._line.request(AskGroup(0), self._on_group)
 
     def _on_group(self, answer: object) -> None:
