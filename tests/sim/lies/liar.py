@@ -149,6 +149,7 @@ class Liar:
         known = self._logs.setdefault(log, ShownLog())
         known.begin(entries[0].sequence - 1)
         first = known.shown(entries[0].sequence - 1)
+        known.ends += [known.true(each) for each in range(len(known.ends) + 1, first + 1)]
         del known.ends[first:]  # it is told once more, perhaps otherwise
         told: list[tuple[LogEntry, int]] = [(each, each.sequence) for each in entries]
         if any(each.suite in _WORDS for each in entries) and [each for each in self.plans if each not in OF_GROUP]:

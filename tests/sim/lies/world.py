@@ -357,6 +357,7 @@ class World:
             if self.house.server.core.gathering.is_on:
                 self.house.server.core.gathering.take(self.house.server.core.gathering._own.head)
         self._rest_for(20)
+        homes.let_in(self)
         for _ in range(2):
             for home in self.homes:
                 for room in ROOMS:
