@@ -9,7 +9,7 @@ from lanline.model.mail.message import Envelope
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.events import Failed, State, Timeouts, TlsRequested
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.wire import Transcript
 from targets._peers import join, pieces
 
 _ENVELOPE = Envelope("ann@x.org", ("bob@x.org", "eve@x.org"), smtputf8=False)

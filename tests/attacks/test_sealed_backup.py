@@ -14,7 +14,7 @@ from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import room_key_of
-from lanline.model.content import Edit, Reaction, Text
+from lanline.model.content import Edit, Reaction, Text, Topic
 from lanline.server.backup import MANIFEST, make_backup
 from lanline.server.datafolder import DataFolder
 from lanline.storage.sqlite.connection import FILE_NAME
@@ -24,6 +24,7 @@ from unit.client.chat.test_shared_trust import second_device, verify
 from unit.client.chat.village import Process, Village
 
 WORDS = ("in the lobby of all", "on the board of few", "between the two of us", "a note to myself", "corrected later")
+TOPICS = ("what all are about", "what few are about")
 PASSWORD = b"correct horse"  # of everybody in the village
 
 
@@ -59,6 +60,8 @@ def test_a_stolen_backup_holds_no_word_no_password_no_usable_key_and_no_link(vil
     ann, ben, _ = (home.processes[0] for home in village.homes)
     for place, text in zip(("#lobby", "#board", "ben", "ann"), WORDS, strict=False):
         last = say(ann, place, Text(text))
+    for place, text in zip(("#lobby", "#board"), TOPICS, strict=True):
+        say(ann, place, Topic(text))
     say(ann, "ann", Edit(last, WORDS[-1]))
     say(ann, "ann", Reaction(last, "🦔"))
     second = second_device(village)
@@ -76,7 +79,7 @@ def test_a_stolen_backup_holds_no_word_no_password_no_usable_key_and_no_link(vil
         inside = b"".join(stream.read() for each in tar.getmembers() if (stream := tar.extractfile(each)) is not None)
     assert {MANIFEST, FILE_NAME} < set(names)
     assert b"ann" in inside, "whom it serves stands in it"
-    assert not [text for text in (*WORDS, "🦔") if text.encode() in inside]
+    assert not [text for text in (*WORDS, *TOPICS, "🦔") if text.encode() in inside]
     assert b"$argon2id$" in inside
     assert PASSWORD not in inside
     for secret in secrets(ann, ben, second, invite.result(), link.result(), servers.result()):

@@ -1,15 +1,21 @@
-"""Links that are damaged, used up or dropped, a group that nobody has founded, and the last admin gone."""
+"""Links that are damaged, used up or dropped, damaged keys, a group that nobody has founded, the last admin gone."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lanline.client.chat.sealed.alarms import alarms_kept_in
+from lanline.client.chat.sealed.seals import DeviceKeys
+from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.sealing.words import Body, Lacks
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Role
+from unit.client.chat.village import Process, Village
 from unit.client.sealing.devices import Device, Town
 
 
@@ -135,3 +141,22 @@ def test_a_message_that_cannot_be_opened_is_mended_when_its_key_comes(town: Town
     [outcome] = ben.read()
     assert isinstance(outcome, Body)
     assert outcome.body == b"later, then"
+
+
+def test_damaged_keys_are_told_to_who_comes_next_and_only_once(tmp_path: Path) -> None:
+    """Nobody is there when the file is read: whoever looks first at what is going on hears of it."""
+    village = Village(tmp_path, 1)
+    home, chance = village.homes[0], village.chance.randbytes
+    secret = Keystore.open(tmp_path, chance).device_secret
+    (tmp_path / "keys.json").write_bytes(b'{"device_secret": ')
+    for _ in range(2):
+        store = Keystore.open(tmp_path, chance)
+        assert store.device_secret == secret
+        home.keys = DeviceKeys(store, home.link, chance)
+        process = Process(home)
+        process.node.reader.set_audience(is_there=True)
+        process.crash()
+        [told] = home.warnings
+        assert told.endswith("were damaged or gone. Their last good copy was taken.")
+    assert [each.kind for each in alarms_kept_in(home.path, 9)] == ["keys"]
+    village.house.stop()

@@ -42,6 +42,16 @@ def test_by_a_members_link_one_reads_at_once_and_the_server_never_can(home: Hous
     assert stat.S_IMODE((home.folder / "ben" / "keys.json").stat().st_mode) == 0o600
 
 
+def test_a_link_damaged_near_its_end_makes_an_account_in_no_group_and_the_whole_one_mends_it(home: House) -> None:
+    invite = home.member("ana", "invite").stdout.splitlines()[0]
+    damaged = invite[:-10] + ("b" if invite[-10] != "b" else "c") + invite[-9:]
+    joined = home.member("ben", "join", damaged, "--name", "ben")
+    assert joined.returncode == 1
+    assert joined.stderr.startswith("lanline: The link is not of this group: it was damaged on its way")
+    assert home.member("ben", "join", invite, "--name", "ben").returncode == 0  # its only use was not spent on nothing
+    assert home.heard("ben") == ["the harbour at midnight"]
+
+
 def test_by_a_link_of_the_servers_machine_one_asks_and_an_admin_lets_in(home: House) -> None:
     joined = home.member("cai", "join", home.invite(), "--name", "cai")
     assert joined.returncode == 0, joined.stderr
@@ -74,17 +84,25 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
         home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
     assert home.member("ben", "send", "cai", "by the lighthouse").returncode == 0
     assert home.heard("cai", "ben") == ["by the lighthouse"]
-    assert home.member("ben", "rooms", "create", "#board", "--invite-only").returncode == 0
+    assert home.member("ben", "rooms", "create", "#board", "--invite-only", "--topic", "of brass").returncode == 0
+    assert home.member("ben", "rooms", "create", "#lab", "--topic", "of glass").returncode == 0
     invited = home.member("ben", "rooms", "invite", "#board", "cai")
     assert invited.returncode == 0, invited.stderr
     assert home.member("ben", "send", "#board", "with a lantern").returncode == 0
-    assert home.heard("cai", "#board") == ["with a lantern"]
+    assert home.heard("cai", "#board") == ["of brass", "with a lantern"]
+    topics = {name: home.member(name, "rooms").stdout for name in ("cai", "ana")}
+    assert "of brass" in topics["cai"]
+    assert "of glass" in topics["cai"]
     # Ana is the admin, of the group and of the server.
+    assert "of brass" not in topics["ana"]
+    assert "of glass" in topics["ana"]
     assert home.member("ana", "rooms", "join", "#board").returncode == 1
     assert home.member("ana", "rooms", "invite", "#board", "ana").returncode == 1
     kept = b"".join(path.read_bytes() for path in home.data.glob("lanline.sqlite*"))
     assert b"lighthouse" not in kept
     assert b"lantern" not in kept
+    assert b"brass" not in kept
+    assert b"glass" not in kept
 
 
 def test_a_room_that_becomes_private_keeps_its_owners(home: House) -> None:

@@ -231,13 +231,18 @@ def test_clients_shows_who_is_there_and_where(town: Town) -> None:
 
 def test_rooms_are_made_joined_and_left(town: Town) -> None:
     assert town.run("ann", "rooms", "create", "#lab", "--topic", "glass").returncode == 0
-    assert town.run("ann", "rooms", "create", "#board", "--invite-only").returncode == 0
-    assert "#board" not in town.run("ben", "rooms").stdout
+    assert town.run("ann", "rooms", "create", "#board", "--invite-only", "--topic", "brass").returncode == 0
+    assert "brass" in town.run("ann", "rooms").stdout
+    assert "glass" in (others := town.run("ben", "rooms").stdout)
+    assert "#board" not in others
+    assert "brass" not in others
     assert town.run("ben", "rooms", "join", "#board").returncode == 1
     assert town.run("ann", "rooms", "invite", "#board", "ben").returncode == 0
     assert town.run("ben", "rooms", "join", "#board").returncode == 0
     listed = {each["name"]: each for each in map(parsed, town.run("ben", "rooms", "--json").stdout.splitlines())}
     assert (listed["#lab"]["topic"], listed["#lab"]["joined"], listed["#board"]["joined"]) == ("glass", False, True)
+    listed = {each["name"]: each for each in map(parsed, town.run("ben", "rooms", "--json").stdout.splitlines())}
+    assert listed["#board"]["topic"] == "brass"
     assert town.run("ben", "send", "#board", "here").returncode == 0
     assert town.run("ben", "rooms", "leave", "#board").returncode == 0
     assert town.run("ben", "send", "#board", "still here?").returncode == 1

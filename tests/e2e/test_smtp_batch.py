@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def test_a_batch_with_a_slip_sends_nothing(person: Person, moody: Any, tmp_path:
         '{"to": 3}',
         '["a"]',
         '{"to": "a@x.org", "headers": {"Bcc": "x@y.org"}}',
+        json.dumps({"to": [f"a{number}@x.org" for number in range(9000)]}),  # a header field that servers cut off
     ):
         batch.write_text(f"{line}\n")
         assert is_a_sentence(person.send(port, "--from-addr", "ann@x.org", "--batch", str(batch)), 64)

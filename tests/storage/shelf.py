@@ -57,7 +57,9 @@ def number_of(entry: Entry) -> int:
     return int.from_bytes(entry.entry_id, "big")
 
 
-def new_entry(log: int, number: int, account: int = 1, device: int = 1, content: bytes = b"hi") -> NewEntry:
+def new_entry(
+    log: int, number: int, account: int = 1, device: int = 1, content: bytes = b"hi", suite: str = "plain"
+) -> NewEntry:
     """The number stands for the id, and for the time."""
     entry_id = number.to_bytes(16, "big")
-    return NewEntry(LogId(log), entry_id, AccountId(account), DeviceId(device), number, "plain", content)
+    return NewEntry(LogId(log), entry_id, AccountId(account), DeviceId(device), number, suite, content)

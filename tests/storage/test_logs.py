@@ -36,6 +36,15 @@ def test_entry_comes_back_as_it_was_appended(shelf: Shelf, log: LogId) -> None:
     assert shelf.read(lambda v: v.logs.find(log, AccountId(2), entry.entry_id)) is None
 
 
+def test_the_newest_topic_of_a_log_is_found(shelf: Shelf, log: LogId) -> None:
+    other = shelf.create_room("#crew", AccountId(1)).log
+    topics = [new_entry(log, number, suite="topic/1", content=b"%d" % number) for number in (2, 4)]
+    shelf.append([new_entry(log, 1), topics[0], new_entry(log, 3), topics[1], new_entry(log, 5), new_entry(other, 6)])
+    found = shelf.read(lambda v: v.logs.newest_topic(log))
+    assert (found.sequence, found.content, found.suite) == (4, b"4", "topic/1")
+    assert shelf.read(lambda v: v.logs.newest_topic(other)) is None
+
+
 def test_repeat_gets_the_place_of_the_first_and_uses_up_no_number(shelf: Shelf, log: LogId) -> None:
     shelf.append([new_entry(log, 1), new_entry(log, 2)])
     repeat = new_entry(log, 2, content=b"other words under the same id")

@@ -13,7 +13,7 @@ import typer
 from lanline.cli.chathome import HomeOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note, unlock
 from lanline.cli.running import DEFAULT_HOME, run
-from lanline.errors import InvalidInput, RequestRefused, ServerKeyChanged
+from lanline.errors import InvalidInput, InviteUnusable, RequestRefused, ServerKeyChanged
 
 if TYPE_CHECKING:
     from lanline.client.joining import Joined, Patience
@@ -95,6 +95,9 @@ def join(
         joined = join_with(read_password(name, None))
     stop_node(folder)  # one that runs calls the server where it was before
     _show(joined)
+    if joined.is_left_out:
+        raise InviteUnusable(joined.problem)
+    show_note("Talk: lanline chat")
     if joined.is_new_account and not password:
         show_note("To come in from another device too, set a password: lanline password")
 
@@ -144,10 +147,9 @@ def _show(joined: Joined) -> None:
     title = f"{server.name} at {server.place}" if server.name else server.place
     done = "You are" if joined.is_new_account else "This device is now one of"
     show_line(f"{done} {joined.name} on {title}.")
-    for line in group_lines(joined):
+    for line in [] if joined.is_left_out else group_lines(joined):
         show_line(line)
     if joined.code is not None and sys.stdout is not None and sys.stdout.isatty():
         from lanline.cli.qr import qr_code
 
         show_line(qr_code(joined.code))
-    show_note("Talk: lanline chat")

@@ -1,4 +1,4 @@
-"""Owns what becomes of standard output when nothing can be written to it."""
+"""Owns what becomes of an output when nothing can be written to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 
 
-def give_output_up() -> None:
+def give_output_up(descriptor: int = 1) -> None:
     """Or what is left of it in the buffer would fail once more at the end of the program."""
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

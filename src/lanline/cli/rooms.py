@@ -63,6 +63,7 @@ def rooms(
 
 def _show(listed: tuple[RoomListing, ...], mine: set[int], in_rsa: tuple[int, ...]) -> None:
     from lanline.cli.admin.asking import show_table
+    from lanline.client.view.rendering import listed_topic
     from lanline.model.rooms import Access
 
     rows = [
@@ -73,7 +74,7 @@ def _show(listed: tuple[RoomListing, ...], mine: set[int], in_rsa: tuple[int, ..
             ("invite-only, suite rsa" if room.log in in_rsa else "invite-only")
             if room.access is Access.INVITE_ONLY
             else "",
-            room.topic,
+            listed_topic(room),
             room.invited_by,
         )
         for room in listed
@@ -87,6 +88,8 @@ def _json(room: RoomListing, is_joined: bool, is_in_rsa: bool) -> str:
     value = {"name": room.name, "joined": is_joined, "people": room.members, "access": room.access.value}
     if is_in_rsa:
         value["suite"] = "rsa"
+    if room.is_topic_plain:
+        value["topic_sealed"] = False
     return json.dumps({**value, "topic": room.topic, "invited_by": room.invited_by})
 
 

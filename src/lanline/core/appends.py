@@ -25,7 +25,7 @@ from lanline.core.changes import (
     MemberStepped,
     RoomChanged,
 )
-from lanline.core.groupstate import SAID_SUITE, GroupStates
+from lanline.core.groupstate import SEALED_SUITES, TOPIC_SUITE, GroupStates
 from lanline.core.limits import Buckets
 from lanline.core.refusals import RETRY_STORAGE_S, as_refusal, disk_nearly_full, slow_down
 from lanline.core.rights import Judge, Rights, key_of
@@ -240,7 +240,9 @@ class Appends:
                 refused[place] = why
                 if _holds(entry, why) and transaction.logs.find(entry.log, entry.account, entry.entry_id) is None:
                     held.add(sender)
-        return self._append_allowed(transaction, entries, refused), judge.found
+        outcomes = self._append_allowed(transaction, entries, refused)
+        _forget_plain_topics(transaction, entries, outcomes)
+        return outcomes, judge.found
 
     @staticmethod
     def _append_allowed(
@@ -353,8 +355,16 @@ def _release(author: Author, entry: NewEntry) -> None:
     author.uncommitted_bytes -= len(entry.content)
 
 
+def _forget_plain_topics(transaction: Transaction, entries: list[NewEntry], outcomes: Sequence[Outcome]) -> None:
+    """What was said before there was a group, and has a sealed one in its place now."""
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        room = transaction.rooms.by_log(entry.log) if entry.suite == TOPIC_SUITE else None
+        if isinstance(outcome, Place) and room is not None and room.topic:
+            transaction.rooms.change(msgspec.structs.replace(room, topic=""))
+
+
 def _holds(entry: NewEntry, why: RequestRefused) -> bool:
     """Sealed words name those before them. So when one is refused, none that follows is taken before the author has
     decided about it: docs/protocol/sealing.md, 5. Nor in a slow room, where the next could else pass the one before it.
     """
-    return entry.suite == SAID_SUITE or why.code is RefusalCode.SLOW_ROOM
+    return entry.suite in SEALED_SUITES or why.code is RefusalCode.SLOW_ROOM

@@ -58,7 +58,8 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
         by.check_person()
         check_not_gathering(transaction)
         state = by.context.groups.at(transaction)
-        why_not = Judge(transaction, 0, by.context.groups).may_speak(self.log, by.account)
+        coming = NewEntry(self.log, b"", by.account, by.actor.device, by.context.now_ms, CARRIED_SUITE, b"")
+        why_not = Judge(transaction, 0, by.context.groups).look_at_member(coming)
         if why_not is not None:
             raise why_not
         private = by.context.groups.room_at(transaction, self.log)

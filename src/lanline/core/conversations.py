@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from lanline.core.changes import (
     Appended,
     ChainGrew,
@@ -18,8 +20,9 @@ from lanline.core.changes import (
     RoomChanged,
 )
 from lanline.core.commands import unknown_conversation
+from lanline.core.groupstate import TOPIC_SUITE
 from lanline.model.accounts import AccountId
-from lanline.model.logs import LogId
+from lanline.model.logs import Entry, LogId
 from lanline.model.rooms import Access, Direct, Membership, Room
 from lanline.storage.api import View
 
@@ -27,7 +30,7 @@ _NO_LOG = LogId(0)
 
 
 class Conversation:
-    __slots__ = ("_joined", "direct", "head", "is_chain", "log", "members", "room")
+    __slots__ = ("_joined", "direct", "head", "is_chain", "log", "members", "room", "topic")
 
     def __init__(self, head: int, held: Room | Direct | None, log: LogId = _NO_LOG) -> None:
         """`log` without `held`: that of the group's chain."""
@@ -36,6 +39,8 @@ class Conversation:
         self.head = head
         self.room = held if isinstance(held, Room) else None
         self.direct = held if isinstance(held, Direct) else None
+        self.topic: Entry | None = None
+        """The newest that sets it, sealed. A plain one, of before there was a group, stands in the room."""
         self.members: dict[AccountId, Membership] = {}
         """Of a room: all who stand in any relation to it. Changed by `put` and `drop` only."""
         self._joined = 0
@@ -97,6 +102,7 @@ class Conversations:
     def load(self, view: View) -> None:
         for room in view.rooms.all():
             conversation = self._by_log[room.log] = Conversation(_head(view, room.log), room)
+            conversation.topic = view.logs.newest_topic(room.log)
             for member in view.rooms.members(room.log):
                 self._put_member(conversation, member)
 
@@ -165,6 +171,10 @@ class Conversations:
         conversation = self._by_log.get(change.log)
         if conversation is not None:
             conversation.head = max(conversation.head, change.head)
+            for entry in change.entries:
+                if entry.suite == TOPIC_SUITE and conversation.room is not None:
+                    conversation.topic = entry
+                    conversation.room = msgspec.structs.replace(conversation.room, topic="")
         elif self._reads:
             self._heads_meanwhile[change.log] = change.head
 

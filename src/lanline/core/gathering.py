@@ -142,12 +142,14 @@ class Gathering:
         if not self.asks:
             return
         own, coming = self._own, self._coming.setdefault(member.account_id, {})
-        begun = coming.pop(member.device_id, own.head)
-        begun = own.head if after == own.height else begun
+        brought = coming.pop(member.device_id, own.head)
+        begun = own.head if after == own.height else brought
         if after != self._offered.height(begun):
+            self._drop(brought)
             raise RequestRefused(RefusalCode.INVALID, "What is offered does not follow on what the server has.")
         head = self._offered.add(begun, items)
         if isinstance(head, Reason):
+            self._drop(brought)
             self._count(member, own)
             raise RequestRefused(RefusalCode.INVALID, f"What is offered does not hold: {head.value}.")
         while len(coming) >= MAX_COMING:
@@ -157,6 +159,11 @@ class Gathering:
         if is_last:
             del coming[member.device_id]
             self._count(member, heads_of(self._offered.chain_at(head)))
+
+    def _drop(self, brought: bytes) -> None:
+        """Of an offer that is refused nothing stays, not of its pieces before either, but what others have brought."""
+        others = {head for theirs in self._coming.values() for head in theirs.values()}
+        self._offered.drop(brought, others | {chain.head for chain in self._told.values()})
 
     def _make_room(self, member: Member) -> None:
         if self._offered.size_bytes <= MAX_BYTES:

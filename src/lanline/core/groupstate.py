@@ -19,7 +19,9 @@ from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scop
 from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 
-KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE, CARRIED_SUITE = "key/1", "stub/1", "epoch/1", "said/1", "carried/1"
+KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "stub/1", "epoch/1", "said/1"
+TOPIC_SUITE, CARRIED_SUITE = "topic/1", "carried/1"
+SEALED_SUITES = (SAID_SUITE, TOPIC_SUITE)
 _KEPT = 64
 _KEPT_ROOMS = 1000
 _READ_AT_ONCE = 1000
@@ -94,6 +96,10 @@ class GroupStates:
         if stands is None:
             return AWAITED if view.groups.has_past() else _NOTHING
         return self._known.get(stands.head) or self.keep(_replayed(view, stands))
+
+    def past(self, view: View) -> list[GroupState]:
+        """Groups that were put aside, as they ended: the newest first."""
+        return [self._known.get(each.head) or self.keep(_replayed(view, each)) for each in view.groups.past_chains()]
 
     def keep(self, state: GroupState) -> GroupState:
         while len(self._known) >= _KEPT:

@@ -37,24 +37,52 @@ class OfferedItems:
         """By the head before it and itself, the head after an item."""
         self._steps: dict[bytes, _Step] = {}
         """By the head after them."""
+        self._following: dict[bytes, set[bytes]] = {}
+        """By each head, those that stand right on it."""
         self._chains: dict[bytes, Chain] = {}
 
     def add(self, head: bytes, items: Iterable[Item]) -> bytes | Reason:
-        """The head behind them, or why one does not hold."""
+        """The head behind them, or why one does not hold: then none of them is kept."""
+        new, start = list[bytes](), self.own
         for item in items:
             known = self._after.get((head, item))
             if known is None:
-                chain, reason = follow(self.chain_at(head), *item)
+                before = self.chain_at(head)
+                start = start if new else before
+                chain, reason = follow(before, *item)
                 if reason is not None:
+                    self._forget(new)
+                    self._remember(start)
                     return reason
                 known = chain.head
+                new.append(known)
                 self._after[head, item] = known
                 self._steps[known] = _Step(head, item, chain.height)
+                self._following.setdefault(head, set()).add(known)
                 self.size_bytes += _size(item)
                 self._chains.pop(head, None)
                 self._remember(chain)
             head = known
         return head
+
+    def drop(self, head: bytes, stays: AbstractSet[bytes]) -> None:
+        """What leads to it, and to nothing else that is kept: `stays`, heads that somebody is on."""
+        gone: list[bytes] = []
+        for each, _ in self._way_back(head):
+            if each in stays or not self._following.get(each, set()) <= {*gone[-1:]}:
+                break
+            gone.append(each)
+        self._forget(gone)
+
+    def _forget(self, heads: Iterable[bytes]) -> None:
+        for head in heads:
+            step = self._steps.pop(head)
+            del self._after[step.before, step.item]
+            self._following[step.before].discard(head)
+            if not self._following[step.before]:
+                del self._following[step.before]
+            self._chains.pop(head, None)
+            self.size_bytes -= _size(step.item)
 
     def height(self, head: bytes) -> int:
         return self.own.height if head == self.own.head else self._steps[head].height
@@ -97,19 +125,19 @@ class OfferedItems:
 
     def go_on_from(self, own: Chain) -> None:
         """What does not follow on it is forgotten."""
-        following: dict[bytes, list[bytes]] = {}
-        for head, step in self._steps.items():
-            following.setdefault(step.before, []).append(head)
-        kept, next_ones = set[bytes](), following.get(own.head, [])
+        kept, next_ones = set[bytes](), [*self._following.get(own.head, ())]
         while next_ones:
             kept.update(next_ones)
-            next_ones = [each for head in next_ones for each in following.get(head, ())]
+            next_ones = [each for head in next_ones for each in self._following.get(head, ())]
         self.own = own
         self._keep(kept)
 
     def _keep(self, kept: AbstractSet[bytes]) -> None:
         self._steps = {head: step for head, step in self._steps.items() if head in kept}
         self._after = {(step.before, step.item): head for head, step in self._steps.items()}
+        self._following = {}
+        for head, step in self._steps.items():
+            self._following.setdefault(step.before, set()).add(head)
         self._chains = {head: chain for head, chain in self._chains.items() if head in kept}
         self.size_bytes = sum(_size(step.item) for step in self._steps.values())
 

@@ -6,25 +6,28 @@ What was found holds until a right changes; who keeps it is `appends`.
 from __future__ import annotations
 
 from lanline.core.commands import check_still_known, unknown_conversation
-from lanline.core.groupstate import SAID_SUITE, GroupStates
+from lanline.core.groupstate import SEALED_SUITES, TOPIC_SUITE, GroupStates
 from lanline.core.refusals import not_sealed, stale_keys
 from lanline.core.slowrooms import SlowRooms
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_COST_BYTES, LogId, NewEntry
+from lanline.model.rooms import Membership, Role
 from lanline.proto.chain.epochs import is_fresh
 from lanline.proto.chain.offers import said_under
 from lanline.storage.api import Transaction, View
 
-Key = tuple[LogId, AccountId, DeviceId, bytes]
-"""With the beginning of what is sealed, which names an epoch and a device; empty for what is not."""
+Key = tuple[LogId, AccountId, DeviceId, str, bytes]
+"""With the suite, and the beginning of what is sealed, which names an epoch and a device; empty for what is not."""
 _SAID_UNDER_BYTES = 33
 _MAX_KEYS = 100_000
+MAX_TOPIC_BYTES = 2048
+"""Sealed: more than the longest topic takes."""
 
 
 def key_of(entry: NewEntry) -> Key:
-    under = entry.content[:_SAID_UNDER_BYTES] if entry.suite == SAID_SUITE else b""
-    return entry.log, entry.account, entry.device, under
+    under = entry.content[:_SAID_UNDER_BYTES] if entry.suite in SEALED_SUITES else b""
+    return entry.log, entry.account, entry.device, entry.suite, under
 
 
 def check_quota(view: View, account: AccountId, quota_bytes: int, size_bytes: int) -> None:
@@ -68,10 +71,13 @@ class Judge:
         self.found = Rights()
 
     def refusal(self, entry: NewEntry) -> RequestRefused | None:
+        if entry.suite == TOPIC_SUITE and len(entry.content) > MAX_TOPIC_BYTES:
+            return RequestRefused(RefusalCode.INVALID, "This is too large for the topic of a room.")
         key = key_of(entry)
         if key not in self._refusals:
             self._refusals[key] = self._look(entry)
-            if self._refusals[key] is None and not self._slow_rooms.slows(entry):
+            is_lasting = entry.suite != TOPIC_SUITE and not self._slow_rooms.slows(entry)
+            if self._refusals[key] is None and is_lasting:
                 self.found.keys.add(key)
         why = self._refusals[key] or self._slow_rooms.refusal(entry)
         if why is not None:
@@ -83,7 +89,7 @@ class Judge:
         return None
 
     def _look(self, entry: NewEntry) -> RequestRefused | None:
-        view, log, account = self._transaction, entry.log, entry.account
+        view, account = self._transaction, entry.account
         if account == 0:  # the operator, who is in no conversation
             return unknown_conversation()
         try:
@@ -93,20 +99,32 @@ class Judge:
         if account not in self._left_bytes:
             left_bytes = self._quota_bytes - view.accounts.message_bytes(account)
             self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
-        why_not = self.may_speak(log, account)
+        why_not = self.look_at_member(entry)
         if why_not is not None:
             return why_not
-        return self._look_at_seal(entry) if entry.suite == SAID_SUITE else self._look_at_plain()
+        return self._look_at_seal(entry) if entry.suite in SEALED_SUITES else self._look_at_plain()
 
-    def may_speak(self, log: LogId, account: AccountId) -> RequestRefused | None:
-        """Why not."""
-        member = self._transaction.rooms.membership(log, account)
-        if member is None:
-            return self._look_at_direct(log, account)
-        if not member.may_read:
+    def look_at_member(self, entry: NewEntry) -> RequestRefused | None:
+        """Whether its author may speak there."""
+        member = self._transaction.rooms.membership(entry.log, entry.account)
+        if member is not None and not member.may_read:
             return unknown_conversation()
-        if not member.may_speak:
+        if member is not None and not member.may_speak:
             return RequestRefused(RefusalCode.MUTED, "You are muted in this room: you may read and not speak.")
+        if member is not None and entry.suite == TOPIC_SUITE:
+            return self._look_at_topic(entry, member)
+        why_not = self._look_at_direct(entry.log, entry.account) if member is None else None
+        if why_not is None and entry.suite == TOPIC_SUITE:
+            return RequestRefused(RefusalCode.INVALID, "Only a room has a topic.")
+        return why_not
+
+    def _look_at_topic(self, entry: NewEntry, member: Membership) -> RequestRefused | None:
+        """An admin may, but in a private room."""
+        view = self._transaction
+        account, is_private = view.accounts.by_id(entry.account), view.groups.private_room(entry.log) is not None
+        is_admin = account is not None and account.is_admin and not is_private
+        if member.role < Role.MODERATOR and not is_admin:
+            return RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners set the topic here.")
         return None
 
     def _look_at_plain(self) -> RequestRefused | None:

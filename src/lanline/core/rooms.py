@@ -52,6 +52,8 @@ class CreateRoom(Command[LogId], frozen=True):
         if not by.is_admin and sum(room.creator == by.account for room in transaction.rooms.all()) >= limit:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, f"You have made {limit} rooms, which is all you may.")
         check_held(transaction, name, by.context)
+        if topic:
+            _check_plain_topic(transaction, by)
         room = transaction.rooms.create(name, topic, self.access, by.account, by.context.now_ms)
         note(transaction, by, Deed.ROOM_MADE, room=name, detail=self.access.value)
         owner = transaction.rooms.membership(room.log, by.account)
@@ -156,13 +158,15 @@ def enter_lobby(transaction: Transaction, account: AccountId, context: Context, 
 
 
 class SetTopic(Command[None], frozen=True):
+    """Where nobody has founded a group. In one it is an entry that the server cannot read: `rights`."""
+
     log: LogId
     topic: str
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         room = _room(transaction, self.log)
         _check_rank(transaction, by, self.log, Role.MODERATOR, "Only moderators and owners set the topic here.")
-        _check_not_signed(transaction, room)
+        _check_plain_topic(transaction, by)
         return _alter(transaction, msgspec.structs.replace(room, topic=checked_topic(self.topic)))
 
 
@@ -314,6 +318,13 @@ def _check_not_signed(view: View, room: Room) -> None:
     """Who is in a private room of a group, and with what rights, its own members sign."""
     if view.groups.private_room(room.log) is not None:
         text = f"Who is in {room.name} is for its own members to say, by entries that they sign. Upgrade Lanline."
+        raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+
+
+def _check_plain_topic(view: View, by: Authority) -> None:
+    state = by.context.groups.at(view)
+    if state.is_founded or state.is_awaited:
+        text = "The topics of a group are sealed, and this one was not. Try again, or upgrade Lanline on this device."
         raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
 
 

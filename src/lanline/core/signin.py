@@ -330,8 +330,8 @@ def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefus
         return RequestRefused(RefusalCode.NAME_TAKEN, text)
     if token is not None:
         text = (
-            "The invite is used up, has expired, or is not of this server: ask for a new one. Who has an account here "
-            "gives its password."
+            "The invite is used up, expired, damaged, or not of this server: ask for a new one. Who has an account "
+            "here gives its password."
         )
         return RequestRefused(RefusalCode.INVITE_UNUSABLE, text)
     text = "There is no account with this name and password. To make one here takes an invite."

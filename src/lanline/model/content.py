@@ -10,6 +10,7 @@ import msgspec
 from lanline.errors import InvalidInput
 from lanline.model.blobs import BLOB_ID_BYTES, MAX_BLOB_BYTES
 from lanline.model.logs import ENTRY_ID_BYTES
+from lanline.model.rooms import checked_topic
 
 MAX_SAID_BYTES = 60 * 1024
 _MAX_BYTES_OF_A_LETTER = 4
@@ -85,6 +86,12 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """Never sent: what the device of who reads it has found."""
 
 
+class Topic(msgspec.Struct, frozen=True, tag="topic"):
+    """What a room is about from this entry on; empty: it has no topic any more. In entries of the suite for it only."""
+
+    text: str
+
+
 class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
     """Said to oneself, for one's other devices: whom the person has compared words with, or has accepted."""
 
@@ -95,7 +102,7 @@ class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
     """Which other device of the person has said it: put in where it is opened, and never said. Empty: this one."""
 
 
-Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report
+Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report | Topic
 
 
 def check_content(content: Content | KnownPerson) -> None:
@@ -118,9 +125,10 @@ def check_content(content: Content | KnownPerson) -> None:
             _check_file(content)
         case Report():
             _check_report(content)
-        case KnownPerson(account_id, words):
-            if len(account_id) != _ACCOUNT_ID_BYTES or len(words) not in {0, _COMPARED_BYTES}:
-                raise InvalidInput("Who is known cannot be read.")
+        case Topic(text):
+            _check_topic(text)
+        case KnownPerson():
+            _check_known(content)
 
 
 def _check_text(text: str) -> None:
@@ -134,6 +142,16 @@ def _check_text(text: str) -> None:
             f"A message holds at most {MAX_SAID_BYTES // 1024} kB; this one has {-(-size_bytes // 1024)} kB. "
             "Say it in parts."
         )
+
+
+def _check_topic(text: str) -> None:
+    if checked_topic(text) != text:
+        raise InvalidInput("A topic is one line, without spaces around it and without what moves a cursor.")
+
+
+def _check_known(known: KnownPerson) -> None:
+    if len(known.account_id) != _ACCOUNT_ID_BYTES or len(known.words) not in {0, _COMPARED_BYTES}:
+        raise InvalidInput("Who is known cannot be read.")
 
 
 def _check_report(report: Report) -> None:

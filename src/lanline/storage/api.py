@@ -104,6 +104,9 @@ class LogsView(Protocol):
     def keyed(self, log: LogId, sequence: int, limit: int, most_bytes: int | None = None) -> list[Entry]:
         """As `after`, of statements of epochs and entries of private rooms only."""
 
+    def newest_topic(self, log: LogId) -> Entry | None:
+        """The last that sets the topic of a room, sealed."""
+
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
     def has_carried(self, log: LogId, carried_id: bytes) -> bool:
         """Words that somebody has brought after a restore, whoever it was."""
@@ -219,6 +222,9 @@ class GroupsView(Protocol):
     def has_past(self) -> bool:
         """There was one before, which the operator has put aside."""
 
+    def past_chains(self) -> list[ChainHead]:
+        """Of groups that were put aside, as they ended: the newest first."""
+
     def private_room(self, log: LogId) -> bytes | None:
         """Its id, where its members sign who is in it."""
 
@@ -236,6 +242,9 @@ class GroupsView(Protocol):
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
+
+    def past_boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
+        """The same of groups that were put aside."""
 
     def recipients(self, giver: AccountId, scope: bytes, epoch_id: bytes) -> set[tuple[int, bytes, int]]:
         """For whom somebody has given boxes: kind, id, generation."""

@@ -25,7 +25,8 @@ from lanline.errors import LinkNotOpen, RequestRefused
 from lanline.model.groups import Box
 from lanline.proto.chain.epochs import Epoch, RecipientKind
 from lanline.ticket import Steps, Ticket
-from lanline.wire.sealing.said import split_said
+from lanline.wire.chat.conversations import ListRooms, Rooms
+from lanline.wire.sealing.said import SAID_SUITE, TOPIC_SUITE, split_said
 from sim.sealing.group import PromiseBroken
 from unit.client.sealing.devices import Device, Town
 from unit.client.sealing.test_private_rooms import found, room
@@ -57,6 +58,7 @@ class World:
         self._people: dict[str, Someone] = {}
         self._said: dict[str, list[str]] = {}
         """By conversation, as `talk_of` calls it."""
+        self._topics: dict[str, str] = {}
         self._gone: list[tuple[Device, bytes, dict[str, int]]] = []
         """Devices whose time is over, their accounts, and how much had been said in each conversation until then."""
         self._place: PrivateRoom | None = None
@@ -103,6 +105,7 @@ class World:
     def _step(self) -> None:
         acts = (
             [self._speak] * 8
+            + [self._set_topic]
             + [self._come] * 2
             + [self._lose, self._restart, self._go, self._add, self._add, self._revoke]
         )
@@ -133,7 +136,14 @@ class World:
         elif one.name in self._inside:
             self._say(device, _ROOM, f"{one.name} in the room")
 
-    def _say(self, device: Device, talk: str, text: str, other: Someone | None = None) -> None:
+    def _set_topic(self) -> None:
+        """By ana, who owns both rooms."""
+        talk = _LOBBY if self._place is None or self._chance.random() < 0.5 else _ROOM
+        self._say(self._ana, talk, "about", suite=TOPIC_SUITE)
+        self._topics[talk] = self._said[talk][-1]
+        self.figures["topics"] += 1
+
+    def _say(self, device: Device, talk: str, text: str, other: Someone | None = None, suite: str = SAID_SUITE) -> None:
         place = device.lobby if talk == _LOBBY else self._place if other is None else device.pair(other.online[0])
         assert place is not None
         device.read(place)
@@ -142,7 +152,7 @@ class World:
         device.member.want_epoch(sealing.copy)
         self._town.pass_time(0.3)
         text = f"{text} {sum(map(len, self._said.values()))}"
-        answer = device.say(text, place)
+        answer = device.say(text, place, suite)
         assert not hasattr(answer, "text"), answer
         self._said.setdefault(talk, []).append(text)
         self.figures["messages"] += 1
@@ -271,9 +281,19 @@ class World:
                 for talk, said in self._said.items():
                     if one.name in self._readers(talk):
                         self._check_reads(device, talk, said)
+                self._check_listed(device, is_inside=one.name in self._inside)
         for talk, said in self._said.items():
             if self._readers(talk):
                 self._check_opened_by_nobody_else(talk, said)
+
+    def _check_listed(self, device: Device, *, is_inside: bool) -> None:
+        """An admin outside is shown that there is the room, and no more."""
+        assert device.client is not None
+        listed = device.client.ask(ListRooms(device.client.number()), Rooms)
+        for each in listed.rooms:
+            is_board = self._place is not None and each.log == self._place.log
+            if each.topic or (is_board and not is_inside and each.topic_entry is not None):
+                raise PromiseBroken(f"{device.name} is not in {each.name}, and is shown its topic")
 
     def _readers(self, talk: str) -> set[str]:
         if talk == _LOBBY:
@@ -290,6 +310,9 @@ class World:
         read = device.texts(place)
         if read != said:
             raise PromiseBroken(f"{device.name} may read {talk} and has {read}, which is not {said}")
+        topic = device.topic(place)
+        if topic != self._topics.get(talk, ""):
+            raise PromiseBroken(f"{device.name} sees {topic!r} as the topic of {talk}, not {self._topics.get(talk)!r}")
         self.figures["read"] += len(said)
 
     def _place_of(self, device: Device, talk: str) -> Place:

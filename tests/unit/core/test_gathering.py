@@ -219,6 +219,29 @@ def test_what_does_not_hold_is_refused_and_counts_for_nothing() -> None:
     assert hall.taken == [()]
 
 
+def test_of_an_offer_that_is_refused_nothing_stays_but_what_others_have_brought_too() -> None:
+    hall = Hall()
+    true = hall.removal(0, 4)
+    assert true.admit(hall.people[0], Person("fay")) is None
+    hall.tell(0, true)
+    offered, member = hall.gathering._offered, Member(hall.people[1].id, hall.people[1].device.id)
+    size_bytes, height = offered.size_bytes, hall.backup.height
+    own = Story(true.chain, list(true.log))
+    for number in range(4):
+        assert own.admit(hall.people[0], Person(f"new {number}")) is None
+    for wrong, after in (("does not hold", height + 4), ("does not follow", height + 9)):
+        hall.gathering.offer(member, height, own.log[:4], is_last=False)
+        assert offered.size_bytes > size_bytes
+        with pytest.raises(RequestRefused, match=wrong):
+            hall.gathering.offer(member, after, [own.log[4], own.log[4]], is_last=True)
+        assert offered.size_bytes == size_bytes
+        assert offered.path(true.chain.head) == true.log
+    hall.tell(1, own)
+    hall.tell(2, own)
+    hall.wait()
+    assert hall.taken == [tuple(own.log)]
+
+
 def test_of_one_member_one_branch_is_kept_however_many_forks_it_offers() -> None:
     """The highest: so they are in nobody's way, and of the others each is heard."""
     hall = Hall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -73,23 +75,23 @@ def test_certificate_says_nothing_of_anybody_and_never_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "make_text",
     [
-        b"",
-        b"not a key",
-        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-        SOMEBODY.to_pem()[:100],
-        pem(SOMEBODY.private_key, b"secret"),
-        pem(ec.generate_private_key(ec.SECP384R1())),
-        pem(rsa.generate_private_key(65537, 2048)),
-        pem(ed25519.Ed25519PrivateKey.generate()),
-        CERTIFICATE.public_bytes(serialization.Encoding.PEM),
+        lambda: b"",
+        lambda: b"not a key",
+        lambda: b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        lambda: SOMEBODY.to_pem()[:100],
+        lambda: pem(SOMEBODY.private_key, b"secret"),
+        lambda: pem(ec.generate_private_key(ec.SECP384R1())),
+        lambda: pem(rsa.generate_private_key(65537, 2048)),
+        lambda: pem(ed25519.Ed25519PrivateKey.generate()),
+        lambda: CERTIFICATE.public_bytes(serialization.Encoding.PEM),
     ],
     ids=["nothing", "words", "short", "cut", "locked", "another curve", "rsa", "ed25519", "certificate"],
 )
-def test_file_that_holds_no_such_key_is_a_problem(text: bytes) -> None:
+def test_file_that_holds_no_such_key_is_a_problem(make_text: Callable[[], bytes]) -> None:
     with pytest.raises(IdentityProblem, match="The key file holds"):
-        Identity.from_pem(text)
+        Identity.from_pem(make_text())
 
 
 @given(st.binary(max_size=200))

@@ -61,16 +61,18 @@ def test_one_certificate_with_a_p256_key_is_taken(method: int, is_taken: Callabl
 
 @WAYS
 @pytest.mark.parametrize(
-    "key",
+    "make_key",
     [
-        pytest.param(rsa.generate_private_key(65537, 1024), id="rsa-1024"),
-        pytest.param(rsa.generate_private_key(65537, 2048), id="rsa-2048"),
-        pytest.param(ec.generate_private_key(ec.SECP384R1()), id="p-384"),
-        pytest.param(ec.generate_private_key(ec.SECP256K1()), id="secp256k1"),
+        pytest.param(lambda: rsa.generate_private_key(65537, 1024), id="rsa-1024"),
+        pytest.param(lambda: rsa.generate_private_key(65537, 2048), id="rsa-2048"),
+        pytest.param(lambda: ec.generate_private_key(ec.SECP384R1()), id="p-384"),
+        pytest.param(lambda: ec.generate_private_key(ec.SECP256K1()), id="secp256k1"),
     ],
 )
-def test_a_key_of_another_kind_is_refused(method: int, is_taken: Callable[[SSL.Context], bool], key: Any) -> None:
-    assert not is_taken(self_signed_context(method, key))
+def test_a_key_of_another_kind_is_refused(
+    method: int, is_taken: Callable[[SSL.Context], bool], make_key: Callable[[], Any]
+) -> None:
+    assert not is_taken(self_signed_context(method, make_key()))
 
 
 @WAYS

@@ -17,6 +17,7 @@ from lanline.model.content import (
     Reaction,
     Reply,
     Text,
+    Topic,
     check_content,
 )
 
@@ -35,6 +36,8 @@ TARGET, KEY = bytes(16), bytes(32)
         Reaction(TARGET, "👍🏽"),
         Reaction(TARGET, "+1", is_withdrawn=True),
         Notice("built"),
+        Topic("tea at four"),
+        Topic(""),
         FileReference("a.txt", 0, "", KEY, ()),
         FileReference("ü.png", 7, "image/png", KEY, (blob_id(b"x"),)),
     ],
@@ -50,6 +53,10 @@ def test_content_within_its_limits_is_fine(content: Content) -> None:
         Text(" \n"),
         Text("ü" * (MAX_SAID_BYTES // 2 + 1)),
         Notice(""),
+        Topic("x" * 301),
+        Topic("tea\nat four"),
+        Topic(" tea"),
+        Topic("\x1b[2J"),
         Reply(b"", "x"),
         Reply(TARGET, ""),
         Edit(TARGET, ""),

@@ -9,7 +9,6 @@ from lanline.cli.smtp.options import WayOptions, parsed, passage, way
 from lanline.cli.smtp.screen import dialogue_sink, preparing, say, stopping
 from lanline.client.smtp.survey import in_words, survey
 from lanline.errors import MailRefused
-from lanline.proto.smtp.transcript import Transcript
 from lanline.transport.smtp.connecting import Interrupt
 
 _HELP = """Tell what a server offers, and send nothing.
@@ -23,7 +22,7 @@ def check(words: list[str]) -> None:
     with preparing():
         found = passage(way(options), options.timeout)
     with stopping(Interrupt()) as interrupt:
-        seen = survey(found, Transcript(dialogue_sink(options.verbose)), interrupt)
+        seen = survey(found, dialogue_sink(options.verbose), interrupt)
     for line in in_words(seen, dt.datetime.now(dt.UTC)):
         say(line, sys.stdout)
     if seen.objection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing,
 from lanline.client.smtp.accounts import Settings, read_account
 from lanline.client.smtp.flush import Flush, by_route, chosen, entries, settle_interrupted, uncertain_sentence
 from lanline.client.smtp.outbox import Outbox, Record, Route, State
-from lanline.client.smtp.sending import Passage, worst
+from lanline.client.smtp.sending import worst
 from lanline.errors import InvalidInput, LanlineError
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 
 _HELP = """Send what waits in the outbox.
 
@@ -52,7 +53,7 @@ def flush(words: list[str]) -> None:
     sys.exit(worst(telling.statuses))
 
 
-def _passages(routes: Iterable[Route], options: FlushOptions) -> Callable[[Route], Passage]:
+def _passages(routes: Iterable[Route], options: FlushOptions) -> dict[Route, Passage | LanlineError]:
     """Asks for every password now, as a prompt cannot be interrupted later."""
     sign_ins = {(route.server.host, route.username) for route in routes if route.username and not route.config}
     found = dict[Route, Passage | LanlineError]()
@@ -61,13 +62,7 @@ def _passages(routes: Iterable[Route], options: FlushOptions) -> Callable[[Route
             found[route] = passage(_way(route, options.password_command, is_one=len(sign_ins) == 1), options.timeout)
         except LanlineError as error:
             found[route] = error
-
-    def passage_for(route: Route) -> Passage:
-        if isinstance(one := found[route], LanlineError):
-            raise one
-        return one
-
-    return passage_for
+    return found
 
 
 def _way(route: Route, password_command: str | None, *, is_one: bool) -> Way:
@@ -110,7 +105,7 @@ def _list(records: list[Record]) -> None:
 
 
 def _remind(box: Outbox) -> None:
-    records = [record for _, record in entries(box, lambda _: None)]
+    records = [record for _, record in entries(box)]
     for record in records:
         if record.state is State.UNCERTAIN:
             complain(uncertain_sentence(box, record))

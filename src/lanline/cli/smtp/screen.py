@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from lanline.cli.lostoutput import give_output_up
 from lanline.errors import MailInterrupted
 from lanline.model.mail.text import explained
 
@@ -87,8 +88,7 @@ def say(text: str, stream: TextIO | None) -> None:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()
     except OSError:
-        with contextlib.suppress(OSError):  # or the rest in the buffer would fail again at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        give_output_up(stream.fileno())
 
 
 def dialogue_sink(verbose: bool) -> Callable[[str], None]:

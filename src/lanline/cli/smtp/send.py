@@ -102,10 +102,9 @@ def _show(options: SendOptions) -> None:
 def _parcels(options: SendOptions) -> Iterator[Parcel]:
     draft = _draft(options, _text(options))
     if options.batch is None:
-        yield compose(draft, complain).parcel()
+        yield compose(draft, complain)
     else:
-        for _, message in messages(_batch(options.batch), draft, options.start_line or 1):
-            yield message.parcel()
+        yield from (parcel for _, parcel in messages(_batch(options.batch), draft, options.start_line or 1))
 
 
 def raw(options: SendOptions, *, are_in_header: bool = False, dot_ends: bool = False, sender_name: str = "") -> Parcel:
@@ -128,7 +127,7 @@ def _ready(options: SendOptions) -> Callable[[], int]:
     if options.batch is not None:
         return _send_batch(options, chosen, telling)
     if not (options.is_from_stdin and sys.stdin is not None and sys.stdin.isatty()):
-        return send_one(compose(_draft(options, _text(options)), complain).parcel(), options, chosen, telling)
+        return send_one(compose(_draft(options, _text(options)), complain), options, chosen, telling)
     compose(_draft(options, ""), complain)  # what is wrong with the rest is better known before one types
     return _send_typed(options, chosen, telling)
 
@@ -142,7 +141,7 @@ def _send_typed(options: SendOptions, chosen: Way, telling: Telling) -> Callable
             courier.connect()
             courier.close()
         with preparing():
-            parcel = compose(_draft(options, _text(options))).parcel()
+            parcel = compose(_draft(options, _text(options)))
         return send_one(parcel, options, chosen, telling, courier)()
 
     return work

@@ -319,8 +319,9 @@ def _key_changed(server: KnownServer) -> ServerKeyChanged:
 
     assert server.fingerprint is not None
     words = " ".join(fingerprint_words(server.fingerprint))
+    by_invite = "" if server.nick else "the invite was damaged on its way, or "
     return ServerKeyChanged(
-        f"The server at {server.place} shows another key than the one known here ({words}). Either somebody is in "
-        "between, or the server was set up anew. Nothing was sent. Ask whoever runs it by another way; if its key is "
-        "new, join again with a new invite and another --home."
+        f"The server at {server.place} shows another key than the one known here ({words}). Either {by_invite}somebody "
+        "is in between, or the server was set up anew. Nothing was sent. Ask whoever runs it by another way; "
+        "if its key is new, join again with a new invite and another --home."
     )

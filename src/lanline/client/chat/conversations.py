@@ -300,13 +300,15 @@ class Conversations:
         track.is_missed = False
         track.reported = (said.delivered, said.read)
         title, topic, access, members, role, is_muted = self._description(said)
+        topic_from = 0 if is_another(known, title) else known.topic_from
         track.change(
             number=0 if is_another(known, title) else known.number,
             slow_s=said.slow_s,
             pins=said.pins,
             title=title,
             other=said.other,
-            topic=topic,
+            topic=known.topic if topic_from else topic,
+            topic_from=topic_from,
             access=access,
             members=members,
             role=role,
@@ -390,5 +392,5 @@ def _kept_fields(shown: Conversation) -> tuple[object, ...]:
     """What of it stands in the table of conversations on the disk, but for the head, which moves all the time."""
     return (
         shown.title, shown.other, shown.topic, shown.access, shown.members, shown.role, shown.is_muted, shown.is_open,
-        shown.slow_s, shown.pins,
+        shown.slow_s, shown.pins, shown.topic_from,
     )  # fmt: skip

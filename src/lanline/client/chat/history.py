@@ -40,14 +40,19 @@ _CONVERSATIONS = (
     "SELECT l.log, title, other, topic, access, members, role, is_muted, max(head, coalesce(delivered, 0)) AS head, "
     "coalesce(first, 0) AS first, coalesce(delivered, 0) AS delivered, coalesce(read, 0) AS read, "
     "coalesce(others_delivered, 0) AS others_delivered, coalesce(others_read, 0) AS others_read, is_open, "
-    "number, slow_s "
+    "number, slow_s, topic_from "
     "FROM logs l LEFT JOIN cursors c ON c.log = l.log"
 )
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
 _REOPENED_AT_ONCE = 1000
-_SEALED = ("WHERE suite = 'said/1'", "WHERE suite = 'carried/1'")
+_SEALED = ("WHERE suite IN ('said/1', 'topic/1')", "WHERE suite = 'carried/1'")
 """Each has its index."""
+_TOPIC = (
+    "SELECT sequence, content FROM entries WHERE log = ? AND suite IN ('opened', 'earlier') "
+    "AND substr(content, 1, 13) = x'82A474797065A5746F706963A4' AND sequence > ? AND sequence <= ? "
+    "ORDER BY sequence DESC LIMIT 1"  # its index
+)
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
     "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1', 'again')"
@@ -143,12 +148,12 @@ class History:
         rows = [
             (
                 *(c.log, c.title, c.other, c.topic, c.access.value, c.members, c.role, c.is_muted, c.is_open, c.head),
-                *(c.number, c.slow_s, " ".join(map(str, c.pins))),
+                *(c.number, c.slow_s, " ".join(map(str, c.pins)), c.topic_from),
             )
             for c in conversations
         ]
         with self.database.write() as writer:
-            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            writer.executemany("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def begin(self, log: int, first: int) -> int:
         """Where this home's copy of a log begins; at `first` when it had none."""
@@ -261,8 +266,8 @@ class History:
     def has_unopened(self, log: int, below: int, device_id: bytes, run: bytes) -> bool:
         """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5)."""
         rows = self.database.read(
-            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite = 'said/1' AND substr(content, 18, 32) = ? "
-            "LIMIT 1",
+            "SELECT 1 FROM entries WHERE log = ? AND sequence < ? AND suite IN ('said/1', 'topic/1') "
+            "AND substr(content, 18, 32) = ? LIMIT 1",
             (log, below, device_id + run),
         )
         return bool(rows)
@@ -275,6 +280,11 @@ class History:
                 [(each.suite, each.content, log, each.sequence) for each in entries],
             )
             note_carried(writer, log, entries)
+
+    def newest_topic(self, log: int, after: int, through: int) -> tuple[int, bytes] | None:
+        """The place, and what is kept, of the last entry that sets it."""
+        rows = self.database.read(_TOPIC, (log, after, through))
+        return rows[0] if rows else None
 
     def unread(self, log: int, after: int, through: int, own: int) -> int:
         """How many of others, but of those who are ignored."""

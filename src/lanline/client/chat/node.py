@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from lanline.client.chat.context import Listener, NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.directory import Directory
@@ -23,6 +25,7 @@ from lanline.client.chat.sealed.seals import DeviceKeys, Seals
 from lanline.client.chat.sealed.sharedtrust import SharedTrust
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.chat.storing import Storing
+from lanline.client.chat.topics import Topics
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, Message, NodeState
 from lanline.clock import Clock
@@ -74,6 +77,8 @@ class ChatNode:
             member, news = self.seals.member, self.seals.news
             self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
             self.subscribe(self.trust.note)
+        self.topics = Topics(context, self.seals, self.conversations)
+        self.subscribe(self.topics.note)
         self.renewal = EpochRenewal(self.seals, self.conversations)
         self.subscribe(self.renewal.note)
         if follows_all:
@@ -85,7 +90,7 @@ class ChatNode:
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
             rooms.MemberChanged: self.conversations.on_member_changed,
-            rooms.InvitedToRoom: self.conversations.invitations.on_invited,
+            rooms.InvitedToRoom: self._on_invited,
             entries.Committed: self.outbox.on_committed,
             entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
@@ -241,7 +246,9 @@ class ChatNode:
         self.seals.note_people()
 
     def _on_conversations(self, message: rooms.Conversations) -> None:
-        self.conversations.on_table(message)
+        said = tuple(map(self.topics.without_plain, message.conversations))
+        self.conversations.on_table(rooms.Conversations(said, message.is_last))
+        self.topics.note_named(message.conversations)
         self._has_conversations |= message.is_last
         self._check_synchronized()
 
@@ -257,10 +264,16 @@ class ChatNode:
 
     def _on_conversation_changed(self, message: rooms.ConversationChanged) -> None:
         log = message.conversation.log
-        if self.conversations.on_changed(message.conversation):
+        if self.conversations.on_changed(self.topics.without_plain(message.conversation)):
             self.reader.note_moved(log)
+        self.topics.note_named([message.conversation])
         self.reader.follow(self.conversations[log])
         self.outbox.send()  # a room may be less slow now
+
+    def _on_invited(self, message: rooms.InvitedToRoom) -> None:
+        topic, is_plain = self.topics.listed(message.room)
+        room = msgspec.structs.replace(message.room, topic="" if is_plain else topic)
+        self.conversations.invitations.on_invited(msgspec.structs.replace(message, room=room))
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
         if self.conversations.on_cursor_moved(message):

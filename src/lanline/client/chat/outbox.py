@@ -17,21 +17,21 @@ from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.history import OutboxRow, Sent
 from lanline.client.chat.messages import OwnMessages, message_of_row
 from lanline.client.chat.pacing import Pacing
-from lanline.client.chat.sealed.content import OPENED, seal
+from lanline.client.chat.sealed.content import OPENED, TOPIC_BEGINS, seal
 from lanline.client.chat.sealed.seals import Hindrance, Seals
 from lanline.client.chat.session import Answer, ClientSession, refusal
 from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, InvalidInput, RefusalCode, RequestRefused
-from lanline.model.content import Content, KnownPerson, check_content
+from lanline.model.content import Content, KnownPerson, Topic, check_content
 from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.conversations import OpenDirect, Opened
 from lanline.wire.chat.entries import Append, Committed, LogEntry
 from lanline.wire.chat.groups import GiveUp
-from lanline.wire.sealing.said import SAID_SUITE
+from lanline.wire.sealing.said import SAID_SUITE, TOPIC_SUITE
 
 MAX_UNCOMMITTED = 64
 MAX_UNCOMMITTED_BYTES = 256 * 1024
@@ -96,6 +96,8 @@ class Outbox:
         HistoryProblem when the disk does not take it.
         """
         check_content(content)
+        if isinstance(content, Topic) and not self._seals.is_sealed:
+            raise InvalidInput("Without a group, a topic is not said: the server is asked to set it.")
         suite, sealed = seal(content)
         log, destination = self._destination(target)
         row = self._rows.add(OutboxRow(0, entry_id, log, destination, suite, sealed, self._clock.now_ms()))
@@ -291,7 +293,8 @@ class Outbox:
         self._under_way[number] = row
         self._bytes_under_way += len(row.content)
         self._put_off = None
-        suite, content = (row.suite, row.content) if row.sealed is None else (SAID_SUITE, row.sealed)
+        sealed_as = TOPIC_SUITE if row.content.startswith(TOPIC_BEGINS) else SAID_SUITE
+        suite, content = (row.suite, row.content) if row.sealed is None else (sealed_as, row.sealed)
         session.send(Append(number, log, row.entry_id, suite, content))
 
     # Answers.
@@ -316,7 +319,7 @@ class Outbox:
         facts = self._directory.own
         suite = row.suite if row.sealed is None else OPENED
         entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, suite, row.content)
-        return Sent(row.log or 0, entry, row.sealed)
+        return Sent(row.log or 0, entry, None if row.content.startswith(TOPIC_BEGINS) else row.sealed)
 
     def _take(self, request: int) -> OutboxRow | None:
         row = self._under_way.pop(request, None)

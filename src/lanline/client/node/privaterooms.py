@@ -14,7 +14,7 @@ from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import Pair
 from lanline.client.view.values import Conversation
-from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Role
 from lanline.ticket import Ticket
@@ -34,8 +34,8 @@ class PrivateRooms:
         if not self._node.seals.is_sealed:
             return None
         match command:
-            case do.CreateRoom(name, topic, Access.INVITE_ONLY, in_rsa):
-                return await self._create(name, topic, RoomSuite.RSA if in_rsa else RoomSuite.HYBRID)
+            case do.CreateRoom(name, _, Access.INVITE_ONLY, in_rsa):
+                return await self._create(name, RoomSuite.RSA if in_rsa else RoomSuite.HYBRID)
             case do.SetAccess(log, access):
                 return await self._set_access(log, access)
             case do.LeaveRoom(log) | do.Invite(log) | do.SendAway(log) | do.SetRole(log) | do.SetBanned(log):
@@ -55,9 +55,7 @@ class PrivateRooms:
 
     # Founding.
 
-    async def _create(self, name: str, topic: str, suite: RoomSuite) -> do.Result:
-        if topic:
-            raise InvalidInput("The topic of a private room cannot be sealed yet: leave it out.")
+    async def _create(self, name: str, suite: RoomSuite) -> do.Result:
         checked = checked_room_name(name)
         answer = await self._client.ask(wire.CreateRoom(0, checked, "", Access.INVITE_ONLY))
         assert isinstance(answer, wire.Opened)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import room_title
@@ -18,12 +22,13 @@ from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
 from lanline.client.node.sealservice import wait_for_group
 from lanline.client.view.events import EarlierReceived, NodeEvent
-from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
+from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
 from lanline.errors import LanlineError, LinkLost, RefusalCode, RequestRefused
+from lanline.ids import new_entry_id
+from lanline.model.content import Topic
 from lanline.model.names import checked_room_name
-from lanline.model.rooms import Standing, checked_pace, checked_topic
-from lanline.model.text import safe_line
+from lanline.model.rooms import Role, Standing, checked_pace, checked_topic
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.messages import ClientMessage, ServerMessage
 from lanline.wire.chat.signin import ChangePassword, Deregister
@@ -31,6 +36,8 @@ from lanline.wire.chat.signin import ChangePassword, Deregister
 _MAX_FETCHED = 1000
 _MOST_TRIES = 3
 _BACK_WITHIN_S = 20.0
+_TOPIC_WITHIN_S = 5.0
+"""Then it is as it is with words: kept, and sent when it can be."""
 _UNDECIDED = (
     "The connection was lost before the server answered: whether this was done is not known. Look, and ask again if it "
     "was not."
@@ -86,8 +93,41 @@ class Service:
             case do.SayAgain() | do.Forget() | do.MarkRead() | do.ReadLost():
                 return self._at_once(command)
             case _:
-                signed = await self._private_rooms.result_of(command)
-                return signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+                return await self._asked(command)
+
+    async def _asked(self, command: do.AnyCommand) -> do.Result:
+        if isinstance(command, do.SetTopic) and await self._is_group():
+            return await self._set_topic(command.log, command.topic)
+        if isinstance(command, do.CreateRoom) and command.topic and await self._is_group():
+            return await self._create_with_topic(command, checked_topic(command.topic))
+        signed = await self._private_rooms.result_of(command)
+        return signed or self._result_from(await self._client.ask(_REQUESTS[type(command)](command)))
+
+    # Topics. In a group they are entries, as words are.
+
+    async def _is_group(self) -> bool:
+        if not self._node.seals.is_known():
+            await self._client.wait_until(self._node.seals.is_known, _TOPIC_WITHIN_S)
+        return self._node.seals.is_sealed
+
+    async def _create_with_topic(self, command: do.CreateRoom, topic: str) -> do.Result:
+        made = await self._result_of(msgspec.structs.replace(command, topic=""))
+        if isinstance(made, do.Opened):
+            await self._client.wait_until(lambda: self._node.conversations.get(made.log) is not None, _TOPIC_WITHIN_S)
+            await self._set_topic(made.log, topic)
+        return made
+
+    async def _set_topic(self, log: int, topic: str) -> do.Result:
+        shown, entry_id = self._known(log), new_entry_id(time.time_ns() // 1_000_000, os.urandom)
+        rules = self._node.own.is_admin and self._node.seals.room(shown) is None
+        if shown.role < Role.MODERATOR and not rules:
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, "Only moderators and owners set the topic here.")
+        self._node.outbox.say(log, Topic(checked_topic(topic)), entry_id)
+        outcome = await self._wait_sent(entry_id, _TOPIC_WITHIN_S if self._client.is_signed_in else 0.0)
+        if isinstance(outcome, do.Outcome) and outcome.state is MessageState.REFUSED:
+            self._node.outbox.forget(entry_id)
+            raise RequestRefused(RefusalCode(outcome.code), outcome.problem)
+        return do.Done()
 
     async def _of_one_log(self, command: do.Read | do.ReportMessage) -> do.Result:
         if isinstance(command, do.Read):
@@ -113,13 +153,17 @@ class Service:
                 return do.Opened(log)
             case wire.Rooms(_, rooms):
                 inviter = self._node.conversations.invitations.inviter
-                listed = [_room_listing(room, inviter(room.log)) for room in rooms]
+                listed = [self._room_listing(room, inviter(room.log)) for room in rooms]
                 return do.RoomsListed(tuple(sorted(listed, key=lambda room: room.name.casefold())))
             case wire.Members(_, _, members):
                 named = [self._member_listing(member) for member in members]
                 return do.MembersListed(tuple(sorted(named, key=lambda each: (-each.role, each.name.casefold()))))
             case _:
                 return do.Done()
+
+    def _room_listing(self, room: wire.RoomInfo, invited_by: str) -> RoomListing:
+        topic, is_plain = self._node.topics.listed(room)
+        return RoomListing(room.log, room_title(room), topic, room.access, room.members, invited_by, is_plain)
 
     def _member_listing(self, member: wire.Member) -> MemberListing:
         person = self._node.directory.person(member.account)
@@ -174,10 +218,22 @@ class Service:
         log, last = command.log, command.last
         if command.after is not None:
             return self._page_after(log, command.after, last)
-        while (missing := self._missing(command)) > 0 and await self._fetch_earlier(log, missing, command.limit_s):
-            pass
-        messages = self._node.messages(log, before=command.before, last=last) if last else []
+        messages = await self._newest(command, last) if last else []
         return do.Page(self._known(log), tuple(messages))
+
+    async def _newest(self, command: do.Read, entries: int) -> list[Message]:
+        """So many that say something: what only hands on keys stands among them, and is shown nowhere."""
+        wanted = msgspec.structs.replace(command, last=entries)
+        while (missing := self._missing(wanted)) > 0 and await self._fetch_earlier(
+            command.log, missing, command.limit_s
+        ):
+            pass
+        found = self._node.messages(command.log, before=command.before, last=entries)
+        said = [index for index, each in enumerate(found) if each.sequence and each.is_said]
+        if len(said) >= command.last:
+            return found[said[-command.last] :]
+        is_all = sum(each.sequence > 0 for each in found) < entries
+        return found if is_all else await self._newest(command, 2 * entries)
 
     def _page_after(self, log: int, after: int, last: int) -> do.Page:
         """Only what stands without a gap: one's own that has its place already may be ahead of others' words."""
@@ -246,10 +302,6 @@ class Service:
             ignored=tuple(node.directory.ignoring.names.items()),
             notifying=node.preferences.notifying,
         )
-
-
-def _room_listing(room: wire.RoomInfo, invited_by: str) -> RoomListing:
-    return RoomListing(room.log, room_title(room), safe_line(room.topic), room.access, room.members, invited_by)
 
 
 _REQUESTS: dict[type, Callable[[Any], ClientMessage]] = {

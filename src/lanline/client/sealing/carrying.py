@@ -1,4 +1,4 @@
-"""Owns how words are judged that a restored server had lost, and that somebody brings: docs/protocol/sealing.md, 5.2.
+"""Owns how words are judged that a restored server had lost, and that somebody brings: docs/protocol/sealing.md, 5.3.
 
 By the same rules as all words, but for their place: it is not the one at which they were said, so neither the order nor
 the gaps of a run show anything, and nothing is compared with what their author had seen of the log.

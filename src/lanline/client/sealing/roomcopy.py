@@ -14,6 +14,7 @@ from lanline.proto.chain.roomoffers import height_of
 from lanline.proto.chain.rooms import Room, catch_up, replay
 from lanline.proto.chain.scopes import Scope, nobodys_scope, room_scope
 from lanline.proto.chain.state import Chain
+from lanline.wire.sealing.entries import RoomRole
 
 _ACCEPTED = b"lanline accepted entry 1\0"
 """Not of the protocol: it is remembered on this device."""
@@ -81,6 +82,13 @@ class RoomCopy(EpochCopy):
             for content in known
             if hashlib.sha256(content).digest() == chain.places[height - 1].content_hash
         }
+
+    def role_at(self, account_id: bytes, place: int, height: int) -> RoomRole | None:
+        """By what lies below this place of the log, and by what who spoke there had seen of the chain."""
+        contents = self._contents(0)
+        seen = max([height, *(at for at, content in contents.items() if self._places[content] < place)])
+        room = replay(self._group.chain, self._founding, contents, seen)
+        return room.members.get(account_id) if isinstance(room, Room) else None
 
     def first_place_naming(self, height: int) -> float:
         """An entry of the room names what stands below its own height in the chain."""

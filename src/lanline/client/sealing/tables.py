@@ -21,7 +21,8 @@ from lanline.wire.chat.entries import LogEntry
 _CACHE = b"lanline cache 1\0"
 """Not of the protocol: nobody else ever sees what is sealed under it."""
 _NONCE_BYTES = 12
-_CHECKED = "chain_checked_to"
+CHECKED = "chain_checked_to"
+"""Of a group before this one: with its id behind it."""
 _CACHES = ("chain_items", "chain_states", "epoch_secrets", "account_seeds", "seal_keys")
 _KEEP_STATEMENTS = (
     "INSERT OR REPLACE INTO own_statements SELECT sequence, content FROM chain_items WHERE suite = 'epoch/1'"
@@ -56,19 +57,19 @@ class GroupTables:
     def put_chain_state(self, sequence: int, state: ChainState) -> None:
         """With all up to there found to hold."""
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, sequence))
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, sequence))
             writer.execute("DELETE FROM chain_states")
             writer.execute("INSERT INTO chain_states VALUES (?, ?)", (sequence, self._sealed(encode_state(state))))
 
     def checked_to(self) -> int:
         """The place up to which this device has found every item to hold."""
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (_CHECKED,))
+        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (CHECKED,))
         return cast("int", rows[0][0]) if rows else 0
 
     def add_items(self, entries: Sequence[LogEntry], checked_to: int) -> None:
         """What has come, and how far what came before was found to hold."""
         with self._database.write() as writer:
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, checked_to))
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, checked_to))
             writer.executemany(
                 "INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)",
                 [(each.sequence, each.suite, each.content) for each in entries],
@@ -81,7 +82,7 @@ class GroupTables:
                 writer.execute(_KEEP_STATEMENTS)
             writer.execute("DELETE FROM chain_items")
             writer.execute("DELETE FROM chain_states")
-            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.execute("DELETE FROM facts WHERE name = ?", (CHECKED,))
             writer.executemany(
                 "INSERT OR REPLACE INTO own_items VALUES (?, ?, ?)",
                 [(height, suite, content) for height, (suite, content) in enumerate(own, 1)],
@@ -258,7 +259,7 @@ class GroupTables:
         """Every signature of it is to be checked again."""
         with self._database.write() as writer:
             writer.execute("DELETE FROM chain_states")
-            writer.execute("DELETE FROM facts WHERE name = ?", (_CHECKED,))
+            writer.execute("DELETE FROM facts WHERE name LIKE ?", (f"{CHECKED}%",))
 
     def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
         with self._database.write() as writer:
@@ -286,13 +287,13 @@ class GroupTables:
                 if rows:
                     places = ", ".join("?" * len(rows[0]))
                     writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608 -- as above
-            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CHECKED, self.checked_to()))
+            writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, self.checked_to()))
 
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
         heights that words have named, and the hash over each log.
         """
         with self._database.write() as writer:
-            writer.execute("DELETE FROM facts WHERE name = ? OR name LIKE 'rsa %'", (_CHECKED,))
+            writer.execute("DELETE FROM facts WHERE name LIKE ? OR name LIKE 'rsa %'", (f"{CHECKED}%",))
             for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

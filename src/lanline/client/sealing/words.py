@@ -1,7 +1,8 @@
 """Owns how this device seals what it says in a conversation, and opens what others have said there. Not its tables.
 
 What is opened is believed only where everybody would: docs/protocol/sealing.md, 5. The author is who has signed, by the
-chain; where the server says otherwise, nothing is believed.
+chain; where the server says otherwise, nothing is believed. Longer than other files: what is sealed and what is opened
+have the runs and their keys in common.
 """
 
 from __future__ import annotations
@@ -240,6 +241,17 @@ class GroupWords:
             return Reason.SIGNATURE
         return opening
 
+    def open_alone(self, place: Place, said: Said) -> Outcome:
+        """What the server shows of a log of which the rest is not here. It is not remembered that it was shown."""
+        [source], [opened] = self._opened(self._context.scopes.sealings(place), [said])
+        if not isinstance(source, _Source) or not isinstance(opened, Opened):
+            return Reason.FORM if isinstance(opened, Opened) else opened
+        if not all(vouched(self._sign_key, [opened])):
+            return Reason.SIGNATURE
+        at = said.place
+        why_not = _not_under(source, at) or self._doubt(source, at, opened.words) or self._said_after_end(source, at)
+        return why_not or _body(source, opened)
+
     def has_ended(self, device_id: bytes) -> bool:
         return self._copy.chain.devices[device_id].until != NEVER
 
@@ -312,8 +324,8 @@ class GroupWords:
 
     def _judged(self, source: _Source, place: int, opened: Opened) -> Outcome:
         words, sealing = opened.words, source.sealing
-        if sealing.until is not None and place >= sealing.until:
-            return Reason.SUITE if sealing.copy.scope.has_statements else Reason.SCOPE
+        if (not_under := _not_under(source, place)) is not None:
+            return not_under
         since, head = source.named.get(words.height, _NEVER_NAMED)
         if since > place:
             doubt = self._doubt(source, place, words)
@@ -324,12 +336,10 @@ class GroupWords:
             return misplaced
         if since > place or head != words.head:
             self._note_named(source, place, words)
-        device_id, epoch, digest = opened.header.device_id, source.epoch[0], opened.digest
-        if device_id == self._copy.device_id and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
-            self._own[sealing.room_id] = place, digest
-        return Body(
-            words.body, device_id, opened.header.run, words, digest, sealing.room_id, epoch.scope, epoch.height
-        )  # fmt: skip
+        is_own = opened.header.device_id == self._copy.device_id
+        if is_own and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
+            self._own[sealing.room_id] = place, opened.digest
+        return _body(source, opened)
 
     def _doubt(self, source: _Source, place: int, words: Words) -> Lacks | Reason | None:
         """By who reads there, and by what this device has of the chain."""
@@ -353,12 +363,14 @@ class GroupWords:
                 return Reason.TURNED_AROUND
             if overtaken:
                 self._overtaken.setdefault(room_id, set()).update(overtaken)
-        if source.until != NEVER and (
-            self._heights.is_above_end(room_id, place, source.until)
+        return self._said_after_end(source, place)
+
+    def _said_after_end(self, source: _Source, place: int) -> Reason | None:
+        has_ended = source.until != NEVER and (
+            self._heights.is_above_end(source.sealing.room_id, place, source.until)
             or _has_ended_below(source.sealing, place, source.until)
-        ):
-            return Reason.ENDED
-        return None
+        )
+        return Reason.ENDED if has_ended else None
 
     def _note_named(self, source: _Source, place: int, words: Words) -> None:
         is_here = self._copy.chain.holds(words.height, words.head)
@@ -374,6 +386,19 @@ class GroupWords:
         """The places of words that were believed, until later ones of their run came that stand lower."""
         room_ids = [each.room_id for each in self._context.scopes.sealings(where)]
         return set().union(*(self._overtaken.pop(each, set()) for each in room_ids))
+
+
+def _not_under(source: _Source, place: int) -> Reason | None:
+    """Nothing is sealed so any more, from a place of this log on."""
+    until, scope = source.sealing.until, source.sealing.copy.scope
+    if until is None or place < until:
+        return None
+    return Reason.SUITE if scope.has_statements else Reason.SCOPE
+
+
+def _body(source: _Source, opened: Opened) -> Body:
+    words, header, epoch, room_id = opened.words, opened.header, source.epoch[0], source.sealing.room_id
+    return Body(words.body, header.device_id, header.run, words, opened.digest, room_id, epoch.scope, epoch.height)
 
 
 def _under(sealings: Sequence[Sealing], epoch_id: bytes) -> Sealing | None:

@@ -11,7 +11,7 @@ from lanline.client.smtp.files import Source
 from lanline.client.smtp.outbox import Outbox, Route, State
 from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, the_same, worst
 from lanline.errors import InvalidInput, MailDeferred, MailInterrupted, MailProblem
-from lanline.model.mail.message import Message, Parcel
+from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import one_line
 
 _MAX_LINE_BYTES = 64_000_000
@@ -40,7 +40,7 @@ _SEVERAL = ("to", "cc", "bcc", "attachments", "inline")
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-def messages(found: Source, defaults: Draft, start_line: int = 1) -> Iterator[tuple[int, Message]]:
+def messages(found: Source, defaults: Draft, start_line: int = 1) -> Iterator[tuple[int, Parcel]]:
     """With their lines; empty ones are passed over. Raises InvalidInput that names the line."""
     for number, raw in enumerate(_lines(found), 1):
         if number < start_line or not raw.strip():
@@ -106,12 +106,12 @@ class Mailing:
 
     def send_all(self, found: Source, defaults: Draft, start_line: int) -> None:
         try:
-            for line, message in messages(found, defaults, start_line):
+            for line, parcel in messages(found, defaults, start_line):
                 self.stopped_at = line
                 if self._courier.interrupt.is_set:
                     self._statuses.add(MailInterrupted.exit_status)
                     return
-                outcome = self._send(line, message.parcel())
+                outcome = self._send(line, parcel)
                 self.sent_count += outcome.verdict in {Verdict.SENT, Verdict.PARTLY_SENT}
                 self._statuses.add(outcome.exit_status)
                 self._report(outcome, line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ _MAX_HEADER_BYTES = 1_000_000
 _MAX_RAW_BYTES = 2_000_000_000
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
 _DROPPED = {b"bcc", b"resent-bcc", b"return-path"}
+_Fields = list[tuple[bytes, bytes]]
 _NOTIFY = re.compile(r"never|(?:success|failure|delay)(?:,(?:success|failure|delay))*", re.IGNORECASE)
 
 
@@ -41,7 +43,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     dsn: tuple[str, str, str] = ("", "", "")
 
 
-def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Message:
+def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Parcel:
     """Checks everything, and dates the message now. Raises InvalidInput; `warn` hears of what had to be changed."""
     if not (draft.to or draft.cc or draft.bcc):
         raise InvalidInput("The message has no recipient; name one with --to-addr, --cc or --bcc.")
@@ -66,7 +68,7 @@ def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Messa
         token=new_token(),
         own_id="" if draft.message_id is None else message.checked_message_id(draft.message_id),
         dsn=draft.dsn,
-    )
+    ).parcel()
 
 
 def checked_dsn(notify: str | None, what_returns: str | None, name: str | None) -> tuple[str, str, str]:
@@ -119,50 +121,43 @@ def raw_parcel(
 ) -> Parcel:
     """Bcc is taken out; Date, Message-ID and From are put in where they lack. All else goes as it is."""
     fields, header_bytes = _header(content)
-    header = b"".join(field for name, field in fields if name not in _DROPPED)
-    sent_again = b"resent-" if any(name == b"resent-to" for name, _ in fields) else b""
-    recipients = list(to)
-    if are_in_header:
-        wanted = [sent_again + name for name in (b"to", b"cc", b"bcc")]
-        recipients += _addresses(field for name, field in fields if name in wanted)
-    senders = _addresses(field for name, field in fields if name in {sent_again + b"from", sent_again + b"sender"})
-    sender = senders[0] if sender is None and senders else sender
-    if not recipients:
-        raise InvalidInput("The message has no recipient; name one, or let -t take those in its header.")
-    if sender is None:
-        raise InvalidInput("There is no sender: the message has no From; give one with --from-addr.")
-    author = Mailbox("", "") if sender in {"", "<>"} else parse_mailbox(sender, "The sender")
-    names, token = {name for name, _ in fields}, new_token()
-    message_id = next((terminal_safe(_value(field)) for name, field in fields if name == b"message-id"), "")
-    if b"from" not in names:
-        header += mailbox_field("From", [Mailbox(sender_name, author.address or "MAILER-DAEMON")])
-    if b"date" not in names:
-        header += f"Date: {format_datetime(_now())}\r\n".encode()
-    if b"message-id" not in names:
-        message_id = f"<{token}@{author.domain or 'localhost'}>"
-        header += f"Message-ID: {message_id}\r\n".encode()
     body = msgspec.structs.replace(content, start=header_bytes, size_bytes=content.size_bytes - header_bytes)
-    head = header if header_bytes and next(iter(body.chunks()), b"").startswith(b"\r\n") else header + b"\r\n"
-    addresses = tuple(dict.fromkeys(parse_mailbox(address, "The recipient").address for address in recipients))
+    again = b"resent-" if any(name == b"resent-to" for name, _ in fields) else b""
+    found = _addresses(fields, again + b"to", again + b"cc", again + b"bcc") if are_in_header else []
+    addresses = tuple(dict.fromkeys(parse_mailbox(one, "The recipient").address for one in (*to, *found)))
+    if not addresses:
+        raise InvalidInput("The message has no recipient; name one, or let -t take those in its header.")
+    senders = _addresses(fields, again + b"from", again + b"sender") if sender is None else [sender]
+    if not senders:
+        raise InvalidInput("There is no sender: the message has no From; give one with --from-addr.")
+    author = Mailbox("", "") if senders[0] in {"", "<>"} else parse_mailbox(senders[0], "The sender")
+    token = new_token()
+    own_id = f"<{token}@{author.domain or 'localhost'}>"
+    head = b"".join(field for name, field in fields if name not in _DROPPED)
+    for name, field in (
+        (b"from", mailbox_field("From", [Mailbox(sender_name, author.address or "MAILER-DAEMON")])),
+        (b"date", f"Date: {format_datetime(_now())}\r\n".encode()),
+        (b"message-id", f"Message-ID: {own_id}\r\n".encode()),
+    ):
+        head += b"" if _values(fields, name) else field
+    if not (header_bytes and next(iter(body.chunks()), b"").startswith(b"\r\n")):
+        head += b"\r\n"
     is_8bit = not (head.isascii() and all(chunk.isascii() for chunk in body.chunks()))
     smtputf8 = not all(address.isascii() for address in (*addresses, author.address))
     envelope = Envelope(author.address, addresses, smtputf8, is_8bit, *dsn)
-
-    def chunks() -> Iterator[bytes]:
-        yield head
-        yield from body.chunks()
-
-    return Parcel(message_id, envelope, len(head) + body.size_bytes, chunks, token)
+    message_id = terminal_safe(next(iter(_values(fields, b"message-id")), own_id))
+    size_bytes = len(head) + body.size_bytes
+    return Parcel(message_id, envelope, size_bytes, lambda: itertools.chain([head], body.chunks()), token)
 
 
-def _header(content: Source) -> tuple[list[tuple[bytes, bytes]], int]:
+def _header(content: Source) -> tuple[_Fields, int]:
     """The fields, each with its name in small letters, and where they end. What is no field begins the text."""
     head = b""
     for chunk in content.chunks():
         head += chunk
         if b"\r\n\r\n" in head or len(head) > _MAX_HEADER_BYTES:
             break
-    fields, end = list[tuple[bytes, bytes]](), 0
+    fields, end = _Fields(), 0
     while (match := _FIELD.match(head, end)) is not None:
         fields.append((match[1].lower(), match[0]))
         end = match.end()
@@ -171,12 +166,13 @@ def _header(content: Source) -> tuple[list[tuple[bytes, bytes]], int]:
     return fields, end
 
 
-def _value(field: bytes) -> str:
-    return " ".join(field.partition(b":")[2].decode(errors="replace").split())
+def _values(fields: _Fields, *names: bytes) -> list[str]:
+    lines = [field.partition(b":")[2].decode(errors="replace") for name, field in fields if name in names]
+    return [" ".join(line.split()) for line in lines]
 
 
-def _addresses(fields: Iterator[bytes]) -> list[str]:
-    found = [address for _, address in getaddresses([_value(field) for field in fields])]
+def _addresses(fields: _Fields, *names: bytes) -> list[str]:
+    found = [address for _, address in getaddresses(_values(fields, *names))]
     for address in found:
         checked_line(address, f"The address {shown(address)} in the header")
     return [address for address in found if address]

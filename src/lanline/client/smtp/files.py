@@ -50,6 +50,10 @@ class Source(msgspec.Struct, frozen=True):
         if left:
             raise InvalidInput(f"{self.what} changed while it was being sent; nothing was sent.")
 
+    def lines(self) -> Iterator[bytes]:
+        """The same as the text of a message has it: each line ended by CRLF."""
+        return crlf_lines(self.chunks())
+
 
 def source(path_text: str, what: str, limit_bytes: int = _MAX_PIPE_BYTES) -> Source:
     if not path_text:
@@ -109,11 +113,7 @@ def text_of(found: Source) -> str | LongText:
         raise InvalidInput(f"{found.what} is not UTF-8 text; convert it, or send it with --attach.")
     if found.size_bytes <= _HELD_BYTES:
         return b"".join(found.chunks()).decode()
-
-    def lines() -> Iterator[bytes]:
-        return crlf_lines(found.chunks())
-
-    return LongText(sum(len(chunk) for chunk in lines()), lines)
+    return LongText(sum(map(len, found.lines())), found.lines)
 
 
 def _is_utf8(chunks: Iterable[bytes]) -> bool:
@@ -152,8 +152,7 @@ def attach(path_text: str, *, is_inline: bool = False, warn: Callable[[str], Non
         media_type += "; charset=utf-8"
     size_bytes, chunks = found.size_bytes, found.chunks
     if guessed == "message/rfc822" and _is_plain_mail(found):
-        media_type, chunks = guessed, lambda: crlf_lines(found.chunks())
-        size_bytes = sum(len(chunk) for chunk in chunks())
+        media_type, chunks, size_bytes = guessed, found.lines, sum(map(len, found.lines()))
     return Attachment(name, media_type, size_bytes, chunks, is_inline)
 
 
@@ -170,7 +169,7 @@ def sendable_name(name: str) -> str:
 def _is_plain_mail(found: Source) -> bool:
     """What may go as message/rfc822, which is never encoded: ASCII, in lines that every server takes."""
     longest = left_over = 0
-    for chunk in crlf_lines(found.chunks()):
+    for chunk in found.lines():
         if not chunk.isascii() or b"\0" in chunk or chunk.count(b"\r") != chunk.count(b"\n"):
             return False
         lines = chunk.split(b"\r\n")

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import msgspec
 
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict, the_same
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, the_same
 from lanline.errors import (
     InvalidInput,
     LanlineError,
@@ -21,13 +21,14 @@ from lanline.errors import (
 )
 from lanline.model.mail.text import shown
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 
 
 class Flush(msgspec.Struct, frozen=True):
-    """`passage_for` finds a password again; `report` gets each outcome, `progress` the bytes of each message."""
+    """`report` gets each outcome, `progress` the bytes of each message. Of some routes the password was not found."""
 
     outbox: Outbox
-    passage_for: Callable[[Route], Passage]
+    passages: dict[Route, Passage | LanlineError]
     report: Callable[[Outcome], None]
     progress: Callable[[int], AbstractContextManager[Callable[[int], None]]]
     interrupt: Interrupt
@@ -36,7 +37,9 @@ class Flush(msgspec.Struct, frozen=True):
     def run(self, waiting: dict[Route, list[str]]) -> None:
         for route, tokens in waiting.items():
             try:
-                courier = Courier(self.passage_for(route), self.interrupt, self.sink)
+                if isinstance(passage := self.passages[route], LanlineError):
+                    raise passage
+                courier = Courier(passage, self.interrupt, self.sink)
             except LanlineError as error:
                 self._put_off(error, tokens, route)
                 continue
@@ -48,8 +51,7 @@ class Flush(msgspec.Struct, frozen=True):
     def _put_off(self, error: LanlineError, tokens: list[str], route: Route) -> None:
         count = "1 message stays" if len(tokens) == 1 else f"{len(tokens)} messages stay"
         verdict = Verdict.INTERRUPTED if isinstance(error, MailInterrupted) else Verdict.DEFERRED
-        waiting = set(tokens)
-        staying = [record for token, record in entries(self.outbox, lambda _: None) if token in waiting]
+        staying = [record for token, record in entries(self.outbox) if token in tokens]
         results = tuple(one for record in staying for one in the_same(record, Verdict.QUEUED, str(error)))
         text = f"{error} {count} in the outbox for {route.server}."
         self.report(Outcome(verdict, text, error.exit_status, results))
@@ -112,7 +114,7 @@ def settle_interrupted(outbox: Outbox, report: Callable[[Outcome], None]) -> Non
             entry.release()
 
 
-def entries(outbox: Outbox, report: Callable[[Outcome], None]) -> Iterator[tuple[str, Record]]:
+def entries(outbox: Outbox, report: Callable[[Outcome], None] = lambda _: None) -> Iterator[tuple[str, Record]]:
     """All that can be read; what cannot is reported."""
     for token in outbox.tokens():
         try:
@@ -132,7 +134,7 @@ def uncertain_sentence(outbox: Outbox, record: Record) -> str:
 def chosen(outbox: Outbox, message_id: str) -> Entry:
     """By its Message-ID, with or without the angle brackets, or its token."""
     wanted = message_id.strip().removeprefix("<").removesuffix(">")
-    for token, record in entries(outbox, lambda _: None):
+    for token, record in entries(outbox):
         if wanted in {token, record.message_id.strip("<>")} and (entry := outbox.claim(token)) is not None:
             return entry
     raise InvalidInput(f"There is no message {shown(message_id)} in the outbox, or it is being sent now; see --list.")

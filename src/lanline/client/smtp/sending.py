@@ -12,22 +12,12 @@ from enum import Enum
 import msgspec
 
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.errors import (
-    MailDeferred,
-    MailInterrupted,
-    MailProblem,
-    MailRefused,
-    OutboxFull,
-    OutboxProblem,
-)
+from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefused, OutboxFull, OutboxProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
-from lanline.model.mail.server import Credentials, Server, SignIn
-from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, Timeouts
-from lanline.proto.smtp.offer import MessageUnfit
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Session, Watch
+from lanline.transport.smtp.session import Passage, Session, Watch
 from lanline.transport.smtp.tls import verifying_context
 
 
@@ -70,20 +60,12 @@ def worst(statuses: Iterable[int]) -> int:
     return next((status for status in (130, 64, 1, 75) if status in set(statuses)), 0)
 
 
-class Passage(msgspec.Struct, frozen=True):
-    """All that a connection takes. The password is in here, so this is never written anywhere."""
-
-    server: Server
-    credentials: Credentials | None = None
-    auth: SignIn = SignIn.AUTO
-    timeouts: Timeouts = Timeouts()
-
-
 class Courier:
     """Carries parcels to one server over one connection, and over another when that one ends between two of them."""
 
     def __init__(self, passage: Passage, interrupt: Interrupt, sink: Callable[[str], None] = lambda _: None) -> None:
-        self._passage, self._context, self._sink = passage, verifying_context(passage.server), sink
+        verifying_context(passage.server)  # what is wrong with a certificate file is told before anything is tried
+        self._passage, self._sink = passage, sink
         self._session: Session | None = None
         self.interrupt = interrupt
         self.has_delivered = False
@@ -101,13 +83,11 @@ class Courier:
             if self._session.is_open:
                 return self._session
             self._session.abort()
-        passage, self.has_delivered = self._passage, False
+        self.has_delivered = False
         self.fruitless_count += 1
-        transcript = Transcript(self._sink)
-        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, transcript)
+        session = Session(self._passage, self.interrupt, self._sink)
         try:
-            if passage.credentials is not None:
-                session.sign_in(passage.credentials, passage.auth)
+            session.sign_in()
         except BaseException:
             session.abort()
             raise
@@ -180,12 +160,11 @@ class _Tried:
 
 
 def _verdict(problem: MailProblem) -> Verdict:
-    kinds = {
-        DeliveryUncertain: Verdict.UNCERTAIN,
-        MailInterrupted: Verdict.INTERRUPTED,
-        MailDeferred: Verdict.DEFERRED,
-    }
-    return next((verdict for kind, verdict in kinds.items() if isinstance(problem, kind)), Verdict.REFUSED)
+    if isinstance(problem, DeliveryUncertain):
+        return Verdict.UNCERTAIN
+    if isinstance(problem, MailInterrupted):
+        return Verdict.INTERRUPTED
+    return Verdict.DEFERRED if isinstance(problem, MailDeferred) else Verdict.REFUSED
 
 
 class Dispatch(msgspec.Struct, frozen=True):
@@ -200,10 +179,10 @@ class Dispatch(msgspec.Struct, frozen=True):
         if queue:
             return self._send_queued(parcel, route)
         tried = self._try(parcel, Watch(self.progress), None)
-        is_lost = keep_typed and not tried.deliveries
-        if tried.problem is None or not (is_lost or isinstance(tried.problem, DeliveryUncertain)):
+        is_uncertain, is_lost = isinstance(tried.problem, DeliveryUncertain), keep_typed and not tried.deliveries
+        if tried.problem is None or not (is_lost or is_uncertain):
             return self._outcome(parcel, tried)
-        state = State.UNCERTAIN if isinstance(tried.problem, DeliveryUncertain) else State.REFUSED
+        state = State.UNCERTAIN if is_uncertain else State.REFUSED
         try:
             self.outbox.put(parcel, route, state, str(tried.problem)).release()
         except OutboxProblem as failure:

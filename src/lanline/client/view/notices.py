@@ -24,7 +24,7 @@ from lanline.client.view.events import (
     Warned,
 )
 from lanline.client.view.places import LOBBY
-from lanline.client.view.rendering import name_of, shorten, words_of
+from lanline.client.view.rendering import name_of, shorten, topic_text, words_of
 from lanline.client.view.values import Conversation, GroupFacts, NodeState
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.model.rooms import Access, Role, Standing, pace_text
@@ -153,8 +153,9 @@ class Notices:
         if now.access is not before.access:
             who = "open to all" if now.access is Access.OPEN else "for the invited only"
             lines.append(f"{now.title} is {who} now.")
-        if now.topic != before.topic:
-            lines.append(f"The topic of {now.title} is: {now.topic}" if now.topic else f"{now.title} has no topic now.")
+        if now.topic != before.topic and now.topic_from <= before.topic_from:  # else who has set it says so
+            about = topic_text(self._view, now)
+            lines.append(f"The topic of {now.title} is: {about}" if about else f"{now.title} has no topic now.")
         if now.slow_s != before.slow_s:
             lines.append(slow_text(now) if now.slow_s else f"{now.title} is not slow any more.")
         return [*lines, *self._of_pins(before, now)]

@@ -13,9 +13,9 @@ import msgspec
 from lanline.client.moments import minute_text, utc_text, when_text
 from lanline.client.view.edits import TAKEN_BACK, Folded, new_words, taken_back
 from lanline.client.view.events import Warned
-from lanline.client.view.values import Message, MessageState, NoWords, Unreadable
+from lanline.client.view.values import Conversation, Message, MessageState, NoWords, RoomListing, Unreadable
 from lanline.client.view.view import View
-from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
+from lanline.model.content import Content, Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text, Topic
 from lanline.model.text import display_name, safe_line, safe_text
 
 JSON_FORM = 1
@@ -62,6 +62,8 @@ def words_of(message: Message) -> str:
             return text
         case FileReference(name):
             return f"(file) {name}"
+        case Topic(topic):
+            return _ACTION + (f"sets the topic: {topic}" if topic else "takes the topic away")
         case Report():
             return _report_text(message.content, message.time_ms)
         case _:
@@ -78,6 +80,16 @@ def name_of(view: View, message: Message) -> str:
         return view.name
     person = view.person(message.account)
     return person.name if person is not None else f"somebody ({message.account})"
+
+
+def topic_text(view: View, conversation: Conversation) -> str:
+    """Empty: it has none."""
+    is_plain = conversation.topic and not conversation.topic_from and view.group.is_founded
+    return f"{_NOT_SEALED}{conversation.topic}" if is_plain else conversation.topic
+
+
+def listed_topic(room: RoomListing) -> str:
+    return f"{_NOT_SEALED}{room.topic}" if room.is_topic_plain else room.topic
 
 
 def action_text(text: str) -> str:
@@ -269,7 +281,7 @@ def _content_fields(content: Content) -> dict[str, object]:
     match content:
         case Report():
             return _report_fields(content)
-        case Text(text) | Notice(text):
+        case Text(text) | Notice(text) | Topic(text):
             return {"text": text}
         case Reply(target, text) | Edit(target, text):
             return {"text": text, "target": target.hex()}

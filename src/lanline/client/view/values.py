@@ -118,6 +118,8 @@ class Conversation(msgspec.Struct, frozen=True):
     other: int | None
     """The account on the other side of a conversation of two; None for a room."""
     topic: str = ""
+    topic_from: int = 0
+    """The place of the entry that has set it, sealed. 0: none has; what there is, the server says."""
     access: Access = Access.OPEN
     members: int = 2
     role: Role = Role.MEMBER
@@ -192,6 +194,8 @@ class RoomListing(msgspec.Struct, frozen=True):
     members: int
     invited_by: str = ""
     """Who asks this person there; empty: nobody does."""
+    is_topic_plain: bool = False
+    """It is from before the group, which seals its own: the server says it, and can read it."""
 
 
 class MemberListing(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from prompt_toolkit.utils import get_cwidth
 
 from lanline.client.moments import when_text
-from lanline.client.view.rendering import name_of
+from lanline.client.view.rendering import listed_topic, name_of
 from lanline.client.view.transcript import unread_of
 from lanline.client.view.values import Conversation, MemberListing, Message, Person, RoomListing
 from lanline.client.view.view import View
@@ -52,7 +52,7 @@ def room_lines(rooms: Iterable[RoomListing], mine: set[str]) -> list[str]:
             f"{'*' if room.name in mine else ' '} {room.name}",
             f"{room.members:,}",
             "private" if room.access is Access.INVITE_ONLY else "",
-            safe_line(room.topic),
+            safe_line(listed_topic(room)),
             f"{room.invited_by} asks you in" if room.invited_by else "",
         )
         for room in rooms

@@ -8,6 +8,7 @@ from lanline.client.node import protocol as do
 from lanline.client.node.face import Face
 from lanline.client.view.notices import slow_text
 from lanline.client.view.places import Places
+from lanline.client.view.rendering import topic_text
 from lanline.client.view.values import Conversation, MemberListing
 from lanline.errors import InvalidInput, RefusalCode, RequestRefused
 from lanline.faces.chat.commands import Kind
@@ -96,7 +97,8 @@ class RoomCommands:
         if topic:
             await self._face.ask(do.SetTopic(conversation.log, checked_topic(topic)))
             return
-        shown = f"is: {conversation.topic}" if conversation.topic else "is not set."
+        about = topic_text(self._view, conversation)
+        shown = f"is: {about}" if about else "is not set."
         self._screen.tell(f"The topic of {conversation.title} {shown}")
 
     async def _names(self, order: Order) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from lanline.client.node.face import Face
 from lanline.client.node.protocol import Deregister, ListRooms, RoomsListed
 from lanline.client.view.places import Places
-from lanline.client.view.rendering import action_text
+from lanline.client.view.rendering import action_text, topic_text
 from lanline.client.view.transcript import Transcript
 from lanline.client.view.values import Conversation
+from lanline.client.view.view import View
 from lanline.errors import InvalidInput, LanlineError, LinkLost, LinkNotOpen
 from lanline.faces.chat.commands import Kind, help_lines
 from lanline.faces.chat.grammar import SWITCH_WORDS, Order, Saying
@@ -30,13 +31,13 @@ class Leaving(Exception):
     """The person wants to go."""
 
 
-def _facts(conversation: Conversation | None) -> list[str]:
+def _facts(view: View, conversation: Conversation | None) -> list[str]:
     """What one is to know of it on coming there."""
     if conversation is None:
         return []
     slow = f"slow, {pace_text(conversation.slow_s)}" if conversation.slow_s else ""
     pins = f"{len(conversation.pins)} pinned (/pins)" if conversation.pins else ""
-    return [each for each in (conversation.topic, slow, pins) if each]
+    return [each for each in (topic_text(view, conversation), slow, pins) if each]
 
 
 class CommandRunner:
@@ -94,7 +95,7 @@ class CommandRunner:
         """Open a conversation: its name, its topic, and, unless it follows by itself, what is new there."""
         self._places.go(title)
         conversation = self._places.conversation
-        self._screen.rule(" · ".join([title, *_facts(conversation)]))
+        self._screen.rule(" · ".join([title, *_facts(self._view, conversation)]))
         if conversation is not None and is_shown:
             self._transcript.show_first(conversation)
 

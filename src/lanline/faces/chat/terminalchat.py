@@ -34,7 +34,7 @@ _GOODBYE_S = 3.0
 _ANSWER_S = 10.0
 """What is typed behind a command that goes elsewhere, or says something, waits for it; not for ever."""
 _MOVES = {"join", "create", "part", "query", "switch"}
-_SAYS = {"say", "me", "msg", "reply", "edit", "delete", "react", "again"}
+_SAYS = {"say", "me", "msg", "reply", "edit", "delete", "react", "again", "topic"}
 
 
 @contextlib.contextmanager

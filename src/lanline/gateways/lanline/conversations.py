@@ -11,6 +11,7 @@ from lanline.core.conversations import Conversation
 from lanline.core.core import Core
 from lanline.core.signin import SignedIn
 from lanline.gateways.lanline.awaiting import AwaitingAuthors
+from lanline.gateways.lanline.followers import as_log_entries
 from lanline.gateways.lanline.session import Session
 from lanline.model.accounts import AccountId
 from lanline.model.logs import Cursor, LogId
@@ -18,7 +19,7 @@ from lanline.model.rooms import Membership
 from lanline.wire.chat import conversations as wire
 from lanline.wire.chat.messages import ServerMessage
 
-_CONVERSATIONS_IN_MESSAGE = 500
+_CONVERSATIONS_IN_MESSAGE = 250
 _NOWHERE = Cursor()
 
 
@@ -120,15 +121,16 @@ class ConversationNews:
             me, room = member_info(conversation.members[account]), conversation.room
             assert room is not None
             return msgspec.structs.replace(
-                said, room=room_info(conversation), me=me, slow_s=room.slow_s, pins=room.pins
+                said, room=room_info(conversation, for_reader=True), me=me, slow_s=room.slow_s, pins=room.pins
             )
         return msgspec.structs.replace(said, other=other)
 
 
-def room_info(conversation: Conversation) -> wire.RoomInfo:
-    room = conversation.room
+def room_info(conversation: Conversation, *, for_reader: bool = False) -> wire.RoomInfo:
+    room, topic = conversation.room, conversation.topic
     assert room is not None
-    return wire.RoomInfo(room.log, room.name, room.topic, room.access, conversation.size)
+    entry = as_log_entries([topic])[0] if topic is not None and (for_reader or conversation.is_open) else None
+    return wire.RoomInfo(room.log, room.name, room.topic, room.access, conversation.size, entry)
 
 
 def member_info(membership: Membership) -> wire.Member:

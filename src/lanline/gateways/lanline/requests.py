@@ -179,7 +179,8 @@ class Requests:
         account = session.actor.account
         is_admin = self._core.accounts.is_admin(account)
         found = self._core.conversations.rooms()
-        visible = tuple(room_info(each) for each in found if is_admin or each.is_visible_to(account))
+        shown = [each for each in found if is_admin or each.is_visible_to(account)]
+        visible = tuple(room_info(each, for_reader=each.may_read(account)) for each in shown)
         session.send_listing(conversations.Rooms(message.request, visible))
 
     def _list_members(self, session: Session, message: conversations.ListMembers) -> None:

@@ -12,7 +12,6 @@ from lanline.errors import InvalidInput
 MAX_FIELD_CHARS = 16_000
 """Postfix cuts a header field off at 102,400 bytes without a word, and this many characters may take 86,000."""
 
-_LINE_ENDING = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 _PRINTABLE_ASCII = re.compile(r"[ -~]*")
 
 
@@ -22,9 +21,9 @@ def checked_line(text: str, what: str) -> str:
         raise InvalidInput(f"{what} is {len(text)} characters long; {MAX_FIELD_CHARS} are the limit.")
     if _PRINTABLE_ASCII.fullmatch(text):
         return text
+    if text.splitlines() not in ([], [text]):
+        raise InvalidInput(f"{what} must be a single line: {shown(text)} has a line break in it.")
     for character in text:
-        if character in _LINE_ENDING:
-            raise InvalidInput(f"{what} must be a single line: {shown(text)} has a line break in it.")
         if character != "\t" and unicodedata.category(character) == "Cc":
             raise InvalidInput(f"{what} has a control character in it (U+{ord(character):04X}): {shown(text)}.")
     return checked_unicode(text, what)

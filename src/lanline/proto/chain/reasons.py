@@ -27,6 +27,7 @@ class Reason(Enum):
     TURNED_AROUND = "the server shows it in another order than it was said in"
     UNSEALED = "it came unsealed, after others there that were sealed"
     EARLIER = "it is of a group before this one, after others there that are of this one"
+    KIND = "it was said as something else than the server shows it as"
     SUITE = "it is sealed in another suite than this conversation has"
     NOT_LOST = "it is said to have been lost, and was not"
     SCOPE = "it is of another conversation"

@@ -45,18 +45,18 @@ class Room(msgspec.Struct, frozen=True):
         return any(stay.since <= height < stay.until for stay in self.stays.get(account_id, ()))
 
 
-def replay(chain: Chain, founding: bytes, contents: Mapping[int, bytes]) -> Room | Reason:
-    """The room at the head of the chain; `contents` are those of its entries that are here, by their heights."""
+def replay(chain: Chain, founding: bytes, contents: Mapping[int, bytes], until: int | None = None) -> Room | Reason:
+    """The room at a height, or the head of the chain; `contents`: its entries that are here, by their heights."""
     try:
         room = _found(chain, founding)
     except DoesNotHoldError as failure:
         return failure.reason
-    return catch_up(chain, room, contents)
+    return catch_up(chain, room, contents, until)
 
 
-def catch_up(chain: Chain, room: Room, contents: Mapping[int, bytes]) -> Room:
+def catch_up(chain: Chain, room: Room, contents: Mapping[int, bytes], until: int | None = None) -> Room:
     """The same as `replay`, where only newer entries came."""
-    for height in range(room.height + 1, chain.height + 1):
+    for height in range(room.height + 1, (chain.height if until is None else until) + 1):
         room = _step(chain, room, height, contents.get(height))
     return room
 

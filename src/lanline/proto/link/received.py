@@ -13,9 +13,11 @@ _MEMORY_S = 3.0
 _ALERT_PACKETS = 4
 _ACK_BYTES_AT_MOST, _CALM_ACK_BYTES_AT_MOST = 9600, 32_000
 """Large datagrams are acknowledged sooner: a window may hold only a few. The second where nothing was lost for
-`_CALM_AFTER_S`: a sender's window is at least that as long as it has lost nothing.
+`_CALM_AFTER_S`, and so much came since: a sender's window is at least that as long as it has lost nothing, and grows
+again by what is acknowledged; on a link that is idle it does not.
 """
 _CALM_AFTER_S = 10.0
+_CALM_AFTER_BYTES = 1_000_000
 
 
 class ReceivedPackets:
@@ -23,6 +25,7 @@ class ReceivedPackets:
         "_ack_delay_s",
         "_ack_every",
         "_alert",
+        "_bytes_until_calm",
         "_calm_at",
         "_floor",
         "_has_gaps",
@@ -53,6 +56,7 @@ class ReceivedPackets:
         self._immediate = False
         self._alert = 0
         self._calm_at = 0.0
+        self._bytes_until_calm = 0
         self.deadline: float | None = None
 
     def is_new(self, number: int) -> bool:
@@ -73,12 +77,15 @@ class ReceivedPackets:
                 # A gap or a late packet, and what follows it, is news that the sender's loss detection waits for.
                 self._alert = _ALERT_PACKETS
                 self._calm_at = now + _CALM_AFTER_S
+                self._bytes_until_calm = _CALM_AFTER_BYTES
             if self._alert:
                 self._alert -= 1
                 self._immediate = True
             elif self.waiting >= self._ack_every or (
                 self._waiting_bytes >= _ACK_BYTES_AT_MOST
-                and (self._waiting_bytes >= _CALM_ACK_BYTES_AT_MOST or now < self._calm_at)
+                and (
+                    self._waiting_bytes >= _CALM_ACK_BYTES_AT_MOST or now < self._calm_at or self._bytes_until_calm > 0
+                )
             ):
                 self._immediate = True
             elif self.deadline is None:
@@ -108,6 +115,7 @@ class ReceivedPackets:
 
     def take_ack(self, now: float, room: int) -> bytes:
         self.waiting = 0
+        self._bytes_until_calm -= self._waiting_bytes
         self._waiting_bytes = 0
         self._immediate = False
         self.deadline = None

@@ -74,6 +74,8 @@ class NackPlanner:
     def _of_frame(self, partial: OpenFrame, now: float, rtt: float) -> list[int]:
         tail_due = partial.last_arrival + self._holes.wait_s + self._longest_pause_s(partial)
         is_over = self._is_due(tail_due, now) or self._holes.is_past(partial.end_number)
+        if now < tail_due and not self._holes.missing:
+            return []  # as with most packets: all that was sent before it is here
         total, reach = partial.head.total_chunks, self._holes.reach
         wanted, blocks = list(partial.wanted), block_count(total)
         due: list[list[int]] = [[] for _ in wanted]

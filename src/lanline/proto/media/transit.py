@@ -5,6 +5,7 @@ The clocks of the two ends are not the same, so only differences count. Owns the
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 
 from lanline.proto.media.serial import MODULUS, distance
@@ -20,7 +21,7 @@ class TransitTimes:
         "_measured_at",
         "_minimum",
         "_next_minimum",
-        "_p95",
+        "_ordered",
         "_reference_us",
         "_switch_at",
         "latest_excess_s",
@@ -34,8 +35,9 @@ class TransitTimes:
         self._measured_at = 0.0
         self.latest_excess_s = 0.0
         """What stands in a queue on the way now, or jitter."""
-        self._excess: deque[float] = deque(maxlen=_SAMPLES)
-        self._p95: float | None = None
+        self._excess: deque[float] = deque()
+        self._ordered: list[float] = []
+        """The same, by size: the share of them is asked for with each packet."""
 
     def measure(self, sent_at_us: int, now: float) -> float:
         """Take a sample; return by how much it was slower than the quickest, in seconds."""
@@ -51,9 +53,14 @@ class TransitTimes:
         self._minimum = min(self._minimum, transit)
         self._next_minimum = min(self._next_minimum, transit)
         self.latest_excess_s = excess = transit - self._minimum
-        self._excess.append(excess)
-        self._p95 = None
+        self._keep(excess)
         return excess
+
+    def _keep(self, excess: float) -> None:
+        self._excess.append(excess)
+        insort(self._ordered, excess)
+        if len(self._excess) > _SAMPLES:
+            del self._ordered[bisect_left(self._ordered, self._excess.popleft())]
 
     def _transit(self, sent_at_us: int, now: float) -> float:
         """Against the first sample, so that the 32 bits may wrap around."""
@@ -69,9 +76,4 @@ class TransitTimes:
 
     @property
     def p95_jitter_s(self) -> float:
-        if not self._excess:
-            return 0.0
-        if self._p95 is None:
-            ordered = sorted(self._excess)
-            self._p95 = ordered[int(_SHARE * (len(ordered) - 1))]
-        return self._p95
+        return self._ordered[int(_SHARE * (len(self._ordered) - 1))] if self._ordered else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 
 import msgspec
 
@@ -270,17 +271,18 @@ class Viewer:
 
     def _go_on(self, now: float) -> None:
         waiting = {stream_id: stream for stream_id, stream in self._streams.items() if stream.awaits_something}
-        audio = waiting.pop(self._audio_id, None)
-        if audio is not None:
-            audio.give_up_late(self._sound_patience_s, -1, now)
-        pictures = waiting.values()
-        for stream in pictures:
-            stream.give_up_late(self.patience_s, self._picture.last_shown_id, now)
+        pictures = [stream for stream_id, stream in waiting.items() if stream_id != self._audio_id]
+        if self._audio_id in waiting:
+            waiting[self._audio_id].give_up_late(self._sound_patience_s, -1, now)
+        if pictures:
+            patience_s = self.patience_s
+            for stream in pictures:
+                stream.give_up_late(patience_s, self._picture.last_shown_id, now)
         self._show(self._picture.take(min((stream.oldest_awaited() for stream in pictures), default=math.inf)))
         if self._picture.needs_key:
             self._ask_for_key(now)
         if self._repairs:
-            self._ask_for_repairs(now)
+            self._ask_for_repairs(waiting, now)
 
     def _show(self, frames: list[ReceivedFrame]) -> None:
         for received in frames:
@@ -297,8 +299,8 @@ class Viewer:
     def _patience_with(self, stream_id: bytes) -> float:
         return self._sound_patience_s if stream_id == self._audio_id else self.patience_s
 
-    def _ask_for_repairs(self, now: float) -> None:
-        for stream_id, stream in self._streams.items():
+    def _ask_for_repairs(self, waiting: Mapping[bytes, IncomingStream], now: float) -> None:
+        for stream_id, stream in waiting.items():
             if not stream.awaits_something:
                 continue
             numbers = stream.numbers_to_ask_for(self._patience_with(stream_id), self._repair_takes_s, now)

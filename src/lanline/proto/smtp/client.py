@@ -16,11 +16,9 @@ from lanline.model.mail.message import Envelope
 from lanline.model.mail.refusal import Refusal, Reply, Stage, one_line, refused
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp import events
-from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, State, Timeouts
-from lanline.proto.smtp.offer import Offer, offer_of
+from lanline.proto.smtp.events import ConnectionBroke, DeliveryUncertain, Event, Offer, State, Timeouts, offer_of
 from lanline.proto.smtp.sasl import answers, chosen_way, decoded
-from lanline.proto.smtp.transcript import MASK, Transcript
-from lanline.proto.smtp.wire import ReplyParser, Stuffing
+from lanline.proto.smtp.wire import MASK, ReplyParser, Stuffing, Transcript
 
 _GOODBYE_S = 5.0
 _INTERRUPTED_S = 3.0

@@ -29,6 +29,7 @@ _BEFORE = _ENTRY + "WHERE log = ? AND sequence < ? ORDER BY sequence DESC LIMIT 
 _KEYED = (
     _ENTRY + "WHERE log = ? AND sequence > ? AND suite IN ('epoch/1', 'key/1') ORDER BY sequence LIMIT ?"  # its index
 )
+_TOPIC = _ENTRY + "WHERE log = ? AND suite = 'topic/1' ORDER BY sequence DESC LIMIT 1"  # its index
 _FIND = _ENTRY + "WHERE log = ? AND account = ? AND entry_id = ?"
 _SAID = "SELECT account, time_ms, suite FROM entries WHERE log = ? ORDER BY sequence DESC LIMIT ?"
 _HEAD = "SELECT head FROM logs WHERE id = ?"
@@ -97,6 +98,10 @@ class SqliteLogsView:
         rows = _fetch(self._connection.execute(_BEFORE, (log, sequence, max(limit, 0))), most_bytes)
         rows.reverse()
         return list(starmap(Entry, rows))
+
+    def newest_topic(self, log: LogId) -> Entry | None:
+        row = self._connection.execute(_TOPIC, (log,)).fetchone()
+        return Entry(*row) if row else None
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None:
         row = self._connection.execute(_FIND, (log, account, entry_id)).fetchone()

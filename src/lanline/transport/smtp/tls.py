@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lanline.errors import InvalidInput, MailDeferred, MailProblem, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
@@ -39,11 +40,15 @@ _DISTRUST = {
 }
 
 
+@lru_cache(maxsize=16)
 def verifying_context(server: Server) -> ssl.SSLContext:
     """TLS 1.2 or newer, chain and name checked. With a `ca_file`, its certificates are trusted and no others."""
     if server.security is Security.NONE:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody, and takes no time to make
-    context = _trusting(server.ca_file)
+    with _pem(f"The file {server.ca_file} of --ca-file", "holds no certificate"):
+        context = ssl.create_default_context(cafile=server.ca_file)
+    if server.ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
+        context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if server.fingerprint is not None:  # which is looked at after the handshake, and alone decides
         context.check_hostname = False
@@ -63,19 +68,10 @@ def _pem(what: str, objection: str) -> Iterator[None]:
             raise InvalidInput(f"{what} {objection} in PEM form.") from cause
 
 
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    with _pem(f"The file {ca_file} of --ca-file", "holds no certificate"):
-        context = ssl.create_default_context(cafile=ca_file)
-    if ca_file is not None:  # the server's own certificate will do, and a private authority may be no pedant
-        context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
-    return context
-
-
-def shake_hands(
-    found: socket.socket, context: ssl.SSLContext, server: Server, interrupt: Interrupt, limit_s: float
-) -> ssl.SSLSocket:
+def shake_hands(found: socket.socket, server: Server, interrupt: Interrupt, limit_s: float) -> ssl.SSLSocket:
     """The same connection from here on under TLS. Raises MailProblem, and closes it then."""
     try:
+        context = verifying_context(server)
         found = secure = context.wrap_socket(found, server_hostname=server.host, do_handshake_on_connect=False)
         _advance(secure, server, interrupt, time.monotonic() + limit_s)
     except BaseException as cause:

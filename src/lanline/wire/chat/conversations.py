@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from lanline.model.rooms import Access, Role, Standing
+from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.limits import Id, LongText, Request, Sequence, ShortText
 
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
@@ -16,8 +17,11 @@ class RoomInfo(msgspec.Struct, frozen=True, array_like=True):
     log: Id
     name: ShortText
     topic: LongText
+    """Of before there was a group, which the server can read; empty once it was set by an entry."""
     access: Access
     members: int
+    topic_entry: LogEntry | None = None
+    """The newest that sets it, for who may read it."""
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -12,6 +12,9 @@ from lanline.wire.sealing.strict import Integer, Long, SealedSecret, Short, Sign
 EPOCH_SUITE = "epoch/1"
 SAID_SUITE = "said/1"
 CARRIED_SUITE = "carried/1"
+TOPIC_SUITE = "topic/1"
+"""Words too, with the same bytes: the topic of a room, of which the server has to know who may set it."""
+SEALED_SUITES = (SAID_SUITE, TOPIC_SUITE)
 VERSION = 1
 HEADER_BYTES = 61
 NONCE_BYTES = 12

@@ -28,6 +28,7 @@ from lanline.wire.chat import conversations, directory, entries, groups, signin
 from lanline.wire.chat import devices as wiredevices
 from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.messages import BULK_KINDS, ClientMessage
+from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, TOPIC_SUITE
 from serverhouse.house import PASSWORD, Client, House
 
 
@@ -187,7 +188,7 @@ class Device:
         message = conversations.OpenDirect(self.client.number(), other.account)
         return Pair(self.client.ask(message, conversations.Opened).log, other.name)
 
-    def say(self, text: str, place: Place | None = None) -> Any:
+    def say(self, text: str, place: Place | None = None, suite: str = SAID_SUITE) -> Any:
         """The server's answer. In the lobby, where nothing else is named."""
         place, entry_id = place or self.lobby, self.entropy(16)
         if not isinstance(place, OpenRoom):
@@ -202,7 +203,7 @@ class Device:
         assert content is not None
         assert self.client is not None
         request = self.client.number()
-        self._say(entries.Append(request, place.log, entry_id, "said/1", content))
+        self._say(entries.Append(request, place.log, entry_id, suite, content))
         self.town.settle()
         place = self.client.place(request)
         return place if place is not None else self.client.answer(request)
@@ -220,8 +221,15 @@ class Device:
         return [
             Said(each.sequence, each.entry_id, people[each.account], each.content)
             for each in heard
-            if each.suite == "said/1"
+            if each.suite in SEALED_SUITES
         ]
+
+    def topic(self, place: Place) -> str:
+        """What the newest entry says that sets it, with nothing else of the log; empty: this device opens none."""
+        assert self.client is not None
+        at = max((each.sequence for each in self.client.entries(place.log) if each.suite == TOPIC_SUITE), default=0)
+        found = [self.words.open_alone(place, each) for each in self.heard(place) if each.place == at]
+        return "".join(each.body.decode() for each in found if isinstance(each, Body))
 
     def people(self) -> list[directory.Person]:
         assert self.client is not None
@@ -296,9 +304,9 @@ class Town:
         self.house.stop()
 
 
-def came(town: Town, name: str, by: Device) -> Device:
+def came(town: Town, name: str, by: Device, uses: int = 5) -> Device:
     """By a link, and all that follows from it is done."""
-    device = Device(town, name, town.link(by))
+    device = Device(town, name, town.link(by, uses))
     town.pass_time(0.3)
     return device
 

@@ -8,13 +8,7 @@ from lanline.client.sealing.people import How
 from lanline.core.changes import OPERATOR
 from lanline.crypto.groups import ids
 from lanline.wire.chat import admin, answers
-from unit.client.sealing.devices import Device, Town
-
-
-def came(town: Town, name: str, by: Device, uses: int = 1) -> Device:
-    device = Device(town, name, town.link(by, uses))
-    town.pass_time(0.3)
-    return device
+from unit.client.sealing.devices import Device, Town, came
 
 
 def trust(of: Device, other: Device) -> str:
@@ -24,7 +18,7 @@ def trust(of: Device, other: Device) -> str:
 
 def test_by_an_invite_for_one_both_sides_know_each_other_and_others_know_by_whom(town: Town) -> None:
     ana = town.founder()
-    ben, cai = came(town, "ben", ana), came(town, "cai", ana)
+    ben, cai = (came(town, name, ana, uses=1) for name in ("ben", "cai"))
     assert trust(ana, ben) == "by your invite"
     assert trust(ben, ana) == "you came by their invite"
     assert trust(cai, ben) == "by invite of ana"

@@ -19,7 +19,7 @@ SAID_MS = 1_700_000_000_123
 ENTRY_ID, EPOCH_ID, RUN = bytes(16), b"e" * 16, b"r" * 16
 
 
-class Town:
+class Trial:
     """A group of three: bo says something, cy shows it, and ana, who is an admin, judges."""
 
     def __init__(self) -> None:
@@ -47,80 +47,80 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town() -> Town:
-    return Town()
+def trial() -> Trial:
+    return Trial()
 
 
 def report(proof: bytes, text: str = "you idiot", author: str = "bo", room: str = "#lab", **more: object) -> Report:
     return msgspec.structs.replace(Report(room, author, SAID_MS, text, "rude", ("cy: hi",), proof), **more)
 
 
-def verdict(town: Town, shown: Report) -> str:
-    body = judged(town.chain, msgspec.msgpack.encode(shown), "cy")
+def verdict(trial: Trial, shown: Report) -> str:
+    body = judged(trial.chain, msgspec.msgpack.encode(shown), "cy")
     found = open_sealed(OPENED, body)
     assert isinstance(found, Report)
     assert msgspec.structs.replace(found, verdict="") == msgspec.structs.replace(shown, verdict="")
     return found.verdict
 
 
-def test_words_that_were_said_there_are_proven_to_who_was_never_there(town: Town) -> None:
-    proof = town.proof(town.room("lab"), Text("you idiot"))
-    assert verdict(town, report(proof)) == Verdict.PROVEN.value
+def test_words_that_were_said_there_are_proven_to_who_was_never_there(trial: Trial) -> None:
+    proof = trial.proof(trial.room("lab"), Text("you idiot"))
+    assert verdict(trial, report(proof)) == Verdict.PROVEN.value
     assert time_of(proof) == SAID_MS
-    corrected = town.proof(town.room("lab"), Edit(bytes(16), "you idiot"))
-    assert verdict(town, report(corrected)) == Verdict.PROVEN.value
+    corrected = trial.proof(trial.room("lab"), Edit(bytes(16), "you idiot"))
+    assert verdict(trial, report(corrected)) == Verdict.PROVEN.value
 
 
-def test_words_of_a_talk_of_two_are_proven_to_somebody_else(town: Town) -> None:
-    pair = ids.pair_id_of(town.chain.group_id, town.bo.id, town.cy.id)
-    assert verdict(town, report(town.proof(pair, Text("you idiot")), room="bo")) == Verdict.PROVEN.value
-    other = ids.pair_id_of(town.chain.group_id, town.bo.id, town.ana.id)
-    assert verdict(town, report(town.proof(other, Text("you idiot")), room="bo")) == Verdict.ELSEWHERE.value
+def test_words_of_a_talk_of_two_are_proven_to_somebody_else(trial: Trial) -> None:
+    pair = ids.pair_id_of(trial.chain.group_id, trial.bo.id, trial.cy.id)
+    assert verdict(trial, report(trial.proof(pair, Text("you idiot")), room="bo")) == Verdict.PROVEN.value
+    other = ids.pair_id_of(trial.chain.group_id, trial.bo.id, trial.ana.id)
+    assert verdict(trial, report(trial.proof(other, Text("you idiot")), room="bo")) == Verdict.ELSEWHERE.value
 
 
-def test_of_a_room_that_the_reader_does_not_know_it_is_said_that_the_place_is_not_known(town: Town) -> None:
-    proof = town.proof(chance("a private room"), Text("you idiot"))
-    assert verdict(town, report(proof, room="#den")) == Verdict.ELSEWHERE.value
-    passed_off = town.proof(town.room("jokes"), Text("you idiot"))
-    assert verdict(town, report(passed_off)) == Verdict.ELSEWHERE.value, "said in another room than is told"
+def test_of_a_room_that_the_reader_does_not_know_it_is_said_that_the_place_is_not_known(trial: Trial) -> None:
+    proof = trial.proof(chance("a private room"), Text("you idiot"))
+    assert verdict(trial, report(proof, room="#den")) == Verdict.ELSEWHERE.value
+    passed_off = trial.proof(trial.room("jokes"), Text("you idiot"))
+    assert verdict(trial, report(passed_off)) == Verdict.ELSEWHERE.value, "said in another room than is told"
 
 
-def test_words_that_were_changed_are_not_proven(town: Town) -> None:
-    proof = town.proof(town.room("lab"), Text("you idiot"))
-    assert verdict(town, report(proof, text="you idiot!")) == Verdict.FALSE.value
-    assert verdict(town, report(proof, author="ana")) == Verdict.FALSE.value
-    assert verdict(town, report(proof, time_ms=SAID_MS + 1)) == Verdict.FALSE.value
+def test_words_that_were_changed_are_not_proven(trial: Trial) -> None:
+    proof = trial.proof(trial.room("lab"), Text("you idiot"))
+    assert verdict(trial, report(proof, text="you idiot!")) == Verdict.FALSE.value
+    assert verdict(trial, report(proof, author="ana")) == Verdict.FALSE.value
+    assert verdict(trial, report(proof, time_ms=SAID_MS + 1)) == Verdict.FALSE.value
     decoded = msgspec.msgpack.decode(proof, type=Proof)
     for changed in (
-        {"room_id": town.room("jokes")},
-        {"account_id": town.ana.id},
+        {"room_id": trial.room("jokes")},
+        {"account_id": trial.ana.id},
         {"entry_id": b"x" * 16},
         {"signature": bytes(64)},
-        {"header": decoded.header[:17] + town.ana.device.id + decoded.header[33:]},
+        {"header": decoded.header[:17] + trial.ana.device.id + decoded.header[33:]},
         {"statement": decoded.statement.replace(b"idiot", b"angel")},
         {"statement": b""},
     ):
         altered = msgspec.msgpack.encode(msgspec.structs.replace(decoded, **changed))
-        assert verdict(town, report(altered)) == Verdict.FALSE.value, changed
+        assert verdict(trial, report(altered)) == Verdict.FALSE.value, changed
     for garbage in (b"x", bytes(200), msgspec.msgpack.encode([b""] * 6)):
-        assert verdict(town, report(garbage)) == Verdict.FALSE.value
+        assert verdict(trial, report(garbage)) == Verdict.FALSE.value
 
 
-def test_who_reports_cannot_prove_words_that_they_signed_themselves_as_anothers(town: Town) -> None:
-    proof = town.proof(town.room("lab"), Text("you idiot"), town.cy)
-    assert verdict(town, report(proof)) == Verdict.FALSE.value
+def test_who_reports_cannot_prove_words_that_they_signed_themselves_as_anothers(trial: Trial) -> None:
+    proof = trial.proof(trial.room("lab"), Text("you idiot"), trial.cy)
+    assert verdict(trial, report(proof)) == Verdict.FALSE.value
 
 
-def test_a_verdict_that_comes_with_the_report_is_not_believed(town: Town) -> None:
+def test_a_verdict_that_comes_with_the_report_is_not_believed(trial: Trial) -> None:
     claims = report(b"", verdict=Verdict.PROVEN.value)
-    assert verdict(town, claims) == Verdict.UNKNOWN.value
+    assert verdict(trial, claims) == Verdict.UNKNOWN.value
     plain = open_sealed(PLAIN, msgspec.msgpack.encode(claims))
     assert isinstance(plain, Report)
     assert plain.verdict == ""
 
 
-def test_what_is_no_report_stays_as_it_came(town: Town) -> None:
+def test_what_is_no_report_stays_as_it_came(trial: Trial) -> None:
     for said in (Text("\xa4type\xa6report"), Text("type report"), Edit(bytes(16), "report")):
         body = msgspec.msgpack.encode(said)
-        assert judged(town.chain, body, "cy") is body
-    assert judged(town.chain, b"\x81\xa4type\xa6report", "cy") == b"\x81\xa4type\xa6report"
+        assert judged(trial.chain, body, "cy") is body
+    assert judged(trial.chain, b"\x81\xa4type\xa6report", "cy") == b"\x81\xa4type\xa6report"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from itertools import chain as one_after_the_other
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import Pair, PrivateRoom
 from lanline.client.sealing.words import Lacks
-from lanline.crypto.groups.rsa import RSA_BOX_BYTES
+from lanline.crypto.groups.rsa import RSA_BOX_BYTES, RsaKey
 from lanline.errors import RequestRefused
 from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
@@ -20,6 +22,27 @@ from lanline.wire.chat.answers import Refused
 from lanline.wire.chat.entries import Append
 from lanline.wire.sealing.entries import RoomSuite
 from unit.client.sealing.devices import Device, Town
+
+
+@pytest.fixture(scope="module")
+def made() -> list[RsaKey]:
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _keys_are_made_once(made: list[RsaKey], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all tests here: to make one, or to take one up again from its half, takes longer than most of them."""
+    generate, of_half, known = RsaKey.generate, RsaKey.of_half, {key.half: key for key in made}
+
+    def new_ones() -> Iterator[RsaKey]:
+        while True:
+            made.append(generate())
+            known[made[-1].half] = made[-1]
+            yield made[-1]
+
+    keys = one_after_the_other(list(made), new_ones())
+    monkeypatch.setattr(RsaKey, "generate", lambda: next(keys))
+    monkeypatch.setattr(RsaKey, "of_half", lambda half: known.get(half) or of_half(half))
 
 
 def seal_in_rsa(town: Town, one: Device, other: Device) -> Pair:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import email.policy
 import threading
 from collections.abc import Callable, Iterator
@@ -12,15 +13,17 @@ from typing import Any
 
 import pytest
 
-from lanline.client.smtp.draft import Draft, compose
+from lanline.client.smtp.draft import Draft, compose, new_token
 from lanline.client.smtp.flush import Flush, by_route, entries
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict
 from lanline.errors import OutboxFull, OutboxProblem
+from lanline.model.mail.address import parse_mailbox
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage
@@ -74,7 +77,7 @@ def office(stage: Stage, authority: Authority, outbox_folder: Path) -> Any:
 
 def letter(*to: str, text: str = "hi\n", attachments: tuple[str, ...] = ()) -> Parcel:
     draft = Draft(sender="ann@example.org", to=to or ("bob@example.org",), text=text, attachments=attachments)
-    return compose(draft).parcel()
+    return compose(draft)
 
 
 def big_letter() -> Parcel:
@@ -83,9 +86,9 @@ def big_letter() -> Parcel:
             yield bytes(60_000)
 
     attachment = Attachment("big", "application/octet-stream", BIG_BYTES, chunks)
-    small = compose(Draft(sender="ann@example.org", to=("bob@example.org",), text="hi"))
-    fields = {name: getattr(small, name) for name in small.__struct_fields__}
-    return Message(**(fields | {"attachments": (attachment,)})).parcel()
+    ann, bob = (parse_mailbox(f"{name}@example.org", "x") for name in ("ann", "bob"))
+    now = dt.datetime.now(dt.UTC)
+    return Message(sender=ann, to=(bob,), text="hi", attachments=(attachment,), date=now, token=new_token()).parcel()
 
 
 BEFORE = ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
@@ -353,7 +356,7 @@ def test_a_disk_that_is_full_after_the_dot_is_no_reason_to_send_again(
     passage = Passage(place.route.server, Credentials("ann", "secret"))
     with contextlib.closing(Interrupt()) as wish:
         bar = lambda _: contextlib.nullcontext(lambda _: None)  # noqa: E731
-        Flush(place.outbox, lambda _: passage, outcomes.append, bar, wish).run(
+        Flush(place.outbox, {place.route: passage}, outcomes.append, bar, wish).run(
             by_route(entries(place.outbox, outcomes.append))
         )
     (outcome,) = outcomes

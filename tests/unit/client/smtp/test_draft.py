@@ -68,7 +68,7 @@ def test_a_text_over_the_limit_is_for_an_attachment(tmp_path: Path) -> None:
 
 
 def parsed(draft: Draft) -> EmailMessage:
-    parcel = compose(draft).parcel()
+    parcel = compose(draft)
     content = b"".join(parcel.chunks())
     assert len(content) == parcel.size_bytes
     return BytesParser(policy=email.policy.default).parsebytes(content)

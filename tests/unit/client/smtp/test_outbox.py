@@ -19,7 +19,7 @@ ROUTE = Route(Server("mail.example.org", 587, Security.STARTTLS), "ann")
 
 
 def parcel() -> Parcel:
-    return compose(Draft(sender="ann@example.org", to=("b@x.org", "c@x.org"), text=".\nhi")).parcel()
+    return compose(Draft(sender="ann@example.org", to=("b@x.org", "c@x.org"), text=".\nhi"))
 
 
 @pytest.fixture

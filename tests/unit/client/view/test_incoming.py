@@ -280,6 +280,7 @@ def member(account: int, name: str, by: int, **more: object) -> MemberChanged:
         (ConversationChanged(room(11, "#lab", is_muted=True)), "* You are muted in #lab.\n"),
         (ConversationChanged(room(11, "#lab", role=Role.MODERATOR)), "* You are a moderator of #lab now.\n"),
         (ConversationChanged(room(11, "#lab", topic="Keys")), "* The topic of #lab is: Keys\n"),
+        (ConversationChanged(room(11, "#lab", topic="Keys", topic_from=9)), ""),
         (ConversationChanged(room(11, "#lab", unread=5)), ""),
         (ConversationOpened(room(30, "#new", is_muted=True)), ""),
         (ConversationClosed(11, "#lab", "Sent away by ana."), "* You are no longer in #lab: Sent away by ana.\n"),

@@ -12,7 +12,7 @@ import pytest
 
 from lanline.client.view.rendering import JSON_FORM, message_json, rendered
 from lanline.client.view.values import GroupFacts, Message, MessageState, Unreadable
-from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text
+from lanline.model.content import Delete, Edit, FileReference, Notice, Reaction, Reply, Report, Text, Topic
 from unit.faces.chat.standin import ANA, NOON_MS, View, room
 
 PAGE = (Path(__file__).parents[4] / "docs" / "json.md").read_text()
@@ -28,6 +28,8 @@ KINDS: list[tuple[Any, dict[str, Any], str]] = [
         {"kind": "reaction", "symbol": "👍", "withdrawn": True, "target": TARGET.hex()},
         "* ana takes 👍 off a message",
     ),
+    (Topic("tea"), {"kind": "topic", "text": "tea"}, "* ana sets the topic: tea"),
+    (Topic(""), {"kind": "topic", "text": ""}, "* ana takes the topic away"),
     (Notice("built"), {"kind": "notice", "text": "built"}, "ana: (program) built"),
     (
         FileReference("plan.pdf", 12_345, "text/plain", b"", ()),

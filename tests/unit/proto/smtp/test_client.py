@@ -22,7 +22,7 @@ from lanline.proto.smtp.events import (
     Timeouts,
     TlsRequested,
 )
-from lanline.proto.smtp.transcript import Transcript
+from lanline.proto.smtp.wire import Transcript
 
 ENVELOPE = Envelope("ann@x.org", ("bob@x.org", "eve@x.org"), smtputf8=False)
 OFFER = b"250-m\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256 EXTERNAL"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.sealed.alarms import Alarms
-from lanline.client.chat.sealed.content import OPENED, CarriedWords, again, carried, doubted, said_by
+from lanline.client.chat.sealed.content import OPENED, CarriedWords, again, carried, doubted, said_by, topic_of
 from lanline.client.sealing.carrying import CarriedOpening
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.reports import judged
@@ -97,6 +97,8 @@ class CarriedEntries:
             return outcome
         if isinstance(outcome, Reason):
             return self._refused(shown, entry, author, outcome)
+        if topic_of(outcome.body) is not None:  # who may set one, this suite does not say
+            return self._refused(shown, entry, author, Reason.SUITE)
         account = self._account(author)
         if self._is_known(shown.log, entry.sequence, account, words.entry_id):
             return again(entry)

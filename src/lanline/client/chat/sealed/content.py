@@ -6,11 +6,11 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, KnownPerson, Report, check_content
+from lanline.model.content import Content, KnownPerson, Report, Topic, check_content
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
-from lanline.wire.sealing.said import CARRIED_SUITE, EPOCH_SUITE, SAID_SUITE
+from lanline.wire.sealing.said import CARRIED_SUITE, EPOCH_SUITE, SEALED_SUITES
 
 PLAIN = "plain"
 """Not sealed: the server's word."""
@@ -28,8 +28,10 @@ AGAIN = "again"
 
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
-_KNOWN = b"known_person"
+_KNOWN, _TOPIC = b"known_person", b"topic"
 _encoder = msgspec.msgpack.Encoder()
+TOPIC_BEGINS = _encoder.encode(Topic(""))[:13]
+"""How what sets a topic is kept on this device: its index in the database goes by it."""
 _decoder: msgspec.msgpack.Decoder[Content | KnownPerson] = msgspec.msgpack.Decoder(Content | KnownPerson)
 
 
@@ -91,6 +93,23 @@ def again(entry: LogEntry) -> LogEntry:
     return _kept_as(entry, AGAIN, b"")
 
 
+def topic_body(topic: Topic) -> bytes:
+    """As it is kept, however its author has written it."""
+    return _encoder.encode(topic)
+
+
+def topic_of(body: bytes) -> Topic | None:
+    """None: it sets none."""
+    if _TOPIC not in body:  # a decoder takes it wherever it stands
+        return None
+    try:
+        content = _decoder.decode(body)
+        check_content(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
+        return None
+    return content if isinstance(content, Topic) else None
+
+
 def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
     return LogEntry(entry.sequence, entry.entry_id, entry.account, entry.device, entry.time_ms, suite, content)
 
@@ -102,8 +121,7 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     if suite not in {PLAIN, OPENED, EARLIER}:
         return _not_opened(suite, sealed)
     try:
-        content = _decoder.decode(sealed)
-        check_content(content)
+        content = _decoded(suite, sealed)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
         return Unreadable(suite)
     if isinstance(content, KnownPerson):  # in plain it is the server's word
@@ -113,10 +131,18 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     return content
 
 
+def _decoded(suite: str, body: bytes) -> Content | KnownPerson:
+    content = _decoder.decode(body)
+    check_content(content)
+    if isinstance(content, Topic) and suite == PLAIN:  # no entry sets one there
+        raise InvalidInput("A topic is sealed.")
+    return content
+
+
 def _not_opened(suite: str, sealed: bytes) -> Unreadable:
     if suite == DOUBTED:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite in {SAID_SUITE, CARRIED_SUITE}:
+    if suite in {*SEALED_SUITES, CARRIED_SUITE}:
         return Unreadable(suite, "(cannot be read yet: its key has not come)")
     return Unreadable(suite)

@@ -34,20 +34,24 @@ from lanline.client.chat.sealed.content import (
     earlier,
     opened,
     said_by,
+    topic_body,
+    topic_of,
 )
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.pasttables import PastTables, past_groups
+from lanline.client.sealing.pastgroups import PastGroup
+from lanline.client.sealing.pasttables import past_groups
 from lanline.client.sealing.reports import judged
-from lanline.client.sealing.scopes import Place
+from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import Conversation
+from lanline.model.content import Topic
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
-from lanline.wire.sealing.said import SAID_SUITE
+from lanline.wire.sealing.entries import RoomRole
+from lanline.wire.sealing.said import SEALED_SUITES, TOPIC_SUITE
 
 _SEALED = {OPENED, EARLIER, *SUITES_OF_KEYS}
 
@@ -169,42 +173,57 @@ class PastWords:
 
 
 class EarlierWords:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, on_change: Callable[[], None]) -> None:
+        """`on_change`: what could not be opened before may be possible now."""
         self._context = context
-        self._groups: list[GroupWords] | None = None
+        self._on_change = on_change
+        self._groups: list[PastGroup] | None = None
         """None: not read yet, for most never meet such words."""
+        self._ids: list[bytes] | None = None
+        self._unread: list[tuple[int, int, str, bytes]] = []
+        """Keys that have come, with the logs, as long as the groups are not read."""
 
     def forget(self) -> None:
         """There is one more, or what was read of a log is another now."""
-        self._groups = None
+        self._groups = self._ids = None
+        self._unread.clear()
 
     def open(self, place: Place, said: Sequence[Said]) -> dict[int, Body]:
-        """Those that hold by one of these groups, by their places."""
+        """Those that hold by one of these groups, by their places. For the others, what may open them is asked for."""
         found: dict[int, Body] = {}
-        for words in self._read() if said else []:
+        groups = self._read() if said else []
+        for group in groups:
             left = [each for each in said if each.place not in found]
-            outcomes = zip(left, words.open(place, left), strict=True)
+            outcomes = zip(left, group.words.open(place, left), strict=True)
             found |= {each.place: outcome for each, outcome in outcomes if isinstance(outcome, Body)}
+        if len(found) < len(said):
+            for group in groups:
+                group.want(place)
         return found
 
     def note_keys(self, log: int, of_keys: Sequence[tuple[int, str, bytes]]) -> None:
         """Statements and entries of rooms that have come: theirs, too, in what is read backwards."""
-        for words in self._groups or []:
-            for each in of_keys:
-                words.scopes.add(log, *each)
+        if of_keys and self._past_ids():
+            self._unread += [(log, *each) for each in of_keys]
+            self._hand_on()
 
-    def _read(self) -> list[GroupWords]:
+    def _hand_on(self) -> None:
+        if self._groups is not None:
+            for group in self._groups:
+                for each in self._unread:
+                    group.words.scopes.add(*each)
+            self._unread.clear()
+
+    def _past_ids(self) -> list[bytes]:
+        if self._ids is None:
+            self._ids = past_groups(self._context.tables.database)
+        return self._ids
+
+    def _read(self) -> list[PastGroup]:
         if self._groups is None:
-            ids = past_groups(self._context.tables.database)
-            self._groups = [GroupWords(self._past(each)) for each in ids]
+            self._groups = [PastGroup(self._context, each, self._on_change) for each in self._past_ids()]
+            self._hand_on()
         return self._groups
-
-    def _past(self, group_id: bytes) -> GroupContext:
-        context = self._context
-        tables = PastTables(context.tables.database, context.keys.device_secret, context.entropy, group_id)
-        keys = Keystore.in_memory(context.keys.device_secret)
-        line, clock = context.server.line, context.clock
-        return GroupContext(keys, tables, clock, context.entropy, line, context.link_fingerprint)
 
 
 def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
@@ -231,7 +250,7 @@ class Opening:
 
     def said(self, entries: Sequence[LogEntry]) -> tuple[list[Said], dict[int, str]]:
         """What is sealed of these; and who speaks there, by the numbers of their accounts."""
-        sealed = [each for each in entries if each.suite == SAID_SUITE]
+        sealed = [each for each in entries if each.suite in SEALED_SUITES]
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
         return [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
 
@@ -250,18 +269,53 @@ class Opening:
                 if is_noted:
                     self._past.note(shown.log, each.sequence, outcome)
                 body = judged(chain, outcome.body, authors[each.account])
-                kept.append(opened(each, said_by(body, outcome.device_id)))
+                kept.append(self._kept(place, each, outcome, said_by(body, outcome.device_id)))
             elif isinstance(outcome, Reason):
                 kept.append(doubted(each, outcome))
+            elif each.sequence in of_earlier:
+                kept.append(self._kept(place, each, of_earlier[each.sequence]))
             else:
-                kept.append(earlier(each, of_earlier[each.sequence].body) if each.sequence in of_earlier else each)
+                kept.append(each)
         return kept, outcomes
+
+    def topic(self, place: Place, entry: LogEntry) -> Topic | Lacks | None:
+        """What an entry sets that the server shows by itself. None: nothing that is believed."""
+        [said], _ = self.said([entry])
+        found = self._words.open_alone(place, said)
+        if not isinstance(found, Body):
+            return found if isinstance(found, Lacks) else None
+        topic = topic_of(found.body)
+        return None if self._misfit(place, entry, found, topic) else topic
+
+    def _kept(self, place: Place, entry: LogEntry, said: Body, body: bytes | None = None) -> LogEntry:
+        """With this body, if it was said in the present group."""
+        topic = topic_of(said.body)
+        if (topic is not None or entry.suite == TOPIC_SUITE) and (why := self._misfit(place, entry, said, topic)):
+            return doubted(entry, why)
+        kept = said.body if topic is None else topic_body(topic)
+        if body is None:
+            return earlier(entry, kept)
+        return opened(entry, body if topic is None else kept)
+
+    def _misfit(self, place: Place, entry: LogEntry, body: Body, topic: Topic | None) -> Reason | None:
+        """A topic is one in a room, under the suite for it: the server cannot make words of one, nor one of words.
+
+        In a private room its author may set it by the entries of the room; in an open one that is the server's word.
+        """
+        if (topic is not None) is not (entry.suite == TOPIC_SUITE) or isinstance(place, Pair):
+            return Reason.KIND
+        room = self._words.scopes.room(place) if isinstance(place, PrivateRoom) else None
+        if room is None or body.scope_id != room.id:
+            return None
+        account_id = self._words.chain.devices[body.device_id].account
+        role = room.role_at(account_id, entry.sequence, body.words.height)
+        return None if role is not None and role >= RoomRole.MODERATOR else Reason.RIGHTS
 
     def _outcomes(
         self, log: int, entries: Sequence[LogEntry], of_sealed: Sequence[Outcome], of_earlier: Mapping[int, Body]
     ) -> list[Outcome | None]:
         following = iter(of_sealed)
-        outcomes = [next(following) if each.suite == SAID_SUITE else None for each in entries]
+        outcomes = [next(following) if each.suite in SEALED_SUITES else None for each in entries]
         again = self._past.repeats(log, entries)
         if not again and not of_earlier:
             return outcomes

@@ -33,12 +33,13 @@ from lanline.client.sealing.words import GroupWords, Lacks, Said
 from lanline.client.view.values import ENDED_MARK, Conversation, GroupFacts
 from lanline.ids import Entropy
 from lanline.model.alarms import Alarm, AlarmKind
+from lanline.model.content import Topic
 from lanline.model.rooms import Access
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.offers import LostWords
 from lanline.wire.chat.signin import SignedIn, Welcome
-from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, split_said
+from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, SEALED_SUITES, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -82,7 +83,7 @@ class Seals:
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
-            self._earlier = EarlierWords(context)
+            self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
             self._context = context
@@ -318,6 +319,15 @@ class Seals:
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
 
+    def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
+        """What an entry sets that the server shows by itself. None: nothing that is believed."""
+        if self._opening is None or not self.is_sealed:
+            return Lacks.EPOCH
+        found = self._opening.topic(self.place(shown), entry)
+        if found is Lacks.KEY:
+            self._want_secrets(shown)
+        return found
+
     # What others have seen.
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
@@ -437,6 +447,6 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
-_SEALED = {SAID_SUITE, CARRIED_SUITE}
+_SEALED = {*SEALED_SUITES, CARRIED_SUITE}
 _LACKING_TOLD_AFTER_S = 10.0
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
