@@ -12,10 +12,12 @@ from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view.values import Message
 from lanline.core.gathering import WAIT_S
 from lanline.errors import RefusalCode, RequestRefused
+from lanline.model.content import Topic
 from lanline.wire.chat.entries import Entries
 from lanline.wire.chat.offers import Carry, LostWords
 from lanline.wire.sealing.said import CarriedWords
 from lanline.wire.sealing.strict import encode_strictly
+from unit.client.chat.test_against_server import entries_of
 from unit.client.chat.test_logs_over_a_restore import back_up, put_back
 from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Home, Process, Village
@@ -343,3 +345,24 @@ def test_nothing_is_sealed_under_an_epoch_that_came_with_words(
     say(ben, "#lobby", "under it")
     rest(village, 5)
     assert said(ann, "#lobby") == ["of ann"]
+
+
+def test_a_topic_is_not_brought_as_words_by_who_may_not_set_it(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bringing, "go_on", lambda _: None)
+    back_up(village)
+    rest(village, 2)
+    ann, ben, cai = runs(village)
+    ann.node.outbox.say("#lobby", Topic("glass and wire"), b"the topic.......")
+    rest(village, 3)
+    track = cai.node.conversations.titled("#lobby")
+    assert track is not None
+    [topic] = [each for each in entries_of(village, track.shown.log) if each.suite == "topic/1"]
+    put_back(village, is_changed=False)
+    rest(village, 10)
+    assert bring(village, cai, LostWords(topic.entry_id, topic.content, b"")) == ("",)
+    assert said(ben, "#lobby") == []
+    shown_to_ben = ben.node.conversations.titled("#lobby")
+    assert shown_to_ben is not None
+    assert shown_to_ben.shown.topic == ""
