@@ -77,3 +77,16 @@ def come_in(world: World, _home: SimHome) -> None:
     home.token = InviteKeys.of(world.link[:INVITE_SECRET_BYTES]).shown
     world.homes.append(home)
     world.figures["came in"] += 1
+
+
+def let_in(world: World) -> None:
+    """By ann: who has come by a link that the restored server does not know asks her."""
+    changes = world.alive(world.homes[0]).member.changes
+    changes.look_who_asks()
+    for _ in range(4):
+        world.rest()
+    for account in list(changes.requests):
+        changes.admit(account)
+        world.figures["let in"] += 1
+        for _ in range(12):
+            world.rest()

@@ -191,11 +191,19 @@ class Outbox:
         return is_bounded and self._session is not None and self._session.has_room and self._pause is None
 
     def _next_rows(self) -> list[OutboxRow]:
+        if self._put_off is not None and not self._is_waiting(self._put_off):
+            self._line.send(GiveUp(self._put_off.entry_id))
+            self._put_off = None
         if self._put_off is not None:
             return [self._put_off]
         under_way = {row.position for row in self._under_way.values()}
         rows = self._rows.waiting(self._sent_through, MAX_UNCOMMITTED)
         return [row for row in rows if row.position not in under_way]
+
+    def _is_waiting(self, row: OutboxRow) -> bool:
+        """Another program of this home may have been quicker."""
+        kept = self._rows.find(row.entry_id)
+        return kept is not None and kept.refused_code is None
 
     def _send_row(self, row: OutboxRow) -> bool:
         """False: nothing may follow for now."""
@@ -311,7 +319,7 @@ class Outbox:
         facts = self._directory.own
         suite = row.suite if row.sealed is None else OPENED
         entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, suite, row.content)
-        return Sent(row.log or 0, entry)
+        return Sent(row.log or 0, entry, None if row.content.startswith(TOPIC_BEGINS) else row.sealed)
 
     def _take(self, request: int) -> OutboxRow | None:
         row = self._under_way.pop(request, None)

@@ -258,6 +258,15 @@ class GroupCopy(EpochCopy):
         """Accounts that read by what the server shows, though this device has seen their end."""
         return come_back(self.shown, self._keys.ended) if self.sequence >= self.target else []
 
+    @property
+    def own_come_back(self) -> list[bytes]:
+        """Devices of the own account that are live by the chain, though this one has seen their end."""
+        is_wrong = self.is_apart or self.is_parted or self.broken is not None or self.offer is not None
+        if is_wrong or not self.is_member or self.sequence < self.target:
+            return []
+        live = self.chain.accounts[self.account_id].devices
+        return [each for each in live if each in self._keys.ended and each != self.device_id]
+
     def take_back(self, account_id: bytes) -> None:
         """By the word of the person, who was asked by name."""
         its = {each for each, device in self.shown.devices.items() if device.account == account_id}

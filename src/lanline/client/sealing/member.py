@@ -317,8 +317,9 @@ class GroupMember:
             return None
         if (steps := self.offering.head_steps()) is not None:
             return steps
-        if self.copy.is_apart or self.problem:
-            return None
+        again = self.devices.turn_again()
+        if again is not None or self.copy.is_apart or self.problem:
+            return again
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
     def _steps_of_newcomer(self, person: Person) -> Steps[None] | None:
