@@ -74,9 +74,11 @@ class SimProcess(Process):
 
     def connect(self) -> None:
         home = self._home
-        wire = LyingWire(home.link)
         assert isinstance(home, SimHome)
-        wire.liar = home.liar
+        wire = Wire(home.link)
+        if home.world.lies:
+            wire = LyingWire(home.link)
+            wire.liar = home.liar
         self.wires.append(wire)
         home.world.house.server.on_accept(wire.server_end, ("192.0.2.1", 4000))
         self.node.on_connected(wire)
