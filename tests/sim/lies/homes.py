@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sim.lies.world import SimHome, World
 
 _LINK_USES = 3
+_LINK_MS = 10**9
 
 
 def start_second(world: World, home: SimHome) -> None:
@@ -67,11 +68,12 @@ def _copied(store: Keystore) -> Keystore:
 
 def make_link(world: World, _home: SimHome) -> None:
     ann = world.alive(world.homes[0])
-    ticket = ann.member.changes.make_invite(_LINK_USES, 10**9)
+    ticket = ann.member.changes.make_invite(_LINK_USES, _LINK_MS)
     for _ in range(4):
         world.rest()
     if ticket.is_settled and ticket.problem is None:
         world.link = ticket.result()
+        world.link_until_ms = world.house.clock.now_ms() + _LINK_MS
 
 
 def come_in(world: World, _home: SimHome) -> None:

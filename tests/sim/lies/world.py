@@ -20,6 +20,7 @@ import msgspec
 
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import Standing
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.gathering import WAIT_S
@@ -173,6 +174,7 @@ class World:
         self.forged: bytes | None = None
         """The head of what somebody has made up after a restore."""
         self.link: bytes | None = None
+        self.link_until_ms = 0
         self.gone: set[str] = set()
 
     def _keys(self, name: str, secret: bytes) -> Keystore:
@@ -422,7 +424,8 @@ class World:
         for home in there:
             process = self.alive(home)
             waits = [each for each in process.node.outbox.messages if each.state.value == "queued"]
-            if process.member.problem or waits:
+            came_late = process.member.standing is Standing.ASKS and self.house.clock.now_ms() > self.link_until_ms
+            if process.member.problem or (waits and not came_late):
                 raise PromiseBroken(f"{home.name}: {process.member.problem}; {len(waits)} messages wait")
 
 
