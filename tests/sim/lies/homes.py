@@ -18,16 +18,19 @@ _LINK_MS = 10**9
 
 
 def start_second(world: World, home: SimHome) -> None:
-    """A newer program takes the home over; the older one is still there for a moment, or until somebody ends it.
+    """A newer program takes the home over; the older one is still there for a moment, or until somebody ends it, as may
+    be on a disk without locks.
 
     Each has read the file of keys when it started, and knows nothing of what the other has seen since.
     """
     if home.process is None or home.keys is None or len(home.processes) >= 2:
         return
     home.keys = home.keys._replace(store=_copied(home.keys.store))
+    if world.lies:  # each would write what it alone was told into the file of both
+        world.go_away(home)
     home.processes.append(world.new_process(home))
     world.rest()
-    if world.chance.random() < 0.5:
+    if len(home.processes) == 2 and world.chance.random() < 0.5:
         home.processes.pop(0).crash()
     world.figures["second programs"] += 1
 
