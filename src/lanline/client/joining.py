@@ -188,7 +188,11 @@ async def join_server(
     way = AsNewcomer(nick, "" if isinstance(proof, RecoveryKey) else proof, label, token)
     async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
         client.node.subscribe(watch)
-        await client.wait_signed_in(patience.limit_s, unless=lambda: patience.put_off is not None)
+        try:
+            await client.wait_signed_in(patience.limit_s, unless=lambda: patience.put_off is not None)
+        except RequestRefused:
+            _forget_code(keys.store)
+            raise
         if patience.put_off is not None:
             raise patience.put_off
         event, met = signed_in[0], client.server
@@ -215,6 +219,12 @@ def _kept(store: Keystore, token: bytes | None) -> bytes | None:
     store.code, store.code_until_ms = ids.code_of_token(token), time.time_ns() // 1_000_000 + DEVICE_WAITS_MS
     store.save()
     return ids.device_shown_of(ids.approval_key_of(store.code))
+
+
+def _forget_code(store: Keystore) -> None:
+    """Of a link that is of no use any more: others may have seen it, and a code of one's own has to be secret."""
+    store.code = None
+    store.save()
 
 
 async def _enter_group(client: chat.ChatClient, joined: Joined, limit_s: float, recovery: RecoveryKey | None) -> Joined:
