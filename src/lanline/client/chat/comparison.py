@@ -34,18 +34,14 @@ OnKnown = Callable[[int, bytes | None], None]
 
 class Rehashing:
     def __init__(self, context: NodeContext, seals: Seals) -> None:
-        self._context = context
+        self.context = context
         self._seals = seals
 
     def begin(self, track: Track, agreed: int, on_known: OnKnown, on_link_lost: Callable[[], None]) -> None:
         """One of the two follows, now or later."""
-
-        def lower(place: int) -> None:
-            self.begin(track, place, on_known, on_link_lost)
-
         known = [each for each in self._known(track, agreed) if agreed - each[0] <= MAX_READ]
         if known:
-            _Way(self._context, track, known, agreed, on_known, lower, on_link_lost, self._tell_changed).go_on()
+            _Way(self, track, known, agreed, on_known, on_link_lost).go_on()
         else:
             on_known(agreed, None)
 
@@ -53,7 +49,7 @@ class Rehashing:
         """The newest, and one to prove it by."""
         found: list[Seen] = []
         place = agreed
-        while place and len(found) < 2 and (kept := self._context.lost.hash_at_or_below(track.shown.log, place)):
+        while place and len(found) < 2 and (kept := self.context.lost.hash_at_or_below(track.shown.log, place)):
             found.append(kept)
             place = kept[0] - 1
         if agreed and len(found) < 2 and track.shown.first == 0 and (begins := self._begins(track.shown)) is not None:
@@ -64,7 +60,7 @@ class Rehashing:
         watch = self._seals.watch
         return watch.seen.start_of(self._seals.place(shown)) if watch is not None and self._seals.is_sealed else None
 
-    def _tell_changed(self, shown: Conversation) -> None:
+    def tell_changed(self, shown: Conversation) -> None:
         if self._seals.watch is not None:
             self._seals.watch.alarms.ring(alarm(AlarmKind.PAST_CHANGED, "", shown.title))
 
@@ -74,27 +70,24 @@ class _Way:
 
     def __init__(
         self,
-        context: NodeContext,
+        rehashing: Rehashing,
         track: Track,
         known: Sequence[Seen],
         agreed: int,
         on_known: OnKnown,
-        lower: Callable[[int], None],
         on_link_lost: Callable[[], None],
-        tell_changed: Callable[[Conversation], None],
     ) -> None:
-        self._lost = context.lost
-        self._clock = context.clock
-        self._line = context.line
+        self._rehashing = rehashing
+        self._lost = rehashing.context.lost
+        self._clock = rehashing.context.clock
+        self._line = rehashing.context.line
         self._track = track
         self._start = known[-1]
         self._proven = dict(known)
         self._agreed = self._next = agreed
         self._links: list[bytes] = []
         self._on_known = on_known
-        self._lower = lower
         self._on_link_lost = on_link_lost
-        self._tell_changed = tell_changed
         self._has_told = False
 
     def go_on(self) -> None:
@@ -106,7 +99,7 @@ class _Way:
         for at, each in enumerate(reversed(self._links), place + 1):
             known = log_hash_of(known, each)
             if self._proven.get(at, known) != known:
-                self._lower(place)
+                self._rehashing.begin(self._track, place, self._on_known, self._on_link_lost)
                 return
         self._on_known(self._agreed, known)
 
@@ -146,7 +139,7 @@ class _Way:
     def _tell(self) -> None:
         if not self._has_told:
             self._has_told = True
-            self._tell_changed(self._track.shown)
+            self._rehashing.tell_changed(self._track.shown)
 
 
 class Comparison:
