@@ -291,7 +291,7 @@ class OutboxRows:
         return self._rows("ORDER BY position", ())
 
     def last_position(self) -> int:
-        return self._database.read("SELECT coalesce(max(position), 0) FROM outbox")[0][0]
+        return int(self._database.read("SELECT coalesce(max(position), 0) FROM outbox")[0][0])
 
     def find(self, entry_id: bytes) -> OutboxRow | None:
         found = self._rows("WHERE entry_id = ?", (entry_id,))
