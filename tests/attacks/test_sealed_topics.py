@@ -15,6 +15,7 @@ import pytest
 from attacks.test_sealed_pages import change, show_again, started
 from lanline.client.chat import following
 from lanline.client.sealing import words
+from lanline.client.view import events
 from lanline.client.view.values import Conversation, MessageState, Unreadable
 from lanline.core.rights import Judge
 from lanline.model.content import Text, Topic
@@ -318,6 +319,9 @@ def test_a_plain_topic_counts_until_the_first_sealed_one_and_never_in_a_private_
     board.rest_until(lambda: topic(ben, OPEN) == "from before")
     assert shown(ben, OPEN).topic_from == 0
     assert topic(ben, PRIVATE) == ""
+    new = anew(board, board.homes[2])  # which does not know yet that the room is private
+    board.rest_until(lambda: shown(new, PRIVATE).delivered == shown(new, PRIVATE).head > 0)
+    assert topic(new, PRIVATE) == ""
     set_topic(board, ann, OPEN, "tea at five")
     assert read(board, "SELECT topic FROM rooms WHERE name = ?", OPEN) == [("",)]
     put_plain(board, OPEN, "pay the server")()
@@ -337,3 +341,14 @@ def test_nobody_sets_a_plain_topic_where_there_is_a_group(board: Village) -> Non
         "The topics of a group are sealed, and this one was not. Try again, or upgrade Lanline on this device."
     }
     assert Text not in {type(each) for each in answers}
+
+
+def test_an_invitation_tells_no_topic_that_the_server_could_have_made_up(board: Village) -> None:
+    ann, ben, _ = everybody(board)
+    set_topic(board, ann, OPEN, "for all")
+    told: list[str] = []
+    ben.node.subscribe(lambda event: told.append(event.topic) if isinstance(event, events.InvitedToRoom) else None)
+    asked = wire.InvitedToRoom(wire.RoomInfo(999, "#x", "pay the server", Access.INVITE_ONLY, 1), ann.node.own.account)
+    assert ben.node.line.session is not None
+    ben.node.on_server_message(ben.node.line.session, asked)
+    assert told == [""]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from lanline.client.chat.context import Listener, NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.directory import Directory
@@ -88,7 +90,7 @@ class ChatNode:
             rooms.ConversationChanged: self._on_conversation_changed,
             rooms.ConversationGone: self.conversations.on_gone,
             rooms.MemberChanged: self.conversations.on_member_changed,
-            rooms.InvitedToRoom: self.conversations.invitations.on_invited,
+            rooms.InvitedToRoom: self._on_invited,
             entries.Committed: self.outbox.on_committed,
             entries.Entries: self._on_entries,
             entries.CursorMoved: self._on_cursor_moved,
@@ -267,6 +269,11 @@ class ChatNode:
         self.topics.note_named([message.conversation])
         self.reader.follow(self.conversations[log])
         self.outbox.send()  # a room may be less slow now
+
+    def _on_invited(self, message: rooms.InvitedToRoom) -> None:
+        topic, is_plain = self.topics.listed(message.room)
+        room = msgspec.structs.replace(message.room, topic="" if is_plain else topic)
+        self.conversations.invitations.on_invited(msgspec.structs.replace(message, room=room))
 
     def _on_cursor_moved(self, message: entries.CursorMoved) -> None:
         if self.conversations.on_cursor_moved(message):
