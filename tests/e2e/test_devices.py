@@ -73,11 +73,21 @@ def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_agai
     assert set(epochs(home).values()) == {1}
     assert well(home.member("ana", "devices", "revoke", "old laptop")) == "It is out, for good.\n"
     assert sorted(epochs(home).values()) == [2, 2], "of the group, and of the notes: when the command is over"
+    assert well(home.member("ana", "log", "ana", "--last", "1")).endswith("ana: a note to myself\n"), (
+        "keys do not count"
+    )
     home.say("ana", "among us")
     refused = home.member("second", "send", "#lobby", "still here")
     assert refused.returncode == 75
     assert "The key of this device was revoked" in refused.stderr
     assert states(home, "ana")[number] == "taken out"
+    kept = home.member("second", "log", "#lobby")
+    assert kept.returncode == 0
+    assert kept.stdout.splitlines()[0].endswith("  ana: the harbour at midnight"), "what lies on its disk"
+    assert "Not connected (The key of this device was revoked" in kept.stderr
+    well(home.member("ana", "admin", "password", "ana", typed="correct horse 7\n"))
+    late = home.member("third", "join", home.invite(), "--name", "ana")
+    assert re.search(r"approve '(?:[A-Z2-7]{5} ){3}[A-Z2-7]{5}'", well(late)), "a code of its own, not that of the link"
 
 
 def test_by_its_code_a_device_that_has_the_password_comes_in(home: House) -> None:

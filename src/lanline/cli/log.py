@@ -11,7 +11,7 @@ import typer
 from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, node_call, show_line, show_note
 from lanline.cli.running import DEFAULT_HOME
-from lanline.errors import InvalidInput, LanlineError
+from lanline.errors import InvalidInput, LanlineError, RequestRefused
 
 if TYPE_CHECKING:
     from lanline.client.node.call import NodeCall
@@ -73,10 +73,17 @@ def log(
 
 
 def _wait_ready(call: NodeCall, limit_s: float, *, is_patient: bool) -> str:
-    """Why it is not connected, which is told; who only looks does not wait for a second try."""
+    """Why it is not connected, which is told; who only looks does not wait for a second try, and is no less shown what
+    is kept where the server lets this device in no more.
+    """
     from lanline.client.node.protocol import Ready, WaitCaughtUp, WaitReady
 
-    ready = call.ask(WaitReady(limit_s, is_patient=is_patient))
+    try:
+        ready = call.ask(WaitReady(limit_s, is_patient=is_patient))
+    except RequestRefused as problem:
+        if is_patient:
+            raise
+        ready = Ready(str(problem))
     assert isinstance(ready, Ready)
     if ready.problem:
         show_note(f"Not connected ({ready.problem.rstrip('.')}): what follows is what this device has kept.")

@@ -123,10 +123,10 @@ def use(
         place, name, accepted = server or found.server, found.name, found.fingerprint
         key = RecoveryKey(found.chance, found.seen)
     else:
-        key = RecoveryKey(_typed_words("The words of your recovery key: "))
         place, name = server or ("" if pin is None else pin.place), "" if pin is None else pin.nick
         if not place:
             raise InvalidInput("Words do not say where your server is: add --server HOST")
+        key = RecoveryKey(_typed_words("The words of your recovery key: "))
         if pin is None:
             accepted = accepted_key(folder, place, name, None, limit_s)
     stop_node(folder)
@@ -144,8 +144,9 @@ def use(
 
 
 def _read(path: Path) -> RecoveryFile:
-    from lanline.client.sealing.recoveryfile import read_recovery_file
+    from lanline.client.sealing.recoveryfile import check_readable, read_recovery_file
 
+    check_readable(path)  # before a passphrase is typed for nothing
     return read_recovery_file(path, _passphrase(f"Passphrase of {path.name}: "))
 
 

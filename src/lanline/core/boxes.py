@@ -222,7 +222,28 @@ def find_boxes(view: View, by: Authority, scope: bytes, epoch_ids: tuple[bytes, 
     invite = None if shown is None else view.invites.by_token_hash(invite_token_hash(shown))
     if invite is not None and invite.invite_id is not None:
         found += view.groups.boxes(RecipientKind.INVITE, invite.invite_id, scope, epoch_ids)
+    return found or _past_boxes(view, by, scope, epoch_ids)
+
+
+def _past_boxes(view: View, by: Authority, scope: bytes, epoch_ids: tuple[bytes, ...]) -> list[Box]:
+    """To who was in a group before this one at its end: what was said there stays theirs to read."""
+    found: list[Box] = []
+    for state in by.context.groups.past(view):
+        member = member_of(view, by, state)
+        if member is not None:
+            found += view.groups.past_boxes(RecipientKind.ACCOUNT, member.account_id, scope, epoch_ids)
+            found += view.groups.past_boxes(FOR_DEVICE, member.device_id, scope, epoch_ids)
     return found
+
+
+def find_past_items(
+    view: View, by: Authority, group_id: bytes, after: int, limit: int, most_bytes: int
+) -> tuple[LogId, list[Entry]]:
+    """Of the chain of such a group, with the log that it lies in. Raises RequestRefused."""
+    for state in by.context.groups.past(view):
+        if state.chain.group_id == group_id and member_of(view, by, state) is not None:
+            return state.log, view.logs.after(state.log, after, limit, most_bytes)
+    raise RequestRefused(RefusalCode.NOT_FOUND, "This device was in no such group here.")
 
 
 def _recovery_keys(view: View, by: Authority, state: GroupState, scope: bytes) -> list[bytes]:

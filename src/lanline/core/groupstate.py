@@ -96,6 +96,10 @@ class GroupStates:
             return AWAITED if view.groups.has_past() else _NOTHING
         return self._known.get(stands.head) or self.keep(_replayed(view, stands))
 
+    def past(self, view: View) -> list[GroupState]:
+        """Groups that were put aside, as they ended: the newest first."""
+        return [self._known.get(each.head) or self.keep(_replayed(view, each)) for each in view.groups.past_chains()]
+
     def keep(self, state: GroupState) -> GroupState:
         while len(self._known) >= _KEPT:
             self._known.pop(next(iter(self._known)), None)

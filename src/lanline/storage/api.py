@@ -218,6 +218,9 @@ class GroupsView(Protocol):
     def has_past(self) -> bool:
         """There was one before, which the operator has put aside."""
 
+    def past_chains(self) -> list[ChainHead]:
+        """Of groups that were put aside, as they ended: the newest first."""
+
     def private_room(self, log: LogId) -> bytes | None:
         """Its id, where its members sign who is in it."""
 
@@ -235,6 +238,9 @@ class GroupsView(Protocol):
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
         """For one reader, of epochs that stand; the author's first."""
+
+    def past_boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
+        """The same of groups that were put aside."""
 
     def recipients(self, giver: AccountId, scope: bytes, epoch_id: bytes) -> set[tuple[int, bytes, int]]:
         """For whom somebody has given boxes: kind, id, generation."""

@@ -14,9 +14,10 @@ from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing,
 from lanline.client.smtp.accounts import Settings, read_account
 from lanline.client.smtp.flush import Flush, by_route, chosen, entries, settle_interrupted, uncertain_sentence
 from lanline.client.smtp.outbox import Outbox, Record, Route, State
-from lanline.client.smtp.sending import Passage, worst
+from lanline.client.smtp.sending import worst
 from lanline.errors import InvalidInput, LanlineError
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 
 _HELP = """Send what waits in the outbox.
 

@@ -17,11 +17,11 @@ from lanline.cli.smtp.screen import complain
 from lanline.client.smtp import accounts
 from lanline.client.smtp.accounts import Settings
 from lanline.client.smtp.outbox import Outbox, Route
-from lanline.client.smtp.sending import Passage
 from lanline.errors import InvalidInput
 from lanline.model.mail.server import Security, SignIn
 from lanline.model.mail.text import explained
 from lanline.proto.smtp.events import Timeouts
+from lanline.transport.smtp.session import Passage
 
 _HELP_CHARS = 78
 """What asks the terminal for its width loads compression, in the time of a tenth of a start."""

@@ -91,7 +91,8 @@ class MarkRead(Command, frozen=True, tag="mark_read"):
 
 
 class Read(Command, frozen=True, tag="read"):
-    """Answered with `Page`: at most so many messages, the newest before `before`, or the oldest after `after`.
+    """Answered with `Page`: at most so many messages, the newest before `before`, or the oldest after `after`. Of the
+    newest only those count that say something.
 
     For the newest, what this device does not have is fetched from the server first, when that is there, and one's own
     may be ahead of what others said before them. What is read with `after` has no gap and ends where one begins.

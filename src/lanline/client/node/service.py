@@ -22,7 +22,7 @@ from lanline.client.node.privaterooms import PrivateRooms
 from lanline.client.node.reporting import report
 from lanline.client.node.sealservice import wait_for_group
 from lanline.client.view.events import EarlierReceived, NodeEvent
-from lanline.client.view.values import Conversation, MemberListing, MessageState, NodeState, RoomListing
+from lanline.client.view.values import Conversation, MemberListing, Message, MessageState, NodeState, RoomListing
 from lanline.client.view.view import Problem, Snapshot, problem_of, recent_of
 from lanline.errors import LanlineError, LinkLost, RefusalCode, RequestRefused
 from lanline.ids import new_entry_id
@@ -218,10 +218,22 @@ class Service:
         log, last = command.log, command.last
         if command.after is not None:
             return self._page_after(log, command.after, last)
-        while (missing := self._missing(command)) > 0 and await self._fetch_earlier(log, missing, command.limit_s):
-            pass
-        messages = self._node.messages(log, before=command.before, last=last) if last else []
+        messages = await self._newest(command, last) if last else []
         return do.Page(self._known(log), tuple(messages))
+
+    async def _newest(self, command: do.Read, entries: int) -> list[Message]:
+        """So many that say something: what only hands on keys stands among them, and is shown nowhere."""
+        wanted = msgspec.structs.replace(command, last=entries)
+        while (missing := self._missing(wanted)) > 0 and await self._fetch_earlier(
+            command.log, missing, command.limit_s
+        ):
+            pass
+        found = self._node.messages(command.log, before=command.before, last=entries)
+        said = [index for index, each in enumerate(found) if each.sequence and each.is_said]
+        if len(said) >= command.last:
+            return found[said[-command.last] :]
+        is_all = sum(each.sequence > 0 for each in found) < entries
+        return found if is_all else await self._newest(command, 2 * entries)
 
     def _page_after(self, log: int, after: int, last: int) -> do.Page:
         """Only what stands without a gap: one's own that has its place already may be ahead of others' words."""

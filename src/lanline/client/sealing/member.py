@@ -64,7 +64,7 @@ class GroupMember:
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
-        self.is_told = False
+        self.has_heard = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
         self._flow: Ticket[None] | None = None
@@ -97,7 +97,7 @@ class GroupMember:
     def end_link(self) -> None:
         self._context.person = None
         self._context.log = 0
-        self.is_told = self._is_groupless = self._has_asked = False
+        self.has_heard = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
         self.rsa.end_link()
         self.approval.end_link()
@@ -160,7 +160,7 @@ class GroupMember:
 
     @property
     def _has_log(self) -> bool:
-        return self.is_told and not self._is_groupless
+        return self.has_heard and not self._is_groupless
 
     @property
     def is_settled(self) -> bool:
@@ -210,7 +210,7 @@ class GroupMember:
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
-        self.is_told = True
+        self.has_heard = True
         self._is_groupless = not message.log
         self.copy.is_parted = self._is_groupless and self._has_been_in_group
         self.copy.is_awaited = message.is_awaited
@@ -307,7 +307,7 @@ class GroupMember:
             self._start(steps)
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
-        if not self.is_told:
+        if not self.has_heard:
             return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None

@@ -51,6 +51,14 @@ def write_recovery_file(path: Path, content: RecoveryFile, passphrase: str, entr
         raise InvalidInput(f"{path} is there already. Choose another name.")
 
 
+def check_readable(path: Path) -> None:
+    """Raises InvalidInput."""
+    try:
+        path.open("rb").close()
+    except OSError as cause:
+        raise InvalidInput(f"{path} cannot be read: {cause.strerror}.") from cause
+
+
 def read_recovery_file(path: Path, passphrase: str) -> RecoveryFile:
     """Raises InvalidInput, WrongPassphrase."""
     try:
@@ -63,6 +71,7 @@ def read_recovery_file(path: Path, passphrase: str) -> RecoveryFile:
     except OSError as cause:
         raise InvalidInput(f"{path} cannot be read: {cause.strerror}.") from cause
     except WrongPassphrase as problem:
-        raise WrongPassphrase(f"{path} cannot be opened: the passphrase is wrong.") from problem
+        text = f"{path} cannot be opened: the passphrase is wrong, or the file was damaged."
+        raise WrongPassphrase(text) from problem
     except (msgspec.DecodeError, UnicodeDecodeError, MalformedPacket) as cause:
         raise InvalidInput(f"{path} is no file of a recovery key, or was damaged.") from cause

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import msgspec
 
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict, the_same
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict, the_same
 from lanline.errors import (
     InvalidInput,
     LanlineError,
@@ -21,6 +21,7 @@ from lanline.errors import (
 )
 from lanline.model.mail.text import shown
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 
 
 class Flush(msgspec.Struct, frozen=True):

@@ -15,10 +15,9 @@ from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
 from lanline.errors import MailDeferred, MailInterrupted, MailProblem, MailRefused, OutboxFull, OutboxProblem
 from lanline.model.mail.message import Parcel
 from lanline.model.mail.refusal import DeferredByServer, Refusal, Stage, refusals_of
-from lanline.model.mail.server import Credentials, Server, SignIn
-from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit, Timeouts
+from lanline.proto.smtp.events import ConnectionBroke, Delivered, DeliveryUncertain, MessageUnfit
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Session, Watch
+from lanline.transport.smtp.session import Passage, Session, Watch
 from lanline.transport.smtp.tls import verifying_context
 
 
@@ -61,20 +60,12 @@ def worst(statuses: Iterable[int]) -> int:
     return next((status for status in (130, 64, 1, 75) if status in set(statuses)), 0)
 
 
-class Passage(msgspec.Struct, frozen=True):
-    """All that a connection takes. The password is in here, so this is never written anywhere."""
-
-    server: Server
-    credentials: Credentials | None = None
-    auth: SignIn = SignIn.AUTO
-    timeouts: Timeouts = Timeouts()
-
-
 class Courier:
     """Carries parcels to one server over one connection, and over another when that one ends between two of them."""
 
     def __init__(self, passage: Passage, interrupt: Interrupt, sink: Callable[[str], None] = lambda _: None) -> None:
-        self._passage, self._context, self._sink = passage, verifying_context(passage.server), sink
+        verifying_context(passage.server)  # what is wrong with a certificate file is told before anything is tried
+        self._passage, self._sink = passage, sink
         self._session: Session | None = None
         self.interrupt = interrupt
         self.has_delivered = False
@@ -92,12 +83,11 @@ class Courier:
             if self._session.is_open:
                 return self._session
             self._session.abort()
-        passage, self.has_delivered = self._passage, False
+        self.has_delivered = False
         self.fruitless_count += 1
-        session = Session(passage.server, self._context, passage.timeouts, self.interrupt, self._sink)
+        session = Session(self._passage, self.interrupt, self._sink)
         try:
-            if passage.credentials is not None:
-                session.sign_in(passage.credentials, passage.auth)
+            session.sign_in()
         except BaseException:
             session.abort()
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import select
-import ssl
 import time
 from collections.abc import Callable
 
@@ -15,14 +14,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
-from lanline.client.smtp.sending import Passage
 from lanline.errors import MailDeferred, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
 from lanline.model.mail.server import Security, Server, is_ip_address
 from lanline.proto.smtp.events import Offer, megabytes
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Session
-from lanline.transport.smtp.tls import ANY_FINGERPRINT, verifying_context
+from lanline.transport.smtp.session import Passage, Session
+from lanline.transport.smtp.tls import ANY_FINGERPRINT
 
 _NUMBERS = (SSL.TLS1_VERSION, SSL.TLS1_1_VERSION, SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
 _VERSIONS = {f"TLS 1.{minor}": number for minor, number in enumerate(_NUMBERS)}
@@ -49,13 +47,13 @@ def survey(passage: Passage, sink: Callable[[str], None], interrupt: Interrupt) 
     """Raises MailDeferred where nobody answers, and MailRefused where it is no mail server, or not started this way."""
     objection, signed_in, server = "", False, passage.server
     try:
-        session = Session(server, verifying_context(server), passage.timeouts, interrupt, sink)
+        session = Session(passage, interrupt, sink)
     except ServerUntrusted as refusal:
         objection, anyone = str(refusal), msgspec.structs.replace(server, ca_file=None, fingerprint=ANY_FINGERPRINT)
-        session = Session(anyone, verifying_context(anyone), passage.timeouts, interrupt, sink)
+        session = Session(msgspec.structs.replace(passage, server=anyone), interrupt, sink)
     try:
         if passage.credentials is not None and not objection:
-            session.sign_in(passage.credentials, passage.auth)
+            session.sign_in()
             signed_in = True
     except MailRefused as refusal:
         objection = str(refusal)
@@ -86,7 +84,7 @@ class _Glance(Session):
     def __init__(self, passage: Passage, interrupt: Interrupt, version: str) -> None:
         self._version = _VERSIONS[version]
         self.chain: tuple[x509.Certificate, ...] | None = None
-        super().__init__(passage.server, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), passage.timeouts, interrupt)
+        super().__init__(passage, interrupt)
 
     def _open(self) -> None:
         if self._server.security is Security.STARTTLS:
@@ -96,6 +94,9 @@ class _Glance(Session):
         context.set_cipher_list(b"ALL:@SECLEVEL=0")  # or OpenSSL would not even ask for the old ones
         context.set_min_proto_version(self._version)
         context.set_max_proto_version(self._version)
+        if (own := self._server.client_cert) is not None:
+            context.use_certificate_chain_file(own)
+            context.use_privatekey_file(self._server.client_key or own)
         connection = SSL.Connection(context, self._socket)
         if not is_ip_address(self._server.host):
             connection.set_tlsext_host_name(self._server.host.encode())
@@ -109,7 +110,7 @@ class _Glance(Session):
             try:
                 return connection.do_handshake()
             except SSL.WantReadError:
-                if not self._interrupt.wait_or_stop({self._socket: select.POLLIN}, self._timeouts.reply_s):
+                if not self._interrupt.wait_or_stop({self._socket: select.POLLIN}, self._limit_s):
                     text = f"{self._server} broke off while its TLS was looked at; try again later."
                     raise MailDeferred(text) from None
 

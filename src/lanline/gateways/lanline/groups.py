@@ -89,6 +89,7 @@ class Groups:
             wire.AppendKey: self._append_key,
             wire.AppendRoomKey: self._append_room_key,
             wire.ReadKeys: self._read_keys,
+            wire.ReadPastKeys: self._read_past_keys,
             wire.MakeGroupInvite: self._make_invite,
             wire.PutKeys: self._put_keys,
             wire.GetKeys: self._get_keys,
@@ -158,6 +159,15 @@ class Groups:
             lambda: self._core.ask(session.actor, look),
             lambda found: session.send(wire.KeyEntries(message.request, log, as_log_entries(found))),
         )
+
+    def _read_past_keys(self, session: Session, message: wire.ReadPastKeys) -> None:
+        def look(view: View, by: Authority) -> tuple[LogId, list[Entry]]:
+            return boxes.find_past_items(view, by, message.group_id, message.after, _KEYS_AT_ONCE, CHUNK_BYTES)
+
+        def answer(found: tuple[LogId, list[Entry]]) -> None:
+            session.send(wire.KeyEntries(message.request, found[0], as_log_entries(found[1])))
+
+        session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
         self.check_key_pace(session)

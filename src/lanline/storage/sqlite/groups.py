@@ -24,6 +24,9 @@ _PUT_BOX = (
 _REQUEST = "SELECT account, joiner, signature, left_ms FROM entry_requests "
 
 
+_PAST_BOX = _BOX.replace("boxes", "past_boxes")
+
+
 class SqliteGroupsView:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,6 +37,10 @@ class SqliteGroupsView:
 
     def has_past(self) -> bool:
         return self._connection.execute("SELECT 1 FROM past_chains LIMIT 1").fetchone() is not None
+
+    def past_chains(self) -> list[ChainHead]:
+        rows = self._connection.execute("SELECT log, height, head FROM past_chains ORDER BY ended_ms DESC, log DESC")
+        return list(starmap(ChainHead, rows))
 
     def private_room(self, log: LogId) -> bytes | None:
         row = self._connection.execute("SELECT room_id FROM private_rooms WHERE log = ?", (log,)).fetchone()
@@ -72,7 +79,13 @@ class SqliteGroupsView:
         return [row[0] for row in found]
 
     def boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
-        found = (self._connection.execute(_BOX, (kind, recipient, scope, epoch_id)) for epoch_id in epoch_ids)
+        return self._boxes(_BOX, kind, recipient, scope, epoch_ids)
+
+    def past_boxes(self, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
+        return self._boxes(_PAST_BOX, kind, recipient, scope, epoch_ids)
+
+    def _boxes(self, select: str, kind: int, recipient: bytes, scope: bytes, epoch_ids: Sequence[bytes]) -> list[Box]:
+        found = (self._connection.execute(select, (kind, recipient, scope, epoch_id)) for epoch_id in epoch_ids)
         return [box for rows in found for box in starmap(Box, rows)]
 
     def recipients(self, giver: AccountId, scope: bytes, epoch_id: bytes) -> set[tuple[int, bytes, int]]:

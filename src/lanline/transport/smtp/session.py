@@ -27,7 +27,7 @@ from lanline.proto.smtp.client import SmtpClient
 from lanline.proto.smtp.events import Offer
 from lanline.proto.smtp.wire import Transcript
 from lanline.transport.smtp.connecting import Interrupt, connected
-from lanline.transport.smtp.tls import ANY_FINGERPRINT, shake_hands, tls_problem, verifying_context, wrong_start
+from lanline.transport.smtp.tls import ANY_FINGERPRINT, shake_hands, tls_problem, wrong_start
 
 _SILENCE_S = 3.0
 """A server that has not spoken by then is asked whether it waits for TLS. Slow ones are still waited for."""
@@ -47,25 +47,27 @@ class Watch(msgspec.Struct, frozen=True):
     before_last_dot: Callable[[], None] = lambda: None
 
 
+class Passage(msgspec.Struct, frozen=True):
+    """All that a connection takes. The password is in here, so this is never written anywhere."""
+
+    server: Server
+    credentials: Credentials | None = None
+    auth: SignIn = SignIn.AUTO
+    timeouts: events.Timeouts = events.Timeouts()
+
+
 class Session:
     """Callers see what the server offers, `sign_in`, `deliver` and `close`. All of them raise MailProblem."""
 
-    def __init__(
-        self,
-        server: Server,
-        context: ssl.SSLContext,
-        timeouts: events.Timeouts,
-        interrupt: Interrupt,
-        sink: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        transcript = Transcript(sink)
-        transcript.note(f"connecting to {server}")
-        self._machine = SmtpClient(server, timeouts, transcript, os.urandom)
-        self._server, self._context, self._timeouts, self._interrupt = server, context, timeouts, interrupt
+    def __init__(self, passage: Passage, interrupt: Interrupt, sink: Callable[[str], None] = lambda _: None) -> None:
+        self._passage, self._interrupt, self._server = passage, interrupt, passage.server
+        self._limit_s, transcript = passage.timeouts.reply_s, Transcript(sink)
+        transcript.note(f"connecting to {self._server}")
+        self._machine = SmtpClient(self._server, passage.timeouts, transcript, os.urandom)
         self._out = bytearray()
         self._written = self._acknowledged = 0
         self._is_cut = False
-        self._socket = connected(server, interrupt, timeouts.reply_s)
+        self._socket = connected(self._server, interrupt, self._limit_s)
         try:
             self._open()
         except BaseException:
@@ -96,8 +98,7 @@ class Session:
 
     def _start_tls(self) -> str:
         """The version that is spoken from here on."""
-        secure = shake_hands(self._socket, self._context, self._server, self._interrupt, self._timeouts.reply_s)
-        self._socket = secure
+        self._socket = secure = shake_hands(self._socket, self._server, self._interrupt, self._limit_s)
         return secure.version() or "TLS"
 
     def _own_name(self) -> str:
@@ -125,16 +126,18 @@ class Session:
             any_server = msgspec.structs.replace(
                 self._server, security=Security.SMTPS, ca_file=None, fingerprint=ANY_FINGERPRINT
             )
-            shake_hands(probe, verifying_context(any_server), any_server, self._interrupt, _PROBE_S).close()
+            shake_hands(probe, any_server, self._interrupt, _PROBE_S).close()
         except MailInterrupted:
             raise
         except MailProblem:
             return False
         return True
 
-    def sign_in(self, credentials: Credentials, way: SignIn) -> None:
-        self._machine.sign_in(credentials, way, time.monotonic())
-        self._next_event()
+    def sign_in(self) -> None:
+        """Where the passage says as whom."""
+        if self._passage.credentials is not None:
+            self._machine.sign_in(self._passage.credentials, self._passage.auth, time.monotonic())
+            self._next_event()
 
     def deliver(self, parcel: Parcel, watch: Watch) -> events.Delivered:
         """MailRefused, MailDeferred or MailInterrupted mean: not sent. DeliveryUncertain means that nobody knows."""

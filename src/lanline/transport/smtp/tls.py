@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lanline.errors import InvalidInput, MailDeferred, MailProblem, MailRefused, ServerUntrusted
 from lanline.model.mail.refusal import one_line
@@ -39,6 +40,7 @@ _DISTRUST = {
 }
 
 
+@lru_cache(maxsize=16)
 def verifying_context(server: Server) -> ssl.SSLContext:
     """TLS 1.2 or newer, chain and name checked. With a `ca_file`, its certificates are trusted and no others."""
     if server.security is Security.NONE:
@@ -66,11 +68,10 @@ def _pem(what: str, objection: str) -> Iterator[None]:
             raise InvalidInput(f"{what} {objection} in PEM form.") from cause
 
 
-def shake_hands(
-    found: socket.socket, context: ssl.SSLContext, server: Server, interrupt: Interrupt, limit_s: float
-) -> ssl.SSLSocket:
+def shake_hands(found: socket.socket, server: Server, interrupt: Interrupt, limit_s: float) -> ssl.SSLSocket:
     """The same connection from here on under TLS. Raises MailProblem, and closes it then."""
     try:
+        context = verifying_context(server)
         found = secure = context.wrap_socket(found, server_hostname=server.host, do_handshake_on_connect=False)
         _advance(secure, server, interrupt, time.monotonic() + limit_s)
     except BaseException as cause:

@@ -84,6 +84,14 @@ class KeyEntries(msgspec.Struct, frozen=True, array_like=True, tag=87):
     entries: tuple[LogEntry, ...]
 
 
+class ReadPastKeys(msgspec.Struct, frozen=True, array_like=True, tag=185):
+    """The chain's log of a group that was put aside, after this place; from who was in it at its end."""
+
+    request: Request
+    group_id: Hash
+    after: Sequence
+
+
 class PutKeys(msgspec.Struct, frozen=True, array_like=True, tag=37):
     """Sealing keys, before the entry or the request that names their hashes. On the bulk channel."""
 

@@ -91,6 +91,7 @@ ClientMessage = (
     | groups.ClaimEpoch
     | groups.AppendRoomKey
     | groups.ReadKeys
+    | groups.ReadPastKeys
     | groups.PutRsaKey
     | groups.GetRsaHalf
     | offers.FromClient

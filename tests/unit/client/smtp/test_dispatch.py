@@ -16,13 +16,14 @@ import pytest
 from lanline.client.smtp.draft import Draft, compose, new_token
 from lanline.client.smtp.flush import Flush, by_route, entries
 from lanline.client.smtp.outbox import Entry, Outbox, Record, Route, State
-from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Passage, Verdict
+from lanline.client.smtp.sending import Courier, Dispatch, Outcome, Verdict
 from lanline.errors import OutboxFull, OutboxProblem
 from lanline.model.mail.address import parse_mailbox
 from lanline.model.mail.message import Attachment, Message, Parcel
 from lanline.model.mail.server import Credentials, Security, Server
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import email.policy
-import ssl
 from email.parser import BytesParser
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from lanline.model.mail.message import Parcel
 from lanline.model.mail.server import Credentials, Security, Server, SignIn, checked_credentials
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Session, Watch
-from lanline.transport.smtp.tls import verifying_context
+from lanline.transport.smtp.session import Passage, Session, Watch
 from mailhouse.certificates import Authority
 from mailhouse.moody import Moody
 from mailhouse.stage import Stage
@@ -83,15 +81,14 @@ class Wire:
         self.moody = Moody(tls=authority.good.server_context())
         port = stage.serve_streams(self.moody)
         self.server = Server("localhost", port, Security.STARTTLS, str(authority.ca_file))
-        self.context: ssl.SSLContext = verifying_context(self.server)
 
     def carry(self, parcel: Parcel, credentials: Credentials, method: SignIn) -> list[bytes]:
         """The verbs of the commands that reached the server."""
         self.moody.commands.clear()
         self.moody.messages.clear()
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(self.server, self.context, Timeouts(60, 60), interrupt)
-            session.sign_in(credentials, method)
+            session = Session(Passage(self.server, credentials, method, Timeouts(60, 60)), interrupt)
+            session.sign_in()
             session.deliver(parcel, Watch())
             session.close()
         return [command.split(b" ")[0] for command in self.moody.commands]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lanline.client.smtp.sending import Passage
 from lanline.client.smtp.survey import Survey, shown_chain, survey
 from lanline.errors import MailDeferred
 from lanline.model.mail.server import Security, Server
 from lanline.proto.smtp.events import Timeouts
 from lanline.transport.smtp.connecting import Interrupt
+from lanline.transport.smtp.session import Passage
 from mailhouse.certificates import Authority
 from mailhouse.moody import CUT, EHLO, SILENCE, Moody
 from mailhouse.stage import Stage
@@ -82,11 +82,12 @@ def test_who_is_not_trusted_is_surveyed_all_the_same(
 def test_who_wants_a_certificate_of_ours_gets_it_though_nobody_trusts_its_own(
     stage: Stage, authority: Authority, interrupt: Interrupt
 ) -> None:
-    context, own = only_newest(authority), authority.good
+    context, own = authority.good.server_context(), authority.good
     context.load_verify_locations(authority.ca_file)
     context.verify_mode = ssl.CERT_REQUIRED
     port = stage.serve_streams(Moody(tls=context))
     shown = {"client_cert": str(own.certificate), "client_key": str(own.key)}
     found = survey(passage(port, fingerprint="0" * 64, **shown), lambda _: None, interrupt)
     assert "size" in found.offer.extensions
+    assert found.versions == ("TLS 1.2", "TLS 1.3")
     assert "fingerprint" in found.objection

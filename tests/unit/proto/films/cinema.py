@@ -58,8 +58,9 @@ class Evening:
         end = start
         left = float(request.size) * 1.04
         while left > 0:  # in steps, as the rate may change meanwhile
-            step = min(left, max(1.0, self._rate(end)) * 0.01)
-            end += step / max(1.0, self._rate(end))
+            rate = max(1.0, self._rate(end))
+            step = min(left, rate * 0.01)
+            end += step / rate
             left -= step
         self._free_at = end
         arrives = end + self._delay_s

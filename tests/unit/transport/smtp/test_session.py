@@ -13,8 +13,7 @@ from lanline.errors import LanlineError, MailDeferred, MailRefused, ServerUntrus
 from lanline.model.mail.server import Credentials, Security, Server, SignIn
 from lanline.proto.smtp.events import Offer, Timeouts
 from lanline.transport.smtp.connecting import Interrupt
-from lanline.transport.smtp.session import Session
-from lanline.transport.smtp.tls import verifying_context
+from lanline.transport.smtp.session import Passage, Session
 from mailhouse.certificates import Authority, Pair
 from mailhouse.moody import CUT, EHLO, OK, SILENCE, Moody
 from mailhouse.stage import Stage
@@ -39,12 +38,10 @@ class Attempt:
     def run(
         self, credentials: Credentials | None = None, method: SignIn = SignIn.AUTO, timeouts: Timeouts = PATIENT
     ) -> Offer:
-        context = verifying_context(self._server)
         with contextlib.closing(Interrupt()) as interrupt:
-            session = Session(self._server, context, timeouts, interrupt, self.shown.append)
+            session = Session(Passage(self._server, credentials, method, timeouts), interrupt, self.shown.append)
             try:
-                if credentials is not None:
-                    session.sign_in(credentials, method)
+                session.sign_in()
             finally:
                 session.close()
             return session.offer

@@ -50,7 +50,7 @@ class GroupNews:
 
     def _facts(self) -> GroupFacts:
         member = self._member
-        notes = [member.refusal] if member.standing is Standing.WAITS else []
+        notes = [member.refusal] if member.standing is Standing.WAITS and member.refusal else []
         notes += [_NO_RECOVERY] if member.lacks_recovery else []
         notes += [self._plain_note()] if member.standing is Standing.NO_GROUP and not member.knows_group else []
         rooms = self._adoption.plain_rooms() if member.copy.is_member else []

@@ -40,8 +40,8 @@ from lanline.client.chat.sealed.content import (
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.ahead import Ahead
 from lanline.client.sealing.context import GroupContext
-from lanline.client.sealing.keystore import Keystore
-from lanline.client.sealing.pasttables import PastTables, past_groups
+from lanline.client.sealing.pastgroups import PastGroup
+from lanline.client.sealing.pasttables import past_groups
 from lanline.client.sealing.reports import judged
 from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
@@ -173,42 +173,57 @@ class PastWords:
 
 
 class EarlierWords:
-    def __init__(self, context: GroupContext) -> None:
+    def __init__(self, context: GroupContext, on_change: Callable[[], None]) -> None:
+        """`on_change`: what could not be opened before may be possible now."""
         self._context = context
-        self._groups: list[GroupWords] | None = None
+        self._on_change = on_change
+        self._groups: list[PastGroup] | None = None
         """None: not read yet, for most never meet such words."""
+        self._ids: list[bytes] | None = None
+        self._unread: list[tuple[int, int, str, bytes]] = []
+        """Keys that have come, with the logs, as long as the groups are not read."""
 
     def forget(self) -> None:
         """There is one more, or what was read of a log is another now."""
-        self._groups = None
+        self._groups = self._ids = None
+        self._unread.clear()
 
     def open(self, place: Place, said: Sequence[Said]) -> dict[int, Body]:
-        """Those that hold by one of these groups, by their places."""
+        """Those that hold by one of these groups, by their places. For the others, what may open them is asked for."""
         found: dict[int, Body] = {}
-        for words in self._read() if said else []:
+        groups = self._read() if said else []
+        for group in groups:
             left = [each for each in said if each.place not in found]
-            outcomes = zip(left, words.open(place, left), strict=True)
+            outcomes = zip(left, group.words.open(place, left), strict=True)
             found |= {each.place: outcome for each, outcome in outcomes if isinstance(outcome, Body)}
+        if len(found) < len(said):
+            for group in groups:
+                group.want(place)
         return found
 
     def note_keys(self, log: int, of_keys: Sequence[tuple[int, str, bytes]]) -> None:
         """Statements and entries of rooms that have come: theirs, too, in what is read backwards."""
-        for words in self._groups or []:
-            for each in of_keys:
-                words.scopes.add(log, *each)
+        if of_keys and self._past_ids():
+            self._unread += [(log, *each) for each in of_keys]
+            self._hand_on()
 
-    def _read(self) -> list[GroupWords]:
+    def _hand_on(self) -> None:
+        if self._groups is not None:
+            for group in self._groups:
+                for each in self._unread:
+                    group.words.scopes.add(*each)
+            self._unread.clear()
+
+    def _past_ids(self) -> list[bytes]:
+        if self._ids is None:
+            self._ids = past_groups(self._context.tables.database)
+        return self._ids
+
+    def _read(self) -> list[PastGroup]:
         if self._groups is None:
-            ids = past_groups(self._context.tables.database)
-            self._groups = [GroupWords(self._past(each)) for each in ids]
+            self._groups = [PastGroup(self._context, each, self._on_change) for each in self._past_ids()]
+            self._hand_on()
         return self._groups
-
-    def _past(self, group_id: bytes) -> GroupContext:
-        context = self._context
-        tables = PastTables(context.tables.database, context.keys.device_secret, context.entropy, group_id)
-        keys = Keystore.in_memory(context.keys.device_secret)
-        line, clock = context.server.line, context.clock
-        return GroupContext(keys, tables, clock, context.entropy, line, context.link_fingerprint)
 
 
 def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
