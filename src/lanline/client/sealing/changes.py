@@ -151,7 +151,14 @@ class GroupChanges:
         return follow(self._append(lambda: self._context.own.drop(gone, self._context.now_ms())))
 
     def set_role(self, account_id: bytes, role: Role) -> Ticket[None]:
-        return follow(self._append(lambda: self._context.own.role(account_id, role, self._context.now_ms())))
+        return follow(self._set_role(account_id, role))
+
+    def _set_role(self, account_id: bytes, role: Role) -> Steps[None]:
+        yield from self._wait_ready()
+        if role is not Role.ADMIN and set(self._context.copy.chain.admins) == {account_id}:
+            text = "There is no other admin of the group. Promote somebody first: lanline admin promote NAME"
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+        yield from self._append(lambda: self._context.own.role(account_id, role, self._context.now_ms()))
 
     def _append(self, make: Callable[[], bytes]) -> Steps[None]:
         yield from self._wait_ready()

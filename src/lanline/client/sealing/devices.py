@@ -296,6 +296,15 @@ class Devices:
         yield from self.take_out(gone, self._context.copy.signer)
         yield from self._wait_epoch()
 
+    def turn_again(self) -> Steps[None] | None:
+        """Where the chain that was taken after a restore has lost the end of a device of this account: no person has to
+        see to it, and nothing is said before.
+        """
+        context = self._context
+        devices = context.copy.chain.devices
+        gone = tuple(each for each in context.copy.own_come_back if devices[each].kind is DeviceKind.DEVICE)
+        return self.take_out(gone, context.copy.signer) if gone and context.has_newest_seed else None
+
     def take_out(self, gone: tuple[bytes, ...], signer: SigningKey) -> Steps[None]:
         """Signed by this device, or by the recovery key."""
         yield from self._context.server.on_head(lambda: self._turn_once(gone, signer))

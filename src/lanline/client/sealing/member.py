@@ -65,7 +65,7 @@ class GroupMember:
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
-        self.is_told = False
+        self.has_heard = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
         self._flow: Ticket[None] | None = None
@@ -98,7 +98,7 @@ class GroupMember:
     def end_link(self) -> None:
         self._context.person = None
         self._context.log = 0
-        self.is_told = self._is_groupless = self._has_asked = False
+        self.has_heard = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
         self.rsa.end_link()
         self.approval.end_link()
@@ -161,7 +161,7 @@ class GroupMember:
 
     @property
     def _has_log(self) -> bool:
-        return self.is_told and not self._is_groupless
+        return self.has_heard and not self._is_groupless
 
     @property
     def is_settled(self) -> bool:
@@ -211,7 +211,7 @@ class GroupMember:
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
-        self.is_told = True
+        self.has_heard = True
         self._is_groupless = not message.log
         self.copy.is_parted = self._is_groupless and self._has_been_in_group
         self.copy.is_awaited = message.is_awaited
@@ -309,7 +309,7 @@ class GroupMember:
             self._start(steps)
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
-        if not self.is_told:
+        if not self.has_heard:
             return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None
@@ -317,8 +317,9 @@ class GroupMember:
             return None
         if (steps := self.offering.head_steps()) is not None:
             return steps
-        if self.copy.is_apart or self.problem:
-            return None
+        again = self.devices.turn_again()
+        if again is not None or self.copy.is_apart or self.problem:
+            return again
         return self._steps_of_member(person) if self.copy.is_member else self._steps_of_newcomer(person)
 
     def _steps_of_newcomer(self, person: Person) -> Steps[None] | None:

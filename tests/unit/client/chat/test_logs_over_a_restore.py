@@ -127,6 +127,52 @@ def test_after_an_honest_restore_everybody_knows_the_hash_again_and_nothing_is_t
     assert [home.warnings for home in village.homes] == [[], [], []]
 
 
+def test_what_is_sent_once_more_by_a_clock_that_is_behind_makes_no_other_log(village: Village) -> None:
+    """It has its place, its id and its time of before, and another seal."""
+    back_up(village)
+    rest(village)
+    village.house.clock.offset_ms -= 60_000  # of what is said meanwhile each has the time of the last before
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    say(ann, "#lobby", "sent twice")
+    for wire in ann.open_wires:
+        wire.carry_up(10**6)
+    village.house.settle()
+    ann.crash()
+    village.rest_until(lambda: "sent twice" in said(ben, "#lobby"))
+    ben.crash()
+    put_back(village, is_changed=False)
+    ann = Process(village.homes[0])
+    village.homes[0].processes, village.homes[1].processes = [ann], []
+    village.rest_until(lambda: not ann.node.outbox.messages)
+    ben = Process(village.homes[1])
+    village.homes[1].processes = [ben]
+    say(ann, "#lobby", "here again")
+    village.rest_until(lambda: "here again" in said(ben, "#lobby"))
+    talk(village)
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
+def test_what_waits_in_two_copies_of_a_home_is_said_once_and_nothing_is_missed(village: Village) -> None:
+    home = village.homes[0]
+    home.processes[0].crash()
+    ann = Process(home)
+    home.processes = [ann]
+    for each in ("waits", "waits too"):
+        say(ann, "#lobby", each)
+    ann.crash()
+    kept = home.path.read_bytes()
+    home.processes = [Process(home)]
+    ben = village.homes[1].processes[0]
+    village.rest_until(lambda: "waits too" in said(ben, "#lobby"))
+    home.processes[0].crash()
+    home.path.write_bytes(kept)
+    home.delivered.clear()
+    home.processes = [Process(home)]
+    say(home.processes[0], "#lobby", "and this")
+    village.rest_until(lambda: "and this" in said(ben, "#lobby"))
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
 def test_what_stands_otherwise_than_before_below_where_the_copies_agree_is_told_at_once(village: Village) -> None:
     back_up(village)
     lose(village)

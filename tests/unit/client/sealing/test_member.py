@@ -10,7 +10,7 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.tables import GroupTables
 from lanline.core.changes import OPERATOR
-from lanline.errors import RefusalCode, RequestRefused
+from lanline.errors import IdentityProblem, RefusalCode, RequestRefused
 from lanline.wire.chat import groups
 from lanline.wire.chat.groups import RequestCame, WaitingRequest
 from lanline.wire.sealing.entries import KEY_SUITE, Role, decode_entry, encode_entry
@@ -34,6 +34,27 @@ def test_who_joins_by_a_link_reads_with_nobody_online(town: Town) -> None:
     assert ben.member.standing is Standing.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ben.keys.invite is None
+
+
+def test_on_a_full_disk_what_is_seen_of_the_group_counts_at_once_and_is_kept_later(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana), tmp_path)
+    town.pass_time(0.2)
+
+    def no_room(_store: Keystore) -> None:
+        raise IdentityProblem("No space left on device.")
+
+    with monkeypatch.context() as full:
+        full.setattr(Keystore, "save", lambda store: no_room(store) if store is ben.keys else None)
+        town.link(ana)
+        town.pass_time(0.2)
+        assert ben.member.copy.chain.height == ana.member.copy.chain.height
+        assert Keystore.open(tmp_path, ben.entropy).height < ben.member.copy.chain.height
+    town.link(ana)
+    town.pass_time(0.2)
+    assert Keystore.open(tmp_path, ben.entropy).height == ana.member.copy.chain.height
 
 
 def test_who_may_not_invite_is_told_so_in_plain_words(town: Town) -> None:
