@@ -12,7 +12,7 @@ from lanline.proto.chain.rooms import replay
 from lanline.proto.chain.rules import follow
 from lanline.proto.chain.state import Chain
 from lanline.wire.sealing import entries
-from lanline.wire.sealing.said import decode_words, split_said
+from lanline.wire.sealing.said import decode_carried, decode_words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _SIGNER = SigningKey(bytes(range(32)))
@@ -41,7 +41,7 @@ def fuzz_one(data: bytes) -> None:
             assert after.head != _CHAIN.head
         replay(_CHAIN, content, {})
         judge_epoch(_CHAIN, ZEROS, _CHAIN.is_member, (), content)
-    for decode in (split_said, decode_words, entries.decode_joiner, entries.decode_device):
+    for decode in (split_said, decode_words, decode_carried, entries.decode_joiner, entries.decode_device):
         with contextlib.suppress(MalformedPacket):
             decode(data)
 

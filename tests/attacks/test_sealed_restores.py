@@ -15,6 +15,7 @@ from lanline.storage.sqlite.connection import FILE_NAME
 from lanline.wire.chat import groups
 from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town, came
+from unit.client.sealing.test_devices import further
 
 
 class Backups:
@@ -222,6 +223,37 @@ def test_branch_that_ended_everybody_is_undone_by_name(town: Town, backups: Back
     town.pass_time(0.5)
     ana.say("all are back")
     assert cai.texts()[-1] == dan.texts()[-1] == "all are back"
+
+
+def test_a_device_that_ended_on_a_branch_that_was_put_aside_is_taken_out_again_by_its_owner(
+    town: Town, backups: Backups
+) -> None:
+    """By itself, and before anything is said: it has the key of the account that others seal to."""
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    thief = further(town, ana)
+    stolen = thief.member.copy.device_id
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    for each in (ben, thief):
+        each.disconnect()
+    kept = backups.make()
+    town.done(ana.member.devices.revoke([stolen]))
+    backups.put_back(kept)
+    connect(town, ben, thief)
+    wait(town)
+    town.link(ben)  # the chain goes on without what ana has seen
+    thief.disconnect()
+    connect(town, ana)
+    assert ana.member.copy.forked_at is not None
+    ana.member.decisions.accept()
+    assert ana.words.seal(ana.lobby, bytes(16), b"nothing") is None
+    town.pass_time(1.0)
+    for each in (ana, ben):
+        assert each.member.copy.chain.live_device(stolen) is None
+        assert len(each.member.copy.chain.accounts[ana.member.copy.account_id].generations) == 2
+    assert ana.member.problem == ""
+    ana.say("only mine")
+    assert ben.texts()[-1] == "only mine"
 
 
 def test_who_is_removed_while_a_member_fetches_keys_gets_no_box(town: Town) -> None:

@@ -9,18 +9,22 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from lanline.client.chat import lost
+from lanline.client.chat.bringing import Bringing
 from lanline.client.chat.comparison import Rehashing
 from lanline.client.chat.sealed import watch
+from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.seenlogs import SeenLogs
 from lanline.client.chat.sealed.watch import Watch
-from lanline.client.sealing import epochcopy, words
+from lanline.client.sealing import carrying, epochcopy, words
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.offering import Offering
 from lanline.core import gathering
 from lanline.proto.chain import branches
+from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.state import Chain
+from lanline.wire.chat.offers import LostWords
 from sim.lies.world import World
 from sim.run import run_lies_seed
 
@@ -43,6 +47,12 @@ def test_no_lie_goes_unmentioned_nobody_gone_is_sealed_to_and_nothing_is_told_by
     said, lies, _ = (sum(figures) for figures in zip(*(figures for _, figures, _ in outcomes), strict=True))
     assert said > 20, "a simulation in which nothing happens finds nothing"
     assert lies > 0
+
+
+@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148])
+def test_no_seed_that_once_broke_a_promise_does_so_again(seed: int) -> None:
+    """Two programs on a home, a home that was copied while words waited, and a newcomer whom nobody had seen."""
+    assert run_lies_seed(seed)[2] == ""
 
 
 def expect_noticed(words: str, *, lies: bool, first: int = 0) -> None:
@@ -100,7 +110,7 @@ def test_a_gap_that_is_seen_where_words_only_cannot_be_read_yet_is_noticed(monke
 def test_a_past_that_was_changed_behind_a_restore_is_noticed_where_nobody_holds_the_server_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Rehashing, "begin", lambda _, __, ___, on_known, ____: on_known(None))
+    monkeypatch.setattr(Rehashing, "begin", lambda _, __, agreed, on_known, ____: on_known(agreed, None))
     cut = lost.cut_hashes
     monkeypatch.setattr(lost, "cut_hashes", lambda writer, log, _: cut(writer, log, -1))
     expect_noticed("nobody was told", lies=True, first=9)
@@ -150,3 +160,17 @@ def test_a_server_that_does_not_wait_for_the_others_is_noticed(monkeypatch: pyte
     monkeypatch.setattr(gathering.Gathering, "_has_heard_all", True)
     monkeypatch.setattr(branches, "MIN_TOLD", 1)
     expect_noticed("what one has forged was taken", lies=True)
+
+
+def test_members_who_bring_back_nothing_of_what_was_said_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bringing, "go_on", lambda _: None)
+    expect_noticed("could bring back, and did not", lies=False)
+
+
+def test_an_order_in_which_words_were_brought_back_that_is_taken_for_a_lie_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if they had been said where they stand now."""
+    monkeypatch.setattr(carrying, "judge_carried", lambda *_: Reason.TURNED_AROUND)
+    monkeypatch.setattr(CarriedEntries, "to_bring", lambda _, __, ___, entry_id, said: LostWords(entry_id, said, b""))
+    expect_noticed("nobody lied, and it is told", lies=False)

@@ -189,3 +189,12 @@ def test_when_somebody_last_said_something_is_found_among_the_newest(shelf: Shel
     assert shelf.read(lambda v: v.logs.last_said_ms(log, ann, 5, 10)) is None, "not since then"
     assert shelf.read(lambda v: v.logs.last_said_ms(log, ann, 0, 2)) is None, "not among so many"
     assert shelf.read(lambda v: v.logs.last_said_ms(log, cyd, 0, 10)) is None
+
+
+def test_what_was_brought_once_is_known_in_its_own_log_also_after_a_start(shelf: Shelf, log: LogId) -> None:
+    other = shelf.create_room("#crew", AccountId(1)).log
+    shelf.write(lambda t: [t.logs.note_carried(log, bytes(16)) for _ in range(2)])
+    shelf.reopen()
+    assert shelf.read(lambda v: v.logs.has_carried(log, bytes(16)))
+    assert not shelf.read(lambda v: v.logs.has_carried(log, b"1" * 16))
+    assert not shelf.read(lambda v: v.logs.has_carried(other, bytes(16)))

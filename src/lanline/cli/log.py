@@ -153,7 +153,7 @@ class _Shown:
             return message_json(self._view, message, name)
         is_waiting = message.state in {MessageState.QUEUED, MessageState.REFUSED}
         problem = f": {message.problem}" if message.problem else ""
-        mark = f"  [{message.state.value}{problem}]" if is_waiting else ""
+        mark = f"  [{message.state.value}{problem}]" if is_waiting else problem and f"  [not brought back{problem}]"
         text = str(rendered(self._view, message, name, has_quotes=not name)).replace("\n", "\n    ")
         return f"{minute_text(message.time_ms, time.time_ns() // 1_000_000)}  {text}{mark}"
 

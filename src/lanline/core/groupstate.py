@@ -19,7 +19,8 @@ from lanline.proto.chain.scopes import Scope, group_scope, pair_scope, room_scop
 from lanline.proto.chain.state import Chain
 from lanline.storage.api import View
 
-KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE, TOPIC_SUITE = "key/1", "stub/1", "epoch/1", "said/1", "topic/1"
+KEY_SUITE, STUB_SUITE, EPOCH_SUITE, SAID_SUITE = "key/1", "stub/1", "epoch/1", "said/1"
+TOPIC_SUITE, CARRIED_SUITE = "topic/1", "carried/1"
 SEALED_SUITES = (SAID_SUITE, TOPIC_SUITE)
 _KEPT = 64
 _KEPT_ROOMS = 1000

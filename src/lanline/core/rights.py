@@ -89,7 +89,7 @@ class Judge:
         return None
 
     def _look(self, entry: NewEntry) -> RequestRefused | None:
-        view, log, account = self._transaction, entry.log, entry.account
+        view, account = self._transaction, entry.account
         if account == 0:  # the operator, who is in no conversation
             return unknown_conversation()
         try:
@@ -99,12 +99,14 @@ class Judge:
         if account not in self._left_bytes:
             left_bytes = self._quota_bytes - view.accounts.message_bytes(account)
             self._left_bytes[account] = self.found.left_bytes[account] = left_bytes
-        why_not = self._look_at_member(entry, view.rooms.membership(log, account))
+        why_not = self.look_at_member(entry)
         if why_not is not None:
             return why_not
         return self._look_at_seal(entry) if entry.suite in SEALED_SUITES else self._look_at_plain()
 
-    def _look_at_member(self, entry: NewEntry, member: Membership | None) -> RequestRefused | None:
+    def look_at_member(self, entry: NewEntry) -> RequestRefused | None:
+        """Whether its author may speak there."""
+        member = self._transaction.rooms.membership(entry.log, entry.account)
         if member is not None and not member.may_read:
             return unknown_conversation()
         if member is not None and not member.may_speak:

@@ -22,6 +22,7 @@ class AlarmKind(Enum):
     SHOWN_AGAIN = "shown_again"
     TURNED_AROUND = "turned_around"
     NOT_THEIRS = "not_theirs"
+    CARRIED_WRONG = "carried_wrong"
     GROUP = "group"
     KEYS = "keys"
 
@@ -61,6 +62,10 @@ _TEXTS = {
     AlarmKind.WORDS_OF_ENDED: f"The server shows in {{room}} what a device of {{who}} says after its end. {_NOT_SHOWN}",
     AlarmKind.SHOWN_AGAIN: f"The server shows something that {{who}} said in {{room}} a second time. {_NOT_SHOWN}",
     AlarmKind.TURNED_AROUND: "The server shows in another order what {who} said in {room}.",
+    AlarmKind.CARRIED_WRONG: (
+        "The server shows something in {room} as lost and brought again by {who}, and it is not what anybody said, or "
+        f"was never lost. {_NOT_SHOWN}"
+    ),
     AlarmKind.NOT_THEIRS: (
         f"The server shows as said by {{who}} in {{room}} what nobody could know to be theirs. {_NOT_SHOWN}"
     ),

@@ -108,6 +108,9 @@ class LogsView(Protocol):
         """The last that sets the topic of a room, sealed."""
 
     def find(self, log: LogId, account: AccountId, entry_id: bytes) -> Entry | None: ...
+    def has_carried(self, log: LogId, carried_id: bytes) -> bool:
+        """Words that somebody has brought after a restore, whoever it was."""
+
     def last_said_ms(self, log: LogId, account: AccountId, since_ms: int, limit: int) -> int | None:
         """When the account last said something there; None: not since then, or not among so many of the newest."""
 
@@ -122,6 +125,7 @@ class Logs(LogsView, Protocol):
         is answered with its first place. Raises RecordMissing, InvalidInput.
         """
 
+    def note_carried(self, log: LogId, carried_id: bytes) -> None: ...
     def forget_ended(self, limit: int) -> int:
         """So many entries, at most, of conversations that have ended. How many went; 0: there are no more."""
 

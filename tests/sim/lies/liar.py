@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-import msgspec
+from msgspec import structs
 
 from lanline.wire.chat.conversations import Conversation, ConversationChanged, Conversations
 from lanline.wire.chat.entries import (
@@ -31,8 +31,13 @@ from lanline.wire.chat.messages import (
     decode_server_message,
     encode_message,
 )
+from lanline.wire.sealing.said import CarriedWords
+from lanline.wire.sealing.strict import encode_strictly
 
-LIES = ("withhold", "duplicate", "reorder", "hide_removals", "invent_numbers", "other_author", "other_time")
+LIES = (
+    "withhold", "duplicate", "reorder", "hide_removals", "invent_numbers", "other_author", "other_time", "as_brought"
+)  # fmt: skip
+_WORDS = ("said/1", "carried/1")
 OF_GROUP = ("hide_removals", "invent_numbers")
 
 
@@ -104,7 +109,7 @@ class Liar:
             case Committed(places):
                 return Committed(tuple(map(self._place, places)))
             case Conversations(conversations):
-                return msgspec.structs.replace(message, conversations=tuple(map(self._conversation, conversations)))
+                return structs.replace(message, conversations=tuple(map(self._conversation, conversations)))
             case ConversationChanged(conversation):
                 return ConversationChanged(self._conversation(conversation))
             case CursorMoved(log, account, delivered, read) if log in self._logs:
@@ -118,7 +123,7 @@ class Liar:
         if known is None:
             return each
         fields = ("head", "delivered", "read", "other_delivered", "other_read")
-        return msgspec.structs.replace(each, **{name: known.shown(getattr(each, name)) for name in fields})
+        return structs.replace(each, **{name: known.shown(getattr(each, name)) for name in fields})
 
     def _place(self, each: Place) -> Place:
         known = self._logs.get(self._appended.get(each.request, 0))
@@ -144,18 +149,19 @@ class Liar:
         known = self._logs.setdefault(log, ShownLog())
         known.begin(entries[0].sequence - 1)
         first = known.shown(entries[0].sequence - 1)
+        known.ends += [known.true(each) for each in range(len(known.ends) + 1, first + 1)]
         del known.ends[first:]  # it is told once more, perhaps otherwise
         told: list[tuple[LogEntry, int]] = [(each, each.sequence) for each in entries]
-        if any(each.suite == "said/1" for each in entries) and [each for each in self.plans if each not in OF_GROUP]:
+        if any(each.suite in _WORDS for each in entries) and [each for each in self.plans if each not in OF_GROUP]:
             told = self._lied(log, told)
         shown = []
         for each, through in told:
             known.ends.append(through)
-            shown.append(msgspec.structs.replace(each, sequence=len(known.ends)))
+            shown.append(structs.replace(each, sequence=len(known.ends)))
         return Entries(log, tuple(shown)) if shown else None
 
     def _lied(self, log: int, told: list[tuple[LogEntry, int]]) -> list[tuple[LogEntry, int]]:
-        said = [at for at, (each, _) in enumerate(told) if each.suite == "said/1"]
+        said = [at for at, (each, _) in enumerate(told) if each.suite in _WORDS]
         at = self._rng.choice(said)
         victim, through = told[at]
         plan = next(each for each in self.plans if each not in OF_GROUP)
@@ -165,15 +171,18 @@ class Liar:
                 left[-1] = left[-1][0], through
         elif plan == "duplicate":
             left = [*told[: at + 1], (victim, through), *told[at + 1 :]]
-        elif plan == "reorder" and at + 1 < len(told) and told[at + 1][0].suite == "said/1":
+        elif plan == "reorder" and at + 1 < len(told) and told[at + 1][0].suite in _WORDS:
             left = [*told[:at], (told[at + 1][0], through), (victim, told[at + 1][1]), *told[at + 2 :]]
         elif plan == "other_time":
-            left = [*told[:at], (msgspec.structs.replace(victim, time_ms=victim.time_ms - 1), through), *told[at + 1 :]]
+            left = [*told[:at], (structs.replace(victim, time_ms=victim.time_ms - 1), through), *told[at + 1 :]]
+        elif plan == "as_brought" and victim.suite == "said/1":
+            content = encode_strictly(CarriedWords(victim.entry_id, victim.content, b""))
+            left = [*told[:at], (structs.replace(victim, suite="carried/1", content=content), through), *told[at + 1 :]]
         elif plan == "other_author":
             others = {each.account for each, _ in told} - {victim.account, 0}
             if not others:
                 return told
-            left = [*told[:at], (msgspec.structs.replace(victim, account=min(others)), through), *told[at + 1 :]]
+            left = [*told[:at], (structs.replace(victim, account=min(others)), through), *told[at + 1 :]]
         else:
             return told
         self.plans.remove(plan)

@@ -18,8 +18,11 @@ from typing import Any
 
 import msgspec
 
+from lanline.client.chat.lost import LostEntries
+from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import Standing
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.gathering import WAIT_S
@@ -74,9 +77,11 @@ class SimProcess(Process):
 
     def connect(self) -> None:
         home = self._home
-        wire = LyingWire(home.link)
         assert isinstance(home, SimHome)
-        wire.liar = home.liar
+        wire = Wire(home.link)
+        if home.world.lies:
+            wire = LyingWire(home.link)
+            wire.liar = home.liar
         self.wires.append(wire)
         home.world.house.server.on_accept(wire.server_end, ("192.0.2.1", 4000))
         self.node.on_connected(wire)
@@ -171,6 +176,7 @@ class World:
         self.forged: bytes | None = None
         """The head of what somebody has made up after a restore."""
         self.link: bytes | None = None
+        self.link_until_ms = 0
         self.gone: set[str] = set()
 
     def _keys(self, name: str, secret: bytes) -> Keystore:
@@ -355,6 +361,7 @@ class World:
             if self.house.server.core.gathering.is_on:
                 self.house.server.core.gathering.take(self.house.server.core.gathering._own.head)
         self._rest_for(20)
+        homes.let_in(self)
         for _ in range(2):
             for home in self.homes:
                 for room in ROOMS:
@@ -420,21 +427,38 @@ class World:
         for home in there:
             process = self.alive(home)
             waits = [each for each in process.node.outbox.messages if each.state.value == "queued"]
-            if process.member.problem or waits:
+            came_late = process.member.standing is Standing.ASKS and self.house.clock.now_ms() > self.link_until_ms
+            if process.member.problem or (waits and not came_late):
                 raise PromiseBroken(f"{home.name}: {process.member.problem}; {len(waits)} messages wait")
+            lost = LostEntries(process.history.database).to_bring()
+            if process.member.copy.is_member and any(each.title in ROOMS for each in lost):
+                raise PromiseBroken(f"{home.name} has {len(lost)} messages that it could bring back, and did not")
+        for room in ROOMS:
+            copies = {home.name: copy for home in there if (copy := _copy(home, room)) is not None}
+            self.figures["brought back"] += sum(by for _, _, _, by in next(iter(copies.values()), {}).values())
+            texts = {name: {text for _, _, text, _ in copy.values()} for name, copy in copies.items()}
+            if any(each != next(iter(texts.values())) for each in texts.values()):
+                raise PromiseBroken(f"not all have read the same in {room}: {texts}")
 
 
-def _copy(home: SimHome, room: str) -> dict[int, tuple[bytes, int, str]] | None:
+def _copy(home: SimHome, room: str) -> dict[int, tuple[bytes, int, str, bool]] | None:
+    """Id, time and text by place, and whether it was lost and brought back."""
     process = home.process
     track = None if process is None else process.node.conversations.titled(room)
     if process is None or track is None:
         return None
     rows = process.history.database.read(
-        "SELECT sequence, entry_id, time_ms, content FROM entries WHERE log = ? AND suite = 'opened' AND sequence <= ?",
+        "SELECT sequence, entry_id, time_ms, suite, content FROM entries WHERE log = ? "
+        "AND suite IN ('opened', 'carried') AND sequence <= ?",
         (track.shown.log, track.shown.delivered),
     )
-    return {int(row[0]): (row[1], row[2], bytes(row[3]).decode(errors="replace")) for row in rows}
+    return {int(row[0]): (row[1], row[2], _text(row[3], bytes(row[4])), row[3] == CARRIED) for row in rows}
 
 
-def _has_words_of(home: SimHome, copy: dict[int, tuple[bytes, int, str]]) -> bool:
-    return any(f"{home.label} {home.said}" in text for _, _, text in copy.values())
+def _text(suite: str, content: bytes) -> str:
+    body = msgspec.msgpack.decode(content)[3] if suite == CARRIED else content
+    return bytes(body).decode(errors="replace")
+
+
+def _has_words_of(home: SimHome, copy: dict[int, tuple[bytes, int, str, bool]]) -> bool:
+    return any(f"{home.label} {home.said}" in text for _, _, text, _ in copy.values())

@@ -72,6 +72,7 @@ STRUCTURES = (
     groups.WaitingRequest,
     offers.OfferedItem,
     offers.Branch,
+    offers.LostWords,
     devices.WaitingDevice,
     films.FileInfo,
     films.FilmInfo,

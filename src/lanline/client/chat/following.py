@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from lanline.client.chat.bringing import Bringing
 from lanline.client.chat.comparison import Comparison, Rehashing
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following, Track
@@ -53,6 +54,8 @@ class LogReader:
         self._sealed_from = context.history.sealed_from()
         """Where the first entry stands that was kept as it came, by log."""
         seals.when_changed(self._try_again)
+        seals.when_changed(self._tell_lost)
+        self._bringing = Bringing(context, conversations, seals)
         self._comparison = Comparison(context, conversations, Rehashing(context, seals), self._on_proven)
         self._asked_earlier: set[int] = set()
         self.entered: set[int] = set()
@@ -216,6 +219,7 @@ class LogReader:
         """What is held comes again on the next one; what is on its way to the disk arrives there."""
         self._intake.write_all()
         self._gathering.stop()
+        self._bringing.end_link()
         self._held = {}
         if self._hold_timer is not None:
             self._hold_timer.cancel()
@@ -239,7 +243,10 @@ class LogReader:
 
     def _tell_lost(self) -> None:
         """What a restored server has lost, once all that is followed has caught up."""
-        if not (self._follows and self._has_audience and self._lost.may_have_untold) or self.catching_up:
+        if not self._follows or self.catching_up is None or self.catching_up:
+            return
+        self._bringing.go_on()
+        if not (self._has_audience and self._lost.may_have_untold):
             return
         if (news := self._lost.take_news()) is not None:
             self._tell(news)

@@ -11,13 +11,15 @@ from itertools import chain
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.lost import put_hash
+from lanline.client.chat.lost import note_carried, put_hash, put_sealed, said_by_account
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.said import SAID_SUITE
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ROW = "(?1, ?, ?, ?, ?, ?, ?, ?)"
@@ -44,6 +46,8 @@ _CONVERSATIONS = (
 _PEOPLE = "SELECT account, name, 0 AS is_online, address, seen_ms, is_admin, is_banned FROM people"
 _COLUMNS = "position, entry_id, log, destination, suite, content, typed_ms, refused_code, refused_text, sealed"
 _REOPENED_AT_ONCE = 1000
+_SEALED = ("WHERE suite IN ('said/1', 'topic/1')", "WHERE suite = 'carried/1'")
+"""Each has its index."""
 _TOPIC = (
     "SELECT sequence, content FROM entries WHERE log = ? AND suite IN ('opened', 'earlier') "
     "AND substr(content, 1, 13) = x'82A474797065A5746F706963A4' AND sequence > ? AND sequence <= ? "
@@ -51,7 +55,7 @@ _TOPIC = (
 )
 _UNREAD = (
     "SELECT count(*) FROM entries WHERE log = ? AND sequence > ? AND sequence <= ? AND account != ? "
-    "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1')"
+    "AND account NOT IN (SELECT account FROM ignored) AND suite NOT IN ('epoch/1', 'key/1', 'again')"
 )
 
 
@@ -74,6 +78,8 @@ class Sent(msgspec.Struct, frozen=True):
 
     log: int
     entry: LogEntry
+    said: bytes | None = None
+    """As it went out, where it was sealed."""
 
 
 class History:
@@ -175,19 +181,26 @@ class History:
     # Entries.
 
     def add_entries(
-        self, log: int, entries: Sequence[LogEntry], own: int, log_hash: tuple[int, bytes] | None = None
+        self,
+        log: int,
+        entries: Sequence[LogEntry],
+        own: int,
+        log_hash: tuple[int, bytes] | None = None,
+        sealed: Sequence[LogEntry] = (),
     ) -> None:
         """What follows on what is here, with the cursor, the hash over all of it, and with one's own taken off the
-        outbox, all at once.
+        outbox, all at once. `sealed`: of these, as they came, those that are kept so, too.
         """
         through = entries[-1].sequence
-        mine = [(entry.entry_id,) for entry in entries if entry.account == own]
+        mine = [(each.entry_id,) for each in said_by_account(entries, own)]
         with self.database.write() as writer:
             _put_following(writer, log, entries)
             _drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
                 put_hash(writer, log, log_hash)
+            if sealed:
+                put_sealed(writer, log, sealed)
             if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
                 writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
 
@@ -203,6 +216,9 @@ class History:
         with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, [row for each in sent for row in _entry_rows(each.log, [each.entry])])
             writer.executemany("DELETE FROM outbox WHERE entry_id = ?", [(each.entry.entry_id,) for each in sent])
+            for log, entry, said in map(astuple, sent):
+                if said is not None:
+                    put_sealed(writer, log, [structs.replace(entry, suite=SAID_SUITE, content=said)])
 
     def entries(self, log: int, before: int | None, last: int) -> list[LogEntry]:
         """Oldest first; none that a gap separates from the rest at its old end."""
@@ -227,19 +243,25 @@ class History:
 
     def sealed_from(self) -> dict[int, int]:
         """Where the first entry stands that could not be opened yet, by log."""
-        rows = self.database.read(
-            "SELECT log, min(sequence) FROM entries WHERE suite IN ('said/1', 'topic/1') GROUP BY log"
-        )
-        return {int(log): int(first) for log, first in rows}
+        found: dict[int, int] = {}
+        for each in _SEALED:
+            first_of = f"SELECT log, min(sequence) FROM entries {each} GROUP BY log"  # noqa: S608 -- our own words
+            for log, first in self.database.read(first_of):
+                found[log] = min(first, found.get(log, first))
+        return found
 
     def sealed_entries(self, log: int) -> list[LogEntry]:
         """The newest that could not be opened yet, oldest first."""
-        rows = self.database.read(
-            "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
-            "WHERE log = ? AND suite IN ('said/1', 'topic/1') ORDER BY sequence DESC LIMIT ?",
-            (log, _REOPENED_AT_ONCE),
-        )
-        return [LogEntry(*row) for row in reversed(rows)]
+        rows = [
+            row
+            for each in _SEALED
+            for row in self.database.read(
+                f"SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries {each} "  # noqa: S608 -- as above
+                "AND log = ? ORDER BY sequence DESC LIMIT ?",
+                (log, _REOPENED_AT_ONCE),
+            )
+        ]
+        return [LogEntry(*row) for row in sorted(rows)]
 
     def has_unopened(self, log: int, below: int, device_id: bytes, run: bytes) -> bool:
         """Sealed words of this run, as their header names it (docs/protocol/sealing.md, 5)."""
@@ -250,13 +272,14 @@ class History:
         )
         return bool(rows)
 
-    def change_entries(self, log: int, entries: Iterable[LogEntry]) -> None:
+    def change_entries(self, log: int, entries: Sequence[LogEntry]) -> None:
         """What was kept as it came, and is open now."""
         with self.database.write() as writer:
             writer.executemany(
                 "UPDATE entries SET suite = ?, content = ? WHERE log = ? AND sequence = ?",
                 [(each.suite, each.content, log, each.sequence) for each in entries],
             )
+            note_carried(writer, log, entries)
 
     def newest_topic(self, log: int, after: int, through: int) -> tuple[int, bytes] | None:
         """The place, and what is kept, of the last entry that sets it."""
@@ -289,6 +312,9 @@ class OutboxRows:
 
     def all(self) -> list[OutboxRow]:
         return self._rows("ORDER BY position", ())
+
+    def last_position(self) -> int:
+        return int(self._database.read("SELECT coalesce(max(position), 0) FROM outbox")[0][0])
 
     def find(self, entry_id: bytes) -> OutboxRow | None:
         found = self._rows("WHERE entry_id = ?", (entry_id,))
@@ -359,3 +385,4 @@ def _drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEn
     if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
         rows = [(log, entry.entry_id) for entry in entries]
         writer.executemany("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", rows)
+    note_carried(writer, log, entries)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from lanline.client.chat.context import NodeContext, ServerLine
 from lanline.client.chat.conversations import Conversations, Following, Track
 from lanline.client.chat.history import History
+from lanline.client.chat.lost import KEPT_OF_CATCH_UP, may_be_brought, said_by_account
 from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS
 from lanline.client.chat.sealed.seals import Seals
@@ -36,6 +37,10 @@ class _Waiting:
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
         self.log_hash: Seen | None = None
+        self.sealed: list[LogEntry] = []
+
+    def of(self, own: int) -> tuple[list[LogEntry], int, Seen | None, list[LogEntry]]:
+        return self.entries, own, self.log_hash, self.sealed
 
 
 class Intake:
@@ -77,12 +82,14 @@ class Intake:
             return  # what came before could not be written: the link has ended by it, and all comes again
         log_hash = self._seals.note_taken(track.shown, came)
         if not is_bulk:
-            self._history.add_entries(log, entries, self._conversations.account, log_hash)
+            self._history.add_entries(log, entries, self._conversations.account, log_hash, may_be_brought(came))
             self._note_kept(track, entries)
             self._go_on()
             return
         waiting = self._waiting.setdefault(log, _Waiting())
         waiting.entries += entries
+        if entries[-1].sequence > track.target - KEPT_OF_CATCH_UP:
+            waiting.sealed += may_be_brought(came)
         waiting.log_hash = log_hash
         self._through[log] = entries[-1].sequence
         self._go_on()
@@ -99,7 +106,7 @@ class Intake:
         waiting = self._waiting.pop(track.shown.log, None)
         if waiting is not None:
             del self._through[track.shown.log]
-            self._history.add_entries(track.shown.log, waiting.entries, self._conversations.account, waiting.log_hash)
+            self._history.add_entries(track.shown.log, *waiting.of(self._conversations.account))
             self._note_kept(track, waiting.entries)
 
     def write_all(self, log: int | None = None) -> None:
@@ -115,7 +122,7 @@ class Intake:
         waiting, own = self._waiting.pop(log), self._conversations.account
 
         def write(history: History) -> None:
-            history.add_entries(log, waiting.entries, own, waiting.log_hash)
+            history.add_entries(log, *waiting.of(own))
 
         self._is_writing = True
         try:
@@ -157,16 +164,13 @@ class Intake:
         if self._seals.past is not None:
             self._seals.past.note_kept(log, through)
         silent, read, unread = {own, *self._ignored.names}, shown.read, 0
-        mine: list[LogEntry] = []
         for entry in entries:
             account = entry.account
             if entry.suite in SUITES_OF_KEYS:
                 continue
-            if account == own:
-                mine.append(entry)
             unread += account not in silent and entry.sequence > read
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
-        for entry in mine:
+        for entry in said_by_account(entries, own):
             self._own.note_sent(log, entry)
         messages = messages_of_entries(track.shown, entries, own, self._ignored)
         self._tell(events.EntriesReceived(log, messages, is_live))

@@ -10,18 +10,27 @@ Where a log is cut, as after a restore of the server, the nearest older hash is 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from lanline.client.chat.database import Database
+from lanline.client.chat.sealed.content import CARRIED, SUITES_OF_KEYS, carried_words
 from lanline.client.sealing.logchain import Seen
 from lanline.client.view.events import ServerRestored
+from lanline.crypto.groups.epochs import epoch_id_of
+from lanline.errors import MalformedPacket
 from lanline.wire.chat.entries import LogEntry
+from lanline.wire.chat.offers import MAX_CARRIED_BYTES
+from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, decode_carried, decode_epoch
 
 _MAX_KEPT = 160
+_SUITES_KEPT = {SAID_SUITE, CARRIED_SUITE}
 _ALL_OF_NEWEST = 16
 
 
@@ -56,11 +65,57 @@ def too_near(places: Sequence[int]) -> list[int]:
     return dropped
 
 
+_MAX_SEALED_KEPT = 10_000
+KEPT_OF_CATCH_UP = 1_000
+"""Of what came while this device was away: whoever was there when it was said has it, too."""
+
+
+def may_be_brought(came: Sequence[LogEntry]) -> list[LogEntry]:
+    """Of what came, what is kept as it came: sealed words that are not too long."""
+    return [each for each in came if each.suite in _SUITES_KEPT and len(each.content) <= MAX_CARRIED_BYTES]
+
+
+def put_sealed(writer: sqlite3.Connection, log: int, came: Sequence[LogEntry]) -> None:
+    """Words as they came or went out, of which the newest are kept."""
+    rows = [(log, each.sequence, each.entry_id, each.content) for each in came if each.suite == SAID_SUITE]
+    for each in came:
+        if each.suite == CARRIED_SUITE:
+            with contextlib.suppress(MalformedPacket):
+                carried = decode_carried(each.content)
+                rows.append((log, each.sequence, carried.entry_id, carried.said))
+    writer.executemany("INSERT OR IGNORE INTO sealed_words (log, sequence, entry_id, said) VALUES (?, ?, ?, ?)", rows)
+    writer.execute(
+        "DELETE FROM sealed_words WHERE position <= (SELECT max(position) FROM sealed_words) - ?", (_MAX_SEALED_KEPT,)
+    )
+
+
+def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+    """What somebody has brought is not set aside any more, and is shown once."""
+    for each in entries:
+        if each.suite == CARRIED:
+            words = carried_words(each)
+            row = log, each.sequence, words.account, words.entry_id
+            writer.execute("INSERT OR REPLACE INTO carried_words VALUES (?, ?, ?, ?)", row)
+            writer.execute("DELETE FROM set_aside WHERE sealed_id = ?", (words.entry_id,))
+
+
+def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]:
+    """Also what somebody else has brought, under the id that it was said with."""
+    return [
+        structs.replace(each, entry_id=carried_words(each).entry_id) if each.suite == CARRIED else each
+        for each in entries
+        if each.suite not in SUITES_OF_KEYS
+        and (carried_words(each).account if each.suite == CARRIED else each.account) == account
+    ]
+
+
 _MOVE = (
     "INSERT OR IGNORE INTO set_aside "
     "SELECT e.log, e.entry_id, u.title, e.sequence, e.account, coalesce(p.name, ''), e.time_ms, e.suite, e.content, "
-    "?3, 0 FROM entries e JOIN unproven u ON u.log = e.log LEFT JOIN people_then p ON p.account = e.account "
-    "WHERE e.log = ?1 AND e.sequence > ?2 AND e.suite NOT IN ('epoch/1', 'key/1')"
+    "?3, 0, w.entry_id, w.said, '' FROM entries e JOIN unproven u ON u.log = e.log "
+    "LEFT JOIN people_then p ON p.account = e.account "
+    "LEFT JOIN sealed_words w ON w.log = e.log AND w.sequence = e.sequence "
+    "WHERE e.log = ?1 AND e.sequence > ?2 AND e.suite NOT IN ('epoch/1', 'key/1', 'again')"
 )
 _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
@@ -77,6 +132,18 @@ class LostEntry(msgspec.Struct, frozen=True):
     name: str
     """Of who said it; the account's number may be somebody else's now."""
     entry: LogEntry
+    reason: str = ""
+    """Why the server does not take it; empty where nobody has brought it yet."""
+
+
+class LostWords(NamedTuple):
+    """What is set aside, and can be brought back, as it was sealed."""
+
+    log: int
+    row_id: bytes
+    title: str
+    entry_id: bytes
+    said: bytes
 
 
 class LostEntries:
@@ -85,7 +152,7 @@ class LostEntries:
         rows = database.read("SELECT value FROM facts WHERE name = 'epoch'")
         self.epoch = rows[0][0] if rows else ""
         """Of the server, as this home knows it; hexadecimal, empty when it is not known."""
-        self.may_have_untold = True
+        self.may_have_untold = self.may_bring = True
 
     def begin(self, epoch: str) -> None:
         """Nothing that is kept counts before it is proven."""
@@ -99,6 +166,7 @@ class LostEntries:
         with self._database.write() as writer:
             _keep_names(writer)
             _keep_room_entries(writer)
+            _keep_statements(writer)
             writer.execute("INSERT OR IGNORE INTO unproven SELECT log, title FROM logs WHERE log = ?", (log,))
 
     def unproven(self) -> set[int]:
@@ -124,12 +192,14 @@ class LostEntries:
         with self._database.write() as writer:
             writer.execute(_MOVE, (log, agreed, self.epoch))
             writer.execute("DELETE FROM entries WHERE log = ? AND sequence > ?", (log, agreed))
+            writer.execute("DELETE FROM sealed_words WHERE log = ? AND sequence > ?", (log, agreed))
+            writer.execute("DELETE FROM carried_words WHERE log = ? AND place > ?", (log, agreed))
             cut_hashes(writer, log, agreed)
             if known is not None:
                 put_hash(writer, log, (agreed, known))
             writer.execute(_PUT_CURSORS, (log, agreed, read, others_delivered, others_read))
             writer.execute("DELETE FROM unproven WHERE log = ?", (log,))
-        self.may_have_untold = True
+        self.may_have_untold = self.may_bring = True
 
     def take_news(self) -> ServerRestored | None:
         """How many were set aside that the person was not told of, and where; told by this."""
@@ -144,13 +214,34 @@ class LostEntries:
         count = sum(count for _, count in rows)
         return ServerRestored(_sentence(count, [title for title, _ in rows]), count)
 
+    # What can be brought back.
+
+    def to_bring(self) -> list[LostWords]:
+        """In the order of their places."""
+        rows = self._database.read(
+            "SELECT log, entry_id, title, sealed_id, said FROM set_aside WHERE said IS NOT NULL AND reason = '' "
+            "ORDER BY log, time_ms, sequence"
+        )
+        self.may_bring = bool(rows)
+        return [LostWords(*row) for row in rows]
+
+    def note_brought(self, outcomes: Iterable[tuple[LostWords, str]]) -> None:
+        """Why each is not taken; empty: it stands."""
+        with self._database.write() as writer:
+            for words, reason in outcomes:
+                key = words.log, words.row_id
+                if reason:
+                    writer.execute("UPDATE set_aside SET reason = ? WHERE log = ? AND entry_id = ?", (reason, *key))
+                else:
+                    writer.execute("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", key)
+
     def entries(self) -> list[LostEntry]:
         """Oldest first within each conversation."""
         rows = self._database.read(
-            "SELECT log, title, name, sequence, entry_id, account, account, time_ms, suite, content FROM set_aside "
-            "ORDER BY log, time_ms, sequence"
+            "SELECT log, title, name, reason, sequence, entry_id, account, account, time_ms, suite, content "
+            "FROM set_aside ORDER BY log, time_ms, sequence"
         )
-        return [LostEntry(log, title, name, LogEntry(*entry)) for log, title, name, *entry in rows]
+        return [LostEntry(log, title, name, LogEntry(*entry), reason) for log, title, name, reason, *entry in rows]
 
 
 def _keep_room_entries(writer: sqlite3.Connection) -> None:
@@ -160,9 +251,23 @@ def _keep_room_entries(writer: sqlite3.Connection) -> None:
     writer.executemany("INSERT OR IGNORE INTO kept_room_entries VALUES (?, ?)", rows)
 
 
+def _keep_statements(writer: sqlite3.Connection) -> None:
+    """Those of epochs: with them comes back what was sealed under epochs that the server has lost."""
+    for table in ("entries", "chain_items"):
+        found = writer.execute(f"SELECT content FROM {table} WHERE suite = 'epoch/1'").fetchall()  # noqa: S608 -- our own words
+        for (content,) in found:
+            with contextlib.suppress(MalformedPacket):
+                put_statement(writer, epoch_id_of(decode_epoch(content)[1].commitment), content)
+
+
+def put_statement(writer: sqlite3.Connection, epoch_id: bytes, content: bytes) -> None:
+    writer.execute("INSERT OR IGNORE INTO kept_statements VALUES (?, ?)", (epoch_id, content))
+
+
 def _doubt_all(writer: sqlite3.Connection) -> None:
     _keep_names(writer)
     _keep_room_entries(writer)
+    _keep_statements(writer)
     writer.execute(
         "INSERT OR IGNORE INTO unproven SELECT c.log, coalesce(l.title, '') FROM cursors c "
         "LEFT JOIN logs l ON l.log = c.log UNION SELECT e.log, coalesce(l.title, '') FROM entries e "
@@ -187,5 +292,6 @@ def _sentence(count: int, titles: Sequence[str]) -> str:
     where = f"{', '.join(shown)} and elsewhere" if len(titles) > _MAX_TITLES else " and ".join(shown)
     return (
         f"The server was restored from an older backup: {what} in {where} {are} not there any more. This device has "
-        f"set {them} aside; lanline log '{shown[0]}' --set-aside shows {them}."
+        f"set {them} aside, and what was sealed is brought back by those who have it; lanline log '{shown[0]}' "
+        "--set-aside shows what is not."
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterable
 
+import msgspec
+
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
-from lanline.client.chat.sealed.content import EARLIER, PLAIN, open_sealed
+from lanline.client.chat.sealed.content import CARRIED, EARLIER, OPENED, PLAIN, carried_words, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
 from lanline.client.view.values import Conversation, Message, MessageState, state_at
 from lanline.errors import RequestRefused
@@ -20,6 +22,8 @@ _MAX_WATCHED = 1000
 
 def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int] = ()) -> Message:
     is_own = entry.account == own
+    if entry.suite == CARRIED:
+        return _message_of_carried(conversation, entry, own, ignored)
     return Message(
         conversation.log,
         entry.sequence,
@@ -33,6 +37,12 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, igno
         is_plain=entry.suite == PLAIN,
         is_earlier=entry.suite == EARLIER,
     )
+
+
+def _message_of_carried(conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int]) -> Message:
+    words = carried_words(entry)
+    said = LogEntry(entry.sequence, words.entry_id, words.account, 0, words.time_ms, OPENED, words.body)
+    return msgspec.structs.replace(message_of_entry(conversation, said, own, ignored), carried_by=entry.account)
 
 
 def messages_of_entries(
@@ -57,7 +67,8 @@ def message_of_row(row: OutboxRow, own: int) -> Message:
 
 
 def message_of_lost(lost: LostEntry, own: int) -> Message:
-    return message_of_entry(Conversation(lost.log, lost.title, None), lost.entry, own)
+    message = message_of_entry(Conversation(lost.log, lost.title, None), lost.entry, own)
+    return msgspec.structs.replace(message, problem=safe_line(lost.reason))
 
 
 class OwnMessages:

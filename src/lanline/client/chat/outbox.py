@@ -74,6 +74,10 @@ class Outbox:
         self._passed_over: dict[int, int] = {}
         """Logs that take nothing now, for sealing or a slow room, with the position of the first row that waits."""
         self._pacing = Pacing(context.clock, self.send)
+        self._maybe_sent_through = self._rows.last_position()
+        """What waits up to there may stand in its log already: a copy of this home has sent it, or this one itself,
+        before a restore. Then the server keeps that, and what is sealed now never comes: each is a run of its own.
+        """
 
     # What is in it.
 
@@ -136,6 +140,10 @@ class Outbox:
 
     # Links.
 
+    def begin_epoch(self) -> None:
+        """The server was restored, to what nobody knows."""
+        self._maybe_sent_through = self._rows.last_position()
+
     def begin_link(self, session: ClientSession) -> None:
         self.end_link()
         self._session = session
@@ -191,11 +199,19 @@ class Outbox:
         return is_bounded and self._session is not None and self._session.has_room and self._pause is None
 
     def _next_rows(self) -> list[OutboxRow]:
+        if self._put_off is not None and not self._is_waiting(self._put_off):
+            self._line.send(GiveUp(self._put_off.entry_id))
+            self._put_off = None
         if self._put_off is not None:
             return [self._put_off]
         under_way = {row.position for row in self._under_way.values()}
         rows = self._rows.waiting(self._sent_through, MAX_UNCOMMITTED)
         return [row for row in rows if row.position not in under_way]
+
+    def _is_waiting(self, row: OutboxRow) -> bool:
+        """Another program of this home may have been quicker."""
+        kept = self._rows.find(row.entry_id)
+        return kept is not None and kept.refused_code is None
 
     def _send_row(self, row: OutboxRow) -> bool:
         """False: nothing may follow for now."""
@@ -236,6 +252,9 @@ class Outbox:
             return hindrance
         if self._conversations[shown.log].is_being_compared:
             return None
+        is_alone = row.position <= self._maybe_sent_through
+        if is_alone:
+            self._seals.end_run(shown.log)
         sealed = self._seals.seal(shown, row.entry_id, row.content)
         if sealed is None:
             if self._seals.problem:
@@ -246,7 +265,7 @@ class Outbox:
         except HistoryProblem:
             self._seals.end_run(shown.log)  # or the next words would name some that never come
             raise
-        if kept is None or kept.sealed != sealed:  # another program of this home was quicker
+        if is_alone or kept is None or kept.sealed != sealed:  # or another program of this home was quicker
             self._seals.end_run(shown.log)
         return kept
 
@@ -311,7 +330,7 @@ class Outbox:
         facts = self._directory.own
         suite = row.suite if row.sealed is None else OPENED
         entry = LogEntry(sequence, row.entry_id, facts.account, facts.device, time_ms, suite, row.content)
-        return Sent(row.log or 0, entry)
+        return Sent(row.log or 0, entry, None if row.content.startswith(TOPIC_BEGINS) else row.sealed)
 
     def _take(self, request: int) -> OutboxRow | None:
         row = self._under_way.pop(request, None)

@@ -79,6 +79,7 @@ def _signed(signer: SigningKey, body: entries.Body) -> bytes:
 
 
 _CODE_BYTES = 13
+_MAX_WAITING = 100
 
 
 def spaced(code: str) -> str:
@@ -196,6 +197,18 @@ class Devices:
 
     # Letting one in.
 
+    def note_waiting(self, waiting: wire.WaitingDevice) -> None:
+        """By the server's word; of more than it may keep the oldest go."""
+        self.waiting[waiting.device] = waiting
+        while len(self.waiting) > _MAX_WAITING:
+            del self.waiting[next(iter(self.waiting))]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of those whose code is still good."""
+        now_ms = self._context.now_ms()
+        return [each.label for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
+
     def offer(self) -> Ticket[bytes]:
         """The token of a link: who has it comes in as a device of this account, for ten minutes, once."""
         return follow(self._offer())
@@ -282,6 +295,15 @@ class Devices:
         yield from self._wait_ready()
         yield from self.take_out(gone, self._context.copy.signer)
         yield from self._wait_epoch()
+
+    def turn_again(self) -> Steps[None] | None:
+        """Where the chain that was taken after a restore has lost the end of a device of this account: no person has to
+        see to it, and nothing is said before.
+        """
+        context = self._context
+        devices = context.copy.chain.devices
+        gone = tuple(each for each in context.copy.own_come_back if devices[each].kind is DeviceKind.DEVICE)
+        return self.take_out(gone, context.copy.signer) if gone and context.has_newest_seed else None
 
     def take_out(self, gone: tuple[bytes, ...], signer: SigningKey) -> Steps[None]:
         """Signed by this device, or by the recovery key."""

@@ -14,6 +14,7 @@ from lanline.proto.chain.epochs import Epoch, is_fresh, judge_epoch
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.proto.chain.state import Chain
+from lanline.proto.chain.words import judge_epoch_of_carried
 
 Secrets = dict[tuple[bytes, bytes], bytes]
 """Of epochs, by scope and id."""
@@ -29,6 +30,8 @@ class EpochCopy:
         """In which its statements lie, as the server calls it on this link; 0: not known."""
         self.epochs: dict[bytes, tuple[Epoch, int]] = {}
         """With the places of their statements."""
+        self.carried: dict[bytes, Epoch] = {}
+        """Those whose statements a restored server has lost, and words have brought: they open, and seal nothing."""
         self._newest: list[tuple[Epoch, int]] = []
         self._named: dict[int, float] = {}
         self.secrets = secrets
@@ -58,6 +61,21 @@ class EpochCopy:
         self._add(epoch, place)
         return None
 
+    def add_carried(self, chain: Chain, statement: bytes) -> Epoch | Reason:
+        epoch = judge_epoch_of_carried(chain, self.scope, statement)
+        if isinstance(epoch, Epoch) and epoch.epoch_id not in self.carried:
+            self._tables.put_statement(epoch.epoch_id, statement)
+            self.carried[epoch.epoch_id] = epoch
+        return epoch
+
+    def known(self, chain: Chain, epoch_id: bytes) -> Epoch | None:
+        """Also one that words have brought, to this program or to one before."""
+        if epoch_id in self.epochs:
+            return self.epochs[epoch_id][0]
+        if epoch_id not in self.carried and (statement := self._tables.statement(epoch_id)):
+            self.add_carried(chain, statement)
+        return self.carried.get(epoch_id)
+
     def _add(self, epoch: Epoch, place: int) -> None:
         self.epochs[epoch.epoch_id] = epoch, place
         insort(self._newest, (epoch, place), key=lambda each: (-each[0].height, -each[1]))
@@ -68,6 +86,7 @@ class EpochCopy:
         self.epochs.clear()
         self._newest.clear()
         self._named.clear()
+        self._stale.clear()
 
     def newest(self) -> list[tuple[Epoch, int]]:
         """The greatest height first, then the later place."""
@@ -100,7 +119,8 @@ class EpochCopy:
 
     def secret(self, epoch_id: bytes) -> bytes | None:
         known = self.epochs.get(epoch_id)
-        return None if known is None else self.secrets.get((known[0].scope, epoch_id))
+        epoch = self.carried.get(epoch_id) if known is None else known[0]
+        return None if epoch is None else self.secrets.get((epoch.scope, epoch_id))
 
     def ends(self) -> list[Epoch]:
         """Those that are open here, and whose secrets no other of these holds truly: the newest first."""
@@ -115,7 +135,8 @@ class EpochCopy:
 
     def lacking(self) -> list[Epoch]:
         """Those whose secrets are not here, the newest first."""
-        return [epoch for epoch, _ in self.newest() if self.secret(epoch.epoch_id) is None]
+        known = (*(epoch for epoch, _ in self.newest()), *self.carried.values())
+        return [epoch for epoch in known if self.secret(epoch.epoch_id) is None]
 
     def believe(self, epoch: Epoch, secret: bytes) -> bool:
         """If it is the one that the statement promises: then also what that opens of the past."""

@@ -220,7 +220,8 @@ class Secrets:
         if copy is None or not copy.may_begin or copy.log != message.log or wanted in context.keys.ended:
             return
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id == wanted]
-        known = [copy.epochs[each][0] for each in message.epoch_ids if each in copy.epochs]
+        found = (copy.known(context.copy.chain, each) for each in message.epoch_ids)
+        known = [each for each in found if each is not None]
         if readers:
             yield from self.open_given(copy, [each for each in known if copy.secret(each.epoch_id) is None])
             yield from self.give(copy, readers, known)

@@ -1,7 +1,8 @@
 """Owns how this device seals what it says in a conversation, and opens what others have said there. Not its tables.
 
 What is opened is believed only where everybody would: docs/protocol/sealing.md, 5. The author is who has signed, by the
-chain; where the server says otherwise, nothing is believed.
+chain; where the server says otherwise, nothing is believed. Longer than other files: what is sealed and what is opened
+have the runs and their keys in common.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from lanline.wire.sealing.said import COMMON_BYTES, HEADER_BYTES, Header, Words,
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _RUN_BYTES = 16
+_RUN_IN_HEADER = slice(33, 49)
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
 _NEVER_NAMED = NEVER, b""
@@ -110,6 +112,8 @@ class GroupWords:
         self._context = context
         self._copy = context.copy
         self._runs: dict[int, _Run] = {}
+        self._on_the_way: dict[bytes, bytes] = {}
+        """By the ids of entries that this program has sealed and not seen in a log yet, their runs."""
         self._own: dict[bytes, tuple[int, bytes]] = {}
         """By room, the place and digest of the newest of this device that is known to be in the log."""
         self._places: dict[tuple[bytes, bytes, bytes], RunPlaces] = {}
@@ -145,22 +149,14 @@ class GroupWords:
             _, prev = self._own.get(room_id, (0, ZEROS))
             run = self._runs[place.log] = _Run(self._context.entropy(_RUN_BYTES), room_id, prev)
         header = Header(epoch.epoch_id, copy.device_id, run.id, b"")
-        words = Words(
-            run.n,
-            run.prev,
-            self._context.now_ms(),
-            copy.chain.height,
-            copy.chain.head,
-            self._context.history,
-            *seen,
-            (),
-            body,
-        )
+        now_ms, height, head = self._context.now_ms(), copy.chain.height, copy.chain.head
+        words = Words(run.n, run.prev, now_ms, height, head, self._context.history, *seen, (), body)
         keys = self._run_keys(epoch, room_id, header)
         where = Where(room_id, copy.account_id, entry_id)
         chance = self._context.entropy(CHANCE_BYTES)
         content, digest = seal_words(keys, copy.signer, header, where, encode_strictly(words), chance)
         run.n, run.prev = run.n + 1, digest
+        self._on_the_way[entry_id] = run.id
         return content
 
     def end_run(self, log: int) -> None:
@@ -170,6 +166,7 @@ class GroupWords:
     def forget_places(self) -> None:
         """The server's data are others now, or a copy was cut: what stands where is found anew, and new runs begin."""
         self._runs.clear()
+        self._on_the_way.clear()
         self._own.clear()
         self._places.clear()
         self._heights.forget()
@@ -190,6 +187,8 @@ class GroupWords:
 
         `ahead`: what was found of them before, by `open_ahead`.
         """
+        if self._on_the_way:
+            self._note_returned(place.log, said)
         signed = _NONE_SIGNED if ahead is None else ahead.signed
         sources, opened = self._opened(self._context.scopes.sealings(place), said, ahead)
         unsigned = [each for each in opened if isinstance(each, Opened) and each.digest not in signed]
@@ -203,6 +202,14 @@ class GroupWords:
                 outcomes.append(opening)
         self._heights.write()
         return outcomes
+
+    def _note_returned(self, log: int, said: Sequence[Said]) -> None:
+        """What a copy of this home has said first, under the same id, this program's words do not come after."""
+        for each in said:
+            run = self._on_the_way.pop(each.entry_id, None)
+            current = self._runs.get(log)
+            if run and current is not None and current.id == run != each.content[_RUN_IN_HEADER]:
+                self.end_run(log)
 
     def open_ahead(self, place: Place, said: Sequence[Said], ahead: Ahead) -> Iterator[None]:
         """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
@@ -224,6 +231,15 @@ class GroupWords:
         if not isinstance(source, _Source) or not isinstance(opened, Opened):
             return None
         return opened, Where(source.sealing.room_id, source.account, said.entry_id)
+
+    def open_under(self, sealing: Sealing, epoch: Epoch, account_id: bytes, said: Said) -> Opened | Reason:
+        """One alone, by its own signature, of a device that the chain has. Raises MalformedPacket."""
+        header, _ = split_said(said.content)
+        run = Run(self._run_keys(epoch, sealing.room_id, header), sealing.room_id, account_id, header)
+        opening = _open(run, said)
+        if isinstance(opening, Opened) and not vouched(self._sign_key, [opening])[0]:
+            return Reason.SIGNATURE
+        return opening
 
     def open_alone(self, place: Place, said: Said) -> Outcome:
         """What the server shows of a log of which the rest is not here. It is not remembered that it was shown."""

@@ -125,13 +125,22 @@ def rendered(view: View, message: Message, name: str = "", *, has_quotes: bool =
             text, front = f"{safe_line(file_name)}, {_size_text(size_bytes)}", "(file) "
         case _:
             pass
-    if message.is_plain and view.group.is_founded:
-        front = f"{_NOT_SEALED}{front}"
-    elif message.is_earlier:
-        front = f"{_EARLIER}{front}"
+    front = _origin(view, message) + front
     said = safe_text(text.removeprefix(_ACTION) if is_action else text)
     behind = _reactions_text(view, message) if isinstance(message, Folded) else ""
     return Rendered(display_name(name or name_of(view, message)), said, front, is_action, behind)
+
+
+def _origin(view: View, message: Message) -> str:
+    """Where it comes from, where that is not as ever."""
+    if message.is_plain and view.group.is_founded:
+        return _NOT_SEALED
+    if message.is_earlier:
+        return _EARLIER
+    if not message.carried_by:
+        return ""
+    by = "" if message.carried_by == message.account else f" by {_names(view, (message.carried_by,))}"
+    return f"(lost in a restore, brought back{by}) "
 
 
 def _reactions_text(view: View, message: Folded) -> str:
@@ -244,6 +253,7 @@ def message_json(view: View, message: Message, name: str = "") -> str:
         if message.sequence:
             row["sealed"] = not message.is_plain
             row |= {"earlier_group": True} if message.is_earlier else {}
+            row |= {"carried_by": _names(view, (message.carried_by,))} if message.carried_by else {}
     if message.problem:
         row["problem"] = message.problem
     return json.dumps(row)

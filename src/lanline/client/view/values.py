@@ -77,6 +77,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     is_earlier: bool = False
     """It was sealed in a group that was in the place of the present one before."""
 
+    carried_by: int = 0
+    """Who has brought it again, after a restored server had lost it; 0: it was not lost."""
+
     @property
     def is_own(self) -> bool:
         return self.state is not MessageState.RECEIVED

@@ -19,6 +19,7 @@ ACCOUNT_SEAL = b"lanline account seal 1\0"
 APPROVE = b"lanline approve 1\0"
 BACK = b"lanline back 1\0"
 BOX = b"lanline box 1\0"
+CARRIED = b"lanline carried 1\0"
 CHAIN = b"lanline chain 1\0"
 COMMIT = b"lanline commit 1\0"
 DEVICE = b"lanline device 1\0"
@@ -106,6 +107,11 @@ def rsa_pair_id_of(group_id: bytes, one: bytes, other: bytes) -> bytes:
 def room_tag_of(room_id: bytes, height: int) -> bytes:
     """What a private room's entry is known by in the chain, to who knows the room."""
     return digest_of(ROOM_TAG, room_id, height.to_bytes(8, "big"))[:16]
+
+
+def carried_id_of(account_id: bytes, entry_id: bytes, said: bytes) -> bytes:
+    """Of words that come a second time. Other bytes have another one, so nobody takes the place of somebody's words."""
+    return digest_of(CARRIED, account_id, entry_id, hashlib.sha256(said).digest())[:16]
 
 
 def log_start_of(room_id: bytes) -> bytes:

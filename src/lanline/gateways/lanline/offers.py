@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lanline.core.carried import BringWords, Lost
 from lanline.core.core import Core
 from lanline.core.gathering import Gathered
 from lanline.core.groupstate import Member
 from lanline.core.roomentries import BringEntries
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.gateways.lanline.session import Handler, Session
+from lanline.model.logs import LogId
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import offers as wire
 from lanline.wire.chat.answers import Done
@@ -29,6 +31,7 @@ class Offers:
             wire.OfferKeys: self._offer_keys,
             wire.AskBranches: self._ask_branches,
             wire.OfferRoomKeys: self._offer_room_keys,
+            wire.Carry: self._carry,
         }
 
     def _member(self, session: Session) -> Member:
@@ -67,6 +70,14 @@ class Offers:
             message.request,
             lambda: self._core.do(session.actor, BringEntries(message.contents)),
             lambda _: session.send(Done(message.request)),
+        )
+
+    def _carry(self, session: Session, message: wire.Carry) -> None:
+        words = tuple(Lost(each.entry_id, each.said, each.statement) for each in message.words)
+        session.command(
+            message.request,
+            lambda: self._core.do(session.actor, BringWords(LogId(message.log), words)),
+            lambda refusals: session.send(wire.Carried(message.request, refusals)),
         )
 
 

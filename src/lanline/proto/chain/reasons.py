@@ -29,6 +29,7 @@ class Reason(Enum):
     EARLIER = "it is of a group before this one, after others there that are of this one"
     KIND = "it was said as something else than the server shows it as"
     SUITE = "it is sealed in another suite than this conversation has"
+    NOT_LOST = "it is said to have been lost, and was not"
     SCOPE = "it is of another conversation"
     NOT_YET_THERE = "it names a height that the chain here has not reached"
     OTHER_CHAIN = "it names another chain than this one"

@@ -107,11 +107,15 @@ class SqliteLogsView:
         row = self._connection.execute(_FIND, (log, account, entry_id)).fetchone()
         return Entry(*row) if row else None
 
+    def has_carried(self, log: LogId, carried_id: bytes) -> bool:
+        found = self._connection.execute("SELECT 1 FROM carried WHERE log = ? AND id = ?", (log, carried_id))
+        return found.fetchone() is not None
+
     def last_said_ms(self, log: LogId, account: AccountId, since_ms: int, limit: int) -> int | None:
         for author, time_ms, suite in self._connection.execute(_SAID, (log, limit)):
             if time_ms <= since_ms:
                 break
-            if author == account and suite not in {"epoch/1", "key/1"}:
+            if author == account and suite not in {"epoch/1", "key/1", "carried/1"}:
                 return int(time_ms)
         return None
 
@@ -155,6 +159,9 @@ class SqliteLogs(SqliteLogsView):
         sequence, time_ms = self._connection.execute(_FIRST, (log, account, entry.entry_id)).fetchone()
         return Appended(sequence, time_ms, is_repeat=True)
 
+    def note_carried(self, log: LogId, carried_id: bytes) -> None:
+        self._connection.execute("INSERT OR IGNORE INTO carried VALUES (?, ?)", (log, carried_id))
+
     def _end(self, log: LogId) -> tuple[int, int]:
         """The head, and the time of the newest entry."""
         row = self._connection.execute(_END, (log,)).fetchone()
@@ -175,6 +182,7 @@ class SqliteLogs(SqliteLogsView):
         if ended is None:
             return 0
         log = ended[0]
+        self._connection.execute("DELETE FROM carried WHERE log = ?", (log,))
         gone = self._connection.execute(_FORGET, (log, log, limit)).fetchall()
         sizes: dict[AccountId, int] = {}
         for account, content_bytes in gone:

@@ -7,10 +7,14 @@ from typing import Annotated
 import msgspec
 
 from lanline.wire.chat.groups import Hash
-from lanline.wire.chat.limits import Request, Sealed, Sequence
+from lanline.wire.chat.limits import Id, Request, Sealed, Sequence
+from lanline.wire.sealing.strict import Short
 
 MAX_ITEMS_AT_ONCE = 100
 MAX_BYTES_AT_ONCE = 48 * 1024
+MAX_CARRIED_AT_ONCE = 50
+MAX_CARRIED_BYTES = 16 * 1024
+"""Of one entry: what a member keeps for others is bounded."""
 
 ItemSuite = Annotated[str, msgspec.Meta(pattern="^(key|stub)/1$")]
 
@@ -83,5 +87,26 @@ class OfferRoomKeys(msgspec.Struct, frozen=True, array_like=True, tag=147):
     contents: Annotated[tuple[Sealed, ...], msgspec.Meta(min_length=1, max_length=MAX_ITEMS_AT_ONCE)]
 
 
-FromClient = TellHead | OfferKeys | AskBranches | OfferRoomKeys
-FromServer = HeadTold | Branches
+class LostWords(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    entry_id: Short
+    said: Annotated[bytes, msgspec.Meta(min_length=1, max_length=MAX_CARRIED_BYTES)]
+    statement: Annotated[bytes, msgspec.Meta(max_length=2048)]
+    """Of their epoch; empty where the server has it."""
+
+
+class Carry(msgspec.Struct, frozen=True, array_like=True, tag=190):
+    """Sealed words, of anybody who is still there, that a restored server has lost. Answered with Carried."""
+
+    request: Request
+    log: Id
+    words: Annotated[tuple[LostWords, ...], msgspec.Meta(min_length=1, max_length=MAX_CARRIED_AT_ONCE)]
+
+
+class Carried(msgspec.Struct, frozen=True, array_like=True, tag=191):
+    request: Request
+    refusals: tuple[str, ...]
+    """For each why it is not taken, a sentence; empty: it stands."""
+
+
+FromClient = TellHead | OfferKeys | AskBranches | OfferRoomKeys | Carry
+FromServer = HeadTold | Branches | Carried

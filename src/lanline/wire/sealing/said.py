@@ -11,6 +11,7 @@ from lanline.wire.sealing.strict import Integer, Long, SealedSecret, Short, Sign
 
 EPOCH_SUITE = "epoch/1"
 SAID_SUITE = "said/1"
+CARRIED_SUITE = "carried/1"
 TOPIC_SUITE = "topic/1"
 """Words too, with the same bytes: the topic of a room, of which the server has to know who may set it."""
 SEALED_SUITES = (SAID_SUITE, TOPIC_SUITE)
@@ -58,6 +59,15 @@ class Words(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     body: bytes
 
 
+class CarriedWords(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Words that a restored server had lost, and that somebody brings again: as they were sealed."""
+
+    entry_id: Short
+    said: bytes
+    statement: bytes
+    """Of their epoch, where the server has lost that too; empty where it stands."""
+
+
 class Header(NamedTuple):
     epoch_id: bytes
     device_id: bytes
@@ -71,6 +81,7 @@ class Header(NamedTuple):
 
 _epoch_body: msgspec.msgpack.Decoder[EpochBody] = msgspec.msgpack.Decoder(EpochBody)
 _signed_epoch: msgspec.msgpack.Decoder[SignedEpoch] = msgspec.msgpack.Decoder(SignedEpoch)
+_carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
 _words: msgspec.msgpack.Decoder[Words] = msgspec.msgpack.Decoder(Words)
 
 
@@ -82,6 +93,10 @@ def decode_epoch(content: bytes) -> tuple[SignedEpoch, EpochBody]:
 
 def decode_words(statement: bytes) -> Words:
     return decode_strictly(_words, statement)
+
+
+def decode_carried(content: bytes) -> CarriedWords:
+    return decode_strictly(_carried, content)
 
 
 def split_said(content: bytes) -> tuple[Header, bytes]:

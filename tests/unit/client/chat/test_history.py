@@ -7,12 +7,15 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from lanline.client.chat import lost
 from lanline.client.chat.history import History, OutboxRow
 from lanline.client.view import events
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.entries import Append
+from lanline.wire.chat.offers import MAX_CARRIED_BYTES
 from unit.client.chat.stage import BEN, LAB, Stage, entry, lab, said
 
 
@@ -141,3 +144,16 @@ def test_a_full_disk_refuses_what_is_typed_and_goes_on_when_there_is_room(tmp_pa
     again.say(said(LAB, 1, 2, 3))
     assert [message.sequence for message in stage.node.messages(LAB) if message.sequence] == [1, 2, 3]
     history.close()
+
+
+def test_of_what_came_sealed_so_many_are_kept_as_they_came_and_none_that_is_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lost, "_MAX_SEALED_KEPT", 3)
+    history = History.in_memory()
+    sizes = (10, 20, 30, MAX_CARRIED_BYTES + 1, 40)
+    came = [structs.replace(entry(at), suite="said/1", content=bytes(size)) for at, size in enumerate(sizes, 1)]
+    came.append(structs.replace(entry(6), suite="plain"))
+    history.add_entries(LAB, came, 0, None, lost.may_be_brought(came))
+    kept = history.database.read("SELECT sequence, length(said) FROM sealed_words ORDER BY position")
+    assert kept == [(2, 20), (3, 30), (5, 40)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.view import events
@@ -146,3 +147,35 @@ def test_a_private_room_that_the_server_calls_open_is_sealed_for_its_members(vil
         if each.suite == "said/1"
     ]
     assert split_said(kept.content)[0].epoch_id not in ben.member.copy.epochs
+
+
+def test_what_was_put_off_and_another_program_of_the_home_has_sent_holds_up_nothing(village: Village) -> None:
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    row = OutboxRow(0, b"sent elsewhere..", None, "#lobby", "plain", b"", 0)
+    ann.node.outbox._put_off = row
+    say(ann, "#lobby", "and on")
+    village.rest_until(lambda: said(ben, "#lobby") == ["and on"])
+
+
+def test_what_a_copy_of_the_home_has_sealed_first_leaves_no_gap_in_what_follows(village: Village) -> None:
+    """The same row waits in both, and the server has it from one of them."""
+    ann, ben, cai = village.homes
+    process = ann.processes[0]
+    for wire in process.open_wires:
+        wire.die()
+    say(process, "#lobby", "typed once")
+    process.crash()
+    twin = Home(village, "ann")
+    twin.path = village.folder / "copy.db"
+    twin.path.write_bytes(ann.path.read_bytes())
+    assert ann.keys is not None
+    twin.keys, twin.has_joined = DeviceKeys(ann.keys.store, ann.link, village.chance.randbytes), True
+    ann.processes, twin.processes = [Process(ann)], [Process(twin)]
+    village.homes.append(twin)
+    village.rest_until(lambda: said(ben.processes[0], "#lobby") == ["typed once"])
+    for _ in range(8):
+        village.rest()
+    for number, home in enumerate((ann, twin)):
+        say(home.processes[0], "#lobby", f"more {number}")
+        village.rest_until(lambda number=number: f"more {number}" in said(cai.processes[0], "#lobby"))  # type: ignore[misc]
+    assert [home.warnings for home in village.homes] == [[], [], [], []]

@@ -10,7 +10,7 @@ from lanline.model.content import Content, KnownPerson, Report, Topic, check_con
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
-from lanline.wire.sealing.said import EPOCH_SUITE, SEALED_SUITES
+from lanline.wire.sealing.said import CARRIED_SUITE, EPOCH_SUITE, SEALED_SUITES
 
 PLAIN = "plain"
 """Not sealed: the server's word."""
@@ -20,6 +20,11 @@ EARLIER = "earlier"
 """On this device only: the same, in a group before the one that it is in."""
 DOUBTED = "doubted"
 """On this device only: it came sealed, and nothing of it was believed, for the reason that stands in its place."""
+
+CARRIED = "carried"
+"""On this device only: it was lost by a restored server, came again by somebody, and was believed."""
+AGAIN = "again"
+"""On this device only: words that stand at another place of the log, too, as somebody has brought them."""
 
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 
@@ -62,6 +67,32 @@ def said_by(body: bytes, device_id: bytes) -> bytes:
     return _encoder.encode(msgspec.structs.replace(known, by=device_id)) if isinstance(known, KnownPerson) else body
 
 
+class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
+    """As they are kept: the entry itself is of who has brought them."""
+
+    account: int
+    """Of whoever said them."""
+    entry_id: bytes
+    time_ms: int
+    """By their author's clock."""
+    body: bytes
+
+
+_carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
+
+
+def carried(entry: LogEntry, words: CarriedWords) -> LogEntry:
+    return _kept_as(entry, CARRIED, _encoder.encode(words))
+
+
+def carried_words(entry: LogEntry) -> CarriedWords:
+    return _carried.decode(entry.content)
+
+
+def again(entry: LogEntry) -> LogEntry:
+    return _kept_as(entry, AGAIN, b"")
+
+
 def topic_body(topic: Topic) -> bytes:
     """As it is kept, however its author has written it."""
     return _encoder.encode(topic)
@@ -85,7 +116,7 @@ def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite in SUITES_OF_KEYS:
+    if suite in SUITES_OF_KEYS or suite == AGAIN:
         return NoWords()
     if suite not in {PLAIN, OPENED, EARLIER}:
         return _not_opened(suite, sealed)
@@ -112,6 +143,6 @@ def _not_opened(suite: str, sealed: bytes) -> Unreadable:
     if suite == DOUBTED:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite in SEALED_SUITES:
+    if suite in {*SEALED_SUITES, CARRIED_SUITE}:
         return Unreadable(suite, "(cannot be read yet: its key has not come)")
     return Unreadable(suite)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.sealed.adopting import adoption_of
+from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.content import SUITES_OF_KEYS
 from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
@@ -36,8 +37,9 @@ from lanline.model.content import Topic
 from lanline.model.rooms import Access
 from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
+from lanline.wire.chat.offers import LostWords
 from lanline.wire.chat.signin import SignedIn, Welcome
-from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, split_said
+from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, SEALED_SUITES, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -74,6 +76,7 @@ class Seals:
         self._context: GroupContext | None = None
         self._opening: Opening | None = None
         self._earlier: EarlierWords | None = None
+        self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
             context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
@@ -85,6 +88,7 @@ class Seals:
             self._scopes = context.scopes
             self._context = context
             self.watch = Watch(context, self._words, node)
+            self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
@@ -152,6 +156,8 @@ class Seals:
             self._earlier.forget()
             self._plain.forget_all()
             self.watch.forget_all()
+            if self.carried is not None:
+                self.carried.forget_all()
             self._lacking_since.clear()
 
     def end_link(self) -> None:
@@ -301,15 +307,17 @@ class Seals:
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        first = next((each.sequence for each in entries if each.suite in SEALED_SUITES), None)
+        first = next((each.sequence for each in entries if each.suite in _SEALED), None)
         self.note_keys(shown, entries)
-        if first is None or self._opening is None or not self.is_sealed:
+        if first is None or self._opening is None or self.carried is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
+        entries, carried = self.carried.open(shown, self.place(shown), entries)
         kept, outcomes = self._opening.open(shown, self.place(shown), entries, ahead)
         lacking = [each.sequence for each, found in zip(entries, outcomes, strict=True) if isinstance(found, Lacks)]
-        if Lacks.KEY in outcomes:
+        if Lacks.KEY in outcomes or Lacks.KEY in carried.values():
             self._want_secrets(shown)
-        return self._plain.judged(shown.log, kept), lacking[0] if lacking else None
+        kept = self.carried.once(shown.log, kept)
+        return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
 
     def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
@@ -397,6 +405,8 @@ class Seals:
             self._forget_places()
             assert self.watch is not None
             self.watch.forget(log)
+            assert self.carried is not None
+            self.carried.forget(log)
 
     def proof(self, shown: Conversation, entry: LogEntry) -> bytes:
         """Who said a sealed message, for an admin; empty where this device cannot show it."""
@@ -405,6 +415,23 @@ class Seals:
         said = Said(entry.sequence, entry.entry_id, self._name_of(entry.account), entry.content)
         found = self._words.reopen(self.place(shown), said)
         return b"" if found is None else proof_of(*found)
+
+    # What a restored server has lost.
+
+    @property
+    def may_bring(self) -> bool:
+        """The chain is here as the server has it, and nothing is wrong with it."""
+        member = self.member
+        return member is not None and member.copy.is_member and member.is_current and not member.problem
+
+    def chance(self) -> float:
+        """From 0 to 1."""
+        return 0.0 if self._keys is None else self._keys.entropy(1)[0] / 255
+
+    def to_bring(self, shown: Conversation, entry_id: bytes, said: bytes) -> LostWords | str | None:
+        """Or why nobody would believe it; or None: not now."""
+        assert self.carried is not None
+        return self.carried.to_bring(self.place(shown), shown.head + 1, entry_id, said)
 
     def _name_of(self, account: int) -> str:
         own = self._directory.own
@@ -420,5 +447,6 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
+_SEALED = {*SEALED_SUITES, CARRIED_SUITE}
 _LACKING_TOLD_AFTER_S = 10.0
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}

@@ -1,0 +1,130 @@
+"""Owns how this device brings back what a restored server has lost: sealed words, which prove their author themselves.
+
+Whoever comes first brings all that it has, its own and what others said, in the order in which it was said, piece by
+piece; the others leave out what has come by then. What the server does not take stays set aside, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lanline.client.chat.context import NodeContext
+from lanline.client.chat.conversations import Conversations, Following, Track
+from lanline.client.chat.lost import LostWords
+from lanline.client.chat.sealed.seals import Seals
+from lanline.client.chat.session import Answer
+from lanline.client.view.values import ENDED_MARK
+from lanline.clock import Timer
+from lanline.errors import RequestRefused
+from lanline.wire.chat import offers as wire
+from lanline.wire.chat.conversations import OpenDirect
+
+_FIRST_AFTER_S = 4.0
+"""At most, by chance: so that not all bring the same at once."""
+_PIECE_BYTES = 48 * 1024
+_MIN_PAUSE_S = 1.0
+_LATER_S = 5.0
+_LONGEST_PAUSE_S = 10.0
+"""A server that gathers may be done at any moment."""
+
+
+class Bringing:
+    def __init__(self, context: NodeContext, conversations: Conversations, seals: Seals) -> None:
+        self._lost = context.lost
+        self._clock = context.clock
+        self._line = context.line
+        self._conversations = conversations
+        self._seals = seals
+        self._is_asking = False
+        self._timer: Timer | None = None
+        self._has_waited = False
+        self._opened: set[str] = set()
+        """With whom the server was asked to open a talk, on this link."""
+
+    def end_link(self) -> None:
+        self._is_asking = self._has_waited = False
+        self._opened.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def go_on(self) -> None:
+        """All that is followed has caught up."""
+        if self._is_asking or self._timer is not None or not self._seals.may_bring:
+            return
+        self._part_lost_logs()
+        if not self._lost.may_bring:
+            return
+        waiting = self._lost.to_bring()
+        if not waiting:
+            return
+        if not self._has_waited:
+            self._has_waited = True
+            self._again_in(_FIRST_AFTER_S * self._seals.chance())
+        elif not any(self._bring(title, waiting) for title in dict.fromkeys(each.title for each in waiting)):
+            self._again_in(_LATER_S)
+
+    def _part_lost_logs(self) -> None:
+        """Of conversations that the server has lost whole, and that are there anew under another number."""
+        for track in list(self._conversations.tracks):
+            if not track.is_proven and not track.shown.is_open:
+                other = self._track(track.shown.title)
+                if other is not None and other is not track:
+                    self._conversations.part(track, 0)
+
+    def _track(self, title: str) -> Track | None:
+        """Where it is said now. None: nowhere, or not yet."""
+        track = self._conversations.titled(title)
+        if track is not None and track.shown.is_open:
+            return track if track.is_proven and track.following is Following.LIVE else None
+        person = None if title.startswith("#") else self._conversations.directory.named(title)
+        if person is not None and not title.endswith(ENDED_MARK) and title not in self._opened:
+            self._opened.add(title)
+            self._line.request(OpenDirect(0, person.account), lambda _: self._again_in(0.0))
+        return None
+
+    def _bring(self, title: str, waiting: Sequence[LostWords]) -> bool:
+        """Whether something is under way now."""
+        track = self._track(title)
+        if track is None:
+            return False
+        rows, words, size_bytes = list[LostWords](), list[wire.LostWords](), 0
+        refused: list[tuple[LostWords, str]] = []
+        for each in [each for each in waiting if each.title == title]:
+            found = self._seals.to_bring(track.shown, each.entry_id, each.said)
+            if isinstance(found, str):
+                refused.append((each, found))
+            elif found is not None and len(words) < wire.MAX_CARRIED_AT_ONCE and size_bytes < _PIECE_BYTES:
+                rows.append(each)
+                words.append(found)
+                size_bytes += len(found.said) + len(found.statement)
+        if refused:
+            self._lost.note_brought(refused)
+        if words:
+            self._is_asking = True
+            message = wire.Carry(0, track.shown.log, tuple(words))
+            self._line.request(message, lambda answer: self._on_answer(rows, answer))
+        return bool(words)
+
+    def _on_answer(self, rows: Sequence[LostWords], answer: Answer) -> None:
+        self._is_asking = False
+        match answer:
+            case wire.Carried(_, refusals) if len(refusals) == len(rows):
+                self._lost.note_brought(zip(rows, refusals, strict=True))
+                self._again_in(0.0)
+            case RequestRefused(retry_after_s=pause_s) if pause_s:
+                self._again_in(min(max(pause_s, _MIN_PAUSE_S), _LONGEST_PAUSE_S))
+            case RequestRefused():
+                self._lost.note_brought((each, str(answer)) for each in rows)
+                self._again_in(0.0)
+            case _:
+                pass  # the link has ended; the next one begins anew
+
+    def _again_in(self, delay_s: float) -> None:
+        if self._timer is None:
+            self._timer = self._clock.call_later(delay_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._line.is_synchronized:
+            self.go_on()
