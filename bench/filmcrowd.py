@@ -23,6 +23,7 @@ from lanline.client.pin import KnownServer
 from lanline.crypto.identity import Identity
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkEvent, MessageReceived
+from lanline.proto.films.playing import MOST_AHEAD_S
 from lanline.transport.connection import Connection
 from lanline.transport.linkhost import LinkHost
 from lanline.transport.udp import UdpSocket
@@ -33,6 +34,7 @@ APART_S = 0.05
 PIECE_BYTES = 16 * 1024
 REQUEST = struct.Struct(">I")
 UNDER_WAY = 4
+PART_S, LOOK_S = 2.0, 0.1
 
 
 async def watch(wanted: dict[str, Any]) -> None:
@@ -62,7 +64,10 @@ async def _watched(client: ChatClient, number: int, wanted: dict[str, Any]) -> t
 
 
 async def copy(wanted: dict[str, Any]) -> None:
-    """So many bytes over each of so many links, in messages that are asked for one after the other."""
+    """So many bytes over each of so many links, in messages that are asked for one after the other.
+
+    `lasts_s`: at the times at which a player asks for a film of that length. Otherwise as fast as it goes.
+    """
     host = LinkHost(await UdpSocket.bind("127.0.0.1", 0), Identity.generate())
     address = wanted["host"], wanted["port"]
     fingerprint = bytes.fromhex(wanted["fingerprint"])
@@ -70,18 +75,27 @@ async def copy(wanted: dict[str, Any]) -> None:
     say(event="ready")
     asked = await commands()
     await asked.readline()
-    got = await asyncio.gather(*(_copied(each, wanted["bytes_each"]) for each in connections))
+    size, lasts_s = wanted["bytes_each"], wanted.get("lasts_s")
+    got = await asyncio.gather(*(_copied(each, number, size, lasts_s) for number, each in enumerate(connections)))
     say(event="watched", size_bytes=sum(got), stalled_s=0.0)
     await asked.readline()
     host.close()
 
 
-async def _copied(connection: Connection, wanted_bytes: int) -> int:
+async def _copied(connection: Connection, number: int, wanted_bytes: int, lasts_s: float | None) -> int:
     asked = got = 0
+    await asyncio.sleep(0.0 if lasts_s is None else number * APART_S)
+    began_at, due_bytes = time.monotonic(), wanted_bytes
     while got < wanted_bytes:
-        while asked - got < UNDER_WAY * PIECE_BYTES and asked < wanted_bytes:
+        if lasts_s is not None:
+            parts = (MOST_AHEAD_S + time.monotonic() - began_at) // PART_S
+            due_bytes = min(wanted_bytes, round(wanted_bytes * parts * PART_S / lasts_s))
+        while asked - got < UNDER_WAY * PIECE_BYTES and asked < due_bytes:
             connection.send_nowait(Channel.CHAT, REQUEST.pack(PIECE_BYTES))
             asked += PIECE_BYTES
+        if asked == got:
+            await asyncio.sleep(LOOK_S)
+            continue
         event = await connection.receive()
         got += len(event.payload) if isinstance(event, MessageReceived) else 0
     return got
