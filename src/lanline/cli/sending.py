@@ -54,8 +54,8 @@ def _check(call: NodeCall, outcome: Outcome, entry_id: bytes) -> None:
             raise StillQueued(f"Not sent: {outcome.problem} What waits here cannot be sent from here any more.")
         case MessageState.QUEUED:
             raise StillQueued(
-                f"Not sent yet: {outcome.problem.rstrip('.')}. It stays queued here, and goes out as soon as the "
-                "server is reached. Do not send it again."
+                f"Not sent yet: {outcome.problem.rstrip('.')}. It stays queued here, and goes out by itself as soon as "
+                "it can. Do not send it again."
             )
         case _:
             pass
