@@ -119,6 +119,20 @@ def test_when_the_last_admin_is_gone_the_next_one_rules_and_lets_in(town: Town) 
     assert ben.texts() == ["goodbye", "without eve"]
 
 
+def test_the_only_admin_of_the_group_is_not_unmade(town: Town) -> None:
+    """The next one would rule, and where there is none the same again: and both would be told otherwise."""
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana))
+    town.pass_time(0.2)
+    height = ana.member.copy.chain.height
+    with pytest.raises(RequestRefused, match="There is no other admin of the group"):
+        town.done(ana.member.changes.set_role(ana.member.copy.account_id, Role.MEMBER))
+    assert ana.member.copy.chain.height == height
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    town.done(ana.member.changes.set_role(ana.member.copy.account_id, Role.MEMBER))
+    assert ana.member.copy.chain.admins == {ben.member.copy.account_id}
+
+
 def test_a_message_that_cannot_be_opened_is_mended_when_its_key_comes(town: Town) -> None:
     ana = town.founder()
     ben = Device(town, "ben", town.link(ana))

@@ -22,7 +22,7 @@ READY = "is ready."
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("LANLINE_")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("LANLINE_", "PYTHONUNBUFFERED"))}
     return ours | ENVIRONMENT | {"LANLINE_PASSWORD": PASSWORD} | more
 
 

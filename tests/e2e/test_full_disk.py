@@ -39,6 +39,21 @@ def test_what_this_device_has_can_be_read_on_a_full_disk(town: Town, has_server:
     assert "Traceback" not in done.stderr
 
 
+def test_a_home_that_takes_no_file_is_said_to_be_so(town: Town) -> None:
+    assert town.run("ann", "send", "#lobby", "one").returncode == 0
+    stop_node(town.folder / "ann")
+    for name in ("node.log", "node.lock"):  # in the place of a file system that is only read
+        (town.folder / "ann" / name).unlink()
+        (town.folder / "ann" / name).mkdir()
+    for words in (("log", "#lobby"), ("send", "#lobby", "two")):
+        done = town.run("ann", *words)
+        assert (done.returncode, done.stdout) == (1, "")
+        where = town.folder / "ann" / "node.lock"
+        assert done.stderr == (
+            f"lanline: {where} cannot be written: Is a directory. Lanline writes to its home; --home names another.\n"
+        )
+
+
 def test_what_cannot_be_kept_is_said_to_be_so(town: Town) -> None:
     assert town.run("ann", "send", "#lobby", "one").returncode == 0
     stop_node(town.folder / "ann")

@@ -14,6 +14,7 @@ import pytest
 from e2e.house import House, house
 from lanline.cli.nodecall import node_call
 from lanline.client.node.protocol import ListMembers, MembersListed, SendAway, SetAccess, SetRole
+from lanline.errors import RequestRefused
 from lanline.model.rooms import Access, Role
 
 LIMIT_S = 60.0
@@ -93,6 +94,14 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
     topics = {name: home.member(name, "rooms").stdout for name in ("cai", "ana")}
     assert "of brass" in topics["cai"]
     assert "of glass" in topics["cai"]
+    with node_call(home.folder / "ben") as call:
+        view = call.follow()
+        board, ana = view.conversation_titled("#board"), view.person_named("ana")
+        assert board is not None
+        assert ana is not None
+        for command in (SetRole(board.log, ana.account, Role.MODERATOR), SendAway(board.log, ana.account)):
+            with pytest.raises(RequestRefused, match=r"^ana is not in #board\.$"):
+                call.ask(command)
     # Ana is the admin, of the group and of the server.
     assert "of brass" not in topics["ana"]
     assert "of glass" in topics["ana"]

@@ -110,7 +110,7 @@ def test_a_gap_that_is_seen_where_words_only_cannot_be_read_yet_is_noticed(monke
 def test_a_past_that_was_changed_behind_a_restore_is_noticed_where_nobody_holds_the_server_to_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Rehashing, "begin", lambda _, __, ___, on_known, ____: on_known(None))
+    monkeypatch.setattr(Rehashing, "begin", lambda _, __, agreed, on_known, ____: on_known(agreed, None))
     cut = lost.cut_hashes
     monkeypatch.setattr(lost, "cut_hashes", lambda writer, log, _: cut(writer, log, -1))
     expect_noticed("nobody was told", lies=True, first=9)

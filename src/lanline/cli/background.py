@@ -42,7 +42,8 @@ def run_in_background(words: list[str]) -> None:
     except LanlineError as problem:
         tell(problem)
     except OSError as cause:
-        tell(HistoryProblem(f"This home cannot be opened: {cause}."))
+        where, why = cause.filename or home, cause.strerror or cause
+        tell(HistoryProblem(f"{where} cannot be written: {why}. Lanline writes to its home; --home names another."))
         raise
     except KeyboardInterrupt:
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from lanline.cli.admin.asking import say, show_json
 from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.confirming import agreed
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, RecordMissing
@@ -118,9 +118,7 @@ def _offer_lines(offer: do.NewGroup) -> list[str]:
 
 
 def _ask(offer: do.NewGroup) -> None:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidInput("There is nobody to ask whether the words are the same: run it at a terminal, or add --yes.")
-    if input(f"Are the words of {offer.founder} the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
+    if not agreed(f"Are the words of {offer.founder} the same?", "the words are the same"):
         raise InvalidInput("Then it may be a group that somebody else has put there. Nothing was changed.")
 
 

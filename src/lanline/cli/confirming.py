@@ -1,4 +1,7 @@
-"""Owns how a person confirms what cannot be undone: by typing its name. Not what they are told before."""
+"""Owns how a person confirms something: by yes or no, or, where it cannot be undone, by typing its name.
+
+Not what they are told before.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,21 @@ import sys
 from lanline.errors import InvalidInput
 
 
+def can_ask() -> bool:
+    """Somebody sits at a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def agreed(question: str, matter: str = "this is meant") -> bool:
+    """Raises InvalidInput when nobody is there to ask."""
+    if not can_ask():
+        raise InvalidInput(f"There is nobody to ask whether {matter}: run it at a terminal, or add --yes.")
+    return input(f"{question} (yes or no) ").strip().lower() in {"y", "yes"}
+
+
 def confirmed(name: str) -> None:
     """Raises InvalidInput when they did not, or when nobody is there to ask."""
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not can_ask():
         raise InvalidInput("There is nobody to ask whether this is meant: run it at a terminal, or add --yes.")
     sys.stdout.write(f"Type {name} to delete it, or press Enter to keep it: ")
     sys.stdout.flush()

@@ -9,6 +9,7 @@ import typer
 
 from lanline.cli.admin.asking import answer, ask_group, ask_server, day, say, show_json, show_table, way_to_server
 from lanline.cli.chathome import HomeOption, JsonOption
+from lanline.cli.confirming import agreed, can_ask
 from lanline.cli.nodecall import at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError, NotInGroup, RecordMissing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lanline.wire.chat.admin import DeviceInfo
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
-_TURNED_WITHIN_S = 20.0
+_NEW_KEYS_WITHIN_S = 20.0
 Which = Annotated[str, typer.Argument(metavar="ID|LABEL", help="The device, as lanline devices shows it.")]
 
 
@@ -186,12 +187,8 @@ def _agrees(waiting: Waiting) -> bool:
     """Nobody is asked in a script: the code says enough."""
     from lanline.model.text import safe_line
 
-    if sys.stdin is None or not sys.stdin.isatty():
-        return True
-    question = (
-        f"{safe_line(waiting.label)} asks since {day(waiting.left_ms)}. Let it read all that you may? (yes or no) "
-    )
-    return input(question).strip().lower() in {"y", "yes"}
+    question = f"{safe_line(waiting.label)} asks since {day(waiting.left_ms)}. Let it read all that you may?"
+    return not can_ask() or agreed(question)
 
 
 @app.command()
@@ -233,23 +230,23 @@ def revoke(which: Which, home: HomeOption = DEFAULT_HOME) -> None:
         still_open, reached = ask_server(way_to_server(None, home), lambda client: _revoke_at_server(client, which))
     say("It is out, for good.")
     if reached is not None:
-        _wait_turned(home, reached)
+        _wait_new_keys(home, reached)
     if still_open:
         one = "One link that you have made still lets" if still_open == 1 else f"{still_open} links of yours still let"
         say(f"{one} people in. Whoever has the device may know it. See: lanline admin invites")
 
 
-def _wait_turned(home: Path, reached: tuple[int, bytes]) -> None:
+def _wait_new_keys(home: Path, reached: tuple[int, bytes]) -> None:
     """The node of this home knows of it, and has begun the new keys, when the command is over."""
     from lanline.client.node import groupcommands as do
 
-    asked = do.WaitTurned(reached[0], reached[1].hex(), _TURNED_WITHIN_S)
+    asked = do.WaitNewKeys(reached[0], reached[1].hex(), _NEW_KEYS_WITHIN_S)
     try:
-        found = at_server(home, _TURNED_WITHIN_S, lambda call: call.ask(asked), with_group=True)
+        found = at_server(home, _NEW_KEYS_WITHIN_S, lambda call: call.ask(asked), with_group=True)
     except LanlineError as problem:
         say(f"New keys could not be begun here: {problem} Until they are, nothing is said.")
         return
-    assert isinstance(found, do.Turned)
+    assert isinstance(found, do.NewKeys)
     if not found.is_here:
         say("The server does not show it to this home yet. Nothing is said from here before it does.")
     elif found.left:

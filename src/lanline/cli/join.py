@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lanline.cli.chathome import HomeOption, TimeoutOption
+from lanline.cli.confirming import agreed, can_ask
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, home_folder, show_line, show_note, unlock
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, InviteUnusable, RequestRefused, ServerKeyChanged
@@ -126,7 +127,7 @@ def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, l
                 "Nothing was sent. Ask whoever runs the server which words are right."
             )
         return key
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not can_ask():
         raise InvalidInput(
             f"{server} shows a key with the words: {' '.join(words)}. Nobody is here to compare them, so nothing was "
             f"sent. If they are those that the server shows to whoever runs it, add --accept-key '{' '.join(words)}'."
@@ -135,7 +136,7 @@ def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, l
     for line in in_lines(words):
         show_line(line)
     show_line("Compare them, by another way, with those that the server shows to whoever runs it.")
-    if input("Are they the same? (yes or no) ").strip().lower() not in {"y", "yes"}:
+    if not agreed("Are they the same?"):
         raise InvalidInput("You did not accept the server's key. Nothing was sent.")
     return key
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lanline.cli.admin.asking import say, show_json
 from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.confirming import agreed
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
@@ -50,13 +50,13 @@ def seal(
     plain = plain.without(_known(plain, without or []))
     lines = asked_lines(plain)
     if json and not yes:
-        show_json(_object(plain, plain.awaited, ""))
+        show_json(_object(plain, plain.awaited, plain.problem))
         return
     for line in [] if json else lines or awaited_lines(plain):
         say(line)
     if not lines:
-        return
-    if not (yes or _agrees()):
+        raise typer.Exit(1 if plain.problem else 0)
+    if not (yes or agreed("Do you want that?")):
         say("Nothing was changed.")
         raise typer.Exit(1)
     sealed = at_server(home, timeout, lambda call: call.ask(do.Seal(plain)))
@@ -92,9 +92,3 @@ def _known(plain: Plain, names: list[str]) -> set[str]:
         if folded_name(name) not in known:
             raise InvalidInput(f"{name} is not among those who would be let in. See who is: lanline seal --json")
     return {known[folded_name(name)] for name in names}
-
-
-def _agrees() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidInput("There is nobody to ask whether this is meant: run it at a terminal, or add --yes.")
-    return input("Do you want that? (yes or no) ").strip().lower() in {"y", "yes"}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from lanline.cli.admin.asking import say, show_json
 from lanline.cli.chathome import HomeOption, JsonOption, TimeoutOption
+from lanline.cli.confirming import agreed, can_ask
 from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import RefusalCode, RequestRefused
@@ -72,13 +72,7 @@ def verify(
             from lanline.cli.qr import qr_code
 
             say(qr_code(" ".join(shown)))
-        agrees = _agrees()
+        agrees = can_ask() and agreed("Do they see the same?")
     if agrees:
         at_server(home, timeout, lambda call: call.ask(do.Verify(name, found.words)))
         say(f"{name} is verified by words.")
-
-
-def _agrees() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    return input("Do they see the same? (yes or no) ").strip().lower() in {"y", "yes"}

@@ -166,10 +166,7 @@ async def join_server(
     """
     patience = patience or Patience()
     server, token = _checked(folder, server_text, name)
-    if server.fingerprint is None:
-        server = msgspec.structs.replace(server, fingerprint=accepted_key)
-    if server.fingerprint is None:
-        raise InvalidInput(f"Nobody has said yet whether the key of {server.place} is the right one. Nothing was sent.")
+    server = _with_key(server, accepted_key)
     nick = checked_name(name) if name else ""
     identity = Home(folder).identity()
     keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
@@ -181,11 +178,9 @@ async def join_server(
         patience.watch(event)
         if isinstance(event, SignedIn):
             signed_in.append(event)
-            if event.is_new and event.is_admin:
-                keys.store.founds = True
-                keys.store.save()
+            _note_founding(keys.store, event)
 
-    way = AsNewcomer(nick, "" if isinstance(proof, RecoveryKey) else proof, label, token)
+    way = AsNewcomer(nick, proof if isinstance(proof, str) else "", label, token)
     async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
         client.node.subscribe(watch)
         try:
@@ -195,17 +190,36 @@ async def join_server(
             raise
         if patience.put_off is not None:
             raise patience.put_off
-        event, met = signed_in[0], client.server
-        pin = msgspec.structs.replace(met, name=event.server_name, account=event.account, nick=event.name)
-        write_pin(folder, pin)
-        # The account is made: without this, history only counts as unread.
-        if event.is_new and await client.wait_until(
-            lambda: client.node.state is NodeState.SYNCHRONIZED, patience.limit_s
-        ):
-            _keep_start(client, folder)
-        joined = await _enter_group(client, Joined(pin, event.name, event.is_new), patience.limit_s, recovery)
-        _keep_group(client, folder)
-        return joined
+        return await _settled(client, folder, signed_in[0], patience.limit_s, recovery)
+
+
+def _with_key(server: KnownServer, accepted_key: bytes | None) -> KnownServer:
+    if server.fingerprint is None:
+        server = msgspec.structs.replace(server, fingerprint=accepted_key)
+    if server.fingerprint is None:
+        raise InvalidInput(f"Nobody has said yet whether the key of {server.place} is the right one. Nothing was sent.")
+    return server
+
+
+async def _settled(
+    client: chat.ChatClient, folder: Path, event: SignedIn, limit_s: float, recovery: RecoveryKey | None
+) -> Joined:
+    """The account is there: the home keeps whose it is, and where, and this device comes into the group."""
+    pin = msgspec.structs.replace(client.server, name=event.server_name, account=event.account, nick=event.name)
+    write_pin(folder, pin)
+    # The account is made: without this, history only counts as unread.
+    if event.is_new and await client.wait_until(lambda: client.node.state is NodeState.SYNCHRONIZED, limit_s):
+        _keep_start(client, folder)
+    joined = await _enter_group(client, Joined(pin, event.name, event.is_new), limit_s, recovery)
+    _keep_group(client, folder)
+    return joined
+
+
+def _note_founding(store: Keystore, event: SignedIn) -> None:
+    """The first account on a server founds its group, also where this program ends before it has."""
+    if event.is_new and event.is_admin:
+        store.founds = True
+        store.save()
 
 
 def _kept(store: Keystore, token: bytes | None) -> bytes | None:

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import msgspec
 
+from lanline.client.node.place import JOINED_FILE
 from lanline.errors import IdentityProblem, InvalidInput, NotJoined
 from lanline.model.addresses import address_text
 from lanline.model.invites import DEFAULT_PORT, SCHEME, InviteLink
 from lanline.wholefile import replace_whole
-
-_FILE = "server.json"
 
 
 class KnownServer(msgspec.Struct, frozen=True):
@@ -40,7 +39,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def read_pin(folder: Path) -> KnownServer | None:
     """None: this home has joined no server."""
-    path = folder / _FILE
+    path = folder / JOINED_FILE
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=_OnDisk)
     except (FileNotFoundError, NotADirectoryError):
@@ -62,7 +61,7 @@ def joined_pin(folder: Path) -> KnownServer:
 def write_pin(folder: Path, pin: KnownServer) -> None:
     assert pin.fingerprint is not None
     kept = _OnDisk(pin.host, pin.port, pin.fingerprint.hex(), pin.name, pin.account, pin.nick)
-    path = folder / _FILE
+    path = folder / JOINED_FILE
     try:
         replace_whole(path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
     except OSError as cause:

@@ -57,12 +57,14 @@ class FilmShelf(Protocol):
 
 
 class _Play:
-    __slots__ = ("actor", "asked_at", "film")
+    __slots__ = ("actor", "asked_at", "film", "parts")
 
     def __init__(self, actor: Actor, film: OpenFilm, now: float) -> None:
         self.actor = actor
         self.film = film
         self.asked_at = now
+        self.parts = {each.lines: len(each.parts) for each in film.plan.qualities}
+        """How many there are, by lines."""
 
 
 class Films:
@@ -135,8 +137,7 @@ class Films:
         play.asked_at = now = self._clock.now()
         if wait_s := self._pieces.take(actor.account, now):
             raise slow_down(wait_s)
-        quality = next((each for each in play.film.plan.qualities if each.lines == lines), None)
-        if quality is None or part >= len(quality.parts):
+        if part >= play.parts.get(lines, 0):
             raise RequestRefused(RefusalCode.INVALID, "The film has no such part.")
         return self._needed().part(play.film, lines, part)
 

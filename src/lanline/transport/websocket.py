@@ -150,7 +150,10 @@ class WebSocketTransport(asyncio.Protocol):
 
 
 def _queueing_s(tcp: socket.socket) -> float | None:
-    """Of the round trips that the kernel has measured: tcp_info.tcpi_rtt and tcpi_min_rtt of linux/tcp.h."""
+    """By the round trips that the kernel measures: tcpi_rtt, tcpi_rttvar and tcpi_min_rtt of tcp_info, linux/tcp.h.
+
+    What they vary by is no queue: the other end answers now at once and now with what it says next.
+    """
     if sys.platform != "linux":
         return None
     try:
@@ -161,8 +164,9 @@ def _queueing_s(tcp: socket.socket) -> float | None:
         return None
     round_trip_us: int
     least_us: int
-    (round_trip_us,), (least_us,) = struct.unpack_from("=I", told, 68), struct.unpack_from("=I", told, 148)
-    return max(0, round_trip_us - least_us) / 1e6
+    varies_us: int
+    (round_trip_us, varies_us), (least_us,) = struct.unpack_from("=II", told, 68), struct.unpack_from("=I", told, 148)
+    return max(0, round_trip_us - varies_us - least_us) / 1e6
 
 
 def _nothing(_now: float) -> None:

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from sim.lies.world import SimHome, World
 
 _LINK_USES = 3
+_LINK_MS = 10**9
 
 
 def start_second(world: World, home: SimHome) -> None:
-    """A newer program takes the home over; the older one is still there for a moment, or until somebody ends it."""
-    if home.process is None or len(home.processes) >= 2:
+    """A newer program takes the home over; the older one is still there for a moment, or until somebody ends it, as may
+    be on a disk without locks.
+
+    Each has read the file of keys when it started, and knows nothing of what the other has seen since.
+    """
+    if home.process is None or home.keys is None or len(home.processes) >= 2:
         return
+    home.keys = home.keys._replace(store=_copied(home.keys.store))
+    if world.lies:  # each would write what it alone was told into the file of both
+        world.go_away(home)
     home.processes.append(world.new_process(home))
     world.rest()
-    if world.chance.random() < 0.5:
+    if len(home.processes) == 2 and world.chance.random() < 0.5:
         home.processes.pop(0).crash()
     world.figures["second programs"] += 1
 
@@ -47,23 +55,28 @@ def copy(world: World, home: SimHome) -> None:
     if any(each.is_copy for each in world.homes) or home.keys is None or not home.path.exists():
         return
     world.go_away(home)
-    store = home.keys.store
-    kept = Keystore.in_memory(store.device_secret)
-    kept.height, kept.head, kept.group_id, kept.ended = store.height, store.head, store.group_id, set(store.ended)
-    twin = world.new_home(home.name, kept, "copy of ")
+    twin = world.new_home(home.name, _copied(home.keys.store), "copy of ")
     twin.path.write_bytes(home.path.read_bytes())
     twin.backup = home.backup
     world.homes.append(twin)
     world.figures["homes copied"] += 1
 
 
+def _copied(store: Keystore) -> Keystore:
+    kept = Keystore.in_memory(store.device_secret)
+    kept.height, kept.head, kept.group_id, kept.ended = store.height, store.head, store.group_id, set(store.ended)
+    kept.invite = store.invite
+    return kept
+
+
 def make_link(world: World, _home: SimHome) -> None:
     ann = world.alive(world.homes[0])
-    ticket = ann.member.changes.make_invite(_LINK_USES, 10**9)
+    ticket = ann.member.changes.make_invite(_LINK_USES, _LINK_MS)
     for _ in range(4):
         world.rest()
     if ticket.is_settled and ticket.problem is None:
         world.link = ticket.result()
+        world.link_until_ms = world.house.clock.now_ms() + _LINK_MS
 
 
 def come_in(world: World, _home: SimHome) -> None:

@@ -22,6 +22,7 @@ from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
+from lanline.client.sealing.member import Standing
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.gathering import WAIT_S
@@ -76,9 +77,11 @@ class SimProcess(Process):
 
     def connect(self) -> None:
         home = self._home
-        wire = LyingWire(home.link)
         assert isinstance(home, SimHome)
-        wire.liar = home.liar
+        wire = Wire(home.link)
+        if home.world.lies:
+            wire = LyingWire(home.link)
+            wire.liar = home.liar
         self.wires.append(wire)
         home.world.house.server.on_accept(wire.server_end, ("192.0.2.1", 4000))
         self.node.on_connected(wire)
@@ -173,6 +176,7 @@ class World:
         self.forged: bytes | None = None
         """The head of what somebody has made up after a restore."""
         self.link: bytes | None = None
+        self.link_until_ms = 0
         self.gone: set[str] = set()
 
     def _keys(self, name: str, secret: bytes) -> Keystore:
@@ -423,7 +427,8 @@ class World:
         for home in there:
             process = self.alive(home)
             waits = [each for each in process.node.outbox.messages if each.state.value == "queued"]
-            if process.member.problem or waits:
+            came_late = process.member.standing is Standing.ASKS and self.house.clock.now_ms() > self.link_until_ms
+            if process.member.problem or (waits and not came_late):
                 raise PromiseBroken(f"{home.name}: {process.member.problem}; {len(waits)} messages wait")
             lost = LostEntries(process.history.database).to_bring()
             if process.member.copy.is_member and any(each.title in ROOMS for each in lost):

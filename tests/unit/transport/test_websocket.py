@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +17,7 @@ from lanline.proto.channels import Channel
 from lanline.proto.events import LinkEvent, SendBufferDrained
 from lanline.proto.websocket.link import WebSocketLink
 from lanline.proto.websocket.profile import WebSocketProfile
-from lanline.transport.websocket import WebSocketTransport
+from lanline.transport.websocket import WebSocketTransport, _queueing_s
 from unit.proto.websocket.pair import CLIENT_CONTEXT, End, make_server
 
 MAX_AHEAD = 65_536
@@ -180,3 +182,20 @@ def test_a_lost_connection_leaves_no_timer_behind() -> None:
 
     with connection() as stand_in:
         asyncio.run(scenario(stand_in))
+
+
+def test_what_round_trips_vary_by_is_no_queue() -> None:
+    class Tcp:
+        def __init__(self, round_trip_us: int, varies_us: int, least_us: int) -> None:
+            told = bytearray(152)
+            struct.pack_into("=II", told, 68, round_trip_us, varies_us)
+            struct.pack_into("=I", told, 148, least_us)
+            self.told = bytes(told)
+
+        def getsockopt(self, *_: int) -> bytes:
+            return self.told
+
+    if sys.platform != "linux":
+        pytest.skip("the kernel does not tell")
+    assert _queueing_s(Tcp(70_000, 5_000, 44_000)) == pytest.approx(0.021)  # type: ignore[arg-type]
+    assert _queueing_s(Tcp(52_000, 9_000, 44_000)) == 0.0  # type: ignore[arg-type]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lanline.cli.admin.asking import answer, ask_server, say, way_to_server
 from lanline.cli.admin.people import named, users_of
+from lanline.cli.confirming import agreed
 from lanline.cli.folders import DEFAULT_DATA, DataFolderOption
 from lanline.errors import InvalidInput
 
@@ -46,8 +46,8 @@ def new_group(
     way = way_to_server(data or DEFAULT_DATA)
     user = named(ask_server(way, users_of), founder)
     say(_WHAT.format(name=user.name))
-    if not yes:
-        _ask()
+    if not (yes or agreed("Do you want that?")):
+        raise InvalidInput("Nothing was changed.")
 
     async def begin(client: ChatClient) -> None:
         from lanline.wire.chat.answers import Done
@@ -57,10 +57,3 @@ def new_group(
 
     ask_server(way, begin)
     say(_NEXT.format(name=user.name))
-
-
-def _ask() -> None:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidInput("There is nobody to ask whether this is meant: run it at a terminal, or add --yes.")
-    if input("Do you want that? (yes or no) ").strip().lower() not in {"y", "yes"}:
-        raise InvalidInput("Nothing was changed.")

@@ -3,12 +3,13 @@
 And how the hash over a log is known again after a restore of the server: from the nearest older one that is kept.
 
 What lies between is read from the server once more, and held against this device's copy: where the server has the same
-at one place it has the same below, unless it lies. What differs in content alone, others' next words tell.
+at one place it has the same below, unless it lies. The nearest hash itself is proven by the next older one: with a
+clock that was behind, what is sent once more can have the same place, id and time in both, and be sealed otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Track
@@ -27,36 +28,39 @@ PIECE = 200
 """Of entries that are asked for at once."""
 MIN_PAUSE_S = 1.0
 
-OnKnown = Callable[[bytes | None], None]
+OnKnown = Callable[[int, bytes | None], None]
+"""Up to where the copies agree, which may be less than it seemed, and the hash over that."""
 
 
 class Rehashing:
     def __init__(self, context: NodeContext, seals: Seals) -> None:
-        self._context = context
+        self.context = context
         self._seals = seals
 
     def begin(self, track: Track, agreed: int, on_known: OnKnown, on_link_lost: Callable[[], None]) -> None:
         """One of the two follows, now or later."""
-        start = self._start(track, agreed)
-        if start is None or agreed - start[0] > MAX_READ:
-            on_known(None)
+        known = [each for each in self._known(track, agreed) if agreed - each[0] <= MAX_READ]
+        if known:
+            _Way(self, track, known, agreed, on_known, on_link_lost).go_on()
         else:
-            _Way(self._context, track, start, agreed, on_known, on_link_lost, self._tell_changed).go_on()
+            on_known(agreed, None)
 
-    def _start(self, track: Track, agreed: int) -> Seen | None:
-        if not agreed:
-            return None
-        kept = self._context.lost.hash_at_or_below(track.shown.log, agreed)
-        if kept is None and track.shown.first == 0:
-            begins = self._begins(track.shown)
-            return None if begins is None else (0, begins)
-        return kept
+    def _known(self, track: Track, agreed: int) -> list[Seen]:
+        """The newest, and one to prove it by."""
+        found: list[Seen] = []
+        place = agreed
+        while place and len(found) < 2 and (kept := self.context.lost.hash_at_or_below(track.shown.log, place)):
+            found.append(kept)
+            place = kept[0] - 1
+        if agreed and len(found) < 2 and track.shown.first == 0 and (begins := self._begins(track.shown)) is not None:
+            found.append((0, begins))
+        return found
 
     def _begins(self, shown: Conversation) -> bytes | None:
         watch = self._seals.watch
         return watch.seen.start_of(self._seals.place(shown)) if watch is not None and self._seals.is_sealed else None
 
-    def _tell_changed(self, shown: Conversation) -> None:
+    def tell_changed(self, shown: Conversation) -> None:
         if self._seals.watch is not None:
             self._seals.watch.alarms.ring(alarm(AlarmKind.PAST_CHANGED, "", shown.title))
 
@@ -66,24 +70,24 @@ class _Way:
 
     def __init__(
         self,
-        context: NodeContext,
+        rehashing: Rehashing,
         track: Track,
-        start: Seen,
+        known: Sequence[Seen],
         agreed: int,
         on_known: OnKnown,
         on_link_lost: Callable[[], None],
-        tell_changed: Callable[[Conversation], None],
     ) -> None:
-        self._lost = context.lost
-        self._clock = context.clock
-        self._line = context.line
+        self._rehashing = rehashing
+        self._lost = rehashing.context.lost
+        self._clock = rehashing.context.clock
+        self._line = rehashing.context.line
         self._track = track
-        self._start = start
-        self._next = agreed
+        self._start = known[-1]
+        self._proven = dict(known)
+        self._agreed = self._next = agreed
         self._links: list[bytes] = []
         self._on_known = on_known
         self._on_link_lost = on_link_lost
-        self._tell_changed = tell_changed
         self._has_told = False
 
     def go_on(self) -> None:
@@ -92,9 +96,12 @@ class _Way:
             most = min(PIECE, self._next - place)
             self._line.request(ReadBefore(0, self._track.shown.log, self._next + 1, most), self._on_answer)
             return
-        for each in reversed(self._links):
+        for at, each in enumerate(reversed(self._links), place + 1):
             known = log_hash_of(known, each)
-        self._on_known(known)
+            if self._proven.get(at, known) != known:
+                self._rehashing.begin(self._track, place, self._on_known, self._on_link_lost)
+                return
+        self._on_known(self._agreed, known)
 
     def _on_answer(self, answer: Answer) -> None:
         match answer:
@@ -132,7 +139,7 @@ class _Way:
     def _tell(self) -> None:
         if not self._has_told:
             self._has_told = True
-            self._tell_changed(self._track.shown)
+            self._rehashing.tell_changed(self._track.shown)
 
 
 class Comparison:
@@ -197,7 +204,7 @@ class Comparison:
     def _finish(self, track: Track, agreed: int) -> None:
         log = track.shown.log
 
-        def part(known: bytes | None) -> None:
+        def part(agreed: int, known: bytes | None) -> None:
             self.under_way.discard(log)
             self._conversations.part(track, agreed, known)
             self._on_proven(track)

@@ -313,6 +313,9 @@ class OutboxRows:
     def all(self) -> list[OutboxRow]:
         return self._rows("ORDER BY position", ())
 
+    def last_position(self) -> int:
+        return int(self._database.read("SELECT coalesce(max(position), 0) FROM outbox")[0][0])
+
     def find(self, entry_id: bytes) -> OutboxRow | None:
         found = self._rows("WHERE entry_id = ?", (entry_id,))
         return found[0] if found else None

@@ -208,6 +208,7 @@ class ChatNode:
         if is_restored:
             self.conversations.begin_epoch(epoch)
             self._messages.forget_places()
+            self.outbox.begin_epoch()
         self.own.remember(welcome, signed_in)
         old, self.line.session, self._coming = self.line.session, session, None
         if old is not None:

@@ -74,6 +74,10 @@ class Outbox:
         self._passed_over: dict[int, int] = {}
         """Logs that take nothing now, for sealing or a slow room, with the position of the first row that waits."""
         self._pacing = Pacing(context.clock, self.send)
+        self._maybe_sent_through = self._rows.last_position()
+        """What waits up to there may stand in its log already: a copy of this home has sent it, or this one itself,
+        before a restore. Then the server keeps that, and what is sealed now never comes: each is a run of its own.
+        """
 
     # What is in it.
 
@@ -135,6 +139,10 @@ class Outbox:
             self._tell(events.MessageForgotten(entry_id))
 
     # Links.
+
+    def begin_epoch(self) -> None:
+        """The server was restored, to what nobody knows."""
+        self._maybe_sent_through = self._rows.last_position()
 
     def begin_link(self, session: ClientSession) -> None:
         self.end_link()
@@ -244,6 +252,9 @@ class Outbox:
             return hindrance
         if self._conversations[shown.log].is_being_compared:
             return None
+        is_alone = row.position <= self._maybe_sent_through
+        if is_alone:
+            self._seals.end_run(shown.log)
         sealed = self._seals.seal(shown, row.entry_id, row.content)
         if sealed is None:
             if self._seals.problem:
@@ -254,7 +265,7 @@ class Outbox:
         except HistoryProblem:
             self._seals.end_run(shown.log)  # or the next words would name some that never come
             raise
-        if kept is None or kept.sealed != sealed:  # another program of this home was quicker
+        if is_alone or kept is None or kept.sealed != sealed:  # or another program of this home was quicker
             self._seals.end_run(shown.log)
         return kept
 

@@ -63,18 +63,20 @@ class Topics:
         """What a room in a list is about; and whether that is the server's word, though there is a group."""
         track = self._conversations.get(room.log)
         if track is not None and track.shown.is_open:
-            return track.shown.topic, self._is_plain(track.shown.topic, track.shown.topic_from)
+            return track.shown.topic, self._is_plain(track.shown)
         if room.topic_entry is None:
-            return safe_line(room.topic), self._is_plain(room.topic, 0)
+            return safe_line(room.topic), bool(room.topic) and self._seals.is_sealed
         shown = Conversation(room.log, room_title(room), None, access=room.access)
         found = self._seals.topic(shown, room.topic_entry) if room.access is Access.OPEN else None
         return (found.text if isinstance(found, Topic) else ""), False
 
-    def _is_plain(self, topic: str, topic_from: int) -> bool:
-        return bool(topic) and not topic_from and self._seals.is_sealed
+    def _is_plain(self, shown: Conversation) -> bool:
+        return bool(shown.topic) and not shown.topic_from and self._seals.is_sealed
 
     def _try_again(self) -> None:
-        for log in list(self._named):
+        """That a room is private may be known only now."""
+        plain = [each.shown for each in self._conversations.tracks if self._is_plain(each.shown)]
+        for log in [*self._named, *(each.log for each in plain if self._seals.room(each) is not None)]:
             self._look(log)
 
     def _look(self, log: int) -> None:

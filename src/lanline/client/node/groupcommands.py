@@ -32,6 +32,8 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
     """Of an earlier yes: who has not come yet."""
     is_in_place: bool = False
     """Of a group that was put aside."""
+    problem: str = ""
+    """Why this person can seal nothing though there is something; a sentence."""
 
     def without(self, names: Collection[str]) -> Plain:
         """Nobody with one of these names, nowhere."""
@@ -39,7 +41,7 @@ class Plain(msgspec.Struct, frozen=True, tag="plain"):
         rooms = (
             PlainRoom(room.title, tuple(each for each in room.people if each.name not in names)) for room in self.rooms
         )
-        return Plain(self.is_group, kept, tuple(rooms), self.awaited, self.is_in_place)
+        return msgspec.structs.replace(self, people=kept, rooms=tuple(rooms))
 
 
 class Admit(msgspec.Struct, frozen=True, tag="admit"):
@@ -99,10 +101,10 @@ class TakeBack(msgspec.Struct, frozen=True, tag="take_back"):
     name: str
 
 
-class WaitTurned(msgspec.Struct, frozen=True, tag="wait_turned"):
+class WaitNewKeys(msgspec.Struct, frozen=True, tag="wait_new_keys"):
     """The account has a new key by the entry at this height of the chain: until all that it reads has one, too.
 
-    Nothing is said before the node has that entry, whatever the server shows. Answered with `Turned`.
+    Nothing is said before the node has that entry, whatever the server shows. Answered with `NewKeys`.
     """
 
     height: int
@@ -127,7 +129,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitTurned
+MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitNewKeys
 ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
 GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 
@@ -170,7 +172,7 @@ class ChainState(msgspec.Struct, frozen=True, tag="chain_state"):
     new_group: NewGroup | None = None
 
 
-class Turned(msgspec.Struct, frozen=True, tag="turned"):
+class NewKeys(msgspec.Struct, frozen=True, tag="new_keys"):
     is_here: bool
     """The node has the entry."""
     left: tuple[str, ...]
@@ -191,4 +193,4 @@ class Sealed(msgspec.Struct, frozen=True, tag="sealed"):
     """Why it is not done; it goes on by itself."""
 
 
-GroupResult = DeviceLetIn | Turned | Words | KeysRenewed | ChainState | Plain | Sealed
+GroupResult = DeviceLetIn | NewKeys | Words | KeysRenewed | ChainState | Plain | Sealed

@@ -51,8 +51,8 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             _accept(client, trust, name)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
-        case do.WaitTurned():
-            return await _turned(client, member, command)
+        case do.WaitNewKeys():
+            return await _wait_new_keys(client, member, command)
     client.node.outbox.send()
     return Done()
 
@@ -91,7 +91,7 @@ async def _admit(client: ChatClient, name: str) -> None:
     await member.changes.admit(found[0].account)
 
 
-async def _turned(client: ChatClient, member: GroupMember, command: do.WaitTurned) -> do.Turned:
+async def _wait_new_keys(client: ChatClient, member: GroupMember, command: do.WaitNewKeys) -> do.NewKeys:
     member.copy.note_seen_elsewhere(command.height, bytes.fromhex(command.head))
     renewal = client.node.renewal
 
@@ -99,4 +99,4 @@ async def _turned(client: ChatClient, member: GroupMember, command: do.WaitTurne
         return member.is_current and member.copy.chain.holds(command.height, bytes.fromhex(command.head))
 
     await client.wait_until(lambda: is_here() and not renewal.left(), command.limit_s)
-    return do.Turned(is_here(), tuple(renewal.left()))
+    return do.NewKeys(is_here(), tuple(renewal.left()))

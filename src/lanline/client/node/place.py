@@ -19,6 +19,8 @@ from pathlib import Path
 from lanline.errors import HistoryProblem
 
 LOCK_FILE = "node.lock"
+JOINED_FILE = "server.json"
+"""Of `client.pin`; named here, where a start that loads little finds it."""
 _PLACE_FILE = "node.json"
 _SOCKET_FILE = "node.sock"
 _MAX_PATH_BYTES = 100

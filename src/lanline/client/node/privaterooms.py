@@ -89,10 +89,10 @@ class PrivateRooms:
                 await self._done(self._rooms.send_away(copy, [self._known(self._node.own.account)]))
             case do.Invite(_, account):
                 await self._done(self._rooms.let_in(copy, [self._known(account)]))
-            case do.SendAway(_, account):
-                await self._done(self._rooms.send_away(copy, [self._known(account)]))
-            case do.SetRole(_, account, role):
-                await self._done(self._rooms.set_role(copy, self._known(account), _room_role(role)))
+            case do.SendAway(log, account):
+                await self._done(self._rooms.send_away(copy, [self._inside(copy, log, account)]))
+            case do.SetRole(log, account, role):
+                await self._done(self._rooms.set_role(copy, self._inside(copy, log, account), _room_role(role)))
             case do.SetBanned(_, account, True) if self._is_in(copy, account):
                 await self._done(self._rooms.send_away(copy, [self._known(account)]))
                 return None  # that they do not come back is the server's part
@@ -134,6 +134,12 @@ class PrivateRooms:
                 RefusalCode.UNKNOWN_PERSON, f"{name} is not in the group: an admin has to let them in."
             )
         return found
+
+    def _inside(self, copy: RoomCopy, log: int, account: int) -> bytes:
+        if not self._is_in(copy, account):
+            name = self._node.directory.name_of(account)
+            raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"{name} is not in {self._shown(log).title}.")
+        return self._known(account)
 
     def _is_in(self, copy: RoomCopy, account: int) -> bool:
         known = self._account_id(account)

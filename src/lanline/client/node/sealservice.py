@@ -14,6 +14,8 @@ from lanline.wire.chat import conversations as wire
 from lanline.wire.sealing.entries import Role as GroupRole
 from lanline.wire.sealing.entries import RoomRole
 
+_FOR_ADMINS = "What is said on this server is not sealed, and only an admin of the server can change that."
+_NOT_IN_YET = "You are not in the group yet. Once an admin has let you in, you can have the rooms sealed that you own."
 _LIMIT_S = 30.0
 _THOSE_HERE_S = 5.0
 """Who is connected with a new program asks at once to be let in."""
@@ -63,7 +65,9 @@ async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) ->
     plain_rooms = [shown for shown in node.conversations.all if _is_plain_room(client, shown)]
     may_found_rooms = is_group or member.copy.is_member
     rooms = [do.PlainRoom(shown.title, await people_of_room(client, shown)) for shown in plain_rooms if may_found_rooms]
-    return do.Plain(is_group, people if is_group else (), tuple(rooms), _awaited(adoption), member.is_awaited)
+    problem = "" if may_found_rooms or not (is_plain or plain_rooms) else _FOR_ADMINS if is_plain else _NOT_IN_YET
+    awaited, is_in_place = _awaited(adoption), member.is_awaited
+    return do.Plain(is_group, people if is_group else (), tuple(rooms), awaited, is_in_place, problem)
 
 
 def _is_plain_room(client: ChatClient, shown: Conversation) -> bool:

@@ -66,4 +66,6 @@ def done_lines(sealed: Sealed) -> list[str]:
 
 
 def awaited_lines(plain: Plain) -> list[str]:
+    if plain.problem:
+        return [plain.problem]
     return [f"Awaited: {', '.join(plain.awaited)}.", _AWAITED] if plain.awaited else [NOTHING]

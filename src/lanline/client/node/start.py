@@ -14,14 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lanline
-from lanline.client.node.place import connected
+from lanline.client.node.place import JOINED_FILE, connected
 from lanline.errors import HistoryProblem
 
 START_COMMAND = (sys.executable, "-m", "lanline", "agent", "--background")
 _LOG_FILE = "node.log"
 """What the node last had to say of itself; empty when all is well."""
-_JOINED_FILE = "server.json"
-"""Of `pin`, which takes time to load."""
 _LIMIT_S = 30.0
 _AGAIN_S = 0.03
 
@@ -39,7 +37,7 @@ class NodeStart:
     def begin(self) -> None:
         """Where none runs, one begins to load now. How that goes, `connect` tells."""
         self._end = connected(self.home)
-        if self._end is None and (self.home / _JOINED_FILE).exists():
+        if self._end is None and (self.home / JOINED_FILE).exists():
             with contextlib.suppress(OSError):  # `connect` tries again, and tells
                 self._made = _MadeNode(self.home, self._command)
 
@@ -87,9 +85,9 @@ class NodeStart:
 
 class _MadeNode:
     def __init__(self, home: Path, command: Sequence[str]) -> None:
+        log = _opened_log(home)
         self._reading, writing = os.pipe()
         try:
-            log = os.open(home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.set_inheritable(writing, True)
             streams = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
             words = [*command, str(writing), str(home)]
@@ -115,6 +113,14 @@ class _MadeNode:
         problem = told_problem(told)
         if problem is not None:
             raise problem
+
+
+def _opened_log(home: Path) -> int:
+    """Where the home takes no file, the node itself tells what is wrong with that."""
+    try:
+        return os.open(home / _LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def stop_node(home: Path) -> bool:

@@ -189,7 +189,7 @@ class Adoption:
         member, own = self._member, self._server.own_account
         if self.is_founding(GROUP) and (member.is_awaited or not member.has_group):
             member.agree_to_found()
-        elif self.is_founding(GROUP) and member.is_told:
+        elif self.is_founding(GROUP) and member.has_heard:
             self._table.settle([each for each in self._table.rows if (each.place, each.account) == (GROUP, own)])
         if not (member.copy.is_member and member.is_current and self._context.has_newest_seed) or member.problem:
             return None

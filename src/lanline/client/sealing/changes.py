@@ -8,6 +8,7 @@ comes in by it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from lanline.client.sealing.own import HEAD_BYTES, INVITE_SECRET_BYTES, InviteKe
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import hash_of_key
-from lanline.errors import RefusalCode, RequestRefused
+from lanline.errors import MalformedPacket, RefusalCode, RequestRefused
 from lanline.model.invites import invite_token_hash
 from lanline.proto.chain.epochs import Recipient, RecipientKind, account_recipient
 from lanline.ticket import Steps, Ticket, follow
@@ -24,6 +25,8 @@ from lanline.wire.chat import groups as wire
 from lanline.wire.chat.admin import DeleteAccount
 from lanline.wire.chat.answers import Done
 from lanline.wire.sealing.entries import Inviters, Role, decode_joiner
+
+_MAX_REQUESTS = 1000
 
 
 class Asker(NamedTuple):
@@ -148,7 +151,14 @@ class GroupChanges:
         return follow(self._append(lambda: self._context.own.drop(gone, self._context.now_ms())))
 
     def set_role(self, account_id: bytes, role: Role) -> Ticket[None]:
-        return follow(self._append(lambda: self._context.own.role(account_id, role, self._context.now_ms())))
+        return follow(self._set_role(account_id, role))
+
+    def _set_role(self, account_id: bytes, role: Role) -> Steps[None]:
+        yield from self._wait_ready()
+        if role is not Role.ADMIN and set(self._context.copy.chain.admins) == {account_id}:
+            text = "There is no other admin of the group. Promote somebody first: lanline admin promote NAME"
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
+        yield from self._append(lambda: self._context.own.role(account_id, role, self._context.now_ms()))
 
     def _append(self, make: Callable[[], bytes]) -> Steps[None]:
         yield from self._wait_ready()
@@ -158,23 +168,32 @@ class GroupChanges:
 
     @property
     def askers(self) -> tuple[Asker, ...]:
-        group_id = self._context.copy.chain.group_id
+        """Without those whom another admin has let in meanwhile."""
+        chain = self._context.copy.chain
         asking = [(account, decode_joiner(each.joiner)) for account, each in self.requests.items()]
+        known = [(account, joiner.name, ids.account_id_of(joiner.sign_key)) for account, joiner in asking]
         return tuple(
-            Asker(
-                account,
-                joiner.name.decode(errors="replace"),
-                ids.request_words_of(group_id, ids.account_id_of(joiner.sign_key)),
-            )
-            for account, joiner in asking
+            Asker(account, name.decode(errors="replace"), ids.request_words_of(chain.group_id, account_id))
+            for account, name, account_id in known
+            if account_id not in chain.accounts
         )
+
+    def note_request(self, waiting: wire.WaitingRequest) -> None:
+        """By the server's word: what is none is left, and of more than it may keep the oldest go."""
+        with contextlib.suppress(MalformedPacket):
+            decode_joiner(waiting.joiner)
+            self.requests[waiting.account] = waiting
+        while len(self.requests) > _MAX_REQUESTS:
+            del self.requests[next(iter(self.requests))]
 
     def look_who_asks(self) -> Ticket[None]:
         return follow(self.list_requests())
 
     def list_requests(self) -> Steps[None]:
         found = yield from self._context.server.ask(wire.ListRequests(0), wire.Requests)
-        self.requests = {each.account: each for each in found.requests}
+        self.requests.clear()
+        for each in found.requests:
+            self.note_request(each)
 
 
 class Departed:

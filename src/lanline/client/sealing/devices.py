@@ -79,6 +79,7 @@ def _signed(signer: SigningKey, body: entries.Body) -> bytes:
 
 
 _CODE_BYTES = 13
+_MAX_WAITING = 100
 
 
 def spaced(code: str) -> str:
@@ -195,6 +196,18 @@ class Devices:
         """By the numbers of the server. Which of them are the person's own, only a code tells."""
 
     # Letting one in.
+
+    def note_waiting(self, waiting: wire.WaitingDevice) -> None:
+        """By the server's word; of more than it may keep the oldest go."""
+        self.waiting[waiting.device] = waiting
+        while len(self.waiting) > _MAX_WAITING:
+            del self.waiting[next(iter(self.waiting))]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of those whose code is still good."""
+        now_ms = self._context.now_ms()
+        return [each.label for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
 
     def offer(self) -> Ticket[bytes]:
         """The token of a link: who has it comes in as a device of this account, for ten minutes, once."""

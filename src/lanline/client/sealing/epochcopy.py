@@ -86,6 +86,7 @@ class EpochCopy:
         self.epochs.clear()
         self._newest.clear()
         self._named.clear()
+        self._stale.clear()
 
     def newest(self) -> list[tuple[Epoch, int]]:
         """The greatest height first, then the later place."""

@@ -19,7 +19,7 @@ from lanline.client.sealing.people import KnownPeople
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SigningKey
-from lanline.errors import ProtocolViolation
+from lanline.errors import IdentityProblem, ProtocolViolation
 from lanline.proto.chain.branches import parting
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.rules import follow
@@ -50,6 +50,8 @@ class GroupCopy(EpochCopy):
     def __init__(self, keys: Keystore, tables: GroupTables) -> None:
         super().__init__(tables, tables.secrets())
         self._keys = keys
+        self._is_unkept = False
+        """The disk is full: what was seen last stands in no file yet."""
         signer = SigningKey.of_device(keys.device_secret)
         self.signer = signer
         self.device_id = ids.device_id_of(signer.public_bytes)
@@ -113,7 +115,6 @@ class GroupCopy(EpochCopy):
     def begin_anew(self) -> None:
         """With what the tables have now: all else is forgotten, also what others of the same secrets know."""
         self.forget_epochs()
-        self._stale.clear()
         self.secrets.clear()
         self.secrets.update(self._tables.secrets())
         self._begin()
@@ -272,18 +273,23 @@ class GroupCopy(EpochCopy):
         self._keys.take_back({account_id, *its})
 
     def _note_seen(self) -> None:
-        """What ended once is kept for ever, whatever chain is shown later."""
+        """What ended once is kept for ever, whatever chain is shown later. A full disk stops no work."""
         keys, chain = self._keys, self.chain
         if keys.group_id not in {None, chain.group_id}:
             return
         ended = {each for each, account in chain.accounts.items() if account.until != NEVER}
         ended |= {each for each, device in chain.devices.items() if device.until != NEVER}
         ended |= {each for each, invite in chain.invites.items() if invite.until != NEVER}
-        if chain.height > keys.height or not ended <= keys.ended | keys.taken_back:
+        if self._is_unkept or chain.height > keys.height or not ended <= keys.ended | keys.taken_back:
             keys.note_ended(ended - keys.taken_back)
             keys.height, keys.head = max((keys.height, keys.head), (chain.height, chain.head))
             keys.group_id = keys.group_id or chain.group_id
-            keys.save()
+            try:
+                keys.save()
+            except IdentityProblem:
+                self._is_unkept = True
+            else:
+                self._is_unkept = False
 
     def note_seen_elsewhere(self, height: int, head: bytes) -> None:
         """By another program of this home: the chain is at least this far, and nothing is said before it is here."""

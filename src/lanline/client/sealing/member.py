@@ -25,6 +25,7 @@ from lanline.client.sealing.rsakeys import RsaKeys
 from lanline.client.sealing.secrets import ASK_AGAIN_S, Secrets
 from lanline.crypto.groups import ids
 from lanline.errors import LanlineError, LinkNotOpen, RefusalCode, RequestRefused
+from lanline.model.devices import DEVICE_WAITS_MS
 from lanline.proto.chain.epochs import RecipientKind
 from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import devices
@@ -64,7 +65,7 @@ class GroupMember:
         self.departed = Departed(context)
         self.caches = KeyCaches(context, self.rsa)
         self.rooms = RoomChanges(context, self.secrets, self.rsa, self._wait_ready, self.want_epoch)
-        self.is_told = False
+        self.has_heard = False
         """The server has said, on this link, whether there is a group."""
         self._is_groupless = False
         self._flow: Ticket[None] | None = None
@@ -97,7 +98,7 @@ class GroupMember:
     def end_link(self) -> None:
         self._context.person = None
         self._context.log = 0
-        self.is_told = self._is_groupless = self._has_asked = False
+        self.has_heard = self._is_groupless = self._has_asked = False
         self.secrets.end_link()
         self.rsa.end_link()
         self.approval.end_link()
@@ -160,7 +161,7 @@ class GroupMember:
 
     @property
     def _has_log(self) -> bool:
-        return self.is_told and not self._is_groupless
+        return self.has_heard and not self._is_groupless
 
     @property
     def is_settled(self) -> bool:
@@ -210,7 +211,7 @@ class GroupMember:
         self._changed()
 
     def on_group(self, message: wire.GroupIs) -> None:
-        self.is_told = True
+        self.has_heard = True
         self._is_groupless = not message.log
         self.copy.is_parted = self._is_groupless and self._has_been_in_group
         self.copy.is_awaited = message.is_awaited
@@ -241,11 +242,12 @@ class GroupMember:
             follow(self.secrets.help_device(message))
 
     def on_request(self, message: wire.RequestCame) -> None:
-        self.changes.requests[message.waiting.account] = message.waiting
+        self.changes.note_request(message.waiting)
         self._on_change()
 
     def on_device_asks(self, message: devices.DeviceAsks) -> None:
-        self.devices.waiting[message.waiting.device] = message.waiting
+        self.devices.note_waiting(message.waiting)
+        self._context.clock.call_later(DEVICE_WAITS_MS / 1000, self._on_change)  # nobody lets it in any more
         self._on_change()
 
     def on_device_answered(self, message: devices.DeviceAnswered) -> None:
@@ -307,7 +309,7 @@ class GroupMember:
             self._start(steps)
 
     def _next_steps(self, person: Person) -> Steps[None] | None:
-        if not self.is_told:
+        if not self.has_heard:
             return self._ask_group()
         if self._is_groupless:
             return self._found(person) if person.founds and not self.copy.is_parted else None

@@ -81,7 +81,7 @@ class PastTables(GroupTables):
 
     def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """Without gaps, as a log has them: what names who belongs to the group comes first."""
-        rows = self._database.read(
+        rows = self.database.read(
             "SELECT suite, content FROM past_items WHERE group_id = ? ORDER BY number", (self._group_id,)
         )
         return [(place, suite, content) for place, (suite, content) in enumerate(rows, 1) if place > after]
@@ -94,11 +94,11 @@ class PastTables(GroupTables):
 
     def put_chain_state(self, sequence: int, state: ChainState) -> None:  # noqa: ARG002 -- as the other has it
         """It is followed anew in each program that comes to words of it; only how far it was found to hold is kept."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._checked, sequence))
 
     def checked_to(self) -> int:
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (self._checked,))
+        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (self._checked,))
         return cast("int", rows[0][0]) if rows else 0
 
     def secrets(self) -> dict[tuple[bytes, bytes], bytes]:
@@ -109,7 +109,7 @@ class PastTables(GroupTables):
 
     def add_items(self, entries: Sequence[LogEntry], checked_to: int) -> None:
         """What came of its log after this device had left it."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._checked, checked_to))
             writer.executemany(
                 f"{_PUT} (SELECT max(number) + 1 FROM past_items WHERE group_id = ?), ?, ?",  # noqa: S608 -- our own words
@@ -119,10 +119,10 @@ class PastTables(GroupTables):
     @property
     def is_whole(self) -> bool:
         """Its log was read to the end."""
-        return bool(self._database.read("SELECT 1 FROM facts WHERE name = ?", (f"was whole {self._group_id.hex()}",)))
+        return bool(self.database.read("SELECT 1 FROM facts WHERE name = ?", (f"was whole {self._group_id.hex()}",)))
 
     def note_whole(self) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"was whole {self._group_id.hex()}", 1))
 
     def seeds(self) -> dict[int, bytes]:

@@ -37,7 +37,7 @@ _FIRST_PLACES = (
 
 class GroupTables:
     def __init__(self, database: Database, device_secret: bytes, entropy: Entropy) -> None:
-        self.database = self._database = database
+        self.database = database
         self._cipher = AESGCM(expand(device_secret, _CACHE))
         """What would open what others seal is worth nothing without the keys of this device."""
         self._entropy = entropy
@@ -45,30 +45,30 @@ class GroupTables:
     def items(self, after: int = 0) -> list[tuple[int, str, bytes]]:
         """The log of the chain: place, suite and content."""
         items = "SELECT sequence, suite, content FROM chain_items WHERE sequence > ? ORDER BY sequence"
-        return cast("list[tuple[int, str, bytes]]", self._database.read(items, (after,)))
+        return cast("list[tuple[int, str, bytes]]", self.database.read(items, (after,)))
 
     def chain_state(self) -> tuple[int, ChainState] | None:
         """What the chain said, and up to which place."""
-        rows = self._database.read("SELECT sequence, state FROM chain_states")
+        rows = self.database.read("SELECT sequence, state FROM chain_states")
         state = self._opened(rows[0][1]) if rows else None
         known = None if state is None else decode_state(state)
         return None if known is None else (rows[0][0], known)
 
     def put_chain_state(self, sequence: int, state: ChainState) -> None:
         """With all up to there found to hold."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, sequence))
             writer.execute("DELETE FROM chain_states")
             writer.execute("INSERT INTO chain_states VALUES (?, ?)", (sequence, self._sealed(encode_state(state))))
 
     def checked_to(self) -> int:
         """The place up to which this device has found every item to hold."""
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (CHECKED,))
+        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (CHECKED,))
         return cast("int", rows[0][0]) if rows else 0
 
     def add_items(self, entries: Sequence[LogEntry], checked_to: int) -> None:
         """What has come, and how far what came before was found to hold."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CHECKED, checked_to))
             writer.executemany(
                 "INSERT OR REPLACE INTO chain_items VALUES (?, ?, ?)",
@@ -77,7 +77,7 @@ class GroupTables:
 
     def read_chain_anew(self, own: Sequence[tuple[str, bytes]]) -> None:
         """The log may be another one now. What this device goes by meanwhile is kept, by its heights."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             if own:
                 writer.execute(_KEEP_STATEMENTS)
             writer.execute("DELETE FROM chain_items")
@@ -99,34 +99,34 @@ class GroupTables:
 
     def own_items(self) -> list[tuple[str, bytes]]:
         """From height 1 on; none where the server shows the same."""
-        rows = self._database.read("SELECT suite, content FROM own_items ORDER BY height")
+        rows = self.database.read("SELECT suite, content FROM own_items ORDER BY height")
         return cast("list[tuple[str, bytes]]", rows)
 
     def forget_own_items(self) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("DELETE FROM own_items")
             writer.execute("DELETE FROM own_statements")
 
     def chain_history(self, kind: str) -> bytes | None:
         """Of the server, when something was last done for it: `read` or `keys`."""
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
+        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (f"chain {kind}",))
         return cast("bytes", rows[0][0]) if rows else None
 
     def put_chain_history(self, kind: str, history: bytes) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"chain {kind}", history))
 
     def kept_room_entries(self) -> list[bytes]:
-        rows = self._database.read("SELECT content FROM kept_room_entries")
+        rows = self.database.read("SELECT content FROM kept_room_entries")
         return [cast("bytes", row[0]) for row in rows]
 
     def forget_room_entries(self) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("DELETE FROM kept_room_entries")
 
     def key_entries(self, log: int) -> list[tuple[int, str, bytes]]:
         """Statements of epochs and entries of a private room that this device keeps of a log: by their places."""
-        rows = self._database.read(
+        rows = self.database.read(
             "SELECT sequence, suite, content FROM entries WHERE log = ? AND suite IN ('epoch/1', 'key/1') "
             "ORDER BY sequence",
             (log,),
@@ -135,12 +135,12 @@ class GroupTables:
 
     def first_places(self, log: int, entry_ids: Sequence[bytes]) -> dict[tuple[int, bytes], int]:
         """Of those that this device has: by account and id, the lowest place in the log."""
-        newest = self._database.read("SELECT max(entry_id) FROM entries WHERE log = ?", (log,))[0][0] or b""
+        newest = self.database.read("SELECT max(entry_id) FROM entries WHERE log = ?", (log,))[0][0] or b""
         known = [each for each in entry_ids if each <= newest]  # an id begins with the time
         found: dict[tuple[int, bytes], int] = {}
         for start in range(0, len(known), _IDS_AT_ONCE):
             some = known[start : start + _IDS_AT_ONCE]
-            rows = self._database.read(_FIRST_PLACES.format(", ".join("?" * len(some))), (log, *some))
+            rows = self.database.read(_FIRST_PLACES.format(", ".join("?" * len(some))), (log, *some))
             found |= {(account, entry_id): place for account, entry_id, place in rows}
         return found
 
@@ -153,17 +153,17 @@ class GroupTables:
 
     def pinned_rooms(self) -> dict[str, bytes]:
         """The ids of the private rooms that this device is in, by the names under which it came to know them."""
-        rows = self._database.read("SELECT name, value FROM facts WHERE name LIKE 'room #%'")
+        rows = self.database.read("SELECT name, value FROM facts WHERE name LIKE 'room #%'")
         return {name.removeprefix("room #"): room_id for name, room_id in cast("list[tuple[str, bytes]]", rows)}
 
     def formerly_private(self) -> set[str]:
         """Names of private rooms that this device was in, in a group before."""
-        rows = self._database.read("SELECT name FROM facts WHERE name LIKE 'was room #%'")
+        rows = self.database.read("SELECT name FROM facts WHERE name LIKE 'was room #%'")
         return {name.removeprefix("was room #") for (name,) in cast("list[tuple[str]]", rows)}
 
     def pin_room(self, name: str, room_id: bytes | None) -> None:
         """None: it is not in it any more, and the name may be that of another."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             if room_id is None:
                 writer.execute("DELETE FROM facts WHERE name = ?", (f"room #{name}",))
             else:
@@ -174,7 +174,7 @@ class GroupTables:
         return self._secrets_in("epoch_secrets")
 
     def _secrets_in(self, table: str) -> dict[tuple[bytes, bytes], bytes]:
-        rows = self._database.read(f"SELECT scope, epoch_id, secret FROM {table}")  # noqa: S608 -- our own words
+        rows = self.database.read(f"SELECT scope, epoch_id, secret FROM {table}")  # noqa: S608 -- our own words
         found = [(row[:2], self._opened(row[2])) for row in cast("list[tuple[bytes, bytes, bytes]]", rows)]
         return {key: secret for key, secret in found if secret is not None}
 
@@ -182,7 +182,7 @@ class GroupTables:
         self._put_secrets_in("epoch_secrets", secrets)
 
     def _put_secrets_in(self, table: str, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany(
                 f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 -- our own words
                 [(scope, epoch_id, self._sealed(secret)) for (scope, epoch_id), secret in secrets.items()],
@@ -190,30 +190,30 @@ class GroupTables:
 
     def seeds(self) -> dict[int, bytes]:
         """Of the own account: by generation."""
-        rows = self._database.read("SELECT generation, seed FROM account_seeds")
+        rows = self.database.read("SELECT generation, seed FROM account_seeds")
         found = [(number, self._opened(seed)) for number, seed in cast("list[tuple[int, bytes]]", rows)]
         return {number: seed for number, seed in found if seed is not None}
 
     def put_seed(self, generation: int, seed: bytes) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO account_seeds VALUES (?, ?)", (generation, self._sealed(seed)))
 
     def rsa_half(self, generation: int) -> bytes | None:
         """The private half of the own account's RSA key."""
-        rows = self._database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
+        rows = self.database.read("SELECT value FROM facts WHERE name = ?", (f"rsa {generation}",))
         return self._opened(cast("bytes", rows[0][0])) if rows else None
 
     def put_rsa_half(self, generation: int, half: bytes) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"rsa {generation}", self._sealed(half)))
 
     def rsa_pairs(self) -> set[bytes]:
         """The ids of the talks of two that were sealed in suite `rsa` once: in no other suite from then on."""
-        rows = self._database.read("SELECT value FROM facts WHERE name LIKE 'pair rsa %'")
+        rows = self.database.read("SELECT value FROM facts WHERE name LIKE 'pair rsa %'")
         return {cast("bytes", row[0]) for row in rows}
 
     def put_rsa_pair(self, scope: bytes) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (f"pair rsa {scope.hex()}", scope))
 
     def _sealed(self, secret: bytes) -> bytes:
@@ -231,49 +231,47 @@ class GroupTables:
         """Sealing keys of others, by their hashes."""
         found: dict[bytes, bytes] = {}
         for each in hashes:
-            rows = self._database.read("SELECT data FROM seal_keys WHERE hash = ?", (each,))
+            rows = self.database.read("SELECT data FROM seal_keys WHERE hash = ?", (each,))
             if rows:
                 found[each] = cast("bytes", rows[0][0])
         return found
 
     def put_keys(self, keys: Mapping[bytes, bytes]) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO seal_keys VALUES (?, ?)", list(keys.items()))
 
     def seen_heights(self, room_id: bytes) -> list[tuple[int, int]]:
-        rows = self._database.read(
-            "SELECT place, height FROM seen_heights WHERE room_id = ? ORDER BY place", (room_id,)
-        )
+        rows = self.database.read("SELECT place, height FROM seen_heights WHERE room_id = ? ORDER BY place", (room_id,))
         return cast("list[tuple[int, int]]", rows)
 
     def put_seen_heights(self, rows: Sequence[tuple[bytes, int, int]]) -> None:
         """Each a room, a place and a height."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("INSERT OR REPLACE INTO seen_heights VALUES (?, ?, ?)", rows)
 
     def forget_seen_heights(self) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("DELETE FROM seen_heights")
 
     def doubt_chain(self) -> None:
         """Every signature of it is to be checked again."""
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("DELETE FROM chain_states")
             writer.execute("DELETE FROM facts WHERE name LIKE ?", (f"{CHECKED}%",))
 
     def drop_secrets(self, wrong: Iterable[tuple[bytes, bytes]]) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("DELETE FROM epoch_secrets WHERE scope = ? AND epoch_id = ?", list(wrong))
 
     def drop_seed(self, generation: int) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("DELETE FROM account_seeds WHERE generation = ?", (generation,))
 
     def drop_wrong_keys(self) -> int:
         """Sealing keys of others that are not those which their hashes name. How many there were."""
-        rows = cast("list[tuple[bytes, bytes]]", self._database.read("SELECT hash, data FROM seal_keys"))
+        rows = cast("list[tuple[bytes, bytes]]", self.database.read("SELECT hash, data FROM seal_keys"))
         wrong = [(name,) for name, data in rows if hash_of_key(data) != name]
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.executemany("DELETE FROM seal_keys WHERE hash = ?", wrong)
         return len(wrong)
 
@@ -283,7 +281,7 @@ class GroupTables:
             return
         with other.write() as writer:
             for table in _CACHES:
-                rows = self._database.read(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
+                rows = self.database.read(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
                 if rows:
                     places = ", ".join("?" * len(rows[0]))
                     writer.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)  # noqa: S608 -- as above
@@ -293,7 +291,7 @@ class GroupTables:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
         heights that words have named, and the hash over each log.
         """
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("DELETE FROM facts WHERE name LIKE ? OR name LIKE 'rsa %'", (f"{CHECKED}%",))
             for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

@@ -22,7 +22,6 @@ from lanline.wire.sealing.said import (
     Header,
     Words,
     decode_words,
-    split_said,
 )
 
 CHANCE_BYTES = 32
@@ -102,12 +101,6 @@ class Run:
         statement = plain[_BEGINS:ends]
         digest = hashlib.sha256(DIGEST + ad + statement).digest()
         return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES], self.said_as)
-
-
-def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:
-    """One alone. Raises MalformedPacket, as `Run.open`."""
-    header, _ = split_said(content)
-    return Run(keys, where.room_id, where.account_id, header).open(where.entry_id, content)
 
 
 @lru_cache(maxsize=4096)

@@ -18,16 +18,18 @@ _FIRST_PIECE_BYTES = 8 * 1024
 _LEAST_PIECE_BYTES = 2 * 1024
 _PIECE_S = 0.005
 """A piece is what the way carries in so long."""
-_MOST_PIECES = 32
-"""Under way at once, about."""
+_MOST_PIECES, _MOST_PIECES_OF_MUCH, _MUCH_BYTES = 16, 8, 128 * 1024
+"""Under way at once, about: fewer and larger ones where much is, as each costs the server and the player."""
 _LEAST_BYTES = 6 * 1024
 _MOST_BYTES = 256 * 1024
 """As much as a server holds for one reader."""
 _ROUND_TRIP_KEPT_S = 30.0
-_LEAST_WAIT_S, _LEAST_WAIT_SHARE = 0.005, 0.12
+_LEAST_WAIT_S, _LEAST_WAIT_SHARE = 0.003, 0.06
 """What waits for less than this, waits for nothing; the share is of a round trip."""
-_LEAST_QUEUE_BYTES = 4 * 1024
+_LEAST_QUEUE_BYTES = 2 * 1024
 """A few packets wait for each other on any way: on a slow one that takes long."""
+_GUESSED_WAIT_S, _GUESSED_WAIT_SHARE, _GUESSED_QUEUE_BYTES = 0.005, 0.12, 8 * 1024
+"""Where the link does not tell: TCP spreads what is little over a round trip, which is no queue, and looks like one."""
 _EPOCH_S, _EPOCH_ROUNDS, _EPOCH_PIECES = 0.1, 2, 4
 _GROWTH, _FAST_GROWTH, _EPOCHS_TO_FAST_GROWTH = 1.08, 1.25, 4
 """In an epoch without a queue. After many of those the way has become another one."""
@@ -54,6 +56,8 @@ class _Epoch(msgspec.Struct, gc=False):
     """A queue that stands delays everything, also the luckiest."""
     was_idle: bool = False
     was_full: bool = False
+    is_guessed: bool = False
+    """The link does not tell how long things wait."""
 
 
 class Window:
@@ -91,7 +95,8 @@ class Window:
     def piece_bytes(self) -> int:
         if not self.rate:
             return _FIRST_PIECE_BYTES
-        wanted = max(self.rate * _PIECE_S, self.size_bytes / _MOST_PIECES)
+        most_pieces = _MOST_PIECES if self.size_bytes < _MUCH_BYTES else _MOST_PIECES_OF_MUCH
+        wanted = max(self.rate * _PIECE_S, self.size_bytes / most_pieces)
         return max(_LEAST_PIECE_BYTES, min(MAX_PIECE_BYTES, int(wanted), int(self.size_bytes / 2)))
 
     @property
@@ -124,6 +129,7 @@ class Window:
             self.mean_rate = self._all_bytes / max(_SHORTEST_S, now - self._first_at)
         trip_s = now - asked.at
         self._note_trip(trip_s, now)
+        epoch.is_guessed = queueing_s is None
         if queueing_s is None or self.is_starting:  # at first the pieces themselves show it sooner
             queueing_s = trip_s - self.round_trip_s
         epoch.least_wait_s = min(epoch.least_wait_s, queueing_s)
@@ -159,9 +165,7 @@ class Window:
         if not epoch.was_idle and lasted_s:
             self.rate = epoch.size_bytes / lasted_s
             self._rates.append(self.rate)
-        bearable_s = max(_LEAST_WAIT_S, _LEAST_WAIT_SHARE * self.round_trip_s)
-        if self.rate:
-            bearable_s = max(bearable_s, _LEAST_QUEUE_BYTES / self.rate)
+        bearable_s = self._bearable_s(epoch)
         if self._is_settling:  # what waited was asked for before the window became smaller
             self._is_settling = False
         elif epoch.least_wait_s > bearable_s:
@@ -174,6 +178,12 @@ class Window:
             growth = _FAST_GROWTH if self._free_epochs > _EPOCHS_TO_FAST_GROWTH else _GROWTH
             self._set(self.size_bytes * (2 if self.is_starting else growth))
             self.is_starting &= self.size_bytes < _MOST_BYTES
+
+    def _bearable_s(self, epoch: _Epoch) -> float:
+        wait_s, share, queue_bytes = _LEAST_WAIT_S, _LEAST_WAIT_SHARE, _LEAST_QUEUE_BYTES
+        if epoch.is_guessed:
+            wait_s, share, queue_bytes = _GUESSED_WAIT_S, _GUESSED_WAIT_SHARE, _GUESSED_QUEUE_BYTES
+        return max(wait_s, share * self.round_trip_s, queue_bytes / self.rate if self.rate else 0.0)
 
     def _set(self, size_bytes: float) -> None:
         self.size_bytes = max(float(_LEAST_BYTES), min(float(_MOST_BYTES), size_bytes))

@@ -11,9 +11,10 @@ import pytest
 from lanline.client.view.values import Message, MessageState
 from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.ids import open_room_id_of
-from lanline.crypto.groups.said import Opened, RunKeys, Where, open_words
+from lanline.crypto.groups.said import Opened, RunKeys, Where
 from lanline.model.content import Text
 from lanline.model.logs import Entry, LogId
+from lanline.testing.said import open_words
 from lanline.wire.sealing.said import split_said
 from lanline.wire.sealing.strict import ZEROS
 from unit.client.chat.village import Home, Process, Village

@@ -12,6 +12,7 @@ import pytest
 
 from lanline.client.chat.database import STEPS, Database
 from lanline.client.chat.lost import hash_at_or_below, too_near
+from lanline.client.chat.sealed import watch as watching
 from lanline.client.chat.sealed.seenlogs import Named, SeenPages
 from lanline.client.sealing.logchain import LogChain
 from lanline.core.history import end_history
@@ -126,6 +127,52 @@ def test_after_an_honest_restore_everybody_knows_the_hash_again_and_nothing_is_t
     assert [home.warnings for home in village.homes] == [[], [], []]
 
 
+def test_what_is_sent_once_more_by_a_clock_that_is_behind_makes_no_other_log(village: Village) -> None:
+    """It has its place, its id and its time of before, and another seal."""
+    back_up(village)
+    rest(village)
+    village.house.clock.offset_ms -= 60_000  # of what is said meanwhile each has the time of the last before
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    say(ann, "#lobby", "sent twice")
+    for wire in ann.open_wires:
+        wire.carry_up(10**6)
+    village.house.settle()
+    ann.crash()
+    village.rest_until(lambda: "sent twice" in said(ben, "#lobby"))
+    ben.crash()
+    put_back(village, is_changed=False)
+    ann = Process(village.homes[0])
+    village.homes[0].processes, village.homes[1].processes = [ann], []
+    village.rest_until(lambda: not ann.node.outbox.messages)
+    ben = Process(village.homes[1])
+    village.homes[1].processes = [ben]
+    say(ann, "#lobby", "here again")
+    village.rest_until(lambda: "here again" in said(ben, "#lobby"))
+    talk(village)
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
+def test_what_waits_in_two_copies_of_a_home_is_said_once_and_nothing_is_missed(village: Village) -> None:
+    home = village.homes[0]
+    home.processes[0].crash()
+    ann = Process(home)
+    home.processes = [ann]
+    for each in ("waits", "waits too"):
+        say(ann, "#lobby", each)
+    ann.crash()
+    kept = home.path.read_bytes()
+    home.processes = [Process(home)]
+    ben = village.homes[1].processes[0]
+    village.rest_until(lambda: "waits too" in said(ben, "#lobby"))
+    home.processes[0].crash()
+    home.path.write_bytes(kept)
+    home.delivered.clear()
+    home.processes = [Process(home)]
+    say(home.processes[0], "#lobby", "and this")
+    village.rest_until(lambda: "and this" in said(ben, "#lobby"))
+    assert [home.warnings for home in village.homes] == [[], [], []]
+
+
 def test_what_stands_otherwise_than_before_below_where_the_copies_agree_is_told_at_once(village: Village) -> None:
     back_up(village)
     lose(village)
@@ -181,6 +228,48 @@ def test_who_has_seen_less_than_others_tells_nothing_while_a_restored_server_is_
     watch._patience = 0
     watch._on_group(GroupIs(1, copy.log, copy.sequence, copy.chain.height, copy.chain.head, True))
     assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben", "cai"]
+
+
+def test_a_server_that_is_mended_twice_is_believed_twice_and_one_that_never_brings_what_it_names_is_told_of(
+    village: Village,
+) -> None:
+    home = village.homes[0]
+    ann = home.processes[0]
+    copy, watch = ann.member.copy, ann.node.seals.watch
+    assert watch is not None
+
+    def answer(sequence: int, *, gathers: bool = False) -> None:
+        watch._on_group(GroupIs(1, copy.log, sequence, copy.chain.height, copy.chain.head, gathers))
+
+    for _ in range(3):
+        watch._words.ahead["ben"] = copy.chain.height + 1
+        for _ in range(60):
+            answer(copy.sequence, gathers=True)
+        assert home.warnings == []
+        watch._words.ahead.clear()  # they have brought it
+        answer(copy.sequence)
+    watch._words.ahead["ben"] = copy.chain.height + 1
+    for _ in range(80):
+        answer(copy.sequence + 1)
+    assert [each.partition(" has seen more")[0] for each in home.warnings] == ["ben"]
+
+
+def test_of_many_runs_the_ends_are_forgotten_and_nothing_is_told_by_mistake(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_MAX_ENDS", 1)
+    home, ben = village.homes[0], village.homes[1].processes[0]
+    for number in range(3):
+        home.processes[0].crash()
+        home.processes = [Process(home)]
+        for process in (home.processes[0], ben):
+            text = f"{process.node.own.name} {number} again"
+            say(process, "#lobby", text)
+            village.rest_until(lambda text=text: text in said(ben, "#lobby"))  # type: ignore[misc]
+    watch = ben.node.seals.watch
+    assert watch is not None
+    assert len(watch._ends) <= 1
+    assert village.homes[1].warnings == []
 
 
 def test_of_the_hashes_few_are_kept_and_the_nearest_is_at_no_great_distance() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lanline.client.sealing.member import Standing
 from lanline.crypto.groups import ids
 from lanline.errors import LinkNotOpen, RecordMissing, RequestRefused
+from lanline.model.devices import DEVICE_WAITS_MS
+from lanline.wire.chat.devices import DeviceAsks
 from unit.client.sealing.devices import Device, Town
 
 
@@ -36,7 +39,7 @@ def test_a_device_that_came_by_password_waits_and_reads_all_once_it_is_approved(
     town.pass_time(0.2)
     assert again.member.standing is Standing.WAITS
     assert "devices approve" in again.member.refusal
-    assert [each.label for each in ana.member.devices.waiting.values()] == ["laptop"]
+    assert ana.member.devices.labels == ["laptop"]
     assert again.epoch_id is None
     approve(town, ana, again)
     assert again.member.standing is Standing.MEMBER
@@ -45,6 +48,23 @@ def test_a_device_that_came_by_password_waits_and_reads_all_once_it_is_approved(
     again.say("from the new one")
     assert ana.texts() == ["before", "from the new one"]
     assert ana.member.devices.waiting == {}
+
+
+def test_a_device_whose_code_has_run_out_is_shown_no_more(town: Town) -> None:
+    ana = town.founder()
+    again = Device(town, "ana")
+    town.pass_time(0.2)
+    assert ana.member.devices.labels == ["laptop"]
+    again.disconnect()
+    told = ana.told
+    town.house.clock.pass_time(DEVICE_WAITS_MS / 1000 + 1)
+    town.settle()
+    assert ana.told > told
+    assert ana.member.devices.labels == []
+    [waiting] = ana.member.devices.waiting.values()
+    for number in range(1000):
+        ana.member.on_device_asks(DeviceAsks(msgspec.structs.replace(waiting, device=number + 1000)))
+    assert len(ana.member.devices.waiting) <= 100
 
 
 def test_a_device_that_came_by_password_and_a_members_link_waits_as_well(town: Town) -> None:

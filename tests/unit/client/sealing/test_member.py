@@ -10,10 +10,11 @@ from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
 from lanline.client.sealing.tables import GroupTables
 from lanline.core.changes import OPERATOR
-from lanline.errors import RefusalCode, RequestRefused
+from lanline.errors import IdentityProblem, RefusalCode, RequestRefused
 from lanline.wire.chat import groups
-from lanline.wire.sealing.entries import KEY_SUITE, decode_entry, encode_entry
-from unit.client.sealing.devices import Device, Town
+from lanline.wire.chat.groups import RequestCame, WaitingRequest
+from lanline.wire.sealing.entries import KEY_SUITE, Role, decode_entry, encode_entry
+from unit.client.sealing.devices import Device, Town, came
 
 
 def test_the_first_admin_founds_the_group_with_a_recovery_key_and_an_epoch(town: Town) -> None:
@@ -33,6 +34,27 @@ def test_who_joins_by_a_link_reads_with_nobody_online(town: Town) -> None:
     assert ben.member.standing is Standing.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ben.keys.invite is None
+
+
+def test_on_a_full_disk_what_is_seen_of_the_group_counts_at_once_and_is_kept_later(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = town.founder()
+    ben = Device(town, "ben", town.link(ana), tmp_path)
+    town.pass_time(0.2)
+
+    def no_room(_store: Keystore) -> None:
+        raise IdentityProblem("No space left on device.")
+
+    with monkeypatch.context() as full:
+        full.setattr(Keystore, "save", lambda store: no_room(store) if store is ben.keys else None)
+        town.link(ana)
+        town.pass_time(0.2)
+        assert ben.member.copy.chain.height == ana.member.copy.chain.height
+        assert Keystore.open(tmp_path, ben.entropy).height < ben.member.copy.chain.height
+    town.link(ana)
+    town.pass_time(0.2)
+    assert Keystore.open(tmp_path, ben.entropy).height == ana.member.copy.chain.height
 
 
 def test_who_may_not_invite_is_told_so_in_plain_words(town: Town) -> None:
@@ -121,6 +143,30 @@ def test_who_comes_by_the_servers_own_link_asks_and_an_admin_lets_in(town: Town)
     assert ben.member.standing is Standing.MEMBER
     assert ben.epoch_id == ana.epoch_id
     assert ana.member.changes.requests == {}
+
+
+def test_who_was_let_in_by_another_admin_is_not_asked_about_any_more(town: Town) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    made = town.house.server.core.make_invite(OPERATOR)
+    town.house.settle()
+    eve = Device(town, "eve", made.result())
+    town.pass_time(0.2)
+    assert [each.name for each in ana.member.changes.askers] == ["eve"]
+    town.done(ben.member.changes.admit(eve.account))
+    town.pass_time(0.2)
+    assert ana.member.changes.askers == ()
+
+
+def test_what_a_server_makes_up_as_requests_is_left_and_of_too_many_the_oldest_go(town: Town) -> None:
+    ana = town.founder()
+    ana.member.on_request(RequestCame(WaitingRequest(7, b"no joiner", b"", 0)))
+    assert ana.member.changes.askers == ()
+    joiner = ana.member._context.own.joiner("eve", ana.member._context.own.device_key)
+    for number in range(8, 2000):
+        ana.member.on_request(RequestCame(WaitingRequest(number, joiner, b"", 0)))
+    assert 0 < len(ana.member.changes.requests) <= 1000
 
 
 def test_on_an_open_server_anyone_comes_in_and_is_given_what_there_is_to_read(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class GroupNews:
         return GroupFacts(
             self._trust(),
             tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
-            tuple(safe_line(each.label) for each in member.devices.waiting.values()),
+            tuple(map(safe_line, member.devices.labels)),
             tuple(notes),
             in_rsa=member.caches.in_rsa,
             is_founded=member.knows_group,

@@ -34,6 +34,8 @@ _Named = tuple[int, bytes, bytes, int]
 _Run = tuple[bytes, bytes, bytes]
 _DEVICE_AND_RUN = slice(17, 49)
 """In a header."""
+_MAX_ENDS = 100_000
+"""Each command of a member is a run."""
 _ASKED_AFTER_S = 10.0
 _ASKED_WHILE_MENDED = 72
 """Somewhat longer than a restored server waits for its members."""
@@ -59,7 +61,9 @@ class Watch:
         """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
         self._is_asking = False
         self._patience = _ASKED_WHILE_MENDED
-        """For so many times a server is believed that it was restored."""
+        """For so many times a server is believed that it was restored, or that more is on its way, and nothing comes."""
+        self._came_to = 0
+        """How far the log of the chain was here, when the server was asked last."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -147,6 +151,9 @@ class Watch:
         known = self._ends.get(run)
         if known is not None and words.n <= known[0]:
             return False  # of a page that was read backwards, or opened later
+        if known is None and len(self._ends) >= _MAX_ENDS:
+            self._ends.clear()
+            self._whole = dict.fromkeys(self._whole, False)
         self._ends[run] = words.n, body.digest
         if known is None:
             is_missing = words.n > 0 and self._whole[log]
@@ -199,11 +206,20 @@ class Watch:
             self._line.request(AskGroup(0), self._on_group)
 
     def _on_group(self, answer: object) -> None:
-        copy = self._context.copy
-        if isinstance(answer, GroupIs) and answer.gathers and self._patience > 0:
-            self._patience -= 1  # it was restored, and members are about to bring what it has lost
-        elif isinstance(answer, GroupIs) and answer.log and copy.sequence >= answer.sequence and not copy.is_apart:
-            for author in [each for each, height in self._words.ahead.items() if height > answer.height]:
-                del self._words.ahead[author]
-                self.alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))
+        if isinstance(answer, GroupIs) and answer.log and not self._is_elsewhere:
+            self._judge(answer)
         self._ask_later()
+
+    def _judge(self, answer: GroupIs) -> None:
+        """What it names may be on its way, or, if it was restored, members are about to bring it: not for ever."""
+        copy = self._context.copy
+        if copy.sequence != self._came_to:
+            self._came_to, self._patience = copy.sequence, _ASKED_WHILE_MENDED
+        if (answer.gathers or copy.sequence < answer.sequence) and self._patience > 0:
+            self._patience -= 1
+            return
+        if not answer.gathers:
+            self._patience = _ASKED_WHILE_MENDED
+        for author in [each for each, height in self._words.ahead.items() if height > copy.chain.height]:
+            del self._words.ahead[author]
+            self.alarms.ring(alarm(AlarmKind.GROUP_KEPT_BACK, author, ""))
