@@ -90,11 +90,11 @@ class GroupTables:
 
     def statement(self, epoch_id: bytes) -> bytes:
         """Of an epoch that a restored server may have lost; empty: this device has none."""
-        rows = self._database.read("SELECT content FROM kept_statements WHERE epoch_id = ?", (epoch_id,))
+        rows = self.database.read("SELECT content FROM kept_statements WHERE epoch_id = ?", (epoch_id,))
         return cast("bytes", rows[0][0]) if rows else b""
 
     def put_statement(self, epoch_id: bytes, statement: bytes) -> None:
-        with self._database.write() as writer:
+        with self.database.write() as writer:
             writer.execute("INSERT OR IGNORE INTO kept_statements VALUES (?, ?)", (epoch_id, statement))
 
     def own_items(self) -> list[tuple[str, bytes]]:
@@ -146,7 +146,7 @@ class GroupTables:
 
     def carried_words(self, log: int) -> dict[tuple[int, bytes], int]:
         """That somebody has brought: by their author's account and id, the lowest place in the log."""
-        rows = self._database.read(
+        rows = self.database.read(
             "SELECT account, entry_id, min(place) FROM carried_words WHERE log = ? GROUP BY account, entry_id", (log,)
         )
         return {(account, entry_id): place for account, entry_id, place in cast("list[tuple[int, bytes, int]]", rows)}

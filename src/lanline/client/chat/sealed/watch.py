@@ -61,7 +61,7 @@ class Watch:
         """What the words before, in the same page, have named: it is so here, and their epoch was fresh."""
         self._is_asking = False
         self._patience = _ASKED_WHILE_MENDED
-        """For so many times a server is believed that it was restored, or that more is on its way, and nothing comes."""
+        """For so many times a server is believed that it was restored, or that more is coming, and nothing comes."""
         self._came_to = 0
         """How far the log of the chain was here, when the server was asked last."""
 
