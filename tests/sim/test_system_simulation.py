@@ -120,8 +120,8 @@ def test_an_entry_that_one_follower_is_not_sent_is_noticed(monkeypatch: pytest.M
 def test_an_entry_that_a_device_does_not_keep_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     add_entries = History.add_entries
 
-    def lose_one(history: History, log: int, entries: Sequence[LogEntry], own: int, log_hash: Any = None) -> None:
-        add_entries(history, log, entries[1:] if len(entries) > 2 else entries, own, log_hash)
+    def lose_one(history: History, log: int, entries: Sequence[LogEntry], *rest: Any) -> None:
+        add_entries(history, log, entries[1:] if len(entries) > 2 else entries, *rest)
 
     monkeypatch.setattr(History, "add_entries", lose_one)
     expect_noticed("and says|after")

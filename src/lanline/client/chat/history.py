@@ -15,7 +15,7 @@ from msgspec import structs
 from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.lost import note_carried, put_hash, put_sealed, said_by_account
+from lanline.client.chat.lost import note_carried, put_hash, put_sealed, said_by_account, set_aside_others
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import RefusalCode
 from lanline.wire.chat.entries import LogEntry
@@ -369,6 +369,7 @@ class OutboxRows:
 
 def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
     """Many in one statement, which leaves Python to others meanwhile."""
+    set_aside_others(writer, log, entries)
     whole = len(entries) - len(entries) % _ROWS_AT_ONCE
     for start in range(0, whole, _ROWS_AT_ONCE):
         values = chain.from_iterable(map(astuple, entries[start : start + _ROWS_AT_ONCE]))

@@ -121,6 +121,32 @@ _PUT_CURSORS = (
     "UPDATE cursors SET first = min(first, ?2), delivered = ?2, has_begun = (?2 > 0), read = ?3, "
     "others_delivered = ?4, others_read = ?5 WHERE log = ?1"
 )
+_ASIDE = (
+    "INSERT OR IGNORE INTO set_aside SELECT e.log, e.entry_id, coalesce(l.title, ''), e.sequence, e.account, "
+    "coalesce(p.name, ''), e.time_ms, e.suite, e.content, '', 0, w.entry_id, w.said, '' FROM entries e "
+    "LEFT JOIN logs l ON l.log = e.log LEFT JOIN people p ON p.account = e.account "
+    "LEFT JOIN sealed_words w ON w.log = e.log AND w.sequence = e.sequence WHERE e.log = ? AND e.sequence = ?"
+)
+
+
+def set_aside_others(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+    """One's own, to which the server gave places where it shows something else now: it was put back in silence."""
+    if not entries:
+        return
+    here = writer.execute(
+        "SELECT sequence, account, entry_id FROM entries WHERE log = ? AND sequence BETWEEN ? AND ?",
+        (log, entries[0].sequence, entries[-1].sequence),
+    ).fetchall()
+    if not here:
+        return
+    came = {each.sequence: (each.account, each.entry_id) for each in entries}
+    for sequence, *kept in here:
+        if came.get(sequence) != tuple(kept):
+            writer.execute(_ASIDE, (log, sequence))
+            writer.execute("DELETE FROM entries WHERE log = ? AND sequence = ?", (log, sequence))
+            writer.execute("DELETE FROM sealed_words WHERE log = ? AND sequence = ?", (log, sequence))
+
+
 _MAX_TITLES = 3
 
 

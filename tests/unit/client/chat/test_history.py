@@ -10,13 +10,13 @@ import pytest
 from msgspec import structs
 
 from lanline.client.chat import lost
-from lanline.client.chat.history import History, OutboxRow
+from lanline.client.chat.history import History, OutboxRow, Sent
 from lanline.client.view import events
 from lanline.errors import CloseCode, HistoryProblem, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.entries import Append
 from lanline.wire.chat.offers import MAX_CARRIED_BYTES
-from unit.client.chat.stage import BEN, LAB, Stage, entry, lab, said
+from unit.client.chat.stage import ANN, BEN, LAB, Stage, entry, lab, said
 
 
 class Gone(BaseException):
@@ -157,3 +157,15 @@ def test_of_what_came_sealed_so_many_are_kept_as_they_came_and_none_that_is_long
     history.add_entries(LAB, came, 0, None, lost.may_be_brought(came))
     kept = history.database.read("SELECT sequence, length(said) FROM sealed_words ORDER BY position")
     assert kept == [(2, 20), (3, 30), (5, 40)]
+
+
+def test_what_stands_at_a_place_that_the_server_gave_to_ones_own_is_shown_and_the_own_is_set_aside() -> None:
+    """The server was put back and does not say so."""
+    history = History.in_memory()
+    history.begin(LAB, 0)
+    own, other = entry(1, ANN, "mine", b"m" * 16), entry(1, BEN, "theirs", b"t" * 16)
+    history.add_sent([Sent(LAB, own)])
+    history.add_entries(LAB, [other], ANN)
+    assert history.entries(LAB, None, 9) == [other]
+    [aside] = lost.LostEntries(history.database).entries()
+    assert aside.entry == structs.replace(own, device=own.account)
