@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +14,7 @@ from lanline.cli.chathome import HomeOption, JsonOption
 from lanline.cli.confirming import agreed, can_ask
 from lanline.cli.nodecall import at_server
 from lanline.cli.running import DEFAULT_HOME
-from lanline.errors import InvalidInput, LanlineError, NotInGroup, RecordMissing
+from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, NotInGroup, RecordMissing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
 _NEW_KEYS_WITHIN_S = 20.0
+_LOOK_AGAIN_S = 5.0
 Which = Annotated[str, typer.Argument(metavar="ID|LABEL", help="The device, as lanline devices shows it.")]
 
 
@@ -143,12 +146,15 @@ async def _add(client: ChatClient, home: Path, qr: bool) -> str:
     sys.stdout.flush()
     if sys.stderr is not None and sys.stderr.isatty():
         sys.stderr.write(f"On the other device, within ten minutes: lanline join '{link}'\n")
-    code = ids.code_of_token(token)
-    if not await client.wait_until(lambda: member.devices.has_waiting(code), DEVICE_WAITS_MS / 1000):
-        raise RecordMissing("No device came by the link within ten minutes: it is good for nothing any more.")
-    waiting = await member.devices.find(code)
-    await member.devices.approve(waiting, code)
-    return safe_line(waiting.label)
+    code, until = ids.code_of_token(token), time.monotonic() + DEVICE_WAITS_MS / 1000
+    while time.monotonic() < until:
+        # What came while the server was away was told to nobody.
+        await client.wait_until(lambda: member.devices.has_waiting(code), _LOOK_AGAIN_S)
+        with contextlib.suppress(RecordMissing, LinkNotOpen):
+            waiting = await member.devices.find(code)
+            await member.devices.approve(waiting, code)
+            return safe_line(waiting.label)
+    raise RecordMissing("No device came by the link within ten minutes: it is good for nothing any more.")
 
 
 @app.command()
