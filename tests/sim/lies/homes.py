@@ -1,4 +1,4 @@
-"""What may become of homes on a bad day: taken over, used twice at once, put back, copied, and new ones.
+"""What may become of homes on a bad day: put back, copied, and new ones.
 
 Not the day itself: `world`.
 """
@@ -15,24 +15,6 @@ if TYPE_CHECKING:
 
 _LINK_USES = 3
 _LINK_MS = 10**9
-
-
-def start_second(world: World, home: SimHome) -> None:
-    """A newer program takes the home over; the older one is still there for a moment, or until somebody ends it, as may
-    be on a disk without locks.
-
-    Each has read the file of keys when it started, and knows nothing of what the other has seen since.
-    """
-    if home.process is None or home.keys is None or len(home.processes) >= 2:
-        return
-    home.keys = home.keys._replace(store=_copied(home.keys.store))
-    if world.lies:  # each would write what it alone was told into the file of both
-        world.go_away(home)
-    home.processes.append(world.new_process(home))
-    world.rest()
-    if len(home.processes) == 2 and world.chance.random() < 0.5:
-        home.processes.pop(0).crash()
-    world.figures["second programs"] += 1
 
 
 def back_up(world: World, home: SimHome) -> None:

@@ -2,7 +2,7 @@
 
 What is promised: nothing is sealed to anybody whose end that device has seen; no lie goes unmentioned once two that it
 parted have talked; and where nobody lies, nothing is told, whatever else happens: homes and the server put back from
-backups, programs that die, two on one home, members who are away.
+backups, programs that die, others that take over, members who are away.
 """
 
 from __future__ import annotations
@@ -228,8 +228,7 @@ class World:
         does: list[tuple[Callable[[SimHome], None], float]] = [
             (self._say, 20),
             (self.go_away, 3),
-            (self._restart, 3),
-            (partial(homes.start_second, self), 1.5),
+            (self._restart, 4.5),
             (partial(homes.back_up, self), 1),
             (partial(homes.put_back, self), 1),
             (partial(homes.copy, self), 0.5),
@@ -279,6 +278,7 @@ class World:
         home.processes = []
 
     def _restart(self, home: SimHome) -> None:
+        """As when a newer program takes the home over: its lock lets in no two at once."""
         self.go_away(home)
         self.alive(home)
 
