@@ -8,17 +8,21 @@ import pytest
 from msgspec import structs
 
 from lanline.client.chat.bringing import Bringing
+from lanline.client.chat.sealed.content import seal
 from lanline.client.sealing.own import INVITE_SECRET_BYTES, InviteKeys
 from lanline.client.view.values import Message
+from lanline.core.carried import BringWords
 from lanline.core.gathering import WAIT_S
+from lanline.core.history import end_history
+from lanline.crypto.groups.ids import carried_id_of
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.model.content import Topic
+from lanline.model.content import Text, Topic
 from lanline.wire.chat.entries import Entries
 from lanline.wire.chat.offers import Carry, LostWords
 from lanline.wire.sealing.said import CarriedWords
 from lanline.wire.sealing.strict import encode_strictly
 from unit.client.chat.test_against_server import entries_of
-from unit.client.chat.test_logs_over_a_restore import back_up, put_back
+from unit.client.chat.test_logs_over_a_restore import back_up, put_back, stop
 from unit.client.chat.test_sealed_outbox import said, say
 from unit.client.chat.village import Home, Process, Village
 
@@ -366,3 +370,100 @@ def test_a_topic_is_not_brought_as_words_by_who_may_not_set_it(
     shown_to_ben = ben.node.conversations.titled("#lobby")
     assert shown_to_ben is not None
     assert shown_to_ben.shown.topic == ""
+
+
+def set_aside(process: Process) -> int:
+    return len(process.node.set_aside("#lobby"))
+
+
+def brought_in_the_end(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All begin to bring only now: what ann has said is shown by all, and it is marked."""
+    monkeypatch.undo()
+    for process in runs(village):
+        process.node.reader._tell_lost()
+    rest(village, 10)
+    for process in runs(village):
+        assert ("ann", "of ann") in [each[:2] for each in shown(process, "#lobby")]
+        assert set_aside(process) == 0
+
+
+@pytest.fixture
+def words(village: Village, monkeypatch: pytest.MonkeyPatch) -> list[LostWords]:
+    """What ann and ben have said is about to be lost, and nobody brings it yet."""
+    monkeypatch.setattr(Bringing, "go_on", lambda _: None)
+    back_up(village)
+    lose(village, (0, "#lobby", "of ann"), (1, "#lobby", "of ben"))
+    return lost_words(runs(village)[2])
+
+
+def test_words_said_under_the_id_of_lost_ones_put_nobody_elses_away(
+    village: Village, words: list[LostWords], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back(village, is_changed=False)
+    rest(village, 10)
+    runs(village)[2].node.outbox.say("#lobby", Text("cover"), words[0].entry_id)
+    all_hear(village, "#lobby", "cover")
+    assert [set_aside(process) for process in runs(village)] == [2, 2, 2]
+    brought_in_the_end(village, monkeypatch)
+
+
+def test_words_carried_under_the_id_of_lost_ones_put_nobody_elses_away(
+    village: Village, words: list[LostWords], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cai = runs(village)[2]
+    track = cai.node.conversations.titled("#lobby")
+    assert track is not None
+    sealed = cai.node.seals.seal(track.shown, words[0].entry_id, seal(Text("cover"))[1])
+    assert sealed is not None
+    put_back(village, is_changed=False)
+    rest(village, 10)
+    assert bring(village, cai, LostWords(words[0].entry_id, sealed, b"")) == ("",)
+    all_hear(village, "#lobby", "cover")
+    assert [set_aside(process) for process in runs(village)] == [2, 2, 2]
+    brought_in_the_end(village, monkeypatch)
+
+
+def test_who_takes_the_id_that_carried_words_would_have_keeps_nobody_else_from_bringing_them(
+    village: Village, words: list[LostWords], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _, cai = runs(village)
+    put_back(village, is_changed=False)
+    rest(village, 10)
+    taken = carried_id_of(ann.member.copy.account_id, words[0].entry_id, words[0].said)
+    cai.node.outbox.say("#lobby", Text("cover"), taken)
+    all_hear(village, "#lobby", "cover")
+    first, second = bring(village, cai, words[0], words[1])
+    assert "somebody else may bring it" in first
+    assert second == ""
+    brought_in_the_end(village, monkeypatch)
+
+
+def test_what_the_server_only_says_that_it_has_stays_set_aside(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(village)
+    lose(village, (0, "#lobby", "of ann"), (1, "#lobby", "of ben"))
+    monkeypatch.setattr(BringWords, "decide", lambda self, _, __: (tuple("" for _ in self.words), ()))
+    put_back(village, is_changed=False)
+    rest(village, 20)
+    assert [set_aside(process) for process in runs(village)] == [2, 2, 2]
+
+
+def test_rubbish_in_the_place_of_words_puts_none_away(village: Village) -> None:
+    """With the true place, id, author and time: after a new history all is read anew, and nothing of it is believed."""
+    lose(village, *[(who, "#lobby", f"{who} {number}") for number in range(3) for who in (0, 1)])
+    stop(village)
+    village.house.start()
+
+    def spoil(transaction: Any) -> None:
+        transaction.logs._connection.execute(
+            "UPDATE entries SET content = randomblob(length(content)) WHERE suite = 'said/1'"
+        )
+
+    village.house.engine.transact([end_history, spoil])
+    village.house.stop()
+    village.house.start()
+    rest(village, 30)
+    for process in runs(village):
+        assert len(said(process, "#lobby")) + set_aside(process) >= 6
+    assert all(home.warnings for home in village.homes)

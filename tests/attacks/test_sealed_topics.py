@@ -14,6 +14,7 @@ import pytest
 
 from attacks.test_sealed_pages import change, show_again, started
 from lanline.client.chat import following
+from lanline.client.chat.sealed.content import TOPIC_BEGINS
 from lanline.client.sealing import words
 from lanline.client.view import events
 from lanline.client.view.values import Conversation, MessageState, Unreadable
@@ -22,7 +23,7 @@ from lanline.model.content import Text, Topic
 from lanline.model.rooms import Access
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat import conversations as wire
-from lanline.wire.chat.entries import LogEntry
+from lanline.wire.chat.entries import Append, LogEntry
 from lanline.wire.sealing.entries import RoomRole
 from lanline.wire.sealing.said import Words
 from unit.client.chat.test_sealed_outbox import said, say
@@ -352,3 +353,25 @@ def test_an_invitation_tells_no_topic_that_the_server_could_have_made_up(board: 
     assert ben.node.line.session is not None
     ben.node.on_server_message(ben.node.line.session, asked)
     assert told == [""]
+
+
+def test_words_that_only_begin_as_a_topic_take_none_away(village: Village) -> None:
+    """Said by a member who may set none, so long that it is no topic."""
+    village.make_private_room()
+    ann, ben, cai = everybody(village)
+    set_topic(village, ann, PRIVATE, "glass and wire")
+    body = msgspec.msgpack.encode({"type": "topic", "text": "x" * 5000})
+    assert body.startswith(TOPIC_BEGINS)
+    village.rest_until(lambda: topic(ben, PRIVATE) == "glass and wire")
+    say(ben, PRIVATE, "here")
+    village.rest_until(lambda: "here" in said(cai, PRIVATE))
+    sealed = ben.node.seals.seal(shown(ben, PRIVATE), b"begins as topics", body)
+    session = ben.node.line.session
+    assert sealed is not None
+    assert session is not None
+    session.send(Append(session.next_request(), shown(ben, PRIVATE).log, b"begins as topics", "said/1", sealed))
+    village.rest_until(lambda: bool(doubts(cai, PRIVATE)))
+    cai.crash()
+    cai = started(village, village.homes[2])
+    village.come_to_rest()
+    assert topic(cai, PRIVATE) == "glass and wire"

@@ -32,6 +32,7 @@ _REASONS = {
     Reason.NOT_YET_THERE: "it is of a part of the group's history that the server has lost",
     Reason.OTHER_CHAIN: "it is of a part of the group's history that the server has lost",
 }
+_NAME_TAKEN = "who brings it has said something else under the id that it would have; somebody else may bring it"
 _NO_EPOCH = "the key under which it was sealed is lost"
 
 
@@ -86,15 +87,10 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
         stands = None if account is None else transaction.logs.find(self.log, account, lost.entry_id)
         if transaction.logs.has_carried(self.log, carried_id) or (stands is not None and stands.content == lost.said):
             return ""
-        height = transaction.groups.epoch_height(scope.id, epoch_id)
-        if lost.statement:
-            epoch = judge_epoch_of_carried(state.chain, scope, lost.statement)
-            if isinstance(epoch, Reason):
-                return _REASONS.get(epoch, _NO_EPOCH)
-            if epoch.epoch_id != epoch_id:
-                return _NO_EPOCH
-        elif height in {None, NEVER_FRESH}:
-            return _NO_EPOCH
+        if transaction.logs.find(self.log, by.account, carried_id) is not None:
+            return _NAME_TAKEN
+        if why_not := _look_at_epoch(transaction, state, scope, epoch_id, lost.statement):
+            return why_not
         device, now_ms, content = by.actor.device, by.context.now_ms, carried_content(*lost)
         return _Taken(NewEntry(self.log, carried_id, by.account, device, now_ms, CARRIED_SUITE, content), epoch_id)
 
@@ -106,11 +102,22 @@ class BringWords(Command[tuple[str, ...]], frozen=True):
         entries = [each.entry for each in taken]
         told: list[Entry] = []
         for each, at in zip(entries, transaction.logs.append(entries), strict=True):
-            transaction.logs.note_carried(self.log, each.entry_id)
             if not at.is_repeat:
+                transaction.logs.note_carried(self.log, each.entry_id)
                 fields = each.device, at.time_ms, each.suite, each.content
                 told.append(Entry(self.log, at.sequence, each.entry_id, by.account, *fields))
         for epoch_id in {each.epoch_id for each in taken}:
             if transaction.groups.epoch_height(scope.id, epoch_id) is None:
                 transaction.groups.add_epoch(scope.id, epoch_id, NEVER_FRESH, by.account)
         return [Appended(self.log, told[-1].sequence, told)]
+
+
+def _look_at_epoch(transaction: Transaction, state: GroupState, scope: Scope, epoch_id: bytes, statement: bytes) -> str:
+    """Why what was sealed under it is not taken. Empty: it is known, or its statement came with the words."""
+    if not statement:
+        is_known = transaction.groups.epoch_height(scope.id, epoch_id) not in {None, NEVER_FRESH}
+        return "" if is_known else _NO_EPOCH
+    epoch = judge_epoch_of_carried(state.chain, scope, statement)
+    if isinstance(epoch, Reason):
+        return _REASONS.get(epoch, _NO_EPOCH)
+    return "" if epoch.epoch_id == epoch_id else _NO_EPOCH

@@ -38,12 +38,15 @@ class Bringing:
         self._is_asking = False
         self._timer: Timer | None = None
         self._has_waited = False
+        self._brought: set[tuple[int, int, bytes]] = set()
+        """What the server has by its own word, on this link: until it is read in its log it stays set aside."""
         self._opened: set[str] = set()
         """With whom the server was asked to open a talk, on this link."""
 
     def end_link(self) -> None:
         self._is_asking = self._has_waited = False
         self._opened.clear()
+        self._brought.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -55,7 +58,7 @@ class Bringing:
         self._part_lost_logs()
         if not self._lost.may_bring:
             return
-        waiting = self._lost.to_bring()
+        waiting = [each for each in self._lost.to_bring() if each[:3] not in self._brought]
         if not waiting:
             return
         if not self._has_waited:
@@ -91,15 +94,17 @@ class Bringing:
         rows, words, size_bytes = list[LostWords](), list[wire.LostWords](), 0
         refused: list[tuple[LostWords, str]] = []
         for each in [each for each in waiting if each.title == title]:
+            if len(words) >= wire.MAX_CARRIED_AT_ONCE or size_bytes >= _PIECE_BYTES:
+                break
             found = self._seals.to_bring(track.shown, each.entry_id, each.said)
             if isinstance(found, str):
                 refused.append((each, found))
-            elif found is not None and len(words) < wire.MAX_CARRIED_AT_ONCE and size_bytes < _PIECE_BYTES:
+            elif found is not None:
                 rows.append(each)
                 words.append(found)
                 size_bytes += len(found.said) + len(found.statement)
         if refused:
-            self._lost.note_brought(refused)
+            self._lost.note_refused(refused)
         if words:
             self._is_asking = True
             message = wire.Carry(0, track.shown.log, tuple(words))
@@ -110,12 +115,13 @@ class Bringing:
         self._is_asking = False
         match answer:
             case wire.Carried(_, refusals) if len(refusals) == len(rows):
-                self._lost.note_brought(zip(rows, refusals, strict=True))
+                self._brought.update(each[:3] for each, why in zip(rows, refusals, strict=True) if not why)
+                self._lost.note_refused((each, why) for each, why in zip(rows, refusals, strict=True) if why)
                 self._again_in(0.0)
             case RequestRefused(retry_after_s=pause_s) if pause_s:
                 self._again_in(min(max(pause_s, _MIN_PAUSE_S), _LONGEST_PAUSE_S))
             case RequestRefused():
-                self._lost.note_brought((each, str(answer)) for each in rows)
+                self._lost.note_refused((each, str(answer)) for each in rows)
                 self._again_in(0.0)
             case _:
                 pass  # the link has ended; the next one begins anew

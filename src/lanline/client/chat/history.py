@@ -15,9 +15,9 @@ from msgspec import structs
 from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
-from lanline.client.chat.lost import note_carried, put_hash, put_sealed, said_by_account, set_aside_others
+from lanline.client.chat.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
 from lanline.client.view.values import Conversation, Person
-from lanline.errors import RefusalCode
+from lanline.errors import ProtocolViolation, RefusalCode
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import SAID_SUITE
 
@@ -195,7 +195,7 @@ class History:
         mine = [(each.entry_id,) for each in said_by_account(entries, own)]
         with self.database.write() as writer:
             _put_following(writer, log, entries)
-            _drop_returned(writer, log, entries)
+            drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
                 put_hash(writer, log, log_hash)
@@ -208,12 +208,20 @@ class History:
         """What ends where this home's copy began."""
         with self.database.write() as writer:
             writer.executemany(_PUT_ENTRY, _entry_rows(log, entries))
-            _drop_returned(writer, log, entries)
+            drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET first = min(first, ?) WHERE log = ?", (first, log))
 
     def add_sent(self, sent: Sequence[Sent]) -> None:
-        """From the outbox to their places, which may be ahead of what is here without a gap."""
+        """From the outbox to their places, which may be ahead of what is here without a gap. Raises ProtocolViolation
+        where something else stands there: then nothing is taken off the outbox.
+        """
         with self.database.write() as writer:
+            for each in sent:
+                known = writer.execute(
+                    "SELECT entry_id FROM entries WHERE log = ? AND sequence = ?", (each.log, each.entry.sequence)
+                ).fetchone()
+                if known not in {None, (each.entry.entry_id,)}:
+                    raise ProtocolViolation("it gave what was said a place at which something else stands")
             writer.executemany(_PUT_ENTRY, [row for each in sent for row in _entry_rows(each.log, [each.entry])])
             writer.executemany("DELETE FROM outbox WHERE entry_id = ?", [(each.entry.entry_id,) for each in sent])
             for log, entry, said in map(astuple, sent):
@@ -279,7 +287,7 @@ class History:
                 "UPDATE entries SET suite = ?, content = ? WHERE log = ? AND sequence = ?",
                 [(each.suite, each.content, log, each.sequence) for each in entries],
             )
-            note_carried(writer, log, entries)
+            drop_returned(writer, log, entries)
 
     def newest_topic(self, log: int, after: int, through: int) -> tuple[int, bytes] | None:
         """The place, and what is kept, of the last entry that sets it."""
@@ -379,11 +387,3 @@ def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEn
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:
     return ((log, *astuple(each)) for each in entries)
-
-
-def _drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
-    """What a restored server has after all is no longer set aside."""
-    if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
-        rows = [(log, entry.entry_id) for entry in entries]
-        writer.executemany("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", rows)
-    note_carried(writer, log, entries)

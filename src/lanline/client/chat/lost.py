@@ -20,7 +20,16 @@ import msgspec
 from msgspec import structs
 
 from lanline.client.chat.database import Database
-from lanline.client.chat.sealed.content import CARRIED, SUITES_OF_KEYS, carried_words
+from lanline.client.chat.sealed.content import (
+    CARRIED,
+    EARLIER,
+    OPENED,
+    PLAIN,
+    SUITES_OF_KEYS,
+    CarriedWords,
+    carried_words,
+    decoded_carried,
+)
 from lanline.client.sealing.logchain import Seen
 from lanline.client.view.events import ServerRestored
 from lanline.crypto.groups.epochs import epoch_id_of
@@ -96,7 +105,26 @@ def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntr
             words = carried_words(each)
             row = log, each.sequence, words.account, words.entry_id
             writer.execute("INSERT OR REPLACE INTO carried_words VALUES (?, ?, ?, ?)", row)
-            writer.execute("DELETE FROM set_aside WHERE sealed_id = ?", (words.entry_id,))
+            _drop_brought(writer, words)
+
+
+def _drop_brought(writer: sqlite3.Connection, words: CarriedWords) -> None:
+    """Those of this author, and nobody else's: an id is free for everybody to say something under."""
+    found = writer.execute(
+        "SELECT log, account, entry_id, suite, content FROM set_aside WHERE sealed_id = ?", (words.entry_id,)
+    ).fetchall()
+    for log, account, entry_id, suite, content in found:
+        author = decoded_carried(content).account if suite == CARRIED else account
+        if author == words.account:
+            writer.execute(_DROP, (log, account, entry_id))
+
+
+def drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
+    """What a restored server has after all is no longer set aside, where it is believed."""
+    if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
+        rows = [(log, each.account, each.entry_id) for each in entries if each.suite in _BELIEVED]
+        writer.executemany(_DROP, rows)
+    note_carried(writer, log, entries)
 
 
 def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]:
@@ -109,6 +137,8 @@ def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]
     ]
 
 
+_BELIEVED = {PLAIN, OPENED, EARLIER}
+_DROP = "DELETE FROM set_aside WHERE log = ? AND account = ? AND entry_id = ?"
 _MOVE = (
     "INSERT OR IGNORE INTO set_aside "
     "SELECT e.log, e.entry_id, u.title, e.sequence, e.account, coalesce(p.name, ''), e.time_ms, e.suite, e.content, "
@@ -166,6 +196,7 @@ class LostWords(NamedTuple):
     """What is set aside, and can be brought back, as it was sealed."""
 
     log: int
+    account: int
     row_id: bytes
     title: str
     entry_id: bytes
@@ -245,21 +276,20 @@ class LostEntries:
     def to_bring(self) -> list[LostWords]:
         """In the order of their places."""
         rows = self._database.read(
-            "SELECT log, entry_id, title, sealed_id, said FROM set_aside WHERE said IS NOT NULL AND reason = '' "
-            "ORDER BY log, time_ms, sequence"
+            "SELECT log, account, entry_id, title, sealed_id, said FROM set_aside "
+            "WHERE said IS NOT NULL AND reason = '' ORDER BY log, time_ms, sequence"
         )
         self.may_bring = bool(rows)
         return [LostWords(*row) for row in rows]
 
-    def note_brought(self, outcomes: Iterable[tuple[LostWords, str]]) -> None:
-        """Why each is not taken; empty: it stands."""
+    def note_refused(self, refused: Iterable[tuple[LostWords, str]]) -> None:
+        """With the reason. What the server says that it has is dropped when it is read, and not by its word."""
         with self._database.write() as writer:
-            for words, reason in outcomes:
-                key = words.log, words.row_id
-                if reason:
-                    writer.execute("UPDATE set_aside SET reason = ? WHERE log = ? AND entry_id = ?", (reason, *key))
-                else:
-                    writer.execute("DELETE FROM set_aside WHERE log = ? AND entry_id = ?", key)
+            for words, reason in refused:
+                key = words.log, words.account, words.row_id
+                writer.execute(
+                    "UPDATE set_aside SET reason = ? WHERE log = ? AND account = ? AND entry_id = ?", (reason, *key)
+                )
 
     def entries(self) -> list[LostEntry]:
         """Oldest first within each conversation."""

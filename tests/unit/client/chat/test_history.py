@@ -12,7 +12,7 @@ from msgspec import structs
 from lanline.client.chat import lost
 from lanline.client.chat.history import History, OutboxRow, Sent
 from lanline.client.view import events
-from lanline.errors import CloseCode, HistoryProblem, RefusalCode
+from lanline.errors import CloseCode, HistoryProblem, ProtocolViolation, RefusalCode
 from lanline.model.content import Text
 from lanline.wire.chat.entries import Append
 from lanline.wire.chat.offers import MAX_CARRIED_BYTES
@@ -40,6 +40,15 @@ def test_a_crash_while_typing_leaves_all_of_it_or_nothing(point: str, is_kept: b
         stage.say("#lab", Text("hello"))
     stage.restart()
     assert len(stage.connect(lab()).take(Append)) == is_kept
+
+
+def test_what_is_said_to_stand_where_something_else_stands_stays_in_the_outbox() -> None:
+    history = History.in_memory()
+    history.add_entries(LAB, [entry(1, BEN)], ANN)
+    history.outbox.add(OutboxRow(0, b"m" * 16, LAB, "#lab", "plain", b"mine", 1))
+    with pytest.raises(ProtocolViolation):
+        history.add_sent([Sent(LAB, structs.replace(entry(1, ANN), entry_id=b"m" * 16), None)])
+    assert [row.entry_id for row in history.outbox.all()] == [b"m" * 16]
 
 
 @pytest.mark.parametrize(("point", "delivered"), [("begin", 0), ("commit", 0), ("committed", 3)])

@@ -86,7 +86,11 @@ def carried(entry: LogEntry, words: CarriedWords) -> LogEntry:
 
 
 def carried_words(entry: LogEntry) -> CarriedWords:
-    return _carried.decode(entry.content)
+    return decoded_carried(entry.content)
+
+
+def decoded_carried(content: bytes) -> CarriedWords:
+    return _carried.decode(content)
 
 
 def again(entry: LogEntry) -> LogEntry:

@@ -30,6 +30,7 @@ from lanline.client.chat.sealed.content import (
     OPENED,
     PLAIN,
     SUITES_OF_KEYS,
+    TOPIC_BEGINS,
     doubted,
     earlier,
     opened,
@@ -290,6 +291,8 @@ class Opening:
     def _kept(self, place: Place, entry: LogEntry, said: Body, body: bytes | None = None) -> LogEntry:
         """With this body, if it was said in the present group."""
         topic = topic_of(said.body)
+        if topic is None and said.body.startswith(TOPIC_BEGINS):
+            return doubted(entry, Reason.KIND)  # it would be taken for one that is empty
         if (topic is not None or entry.suite == TOPIC_SUITE) and (why := self._misfit(place, entry, said, topic)):
             return doubted(entry, why)
         kept = said.body if topic is None else topic_body(topic)

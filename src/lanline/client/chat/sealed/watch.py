@@ -63,7 +63,7 @@ class Watch:
         self._patience = _ASKED_WHILE_MENDED
         """So many times a server is believed that it was restored, or that more is on its way, though nothing comes."""
         self._came_to = 0
-        """How far the log of the chain was here, when the server was asked last."""
+        """Up to which height the chain was here, when the server was asked last; what does not hold counts not."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -213,8 +213,8 @@ class Watch:
     def _judge(self, answer: GroupIs) -> None:
         """What it names may be on its way, or, if it was restored, members are about to bring it: not for ever."""
         copy = self._context.copy
-        if copy.sequence != self._came_to:
-            self._came_to, self._patience = copy.sequence, _ASKED_WHILE_MENDED
+        if copy.chain.height != self._came_to:
+            self._came_to, self._patience = copy.chain.height, _ASKED_WHILE_MENDED
         if (answer.gathers or copy.sequence < answer.sequence) and self._patience > 0:
             self._patience -= 1
             return

@@ -5,9 +5,16 @@ CREATE TABLE sealed_words (
 );
 CREATE UNIQUE INDEX ix_sealed_words ON sealed_words (log, sequence);
 -- Of those that were set aside, while nobody has brought them; and why the server does not take them.
-ALTER TABLE set_aside ADD COLUMN sealed_id BLOB;
-ALTER TABLE set_aside ADD COLUMN said BLOB;
-ALTER TABLE set_aside ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+-- Under one id several people can have said something: none takes the place of another.
+ALTER TABLE set_aside RENAME TO set_aside_before;
+CREATE TABLE set_aside (
+    log INTEGER NOT NULL, entry_id BLOB NOT NULL, title TEXT NOT NULL, sequence INTEGER NOT NULL,
+    account INTEGER NOT NULL, name TEXT NOT NULL, time_ms INTEGER NOT NULL, suite TEXT NOT NULL, content BLOB NOT NULL,
+    epoch TEXT NOT NULL, is_told INTEGER NOT NULL DEFAULT 0,
+    sealed_id BLOB, said BLOB, reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (log, account, entry_id)
+) WITHOUT ROWID;
+INSERT INTO set_aside SELECT *, NULL, NULL, '' FROM set_aside_before;
+DROP TABLE set_aside_before;
 -- Statements of epochs that the server may have lost.
 CREATE TABLE kept_statements (epoch_id BLOB NOT NULL PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 -- Words that somebody has brought: at which place of which log, by the author's account and id.
