@@ -29,7 +29,7 @@ def log(
         typer.Option("--last", "-n", min=0, max=1_000_000, help="How many messages.", show_default="20; all set aside"),
     ] = None,
     set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="What a server that was restored from a backup has lost.")
+        bool, typer.Option("--set-aside", help="What a restored server has lost, and nobody has brought back.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl+C.")] = False,
     json: JsonOption = False,

@@ -24,7 +24,7 @@ from lanline.storage.api import Transaction
 
 NEVER_FRESH = -1
 """As the height of an epoch whose statement came with words: it opens them, and the server takes none under it."""
-_GONE = "who said it is not there any more"
+_GONE = "its author, or the device that said it, is not there any more"
 _REASONS = {
     Reason.DEVICE: _GONE,
     Reason.RIGHTS: _GONE,

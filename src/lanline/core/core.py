@@ -1,6 +1,6 @@
 """Joins the parts of the core: commands go in, and what was committed comes out as one stream of changes.
 
-    ticket = core.do(actor, SetTopic(log, "glass and wire"))     the outcome, once it is on the disk
+    ticket = core.do(actor, SetSlow(log, 30))                      the outcome, once it is on the disk
     core.stream.subscribe(gateway.on_changes)                    what everybody is to know, in the order of commits
 
 All calls, and all callbacks of what was handed in, come on one thread. Nothing here waits: what takes time is a ticket.

@@ -1,6 +1,6 @@
 """Owns the tables about a server that was restored: which copies are unproven, and which entries were set aside.
 
-Not how a copy is compared with the server's: `following`.
+Not how a copy is compared with the server's: `comparison`.
 
 And the table of hashes over logs: of the newest place, and of older ones at distances that grow.
 

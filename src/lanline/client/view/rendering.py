@@ -1,6 +1,6 @@
 """Owns what a message looks like as text, for a terminal, a pipe and the log; and as JSON, for a program.
 
-Not colours, columns and marks: those are the face's. Form 1 of the JSON is told in docs/client.md; a field may be
+Not colours, columns and marks: those are the face's. Form 1 of the JSON is told in docs/json.md; a field may be
 added to it, and none is given another meaning.
 """
 

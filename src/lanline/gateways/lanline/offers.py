@@ -1,6 +1,6 @@
-"""Owns what members bring to a restored server of the group's chain, and what its admins see of that.
+"""Owns what members bring to a restored server, of the group's chain and of what was said, and what admins see of that.
 
-Not how it is judged and taken: `core/gathering`.
+Not how it is judged and taken: `core/gathering`, `core/carried`.
 """
 
 from __future__ import annotations

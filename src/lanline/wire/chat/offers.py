@@ -1,4 +1,4 @@
-"""How members bring back what a restored server has lost of the group's chain: chat.md, section 17.8."""
+"""How members bring back what a restored server has lost, of the group's chain and of what was said: chat.md, 17."""
 
 from __future__ import annotations
 
