@@ -135,7 +135,7 @@ def _setting(seconds: float) -> str:
         f"A film of {seconds} seconds at {', '.join(f'{kbit / 1e3:g}' for kbit in RATES_KBIT.values())} Mbit/s "
         f"(240p, 720p, 1440p), key frames each 2 s. Server and member in two network namespaces, "
         f"{DELAY_S * 2e3:.0f} ms round trip, a queue of {QUEUE_BYTES // 1024} KiB. LTE: rates that change each two "
-        f"seconds, {min(LTE_MBIT)} to {max(LTE_MBIT)} Mbit/s, made up once to be like those of a telephone on the road. "
+        f"seconds, {min(LTE_MBIT)} to {max(LTE_MBIT)} Mbit/s, made up once, like those of a telephone on the road. "
         "Ours is the player that people "
         "use, without decoder and screen. FFmpeg reads the same film as HLS from Python's HTTP server, as fast as "
         "it comes and as far ahead as it can, in the best variant, as it has no choice by the link; what that "

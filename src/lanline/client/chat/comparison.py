@@ -1,10 +1,10 @@
-"""Owns where this device's copy of a log and a restored server's part. Not what is done about it: `conversations`.
+"""Finds the last entry that this device and a restored server have in common, and the hash over the log there.
 
-And how the hash over a log is known again after a restore of the server: from the nearest older one that is kept.
+Not what is done with the rest: `conversations`.
 
-What lies between is read from the server once more, and held against this device's copy: where the server has the same
-at one place it has the same below, unless it lies. The nearest hash itself is proven by the next older one: with a
-clock that was behind, what is sent once more can have the same place, id and time in both, and be sealed otherwise.
+Where the server has the same at one place it has the same below, unless it lies. The nearest hash that is kept is
+proven by the next older one: with a clock that was behind, what is sent once more can have the same place, id and time
+in both, and be sealed otherwise. What differs in content alone, others' next words tell.
 """
 
 from __future__ import annotations

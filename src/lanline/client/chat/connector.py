@@ -1,11 +1,8 @@
-"""Owns the calling of the server: over UDP, over WebSocket where that is blocked, back to UDP as soon as it works.
+"""Owns the calling of the server: which way is tried first, when the other joins in (the race of RFC 8305), and when it
+is called again. Not the link that won.
 
 A server that is away is called again for ever, with pauses that grow and differ from client to client. It stops for
 good, with a message, on an error that a retry cannot fix.
-
-And which of two ways to the server is tried first and when the other joins in: the race of RFC 8305.
-
-Not what becomes of the link that won.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Owns the way of what came of a log to the disk, and what is told of it then: nothing before it is there.
+"""Owns the way of what came of a log to the disk: pages of a catch-up opened together, written, and only then told.
 
-What is live is written as it comes. While a log catches up, what comes is opened while what came before is written; all
-that was opened meanwhile goes into the next write.
-
-And pages of logs that catch up, until they are taken: several are opened together, a few entries at each turn of
-the loop. So one signature vouches for more of a run, and nobody waits for a long catch-up who says something meanwhile.
+What is live is written as it comes. While a log catches up, several pages are opened together, a few entries at each
+turn of the loop: so one signature vouches for more of a run, and nobody waits who says something meanwhile. What comes
+is opened while what came before is written; all that was opened meanwhile goes into the next write.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
-"""Owns the tables about a server that was restored: which copies are unproven, and which entries were set aside.
+"""Owns the tables about a server that was restored: which copies are unproven, what was set aside, what can be brought
+back, and the hashes over logs. Not how copies are compared: `comparison`.
 
-Not how a copy is compared with the server's: `comparison`.
-
-And the table of hashes over logs: of the newest place, and of older ones at distances that grow.
-
-Where a log is cut, as after a restore of the server, the nearest older hash is the one to go on from. What is hashed:
-`client/sealing/logchain`.
+Hashes are kept of the newest place, and of older ones at distances that grow: where a log is cut, as after a restore of
+the server, the nearest older one is the one to go on from. What is hashed: `client/sealing/logchain`.
 """
 
 from __future__ import annotations

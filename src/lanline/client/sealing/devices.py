@@ -1,10 +1,8 @@
-"""Owns what this device does about the others of its account: it lets further ones in, and takes lost ones out.
+"""Owns what this device does about the devices of its account: it waits to be let in, lets others in, takes lost ones
+out, and signs these entries: docs/protocol/sealing.md, 6.
 
-And how this device waits for another one of its account to take it in. Until that is proven it believes nothing.
-
-docs/protocol/sealing.md, 6: both ends prove to each other that they have the code, which the server never sees.
-
-And what is signed about the devices of the own account: how one comes, and how some go with a new key.
+Until it is proven that another one takes it in, it believes nothing: both ends prove to each other that they have the
+code, which the server never sees.
 """
 
 from __future__ import annotations

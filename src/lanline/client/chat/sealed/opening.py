@@ -1,20 +1,14 @@
-"""Owns how entries as they came become entries as they are kept on this device: opened, doubted, or as they are.
+"""Owns which words of a log are shown, and as what: opened in this group or an earlier one, doubted where they do not
+hold, struck out where an older page shows them wrong. Nothing is sealed here.
 
-And how words are opened that were sealed in a group before the present one. Nothing is sealed here.
-
-They are judged by that group's own chain, with the same rules; and count only below the first words of the present one
-in their log, or whoever has a key of the old group could speak on with the server's help.
-
-And which words are believed no more once what was said before them is here: `ReadBefore` brings it in pages.
+Those of an earlier group are judged by that group's own chain, with the same rules; and count only below the first
+words of the present one in their log, or whoever has a key of the old group could speak on with the server's help.
 
 Of two words with the same ids the one at the lower place stands; and above what names the end of a device, nothing
 stands that it says. So a log that is read from its end comes to the same as one that is read from its beginning.
 
-And which words that came unsealed, or sealed in an earlier group, are shown: those of before anything was sealed in
-their log, or sealed in the present group, and no others.
-
-An honest server takes nothing unsealed once a group is founded, and nothing of one that was put aside:
-docs/protocol/sealing.md, 7. So what comes above words that were sealed, and believed, is the server's own, or was moved
+Of unsealed words those are shown that were said before anything was sealed in their log, and no others: an honest
+server takes none once a group is founded (docs/protocol/sealing.md, 7), so one above is the server's own, or was moved
 there.
 """
 
