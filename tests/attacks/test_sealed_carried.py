@@ -14,10 +14,11 @@ from lanline.client.view.values import Message
 from lanline.core.carried import BringWords
 from lanline.core.gathering import WAIT_S
 from lanline.core.history import end_history
+from lanline.core.rights import Judge
 from lanline.crypto.groups.ids import carried_id_of
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.content import Text, Topic
-from lanline.wire.chat.entries import Entries
+from lanline.wire.chat.entries import Append, Entries
 from lanline.wire.chat.offers import Carry, LostWords
 from lanline.wire.sealing.said import CarriedWords
 from lanline.wire.sealing.strict import encode_strictly
@@ -303,7 +304,7 @@ def test_words_of_who_was_sent_away_are_kept_with_the_reason(village: Village) -
     for process in runs(village):
         assert said(process, "#lobby") == ["of ben"]
         [(name, message)] = process.node.set_aside("#lobby")
-        assert (name, message.problem) == ("cai", "who said it is not there any more")
+        assert (name, message.problem) == ("cai", "its author, or the device that said it, is not there any more")
     assert [home.warnings for home in village.homes] == [[], []]
 
 
@@ -467,3 +468,20 @@ def test_rubbish_in_the_place_of_words_puts_none_away(village: Village) -> None:
     for process in runs(village):
         assert len(said(process, "#lobby")) + set_aside(process) >= 6
     assert all(home.warnings for home in village.homes)
+
+
+def test_words_in_no_form_keep_nobody_from_bringing_others(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile server had shown them before."""
+    monkeypatch.setattr(Judge, "_look_at_seal", lambda _, __: None)
+    back_up(village)
+    lose(village, (0, "#lobby", "of ann"))
+    cai = runs(village)[2]
+    track, session = cai.node.conversations.titled("#lobby"), cai.node.line.session
+    assert track is not None
+    assert session is not None
+    session.send(Append(session.next_request(), track.shown.log, b"in no form......", "said/1", b"\1" * 40))
+    rest(village, 4)
+    put_back(village, is_changed=False)
+    rest(village, 20)
+    for process in runs(village):
+        assert "of ann" in said(process, "#lobby")

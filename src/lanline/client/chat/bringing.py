@@ -39,7 +39,9 @@ class Bringing:
         self._timer: Timer | None = None
         self._has_waited = False
         self._brought: set[tuple[int, int, bytes]] = set()
-        """What the server has by its own word, on this link: until it is read in its log it stays set aside."""
+        """What is not brought again on this link: the server has it by its own word, or takes nothing of this account.
+        It stays set aside until it is read in its log.
+        """
         self._opened: set[str] = set()
         """With whom the server was asked to open a talk, on this link."""
 
@@ -96,7 +98,7 @@ class Bringing:
         for each in [each for each in waiting if each.title == title]:
             if len(words) >= wire.MAX_CARRIED_AT_ONCE or size_bytes >= _PIECE_BYTES:
                 break
-            found = self._seals.to_bring(track.shown, each.entry_id, each.said)
+            found = self._seals.to_bring(track.shown, each.entry_id, self._lost.as_sealed(each))
             if isinstance(found, str):
                 refused.append((each, found))
             elif found is not None:
@@ -120,9 +122,9 @@ class Bringing:
                 self._again_in(0.0)
             case RequestRefused(retry_after_s=pause_s) if pause_s:
                 self._again_in(min(max(pause_s, _MIN_PAUSE_S), _LONGEST_PAUSE_S))
-            case RequestRefused():
-                self._lost.note_refused((each, str(answer)) for each in rows)
-                self._again_in(0.0)
+            case RequestRefused():  # of who brings it, who may have room again one day: others may have it now
+                self._brought.update(each[:3] for each in rows)
+                self._again_in(_LATER_S)
             case _:
                 pass  # the link has ended; the next one begins anew
 

@@ -197,7 +197,6 @@ class LostWords(NamedTuple):
     row_id: bytes
     title: str
     entry_id: bytes
-    said: bytes
 
 
 class LostEntries:
@@ -273,11 +272,17 @@ class LostEntries:
     def to_bring(self) -> list[LostWords]:
         """In the order of their places."""
         rows = self._database.read(
-            "SELECT log, account, entry_id, title, sealed_id, said FROM set_aside "
+            "SELECT log, account, entry_id, title, sealed_id FROM set_aside "
             "WHERE said IS NOT NULL AND reason = '' ORDER BY log, time_ms, sequence"
         )
         self.may_bring = bool(rows)
         return [LostWords(*row) for row in rows]
+
+    def as_sealed(self, words: LostWords) -> bytes:
+        [[said]] = self._database.read(
+            "SELECT said FROM set_aside WHERE log = ? AND account = ? AND entry_id = ?", words[:3]
+        )
+        return bytes(said)
 
     def note_refused(self, refused: Iterable[tuple[LostWords, str]]) -> None:
         """With the reason. What the server says that it has is dropped when it is read, and not by its word."""

@@ -100,7 +100,10 @@ class PastGroup:
             if not found.entries:
                 self._tables.note_whole()
                 return
+            before = copy.sequence
             copy.add(found.entries)
+            if copy.sequence == before:
+                return  # nothing that follows: asked again on another link
 
     def _fetch_seed(self) -> Steps[None]:
         """Of the account that this device had there, by the box for this device."""

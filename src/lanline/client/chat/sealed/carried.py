@@ -77,7 +77,10 @@ class CarriedEntries:
 
     def to_bring(self, place: Place, at: int, entry_id: bytes, said: bytes) -> LostWords | str | None:
         """Nothing is brought that others would not believe, at that place or behind it."""
-        epoch_id = split_said(said)[0].epoch_id
+        try:
+            epoch_id = split_said(said)[0].epoch_id
+        except MalformedPacket:
+            return Reason.FORM.value
         statement = self._context.tables.statement(epoch_id)
         outcome = self._opening.open(place, at, SealedWords(entry_id, said, statement))[1]
         if isinstance(outcome, Reason):
