@@ -16,6 +16,7 @@ from msgspec.structs import astuple
 
 from lanline.client.chat.database import CrashPoint, Database
 from lanline.client.chat.lost import drop_returned, put_hash, put_sealed, said_by_account, set_aside_others
+from lanline.client.chat.sealed.content import DOUBTED
 from lanline.client.view.values import Conversation, Person
 from lanline.errors import ProtocolViolation, RefusalCode
 from lanline.wire.chat.entries import LogEntry
@@ -218,9 +219,10 @@ class History:
         with self.database.write() as writer:
             for each in sent:
                 known = writer.execute(
-                    "SELECT entry_id FROM entries WHERE log = ? AND sequence = ?", (each.log, each.entry.sequence)
+                    "SELECT account, entry_id, suite FROM entries WHERE log = ? AND sequence = ?",
+                    (each.log, each.entry.sequence),
                 ).fetchone()
-                if known not in {None, (each.entry.entry_id,)}:
+                if known and (known[:2] != (each.entry.account, each.entry.entry_id) or known[2] == DOUBTED):
                     raise ProtocolViolation("it gave what was said a place at which something else stands")
             writer.executemany(_PUT_ENTRY, [row for each in sent for row in _entry_rows(each.log, [each.entry])])
             writer.executemany("DELETE FROM outbox WHERE entry_id = ?", [(each.entry.entry_id,) for each in sent])

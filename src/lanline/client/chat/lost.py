@@ -22,7 +22,6 @@ from lanline.client.chat.sealed.content import (
     EARLIER,
     OPENED,
     PLAIN,
-    SUITES_OF_KEYS,
     CarriedWords,
     carried_words,
     decoded_carried,
@@ -71,6 +70,7 @@ def too_near(places: Sequence[int]) -> list[int]:
     return dropped
 
 
+_BELIEVED = {PLAIN, OPENED, EARLIER}
 _MAX_SEALED_KEPT = 10_000
 KEPT_OF_CATCH_UP = 1_000
 """Of what came while this device was away: whoever was there when it was said has it, too."""
@@ -125,16 +125,15 @@ def drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEnt
 
 
 def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]:
-    """Also what somebody else has brought, under the id that it was said with."""
+    """Also what somebody else has brought, under the id that it was said with. Nothing that is not believed."""
     return [
         structs.replace(each, entry_id=carried_words(each).entry_id) if each.suite == CARRIED else each
         for each in entries
-        if each.suite not in SUITES_OF_KEYS
+        if (each.suite in _BELIEVED or each.suite == CARRIED)
         and (carried_words(each).account if each.suite == CARRIED else each.account) == account
     ]
 
 
-_BELIEVED = {PLAIN, OPENED, EARLIER}
 _DROP = "DELETE FROM set_aside WHERE log = ? AND account = ? AND entry_id = ?"
 _MOVE = (
     "INSERT OR IGNORE INTO set_aside "

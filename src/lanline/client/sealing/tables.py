@@ -144,6 +144,15 @@ class GroupTables:
             found |= {(account, entry_id): place for account, entry_id, place in rows}
         return found
 
+    def first_believed(self, log: int, account: int, entry_id: bytes) -> int | None:
+        """The lowest place of these words, where they are shown. Nothing else under their id takes it."""
+        [[place]] = self.database.read(
+            "SELECT min(sequence) FROM entries WHERE log = ? AND account = ? AND entry_id = ? "
+            "AND suite IN ('opened', 'earlier')",
+            (log, account, entry_id),
+        )
+        return None if place is None else int(place)
+
     def carried_words(self, log: int) -> dict[tuple[int, bytes], int]:
         """That somebody has brought: by their author's account and id, the lowest place in the log."""
         rows = self.database.read(

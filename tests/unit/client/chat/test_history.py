@@ -14,7 +14,7 @@ from lanline.client.chat.history import History, OutboxRow, Sent
 from lanline.client.view import events
 from lanline.errors import CloseCode, HistoryProblem, ProtocolViolation, RefusalCode
 from lanline.model.content import Text
-from lanline.wire.chat.entries import Append
+from lanline.wire.chat.entries import Append, LogEntry
 from lanline.wire.chat.offers import MAX_CARRIED_BYTES
 from unit.client.chat.stage import ANN, BEN, LAB, Stage, entry, lab, said
 
@@ -42,10 +42,14 @@ def test_a_crash_while_typing_leaves_all_of_it_or_nothing(point: str, is_kept: b
     assert len(stage.connect(lab()).take(Append)) == is_kept
 
 
-def test_what_is_said_to_stand_where_something_else_stands_stays_in_the_outbox() -> None:
+@pytest.mark.parametrize("shown", [
+    entry(1, BEN), structs.replace(entry(1, BEN), entry_id=b"m" * 16),
+    structs.replace(entry(1, ANN), entry_id=b"m" * 16, suite="doubted"),
+])  # fmt: skip
+def test_what_is_said_to_stand_where_something_else_stands_stays_in_the_outbox(shown: LogEntry) -> None:
     history = History.in_memory()
-    history.add_entries(LAB, [entry(1, BEN)], ANN)
     history.outbox.add(OutboxRow(0, b"m" * 16, LAB, "#lab", "plain", b"mine", 1))
+    history.add_entries(LAB, [shown], ANN)
     with pytest.raises(ProtocolViolation):
         history.add_sent([Sent(LAB, structs.replace(entry(1, ANN), entry_id=b"m" * 16), None)])
     assert [row.entry_id for row in history.outbox.all()] == [b"m" * 16]

@@ -5,8 +5,6 @@ Not how they are judged: `client/sealing/carrying`. Not how this device brings s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.sealed.alarms import Alarms
 from lanline.client.chat.sealed.content import OPENED, CarriedWords, again, carried, doubted, said_by, topic_of
@@ -21,7 +19,7 @@ from lanline.model.alarms import AlarmKind, alarm
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.offers import LostWords
-from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, decode_carried, split_said
+from lanline.wire.sealing.said import CARRIED_SUITE, decode_carried, split_said
 from lanline.wire.sealing.said import CarriedWords as SealedWords
 
 
@@ -42,15 +40,17 @@ class CarriedEntries:
         self._known.clear()
 
     def open(
-        self, shown: Conversation, place: Place, entries: Sequence[LogEntry]
-    ) -> tuple[Sequence[LogEntry], dict[int, Lacks]]:
-        """As they are kept; and what has to come, by the places of those that stay as they came."""
+        self, shown: Conversation, place: Place, entries: list[LogEntry]
+    ) -> tuple[list[LogEntry], dict[int, Lacks]]:
+        """As they are kept, once all others are opened; and what has to come, by the places of those that stay as they
+        came.
+        """
         if all(each.suite != CARRIED_SUITE for each in entries):
             return entries, {}
         kept, lacking = list(entries), dict[int, Lacks]()
         known = self._of(shown.log)
         for each in entries:
-            if each.suite == SAID_SUITE:  # they may not be on the disk yet
+            if each.suite == OPENED:  # they may not be on the disk yet
                 known.setdefault((each.account, each.entry_id), each.sequence)
         for at, each in enumerate(entries):
             if each.suite == CARRIED_SUITE:
@@ -123,7 +123,7 @@ class CarriedEntries:
     def _is_known(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
         """They stand at a lower place, as their author has said them or as somebody has brought them."""
         known, key = self._of(log), (account, entry_id)
-        first = self._context.tables.first_places(log, [entry_id]).get(key, place)
+        first = self._context.tables.first_believed(log, account, entry_id) or place
         if min(first, known.get(key, place)) < place:
             return True
         known[key] = place

@@ -311,8 +311,8 @@ class Seals:
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
-        entries, carried = self.carried.open(shown, self.place(shown), entries)
         kept, outcomes = self._opening.open(shown, self.place(shown), entries, ahead)
+        kept, carried = self.carried.open(shown, self.place(shown), kept)
         lacking = [each.sequence for each, found in zip(entries, outcomes, strict=True) if isinstance(found, Lacks)]
         if Lacks.KEY in outcomes or Lacks.KEY in carried.values():
             self._want_secrets(shown)
