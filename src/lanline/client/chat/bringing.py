@@ -23,7 +23,8 @@ _FIRST_AFTER_S = 4.0
 """At most, by chance: so that not all bring the same at once."""
 _PIECE_BYTES = 48 * 1024
 _MIN_PAUSE_S = 1.0
-_LATER_S = 5.0
+_LATER_S, _MAX_LATER_S = 5.0, 320.0
+"""Where what is lacking may come: looked at ever more rarely."""
 _LONGEST_PAUSE_S = 10.0
 """A server that gathers may be done at any moment."""
 
@@ -38,6 +39,7 @@ class Bringing:
         self._is_asking = False
         self._timer: Timer | None = None
         self._has_waited = False
+        self._later_s = _LATER_S
         self._brought: set[tuple[int, int, bytes]] = set()
         """What is not brought again on this link: the server has it by its own word, or takes nothing of this account.
         It stays set aside until it is read in its log.
@@ -47,6 +49,7 @@ class Bringing:
 
     def end_link(self) -> None:
         self._is_asking = self._has_waited = False
+        self._later_s = _LATER_S
         self._opened.clear()
         self._brought.clear()
         if self._timer is not None:
@@ -67,7 +70,8 @@ class Bringing:
             self._has_waited = True
             self._again_in(_FIRST_AFTER_S * self._seals.chance())
         elif not any(self._bring(title, waiting) for title in dict.fromkeys(each.title for each in waiting)):
-            self._again_in(_LATER_S)
+            self._again_in(self._later_s)
+            self._later_s = min(2 * self._later_s, _MAX_LATER_S)
 
     def _part_lost_logs(self) -> None:
         """Of conversations that the server has lost whole, and that are there anew under another number."""
