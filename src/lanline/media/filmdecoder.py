@@ -93,7 +93,10 @@ class _Coming:
         while len(self.data) < sample.end:
             if not self.grow():
                 return None
-        packet = av.Packet(self.data[sample.at : sample.end])
+        # With memory of its own: bytes of Python's are given back under its lock, by threads of the decoder for which
+        # whoever drops that waits, and holds the lock.
+        packet: av.Packet[Any] = av.Packet(sample.end - sample.at)
+        packet.update(self.data[sample.at : sample.end])
         packet.pts, packet.dts = round(sample.shown_at_s * 1e6), round(sample.decoded_at_s * 1e6)
         packet.time_base = _TICKS
         packet.is_keyframe = sample.is_key
