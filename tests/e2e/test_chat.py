@@ -91,7 +91,7 @@ def test_what_is_said_of_a_message_stands_at_it(square: Square) -> None:
     """In place at a terminal that says where its cursor is; else in a line that quotes it. In the log always."""
     ann, ben = square.enters("ann"), square.enters("ben")
     assert leaves(ben) == 0
-    ben = square.at_terminal("ben", cursor_row=20)
+    ben = square.at_terminal("ben", cursor_row=20, cursor_answers=2)
     ann.write("a tpyo\r")
     ben.wait_out("ann: a tpyo")
     ann.write("/edit a typo\r")
