@@ -167,6 +167,7 @@ def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch:
 
 def test_a_thief_of_a_device_neither_removes_the_recovery_key_nor_adds_one(town: Town) -> None:
     ana = town.founder()
+    ana.keys.unshown = None  # they were shown
     recovery = ana.member.copy.chain.recovery_keys(ana.member.copy.account_id)
     with pytest.raises(RequestRefused, match="Only with its words"):
         town.done(ana.member.recovery.make())

@@ -38,6 +38,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
     left: tuple[Hex32, ...] = ()
     said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
+    unshown: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 class _Lock(FileLock):
@@ -82,6 +83,8 @@ class Keystore:
         """Who ended on such a chain only, and may read again by the word of the person."""
         self.left = {bytes.fromhex(each) for each in kept.left}
         """Groups of this server that the person has left for another in their place."""
+        self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
+        """Behind the words of a recovery key that nobody has seen yet: else a crash would leave one that nobody has."""
         self.notice = ""
         """What the person is to know of the file; a sentence."""
 
@@ -129,6 +132,7 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.taken_back)),
             tuple(sorted(each.hex() for each in self.left)),
             {each.hex(): by.hex() for each, by in sorted(self.said_by.items())},
+            None if self.unshown is None else self.unshown.hex(),
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -199,6 +203,8 @@ class Keystore:
             self.code, self.code_until_ms = kept.code, kept.code_until_ms
         if self.founds == before.founds:
             self.founds = kept.founds
+        if (None if self.unshown is None else self.unshown.hex()) == before.unshown:
+            self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
         if (None if self.invite is None else self.invite.hex()) == before.invite:
             self.invite = None if kept.invite is None else bytes.fromhex(kept.invite)
 
