@@ -102,7 +102,7 @@ class Recovery:
         yield from self._wait_current()
         context, signer = self._context, SigningKey.of_device(secret)
         account_id = self._account_of(signer, seen)
-        if context.copy.is_member:
+        if context.copy.is_member and context.has_newest_seed:
             return
         yield from context.server.ask(groups.PutKeys(0, (context.own.device_key.public_bytes,)), Done)
         chain = context.copy.chain
