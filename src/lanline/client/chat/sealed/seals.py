@@ -109,6 +109,16 @@ class Seals:
         """What the person is to know of the file of this home's keys; a sentence, or empty."""
         return "" if self._keys is None else self._keys.store.notice
 
+    def take_keys_notice(self) -> str:
+        """The same, for who hears it now; also of a run of this program to which nobody came."""
+        return "" if self.watch is None else self.watch.alarms.take(AlarmKind.KEYS)
+
+    def tell_keys_notice(self, tell: Callable[[str], None]) -> None:
+        """By a program without alarms of its own."""
+        if self._keys is not None and self.keys_notice:
+            tell(self.keys_notice)
+            self._keys.store.note_told()
+
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
