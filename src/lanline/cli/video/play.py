@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node, tell_notice
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import needs_libraries, say
 from lanline.errors import InvalidInput
@@ -81,6 +81,7 @@ async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit
     check_target(path)
     start_s = parsed_time(start)
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
@@ -124,6 +125,7 @@ async def _play(
     # Codecs take a while to load: meanwhile the film is on its way.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "lanline.client.films.viewing"))
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines)
