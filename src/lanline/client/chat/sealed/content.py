@@ -147,5 +147,5 @@ def _not_opened(suite: str, sealed: bytes) -> Unreadable:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
     if suite in {*SEALED_SUITES, CARRIED_SUITE}:
-        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+        return Unreadable(suite, "(cannot be read yet: its key comes when somebody who has it is online)")
     return Unreadable(suite)
