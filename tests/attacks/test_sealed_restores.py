@@ -288,3 +288,25 @@ def test_who_is_removed_while_a_member_fetches_keys_gets_no_box(town: Town) -> N
     town.pass_time(0.5)
     assert ana.member.copy.account_id in given
     assert gone not in given
+
+
+def test_who_had_only_just_come_in_brings_the_keys_that_the_server_has_lost(town: Town, backups: Backups) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    kept, link = backups.make(), town.link(ana)
+    eve = Device(town, "eve", link, settles=False)
+    while b"eve" not in ana.member.copy.chain.names:  # her program ends before it hears that she is in
+        town.house.settle()
+        ana.pump()
+        if b"eve" not in ana.member.copy.chain.names:
+            eve.pump()
+    eve.disconnect()
+    backups.put_back(kept)
+    connect(town, ana, ben)
+    wait(town)
+    ana.say("eve is back")
+    eve.restart()
+    connect(town, eve)
+    eve.texts()  # she asks for the key
+    town.pass_time(1.0)
+    assert eve.texts()[-1] == "eve is back"

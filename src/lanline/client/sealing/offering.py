@@ -89,13 +89,12 @@ class Offering:
 
     def _bring_keys(self, history: bytes) -> Steps[None]:
         """Of this device and of its account: a server that was put back may have lost them."""
-        context, tables = self._context, self._context.tables
-        if tables.chain_history("keys") is not None:
-            mine = [context.own.device_key.public_bytes]
-            seed = context.seeds.get(context.me.generation)
-            mine += [] if seed is None else [SealingKey.of_generation(seed).public_bytes]
-            yield from context.server.ask(groups.PutKeys(0, tuple(mine)), Done)
-        tables.put_chain_history("keys", history)
+        context = self._context
+        mine = [context.own.device_key.public_bytes]
+        seed = context.seeds.get(context.me.generation)
+        mine += [] if seed is None else [SealingKey.of_generation(seed).public_bytes]
+        yield from context.server.ask(groups.PutKeys(0, tuple(mine)), Done)
+        context.tables.put_chain_history("keys", history)
 
     def _bring_room_entries(self) -> Steps[None]:
         contents = sorted(self._context.tables.kept_room_entries(), key=lambda each: height_of(each) or 0)

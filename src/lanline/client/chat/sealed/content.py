@@ -30,8 +30,9 @@ UNOPENED = frozenset({*SEALED_SUITES, CARRIED_SUITE})
 """As they came: they do not open here, or not yet."""
 UNREAD = "(cannot be read yet: its key has not come)"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
+_WITH_WORDS = frozenset((PLAIN, OPENED, EARLIER))
 
-_KNOWN, _TOPIC = b"known_person", b"topic"
+KNOWN, TOPIC = b"known_person", b"topic"
 _encoder = msgspec.msgpack.Encoder()
 TOPIC_BEGINS = _encoder.encode(Topic(""))[:13]
 """How what sets a topic is kept on this device: its index in the database goes by it."""
@@ -61,7 +62,7 @@ def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
 
 def said_by(body: bytes, device_id: bytes) -> bytes:
     """The same words; of a note of whom the person knows, with the device that has said it, by its signature."""
-    if _KNOWN not in body:  # a decoder takes it wherever it stands
+    if KNOWN not in body:  # a decoder takes it wherever it stands
         return body
     try:
         known = _decoder.decode(body)
@@ -107,7 +108,7 @@ def topic_body(topic: Topic) -> bytes:
 
 def topic_of(body: bytes) -> Topic | None:
     """None: it sets none."""
-    if _TOPIC not in body:  # a decoder takes it wherever it stands
+    if TOPIC not in body:  # a decoder takes it wherever it stands
         return None
     try:
         content = _decoder.decode(body)
@@ -123,10 +124,8 @@ def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite in SUITES_OF_KEYS or suite == AGAIN:
-        return NoWords()
-    if suite not in {PLAIN, OPENED, EARLIER}:
-        return _not_opened(suite, sealed)
+    if suite not in _WITH_WORDS:
+        return NoWords() if suite in SUITES_OF_KEYS or suite == AGAIN else _not_opened(suite, sealed)
     try:
         content = _decoded(suite, sealed)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):

@@ -314,12 +314,15 @@ class Seals:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        return self._words.open_ahead(self.place(shown), self._opening.said(entries)[0], ahead)
+        said, ahead.authors = self._opening.said(entries)
+        return self._words.open_ahead(self.place(shown), said, ahead)
 
     def open(
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
+        if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
+            return even, None
         first = next((each.sequence for each in entries if each.suite in UNOPENED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
@@ -331,6 +334,15 @@ class Seals:
             self._want_secrets(shown)
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
+
+    def _open_even(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
+        """All of these where all is as it should be. None: they are to be judged word by word."""
+        if self._opening is None or self.carried is None or not self.is_sealed or self.carried.has_any(shown.log):
+            return None
+        even = self._opening.open_even(shown, self.place(shown), entries, ahead)
+        if even is not None:
+            self._plain.note_opened(shown.log, entries[0].sequence)
+        return even
 
     def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
