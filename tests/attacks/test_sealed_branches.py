@@ -1,4 +1,4 @@
-"""After a restore somebody makes a branch longer by what nobody signed, or by accounts and devices of the own making."""
+"""After a restore somebody makes a branch longer by what nobody signed, or by accounts and devices of their own."""
 
 from __future__ import annotations
 
