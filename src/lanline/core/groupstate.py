@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lanline.model.accounts import AccountId
 from lanline.errors import StorageDamaged
+from lanline.model.accounts import AccountId
 from lanline.model.groups import ChainHead
 from lanline.model.logs import LogId
 from lanline.model.rooms import Access
