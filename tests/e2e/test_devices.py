@@ -180,6 +180,12 @@ def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> No
     assert "this one" in well(done)
     assert "Their last good copy was taken." in done.stderr
     assert json.loads(keys.read_bytes()) == json.loads(whole)
+    for first in (("send", "#lobby", "hi"), ("log", "#lobby", "--json"), ("rooms", "--json")):
+        well(home.member("ana", "agent", "stop"))
+        keys.write_bytes(whole[: len(whole) // 2])
+        told = [home.member("ana", *command) for command in (first, first)]
+        assert [each.stderr.count("Their last good copy was taken.") for each in told] == [1, 0], first
+        assert all(json.loads(line) for each in told for line in well(each).splitlines())
     keys.write_bytes(b"{}")
     (home.folder / "ana" / "keys-copy.json").write_bytes(b"{}")
     refused = home.member("ana", "devices")
@@ -189,6 +195,8 @@ def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> No
 def test_who_has_lost_everything_comes_back_as_another_account_which_everybody_sees(home: House) -> None:
     for name in ("ben", "cai"):
         home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
+    well(home.member("cai", "send", "ben", "to the first"))
+    well(home.member("ben", "send", "ben", "a note"))
     assert "may come in anew" in well(home.member("ana", "admin", "lost", "ben"))
     well(home.member("ana", "admin", "password", "ben", typed="correct horse 7\n"))
     joined = home.member("new", "join", home.invite(), "--name", "ben")
@@ -202,3 +210,6 @@ def test_who_has_lost_everything_comes_back_as_another_account_which_everybody_s
     assert "another account than before" in put_off.stderr
     well(home.member("cai", "verify", "ben", "--accept"))
     wait_for(lambda: "is it you" in home.member("new", "log", "cai", "--json").stdout)
+    for of in ("cai", "ben"):  # nothing mends it, and that is said
+        shown = json.loads(well(home.member("new", "log", of, "--json")).splitlines()[0])["text"]
+        assert shown.startswith("(cannot be read: it is of the account that had your name before this one,"), of

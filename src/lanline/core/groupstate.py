@@ -165,6 +165,10 @@ def _pair_scope(view: View, chain: Chain, one: bytes, other: bytes, named: bytes
     return in_rsa if named == in_rsa.id or view.groups.has_epochs(in_rsa.id) else scope
 
 
+def room_contents(view: View, log: LogId) -> dict[int, bytes]:
+    return _contents(view, log, 0)[0]
+
+
 def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int]:
     """Entries of a private room by their heights, and how far they were read."""
     contents: dict[int, bytes] = {}

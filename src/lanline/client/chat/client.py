@@ -66,6 +66,7 @@ class ChatClient:
         keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
         storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
         node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing)
+        keys.store.note_told()  # it stands among the alarms of the home
         client = cls(node, history, identity, server)
         client._storing = storing
         return client

@@ -39,6 +39,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     left: tuple[Hex32, ...] = ()
     said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
     unshown: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    notice: str = ""
 
 
 class _Lock(FileLock):
@@ -85,8 +86,8 @@ class Keystore:
         """Groups of this server that the person has left for another in their place."""
         self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
         """Behind the words of a recovery key that nobody has seen yet: else a crash would leave one that nobody has."""
-        self.notice = ""
-        """What the person is to know of the file; a sentence."""
+        self.notice = kept.notice
+        """What the person is to know of the file; a sentence, kept until a program has told it."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
@@ -99,7 +100,7 @@ class Keystore:
                 create_whole(path, lock.kept(_OnDisk(entropy(_SECRET_BYTES).hex())))
             kept, notice = _read(path, copy, lock)
             store = cls(path, kept, lock)
-            store.notice = notice
+            store.notice = notice or store.notice
             if notice or not copy.exists() or _is_open_though(lock, path):
                 store.save()
         except OSError as cause:
@@ -133,6 +134,7 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.left)),
             {each.hex(): by.hex() for each, by in sorted(self.said_by.items())},
             None if self.unshown is None else self.unshown.hex(),
+            self.notice,
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -140,6 +142,12 @@ class Keystore:
             replace_whole(self._path.with_name(KEYS_COPY), data)
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
+
+    def note_told(self) -> None:
+        """The person knows of the file, or will without this one."""
+        if self.notice:
+            self.notice = ""
+            self.save()
 
     def put_aside(self, height: int, head: bytes) -> None:
         """The person goes by another chain now, which is this far."""

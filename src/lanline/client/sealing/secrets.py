@@ -98,7 +98,7 @@ class Secrets:
             yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)
 
     def open_given(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
-        """What the server has for this account."""
+        """What the server has for this account; of the others, what was here before it was thrown away."""
         scope_id, named = copy.scope.id, tuple(each.epoch_id for each in epochs)
         if not named:
             return
@@ -108,6 +108,10 @@ class Secrets:
             if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
                 text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
                 self._tell(epoch.epoch_id, text)
+            if copy.secret(epoch.epoch_id) is None:
+                before = self._context.tables.secret_before(epoch.scope, epoch.epoch_id)
+                if before is not None:
+                    copy.believe(epoch, before)
 
     def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
         """It is said to be for this account, under a key that is here."""

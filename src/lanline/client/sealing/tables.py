@@ -187,6 +187,12 @@ class GroupTables:
         found = [(row[:2], self._opened(row[2])) for row in cast("list[tuple[bytes, bytes, bytes]]", rows)]
         return {key: secret for key, secret in found if secret is not None}
 
+    def secret_before(self, scope: bytes, epoch_id: bytes) -> bytes | None:
+        """As it was here before it was thrown away, or in a group before this one."""
+        before = "SELECT secret FROM past_secrets WHERE scope = ? AND epoch_id = ?"
+        rows = self.database.read(before, (scope, epoch_id))
+        return self._opened(cast("bytes", rows[0][0])) if rows else None
+
     def put_secrets(self, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
         self._put_secrets_in("epoch_secrets", secrets)
 
@@ -298,9 +304,11 @@ class GroupTables:
 
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
-        heights that words have named, and the hash over each log.
+        heights that words have named, and the hash over each log; and the secrets of epochs, for a server that has lost
+        their boxes meanwhile: each proves itself.
         """
         with self.database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets")
             writer.execute("DELETE FROM facts WHERE name LIKE ? OR name LIKE 'rsa %'", (f"{CHECKED}%",))
             for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

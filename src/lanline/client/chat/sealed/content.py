@@ -26,9 +26,13 @@ CARRIED = "carried"
 AGAIN = "again"
 """On this device only: words that stand at another place of the log, too, as somebody has brought them."""
 
+UNOPENED = frozenset({*SEALED_SUITES, CARRIED_SUITE})
+"""As they came: they do not open here, or not yet."""
+UNREAD = "(cannot be read yet: its key comes when somebody who has it is online)"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
+_WITH_WORDS = frozenset((PLAIN, OPENED, EARLIER))
 
-_KNOWN, _TOPIC = b"known_person", b"topic"
+KNOWN, TOPIC = b"known_person", b"topic"
 _encoder = msgspec.msgpack.Encoder()
 TOPIC_BEGINS = _encoder.encode(Topic(""))[:13]
 """How what sets a topic is kept on this device: its index in the database goes by it."""
@@ -58,7 +62,7 @@ def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
 
 def said_by(body: bytes, device_id: bytes) -> bytes:
     """The same words; of a note of whom the person knows, with the device that has said it, by its signature."""
-    if _KNOWN not in body:  # a decoder takes it wherever it stands
+    if KNOWN not in body:  # a decoder takes it wherever it stands
         return body
     try:
         known = _decoder.decode(body)
@@ -104,7 +108,7 @@ def topic_body(topic: Topic) -> bytes:
 
 def topic_of(body: bytes) -> Topic | None:
     """None: it sets none."""
-    if _TOPIC not in body:  # a decoder takes it wherever it stands
+    if TOPIC not in body:  # a decoder takes it wherever it stands
         return None
     try:
         content = _decoder.decode(body)
@@ -120,10 +124,8 @@ def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite in SUITES_OF_KEYS or suite == AGAIN:
-        return NoWords()
-    if suite not in {PLAIN, OPENED, EARLIER}:
-        return _not_opened(suite, sealed)
+    if suite not in _WITH_WORDS:
+        return NoWords() if suite in SUITES_OF_KEYS or suite == AGAIN else _not_opened(suite, sealed)
     try:
         content = _decoded(suite, sealed)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
@@ -147,6 +149,6 @@ def _not_opened(suite: str, sealed: bytes) -> Unreadable:
     if suite == DOUBTED:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite in {*SEALED_SUITES, CARRIED_SUITE}:
-        return Unreadable(suite, "(cannot be read yet: its key comes when somebody who has it is online)")
+    if suite in UNOPENED:
+        return Unreadable(suite, UNREAD)
     return Unreadable(suite)
