@@ -18,7 +18,7 @@ from lanline.wire.sealing.entries import RoomRole
 _FOR_ADMINS = "What is said on this server is not sealed, and only an admin of the server can change that."
 _NOT_IN_YET = "You are not in the group yet. Once an admin has let you in, you can have the rooms sealed that you own."
 _NOBODY_HAS = (
-    "Nobody has founded a group on this server, so nothing is sealed there. An admin of the server does it: lanline seal"
+    "Nobody has founded a group on this server, so nothing is sealed there. An admin of it does that: lanline seal"
 )
 _LIMIT_S = 30.0
 _THOSE_HERE_S = 5.0
