@@ -236,7 +236,8 @@ class Devices:
             if hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)):
                 return Waiting(each.device, each.label, each.left_ms, each.record, self._checked(each.record))
         raise RecordMissing(
-            "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten minutes."
+            "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten "
+            "minutes, for one device: lanline devices shows which are in."
         )
 
     def _checked(self, data: bytes) -> DeviceRecord:
