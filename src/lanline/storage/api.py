@@ -120,9 +120,10 @@ class LogsView(Protocol):
 
 
 class Logs(LogsView, Protocol):
-    def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
+    def append(self, entries: Sequence[NewEntry], *, stops_at_other: bool = False) -> list[Appended]:
         """In the order given, none earlier than the one before it. One that is there already, by log, sender and id,
-        is answered with its first place. Raises RecordMissing, InvalidInput.
+        is answered with its first place. `stops_at_other`: what comes behind one that says something else than stands
+        there is left out. Raises RecordMissing, InvalidInput.
         """
 
     def note_carried(self, log: LogId, carried_id: bytes) -> None: ...

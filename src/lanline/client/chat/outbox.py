@@ -344,9 +344,10 @@ class Outbox:
         if row is None:
             return
         if refused.code is RefusalCode.STALE_KEYS:
-            self._note_stale(row)
+            if not refused.retry_after_s:  # else a copy of this home has said it, and it is about to be read here
+                self._note_stale(row)
             self._take_seals_off(row)
-            self._go_back(row, _STALE_PAUSE_S)
+            self._go_back(row, refused.retry_after_s or _STALE_PAUSE_S)
         elif refused.code is RefusalCode.SLOW_ROOM and row.log is not None:
             self._take_seals_off(row)
             self._pacing.note(self._conversations.shown(row.log), refused.retry_after_s)
