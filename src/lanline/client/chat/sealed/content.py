@@ -28,7 +28,7 @@ AGAIN = "again"
 
 UNOPENED = frozenset({*SEALED_SUITES, CARRIED_SUITE})
 """As they came: they do not open here, or not yet."""
-UNREAD = "(cannot be read yet: its key has not come)"
+UNREAD = "(cannot be read yet: its key comes when somebody who has it is online)"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 _WITH_WORDS = frozenset((PLAIN, OPENED, EARLIER))
 

@@ -221,6 +221,11 @@ class Seals:
         )
 
     @property
+    def has_looked(self) -> bool:
+        """Whether anything is wrong with the group can be said, as far as this link lets it."""
+        return self.member is None or not self.asks or self.member.has_looked
+
+    @property
     def is_sealed(self) -> bool:
         """In a group all is."""
         return self.member is not None and self.member.knows_group
