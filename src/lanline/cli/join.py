@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +79,6 @@ def join(
         joining = join_server(
             *(folder, server, name, password),
             accepted_key=key,
-            label=platform.node(),
             patience=patience_of(limit_s),
         )
         return run(joining, on_uvloop=False)
