@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from e2e.house import House, clean_environment, house, well
+from e2e.nodes import end_nodes
 from e2e.program import COMMAND
+from lanline.crypto.words import secret_of_words
 
 LIMIT_S = 60.0
 
@@ -130,6 +132,19 @@ def test_with_the_words_of_the_recovery_key_alone_a_new_home_reads_everything(ho
     used = home.member("new", "recovery", "use", "--server", link, typed=words)
     assert "This device is one of ana's again." in well(used)
     wait_for(lambda: home.heard("new") == ["the harbour at midnight"])
+
+
+def test_a_recovery_key_whose_words_nobody_has_seen_is_shown_by_the_next_call(home: House) -> None:
+    """As it is when the program is killed after the key stands, and before it has printed a word."""
+    words, keys = (home.folder / "words").read_text(), home.folder / "ana" / "keys.json"
+    assert "unshown" not in json.loads(keys.read_bytes())
+    end_nodes(home.folder)
+    chance = secret_of_words(words.split())
+    keys.write_bytes(json.dumps({**json.loads(keys.read_bytes()), "unshown": chance.hex()}).encode())
+    shown = well(home.member("ana", "recovery", "make"))
+    assert shown.split("\n", 1)[1].split() == words.split()
+    assert "unshown" not in json.loads(keys.read_bytes())
+    assert home.member("ana", "recovery", "make").returncode == 1
 
 
 def test_a_recovery_file_replaces_the_words_and_its_passphrase_is_asked_for(home: House) -> None:

@@ -134,7 +134,7 @@ async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) ->
 async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
     """None when they give up."""
     from lanline.cli.join import patience_of
-    from lanline.client.joining import join_server, meet_server
+    from lanline.client.joining import join_server, meet_server, note_recovery_shown
     from lanline.client.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
     from lanline.faces.chat.terminalchat import screen
@@ -159,6 +159,7 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
         )
         for line in _told(joined):
             _tell(line)
+        note_recovery_shown(folder)
 
     answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
     with screen():

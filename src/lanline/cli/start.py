@@ -266,7 +266,7 @@ def _join(home: Path, link: InviteLink, nick: str) -> Joined:
 
 def _show_group(folder: DataFolder, home: Path, joined: Joined) -> None:
     """Whoever started in the same moment as the founder comes in by the founder's link, which is there in a moment."""
-    from lanline.client.joining import Group, expect_group, group_lines
+    from lanline.client.joining import Group, expect_group, group_lines, note_recovery_shown
     from lanline.model.invites import MEMBERS_TOKEN_BYTES
 
     may_be_founded = joined.group is Group.ASKS or not (folder.path / _LINK_FILE).exists()
@@ -280,6 +280,7 @@ def _show_group(folder: DataFolder, home: Path, joined: Joined) -> None:
     show_line("")
     for line in group_lines(joined):
         show_line(line)
+    note_recovery_shown(home)
 
 
 # Invites, and what is asked as the operator, whose key lies in the server's folder.

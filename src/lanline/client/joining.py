@@ -284,6 +284,14 @@ def expect_group(folder: Path, token: bytes) -> None:
     store.save()
 
 
+def note_recovery_shown(folder: Path) -> None:
+    """Its words were shown, or lie in a file: this home keeps them no longer."""
+    store = Keystore.open(folder, os.urandom)
+    if store.unshown is not None:
+        store.unshown = None
+        store.save()
+
+
 def group_lines(joined: Joined) -> list[str]:
     """What the person is told of the group, once: nothing keeps the words of a recovery key."""
     from lanline.crypto.words import secret_words, words_of  # noqa: PLC0415 -- 256 words, for once in a lifetime

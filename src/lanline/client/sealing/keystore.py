@@ -53,6 +53,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: dict[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")], CalledSo] = {}
     labels_said: str = ""
     labels_taken: str = ""
+    unshown: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 class _Lock(FileLock):
@@ -105,6 +106,8 @@ class Keystore:
         """Groups of this server that the person has left for another in their place."""
         self.notice = kept.notice
         """What the person is to know of the file; a sentence, kept until a program has told it."""
+        self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
+        """Behind the words of a recovery key that nobody has seen yet: else a crash would leave one that nobody has."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
@@ -154,6 +157,7 @@ class Keystore:
             {each.hex(): called for each, called in sorted(self.labels.items())},
             self.labels_said,
             self.labels_taken,
+            None if self.unshown is None else self.unshown.hex(),
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -232,6 +236,8 @@ class Keystore:
             self.code, self.code_until_ms = kept.code, kept.code_until_ms
         if self.founds == before.founds:
             self.founds = kept.founds
+        if (None if self.unshown is None else self.unshown.hex()) == before.unshown:
+            self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
         if (None if self.invite is None else self.invite.hex()) == before.invite:
             self.invite = None if kept.invite is None else bytes.fromhex(kept.invite)
 
