@@ -142,7 +142,7 @@ class FilmFolder:
     def _library(self) -> Library:
         films: dict[str, list[FilmFile]] = {}
         strange: list[str] = []
-        used_bytes = self.uploads.waiting_bytes()
+        used_bytes = sum(self.uploads.waiting().values())
         for name, status in self._entries():
             used_bytes += status.st_size
             known = parsed_file_name(name)

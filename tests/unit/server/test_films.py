@@ -208,6 +208,41 @@ def test_who_may_uploads_a_film_and_goes_on_where_it_was_cut_short(
     assert list((tmp_path / "videos").glob(".*")) == []
 
 
+def begin(client: Client, digest: bytes, size: int, name: str = "own") -> Any:
+    request = client.number()
+    client.say(films.BeginUpload(request, name, 240, size, digest))
+    return client.answer(request)
+
+
+def test_what_is_on_its_way_counts_once_against_the_limit_of_space(open_house: Callable[..., House]) -> None:
+    house = open_house(members_may_upload=True)
+    ann, bob, operator = house.join("ann"), house.join("bob"), house.sign_in(house.operator_fingerprint)
+    operator.ask(films.LimitFilms(operator.number(), 10_000), Done)
+    own, other = bytes(32), bytes([1]) * 32
+    assert begin(ann, own, 6000).has_bytes == 0
+    put = films.PutFilmPiece(ann.number(), own, 0, bytes(5000))
+    ann.say(put, Channel.BULK)
+    assert isinstance(ann.answer(put.request), Done)
+    assert begin(ann, own, 6000).has_bytes == 5000, "what is here of it already is not counted twice"
+    refused = begin(bob, other, 5000)
+    assert refused.known_code is RefusalCode.QUOTA_EXCEEDED, "there is no room for both when they are whole"
+    assert "may take 10 kB. 6 kB are taken, and this one has 5 kB" in refused.text
+    assert begin(bob, other, 4000).has_bytes == 0
+    house.pass_time(601)
+    assert begin(bob, bytes([2]) * 32, 5000).has_bytes == 0, "what nobody goes on with takes what is here of it"
+
+
+def test_uploads_that_were_given_up_do_not_take_the_place_of_others(open_house: Callable[..., House]) -> None:
+    house = open_house(members_may_upload=True)
+    ann = house.join("ann")
+    for number in range(8):
+        assert begin(ann, bytes([number]) * 32, 5000, f"own {number}").has_bytes == 0
+    assert begin(ann, bytes(32), 5000).has_bytes == 0, "the same one again"
+    assert begin(ann, bytes([8]) * 32, 5000).known_code is RefusalCode.QUOTA_EXCEEDED
+    house.pass_time(601)
+    assert begin(ann, bytes([8]) * 32, 5000).has_bytes == 0
+
+
 def begin_refused(client: Client, size: int, digest: bytes, name: str = "own") -> RefusalCode:
     return client.refusal(films.BeginUpload(client.number(), name, 240, size, digest))
 
