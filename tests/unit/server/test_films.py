@@ -14,6 +14,7 @@ from filmhouse import make_film, make_library
 from lanline.errors import CloseCode, RefusalCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed
+from lanline.storage import filmfolder
 from lanline.storage.filmfolder import FilmFolder
 from lanline.wire.chat import films
 from lanline.wire.chat.answers import Done, Refused
@@ -87,6 +88,36 @@ def test_a_folder_that_is_empty_or_not_there_has_no_films(open_house: Callable[.
         assert (found.films, found.strange, found.used_bytes) == ((), (), 0)
         assert ann.refusal(films.OpenFilm(ann.number(), "lake")) is RefusalCode.NOT_FOUND
         (tmp_path / "videos").mkdir(exist_ok=True)
+
+
+def test_a_folder_that_cannot_be_read_is_said_and_is_no_end(
+    open_house: Callable[..., House], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "videos").write_text("a file, where the folder should be")
+    ann = open_house().join("ann")
+    refused = ann.ask(films.ListFilms(ann.number()), Refused)
+    assert refused.known_code is RefusalCode.SERVER_PROBLEM
+    assert "folder of films cannot be used" in refused.text
+    assert "Not a directory" in caplog.text, "the reason is for the admin"
+    (tmp_path / "videos").unlink()
+    assert listed(ann).films == ()
+
+
+def test_a_quality_that_cannot_be_read_is_left_out(
+    open_house: Callable[..., House], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_library(tmp_path)
+    ann = open_house().join("ann")
+    whole = filmfolder.OpenFile.__init__
+
+    def opening(self: filmfolder.OpenFile, path: Path) -> None:
+        if path.name == "lake_240p.mp4":
+            raise PermissionError(13, "Permission denied")
+        whole(self, path)
+
+    monkeypatch.setattr(filmfolder.OpenFile, "__init__", opening)
+    assert [each.lines for each in opened(ann).qualities] == [720, 1440]
+    assert "Permission denied" in listed(ann).films[0].files[0].problem
 
 
 def test_a_thousand_plays_of_one_member_are_refused_and_take_no_place(
