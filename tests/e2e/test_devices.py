@@ -180,6 +180,8 @@ def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> No
 def test_who_has_lost_everything_comes_back_as_another_account_which_everybody_sees(home: House) -> None:
     for name in ("ben", "cai"):
         home.join(name, home.member("ana", "invite").stdout.splitlines()[0])
+    well(home.member("cai", "send", "ben", "to the first"))
+    well(home.member("ben", "send", "ben", "a note"))
     assert "may come in anew" in well(home.member("ana", "admin", "lost", "ben"))
     well(home.member("ana", "admin", "password", "ben", typed="correct horse 7\n"))
     joined = home.member("new", "join", home.invite(), "--name", "ben")
@@ -193,3 +195,6 @@ def test_who_has_lost_everything_comes_back_as_another_account_which_everybody_s
     assert "another account than before" in put_off.stderr
     well(home.member("cai", "verify", "ben", "--accept"))
     wait_for(lambda: "is it you" in home.member("new", "log", "cai", "--json").stdout)
+    for of in ("cai", "ben"):  # nothing mends it, and that is said
+        shown = json.loads(well(home.member("new", "log", of, "--json")).splitlines()[0])["text"]
+        assert shown.startswith("(cannot be read: it is of the account that had your name before this one,"), of

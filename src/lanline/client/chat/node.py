@@ -17,7 +17,7 @@ from lanline.client.chat.directory import Directory
 from lanline.client.chat.following import LogReader
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
-from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
+from lanline.client.chat.messages import OwnMessages, message_of_lost, messages_of_entries
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
 from lanline.client.chat.sealed.renewal import EpochRenewal
@@ -160,7 +160,7 @@ class ChatNode:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
         shown = self.conversations.shown(log) or Conversation(log, "", None)
         kept, own, ignored = self._history.entries(log, before, last), self.own.account, self.directory.ignoring
-        found = [message_of_entry(shown, each, own, ignored) for each in kept]
+        found = list(messages_of_entries(shown, kept, own, ignored, self.seals.why_unread))
         if before is None:
             found += [each for each in self.outbox.messages if each.is_for(shown)]
         return found

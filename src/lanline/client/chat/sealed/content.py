@@ -26,6 +26,9 @@ CARRIED = "carried"
 AGAIN = "again"
 """On this device only: words that stand at another place of the log, too, as somebody has brought them."""
 
+UNOPENED = frozenset({*SEALED_SUITES, CARRIED_SUITE})
+"""As they came: they do not open here, or not yet."""
+UNREAD = "(cannot be read yet: its key comes when somebody who has it is online)"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 _WITH_WORDS = frozenset((PLAIN, OPENED, EARLIER))
 
@@ -146,6 +149,6 @@ def _not_opened(suite: str, sealed: bytes) -> Unreadable:
     if suite == DOUBTED:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite in {*SEALED_SUITES, CARRIED_SUITE}:
-        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+    if suite in UNOPENED:
+        return Unreadable(suite, UNREAD)
     return Unreadable(suite)
