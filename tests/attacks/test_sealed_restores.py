@@ -61,8 +61,8 @@ class Backups:
         self._town.pass_time(0.2)
 
 
-@pytest.fixture
-def backups(town: Town, tmp_path: Path) -> Backups:
+@pytest.fixture(name="backups")
+def make_backups(town: Town, tmp_path: Path) -> Backups:
     return Backups(town, tmp_path)
 
 

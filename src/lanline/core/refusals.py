@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from lanline.errors import (
+    FilmsUnusable,
     InvalidInput,
     InviteUnusable,
     NameTaken,
@@ -38,6 +39,9 @@ def as_refusal(problem: BaseException) -> RequestRefused:
     if isinstance(problem, StorageFull):
         text = "The server's disk is full. Nothing was kept of this; it will do once there is room again."
         return RequestRefused(RefusalCode.STORAGE_FULL, text, RETRY_STORAGE_S)
+    if isinstance(problem, FilmsUnusable):
+        text = "The server's folder of films cannot be used just now. Its admin finds the reason in its log."
+        return RequestRefused(RefusalCode.SERVER_PROBLEM, text, RETRY_STORAGE_S)
     if isinstance(problem, StorageError):
         text = "The server cannot write to its disk. Nothing was kept of this; try again later."
         return RequestRefused(RefusalCode.SERVER_PROBLEM, text, RETRY_STORAGE_S)

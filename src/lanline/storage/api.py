@@ -74,11 +74,11 @@ class Accounts(AccountsView, Protocol):
         """
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None: ...
-    def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
+    def add_device(self, account: AccountId, fingerprint: bytes, added_ms: int) -> Device:
         """Raises RecordExists: a key belongs to one device for ever, also after it was revoked."""
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None: ...
-    def rename_device(self, device: DeviceId, label: str) -> None: ...
+    def forget_label(self, device: DeviceId) -> None: ...
 
 
 class LogsView(Protocol):

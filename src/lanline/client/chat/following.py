@@ -212,7 +212,7 @@ class LogReader:
         else:
             self._sealed_from[log] = left
         own = self._conversations.account
-        opened = messages_of_entries(track.shown, changed, own, self._ignored)
+        opened = messages_of_entries(track.shown, changed, own, self._ignored, self._seals.why_unread)
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
@@ -282,7 +282,7 @@ class LogReader:
             track.change(first=first)
             self._strike_out(track, found)
         own = self._conversations.account
-        messages = messages_of_entries(track.shown, found, own, self._ignored)
+        messages = messages_of_entries(track.shown, found, own, self._ignored, self._seals.why_unread)
         self._tell(events.EarlierReceived(log, messages))
 
     def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
@@ -292,7 +292,7 @@ class LogReader:
         if struck:
             self._history.change_entries(log, struck, self._conversations.account)
             own = self._conversations.account
-            messages = messages_of_entries(track.shown, struck, own, self._ignored)
+            messages = messages_of_entries(track.shown, struck, own, self._ignored, self._seals.why_unread)
             self._tell(events.EntriesOpened(log, messages))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.

@@ -24,7 +24,7 @@ from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, InvalidInput, RefusalCode, RequestRefused
-from lanline.model.content import Content, KnownPerson, Topic, check_content
+from lanline.model.content import Content, Note, Topic, check_content
 from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
@@ -93,7 +93,7 @@ class Outbox:
 
     # In.
 
-    def say(self, target: int | str, content: Content | KnownPerson, entry_id: bytes) -> Message:
+    def say(self, target: int | str, content: Content | Note, entry_id: bytes) -> Message:
         """To a log, or to a `#room` or nickname. It is on the disk when this returns, and goes out as soon as it can.
 
         Under an id that was said already it is said once. Raises InvalidInput for what no server would take, and
