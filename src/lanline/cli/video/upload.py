@@ -47,7 +47,7 @@ async def _upload(node: NodeStart, uploads: list[FilmUpload], limit_s: float) ->
         for each in uploads:
             bar = ProgressBar(each.path.name)
             try:
-                await each.run(face, bar.show)
+                await each.run(face, bar.show, limit_s)
             finally:
                 bar.end()
             show_line(f"{each.name} is on the server in {each.lines}p.")

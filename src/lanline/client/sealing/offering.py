@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.secrets import bring_keys
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.proto.chain.roomoffers import full_entry_of, height_of
@@ -105,13 +106,9 @@ class Offering:
                 yield from self._context.server.ask(wire.OfferRoomKeys(0, piece), Done)
 
     def _bring_keys(self, history: bytes) -> Steps[None]:
-        """Of this device and of its account: a server that was put back may have lost them."""
-        context = self._context
-        mine = [context.own.device_key.public_bytes]
-        seed = context.seeds.get(context.me.generation)
-        mine += [] if seed is None else [SealingKey.of_generation(seed).public_bytes]
-        yield from context.server.ask(groups.PutKeys(0, tuple(mine)), Done)
-        context.tables.put_chain_history("keys", history)
+        """A server that was put back may have lost them."""
+        yield from bring_keys(self._context)
+        self._context.tables.put_chain_history("keys", history)
 
     def _bring_room_entries(self) -> Steps[None]:
         contents = sorted(self._context.tables.kept_room_entries(), key=lambda each: height_of(each) or 0)
