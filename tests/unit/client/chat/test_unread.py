@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lanline.client.chat.sealed.content import UNREAD
 from lanline.model.content import Text
 from lanline.wire.chat.entries import LogEntry
@@ -15,7 +17,9 @@ def sealed_by(process: Process, title: str) -> LogEntry:
     return LogEntry(process.shown(title).head + 1, b"s" * 16, process.node.own.account, 1, 0, SAID_SUITE, content)
 
 
-def test_each_reason_has_its_sentence_and_none_stays_that_is_not_true_any_more(village: Village) -> None:
+def test_each_reason_has_its_sentence_and_none_stays_that_is_not_true_any_more(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ann, ben, cai = (home.processes[0] for home in village.homes)
     ben.node.outbox.say("cai", Text("hello"), b"t" * 16)
     village.rest_until(lambda: not list(ben.node.outbox.messages))
@@ -39,6 +43,8 @@ def test_each_reason_has_its_sentence_and_none_stays_that_is_not_true_any_more(v
     assert "nobody gives it any more" in told()
     copy.secrets.update(secrets)
     assert "nobody gives it any more" not in told()
+    monkeypatch.setattr(type(copy), "is_member", False)
+    assert "this device is not in the group any more" in told()
 
 
 def test_words_without_their_statement_wait_for_it(village: Village) -> None:
