@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +79,6 @@ def join(
         joining = join_server(
             *(folder, server, name, password),
             accepted_key=key,
-            label=platform.node(),
             patience=patience_of(limit_s),
         )
         return run(joining, on_uvloop=False)
@@ -95,7 +93,7 @@ def join(
         show_note(str(problem))
         joined = join_with(read_password(name, None))
     stop_node(folder)  # one that runs calls the server where it was before
-    _show(joined)
+    _show(joined, folder)
     if joined.is_left_out:
         raise InviteUnusable(joined.problem)
     show_note("Talk: lanline chat")
@@ -141,8 +139,8 @@ def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, l
     return key
 
 
-def _show(joined: Joined) -> None:
-    from lanline.client.joining import group_lines
+def _show(joined: Joined, folder: Path) -> None:
+    from lanline.client.joining import group_lines, note_recovery_shown
 
     server = joined.server
     title = f"{server.name} at {server.place}" if server.name else server.place
@@ -150,6 +148,7 @@ def _show(joined: Joined) -> None:
     show_line(f"{done} {joined.name} on {title}.")
     for line in [] if joined.is_left_out else group_lines(joined):
         show_line(line)
+    note_recovery_shown(folder)
     if joined.code is not None and sys.stdout is not None and sys.stdout.isatty():
         from lanline.cli.qr import qr_code
 

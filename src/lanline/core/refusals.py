@@ -19,6 +19,7 @@ from lanline.errors import (
 
 _LOG = logging.getLogger(__name__)
 RETRY_STORAGE_S = 5.0
+RETRY_OTHERWISE_S = 0.5
 _CODES: dict[type[Exception], RefusalCode] = {
     InvalidInput: RefusalCode.INVALID,
     NameTaken: RefusalCode.NAME_TAKEN,
@@ -65,6 +66,11 @@ def stale_keys() -> RequestRefused:
 def not_sealed() -> RequestRefused:
     text = "What is said on this server has to be sealed, so that it cannot read it. It goes on by itself."
     return RequestRefused(RefusalCode.STALE_KEYS, text)
+
+
+def sealed_otherwise() -> RequestRefused:
+    text = "Another program of this device has sealed these words already. They are there in a moment, and it goes on."
+    return RequestRefused(RefusalCode.STALE_KEYS, text, RETRY_OTHERWISE_S)
 
 
 def somebody_begins(wait_s: float) -> RequestRefused:

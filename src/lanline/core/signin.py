@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lanline.core.accounts import checked_label
 from lanline.core.changes import OPERATOR, AccountChanged, Actor, Change, DeviceChanged, PasswordChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
 from lanline.core.conversations import read_directs
@@ -58,7 +57,6 @@ class Join(msgspec.Struct, frozen=True):
 
     name: str
     password: str
-    label: str
     token: bytes | None
     fingerprint: bytes
     host: str
@@ -160,7 +158,7 @@ class SignIn:
         return (yield from self._join_named(asked))
 
     def _join_named(self, asked: Join) -> Steps[SignedIn]:
-        core, name, label = self._core, checked_name(asked.name), checked_label(asked.label)
+        core, name = self._core, checked_name(asked.name)
         account = core.accounts.by_name(name)
         password_hash: str | None = None
         self._check_key(asked.fingerprint, account)
@@ -186,13 +184,13 @@ class SignIn:
                     raise _turned_away(name, asked.token, may_make)
         if account is None:
             self._check_room_for_more()
-            make = partial(_make_account, core.context(), asked, name, label, password_hash, is_invited)
+            make = partial(_make_account, core.context(), asked, name, password_hash, is_invited)
             return (yield from self._admit((yield from core.commit(make).wait()), is_new=True))
 
         def check(transaction: Transaction) -> None:
             check_same_password(transaction, account.id, known)
 
-        return (yield from self._add_device(account.id, label, asked.fingerprint, check))
+        return (yield from self._add_device(account.id, asked.fingerprint, check))
 
     def _look_offer(self, asked: Join, view: View) -> AccountId | None:
         return offered_account(view, asked.token, asked.fingerprint, self._core.context().now_ms)
@@ -207,7 +205,7 @@ class SignIn:
         def check(transaction: Transaction) -> None:
             use_offer(transaction, asked.token or b"", asked.fingerprint, self._core.context().now_ms)
 
-        return (yield from self._add_device(account.id, checked_label(asked.label), asked.fingerprint, check))
+        return (yield from self._add_device(account.id, asked.fingerprint, check))
 
     def _look(self, asked: Join, account: Account | None, view: View) -> tuple[bool, str | None]:
         """Whether the asker has an invite, and the hash of the password. Nobody is looked up as well: reading takes
@@ -240,7 +238,7 @@ class SignIn:
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
     def _add_device(
-        self, account: AccountId, label: str, fingerprint: bytes, check: Callable[[Transaction], None]
+        self, account: AccountId, fingerprint: bytes, check: Callable[[Transaction], None]
     ) -> Steps[SignedIn]:
         """`check`: whether what the asker has shown still stands."""
         core = self._core
@@ -263,8 +261,8 @@ class SignIn:
                 text = "This account has had as many devices as it may. Ask an admin to raise 'limits.most_devices'."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
             now_ms = core.context().now_ms
-            added = transaction.accounts.add_device(account, fingerprint, label, now_ms)
-            noted = NewJournalEntry(now_ms, Deed.DEVICE_ADDED, account, found.name, detail=f"{added.id} {label}")
+            added = transaction.accounts.add_device(account, fingerprint, now_ms)
+            noted = NewJournalEntry(now_ms, Deed.DEVICE_ADDED, account, found.name, detail=str(added.id))
             transaction.journal.add(noted)
             return added.id, (DeviceChanged(added, is_new=True),)
 
@@ -342,7 +340,6 @@ def _make_account(
     context: Context,
     asked: Join,
     name: str,
-    label: str,
     password_hash: str | None,
     is_invited: bool,
     transaction: Transaction,
@@ -361,7 +358,7 @@ def _make_account(
         is_invited=is_invited,
         came_from=came_from,
     )
-    device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
+    device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, context.now_ms)
     how = _how_joined(transaction, invite)
     transaction.journal.add(NewJournalEntry(context.now_ms, Deed.JOINED, account.id, name, detail=how))
     changes: list[Change] = [AccountChanged(account, is_new=True)]

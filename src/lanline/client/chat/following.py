@@ -205,7 +205,7 @@ class LogReader:
         changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
         if not changed:
             return
-        self._history.change_entries(log, changed)
+        self._history.change_entries(log, changed, self._conversations.account)
         left = self._history.sealed_from().get(log)
         if left is None:
             del self._sealed_from[log]
@@ -290,7 +290,7 @@ class LogReader:
         past, log = self._seals.past, track.shown.log
         struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
         if struck:
-            self._history.change_entries(log, struck)
+            self._history.change_entries(log, struck, self._conversations.account)
             own = self._conversations.account
             messages = messages_of_entries(track.shown, struck, own, self._ignored, self._seals.why_unread)
             self._tell(events.EntriesOpened(log, messages))

@@ -49,6 +49,8 @@ class DeviceKeys(NamedTuple):
     store: Keystore
     link_fingerprint: bytes
     entropy: Entropy
+    label: str = ""
+    """What the device is called by itself."""
 
 
 class Hindrance(NamedTuple):
@@ -74,21 +76,21 @@ class Seals:
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
-        self._context: GroupContext | None = None
+        self.context: GroupContext | None = None
         self._opening: Opening | None = None
         self._unread: Unread | None = None
         self._earlier: EarlierWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
-            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
+            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
             self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
-            self._context = context
+            self.context = context
             self.watch = Watch(context, self._words, node)
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
@@ -150,9 +152,9 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._context is not None
-        if history != self._context.history and self.watch is not None:
-            self._context.history = history
+        assert self.context is not None
+        if history != self.context.history and self.watch is not None:
+            self.context.history = history
             self._forget_places()
             self.watch.forget_all()
 
