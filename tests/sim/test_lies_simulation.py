@@ -66,6 +66,7 @@ class Day(World):
             if self.chance.random() < 0.2:
                 self._set_topic()
             if self.chance.random() < 0.4:
+                self._rest_for(5)  # nothing is under way for an hour
                 clock.pass_time(self.chance.choice([60.0, 600.0, 3600.0]))
         self._end()
         assert [each for home in self.homes for each in alarms_kept_in(home.path, 1000)] == []
