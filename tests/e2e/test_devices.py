@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import re
 import signal
 import sqlite3
@@ -45,6 +46,10 @@ def states(home: House, name: str) -> dict[str, str]:
     return {each["id"]: each["state"] for each in map(json.loads, listed)}
 
 
+def listed(home: House, *command: str) -> list[dict[str, str]]:
+    return list(map(json.loads, well(home.member(*command, "--json")).splitlines()))
+
+
 def epochs(home: House) -> dict[bytes, int]:
     """How many each conversation has had."""
     with contextlib.closing(sqlite3.connect(home.data / "lanline.sqlite")) as database:
@@ -75,6 +80,11 @@ def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_agai
     [number] = [each for each, state in states(home, "second").items() if state == "this one"]
     well(home.member("ana", "devices", "rename", number, "old laptop"))
     assert "old laptop" in well(home.member("ana", "devices"))
+    wait_for(lambda: "old laptop" in well(home.member("second", "log", "ana") and home.member("second", "devices")))
+    assert {each["label"] for each in listed(home, "ana", "admin", "devices", "ana")} == {""}
+    stolen = b"".join(each.read_bytes() for each in home.data.rglob("*") if each.is_file())
+    assert b"device_added" in stolen
+    assert not [each for each in ("old laptop", f"{number} {platform.node()}") if each.encode() in stolen]
     well(home.member("ana", "send", "ana", "a note to myself"))
     assert set(epochs(home).values()) == {1}
     assert well(home.member("ana", "devices", "revoke", "old laptop")) == "It is out, for good.\n"
@@ -86,7 +96,7 @@ def test_by_a_link_of_the_first_device_the_second_comes_in_and_is_taken_out_agai
     refused = home.member("second", "send", "#lobby", "still here")
     assert refused.returncode == 75
     assert "The key of this device was revoked" in refused.stderr
-    assert states(home, "ana")[number] == "taken out"
+    assert ("old laptop", "taken out") in [(each["label"], each["state"]) for each in listed(home, "ana", "devices")]
     kept = home.member("second", "log", "#lobby")
     assert kept.returncode == 0
     assert kept.stdout.splitlines()[0].endswith("  ana: the harbour at midnight"), "what lies on its disk"
@@ -107,7 +117,8 @@ def test_by_its_code_a_device_that_has_the_password_comes_in(home: House) -> Non
     wrong = home.member("ana", "devices", "approve", "A" * 20)
     assert (wrong.returncode, wrong.stderr[:20]) == (1, "lanline: No device o")
     assert home.member("ana", "devices", "approve", "abc").returncode == 64
-    assert well(home.member("ana", "devices", "approve", shown[1])).endswith("is one of your devices now.\n")
+    approved = well(home.member("ana", "devices", "approve", shown[1]))
+    assert approved == f"{platform.node()} is one of your devices now.\n"
     wait_for(lambda: home.heard("second") == ["the harbour at midnight"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -156,7 +155,6 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
         joined = await join_server(
             *(folder, server, name, password),
             accepted_key=key,
-            label=platform.node(),
             patience=patience_of(_AT_TERMINAL_S, _tell),
         )
         for line in _told(joined):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -140,7 +139,6 @@ def use(
     joining = join_server(
         *(folder, place, name, key),
         accepted_key=accepted,
-        label=platform.node(),
         patience=patience_of(limit_s),
     )
     joined = run(joining, on_uvloop=False)

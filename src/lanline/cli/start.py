@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -255,7 +254,7 @@ def _join(home: Path, link: InviteLink, nick: str) -> Joined:
 
     while True:
         try:
-            joined = run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
+            joined = run(join_server(home, str(link), nick, ""), on_uvloop=False)
         except RequestRefused as problem:
             if problem.code is not RefusalCode.NAME_TAKEN:
                 raise

@@ -30,7 +30,6 @@ from lanline.storage.api import Transaction, View
 
 Item = tuple[str, bytes]
 _NOBODY = AccountId(0), DeviceId(0)
-_LABEL = "made again"
 
 
 class TakeBranch(Command[None], frozen=True):
@@ -119,7 +118,7 @@ def _make_again(transaction: Transaction, by: Authority, state: GroupState) -> l
             device = state.chain.devices[each]
             is_known = transaction.accounts.device_by_fingerprint(device.link_fingerprint) is not None
             if not is_known:
-                added = transaction.accounts.add_device(number, device.link_fingerprint, _LABEL, by.context.now_ms)
+                added = transaction.accounts.add_device(number, device.link_fingerprint, by.context.now_ms)
                 changes.append(DeviceChanged(added))
     return changes
 

@@ -45,10 +45,8 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             return do.DeviceLetIn(safe_line(waiting.label))
         case do.AskWords(name):
             return _words(news, name)
-        case do.Verify(name, words):
-            trust.verify(name, words)
-        case do.AcceptPerson(name):
-            _accept(client, trust, name)
+        case do.Verify() | do.AcceptPerson() | do.CallDevice():
+            await _note(client, trust, command)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
         case do.WaitNewKeys():
@@ -57,11 +55,19 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
     return Done()
 
 
-def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:
-    if name.startswith("#"):
-        _accept_room(client, name)
-    else:
-        trust.accept(name)
+async def _note(client: ChatClient, trust: SharedTrust, command: do.Verify | do.AcceptPerson | do.CallDevice) -> None:
+    match command:
+        case do.Verify(name, words):
+            trust.verify(name, words)
+        case do.AcceptPerson(name) if name.startswith("#"):
+            _accept_room(client, name)
+        case do.AcceptPerson(name):
+            trust.accept(name)
+        case do.CallDevice(device_id, label):
+            labels = client.node.labels
+            assert labels is not None
+            await client.wait_until(lambda: labels.may_call(device_id), _LIMIT_S)  # who asks may know more of the group
+            labels.call(device_id, label)
 
 
 def _accept_room(client: ChatClient, title: str) -> None:

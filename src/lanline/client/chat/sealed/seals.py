@@ -49,6 +49,8 @@ class DeviceKeys(NamedTuple):
     store: Keystore
     link_fingerprint: bytes
     entropy: Entropy
+    label: str = ""
+    """What the device is called by itself."""
 
 
 class Hindrance(NamedTuple):
@@ -64,6 +66,8 @@ class Seals:
         self.watch: Watch | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
+        self._fetched: set[int] = set()
+        """And those of which it is, or was asked for on this link."""
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
@@ -74,21 +78,21 @@ class Seals:
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
-        self._context: GroupContext | None = None
+        self.context: GroupContext | None = None
         self._opening: Opening | None = None
         self._unread: Unread | None = None
         self._earlier: EarlierWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
-            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
+            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
             self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
-            self._context = context
+            self.context = context
             self.watch = Watch(context, self._words, node)
             context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
@@ -151,9 +155,9 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._context is not None
-        if history != self._context.history and self.watch is not None:
-            self._context.history = history
+        assert self.context is not None
+        if history != self.context.history and self.watch is not None:
+            self.context.history = history
             self._forget_places()
             self.watch.forget_all()
 
@@ -167,6 +171,7 @@ class Seals:
         """What this program knows of logs by the group that was left."""
         if self._words is not None and self._earlier is not None and self.watch is not None:
             self._words.ahead.clear()
+            self._fetched.clear()
             self._earlier.forget()
             self._plain.forget_all()
             self.watch.forget_all()
@@ -177,6 +182,7 @@ class Seals:
     def end_link(self) -> None:
         self.asks = False
         self._fetching.clear()
+        self._fetched.clear()
         if self.member is not None:
             self.member.end_link()
 
@@ -385,7 +391,8 @@ class Seals:
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
         is_needed = shown.first > 0 and self.is_sealed and not isinstance(self.place(shown), OpenRoom)
-        if is_needed and shown.log not in self._fetching:
+        if is_needed and shown.log not in self._fetched:
+            self._fetched.add(shown.log)
             self._fetching.add(shown.log)
             self._ask_keys(shown, 0)
 
@@ -435,6 +442,7 @@ class Seals:
         """The copy of this log is another now."""
         if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
+            self._fetched.discard(log)
             self.past.forget(log)
             self._plain.forget(log)
             self._forget_places()
