@@ -53,6 +53,7 @@ def join(
     A further device: lanline join lanline://10.0.0.5:5265/#k7…f2
     By invite:        lanline join lanline://10.0.0.5:5265/#k7…f2 --name ann
     An open server:   lanline join 10.0.0.5 --name ann
+    It has moved:     lanline join 10.0.0.6
     From a script:    lanline join 10.0.0.5 --name bot \\
                         --accept-key 'acorn actor …' \\
                         --password-command 'pass show lanline'
@@ -65,11 +66,15 @@ def join(
     from lanline.cli.password import NOBODY, is_asked_for, read_password
     from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, is_for_device, join_server
     from lanline.client.node.start import stop_node
+    from lanline.client.pin import read_pin
 
     limit_s = checked_timeout(timeout)
+    folder = home_folder(home)
+    known = read_pin(folder)
+    if not name and known is not None and not is_for_device(server):
+        name = known.nick  # the server has moved
     if not name and not is_for_device(server):
         raise InvalidInput("What are the others to call you? Add --name NICK")
-    folder = home_folder(home)
     unlock(home)
     check_joinable(folder, server, name)
     password = "" if is_asked_for(password_command) else read_password(name, password_command)
@@ -105,7 +110,7 @@ def patience_of(limit_s: float, tell: Callable[[str], None] = show_note) -> Pati
     from lanline.client.joining import Patience
 
     again = f"Is the server running, and is this its address? It is called again, for {limit_s:g} seconds."
-    return Patience(limit_s, lambda problem: tell(f"{problem} {again}"))
+    return Patience(limit_s, lambda problem: tell(f"{str(problem).rstrip('.')}. {again}"))
 
 
 def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 
 _MAX_DEVICES_EVER = 4
 """Times as many as may be in use. Those that were revoked are kept for good, in memory too."""
+_GATHERS_S = 15.0
+_OLDER_THAN_DEVICE = (
+    "The server was restored from a backup that is older than this device, and knows it again when members have "
+    "brought what was lost, in some minutes."
+)
 _OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
 
@@ -95,6 +100,8 @@ class SignIn:
         if self.operator_fingerprint and asked.fingerprint == self.operator_fingerprint:
             return SignedIn(OPERATOR, _OPERATOR, {})
         device = self._core.accounts.by_key(asked.fingerprint)
+        if device is None and self._core.gathering.is_on:
+            raise RequestRefused(RefusalCode.SLOW_DOWN, _OLDER_THAN_DEVICE, _GATHERS_S)
         if device is None:
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "This server does not know this device. Join first.")
         return (yield from self._admit(device.id))
@@ -172,9 +179,8 @@ class SignIn:
                 if asked.password:  # without one the account has the devices that know its key, and no other
                     check_new_password(asked.password, name)
                     password_hash = yield from core.passwords.hash(asked.password).wait()
-            elif not asked.password:  # no guess: the key has to be enough
-                if account is None or core.accounts.by_key(asked.fingerprint) is None:
-                    raise _turned_away(name, asked.token, may_make)
+            elif not asked.password:
+                self._check_is_known(asked, account, may_make=may_make)
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)
@@ -230,12 +236,20 @@ class SignIn:
     def _check_room_for_more(self) -> None:
         if len(self._core.accounts) >= self._core.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
-        if self._core.gathering.is_on:
-            text = (
-                "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
-            )
-            raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
+        self._check_takes_new()
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
+
+    def _check_is_known(self, asked: Join, account: Account | None, *, may_make: bool) -> None:
+        """Without a password, the key has to be enough: nothing is guessed at."""
+        if account is None or self._core.accounts.by_key(asked.fingerprint) is None:
+            if asked.token is None:
+                self._check_takes_new()
+            raise _turned_away(asked.name, asked.token, may_make)
+
+    def _check_takes_new(self) -> None:
+        if self._core.gathering.is_on:
+            text = "The server was restored, and waits for its members: it takes nobody new for some minutes."
+            raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
 
     def _add_device(
         self, account: AccountId, fingerprint: bytes, check: Callable[[Transaction], None]
@@ -328,8 +342,8 @@ def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefus
         return RequestRefused(RefusalCode.NAME_TAKEN, text)
     if token is not None:
         text = (
-            "The invite is used up, expired, damaged, or not of this server: ask for a new one. Who has an account "
-            "here gives its password."
+            "The invite is used up, expired, damaged, from before a restore of the server, or not of this server: ask "
+            "for a new one. Who has an account here gives its password."
         )
         return RequestRefused(RefusalCode.INVITE_UNUSABLE, text)
     text = "There is no account with this name and password. To make one here takes an invite."
