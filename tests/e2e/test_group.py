@@ -88,7 +88,7 @@ def test_what_two_say_and_what_is_said_in_a_private_room_no_admin_reads(home: Ho
     assert home.member("ben", "rooms", "create", "#board", "--invite-only", "--topic", "of brass").returncode == 0
     assert home.member("ben", "rooms", "create", "#lab", "--topic", "of glass").returncode == 0
     invited = home.member("ben", "rooms", "invite", "#board", "cai")
-    assert invited.returncode == 0, invited.stderr
+    assert (invited.returncode, invited.stdout) == (0, "cai is in #board now.\n"), invited.stderr
     assert home.member("ben", "send", "#board", "with a lantern").returncode == 0
     assert home.heard("cai", "#board") == ["of brass", "with a lantern"]
     topics = {name: home.member(name, "rooms").stdout for name in ("cai", "ana")}

@@ -93,7 +93,7 @@ def _ids(client: ChatClient) -> dict[bytes, bytes]:
 
 
 async def _own(client: ChatClient) -> tuple[DeviceInfo, ...]:
-    """By the labels that this home knows. Of a device that is in no group there is the server's word, if it has one."""
+    """By the labels that this home knows; of one that was never in the group by the server's word, if it has one."""
     from msgspec.structs import replace
 
     from lanline.wire.chat.devices import ListOwnDevices, OwnDevices
@@ -102,9 +102,10 @@ async def _own(client: ChatClient) -> tuple[DeviceInfo, ...]:
     member = client.node.seals.member
     if member is None:
         return found
-    ids, known = _ids(client), member.devices.labels
+    chain, account_id, known = member.copy.chain, member.copy.account_id, member.devices.labels
+    mine = {each.link_fingerprint: number for number, each in chain.devices.items() if each.account == account_id}
     return tuple(
-        replace(each, label=known.of(ids[each.fingerprint])) if each.fingerprint in ids else each for each in found
+        replace(each, label=known.of(mine[each.fingerprint])) if each.fingerprint in mine else each for each in found
     )
 
 

@@ -195,12 +195,12 @@ class History:
         through = entries[-1].sequence
         with self.database.write() as writer:
             _put_following(writer, log, entries)
+            if sealed:
+                put_sealed(writer, log, sealed)
             drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
                 put_hash(writer, log, log_hash)
-            if sealed:
-                put_sealed(writer, log, sealed)
             _take_off_outbox(writer, said_by_account(entries, own), {each.content for each in sealed})
 
     def add_earlier(self, log: int, entries: Sequence[LogEntry], first: int) -> None:

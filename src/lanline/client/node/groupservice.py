@@ -10,7 +10,7 @@ from lanline.client.node.chainservice import chain_result
 from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
-from lanline.client.node.sealservice import seal_result, wait_for_group
+from lanline.client.node.sealservice import outside_text, seal_result, wait_for_group
 from lanline.client.sealing.member import GroupMember
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
@@ -35,7 +35,7 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
     if news is None or member is None or trust is None or not member.copy.is_member:
-        raise NotInGroup("This device is in no group on this server.")
+        raise NotInGroup(outside_text(client.node.seals))
     match command:
         case do.Admit(name):
             await _admit(client, name)

@@ -81,6 +81,8 @@ class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
     time_ms: int
     """By their author's clock."""
     body: bytes
+    said_hash: bytes = b""
+    """SHA-256 of what was sealed: by it they are the same, whoever the server says that an account is."""
 
 
 _carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
@@ -98,8 +100,10 @@ def decoded_carried(content: bytes) -> CarriedWords:
     return _carried.decode(content)
 
 
-def again(entry: LogEntry) -> LogEntry:
-    return _kept_as(entry, AGAIN, b"")
+def again(entry: LogEntry, words: CarriedWords | None = None) -> LogEntry:
+    """`words`: which, where somebody has brought them."""
+    kept = b"" if words is None else _encoder.encode(msgspec.structs.replace(words, body=b""))
+    return _kept_as(entry, AGAIN, kept)
 
 
 def topic_body(topic: Topic) -> bytes:

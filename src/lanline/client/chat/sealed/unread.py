@@ -15,6 +15,7 @@ from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import CARRIED_SUITE, Header, decode_carried, split_said
 
 _OUTSIDE = "(cannot be read yet: this device is not in the group)"
+_GONE = "(cannot be read: this device is not in the group any more)"
 _STATEMENT = "(cannot be read yet: what says under which key has not come)"
 _SEED = "(cannot be read yet: another device of yours has to be online once, to give its keys)"
 _CHAIN = "(cannot be read yet: its author has seen more of the group than the server shows here)"
@@ -38,7 +39,7 @@ class Unread:
     def text(self, place: Place, entry: LogEntry) -> str:
         context = self._context
         if not context.copy.is_member:
-            return _OUTSIDE
+            return _GONE if context.copy.device_id in context.copy.chain.devices else _OUTSIDE
         try:
             said = decode_carried(entry.content).said if entry.suite == CARRIED_SUITE else entry.content
             header, _ = split_said(said)
