@@ -160,6 +160,10 @@ class Seals:
             self.context.history = history
             self._forget_places()
             self.watch.forget_all()
+            assert self.past is not None
+            self.past.forget_unkept()
+            assert self.carried is not None
+            self.carried.forget_all()
 
     def _forget_places(self) -> None:
         assert self._words is not None
