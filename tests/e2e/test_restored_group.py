@@ -68,8 +68,7 @@ def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there
     assert refused.stderr == f"lanline: {told}\n"
     waits = town.run("cai", "send", "#lobby", "from cai, who came after the backup", "--timeout", "5")
     assert waits.returncode == 75, waits.stderr
-    assert "older than this device" in waits.stderr
-    assert town.run("cai", "join", f"127.0.0.1:{town.port}").stderr == f"lanline: {told}\n"
+    assert told in town.run("cai", "join", f"127.0.0.1:{town.port}", "--timeout", "59").stderr
     waits = town.run("ann", "send", "#lobby", "not for ben", "--timeout", "5")
     assert waits.returncode == 75, waits.stderr
     assert "by which ben can read again" in waits.stderr

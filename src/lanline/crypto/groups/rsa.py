@@ -72,13 +72,18 @@ class RsaKey:
 
 
 def seal_rsa_box(public: bytes, info: bytes, secret: bytes) -> bytes:
-    """Raises MalformedPacket for what is no such key."""
-    return _loaded(public).encrypt(secret, _oaep(info))
+    """Raises MalformedPacket for what is no such key, and for one that loads and to which nothing can be sealed."""
+    try:
+        return _loaded(public).encrypt(secret, _oaep(info))
+    except ValueError as cause:
+        raise MalformedPacket("nothing can be sealed to this RSA key") from cause
 
 
 def check_rsa_public(public: bytes) -> None:
-    """Raises MalformedPacket for another size, exponent or kind, and for other bytes than everybody writes."""
-    _loaded(public)
+    """Raises MalformedPacket for another size, exponent or kind, for other bytes than everybody writes, and for one to
+    which nothing can be sealed: on trial.
+    """
+    seal_rsa_box(public, b"", bytes(_SECRET_BYTES))
 
 
 def _loaded(public: bytes) -> RSAPublicKey:

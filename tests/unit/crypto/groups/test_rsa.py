@@ -70,3 +70,12 @@ def test_other_keys_are_refused(kind: str, key: RsaKey) -> None:
         check_rsa_public(public)
     with pytest.raises(MalformedPacket):
         seal_rsa_box(public, b"use", SECRET)
+
+
+def test_a_key_that_loads_and_to_which_nothing_can_be_sealed_is_refused(key: RsaKey) -> None:
+    """With one, a member could keep all others of a room from beginning an epoch."""
+    even = bytearray(key.public_bytes)
+    even[-6] &= 0xFE  # the last byte of the modulus
+    for use in (check_rsa_public, lambda public: seal_rsa_box(public, b"use", SECRET)):
+        with pytest.raises(MalformedPacket):
+            use(bytes(even))
