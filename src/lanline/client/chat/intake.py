@@ -187,7 +187,7 @@ class Intake:
 
 _LONGEST_S = 0.05
 _LARGE_PAGE = 100
-_AT_ONCE, _AT_ONCE_BYTES = 4000, 3 * 1024 * 1024
+_AT_ONCE, _AT_ONCE_BYTES = 2000, 2 * 1024 * 1024
 _MUCH = 1000
 """Enough to be opened as soon as nothing else is."""
 _TAKEN_AT_ONCE = 400
