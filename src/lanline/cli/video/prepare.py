@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lanline.cli.nodecall import expanded, show_line
+from lanline.cli.nodecall import expanded, show_line, show_note
 from lanline.cli.video.options import needs_libraries
 
 
@@ -37,6 +37,9 @@ def prepare(
         bar = ProgressBar(preparing.name)
         try:
             made = preparing.run(bar.show)
+        except KeyboardInterrupt:
+            show_note("Not finished. What is done is kept: the same command goes on where it was.")
+            raise
         finally:
             bar.end()
         for path in made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -65,10 +66,11 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
         aside = Aside()
         node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing, aside=aside)
+        keys.store.note_told()  # it stands among the alarms of the home
         client = cls(node, history, identity, server)
         client._storing, client._aside = storing, aside
         return client
@@ -92,7 +94,7 @@ class ChatClient:
     def as_member(cls, folder: Path, server: KnownServer) -> ChatClient:
         """With the keys of a home, while its node may run: nothing that was said is read or kept."""
         identity = Home(folder).identity()
-        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         return cls.with_key(identity, server, keys=keys)
 
     @property
@@ -156,6 +158,8 @@ class ChatClient:
     def last_problem(self) -> str:
         """Why there is no connection, or why the server takes nothing just now; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
+        if not problem and self.is_signed_in:
+            return "The server is there, and has not taken it in this time."
         return problem or f"The server at {self.server.place} does not answer."
 
     @property

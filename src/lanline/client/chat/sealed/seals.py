@@ -15,9 +15,10 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.sealed.adopting import adoption_of
 from lanline.client.chat.sealed.carried import CarriedEntries
-from lanline.client.chat.sealed.content import SUITES_OF_KEYS
+from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
+from lanline.client.chat.sealed.unread import Unread
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
@@ -40,7 +41,7 @@ from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.offers import LostWords
 from lanline.wire.chat.signin import SignedIn, Welcome
-from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, SEALED_SUITES, split_said
+from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -49,6 +50,8 @@ class DeviceKeys(NamedTuple):
     store: Keystore
     link_fingerprint: bytes
     entropy: Entropy
+    label: str = ""
+    """What the device is called by itself."""
 
 
 class Hindrance(NamedTuple):
@@ -75,23 +78,25 @@ class Seals:
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
-        self._context: GroupContext | None = None
+        self.context: GroupContext | None = None
         self._opening: Opening | None = None
+        self._unread: Unread | None = None
         self._earlier: EarlierWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
-            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
+            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
             self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
-            self._context = context
+            self.context = context
             self.watch = Watch(context, self._words, node)
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
+            self._unread = Unread(context, node.history)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
             if self.keys_notice:
@@ -110,6 +115,16 @@ class Seals:
     def keys_notice(self) -> str:
         """What the person is to know of the file of this home's keys; a sentence, or empty."""
         return "" if self._keys is None else self._keys.store.notice
+
+    def take_keys_notice(self) -> str:
+        """The same, for who hears it now; also of a run of this program to which nobody came."""
+        return "" if self.watch is None else self.watch.alarms.take(AlarmKind.KEYS)
+
+    def tell_keys_notice(self, tell: Callable[[str], None]) -> None:
+        """By a program without alarms of its own."""
+        if self._keys is not None and self.keys_notice:
+            tell(self.keys_notice)
+            self._keys.store.note_told()
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
@@ -139,9 +154,9 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._context is not None
-        if history != self._context.history and self.watch is not None:
-            self._context.history = history
+        assert self.context is not None
+        if history != self.context.history and self.watch is not None:
+            self.context.history = history
             self._forget_places()
             self.watch.forget_all()
 
@@ -206,6 +221,11 @@ class Seals:
             or self.member.knows_group
             or self.member.standing is not Standing.UNKNOWN
         )
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether anything is wrong with the group can be said, as far as this link lets it."""
+        return self.member is None or not self.asks or self.member.has_looked
 
     @property
     def is_sealed(self) -> bool:
@@ -320,7 +340,7 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
             return even, None
-        first = next((each.sequence for each in entries if each.suite in _SEALED), None)
+        first = next((each.sequence for each in entries if each.suite in UNOPENED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
@@ -349,6 +369,10 @@ class Seals:
         if found is Lacks.KEY:
             self._want_secrets(shown)
         return found
+
+    def why_unread(self, shown: Conversation, entry: LogEntry) -> str:
+        """What is shown in place of words that do not open here."""
+        return UNREAD if self._unread is None else self._unread.text(self.place(shown), entry)
 
     # What others have seen.
 
@@ -471,7 +495,6 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
-_SEALED = {*SEALED_SUITES, CARRIED_SUITE}
 _LACKING_TOLD_AFTER_S = 10.0
 _MUCH = 500
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
