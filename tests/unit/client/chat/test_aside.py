@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lanline.client.chat import aside as module
+from lanline.client.chat import intake
 from lanline.client.chat.aside import Aside
+from lanline.client.chat.sealed import seals
+from lanline.client.sealing.opener import open_all
+from unit.client.chat.sealedvillage import sealed_village
+from unit.client.chat.test_sealed_outbox import said, say
+from unit.client.chat.village import Village
+
+__all__ = ["sealed_village"]
 
 NO_RUNS = b"\x90"
 
@@ -57,3 +65,49 @@ def test_it_ends_when_nothing_is_asked_for_a_while(monkeypatch: pytest.MonkeyPat
         assert aside.ask(NO_RUNS).found() == NO_RUNS
 
     with_aside(work)
+
+
+class Turned:
+    """Another program that the test turns."""
+
+    is_ready = True
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.is_over = False
+        self._callbacks: list[Callable[[], object]] = []
+
+    def begin(self) -> None: ...
+
+    def ask(self, asked: bytes) -> Turned:
+        self.asked.append(asked)
+        return self
+
+    def when_over(self, callback: Callable[[], object]) -> None:
+        self._callbacks.append(callback)
+
+    def found(self) -> bytes:
+        assert self.is_over
+        return open_all(self.asked[-1])
+
+    def end(self) -> None:
+        self.is_over = True
+        for each in self._callbacks:
+            each()
+
+
+def test_a_catch_up_goes_on_when_its_words_are_opened_aside(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seals, "_MUCH", 2)
+    monkeypatch.setattr(intake, "_TAKEN_AT_ONCE", 1)
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    turned = Turned()
+    monkeypatch.setattr(ben.node.seals, "_aside", turned)
+    ben.open_wires[-1].die()
+    texts = [f"words {number}" for number in range(5)]
+    for text in texts:
+        say(ann, "#lobby", text)
+    village.rest_until(lambda: said(ann, "#lobby") == texts)
+    village.rest_until(lambda: bool(turned.asked))
+    assert said(ben, "#lobby") == []
+    turned.end()
+    village.rest_until(lambda: said(ben, "#lobby") == texts)
