@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lanline.client.chat import following
 from lanline.client.chat.sealed.content import PLAIN, open_sealed
 from lanline.client.view.values import NoWords
 from lanline.core.changes import Actor
@@ -54,13 +55,17 @@ def rest_until(village: Village, condition: Callable[[], bool]) -> None:
     village.rest_until(lambda: condition() and not any(each.node.outbox.messages for each in village.all_processes()))
 
 
-def test_each_device_knows_what_all_are_called_also_one_that_comes_later(village: Village) -> None:
+def test_each_device_knows_what_all_are_called_also_one_that_comes_later(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ann, ben, _ = (home.processes[0] for home in village.homes)
     name_first(village)
     second = second_device(village, NAMES[1])
     both = {own(ann): NAMES[0], own(second): NAMES[1]}
     rest_until(village, lambda: called(ann) == called(second) == both)
     call(second, ann, "the old desk")
+    rest_until(village, lambda: called(ann)[own(ann)] == "the old desk")
+    monkeypatch.setattr(following, "FETCHED_AT_FIRST", 0)  # what was said before does not come to it
     third = second_device(village, NAMES[2], 3)
     all_three = {**both, own(ann): "the old desk", own(third): NAMES[2]}
     rest_until(village, lambda: called(ann) == called(second) == called(third) == all_three)

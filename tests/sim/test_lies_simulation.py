@@ -66,6 +66,7 @@ class Day(World):
             if self.chance.random() < 0.2:
                 self._set_topic()
             if self.chance.random() < 0.4:
+                self._rest_for(5)  # nothing is under way for an hour
                 clock.pass_time(self.chance.choice([60.0, 600.0, 3600.0]))
         self._end()
         assert [each for home in self.homes for each in alarms_kept_in(home.path, 1000)] == []
@@ -98,10 +99,10 @@ def test_an_alarm_of_any_kind_that_is_told_by_mistake_is_noticed(monkeypatch: py
     assert [kind for kind in AlarmKind if f"by mistake: {kind.value}." not in str(noticed.value)] == []
 
 
-@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234])
+@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234, 2668])
 def test_no_seed_that_once_broke_a_promise_does_so_again(seed: int) -> None:
     """Two programs on a home, a home that was copied while words waited, and a newcomer whom nobody had seen; keys that
-    were thrown away just then, and those of who had only just come in.
+    were thrown away just then, and those of who had only just come in; what was not kept yet at a restore.
     """
     assert run_lies_seed(seed)[2] == ""
 

@@ -87,11 +87,8 @@ async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
         _check_start(start_s, playing)
-        bar = ProgressBar(name)
-        try:
+        with ProgressBar(name) as bar:
             await FilmSaving(FilmFetch(face, opened, playing), playing, path, bar.show).run()
-        finally:
-            bar.end()
 
 
 def _check_start(start_s: float, playing: Playing) -> None:

@@ -189,6 +189,9 @@ class LogReader:
             self._line.session.end_by(problem)
 
     def _open_held(self) -> None:
+        for log in {*self._held, *self._sealed_from}:
+            if (track := self._conversations.get(log)) is not None:
+                self._seals.fetch_keys(track.shown)  # who was in no group when it began to follow has asked for none
         held, self._held = self._held, {}
         for log, entries in held.items():
             track = self._conversations[log]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lanline.client.chat import following
 from lanline.client.chat.sealed.content import UNREAD
 from lanline.model.content import Text
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.said import SAID_SUITE
+from unit.client.chat.test_shared_trust import second_device
 from unit.client.chat.village import Process, Village
 
 
@@ -53,3 +55,20 @@ def test_words_without_their_statement_wait_for_it(village: Village) -> None:
     torn = entry.content[:1] + bytes(16) + entry.content[17:]
     strange = LogEntry(entry.sequence, b"x" * 16, entry.account, 1, 0, SAID_SUITE, torn)
     assert "yet: what says under which key" in ben.node.seals.why_unread(ben.shown("#lobby"), strange)
+
+
+def test_a_device_that_waited_when_it_began_to_read_asks_for_the_keys_of_before_once_it_is_let_in(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its copy of a talk begins behind the statement of the epoch under which what it has was sealed."""
+    ann, ben = (home.processes[0] for home in village.homes[:2])
+    for number in range(3):
+        ann.node.outbox.say("ben", Text(f"number {number}"), bytes([number]) * 16)
+    village.rest_until(lambda: not list(ann.node.outbox.messages) and ben.node.conversations.titled("ann") is not None)
+    monkeypatch.setattr(following, "FETCHED_AT_FIRST", 2)
+    second = second_device(village)
+    shown = second.shown("ben")
+    assert shown.first
+    village.rest_until(
+        lambda: [each.content for each in second.node.messages(shown.log)] == [Text("number 1"), Text("number 2")]
+    )

@@ -68,6 +68,8 @@ class Seals:
         self._aside = node.aside
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
+        self._fetched: set[int] = set()
+        """And those of which it is, or was asked for on this link."""
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
@@ -94,6 +96,7 @@ class Seals:
             self._scopes = context.scopes
             self.context = context
             self.watch = Watch(context, self._words, node)
+            context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
             self._unread = Unread(context, node.history)
@@ -159,6 +162,10 @@ class Seals:
             self.context.history = history
             self._forget_places()
             self.watch.forget_all()
+            assert self.past is not None
+            self.past.forget_unkept()
+            assert self.carried is not None
+            self.carried.forget_all()
 
     def _forget_places(self) -> None:
         assert self._words is not None
@@ -170,6 +177,7 @@ class Seals:
         """What this program knows of logs by the group that was left."""
         if self._words is not None and self._earlier is not None and self.watch is not None:
             self._words.ahead.clear()
+            self._fetched.clear()
             self._earlier.forget()
             self._plain.forget_all()
             self.watch.forget_all()
@@ -180,6 +188,7 @@ class Seals:
     def end_link(self) -> None:
         self.asks = False
         self._fetching.clear()
+        self._fetched.clear()
         if self.member is not None:
             self.member.end_link()
 
@@ -398,7 +407,8 @@ class Seals:
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
         is_needed = shown.first > 0 and self.is_sealed and not isinstance(self.place(shown), OpenRoom)
-        if is_needed and shown.log not in self._fetching:
+        if is_needed and shown.log not in self._fetched:
+            self._fetched.add(shown.log)
             self._fetching.add(shown.log)
             self._ask_keys(shown, 0)
 
@@ -448,6 +458,7 @@ class Seals:
         """The copy of this log is another now."""
         if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
+            self._fetched.discard(log)
             self.past.forget(log)
             self._plain.forget(log)
             self._forget_places()
