@@ -35,6 +35,13 @@ def cpu_s_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_s_of_children(named: str) -> float:
+    """Of those that run now and have this in their command."""
+    listed = " ".join(each.read_text(encoding="ascii") for each in Path("/proc/self/task").glob("*/children"))
+    pids = [int(each) for each in listed.split()]
+    return sum(cpu_s_of(pid) for pid in pids if named in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"))
+
+
 def cpu_s_of_machine() -> float:
     """Of all programs together, and what other machines took from this one. Without what the kernel does for none."""
     of_all = STAT.read_text(encoding="ascii").split("\n")[0].split()[1:]

@@ -9,4 +9,4 @@ from lanline.wire.sealing.said import split_said
 def open_words(keys: RunKeys, where: Where, content: bytes) -> Opened:
     """Raises MalformedPacket, as `Run.open`."""
     header, _ = split_said(content)
-    return Run(keys, where.room_id, where.account_id, header).open(where.entry_id, content)
+    return Run.of(keys, where.room_id, where.account_id, header).open(where.entry_id, content)

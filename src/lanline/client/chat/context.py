@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from lanline.client.chat.aside import Aside
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
 from lanline.client.chat.session import NO_CONNECTION, ClientSession, OnAnswer
@@ -45,9 +46,12 @@ class ServerLine:
 
 
 class NodeContext:
-    def __init__(self, history: History, clock: Clock, storing: Storing | None = None) -> None:
+    def __init__(
+        self, history: History, clock: Clock, storing: Storing | None = None, aside: Aside | None = None
+    ) -> None:
         self.history = history
         self.storing = storing or StoringAtOnce(history)
+        self.aside = aside
         self.clock = clock
         self.lost = LostEntries(history.database)
         self.line = ServerLine()

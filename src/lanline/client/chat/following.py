@@ -21,6 +21,7 @@ from lanline.client.chat.messages import OwnMessages, messages_of_entries
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.session import Answer
 from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.asking import Asked
 from lanline.client.view import events
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, ProtocolViolation
@@ -31,6 +32,7 @@ FETCHED_AT_FIRST = 10_000
 REPORT_EVERY_S = 0.25
 _HOLDS_S = 3.0
 _MAX_CURSORS = 1000
+_MUCH = 20_000
 
 
 class LogReader:
@@ -90,6 +92,8 @@ class LogReader:
         self._seals.fetch_keys(track.shown)
         track.become(Following.CATCHING_UP)
         track.target = shown.head
+        if shown.head - track.shown.delivered >= _MUCH:
+            self._seals.expect_much()
         self._line.send(Follow(shown.log, track.shown.delivered))
         if track.shown.delivered >= track.target:
             self._become_live(track)
@@ -118,7 +122,7 @@ class LogReader:
             if entry.sequence != expected:
                 raise ProtocolViolation("it left a gap in a log, or said something twice")
 
-    def _open_ahead(self, log: int, came: Sequence[LogEntry], ahead: Ahead) -> Iterator[None]:
+    def _open_ahead(self, log: int, came: Sequence[LogEntry], ahead: Ahead) -> Iterator[Asked | None]:
         return self._seals.open_ahead(self._conversations[log].shown, came, ahead)
 
     def _take_gathered(self, log: int, came: Sequence[LogEntry], ahead: Ahead | None) -> None:
@@ -140,7 +144,7 @@ class LogReader:
             self._sealed_from.setdefault(track.shown.log, lacking)
         if entries:
             is_bulk = track.following is Following.CATCHING_UP and lacking is None
-            self._intake.take(track, entries, came[: len(entries)], is_bulk=is_bulk)
+            self._intake.take(track, entries, came[: len(entries)], is_bulk=is_bulk, ahead=ahead)
 
     def _on_kept(self, track: Track) -> None:
         self._report_soon()

@@ -24,13 +24,14 @@ from lanline.wire.sealing.said import SAID_SUITE
 
 _PUT_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ROW = "(?1, ?, ?, ?, ?, ?, ?, ?)"
-_ROWS_AT_ONCE = 100
+_ROWS_AT_ONCE = (1000, 100)
 _PUT_FOLLOWING = (
     "INSERT INTO entries VALUES {} ON CONFLICT (log, sequence) DO UPDATE SET suite = excluded.suite "
     "WHERE suite IN ('opened', 'earlier') AND excluded.suite = 'plain' AND entry_id = excluded.entry_id"
 )
 """One's own may be here already. What was sealed anew, after its plain version had come through, lies there plain."""
-_PUT_ONE, _PUT_MANY = _PUT_FOLLOWING.format(_ROW), _PUT_FOLLOWING.format(", ".join([_ROW] * _ROWS_AT_ONCE))
+_PUT_ONE = _PUT_FOLLOWING.format(_ROW)
+_PUT_MANY = [(many, _PUT_FOLLOWING.format(", ".join([_ROW] * many))) for many in _ROWS_AT_ONCE]
 _BEFORE = (
     "SELECT sequence, entry_id, account, device, time_ms, suite, content FROM entries "
     "WHERE log = ? AND sequence < ? AND sequence > "
@@ -389,11 +390,13 @@ def _take_off_outbox(writer: sqlite3.Connection, mine: Sequence[LogEntry], came:
 def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
     """Many in one statement, which leaves Python to others meanwhile."""
     set_aside_others(writer, log, entries)
-    whole = len(entries) - len(entries) % _ROWS_AT_ONCE
-    for start in range(0, whole, _ROWS_AT_ONCE):
-        values = chain.from_iterable(map(astuple, entries[start : start + _ROWS_AT_ONCE]))
-        writer.execute(_PUT_MANY, (log, *values))
-    writer.executemany(_PUT_ONE, _entry_rows(log, entries[whole:]))
+    start = 0
+    for many, statement in _PUT_MANY:
+        while len(entries) - start >= many:
+            values = chain.from_iterable(map(astuple, entries[start : start + many]))
+            writer.execute(statement, (log, *values))
+            start += many
+    writer.executemany(_PUT_ONE, _entry_rows(log, entries[start:]))
 
 
 def _entry_rows(log: int, entries: Sequence[LogEntry]) -> Iterable[tuple[object, ...]]:

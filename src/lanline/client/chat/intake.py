@@ -19,6 +19,7 @@ from lanline.client.chat.sealed.content import SUITES_OF_KEYS
 from lanline.client.chat.sealed.seals import Seals
 from lanline.client.chat.storing import Storing
 from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.logchain import Seen
 from lanline.client.view import events
 from lanline.clock import Clock, Timer
@@ -71,14 +72,22 @@ class Intake:
         """How far it has come, written or not."""
         return self._through.get(track.shown.log, track.shown.delivered)
 
-    def take(self, track: Track, entries: Sequence[LogEntry], came: Sequence[LogEntry], *, is_bulk: bool) -> None:
+    def take(
+        self,
+        track: Track,
+        entries: Sequence[LogEntry],
+        came: Sequence[LogEntry],
+        *,
+        is_bulk: bool,
+        ahead: Ahead | None = None,
+    ) -> None:
         """`came`: the same as they came, sealed. Raises HistoryProblem."""
         log = track.shown.log
         if not is_bulk:
             self._write_first(track)
         if entries[0].sequence != self.through(track) + 1:
             return  # what came before could not be written: the link has ended by it, and all comes again
-        log_hash = self._seals.note_taken(track.shown, came)
+        log_hash = self._seals.note_taken(track.shown, came, None if ahead is None else ahead.links)
         if not is_bulk:
             self._history.add_entries(log, entries, self._conversations.account, log_hash, may_be_brought(came))
             self._note_kept(track, entries)
@@ -161,12 +170,13 @@ class Intake:
         log, through, is_live = shown.log, entries[-1].sequence, track.following is Following.LIVE
         if self._seals.past is not None:
             self._seals.past.note_kept(log, through)
-        silent, read, unread = {own, *self._ignored.names}, shown.read, 0
-        for entry in entries:
-            account = entry.account
-            if entry.suite in SUITES_OF_KEYS:
-                continue
-            unread += account not in silent and entry.sequence > read
+        silent, read = {own, *self._ignored.names}, shown.read
+        unread = sum(
+            [
+                each.account not in silent and each.sequence > read and each.suite not in SUITES_OF_KEYS
+                for each in entries
+            ]
+        )
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
         for entry in said_by_account(entries, own):
             self._own.note_sent(log, entry)
@@ -177,7 +187,7 @@ class Intake:
 
 _LONGEST_S = 0.05
 _LARGE_PAGE = 100
-_AT_ONCE, _AT_ONCE_BYTES = 4000, 3 * 1024 * 1024
+_AT_ONCE, _AT_ONCE_BYTES = 2000, 2 * 1024 * 1024
 _MUCH = 1000
 """Enough to be opened as soon as nothing else is."""
 _TAKEN_AT_ONCE = 400
@@ -185,7 +195,7 @@ _TAKEN_AT_ONCE = 400
 _MOST_WAITING = 8_000
 """Of entries: with more, nothing is read from the link until some are taken."""
 
-Open = Callable[[int, Sequence[LogEntry], Ahead], Iterator[None]]
+Open = Callable[[int, Sequence[LogEntry], Ahead], Iterator[Asked | None]]
 Take = Callable[[int, Sequence[LogEntry], Ahead | None], None]
 
 
@@ -196,11 +206,17 @@ class _Batch:
         self.ahead = Ahead()
         self._steps = open_ahead(log, entries, self.ahead)
         self._taken = 0
+        self.asked = next(self._steps, None)
+        """What has to be over before it goes on."""
 
     def go_on(self) -> Sequence[LogEntry]:
         """What is to be taken now: nothing, as long as it is being opened."""
-        for _ in self._steps:
+        if self.asked is not None:
+            self.asked.found()  # waits
+        for asked in self._steps:
+            self.asked = asked
             return ()
+        self.asked = None
         taken, self._taken = self._taken, self._taken + _TAKEN_AT_ONCE
         return self.entries[taken : self._taken]
 
@@ -271,7 +287,10 @@ class Gathering:
         self._go_on_soon()
 
     def _go_on_soon(self) -> None:
-        if self._batches and self._turn is None:
+        asked = self._batches[0].asked if self._batches else None
+        if asked is not None and not asked.is_over:
+            asked.when_over(self._go_on_soon)
+        elif self._batches and self._turn is None:
             self._turn = self._clock.call_later(0.0, lambda: self._ending_link(self._on_turn))
 
     def _on_turn(self) -> None:

@@ -133,8 +133,8 @@ def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]
     return [
         structs.replace(each, entry_id=carried_words(each).entry_id) if each.suite == CARRIED else each
         for each in entries
-        if (each.suite in _BELIEVED or each.suite == CARRIED)
-        and (carried_words(each).account if each.suite == CARRIED else each.account) == account
+        if (each.account == account and each.suite in _BELIEVED)
+        or (each.suite == CARRIED and carried_words(each).account == account)
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lanline.client.chat.aside import Aside
 from lanline.client.chat.context import Listener, NodeContext
 from lanline.client.chat.conversations import Conversations
 from lanline.client.chat.directory import Directory
@@ -53,13 +54,14 @@ class ChatNode:
         follows_all: bool = True,
         keys: DeviceKeys | None = None,
         storing: Storing | None = None,
+        aside: Aside | None = None,
     ) -> None:
         """`follows_all=False` and no keys are for commands without a home: no log is read."""
         self._newcomer = way if isinstance(way, AsNewcomer) else None
         self._is_away = isinstance(way, AsDevice) and way.is_away
         self._has_people = self._has_conversations = False
         self._coming: ClientSession | None = None
-        context = NodeContext(history, clock, storing)
+        context = NodeContext(history, clock, storing, aside)
         self._context, self._history, self._lost = context, history, context.lost
         self.tell = context.tell
         self.check_room = history.database.check_room

@@ -7,7 +7,7 @@ in a room, that their device has signed them, and which of them follow on each o
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,13 +30,13 @@ class OfRun:
         """Of any of them."""
         self.device_and_run = content[DEVICE_AND_RUN]
         self.author = author
-        self._sign_key = sign_key
+        self.sign_key = sign_key
         self.places: list[int] = []
         self.opened: list[Opened] = []
 
     def key_of(self, _device_id: bytes) -> bytes:
         """That signs all of this."""
-        return self._sign_key
+        return self.sign_key
 
 
 class Stretch(NamedTuple):
@@ -63,6 +63,8 @@ class Ahead:
     def __init__(self) -> None:
         self.authors: dict[int, str] = {}
         """By the numbers of their accounts: who it was said to be by."""
+        self.links: dict[int, bytes] = {}
+        """By place, what the hash over the log goes on with, as far as it is known."""
         self._runs: list[OfRun] = []
         self._stretches: list[Stretch] = []
         self._signed: set[bytes] = set()
@@ -85,6 +87,23 @@ class Ahead:
             signed = {each.digest for stretch in self._stretches for each in stretch.opened}
             self._one_by_one = ready, signed | self._signed
         return self._one_by_one
+
+    @property
+    def all_stretches(self) -> Sequence[Stretch]:
+        return self._stretches
+
+    @property
+    def signed_alone(self) -> Iterable[bytes]:
+        """The digests of those that are vouched for by themselves."""
+        return self._signed
+
+    def take(self, run: OfRun, stretches: Sequence[tuple[int, int]], signed: Iterable[bytes]) -> None:
+        """What was opened and vouched for elsewhere, by the positions in the run."""
+        self._runs.append(run)
+        self._stretches += [
+            Stretch(run, run.places[begins:ends], run.opened[begins:ends]) for begins, ends in stretches
+        ]
+        self._signed.update(signed)
 
     def vouch(self, runs: Sequence[OfRun]) -> Iterator[None]:
         """Goes on at each step."""

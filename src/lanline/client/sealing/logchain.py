@@ -6,8 +6,9 @@ words that name one inside its copy, and from then on holds others to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 
 from lanline.crypto.groups.ids import log_hash_of, log_link_of
 from lanline.wire.chat.entries import LogEntry
@@ -35,7 +36,8 @@ class LogChain:
         known = self._hashes.get(self.at)
         return NOTHING if known is None or not self.at else (self.at, known)
 
-    def add(self, entries: Iterable[LogEntry]) -> None:
+    def add(self, entries: Iterable[LogEntry], links: Mapping[int, bytes] = MappingProxyType({})) -> None:
+        """`links`: by place, what is known already of what the hash goes on with."""
         hashes, before = self._hashes, self._hashes.get(self.at)
         for each in entries:
             place = each.sequence
@@ -45,7 +47,7 @@ class LogChain:
                 before = None
                 hashes.clear()
                 self._links.clear()
-            link = log_link_of(place, each.entry_id, each.time_ms, each.suite, each.content)
+            link = links.get(place) or log_link_of(place, each.entry_id, each.time_ms, each.suite, each.content)
             if before is None:
                 self._links[place] = link
             else:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanline.client.sealing.ahead import Ahead, OfRun, Stretch
+from lanline.client.sealing.asking import Ask, Asked, Asking
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.scopes import Place, Scopes, Sealing
@@ -27,7 +28,16 @@ from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.proto.chain.state import NEVER, Chain
 from lanline.proto.chain.words import judge_words
-from lanline.wire.sealing.said import COMMON_BYTES, DEVICE_AND_RUN, HEADER_BYTES, Header, Words, split_said
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.said import (
+    COMMON_BYTES,
+    DEVICE_AND_RUN,
+    HEADER_BYTES,
+    SEALED_SUITES,
+    Header,
+    Words,
+    split_said,
+)
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _RUN_BYTES = 16
@@ -216,6 +226,20 @@ class GroupWords:
         if run is not None and any(each != device_id + run.id and each.startswith(device_id) for each in came):
             self.end_run(log)
 
+    def open_aside(self, place: Place, entries: Sequence[LogEntry], ahead: Ahead, ask: Ask) -> Iterator[Asked | None]:
+        """As `open_ahead`, in a program of its own: what is asked there has to be over before the next step."""
+        sealings, runs = self._context.scopes.sealings(place), dict[bytes, tuple[Run, OfRun] | None]()
+        asking = Asking(entries, ahead, lambda begins, content: self._run_of(runs, begins, sealings, content))
+        asked = ask(asking.asked())
+        yield asked
+        found = asked.found()
+        if found is not None:
+            asking.take(found)
+            return
+        sealed = [each for each in entries if each.suite in SEALED_SUITES]
+        said = [(each.sequence, each.entry_id, ahead.authors[each.account], each.content) for each in sealed]
+        yield from self.open_ahead(place, said, ahead)
+
     def open_ahead(self, place: Place, said: Sequence[AsSaid], ahead: Ahead) -> Iterator[None]:
         """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
         runs: dict[bytes, tuple[Run, OfRun] | None] = {}
@@ -301,7 +325,7 @@ class GroupWords:
     def open_under(self, sealing: Sealing, epoch: Epoch, account_id: bytes, said: Said) -> Opened | Reason:
         """One alone, by its own signature, of a device that the chain has. Raises MalformedPacket."""
         header, _ = split_said(said.content)
-        run = Run(self._run_keys(epoch, sealing.room_id, header), sealing.room_id, account_id, header)
+        run = Run.of(self._run_keys(epoch, sealing.room_id, header), sealing.room_id, account_id, header)
         opening = _open(run, said)
         if isinstance(opening, Opened) and not vouched(self._sign_key, [opening])[0]:
             return Reason.SIGNATURE
@@ -371,7 +395,7 @@ class GroupWords:
         if sealing.copy.secret(header.epoch_id) is None:
             return Lacks.KEY
         keys, author = self._run_keys(epoch[0], sealing.room_id, header), copy.chain.accounts[device.account].name
-        run = Run(keys, sealing.room_id, device.account, header)
+        run = Run.of(keys, sealing.room_id, device.account, header)
         places = self._places_of((sealing.room_id, header.device_id, header.run))
         name = author.decode(errors="surrogateescape")
         scope, until, sign_key = sealing.copy.scope, device.until, device.sign_key

@@ -42,11 +42,13 @@ class Where(NamedTuple):
 class RunKeys:
     """Of one run of one device in one conversation and epoch."""
 
-    __slots__ = ("_aead", "_nonce_key", "decrypt")
+    __slots__ = ("_aead", "_nonce_key", "decrypt", "key")
 
     def __init__(self, room_key: bytes, device_id: bytes, run: bytes) -> None:
         keys = expand(room_key, SAID_KEY + device_id + run, 64)
-        self._aead = AESGCM(keys[:32])
+        self.key = keys[:32]
+        """Opens all of it."""
+        self._aead = AESGCM(self.key)
         self.decrypt = self._aead.decrypt
         self._nonce_key = keys[32:]
 
@@ -80,12 +82,23 @@ def seal_words(
 class Run:
     """Opens what one run of one device has said in one conversation and epoch: all of it begins alike."""
 
-    __slots__ = ("_decrypt", "header", "said_as")
+    __slots__ = ("_decrypt", "header", "key", "said_as")
 
-    def __init__(self, keys: RunKeys, room_id: bytes, account_id: bytes, header: Header) -> None:
-        self._decrypt = keys.decrypt
-        self.said_as = SAID + room_id + account_id
-        self.header = header._replace(nonce=b"")
+    def __init__(
+        self, decrypt: Callable[[bytes, bytes, bytes], bytes], key: bytes, said_as: bytes, header: Header
+    ) -> None:
+        self._decrypt = decrypt
+        self.key = key
+        self.said_as = said_as
+        self.header = header
+
+    @classmethod
+    def of(cls, keys: RunKeys, room_id: bytes, account_id: bytes, header: Header) -> Run:
+        return cls(keys.decrypt, keys.key, SAID + room_id + account_id, header._replace(nonce=b""))
+
+    @classmethod
+    def with_key(cls, key: bytes, said_as: bytes, header: Header) -> Run:
+        return cls(AESGCM(key).decrypt, key, said_as, header)
 
     def open(self, entry_id: bytes, content: bytes) -> Opened:
         """Raises MalformedPacket for all that does not open, or is not padded or encoded as everybody does it."""

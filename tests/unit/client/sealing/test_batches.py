@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.opener import open_all
 from lanline.client.sealing.words import Body, Even, GroupWords, Outcome, Said
 from lanline.crypto.groups import ids
 from lanline.crypto.groups import said as said_module
@@ -18,7 +19,8 @@ from lanline.crypto.groups.epochs import room_key_of
 from lanline.crypto.groups.keys import SigningKey
 from lanline.crypto.groups.said import Run, RunKeys, Where, seal_words
 from lanline.proto.chain.reasons import Reason
-from lanline.wire.sealing.said import Header, Words
+from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.said import SAID_SUITE, Header, Words
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 from unit.client.sealing.devices import Device, Town
 
@@ -70,10 +72,12 @@ class Room:
         pieces = [said[start : start + taken_at_once] for start in range(0, len(said), taken_at_once)]
         return [each for piece in pieces for each in words.open(self.reader.lobby, piece, ahead)]
 
-    def as_a_whole(self, said: Sequence[Said], taken_at_once: int) -> list[bytes | Outcome]:
+    def as_a_whole(
+        self, said: Sequence[Said], taken_at_once: int, open_aside: Callable[[bytes], bytes | None] | None = None
+    ) -> list[bytes | Outcome]:
         """Where all of a piece is as it should be, it is believed at once; else word by word. What was believed."""
         words, ahead = self._reader(), Ahead()
-        for _ in words.open_ahead(self.reader.lobby, said, ahead):
+        for _ in self._steps(words, said, ahead, open_aside):
             pass
         found: list[bytes | Outcome] = []
         for start in range(0, len(said), taken_at_once):
@@ -88,9 +92,38 @@ class Room:
                 found += map(body_of, words.open(self.reader.lobby, piece, ahead))
         return found
 
+    def _steps(
+        self,
+        words: GroupWords,
+        said: Sequence[Said],
+        ahead: Ahead,
+        open_aside: Callable[[bytes], bytes | None] | None,
+    ) -> Iterator[object]:
+        if open_aside is None:
+            return words.open_ahead(self.reader.lobby, said, ahead)
+        accounts = {name: number for number, name in enumerate({each.author for each in said})}
+        ahead.authors = {number: name for name, number in accounts.items()}
+        entries = [
+            LogEntry(each.place, each.entry_id, accounts[each.author], 1, 1, SAID_SUITE, each.content) for each in said
+        ]
+        return words.open_aside(self.reader.lobby, entries, ahead, lambda asked: AtOnce(open_aside(asked)))
+
     def one_by_one(self, said: Sequence[Said]) -> list[Outcome]:
         words = self._reader()
         return [words.open(self.reader.lobby, [each])[0] for each in said]
+
+
+class AtOnce(NamedTuple):
+    """A program of its own, as far as one can tell."""
+
+    answer: bytes | None
+    is_over: bool = True
+
+    def when_over(self, callback: Callable[[], object]) -> None:
+        raise AssertionError
+
+    def found(self) -> bytes | None:
+        return self.answer
 
 
 def body_of(outcome: Outcome) -> bytes | Outcome:
@@ -167,7 +200,8 @@ def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: s
     words = room._reader()
     assert words.open(room.reader.lobby, said[:cut]) + words.open(room.reader.lobby, said[cut:]) == alone
     assert room.opened_ahead(said, max(1, cut)) == alone
-    assert room.as_a_whole(said, max(1, cut)) == list(map(body_of, alone))
+    for open_aside in (None, open_all, lambda _: None):
+        assert room.as_a_whole(said, max(1, cut), open_aside) == list(map(body_of, alone))
 
 
 def test_what_is_as_it_should_be_is_believed_as_a_whole_and_what_comes_behind_is_judged_by_it(room: Room) -> None:
@@ -178,10 +212,11 @@ def test_what_is_as_it_should_be_is_believed_as_a_whole_and_what_comes_behind_is
         last[place % 3] = number + 1, digest
         said.append(each)
     again = [each._replace(place=each.place + 60) for each in said[:20]]
-    room.believed_at_once = 0
-    found = room.as_a_whole([*said, *again], 20)
-    assert room.believed_at_once == 60
-    assert found == [*(b"said %d" % place for place in range(1, 61)), *[Reason.KNOWN_ID] * 20]
+    for open_aside in (None, open_all):
+        room.believed_at_once = 0
+        found = room.as_a_whole([*said, *again], 20, open_aside)
+        assert room.believed_at_once == 60
+        assert found == [*(b"said %d" % place for place in range(1, 61)), *[Reason.KNOWN_ID] * 20]
 
 
 def test_one_bad_signature_in_the_middle_strikes_out_one(room: Room) -> None:

@@ -289,8 +289,11 @@ class Opening:
     def said(self, entries: Sequence[LogEntry]) -> tuple[list[AsSaid], dict[int, str]]:
         """What is sealed of these; and who speaks there, by the numbers of their accounts."""
         sealed = [each for each in entries if each.suite in SEALED_SUITES]
-        authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
+        authors = self.authors(sealed)
         return [(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
+
+    def authors(self, entries: Sequence[LogEntry]) -> dict[int, str]:
+        return {account: self._name_of(account) for account in {each.account for each in entries}}
 
     def open_even(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead

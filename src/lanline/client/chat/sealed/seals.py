@@ -8,7 +8,7 @@ Longer than other files: it is the one door from the chat to sealing, and each o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.client.chat.context import NodeContext
@@ -22,6 +22,7 @@ from lanline.client.chat.sealed.unread import Unread
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.asking import Asked
 from lanline.client.sealing.context import GroupContext, Person
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.logchain import Seen
@@ -64,6 +65,7 @@ class Seals:
         self._clock = clock = node.clock
         self._line = line = node.line
         self.watch: Watch | None = None
+        self._aside = node.aside
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
         self._fetched: set[int] = set()
@@ -326,10 +328,18 @@ class Seals:
 
     # In.
 
-    def open_ahead(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[None]:
+    def expect_much(self) -> None:
+        """So much is on its way that it is opened in a program of its own."""
+        if self._aside is not None:
+            self._aside.begin()
+
+    def open_ahead(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> Iterator[Asked | None]:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
+        if self._aside is not None and len(entries) >= _MUCH and self._aside.is_ready:
+            ahead.authors = self._opening.authors(entries)
+            return self._words.open_aside(self.place(shown), entries, ahead, self._aside.ask)
         said, ahead.authors = self._opening.said(entries)
         return self._words.open_ahead(self.place(shown), said, ahead)
 
@@ -375,10 +385,12 @@ class Seals:
 
     # What others have seen.
 
-    def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
-        """What this device has from now on; None: no hash over it is known."""
+    def note_taken(
+        self, shown: Conversation, came: Sequence[LogEntry], links: Mapping[int, bytes] | None = None
+    ) -> Seen | None:
+        """What this device has from now on; None: no hash over it is known. `links`: see `LogChain.add`."""
         seen = self.watch.seen if self.watch is not None and self.is_sealed else None
-        return None if seen is None else seen.note_taken(shown, self.place(shown), came)
+        return None if seen is None else seen.note_taken(shown, self.place(shown), came, links or {})
 
     def note_keys(self, shown: Conversation, entries: Sequence[LogEntry]) -> None:
         """Statements of epochs, and entries of a private room, that have come among these."""
@@ -495,4 +507,5 @@ class Seals:
 
 
 _LACKING_TOLD_AFTER_S = 10.0
+_MUCH = 500
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}

@@ -7,7 +7,7 @@ Of what lies before a page nothing is known, so the lowest hash that is named is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.client.chat.database import Database
@@ -93,10 +93,12 @@ class SeenLogs:
         self._warned: set[tuple[int, str]] = set()
         """Of which difference was told: by log, and by who has another one."""
 
-    def note_taken(self, shown: Conversation, place: Place, came: Sequence[LogEntry]) -> Seen | None:
-        """What this device has from now on; None: no hash over it is known."""
+    def note_taken(
+        self, shown: Conversation, place: Place, came: Sequence[LogEntry], links: Mapping[int, bytes]
+    ) -> Seen | None:
+        """What this device has from now on; None: no hash over it is known. `links`: see `LogChain.add`."""
         chain = self._chain(shown, place)
-        chain.add(came)
+        chain.add(came, links)
         self.compare(shown, place, self._ahead.pop(shown.log, {}).values())
         for stretch in self._even.pop(shown.log, []):
             if not chain.holds_all([each.words for each in stretch.opened]):
