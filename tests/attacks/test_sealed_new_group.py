@@ -19,8 +19,9 @@ from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
 from lanline.client.sealing.people import How
-from lanline.client.view.values import Message
+from lanline.client.view.values import Message, Unreadable
 from lanline.core.changes import OPERATOR, Actor
+from lanline.core.gathering import WAIT_S
 from lanline.core.newgroup import BeginNewGroup
 from lanline.errors import RecordMissing, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
@@ -34,6 +35,7 @@ from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GetBoxes, ReadPastKeys
 from lanline.wire.sealing.entries import Role
 from lanline.wire.sealing.said import SAID_SUITE
+from unit.client.chat.test_logs_over_a_restore import back_up, put_back
 from unit.client.chat.village import Crash, Home, Process, Village
 
 
@@ -246,6 +248,33 @@ def test_who_was_away_reads_in_the_new_group_what_was_said_in_the_old_one_meanwh
     assert not [each for each in village.homes[-1].warnings if "keeps" in each]
 
 
+def test_who_was_away_over_a_restore_reads_in_the_new_group_what_was_said_since(village: Village) -> None:
+    """The restored server has the items of the old chain in another order than who was away."""
+    ann, ben, cai = village.homes
+    (ann_runs,), (ben_runs,), (cai_runs,) = ann.processes, ben.processes, cai.processes
+    back_up(village)
+    village.rest_until(lambda: all(each.member.is_settled for each in (ann_runs, ben_runs, cai_runs)))
+    turn(village, ben_runs)
+    say(ben_runs, "#lobby", "lost with its key")
+    village.rest_until(lambda: "lost with its key" in texts(cai_runs, "#lobby"))
+    lose(village, cai)
+    put_back(village, is_changed=False)
+    village.rest_until(lambda: village.house.server.core.gathering.shown().told == 2)
+    village.house.clock.pass_time(WAIT_S)
+    village.rest_until(lambda: ben_runs.member.is_current and not ben_runs.member.problem)
+    say(ben_runs, "#lobby", "while you were away")
+    village.rest_until(lambda: "while you were away" in texts(ann_runs, "#lobby"))
+    lose(village, ann)
+    begin_new_group(village, ben_runs.node.own.account)
+    cai.processes = [Process(cai)]
+    village.homes.append(cai)
+    (cai_runs,) = cai.processes
+    found(ben_runs, cai_runs)
+    village.rest_until(lambda: cai_runs.member.copy.offer is not None and ben_runs.member.copy.is_member)
+    cai_runs.member.go_over(offer(cai_runs).group_id)
+    village.rest_until(lambda: "while you were away" in texts(cai_runs, "#lobby"))
+
+
 def test_the_rest_of_the_old_chain_is_read_once_and_never_again(
     village: Village, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +295,7 @@ def test_the_rest_of_the_old_chain_is_read_once_and_never_again(
             process.node.seals.open(process.shown("#lobby"), [unknown])
             village.rest()
         counts.append(len([each for each in asked if isinstance(each, ReadPastKeys)]))
-    assert counts == [1, 0]
+    assert counts == [2, 0]
 
 
 def test_what_is_left_of_the_old_group_is_given_only_to_who_was_in_it_at_its_end(village: Village) -> None:
@@ -613,3 +642,36 @@ def test_what_was_sealed_in_the_old_group_and_comes_late_is_not_lost(village: Vi
     for each in (refused.problem, again.problem):
         assert isinstance(each, RequestRefused)
         assert each.code is RefusalCode.STALE_KEYS
+
+
+def test_who_was_not_in_the_old_group_is_told_that_nothing_opens_its_words(village: Village) -> None:
+    """By the same name as somebody had there, so that the server shows the talks of that one too."""
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    lose(village, cai)
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs)
+    village.rest_until(lambda: ben_runs.member.copy.is_member)
+    home = Home(village, "cai")
+    home.link, home.path = village.chance.randbytes(32), village.folder / "late.db"
+    home.keys = DeviceKeys(Keystore.in_memory(village.chance.randbytes(32)), home.link, village.chance.randbytes)
+    late = Process(home)
+    home.processes.append(late)
+    village.homes.append(home)
+    village.rest_until(lambda: bool(ben_runs.member.changes.requests))
+    assert unread(late, "#lobby") == {"(cannot be read yet: this device is not in the group)"}
+    done = ben_runs.member.changes.admit(cai_runs.node.own.account)
+    village.rest_until(lambda: done.is_settled and late.member.is_settled)
+    say(ben_runs, "#lobby", "in the new group")
+    village.rest_until(lambda: texts(late, "#lobby") == ["in the new group"])
+    [told] = unread(late, "#lobby")
+    assert told.startswith(
+        "(cannot be read: it was sealed in a group before this one, and this device has no key of that."
+    )
+    beyond = "(cannot be read: it is of a group before this one, or of more of this one than the server shows here)"
+    assert unread(late, "#board") == unread(late, "ben") == {beyond}  # ben's device, which is here too, has begun them
+
+
+def unread(process: Process, title: str) -> set[str]:
+    return {each.content.text for each in messages(process, title) if isinstance(each.content, Unreadable)}

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from lanline.client.sealing.member import Standing
 from lanline.core.gathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.sqlite.connection import FILE_NAME
-from lanline.wire.chat import groups
+from lanline.wire.chat import groups, signin
+from lanline.wire.chat.answers import Refused
 from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town, came
 from unit.client.sealing.test_devices import further
@@ -60,8 +62,8 @@ class Backups:
         self._town.pass_time(0.2)
 
 
-@pytest.fixture
-def backups(town: Town, tmp_path: Path) -> Backups:
+@pytest.fixture(name="backups")
+def make_backups(town: Town, tmp_path: Path) -> Backups:
     return Backups(town, tmp_path)
 
 
@@ -90,6 +92,11 @@ def test_restored_server_is_mended_by_clients(town: Town, backups: Backups) -> N
     with pytest.raises(RequestRefused, match="older state"):
         town.done(ana.member.changes.set_role(cai.member.copy.account_id, Role.ADMIN))
     assert "by which eve can read again" in ana.member.problem
+    client = town.house.greet(dan.link)
+    refused = client.ask(signin.SignIn(client.number()), Refused)
+    assert (refused.known_code, refused.retry_after_ms) == (RefusalCode.SLOW_DOWN, 15_000), "it calls again by itself"
+    assert "older than this device" in refused.text
+    client.hang_up()
     assert ana.words.seal(ana.lobby, bytes(16), b"not for eve") is None
     wait(town)
     assert [each.member.copy.chain.head for each in (ana, ben, cai)] == [chain.head] * 3
@@ -288,3 +295,69 @@ def test_who_is_removed_while_a_member_fetches_keys_gets_no_box(town: Town) -> N
     town.pass_time(0.5)
     assert ana.member.copy.account_id in given
     assert gone not in given
+
+
+def test_who_had_only_just_come_in_brings_the_keys_that_the_server_has_lost(town: Town, backups: Backups) -> None:
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    kept, link = backups.make(), town.link(ana)
+    eve = Device(town, "eve", link, settles=False)
+    while b"eve" not in ana.member.copy.chain.names:  # her program ends before it hears that she is in
+        town.house.settle()
+        ana.pump()
+        if b"eve" not in ana.member.copy.chain.names:
+            eve.pump()
+    eve.disconnect()
+    backups.put_back(kept)
+    connect(town, ana, ben)
+    wait(town)
+    ana.say("eve is back")
+    eve.restart()
+    connect(town, eve)
+    eve.texts()  # she asks for the key
+    town.pass_time(1.0)
+    assert eve.texts()[-1] == "eve is back"
+
+
+def came_unseen(town: Town, backups: Backups) -> tuple[Device, Device, Device]:
+    """Eve comes in while nobody else is there, and the backup has her account, and not that she came."""
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    link = town.link(ana)
+    for each in (ana, ben):
+        each.disconnect()
+    eve = Device(town, "eve", link, settles=False)
+    kept = backups.make()
+    assert eve.member.copy.is_member
+    backups.put_back(kept)
+    return ana, ben, eve
+
+
+def test_whose_coming_was_lost_comes_in_again_when_the_server_has_gathered(town: Town, backups: Backups) -> None:
+    ana, ben, eve = came_unseen(town, backups)
+    connect(town, eve, ana)
+    head = eve.member.copy.chain.head
+    town.pass_time(10.0)
+    connect(town, ben)  # now all are there
+    town.pass_time(61.0)
+    assert [each.member.copy.chain.head for each in (ana, ben, eve)] == [head] * 3
+    ana.say("eve is here")
+    assert eve.texts()[-1] == "eve is here"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_whose_coming_was_lost_and_cannot_stand_any_more_comes_in_anew(
+    town: Town, backups: Backups, *, goes_on: bool
+) -> None:
+    """It is too old by now, or something else stands in its place."""
+    ana, ben, eve = came_unseen(town, backups)
+    connect(town, ana, ben)
+    wait(town)
+    if goes_on:
+        town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    connect(town, eve)
+    assert eve.member.problem == ""
+    assert eve.member.standing is Standing.ASKS
+    town.done(ana.member.changes.admit(next(iter(ana.member.changes.requests))))
+    eve.say("once more")
+    assert ana.texts()[-1] == "once more"

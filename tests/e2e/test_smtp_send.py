@@ -303,3 +303,22 @@ def test_a_certificate_of_ones_own_signs_in(person: Person, stage: Stage, author
     assert is_a_sentence(run, run.returncode)
     assert run.returncode in {1, 75}  # the refusal of the other side, or the end that it made of it
     assert len(server.messages) == 1
+
+
+def test_a_certificate_is_shown_that_was_not_known_when_the_mail_was_put_into_the_outbox(
+    person: Person, stage: Stage, authority: Authority
+) -> None:
+    context = authority.good.server_context()
+    context.load_verify_locations(authority.ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server, own = Moody({"EHLO": b"250-m\r\n250 STARTTLS\r\n"}, context), authority.good
+    port = stage.serve_streams(server)
+    run = person.send(port, *ENVELOPE, "--body", "hi", "--queue")
+    assert "kept in the outbox" in run.stdout + run.stderr
+    assert is_a_sentence(person.run("flush", "--tls-key", str(own.key)), 64)
+    assert person.run("flush").returncode in {1, 75}
+    assert server.messages == []
+    shown = ["--tls-cert", str(own.certificate), "--tls-key", str(own.key)]
+    assert person.run("flush", *shown).returncode == 0
+    assert len(server.messages) == 1
+    assert person.records() == []

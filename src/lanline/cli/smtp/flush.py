@@ -9,13 +9,23 @@ from pathlib import Path
 
 import msgspec
 
-from lanline.cli.smtp.options import DialogueOptions, KeepingOptions, Way, option, outbox, parsed, passage
+from lanline.cli.smtp.options import (
+    CertificateOptions,
+    DialogueOptions,
+    KeepingOptions,
+    Way,
+    option,
+    outbox,
+    parsed,
+    passage,
+)
 from lanline.cli.smtp.screen import Telling, complain, dialogue_sink, preparing, progress, say, stopping
 from lanline.client.smtp.accounts import Settings, read_account
 from lanline.client.smtp.flush import Flush, by_route, chosen, entries, settle_interrupted, uncertain_sentence
 from lanline.client.smtp.outbox import Outbox, Record, Route, State
 from lanline.client.smtp.sending import worst
 from lanline.errors import InvalidInput, LanlineError
+from lanline.model.mail.server import Server
 from lanline.transport.smtp.connecting import Interrupt
 from lanline.transport.smtp.session import Passage
 
@@ -25,7 +35,7 @@ What is uncertain or refused is only sent again when --resend names it.
 """
 
 
-class FlushOptions(KeepingOptions, DialogueOptions):
+class FlushOptions(CertificateOptions, KeepingOptions, DialogueOptions):
     smtp_host: str | None = option("HOST", "Only what waits for this server.")
     list_: bool = option("", "Show what is in the outbox, and send nothing.")
     resend: tuple[str, ...] = option("MESSAGE-ID", "Send this uncertain or refused one again; repeatable.", ())
@@ -59,7 +69,11 @@ def _passages(routes: Iterable[Route], options: FlushOptions) -> dict[Route, Pas
     found = dict[Route, Passage | LanlineError]()
     for route in routes:
         try:
-            found[route] = passage(_way(route, options.password_command, is_one=len(sign_ins) == 1), options.timeout)
+            chosen = _way(route, options.password_command, is_one=len(sign_ins) == 1)
+            server = _server(route.server, options)
+            found[route] = passage(
+                chosen._replace(route=msgspec.structs.replace(route, server=server)), options.timeout
+            )
         except LanlineError as error:
             found[route] = error
     return found
@@ -79,6 +93,17 @@ def _way(route: Route, password_command: str | None, *, is_one: bool) -> Way:
     command = None if route.netrc else password_command
     typed = Settings(smtp_host=route.server.host, auth=route.auth, netrc=route.netrc, password_command=command)
     return Way(route, typed)
+
+
+def _server(server: Server, options: FlushOptions) -> Server:
+    """With the certificates that are typed now, in place of those with which the mail was put into the outbox."""
+    typed = options.certificates()
+    now = Settings(smtp_host=server.host, **typed).server()
+    if now.client_cert is not None:
+        server = msgspec.structs.replace(server, client_cert=now.client_cert, client_key=now.client_key)
+    if now.ca_file is not None or now.fingerprint is not None:
+        server = msgspec.structs.replace(server, ca_file=now.ca_file, fingerprint=now.fingerprint)
+    return server
 
 
 def _settle(box: Outbox, resend: tuple[str, ...], discard: tuple[str, ...]) -> None:

@@ -92,14 +92,23 @@ class KeepingOptions(Options):
     log_file: str | None = option("FILE", "Add a line for each recipient to this file.")
 
 
-class WayOptions(DialogueOptions):
-    smtp_port: int | None = option("PORT", "587 for STARTTLS, 465 with --smtps, 25 with --no-tls.", None, int)
-    smtps: bool = option("", "TLS from the first byte, in place of STARTTLS.")
-    no_tls: bool = option("", "In clear, for a relay on the own wire. Never with a password.")
+class CertificateOptions(Options):
     ca_file: str | None = option("FILE", "Trust the certificates in this PEM file, and no others.")
     tls_fingerprint: str | None = option("HEX", "Trust the certificate with this SHA-256, and no other.")
     tls_cert: str | None = option("FILE", "Show this certificate (PEM) to the server.")
     tls_key: str | None = option("FILE", "The key of --tls-cert, where it is a file of its own.")
+
+    def certificates(self) -> dict[str, Any]:
+        """What is typed of them, with absolute paths: the outbox is flushed from another folder."""
+        typed = {name: getattr(self, name) for name in CertificateOptions.known()}
+        said = {name: value for name, value in typed.items() if value is not None}
+        return {name: value if name == "tls_fingerprint" else str(_path(value, name)) for name, value in said.items()}
+
+
+class WayOptions(CertificateOptions, DialogueOptions):
+    smtp_port: int | None = option("PORT", "587 for STARTTLS, 465 with --smtps, 25 with --no-tls.", None, int)
+    smtps: bool = option("", "TLS from the first byte, in place of STARTTLS.")
+    no_tls: bool = option("", "In clear, for a relay on the own wire. Never with a password.")
     ehlo_name: str | None = option("NAME", "Greet with this name. Default: the own address.")
     source_address: str | None = option("ADDRESS", "Connect from this address of this machine.")
     proxy: str | None = option("socks5://HOST:PORT", "Go through this SOCKS5 proxy.")
@@ -164,7 +173,8 @@ def _typed(options: WayOptions, settings: Settings) -> dict[str, Any]:
     for name in settings.__struct_fields__:
         value = getattr(options, name, None)
         if value is not None and value is not False:
-            said[name] = str(_path(value, name)) if name in {"ca_file", "tls_cert", "tls_key"} else value
+            said[name] = value
+    said |= options.certificates()
     try:
         return said if options.auth is None else said | {"auth": SignIn(options.auth.lower())}
     except ValueError as cause:
@@ -172,7 +182,6 @@ def _typed(options: WayOptions, settings: Settings) -> dict[str, Any]:
 
 
 def _path(path: str, name: str) -> Path:
-    """Absolute, for the outbox, which is flushed from another folder."""
     if not path or "\0" in path:
         raise InvalidInput(f"The path of --{name.replace('_', '-')} is empty.")
     with explained(f"The path {path} cannot be found from here"):

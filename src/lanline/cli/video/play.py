@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node, tell_notice
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import needs_libraries, say
 from lanline.errors import InvalidInput
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lanline.client.films.viewing import Figures
     from lanline.client.node.start import NodeStart
     from lanline.media.api import PictureSink, Speaker
+    from lanline.proto.films.playing import Playing
 
 
 def play(
@@ -81,14 +82,20 @@ async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit
     check_target(path)
     start_s = parsed_time(start)
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
-        bar = ProgressBar(name)
-        try:
+        _check_start(start_s, playing)
+        with ProgressBar(name) as bar:
             await FilmSaving(FilmFetch(face, opened, playing), playing, path, bar.show).run()
-        finally:
-            bar.end()
+
+
+def _check_start(start_s: float, playing: Playing) -> None:
+    from lanline.client.films.bar import clock_text
+
+    if start_s >= playing.ends_s > 0:
+        raise InvalidInput(f"The film ends at {clock_text(playing.ends_s)}, before --start {clock_text(start_s)}.")
 
 
 def _lines(quality: str) -> int | None:
@@ -109,11 +116,12 @@ async def _play(
     start_s: float,
     limit_s: float,
     began_at: float,
-    open_sink: Callable[[], PictureSink],
+    open_sink: Callable[[int], PictureSink],
     open_speaker: Callable[[], Speaker],
     stats: bool,
 ) -> None:
     import asyncio
+    from functools import partial
     from importlib import import_module
 
     from lanline.client.films.fetching import FilmFetch, open_film
@@ -123,12 +131,15 @@ async def _play(
     # Codecs take a while to load: meanwhile the film is on its way.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "lanline.client.films.viewing"))
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines)
+        _check_start(start_s, playing)
         fetch = FilmFetch(face, opened, playing)
         fetch.pump()
-        viewing = (await loading).FilmViewing(fetch, playing, open_sink, open_speaker, began_at=began_at)
+        sink = partial(open_sink, max(each.lines for each in opened.plan.qualities))
+        viewing = (await loading).FilmViewing(fetch, playing, sink, open_speaker, began_at=began_at)
         try:
             await viewing.run()
         finally:
@@ -144,20 +155,21 @@ def _told(figures: Figures) -> str:
     )
 
 
-def _sink(sink: str, title: str) -> Callable[[], PictureSink]:
+def _sink(sink: str, title: str) -> Callable[[int], PictureSink]:
+    """Takes the lines of the best quality."""
     match sink:
         case "window":
             from lanline.media.sinks.window import Window
 
-            return lambda: Window(title, statistics=True)
+            return lambda lines: Window(title, statistics=True, lines=lines)
         case "terminal":
             from lanline.media.sinks.terminal.screen import TerminalScreen
 
-            return TerminalScreen
+            return lambda _: TerminalScreen()
         case "null":
             from lanline.media.sinks.blank import Blank
 
-            return lambda: Blank(say)
+            return lambda _: Blank(say)
     raise InvalidInput(f"--sink is window, terminal, null or a file in .mp4, and not {sink!r}.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node, tell_notice
 from lanline.cli.running import DEFAULT_HOME, run
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ def upload(
     \b
     lanline video upload holiday_240p.mp4 holiday_720p.mp4 holiday_1440p.mp4
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.video.progress import said_to_be_kept
     from lanline.client.films.uploading import FilmUpload
 
     limit_s = checked_timeout(timeout)
     uploads = [FilmUpload(expanded(file, "FILES")) for file in files]
-    run(_upload(started_node(home), uploads, limit_s))
+    with said_to_be_kept():
+        run(_upload(started_node(home), uploads, limit_s))
 
 
 async def _upload(node: NodeStart, uploads: list[FilmUpload], limit_s: float) -> None:
@@ -42,11 +44,9 @@ async def _upload(node: NodeStart, uploads: list[FilmUpload], limit_s: float) ->
     from lanline.client.node.face import Face
 
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         for each in uploads:
-            bar = ProgressBar(each.path.name)
-            try:
-                await each.run(face, bar.show)
-            finally:
-                bar.end()
+            with ProgressBar(each.path.name) as bar:
+                await each.run(face, bar.show, limit_s)
             show_line(f"{each.name} is on the server in {each.lines}p.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -63,9 +64,10 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
         node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing)
+        keys.store.note_told()  # it stands among the alarms of the home
         client = cls(node, history, identity, server)
         client._storing = storing
         return client
@@ -89,7 +91,7 @@ class ChatClient:
     def as_member(cls, folder: Path, server: KnownServer) -> ChatClient:
         """With the keys of a home, while its node may run: nothing that was said is read or kept."""
         identity = Home(folder).identity()
-        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         return cls.with_key(identity, server, keys=keys)
 
     @property
@@ -151,6 +153,8 @@ class ChatClient:
     def last_problem(self) -> str:
         """Why there is no connection, or why the server takes nothing just now; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
+        if not problem and self.is_signed_in:
+            return "The server is there, and has not taken it in this time."
         return problem or f"The server at {self.server.place} does not answer."
 
     @property

@@ -53,6 +53,7 @@ class Entering:
         yield from self._context.server.ask(wire.PutBoxes(0, 0, account_id, place, (new,)), Done)
         self._context.tables.put_seed(1, seed)
         self._context.seeds[1] = seed
+        self._context.tables.put_chain_history("keys", self._context.history)
         return key
 
     def join(self, person: Person, token: bytes) -> Steps[None]:

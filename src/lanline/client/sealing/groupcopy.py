@@ -26,7 +26,7 @@ from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import Scope, group_scope
 from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.chat.entries import LogEntry
-from lanline.wire.sealing.entries import KEY_SUITE
+from lanline.wire.sealing.entries import KEY_SUITE, STUB_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE
 
 PARTED = "The server shows an older state of the group than this device has seen. Nothing is said on it."
@@ -138,6 +138,8 @@ class GroupCopy(EpochCopy):
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
+        if self._is_own_coming_lost:
+            self.accept()
         if self.sequence >= self.target:
             self._keep_state()
 
@@ -145,6 +147,7 @@ class GroupCopy(EpochCopy):
         self.sequence = sequence
         if suite == EPOCH_SUITE:
             self.add_statement(self.chain, sequence, content)
+        if suite not in {KEY_SUITE, STUB_SUITE}:  # it counts for nothing, and takes no height
             return
         is_checked = is_checked or (self.is_apart and self._is_own_next(content))
         self.shown, reason = follow(self.shown, suite, content, is_checked=is_checked)
@@ -231,6 +234,15 @@ class GroupCopy(EpochCopy):
     def forked_at(self) -> int | None:
         """The first height at which the server shows another entry. None: it shows the same, more, or less."""
         return parting(self.chain, self.shown) if self.is_apart else None
+
+    @property
+    def _is_own_coming_lost(self) -> bool:
+        """Of all that is known here the server lacks only how this account came in, and others have gone on without it:
+        it comes in once more.
+        """
+        mine, height = self.chain.devices.get(self.device_id), self.chain.height
+        since = 0 if mine is None else self.chain.accounts[mine.account].since
+        return 1 < since == height == self._keys.height and self.forked_at == height
 
     def _come_together(self) -> None:
         """The server has all that is known here, and maybe more."""

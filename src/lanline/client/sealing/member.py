@@ -136,6 +136,11 @@ class GroupMember:
         return problem or (PARTED if self.is_current and self.copy.is_behind else "")
 
     @property
+    def hindrance(self) -> str:
+        """Why nothing of the group can be changed, or fetched anew; a sentence. Empty: nothing is wrong."""
+        return self.problem or (BEHIND if self._is_read and self.copy.is_apart else "")
+
+    @property
     def knows_group(self) -> bool:
         """There is one, or has been: by what this device has seen itself, or by what the server says. Then nothing is
         said in plain any more, whatever the server says later.
@@ -181,7 +186,12 @@ class GroupMember:
 
     @property
     def lacks_recovery(self) -> bool:
-        return self.copy.is_member and not self.copy.chain.has_recovery_key(self.copy.account_id)
+        """Also where nobody has seen the words of the one that there is."""
+        if not self.copy.is_member:
+            return False
+        unshown = self._context.keys.unshown
+        is_unseen = unshown is not None and self.recovery.is_right(unshown)
+        return is_unseen or not self.copy.chain.has_recovery_key(self.copy.account_id)
 
     @property
     def words(self) -> bytes:
@@ -193,6 +203,11 @@ class GroupMember:
     def is_current(self) -> bool:
         """The chain is here as far as the server had it at sign-in, and it is the one that this device knows."""
         return self._is_read and not self.copy.is_apart
+
+    @property
+    def has_looked(self) -> bool:
+        """What the server shows of a group is here, or it has said that there is none."""
+        return self.has_heard and (self._is_groupless or self._is_read)
 
     @property
     def _is_read(self) -> bool:
@@ -350,11 +365,22 @@ class GroupMember:
     def _steps_of_member(self, person: Person) -> Steps[None] | None:
         self.refusal = ""
         if not self._context.has_newest_seed:
-            return self.secrets.fetch_seed()
+            return self._get_seed()
         keys = self.offering.key_steps()
         if keys is not None or self.entering.wants_recovery:
             return keys or self._make_recovery()
         return self.rsa.next_steps() or self._steps_of_scopes() or self._steps_of_admin(person)
+
+    def _get_seed(self) -> Steps[None]:
+        """Where the server has lost it too, and there is no other device that has it: a new one."""
+        try:
+            yield from self.secrets.fetch_seed()
+        except RequestRefused as refused:
+            copy = self.copy
+            is_alone = copy.chain.live_devices(copy.account_id) == [copy.device_id]
+            if refused.code is not RefusalCode.NOT_FOUND or not is_alone:
+                raise
+            yield from self.devices.take_out((), copy.signer)
 
     def _steps_of_scopes(self) -> Steps[None] | None:
         for copy in (self.copy, *self._speaking.values(), *self._reading.values()):
@@ -450,12 +476,9 @@ class GroupMember:
         yield from self._wait_for(lambda: self.is_current)
 
     def _wait_for(self, condition: Callable[[], bool]) -> Steps[None]:
-        def hindrance() -> str:
-            return self.problem or (BEHIND if self._is_read and self.copy.is_apart else "")
-
-        yield from self._context.server.wait_until(lambda: condition() or bool(hindrance()))
-        if hindrance():
-            raise RequestRefused(RefusalCode.INVALID, hindrance())
+        yield from self._context.server.wait_until(lambda: condition() or bool(self.hindrance))
+        if self.hindrance:
+            raise RequestRefused(RefusalCode.INVALID, self.hindrance)
 
     def _wait_epoch(self) -> Steps[None]:
         self.want_epoch()

@@ -10,9 +10,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.secrets import bring_keys
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.roomoffers import height_of
+from lanline.proto.chain.roomoffers import full_entry_of, height_of
 from lanline.ticket import Steps
 from lanline.wire.chat import groups
 from lanline.wire.chat import offers as wire
@@ -66,7 +67,9 @@ class Offering:
             # Others have brought enough: nothing to be done.
 
     def _come_in_again(self) -> Steps[None]:
-        """The server has lost how this device came in, and nobody else may have seen it: the same entry once more."""
+        """The server has lost how this device came in, and nobody else may have seen it: the same entry once more, or,
+        where that is not taken any more, as who never was in.
+        """
         copy, context = self._context.copy, self._context
         lost = [] if copy.forked_at is not None else copy.items_after(copy.shown.height)
         mine = copy.chain.devices.get(copy.device_id)
@@ -74,12 +77,18 @@ class Offering:
         if len(lost) == 1 and seed is not None and mine is not None and mine.since == copy.chain.height:
             keys = context.own.device_key.public_bytes, SealingKey.of_generation(seed).public_bytes
             yield from context.server.ask(groups.PutKeys(0, keys), Done)
-            with contextlib.suppress(RequestRefused):  # it was too long ago, say
+            try:
                 yield from context.server.ask(groups.AppendKey(0, lost[0][1]), groups.KeyTaken)
+            except RequestRefused as refused:
+                if refused.code is RefusalCode.SLOW_DOWN:  # the server takes none yet
+                    self._told = b""
+                    raise
+                copy.accept()  # it was too long ago, say
 
     def _offer(self, after: int) -> Steps[None]:
         copy = self._context.copy
         items = [] if copy.forked_at is not None else copy.items_after(after)
+        yield from self._bring_in_full(after)
         offered = [wire.OfferedItem(suite, content) for suite, content in items]
         portions = list(_portions(offered))
         for number, portion in enumerate(portions, 1):
@@ -87,23 +96,32 @@ class Offering:
             yield from self._context.server.ask(message, Done)
             after += len(portion)
 
+    def _bring_in_full(self, after: int) -> Steps[None]:
+        """What the stubs stand for that are offered: those of one member alone could be made up."""
+        chain = self._context.copy.chain
+        found = [(full_entry_of(chain, each), each) for each in self._context.tables.kept_room_entries()]
+        contents = [each for entry, each in found if entry is not None and entry.height > after]
+        for piece in _pieces(contents):
+            with contextlib.suppress(RequestRefused):  # it takes none into its rooms yet, and has heard of these
+                yield from self._context.server.ask(wire.OfferRoomKeys(0, piece), Done)
+
     def _bring_keys(self, history: bytes) -> Steps[None]:
-        """Of this device and of its account: a server that was put back may have lost them."""
-        context, tables = self._context, self._context.tables
-        if tables.chain_history("keys") is not None:
-            mine = [context.own.device_key.public_bytes]
-            seed = context.seeds.get(context.me.generation)
-            mine += [] if seed is None else [SealingKey.of_generation(seed).public_bytes]
-            yield from context.server.ask(groups.PutKeys(0, tuple(mine)), Done)
-        tables.put_chain_history("keys", history)
+        """A server that was put back may have lost them."""
+        yield from bring_keys(self._context)
+        self._context.tables.put_chain_history("keys", history)
 
     def _bring_room_entries(self) -> Steps[None]:
         contents = sorted(self._context.tables.kept_room_entries(), key=lambda each: height_of(each) or 0)
-        for start in range(0, len(contents), MAX_ITEMS_AT_ONCE // 4):
-            piece = tuple(contents[start : start + MAX_ITEMS_AT_ONCE // 4])
+        for piece in _pieces(contents):
             yield from self._context.server.ask(wire.OfferRoomKeys(0, piece), Done)
         self._context.tables.forget_room_entries()
         self._has_room_entries = False
+
+
+def _pieces(contents: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Of entries of rooms, each of which may be large."""
+    for start in range(0, len(contents), MAX_ITEMS_AT_ONCE // 4):
+        yield tuple(contents[start : start + MAX_ITEMS_AT_ONCE // 4])
 
 
 def _portions(items: Sequence[wire.OfferedItem]) -> Iterator[list[wire.OfferedItem]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from lanline.client.sealing.context import GroupContext
@@ -20,6 +21,10 @@ from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 
 _BOXES_AT_ONCE = 400
+_NO_SEED = (
+    "Another device of yours has to be online once, to give its keys. Or bring the words of your recovery key: "
+    "lanline recovery use"
+)
 ASK_AGAIN_S = 60.0
 """Whoever could not help may be able to by then, or somebody else has come online."""
 
@@ -31,11 +36,13 @@ class Secrets:
         self.asked_for: dict[bytes, float] = {}
         """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
         rsa.on_new_key = self.asked_for.clear
+        self._has_brought_keys = False
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
 
     def end_link(self) -> None:
         self.asked_for.clear()
+        self._has_brought_keys = False
 
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
         """Whose secrets are not here, and were not asked for just now."""
@@ -53,8 +60,9 @@ class Secrets:
             self.keep_seeds(account_id, number, seed)
             return
         commitment = seed_commitment_of(newest.seal_hash, newest.maker)
+        yield from self._bring_keys_once()
         yield from self._context.server.ask(wire.WantBoxes(0, 0, account_id, (epoch_id_of(commitment),)), Done)
-        raise RequestRefused(RefusalCode.NOT_FOUND, "Another device of yours has to be online once, to give its keys.")
+        raise RequestRefused(RefusalCode.NOT_FOUND, _NO_SEED)
 
     def opened_seed(
         self, account_id: bytes, newest: Generation, number: int, key: SealingKey, device_id: bytes
@@ -86,10 +94,11 @@ class Secrets:
         yield from self.open_given(copy, epochs)
         lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
         if lacking:
+            yield from self._bring_keys_once()
             yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)
 
     def open_given(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
-        """What the server has for this account."""
+        """What the server has for this account; of the others, what was here before it was thrown away."""
         scope_id, named = copy.scope.id, tuple(each.epoch_id for each in epochs)
         if not named:
             return
@@ -99,6 +108,10 @@ class Secrets:
             if mine and copy.secret(epoch.epoch_id) is None and not self._open_box(copy, epoch, mine):
                 text = f"A key that {self._name(epoch.author)} began does not open here. Others are asked for it."
                 self._tell(epoch.epoch_id, text)
+            if copy.secret(epoch.epoch_id) is None:
+                before = self._context.tables.secret_before(epoch.scope, epoch.epoch_id)
+                if before is not None:
+                    copy.believe(epoch, before)
 
     def _is_mine(self, copy: EpochCopy, box: wire.FoundBox) -> bool:
         """It is said to be for this account, under a key that is here."""
@@ -226,6 +239,13 @@ class Secrets:
             yield from self.open_given(copy, [each for each in known if copy.secret(each.epoch_id) is None])
             yield from self.give(copy, readers, known)
 
+    def _bring_keys_once(self) -> Steps[None]:
+        """Where a box is lacking: without the key to seal it to nobody could give it."""
+        if not self._has_brought_keys:
+            self._has_brought_keys = True
+            with contextlib.suppress(RequestRefused):  # its disk is full, say
+                yield from bring_keys(self._context)
+
     # The seeds of the own account, for its other devices.
 
     def keep_seed(self, number: int, seed: bytes) -> None:
@@ -256,6 +276,14 @@ class Secrets:
         is_mine = device is not None and device.account == context.copy.account_id == message.scope
         if is_mine and context.has_newest_seed and wanted not in context.keys.ended:
             yield from self.give_seed([wanted])
+
+
+def bring_keys(context: GroupContext) -> Steps[None]:
+    """What others seal to, of this device and its account: the server may have lost them, or its disk damaged one."""
+    mine = [context.own.device_key.public_bytes]
+    if context.has_newest_seed:
+        mine.append(SealingKey.of_generation(context.seeds[context.me.generation]).public_bytes)
+    yield from context.server.ask(wire.PutKeys(0, tuple(mine)), Done)
 
 
 def _sealed(

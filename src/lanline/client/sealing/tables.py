@@ -144,21 +144,23 @@ class GroupTables:
             found |= {(account, entry_id): place for account, entry_id, place in rows}
         return found
 
-    def first_believed(self, log: int, account: int, entry_id: bytes) -> int | None:
+    def first_believed(self, log: int, account: int, entry_id: bytes, body: bytes) -> int | None:
         """The lowest place of these words, where they are shown. Nothing else under their id takes it."""
         [[place]] = self.database.read(
-            "SELECT min(sequence) FROM entries WHERE log = ? AND account = ? AND entry_id = ? "
+            "SELECT min(sequence) FROM entries WHERE log = ? AND account = ? AND entry_id = ? AND content = ? "
             "AND suite IN ('opened', 'earlier')",
-            (log, account, entry_id),
+            (log, account, entry_id, body),
         )
         return None if place is None else int(place)
 
-    def carried_words(self, log: int) -> dict[tuple[int, bytes], int]:
-        """That somebody has brought: by their author's account and id, the lowest place in the log."""
+    def carried_words(self, log: int) -> list[tuple[int, bytes]]:
+        """That somebody has brought: places, the lowest first, and what is kept of each."""
         rows = self.database.read(
-            "SELECT account, entry_id, min(place) FROM carried_words WHERE log = ? GROUP BY account, entry_id", (log,)
+            "SELECT c.place, e.content FROM carried_words c JOIN entries e ON e.log = c.log AND e.sequence = c.place "
+            "WHERE c.log = ? ORDER BY c.place",
+            (log,),
         )
-        return {(account, entry_id): place for account, entry_id, place in cast("list[tuple[int, bytes, int]]", rows)}
+        return cast("list[tuple[int, bytes]]", rows)
 
     def pinned_rooms(self) -> dict[str, bytes]:
         """The ids of the private rooms that this device is in, by the names under which it came to know them."""
@@ -186,6 +188,12 @@ class GroupTables:
         rows = self.database.read(f"SELECT scope, epoch_id, secret FROM {table}")  # noqa: S608 -- our own words
         found = [(row[:2], self._opened(row[2])) for row in cast("list[tuple[bytes, bytes, bytes]]", rows)]
         return {key: secret for key, secret in found if secret is not None}
+
+    def secret_before(self, scope: bytes, epoch_id: bytes) -> bytes | None:
+        """As it was here before it was thrown away, or in a group before this one."""
+        before = "SELECT secret FROM past_secrets WHERE scope = ? AND epoch_id = ?"
+        rows = self.database.read(before, (scope, epoch_id))
+        return self._opened(cast("bytes", rows[0][0])) if rows else None
 
     def put_secrets(self, secrets: Mapping[tuple[bytes, bytes], bytes]) -> None:
         self._put_secrets_in("epoch_secrets", secrets)
@@ -298,9 +306,11 @@ class GroupTables:
 
     def forget(self) -> None:
         """All that the server can give once more, in one write. What this device alone has seen stays: the places and
-        heights that words have named, and the hash over each log.
+        heights that words have named, and the hash over each log; and the secrets of epochs, for a server that has lost
+        their boxes meanwhile: each proves itself.
         """
         with self.database.write() as writer:
+            writer.execute("INSERT OR REPLACE INTO past_secrets SELECT scope, epoch_id, secret FROM epoch_secrets")
             writer.execute("DELETE FROM facts WHERE name LIKE ? OR name LIKE 'rsa %'", (f"{CHECKED}%",))
             for table in _CACHES:
                 writer.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own words

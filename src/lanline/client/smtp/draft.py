@@ -16,7 +16,7 @@ from lanline.errors import InvalidInput
 from lanline.model.mail import message
 from lanline.model.mail.address import Mailbox, parse_mailbox
 from lanline.model.mail.field import mailbox_field
-from lanline.model.mail.message import Envelope, LongText, Message, Parcel
+from lanline.model.mail.message import Attachment, Envelope, LongText, Message, Parcel
 from lanline.model.mail.text import checked_line, checked_unicode, shown, terminal_safe
 
 _MAX_HEADER_BYTES = 1_000_000
@@ -53,7 +53,7 @@ def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Parce
         if isinstance(text, str):
             checked_unicode(text, what)
     attachments = [attach(path, warn=warn) for path in draft.attachments]
-    attachments += [attach(path, is_inline=True, warn=warn) for path in draft.inline]
+    attachments += [_picture(path, warn) for path in draft.inline]
     return Message(
         sender=parse_mailbox(draft.sender, "The sender"),
         to=_mailboxes(draft.to, "The recipient"),
@@ -69,6 +69,14 @@ def compose(draft: Draft, warn: Callable[[str], None] = lambda _: None) -> Parce
         own_id="" if draft.message_id is None else message.checked_message_id(draft.message_id),
         dsn=draft.dsn,
     ).parcel()
+
+
+def _picture(path: str, warn: Callable[[str], None]) -> Attachment:
+    found = attach(path, is_inline=True, warn=warn)
+    if not message.CONTENT_ID.fullmatch(found.name):
+        text = "has a name that cid: in HTML cannot take; rename the file, with letters of ASCII and no blanks."
+        raise InvalidInput(f"The picture {shown(found.name)} of --inline {text}")
+    return found
 
 
 def checked_dsn(notify: str | None, what_returns: str | None, name: str | None) -> tuple[str, str, str]:

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import ClassVar, TypeAlias
-from urllib.parse import quote
 
 import msgspec
 
@@ -25,6 +24,8 @@ from lanline.model.mail.text import checked_line, shown
 
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,60}")  # RFC 5322, 3.6.8
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+CONTENT_ID = re.compile(r"[\w@!$*+~.-]+", re.ASCII)
+"""The name of an inline picture: that which a link of HTML and an identifier of mail both hold as it is."""
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,200}@[!-;=?-~]{1,200}")
 _OWN_FIELDS = frozenset(
     ("from", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version", "content-type",
@@ -196,7 +197,7 @@ def _text_part(subtype: str, text: str | LongText) -> list[Segment]:
 def _attachment(attachment: Attachment) -> list[Segment]:
     header = _part_header(attachment.media_type, "base64" if attachment.is_base64 else "7bit")
     if attachment.is_inline:
-        header += f"Content-ID: <{quote(attachment.name, safe='@!$*+~')}>\r\n".encode()
+        header += f"Content-ID: <{attachment.name}>\r\n".encode()
     disposition = "inline" if attachment.is_inline else "attachment"
     header += f"Content-Disposition: {disposition}{parameter('filename', attachment.name)}\r\n\r\n".encode()
     return [header, attachment]

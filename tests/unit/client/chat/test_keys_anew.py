@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from lanline.client.sealing.caches import KeyState
 from lanline.client.sealing.scopes import Place
 from lanline.client.view.values import MessageState
 from lanline.model.content import Text
+from lanline.proto.chain.epochs import RecipientKind
 from unit.client.chat.test_against_server import check_alike
 from unit.client.chat.village import Process, Village
 
@@ -33,6 +35,13 @@ def village(tmp_path: Path) -> Iterator[Village]:
 
 def places(process: Process) -> list[Place]:
     return [process.node.seals.place(each) for each in process.node.conversations.all]
+
+
+def begin_anew(process: Process) -> None:
+    """With nothing left of what was known before: all of it has to come from the server."""
+    process.node.begin_keys_anew()
+    with process.history.database.write() as writer:
+        writer.execute("DELETE FROM past_secrets")
 
 
 def fetch_all(village: Village, process: Process) -> None:
@@ -81,7 +90,7 @@ def test_keys_thrown_away_at_random_change_nothing(village: Village) -> None:
         assert [each for each in home.processes[0].node.outbox.messages if each.state is MessageState.QUEUED] == []
     before = states(village)
     for home in village.homes:
-        home.processes[0].node.begin_keys_anew()
+        begin_anew(home.processes[0])
         left = home.processes[0].member
         assert (left.caches.state().seeds, left.caches.state().secrets) == ({}, {})
         assert left.copy.shown.height == 0
@@ -92,10 +101,29 @@ def test_keys_thrown_away_at_random_change_nothing(village: Village) -> None:
 def test_a_crash_right_after_costs_nothing(village: Village) -> None:
     ben = village.homes[1]
     before = states(village)
-    ben.processes[0].node.begin_keys_anew()
+    begin_anew(ben.processes[0])
     ben.processes.pop().crash()
     ben.processes.append(Process(ben))
     assert states(village) == before
+
+
+def test_a_secret_that_the_server_has_lost_meanwhile_is_there_as_before(village: Village) -> None:
+    ben = village.homes[1].processes[0]
+    fetch_all(village, ben)
+    before = ben.member.caches.state()
+    for home in village.homes:
+        if home.processes[0] is not ben:  # or they would give it once more
+            home.processes.pop().crash()
+    ben.node.begin_keys_anew()
+    assert not ben.member.copy.secrets
+
+    def lose(transaction: Any) -> None:
+        of_accounts = "DELETE FROM boxes WHERE kind = ?"
+        transaction.groups._connection.execute(of_accounts, (int(RecipientKind.ACCOUNT),))
+
+    village.house.engine.transact([lose])
+    fetch_all(village, ben)
+    assert ben.member.caches.state() == before
 
 
 def test_without_the_server_the_keys_are_checked_where_they_lie_and_words_are_kept(village: Village) -> None:
@@ -120,3 +148,17 @@ def test_a_damaged_secret_is_found_and_fetched_again(village: Village) -> None:
         wire.die()
     assert ben.member.caches.check_again(places(ben)) == len(wrong)
     assert states(village)[1] == before
+
+
+def test_what_the_server_does_not_give_again_is_put_back_where_it_is_right(village: Village) -> None:
+    ben = village.homes[1].processes[0]
+    fetch_all(village, ben)
+    before = ben.member.caches.state()
+    ben.node.begin_keys_anew()
+    for place in places(ben):
+        ben.member.scopes.sealings(place)
+    wrong = next(iter(before.secrets))
+    ben.member.caches.put_back(before._replace(secrets={**before.secrets, wrong: bytes(32)}))
+    left = ben.member.caches.state()
+    assert left.seeds == before.seeds
+    assert left.secrets == {each: secret for each, secret in before.secrets.items() if each != wrong}

@@ -123,7 +123,7 @@ class Process:
         self.history.crash_point = self._reach
         self.steps_left: int | None = None
         self._delivered: dict[int, int] = {}
-        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop", home.token)
+        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", home.token)
         self.node = ChatNode(self, self.history, way, keys=home.keys)
         self.node.subscribe(self._hear)
         for each in self.node.conversations.all:
@@ -248,7 +248,7 @@ class Village:
         founder = Process(self.homes[0])
         self.homes[0].processes.append(founder)
         self.rest_until(lambda: founder.member.copy.sealing_epoch() is not None)
-        made = founder.member.changes.make_invite(9, 10**9)
+        made = founder.member.changes.make_invite(max(9, len(self.homes)), 10**9)
         self.rest_until(lambda: made.is_settled)
         self.link = made.result()
         for home in self.homes[1:]:

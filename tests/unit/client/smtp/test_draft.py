@@ -102,6 +102,13 @@ def test_a_picture_stands_where_the_html_says(tmp_path: Path) -> None:
     assert found.get_body(("plain",)).get_content() == "hi\r\n"
 
 
+@pytest.mark.parametrize("name", ["a b.png", "ä.png", "a%20b.png", "a>b.png"])
+def test_a_picture_whose_name_cid_cannot_take_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"picture")
+    with pytest.raises(InvalidInput, match="rename the file"):
+        parsed(drafted(html="x", inline=(str(tmp_path / name),)))
+
+
 def test_an_id_and_a_date_of_ones_own_are_kept() -> None:
     found = parsed(drafted(message_id="own.1@x.org", date="2026-03-04T12:00:00+01:00"))
     assert (found["Message-ID"], found["Date"]) == ("<own.1@x.org>", "Wed, 04 Mar 2026 12:00:00 +0100")

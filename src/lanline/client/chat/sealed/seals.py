@@ -15,9 +15,10 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.sealed.adopting import adoption_of
 from lanline.client.chat.sealed.carried import CarriedEntries
-from lanline.client.chat.sealed.content import SUITES_OF_KEYS
+from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
+from lanline.client.chat.sealed.unread import Unread
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
@@ -39,7 +40,7 @@ from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.offers import LostWords
 from lanline.wire.chat.signin import SignedIn, Welcome
-from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, SEALED_SUITES, split_said
+from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -48,6 +49,8 @@ class DeviceKeys(NamedTuple):
     store: Keystore
     link_fingerprint: bytes
     entropy: Entropy
+    label: str = ""
+    """What the device is called by itself."""
 
 
 class Hindrance(NamedTuple):
@@ -63,6 +66,8 @@ class Seals:
         self.watch: Watch | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
+        self._fetched: set[int] = set()
+        """And those of which it is, or was asked for on this link."""
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
@@ -73,23 +78,26 @@ class Seals:
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
-        self._context: GroupContext | None = None
+        self.context: GroupContext | None = None
         self._opening: Opening | None = None
+        self._unread: Unread | None = None
         self._earlier: EarlierWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
-            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
+            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
             self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
-            self._context = context
+            self.context = context
             self.watch = Watch(context, self._words, node)
+            context.scopes.tell_rsa = self.watch.tell_rsa
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
+            self._unread = Unread(context, node.history)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
             if self.keys_notice:
@@ -108,6 +116,16 @@ class Seals:
     def keys_notice(self) -> str:
         """What the person is to know of the file of this home's keys; a sentence, or empty."""
         return "" if self._keys is None else self._keys.store.notice
+
+    def take_keys_notice(self) -> str:
+        """The same, for who hears it now; also of a run of this program to which nobody came."""
+        return "" if self.watch is None else self.watch.alarms.take(AlarmKind.KEYS)
+
+    def tell_keys_notice(self, tell: Callable[[str], None]) -> None:
+        """By a program without alarms of its own."""
+        if self._keys is not None and self.keys_notice:
+            tell(self.keys_notice)
+            self._keys.store.note_told()
 
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
@@ -137,11 +155,15 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._context is not None
-        if history != self._context.history and self.watch is not None:
-            self._context.history = history
+        assert self.context is not None
+        if history != self.context.history and self.watch is not None:
+            self.context.history = history
             self._forget_places()
             self.watch.forget_all()
+            assert self.past is not None
+            self.past.forget_unkept()
+            assert self.carried is not None
+            self.carried.forget_all()
 
     def _forget_places(self) -> None:
         assert self._words is not None
@@ -153,6 +175,7 @@ class Seals:
         """What this program knows of logs by the group that was left."""
         if self._words is not None and self._earlier is not None and self.watch is not None:
             self._words.ahead.clear()
+            self._fetched.clear()
             self._earlier.forget()
             self._plain.forget_all()
             self.watch.forget_all()
@@ -163,6 +186,7 @@ class Seals:
     def end_link(self) -> None:
         self.asks = False
         self._fetching.clear()
+        self._fetched.clear()
         if self.member is not None:
             self.member.end_link()
 
@@ -204,6 +228,11 @@ class Seals:
             or self.member.knows_group
             or self.member.standing is not Standing.UNKNOWN
         )
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether anything is wrong with the group can be said, as far as this link lets it."""
+        return self.member is None or not self.asks or self.member.has_looked
 
     @property
     def is_sealed(self) -> bool:
@@ -301,13 +330,16 @@ class Seals:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        return self._words.open_ahead(self.place(shown), self._opening.said(entries)[0], ahead)
+        said, ahead.authors = self._opening.said(entries)
+        return self._words.open_ahead(self.place(shown), said, ahead)
 
     def open(
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
-        first = next((each.sequence for each in entries if each.suite in _SEALED), None)
+        if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
+            return even, None
+        first = next((each.sequence for each in entries if each.suite in UNOPENED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
@@ -319,6 +351,15 @@ class Seals:
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
 
+    def _open_even(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
+        """All of these where all is as it should be. None: they are to be judged word by word."""
+        if self._opening is None or self.carried is None or not self.is_sealed or self.carried.has_any(shown.log):
+            return None
+        even = self._opening.open_even(shown, self.place(shown), entries, ahead)
+        if even is not None:
+            self._plain.note_opened(shown.log, entries[0].sequence)
+        return even
+
     def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
         if self._opening is None or not self.is_sealed:
@@ -327,6 +368,10 @@ class Seals:
         if found is Lacks.KEY:
             self._want_secrets(shown)
         return found
+
+    def why_unread(self, shown: Conversation, entry: LogEntry) -> str:
+        """What is shown in place of words that do not open here."""
+        return UNREAD if self._unread is None else self._unread.text(self.place(shown), entry)
 
     # What others have seen.
 
@@ -350,7 +395,8 @@ class Seals:
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
         is_needed = shown.first > 0 and self.is_sealed and not isinstance(self.place(shown), OpenRoom)
-        if is_needed and shown.log not in self._fetching:
+        if is_needed and shown.log not in self._fetched:
+            self._fetched.add(shown.log)
             self._fetching.add(shown.log)
             self._ask_keys(shown, 0)
 
@@ -400,6 +446,7 @@ class Seals:
         """The copy of this log is another now."""
         if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
+            self._fetched.discard(log)
             self.past.forget(log)
             self._plain.forget(log)
             self._forget_places()
@@ -447,6 +494,5 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
-_SEALED = {*SEALED_SUITES, CARRIED_SUITE}
 _LACKING_TOLD_AFTER_S = 10.0
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}
