@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lanline.proto.films.parts import Fetch, ReadyPart
 
-_MARGIN = 1.2
+_MARGIN = 1.1
 """So many times as long as it should take may a part take, and still be there in time."""
 
 Part = ReadyPart | Fetch

@@ -30,7 +30,7 @@ _MOST_AHEAD_BYTES = 64 * 1024 * 1024
 _BEGINS_WITH_S = 0.5
 _GOES_ON_WITH_S = 2.0
 _SHORTEST_S = 1e-4
-_TAKEN_BEFORE_S = 1.5
+_TAKEN_BEFORE_S = 1.0
 """So long before it is shown a part goes to the decoder."""
 _LEAST_AHEAD_S = 1.0
 """With less here nothing is fetched again."""
@@ -313,7 +313,6 @@ class Playing:
         sizes = {
             lines: quality.parts[self._part_at(lines, fetch.from_s)].size_bytes
             for lines, quality in self._qualities.items()
-            if lines < fetch.lines
         }
         instead = self._choice.instead(fetch.lines, fetch.missing_bytes, sizes, self.ahead_s, rate, now)
         if instead is not None:

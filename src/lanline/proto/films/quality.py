@@ -15,14 +15,16 @@ LOOK_AHEAD_S = 20.0
 _TRUSTED_SHARE = 0.95
 """Of what the way has carried lately."""
 _LEAST_LEFT_S = 3.0
-_LEAST_SHARE_LEFT = 0.3
+_LEAST_SHARE_LEFT = 0.2
 """Of the film that is here, as it may shrink while a quality is fetched."""
-_KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S = 0.1, 0.4
+_KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S = 0.1, 0.3
 """Who is in a quality stays there longer than somebody would go there: what the buffer has is there to be used."""
-_PLENTY_S = 6.0
+_PLENTY_S = 4.5
 """With so much here, a quality that lasts is tried whatever happened before."""
-_LEAST_PATIENCE_S, _PATIENCE = 0.5, 0.9
-"""What takes more than that share of the film that is here comes too late."""
+_STEP_AHEAD_S, _STEP_LEFT_S = 8.0, 0.6
+"""Out of the least quality a bit more shows most: somebody leaves it as soon as the next one lasts for so long."""
+_LEAST_PATIENCE_S, _PATIENCE, _PATIENCE_AT_THE_END = 0.5, 0.9, 0.97
+"""What takes more than that share of the film that is here comes too late; what is here of it would be for nothing."""
 _WORTH_IT = 1.5
 """So many times smaller has to be what is fetched in its place."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
@@ -78,8 +80,11 @@ class QualityChoice:
         lasting = [each for each in lines if lasts(coming[each], here_s, rate)]
         has_plenty = here_s >= _PLENTY_S
         up = [each for each in lasting if each > current and (has_plenty or now >= self._waits_until.get(each, 0.0))]
-        if up or current == lines[0]:
+        if current == lines[0]:
+            up += [each for each in lines[1:2] if lasts(coming[each], here_s, rate, _STEP_AHEAD_S, _STEP_LEFT_S)]
             return max(up, default=current)
+        if up:
+            return max(up)
         kept = [each for each in lines if lasts(coming[each], here_s, rate, _KEPT_AHEAD_S, _LEAST_LEFT_TO_KEEP_S)]
         if current not in kept:
             self._avoid(current, now)
@@ -89,8 +94,9 @@ class QualityChoice:
         self, lines: int, missing_bytes: int, sizes: Mapping[int, int], ahead_s: float, rate: float, now: float
     ) -> int | None:
         """Of a part of which so much is missing, when it would come too late. `sizes`: of the same part, by lines."""
-        longest_s = max(_LEAST_PATIENCE_S, _PATIENCE * ahead_s)
-        smaller = {each: size for each, size in sizes.items() if size < missing_bytes / _WORTH_IT}
+        share = _PATIENCE_AT_THE_END - (_PATIENCE_AT_THE_END - _PATIENCE) * missing_bytes / sizes[lines]
+        longest_s = max(_LEAST_PATIENCE_S, share * ahead_s)
+        smaller = {each: size for each, size in sizes.items() if size < missing_bytes / _WORTH_IT and each < lines}
         if missing_bytes / rate <= longest_s or not smaller:
             return None
         self._avoid(lines, now)
