@@ -163,14 +163,12 @@ class Intake:
             self._seals.past.note_kept(log, through)
         silent, read, unread = {own, *self._ignored.names}, shown.read, 0
         for entry in entries:
-            account = entry.account
-            if entry.suite in SUITES_OF_KEYS:
-                continue
-            unread += account not in silent and entry.sequence > read
+            if entry.account not in silent and entry.sequence > read and entry.suite not in SUITES_OF_KEYS:
+                unread += 1
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
         for entry in said_by_account(entries, own):
             self._own.note_sent(log, entry)
-        messages = messages_of_entries(track.shown, entries, own, self._ignored)
+        messages = messages_of_entries(track.shown, entries, own, self._ignored.names)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._on_kept(track)
 

@@ -16,26 +16,27 @@ from lanline.errors import RequestRefused
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import LogEntry
 
+_RECEIVED = MessageState.RECEIVED
 _MAX_WATCHED = 1000
 """Of one's own in a conversation, whose state is still told as it changes; of older ones it can be asked."""
 
 
 def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int] = ()) -> Message:
-    is_own = entry.account == own
-    if entry.suite == CARRIED:
+    sequence, account, suite = entry.sequence, entry.account, entry.suite
+    if suite == CARRIED:
         return _message_of_carried(conversation, entry, own, ignored)
     return Message(
         conversation.log,
-        entry.sequence,
+        sequence,
         entry.entry_id,
-        entry.account,
+        account,
         entry.time_ms,
-        open_sealed(entry.suite, entry.content),
-        state_at(conversation, entry.sequence) if is_own else MessageState.RECEIVED,
+        open_sealed(suite, entry.content),
+        state_at(conversation, sequence) if account == own else _RECEIVED,
         conversation.title,
-        is_ignored=entry.account in ignored,
-        is_plain=entry.suite == PLAIN,
-        is_earlier=entry.suite == EARLIER,
+        is_ignored=account in ignored,
+        is_plain=suite == PLAIN,
+        is_earlier=suite == EARLIER,
     )
 
 

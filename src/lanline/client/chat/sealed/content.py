@@ -6,7 +6,7 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, KnownPerson, Report, Topic, check_content
+from lanline.model.content import Content, KnownPerson, Report, Text, Topic, check_content
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
@@ -27,6 +27,8 @@ AGAIN = "again"
 """On this device only: words that stand at another place of the log, too, as somebody has brought them."""
 
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
+_OF_WORDS = {PLAIN, OPENED, EARLIER}
+_OF_NO_WORDS = {*SUITES_OF_KEYS, AGAIN}
 
 _KNOWN, _TOPIC = b"known_person", b"topic"
 _encoder = msgspec.msgpack.Encoder()
@@ -120,26 +122,25 @@ def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite in SUITES_OF_KEYS or suite == AGAIN:
-        return NoWords()
-    if suite not in {PLAIN, OPENED, EARLIER}:
-        return _not_opened(suite, sealed)
+    if suite not in _OF_WORDS:
+        return NoWords() if suite in _OF_NO_WORDS else _not_opened(suite, sealed)
     try:
-        content = _decoded(suite, sealed)
+        content = _decoder.decode(sealed)
+        check_content(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
+        return Unreadable(suite)
+    if type(content) is Text:  # most are
+        return content
+    return _believed(suite, content)
+
+
+def _believed(suite: str, content: Content | KnownPerson) -> Content | Unreadable | NoWords:
+    if isinstance(content, Topic) and suite == PLAIN:  # no entry sets one there
         return Unreadable(suite)
     if isinstance(content, KnownPerson):  # in plain it is the server's word
         return NoWords(content if suite == OPENED else None)
     if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
         return msgspec.structs.replace(content, verdict="")
-    return content
-
-
-def _decoded(suite: str, body: bytes) -> Content | KnownPerson:
-    content = _decoder.decode(body)
-    check_content(content)
-    if isinstance(content, Topic) and suite == PLAIN:  # no entry sets one there
-        raise InvalidInput("A topic is sealed.")
     return content
 
 
