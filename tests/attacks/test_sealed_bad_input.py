@@ -168,6 +168,7 @@ def test_damaged_keys_are_told_to_who_comes_next_and_only_once(tmp_path: Path) -
         assert store.device_secret == secret
         home.keys = DeviceKeys(store, home.link, chance)
         process = Process(home)
+        store.note_told()  # as a client of a home does, once it stands among its alarms
         process.node.reader.set_audience(is_there=True)
         process.crash()
         [told] = home.warnings

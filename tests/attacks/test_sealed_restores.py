@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lanline.client.sealing.member import Standing
 from lanline.core.gathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.errors import RefusalCode, RequestRefused
@@ -310,3 +311,47 @@ def test_who_had_only_just_come_in_brings_the_keys_that_the_server_has_lost(town
     eve.texts()  # she asks for the key
     town.pass_time(1.0)
     assert eve.texts()[-1] == "eve is back"
+
+
+def came_unseen(town: Town, backups: Backups) -> tuple[Device, Device, Device]:
+    """Eve comes in while nobody else is there, and the backup has her account, and not that she came."""
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    link = town.link(ana)
+    for each in (ana, ben):
+        each.disconnect()
+    eve = Device(town, "eve", link, settles=False)
+    kept = backups.make()
+    assert eve.member.copy.is_member
+    backups.put_back(kept)
+    return ana, ben, eve
+
+
+def test_whose_coming_was_lost_comes_in_again_when_the_server_has_gathered(town: Town, backups: Backups) -> None:
+    ana, ben, eve = came_unseen(town, backups)
+    connect(town, eve, ana)
+    head = eve.member.copy.chain.head
+    town.pass_time(10.0)
+    connect(town, ben)  # now all are there
+    town.pass_time(61.0)
+    assert [each.member.copy.chain.head for each in (ana, ben, eve)] == [head] * 3
+    ana.say("eve is here")
+    assert eve.texts()[-1] == "eve is here"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_whose_coming_was_lost_and_cannot_stand_any_more_comes_in_anew(
+    town: Town, backups: Backups, *, goes_on: bool
+) -> None:
+    """It is too old by now, or something else stands in its place."""
+    ana, ben, eve = came_unseen(town, backups)
+    connect(town, ana, ben)
+    wait(town)
+    if goes_on:
+        town.done(ana.member.changes.set_role(ben.member.copy.account_id, Role.ADMIN))
+    connect(town, eve)
+    assert eve.member.problem == ""
+    assert eve.member.standing is Standing.ASKS
+    town.done(ana.member.changes.admit(next(iter(ana.member.changes.requests))))
+    eve.say("once more")
+    assert ana.texts()[-1] == "once more"

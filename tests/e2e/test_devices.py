@@ -165,6 +165,12 @@ def test_damaged_keys_are_taken_from_their_copy_which_is_said(home: House) -> No
     assert "this one" in well(done)
     assert "Their last good copy was taken." in done.stderr
     assert json.loads(keys.read_bytes()) == json.loads(whole)
+    for first in (("send", "#lobby", "hi"), ("log", "#lobby", "--json"), ("rooms", "--json")):
+        well(home.member("ana", "agent", "stop"))
+        keys.write_bytes(whole[: len(whole) // 2])
+        told = [home.member("ana", *command) for command in (first, first)]
+        assert [each.stderr.count("Their last good copy was taken.") for each in told] == [1, 0], first
+        assert all(json.loads(line) for each in told for line in well(each).splitlines())
     keys.write_bytes(b"{}")
     (home.folder / "ana" / "keys-copy.json").write_bytes(b"{}")
     refused = home.member("ana", "devices")

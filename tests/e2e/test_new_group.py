@@ -52,16 +52,42 @@ def chain(home: House, name: str) -> dict[str, object]:
     return found
 
 
+def check_nothing_is_thrown_away(home: House, why: str) -> None:
+    """What opens the words of the old group is with its members, and not with a server that has another one. And each
+    who looks is told why nothing new can be read, not only the first.
+    """
+    for _ in range(2):
+        assert why in home.member("cai", "log", "#lobby").stderr
+    done = home.member("cai", "doctor", "--keys", "--timeout", "5")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Nothing was thrown away")
+    assert why in done.stdout
+
+
+def check_nothing_is_sealed(home: House, why: str) -> None:
+    """Whatever cai does: why not is said, and no half of it is done."""
+    for words in (("seal",), ("rooms", "create", "#den", "--invite-only")):
+        done = home.member("cai", *words)
+        assert (done.returncode, why in done.stdout + done.stderr) == (1, True), done.stderr
+    assert "#den" not in home.admin("admin", "rooms")
+
+
 def test_a_group_whose_only_admin_is_lost_goes_on_as_another_once_each_has_agreed(home: House) -> None:
     assert "The group is put aside." in home.admin("admin", "new-group", "ben", "--yes")
     assert "put the group aside" in str(chain(home, "cai")["problem"])
     put_off = home.member("cai", "send", "#lobby", "waits for my yes", "--timeout", "2")
     assert put_off.returncode == 75, put_off.stderr
+    check_nothing_is_thrown_away(home, "put the group aside")
+    check_nothing_is_sealed(home, "put the group aside")
     assert "you are to found another" in str(chain(home, "ben")["problem"])
     assert "Awaited: cai" in well(home.member("ben", "seal", "--without", "ana", "--yes"))
     shown = chain(home, "cai")
     assert shown["new_group"] == {"founder": "ben", "known": True, "words": chain(home, "ben")["words"]}
     assert "Nothing is said in it before you agree" in str(shown["problem"])
+    check_nothing_is_thrown_away(home, "has founded it, with the key that they have in yours")
+    check_nothing_is_sealed(home, "Nothing is said in it before you agree")
+    alone = home.member("cai", "devices", "add").stderr  # without what the home has of its group
+    assert "ben has founded it. Nothing is said" in alone
     assert said(home, "ben") == [("in the group of ana", True)]
     nobody = home.member("cai", "chain", "--new-group", typed="")
     assert (nobody.returncode, "nobody to ask whether the words" in nobody.stderr) == (64, True)

@@ -49,9 +49,11 @@ def test_no_lie_goes_unmentioned_nobody_gone_is_sealed_to_and_nothing_is_told_by
     assert lies > 0
 
 
-@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148])
+@pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234])
 def test_no_seed_that_once_broke_a_promise_does_so_again(seed: int) -> None:
-    """Two programs on a home, a home that was copied while words waited, and a newcomer whom nobody had seen."""
+    """Two programs on a home, a home that was copied while words waited, and a newcomer whom nobody had seen; keys that
+    were thrown away just then, and those of who had only just come in.
+    """
     assert run_lies_seed(seed)[2] == ""
 
 

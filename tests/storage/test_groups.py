@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from lanline.model.accounts import AccountId
@@ -84,11 +86,12 @@ def test_what_waits_for_a_statement_is_dropped_with_the_next_one_or_with_time(sh
 
 def test_keys_stay_once_something_names_them(shelf: Shelf) -> None:
     ana = shelf.add_account("ana").id
-    shelf.write(lambda t: t.groups.put_keys({b"1" * 32: b"one", b"2" * 32: b"two"}, ana, 5))
+    one, two = (hashlib.sha256(each).digest() for each in (b"one", b"two"))
+    shelf.write(lambda t: t.groups.put_keys({one: b"one", two: b"two"}, ana, 5))
     assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 2
-    shelf.write(lambda t: t.groups.name_keys([b"1" * 32]))
+    shelf.write(lambda t: t.groups.name_keys([one]))
     shelf.write(lambda t: t.groups.drop_stale(0, 6))
-    assert shelf.read(lambda v: v.groups.keys([b"1" * 32, b"2" * 32])) == {b"1" * 32: b"one"}
+    assert shelf.read(lambda v: v.groups.keys([one, two])) == {one: b"one"}
     assert shelf.read(lambda v: v.groups.unnamed_keys(ana)) == 0
 
 
@@ -111,3 +114,12 @@ def test_one_request_of_an_account(shelf: Shelf) -> None:
     assert shelf.read(lambda v: v.groups.requests()) == [EntryRequest(ana, b"joiner", b"s", 2)]
     shelf.write(lambda t: t.groups.drop_request(ana))
     assert shelf.read(lambda v: v.groups.requests()) == []
+
+
+def test_a_key_that_the_disk_has_damaged_is_not_there_until_it_is_brought_again(shelf: Shelf) -> None:
+    ana = shelf.add_account("ana").id
+    key = hashlib.sha256(b"one").digest()
+    shelf.write(lambda t: t.groups.put_keys({key: b"onf"}, ana, 5))
+    assert shelf.read(lambda v: v.groups.keys([key])) == {}
+    shelf.write(lambda t: t.groups.put_keys({key: b"one"}, ana, 6))
+    assert shelf.read(lambda v: v.groups.keys([key])) == {key: b"one"}

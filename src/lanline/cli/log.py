@@ -59,6 +59,8 @@ def log(
         problem = _wait_ready(call, limit_s, is_patient=follow)
         view = call.follow(is_there=follow)
         shown = _Shown(call, json)
+        if view.is_connected and view.problem:
+            show_note(view.problem)
         if set_aside:
             shown.show_lost(title, last)
             return
@@ -109,6 +111,7 @@ class _Shown:
         self._call = call
         self._view = call.view
         self._as_json = json
+        self._why_silent = call.view.problem
         self._since = self._through = 0
         """The first message that was shown, and the last."""
 
@@ -187,7 +190,7 @@ class _Shown:
 
         if self._as_json and isinstance(change, Warned):
             show_line(alarm_json(change))
-        else:
+        elif not (isinstance(change, Warned) and change.text == self._why_silent):
             _note(change)
 
     def _show_missed(self, log: int) -> None:

@@ -22,7 +22,6 @@ class Choice(NamedTuple):
 
 
 _PLAY = ("video", "play")
-_LETTERS = "123456789abcdefghijklmnopqrstuvwxyz"
 _LEAVE = Choice("q", "leave", ())
 _MEMBER = (
     Choice("t", "talk: the chat, in rooms and in private", ("chat",)),
@@ -98,13 +97,11 @@ def _run_film(choice: Choice, folder: Path) -> None:
     if not films:
         show_line("There is no film on this server yet.")
         return
-    rows = [
-        (_LETTERS[number], safe_line(film.name), (film.name,)) for number, film in enumerate(films[: len(_LETTERS)])
-    ]
-    chosen = _choose(tuple(Choice(*row) for row in rows))
+    rows = [Choice(str(number), safe_line(film.name), (film.name,)) for number, film in enumerate(films, 1)]
+    chosen = _choose(tuple(rows))
     if chosen is not None:
         sink = "window" if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") else "terminal"
-        _run(Choice(choice.key, choice.text, (*choice.words, *chosen.words, "--sink", sink)), folder)
+        _run(Choice(choice.key, choice.text, (*choice.words, "--sink", sink, "--", *chosen.words)), folder)
 
 
 def _run(choice: Choice, folder: Path) -> None:
@@ -116,8 +113,8 @@ def _run(choice: Choice, folder: Path) -> None:
         words.append(answer)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C ends what runs, and comes back here
     try:
-        command = [sys.executable, "-m", "lanline", *words, "--home", str(folder)]
-        subprocess.run(command, check=False, preexec_fn=_heed_interrupts)  # noqa: S603 -- this very program
+        command, where = [sys.executable, "-m", "lanline", *words], {**os.environ, "LANLINE_HOME": str(folder)}
+        subprocess.run(command, check=False, env=where, preexec_fn=_heed_interrupts)  # noqa: S603 -- this very program
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -79,7 +79,22 @@ def call_of(node: NodeStart) -> Iterator[NodeCall]:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     with NodeCall(node) as call:
-        yield call
+        _tell(call)
+        try:
+            yield call
+        finally:
+            _tell(call)
+
+
+def tell_notice(node: NodeStart) -> None:
+    """By a face that shows nothing of what happens."""
+    if notice := node.take_notice():
+        show_note(notice)
+
+
+def _tell(call: NodeCall) -> None:
+    for text in call.untold():
+        show_note(text)
 
 
 def at_server(home: Path, timeout_s: float, work: Callable[[NodeCall], T], *, with_group: bool = False) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import sys
 import termios
 import tty
@@ -11,8 +12,10 @@ from collections.abc import Sequence
 
 _UP, _DOWN = {"\x1b[A", "\x1bOA"}, {"\x1b[B", "\x1bOB"}
 _ENTER, _END, _ERASE = {"\r", "\n"}, {"\x04", ""}, {"\x7f", "\b"}
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
+"""What is longer than the line is cut off by the terminal."""
 Row = tuple[str, str]
-"""A letter and a text."""
+"""A letter, or a number, and a text."""
 
 
 def choose_row(rows: Sequence[Row]) -> int | None:
@@ -21,7 +24,8 @@ def choose_row(rows: Sequence[Row]) -> int | None:
     found = termios.tcgetattr(terminal)
     chosen: int | None = 0
     typed = ""
-    _draw(rows, chosen, "")
+    drawing = _Drawing(rows)
+    drawing.draw(chosen, "")
     try:
         tty.setcbreak(terminal, termios.TCSADRAIN)  # what was typed ahead counts
         while (key := _key(terminal)) not in _END:
@@ -35,8 +39,7 @@ def choose_row(rows: Sequence[Row]) -> int | None:
             else:
                 typed = _typed(typed, key)
                 chosen = _meant(rows, typed)
-            sys.stdout.write(f"\r\x1b[{len(rows)}A")
-            _draw(rows, chosen, told or typed)
+            drawing.draw(chosen, told or typed)
     except KeyboardInterrupt:
         pass
     finally:
@@ -64,8 +67,22 @@ def _key(terminal: int) -> str:
     return (first + os.read(terminal, 2)).decode("utf-8", "replace")
 
 
-def _draw(rows: Sequence[Row], chosen: int | None, typed: str) -> None:
-    for number, (letter, text) in enumerate(rows):
-        sys.stdout.write(f"\r{'>' if number == chosen else ' '} {letter}  {text}\x1b[K\n")
-    sys.stdout.write(f"A letter or the arrows, and Enter: {typed}\x1b[K")
-    sys.stdout.flush()
+class _Drawing:
+    """As many rows as the terminal has room for, the chosen one among them, each time in the place of the last."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._first = self._drawn = 0
+
+    def draw(self, chosen: int | None, typed: str) -> None:
+        room = max(1, shutil.get_terminal_size().lines - 2)
+        at = self._first if chosen is None else chosen
+        self._first = max(0, min(max(self._first, at - room + 1), at, len(self._rows) - room))
+        shown = list(enumerate(self._rows))[self._first : self._first + room]
+        lines = [f"{'>' if number == chosen else ' '} {letter}  {text}\n" for number, (letter, text) in shown]
+        where = "" if len(shown) == len(self._rows) else f" ({shown[0][0] + 1}-{shown[-1][0] + 1} of {len(self._rows)})"
+        back = f"\x1b[{self._drawn}A" if self._drawn else ""
+        lines.append(f"A letter or the arrows, and Enter{where}: {typed}")
+        sys.stdout.write(f"\r{back}\x1b[J{_NO_WRAP}{''.join(lines)}{_WRAP}")
+        sys.stdout.flush()
+        self._drawn = len(shown)

@@ -19,7 +19,7 @@ import typer
 
 from lanline.cli.chathome import HomeOption
 from lanline.cli.folders import DEFAULT_DATA
-from lanline.cli.nodecall import expanded, home_folder, show_line
+from lanline.cli.nodecall import expanded, home_folder, show_line, tell_notice
 from lanline.cli.ownserver import own_server
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.errors import InvalidInput, LanlineError, LinkError, RefusalCode, RequestRefused, StillQueued, StorageInUse
@@ -210,7 +210,9 @@ def _start_node(home: Path, waits: int) -> None:
     os.set_inheritable(waits, True)
     with contextlib.suppress(LanlineError, OSError):  # the chat will say it
         if _has_joined(home):
-            NodeStart(home, (*START_COMMAND, "--after", str(waits))).connect().close()
+            node = NodeStart(home, (*START_COMMAND, "--after", str(waits)))
+            node.connect().close()
+            tell_notice(node)
 
 
 # The person.

@@ -27,6 +27,8 @@ class FilmPicture(NamedTuple):
     frame: av.VideoFrame
     shape: Fraction | None
     """Width of a pixel by its height."""
+    lines: int
+    """Of the quality that it is shown in."""
 
     def picture(self, reformatter: av.video.reformatter.VideoReformatter) -> Picture:
         size = upright_size(self.frame, self.shape)
@@ -47,7 +49,8 @@ class FilmSound(NamedTuple):
 class _Quality:
     """The decoders that fit one head."""
 
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, lines: int, head: bytes) -> None:
+        self.lines = lines
         self.reader = HeadReader(head)
         try:
             self._container = av.open(io.BytesIO(head), format="mp4", options={"max_pixels": str(MOST_PIXELS)})
@@ -171,7 +174,7 @@ class FilmDecoder:
 
     def _quality(self, lines: int) -> _Quality:
         if lines not in self._qualities:
-            self._qualities[lines] = _Quality(self._heads[lines])
+            self._qualities[lines] = _Quality(lines, self._heads[lines])
         return self._qualities[lines]
 
     @staticmethod
@@ -182,7 +185,7 @@ class FilmDecoder:
             return
         for frame in frames:
             if frame.pts is not None:
-                yield FilmPicture(frame.pts / 1e6, frame, quality.shape)
+                yield FilmPicture(frame.pts / 1e6, frame, quality.shape, quality.lines)
 
     def _sound(self, quality: _Quality, sample: Sample, coming: _Coming) -> Iterator[FilmSound]:
         if self._hearing is None or self._hearing.sound_kind != quality.sound_kind:

@@ -166,7 +166,7 @@ def _queueing_s(tcp: socket.socket) -> float | None:
     least_us: int
     varies_us: int
     (round_trip_us, varies_us), (least_us,) = struct.unpack_from("=II", told, 68), struct.unpack_from("=I", told, 148)
-    return max(0, round_trip_us - varies_us - least_us) / 1e6
+    return max(0, round_trip_us - 2 * varies_us - least_us) / 1e6
 
 
 def _nothing(_now: float) -> None:

@@ -23,6 +23,7 @@ from lanline.client.chat.sealed.content import CARRIED
 from lanline.client.chat.sealed.seals import DeviceKeys
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.member import Standing
+from lanline.client.sealing.secrets import ASK_AGAIN_S
 from lanline.client.view import events
 from lanline.client.view.values import NodeState
 from lanline.core.gathering import WAIT_S
@@ -369,6 +370,8 @@ class World:
                     self.alive(home).node.outbox.say(room, Text(f"{home.label} {home.said}"), self.chance.randbytes(16))
                 self._rest_for(2)
         self._rest_for(60)  # those who keep the group back are asked after ten seconds
+        self.house.clock.pass_time(ASK_AGAIN_S)  # and others once more for keys, of whom none could help
+        self._rest_for(20)
         for home in self.homes:
             self.figures.update({f"told: {kind}": count for kind, count in home.kinds.items()})
             self.figures.update({f"lies: {kind}": count for kind, count in home.liar.told.items()})

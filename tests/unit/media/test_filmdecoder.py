@@ -153,7 +153,7 @@ def test_a_film_that_was_taken_upright_is_shown_upright(tmp_path: Path) -> None:
 def test_a_film_in_hd_is_shown_in_its_colours_without_another_computation(tmp_path: Path, space: str) -> None:
     with av.open(str(film(tmp_path / "a.mp4", space, "limited", Size(1280, 720)))) as container:
         frame = next(container.decode(video=0))
-    picture = FilmPicture(0.0, frame, None).picture(VideoReformatter())
+    picture = FilmPicture(0.0, frame, None, 240).picture(VideoReformatter())
     assert (picture.pixels == frame.to_ndarray()).all()
     assert_near(Colours().change(picture, Layout.RGB, Size(320, 180)).pixels, COLOUR)
 

@@ -108,8 +108,7 @@ async def asking(home: Path) -> AsyncIterator[ChatClient]:
     from lanline.client.pin import joined_pin
 
     async with ChatClient.as_member(home, joined_pin(home)) as client:
-        if client.node.seals.keys_notice:
-            show_note(client.node.seals.keys_notice)
+        client.node.seals.tell_keys_notice(show_note)
         await client.wait_until(lambda: client.is_signed_in or client.failed_calls > 0, REACHED_WITHIN_S)
         if not client.is_signed_in:
             raise ServerUnreachable(client.last_problem)

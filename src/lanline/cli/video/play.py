@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node, tell_notice
 from lanline.cli.running import DEFAULT_HOME, run
 from lanline.cli.video.options import needs_libraries, say
 from lanline.errors import InvalidInput
@@ -81,6 +81,7 @@ async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit
     check_target(path)
     start_s = parsed_time(start)
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
@@ -109,11 +110,12 @@ async def _play(
     start_s: float,
     limit_s: float,
     began_at: float,
-    open_sink: Callable[[], PictureSink],
+    open_sink: Callable[[int], PictureSink],
     open_speaker: Callable[[], Speaker],
     stats: bool,
 ) -> None:
     import asyncio
+    from functools import partial
     from importlib import import_module
 
     from lanline.client.films.fetching import FilmFetch, open_film
@@ -123,12 +125,14 @@ async def _play(
     # Codecs take a while to load: meanwhile the film is on its way.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "lanline.client.films.viewing"))
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines)
         fetch = FilmFetch(face, opened, playing)
         fetch.pump()
-        viewing = (await loading).FilmViewing(fetch, playing, open_sink, open_speaker, began_at=began_at)
+        sink = partial(open_sink, max(each.lines for each in opened.plan.qualities))
+        viewing = (await loading).FilmViewing(fetch, playing, sink, open_speaker, began_at=began_at)
         try:
             await viewing.run()
         finally:
@@ -144,20 +148,21 @@ def _told(figures: Figures) -> str:
     )
 
 
-def _sink(sink: str, title: str) -> Callable[[], PictureSink]:
+def _sink(sink: str, title: str) -> Callable[[int], PictureSink]:
+    """Takes the lines of the best quality."""
     match sink:
         case "window":
             from lanline.media.sinks.window import Window
 
-            return lambda: Window(title, statistics=True)
+            return lambda lines: Window(title, statistics=True, lines=lines)
         case "terminal":
             from lanline.media.sinks.terminal.screen import TerminalScreen
 
-            return TerminalScreen
+            return lambda _: TerminalScreen()
         case "null":
             from lanline.media.sinks.blank import Blank
 
-            return lambda: Blank(say)
+            return lambda _: Blank(say)
     raise InvalidInput(f"--sink is window, terminal, null or a file in .mp4, and not {sink!r}.")
 
 

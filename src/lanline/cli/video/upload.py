@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, checked_timeout, expanded, show_line, started_node, tell_notice
 from lanline.cli.running import DEFAULT_HOME, run
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ async def _upload(node: NodeStart, uploads: list[FilmUpload], limit_s: float) ->
     from lanline.client.node.face import Face
 
     async with Face(node) as face:
+        tell_notice(node)
         await face.wait_synchronized(limit_s)
         for each in uploads:
             bar = ProgressBar(each.path.name)

@@ -66,6 +66,7 @@ class ChatClient:
         keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
         storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
         node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing)
+        keys.store.note_told()  # it stands among the alarms of the home
         client = cls(node, history, identity, server)
         client._storing = storing
         return client
@@ -151,6 +152,8 @@ class ChatClient:
     def last_problem(self) -> str:
         """Why there is no connection, or why the server takes nothing just now; a sentence."""
         problem = "" if self._connector is None else self._connector.last_problem
+        if not problem and self.is_signed_in:
+            return "The server is there, and has not taken it in this time."
         return problem or f"The server at {self.server.place} does not answer."
 
     @property

@@ -175,10 +175,12 @@ class Intake:
 
 _LONGEST_S = 0.05
 _LARGE_PAGE = 100
-_AT_ONCE, _AT_ONCE_BYTES = 2000, 1024 * 1024
+_AT_ONCE, _AT_ONCE_BYTES = 4000, 3 * 1024 * 1024
+_MUCH = 1000
+"""Enough to be opened as soon as nothing else is."""
 _TAKEN_AT_ONCE = 400
 """About 2 ms."""
-_MOST_WAITING = 6_000
+_MOST_WAITING = 8_000
 """Of entries: with more, nothing is read from the link until some are taken."""
 
 Open = Callable[[int, Sequence[LogEntry], Ahead], Iterator[None]]
@@ -231,7 +233,13 @@ class Gathering:
         if not (is_more_coming and has_room and len(gathered) >= _LARGE_PAGE):
             self._open()
         elif self._timer is None:
-            self._timer = self._clock.call_later(_LONGEST_S, lambda: self._ending_link(self._open))
+            self._timer = self._clock.call_later(_LONGEST_S, lambda: self._ending_link(self._on_timer))
+
+    def _on_timer(self) -> None:
+        """What is gathered while others are opened is opened when their turn is over."""
+        self._timer = None
+        if not self._batches:
+            self._open()
 
     def put_back(self, log: int, entries: list[LogEntry]) -> None:
         """What was taken, and is to be opened now: before all that came after it."""
@@ -268,6 +276,9 @@ class Gathering:
         self._turn = None
         if self._batches:
             self._go_on()
+        is_much = any(len(each) >= _MUCH for each in self._gathered.values())
+        if not self._batches and self._gathered and (is_much or self._timer is None):
+            self._open()
         self._go_on_soon()
 
     def _go_on(self) -> None:

@@ -22,9 +22,9 @@ _MAX_WATCHED = 1000
 
 
 def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int] = ()) -> Message:
-    sequence, account, suite = entry.sequence, entry.account, entry.suite
-    if suite == CARRIED:
+    if entry.suite == CARRIED:
         return _message_of_carried(conversation, entry, own, ignored)
+    account, suite, sequence = entry.account, entry.suite, entry.sequence
     return Message(
         conversation.log,
         sequence,

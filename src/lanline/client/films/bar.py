@@ -31,17 +31,23 @@ def parsed_time(text: str) -> float:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
-def bar(playing: Playing) -> str:
+def bar(playing: Playing, lines_shown: int) -> str:
+    """`lines_shown`: of the quality of the picture that is to be seen."""
     begins_s, lasts_s = playing.begins_s, max(0.1, playing.ends_s - playing.begins_s)
     shown = round(_WIDTH * (playing.position_s - begins_s) / lasts_s)
     here = round(_WIDTH * (playing.here_to_s - begins_s) / lasts_s)
     drawn = "=" * shown + "-" * max(0, here - shown)
-    quality = "" if playing.lines is None else f" {playing.lines}p"
-    own = " auto" if playing.fixed_lines is None else ""
     return (
         f"{_mark(playing)} {clock_text(playing.position_s - begins_s)} / {clock_text(lasts_s)} "
-        f"[{drawn.ljust(_WIDTH, '.')[:_WIDTH]}]{quality}{own}, {playing.ahead_s:.0f} s ahead"
+        f"[{drawn.ljust(_WIDTH, '.')[:_WIDTH]}]{_quality(playing, lines_shown)}, {playing.ahead_s:.0f} s ahead"
     )
+
+
+def _quality(playing: Playing, lines_shown: int) -> str:
+    shown = f" {lines_shown}p" if lines_shown else ""
+    if playing.fixed_lines is None:
+        return f"{shown} auto"
+    return shown if playing.lines in {None, lines_shown} else f"{shown}, soon {playing.lines}p"
 
 
 def _mark(playing: Playing) -> str:

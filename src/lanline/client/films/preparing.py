@@ -41,9 +41,9 @@ class Preparing:
         )
 
     def check_free(self) -> None:
-        """Nothing is overwritten."""
+        """Nothing is overwritten, but for what was cut short while it was put in its place."""
         for lines in self.qualities:
-            if (path := self._folder / film_file_name(self.name, lines)).exists():
+            if (path := self._target(lines)).exists() and not (self._is_joined and not self._whole(lines).exists()):
                 raise InvalidInput(f"{path} is there already. Choose another --name, or remove it.")
 
     def run(self, progress: Progress = lambda _: None) -> list[Path]:
@@ -55,15 +55,45 @@ class Preparing:
             raise MediaProblem(f"The folder {self._folder} cannot be used: {cause.strerror}.") from cause
 
     def _begin(self) -> None:
-        status = self.source.path.stat()
-        mark = json.dumps([status.st_size, status.st_mtime_ns, PIECE_S, str(LOOKS), list(self.qualities)])
-        marked = self._work / "of"
-        if not (marked.exists() and marked.read_text() == mark):  # of another file, or of another version
+        if not self._is_marked:  # of another file, or of another version
             shutil.rmtree(self._work, ignore_errors=True)
             self._work.mkdir(parents=True)
-            marked.write_text(mark)
+            (self._work / "of").write_text(self._mark())
+
+    def _mark(self) -> str:
+        status = self.source.path.stat()
+        return json.dumps([status.st_size, status.st_mtime_ns, PIECE_S, str(LOOKS), list(self.qualities)])
+
+    @property
+    def _is_marked(self) -> bool:
+        marked = self._work / "of"
+        return marked.exists() and marked.read_text() == self._mark()
+
+    @property
+    def _is_joined(self) -> bool:
+        return self._is_marked and (self._work / "joined").exists()
+
+    def _target(self, lines: int) -> Path:
+        return self._folder / film_file_name(self.name, lines)
+
+    def _whole(self, lines: int) -> Path:
+        return self._work / f"{lines}p.mp4"
 
     def _made(self, progress: Progress) -> list[Path]:
+        if not self._is_joined:
+            self._join_all(progress)
+            (self._work / "joined").touch()
+        for lines in self.qualities:  # all or none of them: this takes no room
+            self._put_in_place(lines)
+        shutil.rmtree(self._work, ignore_errors=True)
+        progress(1.0)
+        return [self._target(lines) for lines in self.qualities]
+
+    def _put_in_place(self, lines: int) -> None:
+        if (whole := self._whole(lines)).exists():
+            whole.rename(self._target(lines))
+
+    def _join_all(self, progress: Progress) -> None:
         pieces: list[dict[int, Path]] = []
         expected = max(1, math.ceil(self.source.duration_s / PIECE_S))
         while len(pieces) < _MOST_PIECES:
@@ -75,10 +105,10 @@ class Preparing:
         if not pieces:
             raise MediaProblem(f"No picture can be read from {self.source.path}: the file is damaged or cut off.")
         sound = self._sound() if self.source.has_sound else None
-        made = [self._joined(lines, [each[lines] for each in pieces], sound) for lines in self.qualities]
-        shutil.rmtree(self._work, ignore_errors=True)
-        progress(1.0)
-        return made
+        for lines in self.qualities:
+            unfinished = self._work / f"{lines}p.unfinished"
+            join_film([each[lines] for each in pieces], sound, unfinished)
+            unfinished.rename(self._whole(lines))
 
     def _piece(self, number: int) -> dict[int, Path] | None:
         done = {lines: self._work / f"{lines}p-{number:05}.mp4" for lines in self.qualities}
@@ -97,9 +127,3 @@ class Preparing:
             self.source.encode_sound(path.with_suffix(".unfinished"))
             path.with_suffix(".unfinished").rename(path)
         return path
-
-    def _joined(self, lines: int, pieces: list[Path], sound: Path | None) -> Path:
-        target, unfinished = self._folder / film_file_name(self.name, lines), self._work / f"{lines}p.unfinished"
-        join_film(pieces, sound, unfinished)
-        unfinished.rename(target)
-        return target

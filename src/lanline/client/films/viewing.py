@@ -85,7 +85,7 @@ class FilmViewing:
         self._soundtrack = Soundtrack(_opened(open_speaker), playing.position_s)
         self._reformatter = VideoReformatter()
         self._has_ended_parts = False
-        self._lines_now = self._generation = 0
+        self._lines_shown = self._generation = 0
         self._lines_s = self._ran_s = 0.0
         self._is_over = False
         self._remark, self._remark_ends_at = "", 0.0
@@ -159,7 +159,6 @@ class FilmViewing:
     def _feed(self) -> None:
         while self._decoding.wants_part and (part := self._playing.take_part()) is not None:
             self._decoding.put(part)
-            self._lines_now = part.lines
         if (part := self._playing.early_part()) is not None:
             self._decoding.put(part)
         if self._playing.is_all_taken and not self._has_ended_parts:
@@ -168,7 +167,7 @@ class FilmViewing:
 
     def _count(self, ran_s: float) -> None:
         self._ran_s += ran_s
-        self._lines_s += ran_s * self._lines_now
+        self._lines_s += ran_s * self._lines_shown
 
     # Pictures.
 
@@ -204,6 +203,7 @@ class FilmViewing:
 
     def _on_shown(self, picture: FilmPicture) -> None:
         self.figures.shown += 1
+        self._lines_shown = picture.lines
         if self._waiting_since is not None:
             waited_s = time.monotonic() - self._waiting_since
             if self._is_first_wait:
@@ -225,7 +225,7 @@ class FilmViewing:
         return max(0.001, min(_TURN_S, picture.shown_at_s - self._soundtrack.position_s))
 
     async def _tell(self, sink: PictureSink) -> None:
-        told = bar(self._playing), self._notice()
+        told = bar(self._playing, self._lines_shown), self._notice()
         if told != self._told:
             self._told = told
             await self._apart(partial(sink.tell, told[0]))

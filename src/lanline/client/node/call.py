@@ -25,6 +25,7 @@ from lanline.client.node.protocol import (
     unanswered,
 )
 from lanline.client.node.start import NodeStart
+from lanline.client.view.events import Warned
 from lanline.client.view.view import Change, Snapshot, View
 from lanline.errors import LinkNotOpen
 
@@ -59,6 +60,13 @@ class NodeCall:
         self._tell_read()
         if self._end is not None:
             self._end.close()
+
+    def untold(self) -> list[str]:
+        """What the person has to know, and was shown by nobody yet."""
+        notice = self._start.take_notice()
+        told = [each.text for each in self._changes if isinstance(each, Warned)]
+        self._changes = deque(each for each in self._changes if not isinstance(each, Warned))
+        return [notice, *told] if notice else told
 
     def _connect(self) -> None:
         if self._end is not None:

@@ -59,7 +59,7 @@ def _new_group(member: GroupMember) -> do.NewGroup | None:
     offer = member.copy.offer
     if offer is None:
         return None
-    return do.NewGroup(offer.group_id.hex(), offer.founder, offer.is_known, _words(offer.group_id))
+    return do.NewGroup(offer.group_id.hex(), offer.founder, bool(offer.is_known), _words(offer.group_id))
 
 
 def _words(group_id: bytes) -> str:

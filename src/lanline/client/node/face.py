@@ -32,10 +32,12 @@ from lanline.client.node.protocol import (
     unanswered,
 )
 from lanline.client.node.start import NodeStart
+from lanline.client.view.events import Warned
 from lanline.client.view.values import Message, NodeState
 from lanline.client.view.view import Change, View
 from lanline.errors import LanlineError, ServerUnreachable
 from lanline.ids import new_entry_id
+from lanline.model.alarms import AlarmKind
 from lanline.model.content import Content
 
 _RECEIVED_AT_ONCE = 256 * 1024
@@ -181,6 +183,8 @@ class Face:
     async def next_change(self) -> Change:
         """Every one comes here once; the view has it already."""
         self._has_room.set()
+        if notice := self._start.take_notice():
+            return Warned(notice, AlarmKind.KEYS.value)
         return await self._changes.get()
 
     async def wait_until(self, condition: Callable[[], bool], limit_s: float | None = None) -> bool:

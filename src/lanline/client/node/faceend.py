@@ -44,6 +44,8 @@ class FaceOwner(Protocol):
 
     def on_face_left(self, face: FaceEnd) -> None: ...
 
+    def take_notice(self) -> str: ...
+
     async def result_of(self, command: AnyCommand) -> Result: ...
 
     def snapshot(self) -> Snapshot: ...
@@ -95,9 +97,10 @@ class FaceEnd(asyncio.Protocol):
 
     def _on_value(self, value: FromFace) -> None:
         match value:
-            case Hello():
+            case Hello(hears=hears):
                 self._has_greeted = True
-                self._send(encode(Welcome(PROTOCOL, self._owner.program)))
+                notice = self._owner.take_notice() if hears else ""
+                self._send(encode(Welcome(PROTOCOL, self._owner.program, notice)))
             case Request(number, command) if self._has_greeted:
                 task = asyncio.get_running_loop().create_task(self._answer(number, command))
                 self._tasks.add(task)

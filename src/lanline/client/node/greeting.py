@@ -21,7 +21,7 @@ def greeted(end: socket.socket, program: str) -> Welcome | None:
     """None when it ends just now. Raises ProtocolViolation, VersionMismatch."""
     end.settimeout(_LIMIT_S)
     try:
-        end.sendall(encode(Hello(PROTOCOL, program)))
+        end.sendall(encode(Hello(PROTOCOL, program, hears=True)))
         value = _next_value(end)
     except (OSError, LinkNotOpen):
         return None

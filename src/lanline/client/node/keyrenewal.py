@@ -10,6 +10,12 @@ from lanline.client.sealing.scopes import Place
 from lanline.errors import NotInGroup
 
 _SAME = "All is as it was before."
+_NOT_NOW = "Nothing was thrown away: the server does not have all that this device has seen of the group."
+_SLOW = "The server has not shown the group yet. Try again in a moment."
+_LEFT = (
+    "The server has not given all of it yet. Keys that it did not give, and that fit what the entries name, were put "
+    "back; what still lacks comes by itself while this device is connected."
+)
 _STAYED = "What only this device knows was not touched: its secret, what waits to be sent, and what was said."
 
 
@@ -20,6 +26,9 @@ async def renew_keys(client: ChatClient, limit_s: float) -> KeysRenewed:
     before = member.caches.state()
     if not client.is_signed_in:
         return _checked_here(client, member.caches, before)
+    await client.wait_until(lambda: member.is_current or bool(member.hindrance), limit_s)
+    if not member.is_current or member.hindrance:
+        return KeysRenewed((_NOT_NOW, member.hindrance or _SLOW), is_whole=False)
     client.node.begin_keys_anew()
     client.hurry()
     thrown = (
@@ -27,8 +36,8 @@ async def renew_keys(client: ChatClient, limit_s: float) -> KeysRenewed:
         f"{_STAYED}"
     )
     if not await client.wait_until(lambda: _has_come(client, member, before), limit_s):
-        left = "The server has not given all of it yet. The rest comes by itself while this device is connected."
-        return KeysRenewed((thrown, left, *_differences(member.caches, before)), is_whole=False)
+        member.caches.put_back(before)
+        return KeysRenewed((thrown, _LEFT, *_differences(member.caches, before)), is_whole=False)
     came = f"Fetched and checked anew: {member.copy.chain.height} entries, {_keys(member.caches.state())}."
     return KeysRenewed((thrown, came, _SAME), is_whole=True)
 

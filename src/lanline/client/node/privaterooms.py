@@ -9,7 +9,7 @@ from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import Following
 from lanline.client.node import protocol as do
 from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, Sealed
-from lanline.client.node.sealservice import people_of_room, seal_result
+from lanline.client.node.sealservice import people_of_room, seal_result, wait_for_group
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import Pair
@@ -57,6 +57,9 @@ class PrivateRooms:
 
     async def _create(self, name: str, suite: RoomSuite) -> do.Result:
         checked = checked_room_name(name)
+        await wait_for_group(self._client, _LIMIT_S)
+        if problem := self._node.seals.problem:  # before the server has a room that nobody can seal
+            raise RequestRefused(RefusalCode.NOT_ALLOWED, problem)
         answer = await self._client.ask(wire.CreateRoom(0, checked, "", Access.INVITE_ONLY))
         assert isinstance(answer, wire.Opened)
         await self._done(self._rooms.found(answer.log, checked.removeprefix("#"), (), suite))

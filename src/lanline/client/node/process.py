@@ -156,6 +156,10 @@ class HomeNode:
         is_there = self._linger_s is None or any(face.is_there for face in self._faces)
         self._client.node.set_away(is_away=not is_there)
 
+    def take_notice(self) -> str:
+        assert self._client is not None
+        return self._client.node.seals.take_keys_notice()
+
     async def result_of(self, command: AnyCommand) -> Result:
         assert self._service is not None
         if isinstance(command, Stop):

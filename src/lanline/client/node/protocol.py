@@ -314,11 +314,15 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     protocol: int
     program: str
     """The version of the program, as 0.1.0."""
+    hears: bool = False
+    """What its person has to know is said in `Welcome`."""
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     protocol: int
     program: str
+    notice: str = ""
+    """Of the file of this home's keys; a sentence, said to the first that hears it."""
 
 
 class Request(msgspec.Struct, frozen=True, tag="request"):

@@ -63,11 +63,12 @@ async def _plain(client: ChatClient, member: GroupMember, adoption: Adoption) ->
         if each.account != node.own.account and not (each.is_banned or each.is_ended)
     )
     plain_rooms = [shown for shown in node.conversations.all if _is_plain_room(client, shown)]
-    may_found_rooms = is_group or member.copy.is_member
+    stopped = "" if is_group else member.problem
+    may_found_rooms = is_group or (member.copy.is_member and not stopped)
     rooms = [do.PlainRoom(shown.title, await people_of_room(client, shown)) for shown in plain_rooms if may_found_rooms]
-    problem = "" if may_found_rooms or not (is_plain or plain_rooms) else _FOR_ADMINS if is_plain else _NOT_IN_YET
+    lacks = "" if may_found_rooms or not (is_plain or plain_rooms) else _FOR_ADMINS if is_plain else _NOT_IN_YET
     awaited, is_in_place = _awaited(adoption), member.is_awaited
-    return do.Plain(is_group, people if is_group else (), tuple(rooms), awaited, is_in_place, problem)
+    return do.Plain(is_group, people if is_group else (), tuple(rooms), awaited, is_in_place, stopped or lacks)
 
 
 def _is_plain_room(client: ChatClient, shown: Conversation) -> bool:

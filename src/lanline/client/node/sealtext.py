@@ -47,7 +47,7 @@ def _lines_in_place(plain: Plain) -> list[str]:
         lines += [
             f"  These are let in, once they have agreed to it: {_members(plain.people)}.",
             "  Only who has a key of the group until now comes in by that; for others you compare words: lanline admit",
-            "  If one of them has lost a device, leave them out: --without NICK",
+            "  If one of them has lost a device, leave them out: lanline seal --without NICK",
         ]
     return lines
 

@@ -199,7 +199,7 @@ class Service:
         node, client = self._node, self._client
         match command:
             case do.WaitCaughtUp(limit_s):
-                await client.wait_until(lambda: node.reader.catching_up == set(), limit_s)
+                await client.wait_until(lambda: node.reader.catching_up == set() and node.seals.has_looked, limit_s)
             case do.WaitReady(limit_s, is_patient) if is_patient:
                 await client.wait_synchronized(limit_s)
                 if command.with_group:
@@ -275,7 +275,7 @@ class Service:
     def snapshot(self) -> Snapshot:
         client, node = self._client, self._node
         shown, catching_up = node.conversations.all, node.reader.catching_up
-        problem = "" if client.is_signed_in else client.last_problem
+        problem = node.seals.problem if client.is_signed_in else client.last_problem
         return Snapshot(
             account=node.own.account,
             name=node.own.name,

@@ -31,6 +31,7 @@ class NodeStart:
         self.home = home.absolute()
         self._command = command
         self._program = program
+        self._notice = ""
         self._end: socket.socket | None = None
         self._made: _MadeNode | None = None
 
@@ -50,6 +51,7 @@ class NodeStart:
             end = self._reached()
             try:
                 welcome = None if end is None else greeted(end, self._program)
+                self._notice = self._notice if welcome is None else welcome.notice or self._notice
                 if end is not None and welcome is not None and not is_older(welcome, self._program):
                     found, end = end, None
                     return found
@@ -62,6 +64,11 @@ class NodeStart:
         raise HistoryProblem(
             f"The process that owns {self.home} does not start, or does not answer; {_LOG_FILE} there may say why."
         )
+
+    def take_notice(self) -> str:
+        """What the person has to know of the keys of this home, once; a sentence, or empty."""
+        notice, self._notice = self._notice, ""
+        return notice
 
     def _reached(self) -> socket.socket | None:
         end, self._end = self._end, None

@@ -56,6 +56,19 @@ class KeyCaches:
         self._rsa.forget()
         self._begin_anew()
 
+    def put_back(self, before: KeyState) -> None:
+        """What did not come, and is right: the server may have lost it, or never had it."""
+        context = self._context
+        for number, seed in before.seeds.items():
+            if context.seeds.setdefault(number, seed) is seed:
+                context.tables.put_seed(number, seed)
+        self._drop_wrong_seeds()
+        for (scope, epoch_id), secret in before.secrets.items():
+            copy = context.scopes.by_id(scope)
+            epoch = None if copy is None else copy.known(context.copy.chain, epoch_id)
+            if copy is not None and epoch is not None and copy.secret(epoch_id) is None:
+                copy.believe(epoch, secret)
+
     def check_again(self, places: Iterable[Place]) -> int:
         """Without the server: every signature of the chain is checked, and what fits nothing is dropped. How much."""
         self._context.tables.doubt_chain()

@@ -138,6 +138,8 @@ class GroupCopy(EpochCopy):
         for each in new:
             self._take(each.sequence, each.suite, each.content)
         self._note_seen()
+        if self._is_own_coming_lost:
+            self.accept()
         if self.sequence >= self.target:
             self._keep_state()
 
@@ -231,6 +233,15 @@ class GroupCopy(EpochCopy):
     def forked_at(self) -> int | None:
         """The first height at which the server shows another entry. None: it shows the same, more, or less."""
         return parting(self.chain, self.shown) if self.is_apart else None
+
+    @property
+    def _is_own_coming_lost(self) -> bool:
+        """Of all that is known here the server lacks only how this account came in, and others have gone on without it:
+        it comes in once more.
+        """
+        mine, height = self.chain.devices.get(self.device_id), self.chain.height
+        since = 0 if mine is None else self.chain.accounts[mine.account].since
+        return 1 < since == height == self._keys.height and self.forked_at == height
 
     def _come_together(self) -> None:
         """The server has all that is known here, and maybe more."""

@@ -38,6 +38,7 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     taken_back: tuple[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}){1,2}$")], ...] = ()
     left: tuple[Hex32, ...] = ()
     said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
+    notice: str = ""
 
 
 class _Lock(FileLock):
@@ -82,8 +83,8 @@ class Keystore:
         """Who ended on such a chain only, and may read again by the word of the person."""
         self.left = {bytes.fromhex(each) for each in kept.left}
         """Groups of this server that the person has left for another in their place."""
-        self.notice = ""
-        """What the person is to know of the file; a sentence."""
+        self.notice = kept.notice
+        """What the person is to know of the file; a sentence, kept until a program has told it."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
@@ -96,7 +97,7 @@ class Keystore:
                 create_whole(path, lock.kept(_OnDisk(entropy(_SECRET_BYTES).hex())))
             kept, notice = _read(path, copy, lock)
             store = cls(path, kept, lock)
-            store.notice = notice
+            store.notice = notice or store.notice
             if notice or not copy.exists() or _is_open_though(lock, path):
                 store.save()
         except OSError as cause:
@@ -129,6 +130,7 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.taken_back)),
             tuple(sorted(each.hex() for each in self.left)),
             {each.hex(): by.hex() for each, by in sorted(self.said_by.items())},
+            self.notice,
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -136,6 +138,12 @@ class Keystore:
             replace_whole(self._path.with_name(KEYS_COPY), data)
         except OSError as cause:
             raise IdentityProblem(f"The keys in {self._path} cannot be kept: {cause.strerror}.") from cause
+
+    def note_told(self) -> None:
+        """The person knows of the file, or will without this one."""
+        if self.notice:
+            self.notice = ""
+            self.save()
 
     def put_aside(self, height: int, head: bytes) -> None:
         """The person goes by another chain now, which is this far."""

@@ -6,11 +6,12 @@ words that name one inside its copy, and from then on holds others to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from lanline.crypto.groups.ids import log_hash_of, log_link_of
 from lanline.wire.chat.entries import LogEntry
+from lanline.wire.sealing.said import Words
 from lanline.wire.sealing.strict import ZEROS
 
 _KEPT = 1000
@@ -58,6 +59,10 @@ class LogChain:
     def holds(self, place: int, named: bytes) -> bool:
         """What nearly always is: the hash up to there is known, and the same."""
         return self._hashes.get(place) == named
+
+    def holds_all(self, named: Sequence[Words]) -> bool:
+        """The same of each of these."""
+        return list(map(self._hashes.get, [each.seen for each in named])) == [each.seen_hash for each in named]
 
     def differs(self, seen: Seen) -> bool:
         """Whether this device has another log up to there. What was not known is taken from it."""

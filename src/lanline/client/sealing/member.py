@@ -136,6 +136,11 @@ class GroupMember:
         return problem or (PARTED if self.is_current and self.copy.is_behind else "")
 
     @property
+    def hindrance(self) -> str:
+        """Why nothing of the group can be changed, or fetched anew; a sentence. Empty: nothing is wrong."""
+        return self.problem or (BEHIND if self._is_read and self.copy.is_apart else "")
+
+    @property
     def knows_group(self) -> bool:
         """There is one, or has been: by what this device has seen itself, or by what the server says. Then nothing is
         said in plain any more, whatever the server says later.
@@ -193,6 +198,11 @@ class GroupMember:
     def is_current(self) -> bool:
         """The chain is here as far as the server had it at sign-in, and it is the one that this device knows."""
         return self._is_read and not self.copy.is_apart
+
+    @property
+    def has_looked(self) -> bool:
+        """What the server shows of a group is here, or it has said that there is none."""
+        return self.has_heard and (self._is_groupless or self._is_read)
 
     @property
     def _is_read(self) -> bool:
@@ -450,12 +460,9 @@ class GroupMember:
         yield from self._wait_for(lambda: self.is_current)
 
     def _wait_for(self, condition: Callable[[], bool]) -> Steps[None]:
-        def hindrance() -> str:
-            return self.problem or (BEHIND if self._is_read and self.copy.is_apart else "")
-
-        yield from self._context.server.wait_until(lambda: condition() or bool(hindrance()))
-        if hindrance():
-            raise RequestRefused(RefusalCode.INVALID, hindrance())
+        yield from self._context.server.wait_until(lambda: condition() or bool(self.hindrance))
+        if self.hindrance:
+            raise RequestRefused(RefusalCode.INVALID, self.hindrance)
 
     def _wait_epoch(self) -> Steps[None]:
         self.want_epoch()

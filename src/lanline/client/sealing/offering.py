@@ -6,10 +6,10 @@ vote, and each person's own eyes.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.secrets import bring_keys
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.proto.chain.roomoffers import height_of
@@ -66,7 +66,9 @@ class Offering:
             # Others have brought enough: nothing to be done.
 
     def _come_in_again(self) -> Steps[None]:
-        """The server has lost how this device came in, and nobody else may have seen it: the same entry once more."""
+        """The server has lost how this device came in, and nobody else may have seen it: the same entry once more, or,
+        where that is not taken any more, as who never was in.
+        """
         copy, context = self._context.copy, self._context
         lost = [] if copy.forked_at is not None else copy.items_after(copy.shown.height)
         mine = copy.chain.devices.get(copy.device_id)
@@ -74,8 +76,13 @@ class Offering:
         if len(lost) == 1 and seed is not None and mine is not None and mine.since == copy.chain.height:
             keys = context.own.device_key.public_bytes, SealingKey.of_generation(seed).public_bytes
             yield from context.server.ask(groups.PutKeys(0, keys), Done)
-            with contextlib.suppress(RequestRefused):  # it was too long ago, say
+            try:
                 yield from context.server.ask(groups.AppendKey(0, lost[0][1]), groups.KeyTaken)
+            except RequestRefused as refused:
+                if refused.code is RefusalCode.SLOW_DOWN:  # the server takes none yet
+                    self._told = b""
+                    raise
+                copy.accept()  # it was too long ago, say
 
     def _offer(self, after: int) -> Steps[None]:
         copy = self._context.copy
@@ -88,13 +95,9 @@ class Offering:
             after += len(portion)
 
     def _bring_keys(self, history: bytes) -> Steps[None]:
-        """Of this device and of its account: a server that was put back may have lost them."""
-        context = self._context
-        mine = [context.own.device_key.public_bytes]
-        seed = context.seeds.get(context.me.generation)
-        mine += [] if seed is None else [SealingKey.of_generation(seed).public_bytes]
-        yield from context.server.ask(groups.PutKeys(0, tuple(mine)), Done)
-        context.tables.put_chain_history("keys", history)
+        """A server that was put back may have lost them."""
+        yield from bring_keys(self._context)
+        self._context.tables.put_chain_history("keys", history)
 
     def _bring_room_entries(self) -> Steps[None]:
         contents = sorted(self._context.tables.kept_room_entries(), key=lambda each: height_of(each) or 0)

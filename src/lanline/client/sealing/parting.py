@@ -97,14 +97,15 @@ class Offer(NamedTuple):
 
     group_id: bytes
     founder: str
-    is_known: bool
-    """The device that has founded it was one of that name's in the own group."""
+    is_known: bool | None
+    """The device that has founded it was one of that name's in the own group; None: that group is not here."""
 
     @property
     def text(self) -> str:
-        key = "with the key that they have in yours" if self.is_known else "with a key that is not known in yours"
+        key = ", with the key that they have in yours" if self.is_known else ", with a key that is not known in yours"
         return (
-            f"The server has another group than the one that you are in: {self.founder} has founded it, {key}. "
+            "The server has another group than the one that you are in: "
+            f"{self.founder} has founded it{'' if self.is_known is None else key}. "
             f"Nothing is said in it before you agree. Ask {self.founder}, by another way than this server, whether "
             "that is right: lanline chain --new-group"
         )
@@ -118,9 +119,10 @@ def offer_in(own: Chain, shown: Chain, group_id: bytes, past: Mapping[str, set[b
     if founder is None:  # its first entry does not hold
         return None
     name = shown.accounts[founder].name
+    is_here = own.group_id == group_id
     known = past.get(folded_name(name.decode(errors="replace")), set())
-    if own.group_id == group_id:
+    if is_here:
         in_own = own.names.get(name)
         known = set() if in_own is None else set(own.live_devices(in_own))
     first = {each for each, device in shown.devices.items() if (device.account, device.since) == (founder, 1)}
-    return Offer(shown.group_id, name_in(shown, founder), bool(first) and first <= known)
+    return Offer(shown.group_id, name_in(shown, founder), bool(first) and first <= known if is_here or past else None)

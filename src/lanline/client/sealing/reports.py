@@ -19,7 +19,7 @@ from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.said import decode_words
 from lanline.wire.sealing.strict import encode_strictly
 
-_REPORT_BEGINS = msgspec.msgpack.encode({"type": "report"})[1:]
+REPORT_BEGINS = msgspec.msgpack.encode({"type": "report"})[1:]
 _DEVICE = slice(17, 33)
 """Where a header names it."""
 _decoder: msgspec.msgpack.Decoder[Content] = msgspec.msgpack.Decoder(Content)
@@ -62,7 +62,7 @@ def time_of(proof: bytes) -> int:
 
 def judged(chain: Chain, body: bytes, reporter: str) -> bytes:
     """The same words; of a report, with the verdict of this device in place of whatever came with it."""
-    if _REPORT_BEGINS not in body[: 2 * len(_REPORT_BEGINS)]:
+    if REPORT_BEGINS not in body[: 2 * len(REPORT_BEGINS)]:
         return body
     try:
         report = _decoder.decode(body)

@@ -16,6 +16,7 @@ from lanline.ticket import Steps, Ticket, follow
 from lanline.wire.chat import groups as wire
 from lanline.wire.sealing import entries
 from lanline.wire.sealing.entries import RoomRole, RoomSuite
+from lanline.wire.sealing.said import MAX_LINKED_BACK
 
 _CHANCE_BYTES = 16
 
@@ -72,12 +73,12 @@ class RoomChanges:
         yield from self._change(copy, entries.LetIn, accounts)
         lacking = [epoch for epoch, _ in copy.newest()[:1] if copy.secret(epoch.epoch_id) is None]
         yield from self._secrets.open_given(copy, lacking)
-        newest = [epoch for epoch, _ in copy.newest() if copy.secret(epoch.epoch_id) is not None][:1]
+        ends = copy.ends()[:MAX_LINKED_BACK]  # most often the newest, which opens all before it
         context = self._context
         readers = [each for each in copy.scope.readers(context.now_ms()) if each.id not in context.keys.ended]
         recipients = [each for each in readers if each.id in accounts]  # by the chain as it is here, whoever was meant
-        if copy.may_begin and newest:
-            yield from self._secrets.give(copy, recipients, newest)
+        if copy.may_begin and ends:
+            yield from self._secrets.give(copy, recipients, ends)
 
     def send_away(self, copy: RoomCopy, accounts: Iterable[bytes]) -> Ticket[None]:
         """Or oneself. The next epoch begins at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from lanline.client.sealing.context import GroupContext
@@ -31,11 +32,13 @@ class Secrets:
         self.asked_for: dict[bytes, float] = {}
         """Epochs of which a box was asked for on this link, and until when nobody is asked again."""
         rsa.on_new_key = self.asked_for.clear
+        self._has_brought_keys = False
         self._told: set[bytes] = set()
         """Epochs whose box did not open, and readers to whom nothing can be sealed, of which the person was told."""
 
     def end_link(self) -> None:
         self.asked_for.clear()
+        self._has_brought_keys = False
 
     def lacking(self, copy: EpochCopy) -> list[Epoch]:
         """Whose secrets are not here, and were not asked for just now."""
@@ -53,6 +56,7 @@ class Secrets:
             self.keep_seeds(account_id, number, seed)
             return
         commitment = seed_commitment_of(newest.seal_hash, newest.maker)
+        yield from self._bring_keys_once()
         yield from self._context.server.ask(wire.WantBoxes(0, 0, account_id, (epoch_id_of(commitment),)), Done)
         raise RequestRefused(RefusalCode.NOT_FOUND, "Another device of yours has to be online once, to give its keys.")
 
@@ -86,6 +90,7 @@ class Secrets:
         yield from self.open_given(copy, epochs)
         lacking = tuple(each.epoch_id for each in epochs if copy.secret(each.epoch_id) is None)
         if lacking:
+            yield from self._bring_keys_once()
             yield from self._context.server.ask(wire.WantBoxes(0, copy.log, copy.scope.id, lacking), Done)
 
     def open_given(self, copy: EpochCopy, epochs: Sequence[Epoch]) -> Steps[None]:
@@ -230,6 +235,13 @@ class Secrets:
             yield from self.open_given(copy, [each for each in known if copy.secret(each.epoch_id) is None])
             yield from self.give(copy, readers, known)
 
+    def _bring_keys_once(self) -> Steps[None]:
+        """Where a box is lacking: without the key to seal it to nobody could give it."""
+        if not self._has_brought_keys:
+            self._has_brought_keys = True
+            with contextlib.suppress(RequestRefused):  # its disk is full, say
+                yield from bring_keys(self._context)
+
     # The seeds of the own account, for its other devices.
 
     def keep_seed(self, number: int, seed: bytes) -> None:
@@ -260,6 +272,14 @@ class Secrets:
         is_mine = device is not None and device.account == context.copy.account_id == message.scope
         if is_mine and context.has_newest_seed and wanted not in context.keys.ended:
             yield from self.give_seed([wanted])
+
+
+def bring_keys(context: GroupContext) -> Steps[None]:
+    """What others seal to, of this device and its account: the server may have lost them, or its disk damaged one."""
+    mine = [context.own.device_key.public_bytes]
+    if context.has_newest_seed:
+        mine.append(SealingKey.of_generation(context.seeds[context.me.generation]).public_bytes)
+    yield from context.server.ask(wire.PutKeys(0, tuple(mine)), Done)
 
 
 def _sealed(

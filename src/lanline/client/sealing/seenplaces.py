@@ -9,6 +9,7 @@ And where the words of one run stand in their log, as far as they were judged: p
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from lanline.client.sealing.tables import GroupTables
 from lanline.proto.chain.state import NEVER
@@ -91,6 +92,19 @@ class RunPlaces:
         self._of[number] = place
         self._last = place, number
         return True
+
+    def may_follow(self, places: Sequence[int], number: int) -> bool:
+        """The same of many, whose places rise and whose numbers follow on each other from this one on."""
+        numbers = range(number, number + len(places))
+        is_above = places[0] > self._last[0] and number > self._last[1]
+        return not self._of or (is_above and self._of.keys().isdisjoint(numbers))
+
+    def follow_all(self, places: Sequence[int], number: int) -> None:
+        """Where they may."""
+        if not self._of:
+            self._first = places[0], number
+        self._of.update(zip(range(number, number + len(places)), places, strict=True))
+        self._last = places[-1], number + len(places) - 1
 
     def is_repeat(self, place: int, number: int) -> bool:
         """Of two with the same number the one at the lower place stands."""

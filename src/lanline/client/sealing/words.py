@@ -2,18 +2,19 @@
 
 What is opened is believed only where everybody would: docs/protocol/sealing.md, 5. The author is who has signed, by the
 chain; where the server says otherwise, nothing is believed. Longer than other files: what is sealed and what is opened
-have the runs and their keys in common.
+have the runs and their keys in common; what is judged word by word, and what as a whole, are read together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import NamedTuple
 
 import msgspec
 
-from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.ahead import Ahead, OfRun, Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.logchain import NOTHING, Seen
 from lanline.client.sealing.scopes import Place, Scopes, Sealing
@@ -36,8 +37,7 @@ _MAX_PLACES = 100_000
 _NEVER_NAMED = NEVER, b""
 _OPENED_AT_ONCE = 200
 """About 1 ms."""
-_NONE_SIGNED: frozenset[bytes] = frozenset()
-_NONE_READY: Mapping[int, Opened] = {}
+_NOTHING_FOUND: tuple[Mapping[int, Opened], AbstractSet[bytes]] = ({}, frozenset())
 
 
 class Said(NamedTuple):
@@ -48,6 +48,10 @@ class Said(NamedTuple):
     author: str
     """Whose the server says it is."""
     content: bytes
+
+
+AsSaid = tuple[int, bytes, str, bytes]
+"""The same, where there are too many to give them names."""
 
 
 class Lacks(Enum):
@@ -89,10 +93,18 @@ class _Source(NamedTuple):
     sign_key: bytes
     run: Run
     places: RunPlaces
-    opened: list[Opened]
-    """In the order of their places, until they are vouched for."""
     named: dict[int, tuple[int, bytes]]
     """By heights that were named, from which place on this device may have said it; and the head, if it is so here."""
+
+
+class Even(NamedTuple):
+    """Words that are believed together, and under which epoch of which conversation."""
+
+    stretch: Stretch
+    room_id: bytes
+    scope_id: bytes
+    epoch_height: int
+    run_places: RunPlaces
 
 
 class _Run:
@@ -189,8 +201,8 @@ class GroupWords:
         """
         if self._on_the_way:
             self._note_returned(place.log, said)
-        signed = _NONE_SIGNED if ahead is None else ahead.signed
-        sources, opened = self._opened(self._context.scopes.sealings(place), said, ahead)
+        ready, signed = _NOTHING_FOUND if ahead is None else ahead.one_by_one()
+        sources, opened = self._opened(self._context.scopes.sealings(place), said, ready)
         unsigned = [each for each in opened if isinstance(each, Opened) and each.digest not in signed]
         stand = iter(vouched(self._sign_key, unsigned))
         outcomes: list[Outcome] = []
@@ -211,23 +223,86 @@ class GroupWords:
             if run and current is not None and current.id == run != each.content[_RUN_IN_HEADER]:
                 self.end_run(log)
 
-    def open_ahead(self, place: Place, said: Sequence[Said], ahead: Ahead) -> Iterator[None]:
+    def awaits_any(self, entry_ids: Sequence[bytes]) -> bool:
+        return not self._on_the_way.keys().isdisjoint(entry_ids)
+
+    def open_ahead(self, place: Place, said: Sequence[AsSaid], ahead: Ahead) -> Iterator[None]:
         """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
-        known: dict[bytes, _Source | Lacks | Reason] = {}
+        runs: dict[bytes, tuple[Run, OfRun] | None] = {}
         for start in range(0, len(said), _OPENED_AT_ONCE):
-            some = said[start : start + _OPENED_AT_ONCE]
-            sources, opened = self._opened(self._context.scopes.sealings(place), some, None, known)
-            for source, each, opening in zip(sources, some, opened, strict=True):
-                if isinstance(source, _Source) and isinstance(opening, Opened):
-                    ahead.ready[each.place] = opening
-                    source.opened.append(opening)
+            sealings = self._context.scopes.sealings(place)
+            for at, entry_id, author, content in said[start : start + _OPENED_AT_ONCE]:
+                if len(content) < HEADER_BYTES:
+                    continue
+                begins = content[:COMMON_BYTES]
+                found = runs.get(begins) or self._run_of(runs, begins, sealings, content)
+                if found is None or author != found[1].author:
+                    continue
+                try:
+                    opened = found[0].open(entry_id, content)
+                except MalformedPacket:
+                    continue
+                found[1].opened.append(opened)
+                found[1].places.append(at)
             yield
-        ahead.runs += [(each.sign_key, each.opened) for each in known.values() if isinstance(each, _Source)]
-        yield from ahead.vouch()
+        yield from ahead.vouch([each[1] for each in runs.values() if each is not None])
+
+    def _run_of(
+        self,
+        known: dict[bytes, tuple[Run, OfRun] | None],
+        begins: bytes,
+        sealings: Sequence[Sealing],
+        content: bytes,
+    ) -> tuple[Run, OfRun] | None:
+        if begins not in known:
+            source, known[begins] = self._source(sealings, content), None
+            if isinstance(source, _Source):
+                known[begins] = source.run, OfRun(content, source.author, source.sign_key)
+        return known[begins]
+
+    def even(self, place: Place, stretches: Sequence[Stretch]) -> list[Even] | None:
+        """These, if each may be believed as a whole; None: they are to be judged word by word. Nothing is noted yet."""
+        sealings, found = self._context.scopes.sealings(place), list[Even]()
+        for each in stretches:
+            source = self._source(sealings, each.of_run.content)
+            if not isinstance(source, _Source) or not self._is_even(source, each):
+                return None
+            epoch = source.epoch[0]
+            found.append(Even(each, source.sealing.room_id, epoch.scope, epoch.height, source.places))
+        return found
+
+    def _is_even(self, source: _Source, stretch: Stretch) -> bool:
+        """As `_judged` would find of each of them: what they have in common is looked at once."""
+        first, words = stretch.opened[0], stretch.opened[0].words
+        until, author = source.sealing.until, (source.account, source.run.header.device_id)
+        return (
+            first.said_as == source.run.said_as
+            and stretch.of_run.author == source.author
+            and source.until == NEVER
+            and (until is None or stretch.places[-1] < until)
+            and self._copy.chain.holds(words.height, words.head)
+            and source.places.may_follow(stretch.places, words.n)
+            and judge_words(self._copy.chain, source.scope, source.epoch, author, words, stretch.places[0]) is None
+        )
+
+    def note_even(self, evens: Sequence[Even]) -> None:
+        """They are believed. In the order of their first places."""
+        for each in evens:
+            places, opened = each.stretch.places, each.stretch.opened
+            words, last = opened[0].words, opened[-1]
+            each.run_places.follow_all(places, words.n)
+            self._judged_count += len(places)
+            self._heights.note(each.room_id, places[0], words.height)
+            self._note_own(each.room_id, last.header.device_id, places[-1], last.digest)
+        self._heights.write()
+
+    def _note_own(self, room_id: bytes, device_id: bytes, place: int, digest: bytes) -> None:
+        if device_id == self._copy.device_id and place > self._own.get(room_id, (0, ZEROS))[0]:
+            self._own[room_id] = place, digest
 
     def reopen(self, place: Place, said: Said) -> tuple[Opened, Where] | None:
         """What stands inside the seal, with its signature: for who has to show it to somebody else."""
-        [source], [opened] = self._opened(self._context.scopes.sealings(place), [said])
+        [source], [opened] = self._opened(self._context.scopes.sealings(place), [said], {})
         if not isinstance(source, _Source) or not isinstance(opened, Opened):
             return None
         return opened, Where(source.sealing.room_id, source.account, said.entry_id)
@@ -243,7 +318,7 @@ class GroupWords:
 
     def open_alone(self, place: Place, said: Said) -> Outcome:
         """What the server shows of a log of which the rest is not here. It is not remembered that it was shown."""
-        [source], [opened] = self._opened(self._context.scopes.sealings(place), [said])
+        [source], [opened] = self._opened(self._context.scopes.sealings(place), [said], {})
         if not isinstance(source, _Source) or not isinstance(opened, Opened):
             return Reason.FORM if isinstance(opened, Opened) else opened
         if not all(vouched(self._sign_key, [opened])):
@@ -270,12 +345,10 @@ class GroupWords:
         self,
         sealings: Sequence[Sealing],
         said: Sequence[Said],
-        ahead: Ahead | None = None,
-        known: dict[bytes, _Source | Lacks | Reason] | None = None,
+        ready: Mapping[int, Opened],
     ) -> tuple[list[_Source | Lacks | Reason], list[Opened | Lacks | Reason]]:
         """Those of one run begin alike: what they have in common is looked up once."""
-        known = {} if known is None else known
-        ready = _NONE_READY if ahead is None else ahead.ready
+        known: dict[bytes, _Source | Lacks | Reason] = {}
         sources: list[_Source | Lacks | Reason] = []
         opened: list[Opened | Lacks | Reason] = []
         for each in said:
@@ -311,7 +384,7 @@ class GroupWords:
         places = self._places_of((sealing.room_id, header.device_id, header.run))
         name = author.decode(errors="surrogateescape")
         scope, until, sign_key = sealing.copy.scope, device.until, device.sign_key
-        return _Source(sealing, scope, epoch, device.account, name, until, sign_key, run, places, [], {})
+        return _Source(sealing, scope, epoch, device.account, name, until, sign_key, run, places, {})
 
     def _places_of(self, run: tuple[bytes, bytes, bytes]) -> RunPlaces:
         if self._judged_count >= _MAX_PLACES:
@@ -336,9 +409,7 @@ class GroupWords:
             return misplaced
         if since > place or head != words.head:
             self._note_named(source, place, words)
-        is_own = opened.header.device_id == self._copy.device_id
-        if is_own and place > self._own.get(sealing.room_id, (0, ZEROS))[0]:
-            self._own[sealing.room_id] = place, opened.digest
+        self._note_own(sealing.room_id, opened.header.device_id, place, opened.digest)
         return _body(source, opened)
 
     def _doubt(self, source: _Source, place: int, words: Words) -> Lacks | Reason | None:

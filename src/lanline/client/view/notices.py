@@ -42,6 +42,8 @@ class Notices:
         self._was_signed_in = False
         self._told_away = False
         self._disk_problem = ""
+        self._why_silent = ""
+        """Why nothing can be said, as it was told last."""
         self._known = {each.log: each for each in view.conversations}
         self._group = GroupFacts()
 
@@ -58,7 +60,7 @@ class Notices:
                     *_together([person.name for person in went if person.account not in unheard], "gone"),
                 ]
             case ServerSaid(text) | ServerRestored(text) | Warned(text):
-                return [f"The server says: {text}" if isinstance(event, ServerSaid) else text]
+                return self._warning(event, text)
             case GroupChanged(group, news):
                 return [*news, *self._of_group(group)]
             case _:
@@ -83,6 +85,15 @@ class Notices:
             return []
         self._disk_problem, self._told_away = text, True
         return [f"{text} Until then nothing that you type is taken, and what others say waits at the server."]
+
+    def _warning(self, event: ServerSaid | ServerRestored | Warned, text: str) -> list[str]:
+        if isinstance(event, ServerSaid):
+            return [f"The server says: {text}"]
+        return self._silenced(text) if isinstance(event, Warned) else [text]
+
+    def _silenced(self, text: str) -> list[str]:
+        before, self._why_silent = self._why_silent, text
+        return [text] if text != before else []
 
     def _of_group(self, group: GroupFacts) -> list[str]:
         """Who waits, and what the person should see to: each once."""
@@ -135,6 +146,8 @@ class Notices:
         ]
         lines += [line for each in snapshot.invitations for line in self._invited(each)]
         if snapshot.state in {NodeState.SIGNED_IN, NodeState.SYNCHRONIZED}:
+            if snapshot.problem and snapshot.problem not in snapshot.group.notes:  # told once, to whoever was there
+                lines += self._silenced(snapshot.problem)
             lines += self._of_group(snapshot.group)
             return self._signed_in(snapshot.name, snapshot.server_name) + lines
         return (self._away(snapshot.problem) if snapshot.failed_calls else []) + lines

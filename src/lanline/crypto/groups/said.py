@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
@@ -94,12 +94,11 @@ class Run:
             plain = self._decrypt(content[COMMON_BYTES:HEADER_BYTES], content[HEADER_BYTES:], ad)
         except InvalidTag as cause:
             raise MalformedPacket("words do not open") from cause
-        ends = _BEGINS + int.from_bytes(plain[_SIGNATURE_BYTES:_BEGINS], "big")
-        size = len(plain)
+        ends, size = _BEGINS + int.from_bytes(plain[_SIGNATURE_BYTES:_BEGINS], "big"), len(plain)
         if size < _BEGINS or size != padded_size(ends) or plain[ends:] != bytes(size - ends):
             raise MalformedPacket("words are not padded as they should be")
         statement = plain[_BEGINS:ends]
-        digest = hashlib.sha256(DIGEST + ad + statement).digest()
+        digest = sha256(DIGEST + ad + statement).digest()
         return Opened(self.header, decode_words(statement), digest, plain[:_SIGNATURE_BYTES], self.said_as)
 
 

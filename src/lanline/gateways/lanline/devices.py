@@ -8,7 +8,7 @@ from lanline.core import devices, keyentries
 from lanline.core.changes import DeviceAnswered, DeviceAsked, Handlers
 from lanline.core.commands import Command
 from lanline.core.core import Core
-from lanline.gateways.lanline.groups import Groups, send_taken
+from lanline.gateways.lanline.groups import Groups
 from lanline.gateways.lanline.session import Handler, Session
 from lanline.model.accounts import AccountId, Device, DeviceId
 from lanline.model.devices import DeviceRequest
@@ -77,12 +77,8 @@ class DeviceRequests:
         session.ask(message.request, lambda: self._core.ask(session.actor, devices.own_devices), answer)
 
     def _add_recovery(self, session: Session, message: wire.AddRecovery) -> None:
-        self._groups.check_key_pace(session)
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, keyentries.AddRecovery(message.content, message.shown_hash)),
-            lambda place: send_taken(session, message.request, place),
-        )
+        command = keyentries.AddRecovery(message.content, message.shown_hash)
+        self._groups.take_key(session, message.request, command)
 
     def _tell_asked(self, change: DeviceAsked) -> None:
         device = self._core.accounts.device(change.request.device)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from functools import partial
 
 import msgspec
 
 from lanline.clock import Clock
 from lanline.core import boxes, keyentries, privaterooms, rsakeys
 from lanline.core.changes import BoxesGiven, ChainGrew, RequestLeft
-from lanline.core.commands import Authority, unknown_conversation
+from lanline.core.commands import Authority, Command, unknown_conversation
 from lanline.core.core import Core
 from lanline.core.groupstate import GroupState, Member
 from lanline.core.limits import Buckets
@@ -29,6 +28,7 @@ from lanline.model.accounts import AccountId
 from lanline.model.groups import FOR_DEVICE, Box, EntryRequest
 from lanline.model.logs import Entry, LogId
 from lanline.storage.api import View
+from lanline.ticket import Ticket
 from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 from lanline.wire.chat.messages import ServerMessage
@@ -131,21 +131,10 @@ class Groups:
                 session.send(self._described(0))
 
     def _append_key(self, session: Session, message: wire.AppendKey) -> None:
-        self.check_key_pace(session)
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, keyentries.AppendKey(message.content)),
-            partial(send_taken, session, message.request),
-        )
+        self.take_key(session, message.request, keyentries.AppendKey(message.content))
 
     def _append_room_key(self, session: Session, message: wire.AppendRoomKey) -> None:
-        self.check_key_pace(session)
-        command = privaterooms.AppendRoomKey(LogId(message.log), message.content)
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, command),
-            partial(send_taken, session, message.request),
-        )
+        self.take_key(session, message.request, privaterooms.AppendRoomKey(LogId(message.log), message.content))
 
     def _read_keys(self, session: Session, message: wire.ReadKeys) -> None:
         log = LogId(message.log)
@@ -170,20 +159,31 @@ class Groups:
         session.ask(message.request, lambda: self._core.ask(session.actor, look), answer)
 
     def _make_invite(self, session: Session, message: wire.MakeGroupInvite) -> None:
-        self.check_key_pace(session)
-        session.command(
-            message.request,
-            lambda: self._core.do(session.actor, keyentries.MakeGroupInvite(message.content, message.shown_hash)),
-            partial(send_taken, session, message.request),
-        )
+        self.take_key(session, message.request, keyentries.MakeGroupInvite(message.content, message.shown_hash))
 
-    def check_key_pace(self, session: Session) -> None:
+    def _check_key_pace(self, session: Session) -> tuple[Buckets[AccountId], ...]:
         account, now = session.actor.account, self._clock.now()
-        if self._core.accounts.is_admin(account):
-            _take(self._admins_key_pace, account, now)
-            return
-        _take(self._key_pace, account, now)
-        _take(self._days_keys, account, now)
+        is_admin = self._core.accounts.is_admin(account)
+        paces = (self._admins_key_pace,) if is_admin else (self._key_pace, self._days_keys)
+        for pace in paces:
+            _take(pace, account, now)
+        return paces
+
+    def take_key(self, session: Session, request: int, command: Command[keyentries.KeyPlace]) -> None:
+        """A try for which somebody else was quicker counts as a request only: many may come at once."""
+        paces = self._check_key_pace(session)
+
+        def note(settled: Ticket[keyentries.KeyPlace]) -> None:
+            if isinstance(settled.problem, RequestRefused) and settled.problem.code is RefusalCode.STALE_CHAIN:
+                for pace in paces:
+                    pace.give_back(session.actor.account)
+
+        def begin() -> Ticket[keyentries.KeyPlace]:
+            ticket = self._core.do(session.actor, command)
+            ticket.when_settled(note)
+            return ticket
+
+        session.command(request, begin, lambda at: session.send(wire.KeyTaken(request, at.log, at.sequence)))
 
     # Keys and boxes.
 
@@ -265,7 +265,7 @@ class Groups:
             readers = tuple(wire.Reader(each.kind, each.id, each.generation) for each in outcome.readers)
             session.send(wire.ReadersLacking(message.request, readers))
 
-        self.check_key_pace(session)
+        self._check_key_pace(session)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, boxes.BeginEpoch(LogId(message.log), message.content)),
@@ -388,10 +388,6 @@ def _take(pace: Buckets[AccountId], account: AccountId, now: float) -> None:
 
 def _waiting(request: EntryRequest) -> wire.WaitingRequest:
     return wire.WaitingRequest(request.account, request.joiner, request.signature, request.left_ms)
-
-
-def send_taken(session: Session, request: int, place: keyentries.KeyPlace) -> None:
-    session.send(wire.KeyTaken(request, place.log, place.sequence))
 
 
 def _check_sealable(key: bytes) -> None:

@@ -29,14 +29,23 @@ _ARROWS = {
     sdl2.SDLK_UP: KEY_UP,
     sdl2.SDLK_DOWN: KEY_DOWN,
 }
+_SAME_AS = {
+    sdl2.SDLK_EQUALS: ord("+"),  # a plus on many keyboards, with Shift
+    sdl2.SDLK_KP_PLUS: ord("+"),
+    sdl2.SDLK_KP_MINUS: ord("-"),
+    sdl2.SDLK_KP_1: ord("1"),
+    sdl2.SDLK_KP_2: ord("2"),
+    sdl2.SDLK_KP_3: ord("3"),
+}
 _CONVERSIONS = {Layout.FULL_YUV: 0, Layout.YUV: 1, Layout.HD_YUV: 2}
 """SDL_YUV_CONVERSION_MODE, which the binding does not name."""
 
 
 class Window:
-    def __init__(self, title: str, *, statistics: bool, folder: Path | None = None) -> None:
+    def __init__(self, title: str, *, statistics: bool, folder: Path | None = None, lines: int = 0) -> None:
+        """`lines`: of the best quality, for which the window is made, though a lower one may come first."""
         _need_display()
-        self._title = title
+        self._lines = lines
         self._folder = folder or Path.cwd()
         self._caption = Caption(shows_figures=statistics)
         self._is_full = False
@@ -61,6 +70,8 @@ class Window:
         self._has_size = True
         bounds = sdl2.SDL_Rect()
         sdl2.SDL_GetDisplayUsableBounds(0, ctypes.byref(bounds))
+        scale = max(1.0, self._lines / min(size.width, size.height))
+        size = Size(round(size.width * scale), round(size.height * scale))
         room = Size(int(bounds.w * _LARGEST_PART) or size.width, int(bounds.h * _LARGEST_PART) or size.height)
         if size.width > room.width or size.height > room.height:
             size = fitted(size, room)
@@ -158,6 +169,7 @@ class Window:
     def _pressed(self, symbol: int) -> list[str]:
         if symbol in _ARROWS:
             return [_ARROWS[symbol]]
+        symbol = _SAME_AS.get(symbol, symbol)
         if symbol == sdl2.SDLK_ESCAPE and self._is_full:
             symbol = ord("f")
         match chr(symbol) if 32 <= symbol < 127 else "":

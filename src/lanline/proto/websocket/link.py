@@ -248,7 +248,7 @@ class WebSocketLink:
                 self._tell_news(channel, incoming)
         for channel in _BY_PRIORITY:
             room_bytes -= self._send_media(room_bytes) if channel is Channel.MEDIA else self._send(channel, room_bytes)
-        self._stack.flush()
+            self._stack.flush()
 
     def _tell_news(self, channel: Channel, incoming: ReliableIncoming) -> None:
         if (through := incoming.count_to_confirm()) is not None:
@@ -262,6 +262,8 @@ class WebSocketLink:
         while spent < room_bytes and outgoing.is_ready:
             piece = outgoing.take(min(PIECE_BYTES, room_bytes - spent))
             self._stack.send_unit(DATA_HEADERS[channel] + piece)
+            if channel is Channel.BULK:  # a record is opened when all of it is there: no message waits for the next one
+                self._stack.flush()
             spent += len(piece) + WIRE_OVERHEAD_BYTES
         if outgoing.is_full and outgoing.take_drained():
             self._events.append(SendBufferDrained(channel))

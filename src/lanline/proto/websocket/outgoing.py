@@ -49,8 +49,11 @@ class ReliableOutgoing:
         return self._last_number
 
     def take(self, limit_bytes: int) -> bytes:
-        """The next piece of the stream, no longer than the limit and the peer's credit."""
-        wanted = size = min(limit_bytes, self._queued_bytes, self._credit_bytes - self._sent_bytes)
+        """The next piece of the stream, within the limit and the peer's credit; of bulk, of one message only."""
+        size = min(limit_bytes, self._queued_bytes, self._credit_bytes - self._sent_bytes)
+        if self._channel is Channel.BULK:
+            size = min(size, len(self._parts[0]) - self._head_offset)
+        wanted = size
         taken: list[bytes] = []
         while wanted > 0:
             head, start = self._parts[0], self._head_offset

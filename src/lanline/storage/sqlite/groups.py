@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from itertools import starmap
 from sqlite3 import Connection
@@ -99,7 +100,7 @@ class SqliteGroupsView:
         found = {}
         for each in hashes:
             row = self._connection.execute("SELECT data FROM seal_keys WHERE hash = ?", (each,)).fetchone()
-            if row:
+            if row and hashlib.sha256(row[0]).digest() == each:  # else the disk has damaged it
                 found[each] = row[0]
         return found
 
@@ -199,7 +200,7 @@ class SqliteGroups(SqliteGroupsView):
     def put_keys(self, keys: dict[bytes, bytes], putter: AccountId, now_ms: int) -> None:
         self._connection.executemany(
             "INSERT INTO seal_keys (hash, data, putter, put_ms, is_named) VALUES (?, ?, ?, ?, FALSE) "
-            "ON CONFLICT (hash) DO UPDATE SET put_ms = excluded.put_ms",
+            "ON CONFLICT (hash) DO UPDATE SET data = excluded.data, put_ms = excluded.put_ms",
             [(each, data, putter, now_ms) for each, data in keys.items()],
         )
 

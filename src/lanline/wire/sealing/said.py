@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -20,6 +21,8 @@ HEADER_BYTES = 61
 NONCE_BYTES = 12
 COMMON_BYTES = HEADER_BYTES - NONCE_BYTES
 """With which all that is said in one run under one epoch begins."""
+DEVICE_AND_RUN = slice(17, 49)
+"""In a header."""
 MAX_LINKED_BACK = 8
 
 
@@ -91,8 +94,7 @@ def decode_epoch(content: bytes) -> tuple[SignedEpoch, EpochBody]:
     return signed, decode_strictly(_epoch_body, signed.body)
 
 
-def decode_words(statement: bytes) -> Words:
-    return decode_strictly(_words, statement)
+decode_words = partial(decode_strictly, _words)
 
 
 def decode_carried(content: bytes) -> CarriedWords:

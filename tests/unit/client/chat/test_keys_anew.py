@@ -148,3 +148,17 @@ def test_a_damaged_secret_is_found_and_fetched_again(village: Village) -> None:
         wire.die()
     assert ben.member.caches.check_again(places(ben)) == len(wrong)
     assert states(village)[1] == before
+
+
+def test_what_the_server_does_not_give_again_is_put_back_where_it_is_right(village: Village) -> None:
+    ben = village.homes[1].processes[0]
+    fetch_all(village, ben)
+    before = ben.member.caches.state()
+    ben.node.begin_keys_anew()
+    for place in places(ben):
+        ben.member.scopes.sealings(place)
+    wrong = next(iter(before.secrets))
+    ben.member.caches.put_back(before._replace(secrets={**before.secrets, wrong: bytes(32)}))
+    left = ben.member.caches.state()
+    assert left.seeds == before.seeds
+    assert left.secrets == {each: secret for each, secret in before.secrets.items() if each != wrong}

@@ -248,7 +248,7 @@ class Village:
         founder = Process(self.homes[0])
         self.homes[0].processes.append(founder)
         self.rest_until(lambda: founder.member.copy.sealing_epoch() is not None)
-        made = founder.member.changes.make_invite(9, 10**9)
+        made = founder.member.changes.make_invite(max(9, len(self.homes)), 10**9)
         self.rest_until(lambda: made.is_settled)
         self.link = made.result()
         for home in self.homes[1:]:

@@ -112,6 +112,59 @@ def test_on_a_full_disk_that_is_said_and_with_room_it_goes_on(tmp_path: Path, mo
     assert index_of(made).duration_s == pytest.approx(5.0, abs=0.25)
 
 
+def two_qualities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "QUALITIES", (24, 1440))
+    monkeypatch.setattr(filmencoder, "LOOKS", dict.fromkeys((24, 1440), filmencoder.Look(30, 400)))
+
+
+def test_a_disk_that_is_full_between_two_qualities_leaves_neither_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_qualities(monkeypatch)
+    source, whole = make_film(tmp_path / "lake.mp4", 1.0), filmencoder.join_film
+
+    def join(pieces: list[Path], sound: Path | None, target: Path) -> None:
+        if target.name.startswith("1440p"):
+            raise MediaProblem("There is no room left.")
+        whole(pieces, sound, target)
+
+    monkeypatch.setattr(preparing, "join_film", join)
+    with pytest.raises(MediaProblem):
+        Preparing(source, tmp_path).run()
+    assert not list(tmp_path.glob("lake_*"))
+    monkeypatch.setattr(preparing, "join_film", whole)
+    again = Preparing(source, tmp_path)
+    again.check_free()
+    assert [path.name for path in again.run()] == ["lake_24p.mp4", "lake_1440p.mp4"]
+
+
+def test_who_was_killed_while_it_put_them_in_place_goes_on_and_overwrites_nothing_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_qualities(monkeypatch)
+    source, placed = make_film(tmp_path / "lake.mp4", 1.0), Preparing._put_in_place
+
+    def place(self: Preparing, lines: int) -> None:
+        if lines == 1440:
+            raise KeyboardInterrupt
+        placed(self, lines)
+
+    monkeypatch.setattr(Preparing, "_put_in_place", place)
+    with pytest.raises(KeyboardInterrupt):
+        Preparing(source, tmp_path).run()
+    assert [path.name for path in tmp_path.glob("lake_*")] == ["lake_24p.mp4"]
+    monkeypatch.setattr(Preparing, "_put_in_place", placed)
+    other = tmp_path / "lake_1440p.mp4"
+    other.write_text("of somebody else")
+    with pytest.raises(InvalidInput, match="lake_1440p"):
+        Preparing(source, tmp_path).check_free()
+    other.unlink()
+    again = Preparing(source, tmp_path)
+    again.check_free()
+    assert all(path.exists() for path in again.run())
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_nothing_is_overwritten_and_what_is_no_film_is_said(tmp_path: Path) -> None:
     source = make_film(tmp_path / "lake.mp4", 1.0)
     Preparing(source, tmp_path).run()

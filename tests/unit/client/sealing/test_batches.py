@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanline.client.sealing.ahead import Ahead
-from lanline.client.sealing.words import Body, GroupWords, Outcome, Said
+from lanline.client.sealing.words import Body, Even, GroupWords, Outcome, Said
 from lanline.crypto.groups import ids
 from lanline.crypto.groups import said as said_module
 from lanline.crypto.groups.epochs import room_key_of
@@ -38,6 +38,8 @@ class Room:
         self.room_key = room_key_of(secret, self.room_id)
         self.epoch_id, self.copy = epoch.epoch_id, copy
         self.stranger = SigningKey(bytes(32))
+
+        self.believed_at_once = 0
 
     def say(self, place: int, number: int, prev: bytes, run: int = 0, *, is_signed: bool = True) -> tuple[Said, bytes]:
         copy, entry_id = self.copy, place.to_bytes(16, "big")
@@ -68,9 +70,37 @@ class Room:
         pieces = [said[start : start + taken_at_once] for start in range(0, len(said), taken_at_once)]
         return [each for piece in pieces for each in words.open(self.reader.lobby, piece, ahead)]
 
+    def as_a_whole(self, said: Sequence[Said], taken_at_once: int) -> list[bytes | Outcome]:
+        """Where all of a piece is as it should be, it is believed at once; else word by word. What was believed."""
+        words, ahead = self._reader(), Ahead()
+        for _ in words.open_ahead(self.reader.lobby, said, ahead):
+            pass
+        found: list[bytes | Outcome] = []
+        for start in range(0, len(said), taken_at_once):
+            piece = said[start : start + taken_at_once]
+            stretches = ahead.stretches(piece[0].place, piece[-1].place)
+            evens = words.even(self.reader.lobby, stretches) if stretches else None
+            if evens:
+                words.note_even(evens)
+                found += bodies_of(evens)
+                self.believed_at_once += len(piece)
+            else:
+                found += map(body_of, words.open(self.reader.lobby, piece, ahead))
+        return found
+
     def one_by_one(self, said: Sequence[Said]) -> list[Outcome]:
         words = self._reader()
         return [words.open(self.reader.lobby, [each])[0] for each in said]
+
+
+def body_of(outcome: Outcome) -> bytes | Outcome:
+    return outcome.body if isinstance(outcome, Body) else outcome
+
+
+def bodies_of(evens: Sequence[Even]) -> list[bytes]:
+    """In the order of their places."""
+    found = [(at, each.words.body) for even in evens for at, each in zip(*even.stretch[1:], strict=True)]
+    return [body for _, body in sorted(found)]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +167,21 @@ def test_a_page_is_judged_as_word_by_word(room: Room, steps: list[Step], data: s
     words = room._reader()
     assert words.open(room.reader.lobby, said[:cut]) + words.open(room.reader.lobby, said[cut:]) == alone
     assert room.opened_ahead(said, max(1, cut)) == alone
+    assert room.as_a_whole(said, max(1, cut)) == list(map(body_of, alone))
+
+
+def test_what_is_as_it_should_be_is_believed_as_a_whole_and_what_comes_behind_is_judged_by_it(room: Room) -> None:
+    said, last = [], dict[int, tuple[int, bytes]]()
+    for place in range(1, 61):
+        number, prev = last.get(place % 3, (0, ZEROS))
+        each, digest = room.say(place, number, prev, run=place % 3)
+        last[place % 3] = number + 1, digest
+        said.append(each)
+    again = [each._replace(place=each.place + 60) for each in said[:20]]
+    room.believed_at_once = 0
+    found = room.as_a_whole([*said, *again], 20)
+    assert room.believed_at_once == 60
+    assert found == [*(b"said %d" % place for place in range(1, 61)), *[Reason.KNOWN_ID] * 20]
 
 
 def test_one_bad_signature_in_the_middle_strikes_out_one(room: Room) -> None:

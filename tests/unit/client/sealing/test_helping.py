@@ -7,8 +7,8 @@ import pytest
 from lanline.client.sealing.secrets import ASK_AGAIN_S
 from lanline.client.sealing.tables import GroupTables
 from lanline.storage.api import Transaction
-from unit.client.sealing.devices import Device, Town
-from unit.client.sealing.test_private_rooms import found, ids, room
+from unit.client.sealing.devices import Device, Town, change
+from unit.client.sealing.test_private_rooms import found, ids, let_in, room
 
 
 @pytest.fixture
@@ -74,3 +74,47 @@ def test_who_got_no_box_asks_again_a_minute_later(town: Town, people: tuple[Devi
     town.house.clock.pass_time(ASK_AGAIN_S)
     town.pass_time(1.0)
     assert ben.texts(bens) == ["for two"]
+
+
+def test_who_is_let_into_a_room_reads_all_of_it_though_no_key_of_it_opens_all(
+    town: Town, people: tuple[Device, Device]
+) -> None:
+    """Somebody began a key without having the one before, as who is let in and speaks at once may do."""
+    ana, ben = people
+    cai = Device(town, "cai", town.link(ana))
+    town.pass_time(0.3)
+    place = found(town, ana)
+    let_in(town, ana, place, cai)
+    ana.say("the plan", place)
+    ana.disconnect()
+    drop_boxes_for(town, cai)
+    throw_away(town, cai)
+    cai.say("another", place)
+    ana.connect()
+    town.pass_time(0.3)
+    ana.disconnect()
+    ana.connect()
+    assert ana.texts(place) == ["the plan", "another"]
+    cai.disconnect()
+    town.done(ana.member.rooms.let_in(room(ana, place), ids(ben)))
+    ana.disconnect()
+    assert ben.texts(place) == ["the plan", "another"]
+
+
+def test_a_key_that_the_servers_disk_has_damaged_stops_nobody_and_is_brought_again(
+    town: Town, people: tuple[Device, Device]
+) -> None:
+    """Whose key it is gets no box until their own device has brought it, and the others go on."""
+    ana, ben = people
+    cai = Device(town, "cai", town.link(ana))
+    town.pass_time(0.3)
+    ben.disconnect()
+    seal_hash = ana.member.copy.chain.accounts[ids(ben)[0]].generations[-1].seal_hash
+    change(town, "UPDATE seal_keys SET data = zeroblob(length(data)) WHERE hash = ?", seal_hash)
+    throw_away(town, ana)
+    town.done(ana.member.changes.remove(ids(cai)))
+    ana.say("goes on")
+    assert [each for each in ana.member.copy.news if "Nothing can be sealed to the key of ben" in each]
+    ben.connect()
+    town.pass_time(8.0)
+    assert ben.texts() == ["goes on"]

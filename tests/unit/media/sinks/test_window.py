@@ -87,6 +87,16 @@ def test_a_picture_larger_than_the_screen_is_made_to_fit(window: Window) -> None
     assert seen.shape[1] / seen.shape[0] == pytest.approx(16 / 9, rel=0.02)
 
 
+def test_a_film_that_begins_in_a_low_quality_has_the_window_of_the_best_that_fits(on_display: str) -> None:
+    window = Window("film", statistics=True, lines=1440)
+    try:
+        seen = shown_by(window, pattern(size=Size(426, 240)))
+    finally:
+        window.close()
+    assert seen.shape[1] == 900, "of a screen that is 1000 wide"
+    assert seen.shape[1] / seen.shape[0] == pytest.approx(16 / 9, rel=0.02)
+
+
 def test_keys_are_reported_and_a_closed_window_is_a_q(window: Window) -> None:
     assert window.keys() == []
     press("q")
@@ -96,6 +106,12 @@ def test_keys_are_reported_and_a_closed_window_is_a_q(window: Window) -> None:
     event.type = sdl2.SDL_QUIT
     sdl2.SDL_PushEvent(ctypes.byref(event))
     assert window.keys() == ["q"]
+
+
+def test_a_plus_is_a_plus_on_any_keyboard_and_so_are_the_keys_of_the_keypad(window: Window) -> None:
+    for symbol in (sdl2.SDLK_EQUALS, sdl2.SDLK_KP_PLUS, sdl2.SDLK_KP_MINUS, sdl2.SDLK_KP_2):
+        press("", symbol)
+    assert window.keys() == ["+", "+", "-", "2"]
 
 
 def test_s_saves_the_picture_and_says_so(window: Window, tmp_path: Path) -> None:

@@ -45,6 +45,17 @@ def test_channels_go_out_in_their_order() -> None:
     assert [event.channel for event in pair.server.events[1:5]] == list(Channel)  # type: ignore[union-attr]
 
 
+def test_a_bulk_message_is_there_before_the_next_one_has_come() -> None:
+    """Who asks for a piece when one has come would otherwise ask for two at once, and for ever get two at once."""
+    pair = Pair().establish()
+    for letter in b"ab":
+        pair.server.link.send_message(Channel.BULK, bytes([letter]) * 5000)
+    data = pair.server.link.bytes_to_send(0.0)
+    pair.client.link.receive_bytes(data[: len(data) // 2 + 50], 0.0)
+    pair.client.drain()
+    assert pair.client.received[Channel.BULK] == [b"a" * 5000]
+
+
 def test_no_more_is_handed_over_than_there_is_room_for() -> None:
     pair = Pair().establish()
     pair.client.link.send_message(Channel.BULK, bytes(3_000_000))

@@ -60,6 +60,14 @@ class Alarms:
             )
             writer.execute("DELETE FROM alarms WHERE number <= (SELECT max(number) FROM alarms) - ?", (_MAX_KEPT,))
 
+    def take(self, kind: AlarmKind) -> str:
+        """The text of one that nobody was told; empty: there is none."""
+        untold = self._database.read("SELECT text FROM alarms WHERE kind = ? AND NOT is_told", (kind.value,))
+        if untold:
+            with self._database.write() as writer:
+                writer.execute("UPDATE alarms SET is_told = 1 WHERE kind = ?", (kind.value,))
+        return str(untold[-1][0]) if untold else ""
+
     def set_audience(self, *, is_there: bool) -> None:
         """What was found while nobody was there to hear it is told to who comes."""
         self._has_audience = is_there

@@ -39,6 +39,9 @@ class CarriedEntries:
     def forget_all(self) -> None:
         self._known.clear()
 
+    def has_any(self, log: int) -> bool:
+        return bool(self._of(log))
+
     def open(
         self, shown: Conversation, place: Place, entries: list[LogEntry]
     ) -> tuple[list[LogEntry], dict[int, Lacks]]:

@@ -27,10 +27,9 @@ AGAIN = "again"
 """On this device only: words that stand at another place of the log, too, as somebody has brought them."""
 
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
-_OF_WORDS = {PLAIN, OPENED, EARLIER}
-_OF_NO_WORDS = {*SUITES_OF_KEYS, AGAIN}
+_WITH_WORDS = frozenset((PLAIN, OPENED, EARLIER))
 
-_KNOWN, _TOPIC = b"known_person", b"topic"
+KNOWN, TOPIC = b"known_person", b"topic"
 _encoder = msgspec.msgpack.Encoder()
 TOPIC_BEGINS = _encoder.encode(Topic(""))[:13]
 """How what sets a topic is kept on this device: its index in the database goes by it."""
@@ -60,7 +59,7 @@ def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
 
 def said_by(body: bytes, device_id: bytes) -> bytes:
     """The same words; of a note of whom the person knows, with the device that has said it, by its signature."""
-    if _KNOWN not in body:  # a decoder takes it wherever it stands
+    if KNOWN not in body:  # a decoder takes it wherever it stands
         return body
     try:
         known = _decoder.decode(body)
@@ -106,7 +105,7 @@ def topic_body(topic: Topic) -> bytes:
 
 def topic_of(body: bytes) -> Topic | None:
     """None: it sets none."""
-    if _TOPIC not in body:  # a decoder takes it wherever it stands
+    if TOPIC not in body:  # a decoder takes it wherever it stands
         return None
     try:
         content = _decoder.decode(body)
@@ -122,8 +121,8 @@ def _kept_as(entry: LogEntry, suite: str, content: bytes) -> LogEntry:
 
 def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     """Never raises: what came from elsewhere is shown, if only as something that cannot be read."""
-    if suite not in _OF_WORDS:
-        return NoWords() if suite in _OF_NO_WORDS else _not_opened(suite, sealed)
+    if suite not in _WITH_WORDS:
+        return NoWords() if suite in SUITES_OF_KEYS or suite == AGAIN else _not_opened(suite, sealed)
     try:
         content = _decoder.decode(sealed)
         check_content(content)
@@ -149,5 +148,5 @@ def _not_opened(suite: str, sealed: bytes) -> Unreadable:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
     if suite in {*SEALED_SUITES, CARRIED_SUITE}:
-        return Unreadable(suite, "(cannot be read yet: its key has not come)")
+        return Unreadable(suite, "(cannot be read yet: its key comes when somebody who has it is online)")
     return Unreadable(suite)

@@ -21,9 +21,11 @@ from lanline.client.chat.history import History
 from lanline.client.chat.sealed.content import (
     DOUBTED,
     EARLIER,
+    KNOWN,
     OPENED,
     PLAIN,
     SUITES_OF_KEYS,
+    TOPIC,
     TOPIC_BEGINS,
     doubted,
     earlier,
@@ -33,20 +35,20 @@ from lanline.client.chat.sealed.content import (
     topic_of,
 )
 from lanline.client.chat.sealed.watch import Watch
-from lanline.client.sealing.ahead import Ahead
+from lanline.client.sealing.ahead import Ahead, Stretch
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.pastgroups import PastGroup
 from lanline.client.sealing.pasttables import past_groups
-from lanline.client.sealing.reports import judged
+from lanline.client.sealing.reports import REPORT_BEGINS, judged
 from lanline.client.sealing.scopes import Pair, Place, PrivateRoom
 from lanline.client.sealing.tables import GroupTables
-from lanline.client.sealing.words import Body, GroupWords, Lacks, Outcome, Said
+from lanline.client.sealing.words import AsSaid, Body, GroupWords, Lacks, Outcome, Said
 from lanline.client.view.values import Conversation
 from lanline.model.content import Topic
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import RoomRole
-from lanline.wire.sealing.said import SEALED_SUITES, TOPIC_SUITE
+from lanline.wire.sealing.said import SAID_SUITE, SEALED_SUITES, TOPIC_SUITE
 
 _SEALED = {OPENED, EARLIER, *SUITES_OF_KEYS}
 
@@ -73,6 +75,13 @@ class PlainWords:
         if begins.sealed is None and {each.suite for each in entries} == {PLAIN}:  # as on a server without a group
             return list(entries)
         return [_judged(begins, each) for each in entries]
+
+    def note_opened(self, log: int, place: int) -> None:
+        """From there on came, in the order of their places, nothing but words that are believed."""
+        self.judged(log, [])
+        begins = self._from[log]
+        begins.sealed = place if begins.sealed is None else min(place, begins.sealed)
+        begins.opened = place if begins.opened is None else min(place, begins.opened)
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -107,6 +116,9 @@ _ENTRY = (
 )
 
 
+_MOST_RECENT = 20_000
+
+
 class PastWords:
     def __init__(self, database: Database, tables: GroupTables, words: GroupWords) -> None:
         self._database = database
@@ -128,8 +140,21 @@ class PastWords:
                 recent[key] = place
         return found
 
+    def are_new(self, log: int, entries: Sequence[LogEntry]) -> bool:
+        """Whether none of these stands at another place; then they are noted."""
+        ids = [each.entry_id for each in entries]
+        keys = list(zip([each.account for each in entries], ids, strict=True))
+        recent = self._recent.setdefault(log, {})
+        if len(set(keys)) < len(keys) or not recent.keys().isdisjoint(keys) or self._tables.first_places(log, ids):
+            return False
+        recent.update(zip(keys, [each.sequence for each in entries], strict=True))
+        return True
+
     def note_kept(self, log: int, through: int) -> None:
-        """It is on the disk up to there."""
+        """It is on the disk up to there. While much is on its way, what is known is not looked through each time."""
+        recent = self._recent.get(log)
+        if recent and len(recent) < _MOST_RECENT and recent[next(reversed(recent))] > through:
+            return
         left = {key: place for key, place in self._recent.pop(log, {}).items() if place > through}
         if left:
             self._recent[log] = left
@@ -224,6 +249,20 @@ class EarlierWords:
         return self._groups
 
 
+def _bodies(first: int, count: int, stretches: Sequence[Stretch]) -> list[bytes]:
+    """In the order of their places, from this one on."""
+    bodies = [b""] * count
+    for each in stretches:
+        for at, words in zip(each.places, each.opened, strict=True):
+            bodies[at - first] = words.words.body
+    return bodies
+
+
+def _is_for_programs(bodies: bytes) -> bool:
+    """Whether they may hold what is kept in other bytes than it was said in."""
+    return KNOWN in bodies or TOPIC in bodies or REPORT_BEGINS in bodies
+
+
 def may_be_earlier(outcomes: Sequence[Outcome], said: Sequence[Said]) -> list[Said]:
     """Words under an epoch that the present group does not know."""
     if Lacks.EPOCH not in outcomes:
@@ -246,17 +285,43 @@ class Opening:
         self._watch = watch
         self._name_of = name_of
 
-    def said(self, entries: Sequence[LogEntry]) -> tuple[list[Said], dict[int, str]]:
+    def said(self, entries: Sequence[LogEntry]) -> tuple[list[AsSaid], dict[int, str]]:
         """What is sealed of these; and who speaks there, by the numbers of their accounts."""
         sealed = [each for each in entries if each.suite in SEALED_SUITES]
         authors = {account: self._name_of(account) for account in {each.account for each in sealed}}
-        return [Said(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
+        return [(each.sequence, each.entry_id, authors[each.account], each.content) for each in sealed], authors
+
+    def open_even(
+        self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead
+    ) -> list[LogEntry] | None:
+        """All of these as they are kept, where all is as it should be; None: they are to be judged word by word."""
+        first, last = entries[0].sequence, entries[-1].sequence
+        stretches = ahead.stretches(first, last)
+        ids = [each.entry_id for each in entries]
+        are_others = any(self._name_of(account) != name for account, name in ahead.authors.items())
+        if not stretches or are_others or any(each.suite != SAID_SUITE for each in entries):
+            return None
+        bodies = _bodies(first, len(entries), stretches)
+        evens = self._words.even(place, stretches)
+        is_even = (
+            evens is not None
+            and not _is_for_programs(b"".join(bodies))
+            and self._watch.is_even(shown, evens)
+            and not self._words.awaits_any(ids)
+            and self._past.are_new(shown.log, entries)
+        )
+        if evens is None or not is_even:
+            return None
+        self._words.note_even(evens)
+        self._watch.note_even(shown, evens)
+        return [opened(each, body) for each, body in zip(entries, bodies, strict=True)]
 
     def open(
         self, shown: Conversation, place: Place, entries: Sequence[LogEntry], ahead: Ahead | None
     ) -> tuple[list[LogEntry], list[Outcome | None]]:
         """As they are kept; and what was found of each, None where it is not sealed, or not in the present group."""
-        said, authors = self.said(entries)
+        came, authors = self.said(entries)
+        said = [Said(*each) for each in came]
         of_sealed = self._words.open(place, said, ahead)
         of_earlier = self._earlier.open(place, may_be_earlier(of_sealed, said))
         outcomes = self._outcomes(shown.log, entries, of_sealed, of_earlier)
@@ -279,7 +344,7 @@ class Opening:
     def topic(self, place: Place, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""
         [said], _ = self.said([entry])
-        found = self._words.open_alone(place, said)
+        found = self._words.open_alone(place, Said(*said))
         if not isinstance(found, Body):
             return found if isinstance(found, Lacks) else None
         topic = topic_of(found.body)

@@ -109,6 +109,16 @@ class Seals:
         """What the person is to know of the file of this home's keys; a sentence, or empty."""
         return "" if self._keys is None else self._keys.store.notice
 
+    def take_keys_notice(self) -> str:
+        """The same, for who hears it now; also of a run of this program to which nobody came."""
+        return "" if self.watch is None else self.watch.alarms.take(AlarmKind.KEYS)
+
+    def tell_keys_notice(self, tell: Callable[[str], None]) -> None:
+        """By a program without alarms of its own."""
+        if self._keys is not None and self.keys_notice:
+            tell(self.keys_notice)
+            self._keys.store.note_told()
+
     def when_changed(self, callback: Callable[[], None]) -> None:
         """What could not be sealed or opened before may be possible now."""
         self._on_change.append(callback)
@@ -206,6 +216,11 @@ class Seals:
         )
 
     @property
+    def has_looked(self) -> bool:
+        """Whether anything is wrong with the group can be said, as far as this link lets it."""
+        return self.member is None or not self.asks or self.member.has_looked
+
+    @property
     def is_sealed(self) -> bool:
         """In a group all is."""
         return self.member is not None and self.member.knows_group
@@ -301,12 +316,15 @@ class Seals:
         """Some at each step, of what is given to `open` later."""
         if self._words is None or self._opening is None or not self.is_sealed:
             return iter(())
-        return self._words.open_ahead(self.place(shown), self._opening.said(entries)[0], ahead)
+        said, ahead.authors = self._opening.said(entries)
+        return self._words.open_ahead(self.place(shown), said, ahead)
 
     def open(
         self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead | None = None
     ) -> tuple[list[LogEntry], int | None]:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
+        if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
+            return even, None
         first = next((each.sequence for each in entries if each.suite in _SEALED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
@@ -318,6 +336,15 @@ class Seals:
             self._want_secrets(shown)
         kept = self.carried.once(shown.log, kept)
         return self._plain.judged(shown.log, kept), min([*lacking, *carried], default=None)
+
+    def _open_even(self, shown: Conversation, entries: Sequence[LogEntry], ahead: Ahead) -> list[LogEntry] | None:
+        """All of these where all is as it should be. None: they are to be judged word by word."""
+        if self._opening is None or self.carried is None or not self.is_sealed or self.carried.has_any(shown.log):
+            return None
+        even = self._opening.open_even(shown, self.place(shown), entries, ahead)
+        if even is not None:
+            self._plain.note_opened(shown.log, entries[0].sequence)
+        return even
 
     def topic(self, shown: Conversation, entry: LogEntry) -> Topic | Lacks | None:
         """What an entry sets that the server shows by itself. None: nothing that is believed."""

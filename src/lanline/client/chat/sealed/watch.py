@@ -7,6 +7,7 @@ slow link or a busy server raises no alarm. See docs/protocol/sealing.md, 5.1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import lt
 
 from lanline.client.chat.context import NodeContext
 from lanline.client.chat.sealed.alarms import Alarms
@@ -15,13 +16,14 @@ from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.losses import Losses
 from lanline.client.sealing.parting import name_in
 from lanline.client.sealing.scopes import Place
-from lanline.client.sealing.words import Body, GroupWords, Outcome
+from lanline.client.sealing.words import Body, Even, GroupWords, Outcome
 from lanline.client.view.values import Conversation
 from lanline.model.alarms import Alarm, AlarmKind, alarm
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.chat.groups import AskGroup, GroupIs
+from lanline.wire.sealing.said import DEVICE_AND_RUN
 
 _KINDS = {
     Reason.ENDED: AlarmKind.WORDS_OF_ENDED,
@@ -32,13 +34,16 @@ _Lie = tuple[AlarmKind, list[str]]
 _Named = tuple[int, bytes, bytes, int]
 """Height and head of the chain, the scope of an epoch and the height that it names."""
 _Run = tuple[bytes, bytes, bytes]
-_DEVICE_AND_RUN = slice(17, 49)
-"""In a header."""
 _MAX_ENDS = 100_000
 """Each command of a member is a run."""
 _ASKED_AFTER_S = 10.0
 _ASKED_WHILE_MENDED = 72
 """Somewhat longer than a restored server waits for its members."""
+
+
+def _run_of(even: Even) -> _Run:
+    header = even.stretch.opened[0].header
+    return even.room_id, header.device_id, header.run
 
 
 class Watch:
@@ -102,9 +107,44 @@ class Watch:
             elif isinstance(outcome, Reason):
                 self.alarms.ring(alarm(_KINDS.get(outcome, AlarmKind.NOT_THEIRS), authors[each.account], shown.title))
             elif outcome is not None:
-                unopened.add(each.content[_DEVICE_AND_RUN])
+                unopened.add(each.content[DEVICE_AND_RUN])
         self.seen.compare(shown, place, namings)
         self._ask_later()
+
+    def is_even(self, shown: Conversation, evens: Sequence[Even]) -> bool:
+        """Whether nothing of all this would be told, but for what the hash over the log says: that is looked at when
+        they are taken in. Nothing is noted yet.
+        """
+        self._whole.setdefault(shown.log, shown.delivered == 0)
+        is_forward = evens[0].stretch.places[0] > shown.first
+        return is_forward and not self.seen.has_warned and all(self._is_even(shown.log, each) for each in evens)
+
+    def _is_even(self, log: int, even: Even) -> bool:
+        places, opened = even.stretch.places, even.stretch.opened
+        first, copy = opened[0], self._context.scopes.by_id(even.scope_id)
+        number, prev = self._ends.get(_run_of(even), (-1, first.words.prev))
+        return (
+            first.words.history == self._context.history
+            and (copy is None or even.epoch_height >= copy.scope.last_loss)
+            and (first.words.n == number + 1 or (number < 0 and not self._whole[log]))
+            and first.words.prev == prev
+            and all(map(lt, [each.words.seen for each in opened], places))
+        )
+
+    def note_even(self, shown: Conversation, evens: Sequence[Even]) -> None:
+        place = evens[0].stretch.places[0]
+        self._present[shown.log] = min(place, self._present.get(shown.log, place))
+        for each in evens:
+            last = each.stretch.opened[-1]
+            self._note_end(_run_of(each), last.words.n, last.digest)
+        self.seen.note_even(shown.log, [each.stretch for each in evens])
+        self._ask_later()
+
+    def _note_end(self, run: _Run, number: int, digest: bytes) -> None:
+        if run not in self._ends and len(self._ends) >= _MAX_ENDS:
+            self._ends.clear()
+            self._whole = dict.fromkeys(self._whole, False)
+        self._ends[run] = number, digest
 
     def _look_back(
         self,
@@ -151,10 +191,7 @@ class Watch:
         known = self._ends.get(run)
         if known is not None and words.n <= known[0]:
             return False  # of a page that was read backwards, or opened later
-        if known is None and len(self._ends) >= _MAX_ENDS:
-            self._ends.clear()
-            self._whole = dict.fromkeys(self._whole, False)
-        self._ends[run] = words.n, body.digest
+        self._note_end(run, words.n, body.digest)
         if known is None:
             is_missing = words.n > 0 and self._whole[log]
         else:

@@ -1,0 +1,55 @@
+"""One of some rows is chosen at a terminal, also where it has fewer lines than there are rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lanline.cli.rowchoice import choose_row
+
+ROWS = [(str(number), f"film {number}") for number in range(1, 41)]
+Choose = Callable[[bytes], int | None]
+
+
+@pytest.fixture(name="choose")
+def fixture_choose(monkeypatch: pytest.MonkeyPatch) -> Iterator[Choose]:
+    person, terminal = os.openpty()
+    with os.fdopen(terminal, "r") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        monkeypatch.setenv("LINES", "10")
+
+        def choose(keys: bytes) -> int | None:
+            os.write(person, keys)
+            return choose_row(ROWS)
+
+        yield choose
+    os.close(person)
+
+
+def frames(shown: str) -> list[list[str]]:
+    """The rows of each drawing, without the line that asks."""
+    return [drawn.split("\x1b[?7h")[0].split("\n")[:-1] for drawn in shown.split("\x1b[?7l")[1:]]
+
+
+def test_more_rows_than_lines_are_shown_around_the_chosen_one(
+    choose: Choose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert choose(b"\x1b[A\x1b[A\x1b[B\x1b[B\r") == 0
+    shown = capsys.readouterr().out
+    assert "(33-40 of 40)" in shown
+    drawn = frames(shown)
+    assert {len(rows) for rows in drawn} == {8}
+    assert [[row for row in rows if row.startswith(">")] for rows in drawn] == [
+        [f"> {number}  film {number}"] for number in (1, 40, 39, 40, 1)
+    ]
+
+
+def test_a_number_of_two_digits_is_typed(choose: Choose) -> None:
+    assert choose(b"12\r") == 11
+
+
+def test_the_beginning_of_a_text_is_typed_and_nonsense_chooses_nothing(choose: Choose) -> None:
+    assert choose(b"nonsense\rfilm 7\r") == 6
+    assert choose(b"\x04") is None
