@@ -93,6 +93,11 @@ async def measure(options: Options) -> Section:
     figures: dict[str, Any] = {"played": {}, "asked": {}, "own": {}}
     figures |= earlier.get(NAME, {}).get("figures") or {}
     rows = options.rows or ROWS
+
+    def section() -> Section:
+        images = ("benchmarks-films.svg",) if figures["played"] else ()
+        return Section(NAME, "Films", _setting(seconds), _tables(figures), figures, images=images)
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         narrow = [way for way in ways(seconds) if way.title in rows]
@@ -102,14 +107,16 @@ async def measure(options: Options) -> Section:
             make_hls(data / "videos", folder / "hls")
         for way in narrow:
             figures["played"][way.title] = await _played(way, folder, data, options.seed)
+            options.keep(section())
         if CHAT in rows:
             for title in ("UDP", "WebSocket"):
                 figures["asked"][title] = await _asked(folder, data, title == "WebSocket", options)
+                options.keep(section())
     for row, measured in ((START, filmrows.started), (STEP, filmrows.stepped), (CROWD, filmrows.crowded)):
         if row in rows:
             figures["own"][row] = await measured(options)
-    images = ("benchmarks-films.svg",) if figures["played"] else ()
-    return Section(NAME, "Films", _setting(seconds), _tables(figures), figures, images=images)
+            options.keep(section())
+    return section()
 
 
 def _tables(figures: dict[str, Any]) -> list[str]:

@@ -131,7 +131,7 @@ def _grown(transaction: Transaction, founder: Person, more: int) -> int:
         assert story.invite(founder, invite) is None
         assert story.join(person, invite) is None
         account = transaction.accounts.add(person.name, now_ms, is_admin=False, password_hash=None)
-        transaction.accounts.add_device(account.id, person.device.link_fingerprint, "bench", now_ms)
+        transaction.accounts.add_device(account.id, person.device.link_fingerprint, now_ms)
         transaction.rooms.put_membership(Membership(lobby.log, account.id))
     contents = [content for _, content in story.log]
     ids = [hashlib.sha256(content).digest()[:ENTRY_ID_BYTES] for content in contents]

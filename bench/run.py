@@ -82,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = _parse(arguments)
     # A hurried run is no result: it leaves the documents alone unless it is told where to write.
     folder = wanted.out or (None if wanted.quick else DOCS)
+    facts = conditions(arguments)
     options = Options(
         contenders=wanted.contenders,
         seconds=wanted.seconds or (QUICK_SECONDS if wanted.quick else SECONDS),
@@ -93,16 +94,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         attacks=wanted.attacks,
         rows=wanted.rows,
         earlier=folder / FIGURES if wanted.add and folder is not None else None,
+        keep=lambda section: _write(section, facts, folder),
     )
-    facts = conditions(arguments)
     for name in wanted.only:
         section = asyncio.run(PARTS[name](options))
         print(section_text(section, facts), end="\n\n", flush=True)
-        if folder is not None:
-            _write(section, facts, folder)
+        _write(section, facts, folder)
 
 
-def _write(section: Section, facts: dict[str, str], folder: Path) -> None:
+def _write(section: Section, facts: dict[str, str], folder: Path | None) -> None:
+    if folder is None:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / "benchmarks.md", section, facts)
     write_figures(folder / FIGURES, section, facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class Options:
     """Of videorecovery, which is measured in parts; none named: all."""
     earlier: Path | None = None
     """Figures of rows that were measured before, to stand beside those of this run."""
+    keep: Callable[[Section], object] = lambda _: None
+    """Called with all that is measured so far, after each row that takes minutes: a later one may fail."""
 
 
 @dataclass(frozen=True, slots=True)

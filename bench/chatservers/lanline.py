@@ -71,7 +71,7 @@ def _making(fingerprints: list[bytes]) -> Callable[[Transaction], None]:
         ]
         room = transaction.rooms.create(ROOM, "", Access.OPEN, accounts[0].id, 0)
         for account, fingerprint in zip(accounts, fingerprints, strict=True):
-            transaction.accounts.add_device(account.id, fingerprint, "bench", 0)
+            transaction.accounts.add_device(account.id, fingerprint, 0)
             transaction.rooms.put_membership(Membership(room.log, account.id))
 
     return make

@@ -9,7 +9,7 @@ import msgspec
 
 from lanline.errors import ProtocolViolation
 from lanline.model.blobs import MAX_BLOB_BYTES
-from lanline.wire.chat import admin, blobs, conversations, entries, signin
+from lanline.wire.chat import admin, blobs, conversations, entries, groups, offers, signin
 from lanline.wire.chat.messages import decode_client_message, decode_server_message, encode_message
 
 
@@ -47,6 +47,11 @@ def seeds() -> list[bytes]:
         admin.MakeInvite(1, 1, 60),
         entries.Entries(1, (entries.LogEntry(1, bytes(16), 1, 1, 1, "plain", b"hi"),)),
         admin.ServerStatus(1, {"links": 1.0}),
+        groups.ReadPastKeys(1, bytes(32), 0),
+        groups.KeyEntries(1, 1, (entries.LogEntry(1, bytes(16), 1, 1, 1, "key/1", b"hi"),)),
+        offers.OfferKeys(1, 1, (offers.OfferedItem("stub/1", b"hi"),), is_last=True),
+        offers.Carry(1, 1, (offers.LostWords(bytes(16), b"hi", b""),)),
+        offers.Carried(1, ("", "No.")),
         conversations.ConversationChanged(conversations.Conversation(1, 0, 0, 0, other=2)),
     )
     return [*map(encode_message, messages), msgspec.msgpack.encode([19, 1, 1])]

@@ -27,6 +27,7 @@
     ├── StillQueued             said, kept here, and not yet on the server
     ├── StorageError            the server's folder, and what is kept in it
     │   ├── StorageUnusable     it cannot be opened, read or written
+    │   │   └── FilmsUnusable   the folder of films, of which nothing else depends
     │   ├── StorageInUse        another program has it
     │   ├── StorageFull         no room: what failed was not kept, and may be tried again
     │   ├── StorageDamaged      not what was once written
@@ -207,6 +208,10 @@ class StorageError(LanlineError):
 
 
 class StorageUnusable(StorageError):
+    pass
+
+
+class FilmsUnusable(StorageUnusable):
     pass
 
 

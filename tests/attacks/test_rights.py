@@ -40,7 +40,7 @@ async def signed_in(server: RunningServer, way: SignInWay, key: Identity | None 
 
 
 def newcomer(name: str, token: bytes) -> AsNewcomer:
-    return AsNewcomer(name, PASSWORD, "laptop", token)
+    return AsNewcomer(name, PASSWORD, token)
 
 
 async def admin_invite(client: ChatClient) -> bytes:

@@ -18,14 +18,17 @@ from lanline.core.rights import Judge
 from lanline.crypto.groups.ids import carried_id_of
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.model.content import Text, Topic
+from lanline.proto.events import MessageReceived
+from lanline.wire.chat.directory import People, PeopleChanged
 from lanline.wire.chat.entries import Append, Entries
+from lanline.wire.chat.messages import decode_server_message, encode_message
 from lanline.wire.chat.offers import Carry, LostWords
 from lanline.wire.sealing.said import CarriedWords
 from lanline.wire.sealing.strict import encode_strictly
 from unit.client.chat.test_against_server import entries_of
 from unit.client.chat.test_logs_over_a_restore import back_up, put_back, stop
 from unit.client.chat.test_sealed_outbox import said, say
-from unit.client.chat.village import Home, Process, Village
+from unit.client.chat.village import Home, Process, Village, Wire
 
 
 def runs(village: Village) -> list[Process]:
@@ -421,6 +424,45 @@ def test_words_carried_under_the_id_of_lost_ones_put_nobody_elses_away(
     assert bring(village, cai, LostWords(words[0].entry_id, sealed, b"")) == ("",)
     all_hear(village, "#lobby", "cover")
     assert [set_aside(process) for process in runs(village)] == [2, 2, 2]
+    brought_in_the_end(village, monkeypatch)
+
+
+def tell_with_others_numbers(home: Home, swapped: dict[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """To this home alone, of people and of what they say."""
+    happen = Wire._happen
+
+    def mean(each: Any) -> Any:
+        return structs.replace(each, account=swapped.get(each.account, each.account))
+
+    def lie(wire: Wire, event: Any) -> None:
+        if wire.server_end.peer_fingerprint == home.link and isinstance(event, MessageReceived):
+            message = decode_server_message(event.payload)
+            if isinstance(message, People | PeopleChanged):
+                message = structs.replace(message, people=tuple(map(mean, message.people)))
+            elif isinstance(message, Entries):
+                message = structs.replace(message, entries=tuple(map(mean, message.entries)))
+            event = MessageReceived(event.channel, encode_message(message))
+        happen(wire, event)
+
+    monkeypatch.setattr(Wire, "_happen", lie)
+
+
+def test_words_of_who_has_the_number_of_another_for_a_moment_put_none_of_hers_away(
+    village: Village, words: list[LostWords], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben, cai = runs(village)
+    put_back(village, is_changed=False)
+    rest(village, 10)
+    numbers = ann.node.own.account, cai.node.own.account
+    tell_with_others_numbers(village.homes[1], dict(zip(numbers, reversed(numbers), strict=True)), monkeypatch)
+    for wire in ben.open_wires:
+        wire.die()
+    rest(village, 4)
+    cai.node.outbox.say("#lobby", Text("cover"), words[0].entry_id)
+    all_hear(village, "#lobby", "cover")
+    assert [set_aside(process) for process in runs(village)] == [2, 2, 2]
+    for wire in ben.open_wires:
+        wire.die()
     brought_in_the_end(village, monkeypatch)
 
 

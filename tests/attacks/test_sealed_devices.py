@@ -14,6 +14,7 @@ from lanline.client.sealing.member import Standing
 from lanline.client.sealing.own import InviteKeys
 from lanline.client.sealing.recovery import SeenGroup
 from lanline.client.sealing.recoveryfile import RecoveryFile, read_recovery_file, write_recovery_file
+from lanline.client.sealing.tables import GroupTables
 from lanline.client.sealing.words import Body
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.keys import SealingKey, SigningKey
@@ -165,8 +166,31 @@ def test_recovery_file_on_a_new_machine(town: Town, tmp_path: Path, monkeypatch:
     assert eve.texts() == ["before the fire", "after it"]
 
 
+def test_a_recovery_that_was_cut_off_is_ended_by_the_same_words_with_nobody_online(town: Town) -> None:
+    """The device was in already, and its program ended before it had the keys of the account."""
+    ana = town.founder()
+    ana.say("before the fire")
+    words = ana.member.entering.recovery_words
+    assert words is not None
+    ana.disconnect()
+    new, _ = waiting(town, "ana")
+    town.done(new.member.recovery.use(words))
+    town.pass_time(0.3)
+    GroupTables(new.history.database, new.keys.device_secret, new.entropy).forget()
+    change(town, "DELETE FROM boxes WHERE kind = 3 AND recipient = ?", new.member.copy.device_id)
+    new.disconnect()
+    new.restart()
+    new.connect()
+    town.pass_time(0.3)
+    assert "lanline recovery use" in new.member.refusal
+    town.done(new.member.recovery.use(words))
+    town.pass_time(0.3)
+    assert new.texts() == ["before the fire"]
+
+
 def test_a_thief_of_a_device_neither_removes_the_recovery_key_nor_adds_one(town: Town) -> None:
     ana = town.founder()
+    ana.keys.unshown = None  # they were shown
     recovery = ana.member.copy.chain.recovery_keys(ana.member.copy.account_id)
     with pytest.raises(RequestRefused, match="Only with its words"):
         town.done(ana.member.recovery.make())

@@ -36,6 +36,20 @@ def test_a_stolen_disk_holds_no_words_no_secrets_and_no_link(town: Town, tmp_pat
     assert not [secret for secret in [*secrets, recovery] if secret in stolen]
 
 
+def test_something_else_in_the_log_of_the_chain_takes_no_height_and_breaks_no_home(town: Town) -> None:
+    """A server could have put an end to every program that reads it, also at its next start."""
+    ana = town.founder()
+    ben = came(town, "ben", ana)
+    copy, head = ben.member.copy, ben.member.copy.chain.head
+    for suite in ("said/1", "carried/1", "plain", ""):
+        ben.take(entries.Entries(copy.log, (entries.LogEntry(copy.sequence + 1, bytes(16), 1, 1, 1, suite, b"x"),)))
+    assert ben.member.copy.chain.head == head
+    ben.disconnect()
+    ben.restart()
+    assert ben.member.copy.chain.head == head
+    assert ben.member.problem == ""
+
+
 def test_a_ghost_on_the_server_reads_nothing(town: Town) -> None:
     """The server makes an account of its own: it is in its tables, and not in the chain."""
     ana = town.founder()

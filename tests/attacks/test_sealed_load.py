@@ -141,7 +141,7 @@ def put_group(transaction: Transaction, context: Context, story: Story, people: 
     log, by = transaction.groups.found(), AccountId(1)
     for number, person in enumerate(people):
         account = transaction.accounts.add(person.name, 0, is_admin=not number, password_hash=None)
-        transaction.accounts.add_device(account.id, person.device.link_fingerprint, "laptop", 0)
+        transaction.accounts.add_device(account.id, person.device.link_fingerprint, 0)
         enter_lobby(transaction, account.id, context, is_admin=account.is_admin)
         device, generation = SealingKey.of_device(person.device.secret), SealingKey.of_generation(person.seeds[0])
         made, place = seed_box_place(generation, bytes(16))

@@ -19,7 +19,7 @@ from lanline.client.sealing.adoption import GROUP, Agreed
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.parting import AWAITED, YOURS_TO_FOUND, Offer
 from lanline.client.sealing.people import How
-from lanline.client.view.values import Message
+from lanline.client.view.values import Message, Unreadable
 from lanline.core.changes import OPERATOR, Actor
 from lanline.core.newgroup import BeginNewGroup
 from lanline.errors import RecordMissing, RefusalCode, RequestRefused
@@ -613,3 +613,36 @@ def test_what_was_sealed_in_the_old_group_and_comes_late_is_not_lost(village: Vi
     for each in (refused.problem, again.problem):
         assert isinstance(each, RequestRefused)
         assert each.code is RefusalCode.STALE_KEYS
+
+
+def test_who_was_not_in_the_old_group_is_told_that_nothing_opens_its_words(village: Village) -> None:
+    """By the same name as somebody had there, so that the server shows the talks of that one too."""
+    ann, ben, cai = village.homes
+    lose(village, ann)
+    (ben_runs,), (cai_runs,) = ben.processes, cai.processes
+    lose(village, cai)
+    begin_new_group(village, ben_runs.node.own.account)
+    found(ben_runs)
+    village.rest_until(lambda: ben_runs.member.copy.is_member)
+    home = Home(village, "cai")
+    home.link, home.path = village.chance.randbytes(32), village.folder / "late.db"
+    home.keys = DeviceKeys(Keystore.in_memory(village.chance.randbytes(32)), home.link, village.chance.randbytes)
+    late = Process(home)
+    home.processes.append(late)
+    village.homes.append(home)
+    village.rest_until(lambda: bool(ben_runs.member.changes.requests))
+    assert unread(late, "#lobby") == {"(cannot be read yet: this device is not in the group)"}
+    done = ben_runs.member.changes.admit(cai_runs.node.own.account)
+    village.rest_until(lambda: done.is_settled and late.member.is_settled)
+    say(ben_runs, "#lobby", "in the new group")
+    village.rest_until(lambda: texts(late, "#lobby") == ["in the new group"])
+    [told] = unread(late, "#lobby")
+    assert told.startswith(
+        "(cannot be read: it was sealed in a group before this one, and this device has no key of that."
+    )
+    beyond = "(cannot be read: it is of a group before this one, or of more of this one than the server shows here)"
+    assert unread(late, "#board") == unread(late, "ben") == {beyond}  # ben's device, which is here too, has begun them
+
+
+def unread(process: Process, title: str) -> set[str]:
+    return {each.content.text for each in messages(process, title) if isinstance(each.content, Unreadable)}

@@ -13,7 +13,8 @@ from lanline.core.gathering import WAIT_S
 from lanline.core.history import end_history
 from lanline.errors import RefusalCode, RequestRefused
 from lanline.storage.sqlite.connection import FILE_NAME
-from lanline.wire.chat import groups
+from lanline.wire.chat import groups, signin
+from lanline.wire.chat.answers import Refused
 from lanline.wire.sealing.entries import Role
 from unit.client.sealing.devices import Device, Town, came
 from unit.client.sealing.test_devices import further
@@ -61,8 +62,8 @@ class Backups:
         self._town.pass_time(0.2)
 
 
-@pytest.fixture
-def backups(town: Town, tmp_path: Path) -> Backups:
+@pytest.fixture(name="backups")
+def make_backups(town: Town, tmp_path: Path) -> Backups:
     return Backups(town, tmp_path)
 
 
@@ -91,6 +92,11 @@ def test_restored_server_is_mended_by_clients(town: Town, backups: Backups) -> N
     with pytest.raises(RequestRefused, match="older state"):
         town.done(ana.member.changes.set_role(cai.member.copy.account_id, Role.ADMIN))
     assert "by which eve can read again" in ana.member.problem
+    client = town.house.greet(dan.link)
+    refused = client.ask(signin.SignIn(client.number()), Refused)
+    assert (refused.known_code, refused.retry_after_ms) == (RefusalCode.SLOW_DOWN, 15_000), "it calls again by itself"
+    assert "older than this device" in refused.text
+    client.hang_up()
     assert ana.words.seal(ana.lobby, bytes(16), b"not for eve") is None
     wait(town)
     assert [each.member.copy.chain.head for each in (ana, ben, cai)] == [chain.head] * 3

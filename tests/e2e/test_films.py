@@ -120,6 +120,7 @@ def test_what_cannot_be_played_is_one_sentence(group: House, tmp_path: Path) -> 
         (("text",), 1, "no MP4"),
         (("lake", "--quality", "480p"), 64, "--quality is auto"),
         (("lake", "--start", "soon"), 64, "A time is written"),
+        (("lake", "--start", "1:30"), 64, "The film ends at 0:03, before --start 1:30"),
         (("lake", "--sink", "nowhere"), 64, "--sink is"),
     ):
         done = group.member("ann", "video", "play", *words, *(() if "--sink" in words else ("--sink", "null")))

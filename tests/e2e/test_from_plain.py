@@ -96,6 +96,9 @@ def check_sealed(older: House) -> None:
 
 def test_after_a_yes_old_homes_go_on_and_all_is_sealed(older: House) -> None:
     assert said(older, "ben", "#lobby") == [(text, False) for text in OLD_LOBBY]
+    unsealed = older.member("ann", "rooms", "create", "#key", "--suite", "rsa", **STAYS)
+    assert (unsealed.returncode, "Nobody has founded a group" in unsealed.stderr) == (1, True)
+    assert "#key" not in run(older, "ann", "rooms")
     asked = json.loads(run(older, "ann", "seal", "--json"))
     assert asked["people"] == ["ben", "cai", "dee"]
     assert run(older, "ben", "seal", status=1).endswith("only an admin of the server can change that.\n")

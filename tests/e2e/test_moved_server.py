@@ -18,7 +18,7 @@ def test_a_running_chat_calls_the_new_address_and_nobody_is_asked_for_a_password
     chat.write("said while it was away\r")
     place = f"127.0.0.1:{square.port}"
     if way == "join":
-        done = square.run("ann", "join", place, "--name", "ann")
+        done = square.run("ann", "join", place)
         assert done.returncode == 0, done.stderr
         assert "assword" not in done.stdout + done.stderr
     else:

@@ -64,8 +64,12 @@ def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there
     # Who was invited before the backup as well: in one sentence, and not after the 30 s for which a server is called.
     refused = town.run("dan", "join", known, "--name", "dan", "--timeout", "59", LANLINE_PASSWORD=PASSWORD)
     assert refused.returncode == 1
-    told = "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
+    told = "The server was restored, and waits for its members: it takes nobody new for some minutes."
     assert refused.stderr == f"lanline: {told}\n"
+    waits = town.run("cai", "send", "#lobby", "from cai, who came after the backup", "--timeout", "5")
+    assert waits.returncode == 75, waits.stderr
+    assert "older than this device" in waits.stderr
+    assert town.run("cai", "join", f"127.0.0.1:{town.port}").stderr == f"lanline: {told}\n"
     waits = town.run("ann", "send", "#lobby", "not for ben", "--timeout", "5")
     assert waits.returncode == 75, waits.stderr
     assert "by which ben can read again" in waits.stderr
@@ -78,6 +82,10 @@ def test_a_restore_in_the_middle_of_a_busy_day_is_mended_by_those_who_were_there
     # What waited has gone out; cai's account was lost with the rest, and is there again with her device.
     assert town.texts("ann", "#lobby")[-1] == "not for ben"
     assert "#lobby" in done(town, "cai", "rooms")
+    limit = time.monotonic() + LIMIT_S
+    while "from cai, who came after the backup" not in town.texts("ann", "#lobby"):
+        assert time.monotonic() < limit
+        time.sleep(0.2)
     assert done(town, "ann", "invite").startswith("lanline://")
     assert "nothing is to be decided" in done(town, "ann", "chain")
 

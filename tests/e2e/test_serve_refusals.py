@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.house import LIMIT_S, House, Server, command
+from e2e.nodes import end_nodes
 
 
 def refused(server: Server, status: int = 1) -> str:
@@ -60,6 +61,20 @@ def test_a_folder_that_is_none_is_told(home: House, tmp_path: Path) -> None:
 def test_a_folder_that_may_not_be_written_is_told(home: House, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     assert "cannot be" in refused(home.start(data=tmp_path / "locked"))
+
+
+def test_a_damaged_chain_of_the_group_is_told_and_not_built_upon(home: House) -> None:
+    server = home.serve()
+    home.join("ana", server.first_invite)
+    assert server.end() == 0
+    end_nodes(home.folder)
+    with closing(sqlite3.connect(home.data / "lanline.sqlite")) as database:
+        found = "SELECT log, sequence, content FROM entries WHERE suite = 'key/1' ORDER BY log, sequence LIMIT 1"
+        log, sequence, content = database.execute(found).fetchone()
+        damaged = bytes((*content[:40], content[40] ^ 1, *content[41:]))
+        database.execute("UPDATE entries SET content = ? WHERE (log, sequence) = (?, ?)", (damaged, log, sequence))
+        database.commit()
+    assert refused(home.start()).startswith("The database is damaged: the entries that say who is in the group")
 
 
 def test_a_damaged_or_newer_database_is_left_alone(home: House) -> None:

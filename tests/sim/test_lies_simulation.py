@@ -12,6 +12,7 @@ from lanline.client.chat import lost
 from lanline.client.chat.bringing import Bringing
 from lanline.client.chat.comparison import Rehashing
 from lanline.client.chat.sealed import watch
+from lanline.client.chat.sealed.alarms import alarms_kept_in
 from lanline.client.chat.sealed.carried import CarriedEntries
 from lanline.client.chat.sealed.seenlogs import SeenLogs
 from lanline.client.chat.sealed.watch import Watch
@@ -21,11 +22,13 @@ from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.keystore import Keystore
 from lanline.client.sealing.offering import Offering
 from lanline.core import gathering
+from lanline.model.alarms import Alarm, AlarmKind
+from lanline.model.content import Topic
 from lanline.proto.chain import branches
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.state import Chain
 from lanline.wire.chat.offers import LostWords
-from sim.lies.world import World
+from sim.lies.world import ROOMS, World
 from sim.run import run_lies_seed
 
 SEEDS_IN_CI = 4
@@ -47,6 +50,53 @@ def test_no_lie_goes_unmentioned_nobody_gone_is_sealed_to_and_nothing_is_told_by
     said, lies, _ = (sum(figures) for figures in zip(*(figures for _, figures, _ in outcomes), strict=True))
     assert said > 20, "a simulation in which nothing happens finds nothing"
     assert lies > 0
+
+
+class Day(World):
+    """Without attack, from one morning to the next: hours pass, and topics are set besides."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, lies=False)
+
+    def _live(self) -> None:
+        clock = self.house.clock
+        evening = clock.now() + 86_400
+        while clock.now() < evening:
+            self._step()
+            if self.chance.random() < 0.2:
+                self._set_topic()
+            if self.chance.random() < 0.4:
+                self._rest_for(5)  # nothing is under way for an hour
+                clock.pass_time(self.chance.choice([60.0, 600.0, 3600.0]))
+        self._end()
+        assert [each for home in self.homes for each in alarms_kept_in(home.path, 1000)] == []
+
+    def _set_topic(self) -> None:
+        """Ann may in both rooms."""
+        topic = Topic(f"topic {self.chance.random()}")
+        self.alive(self.homes[0]).node.outbox.say(self.chance.choice(ROOMS), topic, self.chance.randbytes(16))
+        self.figures["topics"] += 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_day_without_attack_tells_nothing(seed: int) -> None:
+    day = Day(seed).run()
+    happened = ("said", "topics", "restores", "homes restored", "caches thrown away", "came in", "brought back")
+    assert [each for each in happened if not day.figures[each]] == [], "a day on which nothing happens finds nothing"
+
+
+def test_an_alarm_of_any_kind_that_is_told_by_mistake_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Watch.look_at_group
+
+    def ring_all(looking: Watch) -> None:
+        look(looking)
+        for kind in AlarmKind:
+            looking.alarms.ring(Alarm(kind, f"by mistake: {kind.value}."))
+
+    monkeypatch.setattr(Watch, "look_at_group", ring_all)
+    with pytest.raises(AssertionError, match="nobody lied, and it is told") as noticed:
+        Day(1).run()
+    assert [kind for kind in AlarmKind if f"by mistake: {kind.value}." not in str(noticed.value)] == []
 
 
 @pytest.mark.parametrize("seed", [20224, 20408, 20468, 30148, 16, 188, 234])

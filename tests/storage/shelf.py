@@ -40,7 +40,7 @@ class Shelf:
         return self.write(lambda t: t.accounts.add(name, 1, is_admin=False, password_hash=None))
 
     def add_device(self, account: AccountId, fingerprint: bytes) -> Device:
-        return self.write(lambda t: t.accounts.add_device(account, fingerprint.ljust(32, b"\0"), "laptop", 1))
+        return self.write(lambda t: t.accounts.add_device(account, fingerprint.ljust(32, b"\0"), 1))
 
     def create_room(self, name: str, creator: AccountId, access: Access = Access.OPEN) -> Room:
         return self.write(lambda t: t.rooms.create(name, "", access, creator, 1))

@@ -49,8 +49,16 @@ def test_repeat_gets_the_place_of_the_first_and_uses_up_no_number(shelf: Shelf, 
     shelf.append([new_entry(log, 1), new_entry(log, 2)])
     repeat = new_entry(log, 2, content=b"other words under the same id")
     again = shelf.append([repeat, new_entry(log, 3), new_entry(log, 3), new_entry(log, 1)])
-    assert again == [Appended(2, 2, True), Appended(3, 3), Appended(3, 3, True), Appended(1, 1, True)]
+    assert again == [Appended(2, 2, True, True), Appended(3, 3), Appended(3, 3, True), Appended(1, 1, True)]
     assert [entry.content for entry in shelf.entries(log)] == [b"hi"] * 3
+
+
+def test_what_comes_behind_a_repeat_that_says_something_else_can_be_left_out(shelf: Shelf, log: LogId) -> None:
+    shelf.append([new_entry(log, 1)])
+    entries = [new_entry(log, 1), new_entry(log, 2), new_entry(log, 1, content=b"something else"), new_entry(log, 3)]
+    places = shelf.write(lambda transaction: transaction.logs.append(entries, stops_at_other=True))
+    assert places == [Appended(1, 1, True), Appended(2, 2), Appended(1, 1, True, True)]
+    assert [entry.sequence for entry in shelf.entries(log)] == [1, 2]
 
 
 def test_same_id_of_another_sender_or_log_is_another_entry(shelf: Shelf, log: LogId) -> None:

@@ -25,6 +25,7 @@ from grouphouse.people import InviteKeys, Person, Story, chance
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import commitment_of, epoch_id_of, room_key_of, seal_back, seal_prior
 from lanline.crypto.groups.keys import SealingKey, SigningKey, box_info, hash_of_key
+from lanline.crypto.groups.labels import seal_label
 from lanline.crypto.groups.rsa import RsaKey, seal_half
 from lanline.crypto.groups.said import RunKeys, Where, padded_size, seal_words
 from lanline.proto.chain.epochs import group_readers, judge_epoch, room_readers
@@ -92,6 +93,7 @@ def of_secrets() -> dict[str, Any]:
         "invite seal_hash": hash_of_key(SealingKey(invite.seal_seed).public_bytes),
         "key of code ABCDEFGHIJKLMNOPQRST": code,
         "record": record,
+        "sealed label `büro`": seal_label(code, record, "büro", seed[:12]),
         "mark of new": ids.mark_of_new(code, record),
         "mark of old at height 7": ids.mark_of_old(code, record, 7, before, device[:16]),
     }

@@ -65,6 +65,9 @@ def test_secrets_are_as_the_page_says() -> None:
     key = hmac.digest(b"lanline approve 1\0", b"ABCDEFGHIJKLMNOPQRST", "sha256")
     assert of("secrets", "key of code ABCDEFGHIJKLMNOPQRST") == key
     record = of("secrets", "record")
+    sealed = of("secrets", "sealed label `büro`")
+    label = AESGCM(expand(key, b"lanline device label 1\0")).decrypt(sealed[:12], sealed[12:], sha(record))
+    assert label == "büro".encode().ljust(64, b"\0")
     assert of("secrets", "mark of new") == hmac.digest(key, b"new\0" + sha(record), "sha256")
     key = expand(of("secrets", "generation seed"), b"lanline prior 1\0" + of("secrets", "account_id") + b"\0\0\0\x02")
     opened = AESGCM(key).decrypt(bytes(12), of("secrets", "prior of generation 2"), None)

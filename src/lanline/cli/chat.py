@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,7 +140,7 @@ async def _find_again(folder: Path, pin: KnownServer, server: str, name: str) ->
 async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
     """None when they give up."""
     from lanline.cli.join import patience_of
-    from lanline.client.joining import join_server, meet_server
+    from lanline.client.joining import join_server, meet_server, note_recovery_shown
     from lanline.client.pin import parse_server
     from lanline.faces.chat.enrolling import Answers, Enrolling
     from lanline.faces.chat.terminalchat import screen
@@ -162,11 +161,11 @@ async def _enrol(folder: Path, server: str, name: str) -> Answers | None:
         joined = await join_server(
             *(folder, server, name, password),
             accepted_key=key,
-            label=platform.node(),
             patience=patience_of(_AT_TERMINAL_S, _tell),
         )
         for line in _told(joined):
             _tell(line)
+        note_recovery_shown(folder)
 
     answers = Answers(server, name, os.environ.get(PASSWORD_VARIABLE, ""))
     with screen():

@@ -12,7 +12,7 @@ import typer
 from lanline.cli.admin.asking import answer, ask_group, ask_server, day, say, show_json, show_table, way_to_server
 from lanline.cli.chathome import HomeOption, JsonOption
 from lanline.cli.confirming import agreed, can_ask
-from lanline.cli.nodecall import at_server
+from lanline.cli.nodecall import DEFAULT_TIMEOUT_S, at_server
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput, LanlineError, LinkNotOpen, NotInGroup, RecordMissing
 
@@ -62,7 +62,7 @@ def _utc(time_ms: int | None) -> str | None:
 
 
 Row = tuple[str, str, str, int | None]
-"""Id, label, state, and when it was added."""
+"""Id, label, state, and when it was added. Without a label: no device of yours has said yet what it is called."""
 
 
 def _shown(home: Path) -> list[Row]:
@@ -73,8 +73,7 @@ def _shown(home: Path) -> list[Row]:
 
 
 async def _rows_in_group(client: ChatClient) -> list[Row]:
-    copy = _member(client).copy
-    links = {copy.chain.devices[each].link_fingerprint: each for each in copy.chain.accounts[copy.account_id].devices}
+    copy, links = _member(client).copy, _ids(client)
     rows = [(each, _state(each, each.fingerprint in links)) for each in await _own(client)]
     found = [_row(each, _with_this(state, links.get(each.fingerprint) == copy.device_id)) for each, state in rows]
     made = copy.chain.recovery_keys(copy.account_id)
@@ -85,10 +84,29 @@ async def _rows(client: ChatClient) -> list[Row]:
     return [_row(each, _state(each, is_in_group=True)) for each in await _own(client)]
 
 
+def _ids(client: ChatClient) -> dict[bytes, bytes]:
+    """The devices of the account in the group, by the keys of their links."""
+    copy = _member(client).copy
+    if copy.account_id not in copy.chain.accounts:
+        return {}
+    return {copy.chain.devices[each].link_fingerprint: each for each in copy.chain.accounts[copy.account_id].devices}
+
+
 async def _own(client: ChatClient) -> tuple[DeviceInfo, ...]:
+    """By the labels that this home knows; of one that was never in the group by the server's word, if it has one."""
+    from msgspec.structs import replace
+
     from lanline.wire.chat.devices import ListOwnDevices, OwnDevices
 
-    return (await answer(client, ListOwnDevices(1), OwnDevices)).devices
+    found = (await answer(client, ListOwnDevices(1), OwnDevices)).devices
+    member = client.node.seals.member
+    if member is None:
+        return found
+    chain, account_id, known = member.copy.chain, member.copy.account_id, member.devices.labels
+    mine = {each.link_fingerprint: number for number, each in chain.devices.items() if each.account == account_id}
+    return tuple(
+        replace(each, label=known.of(mine[each.fingerprint])) if each.fingerprint in mine else each for each in found
+    )
 
 
 def _state(device: DeviceInfo, is_in_group: bool) -> str:
@@ -203,20 +221,21 @@ def rename(
     label: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Give a device of yours another name. The server keeps it, and tells nobody but you and its admins.
+    """Give a device of yours another name. Your other devices know it, and nobody else.
 
     \b
     lanline devices rename 7 'old laptop'
     """  # noqa: D301 -- as above
+    from lanline.client.node import groupcommands as do
 
-    async def work(client: ChatClient) -> None:
-        from lanline.wire.chat.answers import Done
-        from lanline.wire.chat.devices import RenameDevice
+    async def find(client: ChatClient) -> bytes:
+        device_id = _ids(client).get((await _chosen(client, which)).fingerprint)
+        if device_id is None:
+            raise RecordMissing("This device is not in the group: let it in first, and then name it.")
+        return device_id
 
-        found = _chosen(await _own(client), which)
-        await answer(client, RenameDevice(1, found.device, label), Done)
-
-    ask_server(way_to_server(None, home), work)
+    asked = do.CallDevice(ask_group(home, find), label)
+    at_server(home, DEFAULT_TIMEOUT_S, lambda call: call.ask(asked), with_group=True)
     say("It has its new name.")
 
 
@@ -262,7 +281,7 @@ def _wait_new_keys(home: Path, reached: tuple[int, bytes]) -> None:
 async def _revoke(client: ChatClient, which: str) -> tuple[int, tuple[int, bytes] | None]:
     """How many invites of the account are open still, and how far the chain is by it."""
     member = _member(client)
-    copy, found = member.copy, _chosen(await _own(client), which)
+    copy, found = member.copy, await _chosen(client, which)
     chain = copy.chain
     its = [
         each
@@ -281,12 +300,12 @@ async def _revoke_at_server(client: ChatClient, which: str) -> tuple[int, None]:
     from lanline.wire.chat.admin import RevokeDevice
     from lanline.wire.chat.answers import Done
 
-    await answer(client, RevokeDevice(1, _chosen(await _own(client), which).device), Done)
+    await answer(client, RevokeDevice(1, (await _chosen(client, which)).device), Done)
     return 0, None
 
 
-def _chosen(found: tuple[DeviceInfo, ...], which: str) -> DeviceInfo:
-    usable = [each for each in found if not each.is_revoked]
+async def _chosen(client: ChatClient, which: str) -> DeviceInfo:
+    usable = [each for each in await _own(client) if not each.is_revoked]
     named = [each for each in usable if str(each.device) == which] or [each for each in usable if each.label == which]
     if not named:
         raise RecordMissing(f"You have no device {which}. See: lanline devices")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +53,7 @@ def join(
     A further device: lanline join lanline://10.0.0.5:5265/#k7…f2
     By invite:        lanline join lanline://10.0.0.5:5265/#k7…f2 --name ann
     An open server:   lanline join 10.0.0.5 --name ann
+    It has moved:     lanline join 10.0.0.6
     From a script:    lanline join 10.0.0.5 --name bot \\
                         --accept-key 'acorn actor …' \\
                         --password-command 'pass show lanline'
@@ -66,11 +66,15 @@ def join(
     from lanline.cli.password import NOBODY, is_asked_for, read_password
     from lanline.client.joining import OPENED_BY_PASSWORD, check_joinable, is_for_device, join_server
     from lanline.client.node.start import stop_node
+    from lanline.client.pin import read_pin
 
     limit_s = checked_timeout(timeout)
+    folder = home_folder(home)
+    known = read_pin(folder)
+    if not name and known is not None and not is_for_device(server):
+        name = known.nick  # the server has moved
     if not name and not is_for_device(server):
         raise InvalidInput("What are the others to call you? Add --name NICK")
-    folder = home_folder(home)
     unlock(home)
     check_joinable(folder, server, name)
     password = "" if is_asked_for(password_command) else read_password(name, password_command)
@@ -80,7 +84,6 @@ def join(
         joining = join_server(
             *(folder, server, name, password),
             accepted_key=key,
-            label=platform.node(),
             patience=patience_of(limit_s),
         )
         return run(joining, on_uvloop=False)
@@ -95,7 +98,7 @@ def join(
         show_note(str(problem))
         joined = join_with(read_password(name, None))
     stop_node(folder)  # one that runs calls the server where it was before
-    _show(joined)
+    _show(joined, folder)
     if joined.is_left_out:
         raise InviteUnusable(joined.problem)
     show_note("Talk: lanline chat")
@@ -107,7 +110,7 @@ def patience_of(limit_s: float, tell: Callable[[str], None] = show_note) -> Pati
     from lanline.client.joining import Patience
 
     again = f"Is the server running, and is this its address? It is called again, for {limit_s:g} seconds."
-    return Patience(limit_s, lambda problem: tell(f"{problem} {again}"))
+    return Patience(limit_s, lambda problem: tell(f"{str(problem).rstrip('.')}. {again}"))
 
 
 def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, limit_s: float) -> bytes | None:
@@ -141,8 +144,8 @@ def accepted_key(folder: Path, server: str, name: str, accept_key: str | None, l
     return key
 
 
-def _show(joined: Joined) -> None:
-    from lanline.client.joining import group_lines
+def _show(joined: Joined, folder: Path) -> None:
+    from lanline.client.joining import group_lines, note_recovery_shown
 
     server = joined.server
     title = f"{server.name} at {server.place}" if server.name else server.place
@@ -150,6 +153,7 @@ def _show(joined: Joined) -> None:
     show_line(f"{done} {joined.name} on {title}.")
     for line in [] if joined.is_left_out else group_lines(joined):
         show_line(line)
+    note_recovery_shown(folder)
     if joined.code is not None and sys.stdout is not None and sys.stdout.isatty():
         from lanline.cli.qr import qr_code
 

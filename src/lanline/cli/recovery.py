@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,11 +53,18 @@ def make(
     Exit status: 0, 1 refused or not reached, 64 wrong usage.
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     before = _typed_words("The words of the key that you have: ") if again else None
+    from lanline.client.joining import note_recovery_shown
+
     path = None if file is None else expanded(file, "FILE")
     if path is not None and path.exists():
         raise InvalidInput(f"{path} is there already. Choose another name.")
     passphrase = "" if path is None else _new_passphrase()
     content = ask_group(home, lambda client: _make(client, home, before))
+    _show(content, path, passphrase)
+    note_recovery_shown(home_folder(home))
+
+
+def _show(content: RecoveryFile, path: Path | None, passphrase: str) -> None:
     if path is not None:
         from lanline.client.sealing.recoveryfile import write_recovery_file
 
@@ -133,7 +139,6 @@ def use(
     joining = join_server(
         *(folder, place, name, key),
         accepted_key=accepted,
-        label=platform.node(),
         patience=patience_of(limit_s),
     )
     joined = run(joining, on_uvloop=False)

@@ -155,12 +155,12 @@ def invite(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Invite somebody into a room.
+    """Invite somebody into a room; in a private one of a group they are in at once.
 
     \b
     Example:   lanline rooms invite '#board' ben
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
-    from lanline.client.node.protocol import Invite
+    from lanline.client.node.protocol import Invite, ListMembers, MembersListed
     from lanline.errors import RefusalCode, RequestRefused
 
     def work(call: NodeCall) -> str:
@@ -168,10 +168,14 @@ def invite(
         person = view.person_named(nick)
         if person is None:
             raise RequestRefused(RefusalCode.UNKNOWN_PERSON, f"There is nobody called {nick} here.")
-        call.ask(Invite(log_of(view, room), person.account))
-        return person.name
+        log = log_of(view, room)
+        call.ask(Invite(log, person.account))
+        listed = call.ask(ListMembers(log))
+        assert isinstance(listed, MembersListed)
+        is_in = any(each.account == person.account and not each.is_invited for each in listed.members)
+        return f"{person.name} is in {room} now." if is_in else f"{person.name} is invited to {room}."
 
-    show_line(f"{at_server(home, timeout, work)} is invited to {room}.")
+    show_line(at_server(home, timeout, work))
 
 
 def log_of(view: View, room: str) -> int:

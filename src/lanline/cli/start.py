@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -256,7 +255,7 @@ def _join(home: Path, link: InviteLink, nick: str) -> Joined:
 
     while True:
         try:
-            joined = run(join_server(home, str(link), nick, "", label=platform.node()), on_uvloop=False)
+            joined = run(join_server(home, str(link), nick, ""), on_uvloop=False)
         except RequestRefused as problem:
             if problem.code is not RefusalCode.NAME_TAKEN:
                 raise
@@ -268,7 +267,7 @@ def _join(home: Path, link: InviteLink, nick: str) -> Joined:
 
 def _show_group(folder: DataFolder, home: Path, joined: Joined) -> None:
     """Whoever started in the same moment as the founder comes in by the founder's link, which is there in a moment."""
-    from lanline.client.joining import Group, expect_group, group_lines
+    from lanline.client.joining import Group, expect_group, group_lines, note_recovery_shown
     from lanline.model.invites import MEMBERS_TOKEN_BYTES
 
     may_be_founded = joined.group is Group.ASKS or not (folder.path / _LINK_FILE).exists()
@@ -282,6 +281,7 @@ def _show_group(folder: DataFolder, home: Path, joined: Joined) -> None:
     show_line("")
     for line in group_lines(joined):
         show_line(line)
+    note_recovery_shown(home)
 
 
 # Invites, and what is asked as the operator, whose key lies in the server's folder.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import platform
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -154,7 +155,6 @@ async def join_server(
     proof: str | RecoveryKey,
     *,
     accepted_key: bytes | None = None,
-    label: str = "",
     patience: Patience | None = None,
 ) -> Joined:
     """`proof`: the password, empty where a key or a link is enough; or the recovery key of the account.
@@ -169,7 +169,7 @@ async def join_server(
     server = _with_key(server, accepted_key)
     nick = checked_name(name) if name else ""
     identity = Home(folder).identity()
-    keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+    keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
     recovery = proof if isinstance(proof, RecoveryKey) else None
     token = _kept(keys.store, token) if recovery is None else recovery.shown
     signed_in: list[SignedIn] = []
@@ -180,7 +180,7 @@ async def join_server(
             signed_in.append(event)
             _note_founding(keys.store, event)
 
-    way = AsNewcomer(nick, proof if isinstance(proof, str) else "", label, token)
+    way = AsNewcomer(nick, proof if isinstance(proof, str) else "", token)
     async with chat.ChatClient.with_key(identity, server, way=way, keys=keys) as client:
         client.node.subscribe(watch)
         try:
@@ -282,6 +282,14 @@ def expect_group(folder: Path, token: bytes) -> None:
     store = Keystore.open(folder, os.urandom)
     store.invite = token
     store.save()
+
+
+def note_recovery_shown(folder: Path) -> None:
+    """Its words were shown, or lie in a file: this home keeps them no longer."""
+    store = Keystore.open(folder, os.urandom)
+    if store.unshown is not None:
+        store.unshown = None
+        store.save()
 
 
 def group_lines(joined: Joined) -> list[str]:

@@ -18,10 +18,9 @@ from lanline.model.accounts import Account, AccountId, Device, DeviceId
 from lanline.model.journal import Deed
 from lanline.model.names import folded_name
 from lanline.model.rooms import Role
-from lanline.model.text import is_seen, safe_line
+from lanline.model.text import safe_line
 from lanline.storage.api import Transaction, View
 
-_MAX_LABEL_CHARS = 64
 _MAX_REASON_CHARS = 300
 
 
@@ -174,7 +173,7 @@ def revoke_device(transaction: Transaction, by: Authority, device: Device) -> li
     revoked = transaction.accounts.device(device.id)
     assert revoked is not None
     owner = known_account(transaction, device.account).name
-    note(transaction, by, Deed.DEVICE_REVOKED, owner, detail=f"{device.id} {device.label}")
+    note(transaction, by, Deed.DEVICE_REVOKED, owner, detail=str(device.id))
     return [DeviceChanged(revoked), *end_invitations_from(transaction, device, by)]
 
 
@@ -204,7 +203,3 @@ def check_others_rule(view: View, account: AccountId) -> None:
     if not any(rules(each) for each in view.accounts.all() if each.id != account):
         text = "There is no other admin. Promote somebody first, or do it on the server's own machine with --data."
         raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
-
-
-def checked_label(label: str) -> str:
-    return " ".join("".join(filter(is_seen, safe_line(label))).split())[:_MAX_LABEL_CHARS] or "a device"

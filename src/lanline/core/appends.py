@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -27,7 +28,7 @@ from lanline.core.changes import (
 )
 from lanline.core.groupstate import SEALED_SUITES, TOPIC_SUITE, GroupStates
 from lanline.core.limits import Buckets
-from lanline.core.refusals import RETRY_STORAGE_S, as_refusal, disk_nearly_full, slow_down
+from lanline.core.refusals import RETRY_STORAGE_S, as_refusal, disk_nearly_full, sealed_otherwise, slow_down
 from lanline.core.rights import Judge, Rights, key_of
 from lanline.errors import LanlineError, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
@@ -227,18 +228,18 @@ class Appends:
     ) -> tuple[Sequence[Outcome], Rights | None]:
         """Most of the time all may be appended, and are in one go."""
         if not unsure:
-            return transaction.logs.append(entries), None
+            return _append_in_order(transaction, entries), None
         judge = Judge(transaction, self._quota_bytes, self._groups)
         refused: dict[int, RequestRefused] = {}
         held: set[tuple[AccountId, DeviceId]] = set()
         for place, entry in enumerate(entries):
-            sender = entry.account, entry.device
+            sender = _sender(entry)
             why = slow_down(_MIN_WAIT_S) if sender in held else None
             if why is None and entry.account in unsure:
                 why = judge.refusal(entry)
             if why is not None:
                 refused[place] = why
-                if _holds(entry, why) and transaction.logs.find(entry.log, entry.account, entry.entry_id) is None:
+                if _holds(entry, why) and not isinstance(_standing(transaction, entry), Place):
                     held.add(sender)
         outcomes = self._append_allowed(transaction, entries, refused)
         _forget_plain_topics(transaction, entries, outcomes)
@@ -248,15 +249,12 @@ class Appends:
     def _append_allowed(
         transaction: Transaction, entries: list[NewEntry], refused: dict[int, RequestRefused]
     ) -> list[Outcome]:
-        places = iter(transaction.logs.append([each for place, each in enumerate(entries) if place not in refused]))
+        allowed = [each for place, each in enumerate(entries) if place not in refused]
+        places = iter(_append_in_order(transaction, allowed))
         outcomes: list[Outcome] = []
         for place, entry in enumerate(entries):
-            # What stands in the log already is acknowledged again, whoever may speak now: the answer to it was lost.
-            stands = transaction.logs.find(entry.log, entry.account, entry.entry_id) if place in refused else None
-            if stands is not None:
-                outcomes.append(Place(stands.sequence, stands.time_ms, is_repeat=True))
-            else:
-                outcomes.append(refused.get(place) or next(places))
+            stands = _standing(transaction, entry) if place in refused else None
+            outcomes.append(stands or refused.get(place) or next(places))
         return outcomes
 
     def _settled(self, batch: Batch, ticket: Ticket[tuple[Sequence[Outcome], Rights | None]]) -> None:
@@ -271,9 +269,9 @@ class Appends:
             self._tell_handed_in()
         if problem is None:
             outcomes, found = ticket.result()
-            if found is not None:  # nothing is refused where nothing was looked up
+            if found is not None:
                 self._found.add(found)
-                self._hold_refused(batch, outcomes)
+            self._hold_refused(batch, outcomes)
             self._tell(batch, outcomes)
 
     def _fail(self, batch: Batch, problem: BaseException) -> None:
@@ -353,6 +351,38 @@ class Appends:
 def _release(author: Author, entry: NewEntry) -> None:
     author.uncommitted -= 1
     author.uncommitted_bytes -= len(entry.content)
+
+
+def _append_in_order(transaction: Transaction, entries: Sequence[NewEntry]) -> list[Outcome]:
+    """In one go. But behind sealed words under an id that others stand under, all waits: it names them."""
+    outcomes: list[Outcome] = []
+    held: set[tuple[AccountId, DeviceId]] = set()
+    while len(outcomes) < len(entries):
+        left = entries[len(outcomes) :]
+        if _sender(left[0]) in held:
+            outcomes.append(slow_down(_MIN_WAIT_S))
+            continue
+        may = list(takewhile(lambda each: _sender(each) not in held, left)) if held else left
+        outcomes += transaction.logs.append(may, stops_at_other=True)
+        last, at = entries[len(outcomes) - 1], outcomes[-1]
+        if isinstance(at, Place) and at.is_other and last.suite in SEALED_SUITES:
+            outcomes[-1] = sealed_otherwise()
+            held.add(_sender(last))
+    return outcomes
+
+
+def _sender(entry: NewEntry) -> tuple[AccountId, DeviceId]:
+    return entry.account, entry.device
+
+
+def _standing(transaction: Transaction, entry: NewEntry) -> Outcome | None:
+    """What is there already is acknowledged again, whoever may speak now: the answer to it was lost."""
+    found = transaction.logs.find(entry.log, entry.account, entry.entry_id)
+    if found is None:
+        return None
+    if entry.suite in SEALED_SUITES and found.suite == entry.suite and found.content != entry.content:
+        return sealed_otherwise()
+    return Place(found.sequence, found.time_ms, is_repeat=True)
 
 
 def _forget_plain_topics(transaction: Transaction, entries: list[NewEntry], outcomes: Sequence[Outcome]) -> None:

@@ -216,9 +216,8 @@ def find_boxes(view: View, by: Authority, scope: bytes, epoch_ids: tuple[bytes, 
     if member is not None:
         found += view.groups.boxes(RecipientKind.ACCOUNT, member.account_id, scope, epoch_ids)
         found += view.groups.boxes(FOR_DEVICE, member.device_id, scope, epoch_ids)
-    else:
-        for device_id in _recovery_keys(view, by, state, scope):
-            found += view.groups.boxes(FOR_DEVICE, device_id, scope, epoch_ids)
+    for device_id in _recovery_keys(view, by, state, scope):
+        found += view.groups.boxes(FOR_DEVICE, device_id, scope, epoch_ids)
     invite = None if shown is None else view.invites.by_token_hash(invite_token_hash(shown))
     if invite is not None and invite.invite_id is not None:
         found += view.groups.boxes(RecipientKind.INVITE, invite.invite_id, scope, epoch_ids)
@@ -247,7 +246,7 @@ def find_past_items(
 
 
 def _recovery_keys(view: View, by: Authority, state: GroupState, scope: bytes) -> list[bytes]:
-    """To a device that is not in the group yet: what only the bearer of the account's recovery key can open."""
+    """What only the bearer of the account's recovery key can open: for a device that comes in by it."""
     if not state.is_founded or state.member_of(view, by.account) != scope:
         return []
     return state.chain.recovery_keys(scope)

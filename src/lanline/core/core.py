@@ -9,7 +9,7 @@ All calls, and all callbacks of what was handed in, come on one thread. Nothing 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from lanline.clock import Clock
@@ -209,8 +209,8 @@ class Core:
 
         return self.commit(work)
 
-    def _take_branch(self, chain: Chain, items: Sequence[Item]) -> Ticket[None]:
-        return self.decide(OPERATOR, TakeBranch(chain.height, chain.head, tuple(items)))
+    def _take_branch(self, chain: Chain, items: Sequence[Item], vouched: int, in_full: Iterable[bytes]) -> Ticket[None]:
+        return self.decide(OPERATOR, TakeBranch(chain.height, chain.head, tuple(items), vouched, tuple(in_full)))
 
     def _end_silent(self, since_ms: int) -> None:
         """Where the settings say so: accounts that anybody may have made, and that nobody uses."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import msgspec
 
-from lanline.core.accounts import checked_label
 from lanline.core.changes import DeviceAnswered, DeviceAsked, DeviceChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.errors import RefusalCode, RequestRefused
@@ -42,6 +41,7 @@ class LeaveDevice(Command[bytes | None], frozen=True):
 
     record: bytes
     mark: bytes
+    sealed_label: bytes = b""
 
     fills_disk = True
 
@@ -55,7 +55,8 @@ class LeaveDevice(Command[bytes | None], frozen=True):
             and (before.record, before.mark) == (self.record, self.mark)
         ):
             return before.answer, ()
-        request = DeviceRequest(by.actor.device, by.account, self.record, self.mark, by.context.now_ms)
+        left = by.account, self.record, self.mark, by.context.now_ms
+        request = DeviceRequest(by.actor.device, *left, sealed_label=self.sealed_label)
         transaction.devices.put_request(request)
         return None, (DeviceAsked(request),)
 
@@ -76,19 +77,22 @@ class AnswerDevice(Command[None], frozen=True):
         return None, (DeviceAnswered(answered),)
 
 
-class RenameDevice(Command[None], frozen=True):
-    """One's own."""
+class ForgetLabel(Command[None], frozen=True):
+    """Of a device of one's own: what it was called in plain."""
 
     device: DeviceId
     label: str
+    """Not empty: an older client wants to have it called so."""
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
+        if self.label:
+            text = "What devices are called is sealed now: upgrade Lanline on this device to name one."
+            raise RequestRefused(RefusalCode.INVALID, text)
         device = transaction.accounts.device(self.device)
         if device is None or device.account != by.account:
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "There is no such device.")
-        label = checked_label(self.label)
-        transaction.accounts.rename_device(device.id, label)
-        return None, (DeviceChanged(msgspec.structs.replace(device, label=label)),)
+        transaction.accounts.forget_label(device.id)
+        return None, (DeviceChanged(msgspec.structs.replace(device, label="")),)
 
 
 def check_in_group(view: View, by: Authority) -> None:
@@ -99,12 +103,12 @@ def check_in_group(view: View, by: Authority) -> None:
         raise RequestRefused(RefusalCode.NOT_ALLOWED, "This device is not in the group yet.")
 
 
-def waiting_devices(view: View, by: Authority) -> list[tuple[DeviceRequest, Device]]:
+def waiting_devices(view: View, by: Authority) -> list[DeviceRequest]:
     """Of one's own account: those that nobody has answered yet."""
     oldest_ms = by.context.now_ms - DEVICE_WAITS_MS
     found = [each for each in view.devices.requests(by.account) if each.answer is None and each.left_ms >= oldest_ms]
-    devices = {each.id: each for each in view.accounts.devices(by.account) if not each.is_revoked}
-    return [(each, devices[each.device]) for each in found if each.device in devices]
+    devices = {each.id for each in view.accounts.devices(by.account) if not each.is_revoked}
+    return [each for each in found if each.device in devices]
 
 
 def own_devices(view: View, by: Authority) -> list[Device]:

@@ -12,9 +12,9 @@ from lanline.core.commands import not_an_admin
 from lanline.core.journal import note_by
 from lanline.core.limits import Buckets
 from lanline.core.refusals import slow_down
-from lanline.errors import MediaProblem, RefusalCode, RequestRefused
+from lanline.errors import LanlineError, MediaProblem, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId
-from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines
+from lanline.model.films import FilmPlan, Library, checked_film_name, checked_lines, size_text
 from lanline.model.journal import Deed
 from lanline.model.settings import ServerSettings
 from lanline.storage.api import Store, View
@@ -24,6 +24,8 @@ _SPACE_SETTING = "film space"
 _IDLE_S = 30.0
 """A play of which nothing was fetched for so long gives its place to another one of the same member."""
 _MOST_UPLOADS = 8
+_UPLOAD_IDLE_S = 600.0
+"""One of which nothing came for so long is cut short: it keeps no place, and goes on when it is begun again."""
 _PIECES_PER_S, _PIECES_BURST = 2000.0, 4000
 """Which one account may fetch: many times what players ask for."""
 
@@ -37,6 +39,7 @@ class Uploads(Protocol):
     """Each call blocks, on a thread of the shelf."""
 
     def begin(self, owner: int, name: str, lines: int, digest: bytes) -> int: ...
+    def waiting(self) -> dict[tuple[int, bytes], int]: ...
     def put(self, owner: int, digest: bytes, offset: int, data: bytes) -> None: ...
     def end(self, owner: int, name: str, lines: int, digest: bytes) -> None: ...
 
@@ -67,6 +70,15 @@ class _Play:
         """How many there are, by lines."""
 
 
+class _Upload:
+    __slots__ = ("asked_at", "size")
+
+    def __init__(self, size: int, now: float) -> None:
+        self.size = size
+        """What it is to become."""
+        self.asked_at = now
+
+
 class Films:
     """`shelf` is None on a server that keeps none, which has then no films at all."""
 
@@ -85,8 +97,8 @@ class Films:
         self._settings = settings
         self._is_admin = is_admin
         self._check_disk = check_disk
-        self._uploads: dict[tuple[AccountId, bytes], int] = {}
-        """How large each is to become that was begun since the server was started."""
+        self._uploads: dict[tuple[int, bytes], _Upload] = {}
+        """Under way, by owner and digest."""
         self._plays: dict[int, _Play] = {}
         self._last_play = 0
         self._pieces: Buckets[AccountId] = Buckets(_PIECES_PER_S, _PIECES_BURST)
@@ -161,31 +173,48 @@ class Films:
             shelf = self._checked_uploader(actor)
             checked_film_name(name)
             checked_lines(lines)
-            upload = actor.account, digest
-            if (
-                upload not in self._uploads
-                and sum(owner == actor.account for owner, _ in self._uploads) >= _MOST_UPLOADS
-            ):
-                text = f"You have {_MOST_UPLOADS} films on their way already. Finish one of them first."
-                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
-            used_bytes = (yield from shelf.library().wait()).used_bytes
-            if self.most_bytes and used_bytes + size > self.most_bytes:
-                text = (
-                    f"The films of this server may take {self.most_bytes / 1e9:g} GB, and have {used_bytes / 1e9:.1f}: "
-                    "an admin may remove some, or raise the limit."
-                )
-                raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+            upload = int(actor.account), digest
+            self._check_uploads(upload)
+            if self.most_bytes:
+                yield from self._check_space(shelf, upload, size)
+            self._uploads[upload] = _Upload(size, self._clock.now())
             begin = shelf.uploads.begin
-            has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
-            self._uploads[upload] = size
+            try:
+                has_bytes: int = yield from shelf.run(lambda: begin(actor.account, name, lines, digest)).wait()
+            except LanlineError:
+                del self._uploads[upload]
+                raise
             return has_bytes
 
         return follow(steps())
 
+    def _check_uploads(self, upload: tuple[int, bytes]) -> None:
+        since = self._clock.now() - _UPLOAD_IDLE_S
+        self._uploads = {key: each for key, each in self._uploads.items() if each.asked_at >= since}
+        others = [key for key in self._uploads if key[0] == upload[0] and key != upload]
+        if len(others) >= _MOST_UPLOADS:
+            text = f"You have {_MOST_UPLOADS} films on their way already. Finish one of them first."
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+
+    def _check_space(self, shelf: FilmShelf, upload: tuple[int, bytes], size: int) -> Steps[None]:
+        """What others have under way counts as what it is to become."""
+        used_bytes: int = (yield from shelf.library().wait()).used_bytes
+        waiting: dict[tuple[int, bytes], int] = yield from shelf.run(shelf.uploads.waiting).wait()
+        to_come = sum(max(0, each.size - waiting.get(key, 0)) for key, each in self._uploads.items() if key != upload)
+        taken_bytes = used_bytes + to_come - waiting.get(upload, 0)
+        if taken_bytes + size > self.most_bytes:
+            text = (
+                f"The films of this server may take {size_text(self.most_bytes)}. {size_text(taken_bytes)} are taken, "
+                f"and this one has {size_text(size)}. An admin may remove some, or raise the limit."
+            )
+            raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
+
     def put(self, actor: Actor, digest: bytes, offset: int, data: bytes) -> Ticket[None]:
         shelf = self._checked_uploader(actor)
-        if offset + len(data) > self._uploads.get((actor.account, digest), 0):
+        upload = self._uploads.get((int(actor.account), digest))
+        if upload is None or offset + len(data) > upload.size:
             raise RequestRefused(RefusalCode.NOT_FOUND, "The server does not know this upload, or not any more.")
+        upload.asked_at = self._clock.now()
         self._check_disk(actor.account)
         return shelf.run(lambda: shelf.uploads.put(actor.account, digest, offset, data))
 
@@ -193,7 +222,7 @@ class Films:
         def steps() -> Steps[None]:
             shelf = self._checked_uploader(actor)
             checked_film_name(name)
-            self._uploads.pop((actor.account, digest), None)
+            self._uploads.pop((int(actor.account), digest), None)
             yield from _told(shelf.run(lambda: shelf.uploads.end(actor.account, name, checked_lines(lines), digest)))
             yield from self._note(actor, f"{name}, {lines} lines, uploaded")
 

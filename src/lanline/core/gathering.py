@@ -11,8 +11,9 @@ are too much, the account goes that takes the most room; what several bring is s
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.clock import Clock
@@ -33,8 +34,10 @@ WAIT_S = 600.0
 MAX_BYTES = 64 * 1024 * 1024
 MAX_COMING = 4
 """Devices of one account that are about to bring something."""
+MAX_FULL, MAX_FULL_BYTES = 64, 256 * 1024
+"""Accounts that bring entries of rooms in full, and what is kept of each."""
 MAX_SHOWN = 16
-_ENOUGH_TO_LENGTHEN = 2
+_ENOUGH_TO_VOUCH = 2
 _AGAIN_S = 60.0
 _TOO_FEW = "The server was restored, and too few members have come to say what it lost: it takes nobody new."
 
@@ -67,10 +70,12 @@ class Gathering:
     def __init__(
         self,
         clock: Clock,
-        take: Callable[[Chain, Sequence[Item]], Ticket[None]],
+        take: Callable[[Chain, Sequence[Item], int, Iterable[bytes]], Ticket[None]],
         warn: Callable[[Sequence[ServerWarned]], None],
     ) -> None:
-        """`take`: onto this chain, which has to stand still, these items; none: the chain is right as it is."""
+        """`take`: onto this chain, which has to stand still, these items, as `TakeBranch` has it; none: the chain is
+        right as it is.
+        """
         self._clock = clock
         self._take = take
         self._warn = warn
@@ -85,6 +90,10 @@ class Gathering:
         self._devices: set[bytes] = set()
         self._coming: dict[bytes, dict[bytes, bytes]] = {}
         """By account and device, up to which head it has brought what it is about to bring."""
+        self._in_full: dict[bytes, dict[bytes, bytes]] = {}
+        """By account and hash, entries of private rooms, of which an offer has the stubs."""
+        self._tried: set[bytes] = set()
+        """Heads that lengthen the chain by what did not hold."""
         self._is_taking = False
         self._is_closed = False
 
@@ -109,6 +118,8 @@ class Gathering:
         own = change.state.chain
         self._offered.go_on_from(own)
         self._coming.clear()
+        self._in_full.clear()
+        self._tried.clear()
         self._told = {each: chain for each, chain in self._told.items() if chain.holds(own.height, own.head)}
 
     @property
@@ -160,6 +171,15 @@ class Gathering:
             del coming[member.device_id]
             self._count(member, heads_of(self._offered.chain_at(head)))
 
+    def bring(self, member: Member, contents: Iterable[bytes]) -> None:
+        """Entries of private rooms in full, before the stubs that stand for them. What is too much is left out."""
+        if not self.asks or (len(self._in_full) >= MAX_FULL and member.account_id not in self._in_full):
+            return
+        kept = self._in_full.setdefault(member.account_id, {})
+        for content in contents:
+            if sum(map(len, kept.values())) + len(content) <= MAX_FULL_BYTES:
+                kept[hashlib.sha256(content).digest()] = content
+
     def _drop(self, brought: bytes) -> None:
         """Of an offer that is refused nothing stays, not of its pieces before either, but what others have brought."""
         others = {head for theirs in self._coming.values() for head in theirs.values()}
@@ -205,7 +225,9 @@ class Gathering:
         if not self.is_on:
             self._lengthen()
         elif self._clock.now() >= self._ends_s or self._has_heard_all:
-            best = longest_shared(self._own, self._told)
+            proven = {each.head: self._as_far_as_proven(each) for each in self._branches()}
+            told = {each: proven.get(chain.head, chain) for each, chain in self._told.items()}
+            best = longest_shared(self._own, told)
             if best is not None:
                 self._begin_to_take(best.head)
             elif self._clock.now() >= self._ends_s:
@@ -219,15 +241,32 @@ class Gathering:
     def _lengthen(self) -> None:
         """By what two accounts bring, or where nothing in it stands for an entry that somebody may have made up."""
         for branch in self._branches() if self.asks else ():
-            on_it = sum(each.holds(branch.height, branch.head) for each in self._told.values())
-            is_plain = all(suite != STUB_SUITE for suite, _ in self._offered.path(branch.head))
-            if on_it >= _ENOUGH_TO_LENGTHEN or is_plain:
+            if branch.head not in self._tried and self._as_far_as_proven(branch) is branch:
+                self._tried.add(branch.head)
                 self._begin_to_take(branch.head)
                 return
 
+    def _as_far_as_proven(self, branch: Chain) -> Chain:
+        """Before the first stub that one account alone brings without the entry for which it stands."""
+        known = {each for theirs in self._in_full.values() for each in theirs}
+        items, vouched = enumerate(self._offered.path(branch.head), self._own.height), self._vouched(branch)
+        stubs = [at for at, (suite, _) in items if suite == STUB_SUITE and at >= vouched]
+        made_up = [at for at in stubs if branch.places[at].content_hash not in known]
+        return (cut_at(branch, made_up[0]) or branch) if made_up else branch
+
+    def _vouched(self, branch: Chain) -> int:
+        """The height through which two accounts are on it, or all that there are."""
+        heights = [
+            each.height
+            for account_id, each in self._told.items()
+            if self._own.is_member(account_id) and branch.holds(each.height, each.head)
+        ]
+        enough = min(_ENOUGH_TO_VOUCH, len(self._own.names))
+        return sorted([*heights, *[self._own.height] * enough], reverse=True)[enough - 1]
+
     def _tell_operator(self) -> None:
         text = f"{_TOO_FEW} Choose for them: lanline admin chain"
-        if self._branches() and len(self._told) >= _ENOUGH_TO_LENGTHEN:
+        if self._branches() and len(self._told) >= _ENOUGH_TO_VOUCH:
             text = "The server was restored, and members disagree about what it lost. Choose: lanline admin chain"
         if text != self._warned:
             self._warned = text
@@ -240,11 +279,14 @@ class Gathering:
             raise RequestRefused(RefusalCode.NOT_FOUND, "Nobody has offered this, or it is decided already.")
         if self._is_taking:
             raise RequestRefused(RefusalCode.SLOW_DOWN, "One is being taken just now.", 1.0)
-        return self._begin_to_take(head)
+        return self._begin_to_take(head, is_chosen=True)
 
-    def _begin_to_take(self, head: bytes) -> Ticket[None]:
+    def _begin_to_take(self, head: bytes, *, is_chosen: bool = False) -> Ticket[None]:
         self._is_taking = True
-        ticket = self._take(self._own, self._offered.path(head))
+        branch = self._own if head == self._own.head else self._offered.chain_at(head)
+        vouched = branch.height if is_chosen else self._vouched(branch)
+        in_full = [each for theirs in self._in_full.values() for each in theirs.values()]
+        ticket = self._take(self._own, self._offered.path(head), vouched, in_full)
         ticket.when_settled(self._on_taken)
         return ticket
 

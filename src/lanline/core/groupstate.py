@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lanline.errors import StorageDamaged
 from lanline.model.accounts import AccountId
 from lanline.model.groups import ChainHead
 from lanline.model.logs import LogId
@@ -164,6 +165,10 @@ def _pair_scope(view: View, chain: Chain, one: bytes, other: bytes, named: bytes
     return in_rsa if named == in_rsa.id or view.groups.has_epochs(in_rsa.id) else scope
 
 
+def room_contents(view: View, log: LogId) -> dict[int, bytes]:
+    return _contents(view, log, 0)[0]
+
+
 def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int]:
     """Entries of a private room by their heights, and how far they were read."""
     contents: dict[int, bytes] = {}
@@ -177,16 +182,21 @@ def _contents(view: View, log: LogId, after: int) -> tuple[dict[int, bytes], int
 
 
 def _replayed(view: View, stands: ChainHead) -> GroupState:
-    """The server takes into this log only what it has checked."""
+    """The server takes into this log only what it has checked. Raises StorageDamaged where it is another by now."""
     chain, after = Chain(), 0
     while items := view.logs.after(stands.log, after, _READ_AT_ONCE):
         after = items[-1].sequence
         for each in items:
             if each.suite != EPOCH_SUITE:
                 chain, _ = follow(chain, each.suite, each.content, is_checked=True)
-    assert (chain.height, chain.head) == (stands.height, stands.head), "the chain's row does not fit its log"
+    if (chain.height, chain.head) != (stands.height, stands.head):
+        raise StorageDamaged(_DAMAGED)
     return GroupState(stands.log, chain)
 
 
+_DAMAGED = (
+    "The database is damaged: the entries that say who is in the group are not those that were written. Restore it "
+    "from a backup, into another folder; what has been said since, members bring by themselves."
+)
 _NOTHING = GroupState(LogId(0), Chain())
 AWAITED = GroupState(LogId(0), Chain(), is_awaited=True)

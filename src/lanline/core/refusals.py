@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from lanline.errors import (
+    FilmsUnusable,
     InvalidInput,
     InviteUnusable,
     NameTaken,
@@ -18,6 +19,7 @@ from lanline.errors import (
 
 _LOG = logging.getLogger(__name__)
 RETRY_STORAGE_S = 5.0
+RETRY_OTHERWISE_S = 0.5
 _CODES: dict[type[Exception], RefusalCode] = {
     InvalidInput: RefusalCode.INVALID,
     NameTaken: RefusalCode.NAME_TAKEN,
@@ -37,6 +39,9 @@ def as_refusal(problem: BaseException) -> RequestRefused:
     if isinstance(problem, StorageFull):
         text = "The server's disk is full. Nothing was kept of this; it will do once there is room again."
         return RequestRefused(RefusalCode.STORAGE_FULL, text, RETRY_STORAGE_S)
+    if isinstance(problem, FilmsUnusable):
+        text = "The server's folder of films cannot be used just now. Its admin finds the reason in its log."
+        return RequestRefused(RefusalCode.SERVER_PROBLEM, text, RETRY_STORAGE_S)
     if isinstance(problem, StorageError):
         text = "The server cannot write to its disk. Nothing was kept of this; try again later."
         return RequestRefused(RefusalCode.SERVER_PROBLEM, text, RETRY_STORAGE_S)
@@ -61,6 +66,11 @@ def stale_keys() -> RequestRefused:
 def not_sealed() -> RequestRefused:
     text = "What is said on this server has to be sealed, so that it cannot read it. It goes on by itself."
     return RequestRefused(RefusalCode.STALE_KEYS, text)
+
+
+def sealed_otherwise() -> RequestRefused:
+    text = "Another program of this device has sealed these words already. They are there in a moment, and it goes on."
+    return RequestRefused(RefusalCode.STALE_KEYS, text, RETRY_OTHERWISE_S)
 
 
 def somebody_begins(wait_s: float) -> RequestRefused:

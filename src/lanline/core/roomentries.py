@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from lanline.core.changes import Appended, Change, RoomChanged
 from lanline.core.commands import Authority, Command, Decision
-from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.core.groupstate import KEY_SUITE, GroupState, room_contents
 from lanline.core.history import check_not_gathering
 from lanline.core.privatemembers import follow_members, left_out
 from lanline.errors import InvalidInput
@@ -20,8 +20,10 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.logs import ENTRY_ID_BYTES, Entry, LogId, NewEntry
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Room
-from lanline.proto.chain.roomoffers import full_entry_of
+from lanline.proto.chain.roomoffers import founding_of, full_entry_of
 from lanline.proto.chain.rooms import Room as PrivateRoom
+from lanline.proto.chain.rooms import replay
+from lanline.proto.chain.state import Chain
 from lanline.storage.api import Transaction, View
 
 
@@ -68,6 +70,24 @@ def _bring(transaction: Transaction, by: Authority, state: GroupState, content: 
     after = by.context.groups.room_at(transaction, log)
     assert after is not None
     return [*changes, *follow_members(transaction, by, state, log, known, after)]
+
+
+def holding(view: View, chain: Chain, contents: Sequence[bytes]) -> set[int]:
+    """The heights of the stubs in this chain that these stand for, as entries that hold in their rooms."""
+    brought: dict[bytes, dict[int, bytes]] = {}
+    for content in contents:
+        found = full_entry_of(chain, content)
+        if found is not None:
+            brought.setdefault(found.room_id, {})[found.height] = content
+    heights = set[int]()
+    for room_id, entries in brought.items():
+        log = _log_of(view, room_id)
+        known = entries if log is None else room_contents(view, log) | entries
+        founding = next((each for each in known.values() if founding_of(each) == room_id), None)
+        room = None if founding is None else replay(chain, founding, known)
+        if isinstance(room, PrivateRoom):
+            heights |= entries.keys() - {height for height, _ in room.broken}
+    return heights
 
 
 def _log_of(view: View, room_id: bytes) -> LogId | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lanline.core.accounts import checked_label
 from lanline.core.changes import OPERATOR, AccountChanged, Actor, Change, DeviceChanged, PasswordChanged
 from lanline.core.commands import Authority, Command, Context, Decision, known_account
 from lanline.core.conversations import read_directs
@@ -37,6 +36,11 @@ if TYPE_CHECKING:
 
 _MAX_DEVICES_EVER = 4
 """Times as many as may be in use. Those that were revoked are kept for good, in memory too."""
+_GATHERS_S = 15.0
+_OLDER_THAN_DEVICE = (
+    "The server was restored from a backup that is older than this device, and knows it again when members have "
+    "brought what was lost, in some minutes."
+)
 _OPERATOR = Account(AccountId(0), "operator", 0, is_admin=True)
 
 
@@ -58,7 +62,6 @@ class Join(msgspec.Struct, frozen=True):
 
     name: str
     password: str
-    label: str
     token: bytes | None
     fingerprint: bytes
     host: str
@@ -97,6 +100,8 @@ class SignIn:
         if self.operator_fingerprint and asked.fingerprint == self.operator_fingerprint:
             return SignedIn(OPERATOR, _OPERATOR, {})
         device = self._core.accounts.by_key(asked.fingerprint)
+        if device is None and self._core.gathering.is_on:
+            raise RequestRefused(RefusalCode.SLOW_DOWN, _OLDER_THAN_DEVICE, _GATHERS_S)
         if device is None:
             raise RequestRefused(RefusalCode.UNKNOWN_DEVICE, "This server does not know this device. Join first.")
         return (yield from self._admit(device.id))
@@ -160,7 +165,7 @@ class SignIn:
         return (yield from self._join_named(asked))
 
     def _join_named(self, asked: Join) -> Steps[SignedIn]:
-        core, name, label = self._core, checked_name(asked.name), checked_label(asked.label)
+        core, name = self._core, checked_name(asked.name)
         account = core.accounts.by_name(name)
         password_hash: str | None = None
         self._check_key(asked.fingerprint, account)
@@ -174,9 +179,8 @@ class SignIn:
                 if asked.password:  # without one the account has the devices that know its key, and no other
                     check_new_password(asked.password, name)
                     password_hash = yield from core.passwords.hash(asked.password).wait()
-            elif not asked.password:  # no guess: the key has to be enough
-                if account is None or core.accounts.by_key(asked.fingerprint) is None:
-                    raise _turned_away(name, asked.token, may_make)
+            elif not asked.password:
+                self._check_is_known(asked, account, may_make=may_make)
             else:
                 is_right = yield from core.passwords.verify(asked.password, known).wait()
                 attempt.note(is_right=is_right)
@@ -186,13 +190,13 @@ class SignIn:
                     raise _turned_away(name, asked.token, may_make)
         if account is None:
             self._check_room_for_more()
-            make = partial(_make_account, core.context(), asked, name, label, password_hash, is_invited)
+            make = partial(_make_account, core.context(), asked, name, password_hash, is_invited)
             return (yield from self._admit((yield from core.commit(make).wait()), is_new=True))
 
         def check(transaction: Transaction) -> None:
             check_same_password(transaction, account.id, known)
 
-        return (yield from self._add_device(account.id, label, asked.fingerprint, check))
+        return (yield from self._add_device(account.id, asked.fingerprint, check))
 
     def _look_offer(self, asked: Join, view: View) -> AccountId | None:
         return offered_account(view, asked.token, asked.fingerprint, self._core.context().now_ms)
@@ -207,7 +211,7 @@ class SignIn:
         def check(transaction: Transaction) -> None:
             use_offer(transaction, asked.token or b"", asked.fingerprint, self._core.context().now_ms)
 
-        return (yield from self._add_device(account.id, checked_label(asked.label), asked.fingerprint, check))
+        return (yield from self._add_device(account.id, asked.fingerprint, check))
 
     def _look(self, asked: Join, account: Account | None, view: View) -> tuple[bool, str | None]:
         """Whether the asker has an invite, and the hash of the password. Nobody is looked up as well: reading takes
@@ -232,15 +236,23 @@ class SignIn:
     def _check_room_for_more(self) -> None:
         if len(self._core.accounts) >= self._core.settings.most_accounts:
             raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, "This server has as many accounts as it may.")
-        if self._core.gathering.is_on:
-            text = (
-                "The server was restored, and waits for its members. Until then, for some minutes, it takes nobody new."
-            )
-            raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
+        self._check_takes_new()
         self._core.check_disk(is_admin=not self._core.accounts)  # the first one is whoever can mend it
 
+    def _check_is_known(self, asked: Join, account: Account | None, *, may_make: bool) -> None:
+        """Without a password, the key has to be enough: nothing is guessed at."""
+        if account is None or self._core.accounts.by_key(asked.fingerprint) is None:
+            if asked.token is None:
+                self._check_takes_new()
+            raise _turned_away(asked.name, asked.token, may_make)
+
+    def _check_takes_new(self) -> None:
+        if self._core.gathering.is_on:
+            text = "The server was restored, and waits for its members: it takes nobody new for some minutes."
+            raise RequestRefused(RefusalCode.SLOW_DOWN, text, 60.0)
+
     def _add_device(
-        self, account: AccountId, label: str, fingerprint: bytes, check: Callable[[Transaction], None]
+        self, account: AccountId, fingerprint: bytes, check: Callable[[Transaction], None]
     ) -> Steps[SignedIn]:
         """`check`: whether what the asker has shown still stands."""
         core = self._core
@@ -263,8 +275,8 @@ class SignIn:
                 text = "This account has had as many devices as it may. Ask an admin to raise 'limits.most_devices'."
                 raise RequestRefused(RefusalCode.QUOTA_EXCEEDED, text)
             now_ms = core.context().now_ms
-            added = transaction.accounts.add_device(account, fingerprint, label, now_ms)
-            noted = NewJournalEntry(now_ms, Deed.DEVICE_ADDED, account, found.name, detail=f"{added.id} {label}")
+            added = transaction.accounts.add_device(account, fingerprint, now_ms)
+            noted = NewJournalEntry(now_ms, Deed.DEVICE_ADDED, account, found.name, detail=str(added.id))
             transaction.journal.add(noted)
             return added.id, (DeviceChanged(added, is_new=True),)
 
@@ -330,8 +342,8 @@ def _turned_away(name: str, token: bytes | None, may_make: bool) -> RequestRefus
         return RequestRefused(RefusalCode.NAME_TAKEN, text)
     if token is not None:
         text = (
-            "The invite is used up, expired, damaged, or not of this server: ask for a new one. Who has an account "
-            "here gives its password."
+            "The invite is used up, expired, damaged, from before a restore of the server, or not of this server: ask "
+            "for a new one. Who has an account here gives its password."
         )
         return RequestRefused(RefusalCode.INVITE_UNUSABLE, text)
     text = "There is no account with this name and password. To make one here takes an invite."
@@ -342,7 +354,6 @@ def _make_account(
     context: Context,
     asked: Join,
     name: str,
-    label: str,
     password_hash: str | None,
     is_invited: bool,
     transaction: Transaction,
@@ -361,7 +372,7 @@ def _make_account(
         is_invited=is_invited,
         came_from=came_from,
     )
-    device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, label, context.now_ms)
+    device: Device = transaction.accounts.add_device(account.id, asked.fingerprint, context.now_ms)
     how = _how_joined(transaction, invite)
     transaction.journal.add(NewJournalEntry(context.now_ms, Deed.JOINED, account.id, name, detail=how))
     changes: list[Change] = [AccountChanged(account, is_new=True)]

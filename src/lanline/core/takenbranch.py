@@ -13,9 +13,10 @@ from lanline.core import accounts
 from lanline.core.changes import AccountChanged, Appended, ChainGrew, Change, DeviceChanged
 from lanline.core.commands import Authority, Command, Decision
 from lanline.core.endings import end_account
-from lanline.core.groupstate import KEY_SUITE, GroupState
+from lanline.core.groupstate import KEY_SUITE, STUB_SUITE, GroupState
 from lanline.core.history import CHAIN_SETTING
 from lanline.core.keyentries import follow_chain
+from lanline.core.roomentries import holding
 from lanline.core.rooms import enter_lobby
 from lanline.errors import NameTaken, RecordExists, RefusalCode, RequestRefused
 from lanline.model.accounts import AccountId, DeviceId
@@ -29,7 +30,6 @@ from lanline.storage.api import Transaction, View
 
 Item = tuple[str, bytes]
 _NOBODY = AccountId(0), DeviceId(0)
-_LABEL = "made again"
 
 
 class TakeBranch(Command[None], frozen=True):
@@ -37,26 +37,44 @@ class TakeBranch(Command[None], frozen=True):
     head: bytes
     """Of the chain that these follow on."""
     items: tuple[Item, ...]
+    vouched: int
+    """The height through which two accounts are on it. Of a stub above it the entry has to come in full, and hold."""
+    in_full: tuple[bytes, ...] = ()
 
     def decide(self, transaction: Transaction, by: Authority) -> Decision[None]:
         before = by.context.groups.at(transaction)
         if not before.chain.holds(self.height, self.head) or before.chain.height != self.height:
             raise RequestRefused(RefusalCode.STALE_CHAIN, "The group has changed meanwhile.")
-        chain = lengthened(before.chain, self.items)
-        if isinstance(chain, Reason):
-            raise RequestRefused(RefusalCode.INVALID, f"What is offered does not hold: {chain.value}.")
+        chain = _lengthened(before.chain, self.items)
+        items = self.items[: self._through(transaction, chain) - self.height]
+        if len(items) < len(self.items):
+            chain = _lengthened(before.chain, items)
+        if items or transaction.settings.get(CHAIN_SETTING) != chain.head:
+            detail = f"{len(items)} entries of the group that members have brought" if items else "nothing"
+            transaction.journal.add(NewJournalEntry(by.context.now_ms, Deed.CHAIN_TAKEN, detail=detail))
         transaction.settings.put(CHAIN_SETTING, chain.head)
-        detail = f"{len(self.items)} entries of the group that members have brought"
-        now_ms = by.context.now_ms
-        transaction.journal.add(NewJournalEntry(now_ms, Deed.CHAIN_TAKEN, detail=detail if self.items else "nothing"))
-        if not self.items:
+        if not items:
             return None, ()
-        changes = _append(transaction, by, before, chain, self.items)
+        changes = _append(transaction, by, before, chain, items)
         after = by.context.groups.keep(GroupState(before.log, chain))
         changes += _make_again(transaction, by, after)
         changes += follow_chain(transaction, by, before, after)
         changes += _end_devices(transaction, by, chain)
         return None, [*changes, ChainGrew(after)]
+
+    def _through(self, view: View, chain: Chain) -> int:
+        """The height before the first stub that its one bringer may have made up."""
+        items = enumerate(self.items, self.height + 1)
+        doubted = {at for at, (suite, _) in items if suite == STUB_SUITE and at > self.vouched}
+        made_up = doubted - holding(view, chain, self.in_full) if doubted else ()
+        return min(made_up, default=chain.height + 1) - 1
+
+
+def _lengthened(chain: Chain, items: Sequence[Item]) -> Chain:
+    after = lengthened(chain, items)
+    if isinstance(after, Reason):
+        raise RequestRefused(RefusalCode.INVALID, f"What is offered does not hold: {after.value}.")
+    return after
 
 
 def _append(
@@ -100,7 +118,7 @@ def _make_again(transaction: Transaction, by: Authority, state: GroupState) -> l
             device = state.chain.devices[each]
             is_known = transaction.accounts.device_by_fingerprint(device.link_fingerprint) is not None
             if not is_known:
-                added = transaction.accounts.add_device(number, device.link_fingerprint, _LABEL, by.context.now_ms)
+                added = transaction.accounts.add_device(number, device.link_fingerprint, by.context.now_ms)
                 changes.append(DeviceChanged(added))
     return changes
 

@@ -37,6 +37,7 @@ class Device(msgspec.Struct, frozen=True):
     account: AccountId
     fingerprint: bytes
     label: str
+    """Of before labels were sealed, until a client of the account has taken it over. Else empty."""
     added_ms: int
     revoked_ms: int | None = None
 

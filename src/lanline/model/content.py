@@ -9,6 +9,7 @@ import msgspec
 
 from lanline.errors import InvalidInput
 from lanline.model.blobs import BLOB_ID_BYTES, MAX_BLOB_BYTES
+from lanline.model.devices import DEVICE_ID_BYTES, MAX_DEVICES_NAMED, checked_label
 from lanline.model.logs import ENTRY_ID_BYTES
 from lanline.model.rooms import checked_topic
 
@@ -24,6 +25,7 @@ MAX_MEDIA_TYPE_LENGTH = 127
 FILE_KEY_BYTES = 32
 MAX_FILE_PARTS = 1024
 _ACCOUNT_ID_BYTES, _COMPARED_BYTES = 32, 20
+_MAX_TIME_MS = 2**53 - 1
 MAX_FILE_BYTES = MAX_FILE_PARTS * MAX_BLOB_BYTES
 
 
@@ -102,10 +104,29 @@ class KnownPerson(msgspec.Struct, frozen=True, tag="known_person"):
     """Which other device of the person has said it: put in where it is opened, and never said. Empty: this one."""
 
 
+class DeviceLabel(msgspec.Struct, frozen=True, array_like=True):
+    device_id: bytes
+    label: str
+    named_ms: int
+    """By the clock of the device on which it was called so: of two the later one counts."""
+    by: bytes
+    """That device; who says it may have heard it there."""
+
+
+class KnownDevices(msgspec.Struct, frozen=True, tag="known_devices"):
+    """Said to oneself, for one's other devices: what the person calls their devices."""
+
+    labels: tuple[DeviceLabel, ...]
+    by: bytes = b""
+    """As in `KnownPerson`."""
+
+
 Content = Text | Reply | Edit | Delete | Reaction | Notice | FileReference | Report | Topic
+Note = KnownPerson | KnownDevices
+"""For programs of the same person: nothing of it is shown in a talk."""
 
 
-def check_content(content: Content | KnownPerson) -> None:
+def check_content(content: Content | Note) -> None:
     """Raises InvalidInput; for what a person is about to say, and for what came from elsewhere."""
     if isinstance(content, Text):  # most are
         _check_text(content.text)
@@ -127,8 +148,8 @@ def check_content(content: Content | KnownPerson) -> None:
             _check_report(content)
         case Topic(text):
             _check_topic(text)
-        case KnownPerson():
-            _check_known(content)
+        case KnownPerson() | KnownDevices():
+            _check_note(content)
 
 
 def _check_text(text: str) -> None:
@@ -149,9 +170,21 @@ def _check_topic(text: str) -> None:
         raise InvalidInput("A topic is one line, without spaces around it and without what moves a cursor.")
 
 
-def _check_known(known: KnownPerson) -> None:
-    if len(known.account_id) != _ACCOUNT_ID_BYTES or len(known.words) not in {0, _COMPARED_BYTES}:
+def _check_note(known: Note) -> None:
+    if isinstance(known, KnownDevices):
+        _check_labels(known.labels)
+    elif len(known.account_id) != _ACCOUNT_ID_BYTES or len(known.words) not in {0, _COMPARED_BYTES}:
         raise InvalidInput("Who is known cannot be read.")
+
+
+def _check_labels(labels: tuple[DeviceLabel, ...]) -> None:
+    if not 0 < len(labels) <= MAX_DEVICES_NAMED or any(
+        {len(each.device_id), len(each.by)} != {DEVICE_ID_BYTES}
+        or checked_label(each.label) != each.label
+        or not 0 <= each.named_ms <= _MAX_TIME_MS
+        for each in labels
+    ):
+        raise InvalidInput("What devices are called cannot be read.")
 
 
 def _check_report(report: Report) -> None:

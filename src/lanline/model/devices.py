@@ -7,9 +7,21 @@ import hashlib
 import msgspec
 
 from lanline.model.accounts import AccountId, DeviceId
+from lanline.model.text import is_seen, safe_line
 
 DEVICE_WAITS_MS = 10 * 60 * 1000
 """So long a code is good, and a link that a device has made for another."""
+
+
+DEVICE_ID_BYTES = 16
+MAX_DEVICES_NAMED = 64
+NAMELESS = "a device"
+_MAX_LABEL_CHARS = 64
+
+
+def checked_label(label: str) -> str:
+    """What a device is called, in a line that anybody may see."""
+    return " ".join("".join(filter(is_seen, safe_line(label))).split())[:_MAX_LABEL_CHARS].strip() or NAMELESS
 
 
 class DeviceOffer(msgspec.Struct, frozen=True):
@@ -37,6 +49,8 @@ class DeviceRequest(msgspec.Struct, frozen=True):
     mark: bytes
     left_ms: int
     answer: bytes | None = None
+    sealed_label: bytes = b""
+    """What it is called, for who is given its code."""
 
 
 def shown_hash_of(shown: bytes) -> bytes:

@@ -13,7 +13,14 @@ MAX_FILM_NAME_BYTES = 200
 MAX_PIECE_BYTES = 128 * 1024
 """Of a part, or of an upload: what is asked for and sent at once."""
 _FILE_NAME = re.compile(r"(.+)_(240|720|1440)p\.mp4", re.DOTALL | re.IGNORECASE)
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 PATTERN = "NAME_240p.mp4, NAME_720p.mp4 or NAME_1440p.mp4"
+
+
+def size_text(size_bytes: int) -> str:
+    """As 12.3 MB or 20 GB."""
+    unit, factor = next(((unit, each) for unit, each in _UNITS if size_bytes >= each), _UNITS[-1])
+    return f"{size_bytes / factor:.1f}".removesuffix(".0") + f" {unit}"
 
 
 class FilmFile(msgspec.Struct, frozen=True):

@@ -74,6 +74,8 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     time_ms: int
     is_repeat: bool = False
+    is_other: bool = False
+    """What stands there is of the same suite, and says something else."""
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ identity.pem      the server's key, whose fingerprint stands in every invite
 operator.pem      a client's key that the server obeys: whoever may read this folder may rule the server
 lanline.toml      settings, if there are any
 running.json      where the server listens, while it runs
-last-start        touched at each start: see `epoch`
+last-start, -2     one of the two, touched at each start: see `restored`
 lanline.sqlite    everything else; the storage's own
 """
 
@@ -27,7 +27,7 @@ IDENTITY_FILE = "identity.pem"
 OPERATOR_FILE = "operator.pem"
 UNFINISHED_FILE = "restore-unfinished"
 _RUNNING_FILE = "running.json"
-_LAST_START_FILE = "last-start"
+_LAST_START_FILES = "last-start", "last-start-2"
 _NO_SERVER_YET = "Start the server there first, or choose its folder with --data."
 
 
@@ -109,26 +109,36 @@ class DataFolder:
         with contextlib.suppress(OSError):
             (self.path / _RUNNING_FILE).unlink()
 
-    def last_start(self) -> bytes | None:
-        """When a server was started here last, as only this very file knows it."""
+    def last_starts(self) -> dict[bytes, Path]:
+        """When a server was started here last, as only these very files know it. Raises StorageError."""
+        paths = [self.path / name for name in _LAST_START_FILES]
         try:
-            return str((self.path / _LAST_START_FILE).stat().st_ctime_ns).encode()
-        except FileNotFoundError:
-            return None
+            return {_mark(path.stat()): path for path in paths if path.exists()}
         except OSError as cause:
             raise folder_problem(cause, self.path) from cause
 
-    def touch_last_start(self) -> bytes:
-        """On the disk when this returns. Raises StorageError."""
+    def touch_last_start(self, known: bytes | None = None) -> bytes:
+        """On the disk when this returns; the file that the database knows stays as it is. Raises StorageError."""
+        kept = self.last_starts().get(known or b"")
+        path = next(each for name in _LAST_START_FILES if (each := self.path / name) != kept)
         try:
-            with (self.path / _LAST_START_FILE).open("ab") as file:
+            with path.open("ab") as file:
                 os.utime(file.fileno())
                 os.fsync(file.fileno())
-                mark = str(os.fstat(file.fileno()).st_ctime_ns).encode()
+                mark = _mark(os.fstat(file.fileno()))
             sync_folder(self.path)
         except OSError as cause:
             raise folder_problem(cause, self.path) from cause
         return mark
+
+    def forget_starts_but(self, mark: bytes) -> None:
+        """The database knows this one now. Raises StorageError."""
+        try:
+            for each, path in self.last_starts().items():
+                if each != mark:
+                    path.unlink()
+        except OSError as cause:
+            raise folder_problem(cause, self.path) from cause
 
     def _make(self, name: str) -> None:
         path = self.path / name
@@ -162,3 +172,7 @@ def folder_problem(cause: OSError, folder: Path) -> StorageUnusable | StorageFul
     if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFull(f"There is no room left for {folder}.")
     return StorageUnusable(f"The folder {folder} cannot be used: {cause.strerror}.")
+
+
+def _mark(found: os.stat_result) -> bytes:
+    return str(found.st_ctime_ns).encode()

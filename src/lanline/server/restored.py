@@ -1,9 +1,10 @@
 """Owns how a folder that was restored or copied is known at the start: its history ends, and clients are told.
 
-A restored folder is known by the file `last-start`, which every start touches: the time of its last change, which no
-program can copy, stands in the database too. A folder that was restored has no such file, a copy of a folder has one
-of another time, and a database that was put back alone knows of an earlier start. What is not noticed is a disk or a
-virtual machine that is set back as a whole.
+A restored folder is known by the file `last-start`, or `last-start-2`, which every start touches in turn: the time of
+its last change, which no program can copy, stands in the database too. A folder that was restored has no such file, a
+copy of a folder has one of another time, and a database that was put back alone knows of an earlier start. What is not
+noticed is a disk or a virtual machine that is set back as a whole. In turn, so that a start that is killed, or finds no
+room for its row, leaves what it found.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ def end_if_restored(engine: Engine, folder: DataFolder) -> bool:
     Raises StorageError when that cannot be written: the server would speak to its clients as the one it was.
     """
     known = engine.read(lambda view: view.settings.get(_START_SETTING))
-    is_same = known == folder.last_start()
+    marks = folder.last_starts()
+    is_same = known in marks or (known is None and not marks)
     try:
-        _note_start(engine, folder.touch_last_start(), is_same=is_same)
+        mark = folder.touch_last_start(known)
+        _note_start(engine, mark, is_same=is_same)
+        folder.forget_starts_but(mark)
     except StorageError:
         if not is_same:
             raise
-        _LOG.warning("It cannot be noted that the server has started; clients may compare all they hold next time.")
+        _LOG.warning("It cannot be noted that the server has started.")
     return not is_same
 
 

@@ -74,11 +74,11 @@ class Accounts(AccountsView, Protocol):
         """
 
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None: ...
-    def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
+    def add_device(self, account: AccountId, fingerprint: bytes, added_ms: int) -> Device:
         """Raises RecordExists: a key belongs to one device for ever, also after it was revoked."""
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None: ...
-    def rename_device(self, device: DeviceId, label: str) -> None: ...
+    def forget_label(self, device: DeviceId) -> None: ...
 
 
 class LogsView(Protocol):
@@ -120,9 +120,10 @@ class LogsView(Protocol):
 
 
 class Logs(LogsView, Protocol):
-    def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
+    def append(self, entries: Sequence[NewEntry], *, stops_at_other: bool = False) -> list[Appended]:
         """In the order given, none earlier than the one before it. One that is there already, by log, sender and id,
-        is answered with its first place. Raises RecordMissing, InvalidInput.
+        is answered with its first place. `stops_at_other`: what comes behind one that says something else than stands
+        there is left out. Raises RecordMissing, InvalidInput.
         """
 
     def note_carried(self, log: LogId, carried_id: bytes) -> None: ...

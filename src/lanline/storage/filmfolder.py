@@ -5,6 +5,7 @@ Everything that touches the disk runs on threads of its own and comes back as a 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -15,7 +16,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lanline.errors import LanlineError, MediaProblem, RecordExists, RecordMissing, StorageFull, StorageUnusable
+from lanline.errors import FilmsUnusable, LanlineError, MediaProblem, RecordExists, RecordMissing, StorageFull
 from lanline.model.films import (
     Film,
     FilmFile,
@@ -142,7 +143,7 @@ class FilmFolder:
     def _library(self) -> Library:
         films: dict[str, list[FilmFile]] = {}
         strange: list[str] = []
-        used_bytes = self.uploads.waiting_bytes()
+        used_bytes = sum(self.uploads.waiting().values())
         for name, status in self._entries():
             used_bytes += status.st_size
             known = parsed_file_name(name)
@@ -163,9 +164,13 @@ class FilmFolder:
         try:
             with os.scandir(self.path) as entries:
                 files = [entry for entry in entries if not entry.name.startswith(".") and entry.is_file()]
-                return [(entry.name, entry.stat()) for entry in files]
         except FileNotFoundError:
             return []
+        found: list[tuple[str, os.stat_result]] = []
+        for entry in files:
+            with contextlib.suppress(FileNotFoundError):  # it was removed just now
+                found.append((entry.name, entry.stat()))
+        return found
 
     def _look(self, name: str, lines: int, status: os.stat_result) -> FilmFile:
         identity = _identity(status)
@@ -204,6 +209,8 @@ class FilmFolder:
                 files[known[1]] = self._opened(entry, status)
             except MediaProblem as problem:
                 problems.append(f"{entry}: {problem}")
+            except OSError as problem:
+                problems.append(f"{entry}: it cannot be read: {problem.strerror}")
         if not files and problems:
             raise MediaProblem(f"This film cannot be played. {'; '.join(problems)}.")
         if not files:
@@ -300,6 +307,6 @@ def _problem(cause: OSError, folder: Path) -> LanlineError:
     if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
         problem = StorageFull(f"There is no room left for {folder}.")
     else:
-        problem = StorageUnusable(f"The folder {folder} cannot be used: {cause.strerror}.")
+        problem = FilmsUnusable(f"The folder {folder} cannot be used: {cause.strerror}.")
     problem.__cause__ = cause
     return problem

@@ -5,6 +5,7 @@ What was cut short is kept for a week and goes on where it ended. Runs on the th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -24,9 +25,14 @@ class FilmUploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def waiting_bytes(self) -> int:
-        """On the disk already, of all that are not whole yet."""
-        return sum(path.stat().st_size for path in self._folder.glob(f".*{_SUFFIX}"))
+    def waiting(self) -> dict[tuple[int, bytes], int]:
+        """What is on the disk already of each that is not whole yet: owner and digest, bytes."""
+        found: dict[tuple[int, bytes], int] = {}
+        for path in self._folder.glob(f".*{_SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError, ValueError):  # it became whole just now; it is none of ours
+                owner, _, digest = path.name[1 : -len(_SUFFIX)].partition("-")
+                found[int(owner), bytes.fromhex(digest)] = path.stat().st_size
+        return found
 
     def _path(self, owner: int, digest: bytes) -> Path:
         """Of the same file by the same member, whatever its name."""

@@ -57,7 +57,7 @@ class Home:
         node = ChatNode(process.clock, history, AsDevice())
         if node.own.account:
             return node
-        way = AsNewcomer(self.person, f"password of {self.person}", self.computer.name, self.token)
+        way = AsNewcomer(self.person, f"password of {self.person}", self.token)
         return ChatNode(process.clock, history, way)
 
     def start_again(self) -> None:

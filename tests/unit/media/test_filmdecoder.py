@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -156,6 +158,36 @@ def test_a_film_in_hd_is_shown_in_its_colours_without_another_computation(tmp_pa
     picture = FilmPicture(0.0, frame, None, 240).picture(VideoReformatter())
     assert (picture.pixels == frame.to_ndarray()).all()
     assert_near(Colours().change(picture, Layout.RGB, Size(320, 180)).pixels, COLOUR)
+
+
+class Watched(bytes):
+    """Tells which of its pieces somebody still holds."""
+
+    pieces: ClassVar[set[int]] = set()
+    taken: ClassVar[list[int]] = []
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        if isinstance(found, int):
+            return found
+        piece = Watched(found)
+        self.pieces.add(id(piece))
+        self.taken.append(len(piece))
+        return piece
+
+    def __del__(self) -> None:
+        self.pieces.discard(id(self))
+
+
+def test_a_decoder_at_work_holds_no_memory_of_pythons(tmp_path: Path) -> None:
+    """Its threads would give it back under Python's lock; whoever drops the decoder holds that, and waits for them."""
+    data, index = Films(tmp_path, 2.0).files[240]
+    part = Watched(index.part_bytes(0, lambda at, size: data[at : at + size]))
+    decoder = FilmDecoder({240: index.head})
+    for _ in itertools.islice(decoder.decode(240, [part], is_first=True, from_s=0.0), 12):
+        assert not Watched.pieces
+    assert len(Watched.taken) > 12, "packets were cut out of it meanwhile"
+    decoder.close()
 
 
 def test_what_is_damaged_is_left_out(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ def test_a_small_disk_is_not_nearly_full_from_the_beginning(tmp_path: Path, monk
     async def scenario() -> None:
         async with serving(tmp_path / "data", CONFIG) as server:
             assert server.first_invite is not None
-            boss = AsNewcomer("boss", "", "laptop", server.first_invite.token)
+            boss = AsNewcomer("boss", "", server.first_invite.token)
             async with came_in(server, Identity.generate(), boss) as client:
                 made = await client.ask(admin.MakeInvite(1))
                 assert isinstance(made, admin.InviteMade)
-            async with came_in(server, Identity.generate(), AsNewcomer("ann", "", "laptop", made.token)):
+            async with came_in(server, Identity.generate(), AsNewcomer("ann", "", made.token)):
                 pass
 
     asyncio.run(scenario())
@@ -47,7 +47,7 @@ def test_where_members_were_is_known_from_the_start_on(tmp_path: Path, monkeypat
     async def scenario() -> None:
         async with serving(tmp_path / "data", CONFIG) as server:
             assert server.first_invite is not None
-            boss = AsNewcomer("boss", "", "laptop", server.first_invite.token)
+            boss = AsNewcomer("boss", "", server.first_invite.token)
             async with came_in(server, Identity.generate(), boss):
                 assert hosts == []
         async with serving(tmp_path / "data", CONFIG):

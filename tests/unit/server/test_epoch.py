@@ -134,6 +134,17 @@ def test_data_that_was_put_back_ends_the_epoch_once(tmp_path: Path, how: Callabl
     assert kept(folder) == b"second"
 
 
+def test_a_start_that_was_killed_before_its_row_stood_is_no_restore(tmp_path: Path) -> None:
+    """As one that has found the disk full, and could not write it."""
+    start(tmp_path)
+    put(tmp_path, b"first")
+    for _ in range(2):
+        [known] = DataFolder(tmp_path).last_starts()
+        DataFolder(tmp_path).touch_last_start(known)
+        assert not start(tmp_path)
+        assert kept(tmp_path) == b"first"
+
+
 def test_a_folder_that_was_moved_is_the_same(tmp_path: Path) -> None:
     start(tmp_path / "data")
     (tmp_path / "data").rename(tmp_path / "moved")
@@ -152,7 +163,10 @@ class FullEngine:
 def test_on_a_full_disk_a_server_starts_but_not_as_the_one_it_was_before_a_restore(tmp_path: Path) -> None:
     start(tmp_path)
     engine = SqliteEngine.open(tmp_path)
-    assert not end_if_restored(FullEngine(engine), DataFolder(tmp_path))
+    for _ in range(2):
+        assert not end_if_restored(FullEngine(engine), DataFolder(tmp_path))
+    for each in tmp_path.glob("last-start*"):
+        each.unlink()
     with pytest.raises(StorageFull):
         end_if_restored(FullEngine(engine), DataFolder(tmp_path))
     engine.close()

@@ -14,6 +14,7 @@ from filmhouse import make_film, make_library
 from lanline.errors import CloseCode, RefusalCode
 from lanline.proto.channels import Channel
 from lanline.proto.events import LinkClosed
+from lanline.storage import filmfolder
 from lanline.storage.filmfolder import FilmFolder
 from lanline.wire.chat import films
 from lanline.wire.chat.answers import Done, Refused
@@ -87,6 +88,36 @@ def test_a_folder_that_is_empty_or_not_there_has_no_films(open_house: Callable[.
         assert (found.films, found.strange, found.used_bytes) == ((), (), 0)
         assert ann.refusal(films.OpenFilm(ann.number(), "lake")) is RefusalCode.NOT_FOUND
         (tmp_path / "videos").mkdir(exist_ok=True)
+
+
+def test_a_folder_that_cannot_be_read_is_said_and_is_no_end(
+    open_house: Callable[..., House], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "videos").write_text("a file, where the folder should be")
+    ann = open_house().join("ann")
+    refused = ann.ask(films.ListFilms(ann.number()), Refused)
+    assert refused.known_code is RefusalCode.SERVER_PROBLEM
+    assert "folder of films cannot be used" in refused.text
+    assert "Not a directory" in caplog.text, "the reason is for the admin"
+    (tmp_path / "videos").unlink()
+    assert listed(ann).films == ()
+
+
+def test_a_quality_that_cannot_be_read_is_left_out(
+    open_house: Callable[..., House], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_library(tmp_path)
+    ann = open_house().join("ann")
+    whole = filmfolder.OpenFile.__init__
+
+    def opening(self: filmfolder.OpenFile, path: Path) -> None:
+        if path.name == "lake_240p.mp4":
+            raise PermissionError(13, "Permission denied")
+        whole(self, path)
+
+    monkeypatch.setattr(filmfolder.OpenFile, "__init__", opening)
+    assert [each.lines for each in opened(ann).qualities] == [720, 1440]
+    assert "Permission denied" in listed(ann).films[0].files[0].problem
 
 
 def test_a_thousand_plays_of_one_member_are_refused_and_take_no_place(
@@ -206,6 +237,41 @@ def test_who_may_uploads_a_film_and_goes_on_where_it_was_cut_short(
     assert (tmp_path / "videos" / "own_240p.mp4").read_bytes() == data
     assert begin_refused(again, len(data), digest) is RefusalCode.INVALID, "it is there already"
     assert list((tmp_path / "videos").glob(".*")) == []
+
+
+def begin(client: Client, digest: bytes, size: int, name: str = "own") -> Any:
+    request = client.number()
+    client.say(films.BeginUpload(request, name, 240, size, digest))
+    return client.answer(request)
+
+
+def test_what_is_on_its_way_counts_once_against_the_limit_of_space(open_house: Callable[..., House]) -> None:
+    house = open_house(members_may_upload=True)
+    ann, bob, operator = house.join("ann"), house.join("bob"), house.sign_in(house.operator_fingerprint)
+    operator.ask(films.LimitFilms(operator.number(), 10_000), Done)
+    own, other = bytes(32), bytes([1]) * 32
+    assert begin(ann, own, 6000).has_bytes == 0
+    put = films.PutFilmPiece(ann.number(), own, 0, bytes(5000))
+    ann.say(put, Channel.BULK)
+    assert isinstance(ann.answer(put.request), Done)
+    assert begin(ann, own, 6000).has_bytes == 5000, "what is here of it already is not counted twice"
+    refused = begin(bob, other, 5000)
+    assert refused.known_code is RefusalCode.QUOTA_EXCEEDED, "there is no room for both when they are whole"
+    assert "may take 10 kB. 6 kB are taken, and this one has 5 kB" in refused.text
+    assert begin(bob, other, 4000).has_bytes == 0
+    house.pass_time(601)
+    assert begin(bob, bytes([2]) * 32, 5000).has_bytes == 0, "what nobody goes on with takes what is here of it"
+
+
+def test_uploads_that_were_given_up_do_not_take_the_place_of_others(open_house: Callable[..., House]) -> None:
+    house = open_house(members_may_upload=True)
+    ann = house.join("ann")
+    for number in range(8):
+        assert begin(ann, bytes([number]) * 32, 5000, f"own {number}").has_bytes == 0
+    assert begin(ann, bytes(32), 5000).has_bytes == 0, "the same one again"
+    assert begin(ann, bytes([8]) * 32, 5000).known_code is RefusalCode.QUOTA_EXCEEDED
+    house.pass_time(601)
+    assert begin(ann, bytes([8]) * 32, 5000).has_bytes == 0
 
 
 def begin_refused(client: Client, size: int, digest: bytes, name: str = "own") -> RefusalCode:

@@ -36,12 +36,12 @@ def append(someone: Someone, content: bytes | None = None) -> groups.AppendKey:
     return groups.AppendKey(someone.client.number(), content or someone.group.story.log[-1][1])
 
 
-def said(someone: Someone, log: int, under: bytes, number: int) -> int:
+def said(someone: Someone, log: int, under: bytes, number: int, run: bytes = b"r", *, settles: bool = True) -> int:
     """Sealed words, as far as the server can tell."""
     request = someone.client.number()
     header = b"\x01" + under + someone.person.device.id
-    content = header.ljust(61, b"r") + bytes(100)
-    someone.client.say(entries.Append(request, log, number.to_bytes(16, "big"), SAID_SUITE, content))
+    content = header.ljust(61, run) + bytes(100)
+    someone.client.say(entries.Append(request, log, number.to_bytes(16, "big"), SAID_SUITE, content), settles=settles)
     return request
 
 
@@ -209,6 +209,32 @@ def test_words_are_taken_under_a_fresh_epoch_only_and_what_follows_a_refused_one
     again = ben.client.place(said(ben, lobby, old, 1))
     assert again is not None
     assert again.sequence == 1
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_other_words_under_an_id_that_stands_are_refused_and_what_follows_waits(
+    group: Group, *, is_stale: bool
+) -> None:
+    """A copy of the home has sealed the same ones: those that follow may name what does not stand."""
+    ana = group.found()
+    ben = group.admit("ben")
+    old = epoch_id(group, ana.begin("first", ben))
+    lobby = ben.client.log("#lobby")
+    assert ben.client.place(said(ben, lobby, old, 1)) is not None
+    eve = group.admit("eve")
+    if is_stale:
+        assert group.story.remove(ana.person, eve.person) is None
+        ana.bring()
+    others = [said(ben, lobby, old, 1, b"s", settles=False), said(ben, lobby, old, 2, settles=False)]
+    group.house.settle()
+    assert code_of(ben.client, others[0]) is RefusalCode.STALE_KEYS
+    assert ben.client.answer(others[0]).retry_after_ms > 0
+    assert code_of(ben.client, others[1]) is RefusalCode.SLOW_DOWN
+    again = ben.client.place(said(ben, lobby, old, 1))
+    assert again is not None
+    assert again.sequence == 1
+    new = epoch_id(group, ana.begin("second", ben, *([] if is_stale else [eve])))
+    assert ben.client.place(said(ben, lobby, new, 2)) is not None
 
 
 def test_who_gives_a_refused_entry_up_goes_on(group: Group) -> None:

@@ -116,6 +116,7 @@ async def asking(home: Path) -> AsyncIterator[ChatClient]:
 
 
 async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any, T]]) -> T:
+    from lanline.client.node.sealservice import outside_text
     from lanline.errors import NotInGroup
 
     async with asking(home) as client:
@@ -124,7 +125,7 @@ async def _ask_group(home: Path, work: Callable[[ChatClient], Coroutine[Any, Any
         assert member is not None
         await client.wait_until(lambda: not seals.asks or member.is_settled, REACHED_WITHIN_S)
         if not (seals.asks and member.copy.is_member):
-            raise NotInGroup(seals.problem or "There is no group on this server that you are in.")
+            raise NotInGroup(outside_text(seals))
         return await work(client)
 
 

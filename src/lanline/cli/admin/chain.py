@@ -48,7 +48,8 @@ def chain(
     if not found.is_gathering:
         say("Nothing is to be decided.")
         return
-    say(f"It was restored: {found.told} members have told what they have. {_wait(found.waits_ms)}")
+    told = "1 member has told what it has" if found.told == 1 else f"{found.told} members have told what they have"
+    say(f"It was restored: {told}. {_wait(found.waits_ms)}")
     rows = [
         (
             each.head.hex()[:_HEAD_CHARS],

@@ -172,7 +172,7 @@ def devices(
     if json:
         show_json(*map(device_object, user.devices))
         return
-    header = ("ID", "LABEL", "STATE", "ADDED", "KEY")
+    header = ("ID", "STATE", "ADDED", "KEY")
     show_table(header, list(map(_device_row, user.devices)), f"{user.name} has no device.")
 
 
@@ -350,7 +350,7 @@ def _row(user: UserInfo) -> tuple[str, ...]:
 
 def _device_row(device: DeviceInfo) -> tuple[str, ...]:
     state = "revoked" if device.is_revoked else "online" if device.is_online else ""
-    return str(device.device), device.label, state, day(device.added_ms), device.fingerprint.hex()[:16]
+    return str(device.device), state, day(device.added_ms), device.fingerprint.hex()[:16]
 
 
 def _new_password(name: str) -> str:

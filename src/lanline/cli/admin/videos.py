@@ -11,6 +11,7 @@ from lanline.cli.admin.asking import answer, ask_server, say, way_to_server
 from lanline.cli.folders import DataFolderOption, HomeOption, JsonOption
 from lanline.cli.running import DEFAULT_HOME
 from lanline.errors import InvalidInput
+from lanline.model.films import size_text
 
 if TYPE_CHECKING:
     from lanline.client.chat.client import ChatClient
@@ -38,8 +39,8 @@ def list_films(json: JsonOption = False, data: DataFolderOption = None, home: Ho
         show_library_json(found)
         return
     show_library(found)
-    most = f" of {found.most_bytes / 1e9:g} GB" if found.most_bytes else ""
-    say(f"All together: {found.library.used_bytes / 1e6:.1f} MB{most}.")
+    most = f" of {size_text(found.most_bytes)}" if found.most_bytes else ""
+    say(f"All together: {size_text(found.library.used_bytes)}{most}.")
 
 
 @videos.command()
@@ -86,7 +87,7 @@ def limit(
 
     most_bytes = _bytes(space)
     _do(LimitFilms(1, most_bytes), data, home)
-    say(f"The films may take {most_bytes / 1e9:g} GB." if most_bytes else "The films may take all the space there is.")
+    say(f"The films may take {size_text(most_bytes)}." if most_bytes else "The films may take all the space there is.")
 
 
 def _bytes(text: str) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lanline.client.films.viewing import Figures
     from lanline.client.node.start import NodeStart
     from lanline.media.api import PictureSink, Speaker
+    from lanline.proto.films.playing import Playing
 
 
 def play(
@@ -85,11 +86,16 @@ async def _save(node: NodeStart, name: str, lines: int | None, start: str, limit
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines or max(QUALITIES))
-        bar = ProgressBar(name)
-        try:
+        _check_start(start_s, playing)
+        with ProgressBar(name) as bar:
             await FilmSaving(FilmFetch(face, opened, playing), playing, path, bar.show).run()
-        finally:
-            bar.end()
+
+
+def _check_start(start_s: float, playing: Playing) -> None:
+    from lanline.client.films.bar import clock_text
+
+    if start_s >= playing.ends_s > 0:
+        raise InvalidInput(f"The film ends at {clock_text(playing.ends_s)}, before --start {clock_text(start_s)}.")
 
 
 def _lines(quality: str) -> int | None:
@@ -129,6 +135,7 @@ async def _play(
         await face.wait_synchronized(limit_s)
         opened = await open_film(face, name)
         playing = Playing(opened.plan, start_s, lines)
+        _check_start(start_s, playing)
         fetch = FilmFetch(face, opened, playing)
         fetch.pump()
         sink = partial(open_sink, max(each.lines for each in opened.plan.qualities))

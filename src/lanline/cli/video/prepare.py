@@ -29,15 +29,12 @@ def prepare(
     Then, from another machine: lanline video upload holiday_*.mp4
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
     with needs_libraries():
-        from lanline.cli.video.progress import ProgressBar
+        from lanline.cli.video.progress import ProgressBar, said_to_be_kept
         from lanline.client.films.preparing import Preparing
 
         preparing = Preparing(expanded(file, "FILE"), expanded(output, "--output"), name)
         preparing.check_free()
-        bar = ProgressBar(preparing.name)
-        try:
+        with said_to_be_kept(), ProgressBar(preparing.name) as bar:
             made = preparing.run(bar.show)
-        finally:
-            bar.end()
         for path in made:
             show_line(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

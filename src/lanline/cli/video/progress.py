@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
+from typing import Self
 
+from lanline.cli.nodecall import show_note
 from lanline.client.films.bar import clock_text
 
 _WIDTH = 30
@@ -33,6 +37,19 @@ class ProgressBar:
         sys.stderr.write(f"\r{self._title} [{drawn}] {share:.0%}{left}\x1b[K")
         sys.stderr.flush()
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._is_shown:
             sys.stderr.write("\n")
+
+
+@contextlib.contextmanager
+def said_to_be_kept() -> Iterator[None]:
+    """To whoever interrupts what goes on by the same command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        show_note("Not finished. What is done is kept: the same command goes on where it was.")
+        raise

@@ -30,11 +30,13 @@ def upload(
     \b
     lanline video upload holiday_240p.mp4 holiday_720p.mp4 holiday_1440p.mp4
     """  # noqa: D301 -- a real backspace, typer's mark for lines that stay as they are
+    from lanline.cli.video.progress import said_to_be_kept
     from lanline.client.films.uploading import FilmUpload
 
     limit_s = checked_timeout(timeout)
     uploads = [FilmUpload(expanded(file, "FILES")) for file in files]
-    run(_upload(started_node(home), uploads, limit_s))
+    with said_to_be_kept():
+        run(_upload(started_node(home), uploads, limit_s))
 
 
 async def _upload(node: NodeStart, uploads: list[FilmUpload], limit_s: float) -> None:
@@ -45,9 +47,6 @@ async def _upload(node: NodeStart, uploads: list[FilmUpload], limit_s: float) ->
         tell_notice(node)
         await face.wait_synchronized(limit_s)
         for each in uploads:
-            bar = ProgressBar(each.path.name)
-            try:
-                await each.run(face, bar.show)
-            finally:
-                bar.end()
+            with ProgressBar(each.path.name) as bar:
+                await each.run(face, bar.show, limit_s)
             show_line(f"{each.name} is on the server in {each.lines}p.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +64,7 @@ class ChatClient:
         server = joined_pin(folder)
         identity = Home(folder).identity()
         history = History.open(folder / HISTORY_FILE)
-        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         storing = None if history.database.is_alone else StoringInThread(folder / HISTORY_FILE)
         node = ChatNode(LoopClock(), history, AsDevice(is_away=True), keys=keys, storing=storing)
         keys.store.note_told()  # it stands among the alarms of the home
@@ -90,7 +91,7 @@ class ChatClient:
     def as_member(cls, folder: Path, server: KnownServer) -> ChatClient:
         """With the keys of a home, while its node may run: nothing that was said is read or kept."""
         identity = Home(folder).identity()
-        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom)
+        keys = DeviceKeys(Keystore.open(folder, os.urandom), identity.fingerprint, os.urandom, platform.node())
         return cls.with_key(identity, server, keys=keys)
 
     @property

@@ -141,8 +141,8 @@ class Directory:
     def _put(self, people: Iterable[Person]) -> None:
         for person in list(people):
             known = self._people.get(person.account)
-            if known is not None and known.name != person.name:
-                self._by_name.pop(folded_name(known.name), None)
+            if known is not None and self._by_name.get(folded_name(known.name)) == person.account:
+                del self._by_name[folded_name(known.name)]  # else somebody else has it by now
             if known is None or _offline(known) != _offline(person):
                 self._unwritten[person.account] = person
             self._people[person.account] = person

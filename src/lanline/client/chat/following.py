@@ -184,6 +184,9 @@ class LogReader:
             self._line.session.end_by(problem)
 
     def _open_held(self) -> None:
+        for log in {*self._held, *self._sealed_from}:
+            if (track := self._conversations.get(log)) is not None:
+                self._seals.fetch_keys(track.shown)  # who was in no group when it began to follow has asked for none
         held, self._held = self._held, {}
         for log, entries in held.items():
             track = self._conversations[log]
@@ -204,14 +207,14 @@ class LogReader:
         changed = [each for each, before in zip(entries, kept, strict=True) if each is not before]
         if not changed:
             return
-        self._history.change_entries(log, changed)
+        self._history.change_entries(log, changed, self._conversations.account)
         left = self._history.sealed_from().get(log)
         if left is None:
             del self._sealed_from[log]
         else:
             self._sealed_from[log] = left
         own = self._conversations.account
-        opened = messages_of_entries(track.shown, changed, own, self._ignored)
+        opened = messages_of_entries(track.shown, changed, own, self._ignored, self._seals.why_unread)
         self._tell(events.EntriesOpened(log, opened))
 
     def end_link(self) -> None:
@@ -281,7 +284,7 @@ class LogReader:
             track.change(first=first)
             self._strike_out(track, found)
         own = self._conversations.account
-        messages = messages_of_entries(track.shown, found, own, self._ignored)
+        messages = messages_of_entries(track.shown, found, own, self._ignored, self._seals.why_unread)
         self._tell(events.EarlierReceived(log, messages))
 
     def _strike_out(self, track: Track, page: tuple[LogEntry, ...]) -> None:
@@ -289,9 +292,9 @@ class LogReader:
         past, log = self._seals.past, track.shown.log
         struck = [] if past is None else past.struck_by(self._seals.place(track.shown), page)
         if struck:
-            self._history.change_entries(log, struck)
+            self._history.change_entries(log, struck, self._conversations.account)
             own = self._conversations.account
-            messages = messages_of_entries(track.shown, struck, own, self._ignored)
+            messages = messages_of_entries(track.shown, struck, own, self._ignored, self._seals.why_unread)
             self._tell(events.EntriesOpened(log, messages))
 
     # How far one has read, and what is reported: together, a few times a second, and on the disk before.

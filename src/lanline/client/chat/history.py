@@ -6,7 +6,7 @@ Not what a restored server has lost: `lost`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -189,21 +189,19 @@ class History:
         log_hash: tuple[int, bytes] | None = None,
         sealed: Sequence[LogEntry] = (),
     ) -> None:
-        """What follows on what is here, with the cursor, the hash over all of it, and with one's own taken off the
-        outbox, all at once. `sealed`: of these, as they came, those that are kept so, too.
+        """What follows on what is here, with the cursor, the hash over it, and one's own off the outbox, at once.
+        `sealed`: of these, as they came, those that are kept so, too.
         """
         through = entries[-1].sequence
-        mine = [(each.entry_id,) for each in said_by_account(entries, own)]
         with self.database.write() as writer:
             _put_following(writer, log, entries)
+            if sealed:
+                put_sealed(writer, log, sealed)
             drop_returned(writer, log, entries)
             writer.execute("UPDATE cursors SET delivered = max(delivered, ?) WHERE log = ?", (through, log))
             if log_hash is not None:
                 put_hash(writer, log, log_hash)
-            if sealed:
-                put_sealed(writer, log, sealed)
-            if mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone():
-                writer.executemany("DELETE FROM outbox WHERE entry_id = ?", mine)
+            _take_off_outbox(writer, said_by_account(entries, own), {each.content for each in sealed})
 
     def add_earlier(self, log: int, entries: Sequence[LogEntry], first: int) -> None:
         """What ends where this home's copy began."""
@@ -282,7 +280,7 @@ class History:
         )
         return bool(rows)
 
-    def change_entries(self, log: int, entries: Sequence[LogEntry]) -> None:
+    def change_entries(self, log: int, entries: Sequence[LogEntry], own: int) -> None:
         """What was kept as it came, and is open now."""
         with self.database.write() as writer:
             writer.executemany(
@@ -290,6 +288,7 @@ class History:
                 [(each.suite, each.content, log, each.sequence) for each in entries],
             )
             drop_returned(writer, log, entries)
+            _take_off_outbox(writer, said_by_account(entries, own), ())
 
     def newest_topic(self, log: int, after: int, through: int) -> tuple[int, bytes] | None:
         """The place, and what is kept, of the last entry that sets it."""
@@ -375,6 +374,16 @@ class OutboxRows:
     def _rows(self, rest: str, parameters: tuple[object, ...]) -> list[OutboxRow]:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM outbox {rest}", parameters)  # noqa: S608 -- our own words
         return [OutboxRow(*row) for row in rows]
+
+
+def _take_off_outbox(writer: sqlite3.Connection, mine: Sequence[LogEntry], came: Collection[bytes]) -> None:
+    """Read in its log. Behind what a copy of this home has said, sealed otherwise, no seal names what stands."""
+    is_any = mine and writer.execute("SELECT 1 FROM outbox LIMIT 1").fetchone()
+    for each in mine if is_any else ():
+        gone = "DELETE FROM outbox WHERE entry_id = ? RETURNING log, position, sealed"
+        for log, position, sealed in writer.execute(gone, (each.entry_id,)).fetchall():
+            if sealed is not None and sealed not in came:
+                writer.execute("UPDATE outbox SET sealed = NULL WHERE log = ? AND position > ?", (log, position))
 
 
 def _put_following(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:

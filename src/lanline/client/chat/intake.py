@@ -168,7 +168,7 @@ class Intake:
         track.change(delivered=through, head=max(shown.head, through), unread=shown.unread + unread)
         for entry in said_by_account(entries, own):
             self._own.note_sent(log, entry)
-        messages = messages_of_entries(track.shown, entries, own, self._ignored.names)
+        messages = messages_of_entries(track.shown, entries, own, self._ignored.names, self._seals.why_unread)
         self._tell(events.EntriesReceived(log, messages, is_live))
         self._on_kept(track)
 

@@ -18,13 +18,13 @@ from msgspec import structs
 
 from lanline.client.chat.database import Database
 from lanline.client.chat.sealed.content import (
+    AGAIN,
     CARRIED,
     EARLIER,
     OPENED,
     PLAIN,
     CarriedWords,
     carried_words,
-    decoded_carried,
 )
 from lanline.client.sealing.logchain import Seen
 from lanline.client.view.events import ServerRestored
@@ -102,25 +102,29 @@ def note_carried(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntr
             words = carried_words(each)
             row = log, each.sequence, words.account, words.entry_id
             writer.execute("INSERT OR REPLACE INTO carried_words VALUES (?, ?, ?, ?)", row)
-            _drop_brought(writer, words)
+        if each.suite == CARRIED or (each.suite == AGAIN and each.content):
+            _drop_brought(writer, carried_words(each))
 
 
 def _drop_brought(writer: sqlite3.Connection, words: CarriedWords) -> None:
-    """Those of this author, and nobody else's: an id is free for everybody to say something under."""
+    """What is the same, sealed. An id is free for everybody; which account has which number is the server's word."""
     found = writer.execute(
-        "SELECT log, account, entry_id, suite, content FROM set_aside WHERE sealed_id = ?", (words.entry_id,)
+        "SELECT log, account, entry_id, said FROM set_aside WHERE sealed_id = ? AND said IS NOT NULL", (words.entry_id,)
     ).fetchall()
-    for log, account, entry_id, suite, content in found:
-        author = decoded_carried(content).account if suite == CARRIED else account
-        if author == words.account:
-            writer.execute(_DROP, (log, account, entry_id))
+    for *key, said in found:
+        if hashlib.sha256(said).digest() == words.said_hash:
+            writer.execute(_DROP, key)
 
 
 def drop_returned(writer: sqlite3.Connection, log: int, entries: Sequence[LogEntry]) -> None:
     """What a restored server has after all is no longer set aside, where it is believed."""
     if writer.execute("SELECT 1 FROM set_aside LIMIT 1").fetchone():
-        rows = [(log, each.account, each.entry_id) for each in entries if each.suite in _BELIEVED]
-        writer.executemany(_DROP, rows)
+        rows = [
+            (log, each.account, each.entry_id, each.content, each.sequence)
+            for each in entries
+            if each.suite in _BELIEVED
+        ]
+        writer.executemany(_DROP_RETURNED, rows)
     note_carried(writer, log, entries)
 
 
@@ -135,6 +139,10 @@ def said_by_account(entries: Sequence[LogEntry], account: int) -> list[LogEntry]
 
 
 _DROP = "DELETE FROM set_aside WHERE log = ? AND account = ? AND entry_id = ?"
+_DROP_RETURNED = (
+    "DELETE FROM set_aside WHERE log = ?1 AND account = ?2 AND entry_id = ?3 AND (content = ?4 OR suite = 'doubted' "
+    "OR said = (SELECT said FROM sealed_words WHERE log = ?1 AND sequence = ?5))"
+)
 _MOVE = (
     "INSERT OR IGNORE INTO set_aside "
     "SELECT e.log, e.entry_id, u.title, e.sequence, e.account, coalesce(p.name, ''), e.time_ms, e.suite, e.content, "

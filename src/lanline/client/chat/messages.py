@@ -9,9 +9,9 @@ import msgspec
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.lost import LostEntry
-from lanline.client.chat.sealed.content import CARRIED, EARLIER, OPENED, PLAIN, carried_words, open_sealed
+from lanline.client.chat.sealed.content import CARRIED, EARLIER, OPENED, PLAIN, UNOPENED, carried_words, open_sealed
 from lanline.client.view.events import MessageStateChanged, NodeEvent
-from lanline.client.view.values import Conversation, Message, MessageState, state_at
+from lanline.client.view.values import Conversation, Message, MessageState, Unreadable, state_at
 from lanline.errors import RequestRefused
 from lanline.model.text import safe_line
 from lanline.wire.chat.entries import LogEntry
@@ -21,7 +21,13 @@ _MAX_WATCHED = 1000
 """Of one's own in a conversation, whose state is still told as it changes; of older ones it can be asked."""
 
 
-def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int] = ()) -> Message:
+WhyUnread = Callable[[Conversation, LogEntry], str]
+"""The sentence in place of what does not open."""
+
+
+def message_of_entry(
+    conversation: Conversation, entry: LogEntry, own: int, ignored: Container[int] = (), why: WhyUnread | None = None
+) -> Message:
     if entry.suite == CARRIED:
         return _message_of_carried(conversation, entry, own, ignored)
     account, suite, sequence = entry.account, entry.suite, entry.sequence
@@ -31,7 +37,9 @@ def message_of_entry(conversation: Conversation, entry: LogEntry, own: int, igno
         entry.entry_id,
         account,
         entry.time_ms,
-        open_sealed(suite, entry.content),
+        Unreadable(suite, why(conversation, entry))
+        if why is not None and suite in UNOPENED
+        else open_sealed(suite, entry.content),
         state_at(conversation, sequence) if account == own else _RECEIVED,
         conversation.title,
         is_ignored=account in ignored,
@@ -47,9 +55,13 @@ def _message_of_carried(conversation: Conversation, entry: LogEntry, own: int, i
 
 
 def messages_of_entries(
-    conversation: Conversation, entries: Iterable[LogEntry], own: int, ignored: Container[int] = ()
+    conversation: Conversation,
+    entries: Iterable[LogEntry],
+    own: int,
+    ignored: Container[int] = (),
+    why: WhyUnread | None = None,
 ) -> tuple[Message, ...]:
-    return tuple([message_of_entry(conversation, each, own, ignored) for each in entries])
+    return tuple([message_of_entry(conversation, each, own, ignored, why) for each in entries])
 
 
 def message_of_row(row: OutboxRow, own: int) -> Message:

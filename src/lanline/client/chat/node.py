@@ -17,12 +17,12 @@ from lanline.client.chat.directory import Directory
 from lanline.client.chat.following import LogReader
 from lanline.client.chat.history import History
 from lanline.client.chat.lost import LostEntries
-from lanline.client.chat.messages import OwnMessages, message_of_entry, message_of_lost
+from lanline.client.chat.messages import OwnMessages, message_of_lost, messages_of_entries
 from lanline.client.chat.outbox import Outbox
 from lanline.client.chat.preferences import Preferences
 from lanline.client.chat.sealed.renewal import EpochRenewal
 from lanline.client.chat.sealed.seals import DeviceKeys, Seals
-from lanline.client.chat.sealed.sharedtrust import SharedTrust
+from lanline.client.chat.sealed.sharedtrust import SharedLabels, SharedTrust
 from lanline.client.chat.session import AsDevice, AsNewcomer, ChatLink, ClientSession, SignInWay
 from lanline.client.chat.storing import Storing
 from lanline.client.chat.topics import Topics
@@ -73,10 +73,15 @@ class ChatNode:
         self.reader = LogReader(context, self.conversations, self._messages, self.seals, follows=follows_all)
         self.outbox = Outbox(context, self.conversations, self._messages, self.seals)
         self.trust: SharedTrust | None = None
+        self.labels: SharedLabels | None = None
         if keys is not None and self.seals.member is not None and self.seals.news is not None:
             member, news = self.seals.member, self.seals.news
             self.trust = SharedTrust(member, news, self.conversations, self.outbox, keys.entropy)
             self.subscribe(self.trust.note)
+            if follows_all and self.seals.context is not None:
+                self.labels = SharedLabels(member, self.seals.context, self.conversations, self.outbox)
+                self.subscribe(self.labels.note)
+                self.seals.when_changed(self.labels.go_on)
         self.topics = Topics(context, self.seals, self.conversations)
         self.subscribe(self.topics.note)
         self.renewal = EpochRenewal(self.seals, self.conversations)
@@ -160,7 +165,7 @@ class ChatNode:
         """From this device's disk, oldest first. Without `before`: the newest, and after them what waits to be sent."""
         shown = self.conversations.shown(log) or Conversation(log, "", None)
         kept, own, ignored = self._history.entries(log, before, last), self.own.account, self.directory.ignoring
-        found = [message_of_entry(shown, each, own, ignored) for each in kept]
+        found = list(messages_of_entries(shown, kept, own, ignored, self.seals.why_unread))
         if before is None:
             found += [each for each in self.outbox.messages if each.is_for(shown)]
         return found

@@ -24,7 +24,7 @@ from lanline.client.view import events
 from lanline.client.view.values import ENDED_MARK, Conversation, Message, MessageState, Person
 from lanline.clock import Timer
 from lanline.errors import HistoryProblem, InvalidInput, RefusalCode, RequestRefused
-from lanline.model.content import Content, KnownPerson, Topic, check_content
+from lanline.model.content import Content, Note, Topic, check_content
 from lanline.model.names import checked_name, checked_room_name, folded_name
 from lanline.model.text import safe_line
 from lanline.wire.chat.answers import Refused
@@ -93,7 +93,7 @@ class Outbox:
 
     # In.
 
-    def say(self, target: int | str, content: Content | KnownPerson, entry_id: bytes) -> Message:
+    def say(self, target: int | str, content: Content | Note, entry_id: bytes) -> Message:
         """To a log, or to a `#room` or nickname. It is on the disk when this returns, and goes out as soon as it can.
 
         Under an id that was said already it is said once. Raises InvalidInput for what no server would take, and
@@ -344,9 +344,10 @@ class Outbox:
         if row is None:
             return
         if refused.code is RefusalCode.STALE_KEYS:
-            self._note_stale(row)
+            if not refused.retry_after_s:  # else a copy of this home has said it, and it is about to be read here
+                self._note_stale(row)
             self._take_seals_off(row)
-            self._go_back(row, _STALE_PAUSE_S)
+            self._go_back(row, refused.retry_after_s or _STALE_PAUSE_S)
         elif refused.code is RefusalCode.SLOW_ROOM and row.log is not None:
             self._take_seals_off(row)
             self._pacing.note(self._conversations.shown(row.log), refused.retry_after_s)

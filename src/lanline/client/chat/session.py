@@ -70,7 +70,6 @@ class AsNewcomer(msgspec.Struct, frozen=True):
 
     name: str
     password: str
-    label: str
     token: bytes | None = None
 
     def __repr__(self) -> str:
@@ -287,8 +286,8 @@ class ClientSession:
 
     def _sign_in(self) -> SignIn | Join:
         match self._way:
-            case AsNewcomer(name, password, label, token):
-                return Join(0, name, password, label, token)
+            case AsNewcomer(name, password, token):
+                return Join(0, name, password, token=token)
             case AsDevice(is_away):
                 return SignIn(0, is_away)
 

@@ -28,6 +28,8 @@ def parsed_time(text: str) -> float:
     hours, minutes, seconds = found[1], found[2], found[3]
     if hours is not None and minutes is None:
         hours, minutes = None, hours
+    if (minutes is not None and float(seconds) >= 60) or (hours is not None and int(minutes or 0) >= 60):
+        raise InvalidInput(f"An hour has 60 minutes and a minute 60 seconds, so {text!r} is no time.")
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 

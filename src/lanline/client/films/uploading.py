@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lanline.client.films.fetching import FilmFace
 from lanline.client.node.films import BeginUpload, EndUpload, PutPiece, UploadBegun
-from lanline.errors import InvalidInput, RefusalCode, RequestRefused
+from lanline.client.view.values import NodeState
+from lanline.errors import InvalidInput, LinkError, RefusalCode, RequestRefused
 from lanline.model.films import MAX_PIECE_BYTES, PATTERN, parsed_file_name
 from lanline.proto.films.window import Window
 
@@ -34,41 +35,57 @@ class FilmUpload:
         except OSError as cause:
             raise InvalidInput(f"{path} cannot be read: {cause.strerror}.") from cause
 
-    async def run(self, face: FilmFace, progress: Callable[[float], None]) -> None:
-        """Raises RequestRefused, LinkError."""
+    async def run(self, face: FilmFace, progress: Callable[[float], None], limit_s: float) -> None:
+        """A link that is lost is waited for so long, each time. Raises RequestRefused, LinkError."""
+        while True:
+            try:
+                return await self._attempt(face, progress)
+            except LinkError as lost:
+                await asyncio.sleep(_AGAIN_S)
+                if not await face.wait_until(lambda: face.view.state is NodeState.SYNCHRONIZED, limit_s):
+                    raise LinkError("The server is not reached any more. The same command goes on later.") from lost
+            except RequestRefused as refused:
+                if refused.code is not RefusalCode.SLOW_DOWN:
+                    raise
+                await asyncio.sleep(max(_AGAIN_S, refused.retry_after_s))
+
+    async def _attempt(self, face: FilmFace, progress: Callable[[float], None]) -> None:
         begun = await face.ask(BeginUpload(self.name, self.lines, self.size, self._digest))
         assert isinstance(begun, UploadBegun)
-        await self._send(face, begun.has_bytes, progress)
+        waiting: list[asyncio.Task[None]] = []
+        try:
+            await self._send(face, begun.has_bytes, progress, waiting)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
         await face.ask(EndUpload(self.name, self.lines, self._digest))
 
-    async def _send(self, face: FilmFace, offset: int, progress: Callable[[float], None]) -> None:
+    async def _send(
+        self, face: FilmFace, offset: int, progress: Callable[[float], None], waiting: list[asyncio.Task[None]]
+    ) -> None:
+        """`waiting`: those that are under way, to be ended by the caller."""
         window, loop, number = Window(), asyncio.get_running_loop(), 0
-        waiting: set[asyncio.Task[None]] = set()
         with self.path.open("rb") as file:
             file.seek(offset)
             while offset < self.size or waiting:
                 while offset < self.size and window.has_room:
                     data = file.read(min(MAX_PIECE_BYTES, window.piece_bytes))
+                    if not data:
+                        raise InvalidInput(f"{self.path} became shorter meanwhile. Upload it again when it is whole.")
                     number += 1
                     window.asked(number, len(data), loop.time())
-                    waiting.add(asyncio.create_task(self._put(face, window, number, offset, data)))
+                    waiting.append(asyncio.create_task(self._put(face, window, number, offset, data)))
                     offset += len(data)
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in (each for each in waiting if each in done):  # what followed one that was refused is too
                     task.result()
+                waiting[:] = [each for each in waiting if each not in done]
                 progress(min(1.0, (offset - window.ahead_bytes) / max(1, self.size)))
 
     async def _put(self, face: FilmFace, window: Window, number: int, offset: int, data: bytes) -> None:
-        while True:
-            try:
-                await face.ask(PutPiece(self._digest, offset, data))
-            except RequestRefused as refused:
-                if refused.code not in {RefusalCode.SLOW_DOWN, RefusalCode.STORAGE_FULL} or not refused.retry_after_s:
-                    raise
-                await asyncio.sleep(max(_AGAIN_S, refused.retry_after_s))
-            else:
-                window.arrived(number, asyncio.get_running_loop().time())
-                return
+        await face.ask(PutPiece(self._digest, offset, data))
+        window.arrived(number, asyncio.get_running_loop().time())
 
 
 def _digest_of(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.node import groupcommands as do
-from lanline.client.node.sealservice import wait_for_group
+from lanline.client.node.sealservice import outside_text, wait_for_group
 from lanline.client.sealing.groupcopy import BEHIND
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.parting import name_in
@@ -21,7 +21,7 @@ async def chain_result(client: ChatClient, command: do.ChainCommand) -> do.Chain
     member = client.node.seals.member
     await wait_for_group(client, _LIMIT_S)
     if member is None or not member.knows_group:
-        raise NotInGroup("There is no group on this server, as far as this device knows.")
+        raise NotInGroup(outside_text(client.node.seals))
     match command:
         case do.AcceptChain():
             member.decisions.accept()

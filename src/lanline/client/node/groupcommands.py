@@ -56,6 +56,13 @@ class ApproveDevice(msgspec.Struct, frozen=True, tag="approve_device"):
     code: str
 
 
+class CallDevice(msgspec.Struct, frozen=True, tag="call_device"):
+    """One of one's own, so from now on."""
+
+    device_id: bytes
+    label: str
+
+
 class AskWords(msgspec.Struct, frozen=True, tag="ask_words"):
     """To compare with somebody. Answered with `Words`."""
 
@@ -129,7 +136,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     plain: Plain
 
 
-MemberCommand = Admit | ApproveDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitNewKeys
+MemberCommand = Admit | ApproveDevice | CallDevice | AskWords | Verify | AcceptPerson | SealInRsa | WaitNewKeys
 ChainCommand = AskChain | AcceptChain | GoOver | TakeBack
 GroupCommand = MemberCommand | ChainCommand | RenewKeys | AskPlain | Seal
 

@@ -10,7 +10,7 @@ from lanline.client.node.chainservice import chain_result
 from lanline.client.node.keyrenewal import renew_keys
 from lanline.client.node.privaterooms import seal_pair_in_rsa
 from lanline.client.node.protocol import Done
-from lanline.client.node.sealservice import seal_result, wait_for_group
+from lanline.client.node.sealservice import outside_text, seal_result, wait_for_group
 from lanline.client.sealing.member import GroupMember
 from lanline.crypto.words import words_of
 from lanline.errors import InvalidInput, NotInGroup, RecordMissing
@@ -35,7 +35,7 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
     if member is not None:
         await wait_for_group(client, _LIMIT_S)
     if news is None or member is None or trust is None or not member.copy.is_member:
-        raise NotInGroup("This device is in no group on this server.")
+        raise NotInGroup(outside_text(client.node.seals))
     match command:
         case do.Admit(name):
             await _admit(client, name)
@@ -45,10 +45,8 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
             return do.DeviceLetIn(safe_line(waiting.label))
         case do.AskWords(name):
             return _words(news, name)
-        case do.Verify(name, words):
-            trust.verify(name, words)
-        case do.AcceptPerson(name):
-            _accept(client, trust, name)
+        case do.Verify() | do.AcceptPerson() | do.CallDevice():
+            await _note(client, trust, command)
         case do.SealInRsa(name):
             await seal_pair_in_rsa(client, name)
         case do.WaitNewKeys():
@@ -57,11 +55,19 @@ async def _member_result(client: ChatClient, command: do.MemberCommand) -> do.Gr
     return Done()
 
 
-def _accept(client: ChatClient, trust: SharedTrust, name: str) -> None:
-    if name.startswith("#"):
-        _accept_room(client, name)
-    else:
-        trust.accept(name)
+async def _note(client: ChatClient, trust: SharedTrust, command: do.Verify | do.AcceptPerson | do.CallDevice) -> None:
+    match command:
+        case do.Verify(name, words):
+            trust.verify(name, words)
+        case do.AcceptPerson(name) if name.startswith("#"):
+            _accept_room(client, name)
+        case do.AcceptPerson(name):
+            trust.accept(name)
+        case do.CallDevice(device_id, label):
+            labels = client.node.labels
+            assert labels is not None
+            await client.wait_until(lambda: labels.may_call(device_id), _LIMIT_S)  # who asks may know more of the group
+            labels.call(device_id, label)
 
 
 def _accept_room(client: ChatClient, title: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
 from lanline.client.node.groupcommands import KeysRenewed
+from lanline.client.node.sealservice import outside_text
 from lanline.client.sealing.caches import KeyCaches, KeyState
 from lanline.client.sealing.member import GroupMember
 from lanline.client.sealing.scopes import Place
@@ -22,7 +23,7 @@ _STAYED = "What only this device knows was not touched: its secret, what waits t
 async def renew_keys(client: ChatClient, limit_s: float) -> KeysRenewed:
     member = client.node.seals.member
     if member is None or not member.knows_group:
-        raise NotInGroup("This device is in no group on this server: it has no keys to compute anew.")
+        raise NotInGroup(f"There are no keys to compute anew. {outside_text(client.node.seals)}")
     before = member.caches.state()
     if not client.is_signed_in:
         return _checked_here(client, member.caches, before)

@@ -9,12 +9,12 @@ from lanline.client.chat.client import ChatClient
 from lanline.client.chat.conversations import Following
 from lanline.client.node import protocol as do
 from lanline.client.node.groupcommands import Plain, PlainRoom, Seal, Sealed
-from lanline.client.node.sealservice import people_of_room, seal_result, wait_for_group
+from lanline.client.node.sealservice import outside_text, people_of_room, seal_result, wait_for_group
 from lanline.client.sealing.roomchanges import RoomChanges
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.scopes import Pair
 from lanline.client.view.values import Conversation
-from lanline.errors import RefusalCode, RequestRefused
+from lanline.errors import NotInGroup, RefusalCode, RequestRefused
 from lanline.model.names import checked_room_name
 from lanline.model.rooms import Access, Role
 from lanline.ticket import Ticket
@@ -31,6 +31,10 @@ class PrivateRooms:
 
     async def result_of(self, command: do.AnyCommand) -> do.Result | None:
         """None: it is none of these, and the server decides."""
+        if isinstance(command, do.CreateRoom) and command.in_rsa:
+            await wait_for_group(self._client, _LIMIT_S)
+            if not self._node.seals.is_sealed:  # or the server would have a room that nothing seals
+                raise NotInGroup(outside_text(self._node.seals))
         if not self._node.seals.is_sealed:
             return None
         match command:

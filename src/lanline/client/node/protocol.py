@@ -380,7 +380,7 @@ def error_of(problem: Problem) -> LanlineError:
     """As it was raised in the node."""
     kind = getattr(errors, problem.kind, LanlineError)
     if kind is RequestRefused:
-        return RequestRefused(RefusalCode(problem.code), problem.text)
+        return RequestRefused(RefusalCode(problem.code), problem.text, problem.retry_after_s)
     error = kind(problem.text)
     assert isinstance(error, LanlineError)
     return error

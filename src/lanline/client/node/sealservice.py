@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lanline.client.chat.client import ChatClient
+from lanline.client.chat.sealed.seals import Seals
 from lanline.client.node import groupcommands as do
 from lanline.client.sealing.adoption import GROUP, Adoption, Agreed
 from lanline.client.sealing.member import GroupMember, Standing
@@ -16,9 +17,20 @@ from lanline.wire.sealing.entries import RoomRole
 
 _FOR_ADMINS = "What is said on this server is not sealed, and only an admin of the server can change that."
 _NOT_IN_YET = "You are not in the group yet. Once an admin has let you in, you can have the rooms sealed that you own."
+_NOBODY_HAS = (
+    "Nobody has founded a group on this server, so nothing is sealed there. An admin of it does that: lanline seal"
+)
 _LIMIT_S = 30.0
 _THOSE_HERE_S = 5.0
 """Who is connected with a new program asks at once to be let in."""
+
+
+def outside_text(seals: Seals) -> str:
+    """Why what is about a group cannot be done here; a sentence."""
+    if seals.problem:
+        return seals.problem
+    is_groupless = seals.member is not None and seals.member.standing is Standing.NO_GROUP
+    return _NOBODY_HAS if is_groupless else "This device is not in a group on this server."
 
 
 async def wait_for_group(client: ChatClient, limit_s: float) -> None:

@@ -116,7 +116,10 @@ class GroupContext:
         entropy: Entropy,
         line: Line,
         link_fingerprint: bytes,
+        label: str = "",
     ) -> None:
+        """`label`: what this device is called, as long as nobody has called it otherwise; empty: it says nothing."""
+        self.label = label
         self.keys = keys
         self.tables = tables
         self.clock = clock

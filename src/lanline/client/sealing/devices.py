@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.devicelabels import FIRST_MS, KnownLabels
 from lanline.client.sealing.secrets import Secrets
 from lanline.crypto.groups import ids
 from lanline.crypto.groups.epochs import seal_prior
 from lanline.crypto.groups.keys import SealingKey, SigningKey, hash_of_key
+from lanline.crypto.groups.labels import NONCE_BYTES, open_label, seal_label
 from lanline.errors import MalformedPacket, RecordMissing, RefusalCode, RequestRefused
-from lanline.model.devices import DEVICE_WAITS_MS, shown_hash_of
+from lanline.model.devices import DEVICE_WAITS_MS, NAMELESS, checked_label, shown_hash_of
 from lanline.model.invites import DEVICE_TOKEN_BYTES
 from lanline.proto.chain.state import NEVER
 from lanline.ticket import Steps, Ticket, follow
@@ -135,7 +137,9 @@ class Approval:
         record = self._record(account_id)
         key = ids.approval_key_of(keys.code)
         yield from context.server.ask(groups.PutKeys(0, (context.own.device_key.public_bytes,)), Done)
-        left = wire.LeaveDevice(0, record, ids.mark_of_new(key, record))
+        label = checked_label(context.label)
+        sealed = seal_label(key, record, label, context.entropy(NONCE_BYTES)) if context.label else b""
+        left = wire.LeaveDevice(0, record, ids.mark_of_new(key, record), sealed)
         answer = yield from context.server.ask(left, Done, wire.DeviceAnswered)
         self._asked_as = keys.code
         if isinstance(answer, wire.DeviceAnswered):
@@ -190,6 +194,7 @@ class Devices:
         self._secrets = secrets
         self._wait_ready = wait_ready
         self._wait_epoch = wait_epoch
+        self.labels = KnownLabels(context)
         self.waiting: dict[int, wire.WaitingDevice] = {}
         """By the numbers of the server. Which of them are the person's own, only a code tells."""
 
@@ -202,10 +207,10 @@ class Devices:
             del self.waiting[next(iter(self.waiting))]
 
     @property
-    def labels(self) -> list[str]:
-        """Of those whose code is still good."""
+    def asking(self) -> list[int]:
+        """The numbers of those whose code is still good."""
         now_ms = self._context.now_ms()
-        return [each.label for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
+        return [each.device for each in self.waiting.values() if each.left_ms + DEVICE_WAITS_MS > now_ms]
 
     def offer(self) -> Ticket[bytes]:
         """The token of a link: who has it comes in as a device of this account, for ten minutes, once."""
@@ -234,7 +239,8 @@ class Devices:
         key = ids.approval_key_of(code)
         for each in found.devices:
             if hmac.compare_digest(each.mark, ids.mark_of_new(key, each.record)):
-                return Waiting(each.device, each.label, each.left_ms, each.record, self._checked(each.record))
+                label = checked_label(open_label(key, each.record, each.sealed_label))
+                return Waiting(each.device, label, each.left_ms, each.record, self._checked(each.record))
         raise RecordMissing(
             "No device of yours waits with this code. Is it typed as it is shown? A code is good for ten minutes."
         )
@@ -267,6 +273,8 @@ class Devices:
         mark = ids.mark_of_old(ids.approval_key_of(code), waiting.data, height, head, own_id)
         answer = Answer(height, head, own_id, mark).encoded()
         yield from context.server.ask(wire.AnswerDevice(0, waiting.device, answer), Done)
+        if waiting.label != NAMELESS and not self.labels.stands(device_id):
+            self.labels.call(device_id, waiting.label, FIRST_MS)
         self.waiting.pop(waiting.device, None)
 
     def _add_once(self, record: DeviceRecord, device_id: bytes) -> Steps[None]:

@@ -26,7 +26,7 @@ from lanline.proto.chain.rules import follow
 from lanline.proto.chain.scopes import Scope, group_scope
 from lanline.proto.chain.state import KNOWN_LEVEL, NEVER, Chain
 from lanline.wire.chat.entries import LogEntry
-from lanline.wire.sealing.entries import KEY_SUITE
+from lanline.wire.sealing.entries import KEY_SUITE, STUB_SUITE
 from lanline.wire.sealing.said import EPOCH_SUITE
 
 PARTED = "The server shows an older state of the group than this device has seen. Nothing is said on it."
@@ -147,6 +147,7 @@ class GroupCopy(EpochCopy):
         self.sequence = sequence
         if suite == EPOCH_SUITE:
             self.add_statement(self.chain, sequence, content)
+        if suite not in {KEY_SUITE, STUB_SUITE}:  # it counts for nothing, and takes no height
             return
         is_checked = is_checked or (self.is_apart and self._is_own_next(content))
         self.shown, reason = follow(self.shown, suite, content, is_checked=is_checked)

@@ -22,6 +22,17 @@ _SECRET_BYTES = 32
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
+class CalledSo(msgspec.Struct, frozen=True, array_like=True):
+    """What a device is called."""
+
+    label: str
+    named_ms: int
+    by: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    """On which device that was done."""
+    via: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    """Which device has told this one: that, or one that knew it of that."""
+
+
 class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     device_secret: Hex32
     group_id: Hex32 | None = None
@@ -39,6 +50,10 @@ class _OnDisk(msgspec.Struct, frozen=True, omit_defaults=True):
     left: tuple[Hex32, ...] = ()
     said_by: dict[Hex32, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]] = {}
     notice: str = ""
+    labels: dict[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")], CalledSo] = {}
+    labels_said: str = ""
+    labels_taken: str = ""
+    unshown: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 class _Lock(FileLock):
@@ -77,6 +92,12 @@ class Keystore:
         """Accounts of which the person knows that somebody else had their name before."""
         self.said_by = {bytes.fromhex(each): bytes.fromhex(by) for each, by in kept.said_by.items()}
         """Of these two, what another device of the person has said, and which."""
+        self.labels = {bytes.fromhex(each): called for each, called in kept.labels.items()}
+        """What devices of the account are called."""
+        self.labels_said = kept.labels_said
+        """When the others were last told of it; see `SharedLabels`."""
+        self.labels_taken = kept.labels_taken
+        """Of which history of the server what it knew of that in plain was taken."""
         self.aside = {bytes.fromhex(each) for each in kept.aside}
         """Heads of chains that the person has put aside for another."""
         self.taken_back = {bytes.fromhex(each) for each in kept.taken_back}
@@ -85,6 +106,8 @@ class Keystore:
         """Groups of this server that the person has left for another in their place."""
         self.notice = kept.notice
         """What the person is to know of the file; a sentence, kept until a program has told it."""
+        self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
+        """Behind the words of a recovery key that nobody has seen yet: else a crash would leave one that nobody has."""
 
     @classmethod
     def open(cls, folder: Path, entropy: Entropy, passphrase: str | None = None) -> Keystore:
@@ -131,6 +154,10 @@ class Keystore:
             tuple(sorted(each.hex() for each in self.left)),
             {each.hex(): by.hex() for each, by in sorted(self.said_by.items())},
             self.notice,
+            {each.hex(): called for each, called in sorted(self.labels.items())},
+            self.labels_said,
+            self.labels_taken,
+            None if self.unshown is None else self.unshown.hex(),
         )
         data, self._as_read = self._lock.kept(kept), kept
         try:
@@ -190,6 +217,8 @@ class Keystore:
         self.verified = {
             bytes.fromhex(one): bytes.fromhex(words) for one, words in kept.verified.items()
         } | self.verified
+        for each, called in kept.labels.items():
+            self.labels.setdefault(bytes.fromhex(each), called)
         left = {bytes.fromhex(each) for each in kept.left}
         is_newer = kept.height > self.height and bytes.fromhex(kept.head) not in self.aside and left == self.left
         if is_newer or left > self.left:
@@ -207,6 +236,8 @@ class Keystore:
             self.code, self.code_until_ms = kept.code, kept.code_until_ms
         if self.founds == before.founds:
             self.founds = kept.founds
+        if (None if self.unshown is None else self.unshown.hex()) == before.unshown:
+            self.unshown = None if kept.unshown is None else bytes.fromhex(kept.unshown)
         if (None if self.invite is None else self.invite.hex()) == before.invite:
             self.invite = None if kept.invite is None else bytes.fromhex(kept.invite)
 

@@ -186,7 +186,12 @@ class GroupMember:
 
     @property
     def lacks_recovery(self) -> bool:
-        return self.copy.is_member and not self.copy.chain.has_recovery_key(self.copy.account_id)
+        """Also where nobody has seen the words of the one that there is."""
+        if not self.copy.is_member:
+            return False
+        unshown = self._context.keys.unshown
+        is_unseen = unshown is not None and self.recovery.is_right(unshown)
+        return is_unseen or not self.copy.chain.has_recovery_key(self.copy.account_id)
 
     @property
     def words(self) -> bytes:

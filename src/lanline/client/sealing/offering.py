@@ -6,13 +6,14 @@ vote, and each person's own eyes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.secrets import bring_keys
 from lanline.crypto.groups.keys import SealingKey
 from lanline.errors import RefusalCode, RequestRefused
-from lanline.proto.chain.roomoffers import height_of
+from lanline.proto.chain.roomoffers import full_entry_of, height_of
 from lanline.ticket import Steps
 from lanline.wire.chat import groups
 from lanline.wire.chat import offers as wire
@@ -87,12 +88,22 @@ class Offering:
     def _offer(self, after: int) -> Steps[None]:
         copy = self._context.copy
         items = [] if copy.forked_at is not None else copy.items_after(after)
+        yield from self._bring_in_full(after)
         offered = [wire.OfferedItem(suite, content) for suite, content in items]
         portions = list(_portions(offered))
         for number, portion in enumerate(portions, 1):
             message = wire.OfferKeys(0, after, tuple(portion), number == len(portions))
             yield from self._context.server.ask(message, Done)
             after += len(portion)
+
+    def _bring_in_full(self, after: int) -> Steps[None]:
+        """What the stubs stand for that are offered: those of one member alone could be made up."""
+        chain = self._context.copy.chain
+        found = [(full_entry_of(chain, each), each) for each in self._context.tables.kept_room_entries()]
+        contents = [each for entry, each in found if entry is not None and entry.height > after]
+        for piece in _pieces(contents):
+            with contextlib.suppress(RequestRefused):  # it takes none into its rooms yet, and has heard of these
+                yield from self._context.server.ask(wire.OfferRoomKeys(0, piece), Done)
 
     def _bring_keys(self, history: bytes) -> Steps[None]:
         """A server that was put back may have lost them."""
@@ -101,11 +112,16 @@ class Offering:
 
     def _bring_room_entries(self) -> Steps[None]:
         contents = sorted(self._context.tables.kept_room_entries(), key=lambda each: height_of(each) or 0)
-        for start in range(0, len(contents), MAX_ITEMS_AT_ONCE // 4):
-            piece = tuple(contents[start : start + MAX_ITEMS_AT_ONCE // 4])
+        for piece in _pieces(contents):
             yield from self._context.server.ask(wire.OfferRoomKeys(0, piece), Done)
         self._context.tables.forget_room_entries()
         self._has_room_entries = False
+
+
+def _pieces(contents: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Of entries of rooms, each of which may be large."""
+    for start in range(0, len(contents), MAX_ITEMS_AT_ONCE // 4):
+        yield tuple(contents[start : start + MAX_ITEMS_AT_ONCE // 4])
 
 
 def _portions(items: Sequence[wire.OfferedItem]) -> Iterator[list[wire.OfferedItem]]:

@@ -55,25 +55,29 @@ class Recovery:
         yield from self._wait_ready()
         context = self._context
         account_id, signer = context.copy.account_id, context.copy.signer
-        there = context.copy.chain.recovery_keys(account_id)
-        if there and before is None:
+        there, unshown = context.copy.chain.recovery_keys(account_id), context.keys.unshown
+        chance = unshown if unshown is not None and self.is_right(unshown) else None
+        if there and before is None and chance is None:
             text = "You have a recovery key. Only with its words another one is made: lanline recovery make --again"
             raise RequestRefused(RefusalCode.NOT_ALLOWED, text)
         if before is not None:
             signer = SigningKey.of_device(ids.recovery_secret_of(before))
             if ids.device_id_of(signer.public_bytes) not in there:
                 raise RequestRefused(RefusalCode.BAD_CREDENTIALS, "These are not the words of your recovery key.")
-        chance = context.entropy(ids.RECOVERY_BYTES)
-        yield from self.add(chance, signer)
-        if there:
-            new = SigningKey.of_device(ids.recovery_secret_of(chance))
-            yield from self._devices.take_out(tuple(there), new)
+        if chance is None:
+            chance = context.entropy(ids.RECOVERY_BYTES)
+            yield from self.add(chance, signer)
+        new = SigningKey.of_device(ids.recovery_secret_of(chance))
+        if others := tuple(each for each in there if each != ids.device_id_of(new.public_bytes)):
+            yield from self._devices.take_out(others, new)
         return chance
 
     def add(self, chance: bytes, signer: SigningKey) -> Steps[None]:
         """To the own account, with the newest seed, so that its bearer reads all that the account may read."""
         context, secret = self._context, ids.recovery_secret_of(chance)
         shown_hash = shown_hash_of(ids.recovery_shown_of(secret))
+        context.keys.unshown = chance
+        context.keys.save()
         yield from context.server.ask(groups.PutKeys(0, (SealingKey.of_device(secret).public_bytes,)), Done)
 
         def once() -> Steps[int]:
@@ -98,7 +102,7 @@ class Recovery:
         yield from self._wait_current()
         context, signer = self._context, SigningKey.of_device(secret)
         account_id = self._account_of(signer, seen)
-        if context.copy.is_member:
+        if context.copy.is_member and context.has_newest_seed:
             return
         yield from context.server.ask(groups.PutKeys(0, (context.own.device_key.public_bytes,)), Done)
         chain = context.copy.chain

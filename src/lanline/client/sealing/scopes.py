@@ -7,6 +7,7 @@ which this device came to know it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 from lanline.client.sealing.epochcopy import EpochCopy, Secrets
@@ -14,12 +15,14 @@ from lanline.client.sealing.groupcopy import GroupCopy
 from lanline.client.sealing.roomcopy import RoomCopy
 from lanline.client.sealing.tables import GroupTables
 from lanline.crypto.groups import ids
+from lanline.crypto.groups.epochs import epoch_id_of
+from lanline.errors import MalformedPacket
 from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.roomoffers import founding_of
 from lanline.proto.chain.scopes import Scope, pair_scope, rsa_pair_scope
 from lanline.proto.chain.state import Chain
 from lanline.wire.sealing.entries import RoomSuite
-from lanline.wire.sealing.said import EPOCH_SUITE
+from lanline.wire.sealing.said import EPOCH_SUITE, EpochBody, decode_epoch
 from lanline.wire.sealing.strict import MAX_INTEGER
 
 
@@ -185,7 +188,7 @@ class Scopes:
         return self._group if scope_id == self._group.chain.group_id else self._by_id.get(scope_id)
 
     def was_member(self, name: str) -> bool:
-        return bool(self._accounts_named(name))
+        return bool(self.accounts_named(name.encode()))
 
     # What comes.
 
@@ -229,11 +232,10 @@ class Scopes:
     # Pairs.
 
     def _others(self, place: Pair) -> list[bytes]:
-        """Each account that has, or had, that name; whoever has it now comes first."""
         group = self._group
         if group.device_id not in group.chain.devices:
             return []
-        known, accounts = self._load(place.log), self._accounts_named(place.name)
+        known, accounts = self._load(place.log), self.accounts_named(place.name.encode())
         for other in accounts:
             if other not in known.pairs:
                 self._add_pair(known.pairs, place.log, other, RoomSuite.HYBRID)
@@ -267,14 +269,24 @@ class Scopes:
         others = self._others(place)
         return self._logs[place.log].rsa_pairs.get(others[0]) if others else None
 
-    def _accounts_named(self, name: str) -> list[bytes]:
+    def accounts_named(self, name: bytes) -> list[bytes]:
+        """Each that has, or had, this name; whoever has it now comes first."""
         chain = self._group.chain
         if self._named[0] != chain.height:
             named: dict[bytes, list[bytes]] = {}
             for account_id, account in chain.accounts.items():
                 named.setdefault(account.name, []).insert(0, account_id)
             self._named = chain.height, named
-        return self._named[1].get(name.encode(), [])
+        return self._named[1].get(name, [])
+
+    def foreign_statement(self, log: int, epoch_id: bytes) -> EpochBody | None:
+        """Of this epoch, where one has come that is of none of the conversations here."""
+        for content in self._load(log).statements.values():
+            with contextlib.suppress(MalformedPacket):
+                body = decode_epoch(content)[1]
+                if epoch_id_of(body.commitment) == epoch_id:
+                    return body
+        return None
 
     # Private rooms.
 

@@ -21,6 +21,10 @@ from lanline.wire.chat import groups as wire
 from lanline.wire.chat.answers import Done
 
 _BOXES_AT_ONCE = 400
+_NO_SEED = (
+    "Another device of yours has to be online once, to give its keys. Or bring the words of your recovery key: "
+    "lanline recovery use"
+)
 ASK_AGAIN_S = 60.0
 """Whoever could not help may be able to by then, or somebody else has come online."""
 
@@ -58,7 +62,7 @@ class Secrets:
         commitment = seed_commitment_of(newest.seal_hash, newest.maker)
         yield from self._bring_keys_once()
         yield from self._context.server.ask(wire.WantBoxes(0, 0, account_id, (epoch_id_of(commitment),)), Done)
-        raise RequestRefused(RefusalCode.NOT_FOUND, "Another device of yours has to be online once, to give its keys.")
+        raise RequestRefused(RefusalCode.NOT_FOUND, _NO_SEED)
 
     def opened_seed(
         self, account_id: bytes, newest: Generation, number: int, key: SealingKey, device_id: bytes

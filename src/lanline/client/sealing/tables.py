@@ -144,21 +144,23 @@ class GroupTables:
             found |= {(account, entry_id): place for account, entry_id, place in rows}
         return found
 
-    def first_believed(self, log: int, account: int, entry_id: bytes) -> int | None:
+    def first_believed(self, log: int, account: int, entry_id: bytes, body: bytes) -> int | None:
         """The lowest place of these words, where they are shown. Nothing else under their id takes it."""
         [[place]] = self.database.read(
-            "SELECT min(sequence) FROM entries WHERE log = ? AND account = ? AND entry_id = ? "
+            "SELECT min(sequence) FROM entries WHERE log = ? AND account = ? AND entry_id = ? AND content = ? "
             "AND suite IN ('opened', 'earlier')",
-            (log, account, entry_id),
+            (log, account, entry_id, body),
         )
         return None if place is None else int(place)
 
-    def carried_words(self, log: int) -> dict[tuple[int, bytes], int]:
-        """That somebody has brought: by their author's account and id, the lowest place in the log."""
+    def carried_words(self, log: int) -> list[tuple[int, bytes]]:
+        """That somebody has brought: places, the lowest first, and what is kept of each."""
         rows = self.database.read(
-            "SELECT account, entry_id, min(place) FROM carried_words WHERE log = ? GROUP BY account, entry_id", (log,)
+            "SELECT c.place, e.content FROM carried_words c JOIN entries e ON e.log = c.log AND e.sequence = c.place "
+            "WHERE c.log = ? ORDER BY c.place",
+            (log,),
         )
-        return {(account, entry_id): place for account, entry_id, place in cast("list[tuple[int, bytes, int]]", rows)}
+        return cast("list[tuple[int, bytes]]", rows)
 
     def pinned_rooms(self) -> dict[str, bytes]:
         """The ids of the private rooms that this device is in, by the names under which it came to know them."""

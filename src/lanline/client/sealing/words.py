@@ -7,7 +7,7 @@ have the runs and their keys in common; what is judged word by word, and what as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import NamedTuple
@@ -27,11 +27,10 @@ from lanline.proto.chain.reasons import Reason
 from lanline.proto.chain.scopes import Scope
 from lanline.proto.chain.state import NEVER, Chain
 from lanline.proto.chain.words import judge_words
-from lanline.wire.sealing.said import COMMON_BYTES, HEADER_BYTES, Header, Words, split_said
+from lanline.wire.sealing.said import COMMON_BYTES, DEVICE_AND_RUN, HEADER_BYTES, Header, Words, split_said
 from lanline.wire.sealing.strict import ZEROS, encode_strictly
 
 _RUN_BYTES = 16
-_RUN_IN_HEADER = slice(33, 49)
 _MAX_KEYS = 1000
 _MAX_PLACES = 100_000
 _NEVER_NAMED = NEVER, b""
@@ -124,8 +123,6 @@ class GroupWords:
         self._context = context
         self._copy = context.copy
         self._runs: dict[int, _Run] = {}
-        self._on_the_way: dict[bytes, bytes] = {}
-        """By the ids of entries that this program has sealed and not seen in a log yet, their runs."""
         self._own: dict[bytes, tuple[int, bytes]] = {}
         """By room, the place and digest of the newest of this device that is known to be in the log."""
         self._places: dict[tuple[bytes, bytes, bytes], RunPlaces] = {}
@@ -168,7 +165,6 @@ class GroupWords:
         chance = self._context.entropy(CHANCE_BYTES)
         content, digest = seal_words(keys, copy.signer, header, where, encode_strictly(words), chance)
         run.n, run.prev = run.n + 1, digest
-        self._on_the_way[entry_id] = run.id
         return content
 
     def end_run(self, log: int) -> None:
@@ -178,7 +174,6 @@ class GroupWords:
     def forget_places(self) -> None:
         """The server's data are others now, or a copy was cut: what stands where is found anew, and new runs begin."""
         self._runs.clear()
-        self._on_the_way.clear()
         self._own.clear()
         self._places.clear()
         self._heights.forget()
@@ -199,8 +194,8 @@ class GroupWords:
 
         `ahead`: what was found of them before, by `open_ahead`.
         """
-        if self._on_the_way:
-            self._note_returned(place.log, said)
+        if place.log in self._runs:
+            self._end_run_beside(place.log, (each.content[DEVICE_AND_RUN] for each in said))
         ready, signed = _NOTHING_FOUND if ahead is None else ahead.one_by_one()
         sources, opened = self._opened(self._context.scopes.sealings(place), said, ready)
         unsigned = [each for each in opened if isinstance(each, Opened) and each.digest not in signed]
@@ -215,16 +210,11 @@ class GroupWords:
         self._heights.write()
         return outcomes
 
-    def _note_returned(self, log: int, said: Sequence[Said]) -> None:
-        """What a copy of this home has said first, under the same id, this program's words do not come after."""
-        for each in said:
-            run = self._on_the_way.pop(each.entry_id, None)
-            current = self._runs.get(log)
-            if run and current is not None and current.id == run != each.content[_RUN_IN_HEADER]:
-                self.end_run(log)
-
-    def awaits_any(self, entry_ids: Sequence[bytes]) -> bool:
-        return not self._on_the_way.keys().isdisjoint(entry_ids)
+    def _end_run_beside(self, log: int, came: Iterable[bytes]) -> None:
+        """Devices and runs. What a copy of this home says may stand in the place of what this program sealed last."""
+        run, device_id = self._runs.get(log), self._copy.device_id
+        if run is not None and any(each != device_id + run.id and each.startswith(device_id) for each in came):
+            self.end_run(log)
 
     def open_ahead(self, place: Place, said: Sequence[AsSaid], ahead: Ahead) -> Iterator[None]:
         """A few at each step, so that there is less to do when they are judged. What cannot be opened is left."""
@@ -285,8 +275,9 @@ class GroupWords:
             and judge_words(self._copy.chain, source.scope, source.epoch, author, words, stretch.places[0]) is None
         )
 
-    def note_even(self, evens: Sequence[Even]) -> None:
+    def note_even(self, log: int, evens: Sequence[Even]) -> None:
         """They are believed. In the order of their first places."""
+        self._end_run_beside(log, (each.stretch.of_run.device_and_run for each in evens))
         for each in evens:
             places, opened = each.stretch.places, each.stretch.opened
             words, last = opened[0].words, opened[-1]

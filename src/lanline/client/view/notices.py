@@ -108,8 +108,8 @@ class Notices:
                 ]
         if len(group.devices) > len(before.devices):
             lines.append(
-                f"A device, {group.devices[-1]}, asks to be one of yours. If it is, type the code that it shows: "
-                "/approve CODE. If not, change your password: lanline password"
+                f"A device (number {group.devices[-1]}) asks to be one of yours. If it is, type the code that it "
+                "shows: /approve CODE. If not, change your password: lanline password"
             )
         return lines
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 import msgspec
 
-from lanline.model.content import Content, KnownPerson
+from lanline.model.content import Content, Note
 from lanline.model.rooms import Access, Role
 
 
@@ -49,8 +49,8 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
 class NoWords(msgspec.Struct, frozen=True, tag="keys"):
     """An entry for programs, by which keys are agreed on: it has a place, and there is nothing to show of it."""
 
-    known: KnownPerson | None = None
-    """Said by the person on another device of theirs."""
+    known: Note | None = None
+    """Said by the person on a device of theirs, for the others."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -165,7 +165,7 @@ class GroupFacts(msgspec.Struct, frozen=True):
     asking: tuple[Asking, ...] = ()
     """To an admin."""
     devices: tuple[str, ...] = ()
-    """The labels of devices that ask to be let into this account."""
+    """The numbers, as the server has them, of devices that ask to be let into this account."""
     notes: tuple[str, ...] = ()
     """What the person should see to; sentences."""
     in_rsa: tuple[int, ...] = ()

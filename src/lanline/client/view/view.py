@@ -21,7 +21,7 @@ from lanline.client.view.values import (
     Person,
     state_at,
 )
-from lanline.errors import LanlineError
+from lanline.errors import LanlineError, RequestRefused
 from lanline.model.names import folded_name
 
 MAX_KEPT = 500
@@ -35,6 +35,7 @@ class Problem(msgspec.Struct, frozen=True):
     """The class of the error, in `errors`."""
     text: str
     code: int = 0
+    retry_after_s: float = 0.0
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag=True):
@@ -340,7 +341,8 @@ def held_through(view: View, conversation: Conversation) -> int:
 
 
 def problem_of(error: LanlineError) -> Problem:
-    return Problem(type(error).__name__, str(error), int(getattr(error, "code", 0) or 0))
+    retry_after_s = error.retry_after_s if isinstance(error, RequestRefused) else 0.0
+    return Problem(type(error).__name__, str(error), int(getattr(error, "code", 0) or 0), retry_after_s)
 
 
 def recent_of(conversation: Conversation, read: Callable[[int], Iterable[Message]]) -> tuple[Message, ...]:

@@ -23,6 +23,7 @@ CARRIED = b"lanline carried 1\0"
 CHAIN = b"lanline chain 1\0"
 COMMIT = b"lanline commit 1\0"
 DEVICE = b"lanline device 1\0"
+DEVICE_LABEL = b"lanline device label 1\0"
 DEVICE_SEAL = b"lanline device seal 1\0"
 DEVICE_SIGN = b"lanline device sign 1\0"
 DIGEST = b"lanline digest 1\0"
@@ -205,6 +206,11 @@ def mark_of_new(key: bytes, record: bytes) -> bytes:
 def mark_of_old(key: bytes, record: bytes, height: int, head: bytes, device_id: bytes) -> bytes:
     """Proves to the new device which chain, up to where, the device saw that took it in."""
     return hmac.digest(key, _OLD + digest_of(record) + height.to_bytes(8, "big") + head + device_id, "sha256")
+
+
+def label_key_of(key: bytes) -> bytes:
+    """Seals what the new device is called, for who is given its code."""
+    return expand(key, DEVICE_LABEL)
 
 
 def _extract(salt: bytes, secret: bytes) -> bytes:

@@ -127,7 +127,13 @@ class RoomCommands:
         stands = await self._standing(order)
         if stands is not None and not (stands.is_invited or stands.is_banned):
             raise InvalidInput(f"{stands.name} is in {self._here().title} already.")
-        await self._on_member(do.Invite, "is asked into")(order)
+        name, room = self._places.person_named(order.get(Kind.NICK)), self._here()
+        person = self._view.person_named(name)
+        assert person is not None
+        await self._face.ask(do.Invite(room.log, person.account))
+        stands = await self._standing(order)
+        is_in = stands is not None and not stands.is_invited  # as it is in a private room of a group
+        self._screen.tell(f"{name} is {'in' if is_in else 'asked into'} {room.title} now.")
 
     async def _op(self, order: Order) -> None:
         """Up only: an owner is more."""

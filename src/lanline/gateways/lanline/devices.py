@@ -32,8 +32,8 @@ class DeviceRequests:
                 session, m.request, devices.AnswerDevice(DeviceId(m.device), m.answer)
             ),
             wire.ListOwnDevices: self._list_own,
-            wire.RenameDevice: lambda session, m: self._do(
-                session, m.request, devices.RenameDevice(DeviceId(m.device), m.label)
+            wire.ForgetLabel: lambda session, m: self._do(
+                session, m.request, devices.ForgetLabel(DeviceId(m.device), m.label)
             ),
             wire.AddRecovery: self._add_recovery,
         }
@@ -49,19 +49,20 @@ class DeviceRequests:
         )
 
     def _leave(self, session: Session, message: wire.LeaveDevice) -> None:
+        asked = devices.LeaveDevice(message.record, message.mark, message.sealed_label)
+
         def answer(found: bytes | None) -> None:
             session.send(Done(message.request) if found is None else wire.DeviceAnswered(message.request, found))
 
         session.command(
             message.request,
-            lambda: self._core.do(session.actor, devices.LeaveDevice(message.record, message.mark)),
+            lambda: self._core.do(session.actor, asked),
             answer,
         )
 
     def _list_waiting(self, session: Session, message: wire.ListWaitingDevices) -> None:
-        def answer(found: list[tuple[DeviceRequest, Device]]) -> None:
-            waiting = tuple(_waiting(request, device.label) for request, device in found)
-            session.send(wire.WaitingDevices(message.request, waiting))
+        def answer(found: list[DeviceRequest]) -> None:
+            session.send(wire.WaitingDevices(message.request, tuple(map(_waiting, found))))
 
         session.ask(message.request, lambda: self._core.ask(session.actor, devices.waiting_devices), answer)
 
@@ -81,9 +82,7 @@ class DeviceRequests:
         self._groups.take_key(session, message.request, command)
 
     def _tell_asked(self, change: DeviceAsked) -> None:
-        device = self._core.accounts.device(change.request.device)
-        label = "" if device is None else device.label
-        message = wire.DeviceAsks(_waiting(change.request, label))
+        message = wire.DeviceAsks(_waiting(change.request))
         for session in self._sessions_of(change.request.account):
             if self._groups.is_in_group(session):
                 session.send(message)
@@ -95,5 +94,5 @@ class DeviceRequests:
                 session.send(wire.DeviceAnswered(0, change.request.answer))
 
 
-def _waiting(request: DeviceRequest, label: str) -> wire.WaitingDevice:
-    return wire.WaitingDevice(request.device, label, request.record, request.mark, request.left_ms)
+def _waiting(request: DeviceRequest) -> wire.WaitingDevice:
+    return wire.WaitingDevice(request.device, "", request.record, request.mark, request.left_ms, request.sealed_label)

@@ -246,7 +246,7 @@ class LanlineGateway:
     def _note_device(self, change: DeviceChanged) -> None:
         device = change.device
         if change.is_new:
-            text = f"A device was added to your account: {device.label}. Not yours? Tell an admin at once."
+            text = f"A device was added to your account, with the number {device.id}. Not yours? Tell an admin at once."
             self.tell([device.account], ServerSays(text))
         elif device.is_revoked:
             its = [each for each in self.sessions_of(device.account) if each.actor.device == device.id]

@@ -65,7 +65,7 @@ class Offers:
         session.command(message.request, begin, lambda found: session.send(_branches(message.request, found)))
 
     def _offer_room_keys(self, session: Session, message: wire.OfferRoomKeys) -> None:
-        self._member(session)
+        self._core.gathering.bring(self._member(session), message.contents)
         session.command(
             message.request,
             lambda: self._core.do(session.actor, BringEntries(message.contents)),

@@ -131,7 +131,6 @@ class Requests:
         asked = signin.Join(
             message.name,
             message.password,
-            message.label,
             message.token,
             session.link.peer_fingerprint,
             session.address[0],
@@ -267,9 +266,7 @@ class Requests:
     def _user(self, account: Account, blob_bytes: int) -> admin.UserInfo:
         online = {session.actor.device for session in self._sessions_of(account.id)}
         devices = tuple(
-            admin.DeviceInfo(
-                device.id, device.label, device.fingerprint, device.added_ms, device.is_revoked, device.id in online
-            )
+            admin.DeviceInfo(device.id, "", device.fingerprint, device.added_ms, device.is_revoked, device.id in online)
             for device in self._core.accounts.devices(account.id)
         )
         seen = self._core.presence.of(account.id)

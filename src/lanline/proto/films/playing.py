@@ -241,11 +241,11 @@ class Playing:
         return number, True
 
     def _before(self) -> tuple[int, int] | None:
-        if self._fetches:
-            return self._fetches[-1].lines, self._fetches[-1].number
-        if self._ready:
-            return self._ready[-1].lines, self._ready[-1].number
-        return self._last_whole
+        coming = self._fetches or self._ready
+        return (coming[-1].lines, coming[-1].number) if coming else self._last_whole
+
+    def _info(self, part: ReadyPart) -> PartInfo:
+        return self._qualities[part.lines].parts[part.number]
 
     def receive(self, number: int, data: bytes, now: float, queueing_s: float | None = None) -> None:
         """`queueing_s`: how long what goes on the link waits just now, where the link knows it."""
@@ -362,17 +362,12 @@ class Playing:
         self.position_s = position_s = self._clipped(position_s)
         while self._ready and self._ready[0].end_s <= position_s + HARDLY_S:
             self._ready.popleft()
-        kept = self._ready[0] if self._ready else None
-        if (
-            kept is not None
-            and self._qualities[kept.lines].parts[kept.number].is_key
-            and self._starts[kept.lines][kept.number] <= position_s
-        ):
-            self._ready[0] = msgspec.structs.replace(kept, is_first=True, from_s=position_s)
-            self._taken_to_s = position_s
+        self._taken_to_s = position_s
+        first = self._info(self._ready[0]) if self._ready else None
+        if first is not None and first.is_key and first.start_s <= position_s:
+            self._ready[0] = msgspec.structs.replace(self._ready[0], is_first=True, from_s=position_s)
         else:
             self._ready.clear()
-            self._taken_to_s = position_s
             self._drop_fetches()
             self._wants_first = True
         self.state = State.STARTING
@@ -387,7 +382,7 @@ class Playing:
         wanted = max((each for each in self._qualities if lines is None or each <= lines), default=min(self._qualities))
         takes_s = self._qualities[wanted].parts[0].size_bytes / rate if rate else 0.0
         stays_to_s = self.position_s + max(_SOON_S, 1.5 * takes_s)
-        while self._ready and self._starts[self._ready[-1].lines][self._ready[-1].number] > stays_to_s:
+        while self._ready and self._info(self._ready[-1]).start_s > stays_to_s:
             self._ready.pop()
         if self._ready:
             self._last_whole = self._ready[-1].lines, self._ready[-1].number

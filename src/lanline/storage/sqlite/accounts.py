@@ -112,22 +112,22 @@ class SqliteAccounts(SqliteAccountsView):
     def set_password_hash(self, account: AccountId, password_hash: str | None) -> None:
         self._update(account, "password_hash = ?", (password_hash,))
 
-    def add_device(self, account: AccountId, fingerprint: bytes, label: str, added_ms: int) -> Device:
+    def add_device(self, account: AccountId, fingerprint: bytes, added_ms: int) -> Device:
         if self.device_by_fingerprint(fingerprint) is not None:
             raise RecordExists("The key of this device is known already.")
         added = self._connection.execute(
-            "INSERT INTO devices (account, fingerprint, label, added_ms) VALUES (?, ?, ?, ?) RETURNING id",
-            (account, fingerprint, label, added_ms),
+            "INSERT INTO devices (account, fingerprint, label, added_ms) VALUES (?, ?, '', ?) RETURNING id",
+            (account, fingerprint, added_ms),
         )
-        return Device(DeviceId(added.fetchone()[0]), account, fingerprint, label, added_ms)
+        return Device(DeviceId(added.fetchone()[0]), account, fingerprint, "", added_ms)
 
     def revoke_device(self, device: DeviceId, revoked_ms: int) -> None:
-        revoke = "UPDATE devices SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
+        revoke = "UPDATE devices SET revoked_ms = ?, label = '' WHERE id = ? AND revoked_ms IS NULL"
         if not self._connection.execute(revoke, (revoked_ms, device)).rowcount and not self.device(device):
             raise RecordMissing("There is no such device.")
 
-    def rename_device(self, device: DeviceId, label: str) -> None:
-        self._connection.execute("UPDATE devices SET label = ? WHERE id = ?", (label, device))
+    def forget_label(self, device: DeviceId) -> None:
+        self._connection.execute("UPDATE devices SET label = '' WHERE id = ?", (device,))
 
     def _check_free(self, name: str, mine: AccountId | None = None) -> None:
         """Nobody can come in between: only one transaction writes at a time."""

@@ -18,6 +18,7 @@ _WRITER_SETUP = (
     "PRAGMA fullfsync = ON",
     "PRAGMA checkpoint_fullfsync = ON",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is forgotten is not left in the file; many a SQLite does it by itself
     "PRAGMA temp_store = MEMORY",  # no folder for temporary files may be there to be written
 )
 _READER_SETUP = ("PRAGMA query_only = ON",)

@@ -9,7 +9,7 @@ from lanline.model.accounts import AccountId, DeviceId
 from lanline.model.devices import DeviceOffer, DeviceRequest
 
 _OFFER = "SELECT shown_hash, account, until_ms, recovery_id, used_by FROM device_offers "
-_REQUEST = "SELECT device, account, record, mark, left_ms, answer FROM device_requests "
+_REQUEST = "SELECT device, account, record, mark, left_ms, answer, sealed_label FROM device_requests "
 
 
 class SqliteDevicesView:
@@ -45,9 +45,12 @@ class SqliteDevices(SqliteDevicesView):
 
     def put_request(self, request: DeviceRequest) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO device_requests (device, account, record, mark, left_ms, answer) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (request.device, request.account, request.record, request.mark, request.left_ms, request.answer),
+            "INSERT OR REPLACE INTO device_requests (device, account, record, mark, left_ms, answer, sealed_label) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(request.device, request.account, request.record, request.mark, request.left_ms, request.answer),
+                request.sealed_label,
+            ),
         )
 
     def drop_request(self, device: DeviceId) -> None:

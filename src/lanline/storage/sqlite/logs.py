@@ -42,7 +42,7 @@ _APPEND = (
     "INSERT INTO entries (log, sequence, entry_id, account, device, time_ms, suite, content) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log, account, entry_id) DO NOTHING"
 )
-_FIRST = "SELECT sequence, time_ms FROM entries WHERE log = ? AND account = ? AND entry_id = ?"
+_FIRST = "SELECT sequence, time_ms, suite, content FROM entries WHERE log = ? AND account = ? AND entry_id = ?"
 _ENDED = "SELECT id FROM logs WHERE kind = ? AND size_bytes > 0 LIMIT 1"
 _FORGET = (
     "DELETE FROM entries WHERE log = ? AND sequence < (SELECT min(sequence) FROM entries WHERE log = ?) + ? "
@@ -131,11 +131,17 @@ class SqliteLogsView:
 
 
 class SqliteLogs(SqliteLogsView):
-    def append(self, entries: Sequence[NewEntry]) -> list[Appended]:
+    def append(self, entries: Sequence[NewEntry], *, stops_at_other: bool = False) -> list[Appended]:
         ends: dict[LogId, tuple[int, int, int]] = {}
         sizes: dict[AccountId, int] = {}
+        places: list[Appended] = []
         try:
-            return [self._append(entry, ends, sizes) for entry in entries]
+            for entry in entries:
+                at = self._append(entry, ends, sizes)
+                places.append(at)
+                if at.is_other and stops_at_other:
+                    break
+            return places
         finally:
             # Also when one was refused: a work may go on after that, and those before it stand.
             for log, (head, _, size_bytes) in ends.items():
@@ -156,8 +162,10 @@ class SqliteLogs(SqliteLogsView):
             ends[log] = (head + 1, time_ms, grown_bytes + size_bytes)
             sizes[account] = sizes.get(account, 0) + size_bytes
             return Appended(head + 1, time_ms)
-        sequence, time_ms = self._connection.execute(_FIRST, (log, account, entry.entry_id)).fetchone()
-        return Appended(sequence, time_ms, is_repeat=True)
+        first = self._connection.execute(_FIRST, (log, account, entry.entry_id)).fetchone()
+        sequence, time_ms, suite, content = first
+        is_other = suite == entry.suite and content != entry.content
+        return Appended(sequence, time_ms, is_repeat=True, is_other=is_other)
 
     def note_carried(self, log: LogId, carried_id: bytes) -> None:
         self._connection.execute("INSERT OR IGNORE INTO carried VALUES (?, ?)", (log, carried_id))

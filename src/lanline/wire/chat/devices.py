@@ -12,8 +12,10 @@ from lanline.wire.chat.limits import Id, Request, Sealed, ShortText
 
 MAX_RECORD_BYTES = 512
 ANSWER_BYTES = 88
+MAX_SEALED_LABEL_BYTES = 92
 
 Record = Annotated[bytes, msgspec.Meta(max_length=MAX_RECORD_BYTES)]
+SealedLabel = Annotated[bytes, msgspec.Meta(max_length=MAX_SEALED_LABEL_BYTES)]
 Answer = Annotated[bytes, msgspec.Meta(min_length=ANSWER_BYTES, max_length=ANSWER_BYTES)]
 
 
@@ -30,6 +32,7 @@ class LeaveDevice(msgspec.Struct, frozen=True, array_like=True, tag=151):
     request: Request
     record: Record
     mark: Hash
+    sealed_label: SealedLabel = b""
 
 
 class ListWaitingDevices(msgspec.Struct, frozen=True, array_like=True, tag=152):
@@ -39,9 +42,11 @@ class ListWaitingDevices(msgspec.Struct, frozen=True, array_like=True, tag=152):
 class WaitingDevice(msgspec.Struct, frozen=True, array_like=True):
     device: Id
     label: ShortText
+    """Of servers from before labels were sealed; else empty."""
     record: Record
     mark: Hash
     left_ms: int
+    sealed_label: SealedLabel = b""
 
 
 class WaitingDevices(msgspec.Struct, frozen=True, array_like=True, tag=104):
@@ -79,10 +84,14 @@ class OwnDevices(msgspec.Struct, frozen=True, array_like=True, tag=107):
     devices: tuple[DeviceInfo, ...]
 
 
-class RenameDevice(msgspec.Struct, frozen=True, array_like=True, tag=155):
+class ForgetLabel(msgspec.Struct, frozen=True, array_like=True, tag=155):
+    """The server forgets what it was told in plain that a device is called. With another label it is what clients sent
+    before labels were sealed, to have a device called so: such a one is refused.
+    """
+
     request: Request
     device: Id
-    label: ShortText
+    label: ShortText = ""
 
 
 class AddRecovery(msgspec.Struct, frozen=True, array_like=True, tag=156):

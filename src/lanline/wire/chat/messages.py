@@ -85,7 +85,7 @@ ClientMessage = (
     | devices.ListWaitingDevices
     | devices.AnswerDevice
     | devices.ListOwnDevices
-    | devices.RenameDevice
+    | devices.ForgetLabel
     | devices.AddRecovery
     | films.FromClient
     | groups.ClaimEpoch

@@ -54,7 +54,8 @@ class Join(msgspec.Struct, frozen=True, array_like=True, tag=3):
     request: Request
     name: ShortText
     password: Secret
-    label: ShortText
+    label: ShortText = ""
+    """Empty: what a device is called is sealed. Clients from before that say it here, and no server keeps it."""
     token: Annotated[bytes, msgspec.Meta(max_length=64)] | None = None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+
+import pytest
 
 from lanline.client.chat.history import OutboxRow
 from lanline.client.chat.sealed.seals import DeviceKeys
@@ -179,3 +182,52 @@ def test_what_a_copy_of_the_home_has_sealed_first_leaves_no_gap_in_what_follows(
         say(home.processes[0], "#lobby", f"more {number}")
         village.rest_until(lambda number=number: f"more {number}" in said(cai.processes[0], "#lobby"))  # type: ignore[misc]
     assert [home.warnings for home in village.homes] == [[], [], [], []]
+
+
+def copied(home: Home) -> Home:
+    """Its database as it is now, and its keys."""
+    assert home.keys is not None
+    twin = Home(home.village, home.name)
+    store = Keystore.in_memory(home.keys.store.device_secret)
+    kept = home.keys.store
+    store.height, store.head, store.group_id, store.ended = kept.height, kept.head, kept.group_id, set(kept.ended)
+    twin.keys, twin.has_joined = DeviceKeys(store, home.link, home.village.chance.randbytes), True
+    twin.path = home.path.with_name("twin.db")
+    with sqlite3.connect(home.path) as source, sqlite3.connect(twin.path) as target:
+        source.backup(target)
+    return twin
+
+
+@pytest.mark.parametrize("is_read_first", [False, True])
+def test_what_a_copy_of_the_home_has_said_first_stands_and_what_follows_names_it(
+    village: Village, *, is_read_first: bool
+) -> None:
+    """Each has sealed the same words its own way, with others behind them."""
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    say(ben, "#lobby", "before")
+    village.rest_until(lambda: "before" in said(ann, "#lobby"))
+    [wire] = ben.open_wires
+    say(ben, "#lobby", "one")  # sealed, and on its way
+    say(ben, "#lobby", "two")
+    twin = Process(copied(village.homes[1]))
+    with twin.history.database.write() as writer:  # as if it had been copied before
+        writer.execute("UPDATE outbox SET sealed = NULL")
+        writer.execute("DELETE FROM outbox WHERE position > (SELECT min(position) FROM outbox)")
+    twin.connect()
+    for _ in range(30):
+        for each in (*ann.open_wires, *twin.open_wires):
+            each.carry_up(10**6)
+            village.settle()
+            each.carry_down(10**6)
+        if is_read_first:
+            wire.carry_down(10**6)
+        village.house.clock.pass_time(0.25)
+        village.settle()
+    assert "one" in said(ann, "#lobby")
+    twin.crash()
+    village.rest_until(lambda: not waiting(ben))
+    say(ben, "#lobby", "three")
+    village.rest_until(lambda: "three" in said(ann, "#lobby"))
+    assert said(ann, "#lobby") == said(ben, "#lobby")
+    assert said(ann, "#lobby")[-4:] == ["before", "one", "two", "three"]
+    assert [home.warnings for home in village.homes] == [[], [], []]

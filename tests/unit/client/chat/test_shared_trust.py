@@ -12,13 +12,13 @@ from lanline.model.content import KnownPerson, Text
 from unit.client.chat.village import Home, Process, Village
 
 
-def second_device(village: Village) -> Process:
+def second_device(village: Village, label: str = "", number: int = 2) -> Process:
     """Of ann's."""
     ann = village.homes[0].processes[0]
     home = Home(village, "ann")
-    home.path, home.link = village.folder / "ann2.db", b"ann's second".ljust(32, b".")
+    home.path, home.link = village.folder / f"ann{number}.db", f"ann's number {number}".encode().ljust(32, b".")
     chance = village.chance.randbytes
-    home.keys = DeviceKeys(Keystore.in_memory(chance(32)), home.link, chance)
+    home.keys = DeviceKeys(Keystore.in_memory(chance(32)), home.link, chance, label)
     process = Process(home)
     home.processes.append(process)
     village.homes.append(home)

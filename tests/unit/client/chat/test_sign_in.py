@@ -47,13 +47,13 @@ def test_a_device_signs_in_and_is_synchronized_once_both_tables_are_whole() -> N
 
 
 def test_a_newcomer_joins_once_and_signs_in_by_its_key_afterwards() -> None:
-    way = AsNewcomer("ann", "correct horse", "laptop", b"token")
+    way = AsNewcomer("ann", "correct horse", b"token")
     stage, link = Stage(way), PlayedLink()
     stage.node.on_connected(link)
     link.take(Hello)
     link.say(Welcome(2, "ship", is_open=False, now_ms=START_MS))
     (join,) = link.take(Join)
-    assert (join.name, join.password, join.label, join.token) == ("ann", "correct horse", "laptop", b"token")
+    assert (join.name, join.password, join.label, join.token) == ("ann", "correct horse", "", b"token")
     link.sent.append(join)
     stage.sign_in(link, is_new=True)
     assert stage.heard(events.SignedIn)[0].is_new
@@ -65,7 +65,7 @@ def test_a_newcomer_joins_once_and_signs_in_by_its_key_afterwards() -> None:
 
 
 def test_no_password_shows_when_a_way_is_printed() -> None:
-    assert "horse" not in repr(AsNewcomer("ann", "correct horse", "laptop"))
+    assert "horse" not in repr(AsNewcomer("ann", "correct horse"))
 
 
 def test_a_refused_sign_in_is_told_and_ends_the_link() -> None:

@@ -123,7 +123,7 @@ class Process:
         self.history.crash_point = self._reach
         self.steps_left: int | None = None
         self._delivered: dict[int, int] = {}
-        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", "laptop", home.token)
+        way = AsDevice() if home.has_joined else AsNewcomer(home.name, "correct horse", home.token)
         self.node = ChatNode(self, self.history, way, keys=home.keys)
         self.node.subscribe(self._hear)
         for each in self.node.conversations.all:

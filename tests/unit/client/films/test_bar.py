@@ -1,8 +1,11 @@
-"""What the line at the foot of a film says of its quality."""
+"""What the line at the foot of a film says of its quality, and which times a person may give."""
 
 from __future__ import annotations
 
-from lanline.client.films.bar import bar
+import pytest
+
+from lanline.client.films.bar import bar, parsed_time
+from lanline.errors import InvalidInput
 from lanline.model.films import FilmPlan, FilmQuality, PartInfo
 from lanline.proto.films.playing import Playing
 
@@ -30,3 +33,13 @@ def test_a_quality_that_was_chosen_and_is_not_shown_yet_is_said_too() -> None:
 
 def test_before_the_first_picture_there_is_no_quality() -> None:
     assert bar(film(), 0) == ".. 0:00 / 1:00 [........................] auto, 0 s ahead"
+
+
+def test_times_are_taken_as_people_write_them() -> None:
+    assert [parsed_time(text) for text in ("90", "1:30", "1:02:30", "0:00.5", "100:00")] == [90, 90, 3750, 0.5, 6000]
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "nan", "1e3", "1:2:3:4", "1:99", "1:60:00", "1:99:99"])
+def test_what_is_no_time_is_said(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        parsed_time(text)

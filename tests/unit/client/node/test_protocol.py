@@ -53,11 +53,12 @@ def test_it_is_json_that_a_page_can_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [RequestRefused(RefusalCode.MUTED, "No."), LinkNotOpen("gone"), errors.InvalidInput("What?")]
+    "error", [RequestRefused(RefusalCode.MUTED, "No.", 2.5), LinkNotOpen("gone"), errors.InvalidInput("What?")]
 )
 def test_an_error_comes_out_as_it_was_raised(error: LanlineError) -> None:
     found = error_of(problem_of(error))
     assert (type(found), str(found), found.exit_status) == (type(error), str(error), error.exit_status)
+    assert getattr(found, "retry_after_s", 0.0) == getattr(error, "retry_after_s", 0.0)
 
 
 def test_the_program_tells_the_version_of_its_package() -> None:

@@ -81,7 +81,7 @@ class Room:
             stretches = ahead.stretches(piece[0].place, piece[-1].place)
             evens = words.even(self.reader.lobby, stretches) if stretches else None
             if evens:
-                words.note_even(evens)
+                words.note_even(self.reader.lobby.log, evens)
                 found += bodies_of(evens)
                 self.believed_at_once += len(piece)
             else:

@@ -39,7 +39,7 @@ def test_a_device_that_came_by_password_waits_and_reads_all_once_it_is_approved(
     town.pass_time(0.2)
     assert again.member.standing is Standing.WAITS
     assert "devices approve" in again.member.refusal
-    assert ana.member.devices.labels == ["laptop"]
+    assert ana.member.devices.asking == [again.client.signed_in.device]
     assert again.epoch_id is None
     approve(town, ana, again)
     assert again.member.standing is Standing.MEMBER
@@ -54,13 +54,13 @@ def test_a_device_whose_code_has_run_out_is_shown_no_more(town: Town) -> None:
     ana = town.founder()
     again = Device(town, "ana")
     town.pass_time(0.2)
-    assert ana.member.devices.labels == ["laptop"]
+    assert ana.member.devices.asking == [again.client.signed_in.device]
     again.disconnect()
     told = ana.told
     town.house.clock.pass_time(DEVICE_WAITS_MS / 1000 + 1)
     town.settle()
     assert ana.told > told
-    assert ana.member.devices.labels == []
+    assert ana.member.devices.asking == []
     [waiting] = ana.member.devices.waiting.values()
     for number in range(1000):
         ana.member.on_device_asks(DeviceAsks(msgspec.structs.replace(waiting, device=number + 1000)))

@@ -1,4 +1,4 @@
-"""Damaged boxes, keys, words, files, links and codes: what is declared is raised, and nothing else."""
+"""Damaged boxes, keys, words, messages, files, links and codes: what is declared is raised, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from targets import keyfiles, sealedboxes, sealedwords
+from targets import contents, groupserver, keyfiles, sealedboxes, sealednode, sealedwords
 
-_EACH = {sealedboxes: 12, sealedwords: 60, keyfiles: 25}
+_EACH = {sealedboxes: 12, sealedwords: 60, keyfiles: 25, contents: 60, sealednode: 1, groupserver: 1}
 
 
 @pytest.mark.parametrize("target", _EACH, ids=lambda target: target.__name__.rpartition(".")[2])

@@ -5,9 +5,20 @@ Not how they are judged: `client/sealing/carrying`. Not how this device brings s
 
 from __future__ import annotations
 
+import hashlib
+
 from lanline.client.chat.directory import Directory
 from lanline.client.chat.sealed.alarms import Alarms
-from lanline.client.chat.sealed.content import OPENED, CarriedWords, again, carried, doubted, said_by, topic_of
+from lanline.client.chat.sealed.content import (
+    OPENED,
+    CarriedWords,
+    again,
+    carried,
+    decoded_carried,
+    doubted,
+    said_by,
+    topic_of,
+)
 from lanline.client.sealing.carrying import CarriedOpening
 from lanline.client.sealing.context import GroupContext
 from lanline.client.sealing.reports import judged
@@ -22,6 +33,9 @@ from lanline.wire.chat.offers import LostWords
 from lanline.wire.sealing.said import CARRIED_SUITE, decode_carried, split_said
 from lanline.wire.sealing.said import CarriedWords as SealedWords
 
+_Key = tuple[int, bytes, bytes]
+"""The author's account and id, which alone are the server's word and anybody's, and the hash of what was said."""
+
 
 class CarriedEntries:
     def __init__(self, context: GroupContext, words: GroupWords, directory: Directory, alarms: Alarms) -> None:
@@ -29,8 +43,8 @@ class CarriedEntries:
         self._opening = CarriedOpening(context, words)
         self._directory = directory
         self._alarms = alarms
-        self._known: dict[int, dict[tuple[int, bytes], int]] = {}
-        """By log, the places of those that were brought, by their author's account and id."""
+        self._known: dict[int, dict[_Key, int]] = {}
+        """By log, the places of those that were brought."""
 
     def forget(self, log: int) -> None:
         """The copy of this log is another now."""
@@ -54,7 +68,7 @@ class CarriedEntries:
         known = self._of(shown.log)
         for each in entries:
             if each.suite == OPENED:  # they may not be on the disk yet
-                known.setdefault((each.account, each.entry_id), each.sequence)
+                known.setdefault(_key(each.account, each.entry_id, each.content), each.sequence)
         for at, each in enumerate(entries):
             if each.suite == CARRIED_SUITE:
                 opened = self._opened(shown, place, each)
@@ -73,7 +87,8 @@ class CarriedEntries:
             return kept
         return [
             again(each)
-            if each.suite == OPENED and known.get((each.account, each.entry_id), each.sequence) < each.sequence
+            if each.suite == OPENED
+            and known.get(_key(each.account, each.entry_id, each.content), each.sequence) < each.sequence
             else each
             for each in kept
         ]
@@ -105,10 +120,10 @@ class CarriedEntries:
             return self._refused(shown, entry, author, outcome)
         if topic_of(outcome.body) is not None:  # who may set one, this suite does not say
             return self._refused(shown, entry, author, Reason.SUITE)
-        account = self._account(author)
-        if self._is_known(shown.log, entry.sequence, account, words.entry_id):
-            return again(entry)
-        return carried(entry, CarriedWords(account, words.entry_id, outcome.words.time_ms, self._body(outcome, author)))
+        time_ms, body = outcome.words.time_ms, self._body(outcome, author)
+        said_hash = hashlib.sha256(words.said).digest()
+        kept = CarriedWords(self._account(author), words.entry_id, time_ms, body, said_hash)
+        return again(entry, kept) if self._is_known(shown.log, entry.sequence, kept) else carried(entry, kept)
 
     def _body(self, body: Body, author: str) -> bytes:
         return said_by(judged(self._context.copy.chain, body.body, author), body.device_id)
@@ -123,18 +138,21 @@ class CarriedEntries:
             self._alarms.ring(alarm(AlarmKind.CARRIED_WRONG, by, shown.title))
         return doubted(entry, reason)
 
-    def _is_known(self, log: int, place: int, account: int, entry_id: bytes) -> bool:
+    def _is_known(self, log: int, place: int, words: CarriedWords) -> bool:
         """They stand at a lower place, as their author has said them or as somebody has brought them."""
-        known, key = self._of(log), (account, entry_id)
-        first = self._context.tables.first_believed(log, account, entry_id) or place
+        known, key = self._of(log), _key(words.account, words.entry_id, words.body)
+        first = self._context.tables.first_believed(log, words.account, words.entry_id, words.body) or place
         if min(first, known.get(key, place)) < place:
             return True
         known[key] = place
         return False
 
-    def _of(self, log: int) -> dict[tuple[int, bytes], int]:
+    def _of(self, log: int) -> dict[_Key, int]:
         if log not in self._known:
-            self._known[log] = self._context.tables.carried_words(log)
+            found = self._known[log] = dict[_Key, int]()
+            for place, content in self._context.tables.carried_words(log):
+                words = decoded_carried(content)
+                found.setdefault(_key(words.account, words.entry_id, words.body), place)
         return self._known[log]
 
     def _account(self, name: str) -> int:
@@ -143,3 +161,7 @@ class CarriedEntries:
             return own.account
         person = self._directory.named(name) or self._directory.named(f"{name}{ENDED_MARK}")
         return 0 if person is None else person.account
+
+
+def _key(account: int, entry_id: bytes, body: bytes) -> _Key:
+    return account, entry_id, hashlib.sha256(body).digest()

@@ -6,7 +6,7 @@ import msgspec
 
 from lanline.client.view.values import NoWords, Unreadable
 from lanline.errors import InvalidInput
-from lanline.model.content import Content, KnownPerson, Report, Text, Topic, check_content
+from lanline.model.content import Content, KnownDevices, KnownPerson, Note, Report, Text, Topic, check_content
 from lanline.proto.chain.reasons import Reason
 from lanline.wire.chat.entries import LogEntry
 from lanline.wire.sealing.entries import KEY_SUITE
@@ -26,17 +26,21 @@ CARRIED = "carried"
 AGAIN = "again"
 """On this device only: words that stand at another place of the log, too, as somebody has brought them."""
 
+UNOPENED = frozenset({*SEALED_SUITES, CARRIED_SUITE})
+"""As they came: they do not open here, or not yet."""
+UNREAD = "(cannot be read yet: its key comes when somebody who has it is online)"
 SUITES_OF_KEYS = (EPOCH_SUITE, KEY_SUITE)
 _WITH_WORDS = frozenset((PLAIN, OPENED, EARLIER))
 
-KNOWN, TOPIC = b"known_person", b"topic"
+KNOWN, TOPIC = b"known_", b"topic"
+_NOTES = (KnownPerson, KnownDevices)
 _encoder = msgspec.msgpack.Encoder()
 TOPIC_BEGINS = _encoder.encode(Topic(""))[:13]
 """How what sets a topic is kept on this device: its index in the database goes by it."""
-_decoder: msgspec.msgpack.Decoder[Content | KnownPerson] = msgspec.msgpack.Decoder(Content | KnownPerson)
+_decoder: msgspec.msgpack.Decoder[Content | Note] = msgspec.msgpack.Decoder(Content | Note)
 
 
-def seal(content: Content | KnownPerson) -> tuple[str, bytes]:
+def seal(content: Content | Note) -> tuple[str, bytes]:
     """The name of the suite, and the bytes."""
     try:
         return PLAIN, _encoder.encode(content)
@@ -58,14 +62,14 @@ def doubted(entry: LogEntry, reason: Reason) -> LogEntry:
 
 
 def said_by(body: bytes, device_id: bytes) -> bytes:
-    """The same words; of a note of whom the person knows, with the device that has said it, by its signature."""
+    """The same words; of a note for the person's other devices, with the device that has said it, by its signature."""
     if KNOWN not in body:  # a decoder takes it wherever it stands
         return body
     try:
         known = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body
-    return _encoder.encode(msgspec.structs.replace(known, by=device_id)) if isinstance(known, KnownPerson) else body
+    return _encoder.encode(msgspec.structs.replace(known, by=device_id)) if isinstance(known, _NOTES) else body
 
 
 class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
@@ -77,6 +81,8 @@ class CarriedWords(msgspec.Struct, frozen=True, array_like=True):
     time_ms: int
     """By their author's clock."""
     body: bytes
+    said_hash: bytes = b""
+    """SHA-256 of what was sealed: by it they are the same, whoever the server says that an account is."""
 
 
 _carried: msgspec.msgpack.Decoder[CarriedWords] = msgspec.msgpack.Decoder(CarriedWords)
@@ -94,8 +100,10 @@ def decoded_carried(content: bytes) -> CarriedWords:
     return _carried.decode(content)
 
 
-def again(entry: LogEntry) -> LogEntry:
-    return _kept_as(entry, AGAIN, b"")
+def again(entry: LogEntry, words: CarriedWords | None = None) -> LogEntry:
+    """`words`: which, where somebody has brought them."""
+    kept = b"" if words is None else _encoder.encode(msgspec.structs.replace(words, body=b""))
+    return _kept_as(entry, AGAIN, kept)
 
 
 def topic_body(topic: Topic) -> bytes:
@@ -133,10 +141,10 @@ def open_sealed(suite: str, sealed: bytes) -> Content | Unreadable | NoWords:
     return _believed(suite, content)
 
 
-def _believed(suite: str, content: Content | KnownPerson) -> Content | Unreadable | NoWords:
+def _believed(suite: str, content: Content | Note) -> Content | Unreadable | NoWords:
     if isinstance(content, Topic) and suite == PLAIN:  # no entry sets one there
         return Unreadable(suite)
-    if isinstance(content, KnownPerson):  # in plain it is the server's word
+    if isinstance(content, _NOTES):  # in plain it is the server's word
         return NoWords(content if suite == OPENED else None)
     if isinstance(content, Report) and suite == PLAIN:  # a verdict is this device's own, or none
         return msgspec.structs.replace(content, verdict="")
@@ -147,6 +155,6 @@ def _not_opened(suite: str, sealed: bytes) -> Unreadable:
     if suite == DOUBTED:
         reason = sealed.decode(errors="replace")
         return Unreadable(suite, f"(not shown, for nobody could know whose words these are: {reason})")
-    if suite in {*SEALED_SUITES, CARRIED_SUITE}:
-        return Unreadable(suite, "(cannot be read yet: its key comes when somebody who has it is online)")
+    if suite in UNOPENED:
+        return Unreadable(suite, UNREAD)
     return Unreadable(suite)

@@ -14,7 +14,7 @@ from lanline.crypto.groups import ids
 from lanline.crypto.words import words_of
 from lanline.errors import RecordMissing
 from lanline.model.names import folded_name
-from lanline.model.text import display_name, safe_line
+from lanline.model.text import display_name
 
 _NO_RECOVERY = (
     "You have no recovery key: if you lose your devices, nobody gets you back. Make one: lanline recovery make"
@@ -59,7 +59,7 @@ class GroupNews:
         return GroupFacts(
             self._trust(),
             tuple(Asking(display_name(each.name), " ".join(words_of(each.words))) for each in askers),
-            tuple(map(safe_line, member.devices.labels)),
+            tuple(map(str, member.devices.asking)),
             tuple(notes),
             in_rsa=member.caches.in_rsa,
             is_founded=member.knows_group,

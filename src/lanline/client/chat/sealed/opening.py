@@ -297,7 +297,6 @@ class Opening:
         """All of these as they are kept, where all is as it should be; None: they are to be judged word by word."""
         first, last = entries[0].sequence, entries[-1].sequence
         stretches = ahead.stretches(first, last)
-        ids = [each.entry_id for each in entries]
         are_others = any(self._name_of(account) != name for account, name in ahead.authors.items())
         if not stretches or are_others or any(each.suite != SAID_SUITE for each in entries):
             return None
@@ -307,12 +306,11 @@ class Opening:
             evens is not None
             and not _is_for_programs(b"".join(bodies))
             and self._watch.is_even(shown, evens)
-            and not self._words.awaits_any(ids)
             and self._past.are_new(shown.log, entries)
         )
         if evens is None or not is_even:
             return None
-        self._words.note_even(evens)
+        self._words.note_even(shown.log, evens)
         self._watch.note_even(shown, evens)
         return [opened(each, body) for each, body in zip(entries, bodies, strict=True)]
 

@@ -15,9 +15,10 @@ from lanline.client.chat.context import NodeContext
 from lanline.client.chat.conversations import Conversations, Following
 from lanline.client.chat.sealed.adopting import adoption_of
 from lanline.client.chat.sealed.carried import CarriedEntries
-from lanline.client.chat.sealed.content import SUITES_OF_KEYS
+from lanline.client.chat.sealed.content import SUITES_OF_KEYS, UNOPENED, UNREAD
 from lanline.client.chat.sealed.groupnews import GroupNews
 from lanline.client.chat.sealed.opening import EarlierWords, Opening, PastWords, PlainWords
+from lanline.client.chat.sealed.unread import Unread
 from lanline.client.chat.sealed.watch import Watch
 from lanline.client.sealing.adoption import Adoption
 from lanline.client.sealing.ahead import Ahead
@@ -39,7 +40,7 @@ from lanline.wire.chat import devices, groups
 from lanline.wire.chat.entries import Entries, LogEntry
 from lanline.wire.chat.offers import LostWords
 from lanline.wire.chat.signin import SignedIn, Welcome
-from lanline.wire.sealing.said import CARRIED_SUITE, SAID_SUITE, SEALED_SUITES, split_said
+from lanline.wire.sealing.said import SAID_SUITE, split_said
 
 
 class DeviceKeys(NamedTuple):
@@ -48,6 +49,8 @@ class DeviceKeys(NamedTuple):
     store: Keystore
     link_fingerprint: bytes
     entropy: Entropy
+    label: str = ""
+    """What the device is called by itself."""
 
 
 class Hindrance(NamedTuple):
@@ -63,6 +66,8 @@ class Seals:
         self.watch: Watch | None = None
         self._fetching: set[int] = set()
         """Logs of which what came of keys before this device's copy is on its way."""
+        self._fetched: set[int] = set()
+        """And those of which it is, or was asked for on this link."""
         self._conversations = conversations
         self._directory = conversations.directory
         self._on_change: list[Callable[[], None]] = []
@@ -73,23 +78,25 @@ class Seals:
         self._words: GroupWords | None = None
         self._scopes: Scopes | None = None
         self.past: PastWords | None = None
-        self._context: GroupContext | None = None
+        self.context: GroupContext | None = None
         self._opening: Opening | None = None
+        self._unread: Unread | None = None
         self._earlier: EarlierWords | None = None
         self.carried: CarriedEntries | None = None
         if keys is not None:
             tables = GroupTables(node.history.database, keys.store.device_secret, keys.entropy)
-            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint)
+            context = GroupContext(keys.store, tables, clock, keys.entropy, line, keys.link_fingerprint, keys.label)
             self.member = GroupMember(context, self._changed)
             self.member.group_change.on_left = self._forget_group
             self._words = GroupWords(context)
             self._earlier = EarlierWords(context, self._changed)
             self.past = PastWords(node.history.database, tables, self._words)
             self._scopes = context.scopes
-            self._context = context
+            self.context = context
             self.watch = Watch(context, self._words, node)
             self.carried = CarriedEntries(context, self._words, self._directory, self.watch.alarms)
             self._opening = Opening(self._words, self._earlier, self.past, self.watch, self._name_of)
+            self._unread = Unread(context, node.history)
             self.adoption = adoption_of(context, self.member, node.history.database, conversations, self._changed)
             self.news = GroupNews(self.member, self.adoption, self._directory, node.tell)
             if self.keys_notice:
@@ -147,9 +154,9 @@ class Seals:
             self.member.begin_link(person)
 
     def _begin_history(self, history: bytes) -> None:
-        assert self._context is not None
-        if history != self._context.history and self.watch is not None:
-            self._context.history = history
+        assert self.context is not None
+        if history != self.context.history and self.watch is not None:
+            self.context.history = history
             self._forget_places()
             self.watch.forget_all()
 
@@ -163,6 +170,7 @@ class Seals:
         """What this program knows of logs by the group that was left."""
         if self._words is not None and self._earlier is not None and self.watch is not None:
             self._words.ahead.clear()
+            self._fetched.clear()
             self._earlier.forget()
             self._plain.forget_all()
             self.watch.forget_all()
@@ -173,6 +181,7 @@ class Seals:
     def end_link(self) -> None:
         self.asks = False
         self._fetching.clear()
+        self._fetched.clear()
         if self.member is not None:
             self.member.end_link()
 
@@ -325,7 +334,7 @@ class Seals:
         """As they are kept here; and the place of the first that cannot be opened yet, which stays as it came."""
         if ahead is not None and (even := self._open_even(shown, entries, ahead)) is not None:
             return even, None
-        first = next((each.sequence for each in entries if each.suite in _SEALED), None)
+        first = next((each.sequence for each in entries if each.suite in UNOPENED), None)
         self.note_keys(shown, entries)
         if first is None or self._opening is None or self.carried is None or not self.is_sealed:
             return self._plain.judged(shown.log, entries), first if self.is_hopeful else None
@@ -355,6 +364,10 @@ class Seals:
             self._want_secrets(shown)
         return found
 
+    def why_unread(self, shown: Conversation, entry: LogEntry) -> str:
+        """What is shown in place of words that do not open here."""
+        return UNREAD if self._unread is None else self._unread.text(self.place(shown), entry)
+
     # What others have seen.
 
     def note_taken(self, shown: Conversation, came: Sequence[LogEntry]) -> Seen | None:
@@ -377,7 +390,8 @@ class Seals:
     def fetch_keys(self, shown: Conversation) -> None:
         """Where this device's copy of a log begins in its middle: what came of keys before that."""
         is_needed = shown.first > 0 and self.is_sealed and not isinstance(self.place(shown), OpenRoom)
-        if is_needed and shown.log not in self._fetching:
+        if is_needed and shown.log not in self._fetched:
+            self._fetched.add(shown.log)
             self._fetching.add(shown.log)
             self._ask_keys(shown, 0)
 
@@ -427,6 +441,7 @@ class Seals:
         """The copy of this log is another now."""
         if self._scopes is not None and self._words is not None and self.past is not None:
             self._scopes.forget(log)
+            self._fetched.discard(log)
             self.past.forget(log)
             self._plain.forget(log)
             self._forget_places()
@@ -474,6 +489,5 @@ class Seals:
         return member is not None and self.asks and not member.problem and member.standing in _ON_THE_WAY
 
 
-_SEALED = {*SEALED_SUITES, CARRIED_SUITE}
 _LACKING_TOLD_AFTER_S = 10.0
 _ON_THE_WAY = {Standing.UNKNOWN, Standing.MEMBER, Standing.OUTSIDE}

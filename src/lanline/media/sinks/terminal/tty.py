@@ -30,7 +30,7 @@ class Tty:
 
     def __init__(self) -> None:
         if sys.stdout is None or not sys.stdout.isatty():
-            raise MediaProblem("The output is no terminal. Use --sink window, or --sink FILE.mkv to record.")
+            raise MediaProblem("The output is no terminal. Use another --sink: window, or the name of a file.")
         self._out = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self._found = termios.tcgetattr(self._out)
         self._is_open = True

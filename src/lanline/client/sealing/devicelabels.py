@@ -1,0 +1,103 @@
+"""Owns what this device knows of how the devices of its account are called, and by whose word that counts.
+
+A device says its own label, and a person may call any of theirs otherwise; of two the later one counts. What was done
+on another device, or told by one, counts as long as that is not taken out: a thief may have done it. So none passes on
+what it knows at second hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanline.client.sealing.context import GroupContext
+from lanline.client.sealing.keystore import CalledSo
+from lanline.model.content import DeviceLabel
+from lanline.model.devices import checked_label
+from lanline.ticket import Steps
+from lanline.wire.chat import devices as wire
+from lanline.wire.chat.answers import Done
+from lanline.wire.sealing.entries import DeviceKind
+
+FIRST_MS = 1
+"""When what a server knew in plain was said, or a device while it waited: before all else."""
+
+
+class KnownLabels:
+    def __init__(self, context: GroupContext) -> None:
+        self._context = context
+
+    @property
+    def live(self) -> list[bytes]:
+        """The devices of this account; a recovery key is none."""
+        chain, account_id = self._context.copy.chain, self._context.copy.account_id
+        devices = chain.accounts[account_id].devices if account_id in chain.accounts else ()
+        return sorted(each for each in devices if chain.devices[each].kind is DeviceKind.DEVICE)
+
+    def of(self, device_id: bytes) -> str:
+        """Empty: nobody has said yet what it is called."""
+        called = self._standing(device_id)
+        if called is not None:
+            return called.label
+        own = self._context.label if device_id == self._context.copy.device_id else ""
+        return checked_label(own) if own else ""
+
+    def stands(self, device_id: bytes) -> bool:
+        """Somebody has said what it is called, and that counts."""
+        return self._standing(device_id) is not None
+
+    def told(self) -> tuple[DeviceLabel, ...]:
+        """All that counts, of those that are there, and was not told at second hand."""
+        known = ((each, self._standing(each)) for each in self.live)
+        return tuple(_label(each, called) for each, called in known if called is not None and called.via == called.by)
+
+    def call(self, device_id: bytes, label: str, named_ms: int | None = None) -> DeviceLabel:
+        """By the person, here; `named_ms` where that was said before, to another."""
+        before = self._context.keys.labels.get(device_id)
+        later_ms = max(self._context.clock.now_ms(), 0 if before is None else before.named_ms + 1)
+        own = self._context.copy.device_id.hex()
+        called = CalledSo(checked_label(label), later_ms if named_ms is None else named_ms, own, own)
+        self._context.keys.labels[device_id] = called
+        self._context.keys.save()
+        return _label(device_id, called)
+
+    def take_plain(self) -> Steps[None]:
+        """What the server was told before labels were sealed is kept here, and the server forgets it."""
+        context, chain = self._context, self._context.copy.chain
+        links = {chain.devices[each].link_fingerprint: each for each in self.live}
+        found = yield from context.server.ask(wire.ListOwnDevices(0), wire.OwnDevices)
+        for each in found.devices:
+            device_id = links.get(each.fingerprint)
+            if each.label and device_id is not None:
+                if self._standing(device_id) is None:
+                    self.call(device_id, each.label, FIRST_MS)
+                yield from context.server.ask(wire.ForgetLabel(0, each.device), Done)
+
+    def learn(self, via: bytes, labels: Iterable[DeviceLabel]) -> bool:
+        """What a device of the account has said; whether that is news. Of the same, what came at first hand is kept."""
+        keys, before = self._context.keys, dict(self._context.keys.labels)
+        for each in labels:
+            called = CalledSo(each.label, each.named_ms, each.by.hex(), via.hex())
+            known = self._standing(each.device_id)
+            if self._counts(each.device_id, called) and (known is None or _rank(called) > _rank(known)):
+                keys.labels[each.device_id] = called
+        if keys.labels == before:
+            return False
+        keys.save()
+        return True
+
+    def _standing(self, device_id: bytes) -> CalledSo | None:
+        called = self._context.keys.labels.get(device_id)
+        return called if called is not None and self._counts(device_id, called) else None
+
+    def _counts(self, device_id: bytes, called: CalledSo) -> bool:
+        copy, trusted = self._context.copy, {device_id, self._context.copy.device_id}
+        of = {bytes.fromhex(called.by), bytes.fromhex(called.via)} - trusted
+        return all(copy.people.is_own_device(copy.chain, each) for each in of)
+
+
+def _label(device_id: bytes, called: CalledSo) -> DeviceLabel:
+    return DeviceLabel(device_id, called.label, called.named_ms, bytes.fromhex(called.by))
+
+
+def _rank(called: CalledSo) -> tuple[int, str, bool]:
+    return called.named_ms, called.label, called.via == called.by

@@ -1,0 +1,229 @@
+"""What devices are called: the server keeps none of it, and neither it nor a thief makes one look like another."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lanline.client.chat import following
+from lanline.client.chat.sealed.content import PLAIN, open_sealed
+from lanline.client.view.values import NoWords
+from lanline.core.changes import Actor
+from lanline.core.devices import ForgetLabel
+from lanline.crypto.groups import ids
+from lanline.crypto.groups.labels import SEALED_LABEL_BYTES, open_label, seal_label
+from lanline.errors import RequestRefused
+from lanline.model.accounts import AccountId, DeviceId
+from lanline.model.content import DeviceLabel, KnownDevices, Text
+from lanline.server.backup import make_backup
+from lanline.server.datafolder import DataFolder
+from lanline.storage.api import Transaction
+from lanline.storage.sqlite.database import SqliteDatabase
+from lanline.wire.chat.devices import WaitingDevice
+from unit.client.chat.test_shared_trust import second_device
+from unit.client.chat.village import Process, Village
+
+NAMES = ("harbour desk", "the red hedgehog", "spare telephone")
+
+
+def called(process: Process) -> dict[str, str]:
+    """By the ids of the devices."""
+    labels = process.member.devices.labels
+    return {each.hex(): labels.of(each) for each in labels.live}
+
+
+def own(process: Process) -> str:
+    return process.member.copy.device_id.hex()
+
+
+def name_first(village: Village) -> Process:
+    ann = village.homes[0].processes[0]
+    ann.member._context.label = NAMES[0]
+    return ann
+
+
+def call(process: Process, device: Process, label: str) -> None:
+    assert process.node.labels is not None
+    process.node.labels.call(device.member.copy.device_id, label)
+
+
+def rest_until(village: Village, condition: Callable[[], bool]) -> None:
+    village.rest_until(lambda: condition() and not any(each.node.outbox.messages for each in village.all_processes()))
+
+
+def test_each_device_knows_what_all_are_called_also_one_that_comes_later(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    name_first(village)
+    second = second_device(village, NAMES[1])
+    both = {own(ann): NAMES[0], own(second): NAMES[1]}
+    rest_until(village, lambda: called(ann) == called(second) == both)
+    call(second, ann, "the old desk")
+    rest_until(village, lambda: called(ann)[own(ann)] == "the old desk")
+    monkeypatch.setattr(following, "FETCHED_AT_FIRST", 0)  # what was said before does not come to it
+    third = second_device(village, NAMES[2], 3)
+    all_three = {**both, own(ann): "the old desk", own(third): NAMES[2]}
+    rest_until(village, lambda: called(ann) == called(second) == called(third) == all_three)
+    assert not ben.member.devices.labels.told()
+    notes = ann.shown("ann")
+    assert notes.unread == 0
+    assert not [each for each in ann.node.messages(notes.log) if each.is_said]
+
+
+def test_a_stolen_server_and_a_backup_hold_no_label(village: Village, tmp_path: Path) -> None:
+    ann = name_first(village)
+    second = second_device(village, NAMES[1])
+    rest_until(village, lambda: called(ann) == {own(ann): NAMES[0], own(second): NAMES[1]})
+    call(ann, second, NAMES[2])
+    rest_until(village, lambda: called(second)[own(second)] == NAMES[2])
+    folder, archive = village.folder / "server", tmp_path / "stolen.tar"
+    DataFolder(folder).identity(is_first=True)
+    make_backup(SqliteDatabase(folder), archive)
+    with tarfile.open(archive) as tar:
+        inside = b"".join(stream.read() for each in tar.getmembers() if (stream := tar.extractfile(each)) is not None)
+    for stolen in (inside, b"".join(each.read_bytes() for each in folder.rglob("*") if each.is_file())):
+        assert b"device_added" in stolen
+        assert [name for name in (*NAMES, "a device") if name.encode() in stolen] == []
+
+
+def test_a_label_sealed_for_one_device_opens_at_no_other_and_no_bit_of_it_may_change() -> None:
+    key, other = (ids.approval_key_of(letters * 20) for letters in "AB")
+    sealed = seal_label(key, b"its record", NAMES[0], bytes(12))
+    assert len(sealed) == SEALED_LABEL_BYTES
+    assert open_label(key, b"its record", sealed) == NAMES[0]
+    assert open_label(key, b"another record", sealed) == open_label(other, b"its record", sealed) == ""
+    for bit in range(8 * len(sealed)):
+        flipped = bytearray(sealed)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert open_label(key, b"its record", bytes(flipped)) == ""
+    assert open_label(key, b"its record", sealed[:-1]) == open_label(key, b"its record", b"") == ""
+    assert open_label(key, b"its record", seal_label(key, b"its record", "ü" * 99, bytes(12))) == "ü" * 32
+
+
+def test_a_waiting_device_is_shown_by_what_its_code_opens_and_else_as_a_device(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server puts there what it wants, in plain and sealed."""
+    ann, asked, found = name_first(village), list[WaitingDevice](), list[str]()
+    find = type(ann.member.devices)._find
+
+    def lied(devices: object, code: str) -> object:
+        waiting = yield from find(devices, code)  # type: ignore[arg-type]
+        [before] = ann.member.devices.waiting.values()
+        asked.append(before)
+        found.append(waiting.label)
+        return waiting
+
+    monkeypatch.setattr(type(ann.member.devices), "_find", lied)
+    second_device(village, NAMES[1])
+    assert found == [NAMES[1]]
+    [waiting] = asked
+    assert waiting.label == ""
+    assert NAMES[1].encode() not in msgspec.msgpack.encode(waiting)
+
+
+def test_labels_of_others_in_plain_or_elsewhere_count_nowhere(village: Village) -> None:
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    name_first(village)
+    second = second_device(village, NAMES[1])
+    both = {own(ann): NAMES[0], own(second): NAMES[1]}
+    rest_until(village, lambda: called(ann) == called(second) == both)
+    lie = KnownDevices((DeviceLabel(second.member.copy.device_id, NAMES[0], 2**52, second.member.copy.device_id),))
+    for number, to in enumerate(("ann", "#lobby", "ben")):
+        ben.node.outbox.say(to, lie, bytes([number]) * 16)
+    second.node.outbox.say("#lobby", lie, b"l" * 16)
+    ben.node.outbox.say("ann", Text("that was all"), b"t" * 16)
+    rest_until(village, lambda: ann.node.conversations.titled("ben") is not None)
+    for _ in range(20):
+        village.rest()
+    assert called(ann) == called(second) == both
+    assert open_sealed(PLAIN, msgspec.msgpack.encode(lie)) == NoWords()
+
+
+def test_an_old_label_that_is_shown_again_changes_nothing(village: Village) -> None:
+    """By the server under a new id, or because an older page of the notes is read later."""
+    ann = name_first(village)
+    second = second_device(village, NAMES[1])
+    rest_until(village, lambda: called(ann).get(own(second)) == NAMES[1])
+    call(ann, second, NAMES[2])
+    rest_until(village, lambda: called(second)[own(second)] == NAMES[2])
+    core, notes = village.house.server.core, ann.shown("ann")
+    kept = [each for each in read_log(village, notes.log) if each[1] == "said/1"]
+    device = core.accounts.devices(AccountId(ann.node.own.account))[0]
+    for number, (_, suite, content) in enumerate(kept):
+        done = core.append(Actor(device.account, device.id), notes.log, bytes([number]) * 16, suite, content)  # type: ignore[arg-type]
+        village.rest_until(lambda done=done: done.is_settled)  # type: ignore[misc]
+    rest_until(village, lambda: ann.shown("ann").delivered == ann.shown("ann").head > notes.head)
+    assert called(ann) == called(second) == {own(ann): NAMES[0], own(second): NAMES[2]}
+    its = second.member.copy.device_id
+    assert not ann.member.devices.labels.learn(its, (DeviceLabel(its, NAMES[1], 1, its),))
+
+
+def read_log(village: Village, log: int) -> list[tuple[int, str, bytes]]:
+    def work(transaction: Transaction) -> list[tuple[int, str, bytes]]:
+        rows = transaction.groups._connection.execute(  # type: ignore[attr-defined]
+            "SELECT sequence, suite, content FROM entries WHERE log = ? ORDER BY sequence", (log,)
+        )
+        return rows.fetchall()
+
+    [found] = village.house.engine.transact([work])
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_thief_who_called_devices_otherwise_is_forgotten_with_the_device_that_was_taken_out(village: Village) -> None:
+    """So that the wrong one would be taken out: what the right one says of itself comes back by itself."""
+    ann = name_first(village)
+    stolen, third = second_device(village, NAMES[1]), second_device(village, NAMES[2], 3)
+    everybody = {own(ann): NAMES[0], own(stolen): NAMES[1], own(third): NAMES[2]}
+    rest_until(village, lambda: called(ann) == called(third) == called(stolen) == everybody)
+    call(stolen, ann, NAMES[1])
+    call(stolen, stolen, NAMES[0])
+    its, of = stolen.member.copy.device_id, third.member.copy.device_id
+    claimed = KnownDevices((DeviceLabel(of, NAMES[1], 2**52, ann.member.copy.device_id),))  # as if ann had done it
+    stolen.node.outbox.say("ann", claimed, b"c" * 16)
+    rest_until(village, lambda: called(ann)[own(ann)] == called(ann)[own(third)] == NAMES[1])
+    village.homes.remove(stolen._home)
+    stolen.crash()
+    revoked = ann.member.devices.revoke([its])
+    village.rest_until(lambda: revoked.is_settled)
+    revoked.result()
+    left = {own(ann): NAMES[0], own(third): NAMES[2]}
+    rest_until(village, lambda: called(ann) == called(third) == left)
+    fourth = second_device(village, "", 4)
+    rest_until(village, lambda: called(fourth) == {**left, own(fourth): ""})
+
+
+def test_labels_from_before_are_taken_over_once_and_the_server_forgets_them(village: Village) -> None:
+    ann, ben, _ = (home.processes[0] for home in village.homes)
+    second = second_device(village)
+    core = village.house.server.core
+
+    def plain(account: int) -> list[str]:
+        found = village.house.engine.read(lambda view: view.accounts.devices(AccountId(account)))
+        return [each.label for each in found]
+
+    def keep(transaction: Transaction) -> None:
+        transaction.accounts._connection.execute("UPDATE devices SET label = 'kept plain ' || id")  # type: ignore[attr-defined]
+
+    assert village.house.engine.transact([keep]) == [None]
+    ann.member._context.label, second.member._context.label = NAMES[0], NAMES[1]
+    village.restart_server()
+    numbers = [ann.node.own.device, second.node.own.device]
+    mine = dict(zip((own(ann), own(second)), (f"kept plain {each}" for each in numbers), strict=True))
+    rest_until(village, lambda: called(ann) == called(second) == mine)
+    rest_until(village, lambda: not any(plain(ann.node.own.account)))
+    assert plain(ben.node.own.account) == [f"kept plain {ben.node.own.device}"], "until a client of his comes"
+    actor = Actor(AccountId(ann.node.own.account), DeviceId(ann.node.own.device))
+    named = village.house.server.core.do(actor, ForgetLabel(DeviceId(ann.node.own.device), "by an older client"))
+    village.rest_until(lambda: named.is_settled)
+    assert isinstance(named.problem, RequestRefused)
+    others = village.house.server.core.do(actor, ForgetLabel(DeviceId(ben.node.own.device), ""))
+    village.rest_until(lambda: others.is_settled)
+    assert isinstance(others.problem, RequestRefused)
+    assert core.accounts is not None
